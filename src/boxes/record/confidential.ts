@@ -9,7 +9,10 @@ import { TEES } from '../../engine/engine.ts';
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 
-/** Of its definition. Everything but the launch spec's text, the processor and the ID block says in short what the text says. */
+/**
+ * The part of its definition. All but the launch spec's text, the processor and the ID block repeats what the text
+ * says.
+ */
 export const ConfidentialDefinition = z.strictObject({
   tee: z.enum(TEES),
   /** Canonical text of the launch spec: these bytes go to the guest at every start. */
@@ -28,17 +31,19 @@ export type ConfidentialDefinition = z.infer<typeof ConfidentialDefinition>;
 
 const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired'] as const;
 
-/** Of the state of one run: what was launched, as the host saw it, and how far its guest has come. */
+/**
+ * The part of its state: what was launched for one run, as the host saw it, and which secrets its guest has received.
+ */
 export const ConfidentialState = z.strictObject({
-  /** A launch record of `@a3s-box/attestation/measure`; absent while it is not known what was launched. */
+  /** A launch record of `@a3s-box/attestation/measure`; absent while the launch is not known. */
   record: z.record(z.string(), z.unknown()).optional(),
-  /** Launch digest that follows from the record. */
+  /** The launch digest that follows from the record. */
   measurement: hex(48).optional(),
   hostData: hex(32),
   /** POLICY of the launch, with `0x`. */
   policy: z.string(),
   bootSet: z.string(),
-  /** Born in the guest, which says so when it has taken the launch spec. */
+  /** The instance id, which the guest creates and reports once it has taken the launch spec. */
   instance: hex(16).optional(),
   secrets: z.strictObject({ state: z.enum(SECRETS_STATES), delivered: z.array(z.string()) }),
 });

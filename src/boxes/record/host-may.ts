@@ -1,6 +1,6 @@
 /**
- * What the launch spec lets the host do with a box. The guest decides it, whatever the host thinks; here it is said early,
- * with what to do, and before anything is changed.
+ * What the launch spec permits the host to do with a box. The guest enforces it, whatever the host thinks. This check
+ * reports a refusal early, with a remedy, before anything is changed.
  *
  * @module
  */
@@ -8,19 +8,19 @@ import type { HostPermission } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
 import type { Box } from './box.ts';
 
-/** Whether a plain box, or one whose spec says so. */
+/** Whether the box is plain, or its launch spec grants the permission. */
 export function hostMay({ definition }: Pick<Box, 'definition'>, permission: HostPermission) {
   return definition.confidential?.hostMay.includes(permission) ?? true;
 }
 
-/** Whether there is anybody here who may see what the main process writes. */
+/** Whether the host may see what the main process writes at all. */
 export function hostSeesOutput(box: Pick<Box, 'definition'>): boolean {
   return hostMay(box, 'logs') || hostMay(box, 'attach');
 }
 
 /**
  * @param what for the message, such as `run a program in`
- * @param permissions any of which is enough
+ * @param permissions any of them is enough
  * @throws A3sError `host-not-permitted`
  */
 export function expectPermission(

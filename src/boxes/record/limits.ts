@@ -1,5 +1,5 @@
 /**
- * What a box is held to beside its memory and its share of CPU time.
+ * The limits of a box beside its memory and its CPU time.
  *
  * @module
  */
@@ -14,22 +14,22 @@ const Ulimit = z.strictObject({
 });
 export type Ulimit = z.infer<typeof Ulimit>;
 
-/** In units of Docker's API; 0, or empty, asks for nothing. */
+/** In units of Docker's API; 0 or empty: nothing is asked for. */
 export const Limits = z.strictObject({
   /** Memory and swap together, in bytes; -1 is unlimited. A guest has no swap. */
   memorySwapBytes: z.int().min(-1),
   memoryReservationBytes: z.int().min(0),
   /** Processes and threads; 0 and -1 are unlimited. */
   pids: z.int().min(-1),
-  /** Relative weight, 1024 is that of a box that asks for nothing. */
+  /** Relative weight; 1024 is that of a box that asks for nothing. */
   cpuShares: z.int().min(0),
-  /** Microseconds, given instead of a number of CPUs; both or neither. */
+  /** Microseconds, given instead of a number of CPUs: both or neither. */
   cpuPeriodUs: z.int().min(0),
   cpuQuotaUs: z.int().min(0),
   /** Processors of the host that the VMM may run on, such as `0-1,3`. */
   cpuset: z.string(),
   ulimits: z.array(Ulimit),
-  /** What the VMM reads and writes of the box's disk of changes at most, in bytes or operations a second. */
+  /** The most that the VMM reads from and writes to the box's writable layer, in bytes or operations a second. */
   disk: z.strictObject({
     readBps: z.int().min(0),
     writeBps: z.int().min(0),
@@ -39,7 +39,7 @@ export const Limits = z.strictObject({
 });
 export type Limits = z.infer<typeof Limits>;
 
-/** Of a box that asked for nothing. */
+/** The limits of a box that asked for none. */
 export const NO_LIMITS: Limits = {
   memorySwapBytes: 0,
   memoryReservationBytes: 0,
@@ -52,5 +52,5 @@ export const NO_LIMITS: Limits = {
   disk: { readBps: 0, writeBps: 0, readIops: 0, writeIops: 0 },
 };
 
-/** The name by which Docker's `--device-read-bps` and its like mean the one disk that a box writes to. */
+/** The name that stands for the box's only writable disk in Docker's `--device-read-bps` and its like. */
 export const BOX_DISK = '/dev/root';

@@ -1,6 +1,6 @@
 /**
- * The machine that a box runs in. Mostly it bears the box's id and identity; one that was there before the box, or came
- * out of another's memory, has its own.
+ * The microVM that a box runs in. It mostly has the box's id and identity. One that was started before the box, for a
+ * pool, has its own.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import type { Box, BoxState } from './box.ts';
 
-/** What everything of a machine is found by: its VMM, its helpers, its sockets. */
+/** What everything of a microVM is found by: its VMM, its helpers, its sockets. */
 export interface BoxMachine {
   readonly id: string;
   readonly identity: JailIdentity;
-  /** Where its sockets lie. */
+  /** The directory of its sockets. */
   readonly directory: string;
 }
 
-/** The one of the box's present run, or of its last. */
+/** The microVM of the box's present run, or of its last. */
 export function machineOf(
   rt: Pick<Runtime, 'runtimeDir'>,
   { definition, state }: Pick<Box, 'definition' | 'state'>,
@@ -26,18 +26,18 @@ export function machineOf(
   return { id, identity, directory: runtimeDirectory(rt, id) };
 }
 
-/** Ends what is left of the box's machine, and removes its directory. */
+/** Ends what is left of the box's microVM, and removes its directory. */
 export async function sweepMachine(
   rt: Pick<Runtime, 'runtimeDir' | 'engine'>,
   box: Pick<Box, 'definition' | 'state'>,
 ): Promise<void> {
   const { id, directory } = machineOf(rt, box);
   await rt.engine.sweep(id, directory);
-  // Only now: until it is swept, its user could put links in the way.
+  // Only after the sweep: until then, its user could put links in the way.
   await rm(directory, { recursive: true, force: true });
 }
 
-/** What an event says of how it came to be. */
+/** The attributes of an event about how the microVM was started. */
 export function machineAttributes(machine: BoxState['machine']): Record<string, string> {
   if (machine === undefined) return {};
   const { start, source } = machine;

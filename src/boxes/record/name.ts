@@ -1,5 +1,5 @@
 /**
- * Names of boxes: the ones that people choose, and the ones made up for those who do not.
+ * Names of boxes: those that users choose, and those that are made up.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export function checkName(input: string): string {
   return name;
 }
 
-/** A name such as `steady_harbor` that `taken` does not know; a number follows when luck runs out. */
+/** A name such as `steady_harbor` that is not `taken`. After several attempts a number is appended. */
 export function inventName(taken: (name: string) => boolean): string {
   for (let attempt = 0; ; attempt += 1) {
     const name = `${pick(QUALITIES)}_${pick(THINGS)}${attempt < 6 ? '' : randomInt(attempt * 10)}`;

@@ -1,5 +1,5 @@
 /**
- * The image that a box boots, for all its life.
+ * The image of a box, the same for all its runs.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { Runtime } from '../runtime.ts';
 import type { BoxDefinition } from './box.ts';
 
 /**
- * By what the box's record pins. The id is the digest of the configuration, which names the content of every layer;
- * signatures are for the manifest.
+ * Finds the image by what the box's record pins. The id is the digest of the configuration, which names the content of
+ * every layer. Signatures are for the manifest.
  *
- * @throws A3sError `no-such-image`; `image-untrusted` when the store has something else there: signatures for the one
- *   would let the other boot
+ * @throws A3sError `no-such-image`; `image-untrusted` when the store has another image under that manifest digest:
+ * signatures for one image would let another boot
  */
 export async function pinnedImage(
   rt: Pick<Runtime, 'images'>,

@@ -1,5 +1,5 @@
 /**
- * The life of a box as one function.
+ * The states of a box and their transitions, as one function.
  *
  * ```
  * created ──start──▶ starting ──started──▶ running ──ended──▶ stopping ──gone──▶ exited

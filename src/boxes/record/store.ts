@@ -1,10 +1,10 @@
 /**
- * The records of all boxes: SQLite for keeps, a map for reading. The database is locked by this
- * process, so the map is never behind.
+ * The records of all boxes: SQLite keeps them, a map serves reads. This process has the database locked, so the map is
+ * never out of date.
  *
- * Every change is there for the next server, however this one ends. It is on the disk too when its method returns, except
- * where a power cut makes it void: a start that has not come to its main process is undone by it, a box that is
- * removed at its end has come to it once it was started, and the health of a run is over with it.
+ * Every change is there for the next server, however this one ends. It is also on the disk when its method returns,
+ * except where a power cut makes the change void: it undoes a start that has not come to its main process; it ends a
+ * started box that is removed at its end; and it ends the run whose health was recorded.
  *
  * @module
  */
@@ -64,7 +64,7 @@ export class BoxStore {
   }
 
   /**
-   * By full id, by name, or by a prefix of the id that no other box shares, in this order.
+   * Finds a box by full id, by name, or by a prefix of the id that no other box shares, in this order.
    *
    * @throws A3sError `no-such-box`, `invalid-argument` for a prefix of several
    */
@@ -106,7 +106,7 @@ export class BoxStore {
   }
 
   /**
-   * Takes the box through `event`, with what changes along.
+   * Moves the box to the status that follows on `event`, with other changes of its state.
    *
    * @throws A3sError `conflict` when the box's status does not allow the event
    */
@@ -119,13 +119,13 @@ export class BoxStore {
     });
   }
 
-  /** Changes what is not the status. */
+  /** Changes the state, except for the status. */
   amend(id: string, change: Partial<Omit<BoxState, 'status'>>): Box {
     const box = this.expect(id);
     return this.#write(box, { ...box.state, ...change });
   }
 
-  /** Notes what a probe found. Every few seconds one does, in every box. */
+  /** Records the result of a probe. This happens every few seconds for each box with a health check. */
   noteHealth(id: string, health: HealthState): Box {
     const box = this.expect(id);
     const { definition, name } = box;
@@ -164,8 +164,8 @@ export class BoxStore {
   }
 
   /**
-   * Waits for a version of the record, or its removal (undefined), that `found` accepts. The present
-   * one is not looked at. No version is skipped.
+   * Waits for a version of the record, or its removal (undefined), that `found` accepts. The present version does not
+   * count. No later version is skipped.
    */
   when(
     id: string,
@@ -226,13 +226,13 @@ export class BoxStore {
     return next;
   }
 
-  /** @param voidable the host's end voids it anyhow: it need not be on the disk when this returns */
+  /** @param voidable a power cut makes the change void, so it need not be on the disk when this returns */
   #keep<T>(voidable: boolean, commit: () => T): T {
     return voidable ? withoutSync(this.#database, commit) : commit();
   }
 }
 
-/** A box that was created and not started yet is not void. */
+/** A box that was created and not started yet is not voidable. */
 function isVoidable({ definition, state }: Box): boolean {
   return state.status === 'starting' || (definition.autoRemove && state.status !== 'created');
 }

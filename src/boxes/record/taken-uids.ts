@@ -1,11 +1,11 @@
 /**
- * Identities that machines and boxes of this home have: a new one gets none of them.
+ * The identities that microVMs and boxes of this home have. A new one gets none of them.
  *
  * @module
  */
 import type { Runtime } from '../runtime.ts';
 
-/** User ids. Who asks has to put its own on record before anything waits. */
+/** The user ids. The caller has to put its own on record before it awaits anything. */
 export function takenUids(
   rt: Pick<Runtime, 'store'> & { readonly pools: Pick<Runtime['pools'], 'uids'> },
 ): number[] {
