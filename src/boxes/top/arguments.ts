@@ -1,12 +1,13 @@
 /**
- * What `ps` is asked for, as far as it is served: which columns. Whichever processes are selected, those of the box are shown.
+ * The arguments of `ps`, as far as they are supported: which columns are shown. All processes of the box are shown,
+ * whatever the arguments select.
  *
  * @module
  */
 import { A3sError } from '../../errors.ts';
 import { PS_COLUMNS, type PsColumn } from './columns.ts';
 
-/** Docker's default. */
+/** The columns of `-f`, which is Docker's default. */
 const FULL = 'uid pid ppid c stime tname time cmd';
 const USER = 'user pid pcpu pmem vsz rss tname stat start_time bsdtime command';
 const SHORT = 'pid tname time ucmd';
@@ -14,11 +15,12 @@ const BSD = 'pid tname stat bsdtime command';
 
 const MOST_COLUMNS = 64;
 const MOST_TEXT = 4096;
-/** One that is not there for `ps` either would only be a long message. */
+/** The limit of an argument in messages. */
 const SHOWN = 64;
 
 /**
- * @throws A3sError `invalid-argument`, as `ps` would refuse it, and where no column is the process id
+ * @throws A3sError `invalid-argument` for arguments that `ps` would refuse as well, and where no column is the process
+ * id
  */
 export function parsePsArguments(text: string): PsColumn[] {
   if (text.length > MOST_TEXT) throw refused('it is too long');
@@ -70,7 +72,7 @@ class Asked {
         return;
       }
       if (letter === 'f') this.#full = true;
-      // Which processes, and how wide: all there are, and all of it.
+      // Options of which processes and of how wide: all are shown, in full.
       else if (!'eAadw'.includes(letter)) {
         throw refused(`unsupported option ${quoted(`-${letter}`)}`);
       }
@@ -104,7 +106,7 @@ function fullColumns(): PsColumn[] {
   );
 }
 
-/** `pid,comm`, `pid comm`; the last may have a title of its own: `pid,comm=WHAT`. */
+/** `pid,comm`, `pid comm`. The last one may have its own title: `pid,comm=WHAT`. */
 function formatOf(list: string): PsColumn[] {
   const [names = '', ...rest] = list.split('=');
   const columns = names.split(/[,\s]+/).map((name) => columnOf(name));

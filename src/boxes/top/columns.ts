@@ -6,11 +6,11 @@
 import type { ProcessEntry } from '../../guest/protocol.ts';
 import { clock, elapsed, longStart, shortStart, startOfDay } from './times.ts';
 
-/** What the numbers of a process are held against. */
+/** What shares and ages of a process are computed against. */
 export interface PsContext {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** All that the box may have. */
+  /** The memory of the box. */
   readonly memoryBytes: number;
 }
 
@@ -27,7 +27,7 @@ const seconds = ({ cpuUsec }: ProcessEntry): number => Math.floor(cpuUsec / 1_00
 const age = ({ startedAt }: ProcessEntry, { now }: PsContext): number =>
   Math.max(0, now - Date.parse(startedAt));
 
-/** Of the time since it started, as a part of one processor. */
+/** The share of one processor since the process started. */
 function cpuShare(entry: ProcessEntry, context: PsContext): number {
   const milliseconds = age(entry, context);
   return milliseconds === 0 ? 0 : entry.cpuUsec / USEC_PER_MS / milliseconds;
@@ -37,7 +37,7 @@ const percent = (share: number): string => (Math.min(share, 99.99) * 100).toFixe
 
 const kib = (bytes: number): string => String(Math.floor(bytes / KIB));
 
-/** Nothing that moves a terminal's cursor: names are the box's choice. */
+/** Without characters that move a terminal's cursor: the box chooses the names. */
 function shown(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '?');
 }
@@ -74,7 +74,7 @@ const begun = (entry: ProcessEntry, { now }: PsContext): string =>
 
 const column = (title: string, show: PsColumn['show']): PsColumn => ({ title, show });
 
-/** By the names that `-o` takes. */
+/** Keyed by the names that `-o` takes. */
 export const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map([
   ['pid', column('PID', ({ pid }) => String(pid))],
   ['tgid', column('TGID', ({ pid }) => String(pid))],

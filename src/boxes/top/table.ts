@@ -1,5 +1,5 @@
 /**
- * Processes as rows.
+ * The answer of `top`: processes as rows.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Times as `ps` writes them, in UTC: a box has no time zone that its host would know of.
+ * Times as `ps` writes them, in UTC, since the host does not know a box's time zone.
  *
  * @module
  */
@@ -46,7 +46,7 @@ function day(date: Date): string {
 
 const time = (date: Date): string => `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
 
-/** `HH:MM`, or the day where that is another one, or the year. */
+/** `HH:MM` for a start today, the date for one this year, else the year. */
 export function shortStart(start: number, now: number): string {
   const date = new Date(start);
   const today = new Date(now);
@@ -54,7 +54,7 @@ export function shortStart(start: number, now: number): string {
   return day(date) === day(today) ? time(date) : day(date);
 }
 
-/** `HH:MM:SS`, or the day of what started more than a day ago. */
+/** `HH:MM:SS`, or the date of a start more than a day ago. */
 export function startOfDay(start: number, now: number): string {
   const date = new Date(start);
   if (now - start < DAY_MS) return `${time(date)}:${two(date.getUTCSeconds())}`;
