@@ -1,5 +1,6 @@
 /**
- * What a restart policy makes of the end of a run: a function of what is on record, and of nothing else.
+ * Decides by its restart policy whether a box starts again after a run. It depends on what is on record, and on nothing
+ * else.
  *
  * @module
  */
@@ -8,15 +9,15 @@ import { timestamp } from '../record/clock.ts';
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 60_000;
-/** A run that lasted so long was a good one: the next pause is the first again. */
+/** After a run of this length the next pause is the first one again. */
 const GOOD_RUN_MS = 10_000;
 
-/** A run that is over, or a start by the policy that failed. */
+/** A run that is over, or a failed start by the policy. */
 export interface EndedRun {
   readonly exitCode: number;
-  /** A user asked for the end: the policy rests until somebody starts the box. */
+  /** A user asked for the end: the policy rests until a user starts the box. */
   readonly stopRequested: boolean;
-  /** 0 where it did not come to run. */
+  /** 0 where the box did not come to run. */
   readonly ranMs: number;
   /** How often the policy has started the box since a user did. */
   readonly restartCount: number;
@@ -26,7 +27,7 @@ export interface EndedRun {
 
 export interface Restart {
   readonly delayMs: number;
-  /** This one included. */
+  /** This restart included. */
   readonly restartCount: number;
 }
 
@@ -36,7 +37,7 @@ export function restartAfter(policy: RestartPolicy, run: EndedRun): Restart | un
   return { delayMs: delayAfter(run), restartCount: run.restartCount + 1 };
 }
 
-/** What goes on record of it, at this time. */
+/** What is recorded of a restart that is decided now. */
 export function restartRecord(
   restart: Restart | undefined,
   now = BigInt(Date.now()) * 1_000_000n,
@@ -66,9 +67,9 @@ function delayAfter({ ranMs, delayMs = 0 }: EndedRun): number {
 }
 
 /**
- * Whether a box that does not run is started where its host, and so every box, starts anew.
+ * Whether a box that does not run is started when its host, and so every box, starts anew.
  *
- * @param run.started it ran before; one that was only made waits for its user
+ * @param run.started the box ran before; a box that never ran waits for its user
  */
 export function restoredBy(
   { name }: RestartPolicy,
@@ -78,7 +79,7 @@ export function restoredBy(
   return name === 'always' || (name === 'unless-stopped' && !run.stopRequested);
 }
 
-/** Whether the box is at rest, and is started so. */
+/** Whether the box has ended and must be started when its host starts. */
 export function isRestored({ definition, state }: Pick<Box, 'definition' | 'state'>): boolean {
   const { status, startedAt, stopRequested } = state;
   const run = { started: startedAt !== undefined, stopRequested };

@@ -1,5 +1,5 @@
 /**
- * The boxes that a policy starts again: each waits for its time, and few start at once.
+ * Schedules the starts by restart policies: each box waits for its time, and few start at once.
  *
  * @module
  */
@@ -17,12 +17,12 @@ export interface PolicyStarts {
 export class Restarts {
   readonly #shutdown: AbortSignal;
   readonly #turns: Semaphore;
-  /** Those that wait for their turn because the host was started. */
+  /** Boxes that wait for their turn because the host was started. */
   readonly #restored = new Set<string>();
   #starts: PolicyStarts = { restart: async () => undefined, restore: async () => undefined };
   #held = false;
 
-  /** @param most how many starts are under way at once: after a reboot all boxes want to */
+  /** @param most how many starts may be under way at once: after a reboot all boxes want to start */
   constructor(shutdown: AbortSignal, most: number) {
     this.#shutdown = shutdown;
     this.#turns = new Semaphore(most);
@@ -33,10 +33,10 @@ export class Restarts {
     this.#starts = starts;
   }
 
-  /** Starts a `restarting` box in the background when its time has come, if it waits for that still. */
+  /** Starts a `restarting` box in the background when its time has come, if it still waits for that. */
   wait({ definition: { id }, state }: Box): void {
     const { run, restartAt, restartDelayMs = 0 } = state;
-    // The host's clock may have been set meanwhile: never longer than the policy said.
+    // The host's clock may have been set meanwhile. The wait is never longer than the policy said.
     const left = restartAt === undefined ? 0 : Date.parse(restartAt) - Date.now();
     const pause = Math.min(Math.max(left, 0), restartDelayMs);
     delay(pause, undefined, { signal: this.#shutdown, ref: false }).then(
@@ -45,12 +45,12 @@ export class Restarts {
     );
   }
 
-  /** Starts none any more: those that wait are the next server's. */
+  /** Starts no box any more. The next server starts those that wait. */
   hold(): void {
     this.#held = true;
   }
 
-  /** The host goes down: nothing is started any more, by whomever. */
+  /** Whether the host goes down: then nothing is started any more, by a policy or a user. */
   get held(): boolean {
     return this.#held;
   }
@@ -61,17 +61,17 @@ export class Restarts {
     void this.#inTurn(() => this.#starts.restore(id, run));
   }
 
-  /** Whether it is to be restored still; it is not any more then. */
+  /** Whether the box must still be started. A second call returns false. */
   takes(id: string): boolean {
     return this.#restored.delete(id);
   }
 
-  /** It is not to be restored: a user wants it to rest. */
+  /** The box must not be started: a user wants it to rest. */
   drop(id: string): void {
     this.#restored.delete(id);
   }
 
-  /** Does it as one of few; not at all where the server ends first. */
+  /** Does the work as one of few at a time. Does not do it where the server ends first. */
   async #inTurn(start: () => Promise<void>): Promise<void> {
     await this.#turns.run(async () => {
       if (!this.#shutdown.aborted && !this.#held) await start();

@@ -1,5 +1,5 @@
 /**
- * Taking over what an earlier server left, whatever it was doing when it ended.
+ * Takes over the boxes that an earlier server left, whatever it was doing when it ended.
  *
  * @module
  */
@@ -26,12 +26,12 @@ import { RunningBox } from './running-box.ts';
 import { type ReconcileHost, reconcileAdopted } from './running-limits.ts';
 import { supervise } from './supervise.ts';
 
-/** How long machines are given to answer the server that takes over. */
+/** How long microVMs may take to answer the server that takes over. */
 export interface AdoptionTiming {
-  /** How often, and how far apart, a machine that does not answer is asked. */
+  /** How often a microVM that does not answer is asked. */
   readonly attempts: number;
   readonly pauseMs: number;
-  /** Requests wait so long for machines, and are answered then even where some did not. */
+  /** How long requests wait for microVMs. After it they are answered, also where some microVMs did not answer. */
   readonly serveAfterMs: number;
 }
 
@@ -39,7 +39,7 @@ const TIMING: AdoptionTiming = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 
 
 export interface AdoptionOptions {
   readonly timing?: AdoptionTiming | undefined;
-  /** Boxes are started whose policy says so when the host, and this server with it, was started. */
+  /** Whether to start the boxes whose policies say so when the host, and this server with it, was started. */
   readonly restore?: boolean | undefined;
 }
 
@@ -47,8 +47,8 @@ export interface AdoptionOptions {
 export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Runtime, 'startTimeoutMs'>;
 
 /**
- * Brings every record in line with what is there. When it returns, every box whose machine answers is looked after;
- * what must wait for a machine or a guest goes on in the background, under the box's lock, and so do starts by policies.
+ * Brings every record in line with what exists. When it returns, every box whose microVM answers is followed. What must
+ * wait for a microVM or a guest goes on in the background, under the box's lock; so do starts by policies.
  */
 export async function adoptBoxes(
   rt: AdoptionHost,
@@ -74,7 +74,7 @@ export async function adoptBoxes(
   }
 }
 
-/** Settles when the box has been decided on, and never rejects: one box must not keep the others from it. */
+/** Settles when the box's fate is decided. Never rejects: one box must not keep the others from it. */
 function adoptBox(
   rt: AdoptionHost,
   box: Box,
@@ -131,18 +131,18 @@ async function reconcileBox(
   if (status !== 'starting') {
     supervise(rt, running);
     void drainExecs(rt, running);
-    // Its guest may take its time; verbs for this box wait.
+    // The guest may take its time. Verbs for this box wait.
     answered();
     return await reconcileAdopted(rt, running);
   }
-  // Its guest may still be booting.
+  // The guest may still be booting.
   answered();
   await reconcileStart(rt, box, running);
 }
 
 /**
- * Removes the disk of a box that never ran. A power cut during its first start may have left the name of it without what was in it,
- * and nothing on it was promised to anybody.
+ * Removes the disk of a box that never ran. A power cut during its first start may have left the name of the disk
+ * without its content. Nothing on it was promised to anybody.
  */
 async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);
@@ -150,7 +150,7 @@ async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): 
   for (const file of await layersOf(changesPath(rt, id))) await rm(file, { force: true });
 }
 
-/** The box's machine; undefined when it is gone, `silent` when it is there and goes on not to answer. */
+/** The box's microVM; undefined when it is gone, `silent` when it exists and does not answer. */
 async function findMachine(
   rt: Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'log' | 'shutdown'>,
   box: Box,
@@ -181,7 +181,7 @@ async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Pr
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
   const still = box.state.machine?.start === 'pool';
-  // Whoever ended this start came before its machine was found.
+  // A stop or a kill ended this start before its microVM was found.
   const ended = rt.store.expect(running.id).state.stopRequested;
   if (!copy && !ended && (await mainStarted(running, still))) return enterRunning(rt, running);
   if (running.released) return;
@@ -189,21 +189,22 @@ async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Pr
   await endLost(rt, box, '');
 }
 
-/** @param still the machine may stand still yet, as one of a pool does until its box goes on */
+/** @param still whether the microVM may still be paused, as one of a pool is until its box goes on */
 async function mainStarted(running: RunningBox, still: boolean): Promise<boolean> {
   try {
     if (still) await running.machine.resume();
     const { processes } = await (await running.guest()).state(running.signal);
     return processes.some(({ id, state }) => id === MAIN && state !== 'created');
   } catch {
-    // An agent that does not answer cannot have been told to start anything that we could go on with.
+    // An agent that does not answer has no main process that this server could go on with.
     return false;
   }
 }
 
 /**
- * Removes the directories of boxes that are not on record, and sockets of boxes that do not run. A box that never ran may have come on
- * record just before its directory was made, or before that was on the disk.
+ * Removes the directories of boxes that are not on record, and the sockets of boxes that do not run. Makes the missing
+ * directory of a box that never ran: its record may have come just before the directory, or before the directory was on
+ * the disk.
  */
 async function sweepDirectories(
   rt: Pick<Runtime, 'home' | 'runtimeDir' | 'store' | 'engine'>,

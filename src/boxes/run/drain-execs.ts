@@ -1,5 +1,6 @@
 /**
- * Execs that nobody listens to: an earlier server's, or those of the box that this one is a copy of.
+ * Reads and drops the output of execs whose clients are gone: those of an earlier server, and in a fork those of the
+ * box that it was forked from.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import type { Runtime } from '../runtime.ts';
 import { persist } from './persist.ts';
 import type { RunningBox } from './running-box.ts';
 
-/** Their clients are gone, so their output is read and dropped. Never rejects. */
+/** Never rejects. */
 export async function drainExecs(
   rt: Pick<Runtime, 'log' | 'execs'>,
   running: RunningBox,
@@ -20,7 +21,7 @@ export async function drainExecs(
   try {
     await persist(running, async (guest) => {
       const { processes } = await guest.state(running.signal);
-      // Meanwhile this server may have started some of its own.
+      // This server may have started execs of its own meanwhile.
       const own = new Set(rt.execs.ofBox(running.id).map(({ id }) => id));
       const execs = processes.filter(
         ({ id }) => id !== MAIN && !own.has(id) && !running.probes.has(id),
@@ -35,13 +36,13 @@ export async function drainExecs(
 
 async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
   try {
-    // Nobody counts its time any more.
+    // Nobody measures its time any more.
     if (isProbe(exec.id) && exec.state === 'running') await kill(guest, exec.id);
     const reader = await guest.output(exec.id, exec.acknowledged, signal);
     for await (const { offset, data } of reader) reader.ack(offset + data.length);
     await guest.forget(exec.id);
   } catch (error) {
-    // It ended, or whoever follows it has forgotten it, meanwhile.
+    // The exec ended meanwhile, or its follower has made the guest forget it.
     if (finality(error) === 'state') return;
     throw error;
   }
@@ -51,7 +52,7 @@ async function kill(guest: Guest, id: string): Promise<void> {
   try {
     await guest.signal(id, 'SIGKILL');
   } catch (error) {
-    // It has ended meanwhile; the rest of its output is read still.
+    // The probe has ended meanwhile. The rest of its output is still read.
     if (!(error instanceof A3sError) || error.code !== 'conflict') throw error;
   }
 }

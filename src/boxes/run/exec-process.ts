@@ -1,5 +1,6 @@
 /**
- * What one more process of a box is started with: the box's own surroundings, unless it asks for others.
+ * The process of an exec or a probe. It has the box's own environment, user and directory, unless the request has
+ * others.
  *
  * @module
  */

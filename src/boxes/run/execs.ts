@@ -1,5 +1,5 @@
 /**
- * The execs that this server knows: further processes of running boxes. They live as long as the run they belong to.
+ * The execs that this server knows: further processes of running boxes. They are forgotten when their run ends.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface Exec {
   exitCode: number | undefined;
 }
 
-/** Execs that one box may have on record. The oldest that exited makes room. */
+/** The most execs that one box may have on record. The oldest that has exited makes room. */
 const MAX_PER_BOX = 512;
 
 export class Execs {
@@ -37,7 +37,7 @@ export class Execs {
     this.#execs.set(exec.id, exec);
   }
 
-  /** By id, or a prefix that no other shares. @throws A3sError `no-such-exec` */
+  /** By id, or by a prefix that no other exec shares. @throws A3sError `no-such-exec` */
   expect(reference: string): Exec {
     const exact = this.#execs.get(reference);
     if (exact !== undefined) return exact;

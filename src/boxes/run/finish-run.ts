@@ -1,5 +1,5 @@
 /**
- * The end of a run on record, and what follows from it: a restart, a removal, or nothing.
+ * Records the end of a run, and does what follows from it: a restart, a removal, or nothing.
  *
  * @module
  */
@@ -21,8 +21,8 @@ const KILLED = 137;
 export type EndHost = RemovalHost & Pick<Runtime, 'locks' | 'log' | 'restarts' | 'running'>;
 
 /**
- * Nothing of the machine of a running box runs any more: cleans up behind it and puts the end on record. When the exit of the
- * main process is not known, the box counts as killed.
+ * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the main process is not
+ * known, the box counts as killed.
  */
 export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
@@ -32,19 +32,19 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
     output.close(),
   ]);
   const current = rt.store.get(id);
-  // The verb that ended it may have recorded that meanwhile.
+  // The verb that ended the run may have recorded the end meanwhile.
   if (current === undefined || current.state.run !== box.state.run) return;
   if (!isLive(current.state.status)) return;
   const running = rt.running.get(id);
   const ended = recordEnd(rt, current, detail);
-  // In the same step: a reader of the end finds no machine.
+  // In the same step as the record, so that a reader of the end finds no microVM.
   if (running !== undefined) rt.running.delete(running);
   rt.execs.forgetBox(id);
   output.endRun(ended.state.run);
   if (ended.state.oomKilled) publish(rt, ended, 'oom');
   publish(rt, ended, 'die', { exitCode: String(ended.state.exitCode) });
   if (ended.state.status === 'restarting') rt.restarts.wait(ended);
-  // In turn with other verbs, some of which wait for this very run to end.
+  // In turn with other verbs, some of which wait for the end of this very run.
   else if (ended.definition.autoRemove && running?.kept !== true) void removeAfterEnd(rt, id);
 }
 
@@ -61,12 +61,12 @@ function recordEnd(rt: Pick<Runtime, 'store'>, { definition, state }: Box, detai
   const restart = restartAfter(definition.restart, run);
   return rt.store.advance(definition.id, restart === undefined ? 'gone' : 'gone-restart', {
     ...{ pid: 0, ports: [], ...finished, ...restartRecord(restart) },
-    // As Docker has it of a box that nobody asks any more.
+    // As Docker shows a box that is no longer probed.
     ...(state.health === undefined ? {} : { health: { ...state.health, status: 'unhealthy' } }),
   });
 }
 
-/** Of a run whose end nobody has told. */
+/** The result of a run whose end nobody reported. */
 function lostRun(
   { launch, stopRequested }: BoxState,
   detail: string,

@@ -1,6 +1,6 @@
 /**
- * Freezes and thaws the processes of a box, and keeps guest and record alike when several callers do so at once. A stop
- * and a kill take no lock, and resume a paused box.
+ * Freezes and thaws the processes of a box. It keeps guest and record in line when several callers do so at once: a
+ * stop and a kill take no lock, and resume a paused box.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export type FreezeHost = Pick<Runtime, 'store' | 'events' | 'log'>;
 export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
-    // On record first: a server that comes in between finds what has to be done, and does it.
+    // The record comes first: a server that takes over in between finds what has to be done, and does it.
     const box = rt.store.advance(running.id, 'pause');
     try {
       await (await running.guest()).freeze(running.signal);
@@ -40,7 +40,7 @@ export async function thaw(rt: FreezeHost, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (!isPaused(rt, running)) return;
     await (await running.guest()).thaw(running.signal);
-    // A signal that it had got before ends it now.
+    // A signal that the process got before ends it now.
     if (isPaused(rt, running)) publish(rt, rt.store.advance(running.id, 'unpause'), 'unpause');
   });
 }

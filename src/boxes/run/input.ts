@@ -17,12 +17,12 @@ export class BoxInput {
     this.#guest = guest;
   }
 
-  /** Waits until the process has room. After the end, or once nobody reads, bytes are dropped. */
+  /** Waits until the process has room. Bytes are dropped after the end, and when nobody reads them. */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#ended) return;
     const writer = await this.#open();
     await new Promise<void>((resolve) => {
-      // A failure is a lost connection or a gone process: the next write opens anew, or drops.
+      // The connection was lost, or the process is gone: the next write opens anew, or drops its bytes.
       writer.write(bytes, () => resolve());
     });
   }

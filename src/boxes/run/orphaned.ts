@@ -1,5 +1,5 @@
 /**
- * Ending what no server can go on with: a running box without a machine that answers.
+ * Ends a running box whose microVM is gone or does not answer.
  *
  * @module
  */

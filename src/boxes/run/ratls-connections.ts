@@ -1,13 +1,16 @@
 /**
- * Bounds the connections through this server to the RA-TLS server of one box.
+ * Limits the connections through this server to the RA-TLS server of one box.
  *
  * @module
  */
 import { randomInt } from 'node:crypto';
 
-/** They share the connection to the agent with all that keeps the box going. */
+/** These connections share the connection to the agent with everything else that the box needs. */
 export const MAX_RATLS_CONNECTIONS = 64;
-/** How long a connection is not closed for another: longer than the agent protects one that has its evidence. */
+/**
+ * How long a connection is protected from being closed for another one. It is longer than the agent protects one that
+ * has its evidence.
+ */
 const PROTECTED_MS = 5000;
 
 interface Connection {
@@ -19,13 +22,13 @@ interface RatlsConnectionsOptions {
   readonly limit?: number;
   /** A clock, in milliseconds. */
   readonly now?: () => number;
-  /** Chooses one of so many. */
+  /** Chooses one of `count`. */
   readonly pick?: (count: number) => number;
 }
 
 /**
- * When all places are taken, a new connection takes that of one that was open for a while, chosen at random: a client that holds
- * all of them keeps others out for no longer than that.
+ * When all places are taken, a new connection takes the place of one that was open for at least `PROTECTED_MS`, chosen
+ * at random. So a client that holds all places keeps others out for no longer than that.
  */
 export class RatlsConnections {
   readonly #open = new Set<Connection>();
@@ -45,7 +48,7 @@ export class RatlsConnections {
 
   /**
    * @param close ends the connection; called when another one takes its place
-   * @returns what gives the place back, once the connection has ended; undefined where there is no place
+   * @returns a function that gives the place back once the connection has ended; undefined where there is no place
    */
   admit(close: () => void): (() => void) | undefined {
     const now = this.#now();

@@ -1,5 +1,5 @@
 /**
- * Starts a process in a box that is frozen for a moment, as it is while its memory is saved.
+ * Starts a process in a box that may be frozen for a moment, as it is while its memory is saved.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { GuestRefusal } from '../../guest/refusal.ts';
 import type { RunningBox } from './running-box.ts';
 
 const PAUSE_MS = 50;
-/** Longer than it takes to save a machine. */
+/** Longer than it takes to save a microVM. */
 const TIMEOUT_MS = 60_000;
 
 /**
- * Starts it as soon as the box goes on.
+ * Starts the process as soon as the box goes on.
  *
- * @param check throws where it is not to be started any more
+ * @param check throws where the process must not be started any more
  * @throws A3sError what the guest refused, also where the box does not go on
  */
 export async function retryWhileFrozen<T>(
@@ -34,7 +34,7 @@ export async function retryWhileFrozen<T>(
   }
 }
 
-/** Other conflicts do not pass by themselves. An agent before protocol 6 does not tell this one from them. */
+/** Other conflicts do not pass by themselves. An agent before protocol 6 does not distinguish this one from them. */
 function isFrozen(error: unknown): boolean {
   return error instanceof GuestRefusal && error.guestCode === 'frozen';
 }

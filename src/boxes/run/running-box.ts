@@ -1,5 +1,5 @@
 /**
- * A box with a machine: its connection to the agent, and its input.
+ * A box with a microVM: the connection to its agent, and its input.
  *
  * @module
  */
@@ -13,13 +13,16 @@ import { BoxInput } from './input.ts';
 import { RatlsConnections } from './ratls-connections.ts';
 
 export interface RunningBoxOptions {
-  /** Time for the guest to boot, or to be found again. */
+  /** Time for the guest to boot, or to answer again. */
   readonly connectMs: number;
-  /** The machine is a copy: its agent is met so, within this time, before anything else is asked of it. */
+  /**
+   * Set where the guest's memory is a copy: how its agent is first contacted, and within which time, before anything
+   * else is requested.
+   */
   readonly copy?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
-  /** The connection that it has already. */
+  /** The connection that the microVM already has. */
   readonly guest?: Guest | undefined;
-  /** Let go of when the machine is gone, or this server lets go of the box. */
+  /** Disposed when the microVM is gone, or when this server releases the box. */
   readonly held?: Disposable | undefined;
 }
 
@@ -31,9 +34,9 @@ export class RunningBox {
   /** Settles when the record says that the run is over. Never rejects. */
   readonly finished: Promise<void>;
   readonly finish: () => void;
-  /** Aborts when this server lets go of the box, or the machine is gone. */
+  /** Aborts when this server releases the box, or when the microVM is gone. */
   readonly signal: AbortSignal;
-  /** Held while its processes are frozen or thawed. */
+  /** Held while its processes are being frozen or thawed. */
   readonly freezeLock = new KeyedLock();
   readonly #ended = new AbortController();
   readonly #connectMs: number;
@@ -43,15 +46,15 @@ export class RunningBox {
   #machineExit: MachineExit | undefined;
   #released = false;
   #leave: () => void = () => undefined;
-  /** Settles when this server lets go of the box. */
+  /** Settles when this server releases the box. */
   readonly left: Promise<void>;
-  /** Someone follows the box to its end, and will settle `finished`. */
+  /** Whether the box is followed to its end, so that `finished` will settle. */
   watched = false;
-  /** The verb that ends this run needs the box afterwards, also one that is removed at its end. */
+  /** Whether the verb that ends this run needs the box afterwards, also where the box is removed at its end. */
   kept = false;
   /** Ids of the health probes that this server has started and still follows. */
   readonly probes = new Set<string>();
-  /** Connections to the guest's RA-TLS server, those in the making too. */
+  /** Connections to the guest's RA-TLS server, also those that are being opened. */
   readonly ratlsConnections = new RatlsConnections();
 
   constructor(id: string, run: number, machine: Machine, options: RunningBoxOptions) {
@@ -81,17 +84,17 @@ export class RunningBox {
     });
   }
 
-  /** How the machine ended; undefined while it runs. */
+  /** How the microVM ended; undefined while it runs. */
   get machineExit(): MachineExit | undefined {
     return this.#machineExit;
   }
 
-  /** This server has let go of the box. */
+  /** Whether this server has released the box. */
   get released(): boolean {
     return this.#released;
   }
 
-  /** The connection to the agent, made anew when it was lost. */
+  /** The connection to the agent. It is made anew when it was lost. */
   guest(): Promise<Guest> {
     if (this.#guest !== undefined) return this.#guest;
     const copy = this.#copy;
@@ -104,7 +107,7 @@ export class RunningBox {
     return connecting;
   }
 
-  /** For as long as it lasts. */
+  /** Keeps the connection for as long as it lasts. */
   #keep(connecting: Promise<Guest>): void {
     this.#guest = connecting;
     const forget = (): void => {
@@ -116,7 +119,7 @@ export class RunningBox {
     }, forget);
   }
 
-  /** Lets go of the machine, which runs on. */
+  /** Releases the microVM, which runs on. */
   async release(): Promise<void> {
     this.#released = true;
     this.#leave();
@@ -130,7 +133,7 @@ export class RunningBox {
   }
 }
 
-/** The boxes with a machine. */
+/** The boxes with a microVM. */
 export class RunningBoxes {
   readonly #boxes = new Map<string, RunningBox>();
 
@@ -158,7 +161,7 @@ export class RunningBoxes {
   }
 }
 
-/** Docker's words for a verb that needs a running box. */
+/** The refusal of a verb that needs a running box, in Docker's words. */
 export function notRunning(id: string): A3sError {
   return new A3sError('box-not-running', `Container ${id} is not running`, {
     remedy: 'Start it with a3s-box run, or the API’s start.',

@@ -1,5 +1,6 @@
 /**
- * Limits of boxes that run: they change in the guest and on the host, and a server that takes over a box holds it to its record.
+ * Changes the limits of running boxes, in the guest and on the host. A server that takes over a box reapplies the
+ * limits of its record.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import type { Runtime } from '../runtime.ts';
 import { type FreezeHost, freezeAgain } from './frozen.ts';
 import type { RunningBox } from './running-box.ts';
 
-/** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
+/** How long verbs for a box wait until its guest has the limits on record. A guest that hangs must not hold them up. */
 const GUEST_MS = 10_000;
 
 /** What the limits of an adopted box need of the server. */
@@ -31,7 +32,7 @@ export async function applyToRunning(
   const tried: (typeof inGuest)[] = [];
   try {
     for (const step of [inGuest, onHost]) {
-      // Before it is done: it may be, although nobody hears of it.
+      // Before the step, since it may take effect although its answer is lost.
       tried.push(step);
       await step(running, before, after);
     }
@@ -77,7 +78,7 @@ export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): 
   await reported(rt, running, async () => {
     const guest = running.guest();
     if (await inTime(guest, GUEST_MS)) return await reconcileGuest(rt, running);
-    // In its turn again, among verbs that came meanwhile.
+    // In turn with the verbs that came meanwhile.
     const later = guest.then(() => rt.locks.run(running.id, () => reconcileGuest(rt, running)));
     void reported(rt, running, () => later);
   });
@@ -88,7 +89,7 @@ async function reconcileGuest(rt: FreezeHost, running: RunningBox): Promise<void
     running.signal.throwIfAborted();
     await freezeAgain(rt, running);
     const { definition, state } = rt.store.expect(running.id);
-    // One that is measured has those of its launch; in one that has ended nothing is left to hold.
+    // A measured guest has the limits of its launch. In one that has ended, nothing is left to limit.
     if (definition.confidential !== undefined || state.status === 'stopping') return;
     const guest = await running.guest();
     if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), running.signal);
@@ -108,7 +109,7 @@ async function reported(
   }
 }
 
-/** Whether it comes in time. @throws why it never will */
+/** Whether it settles in time. @throws the reason of its failure */
 async function inTime(coming: Promise<unknown>, milliseconds: number): Promise<boolean> {
   const timer = new AbortController();
   const late = delay(milliseconds, false, { ref: false, signal: timer.signal });

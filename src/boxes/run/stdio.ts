@@ -12,11 +12,11 @@ export interface Stdio {
   readonly gone: AbortSignal;
 }
 
-/** The client asked to leave, and the process goes on. */
+/** The client detached, and the process goes on. */
 export const DETACHED = Symbol('detached');
 
 /**
- * Hands what the client sends to `write`, up to the end or the detach keys.
+ * Passes what the client sends to `write`, up to the end or the detach keys.
  *
  * @param keys bytes that detach when typed one after the other; empty: none do
  */
@@ -39,7 +39,7 @@ export async function copyInput(
         if (out.length > 0) await write(Buffer.from(out));
         return DETACHED;
       }
-      // What looked like the keys was input after all.
+      // The bytes that looked like the keys were input after all.
       out.push(...keys.subarray(0, matched));
       matched = byte === keys[0] ? 1 : 0;
       if (matched === 0) out.push(byte);

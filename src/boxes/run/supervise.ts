@@ -1,5 +1,5 @@
 /**
- * Watching over a running box: its output goes to the log, its exit to the record.
+ * Follows a running box: its output goes to the log, its exit to the record.
  *
  * @module
  */
@@ -20,21 +20,23 @@ import { publish, type Runtime } from '../runtime.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
 import type { RunningBox } from './running-box.ts';
 
-/** Time for a guest to sync its disks and end. */
+/** Time for a guest to sync its disks and power off. */
 const POWEROFF_MS = 15_000;
-/** Pause before a lost connection is tried again after an attempt that failed as a whole. */
+/** Pause after an attempt to reach the guest that failed as a whole. */
 const RETRY_MS = 500;
-/** Time for output to reach the disk once its machine is gone. */
+/** Time for output to reach the disk once its microVM is gone. */
 const REST_MS = 5000;
 const RECORD_RETRY_MS = 5000;
-/** Output that may wait for the disk: twice the agent's ring, so that an agent that ignores it is held too. */
+/**
+ * Output that may wait for the disk: twice the agent's ring, so that an agent that ignores its bound is held back too.
+ */
 const UNSAFE_BYTES = 2 * 1024 * 1024;
 
-/** What was asked of a guest when it was told to start the main process. */
+/** What was requested of a guest together with the start of its main process. */
 export interface Followed {
   readonly guest: Guest;
   readonly progress: Progress;
-  /** Undefined where the host may not see it. */
+  /** Undefined where the host may not see the output. */
   readonly output: Promise<OutputReader> | undefined;
   readonly exit: Promise<Exit>;
 }
@@ -45,7 +47,7 @@ interface Progress {
 }
 
 /**
- * Follows the box to its end, in the background; `running.finished` tells when.
+ * Follows the box to its end, in the background; `running.finished` settles then.
  *
  * @param followed what is followed already; its log is open then
  */
@@ -66,7 +68,7 @@ export function supervise(rt: EndHost, running: RunningBox, followed?: Followed)
   })();
 }
 
-/** On a full disk the record cannot be written: tries until it can, so that no exit code is lost. */
+/** Tries until the end is recorded, so that no exit code is lost. On a full disk the record cannot be written. */
 async function concludeSurely(
   rt: EndHost,
   running: RunningBox,
@@ -83,7 +85,10 @@ async function concludeSurely(
   }
 }
 
-/** The exit of the main process, with all its output safe unless its machine went; undefined when that ended first. */
+/**
+ * The exit of the main process. All its output is safe by then, unless the microVM is gone. Undefined when the microVM
+ * ended first.
+ */
 async function followMain(
   rt: EndHost,
   running: RunningBox,
@@ -100,14 +105,14 @@ async function followMain(
   for (;;) {
     try {
       if (progress === undefined || log.broken) {
-        // That of a copy begins behind what the process of its snapshot had written.
+        // The output of a fork begins behind what the process of its snapshot had written.
         const logged = seesOutput ? await log.open(running.run, !definition.autoRemove) : 0;
         const gone = keepsOutput(box) ? (state.machine?.written ?? 0) : await passed(running);
         progress = { offset: Math.max(logged, gone) };
       }
       const { output, exit } = first ?? (await follow(running, progress, seesOutput));
       first = undefined;
-      // An agent of protocol 4 tells at once, so that it is known whatever becomes of the output.
+      // An agent of protocol 4 reports the exit at once, so that it is known whatever becomes of the output.
       exit.then(
         (known) => {
           heard = known;
@@ -129,12 +134,12 @@ async function followMain(
   }
 }
 
-/** What an earlier server has taken of output that is kept nowhere. */
+/** How far an earlier server has read output that is not kept. */
 async function passed(running: RunningBox): Promise<number> {
   return (await (await running.guest()).process(MAIN, running.signal)).acknowledged;
 }
 
-/** Asks for both at once: the answer to the second has not far to go then. */
+/** Requests output and exit together, so that the answer about the exit is already under way when the output ends. */
 async function follow(
   running: RunningBox,
   { offset }: Progress,
@@ -147,12 +152,15 @@ async function follow(
   return { output, exit };
 }
 
-/** As soon as it can be told. */
+/** The exit, as soon as the agent can report it. */
 export function mainExit(guest: Guest, signal: AbortSignal): Promise<Exit> {
   return guest.speaks(4) ? guest.ended(MAIN, signal) : guest.exit(MAIN, signal);
 }
 
-/** What had arrived when the machine went. On a full disk it is given up: nothing can be held back any more. */
+/**
+ * Saves the output that had arrived when the microVM ended. On a full disk the output is given up, since no guest is
+ * left that could be held back.
+ */
 async function saveRest(rt: Pick<Runtime, 'log' | 'outputs'>, id: string): Promise<void> {
   const log = rt.outputs.of(id);
   const timer = setTimeout(() => void log.close(), REST_MS);
@@ -202,7 +210,7 @@ async function copyOutput(
   await log.flush();
 }
 
-/** The end of a run, in an order that a crash at any point can be picked up from. */
+/** Ends a run, in an order that another server can continue after a crash at any point. */
 async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined): Promise<void> {
   const { state } = rt.store.expect(running.id);
   if (exit !== undefined && (state.status === 'running' || state.status === 'paused')) {
@@ -215,7 +223,7 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
       finishedAt: timestamp(now()),
     });
     if (expired.launch !== undefined) publish(rt, ended, 'secrets-expired', teeAttributes(ended));
-    // Clients that follow the output need not wait for the machine.
+    // Clients that follow the output need not wait for the end of the microVM.
     rt.outputs.of(running.id).endRun(running.run);
   }
   const box = rt.store.get(running.id);
@@ -226,7 +234,7 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
   await running.machine.release();
 }
 
-/** The agent syncs the disk of changes, unless that goes away anyhow. */
+/** Ends the microVM. The agent first syncs the writable layer, unless the box is removed anyhow. */
 async function endMachine(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): Promise<void> {
   const { autoRemove, binds } = box.definition;
   // The guest of a confidential box wipes its secrets.
