@@ -1,12 +1,12 @@
 /**
- * Ending the machine of a start that failed.
+ * Ends the microVM of a failed start.
  *
  * @module
  */
 import type { RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** Returns when nothing of the machine runs any more, and no verb finds it. */
+/** Returns when the microVM is gone, and no verb finds it any more. */
 export async function abandon(rt: Pick<Runtime, 'running'>, running: RunningBox): Promise<void> {
   await running.machine.kill();
   await running.machine.exited;

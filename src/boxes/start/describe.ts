@@ -1,5 +1,5 @@
 /**
- * From a record to the two documents of a start: what the engine builds, and what the agent is told.
+ * From a record to the two documents of a start: the microVM for the engine, and the box spec for the agent.
  *
  * @module
  */
@@ -34,22 +34,25 @@ import {
 import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** Serial of a disk of changes that has been used before, in a machine whose template has one of its own. */
+/** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
 const KEPT_SERIAL = 'changes-kept';
-/** Its name in the runtime directory: the template's own, which such a machine lays aside at once. */
+/**
+ * The file name, in the runtime directory, of the copy of the template's writable layer, which such a microVM stops
+ * using at once.
+ */
 const THROWAWAY = 'changes.slot';
 
-/** What a start finds for its box, however its machine comes to be. */
+/** What every start of a box needs, whatever its source. */
 export interface Found {
   readonly boot: MachineSpec['boot'];
   readonly layers: readonly Disk[];
   readonly shares: MachineSpec['shares'];
   readonly mounts: BoxSpec['mounts'];
-  /** The box has a disk of changes, from an earlier run. */
+  /** The box has a writable layer from an earlier run. */
   readonly keptChanges: boolean;
 }
 
-/** Finds it; host paths that the box binds are made where they are missing. */
+/** Finds the parts. Makes missing host paths that the box binds. */
 export async function findParts(
   rt: Pick<Runtime, 'home' | 'boot' | 'images'>,
   { id, bootSet, binds }: BoxDefinition,
@@ -70,16 +73,16 @@ export async function findParts(
   };
 }
 
-/** The disks that hold changes. */
+/** The disks for the box's changes. */
 export interface ChangesDisks {
   readonly disks: readonly Disk[];
-  /** Of the one that the box's changes are on. */
+  /** The serial of the box's writable layer. */
   readonly serial: string;
-  /** One of them that is of no use once the machine has it open. */
+  /** The file of a disk that is not needed once the microVM has it open. */
   readonly throwaway: string | undefined;
 }
 
-/** Makes what is not there yet. */
+/** Makes the disks that do not exist. */
 export async function changesDisks(
   rt: Pick<Runtime, 'home'>,
   { id, identity }: BoxDefinition,
@@ -108,7 +111,7 @@ export async function changesDisks(
   return { disks: [slot, own(KEPT_SERIAL)], serial: KEPT_SERIAL, throwaway };
 }
 
-/** The two documents. Nothing is made. @param given.ports with their real numbers */
+/** Describes the microVM and the box, and makes nothing. @param given.ports with their real numbers */
 export function describeMachine(
   definition: BoxDefinition,
   given: {
@@ -127,8 +130,8 @@ export function describeMachine(
     runtimeDir: directory,
     identity: definition.identity,
     cpus: machineCpus(askedCpus(definition)),
-    // What the box needs, and so what the host must have: a template's copy may be larger, but what is not written in it
-    // takes no memory, and the box's limit in the guest is this one less the guest's share.
+    // What the box needs, and so what the host must have. A microVM from a template may have more RAM, but pages that
+    // are not written take no memory. The box's limit in the guest is this size less the guest's share.
     memoryBytes: machineMemory(definition.memoryBytes),
     boot: found.boot,
     disks: [...found.layers, ...changes.disks],
@@ -148,7 +151,7 @@ export function describeMachine(
   return { machine, spec };
 }
 
-/** What of a definition the agent is told. */
+/** The fields of a definition that the box spec contains. */
 export type Described = Pick<
   BoxDefinition,
   | 'hostname'
@@ -166,7 +169,7 @@ export type Described = Pick<
 > &
   Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds'>>;
 
-/** What the agent is told, from the record and what the host found for it. */
+/** The box spec, from the record and from what the host found for it. */
 export function specDocument(
   definition: Described,
   found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> & Pick<BoxSpec, 'mounts' | 'network'>,
@@ -189,7 +192,7 @@ export function specDocument(
   };
 }
 
-/** The process that the box is there for. */
+/** The main process of the box. */
 export function mainProcess(
   definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits'>,
 ): BoxSpec['process'] {
@@ -204,14 +207,14 @@ export function mainProcess(
   };
 }
 
-/** A network card that the agent is told of. */
+/** The network card, as the box spec describes it. */
 export function guestNic(mac: string): BoxSpec['network'] {
   const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
   const resolver = { nameservers: [nameserver], search: [] };
   return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
 }
 
-/** A published port, as the engine takes it. */
+/** A published port, as the engine describes it. */
 export function forward(port: Port): {
   hostIp: string;
   hostPort: number;
@@ -221,13 +224,13 @@ export function forward(port: Port): {
   return { ...port, protocol: 'tcp' };
 }
 
-/** Locally administered, and the box's own for all its life. */
+/** The MAC address of a box: locally administered, and the same for all its runs. */
 export function macAddress(id: string): string {
   const digits = createHash('sha256').update(`mac ${id}`).digest('hex').slice(0, 10);
   return ['02', ...(digits.match(/../g) ?? [])].join(':');
 }
 
-/** Makes it anew, for its user alone. */
+/** Makes the directory anew, for its user alone. */
 export async function makeRuntimeDirectory(
   path: string,
   identity: MachineSpec['identity'],

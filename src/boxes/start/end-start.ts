@@ -1,15 +1,15 @@
 /**
- * Ending a start that is under way.
+ * Ends the start of a confidential box that is under way.
  *
  * @module
  */
 import type { Runtime } from '../runtime.ts';
 
 /**
- * Firmware that refuses what it was handed says nothing and spins: without this, the start of such a box would hold its lock
- * until the guest's time is over. Whatever else starts does so in a moment, or fails.
+ * Firmware that refuses its input reports nothing and spins. Without this, the start of such a box would hold its lock
+ * until the guest's time is over. Every other start succeeds or fails soon.
  *
- * The start fails, and lets go of the lock; a machine that is only on its way ends as soon as it is there.
+ * The start fails and releases the lock. A microVM that is not there yet is ended as soon as it is.
  *
  * @returns whether there is such a start
  */

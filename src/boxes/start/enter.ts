@@ -1,5 +1,5 @@
 /**
- * A start that gets its machine, also while the server or the host ends.
+ * Adds the microVM of a start to the running ones, also while the server or the host ends.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** Whether a start that fails now fails because the server or the host ends, which is nobody's fault. */
+/** Whether a start that fails now fails because the server or the host ends, which is no failure of the box. */
 export function isInterrupted(rt: Pick<Runtime, 'restarts' | 'shutdown'>): boolean {
   return rt.shutdown.aborted || rt.restarts.held;
 }
@@ -21,8 +21,8 @@ export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
 }
 
 /**
- * Adds the machine of a start to the running ones. A server that stops releases it. When the host shuts down it is ended,
- * since the stop of the running boxes did not include it.
+ * Adds the microVM of a start to the running ones. A server that stops releases it. When the host shuts down it is
+ * ended, since the stop of the running boxes did not include it.
  */
 export async function enter(
   rt: Pick<Runtime, 'running' | 'restarts' | 'shutdown'>,

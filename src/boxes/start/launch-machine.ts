@@ -1,5 +1,5 @@
 /**
- * Launching the machine of a box that boots, or starts from a template.
+ * Launches the microVM of a box that boots or starts from a template.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { launchOnPorts } from './ports.ts';
 
 export interface LaunchedMachine {
   readonly machine: Machine;
-  /** What its guest is to be told. */
+  /** The spec for the guest. */
   readonly spec: BoxSpec;
-  /** A file that is of no use once the machine has it open. */
+  /** A file that is not needed once the microVM has it open. */
   readonly throwaway: string | undefined;
-  /** Settles when a writable layer that is new outlasts a power cut. */
+  /** Settles when a new writable layer would outlast a power cut. */
   readonly durable: Promise<void>;
 }
 
 /** What a launch needs of the server. */
 export type LaunchHost = Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>;
 
-/** @param taken undefined: the machine boots */
+/** @param taken undefined: the microVM boots */
 export async function launchMachine(
   rt: LaunchHost,
   box: Box,
@@ -47,7 +47,7 @@ export async function launchMachine(
       describeMachine(definition, { found, directory, ports, changes, taken }),
   });
   const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
-  // Whoever starts the main process learns of it; until then nobody may.
+  // The caller that starts the main process learns of a failure. Until then nobody may await this.
   durable.catch(() => undefined);
   return { machine, spec: description.spec, throwaway: disks.throwaway, durable };
 }

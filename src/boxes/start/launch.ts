@@ -1,5 +1,5 @@
 /**
- * From a source to a box whose guest waits for its main process to be started.
+ * From a source to a box whose guest waits for the start of its main process.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { abandon } from './abandon.ts';
 import { enter } from './enter.ts';
 import type { PreparedMain, StartSource } from './source.ts';
 
-/** A box with a machine whose guest has all that it needs. */
+/** A box with a microVM whose guest has all that it needs. */
 export interface Launched {
   readonly running: RunningBox;
-  /** `running`: it runs already, as that of a snapshot does. */
+  /** `running`: the main process already runs, as the one of a snapshot does. */
   readonly main: PreparedMain | 'running';
 }
 
@@ -24,9 +24,9 @@ export type AttemptHost = Pick<
 >;
 
 /**
- * Makes one attempt to launch the box. Abandons its machine on failure, unless this server has let go of it.
+ * Makes one attempt to launch the box. Abandons its microVM on failure, unless this server has released it.
  *
- * @returns undefined where the source has no machine for this box
+ * @returns undefined where the source has no microVM for this box
  */
 export async function launch(
   rt: AttemptHost,

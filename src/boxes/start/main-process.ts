@@ -1,5 +1,5 @@
 /**
- * The main process of a box whose guest has all that it needs: started, on record, and followed to its end.
+ * Starts the main process of a box whose guest has all that it needs, records that, and follows it to its end.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { abandon } from './abandon.ts';
 import type { Launched } from './launch.ts';
 import type { PreparedMain } from './source.ts';
 
-/** Starts the main process, or goes on with one that runs already, and puts that on record. Abandons the machine on failure. */
+/** Starts the main process, or goes on with one that already runs, and records it. Abandons the microVM on failure. */
 export async function runMain(rt: EndHost, { running, main }: Launched): Promise<void> {
   try {
     if (main === 'running') enterRunning(rt, running);
@@ -29,11 +29,11 @@ export async function runMain(rt: EndHost, { running, main }: Launched): Promise
     if (!running.released) await abandon(rt, running);
     throw error;
   }
-  // The clients of execs that run already are another box's.
+  // The clients of running execs belong to the box that was forked.
   if (main === 'running') void drainExecs(rt, running);
 }
 
-/** Its output and its end are asked for in the same breath. */
+/** Requests the start, the output and the exit together. */
 async function startMain(
   rt: EndHost,
   running: RunningBox,
@@ -62,9 +62,9 @@ async function startMain(
 }
 
 /**
- * The main process runs: says so on record, and watches over it from here on.
+ * Records that the main process runs, and follows it from now on.
  *
- * @param followed what of it is followed already
+ * @param followed what of it is already followed
  */
 export function enterRunning(rt: EndHost, running: RunningBox, followed?: Followed): void {
   const box = rt.store.advance(running.id, 'started', {

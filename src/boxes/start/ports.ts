@@ -1,5 +1,5 @@
 /**
- * Launching a machine on the ports that a box publishes.
+ * Launches a microVM on the ports that a box publishes.
  *
  * @module
  */
@@ -12,24 +12,24 @@ import type { Box, BoxState, Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
-/** Launches of one start. */
+/** The most launches of one start. */
 const ATTEMPTS = 3;
 
-/** What a launch is made from, once its ports have their real numbers. */
+/** What a launch needs, once its ports have their real numbers. */
 export interface LaunchPlan<Disks, Description extends { readonly machine: MachineSpec }> {
-  /** What is on record of the machine. */
+  /** What is recorded of the microVM. */
   readonly state: Partial<Omit<BoxState, 'status' | 'ports'>>;
-  /** Made beside the choice of the ports. */
+  /** The disks, which are made while the ports are chosen. */
   readonly disks: Promise<Disks>;
   readonly describe: (ports: readonly Port[], disks: Disks) => Description;
 }
 
 /**
- * Chooses the ports and launches the machine. A port that was free when it was chosen may be taken when it is bound: then
- * another one is chosen.
+ * Chooses the ports and launches the microVM. A port that was free when it was chosen may be taken when it is bound;
+ * then another one is chosen.
  *
- * Ports and machine are on record before anything runs or is bound: the server that takes over finds the machine by this,
- * and knows its ports.
+ * Ports and microVM are on record before anything runs or is bound. So a server that takes over finds the microVM and
+ * knows its ports.
  */
 export async function launchOnPorts<Disks, Description extends { readonly machine: MachineSpec }>(
   rt: Pick<Runtime, 'engine' | 'store' | 'shutdown'>,
@@ -57,8 +57,8 @@ export async function launchOnPorts<Disks, Description extends { readonly machin
 }
 
 /**
- * Gives every port its host address and number, and checks that it is free now. The engine binds
- * later; that it still can is the engine's to say.
+ * Gives every port its host address and number, and checks that it is free now. The engine binds it later, and reports
+ * a port that was taken meanwhile.
  *
  * @throws A3sError `port-in-use`, `invalid-argument` for an address that is not the host's
  */
@@ -72,9 +72,9 @@ async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
 }
 
 /**
- * Whether other ports may let a launch succeed that failed.
+ * Whether a failed launch may succeed on other ports.
  *
- * @param attempt the number of the one that failed, from 1
+ * @param attempt the number of the failed attempt, from 1
  */
 function mayTryOtherPorts(error: unknown, asked: readonly Port[], attempt: number): boolean {
   const busy = error instanceof A3sError && error.code === 'port-in-use';

@@ -1,5 +1,5 @@
 /**
- * How a box comes to run: its sources are tried, one after the other.
+ * Chooses the sources from which a box may start, and tries one after the other: a pool, a template, a boot.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void>
 /** The sources that the box may start from, the fastest first. */
 async function sourcesOf(rt: SourcesHost, box: Box, image: Image): Promise<readonly StartSource[]> {
   const { confidential } = box.definition;
-  // Measured from the first instruction on: whatever is a copy of something else could not be.
+  // A confidential box is measured from the first instruction on. A copy of something else could not be.
   if (confidential !== undefined) return [new ConfidentialSource(rt, box, confidential, image)];
   const found = await findParts(rt, box.definition, image);
   if (isFork(box)) return [new SnapshotSource(rt, box, found)];
@@ -56,7 +56,7 @@ async function sourcesOf(rt: SourcesHost, box: Box, image: Image): Promise<reado
   return [boot];
 }
 
-/** @returns undefined where the next source is to be tried */
+/** @returns undefined where the next source must be tried */
 async function tryLaunch(
   rt: AttemptHost,
   box: Box,

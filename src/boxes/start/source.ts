@@ -1,5 +1,5 @@
 /**
- * Where a start gets its machine: one interface for a boot, a template, a pool, a snapshot and a measured launch.
+ * The interface of the sources of a start: a boot, a template, a pool, a snapshot and a measured launch.
  *
  * @module
  */
@@ -7,40 +7,44 @@ import type { Machine } from '../../engine/engine.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 
-/** One way in which a box gets its machine. Serves one start. */
+/** One way in which a box gets its microVM. An instance serves one start. */
 export interface StartSource {
   /**
-   * Launches a machine, or takes one that waits. The machine is on record before anything of the box runs in it.
+   * Launches a microVM, or takes one that waits. The microVM is on record before anything of the box runs in it.
    *
-   * @param openOutput opens the log of the box's output and returns where the output goes on; the start waits for it before
-   *   a failure is handled
-   * @returns undefined where the source has no machine for this box
+   * @param openOutput opens the log of the box's output and returns the offset at which the output goes on; the start
+   * waits for it before a failure is handled
+   * @returns undefined where the source has no microVM for this box
    */
   acquire(openOutput: () => Promise<number>): Promise<Acquired | undefined>;
   /**
-   * Clears up after a launch that failed. The machine is gone by then, unless this server has let go of it.
+   * Cleans up after a failed launch. The microVM is gone by then, unless this server has released it.
    *
-   * @returns whether the next source is tried, or the start fails with the error
+   * @returns `next` to try the next source, `fail` to fail the start with the error
    */
   onFailure(error: unknown): Promise<'next' | 'fail'>;
-  /** A later source has launched the box that this one had no machine for, or failed to launch. */
+  /** Called when a later source has launched the box that this source did not launch. */
   onNextLaunched?(): Promise<void>;
-  /** And its main process runs. */
+  /** Called when the main process of that launch runs. */
   onNextStarted?(): void;
 }
 
-/** A machine that is the box's, and how its guest is reached. */
+/** A microVM that belongs to the box, and how its guest is reached. */
 export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
   readonly machine: Machine;
-  /** Gives the guest all that it needs to start the main process; `running` where the guest's memory has one that runs. */
+  /**
+   * Gives the guest all that it needs to start the main process. `running` where the guest's memory has a running one.
+   */
   readonly handOver: (running: RunningBox) => Promise<PreparedMain | 'running'>;
 }
 
 /** A main process that only has to be started. */
 export interface PreparedMain {
   readonly guest: Guest;
-  /** Where its output goes on. */
+  /** The offset at which its output goes on. */
   readonly offset: number;
-  /** Settles when the box's writable layer outlasts a power cut, as a record that says it runs does. */
+  /**
+   * Settles when the box's writable layer would outlast a power cut. The record that the box runs outlasts one as well.
+   */
   readonly durable: Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * Starting a box.
+ * Starts a box: for a user, for its restart policy, and after a reboot.
  *
  * @module
  */
@@ -25,16 +25,16 @@ import { type UndoHost, undoStart } from './undo.ts';
 export type StartHost = AuthorizationHost & RunHost & UndoHost;
 
 /**
- * Starts the box's main process in a machine of its own, as a user asks for it. False when it runs already.
+ * Starts the box's main process in a new microVM, for a user. False when the box already runs.
  *
- * A start that fails leaves the box as it was, with the reason and Docker's exit code on record. So does one whose image
- * is refused, before anything of a machine is made.
+ * A failed start leaves the box as it was, with the reason and Docker's exit code on record. So does a refused image,
+ * before any microVM is made.
  *
  * @throws A3sError `conflict` for a paused one
  */
 export function startBox(rt: StartHost, id: string, options: TrustOptions = {}): Promise<boolean> {
   return rt.locks.run(id, async () => {
-    // Its last run may still be on its way out.
+    // Its last run may still be ending.
     if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
     const { status } = rt.store.expect(id).state;
     if (status === 'running') return false;
@@ -55,8 +55,8 @@ export function restartByPolicy(rt: StartHost, id: string, run: number): Promise
 }
 
 /**
- * Starts a box that has not run since this run, because the host, or its server, was started. What became of it, and of its
- * policy, meanwhile counts. Never rejects.
+ * Starts a box that has not run since this run, because the host, or its server, was started. Does not where the box or
+ * its policy has changed meanwhile. Never rejects.
  */
 export function restoreByPolicy(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, (box) => {
@@ -66,10 +66,10 @@ export function restoreByPolicy(rt: StartHost, id: string, run: number): Promise
   });
 }
 
-/** How often the policy has started a box, and how long it waited; undefined where a user starts it. */
+/** How often the policy has started a box, and how long it waited; undefined where a user starts the box. */
 type Counted = Pick<BoxState, 'restartCount' | 'restartDelayMs'>;
 
-/** @param counts undefined: it is not to be started any more */
+/** @param counts undefined: the box must not be started any more */
 async function startOwn(
   rt: StartHost,
   id: string,
@@ -81,11 +81,11 @@ async function startOwn(
       const counted = box === undefined || isInterrupted(rt) ? undefined : counts(box);
       if (counted !== undefined) await startLocked(rt, id, counted, {});
     })
-    // It is on record, and in the log.
+    // The failure is on record, and in the log.
     .catch(() => undefined);
 }
 
-/** For callers that hold the box's lock. */
+/** The caller holds the box's lock. */
 async function startLocked(
   rt: StartHost,
   id: string,
@@ -103,13 +103,13 @@ async function startLocked(
     const image = await authorizeStart(rt, box, options);
     await runBox(rt, box, image);
   } catch (error) {
-    // A server that stops lets go in the middle: the next one settles this start.
+    // A server that stops releases the start in the middle. The next server reconciles it.
     if (rt.running.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);
     throw error;
   }
 }
 
-/** By the image and the names on record: a tag that has moved changes nothing. */
+/** Decides by the image and the names on record: a tag that has moved changes nothing. */
 async function authorizeStart(
   rt: AuthorizationHost & Pick<Runtime, 'store'>,
   box: Box,

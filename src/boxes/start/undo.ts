@@ -1,5 +1,5 @@
 /**
- * Undoing a start that failed.
+ * Undoes a failed start.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { exitCodeOf } from './exit-code.ts';
 export type UndoHost = RemovalHost & Pick<Runtime, 'engine' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
- * Takes back a start of which nothing runs any more. One that was the policy's own it will try again, unless what it was
- * refused for stays.
+ * Undoes a start of which nothing runs any more. The policy repeats a start of its own, unless the cause of the failure
+ * lasts.
  *
- * @param interrupted it ended with its server, or the host: that is no failure of the box
+ * @param interrupted the start ended with its server or the host, which is no failure of the box
  */
 export async function undoStart(
   rt: UndoHost,
@@ -60,7 +60,7 @@ function nextTry(
   interrupted: boolean,
 ): Restart | undefined {
   const { restartDelayMs: delayMs, restartCount, stopRequested, exitCode } = state;
-  // A user learns of the failure, and decides.
+  // A start by a user is not repeated: the user learns of the failure, and decides.
   if (delayMs === undefined || stopRequested) return undefined;
   if (interrupted) return { delayMs, restartCount };
   if (error instanceof A3sError && ERRORS[error.code].lasting === true) return undefined;

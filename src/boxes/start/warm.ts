@@ -1,5 +1,6 @@
 /**
- * Starts from templates: which boxes can, and how their copy of the guest becomes one of its own.
+ * What starts from templates and pools share: which boxes must boot, the shape of their templates, and the first
+ * contact with a guest whose memory is a copy.
  *
  * @module
  */
@@ -14,14 +15,14 @@ import type { BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import type { Found } from './describe.ts';
 
-/** How long a copy may take to answer. Fifty at once share the host's processors, so it is no tight bound. */
+/** How long such a guest may take to answer. The limit is generous, since fifty at once share the host's processors. */
 export const WAKE_MS = 60_000;
 
 /**
  * Why a box boots whether or not there is a template; undefined: it need not.
  *
- * This is the one place that decides it. Neither is its first run a reason nor a later one, nor its memory: more than
- * the template's is plugged in, and less is a limit in the guest. Confidential boxes do not come here.
+ * This is the one place that decides it. Earlier runs are no reason to boot, and neither is the box's memory: what the
+ * template lacks is attached, and a smaller limit is set in the guest. Confidential boxes do not come here.
  */
 export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
   const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);
@@ -31,14 +32,14 @@ export function reasonToBoot({ layers, shares, keptChanges }: Found): string | u
   return `${layers.length} layers and ${shares.length} shares are more than a template has room for`;
 }
 
-/** What its template has to be like. */
+/** The shape of the template that the box needs. */
 export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShape {
   return { cpus: machineCpus(askedCpus(definition)), boot };
 }
 
 /**
- * How the agent of a copy is met: before anything else it gets random numbers, the time and the machine's id. The spec is
- * sent right behind: the agent takes it when it is awake.
+ * How the agent of a copied guest is first contacted. Before anything else it gets random numbers, the time and the
+ * microVM's id. The spec is sent right after that, and the agent takes it when it has resumed.
  */
 export class Waking {
   readonly known: KnownAgent;
@@ -49,14 +50,14 @@ export class Waking {
     this.known = {
       protocol,
       first: async (guest, signal) => {
-        // Made when it is sent, and once: the same may come twice, another one must not.
+        // Made once, when it is first sent. The same values may be sent twice; other values must not follow.
         this.#wake ??= {
           entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
           time: timestamp(now()),
           machineId: machineUuid(machineId),
         };
         const woken = guest.wake(this.#wake, signal);
-        // The same again is answered as before.
+        // A repeated request is answered as before.
         this.#specSent = guest.putSpec(spec);
         this.#specSent.catch(() => undefined);
         await woken;
@@ -64,7 +65,7 @@ export class Waking {
     };
   }
 
-  /** What became of the spec; undefined before the agent is met. */
+  /** The result of sending the spec; undefined before the agent is contacted. */
   get specSent(): Promise<unknown> | undefined {
     return this.#specSent;
   }

@@ -1,5 +1,5 @@
 /**
- * Starting a box by a boot of its own.
+ * The source of a start that boots a microVM.
  *
  * @module
  */

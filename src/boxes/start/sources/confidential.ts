@@ -1,5 +1,5 @@
 /**
- * Starting a confidential box: a measured launch, then exactly the launch spec that HOST_DATA is the digest of.
+ * The source of a confidential box's start: a measured launch, then exactly the launch spec whose digest is HOST_DATA.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import type { Acquired, StartSource } from '../source.ts';
 /** What a measured launch needs of the server. */
 export type ConfidentialHost = LaunchHost & Pick<Runtime, 'boot' | 'images' | 'log'>;
 
-/** Every start is a launch of its own, and an instance of its own: never a copy of anything. */
+/** Every start is a new launch and a new instance, and never a copy of anything. */
 export class ConfidentialSource implements StartSource {
   readonly #rt: ConfidentialHost;
   readonly #box: Box;
@@ -43,8 +43,8 @@ export class ConfidentialSource implements StartSource {
   }
 
   /**
-   * @throws A3sError `verity-mismatch` where this host finds that something is not what the box's relying parties were
-   *   told; `handOver` throws it, and `launch-spec-mismatch`, where the guest finds that
+   * @throws A3sError `verity-mismatch` where this host finds a difference from what the box's relying parties were
+   * told. Where the guest finds one, `handOver` throws that, or `launch-spec-mismatch`.
    */
   async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
     const rt = this.#rt;
@@ -54,12 +54,12 @@ export class ConfidentialSource implements StartSource {
     return {
       machine,
       handOver: async (running) => {
-        // Whoever ended this start found no machine yet.
+        // A stop or a kill that ended this start found no microVM yet.
         const { stopRequested } = rt.store.expect(running.id).state;
         if (!running.released && stopRequested) await machine.kill();
         const guest = await running.guest();
         await handOver(rt, running, guest, confidential, launch);
-        // Nothing is kept where the host may not see it.
+        // Nothing is kept where the host may not see the output.
         const offset = hostSeesOutput(box) ? await openOutput() : 0;
         return { guest, offset, durable: Promise.resolve() };
       },
@@ -105,7 +105,7 @@ async function launchMeasured(
   return { machine, launch };
 }
 
-/** What the guest answers is not believed: that it took these bytes is for relying parties to see in its evidence. */
+/** The guest's answer is not trusted: relying parties see in its evidence that it took these bytes. */
 async function handOver(
   rt: Pick<Runtime, 'home' | 'store'>,
   running: RunningBox,
@@ -120,7 +120,7 @@ async function handOver(
       `Cannot start the box: its guest is ${found ?? 'no confidential one'}, and ${tee} was launched`,
     );
   }
-  // A guest that refuses it ends with that: what it said counts, and not that its machine is gone.
+  // A guest that refuses the launch spec ends. Its refusal counts, and not that its microVM is gone.
   const taken = await guest.putLaunchSpec(launchSpec);
   if (taken.specDigest !== specDigest) {
     throw new A3sError(

@@ -1,5 +1,5 @@
 /**
- * Starting a box in a machine of a pool: the box's layers and its spec come to a guest that has everything else.
+ * The source of a start in a pool's microVM: its guest has everything but the box's layers and spec.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export class PoolSource implements StartSource {
     this.#pooled = pooled;
     const { machine, identity, guest, taken } = pooled;
     const source = taken.template.key;
-    // On record before anything is done to it: the next server finds it by this.
+    // On record before anything is done to the microVM, so that the next server finds it.
     this.#rt.store.amend(definition.id, {
       ports: [],
       machine: { id: machine.id, identity, start: 'pool', source },
@@ -76,28 +76,30 @@ export class PoolSource implements StartSource {
     const durable = syncChanges(this.#rt, definition);
     durable.catch(() => undefined);
     const waking = new Waking(machine.id, taken.protocol, spec);
-    // What is sent to it before it goes on is there when it does.
+    // A request that is sent while the guest is paused is there when the guest goes on.
     await settleAll([machine.resume(), waking.known.first(guest, running.signal)]);
     await waking.specSent;
     return { guest, offset: await opened, durable };
   }
 
-  /** The next source is tried where the machine may be at fault: nothing of the box ran, and nothing is left of it. */
+  /**
+   * The next source is tried where the microVM may be the cause: nothing of the box has run, and nothing is left of it.
+   */
   async onFailure(error: unknown): Promise<'next' | 'fail'> {
     const pooled = this.#pooled;
     if (pooled === undefined) return 'fail';
     const { id } = this.#box.definition;
     if (this.#rt.running.get(id)?.released === true) {
-      // A server that stops leaves the machine to the next.
+      // A server that stops leaves the microVM to the next one.
       await rm(pooled.directory, { recursive: true, force: true });
       return 'fail';
     }
-    // It may not even have come on record, and then nobody else ends it.
+    // The microVM may not be on record, and then nothing else would end it.
     await endPooled(this.#rt, pooled);
-    // It has been the machine's: the box has none of its own yet.
+    // The disk came from the microVM: the box has no writable layer of its own yet.
     await rm(changesPath(this.#rt, id), { force: true });
     if (!(error instanceof A3sError) || isInterrupted(this.#rt)) return 'fail';
-    // The machine has its template's memory since it was restored: nothing fails of that any more.
+    // The microVM already has the memory of its template, so no failure is the template's any more.
     if (ERRORS[error.code].machineFault !== 'possible') return 'fail';
     const machine = pooled.machine.id;
     this.#rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });
@@ -106,7 +108,7 @@ export class PoolSource implements StartSource {
   }
 }
 
-/** The machine's disk of changes becomes the box's. */
+/** The microVM's writable layer becomes the box's. */
 async function takeChanges(
   rt: Pick<Runtime, 'home'>,
   { id, identity }: BoxDefinition,

@@ -1,6 +1,6 @@
 /**
- * Starting a box from a memory snapshot: its first run continues what a running box did, under an identity of its own. From
- * the second start on such a box is as any other, with the disk that it has by then.
+ * The source of a fork's first start: it continues what a running box did, with an identity of its own. From the second
+ * start on, a fork starts as any other box, with its own disk.
  *
  * @module
  */
@@ -21,11 +21,11 @@ import type { LaunchHost } from '../launch-machine.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
-/** The protocol of agents that can freeze and be forked, which snapshots are made with. */
+/** The first protocol of agents that can be frozen and forked. Snapshots are made of such agents. */
 const PROTOCOL = 2;
 const CONNECT_MS = 20_000;
 
-/** Whether this start goes on from a snapshot. */
+/** Whether this start is the first of a fork. */
 export function isFork({ definition, state }: Box): boolean {
   return definition.snapshot !== undefined && state.startedAt === undefined;
 }
@@ -95,14 +95,14 @@ async function launchCopy(
   return { machine, mac: description.machine.nic?.mac ?? null };
 }
 
-/** How the agent of a copy is met: it gets what no two boxes may share, while the box is frozen still. */
+/** How the agent of a fork is first contacted: it gets what no two boxes may share, while the box is still frozen. */
 function forksAs({ id, hostname }: BoxDefinition, mac: string | null): KnownAgent {
   let fork: Fork | undefined;
   return {
     protocol: PROTOCOL,
     negotiate: true,
     first: async (guest, signal) => {
-      // Made when it is sent, and once: the same may come twice, another one must not.
+      // Made once, when it is first sent. The same values may be sent twice; other values must not follow.
       fork ??= {
         entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
         time: timestamp(now()),

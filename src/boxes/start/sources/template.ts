@@ -1,5 +1,5 @@
 /**
- * Starting a box from a template: its guest is a copy of one that has booted.
+ * The source of a start from a template: the memory of a guest that has booted.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export class TemplateSource implements StartSource {
   readonly #found: Found;
   readonly #shape: MachineShape;
   #taken: TakenTemplate | undefined;
-  /** Why the template may be at fault; the box's next source shows whether it is. */
+  /** Why the template may be the cause of a failure. The box's next source shows whether it is. */
   #suspicion: string | undefined;
 
   constructor(rt: TemplateStartHost, box: Box, found: Found) {
@@ -54,14 +54,14 @@ export class TemplateSource implements StartSource {
       handOver: async (running) => {
         const guest = await wake(running);
         await waking.specSent;
-        // The machine has it open.
+        // The microVM has it open.
         if (throwaway !== undefined) await rm(throwaway, { force: true });
         return { guest, offset: await opened, durable };
       },
     };
   }
 
-  /** The box boots instead where the template may be at fault. */
+  /** The box boots where the template may be the cause. The column `machineFault` of `src/errors.ts` decides that. */
   async onFailure(error: unknown): Promise<'next' | 'fail'> {
     const taken = this.#taken;
     if (taken === undefined) return 'fail';
@@ -78,12 +78,12 @@ export class TemplateSource implements StartSource {
     publish(this.#rt, this.#box, 'template-failed', { template: key, reason: error.message });
     if (machineFault === 'certain') await this.#rt.templates.drop(key, error.message);
     if (machineFault === 'possible') this.#suspicion = error.message;
-    // A copy of what the template's guest had mounted.
+    // The disk is a copy of what the template's guest had mounted.
     if (!this.#found.keptChanges) await rm(changesPath(this.#rt, id), { force: true });
     return 'next';
   }
 
-  /** What a boot gets through was not the box's fault. */
+  /** The box was launched without the template, so the template was the cause. */
   async onNextLaunched(): Promise<void> {
     if (this.#taken === undefined || this.#suspicion === undefined) return;
     await this.#rt.templates.drop(this.#taken.template.key, this.#suspicion);
@@ -94,7 +94,7 @@ export class TemplateSource implements StartSource {
   }
 }
 
-/** Nothing of the box is in a copy that was not woken: whatever is wrong with it is wrong with the template. */
+/** A guest that was not resumed has nothing of the box in it, so every failure here is the template's. */
 async function wake(running: RunningBox): Promise<Guest> {
   try {
     return await running.guest();
