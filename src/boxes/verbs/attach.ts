@@ -1,5 +1,5 @@
 /**
- * Attaching a client to a box's main process.
+ * Attaches a client to a box's main process.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface AttachOptions {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** Begins with the output that is there already. */
+  /** Begins with the earlier output. */
   readonly logs: boolean;
   /** Goes on until the run ends. */
   readonly stream: boolean;
@@ -26,8 +26,8 @@ export interface AttachOptions {
 }
 
 /**
- * Where a client comes in: to be fixed before it is told that it is attached, so that nothing is missed
- * of what it starts next.
+ * Where a client's output begins. It is fixed before the client is told that it is attached, so that the client misses
+ * nothing of the run that it starts next.
  */
 export interface AttachPoint {
   readonly from: number;
@@ -53,8 +53,9 @@ export async function attachPoint(
 }
 
 /**
- * Connects the client's input and output with the box. Returns when the run has ended, the client is gone, or it typed the
- * detach keys; the box runs on in the latter two. Output comes from the log, so a slow client holds up nobody.
+ * Connects the client's input and output with the box. Returns when the run has ended, when the client is gone, or when
+ * it typed the detach keys. In the last two cases the box runs on. Output comes from the log, so a slow client delays
+ * nobody.
  */
 export async function attachBox(
   rt: AttachHost,
@@ -105,7 +106,7 @@ async function feed(
   try {
     return await copyInput(stdio.input, keys, (bytes) => running.input.write(bytes));
   } finally {
-    // As Docker does, whether the client ended its input or went away.
+    // As Docker does, whether the client ended its input or vanished.
     if (stdinOnce && !terminal && !running.signal.aborted) await running.input.end();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Running one more process in a box.
+ * Runs a further process in a box.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
-/** Docker's code for one that did not start, whatever was missing: the program, its user or its directory. */
+/** Docker's exit code of an exec that did not start: its program, user or directory was missing. */
 const NOT_STARTED = 126;
 
 /** What the start of an exec needs of the server. */
@@ -67,7 +67,7 @@ export function createExec(
   return exec;
 }
 
-/** @throws A3sError `box-not-running`, `conflict` for a paused box, or one that waits for its next run */
+/** @throws A3sError `box-not-running`, `conflict` for a box that is paused or waits for its next run */
 function checkActive({ definition: { id }, state: { status } }: Box): void {
   if (status === 'running') return;
   if (status === 'paused') {
@@ -95,7 +95,7 @@ export function checkStartable(rt: Pick<Runtime, 'store' | 'running'>, exec: Exe
 }
 
 /**
- * Starts the exec and returns; its output is read and dropped, so that it never stalls.
+ * Starts the exec and returns. Its output is read and dropped, so that the process never stalls.
  *
  * @throws A3sError what the guest refused
  */
@@ -105,8 +105,8 @@ export async function startDetached(rt: ExecHost, exec: Exec): Promise<void> {
 }
 
 /**
- * Starts the exec and connects the client with it until the process has ended, or the client has detached.
- * A client that goes away leaves the process running, its output read and dropped.
+ * Starts the exec and connects the client with it until the process has ended, or the client has detached. When the
+ * client vanishes, the process runs on, and its output is read and dropped.
  */
 export async function startAttached(
   rt: ExecHost,
@@ -169,13 +169,17 @@ async function start(
   }
 }
 
-/** As Docker does, an exec is made with any directory, and does not start in one that is none. @throws A3sError `cwd-invalid` */
+/**
+ * As in Docker, an exec can be created with any directory, and does not start in a relative one.
+ *
+ * @throws A3sError `cwd-invalid`
+ */
 function expectAbsolute(cwd: string): void {
   if (cwd.startsWith('/')) return;
   throw new A3sError('cwd-invalid', 'Cwd must be an absolute path');
 }
 
-/** Reads the output to its end, whether or not anyone takes it, and records the exit. Never rejects. */
+/** Reads the output to its end, whether or not a client takes it, and records the exit. Never rejects. */
 async function follow(
   rt: Pick<Runtime, 'store' | 'events' | 'log'>,
   exec: Exec,
@@ -188,7 +192,7 @@ async function follow(
     output: OutputReader,
     exited: Promise<Exit>,
   ): Promise<void> => {
-    // Where the output breaks off nobody asks for it.
+    // Nobody awaits the exit where the output fails first.
     exited.catch(() => undefined);
     for await (const { stream, offset, data } of output) {
       const kind = stream === 'stdout' ? 1 : 2;
@@ -198,7 +202,7 @@ async function follow(
       output.ack(progress.offset);
     }
     exec.exitCode = (await exited).exitCode;
-    // Nobody waits for it.
+    // Nothing waits for this.
     connection.forget(exec.id).catch((error: unknown) => {
       if (!running.signal.aborted)
         rt.log.error('an exec is not forgotten', error, { exec: exec.id });
@@ -213,7 +217,7 @@ async function follow(
       });
     });
   } catch (error) {
-    // The end of the box is the end of its execs.
+    // The end of the box ends its execs.
     exec.exitCode ??= 137;
     if (!running.signal.aborted)
       rt.log.error('an exec was lost sight of', error, { exec: exec.id });
@@ -228,7 +232,7 @@ async function follow(
 
 async function feed(exec: Exec, guest: Guest, stdio: Stdio): Promise<typeof DETACHED | undefined> {
   const writer = guest.stdin(exec.id);
-  // An exec that ends takes its input along; `write` then calls back without a word.
+  // An exec that ends closes its input; `write` then calls back without an error.
   writer.on('error', () => undefined);
   const keys = exec.process.terminal ? exec.detachKeys : new Uint8Array();
   try {

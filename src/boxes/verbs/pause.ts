@@ -1,5 +1,5 @@
 /**
- * Pausing a box: none of its processes runs until it goes on, and all that they have stays as it is.
+ * Pauses a box: its processes are frozen until it goes on, and keep all their state.
  *
  * @module
  */

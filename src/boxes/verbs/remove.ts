@@ -1,5 +1,5 @@
 /**
- * Removing a box.
+ * Removes a box.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export type RemovalHost = Pick<
 /**
  * Removes the box with all that it wrote.
  *
- * @param options.force ends it first when it runs
+ * @param options.force ends a running box first
  * @throws A3sError `box-running` without `force`
  */
 export async function removeBox(
@@ -30,7 +30,7 @@ export async function removeBox(
 ): Promise<void> {
   const ended = options.force && (await endStart(rt, id));
   await rt.locks.run(id, async () => {
-    // It was to be removed when its start failed.
+    // The box was set to be removed when its start failed.
     if (ended && rt.store.get(id) === undefined) return;
     const box = rt.store.expect(id);
     const running = rt.running.get(id);
@@ -44,7 +44,7 @@ export async function removeBox(
   });
 }
 
-/** In Docker's words, to which one that waits for its restart runs. */
+/** In Docker's words. A box that waits for its restart counts as running. */
 function boxRunning({ name, state: { status } }: Box): A3sError {
   const how =
     status === 'paused'
@@ -53,18 +53,18 @@ function boxRunning({ name, state: { status } }: Box): A3sError {
   return new A3sError('box-running', `cannot remove container "/${name}": ${how}`);
 }
 
-/** For callers that hold the box's lock. The box has no machine. */
+/** The caller holds the box's lock. The box has no microVM. */
 export async function removeLocked(rt: RemovalHost, id: string): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
   await rt.outputs.forget(id);
   await settleAll([
-    // What its last machine left is gone since that one's end was put on record, and only an empty place may be left.
+    // The rest of its last microVM was removed before that end was recorded. Only an empty directory may be left.
     rm(machineOf(rt, box).directory, { recursive: true, force: true }),
     rm(boxDirectory(rt, id), { recursive: true, force: true }),
   ]);
   rt.execs.forgetBox(id);
-  // Last: until here a server that starts anew finds the record and finishes this.
+  // Last: until here, the next server finds the record and finishes the removal.
   rt.store.remove(id);
   publish(rt, box, 'destroy');
 }

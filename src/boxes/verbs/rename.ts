@@ -1,5 +1,5 @@
 /**
- * Renaming a box, whatever it is doing.
+ * Renames a box, whatever its status.
  *
  * @module
  */

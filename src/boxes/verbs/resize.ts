@@ -1,5 +1,5 @@
 /**
- * Resizing the terminal of a box's main process.
+ * Resizes the terminal of a box's main process.
  *
  * @module
  */

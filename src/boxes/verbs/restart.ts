@@ -1,5 +1,5 @@
 /**
- * Restarting a box, as a user asks for it: its policy has no say in it.
+ * Restarts a box for a user, whatever its restart policy.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { type StartHost, startBox } from '../start/start.ts';
 import { type StopHost, type StopOptions, stopBox } from './stop.ts';
 
 /**
- * Ends its run, where it has one, and starts it: one that does not run is only started, and one that is removed at its end is
- * not removed for this.
+ * Ends the box's run, if there is one, and starts the box. A box that is removed at its end is not removed for this.
  *
- * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a stop or a start is refused for
+ * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a stop or a start is
+ * refused for
  */
 export async function restartBox(
   rt: StartHost & StopHost,
@@ -22,7 +22,7 @@ export async function restartBox(
   { signal, timeoutSeconds }: Pick<StopOptions, 'signal' | 'timeoutSeconds'>,
   options: TrustOptions = {},
 ): Promise<void> {
-  // A stop alone would have its policy rest.
+  // Checked first, since a stop without a start would make the policy rest.
   expectHostStays(rt);
   await stopBox(rt, id, { signal, timeoutSeconds, keep: true });
   await startBox(rt, id, options);

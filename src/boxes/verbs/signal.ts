@@ -28,15 +28,15 @@ export function parseSignal(text: string): string {
   throw invalidSignal(text);
 }
 
-/** Whether it ends a process that cannot object. */
+/** Whether no process can block or handle it. */
 export function isKill(signal: string): boolean {
   return signal === 'SIGKILL' || signal === '9';
 }
 
 /**
- * Its name, also of one that was given by number: two ways of writing it would be two launch specs.
+ * The signal's name, also where it was given by number: two spellings would make two launch specs.
  *
- * @param signal as `parseSignal` gives it
+ * @param signal as `parseSignal` returns it
  * @throws A3sError `invalid-argument` for a number that has no name
  */
 export function signalName(signal: string): string {

@@ -1,5 +1,5 @@
 /**
- * Making a memory snapshot of a running box, and removing it.
+ * Makes a memory snapshot of a running box, and removes snapshots.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { persist } from '../run/persist.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** Memory is plugged in in whole steps of it. */
+/** Memory is attached in whole steps of this size. */
 const GROWTH_STEP = 128 * 2 ** 20;
 
 /** What a memory snapshot needs of the server. */
@@ -31,9 +31,9 @@ export type SnapshotHost = Pick<
 >;
 
 /**
- * Saves memory and disk of the box as they are at one moment. The box is frozen meanwhile and resumes in every case.
+ * Saves memory and disk of the box as they are at one moment. The box is frozen meanwhile, and resumes in every case.
  *
- * @param name undefined: one is made up
+ * @param name undefined: a name is made up
  * @throws A3sError for a box that cannot be copied, before anything is changed
  */
 export function createSnapshot(
@@ -63,14 +63,14 @@ export function createSnapshot(
       rt.events.publish('snapshot', 'create', made.id, attributesOf(made));
       return made;
     } catch (error) {
-      // A server that stops leaves it to the next one.
+      // A server that stops leaves the snapshot to the next one.
       if (!running.released) await rt.snapshots.discard(record.id);
       throw error;
     }
   });
 }
 
-/** A guest that has taken over its VMM decides what that has saved, but not how much memory its copies get. */
+/** A guest that has taken over its VMM decides what the VMM saves. It must not decide how much memory the forks get. */
 function checkMemory({ memory, growth }: SavedMachine, most: number): void {
   const bytes = memory.bytes + (growth?.bytes ?? 0);
   if (bytes <= most) return;
@@ -101,12 +101,12 @@ export async function endUnfinishedSnapshots(
   try {
     await rt.snapshots.sweep();
   } catch (error) {
-    // Requests for snapshots report it. Boxes need no snapshots.
+    // Requests for snapshots report this error. Boxes need no snapshots.
     if (!(error instanceof A3sError)) throw error;
     rt.log.error('snapshots could not be swept', error);
   }
   for (const id of boxes) {
-    // In turn with its adoption, which may wait for its machine.
+    // In turn with the box's adoption, which may wait for its microVM.
     const thawed = rt.locks.run(id, async () => {
       const running = rt.running.get(id);
       if (running !== undefined) await thaw(rt, running);
@@ -187,7 +187,7 @@ async function thaw(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void
   }
 }
 
-/** It has no such route. */
+/** An older agent has no such route. */
 function isTooOld(error: unknown): boolean {
   return error instanceof A3sError && error.code === 'no-such-exec';
 }

@@ -1,5 +1,5 @@
 /**
- * What a box uses, as its guest counts it.
+ * The resources that a box uses, as its guest counts them.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function checkStats(box: Pick<Box, 'definition' | 'name'>): void {
   expectPermission(box, 'count what is used by', 'stats');
 }
 
-/** Undefined while it does not run. */
+/** Undefined while the box does not run. */
 export async function statsOf(
   rt: Pick<Runtime, 'store' | 'running'>,
   id: string,
@@ -25,7 +25,7 @@ export async function statsOf(
   try {
     return await (await running.guest()).stats(signal);
   } catch (error) {
-    // It ended meanwhile.
+    // The box ended meanwhile.
     if (running.machineExit !== undefined || rt.running.get(id) !== running) return undefined;
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * Stopping a box, and sending it signals.
+ * Stops a box, and sends it signals.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
 /** Longest delay that a timer takes, a little under 25 days. */
 const MAX_DELAY_MS = 2_147_483_647;
 const SIGNAL_ATTEMPTS = 5;
-/** Time for SIGKILL to reach the main process, before its machine is ended instead. */
+/** Time for SIGKILL to end the main process. After it the microVM is ended. */
 export const KILL_MS = 10_000;
 
 /** What a signal needs of the server: it resumes a paused box. */
@@ -35,19 +35,19 @@ export type StopAllHost = FreezeHost & Pick<Runtime, 'running' | 'restarts'>;
 export type StopHost = SignalHost & OrphanHost;
 
 export interface StopOptions {
-  /** Instead of the box's own. */
+  /** Sent instead of the box's own stop signal. */
   readonly signal?: string | undefined;
-  /** Seconds until SIGKILL; negative waits for ever. */
+  /** Seconds until SIGKILL; negative: no limit. */
   readonly timeoutSeconds?: number | undefined;
-  /** It is needed afterwards, also where it is to be removed at its end. */
+  /** The box is needed afterwards, also where it is removed at its end. */
   readonly keep?: boolean | undefined;
 }
 
 /**
- * Asks the main process to end, ends it when it does not, and its machine when that is of no avail either. A box that
- * waits for its restart waits no more. Its policy rests until somebody starts it.
+ * Sends the stop signal to the main process. After the timeout it sends SIGKILL, and ends the microVM when that does
+ * not help either. A box that waits for its restart no longer waits. Its policy rests until a user starts the box.
  *
- * @returns false when it does not run
+ * @returns false when the box does not run
  * @throws A3sError `invalid-argument` for the signal; nothing was changed
  */
 export async function stopBox(rt: StopHost, id: string, options: StopOptions): Promise<boolean> {
@@ -74,12 +74,12 @@ export async function stopBox(rt: StopHost, id: string, options: StopOptions): P
 }
 
 /**
- * Ends all boxes since their host ends, each as a stop does it. That is no user's word: their policies hold, and the next server
- * starts those that are to be started.
+ * Ends all running boxes as a stop does, because the host shuts down. No user asked for that, so their policies hold,
+ * and the next server starts the boxes that are to be started.
  *
- * A box that cannot be ended keeps none of the others from it: the first failure is thrown when all are done with.
+ * A box that cannot be ended does not keep the others from ending. The first failure is thrown when all are done.
  *
- * @param timeoutMs the most that any box is given, whatever its own time is
+ * @param timeoutMs the most time that any box gets, whatever its own timeout is
  */
 export async function stopForHost(rt: StopAllHost, timeoutMs: number): Promise<void> {
   rt.restarts.hold();
@@ -89,7 +89,7 @@ export async function stopForHost(rt: StopAllHost, timeoutMs: number): Promise<v
     boxes.map(async (running) => {
       const { definition, state } = rt.store.expect(running.id);
       if (state.status === 'starting') {
-        // Nothing of it has run, and its start is undone.
+        // Nothing of the box has run, and its start is undone.
         await running.machine.kill();
         return await running.finished;
       }
@@ -116,7 +116,7 @@ async function stopLost(rt: OrphanHost, id: string): Promise<boolean> {
     const box = rt.store.expect(id);
     const running = rt.running.get(id);
     if (running === undefined && !isLive(box.state.status)) return true;
-    // A start by its policy may have come first: it is not to start it again.
+    // A start by its policy may have come first. The policy must not start the box again.
     const asked = rt.store.amend(id, { stopRequested: true });
     if (running !== undefined) await end(rt, running);
     else await endLost(rt, asked, '');
@@ -125,8 +125,8 @@ async function stopLost(rt: OrphanHost, id: string): Promise<boolean> {
 }
 
 /**
- * Sends a signal to the main process; after SIGKILL the box is gone when this returns. After that, or its own stop signal, its
- * policy rests, as after a stop.
+ * Sends a signal to the main process. After SIGKILL the run has ended when this returns. After SIGKILL or the box's own
+ * stop signal its policy rests, as after a stop.
  *
  * @throws A3sError `box-not-running`, `invalid-argument`
  */
@@ -169,7 +169,7 @@ async function startEnded(
     const turn = rt.locks.run(id, async () => undefined);
     const ended = !(await inTime(turn, timeout)) && (await endStart(rt, id));
     await turn;
-    // One that was to be removed at its end is gone, as was asked.
+    // A box that is removed at its end is gone, as was asked.
     if (ended) return;
   }
   rt.store.expect(id);
@@ -181,7 +181,7 @@ async function end(rt: FreezeHost, running: RunningBox): Promise<void> {
   await running.finished;
 }
 
-/** Whether a signal ended the box in time; false at once when an agent does not take it. */
+/** Whether the signal ended the box in time; false at once when the agent does not take the signal. */
 async function endsOn(
   rt: FreezeHost,
   running: RunningBox,
@@ -201,13 +201,13 @@ async function endsOn(
   return await Promise.race([ended, told]);
 }
 
-/** Over a new connection where the one was lost meanwhile; an agent that goes on to answer wrongly is not asked for ever. */
+/** Uses a new connection where the old one was lost. Gives up on an agent that keeps failing. */
 async function signalMain(running: RunningBox, signal: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await (await running.guest()).signal(MAIN, signal);
     } catch (error) {
-      // It ended in between: that is what was wanted.
+      // The box ended in between, as was wanted.
       if (running.machineExit !== undefined) return;
       const { code = 'internal' } = error instanceof A3sError ? error : {};
       if (code === 'conflict') return;

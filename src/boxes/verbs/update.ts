@@ -1,5 +1,5 @@
 /**
- * Changing what a box may use, and how it is restarted, while it runs or before its next start.
+ * Changes the limits and the restart policy of a box, while it runs or before its next start.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { applyToRunning } from '../run/running-limits.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
-/** What is undefined stays as it is. */
+/** Undefined values stay as they are. */
 export interface UpdateRequest {
   readonly memoryBytes?: number | undefined;
   readonly nanoCpus?: number | undefined;
@@ -31,10 +31,10 @@ export type UpdateHost = Pick<Runtime, 'host' | 'store' | 'running' | 'events' |
 type Changed = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>;
 
 /**
- * All of it, or nothing.
+ * Makes all changes, or none.
  *
- * @throws A3sError `invalid-argument` and `unsupported-option` as at create; `conflict` for what does not go with what the box has,
- *   or with its machine, which runs
+ * @throws A3sError `invalid-argument` and `unsupported-option` as at create; `conflict` for values that do not fit the
+ * box's other values, or its running microVM
  */
 export async function updateBox(rt: UpdateHost, id: string, request: UpdateRequest): Promise<void> {
   await rt.locks.run(id, async () => {
@@ -51,7 +51,7 @@ export async function updateBox(rt: UpdateHost, id: string, request: UpdateReque
     checkMeasured(box, after);
     const running = runningOf(rt, box);
     if (running !== undefined) await checkMachine(running, before, after);
-    // On record first: a server that comes in between holds the machine to it.
+    // The record comes first: a server that takes over in between applies its limits.
     const updated = rt.store.redefine(id, after);
     try {
       if (running !== undefined) await applyToRunning(rt, running, before, after);
@@ -73,7 +73,7 @@ function runningOf(
   return running;
 }
 
-/** What Docker finds out before it looks at any value. */
+/** What Docker refuses before it looks at any value. */
 function checkTogether(definition: BoxDefinition, request: UpdateRequest): void {
   const { id, nanoCpus, autoRemove, limits: had } = definition;
   const { cpuPeriodUs = 0, cpuQuotaUs = 0 } = request.limits;
@@ -109,7 +109,7 @@ function changed(before: Changed, request: UpdateRequest): Changed {
     disk: { ...before.limits.disk, ...defined(request.disk) },
   };
   const { memorySwapBytes: swap } = limits;
-  // There is no swap, so memory and swap together are the memory, whichever of them was named.
+  // There is no swap, so memory and swap together equal the memory, whichever of them was named.
   const follows = request.limits.memorySwapBytes === undefined && swap > 0;
   return {
     memoryBytes,
@@ -125,7 +125,7 @@ function defined<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Ke
   };
 }
 
-/** Relying parties have seen what a confidential box may use, and its guest takes it once. */
+/** Relying parties have seen the limits of a confidential box, and its guest takes limits only once. */
 function checkMeasured({ definition, name }: Box, after: Changed): void {
   if (definition.confidential === undefined) return;
   checkRates(after.limits, definition.confidential.changes);

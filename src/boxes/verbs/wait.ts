@@ -1,5 +1,5 @@
 /**
- * Waiting for the end of a box.
+ * Waits for the end of a box.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export async function waitBox(
       if (condition === 'removed') return false;
       if (status === before.state.status) return false;
       const over = status === 'exited' || status === 'restarting';
-      // A start that is undone leaves a box that never ran: it is not running all the same.
+      // An undone start leaves a box that never ran. It is not running all the same.
       return (over && runs(before)) || (condition === 'not-running' && !runs(box));
     },
     signal,
