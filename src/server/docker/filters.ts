@@ -16,7 +16,7 @@ const Values = z.union([
     .transform((map) => Object.keys(map).filter((key) => map[key] === true)),
 ]);
 
-/** From filter to the values of which one must match. */
+/** From the name of a filter to its values, one of which must match. */
 export type Filters<Key extends string> = Readonly<Partial<Record<Key, readonly string[]>>>;
 
 /** @throws A3sError `invalid-argument` for malformed JSON and unknown filters, by name */
@@ -50,14 +50,17 @@ function parse<Key extends string>(text: string | undefined, known: readonly Key
   return result;
 }
 
-/** `key` or `key=value` against a set of labels. */
+/** Matches `key` or `key=value` against a set of labels. */
 export function matchesLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
   const end = filter.indexOf('=');
   if (end === -1) return Object.hasOwn(labels, filter);
   return labels[filter.slice(0, end)] === filter.slice(end + 1);
 }
 
-/** `*` is any text without a slash, `?` one such character. Takes time in proportion to both lengths at most. */
+/**
+ * Matches `*` with any text without a slash, and `?` with one such character. The time is bounded by the product of
+ * both lengths.
+ */
 export function matchesGlob(text: string, pattern: string): boolean {
   let at = 0;
   let star: { pattern: number; text: number } | undefined;

@@ -1,6 +1,6 @@
 /**
- * Request documents as Go decodes them, which is what Docker's clients rely on: the name of a field matches in any case,
- * and null leaves a field as if it were not there. Keys of maps are data and stay as they are.
+ * Reads request documents as Go decodes them, which Docker's clients rely on. The name of a field matches in any case,
+ * and null means an absent field. Keys of maps are data and stay as they are.
  *
  * @module
  */
@@ -16,9 +16,9 @@ export function goBody<T extends z.ZodType>(schema: T): Reader<z.output<T>> {
 }
 
 /**
- * The document with the names that the schema has, without what is null, and without unknown fields that ask for nothing.
+ * The document with the schema's names, without null values, and without unknown fields that ask for nothing.
  *
- * @param ignored takes the names of those, for the answer's warnings
+ * @param ignored receives the names of those unknown fields, for the answer's warnings
  */
 export function goDocument(
   schema: Schema,
@@ -45,7 +45,7 @@ export function goDocument(
   return inner instanceof z.ZodObject ? goObject(inner, value, ignored, where) : value;
 }
 
-/** The same of a document that is an object. */
+/** The same for a document that is an object. */
 export function goObject(
   { shape }: z.ZodObject,
   value: object,
@@ -67,14 +67,14 @@ export function goObject(
   return kept;
 }
 
-/** What a key stands for: the field of this very name, or the one that differs in case alone. */
+/** Finds the field for a key: the field of this very name, or one that differs only in case. */
 export function fieldNames(names: readonly string[]): (key: string) => string | undefined {
   const exact = new Set(names);
   const folded = new Map(names.map((name) => [name.toLowerCase(), name]));
   return (key) => (exact.has(key) ? key : folded.get(key.toLowerCase()));
 }
 
-/** Whether Go would have the same of a field that is not there. */
+/** Whether Go would decode the value to the same as an absent field. */
 export function isZero(value: unknown): boolean {
   return (
     value === null ||
@@ -87,7 +87,7 @@ export function isZero(value: unknown): boolean {
   );
 }
 
-/** Of a list or a map, where null is an element all the same: the zero value of its type. */
+/** An element of a list or a map. There null is an element too: the zero value of its type. */
 function element(schema: Schema, value: unknown, ignored: string[], where: string): unknown {
   return value === null ? zeroOf(schema) : goDocument(schema, value, ignored, where);
 }
@@ -103,7 +103,7 @@ function zeroOf(schema: Schema): unknown {
   return null;
 }
 
-/** The schema that reads the value, without what says how it may be missing or what becomes of it. */
+/** The inner schema that reads the value, without optional, nullable and default wrappers and transformations. */
 function unwrapped(schema: Schema): Schema {
   if (
     schema instanceof z.ZodOptional ||

@@ -1,5 +1,5 @@
 /**
- * The platform that a client asks for, as Docker reads it: `linux/amd64`, a part of that, or other names for the same.
+ * The platform that a client asks for, as Docker reads it: `linux/amd64`, a part of that, or an alias.
  *
  * @module
  */
@@ -15,14 +15,18 @@ const ALIASES: Readonly<Record<string, string>> = {
   ...{ x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64', armhf: 'arm', i386: '386' },
 };
 
-/** What was left open is undefined. */
+/** Unspecified parts are undefined. */
 export interface WantedPlatform {
   readonly os: string;
   readonly architecture: string | undefined;
   readonly variant: string | undefined;
 }
 
-/** Undefined where none is asked for; Docker's CLI sends what `--platform` says. @throws A3sError `invalid-argument` */
+/**
+ * Undefined where no platform is asked for. Docker's CLI sends the value of `--platform`.
+ *
+ * @throws A3sError `invalid-argument`
+ */
 export function parsePlatform(text: string | undefined): WantedPlatform | undefined {
   if (text === undefined || text === '') return undefined;
   const parts = text.split('/');
@@ -43,7 +47,8 @@ export function parsePlatform(text: string | undefined): WantedPlatform | undefi
 }
 
 /**
- * Holds the image that a box is to be made of to it. As in Docker another platform's is one that is not there, for clients to pull.
+ * Checks the platform of the image for a new box. As in Docker, an image of another platform counts as missing, so that
+ * clients pull it.
  *
  * @throws A3sError `no-such-image`
  */

@@ -1,5 +1,5 @@
 /**
- * The `until` of a prune, as Docker reads it.
+ * The filter `until` of a prune, as Docker reads it.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const DURATION = /^(?:\d{1,12}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|m|h))+$/;
 const DURATION_PART = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g;
 const SECONDS = /^\d{1,11}(?:\.\d{1,9})?$/;
-/** RFC 3339, and its beginnings: a date, an hour, a minute, a second. Without a zone they are local. */
+/** RFC 3339, or a date with fewer parts. Without a zone it is local time. */
 const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d(?::\d\d(?::\d\d(?:\.\d{1,9})?)?)?)?(?:Z|[+-]\d\d:\d\d)?$/;
 
 /**
@@ -42,7 +42,7 @@ export function parsePruneTime(text: string, now: number): number {
   });
 }
 
-/** What JavaScript reads: it wants a minute, and takes a bare date for UTC. */
+/** Completes the text for JavaScript, which needs a minute, and reads a bare date as UTC. */
 function completed(text: string): string {
   const [, moment = '', zone = ''] = /^(.*?)(Z|[+-]\d\d:\d\d)?$/.exec(text) ?? [];
   const time = moment.includes('T') ? moment : `${moment}T00`;

@@ -7,21 +7,21 @@ import * as z from 'zod';
 
 const FALSE = ['', '0', 'no', 'false', 'none'];
 
-/** Absent is false; so are the words that Docker takes for it. */
+/** False where it is absent, and for the words that Docker takes for false. */
 export const flag = z
   .string()
   .max(16)
   .default('')
   .transform((text) => !FALSE.includes(text.trim().toLowerCase()));
 
-/** A whole number; absent or empty is undefined. */
+/** A whole number; absent or empty: undefined. */
 export const optionalInt = z
   .string()
   .regex(/^-?\d{1,10}$|^$/, { error: 'must be a whole number' })
   .optional()
   .transform((text) => (text === undefined || text === '' ? undefined : Number(text)));
 
-/** Seconds since 1970 with up to nine decimals, or RFC 3339; as nanoseconds. Absent, empty or 0 is undefined. */
+/** Seconds since 1970 with up to nine decimals, or RFC 3339; as nanoseconds. Absent, empty or 0: undefined. */
 export const optionalTime = z
   .string()
   .max(64)
@@ -39,7 +39,7 @@ export const optionalTime = z
     return z.NEVER;
   });
 
-/** Docker ignores parameters that it does not know, and clients send them for other versions. */
+/** Unknown parameters are ignored, as in Docker: clients send parameters of other versions. */
 export function query<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> {
   return z.object(shape);
 }
@@ -47,7 +47,7 @@ export function query<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Sh
 /** For routes without a body; some clients send an empty document. */
 export const noBody = z.unknown();
 
-/** Size of a terminal, as `h` and `w`. */
+/** The size of a terminal, as `h` and `w`. */
 export const sizeQuery = query({
   h: z.coerce.number().int().min(1).max(65_535),
   w: z.coerce.number().int().min(1).max(65_535),

@@ -1,5 +1,5 @@
 /**
- * Docker's routes that this server does not serve: refused by name, rather than as paths that nobody knows.
+ * Docker's routes that this server does not serve. They are refused by name, and not as unknown paths.
  *
  * @module
  */
@@ -18,7 +18,7 @@ interface Refusal {
   readonly what: string;
   readonly remedy: string;
   readonly why?: string;
-  /** Throws where what the request names is not there, which is said first, as by Docker. */
+  /** Throws where what the request names does not exist. As in Docker, that is reported first. */
   readonly find?: (call: Named) => void;
 }
 
@@ -53,7 +53,7 @@ const REFUSED: readonly Refusal[] = [
       if (container !== '') rt.store.resolve(container);
     },
   },
-  // HEAD of it is answered by the same route.
+  // The same route answers HEAD.
   ofBox('GET', 'archive', 'copy files out of a box', COPY),
   ofBox('PUT', 'archive', 'copy files into a box', COPY),
   ofBox('GET', 'changes', 'list what a box has changed', 'Use exec with find.'),
@@ -83,7 +83,7 @@ function refusal(what: string, remedy: string, why = 'it is not supported'): A3s
 
 export const UNSUPPORTED_ROUTES: readonly Route[] = [
   ...REFUSED.map(({ method, path, what, remedy, why, find }) =>
-    // Of whatever body there is, nothing needs to be read.
+    // The body, if any, is not read.
     streamRoute(method, path, {
       ...({ access, summary: summaryOf(what), query: named, answers: {} } as const),
       handler: (call) => {

@@ -37,7 +37,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     summary: 'Makes a process of a running box, to be started',
     answers: { 201: ExecCreated },
     query: query({}),
-    // As in Docker a box that is missing comes before an option that is refused.
+    // As in Docker, a missing box is reported before an unsupported option.
     body: { schema: ExecCreate, read: (document) => () => readCreate(document) },
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
@@ -74,7 +74,8 @@ export const EXEC_ROUTES: readonly Route[] = [
         return empty(200);
       }
       const size = exec.process.terminal ? sizeOf(body?.ConsoleSize) : undefined;
-      // As in Docker the start says how the client reads it, whatever the process has.
+      // As in Docker, the start request says how the client reads the stream, whether or not the process has a
+      // terminal.
       const raw = body?.Tty === true;
       return {
         kind: 'hijack' as const,
@@ -120,7 +121,7 @@ function expectSameBox({ store }: Pick<Runtime, 'store'>, id: string, reference:
   );
 }
 
-/** A client that reads bytes as they are gets one stream: standard error is for those that can tell it apart. */
+/** A client of the raw stream gets standard output alone, since the raw stream cannot distinguish standard error. */
 function outputOf(stdio: Stdio): Stdio {
   return {
     ...stdio,
@@ -130,7 +131,7 @@ function outputOf(stdio: Stdio): Stdio {
   };
 }
 
-/** As Docker does, a program that does not start says so where its output would be; its exit code is on record. */
+/** As Docker does, the failure to start a program is written to its output. Its exit code is on record. */
 async function startShown(
   rt: ExecHost,
   exec: Exec,

@@ -59,7 +59,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
       return stream(logFrames(chunks, follow), named ? MULTIPLEXED_STREAM : RAW_STREAM);
     },
   }),
-  // Not read as a document: where the client does not upgrade, the request's body is the box's input.
+  // The body is not read as a document: where the client does not upgrade, it is the box's input.
   streamRoute('POST', '/containers/:id/attach', {
     access,
     summary: 'The streams of a box, for a client to hold',
@@ -87,7 +87,7 @@ async function* raw(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array>
   for await (const { bytes } of chunks) yield bytes;
 }
 
-/** As Docker: anything but a number of lines is all of them. */
+/** As in Docker, anything but a number means all lines. */
 function tailOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }

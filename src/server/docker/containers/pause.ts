@@ -1,5 +1,5 @@
 /**
- * The routes that pause a box, and have it go on.
+ * The routes that pause and unpause a box.
  *
  * @module
  */

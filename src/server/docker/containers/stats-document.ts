@@ -1,5 +1,6 @@
 /**
- * Docker's document of what a box uses, from what its guest counts. Counters of CPU time are the guest's: its processors, its clock.
+ * Docker's document of the resources that a box uses, from its guest's counters. The CPU times are of the guest's
+ * processors and clock.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { ZERO_TIME } from './inspect/show.ts';
 type Detail = NonNullable<Stats['detail']>;
 
 const NS_PER_US = 1000;
-/** Docker's, of a machine without cgroup v1. */
+/** Docker's value for a host without cgroup v1. */
 const NOT_COUNTED = {
   io_queue_recursive: null,
   io_service_time_recursive: null,
@@ -23,7 +24,7 @@ const NOT_COUNTED = {
 
 /**
  * @param stats undefined: the box does not run
- * @param before the sample that rates are counted from; undefined: there is none
+ * @param before the earlier sample for rates; undefined: there is none
  */
 export function statsDocument(
   { definition, name }: Pick<Box, 'definition' | 'name'>,
@@ -60,7 +61,7 @@ function timeOf(stats: Stats | undefined): string {
   return stats?.detail?.readAt ?? ZERO_TIME;
 }
 
-/** An unlimited number is left out: Docker's word for it is beyond what JSON holds exactly. */
+/** An unlimited number is left out: Docker's value for it is larger than JSON holds exactly. */
 function pids(stats: Stats | undefined) {
   if (stats === undefined) return {};
   const limit = stats.detail?.pidsLimit ?? 0;

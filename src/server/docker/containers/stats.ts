@@ -1,5 +1,5 @@
 /**
- * The route that tells what a box uses: once, or a document a second.
+ * The route that shows the resources that a box uses: once, or every second.
  *
  * @module
  */
@@ -47,7 +47,10 @@ async function* lines(document: ContainerStats): AsyncGenerator<Uint8Array> {
   yield Buffer.from(`${JSON.stringify(document)}\n`);
 }
 
-/** Until the client is gone, or the box is removed: a box that stops may be started again. The next sample waits for a slow client. */
+/**
+ * Goes on until the client is gone or the box is removed: a stopped box may be started again. The next sample waits for
+ * a slow client.
+ */
 async function* follow(
   rt: Pick<Runtime, 'store' | 'running'>,
   id: string,

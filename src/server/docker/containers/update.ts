@@ -1,5 +1,5 @@
 /**
- * The route that changes what a box may use, and how it is restarted.
+ * The route that changes the limits and the restart policy of a box.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export const UPDATE_ROUTES: readonly Route[] = [
     summary: 'Changes what a box may use, and how it is restarted',
     answers: { 200: Updated },
     query: query({}),
-    // As in Docker a box that is missing comes before an option that is refused.
+    // As in Docker, a missing box is reported before an unsupported option.
     body: { schema: Update.partial(), read: (document) => () => parseUpdate(document) },
     handler: async ({ rt, id, body }) => {
       const boxId = rt.store.resolve(id).definition.id;

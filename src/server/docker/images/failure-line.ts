@@ -1,12 +1,12 @@
 /**
- * A failure as a line of a stream of progress.
+ * A failure as a line of a progress stream.
  *
  * @module
  */
 import type { FailureLine } from '../../../docker-api/failure-line.ts';
 import type { Failure } from '../../http/failure.ts';
 
-/** Docker's own `code` in the detail is a number; ours stand beside it. */
+/** Docker's `code` in the detail is a number, so this project's code is outside the detail. */
 export function failureLine({ body }: Failure): FailureLine {
   return { ...body, errorDetail: { message: body.message }, error: body.message };
 }

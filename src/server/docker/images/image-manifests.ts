@@ -7,7 +7,7 @@ import type { Runtime } from '../../../boxes/runtime.ts';
 import type { ImageSummary } from '../../../docker-api/image.ts';
 import type { Image } from '../../../images/image.ts';
 
-/** @param disk bytes that the image takes here, its layers' disks included */
+/** @param disk bytes that the image takes on this disk, with its layers' disks */
 export function imageManifests(
   rt: Pick<Runtime, 'store'>,
   image: Image,

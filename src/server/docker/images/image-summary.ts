@@ -13,14 +13,14 @@ interface ShownSizes {
   readonly shared?: number | undefined;
 }
 
-/** From this version on `VirtualSize`, which is `Size` once more, is left out. */
+/** From this version on `VirtualSize`, which repeats `Size`, is left out. */
 const NO_VIRTUAL_SIZE_SINCE = 44;
 
 export function sizeFields(size: number, apiVersion: number) {
   return { Size: size, ...(apiVersion < NO_VIRTUAL_SIZE_SINCE && { VirtualSize: size }) };
 }
 
-/** @param given.shared bytes that other images have too; -1 where nobody asked */
+/** @param given.shared bytes that other images share; -1 where nobody asked */
 export function imageSummary(
   rt: Pick<Runtime, 'store'>,
   image: Image,

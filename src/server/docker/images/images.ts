@@ -99,7 +99,11 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** Whether an image was made before those that `before` names, and after those that `since` names. @throws A3sError `no-such-image` */
+/**
+ * Whether an image was made before the images that `before` names, and after those that `since` names.
+ *
+ * @throws A3sError `no-such-image`
+ */
 async function madeBetween(
   rt: Pick<Runtime, 'images'>,
   { before, since }: Filters<'before' | 'since'>,
@@ -111,12 +115,12 @@ async function madeBetween(
     ends.every((end) => madeAt(image) < end) && starts.every((start) => madeAt(image) > start);
 }
 
-/** In milliseconds; an image that does not say when it was made is older than any other. */
+/** In milliseconds. An image without a time counts as older than any other. */
 function madeAt({ created }: Image): number {
   return Date.parse(created) || 0;
 }
 
-/** Lines of progress. The status is sent before the archive was read, so a failure is a line as well. */
+/** Lines of progress. The status is sent before the archive is read, so a failure is a line as well. */
 async function* load(
   rt: Pick<Runtime, 'images' | 'events' | 'log'>,
   archive: AsyncIterable<Uint8Array>,
@@ -162,7 +166,7 @@ function isTrue(text: string): boolean {
   return text === 'true' || text === '1';
 }
 
-/** As Go writes it: what the image does not say is left out. */
+/** As Go writes it: what the image does not specify is left out. */
 function healthcheck(check: NonNullable<Image['config']['healthcheck']>) {
   const { test, interval, timeout, startPeriod, startInterval, retries } = check;
   return {
@@ -175,7 +179,7 @@ function healthcheck(check: NonNullable<Image['config']['healthcheck']>) {
   };
 }
 
-/** @param comment of the latest step of its history, which is an import's message, as in Docker */
+/** @param comment of the latest step of the history: the message of an import, as in Docker */
 function inspect(image: Image, comment: string, apiVersion: number): ImageInspect {
   const { config } = image;
   return {
@@ -208,7 +212,7 @@ function inspect(image: Image, comment: string, apiVersion: number): ImageInspec
     RootFS: { Type: 'layers', Layers: image.diffIds },
     Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
     Descriptor: { digest: image.manifestDigest },
-    // Docker has no word for this: how the manifest came here, latest first.
+    // Docker has no such field: how the manifest came here, latest first.
     Origins: image.origins.map(({ kind, reference, at }) => ({
       Kind: kind,
       Reference: reference ?? '',

@@ -1,10 +1,10 @@
 /**
- * A line about one layer, as Docker's clients draw bars from.
+ * A line about one layer, from which Docker's clients draw progress bars.
  *
  * @module
  */
 
-/** Of a digest, as Docker shows it. */
+/** The digits of a digest that Docker shows. */
 const ID_DIGITS = 12;
 
 export interface LayerLine {
@@ -13,7 +13,7 @@ export interface LayerLine {
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
 }
 
-/** The layer's name in its lines. */
+/** The name of a layer in its lines. */
 export function layerId(digest: string): string {
   return digest.slice('sha256:'.length, 'sha256:'.length + ID_DIGITS);
 }

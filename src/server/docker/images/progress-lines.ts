@@ -1,10 +1,10 @@
 /**
- * Lines of progress that wait for their reader. One that says where something stands takes the place of the one before,
- * so a reader that does not read costs no memory.
+ * Lines of progress that wait for their reader. A line about a position replaces the earlier one, so a reader that does
+ * not read costs no memory.
  *
  * @module
  */
-/** The chunks, once there is a first: what fails before it is thrown here, where a status can still tell it. */
+/** The chunks, once the first one exists. A failure before it is thrown here, where it can still become a status. */
 export async function afterFirstChunk(
   chunks: AsyncGenerator<Uint8Array>,
 ): Promise<AsyncIterable<Uint8Array>> {
@@ -25,25 +25,25 @@ async function* rest(
 }
 
 export class ProgressLines {
-  /** In the order in which they are to be read; a position has its own key. */
+  /** In the order in which they must be read. Each position has its own key. */
   readonly #waiting = new Map<string, unknown>();
   #count = 0;
   #puts = 0;
   #ended = false;
   #wake: () => void = () => undefined;
 
-  /** Whether there never was a line. */
+  /** Whether no line was ever added. */
   get isEmpty(): boolean {
     return this.#puts === 0;
   }
 
-  /** A line that has to be read. */
+  /** Adds a line that must be read. */
   push(line: unknown): void {
     this.#count += 1;
     this.#put(`line ${this.#count}`, line);
   }
 
-  /** A line that is worth something until the next one of the same `id`. */
+  /** Adds a line that the next one with the same `id` replaces. */
   position(id: string, line: unknown): void {
     this.#put(`position ${id}`, line);
   }

@@ -1,5 +1,5 @@
 /**
- * The progress of a pull, in the lines that Docker's clients draw bars from.
+ * The progress of a pull, in lines from which Docker's clients draw progress bars.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const STATUS = {
   exists: 'Already exists',
 } as const satisfies Record<Exclude<PullEvent['state'], 'found'>, string>;
 
-/** @param tag what stands before the first line */
+/** @param tag the prefix of the first line */
 export function pullLine(event: PullEvent, repository: string, tag: string): LayerLine {
   if (event.state === 'found') return { status: `Pulling from ${repository}`, id: tag };
   const { layer, state, current, total } = event;

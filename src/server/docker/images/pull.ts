@@ -63,7 +63,7 @@ export const PULL_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** Docker's clients send the tag or the digest beside the name, and older ones in it. */
+/** Docker's clients send the tag or the digest beside the name; older clients send it in the name. */
 function referenceOf(fromImage: string, tag: string): Reference {
   const named = parseReference(fromImage);
   if (tag === '') return withDefaultTag(named);
@@ -105,7 +105,7 @@ async function* pull(
     yield* lines;
     for (const failure of failures) throw failure;
   } finally {
-    // Without a reader there is nobody who wants the image.
+    // Without a reader nobody wants the image.
     abandoned.abort(new A3sError('registry-failed', 'The pull was abandoned by its client'));
     await work;
   }

@@ -1,5 +1,5 @@
 /**
- * The progress of a push, in the lines that Docker's clients draw bars from.
+ * The progress of a push, in lines from which Docker's clients draw progress bars.
  *
  * @module
  */

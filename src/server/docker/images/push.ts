@@ -1,5 +1,5 @@
 /**
- * `POST /images/{name}/push`: an image into its registry.
+ * `POST /images/{name}/push`: sends an image to its registry.
  *
  * @module
  */
@@ -79,7 +79,7 @@ async function toPush(
   });
 }
 
-/** Lines of progress. The status is sent before the registry was asked, so a failure is a line as well. */
+/** Lines of progress. The status is sent before the registry is asked, so a failure is a line as well. */
 async function* push(
   rt: PushHost,
   requests: readonly (PushRequest & { readonly signal: AbortSignal })[],

@@ -18,7 +18,7 @@ export function credentialsOf(config: z.output<typeof AuthConfig>): Credentials 
 }
 
 /**
- * Undefined where the client has none. No message quotes anything of it.
+ * Undefined where the client has no credentials. No message quotes any part of them.
  *
  * @throws A3sError `invalid-argument`
  */
@@ -32,14 +32,14 @@ export function registryAuth(headers: Headers): Credentials | undefined {
   return isNobody ? undefined : credentials;
 }
 
-/** Base64 in either alphabet, as different clients send it. */
+/** Clients send base64 in either alphabet. */
 function decode(header: string): unknown {
   if (header.length > MAX_HEADER || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(header)) throw malformed();
   try {
     const bytes = Buffer.from(header, 'base64url');
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    // The reason would quote what may be a password.
+    // The cause would quote what may be a password.
     throw malformed();
   }
 }

@@ -14,7 +14,7 @@ import { noBody, query } from '../query.ts';
 const access = 'owner';
 
 const name = z.string().max(4096);
-/** One, or several. */
+/** One name, or several. */
 const names = z
   .union([name, z.array(name).max(1024)])
   .default([])
@@ -62,7 +62,7 @@ async function idOf({ images }: Pick<Runtime, 'images'>, reference: string): Pro
   }
 }
 
-/** The client only sees that its archive has no end: the reason is told here. */
+/** The client only sees that its archive breaks off, so the reason is logged here. */
 async function* logged(
   { log }: Pick<Runtime, 'log'>,
   archive: AsyncIterable<Uint8Array>,

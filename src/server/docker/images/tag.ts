@@ -30,7 +30,7 @@ export const TAG_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** @throws A3sError `invalid-reference` where there is no repository */
+/** @throws A3sError `invalid-reference` where no repository is given */
 export function nameOf(repository: string, tag: string): string {
   if (repository === '') {
     throw new A3sError('invalid-reference', 'Cannot name an image: no repository is given', {

@@ -1,5 +1,5 @@
 /**
- * What a call may say about trust: a policy for itself, and that signatures are to be fetched anew.
+ * The trust options of a call: a policy for this call, and whether signatures are fetched again.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { TrustOptions } from '../../../boxes/policy/authorize-image.ts';
 import { flag } from '../query.ts';
 import { registryAuth } from './registry-auth.ts';
 
-/** Id of a policy that was handed over; absent or empty is none. */
+/** Id of a policy that a client handed over; absent or empty: none. */
 export const imagePolicy = z
   .string()
   .max(128)

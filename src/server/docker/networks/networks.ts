@@ -1,6 +1,6 @@
 /**
- * Networks and volumes as far as there are any: each box has a network of its own, which Docker's clients know as
- * `bridge`, or none; there are no named volumes, and no build cache.
+ * Networks, volumes and the build cache, as far as they exist. Each box has a network of its own, which Docker's
+ * clients know as `bridge`, or none. There are no named volumes, and no build cache.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
           (driver?.includes(each.Driver) ?? true) &&
           (scope?.includes('local') ?? true) &&
           (type?.includes('builtin') ?? true) &&
-          // Neither has a label, and those that are always there never dangle.
+          // Neither network has a label, and built-in networks never dangle.
           label === undefined &&
           (dangling?.some((value) => ['false', '0'].includes(value)) ?? true),
       );
@@ -134,7 +134,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** By its name, or a part of its id. @throws A3sError `no-such-network` */
+/** Finds a network by its name, or by a prefix of its id. @throws A3sError `no-such-network` */
 export function networkOf(reference: string): Network {
   const found = NETWORKS.find(
     ({ Name, Id }) => Name === reference || (reference.length >= 12 && Id.startsWith(reference)),

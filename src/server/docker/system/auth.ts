@@ -1,5 +1,5 @@
 /**
- * `POST /auth`: whether a registry takes these credentials. Nothing of them is kept.
+ * `POST /auth`: whether a registry accepts these credentials. They are not kept.
  *
  * @module
  */
@@ -29,14 +29,14 @@ export const AUTH_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** `https://index.docker.io/v1/` is what Docker calls its own registry; others are hosts, or URLs of them. */
+/** Docker calls its own registry `https://index.docker.io/v1/`. Other registries are given as hosts or URLs. */
 function domainOf(address: string): string {
   const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
   if (host === '' || host === 'index.docker.io') return DEFAULT_DOMAIN;
   try {
     const { domain } = parseReference(`${host}/image`);
     if (domain === host) return domain;
-    // A host without dot or port is part of a name in a reference, and a registry here.
+    // In a reference, a host without dot or port is a part of the name. Here it is a registry.
     if (parseReference(`${host}:443/image`).domain === `${host}:443`) return host;
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;

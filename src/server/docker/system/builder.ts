@@ -1,6 +1,7 @@
 /**
- * What BuildKit's clients find here. `docker build` asks its server for a builder over gRPC, and starts one in a container of its
- * own where it finds none: so there is one that answers, has no worker, and refuses every build in words.
+ * A builder for BuildKit's clients that refuses every build. `docker build` asks its server for a builder over gRPC,
+ * and starts one in a container where it finds none. So this one answers, has no worker, and refuses every build in
+ * words.
  *
  * @module
  */
@@ -16,12 +17,12 @@ export const NO_BUILDS =
   'this server does not build images yet: build with docker or podman elsewhere, and load the archive with docker load';
 
 const LIST_WORKERS = '/moby.buildkit.v1.Control/ListWorkers';
-/** A frame of gRPC: not compressed, and a message of no bytes, which has no worker in it. */
+/** A gRPC frame that is not compressed and has an empty message, which lists no worker. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
-/** As gRPC numbers them. */
+/** Status codes of gRPC. */
 const OK = '0';
 const UNIMPLEMENTED = '12';
-/** A client has a few calls at a time. */
+/** The limit of concurrent calls. A client has only a few. */
 const MAX_STREAMS = 16;
 const MAX_SESSION_MIB = 1;
 
@@ -36,7 +37,7 @@ export const BUILDER_ROUTES: readonly Route[] = [
   streamRoute('POST', '/session', {
     ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
     summary: 'The files of a build for its builder, which asks for none',
-    // The client is the server of it: it waits for calls until its build is refused.
+    // The client serves calls on this connection, and waits for them until its build is refused.
     handler: () => ({
       ...{ kind: 'hijack' as const, multiplexed: false },
       serve: (stdio: Stdio) => drop(stdio.input),
@@ -51,11 +52,11 @@ async function serveBuilder(stdio: Stdio): Promise<void> {
     settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false },
   });
   const closed = new Promise<void>((resolve) => session.once('close', resolve));
-  // What breaks off, or is no HTTP/2, ends the session: `close` follows.
+  // A broken connection, or one without HTTP/2, ends the session: `close` follows.
   session.on('error', () => undefined);
   session.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
-    // A reset in the same bytes as the call ends it before this event.
+    // A reset that arrives together with the call ends the stream before this event.
     if (isOver(stream)) return;
     stream.resume();
     if (headers[':path'] === LIST_WORKERS) listNone(stream);
@@ -68,7 +69,7 @@ async function serveBuilder(stdio: Stdio): Promise<void> {
   stdio.gone.removeEventListener('abort', leave);
 }
 
-/** Whether Node refuses to send on it: a stream that was reset without an error is closed, and not destroyed. */
+/** Whether Node refuses to send on the stream: one that was reset without an error is closed, and not destroyed. */
 function isOver(stream: ServerHttp2Stream): boolean {
   return stream.closed || stream.destroyed;
 }
@@ -89,7 +90,7 @@ function refuse(stream: ServerHttp2Stream): void {
   stream.respond(headers, { endStream: true });
 }
 
-/** The connection as a stream, which is what an HTTP/2 session is made on. */
+/** The connection as a duplex stream, on which an HTTP/2 session can run. */
 function duplexOf(stdio: Stdio): Duplex {
   const input = stdio.input[Symbol.asyncIterator]();
   return new Duplex({

@@ -12,7 +12,7 @@ import { type Route, route } from '../../http/route.ts';
 import { type Filters, filters, matchesLabel } from '../filters.ts';
 import { optionalTime, query } from '../query.ts';
 
-/** Of kinds of things that are not here, which so match nothing. */
+/** Kinds of objects that do not exist here. Filters for them match nothing. */
 const ABSENT = [
   'config',
   'daemon',
@@ -71,7 +71,7 @@ function matches(event: ActorEvent, wanted: Wanted): boolean {
   );
 }
 
-/** The image itself, or the one that a box is of; with its tag or without. */
+/** Whether the event is about the image, or about a box of it; the name may lack its tag. */
 function isImage({ type, id, attributes }: ActorEvent, wanted: string): boolean {
   if (type === 'image' && id === wanted) return true;
   const name = attributes[type === 'image' ? 'name' : 'image'];

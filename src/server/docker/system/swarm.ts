@@ -1,5 +1,5 @@
 /**
- * Docker's routes of swarms: refused as a dockerd refuses them that is in none, which clients are prepared for.
+ * Docker's routes of swarms. They are refused as by a dockerd outside a swarm, which clients are prepared for.
  *
  * @module
  */
@@ -39,7 +39,7 @@ function outside(method: Route['method'], path: string, words = NO_MANAGER): Rou
   });
 }
 
-/** Of whatever body there is, nothing needs to be read. */
+/** The body, if any, is not read. */
 function refused(method: Route['method'], path: string, summary: string, handler: () => never) {
   return streamRoute(method, path, {
     ...{ access: 'owner' as const, summary, query: query({}), answers: {}, handler },

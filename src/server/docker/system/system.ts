@@ -1,5 +1,5 @@
 /**
- * The routes that tell about the server itself.
+ * The routes about the server itself.
  *
  * @module
  */
@@ -22,14 +22,14 @@ const ping = {
   headers: {
     'Cache-Control': 'no-cache, no-store, must-revalidate',
     Pragma: 'no-cache',
-    // The builder without plugins: what it asks for is refused here, in words.
+    // The builder without BuildKit. What it asks for is refused here, in words.
     'Builder-Version': '1',
     Swarm: 'inactive',
   },
 } as const;
 
 export const SYSTEM_ROUTES: readonly Route[] = [
-  // HEAD, which Docker's CLI asks with, is answered by the same route.
+  // The same route answers HEAD, which Docker's CLI sends.
   route('GET', '/_ping', {
     access,
     summary: 'Whether the server is there',
@@ -85,7 +85,7 @@ async function infoOf(
   const count = (...statuses: readonly string[]): number =>
     boxes.filter(({ state }) => statuses.includes(dockerStatus(state))).length;
   const paused = count('paused');
-  // As Docker counts: one that its policy starts again has not stopped.
+  // As Docker counts: a box that its policy starts again has not stopped.
   const running = count('running', 'restarting');
   return {
     ID: rt.home,
@@ -120,7 +120,7 @@ async function infoOf(
     NEventsListener: rt.events.listeners,
     SystemTime: new Date().toISOString(),
     LoggingDriver: 'json-file',
-    // The host's control groups hold no box; each guest's own do.
+    // The host's control groups contain no box. Each guest has its own.
     CgroupDriver: 'none',
     CgroupVersion: '2',
     KernelVersion: release(),

@@ -1,5 +1,5 @@
 /**
- * From the part of a create document that makes a box confidential to what is asked for.
+ * Turns the field `Confidential` of a create document into a request.
  *
  * @module
  */

@@ -9,17 +9,17 @@ import type { Bind } from '../../../../boxes/record/box.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';
 
-/** Modes that ask for something, or for nothing, as Docker has them: of each kind at most one. */
+/** Docker's modes of a bind by kind; at most one of each kind is allowed. */
 const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation'>> = {
   ...{ ro: 'access', rw: 'access' },
-  // The host has no SELinux labels of boxes: what is shared is confined to its VMM.
+  // Accepted without effect: boxes have no SELinux labels on the host. What is shared is confined to the box's VMM.
   ...{ z: 'label', Z: 'label' },
   ...{ consistent: 'consistency', cached: 'consistency', delegated: 'consistency' },
   ...{ private: 'propagation', rprivate: 'propagation', shared: 'propagation' },
   ...{ rshared: 'propagation', slave: 'propagation', rslave: 'propagation' },
 };
 
-/** `source:destination[:mode]`, both absolute; named volumes and modes that cannot be are refused by name. */
+/** Parses `source:destination[:mode]`, both absolute. Named volumes and impossible modes are refused by name. */
 export function parseBind(bind: string): Bind {
   const parts = bind.split(':');
   const [source = '', destination = '', mode = ''] = parts;

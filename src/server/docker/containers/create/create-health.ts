@@ -1,5 +1,5 @@
 /**
- * Docker's health check, as it is asked for.
+ * The health check of Docker's create document.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { A3sError } from '../../../../errors.ts';
 
 const MILLISECOND = 1_000_000;
 
-/** Undefined: the image's own holds as it is. @throws A3sError `invalid-argument`, in Docker's words */
+/** Undefined: the image's own check holds unchanged. @throws A3sError `invalid-argument`, in Docker's words */
 export function healthRequest(
   asked: z.output<typeof Healthcheck> | undefined,
 ): HealthRequest | undefined {
@@ -34,7 +34,7 @@ export function healthRequest(
   };
 }
 
-/** Of a test that is a bare list of words. Docker takes it, and never runs it. */
+/** The warning for a test that begins with no known type. Docker accepts such a test, and never runs it. */
 export function healthWarnings(asked: HealthRequest | undefined): string[] {
   const [kind] = asked?.test ?? [];
   if (kind === undefined || kind === 'NONE' || isProbe([kind])) return [];

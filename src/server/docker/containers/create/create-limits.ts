@@ -1,5 +1,5 @@
 /**
- * What a box is held to, as Docker's create and update documents have it.
+ * The limits in Docker's create and update documents.
  *
  * @module
  */
@@ -23,7 +23,7 @@ type Asked = z.output<typeof LimitFields>;
 const CPUSET = /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/;
 
 /**
- * How the values go together, and with this host, is found out where the box is made.
+ * Whether the values fit each other and this host is checked where the box is made.
  *
  * @param where prefix of names in messages, such as `HostConfig.`
  * @throws A3sError `unsupported-option`, `invalid-argument`
@@ -39,7 +39,7 @@ export function limitsOf(where: string, asked: Asked): Limits {
     pids: asked.PidsLimit,
     cpuShares: asked.CpuShares,
     cpuPeriodUs: asked.CpuPeriod,
-    // Docker's other word for no quota.
+    // A negative quota is Docker's other notation for no quota.
     cpuQuotaUs: Math.max(0, asked.CpuQuota),
     cpuset,
     ulimits: ulimitsOf(where, asked.Ulimits),
@@ -75,7 +75,7 @@ function ulimitsOf(where: string, asked: Asked['Ulimits']): Limits['ulimits'] {
   });
 }
 
-/** A box has one disk that it writes to, so there is one rate of each kind. */
+/** A box has one writable disk, so there is one rate of each kind. */
 function rateOf(where: string, field: (typeof RATES)[keyof typeof RATES], asked: Asked) {
   const [first, second] = asked[field];
   const other = asked[field].find(({ Path }) => Path !== BOX_DISK);

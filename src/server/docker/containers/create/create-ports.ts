@@ -1,5 +1,5 @@
 /**
- * Published ports of Docker's create document.
+ * The published ports of Docker's create document.
  *
  * @module
  */

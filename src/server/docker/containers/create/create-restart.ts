@@ -1,5 +1,5 @@
 /**
- * Docker's restart policy, of create and update.
+ * The restart policy in Docker's create and update documents.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { A3sError } from '../../../../errors.ts';
 
 const NAMES = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
 
-/** No name is `no`. @throws A3sError `invalid-argument`, in Docker's words */
+/** An empty name means `no`. @throws A3sError `invalid-argument`, in Docker's words */
 export function restartPolicy(asked: z.output<typeof RestartPolicy> | undefined): Policy {
   const { Name = '', MaximumRetryCount: count = 0 } = asked ?? {};
   const name = NAMES.find((known) => known === (Name || 'no'));

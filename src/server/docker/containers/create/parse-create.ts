@@ -1,5 +1,5 @@
 /**
- * From Docker's create document to a request for a box.
+ * Turns Docker's create document into a request for a box.
  *
  * @module
  */
@@ -32,12 +32,12 @@ export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 
 export interface ParsedCreate {
-  /** The name is the query's. */
+  /** The name is a parameter of the query. */
   readonly request: Omit<CreateRequest, 'name'>;
   readonly warnings: readonly string[];
 }
 
-/** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
+/** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
   const whole = withoutAbsent(
@@ -128,7 +128,7 @@ function logging({ Type, Config }: z.output<typeof LogConfig>): LogSettings {
   return parseLogSettings(Type, Config);
 }
 
-/** A terminal's first size, as `[rows, columns]`; zero where the client has none. */
+/** A terminal's first size, as `[rows, columns]`; zero where the client has no terminal. */
 export function sizeOf(
   size: readonly [number, number] | undefined,
 ): { rows: number; columns: number } | undefined {

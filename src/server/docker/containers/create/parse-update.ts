@@ -1,5 +1,5 @@
 /**
- * From Docker's update document to a change of a box. As there, a value that asks for nothing changes nothing.
+ * Turns Docker's update document into a change of a box. As in Docker, a value that asks for nothing changes nothing.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const DEVICE = 'a box has no device of the host';
 const WINDOWS = 'it is an option of Windows containers';
 const WEIGHT = 'a machine has one disk of its own, and QEMU does not weigh it against others';
 
-/** What may be there with the value that asks for nothing, and why it cannot have another. */
+/** Fields that may be present only with a value that asks for nothing, and why. */
 export const NOT_UPDATED: ReadonlyMap<string, string> = new Map([
   ['CgroupParent', HOST_CGROUP],
   ['BlkioWeight', WEIGHT],
@@ -53,7 +53,7 @@ export interface ParsedUpdate {
   readonly warnings: readonly string[];
 }
 
-/** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
+/** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
 export function parseUpdate(body: unknown): ParsedUpdate {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new A3sError('invalid-argument', 'Invalid request: the body must be an object');
@@ -66,7 +66,7 @@ export function parseUpdate(body: unknown): ParsedUpdate {
       ignored.push(key.slice(0, 64));
       return [];
     }
-    // A number of processes can be unlimited again: null alone changes nothing.
+    // A `PidsLimit` of 0 makes the number of processes unlimited again. Only null changes nothing.
     if (isZero(value) && !(name === 'PidsLimit' && value === 0)) return [];
     const why = NOT_UPDATED.get(name);
     if (why === undefined) return [[name, value]];

@@ -1,6 +1,6 @@
 /**
- * Options of Docker's that boxes do not have. Each may be given with the value that asks for nothing, as clients do;
- * any other value is refused by name, never stored and ignored.
+ * Docker's options that boxes do not have. Each may have a value that asks for nothing, since clients send such values.
+ * Any other value is refused by name, never stored and ignored.
  *
  * @module
  */
@@ -13,7 +13,7 @@ type Test = (value: unknown) => boolean;
 export interface Absent {
   /** Whether a value asks for nothing. */
   readonly neutral: Test;
-  /** Why there is no such thing. */
+  /** Why boxes do not have it. */
   readonly why: string;
 }
 export type AbsentOptions = Readonly<Record<string, Absent>>;
@@ -26,7 +26,7 @@ function absent(why: string, neutral: Test = isZero): Absent {
   return { neutral, why };
 }
 
-/** What cannot be done, in messages. */
+/** The refused action, in messages. */
 const CREATE = 'create the box';
 
 const never: Test = () => false;
@@ -101,7 +101,7 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   VolumesFrom: absent(NO_VOLUMES),
 };
 
-/** Of one entry of `EndpointsConfig`. */
+/** The options of one entry of `EndpointsConfig`. */
 export const ABSENT_ENDPOINT: AbsentOptions = {
   IPAMConfig: absent('the address of a box is not chosen'),
   Links: absent(NETWORKS),
@@ -127,7 +127,7 @@ export const ABSENT_EXEC: AbsentOptions = {
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
 
 /**
- * Endpoints are of the network that the box has, and of no other.
+ * Endpoints may name only the network that the box has.
  *
  * @throws A3sError `unsupported-option` with the name, `invalid-argument`
  */
@@ -156,12 +156,12 @@ export function checkNetworking(
 }
 
 /**
- * The options that are implemented; what is left must ask for nothing. Names match in any case, as in Go.
+ * Returns the implemented options. All others must ask for nothing. Names match in any case, as in Go.
  *
  * @param where prefix of names in messages, such as `HostConfig.`
- * @param implemented undefined: every name is
- * @param more.ignored takes the names of options that nobody knows, and that ask for nothing
- * @throws A3sError `unsupported-option` with the name, `invalid-argument` for what is no object
+ * @param implemented undefined: every name is implemented
+ * @param more.ignored receives the names of unknown options that ask for nothing
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument` for a value that is no object
  */
 export function withoutAbsent(
   where: string,
@@ -170,7 +170,7 @@ export function withoutAbsent(
   absentOptions: AbsentOptions,
   more: { readonly verb?: string; readonly ignored?: string[] } = {},
 ): Record<string, unknown> {
-  // What a client calls `__proto__` is a name like any other.
+  // Without a prototype, `__proto__` is a name like any other.
   const kept: Record<string, unknown> = Object.create(null);
   if (value === null || value === undefined) return kept;
   if (typeof value !== 'object' || Array.isArray(value)) {
@@ -186,7 +186,7 @@ export function withoutAbsent(
       more.ignored?.push(shown);
       continue;
     }
-    // Absent, and null, ask for nothing anywhere.
+    // Absent and null values never ask for anything.
     if (option === null || option === undefined) continue;
     const known = Object.hasOwn(absentOptions, name) ? absentOptions[name] : undefined;
     if (known === undefined) kept[name] = option;
@@ -195,7 +195,7 @@ export function withoutAbsent(
   return kept;
 }
 
-/** What an answer warns of where fields that nobody knows were passed over. */
+/** The warnings of an answer about unknown fields that were ignored. */
 export function ignoredWarnings(ignored: readonly string[]): string[] {
   return ignored.map(
     (name) => `${name} is not known here; it was ignored, as its value asks for nothing`,

@@ -1,5 +1,6 @@
 /**
- * `HostConfig` of an inspection: every field of Docker's, as it was asked for. What boxes do not have shows the value that asks for nothing.
+ * `HostConfig` of an inspection: every field of Docker's, as it was asked for. Fields that boxes do not have show the
+ * value that asks for nothing.
  *
  * @module
  */
@@ -48,7 +49,7 @@ export function hostConfigOf(box: Box): HostConfig {
     ShmSize: SHARED_MEMORY,
     Runtime: 'a3s-box',
     Isolation: '',
-    // As Docker has it, left out where nobody asked.
+    // As in Docker, the field is left out where nobody asked for it.
     ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),
     MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
@@ -56,7 +57,7 @@ export function hostConfigOf(box: Box): HostConfig {
   };
 }
 
-/** Of `/dev/shm`. */
+/** The size of `/dev/shm`. */
 export const SHARED_MEMORY = 64 * 1024 * 1024;
 
 function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): LimitsShown {

@@ -1,5 +1,5 @@
 /**
- * What the inspection of a box and its line in the list both show: mounts, and its place in a network.
+ * What the inspection of a box and its line in the list share: mounts and network.
  *
  * @module
  */

@@ -27,10 +27,10 @@ export function inspectBox(rt: Pick<Runtime, 'home' | 'execs'>, box: Box): Inspe
     Args: args,
     State: stateOf(box),
     Image: definition.image.id,
-    // Docker has no word for these: the last decision about the image, and the one at create.
+    // Docker has no such fields: the last decision about the image, and the one at create.
     Trust: trustOf(box) ?? null,
     TrustAtCreate: definition.trust ?? null,
-    // Neither for this: how the machine of this run, or the last one, came to be.
+    // Docker has no such field: how the microVM of this run, or of the last one, was started.
     Machine: machineOf(box),
     // Null for a plain box.
     Confidential: showConfidential(box),
@@ -71,7 +71,7 @@ function stateOf(box: Box): Inspect['State'] {
   const running = hasMachine(box);
   return {
     Status: status,
-    // Docker's does not say that it stopped, either.
+    // Docker, too, shows a restarting container as running.
     Running: running || status === 'restarting',
     Paused: status === 'paused',
     Restarting: status === 'restarting',

@@ -33,7 +33,7 @@ export const listFilters = filters(KEYS);
 
 type Test = (box: Box) => boolean;
 
-/** A box is listed where all hold. @throws A3sError `invalid-argument` for a value that means nothing */
+/** A box is listed where all tests hold. @throws A3sError `invalid-argument` for a meaningless value */
 export async function listTests(
   rt: Pick<Runtime, 'store' | 'images'>,
   wanted: ListFilters,
@@ -41,7 +41,7 @@ export async function listTests(
   const { ancestor, before, exited, expose, health, id, label, name } = wanted;
   const { network, publish, since, status, volume, 'is-task': task } = wanted;
   const tests: Test[] = [];
-  /** Of most filters one value is enough. */
+  /** For most filters, one matching value is enough. */
   const any = <Value>(
     values: readonly Value[] | undefined,
     test: (box: Box, value: Value) => boolean,
@@ -50,18 +50,18 @@ export async function listTests(
   };
   any(id, (box, value) => box.definition.id.startsWith(value));
   any(name?.map(nameTest), (box, test) => test(box.name));
-  // Every label must be there.
+  // Every label must match.
   for (const value of label ?? []) tests.push((box) => matchesLabel(box.definition.labels, value));
   const statuses = [...DOCKER_STATUSES, 'dead'];
   any(checked('status', status, statuses), (box, value) => dockerStatus(box.state) === value);
   any(checked('health', health, HEALTH), (box, value) => healthWord(box) === value);
-  // Tasks are a swarm's.
+  // Only swarms have tasks.
   any(checked('is-task', task, TRUTH), (_, value) => FALSE.includes(value));
   for (const value of exited ?? []) if (!/^\d{1,3}$/.test(value)) throw invalid('exited', value);
   any(exited, (box, value) => hasExited(box, Number(value)));
   any(network, (box, value) => value === networkName(box) || value === box.definition.network);
   any(publish?.map(portRange('publish')), (box, range) =>
-    // As with Docker, the host's port, while there is one.
+    // As in Docker, this is the host's port, while there is one.
     publishedPorts(box).some(({ hostPort }) => isIn(hostPort, 'tcp', range)),
   );
   any(expose?.map(portRange('expose')), (box, range) =>
@@ -102,7 +102,10 @@ function checked(
   return values;
 }
 
-/** A part of the name, which `^` and `$` bind to its ends. Docker's is a regular expression: no other of its signs is one here. */
+/**
+ * A part of the name; `^` and `$` bind it to the beginning and the end. Docker takes a regular expression here. Its
+ * other special characters are ordinary ones in this filter.
+ */
 function nameTest(filter: string): (name: string) => boolean {
   const [, start, part = '', end] = /^(\^?)(.*?)(\$?)$/s.exec(filter) ?? [];
   const wanted = part.replace(/^\//, '');
@@ -116,7 +119,7 @@ function hasExited(box: Box, exitCode: number): boolean {
   return box.state.status === 'exited' && box.state.exitCode === exitCode;
 }
 
-/** Boxes of that very image, or that were made by that name. */
+/** Whether a box has this image, or was created with this name. */
 async function ancestorTest(
   { images }: Pick<Runtime, 'images'>,
   wanted: string,
@@ -128,7 +131,7 @@ async function ancestorTest(
     [used.reference, used.reference.replace(/:latest$/, '')].includes(wanted);
 }
 
-/** Docker's short form, with the algorithm or without. */
+/** Docker's short form, with or without the algorithm. */
 function isPrefix(wanted: string, id: string): boolean {
   const digits = wanted.replace(/^sha256:/, '');
   return digits.length >= 12 && id.startsWith(`sha256:${digits}`);

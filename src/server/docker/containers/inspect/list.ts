@@ -26,7 +26,7 @@ import { summarizeConfidential } from './show-confidential.ts';
 export interface ListOptions {
   readonly all: boolean;
   readonly limit: number | undefined;
-  /** What each takes on disk. */
+  /** Whether to compute the size of each on disk. */
   readonly size: boolean;
   readonly filters: ListFilters;
 }
@@ -73,7 +73,7 @@ async function sizesOrNone(rt: Pick<Runtime, 'home' | 'log'>, box: Box, usage: I
   }
 }
 
-/** As Docker counts: one that is paused, and one that its policy starts again, too. */
+/** As Docker counts: paused boxes, and those that their policy starts again, count as running. */
 function runs({ state }: Box): boolean {
   return ['running', 'paused', 'restarting'].includes(dockerStatus(state));
 }
@@ -113,7 +113,7 @@ function summary(box: Box, now: number): Summary {
   };
 }
 
-/** As Docker shows a command: the program as it is, and an argument that has spaces in quotes. */
+/** As Docker shows a command: the program unchanged, and arguments that contain spaces in quotes. */
 function shown([program = '', ...args]: readonly string[]): string {
   return [program, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }

@@ -1,6 +1,6 @@
 /**
- * How a confidential box looks in the documents of the API. All of it is the host's word: a relying party asks the box
- * for evidence.
+ * A confidential box in the documents of the API. Everything here is the host's word: a relying party asks the box for
+ * evidence.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type {
   ConfidentialSummary,
 } from '../../../../docker-api/confidential-box.ts';
 
-/** What is said beside everything that comes of a simulated box. */
+/** The note beside everything that comes from a simulated box. */
 export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, and its host can read all of its memory`;
 
 /** For the inspection; null for a plain box. */
@@ -46,7 +46,7 @@ export function summarizeConfidential(box: Box): ConfidentialSummary | null {
   const shown = showConfidential(box);
   if (shown === null) return null;
   const { Tee, Simulated, SecretsState, Secrets } = shown;
-  // Whatever else is left out of a list: that nobody in particular is trusted with a secret is seen in it.
+  // The list leaves out most fields. It does show that anybody may inject a secret.
   const AllowAnyInjector = Secrets.some((secret) => secret.AllowAnyInjector);
   return { Tee, Simulated, SecretsState, AllowAnyInjector };
 }

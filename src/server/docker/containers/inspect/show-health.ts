@@ -16,7 +16,7 @@ export function healthOf(health: HealthState) {
   };
 }
 
-/** Behind the time that a box is up: ` (healthy)`, ` (health: starting)`, or nothing. */
+/** The text after the time that a box is up: ` (healthy)`, ` (health: starting)`, or nothing. */
 export function healthText({ state: { health } }: Box): string {
   if (health === undefined) return '';
   return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;

@@ -1,5 +1,5 @@
 /**
- * How a box looks in Docker's documents: words that the list and the inspection share.
+ * A box in Docker's documents: what the list and the inspection share.
  *
  * @module
  */
@@ -14,7 +14,10 @@ export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 export type DockerStatus = (typeof DOCKER_STATUSES)[number];
 
-/** A box that starts is what it was before; one that its policy starts was restarting. */
+/**
+ * The status of a box in Docker's words. A box that starts still has its earlier status; one that its policy starts is
+ * restarting.
+ */
 export function dockerStatus(
   state: Pick<BoxState, 'status' | 'startedAt' | 'restartCount'>,
 ): DockerStatus {
@@ -29,7 +32,7 @@ export function dockerStatus(
   }
 }
 
-/** `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created`. */
+/** The STATUS of `ps`: `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created`. */
 export function statusText(box: Box, now: number): string {
   const { state } = box;
   switch (dockerStatus(state)) {
@@ -58,7 +61,7 @@ export function healthWord({ state }: Box): string {
   return state.health?.status ?? 'none';
 }
 
-/** The box runs or is paused. */
+/** Whether the box runs or is paused. */
 export function hasMachine({ state }: Box): boolean {
   const status = dockerStatus(state);
   return status === 'running' || status === 'paused';
@@ -85,12 +88,12 @@ function elapsed(since: string | undefined, now: number): string {
   return `${Math.floor(seconds / DAY / 365)} years`;
 }
 
-/** The ports as they are now: real numbers while it runs, none while it does not. */
+/** The ports as they are now: real numbers while the box runs, none while it does not. */
 export function publishedPorts(box: Box): readonly Port[] {
   return hasMachine(box) ? box.state.ports : [];
 }
 
-/** What a port of the box is called: by the service that the guest itself has there. */
+/** The name of a port of the box. A port of the guest's own service has the service's name. */
 export function portName(box: Box, boxPort: number): string {
   const isService = box.definition.confidential !== undefined && boxPort === RATLS_PORT;
   return isService ? 'ratls' : String(boxPort);
@@ -101,12 +104,12 @@ export function bindText(bind: Box['definition']['binds'][number]): string {
   return `${bind.source}:${bind.destination}${mode === '' ? '' : `:${mode}`}`;
 }
 
-/** As it was given; of records that did not keep it, what it came to. */
+/** As it was given. Old records do not have it: for those, as it was understood. */
 export function bindMode({ mode, readonly }: Box['definition']['binds'][number]): string {
   return mode ?? (readonly ? 'ro' : '');
 }
 
-/** What Docker calls the network that boxes are in by default, whichever of its names was asked for. */
+/** Docker's name of the default network, whichever of its names was asked for. */
 export function networkName(box: Box): 'bridge' | 'none' {
   return box.definition.network === 'none' ? 'none' : 'bridge';
 }
