@@ -68,7 +68,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
 /**
  * Serves until the signal aborts or a client asks for the end. It adopts the boxes of an earlier server before it
- * answers the first request, except those whose machine takes long to answer.
+ * answers the first request, except those whose microVMs take long to answer.
  *
  * @throws A3sError `server-running` when this home has a server; `state-unusable`
  */

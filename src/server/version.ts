@@ -1,5 +1,5 @@
 /**
- * What this server is, and the Docker Engine API that it serves.
+ * The version of this server, and the Docker Engine API that it serves.
  *
  * @module
  */
@@ -8,7 +8,7 @@ export const VERSION = '0.1.0';
 /** Major version is 1 throughout. */
 export const API_MINOR = 45;
 export const MIN_API_MINOR = 24;
-/** Newer clients that ask for no more than their own version still get answers. */
+/** Clients up to this version are accepted, although the server knows nothing that is newer than `API_MINOR`. */
 const MAX_ACCEPTED_MINOR = 47;
 
 export const API_VERSION = `1.${API_MINOR}`;
@@ -19,7 +19,9 @@ export interface VersionedPath {
   readonly minor: number;
 }
 
-/** Takes the version off the path: `/v1.45/info` is `/info` of 45. Undefined for one that is not served. */
+/**
+ * Removes the version from the path: `/v1.45/info` becomes `/info` with 45. Undefined for a version that is not served.
+ */
 export function splitVersion(pathname: string): VersionedPath | undefined {
   const match = /^\/v(\d[\d.]{0,200})(?=\/)/.exec(pathname);
   if (match === null) return { path: pathname, minor: API_MINOR };

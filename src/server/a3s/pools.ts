@@ -1,5 +1,5 @@
 /**
- * The routes of pools: how many microVMs wait for boxes, and which.
+ * The routes of pools: how many microVMs wait for boxes, and of which shape.
  *
  * @module
  */

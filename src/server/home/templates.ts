@@ -49,7 +49,7 @@ export async function openTemplates(config: Config, around: Around): Promise<Tem
   return enabled ? templates : new NoTemplates();
 }
 
-/** The template whose memory the machine of a running box is a copy of. */
+/** The key of the template whose memory the microVM of a running box shares. */
 function sourcesOf({ state: { status, machine } }: Box): string[] {
   if (!isLive(status) || machine?.source === undefined || machine.start === 'snapshot') return [];
   return [machine.source];

@@ -101,7 +101,7 @@ function content(io: 'input' | 'output', schema: z.ZodType) {
   return { 'application/json': { schema: schemaOf(io, schema) } };
 }
 
-/** OpenAPI has no word for the checks of a schema beyond its shape. */
+/** OpenAPI cannot express the checks of a schema beyond its shape. */
 function schemaOf(io: 'input' | 'output', schema: z.ZodType) {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   return rest;

@@ -63,9 +63,9 @@ export interface DescribedBody {
   readonly document: z.ZodType | undefined;
 }
 
-/** How a document that came becomes what its handler takes, where its schema alone does not say it. */
+/** Turns a received document into what its handler takes, where the schema alone does not define it. */
 export interface Reader<Body> {
-  /** What the document is, for the OpenAPI document. */
+  /** The schema of the document, for the OpenAPI document. */
   readonly schema: z.ZodType;
   /** @throws A3sError `invalid-argument`, `unsupported-option` */
   readonly read: (document: unknown, query: Readonly<Record<string, unknown>>) => Body;

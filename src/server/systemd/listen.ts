@@ -8,9 +8,9 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 
 /**
- * Has `server` accept connections to `descriptor`.
+ * Makes `server` accept connections to `descriptor`.
  *
- * @returns what has to be closed beside `server`: Node's takes one socket
+ * @returns what has to be closed beside `server`, since Node's server takes one socket
  */
 export async function listenOn(
   server: HttpServer,
