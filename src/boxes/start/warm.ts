@@ -39,7 +39,7 @@ export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShap
 
 /**
  * How the agent of a copied guest is first contacted. Before anything else it gets random numbers, the time and the
- * microVM's id. The spec is sent right after that, and the agent takes it when it has resumed.
+ * microVM's id. The spec is sent right after that, and the agent takes it after the `wake`.
  */
 export class Waking {
   readonly known: KnownAgent;

@@ -94,7 +94,7 @@ export class TemplateSource implements StartSource {
   }
 }
 
-/** A guest that was not resumed has nothing of the box in it, so every failure here is the template's. */
+/** A guest before its `wake` has nothing of the box in it, so every failure here is the template's. */
 async function wake(running: RunningBox): Promise<Guest> {
   try {
     return await running.guest();
