@@ -21,7 +21,7 @@ export interface ConnectOptions {
    * port again, and neither side gets an error.
    */
   readonly attemptMs?: number;
-  /** For the copy of a guest, whose agent is known: `hello` is not sent. */
+  /** Set for the copy of a guest, whose agent is known: `hello` is not sent. */
   readonly known?: KnownAgent;
 }
 

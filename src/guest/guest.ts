@@ -75,7 +75,7 @@ export class Guest {
 
   /**
    * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. The guest is asleep
-   * afterwards: until `wake`, every other request is a `conflict`. Protocol 2.
+   * afterwards: until `wake`, requests other than `hello`, `rehearse` and `poweroff` are a `conflict`. Protocol 2.
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -281,7 +281,7 @@ export class Guest {
     await this.#session.call('POST', `${path(id)}/resize`, size, nothing, prompt());
   }
 
-  /** Has the agent forget an exec that has exited, with its output. */
+  /** Makes the agent forget an exec that has exited, with its output. */
   async forget(id: string): Promise<void> {
     await this.#session.call('DELETE', path(id), undefined, nothing, prompt());
   }

@@ -1,5 +1,5 @@
 /**
- * Reading a process's output.
+ * Reads a process's output.
  *
  * @module
  */

@@ -31,7 +31,10 @@ export class GuestRefusal extends A3sError {
   }
 }
 
-/** Why the agent refuses the same request again; undefined where it, or a new connection, may not. */
+/**
+ * Why the agent would refuse the same request again; undefined where it, or an agent on a new connection, may accept
+ * it.
+ */
 export function finality(error: unknown): 'state' | 'request' | undefined {
   if (!(error instanceof GuestRefusal) || error.guestCode === undefined) return undefined;
   return GUEST_ERRORS[error.guestCode].final;

@@ -1,5 +1,5 @@
 /**
- * Writing a process's input.
+ * Writes a process's input.
  *
  * @module
  */

@@ -97,7 +97,7 @@ export function isRunning({ pid, startTime }: ProcessFence): boolean {
 }
 
 /**
- * Kills the processes at once. Each start time is checked right before, which is the best a process can do without
+ * Kills the process at once. Its start time is checked right before, which is the best that a process can do without
  * pidfds.
  */
 export function killProcess(fence: ProcessFence): void {

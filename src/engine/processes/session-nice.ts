@@ -49,7 +49,10 @@ export async function setSessionNice(
   await retry(attempt, deadline(milliseconds, 'vmm-failed', what));
 }
 
-/** Nothing is to be done where the kernel has no such groups, or the process is in none. */
+/**
+ * Whether nothing has to be written: the group has this value, the kernel has no such groups, or the process is in
+ * none.
+ */
 function isSet(pid: number, nice: number, file: SessionFile): boolean {
   try {
     const found = / nice (-?\d+)$/m.exec(file.read(pathOf(pid)))?.[1];

@@ -264,7 +264,9 @@ export class QemuEngine implements Engine {
     return (await this.#stubKernel).fd;
   }
 
-  /** Probed once. Not under the signal of the first caller: others wait for the same answer. */
+  /**
+   * The probe runs once. It does not run under the signal of the first caller, since others wait for the same answer.
+   */
   async #accelerator(): Promise<Verdict> {
     const { boot, cacheFile, runtimeDir } = this.#options;
     if (boot === undefined) {

@@ -67,7 +67,9 @@ export class ControlPort {
     throw new A3sError('vmm-failed', 'The guest does not listen on its control port');
   }
 
-  /** Polls without a pause until the guest has closed its end: it may stay closed for less than any pause. */
+  /**
+   * Polls without a pause until the guest has closed its end, since the end may be closed for less time than any pause.
+   */
   async #reopened(signal: AbortSignal): Promise<void> {
     while (performance.now() < this.#settled && (await this.#guestHasIt())) signal.throwIfAborted();
     while (performance.now() < this.#settled && !(await this.#guestHasIt())) {

@@ -1,5 +1,5 @@
 /**
- * The plan of a confidential launch, and the specs that cannot be launched so.
+ * The plan of a confidential launch, and the check that refuses specs which cannot be launched measured.
  *
  * @module
  */

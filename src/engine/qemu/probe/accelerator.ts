@@ -108,7 +108,7 @@ export function holds({ until }: Verdict, now: number): boolean {
   return until === undefined || (now < until && until <= now + DOUBT_MS);
 }
 
-/** The result of a probe. That it ran out of time is no fact about the host. */
+/** The verdict after a probe. A probe that ran out of time says nothing about the host, so its verdict is temporary. */
 export function judge(failure: ProbeFailure | undefined, now: number): Verdict {
   if (failure === undefined) return { accelerator: 'kvm', reason: undefined, until: undefined };
   const { reason, late } = failure;

@@ -183,7 +183,7 @@ async function run({ monitor, helper, runs }: Copy, signal: AbortSignal): Promis
   }
 }
 
-/** The template is to blame unless another cause is certain. */
+/** The template counts as the cause unless another cause is certain. */
 function templateFailure(error: unknown, signal: AbortSignal): unknown {
   signal.throwIfAborted();
   return error instanceof A3sError && error.code !== 'vmm-failed' ? error : unusable(error);
