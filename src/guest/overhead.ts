@@ -14,9 +14,9 @@ const SENT_PER_BYTE = 16;
 const MOST_STREAMS = 256;
 
 /**
- * Limits the bytes that reach no stream as payload: every frame but DATA, the headers of frames, padding, and DATA of streams
- * that have ended. Payload, requests and bytes that the host sends refill the budget, so an honest session never exhausts it.
- * The refill stops at the initial size, so a hostile guest cannot save a budget up.
+ * Limits the bytes that reach no stream as payload: every frame but DATA, the headers of frames, padding, and DATA of
+ * streams that have ended. Payload, requests and bytes that the host sends refill the budget, so an honest session
+ * never exhausts it. The refill stops at the initial size, so a hostile guest cannot save a budget up.
  */
 export class OverheadBudget {
   readonly #full: number;

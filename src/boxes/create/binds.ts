@@ -49,8 +49,8 @@ function isAtOrBelow(path: string, directory: string): boolean {
 }
 
 /**
- * Records the real path of each bind's source. Every start compares the source with that path. A start makes the directories
- * that are missing, below the part of the path that exists now.
+ * Records the real path of each bind's source. Every start compares the source with that path. A start makes the
+ * directories that are missing, below the part of the path that exists now.
  *
  * @throws A3sError `bind-source-missing`
  */

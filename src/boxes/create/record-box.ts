@@ -32,10 +32,11 @@ export function checkNewName(
 export type RecordHost = Pick<Runtime, 'home' | 'store' | 'images' | 'pools' | 'identityFor'>;
 
 /**
- * Makes the record, then the box's directory. Removes both again when the directory cannot be filled, or the image is gone.
+ * Makes the record, then the box's directory. Removes both again when the directory cannot be filled, or the image is
+ * gone.
  *
- * @param name undefined: one is invented
- * @param fill makes what the directory has from the beginning
+ * @param name undefined: a name is made up
+ * @param fill makes the first content of the directory
  */
 export async function recordBox(
   rt: RecordHost,

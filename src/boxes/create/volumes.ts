@@ -1,5 +1,5 @@
 /**
- * What an image declares as volumes: ordinary directories of the box, kept with its changes. They are there even where no
+ * The volumes that an image declares: ordinary directories of the box, kept with its changes. They exist even where no
  * layer of the image has them, as with Docker.
  *
  * @module

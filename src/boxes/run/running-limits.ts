@@ -67,9 +67,9 @@ async function onHost(
 }
 
 /**
- * Reapplies what is on record after adoption: an earlier server may have ended in the middle of a pause, or of an update
- * that lifted the last limit. The caller holds the box's lock until the limits are applied, or until the guest has been
- * waited for long enough. Never rejects.
+ * Reapplies what is on record after adoption: an earlier server may have ended in the middle of a pause, or of an
+ * update that lifted the last limit. The caller holds the box's lock until the limits are applied, or until the guest
+ * has been waited for long enough. Never rejects.
  */
 export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {

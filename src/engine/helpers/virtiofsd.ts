@@ -67,7 +67,8 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
 /**
  * Starts the server of one share and waits until it listens.
  *
- * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without namespaces
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without
+ * namespaces
  */
 export async function startVirtiofsd(
   share: Share,

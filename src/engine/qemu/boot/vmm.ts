@@ -46,7 +46,10 @@ const ENVIRONMENT = {
   LC_ALL: 'C',
 };
 
-/** @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be opened */
+/**
+ * @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be
+ * opened
+ */
 export async function startVmm(
   plan: VmmPlan,
   inherited: InheritedFiles,
