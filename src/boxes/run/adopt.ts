@@ -28,7 +28,7 @@ import { supervise } from './supervise.ts';
 
 /** How long microVMs may take to answer the server that takes over. */
 export interface AdoptionTiming {
-  /** How often a microVM that does not answer is asked. */
+  /** How often, and how far apart, a microVM that does not answer is asked. */
   readonly attempts: number;
   readonly pauseMs: number;
   /** How long requests wait for microVMs. After it they are answered, also where some microVMs did not answer. */

@@ -21,7 +21,7 @@ import type { LaunchHost } from '../launch-machine.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
-/** The first protocol of agents that can be frozen and forked. Snapshots are made of such agents. */
+/** The first protocol of agents that can be frozen and forked. The guests of snapshots have such agents. */
 const PROTOCOL = 2;
 const CONNECT_MS = 20_000;
 
