@@ -181,7 +181,10 @@ export const BoxState = z.strictObject({
   stopRequested: z.boolean(),
   /** How often the policy has started the box since a user did. */
   restartCount: z.int().default(0),
-  /** While `restarting`: when the policy starts it, and how long it waits, in milliseconds. */
+  /**
+   * While `restarting`: when the policy starts the box. `restartDelayMs` is how long it waits for that, or waited
+   * before this run.
+   */
   restartAt: z.string().optional(),
   restartDelayMs: z.int().optional(),
   /** The health of this run; absent where there is no health check. */
