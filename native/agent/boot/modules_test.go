@@ -9,10 +9,10 @@ import (
 
 func TestEveryModuleThatIsListedMustBeThere(t *testing.T) {
 	for name, c := range map[string]struct{ order, message string }{
-		"no list":              {"", "order: no such file or directory"},
-		"a missing module":     {"gone.ko\n", "open module gone.ko: open "},
-		"a path":               {"../x.ko\n", "open module ../x.ko: is not a file name"},
-		"what is not a module": {"\nbad.ko\n", "load module bad.ko: finit_module: "},
+		"a missing list":              {"", "order: no such file or directory"},
+		"a missing module":            {"gone.ko\n", "open module gone.ko: open "},
+		"a path":                      {"../x.ko\n", "open module ../x.ko: is not a file name"},
+		"a file that is not a module": {"\nbad.ko\n", "load module bad.ko: finit_module: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -49,16 +49,16 @@ func TestStartsThatAreRefused(t *testing.T) {
 		code    string
 		message string
 	}{
-		"not in PATH":       {func(p *command) { p.Args = []string{"nope"} }, "command-not-found", `exec: "nope": executable file not found in $PATH`},
-		"no such path":      {func(p *command) { p.Args = []string{"/nope"} }, "command-not-found", `exec: "/nope": stat /nope: no such file or directory`},
-		"a directory":       {func(p *command) { p.Args = []string{"/etc"} }, "command-not-executable", `exec: "/etc": is a directory`},
-		"no permission":     {func(p *command) { p.Args = []string{"/bin/plain"} }, "command-not-executable", `exec: "/bin/plain": permission denied`},
-		"none in PATH":      {func(p *command) { p.Args = []string{"plain"} }, "command-not-executable", `exec: "plain": permission denied`},
-		"a wrong format":    {func(p *command) { p.Args = []string{"/bin/bad"} }, "command-not-executable", `exec /bin/bad: exec format error`},
-		"an unknown user":   {func(p *command) { p.User = "ghost" }, "user-not-found", `unable to find user ghost: no matching entries in passwd file`},
-		"an unknown group":  {func(p *command) { p.User = "0:ghost" }, "user-not-found", `unable to find group ghost: no matching entries in group file`},
-		"no such directory": {func(p *command) { p.Cwd = "/nope" }, "cwd-invalid", `chdir to cwd ("/nope") failed: no such file or directory`},
-		"cwd is a file":     {func(p *command) { p.Cwd = "/etc/passwd" }, "cwd-invalid", `chdir to cwd ("/etc/passwd") failed: not a directory`},
+		"not in PATH":            {func(p *command) { p.Args = []string{"nope"} }, "command-not-found", `exec: "nope": executable file not found in $PATH`},
+		"no such path":           {func(p *command) { p.Args = []string{"/nope"} }, "command-not-found", `exec: "/nope": stat /nope: no such file or directory`},
+		"a directory":            {func(p *command) { p.Args = []string{"/etc"} }, "command-not-executable", `exec: "/etc": is a directory`},
+		"no permission":          {func(p *command) { p.Args = []string{"/bin/plain"} }, "command-not-executable", `exec: "/bin/plain": permission denied`},
+		"not executable in PATH": {func(p *command) { p.Args = []string{"plain"} }, "command-not-executable", `exec: "plain": permission denied`},
+		"a wrong format":         {func(p *command) { p.Args = []string{"/bin/bad"} }, "command-not-executable", `exec /bin/bad: exec format error`},
+		"an unknown user":        {func(p *command) { p.User = "ghost" }, "user-not-found", `unable to find user ghost: no matching entries in passwd file`},
+		"an unknown group":       {func(p *command) { p.User = "0:ghost" }, "user-not-found", `unable to find group ghost: no matching entries in group file`},
+		"no such directory":      {func(p *command) { p.Cwd = "/nope" }, "cwd-invalid", `chdir to cwd ("/nope") failed: no such file or directory`},
+		"cwd is a file":          {func(p *command) { p.Cwd = "/etc/passwd" }, "cwd-invalid", `chdir to cwd ("/etc/passwd") failed: not a directory`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.t = t

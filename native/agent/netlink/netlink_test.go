@@ -48,10 +48,10 @@ func TestAnswers(t *testing.T) {
 		found    bool
 		err      error
 	}{
-		"success":                       {errorMessage(3, 0), true, nil},
-		"failure":                       {errorMessage(3, -int32(syscall.EEXIST)), true, syscall.EEXIST},
-		"another request's":             {errorMessage(2, 0), false, nil},
-		"ours behind another":           {append(errorMessage(2, -1), errorMessage(3, 0)...), true, nil},
+		"success":                      {errorMessage(3, 0), true, nil},
+		"failure":                      {errorMessage(3, -int32(syscall.EEXIST)), true, syscall.EEXIST},
+		"an answer to another request": {errorMessage(2, 0), false, nil},
+		"our answer behind that to another request": {append(errorMessage(2, -1), errorMessage(3, 0)...), true, nil},
 		"cut short":                     {errorMessage(3, 0)[:18], false, errAnswer},
 		"nothing":                       {nil, false, nil},
 		"a length below its own header": {[]byte{4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0}, false, errAnswer},
@@ -116,11 +116,11 @@ func TestADumpEndsWithItsLastMessage(t *testing.T) {
 		done     bool
 		err      error
 	}{
-		"more to come":      {append(one[:len(one):len(one)], two...), 2, false, nil},
-		"the end":           {append(one[:len(one):len(one)], message(syscall.NLMSG_DONE, 3, make([]byte, 4))...), 1, true, nil},
-		"another request's": {message(sockDiagByFamily, 2, make([]byte, 4)), 0, false, nil},
-		"a failure":         {message(syscall.NLMSG_ERROR, 3, native.AppendUint32(nil, ^uint32(syscall.ENOENT)+1)), 0, true, syscall.ENOENT},
-		"cut short":         {one[:17], 0, false, errAnswer},
+		"more to come":                 {append(one[:len(one):len(one)], two...), 2, false, nil},
+		"the end":                      {append(one[:len(one):len(one)], message(syscall.NLMSG_DONE, 3, make([]byte, 4))...), 1, true, nil},
+		"an answer to another request": {message(sockDiagByFamily, 2, make([]byte, 4)), 0, false, nil},
+		"a failure":                    {message(syscall.NLMSG_ERROR, 3, native.AppendUint32(nil, ^uint32(syscall.ENOENT)+1)), 0, true, syscall.ENOENT},
+		"cut short":                    {one[:17], 0, false, errAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bodies := 0

@@ -96,9 +96,9 @@ func TestRingRefusesOffsets(t *testing.T) {
 		err  error
 		want error
 	}{
-		"an acknowledgement below an earlier one": {r.Acknowledge(4), ErrOffset},
-		"the same one again":                      {r.Acknowledge(5), nil},
-		"one above what was written":              {r.Acknowledge(11), ErrOffset},
+		"an acknowledgement below an earlier one":   {r.Acknowledge(4), ErrOffset},
+		"the same acknowledgement again":            {r.Acknowledge(5), nil},
+		"an acknowledgement above what was written": {r.Acknowledge(11), ErrOffset},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, c.err, c.want)
@@ -183,12 +183,12 @@ func TestAcksAreHeldToWhatWasSent(t *testing.T) {
 		body []byte
 		want error
 	}{
-		"rising":            {acks(1, 2, 2, 5), nil},
-		"above the sent":    {acks(6), ErrOffset},
-		"falling":           {acks(3, 2), ErrOffset},
-		"half an offset":    {[]byte{0, 0, 0}, ErrOffset},
-		"nothing":           {acks(), nil},
-		"the largest there": {acks(1<<64 - 1), ErrOffset},
+		"rising":              {acks(1, 2, 2, 5), nil},
+		"above what was sent": {acks(6), ErrOffset},
+		"falling":             {acks(3, 2), ErrOffset},
+		"half an offset":      {[]byte{0, 0, 0}, ErrOffset},
+		"nothing":             {acks(), nil},
+		"the largest offset":  {acks(1<<64 - 1), ErrOffset},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := New()

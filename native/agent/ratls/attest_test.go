@@ -84,7 +84,7 @@ func TestChallengesThatAreRefused(t *testing.T) {
 		"a key twice":    {`{"nonce":"","nonce":""}`, 400, "malformed"},
 		"no JSON":        {`x`, 400, "malformed"},
 		"nothing":        {nil, 400, "malformed"},
-		"too much":       {strings.Repeat(" ", maxChallenge+1), 413, "too-large"},
+		"too many bytes": {strings.Repeat(" ", maxChallenge+1), 413, "too-large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.t = t

@@ -166,10 +166,10 @@ func attests(s *stranger, conn net.Conn) {
 
 func TestAStrangerKeepsNoRelyingPartyOut(t *testing.T) {
 	for name, hold := range map[string]func(*stranger, net.Conn){
-		"that is silent":      says(nil),
-		"that is half-open":   says([]byte{22, 3, 1}),
-		"that asks nothing":   handshakes,
-		"that attests always": attests,
+		"silent":            says(nil),
+		"half-open":         says([]byte{22, 3, 1}),
+		"without a request": handshakes,
+		"always attesting":  attests,
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := serve(t, guestOptions{bounds: usual, secrets: []launchspec.Secret{{Name: "token", AllowAnyInjector: true}}})

@@ -29,20 +29,20 @@ func TestTheIdentityOfACopy(t *testing.T) {
 
 func TestIdentitiesThatAreNone(t *testing.T) {
 	for name, c := range map[string]struct{ entropy, time, id, path string }{
-		"too few bytes":          {entropy[4:], someTime, someID, "entropy"},
-		"bytes that are none":    {strings.Repeat("-", len(entropy)), someTime, someID, "entropy"},
-		"a line end among them":  {entropy[:4] + "\n" + entropy[4:], someTime, someID, "entropy"},
-		"a time without zone":    {entropy, someTime[:29], someID, "time"},
-		"another zone":           {entropy, strings.Replace(someTime, "Z", "+00:00", 1), someID, "time"},
-		"fewer digits":           {entropy, "2026-02-28T23:59:58Z", someID, "time"},
-		"a month that is none":   {entropy, strings.Replace(someTime, "-02-", "-13-", 1), someID, "time"},
-		"a day that is none":     {entropy, strings.Replace(someTime, "-28T", "-29T", 1), someID, "time"},
-		"an hour that is none":   {entropy, strings.Replace(someTime, "T23", "T24", 1), someID, "time"},
-		"a time before all this": {entropy, strings.Replace(someTime, "2026", "1999", 1), someID, "time"},
-		"letters":                {entropy, strings.Replace(someTime, "2026", "2O26", 1), someID, "time"},
-		"an id in capitals":      {entropy, someTime, strings.ToUpper(someID), "machineId"},
-		"an id without dashes":   {entropy, someTime, strings.ReplaceAll(someID, "-", "0"), "machineId"},
-		"a longer id":            {entropy, someTime, someID + "0", "machineId"},
+		"too few bytes":                {entropy[4:], someTime, someID, "entropy"},
+		"bytes that are not base64":    {strings.Repeat("-", len(entropy)), someTime, someID, "entropy"},
+		"base64 with a line end":       {entropy[:4] + "\n" + entropy[4:], someTime, someID, "entropy"},
+		"a time without zone":          {entropy, someTime[:29], someID, "time"},
+		"another zone":                 {entropy, strings.Replace(someTime, "Z", "+00:00", 1), someID, "time"},
+		"a time without nanoseconds":   {entropy, "2026-02-28T23:59:58Z", someID, "time"},
+		"month 13":                     {entropy, strings.Replace(someTime, "-02-", "-13-", 1), someID, "time"},
+		"29 February in a common year": {entropy, strings.Replace(someTime, "-28T", "-29T", 1), someID, "time"},
+		"hour 24":                      {entropy, strings.Replace(someTime, "T23", "T24", 1), someID, "time"},
+		"a time in 1999":               {entropy, strings.Replace(someTime, "2026", "1999", 1), someID, "time"},
+		"a letter in the year":         {entropy, strings.Replace(someTime, "2026", "2O26", 1), someID, "time"},
+		"an id in capitals":            {entropy, someTime, strings.ToUpper(someID), "machineId"},
+		"an id without dashes":         {entropy, someTime, strings.ReplaceAll(someID, "-", "0"), "machineId"},
+		"a longer id":                  {entropy, someTime, someID + "0", "machineId"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parseCopy(c.entropy, c.time, c.id)

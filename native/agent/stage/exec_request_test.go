@@ -42,9 +42,9 @@ func TestAnExecRequestArrivesWithItsPlace(t *testing.T) {
 		request         *ExecRequest
 		network, cgroup bool
 	}{
-		"a short one": {sampleRequest, false, false}, "a short one elsewhere": {sampleRequest, true, false},
-		"a long one": {&long, false, false}, "a long one elsewhere": {&long, true, false},
-		"one in a group": {sampleRequest, false, true}, "one in a group elsewhere": {&long, true, true},
+		"a short request": {sampleRequest, false, false}, "a short request in another network": {sampleRequest, true, false},
+		"a long request": {&long, false, false}, "a long request in another network": {&long, true, false},
+		"a request in a cgroup": {sampleRequest, false, true}, "a request in a cgroup and another network": {&long, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)

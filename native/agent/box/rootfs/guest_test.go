@@ -83,11 +83,11 @@ func TestGuestPlainBoxesIgnoreATree(t *testing.T) {
 
 func TestGuestLayersThatAreOthersAreRefused(t *testing.T) {
 	for name, layers := range map[string][]spec.Layer{
-		"exchanged":     {layerOf(t, "other", "good"), layerOf(t, "good", "other")},
-		"one twice":     {layerOf(t, "good", "good"), layerOf(t, "short", "other")},
-		"a short one":   {layerOf(t, "short", "good")},
-		"another's":     {layerOf(t, "one", "good")},
-		"a broken root": {layerOf(t, "bad-root", "good")},
+		"layers in the wrong order": {layerOf(t, "other", "good"), layerOf(t, "good", "other")},
+		"one layer twice":           {layerOf(t, "good", "good"), layerOf(t, "short", "other")},
+		"a truncated layer":         {layerOf(t, "short", "good")},
+		"the disk of another layer": {layerOf(t, "one", "good")},
+		"a damaged root block":      {layerOf(t, "bad-root", "good")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := mountForTest(t, layers...)
