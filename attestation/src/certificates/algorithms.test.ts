@@ -3,7 +3,7 @@ import { toHex } from '../hex.ts';
 import { isPssAlgorithm, pssAlgorithm } from './algorithms.ts';
 
 describe('RSASSA-PSS with SHA-384', () => {
-  it('has the two encodings of AMD', () => {
+  it('encodes RSASSA-PSS with SHA-384 in both encodings that AMD uses', () => {
     expect(toHex(pssAlgorithm(false))).toBe(
       '304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108' +
         '300d06096086480165030402020500a203020130',
@@ -15,7 +15,7 @@ describe('RSASSA-PSS with SHA-384', () => {
   });
 
   it.each([false, true])(
-    'recognises the PSS algorithm by every byte (trailer field %s)',
+    'refuses a PSS algorithm with any byte changed (trailer field %s)',
     (trailerField) => {
       const encoded = pssAlgorithm(trailerField);
       expect(isPssAlgorithm(encoded)).toBe(true);

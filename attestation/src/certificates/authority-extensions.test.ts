@@ -33,7 +33,7 @@ function setOf(id: string, value: Uint8Array, critical = false): ExtensionSet {
 }
 
 describe('extensions of authorities', () => {
-  it("are encoded as the root's are", () => {
+  it('encodes the extensions of a root as the Milan ARK has them', () => {
     const values = valuesOf('milan_ark.pem');
     expect(values.get(ExtensionId.BASIC_CONSTRAINTS)).toBe(toHex(ROOT_PROFILE.basicConstraints));
     expect(values.get(ExtensionId.KEY_USAGE)).toBe(toHex(ROOT_PROFILE.keyUsage));
@@ -44,7 +44,7 @@ describe('extensions of authorities', () => {
     expect(values.size).toBe(4);
   });
 
-  it("are encoded as the intermediate's are", () => {
+  it('encodes the extensions of an intermediate as the Milan ASVK has them', () => {
     const values = valuesOf('milan_asvk.pem');
     const { basicConstraints, keyUsage } = INTERMEDIATE_PROFILE;
     expect(values.get(ExtensionId.BASIC_CONSTRAINTS)).toBe(toHex(basicConstraints));
@@ -55,7 +55,7 @@ describe('extensions of authorities', () => {
     expect(values.size).toBe(5);
   });
 
-  it('are read as they are encoded', () => {
+  it('reads the key identifiers and the distribution point of an authority back from their encoding', () => {
     const keyId = '00'.repeat(20);
     const { SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER, CRL_DISTRIBUTION_POINTS } =
       ExtensionId;
@@ -68,7 +68,7 @@ describe('extensions of authorities', () => {
     expect(takeDistributionPoint(point)).toBeNull();
   });
 
-  it('say what an authority may do, octet by octet', () => {
+  it('takes no key usage of an authority that differs in any octet', () => {
     const profile = (keyUsage: Uint8Array) =>
       new ExtensionSet([
         {

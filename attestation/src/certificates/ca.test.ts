@@ -50,7 +50,7 @@ function refusal(message: string): unknown {
 }
 
 describe('certificates of authorities', () => {
-  it.each(BOTH)('are read as they are built: %s', (_, fields) => {
+  it.each(BOTH)('reads a CA certificate back as it was built: %s', (_, fields) => {
     for (const trailerField of [false, true]) {
       const given = { ...fields, trailerField };
       const { serial, notBefore, notAfter, subjectKeyId, authorityKeyId } = fields;
@@ -70,13 +70,13 @@ describe('certificates of authorities', () => {
     }
   });
 
-  it('may have other names and another place for revocation lists, or none', () => {
+  it('accepts a CA certificate with other names, and with another CRL distribution point or none', () => {
     const other = { ...ASK, issuer: amd('a'), subject: amd('b'), crlDistributionPoint: 'urn:x' };
     expect(parseCa(ca(other)).crlDistributionPoint).toBe('urn:x');
     expect(parseCa(ca({ ...ASK, crlDistributionPoint: null })).crlDistributionPoint).toBeNull();
   });
 
-  it('may have their extensions in any order', () => {
+  it('accepts the extensions of a CA certificate in any order', () => {
     const reversed = parseCa(caWith(ASK, extensionsOf(ASK).toReversed()));
     const { tbs: _, ...rest } = parseCa(ca(ASK));
     expect(reversed).toMatchObject(rest);
@@ -101,12 +101,12 @@ describe('ca-encoding', () => {
     ['no extensions', caWith(ASK, []), 'found none'],
     ['4097 bytes', new Uint8Array(4097), 'at most 4096 bytes'],
     ['a value behind it', concat([ca(ASK), pssAlgorithm(true)]), 'trailing octets'],
-  ])('refuses %s', (_, der, message) => {
+  ])('refuses a CA certificate: %s', (_, der, message) => {
     expect(() => parseCa(der)).toThrow(message);
     expect(() => parseCa(der)).toThrow(refusal(''));
   });
 
-  it('refuses another algorithm on both sides', () => {
+  it('refuses a CA certificate whose two algorithms are both another one', () => {
     const tbs = buildCertificateTbs(ASK, sequence(), []);
     const other = tbs.slice();
     // The last octet of the hash's identifier: SHA-512 in place of SHA-384.
@@ -115,7 +115,7 @@ describe('ca-encoding', () => {
     expect(() => parseCa(assemble(other, SIGNATURE, true))).toThrow('expected RSASSA-PSS');
   });
 
-  it.each(BOTH)('refuses each extension that must be there dropped: %s', (_, fields) => {
+  it.each(BOTH)('refuses a CA certificate without any one required extension: %s', (_, fields) => {
     const extensions = extensionsOf(fields);
     for (const [index, { id }] of extensions.entries()) {
       if (id === ExtensionId.CRL_DISTRIBUTION_POINTS) continue;
@@ -124,19 +124,22 @@ describe('ca-encoding', () => {
     }
   });
 
-  it.each(BOTH)('refuses each extension doubled, or of another criticality: %s', (_, fields) => {
-    const extensions = extensionsOf(fields);
-    for (const [index, extension] of extensions.entries()) {
-      const doubled = caWith(fields, [...extensions, extension]);
-      expect(() => parseCa(doubled)).toThrow(`${extension.id} twice`);
-      const critical = { ...extension, critical: !extension.critical };
-      expect(() => parseCa(caWith(fields, extensions.with(index, critical)))).toThrow(
-        'the contrary',
-      );
-    }
-  });
+  it.each(BOTH)(
+    'refuses a CA certificate with any extension twice, or of another criticality: %s',
+    (_, fields) => {
+      const extensions = extensionsOf(fields);
+      for (const [index, extension] of extensions.entries()) {
+        const doubled = caWith(fields, [...extensions, extension]);
+        expect(() => parseCa(doubled)).toThrow(`${extension.id} twice`);
+        const critical = { ...extension, critical: !extension.critical };
+        expect(() => parseCa(caWith(fields, extensions.with(index, critical)))).toThrow(
+          'the contrary',
+        );
+      }
+    },
+  );
 
-  it('refuses an extension that it does not know', () => {
+  it('refuses a CA certificate with an unknown extension', () => {
     const unknown: Extension = { id: '2.5.29.37', critical: false, value: sequence() };
     expect(() => parseCa(caWith(ASK, [...extensionsOf(ASK), unknown]))).toThrow('found 2.5.29.37');
   });
@@ -145,7 +148,7 @@ describe('ca-encoding', () => {
     ['a root that has a path length', ARK, ExtensionId.BASIC_CONSTRAINTS, '30060101ff020100'],
     ['an intermediate without path length', ASK, ExtensionId.BASIC_CONSTRAINTS, '30030101ff'],
     ['an intermediate of path length 1', ASK, ExtensionId.BASIC_CONSTRAINTS, '30060101ff020101'],
-    ['what is no authority', ASK, ExtensionId.BASIC_CONSTRAINTS, '3000'],
+    ['a certificate that is no authority', ASK, ExtensionId.BASIC_CONSTRAINTS, '3000'],
     ['an intermediate that signs lists', ASK, ExtensionId.KEY_USAGE, '03020106'],
     ['a root that signs no lists', ARK, ExtensionId.KEY_USAGE, '03020104'],
     ['a key that signs no certificates', ASK, ExtensionId.KEY_USAGE, '03020780'],
@@ -160,7 +163,7 @@ describe('ca-encoding', () => {
       `30198014${KEY_ID}820101`,
     ],
     ['an issuer and more', ASK, ExtensionId.AUTHORITY_KEY_IDENTIFIER, `30168014${KEY_ID}00`],
-  ])('refuses %s', (_, fields, id, hex) => {
+  ])('refuses a CA certificate by its extensions: %s', (_, fields, id, hex) => {
     expect(() => parseCa(changed(fields, id, hexBytes(hex)))).toThrow(refusal(''));
   });
 
@@ -184,26 +187,31 @@ describe('ca-encoding', () => {
       sequence(sequence(explicit(0, explicit(0, implicit(6, Uint8Array.of(10)))))),
     ],
     ['none', sequence()],
-  ])('refuses %s for revocation lists', (_, value) => {
+  ])('refuses a CA certificate with %s for revocation lists', (_, value) => {
     const der = changed(ASK, ExtensionId.CRL_DISTRIBUTION_POINTS, value);
     expect(() => parseCa(der)).toThrow(refusal(''));
   });
 
-  it.each(BOTH)('or another result comes of each byte changed: %s', (_, fields) => {
-    const der = ca(fields);
-    const original = outcome(() => parseCa(der));
-    for (const changedDer of flips(der)) {
-      const result = outcome(() => parseCa(changedDer));
-      expect(result).not.toBe(original);
-      if (!result.startsWith('{')) expect(result).toBe('ca-encoding');
-    }
-  });
+  it.each(BOTH)(
+    'refuses a CA certificate with any byte changed, or reads something else from it: %s',
+    (_, fields) => {
+      const der = ca(fields);
+      const original = outcome(() => parseCa(der));
+      for (const changedDer of flips(der)) {
+        const result = outcome(() => parseCa(changedDer));
+        expect(result).not.toBe(original);
+        if (!result.startsWith('{')) expect(result).toBe('ca-encoding');
+      }
+    },
+  );
 
-  it('comes of each certificate that is cut', () => {
+  it('refuses a CA certificate that is cut at any byte', () => {
     for (const cut of cuts(ca(ASK))) expect(outcome(() => parseCa(cut))).toBe('ca-encoding');
   });
 
-  it('or another result comes of any other bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('refuses any bytes as a CA certificate, or reads something else from them', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const der = ca(ASK);
     const original = outcome(() => parseCa(der));
     await fuzz(

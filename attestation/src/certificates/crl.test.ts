@@ -58,7 +58,7 @@ function refusal(): unknown {
 }
 
 describe('revocation lists', () => {
-  it('are read as they are built', () => {
+  it('reads a revocation list back as it was built', () => {
     for (const trailerField of [false, true]) {
       const { number, thisUpdate, nextUpdate, revoked, authorityKeyId } = CRL;
       expect(parseCrl(crl({ ...CRL, trailerField }))).toEqual({
@@ -74,22 +74,22 @@ describe('revocation lists', () => {
     }
   });
 
-  it('may be empty', () => {
+  it('accepts a revocation list without entries', () => {
     expect(parseCrl(crl({ ...CRL, revoked: new Map() })).revoked).toEqual(new Map());
   });
 
-  it('have numbers of up to 20 octets', () => {
+  it('accepts a CRL number of up to 20 octets, and no longer one', () => {
     const number = 2n ** 160n - 1n;
     expect(parseCrl(crl({ ...CRL, number })).number).toBe(number);
     expect(parseCrl(crl({ ...CRL, number: 0n })).number).toBe(0n);
     expect(() => parseCrl(crl({ ...CRL, number: number + 1n }))).toThrow(refusal());
   });
 
-  it.each([0, 1, 6, 10])('may give the reason %i', (code) => {
+  it.each([0, 1, 6, 10])('accepts a revocation entry with the reason code %i', (code) => {
     expect([...parseCrl(withEntry(reason(code))).revoked.keys()]).toEqual(['020001']);
   });
 
-  it('have at most 1024 entries', () => {
+  it('accepts a revocation list of up to 1024 entries', () => {
     const entries = (count: number) =>
       new Map(
         Array.from({ length: count }, (_, index) => [
@@ -174,12 +174,12 @@ describe('crl-encoding', () => {
       sequence(sequence(...TBS), pssAlgorithm(false), bitString(SIGNATURE), AT),
       'trailing octets',
     ],
-  ])('refuses %s', (_, der, message) => {
+  ])('refuses a revocation list: %s', (_, der, message) => {
     expect(() => parseCrl(der)).toThrow(message);
     expect(() => parseCrl(der)).toThrow(refusal());
   });
 
-  it('or another result comes of each byte changed', () => {
+  it('refuses a revocation list with any byte changed, or reads something else from it', () => {
     const der = crl(CRL);
     const original = outcome(() => parseCrl(der));
     for (const changed of flips(der)) {
@@ -189,11 +189,13 @@ describe('crl-encoding', () => {
     }
   });
 
-  it('comes of each list that is cut', () => {
+  it('refuses a revocation list that is cut at any byte', () => {
     for (const cut of cuts(crl(CRL))) expect(outcome(() => parseCrl(cut))).toBe('crl-encoding');
   });
 
-  it('or another result comes of any other bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('refuses any bytes as a revocation list, or reads something else from them', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const der = crl(CRL);
     const original = outcome(() => parseCrl(der));
     await fuzz(

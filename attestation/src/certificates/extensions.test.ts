@@ -13,12 +13,12 @@ function read(...list: Uint8Array[]): readonly Extension[] {
 }
 
 describe('reading extensions', () => {
-  it('gives identifier, criticality and octets', () => {
+  it('reads the identifier, criticality and octets of each extension', () => {
     const encoded = encodeExtensions([PLAIN, CRITICAL]);
     expect(readExtensions(new DerReader(encoded))).toEqual([PLAIN, CRITICAL]);
   });
 
-  it('takes at most 32', () => {
+  it('reads at most 32 extensions', () => {
     const one = sequence(oid('1.2.3'), octetString(VALUE));
     expect(read(...Array(32).fill(one))).toHaveLength(32);
     expect(() => read(...Array(33).fill(one))).toThrow(
@@ -40,14 +40,14 @@ describe('reading extensions', () => {
       [sequence(oid('1.2.3'), octetString(VALUE), boolean(true))],
       'trailing octets',
     ],
-  ])('refuses %s', (_, list, message) => {
+  ])('refuses a list of extensions: %s', (_, list, message) => {
     expect(() => read(...list)).toThrow(DerError);
     expect(() => read(...list)).toThrow(message);
   });
 });
 
 describe('a set of extensions', () => {
-  it('gives each once', () => {
+  it('hands out each extension once', () => {
     const set = new ExtensionSet([PLAIN, CRITICAL]);
     expect(set.has('1.2.3')).toBe(true);
     expect(set.take('1.2.3', false)).toEqual(VALUE);
@@ -58,13 +58,13 @@ describe('a set of extensions', () => {
     set.end();
   });
 
-  it('refuses one that is there twice', () => {
+  it('refuses a set that has one extension twice', () => {
     expect(() => new ExtensionSet([PLAIN, { ...PLAIN }])).toThrow(
       'expected each extension once, found 1.2.3 twice',
     );
   });
 
-  it('refuses another criticality', () => {
+  it('refuses an extension of another criticality than expected', () => {
     const set = new ExtensionSet([PLAIN, CRITICAL]);
     expect(() => set.take('1.2.3', true)).toThrow('expected extension 1.2.3 critical');
     expect(() => set.take('1.2.4', false)).toThrow('expected extension 1.2.4 not critical');

@@ -21,7 +21,7 @@ function rsa(...fields: Uint8Array[]): Uint8Array {
 }
 
 describe('RSA keys', () => {
-  it('are as node:crypto exports them', () => {
+  it('reads an RSA key as node:crypto exports it', () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 4096 });
     const spki = publicKey.export({ format: 'der', type: 'spki' });
     const key = parseRsaPublicKey(spki);
@@ -61,14 +61,14 @@ describe('RSA keys', () => {
       sequence(RSA, bitString(sequence(integer(MODULUS), integer(65_537))), ZERO),
       'trailing octets',
     ],
-  ])('of %s are refused', (_, spki, message) => {
+  ])('refuses an RSA key: %s', (_, spki, message) => {
     expect(() => parseRsaPublicKey(spki)).toThrow(DerError);
     expect(() => parseRsaPublicKey(spki)).toThrow(message);
   });
 });
 
 describe('keys on P-384', () => {
-  it('are as node:crypto exports them', () => {
+  it('reads a P-384 key as node:crypto exports it', () => {
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
     const spki = publicKey.export({ format: 'der', type: 'spki' });
     const key = parseEcPublicKey(spki);
@@ -93,13 +93,13 @@ describe('keys on P-384', () => {
     ],
     ['with y above the prime', POINT.map((byte, index) => (index > 48 ? 0xff : byte)), 'beside'],
     ['at infinity', new Uint8Array(1), '1 octets that begin with 00'],
-  ])('are refused where the point is %s', (_, point, message) => {
+  ])('refuses a P-384 key whose point is %s', (_, point, message) => {
     const parse = () => parseEcPublicKey(sequence(P384, bitString(point)));
     expect(parse).toThrow(DerError);
     expect(parse).toThrow(message);
   });
 
-  it('are refused on other curves, named or spelled out', () => {
+  it('refuses keys on other curves, and P-384 with explicit parameters', () => {
     const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
     const spelled = generateKeyPairSync('ec', {
       namedCurve: 'P-384',

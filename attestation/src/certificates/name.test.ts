@@ -19,7 +19,7 @@ function read(...relative: Uint8Array[]): unknown {
 }
 
 describe('names', () => {
-  it('are text in the order of their encoding', () => {
+  it('reads a name as text in the order of its encoding', () => {
     expect(readName(new DerReader(encodeName(amd('SEV-VCEK'))))).toEqual({
       text: 'OU=Engineering, C=US, L=Santa Clara, ST=CA, O=Advanced Micro Devices, CN=SEV-VCEK',
       commonName: 'SEV-VCEK',
@@ -27,7 +27,7 @@ describe('names', () => {
     });
   });
 
-  it('may be a common name alone', () => {
+  it('formats a name that is a common name alone', () => {
     expect(formatName({ organization: [], commonName: 'A' })).toEqual({
       text: 'CN=A',
       commonName: 'A',
@@ -42,12 +42,12 @@ describe('names', () => {
     ['#a', '\\#a'],
     [' ', '\\ '],
     ['a #b', 'a #b'],
-  ])('escape %j', (value, escaped) => {
+  ])('escapes %j in the text of a name', (value, escaped) => {
     const { text } = formatName({ organization: [{ type: 'O', value }], commonName: 'x' });
     expect(text).toBe(`O=${escaped}, CN=x`);
   });
 
-  it('may be PrintableString as well as UTF8String', () => {
+  it('reads attributes of a name as PrintableString and as UTF8String', () => {
     const name = read(
       set(attribute(C, utf8String('US'))),
       set(attribute(CN, printableString('x'))),
@@ -82,12 +82,12 @@ describe('names', () => {
       [set(sequence(oid(CN), utf8String('a'), utf8String('b')))],
       'trailing octets',
     ],
-  ])('are refused with %s', (_, relative, message) => {
+  ])('refuses a name with %s', (_, relative, message) => {
     expect(() => read(...relative)).toThrow(DerError);
     expect(() => read(...relative)).toThrow(message);
   });
 
-  it('differ in text wherever they differ', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('gives different names different texts', { timeout: FUZZ_TIMEOUT }, async () => {
     const value = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom(...' ,=+#\\"aC') });
     const types: AttributeType[] = ['OU', 'C', 'L', 'ST', 'O'];
     const name: fc.Arbitrary<NameFields> = fc.record({

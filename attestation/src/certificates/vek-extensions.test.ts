@@ -19,46 +19,55 @@ function changed(sample: keyof typeof SAMPLES, id: string, value: Uint8Array): E
 }
 
 describe('extensions of an endorsement key', () => {
-  it.each(ALL)('are read as they are written: %s', (_, fields) => {
-    const { structVersion, productName, tcb, hwid, cspId } = fields;
-    expect(readVekExtensions(vekExtensions(fields))).toEqual({
-      kind: hwid === null ? 'VLEK' : 'VCEK',
-      structVersion,
-      productName,
-      tcb,
-      hwid,
-      cspId,
-    });
-  });
+  it.each(ALL)(
+    'reads the extensions of an endorsement key back as they were written: %s',
+    (_, fields) => {
+      const { structVersion, productName, tcb, hwid, cspId } = fields;
+      expect(readVekExtensions(vekExtensions(fields))).toEqual({
+        kind: hwid === null ? 'VLEK' : 'VCEK',
+        structVersion,
+        productName,
+        tcb,
+        hwid,
+        cspId,
+      });
+    },
+  );
 
-  it.each(ALL)('may be in any order: %s', (_, fields) => {
+  it.each(ALL)('accepts the extensions of an endorsement key in any order: %s', (_, fields) => {
     const extensions = vekExtensions(fields);
     expect(readVekExtensions(extensions.toReversed())).toEqual(readVekExtensions(extensions));
   });
 
-  it.each(ALL)('are refused where one is missing, double, critical or unknown: %s', (_, fields) => {
-    const extensions = vekExtensions(fields);
-    const unknown: Extension = { id: `${ARC}.6`, critical: false, value: integer(0) };
-    expect(() => readVekExtensions([...extensions, unknown])).toThrow(DerError);
-    for (const [index, extension] of extensions.entries()) {
-      expect(() => readVekExtensions(extensions.toSpliced(index, 1))).toThrow(DerError);
-      expect(() => readVekExtensions([...extensions, extension])).toThrow(DerError);
-      const critical = extensions.with(index, { ...extension, critical: true });
-      expect(() => readVekExtensions(critical)).toThrow(DerError);
-    }
-  });
+  it.each(ALL)(
+    'refuses endorsement key extensions with one missing, doubled, critical or unknown: %s',
+    (_, fields) => {
+      const extensions = vekExtensions(fields);
+      const unknown: Extension = { id: `${ARC}.6`, critical: false, value: integer(0) };
+      expect(() => readVekExtensions([...extensions, unknown])).toThrow(DerError);
+      for (const [index, extension] of extensions.entries()) {
+        expect(() => readVekExtensions(extensions.toSpliced(index, 1))).toThrow(DerError);
+        expect(() => readVekExtensions([...extensions, extension])).toThrow(DerError);
+        const critical = extensions.with(index, { ...extension, critical: true });
+        expect(() => readVekExtensions(critical)).toThrow(DerError);
+      }
+    },
+  );
 
-  it.each(ALL)('are refused where a value has something behind it: %s', (_, fields) => {
-    const extensions = vekExtensions(fields);
-    for (const [index, extension] of extensions.entries()) {
-      const longer = { ...extension, value: concat([extension.value, Uint8Array.of(0)]) };
-      expect(() => readVekExtensions(extensions.with(index, longer))).toThrow(DerError);
-      const empty = { ...extension, value: new Uint8Array() };
-      expect(() => readVekExtensions(extensions.with(index, empty))).toThrow(DerError);
-    }
-  });
+  it.each(ALL)(
+    'refuses an endorsement key extension with octets behind its value: %s',
+    (_, fields) => {
+      const extensions = vekExtensions(fields);
+      for (const [index, extension] of extensions.entries()) {
+        const longer = { ...extension, value: concat([extension.value, Uint8Array.of(0)]) };
+        expect(() => readVekExtensions(extensions.with(index, longer))).toThrow(DerError);
+        const empty = { ...extension, value: new Uint8Array() };
+        expect(() => readVekExtensions(extensions.with(index, empty))).toThrow(DerError);
+      }
+    },
+  );
 
-  it('have levels of one octet, of which the reserved are zero', () => {
+  it('accepts TCB levels of one octet, and reserved levels of zero only', () => {
     for (const id of ['.3.1', '.3.2', '.3.3', '.3.8']) {
       expect(readVekExtensions(changed('VCEK', id, integer(255)))).toBeDefined();
       expect(() => readVekExtensions(changed('VCEK', id, integer(256)))).toThrow('up to 255');
@@ -75,7 +84,7 @@ describe('extensions of an endorsement key', () => {
   });
 
   it.each(['TURIN_VCEK', 'TURIN_VLEK'] as const)(
-    'have no spl4 on Turin, not even 0: %s',
+    'refuses an spl4 extension on Turin, even with the value 0: %s',
     (name) => {
       const extensions = vekExtensions(SAMPLES[name]);
       expect(extensions.map(({ id }) => id)).not.toContain(`${ARC}.3.4`);
@@ -86,7 +95,7 @@ describe('extensions of an endorsement key', () => {
     },
   );
 
-  it('belong to one layout', () => {
+  it('refuses endorsement key extensions that mix two layouts', () => {
     expect(() => readVekExtensions(changed('VCEK', '.1', integer(2)))).toThrow('up to 1, found 2');
     expect(() => readVekExtensions(changed('VCEK', '.1', integer(1)))).toThrow('.3.9, found none');
     expect(() => readVekExtensions(changed('TURIN_VCEK', '.1', integer(0)))).toThrow(
@@ -94,7 +103,7 @@ describe('extensions of an endorsement key', () => {
     );
   });
 
-  it('have a HWID of raw octets, as many as the layout has', () => {
+  it('accepts a HWID of raw octets, of exactly the length of its layout', () => {
     const hwid = hexBytes('0123456789abcdef'.repeat(8));
     expect(() => readVekExtensions(changed('VCEK', '.4', octetString(hwid)))).toThrow(
       'expected HWID of 64 octets, found 66',
@@ -107,14 +116,14 @@ describe('extensions of an endorsement key', () => {
     );
   });
 
-  it('have one of HWID and CSP_ID', () => {
+  it('requires exactly one of HWID and CSP_ID', () => {
     const both = vekExtensions({ ...VCEK, cspId: 'CN=a' });
     expect(() => readVekExtensions(both)).toThrow(`expected no other extension, found ${ARC}.5`);
     const none = vekExtensions({ ...VCEK, hwid: null });
     expect(() => readVekExtensions(none)).toThrow(`expected extension ${ARC}.5, found none`);
   });
 
-  it('have names that are IA5String and not too long', () => {
+  it('accepts product and provider names that are IA5String of at most 256 octets only', () => {
     for (const id of ['.2', '.5']) {
       expect(() => readVekExtensions(changed('VLEK', id, utf8String('Milan')))).toThrow(
         'expected IA5 STRING',
@@ -125,7 +134,7 @@ describe('extensions of an endorsement key', () => {
     expect(() => readVekExtensions(changed('VLEK', '.1', boolean(true)))).toThrow('INTEGER');
   });
 
-  it('are written with a level of zero where Turin has none given', () => {
+  it('writes a level of zero for a Turin TCB component that is not given', () => {
     const { fmc: _, ...tcb } = TURIN_VCEK.tcb;
     expect(readVekExtensions(vekExtensions({ ...TURIN_VCEK, tcb })).tcb).toEqual({
       fmc: 0,

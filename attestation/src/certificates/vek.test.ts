@@ -48,7 +48,7 @@ function read(der: Uint8Array): () => unknown {
 }
 
 describe('certificates of endorsement keys', () => {
-  it.each(ALL)('are read as they are built: %s', (_, fields) => {
+  it.each(ALL)('reads an endorsement key certificate back as it was built: %s', (_, fields) => {
     for (const trailerField of [false, true]) {
       const given = { ...fields, trailerField };
       const { issuer, subject, notBefore, notAfter, productName, structVersion } = fields;
@@ -71,21 +71,21 @@ describe('certificates of endorsement keys', () => {
     }
   });
 
-  it('are read in two steps, since the subject is judged between them', () => {
+  it('reads the subject of an endorsement key certificate before its extensions are judged', () => {
     const der = vekWith({ ...VCEK, subject: amd('SEV-OTHER') }, []);
     const certificate = parseVekCertificate(der);
     expect(certificate.subject.commonName).toBe('SEV-OTHER');
     expect(() => readVek(certificate)).toThrow(refusal('vek-extensions', 'found none'));
   });
 
-  it('are copied', () => {
+  it('copies the bytes of an endorsement key certificate', () => {
     const der = vek(VCEK);
     const { tbs } = parseVek(der);
     der.fill(0);
     expect(tbs).toEqual(buildVekTbs(VCEK));
   });
 
-  it('may have any serial number', () => {
+  it('accepts an endorsement key certificate with any serial number', () => {
     expect(parseVek(vek({ ...VCEK, serial: 'fe01' })).serial).toBe('fe01');
   });
 });
@@ -112,7 +112,7 @@ describe('vek-encoding', () => {
       'trailing octets',
     ],
     ['a value behind the extensions', [...TBS, boolean(true)], 'trailing octets'],
-  ])('refuses a certificate with %s', (_, fields, message) => {
+  ])('refuses an endorsement key certificate with %s', (_, fields, message) => {
     const der = assemble(sequence(...fields), SIGNATURE);
     expect(read(der)).toThrow(AttestationError);
     expect(read(der)).toThrow(refusal('vek-encoding', message));
@@ -138,20 +138,20 @@ describe('vek-encoding', () => {
       sequence(sequence(...TBS), pssAlgorithm(false), bitString(SIGNATURE), boolean(true)),
       'trailing octets',
     ],
-  ])('refuses %s', (_, der, message) => {
+  ])('refuses as an endorsement key certificate: %s', (_, der, message) => {
     expect(read(der)).toThrow(refusal('vek-encoding', message));
   });
 
-  it('begins its message with what it is about', () => {
+  it('begins its message with the name of the certificate that it refuses', () => {
     expect(read(new Uint8Array())).toThrow(/^Endorsement key certificate: expected/);
   });
 
-  it('refuses a mebibyte of nested values', () => {
+  it('refuses a mebibyte of nested values as an endorsement key certificate', () => {
     const nested = new Uint8Array(1024 * 1024).fill(0x30);
     expect(read(nested)).toThrow(refusal('vek-encoding', 'found 1048576 bytes'));
   });
 
-  it('refuses values nested as deep as a certificate may be long', () => {
+  it('refuses an endorsement key certificate nested as deep as its length allows', () => {
     let deep = sequence();
     while (deep.length < 2800) deep = sequence(deep);
     const der = assemble(sequence(...TBS.with(5, deep)), SIGNATURE);
@@ -174,20 +174,20 @@ describe('vek-algorithm', () => {
       'the other encoding inside',
       assemble(buildVekTbs({ ...VCEK, trailerField: true }), SIGNATURE),
     ],
-  ])('refuses %s', (_, der) => {
+  ])('refuses an endorsement key certificate with %s', (_, der) => {
     expect(read(der)).toThrow(
       refusal('vek-algorithm', 'Signature algorithm of the endorsement key'),
     );
   });
 
-  it('comes before the key and the extensions', () => {
+  it('checks the algorithm of an endorsement key certificate before its key and extensions', () => {
     const tbs = buildCertificateTbs(VCEK, sequence(), []);
     expect(read(assemble(tbs, SIGNATURE, true))).toThrow(refusal('vek-algorithm', ''));
   });
 });
 
 describe('vek-public-key', () => {
-  it('refuses what is not on P-384, before it looks at extensions', () => {
+  it('refuses an endorsement key that is not on P-384, before it looks at the extensions', () => {
     const beside = POINT.map((byte, index) => (index === 50 ? byte ^ 1 : byte));
     expect(read(vekWith({ ...VCEK, publicKey: { point: beside } }, []))).toThrow(
       refusal('vek-public-key', 'Endorsement key: expected a point of P-384'),
@@ -196,37 +196,47 @@ describe('vek-public-key', () => {
 });
 
 describe('vek-extensions', () => {
-  it.each(ALL)('refuses each extension dropped or doubled: %s', (_, fields) => {
-    const extensions = vekExtensions(fields);
-    for (const [index, extension] of extensions.entries()) {
-      const dropped = vekWith(fields, extensions.toSpliced(index, 1));
-      expect(read(dropped)).toThrow(refusal('vek-extensions', 'Extensions of the endorsement key'));
-      const doubled = vekWith(fields, extensions.toSpliced(index, 0, extension));
-      expect(read(doubled)).toThrow(refusal('vek-extensions', `${extension.id} twice`));
-    }
-  });
+  it.each(ALL)(
+    'refuses an endorsement key certificate with any extension dropped or doubled: %s',
+    (_, fields) => {
+      const extensions = vekExtensions(fields);
+      for (const [index, extension] of extensions.entries()) {
+        const dropped = vekWith(fields, extensions.toSpliced(index, 1));
+        expect(read(dropped)).toThrow(
+          refusal('vek-extensions', 'Extensions of the endorsement key'),
+        );
+        const doubled = vekWith(fields, extensions.toSpliced(index, 0, extension));
+        expect(read(doubled)).toThrow(refusal('vek-extensions', `${extension.id} twice`));
+      }
+    },
+  );
 
-  it('refuses a certificate without any', () => {
+  it('refuses an endorsement key certificate without extensions', () => {
     expect(read(vekWith(VCEK, []))).toThrow(refusal('vek-extensions', 'found none'));
   });
 });
 
-describe('whatever is changed', () => {
-  it.each<[string, VekFields]>(ALL)('each byte counts: %s', (_, fields) => {
-    const der = vek(fields);
-    const original = outcome(() => parseVek(der));
-    for (const changed of flips(der)) {
-      const result = outcome(() => parseVek(changed));
-      expect(result).not.toBe(original);
-      if (!result.startsWith('{')) expect(CODES).toContain(result);
-    }
-  });
+describe('a changed certificate', () => {
+  it.each<[string, VekFields]>(ALL)(
+    'refuses an endorsement key certificate with any byte changed, or reads something else: %s',
+    (_, fields) => {
+      const der = vek(fields);
+      const original = outcome(() => parseVek(der));
+      for (const changed of flips(der)) {
+        const result = outcome(() => parseVek(changed));
+        expect(result).not.toBe(original);
+        if (!result.startsWith('{')) expect(CODES).toContain(result);
+      }
+    },
+  );
 
-  it('a cut certificate is refused', () => {
+  it('refuses an endorsement key certificate that is cut at any byte', () => {
     for (const cut of cuts(vek(TURIN_VCEK))) expect(read(cut)).toThrow(refusal('vek-encoding', ''));
   });
 
-  it('any other bytes are refused or say something else', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('refuses any bytes as an endorsement key certificate, or reads something else from them', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const der = vek(VLEK);
     const original = outcome(() => parseVek(der));
     await fuzz(

@@ -7,7 +7,7 @@ import { SIGNATURE, VCEK, vek } from './testing/samples.ts';
 import { readCertificate, readSigned, requirePss } from './x509.ts';
 
 describe('what is signed', () => {
-  it('is kept as it is encoded', () => {
+  it('keeps the signed part of a certificate as it is encoded', () => {
     const tbs = sequence(integer(7));
     const algorithm = sequence(integer(8));
     const signed = readSigned(sequence(tbs, algorithm, bitString(SIGNATURE)), 1000);
@@ -16,13 +16,13 @@ describe('what is signed', () => {
     signed.fields.end();
   });
 
-  it('has a greatest size', () => {
+  it('refuses a signed structure above its greatest size', () => {
     expect(() => readSigned(new Uint8Array(1001), 1000)).toThrow('at most 1000 bytes');
   });
 });
 
 describe('a certificate', () => {
-  it('keeps both of its algorithms, whatever they are', () => {
+  it('keeps both algorithms of a certificate without judging them', () => {
     const der = vek({ ...VCEK, trailerField: true });
     const { innerAlgorithm, outerAlgorithm } = readCertificate(der, der.length);
     expect(innerAlgorithm).toEqual(pssAlgorithm(true));
@@ -34,7 +34,7 @@ describe('the algorithm of a signature', () => {
   const plain = pssAlgorithm(false);
   const explicit = pssAlgorithm(true);
 
-  it('is RSASSA-PSS in the same encoding twice', () => {
+  it('requires RSASSA-PSS in the same encoding in both places', () => {
     requirePss(plain, plain);
     requirePss(explicit, explicit);
     expect(() => requirePss(plain, explicit)).toThrow(DerError);
