@@ -45,7 +45,7 @@ function bundle(changes: object = {}): Uint8Array {
 }
 
 describe('exportStore and importStore', () => {
-  it('bring everything from one store to another', async () => {
+  it('imports everything that was exported from another store', async () => {
     for (const request of [MILAN, GENOA, TURIN]) await store.putVcek(vcekDer(request));
     await store.putCrl('VCEK', 'Milan', { der: crlDer(), obtainedAt: EARLIER }, NOW);
     const turin = crlDer({ product: 'Turin' });
@@ -58,7 +58,7 @@ describe('exportStore and importStore', () => {
     expect(await other.crl('VCEK', 'Milan', NOW)).toEqual({ der: crlDer(), obtainedAt: EARLIER });
   });
 
-  it('bring nothing from an empty store', async () => {
+  it('exports and imports an empty store', async () => {
     const bytes = await exportStore(store, NOW);
     expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual({
       format: 'a3s-box/endorsements/v1',
@@ -70,14 +70,14 @@ describe('exportStore and importStore', () => {
 });
 
 describe('importStore', () => {
-  it('leaves newer lists in place', async () => {
+  it('keeps a newer revocation list when an older one is imported', async () => {
     const newer = { der: crlDer({ number: 5n }), obtainedAt: EARLIER };
     await store.putCrl('VCEK', 'Milan', newer, NOW);
     expect(await importStore(store, bundle(), NOW)).toEqual({ vceks: 1, crls: 0, olderCrls: 1 });
     expect(await store.crl('VCEK', 'Milan', NOW)).toEqual(newer);
   });
 
-  it('changes nothing if a list is not genuine', async () => {
+  it('changes nothing when an imported revocation list is not genuine', async () => {
     const strict = new EndorsementStore({
       directory: testDirectory(),
       verifyCrl: () => {
@@ -88,7 +88,7 @@ describe('importStore', () => {
     expect(await strict.vcek(MILAN)).toBeUndefined();
   });
 
-  it('says so where the store cannot be written', async () => {
+  it('reports a store that cannot be written during an import', async () => {
     const unusable = new EndorsementStore({
       directory: '/dev/null',
       verifyCrl: () => {},
@@ -117,12 +117,12 @@ describe('importStore', () => {
     ['an unknown kind', bundle({ crls: [{ ...MILAN_CRL, kind: 'vcek' }] })],
     ['no list', bundle({ crls: [{ ...MILAN_CRL, der: base64(vcekDer(MILAN)) }] })],
     [
-      'a list of the future',
+      'a list from the future',
       bundle({ crls: [{ ...MILAN_CRL, obtainedAt: '2026-03-01T12:00:01Z' }] }),
     ],
-    ['a list of no time', bundle({ crls: [{ ...MILAN_CRL, obtainedAt: 'today' }] })],
-    ['too much', new Uint8Array(32 * 1024 * 1024 + 1)],
-  ])('refuses %s', async (_, bytes) => {
+    ['a list with an invalid time', bundle({ crls: [{ ...MILAN_CRL, obtainedAt: 'today' }] })],
+    ['too many bytes', new Uint8Array(32 * 1024 * 1024 + 1)],
+  ])('refuses to import %s', async (_, bytes) => {
     const error = await refusal(() => importStore(store, bytes, NOW));
     expect(error.code).toBe('store-malformed');
     expect(error.expected).toEqual(expect.any(String));
@@ -130,7 +130,7 @@ describe('importStore', () => {
     expect(await store.crl('VCEK', 'Milan', NOW)).toBeUndefined();
   });
 
-  it('says what is wrong inside', async () => {
+  it('reports which part of a bundle is malformed', async () => {
     const error = await refusal(() => importStore(store, bundle({ vceks: ['AAAA'] }), NOW));
     expect(error.cause).toMatchObject({ code: 'vek-encoding' });
     const other = await refusal(() => importStore(store, bundle({ more: 1 }), NOW));
@@ -155,7 +155,7 @@ describe('any bytes', () => {
   const anything = fc.oneof(likely, fc.jsonValue().map(json), fc.uint8Array());
 
   it(
-    'are imported or refused',
+    'imports any bytes or refuses them',
     async () => {
       await fuzz(
         fc.asyncProperty(anything, async (bytes) => {
@@ -171,7 +171,7 @@ describe('any bytes', () => {
   );
 
   it(
-    'with a byte changed, are imported or refused',
+    'imports a bundle with a byte changed or refuses it',
     async () => {
       const whole = bundle();
       await fuzz(

@@ -5,7 +5,7 @@ import { chainPem } from './testing/certificates.ts';
 import { refusal } from './testing/refusal.ts';
 
 describe('chainOf', () => {
-  it('gives the intermediate, then the root', () => {
+  it('returns the intermediate of a chain before its root', () => {
     const names = chainOf(chainPem('VLEK', 'Genoa'), 'VLEK', 'Genoa').map(
       (der) => parseCa(der).subject.commonName,
     );
@@ -20,7 +20,7 @@ describe('chainOf', () => {
     expect(error.found).toBe('SEV-Milan, ARK-Milan');
   });
 
-  it('refuses anything but certificates', async () => {
+  it('refuses a chain that is not made of certificates', async () => {
     const text = new TextEncoder();
     const page = await refusal(() => chainOf(text.encode('<html>'), 'VCEK', 'Milan'));
     expect(page.code).toBe('pem-malformed');

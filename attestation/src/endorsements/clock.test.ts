@@ -7,11 +7,11 @@ describe('SYSTEM_CLOCK', () => {
     expect(SYSTEM_CLOCK.now()).toBeGreaterThanOrEqual(before);
   });
 
-  it('sleeps', async () => {
+  it('sleeps for the given time', async () => {
     await expect(SYSTEM_CLOCK.sleep(1, new AbortController().signal)).resolves.toBeUndefined();
   });
 
-  it('wakes with the reason of the signal', async () => {
+  it('rejects a sleep with the reason of the abort signal', async () => {
     const abort = new AbortController();
     const sleep = SYSTEM_CLOCK.sleep(3_600_000, abort.signal);
     const reason = new Error('enough');

@@ -61,7 +61,7 @@ function later(milliseconds: number): Date {
 }
 
 describe('complete', () => {
-  it('adds certificate and list, and asks for each once', async () => {
+  it('adds a VCEK and a revocation list to evidence, and requests each once', async () => {
     for (let time = 0; time < 2; time += 1) {
       const { evidence, crl, crlObtainedAt } = await online.complete(
         { report: REPORT },
@@ -74,13 +74,13 @@ describe('complete', () => {
     expect(server.requests).toEqual([vcekUrl(MILAN, ''), CRL_PATH]);
   });
 
-  it('works without a store', async () => {
+  it('completes evidence without a store', async () => {
     const { evidence, crl } = await new Endorsements({ kds }).complete({ report: REPORT });
     expect(evidence.vek).toEqual(expect.any(Uint8Array));
     expect(crl).toEqual(crlDer());
   });
 
-  it('works offline from a store that was filled', async () => {
+  it('completes evidence offline from a store that was filled before', async () => {
     await online.complete({ report: REPORT }, { now: NOW });
     await server.stop();
     const { crl } = await offline.complete({ report: REPORT }, { now: NOW });
@@ -88,7 +88,7 @@ describe('complete', () => {
     expect(crl).toEqual(crlDer());
   });
 
-  it('knows Turin by its eight bytes', async () => {
+  it('requests the VCEK of a Turin by the eight bytes of its HWID', async () => {
     const report = sampleReport({
       ...TURIN_CLAIMS,
       chipId: TURIN.chipId.padEnd(128, '0'),
@@ -98,7 +98,7 @@ describe('complete', () => {
     expect(server.requests).toEqual([vcekUrl(TURIN, ''), '/vcek/v1/Turin/crl']);
   });
 
-  it('passes on what came with the evidence, and keeps none of it', async () => {
+  it('passes on the certificates that came with the evidence, and stores none of them', async () => {
     const vek = vcekDer(MILAN);
     const authorities = [Uint8Array.of(1)];
     const { evidence } = await online.complete({ report: REPORT, vek, authorities }, { now: NOW });
@@ -107,13 +107,13 @@ describe('complete', () => {
     expect(await store.vcek(MILAN)).toBeUndefined();
   });
 
-  it('looks for no list where none is wanted', async () => {
+  it('requests no revocation list where the caller wants none', async () => {
     const complete = await online.complete({ report: REPORT }, { revocation: false });
     expect(complete).not.toHaveProperty('crl');
     expect(server.requests).toEqual([vcekUrl(MILAN, '')]);
   });
 
-  it('gets the list over VLEKs for a report that a VLEK signed', async () => {
+  it('requests the revocation list of VLEKs for a report that a VLEK signed', async () => {
     const keyInfo = { authorKeyEn: false, maskChipKey: false, signingKey: 'VLEK' } as const;
     const report = sampleReport({ keyInfo });
     await online.complete({ report, vek: vlekDer('Milan') }, { now: NOW });
@@ -123,13 +123,13 @@ describe('complete', () => {
     expect(error.remedy).toContain('cloud provider');
   });
 
-  it('cannot fetch for a report that hides its chip', async () => {
+  it('refuses to fetch a VCEK for a report that hides its chip', async () => {
     const report = sampleReport({ chipId: '00'.repeat(64) });
     expect((await refusal(() => online.complete({ report }))).code).toBe('kds-unsupported');
     expect(server.requests).toEqual([]);
   });
 
-  it('takes the product of a report of version 2 from its certificate alone', async () => {
+  it('takes the product of a version 2 report from its certificate alone', async () => {
     const report = sampleReport(claimsOfVersion(2));
     const error = await refusal(() => online.complete({ report }));
     expect(error.code).toBe('kds-unsupported');
@@ -143,13 +143,13 @@ describe('complete', () => {
     expect(refused.found).toBe('SEV-Naples');
   });
 
-  it('asks nothing for a report that is malformed', async () => {
+  it('requests nothing for a malformed report', async () => {
     const report = REPORT.subarray(1);
     expect((await refusal(() => online.complete({ report }))).code).toBe('report-length');
     expect(server.requests).toEqual([]);
   });
 
-  it('ends with the reason of the signal', async () => {
+  it('rejects with the reason of the abort signal', async () => {
     const reason = new Error('enough');
     const signal = AbortSignal.abort(reason);
     await expect(online.complete({ report: REPORT }, { signal })).rejects.toBe(reason);
@@ -157,13 +157,13 @@ describe('complete', () => {
 });
 
 describe('vcek', () => {
-  it('says offline that it has none', async () => {
+  it('reports offline that the store has no such VCEK', async () => {
     const error = await refusal(() => offline.vcek(MILAN));
     expect(error.code).toBe('kds-unreachable');
     expect(error.remedy).toContain('import');
   });
 
-  it('fetches anew what is damaged', async () => {
+  it('fetches a VCEK again when its stored file is damaged', async () => {
     await online.vcek(MILAN);
     await writeFile(join(directory, MILAN_FILE), 'damaged');
     const der = await online.vcek(MILAN);
@@ -171,7 +171,7 @@ describe('vcek', () => {
     expect(await store.vcek(MILAN)).toEqual(der);
   });
 
-  it('refuses what is damaged while the service is away, and names the file', async () => {
+  it('refuses a damaged stored VCEK while the service is unreachable, and names the file', async () => {
     await online.vcek(MILAN);
     await writeFile(join(directory, MILAN_FILE), 'damaged');
     breakDown();
@@ -182,20 +182,20 @@ describe('vcek', () => {
     }
   });
 
-  it('does not hide that the store cannot be used', async () => {
+  it('reports a store that cannot be used', async () => {
     const unusable = new EndorsementStore({ directory: '/dev/null' });
     const endorsements = new Endorsements({ store: unusable, kds });
     expect((await refusal(() => endorsements.vcek(MILAN))).code).toBe('store-unusable');
   });
 
-  it('says that there is no such VCEK', async () => {
+  it('reports a VCEK that the service does not have', async () => {
     const error = await refusal(() => online.vcek({ ...MILAN, chipId: '01'.repeat(64) }));
     expect(error.code).toBe('kds-not-found');
   });
 });
 
 describe('crl', () => {
-  it('fetches a revocation list anew once it is older than a day, or than the given age', async () => {
+  it('fetches a revocation list again once it is older than a day, or than the given age', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     await online.crl('VCEK', 'Milan', { now: later(DAY) });
     expect(server.requests).toHaveLength(1);
@@ -206,7 +206,7 @@ describe('crl', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('is fetched anew once it is past its next update', async () => {
+  it('fetches a revocation list again once it is past its next update', async () => {
     const nextUpdate = later(1000);
     const old = { der: crlDer({ number: 3n, nextUpdate }), obtainedAt: NOW };
     await store.putCrl('VCEK', 'Milan', old, NOW);
@@ -214,7 +214,7 @@ describe('crl', () => {
     expect((await online.crl('VCEK', 'Milan', { now: later(1001) })).der).toEqual(crlDer());
   });
 
-  it('is the old one while the service is away, with when it was obtained', async () => {
+  it('returns the stored revocation list and its time while the service is unreachable', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     breakDown();
     const kept = { der: crlDer(), obtainedAt: NOW };
@@ -224,7 +224,7 @@ describe('crl', () => {
     expect(await offline.crl('VCEK', 'Milan', { now: later(10 * DAY) })).toEqual(kept);
   });
 
-  it('is the old one for five minutes after the service was away, without asking', async () => {
+  it('asks for no revocation list for five minutes after the service was unreachable', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     breakDown();
     await online.crl('VCEK', 'Milan', { now: later(2 * DAY) });
@@ -238,13 +238,13 @@ describe('crl', () => {
     expect(server.requests).toHaveLength(6);
   });
 
-  it('is none where there never was one', async () => {
+  it('reports an unreachable service when no revocation list is stored', async () => {
     breakDown();
     expect((await refusal(() => online.crl('VCEK', 'Milan'))).code).toBe('kds-unreachable');
     expect((await refusal(() => offline.crl('VCEK', 'Milan'))).code).toBe('kds-unreachable');
   });
 
-  it('is refused if the service goes back to an older one', async () => {
+  it('refuses an older revocation list than the stored one from the service', async () => {
     const kept = { der: crlDer({ number: 5n }), obtainedAt: NOW };
     await store.putCrl('VCEK', 'Milan', kept, NOW);
     const error = await refusal(() => online.crl('VCEK', 'Milan', { now: later(2 * DAY) }));
@@ -252,7 +252,7 @@ describe('crl', () => {
     expect(await store.crl('VCEK', 'Milan', NOW)).toEqual(kept);
   });
 
-  it('is refused if it is not genuine, even where there is an old one', async () => {
+  it('refuses a revocation list that is not genuine, even when one is stored', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     const strict = new EndorsementStore({
       directory,
@@ -265,7 +265,7 @@ describe('crl', () => {
     expect(error.code).toBe('crl-signature');
   });
 
-  it('is refused if the service gives something else, which is not being away', async () => {
+  it('refuses an answer that is no revocation list, and does not fall back to the stored one', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     server.script.push(answer('<html></html>'));
     const error = await refusal(() => online.crl('VCEK', 'Milan', { now: later(2 * DAY) }));
@@ -274,7 +274,7 @@ describe('crl', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('is fetched anew where it is damaged', async () => {
+  it('fetches a revocation list again when its stored file is damaged', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     await writeFile(join(directory, 'crl', 'Milan-vcek-4.crl'), 'damaged');
     expect((await online.crl('VCEK', 'Milan', { now: NOW })).der).toEqual(crlDer());

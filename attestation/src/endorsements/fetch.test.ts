@@ -18,7 +18,7 @@ function get(maxBytes: number, signal = SIGNAL) {
 }
 
 describe('httpsFetch', () => {
-  it('gives status, headers and body, whatever the content type', async () => {
+  it('returns status, headers and body, whatever the content type', async () => {
     server.script.push(answer('abc', 200, { 'content-type': 'text/html', 'x-a': 'b' }));
     const { status, headers, body } = await get(3);
     expect(status).toBe(200);
@@ -27,7 +27,7 @@ describe('httpsFetch', () => {
     expect(body).toEqual(Uint8Array.of(97, 98, 99));
   });
 
-  it('puts a body of many pieces together', async () => {
+  it('joins the pieces of a body', async () => {
     server.script.push((response) => {
       response.write('ab');
       response.write('cd');
@@ -46,7 +46,7 @@ describe('httpsFetch', () => {
     await server.closed[0];
   });
 
-  it('reads no body of other answers', async () => {
+  it('reads no body of an answer with an error status', async () => {
     server.script.push((response) => {
       response.writeHead(503);
       response.write(new Uint8Array(100));
@@ -57,7 +57,7 @@ describe('httpsFetch', () => {
     await server.closed[0];
   });
 
-  it('takes answers without a body', async () => {
+  it('accepts an answer without a body', async () => {
     server.script.push((response) => response.writeHead(204).end());
     expect(await get(10)).toMatchObject({ status: 204, body: new Uint8Array() });
   });
@@ -68,7 +68,7 @@ describe('httpsFetch', () => {
     expect(server.requests).toEqual(['/path']);
   });
 
-  it('ends with the reason of the signal, before the answer and within it', async () => {
+  it('rejects with the reason of the signal, before and during the answer', async () => {
     const reason = new Error('enough');
     for (const begins of [false, true]) {
       const abort = new AbortController();
@@ -80,12 +80,12 @@ describe('httpsFetch', () => {
     }
   });
 
-  it('fails where nobody answers', async () => {
+  it('rejects when the server closes the connection without an answer', async () => {
     server.script.push((response) => response.destroy());
     await expect(get(10)).rejects.toThrow('fetch failed');
   });
 
-  it('fails where the answer breaks off', async () => {
+  it('rejects when the answer breaks off', async () => {
     server.script.push((response) => {
       response.writeHead(200, { 'content-length': '10' });
       response.write('abc', () => response.destroy());

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 describe('writeFileDurably', () => {
-  it('makes file and directories for nobody else to read', async () => {
+  it('creates a file and its directories so that only the owner can read them', async () => {
     const path = join(directory, 'a', 'b', 'file');
     await writeFileDurably(path, BYTES);
     expect(await readFileBounded(path, 3)).toEqual(BYTES);
@@ -25,14 +25,14 @@ describe('writeFileDurably', () => {
     expect(await readdir(join(directory, 'a', 'b'))).toEqual(['file']);
   });
 
-  it('replaces a file', async () => {
+  it('replaces an existing file', async () => {
     const path = join(directory, 'file');
     await writeFileDurably(path, Uint8Array.of(9));
     await writeFileDurably(path, BYTES);
     expect(await readFileBounded(path, 3)).toEqual(BYTES);
   });
 
-  it('has one winner among many writers', async () => {
+  it('leaves the whole content of one writer when many write a file at once', async () => {
     const path = join(directory, 'new', 'file');
     const contents = Array.from({ length: 20 }, (_, index) => new Uint8Array(1000).fill(index));
     await Promise.all(contents.map((bytes) => writeFileDurably(path, bytes)));
@@ -40,7 +40,7 @@ describe('writeFileDurably', () => {
     expect(await readdir(join(directory, 'new'))).toEqual(['file']);
   });
 
-  it('leaves nothing behind where it fails', async () => {
+  it('leaves no temporary file behind when a write fails', async () => {
     await mkdir(join(directory, 'taken', 'child'), { recursive: true });
     const error = await refusal(() => writeFileDurably(join(directory, 'taken'), BYTES));
     expect(error.code).toBe('store-unusable');
@@ -48,7 +48,7 @@ describe('writeFileDurably', () => {
     expect(await readdir(directory)).toEqual(['taken']);
   });
 
-  it('says so where there can be no directory', async () => {
+  it('reports that a directory cannot be created', async () => {
     await writeFile(join(directory, 'file'), BYTES);
     const error = await refusal(() => writeFileDurably(join(directory, 'file', 'a', 'b'), BYTES));
     expect(error.code).toBe('store-unusable');
@@ -57,24 +57,24 @@ describe('writeFileDurably', () => {
 });
 
 describe('readFileBounded', () => {
-  it('gives nothing where there is nothing', async () => {
+  it('returns undefined for a missing file', async () => {
     expect(await readFileBounded(join(directory, 'a', 'b'), 3)).toBeUndefined();
   });
 
-  it('refuses a file that is too long', async () => {
+  it('refuses to read a file that is too long', async () => {
     await writeFile(join(directory, 'file'), BYTES);
     const error = await refusal(() => readFileBounded(join(directory, 'file'), 2));
     expect(error.code).toBe('store-malformed');
     expect(error.found).toBe('3 bytes');
   });
 
-  it('refuses what is no file', async () => {
+  it('refuses to read a directory as a file', async () => {
     const error = await refusal(() => readFileBounded(directory, 2));
     expect(error.code).toBe('store-malformed');
     expect(error.found).toBe('something else');
   });
 
-  it('says so where the file system refuses', async () => {
+  it('reports the error of the file system when a file cannot be read', async () => {
     await symlink('loop', join(directory, 'loop'));
     const error = await refusal(() => readFileBounded(join(directory, 'loop'), 2));
     expect(error.code).toBe('store-unusable');
@@ -83,16 +83,16 @@ describe('readFileBounded', () => {
 });
 
 describe('listDirectory', () => {
-  it('gives names in order', async () => {
+  it('lists the names of a directory in order', async () => {
     for (const name of ['b', 'a', 'c']) await writeFile(join(directory, name), BYTES);
     expect(await listDirectory(directory)).toEqual(['a', 'b', 'c']);
   });
 
-  it('gives none where there is no directory', async () => {
+  it('lists no names of a missing directory', async () => {
     expect(await listDirectory(join(directory, 'none'))).toEqual([]);
   });
 
-  it('says so where it is none', async () => {
+  it('reports a file in the place of a directory', async () => {
     await writeFile(join(directory, 'file'), BYTES);
     const error = await refusal(() => listDirectory(join(directory, 'file')));
     expect(error.code).toBe('store-unusable');

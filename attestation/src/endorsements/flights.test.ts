@@ -18,7 +18,7 @@ function pending() {
 }
 
 describe('Flights', () => {
-  it('makes one request of equal ones', async () => {
+  it('makes one request for equal concurrent requests', async () => {
     const flights = new Flights<string>();
     const { start, starts, ends } = pending();
     const all = [1, 2, 3].map(() => flights.join('a', SIGNAL, start));
@@ -27,7 +27,7 @@ describe('Flights', () => {
     expect(starts).toHaveLength(1);
   });
 
-  it('keeps different ones apart, and forgets those that are over', async () => {
+  it('keeps different requests apart, and forgets completed ones', async () => {
     const flights = new Flights<string>();
     let count = 0;
     const start = async () => {
@@ -40,7 +40,7 @@ describe('Flights', () => {
     expect(await Promise.all(both)).toEqual(['3', '4']);
   });
 
-  it('goes on for the others when one leaves', async () => {
+  it('continues a shared request when one caller aborts', async () => {
     const flights = new Flights<string>();
     const { start, starts, ends } = pending();
     const abort = new AbortController();
@@ -54,7 +54,7 @@ describe('Flights', () => {
     expect(await stayer).toBe('answer');
   });
 
-  it('is aborted when the last one leaves', async () => {
+  it('aborts a shared request when its last caller aborts', async () => {
     const flights = new Flights<string>();
     const { start, starts, ends } = pending();
     const abort = new AbortController();
@@ -67,7 +67,7 @@ describe('Flights', () => {
     expect(await newcomer).toBe('answer');
   });
 
-  it('fails for everyone', async () => {
+  it('rejects for every caller when a shared request fails', async () => {
     const flights = new Flights<string>();
     const start = () => Promise.reject(new Error('no'));
     const all = [1, 2].map(() => flights.join('a', SIGNAL, start));

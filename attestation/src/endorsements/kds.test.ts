@@ -41,7 +41,7 @@ function waited(): number {
 }
 
 describe('KdsClient', () => {
-  it('gets VCEKs of all products', async () => {
+  it('fetches VCEKs of all products', async () => {
     const kds = client();
     for (const request of [MILAN, GENOA, TURIN]) {
       const der = await kds.vcek(request);
@@ -50,19 +50,19 @@ describe('KdsClient', () => {
     }
   });
 
-  it('gets chains, intermediate first', async () => {
+  it('fetches certificate chains of two certificates', async () => {
     expect(await client().chain('VCEK', 'Milan')).toHaveLength(2);
     expect(await client().chain('VLEK', 'Turin')).toHaveLength(2);
     expect(server.requests).toEqual(['/vcek/v1/Milan/cert_chain', '/vlek/v1/Turin/cert_chain']);
   });
 
-  it('gets revocation lists', async () => {
+  it('fetches revocation lists', async () => {
     expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
     expect(await client().crl('VLEK', 'Genoa')).toEqual(crlDer({ product: 'Genoa' }));
     expect(server.requests).toEqual(['/vcek/v1/Milan/crl', '/vlek/v1/Genoa/crl']);
   });
 
-  it('asks AMD where nothing else is said', async () => {
+  it('asks the KDS of AMD by default', async () => {
     const urls: string[] = [];
     const fetch: Fetch = async (url) => {
       urls.push(url);
@@ -73,13 +73,13 @@ describe('KdsClient', () => {
     expect(new KdsClient()).toBeInstanceOf(KdsClient);
   });
 
-  it('takes no base URL that is open to others', () => {
+  it('refuses a base URL that others can read', () => {
     expect(() => new KdsClient({ baseUrl: 'http://mirror.example' })).toThrow(RangeError);
   });
 });
 
 describe('the rate limit', () => {
-  it('keeps the spacing between requests for VCEKs of all callers', async () => {
+  it('keeps the spacing between VCEK requests of all callers', async () => {
     const kds = client();
     await Promise.all([kds.vcek(MILAN), kds.vcek(GENOA), kds.vcek(TURIN)]);
     expect(waited()).toBe(20_000);
@@ -88,7 +88,7 @@ describe('the rate limit', () => {
     expect(waited()).toBe(20_000);
   });
 
-  it('counts equal requests at one time as one', async () => {
+  it('makes one request for equal concurrent VCEK requests', async () => {
     const kds = client();
     const [one, other] = await Promise.all([kds.vcek(MILAN), kds.vcek(MILAN)]);
     expect(server.requests).toHaveLength(1);
@@ -97,7 +97,7 @@ describe('the rate limit', () => {
     expect(other).not.toEqual(one);
   });
 
-  it('refuses a caller that would have to wait too long', async () => {
+  it('refuses a caller that would have to wait longer than its timeout', async () => {
     const kds = client({ patience: 5_000 });
     await kds.vcek(MILAN);
     const error = await refusal(() => kds.vcek(GENOA));
@@ -105,26 +105,26 @@ describe('the rate limit', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('is what a 429 says it is', async () => {
+  it('waits as long as the Retry-After of a 429 says', async () => {
     server.script.push(answer('', 429, { 'retry-after': '7' }));
     await client().crl('VCEK', 'Milan');
     expect(waited()).toBe(7_000);
     expect(server.requests).toHaveLength(2);
   });
 
-  it('may be said as a date', async () => {
+  it('waits until the date in the Retry-After of a 429', async () => {
     server.script.push(answer('', 429, { 'retry-after': 'Sun, 01 Mar 2026 12:00:30 GMT' }));
     await client().vcek(MILAN);
     expect(waited()).toBe(30_000);
   });
 
-  it('is ten seconds where a 429 does not say it', async () => {
+  it('waits ten seconds after a 429 without a valid Retry-After', async () => {
     server.script.push(answer('', 429), answer('', 429, { 'retry-after': 'soon' }));
     await client().crl('VCEK', 'Milan');
     expect(waited()).toBe(20_000);
   });
 
-  it('is never shorter than the backoff', async () => {
+  it('waits at least the backoff after a 429', async () => {
     server.script.push(...Array.from({ length: 5 }, () => answer('', 429, { 'retry-after': '0' })));
     await client().crl('VCEK', 'Milan');
     expect(waited()).toBe(5_000);
@@ -143,7 +143,7 @@ describe('the rate limit', () => {
     expect(await kds.vcek(MILAN)).toBeInstanceOf(Uint8Array);
   });
 
-  it('cannot be said to last longer than an hour', async () => {
+  it('limits the wait that a 429 demands to an hour', async () => {
     server.script.push(answer('', 429, { 'retry-after': '99999999' }));
     const error = await refusal(() => client().vcek(MILAN));
     expect(error.message).toContain('2026-03-01T13:00:00.000Z');
@@ -151,7 +151,7 @@ describe('the rate limit', () => {
 });
 
 describe('an unknown VCEK', () => {
-  it('is refused at once, with what to check', async () => {
+  it('reports an unknown VCEK at once, with what to check', async () => {
     const request = { ...TURIN, tcb: { ...TURIN.tcb, snp: 3 } };
     const error = await refusal(() => client().vcek(request));
     expect(error.code).toBe('kds-not-found');
@@ -170,13 +170,13 @@ describe('an unknown VCEK', () => {
 });
 
 describe('a service that fails', () => {
-  it('is asked again after a 500, later each time', async () => {
+  it('repeats a request after a 500, later each time', async () => {
     server.script.push(answer('', 500), answer('', 503));
     expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
     expect(clock.sleeps.filter((time) => time > 0)).toEqual([1_000, 2_000]);
   });
 
-  it('is asked three times', async () => {
+  it('gives up after three failed attempts', async () => {
     server.script.push(answer('', 500), answer('', 500), answer('', 502));
     const error = await refusal(() => client().crl('VCEK', 'Milan'));
     expect(error.code).toBe('kds-unreachable');
@@ -184,13 +184,13 @@ describe('a service that fails', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('is asked again for a VCEK only when its turn comes', async () => {
+  it('repeats a VCEK request only when its turn comes', async () => {
     server.script.push(answer('', 500));
     await client().vcek(MILAN);
     expect(waited()).toBe(10_000);
   });
 
-  it('is asked again for a VCEK after the backoff alone where it has not answered', async () => {
+  it('repeats a VCEK request after the backoff alone where there was no answer', async () => {
     server.script.push((response) => response.destroy());
     const kds = client();
     await kds.vcek(MILAN);
@@ -200,7 +200,7 @@ describe('a service that fails', () => {
     expect(waited()).toBe(21_000);
   });
 
-  it('is what a call gives up on whose next turn is too late', async () => {
+  it('gives a VCEK request up when its next turn would come after its timeout', async () => {
     server.script.push(answer('', 500));
     const error = await refusal(() => client({ patience: 5_000 }).vcek(MILAN));
     expect(error.code).toBe('kds-unreachable');
@@ -220,13 +220,13 @@ describe('a service that fails', () => {
     ['reset the connection', (_, { socket }) => socket.resetAndDestroy()],
     ['broke off', (response) => response.write('abc', () => response.destroy())],
     ['spoke no HTTP', (_, { socket }) => socket.end('hello\r\n')],
-  ])('is asked again after it %s', async (_, behaviour) => {
+  ])('repeats a request when the service %s', async (_, behaviour) => {
     server.script.push(behaviour);
     expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
     expect(server.requests).toHaveLength(2);
   });
 
-  it('is unreachable where nobody listens', async () => {
+  it('reports a service where nothing listens as unreachable', async () => {
     const { url } = server;
     const refused = { baseUrl: url };
     await server.stop();
@@ -237,7 +237,7 @@ describe('a service that fails', () => {
     expect(error.found).toContain('ECONNREFUSED');
   });
 
-  it('may fail with anything', async () => {
+  it('reports a fetch function that throws a string as an unreachable service', async () => {
     const fetch: Fetch = () => {
       throw 'no';
     };
@@ -248,7 +248,7 @@ describe('a service that fails', () => {
 });
 
 describe('a slow service', () => {
-  it('is given up when it never answers', async () => {
+  it('gives up an attempt when the service never answers', async () => {
     server.script.push(...Array.from({ length: 3 }, () => () => clock.wake()));
     const error = await refusal(() => client().crl('VCEK', 'Milan'));
     expect(error.code).toBe('kds-unreachable');
@@ -256,7 +256,7 @@ describe('a slow service', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('is given up when its answer never ends', async () => {
+  it('gives up an attempt when an answer never ends', async () => {
     server.script.push((response) => {
       response.write(crlDer().subarray(0, 10), () => clock.wake());
     });
@@ -265,7 +265,7 @@ describe('a slow service', () => {
     expect(clock.sleepers).toBe(0);
   });
 
-  it('is given up when its answer trickles', async () => {
+  it('gives up an attempt when an answer arrives byte by byte', async () => {
     const trickle: Behaviour = (response) => {
       let pieces = 0;
       const timer = setInterval(() => {
@@ -281,7 +281,7 @@ describe('a slow service', () => {
     await Promise.all(server.closed);
   });
 
-  it('is left when the caller leaves', async () => {
+  it('ends a request at once when the caller aborts', async () => {
     const abort = new AbortController();
     const reason = new Error('enough');
     server.script.push(() => abort.abort(reason));
@@ -289,7 +289,7 @@ describe('a slow service', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('stops nobody who gives up between attempts', async () => {
+  it('ends a request when the caller aborts between two attempts', async () => {
     const abort = new AbortController();
     const reason = new Error('enough');
     const fetch: Fetch = async () => {
@@ -320,15 +320,15 @@ describe('a wrong answer', () => {
     ['a longer body than any certificate', new Uint8Array(65_537)],
     ['no content', '', 204],
     ['a redirect', '', 301],
-    ['a lacking permission', '', 403],
-  ])('for a VCEK is refused: %s', async (_, body, status = 200) => {
+    ['a missing permission', '', 403],
+  ])('refuses an answer to a VCEK request: %s', async (_, body, status = 200) => {
     server.script.push(answer(body, status, status === 301 ? { location: server.url } : {}));
     const error = await refusal(() => client().vcek(MILAN));
     expect(error.code).toBe('kds-response');
     expect(server.requests).toHaveLength(1);
   });
 
-  it('says what was asked for, and what came', async () => {
+  it('reports the expected and the received certificate of a wrong answer', async () => {
     server.script.push(answer(vcekDer(otherTcb)));
     const error = await refusal(() => client().vcek(MILAN));
     expect(error.expected).toContain('snp 24');
@@ -341,17 +341,17 @@ describe('a wrong answer', () => {
     ['half a list', crlDer().subarray(0, 300)],
     ['a certificate', vcekDer(MILAN)],
     ['a longer body than any list', new Uint8Array(1024 * 1024 + 1)],
-  ])('for a revocation list is refused: %s', async (_, body) => {
+  ])('refuses an answer to a request for a revocation list: %s', async (_, body) => {
     server.script.push(answer(body));
     expect((await refusal(() => client().crl('VCEK', 'Milan'))).code).toBe('kds-response');
   });
 
-  it('for a chain is refused', async () => {
+  it('refuses a page as the answer to a request for a chain', async () => {
     server.script.push(answer('<html></html>'));
     expect((await refusal(() => client().chain('VCEK', 'Milan'))).code).toBe('kds-response');
   });
 
-  it('is refused as too long whatever the fetch function lets through', async () => {
+  it('refuses an answer that is too long even when the fetch function returns it', async () => {
     const fetch: Fetch = async (url, options) => {
       const response = await httpsFetch(url, { ...options, maxBytes: Number.MAX_SAFE_INTEGER });
       return response;
@@ -371,7 +371,7 @@ describe('any answers', () => {
   });
 
   it(
-    'end, and with one of the four codes unless they are good',
+    'ends a request with a result or with one of four codes, whatever the answers are',
     async () => {
       await fuzz(
         fc.asyncProperty(fc.infiniteStream(response), async (responses) => {

@@ -12,7 +12,7 @@ function later(milliseconds: number): number {
 }
 
 describe('Pace', () => {
-  it('gives the first turn at once, and each further one after the spacing', async () => {
+  it('grants the first turn at once, and each further turn after the spacing', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 10_000);
     const times: number[] = [];
@@ -23,7 +23,7 @@ describe('Pace', () => {
     expect(times).toEqual([0, 10_000, 20_000]);
   });
 
-  it('does not make those wait who come late anyway', async () => {
+  it('grants a turn at once when the spacing has already passed', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 10_000);
     await pace.turn(later(MINUTE), SIGNAL);
@@ -32,7 +32,7 @@ describe('Pace', () => {
     expect(clock.time).toBe(later(30_000));
   });
 
-  it('refuses at once whose turn would come too late, and says when to try again', async () => {
+  it('refuses at once a turn that would come too late, and says when to try again', async () => {
     const clock = new FakeClock(START, [0, 10_000]);
     const pace = new Pace(clock, 10_000);
     const turns = [pace.turn(later(15_000), SIGNAL), pace.turn(later(15_000), SIGNAL)];
@@ -44,7 +44,7 @@ describe('Pace', () => {
     await Promise.all(turns);
   });
 
-  it('keeps no place in the queue for a refused caller', async () => {
+  it('gives the turn of a refused caller to the next one', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 10_000);
     await pace.turn(later(0), SIGNAL);
@@ -53,7 +53,7 @@ describe('Pace', () => {
     expect(clock.time).toBe(later(10_000));
   });
 
-  it('waits through a pause', async () => {
+  it('waits until the end of a pause before a turn', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 0);
     pace.hold(later(5_000));
@@ -62,7 +62,7 @@ describe('Pace', () => {
     expect(clock.time).toBe(later(5_000));
   });
 
-  it('waits on if a pause begins while a turn is waited for', async () => {
+  it('extends the wait for a turn when a pause begins meanwhile', async () => {
     const clock = new FakeClock(START, [10_000]);
     const pace = new Pace(clock, 10_000);
     await pace.turn(later(MINUTE), SIGNAL);
@@ -74,7 +74,7 @@ describe('Pace', () => {
     expect(clock.time).toBe(later(30_000));
   });
 
-  it('releases the place of a caller that stops waiting', async () => {
+  it('releases the turn of a caller that stops waiting', async () => {
     const clock = new FakeClock(START, [10_000]);
     const pace = new Pace(clock, 10_000);
     await pace.turn(later(MINUTE), SIGNAL);

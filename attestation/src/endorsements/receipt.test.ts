@@ -35,7 +35,7 @@ describe('readReceipt', () => {
     '{"sha256":"039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81"}',
     '{"sha256":"039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81","obtainedAt":"today"}',
     '{"sha256":"039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81","obtainedAt":"2026-03-01T12:00:00Z","more":1}',
-  ])('makes nothing of %j', async (text) => {
+  ])('ignores the malformed receipt %j', async (text) => {
     await writeFile(path, text);
     expect(await readReceipt(path, LIST)).toBeUndefined();
   });

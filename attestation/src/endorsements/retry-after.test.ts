@@ -4,12 +4,12 @@ import { retryAfter } from './retry-after.ts';
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 
 describe('retryAfter', () => {
-  it('reads seconds', () => {
+  it('reads Retry-After as seconds', () => {
     expect(retryAfter('0', NOW)).toBe(0);
     expect(retryAfter('12', NOW)).toBe(12_000);
   });
 
-  it('reads a date', () => {
+  it('reads Retry-After as a date', () => {
     expect(retryAfter('Sun, 01 Mar 2026 12:00:30 GMT', NOW)).toBe(30_000);
     expect(retryAfter('Sun, 01 Mar 2026 11:00:00 GMT', NOW)).toBe(0);
   });
@@ -23,7 +23,7 @@ describe('retryAfter', () => {
     'soon',
     '2026-03-01T12:00:30Z',
     'Sun, 99 Xyz 2026 12:00:30 GMT',
-  ])('makes nothing of %j', (header) => {
+  ])('ignores the Retry-After header %j', (header) => {
     expect(retryAfter(header, NOW)).toBeUndefined();
   });
 });

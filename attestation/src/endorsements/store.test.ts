@@ -29,7 +29,7 @@ async function all(vceks: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
 }
 
 describe('VCEKs in a store', () => {
-  it('are found by chip and TCB', async () => {
+  it('finds a stored VCEK by chip and TCB', async () => {
     const ders = [MILAN, GENOA, TURIN].map((request) => vcekDer(request));
     for (const der of ders) await store.putVcek(der);
     expect(await store.vcek(MILAN)).toEqual(ders[0]);
@@ -38,7 +38,7 @@ describe('VCEKs in a store', () => {
     expect(await all(store.vceks())).toHaveLength(3);
   });
 
-  it('lie where Trustee looks for them, for nobody else to read', async () => {
+  it('stores VCEKs at the paths that Trustee uses, readable by the owner only', async () => {
     for (const request of [MILAN, TURIN]) await store.putVcek(vcekDer(request));
     for (const file of [MILAN_FILE, TURIN_FILE]) {
       expect((await stat(join(directory, file))).mode & 0o777).toBe(0o600);
@@ -46,7 +46,7 @@ describe('VCEKs in a store', () => {
     expect((await stat(join(directory, 'vcek'))).mode & 0o777).toBe(0o700);
   });
 
-  it('are kept only where AMD signed them, unless something else is said', async () => {
+  it('stores only VCEKs that AMD signed, unless another verifier is given', async () => {
     const strict = new EndorsementStore({ directory });
     const { vek = new Uint8Array() } = readVector('hardware/genoa-v5').evidence;
     const forged = Uint8Array.from(vek);
@@ -58,21 +58,21 @@ describe('VCEKs in a store', () => {
     expect(await readdir(directory)).toEqual(['vcek']);
   });
 
-  it('are replaced by those that are issued again', async () => {
+  it('replaces a stored VCEK with one that is issued again', async () => {
     const again = vcekDer(MILAN, new Date('2026-04-01T00:00:00Z'));
     await store.putVcek(vcekDer(MILAN));
     await store.putVcek(again);
     expect(await store.vcek(MILAN)).toEqual(again);
   });
 
-  it('are none in a store that is not there yet', async () => {
+  it('finds nothing in a store whose directory does not exist', async () => {
     const none = new EndorsementStore({ directory: join(directory, 'none') });
     expect(await none.vcek(MILAN)).toBeUndefined();
     expect(await all(none.vceks())).toEqual([]);
     expect(await none.crl('VCEK', 'Milan', NOW)).toBeUndefined();
   });
 
-  it('are refused where they are damaged or of another chip, with the name of the file', async () => {
+  it('refuses a stored VCEK that is damaged or of another chip, and names its file', async () => {
     await store.putVcek(vcekDer(MILAN));
     for (const bytes of [vcekDer(MILAN).subarray(0, 99), vcekDer(GENOA), new Uint8Array(99_999)]) {
       await writeFile(join(directory, MILAN_FILE), bytes);
@@ -84,33 +84,33 @@ describe('VCEKs in a store', () => {
     }
   });
 
-  it('are listed without what else lies there', async () => {
+  it('lists VCEKs and ignores other files in the store', async () => {
     await store.putVcek(vcekDer(MILAN));
     await writeFile(join(directory, `${MILAN_FILE}.0.new`), 'half');
     await writeFile(join(directory, 'vcek', 'notes'), 'some');
     expect(await all(store.vceks())).toHaveLength(1);
   });
 
-  it('are listed without those that vanish meanwhile', async () => {
+  it('lists VCEKs and ignores files that vanish meanwhile', async () => {
     await store.putVcek(vcekDer(MILAN));
     const path = join(directory, MILAN_FILE);
     await symlink('gone', join(dirname(path), 'bl01_vcek.der'));
     expect(await all(store.vceks())).toHaveLength(1);
   });
 
-  it('are never kept under another name than their own', async () => {
+  it('refuses to store as a VCEK what is no VCEK', async () => {
     const error = await refusal(() => store.putVcek(crlDer()));
     expect(error.code).toBe('vek-encoding');
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('are not looked for where a request is wrong', async () => {
+  it('refuses a malformed VCEK request before it reads the store', async () => {
     await expect(store.vcek({ ...MILAN, chipId: '../../../../etc' })).rejects.toThrow(RangeError);
   });
 });
 
 describe('revocation lists in a store', () => {
-  it('are found by kind and product, with when they were obtained', async () => {
+  it('finds a stored revocation list by kind and product, with the time it was obtained', async () => {
     await store.putCrl('VCEK', 'Milan', { der: crlDer(), obtainedAt: EARLIER }, NOW);
     expect(await store.crl('VCEK', 'Milan', NOW)).toEqual({ der: crlDer(), obtainedAt: EARLIER });
     expect(await store.crl('VLEK', 'Milan', NOW)).toBeUndefined();
@@ -121,7 +121,7 @@ describe('revocation lists in a store', () => {
     ]);
   });
 
-  it('give way to higher numbers, by value and not by digits', async () => {
+  it('replaces a revocation list with one of a higher number, compared by value', async () => {
     for (const number of [9n, 10n, 2n ** 159n]) {
       const der = crlDer({ number });
       await store.putCrl('VCEK', 'Milan', { der, obtainedAt: NOW }, NOW);
@@ -129,7 +129,7 @@ describe('revocation lists in a store', () => {
     }
   });
 
-  it('are never replaced by older ones', async () => {
+  it('refuses to replace a revocation list with an older one', async () => {
     const kept = crlDer({ number: 5n });
     await store.putCrl('VCEK', 'Milan', { der: kept, obtainedAt: NOW }, NOW);
     const old = { der: crlDer({ number: 4n }), obtainedAt: NOW };
@@ -141,7 +141,7 @@ describe('revocation lists in a store', () => {
     await store.putCrl('VLEK', 'Milan', old, NOW);
   });
 
-  it('of one number give way to those that are issued later', async () => {
+  it('replaces a revocation list with one of the same number that was issued later', async () => {
     const early = {
       der: crlDer({ thisUpdate: new Date('2026-01-01T00:00:00Z') }),
       obtainedAt: NOW,
@@ -154,7 +154,7 @@ describe('revocation lists in a store', () => {
     expect(await store.crl('VCEK', 'Milan', NOW)).toEqual(late);
   });
 
-  it('survive writers that race', async () => {
+  it('keeps the newest revocation list when several writers race', async () => {
     const numbers = [3n, 1n, 4n, 2n, 5n];
     const puts = numbers.map((number) =>
       store.putCrl('VCEK', 'Milan', { der: crlDer({ number }), obtainedAt: NOW }, NOW),
@@ -163,7 +163,7 @@ describe('revocation lists in a store', () => {
     expect((await store.crl('VCEK', 'Milan', NOW))?.der).toEqual(crlDer({ number: 5n }));
   });
 
-  it('are kept only once they are verified', async () => {
+  it('stores a revocation list only after it is verified', async () => {
     const seen: unknown[] = [];
     const verifyCrl: VerifyCrl = async (...question) => {
       seen.push(question);
@@ -177,20 +177,20 @@ describe('revocation lists in a store', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('are verified against the pinned roots where nothing else is said', async () => {
+  it('verifies a revocation list against the pinned roots by default', async () => {
     const strict = new EndorsementStore({ directory });
     const crl = { der: crlDer(), obtainedAt: NOW };
     const error = await refusal(() => strict.putCrl('VCEK', 'Milan', crl, NOW));
     expect(error.code).toMatch(/^crl-(issuer|signature)$/);
   });
 
-  it('are refused if another root issued them', async () => {
+  it('refuses a revocation list that another root issued', async () => {
     const crl = { der: crlDer({ product: 'Genoa' }), obtainedAt: NOW };
     const error = await refusal(() => store.putCrl('VCEK', 'Milan', crl, NOW));
     expect(error.code).toBe('crl-issuer');
   });
 
-  it('count from when they were issued where it is not known when they were obtained', async () => {
+  it('counts the age of a revocation list from its issue where the receipt is missing', async () => {
     const thisUpdate = new Date('2026-01-30T12:00:00Z');
     const crl = { der: crlDer({ thisUpdate }), obtainedAt: NOW };
     await store.putCrl('VCEK', 'Milan', crl, NOW);
@@ -199,7 +199,7 @@ describe('revocation lists in a store', () => {
     expect((await store.crl('VCEK', 'Milan', NOW))?.obtainedAt).toEqual(thisUpdate);
   });
 
-  it('are refused where they are damaged, with the name of the file, until put again', async () => {
+  it('refuses a damaged revocation list, and names its file, until it is stored again', async () => {
     const crl = { der: crlDer(), obtainedAt: NOW };
     await store.putCrl('VCEK', 'Milan', crl, NOW);
     const path = join(directory, 'crl', 'Milan-vcek-4.crl');
@@ -211,7 +211,7 @@ describe('revocation lists in a store', () => {
     expect(await store.crl('VCEK', 'Milan', NOW)).toEqual(crl);
   });
 
-  it('are refused where they have another number than their name', async () => {
+  it('refuses a stored revocation list with another number than its file name', async () => {
     await store.putCrl('VCEK', 'Milan', { der: crlDer(), obtainedAt: NOW }, NOW);
     const path = join(directory, 'crl', 'Milan-vcek-4.crl');
     await rename(path, join(dirname(path), 'Milan-vcek-7.crl'));
@@ -221,13 +221,13 @@ describe('revocation lists in a store', () => {
     expect(error.found).toBe('4');
   });
 
-  it('are none if they vanish meanwhile', async () => {
+  it('finds no revocation list when its file vanishes meanwhile', async () => {
     await mkdir(join(directory, 'crl'));
     await symlink('gone', join(directory, 'crl', 'Milan-vcek-9.crl'));
     expect(await store.crl('VCEK', 'Milan', NOW)).toBeUndefined();
   });
 
-  it('are not mixed up with what else lies there', async () => {
+  it('ignores files that are no revocation lists', async () => {
     await mkdir(join(directory, 'crl'));
     for (const name of ['Milan-vcek-x.crl', 'Milan-vcek-04.crl', 'Milan-vcek-9.crl.0.new', 'a']) {
       await writeFile(join(directory, 'crl', name), '');
@@ -244,7 +244,7 @@ describe('any files in a store', () => {
   );
 
   it(
-    'are read as what they should be, or refused',
+    'reads any stored files as valid endorsements, or refuses them',
     async () => {
       await store.putVcek(vcekDer(MILAN));
       await store.putCrl('VCEK', 'Milan', { der: crlDer(), obtainedAt: NOW }, NOW);

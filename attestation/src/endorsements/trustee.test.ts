@@ -23,7 +23,7 @@ async function put(chip: string, name: string, bytes: Uint8Array | string): Prom
 }
 
 describe('importTrusteeStore', () => {
-  it('takes certificates by TCB, and those of chips alone', async () => {
+  it('imports the VCEKs of a Trustee store, named by TCB and by chip alone', async () => {
     await put(MILAN.chipId, 'bl04_tee00_snp24_ucode219_vcek.der', vcekDer(MILAN));
     await put(GENOA.chipId.toUpperCase(), 'vcek.der', vcekDer(GENOA));
     await put(TURIN.chipId, 'bl01_tee01_snp04_ucode81_fmc01_vcek.der', vcekDer(TURIN));
@@ -33,14 +33,14 @@ describe('importTrusteeStore', () => {
     }
   });
 
-  it('leaves other files alone', async () => {
+  it('ignores other files in a Trustee store', async () => {
     await put(MILAN.chipId, 'vcek.der', vcekDer(MILAN));
     await put(MILAN.chipId, 'README', 'hello');
     await put('notes', 'vcek.der', 'hello');
     expect(await importTrusteeStore(store, source)).toBe(1);
   });
 
-  it('refuses anything else, names the file and takes nothing', async () => {
+  it('refuses a Trustee store with a malformed VCEK, names the file and imports nothing', async () => {
     await put(MILAN.chipId, 'vcek.der', vcekDer(MILAN));
     const path = await put(TURIN.chipId, 'vcek.der', crlDer());
     const error = await refusal(() => importTrusteeStore(store, source));
@@ -49,7 +49,7 @@ describe('importTrusteeStore', () => {
     expect(await store.vcek(MILAN)).toBeUndefined();
   });
 
-  it('refuses a name with nothing behind it', async () => {
+  it('refuses a Trustee store with a dangling link in the place of a VCEK', async () => {
     await mkdir(join(source, 'vcek', TURIN.chipId), { recursive: true });
     await symlink('gone', join(source, 'vcek', TURIN.chipId, 'vcek.der'));
     const error = await refusal(() => importTrusteeStore(store, source));
@@ -57,7 +57,7 @@ describe('importTrusteeStore', () => {
     expect(error.found).toBe('none');
   });
 
-  it('refuses a directory without any', async () => {
+  it('refuses a directory that holds no Trustee store', async () => {
     const error = await refusal(() => importTrusteeStore(store, source));
     expect(error.code).toBe('store-malformed');
     expect(error.message).toContain(join(source, 'vcek'));

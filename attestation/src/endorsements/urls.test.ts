@@ -3,7 +3,7 @@ import { GENOA, MILAN, TURIN } from './testing/certificates.ts';
 import { certChainUrl, crlUrl, mirrorUrl, vcekUrl } from './urls.ts';
 
 describe('vcekUrl', () => {
-  it('names chip and TCB of Milan and Genoa', () => {
+  it('builds a VCEK URL from the chip and the TCB of Milan and Genoa', () => {
     expect(vcekUrl(MILAN)).toBe(
       `https://kdsintf.amd.com/vcek/v1/Milan/${'3a'.repeat(64)}?blSPL=04&teeSPL=00&snpSPL=24&ucodeSPL=219`,
     );
@@ -12,21 +12,21 @@ describe('vcekUrl', () => {
     );
   });
 
-  it('takes eight bytes of a Turin chip, and its FMC first', () => {
+  it('builds a VCEK URL for Turin from eight bytes of the chip id, with the FMC first', () => {
     const url =
       'https://kdsintf.amd.com/vcek/v1/Turin/3b42092f69c656d3?fmcSPL=01&blSPL=01&teeSPL=01&snpSPL=04&ucodeSPL=81';
     expect(vcekUrl(TURIN)).toBe(url);
     expect(vcekUrl({ ...TURIN, chipId: TURIN.chipId.padEnd(128, '0') })).toBe(url);
   });
 
-  it('writes the chip in lower case, under any base', () => {
+  it('writes the chip id in lower case in a VCEK URL, under any base URL', () => {
     const url = vcekUrl({ ...MILAN, chipId: '3A'.repeat(64) }, 'https://mirror.example/kds');
     expect(url).toContain(`https://mirror.example/kds/vcek/v1/Milan/${'3a'.repeat(64)}?`);
   });
 });
 
 describe('certChainUrl and crlUrl', () => {
-  it('name kind and product', () => {
+  it('builds the URLs of a certificate chain and a revocation list from kind and product', () => {
     expect(certChainUrl('VCEK', 'Turin')).toBe('https://kdsintf.amd.com/vcek/v1/Turin/cert_chain');
     expect(certChainUrl('VLEK', 'Milan')).toBe('https://kdsintf.amd.com/vlek/v1/Milan/cert_chain');
     expect(crlUrl('VCEK', 'Genoa')).toBe('https://kdsintf.amd.com/vcek/v1/Genoa/crl');
@@ -37,7 +37,7 @@ describe('certChainUrl and crlUrl', () => {
 });
 
 describe('mirrorUrl', () => {
-  it('takes https, and http on a loopback address', () => {
+  it('accepts a mirror URL with https, or with http on a loopback address', () => {
     expect(mirrorUrl('https://mirror.example/')).toBe('https://mirror.example');
     expect(mirrorUrl('https://mirror.example:8443/kds//')).toBe('https://mirror.example:8443/kds');
     expect(mirrorUrl('http://127.0.0.1:8080')).toBe('http://127.0.0.1:8080');
@@ -54,7 +54,7 @@ describe('mirrorUrl', () => {
     'file:///etc/passwd',
     'mirror.example',
     '',
-  ])('refuses %j', (text) => {
+  ])('refuses the mirror URL %j', (text) => {
     expect(() => mirrorUrl(text)).toThrow(RangeError);
   });
 });

@@ -5,11 +5,11 @@ import { refusal } from './testing/refusal.ts';
 import { type VcekRequest, vcekRequest } from './vcek-request.ts';
 
 describe('vcekRequest', () => {
-  it('leaves a request in its one form alone', () => {
+  it('returns a canonical VCEK request unchanged', () => {
     for (const request of [MILAN, GENOA, TURIN]) expect(vcekRequest(request)).toEqual(request);
   });
 
-  it('takes the HWID out of a CHIP_ID of Turin', () => {
+  it('derives the HWID from a CHIP_ID of Turin', () => {
     const chipId = TURIN.chipId.toUpperCase().padEnd(128, '0');
     expect(vcekRequest({ ...TURIN, chipId })).toEqual(TURIN);
   });
@@ -23,15 +23,15 @@ describe('vcekRequest', () => {
     ['a component above 255', { tcb: { ...MILAN.tcb, ucode: 256 } }],
     ['a component below zero', { tcb: { ...MILAN.tcb, bl: -1 } }],
     ['a component that is no integer', { tcb: { ...MILAN.tcb, snp: 1.5 } }],
-  ])('refuses %s as the mistake of the caller', (_, change) => {
+  ])('throws a RangeError for a VCEK request with %s', (_, change) => {
     expect(() => vcekRequest({ ...MILAN, ...change })).toThrow(RangeError);
   });
 
-  it('refuses a TCB of Turin without an FMC', () => {
+  it('refuses a VCEK request for Turin without an FMC', () => {
     expect(() => vcekRequest({ ...TURIN, tcb: MILAN.tcb })).toThrow('counts an FMC');
   });
 
-  it('refuses a hidden chip', async () => {
+  it('refuses a VCEK request for a hidden chip', async () => {
     const error = await refusal(() => vcekRequest({ ...MILAN, chipId: '00'.repeat(64) }));
     expect(error.code).toBe('kds-unsupported');
     expect(error.message).toContain('hides its chip');
@@ -39,7 +39,7 @@ describe('vcekRequest', () => {
     expect(turin.code).toBe('kds-unsupported');
   });
 
-  it('refuses a Turin report with the chip id of another product', async () => {
+  it('refuses a VCEK request for Turin with the chip id of another product', async () => {
     const error = await refusal(() => vcekRequest({ ...TURIN, chipId: MILAN.chipId }));
     expect(error.code).toBe('kds-unsupported');
     expect(error.expected).toBe('8 bytes, then zeros');
