@@ -78,7 +78,7 @@ describe('appraiseClaims', () => {
   it.each([
     ['Milan', MILAN],
     ['Turin', TURIN],
-  ])('accepts a %s guest that is what the policy asks for', (_, base) => {
+  ])('accepts a %s guest that satisfies the policy', (_, base) => {
     const appraisal = appraisalOf({ base });
     expect(appraisal.accepted).toBe(true);
     expect(appraisal.code).toBe('accepted');
@@ -89,7 +89,7 @@ describe('appraiseClaims', () => {
     expect(appraisalOf(WORST).checks.map(({ code }) => code)).toEqual(CODES);
   });
 
-  it('names everything that is wrong, and the first as its code', () => {
+  it('reports every failed check, and the first as the code of the verdict', () => {
     const appraisal = appraisalOf(WORST);
     // A list cannot be missing and too old at once.
     expect(appraisal.checks.filter(({ verdict }) => verdict !== 'failed')).toMatchObject([
@@ -98,21 +98,21 @@ describe('appraiseClaims', () => {
     expect(appraisal).toMatchObject({ accepted: false, code: 'tee' });
   });
 
-  it('rejects everybody under the strict policy, for want of anything expected', () => {
+  it('rejects every guest under the strict policy, which names no expected values', () => {
     const appraisal = appraiseClaims('sev-snp', MILAN, STRICT_POLICY, { reportData: REPORT_DATA });
     expect(appraisal.code).toBe('measurement');
     const failed = appraisal.checks.filter(({ verdict }) => verdict === 'failed');
     expect(failed.map(({ code }) => code)).toEqual(['measurement', 'host-data']);
   });
 
-  it('cannot be changed afterwards', () => {
+  it('returns a frozen appraisal', () => {
     const appraisal = appraisalOf();
     expect(Object.isFrozen(appraisal)).toBe(true);
     expect(Object.isFrozen(appraisal.checks)).toBe(true);
     expect(appraisal.checks.every((check) => Object.isFrozen(check))).toBe(true);
   });
 
-  it('takes no policy that only looks like one', () => {
+  it('refuses a policy that parseAttestationPolicy() did not return', () => {
     const appraise = () => appraiseClaims('sev-snp', MILAN, { ...STRICT_POLICY }, {});
     expect(appraise).toThrow(TypeError);
     expect(appraise).toThrow(
@@ -124,9 +124,9 @@ describe('appraiseClaims', () => {
     ['63 bytes', new Uint8Array(63)],
     ['65 bytes', new Uint8Array(65)],
     ['too few digits', REPORT_DATA.slice(2)],
-    ['what are no digits', `${REPORT_DATA.slice(1)}g`],
+    ['characters that are no digits', `${REPORT_DATA.slice(1)}g`],
     ['nothing', ''],
-  ])('takes no expected report data of %s', (_, reportData) => {
+  ])('refuses expected report data of %s', (_, reportData) => {
     const appraise = () => appraisalOf({ expected: { reportData } });
     expect(appraise).toThrow(RangeError);
     expect(appraise).toThrow('Cannot appraise: the expected report data must be 64 bytes.');
@@ -153,7 +153,7 @@ describe('what hosts of the field report', () => {
     idKeyDigest: KEY_DIGEST,
   };
 
-  it('fails old firmware that is provisional at that', () => {
+  it('fails old Azure firmware that is also provisional', () => {
     expect(failuresOf({ claims: AZURE })).toEqual([
       'allowed-version',
       'alias-check',
@@ -165,7 +165,7 @@ describe('what hosts of the field report', () => {
     ]);
   });
 
-  it('fails a host that pins an older reported TCB than it runs', () => {
+  it('fails a host that reports an older TCB than it runs', () => {
     const older = { bl: 4, tee: 0, snp: 23, ucode: 213 };
     const newer = { bl: 4, tee: 0, snp: 24, ucode: 213 };
     const claims = {
@@ -249,7 +249,7 @@ describe('whatever the claims are', () => {
   );
 
   it(
-    'accepts under no policy what it rejects under one that asks for less',
+    'rejects under every policy what it rejects under a weaker one',
     async () => {
       const lenient = { allowMaskedChip: true, crl: { required: false } };
       await fuzz(
@@ -263,7 +263,7 @@ describe('whatever the claims are', () => {
     FUZZ_TIMEOUT,
   );
 
-  it('gives the same verdict again', () => {
+  it('returns the same verdict for the same claims and policy', () => {
     const policy = parseAttestationPolicy({ measurements: [MILAN.measurement] });
     const first = appraiseClaims('sev-snp', MILAN, policy, {});
     appraiseClaims('simulated', TURIN, policy, {});

@@ -11,23 +11,23 @@ const { measurement, hostData, reportData } = verified.claims;
 const policy = parseAttestationPolicy({ measurements: [measurement], hostData });
 
 describe('appraise', () => {
-  it('accepts a report of hardware that is what the policy names', () => {
+  it('accepts a hardware report that satisfies the policy', () => {
     const { accepted, code, checks } = appraise(verified, policy, { reportData });
     expect([accepted, code]).toEqual([true, 'accepted']);
     expect(checks.filter(({ verdict }) => verdict === 'failed')).toEqual([]);
   });
 
-  it('rejects it where nobody said what REPORT_DATA should be', () => {
+  it('rejects a report where neither policy nor caller names REPORT_DATA', () => {
     expect(appraise(verified, policy)).toMatchObject({ accepted: false, code: 'report-data' });
   });
 
-  it('rejects it under a policy for the simulated processor', () => {
+  it('rejects a hardware report under a policy for the simulated processor', () => {
     const simulated = parseAttestationPolicy({ ...policy, tee: 'simulated' });
     const { accepted, code } = appraise(verified, simulated, { reportData });
     expect([accepted, code]).toEqual([false, 'tee']);
   });
 
-  it('takes nothing that only looks verified', () => {
+  it('refuses an object that verification did not return', () => {
     const { claims, checks } = verified;
     for (const other of [{ claims, checks }, Object.create(VerifiedReport.prototype), null]) {
       expect(() => appraise(other as VerifiedReport, policy, { reportData })).toThrow(

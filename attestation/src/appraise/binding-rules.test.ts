@@ -3,12 +3,12 @@ import { fromHex } from '../hex.ts';
 import { checkOf, failuresOf, HOST_DATA, REPORT_DATA } from './testing/specimen.ts';
 
 describe('host-data', () => {
-  it('passes what the policy says, in either case', () => {
+  it('passes HOST_DATA as the policy has it, in either case', () => {
     const policy = { hostData: HOST_DATA.toUpperCase() };
     expect(checkOf('host-data', { policy })?.verdict).toBe('passed');
   });
 
-  it('fails anything else, zero included', () => {
+  it('fails HOST_DATA other than the policy has, zero included', () => {
     const claims = { hostData: '00'.repeat(32) };
     expect(failuresOf({ claims })).toEqual(['host-data']);
     expect(checkOf('host-data', { claims })).toEqual({
@@ -18,7 +18,7 @@ describe('host-data', () => {
     });
   });
 
-  it('fails where the policy says nothing', () => {
+  it('fails HOST_DATA where the policy has none', () => {
     expect(checkOf('host-data', { policy: { hostData: undefined } })).toEqual({
       verdict: 'failed',
       expected: 'none: the policy says no hostData',
@@ -26,7 +26,7 @@ describe('host-data', () => {
     });
   });
 
-  it('is skipped where the policy says so', () => {
+  it('skips HOST_DATA where the policy allows any explicitly', () => {
     expect(checkOf('host-data', { policy: { hostData: 'any-explicit' } })).toEqual({
       verdict: 'skipped',
       expected: 'any: the policy says any-explicit',
@@ -42,23 +42,23 @@ describe('report-data', () => {
     ['digits', REPORT_DATA],
     ['digits in upper case', REPORT_DATA.toUpperCase()],
     ['bytes', fromHex(REPORT_DATA)],
-  ])('passes what the caller expects, as %s', (_, reportData) => {
+  ])('passes REPORT_DATA that the caller expects as %s', (_, reportData) => {
     expect(checkOf('report-data', { expected: { reportData } })?.verdict).toBe('passed');
   });
 
-  it('passes what the policy says', () => {
+  it('passes REPORT_DATA that the policy has', () => {
     const specimen = { policy: { reportData: REPORT_DATA }, expected: {} };
     expect(checkOf('report-data', specimen)?.verdict).toBe('passed');
   });
 
-  it('fails what neither says', () => {
+  it('fails REPORT_DATA that neither the policy nor the caller has', () => {
     expect(failuresOf({ expected: {} })).toEqual(['report-data']);
     expect(checkOf('report-data', { expected: {} })?.expected).toBe(
       'none: neither the policy nor the caller says reportData',
     );
   });
 
-  it('fails what differs from the one or the other', () => {
+  it('fails REPORT_DATA that differs from the policy or from the caller', () => {
     const expected = { reportData: OTHER };
     expect(failuresOf({ expected })).toEqual(['report-data']);
     expect(failuresOf({ expected, policy: { reportData: REPORT_DATA } })).toEqual(['report-data']);
@@ -68,7 +68,7 @@ describe('report-data', () => {
     );
   });
 
-  it('holds the caller to what it expects, even where the policy takes any', () => {
+  it('fails REPORT_DATA other than the caller expects, even where the policy allows any', () => {
     const policy = { reportData: 'any-explicit' };
     expect(failuresOf({ policy, expected: { reportData: OTHER } })).toEqual(['report-data']);
     expect(checkOf('report-data', { policy, expected: {} })?.verdict).toBe('skipped');

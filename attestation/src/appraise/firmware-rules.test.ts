@@ -11,7 +11,7 @@ describe.each([
   ['tcb-launch', 'minLaunchTcb', 'launchTcb', []],
   ['tcb-committed', 'minCommittedTcb', 'committedTcb', ['provisional-firmware']],
 ] as const)('%s', (code, key, claim, also) => {
-  it('passes what reaches the minimum of its class', () => {
+  it('passes a TCB that reaches the minimum of its class', () => {
     expect(checkOf(code)).toEqual({
       verdict: 'passed',
       expected: 'at least bl 4, tee 0, snp 24, ucode 213',
@@ -20,18 +20,18 @@ describe.each([
     expect(checkOf(code, { base: TURIN })?.verdict).toBe('passed');
   });
 
-  it('fails a component below, whatever the others are', () => {
+  it('fails a TCB with a component below its minimum, whatever the others are', () => {
     expect(failuresOf({ claims: { [claim]: OLD } })).toEqual([code, ...also]);
     const newer = { ...MILAN.currentTcb, bl: 3, ucode: 255 };
     expect(checkOf(code, { claims: { [claim]: newer } })?.verdict).toBe('failed');
   });
 
-  it('fails Turin firmware whose FMC is below', () => {
+  it('fails a Turin TCB whose FMC is below its minimum', () => {
     const claims = { [claim]: { ...TURIN.currentTcb, fmc: 0 } };
     expect(checkOf(code, { base: TURIN, claims })?.verdict).toBe('failed');
   });
 
-  it('fails a class that has no minimum', () => {
+  it('fails a TCB class for which the policy has no minimum', () => {
     const policy = { [key]: { genoa: { bl: 0, tee: 0, snp: 0, ucode: 0 } } };
     expect(checkOf(code, { policy })).toEqual({
       verdict: 'failed',
@@ -45,12 +45,12 @@ describe('a minimum that the policy does not say', () => {
   const above = { milan: { ...MILAN.currentTcb, ucode: 220 } };
   const all = ['tcb-reported', 'tcb-launch', 'tcb-committed'];
 
-  it('is that of the reported TCB', () => {
+  it('defaults the minimums of launch and committed TCB to that of the reported TCB', () => {
     expect(failuresOf({ policy: { minTcb: above } })).toEqual(all);
     expect(failuresOf({ policy: { ...STRICT_POLICY, ...ACCEPTING, minTcb: above } })).toEqual(all);
   });
 
-  it('leaves one that it says alone', () => {
+  it('keeps an explicit minimum of the launch TCB', () => {
     const minLaunchTcb = { milan: MILAN.launchTcb };
     expect(failuresOf({ policy: { minTcb: above, minLaunchTcb } })).toEqual([
       'tcb-reported',
@@ -69,11 +69,11 @@ describe('the class of a TCB', () => {
     committedTcb: bergamo,
   };
 
-  it('lets Bergamo and Siena count microcode on their own', () => {
+  it('accepts the microcode of Bergamo and Siena by their own minimum', () => {
     expect(failuresOf({ claims: { ...claims, tcbClass: 'bergamo_siena' } })).toEqual([]);
   });
 
-  it('does not lend their minimum to Genoa', () => {
+  it('does not apply the microcode minimum of Bergamo and Siena to Genoa', () => {
     expect(failuresOf({ claims: { ...claims, tcbClass: 'genoa' } })).toEqual([
       'tcb-reported',
       'tcb-launch',
@@ -87,7 +87,7 @@ describe('tcb-order', () => {
   const committed = { ...current, ucode: 219 };
   const reported = { ...current, ucode: 217 };
 
-  it('passes reported below committed below current, as hosts of EC2 have it', () => {
+  it('passes reported below committed below current TCB, as EC2 hosts have it', () => {
     const claims = { reportedTcb: reported, committedTcb: committed, currentTcb: current };
     expect(checkOf('tcb-order', { claims })?.verdict).toBe('passed');
   });
@@ -119,17 +119,17 @@ describe('provisional-firmware', () => {
     });
   });
 
-  it('fails a version or a TCB that can be rolled back', () => {
+  it('fails firmware whose version or TCB can be rolled back', () => {
     expect(failuresOf(older)).toEqual(['provisional-firmware']);
     const claims = { committedTcb: { ...MILAN.currentTcb, ucode: 213 } };
     expect(failuresOf({ claims })).toEqual(['provisional-firmware']);
   });
 
-  it('passes them where the policy permits it', () => {
+  it('passes provisional firmware where the policy permits it', () => {
     expect(checkOf('provisional-firmware', { ...older, policy: permit })?.verdict).toBe('passed');
   });
 
-  it('fails committed firmware above the current, even then', () => {
+  it('fails committed firmware above the current one, even where provisional firmware is permitted', () => {
     const claims = { committedVersion: { major: 1, minor: 55, build: 30 } };
     expect(failuresOf({ claims, policy: permit })).toEqual(['provisional-firmware']);
   });
@@ -148,7 +148,7 @@ describe('firmware-version', () => {
     ['1.55.22', 1, 55, 22],
     ['1.55.22', 1, 56, 0],
     ['1.55.22', 2, 0, 0],
-  ])('passes with minimum %s: %i.%i.%i', (minFirmware, ...numbers) => {
+  ])('passes firmware at or above the minimum %s: %i.%i.%i', (minFirmware, ...numbers) => {
     const specimen = { ...version(...numbers), policy: { minFirmware } };
     expect(checkOf('firmware-version', specimen)?.verdict).toBe('passed');
   });
@@ -157,12 +157,12 @@ describe('firmware-version', () => {
     ['1.55', 1, 54, 255],
     ['1.55.22', 1, 55, 21],
     ['1.55.22', 0, 99, 99],
-  ])('fails with minimum %s: %i.%i.%i', (minFirmware, ...numbers) => {
+  ])('fails firmware below the minimum %s: %i.%i.%i', (minFirmware, ...numbers) => {
     const specimen = { ...version(...numbers), policy: { minFirmware } };
     expect(failuresOf(specimen)).toEqual(['firmware-version']);
   });
 
-  it('fails where only the committed version is below', () => {
+  it('fails firmware of which only the committed version is below the minimum', () => {
     const claims = { committedVersion: { major: 1, minor: 54, build: 9 } };
     const specimen = { claims, policy: { permitProvisionalFirmware: true } };
     expect(checkOf('firmware-version', specimen)).toEqual({
@@ -179,7 +179,7 @@ describe.each([
 ] as const)('%s', (code, claim) => {
   const policy = { minMitigationVector: '0xb' };
 
-  it('passes a vector with all the bits, and more', () => {
+  it('passes a mitigation vector with at least the required bits', () => {
     expect(checkOf(code, { base: TURIN, policy })).toEqual({
       verdict: 'passed',
       expected: 'all bits of 0xb',
@@ -187,17 +187,17 @@ describe.each([
     });
   });
 
-  it('fails one without some, even a larger number', () => {
+  it('fails a mitigation vector that lacks a required bit, even if it is a larger number', () => {
     const claims = { [claim]: 0x34n };
     expect(failuresOf({ base: TURIN, claims, policy })).toEqual([code]);
   });
 
-  it('fails a report without mitigation vectors', () => {
+  it('fails a report without mitigation vectors where the policy requires bits', () => {
     expect(checkOf(code, { policy })?.verdict).toBe('failed');
     expect(checkOf(code, { policy })?.actual).toBe('not reported before version 5');
   });
 
-  it('is skipped where no bit is asked for', () => {
+  it('skips the mitigation vector where the policy requires no bits', () => {
     expect(checkOf(code)?.verdict).toBe('skipped');
   });
 });

@@ -11,7 +11,7 @@ import {
 const OTHER = '2f'.repeat(48);
 
 describe('measurement', () => {
-  it('passes one of the list, in either case', () => {
+  it('passes a measurement on the list, in either case', () => {
     const policy = { measurements: [OTHER, MEASUREMENT.toUpperCase()] };
     expect(checkOf('measurement', { policy })).toEqual({
       verdict: 'passed',
@@ -20,7 +20,7 @@ describe('measurement', () => {
     });
   });
 
-  it('fails one that is not, and every one where none is listed', () => {
+  it('fails a measurement that is not on the list, and every one where the list is empty', () => {
     expect(failuresOf({ policy: { measurements: [OTHER] } })).toEqual(['measurement']);
     expect(checkOf('measurement', { policy: { measurements: [] } })?.expected).toBe(
       'none: the policy allows no measurement',
@@ -28,14 +28,14 @@ describe('measurement', () => {
     expect(failuresOf({ policy: { measurements: [] } })).toEqual(['measurement']);
   });
 
-  it('writes out a few of a long list', () => {
+  it('reports only the first entries of a long list of measurements', () => {
     const measurements = Array.from({ length: 6 }, (_, index) => `0${index}`.repeat(48));
     expect(checkOf('measurement', { policy: { measurements } })?.expected).toBe(
       `one of ${measurements.slice(0, 4).join(', ')} and 2 more`,
     );
   });
 
-  it('is skipped where only the ID key is asked for', () => {
+  it('skips the measurement where the policy requires the ID key alone', () => {
     const specimen = {
       claims: { idKeyDigest: KEY_DIGEST },
       policy: { measurements: [], idKeyDigests: [KEY_DIGEST] },
@@ -44,7 +44,7 @@ describe('measurement', () => {
     expect(failuresOf(specimen)).toEqual([]);
   });
 
-  it('is asked for beside the ID key where both are', () => {
+  it('checks the measurement beside the ID key where the policy has both', () => {
     const specimen = {
       claims: { idKeyDigest: KEY_DIGEST },
       policy: { measurements: [OTHER], idKeyDigests: [KEY_DIGEST] },
@@ -56,13 +56,13 @@ describe('measurement', () => {
 describe('id-block', () => {
   const policy = { requireIdBlock: true, idKeyDigests: [KEY_DIGEST] };
 
-  it('passes a guest with one, fails one without', () => {
+  it('passes a guest with an ID block, and fails one without', () => {
     const claims = { idKeyDigest: KEY_DIGEST };
     expect(checkOf('id-block', { claims, policy })?.verdict).toBe('passed');
     expect(failuresOf({ policy })).toEqual(['id-block', 'id-key']);
   });
 
-  it('is skipped where the policy does not ask', () => {
+  it('skips the ID block check where the policy does not require one', () => {
     expect(checkOf('id-block')?.verdict).toBe('skipped');
   });
 });
@@ -73,12 +73,12 @@ describe.each([
 ] as const)('%s', (code, key, claim) => {
   const claims = { [claim]: KEY_DIGEST, keyInfo: { ...MILAN.keyInfo, authorKeyEn: true } };
 
-  it('passes a listed key', () => {
+  it('passes a key on the list', () => {
     const policy = { [key]: [OTHER, KEY_DIGEST] };
     expect(checkOf(code, { claims, policy })?.verdict).toBe('passed');
   });
 
-  it('fails another, none, and every one where none is listed', () => {
+  it('fails a key that is not on the list, a missing key, and every key where the list is empty', () => {
     expect(failuresOf({ claims, policy: { [key]: [OTHER] } })).toEqual([code]);
     expect(failuresOf({ policy: { [key]: [OTHER] } })).toEqual([code]);
     expect(failuresOf({ claims, policy: { [key]: [] } })).toEqual([code]);
@@ -89,12 +89,12 @@ describe.each([
     });
   });
 
-  it('is skipped where there is no list', () => {
+  it('skips the key check where the policy has no list', () => {
     expect(checkOf(code)?.verdict).toBe('skipped');
   });
 });
 
-it('does not take the digest of an author key that the report says is not there', () => {
+it('fails the digest of an author key that the report does not enable', () => {
   const specimen = {
     claims: { authorKeyDigest: KEY_DIGEST },
     policy: { authorKeyDigests: [KEY_DIGEST] },
@@ -103,7 +103,7 @@ it('does not take the digest of an author key that the report says is not there'
 });
 
 describe('guest-svn', () => {
-  it('passes the minimum and more, fails less', () => {
+  it('passes a guest SVN at or above the minimum, and fails one below', () => {
     const policy = { minGuestSvn: 4, idKeyDigests: [KEY_DIGEST] };
     expect(checkOf('guest-svn', { claims: { guestSvn: 4 }, policy })?.verdict).toBe('passed');
     expect(checkOf('guest-svn', { claims: { guestSvn: 5 }, policy })?.verdict).toBe('passed');
@@ -124,16 +124,16 @@ describe.each([
     policy: { [key]: ids, idKeyDigests: [KEY_DIGEST] },
   });
 
-  it('passes a listed one; zero may be listed', () => {
+  it('passes an id on the list, which may be zero', () => {
     expect(checkOf(code, listing('00'.repeat(16)))?.verdict).toBe('passed');
   });
 
-  it('fails another, and every one where none is listed', () => {
+  it('fails an id that is not on the list, and every id where the list is empty', () => {
     expect(failuresOf(listing('01'.repeat(16)))).toEqual([code]);
     expect(failuresOf(listing())).toEqual([code]);
   });
 
-  it('is skipped where there is no list', () => {
+  it('skips the id check where the policy has no list', () => {
     expect(checkOf(code)?.verdict).toBe('skipped');
   });
 });

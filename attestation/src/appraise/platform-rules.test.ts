@@ -20,7 +20,7 @@ function having({ guest, platform }: Bits, policy: Specimen['policy'] = {}): Spe
 describe('smt', () => {
   const off = { guest: { smt: false }, platform: { smtEn: false } };
 
-  it('is skipped where the policy allows it', () => {
+  it('skips the SMT check where the policy allows SMT', () => {
     expect(checkOf('smt')).toEqual({
       verdict: 'skipped',
       expected: 'any: the policy allows SMT',
@@ -28,11 +28,11 @@ describe('smt', () => {
     });
   });
 
-  it('passes where it is off twice', () => {
+  it('passes SMT that is off by guest policy and on the platform', () => {
     expect(checkOf('smt', having(off, { allowSmt: false }))?.verdict).toBe('passed');
   });
 
-  it('fails where either leaves it on', () => {
+  it('fails SMT that the guest policy or the platform leaves on', () => {
     const guest = having({ ...off, guest: {} }, { allowSmt: false });
     const platform = having({ ...off, platform: {} }, { allowSmt: false });
     expect(failuresOf(guest)).toEqual(['smt']);
@@ -43,15 +43,15 @@ describe('smt', () => {
 describe('alias-check', () => {
   const incomplete = { platform: { aliasCheckComplete: false } };
 
-  it('passes a machine that was checked', () => {
+  it('passes a platform whose alias check is complete', () => {
     expect(checkOf('alias-check')?.verdict).toBe('passed');
   });
 
-  it('fails one that was not', () => {
+  it('fails a platform whose alias check is incomplete', () => {
     expect(failuresOf(having(incomplete))).toEqual(['alias-check']);
   });
 
-  it('fails a version 2 report, whatever its bit', () => {
+  it('fails the alias check of a version 2 report, whatever its bit says', () => {
     const specimen = { claims: { version: 2 }, policy: { reportVersions: [2] } };
     expect(checkOf('alias-check', specimen)).toEqual({
       verdict: 'failed',
@@ -60,7 +60,7 @@ describe('alias-check', () => {
     });
   });
 
-  it('is skipped where the policy does not ask', () => {
+  it('skips the alias check where the policy does not require it', () => {
     const specimen = having(incomplete, { requireAliasCheck: false });
     expect(checkOf('alias-check', specimen)?.verdict).toBe('skipped');
   });
@@ -76,23 +76,23 @@ describe.each<[AppraisalCode, string, Required<Bits>]>([
 ])('%s', (code, key, bits) => {
   const asked = { [key]: true };
 
-  it('passes where guest policy and platform both have it', () => {
+  it('passes a feature that both guest policy and platform have', () => {
     expect(checkOf(code, having(bits, asked))?.verdict).toBe('passed');
   });
 
-  it('fails where one of them has not', () => {
+  it('fails a feature that the guest policy or the platform lacks', () => {
     expect(failuresOf(having({ guest: bits.guest }, asked))).toEqual([code]);
     expect(failuresOf(having({ platform: bits.platform }, asked))).toEqual([code]);
     expect(failuresOf(having({}, asked))).toEqual([code]);
   });
 
-  it('is skipped where the policy does not ask', () => {
+  it('skips a platform feature that the policy does not require', () => {
     expect(checkOf(code)?.verdict).toBe('skipped');
   });
 });
 
 describe('rapl', () => {
-  it('says what it wants in words of the power reading, not of the bit', () => {
+  it('reports RAPL as the power reading that is on or off', () => {
     expect(checkOf('rapl', { policy: { requireRaplDisabled: true } })).toEqual({
       verdict: 'failed',
       expected: 'RAPL off by guest policy, off on platform',
@@ -102,7 +102,7 @@ describe('rapl', () => {
 });
 
 describe('ecc', () => {
-  it('passes, fails and is skipped by the bit and the policy', () => {
+  it('passes, fails or skips ECC by the platform bit and the policy', () => {
     const without = { platform: { eccEn: false } };
     expect(checkOf('ecc', { policy: { requireEcc: true } })?.verdict).toBe('passed');
     expect(failuresOf(having(without, { requireEcc: true }))).toEqual(['ecc']);
@@ -116,11 +116,11 @@ describe('tio', () => {
     claims: { platformInfo: { ...TURIN.platformInfo, raw: 0xe5n, tioEn: true } },
   };
 
-  it('passes a platform without', () => {
+  it('passes a platform without TIO', () => {
     expect(checkOf('tio')?.verdict).toBe('passed');
   });
 
-  it('fails one with it, unless the policy allows it', () => {
+  it('fails a platform with TIO, unless the policy allows it', () => {
     expect(failuresOf(on)).toEqual(['tio']);
     expect(checkOf('tio', { ...on, policy: { allowTio: true } })?.verdict).toBe('skipped');
   });
@@ -130,16 +130,16 @@ describe('iommu-write-safe', () => {
   const policy = { requireIommuWriteSafe: true };
   const unsafe = { ...TURIN.platformInfo, raw: 0x25n, iommuWriteSafe: false };
 
-  it('passes a Turin that is', () => {
+  it('passes a Turin whose IOMMU is write-safe', () => {
     expect(checkOf('iommu-write-safe', { base: TURIN, policy })?.verdict).toBe('passed');
   });
 
-  it('fails a Turin that is not', () => {
+  it('fails a Turin whose IOMMU is not write-safe', () => {
     const specimen = { base: TURIN, claims: { platformInfo: unsafe }, policy };
     expect(failuresOf(specimen)).toEqual(['iommu-write-safe']);
   });
 
-  it('fails a product that does not report the bit, whatever its value', () => {
+  it('fails the IOMMU check of a product that does not report the bit', () => {
     const set = { ...MILAN.platformInfo, iommuWriteSafe: true };
     for (const claims of [{}, { platformInfo: set }, { product: 'Genoa' } as const]) {
       expect(failuresOf({ claims, policy })).toContain('iommu-write-safe');
@@ -151,7 +151,7 @@ describe('iommu-write-safe', () => {
     });
   });
 
-  it('is skipped where the policy does not ask', () => {
+  it('skips the IOMMU check where the policy does not require it', () => {
     expect(checkOf('iommu-write-safe', { base: TURIN })?.verdict).toBe('skipped');
     expect(checkOf('iommu-write-safe')?.verdict).toBe('skipped');
   });
@@ -167,7 +167,7 @@ describe('platform-info', () => {
     ['bits 0 to 5 on Milan', raw(MILAN, 0x3fn, 3)],
     ['bits 0 to 7 on Turin', raw(TURIN, 0xffn, 5)],
     ['bits 0 to 4 in version 2', raw(MILAN, 0x1fn, 2)],
-  ])('passes %s', (_, specimen) => {
+  ])('passes the known platform bits: %s', (_, specimen) => {
     expect(checkOf('platform-info', specimen)?.verdict).toBe('passed');
   });
 
@@ -177,7 +177,7 @@ describe('platform-info', () => {
     ['bit 8 on Turin', raw(TURIN, 0x165n, 5), '0x100'],
     ['bit 63 on Turin', raw(TURIN, 0x8000_0000_0000_0065n, 5), '0x8000000000000000'],
     ['bit 5 in version 2', raw(MILAN, 0x21n, 2), '0x20'],
-  ])('fails %s', (_, specimen, unknown) => {
+  ])('fails the unknown platform %s', (_, specimen, unknown) => {
     expect(checkOf('platform-info', specimen)).toEqual({
       verdict: 'failed',
       expected: 'no unknown bit',
@@ -185,7 +185,7 @@ describe('platform-info', () => {
     });
   });
 
-  it('passes bits that the policy names, and no other', () => {
+  it('passes the unknown platform bits that the policy names, and no others', () => {
     const policy = { allowUnknownPlatformInfo: '0x300' };
     expect(checkOf('platform-info', { ...raw(TURIN, 0x365n, 5), policy })?.verdict).toBe('passed');
     expect(checkOf('platform-info', { ...raw(TURIN, 0x765n, 5), policy })).toEqual({

@@ -9,15 +9,15 @@ function gotAt(obtainedAt: string | null, crl: Readonly<Record<string, unknown>>
 }
 
 describe('crl-required', () => {
-  it('passes where a list was looked at', () => {
+  it('passes a verification that used a revocation list', () => {
     expect(checkOf('crl-required')?.verdict).toBe('passed');
   });
 
-  it('fails where none was', () => {
+  it('fails a verification without a revocation list', () => {
     expect(failuresOf(NONE)).toEqual(['crl-required']);
   });
 
-  it('is skipped where the policy does not ask', () => {
+  it('skips the revocation check where the policy does not require a list', () => {
     const specimen = { ...NONE, policy: { crl: { required: false } } };
     expect(checkOf('crl-required', specimen)?.verdict).toBe('skipped');
     expect(failuresOf(specimen)).toEqual([]);
@@ -26,18 +26,18 @@ describe('crl-required', () => {
 
 describe('crl-age', () => {
   it.each([
-    ['to the second', '2026-06-05T12:00:00Z'],
-    ['of none', '2026-06-12T12:00:00Z'],
-    ['of a list got while the verification ran', '2026-06-12T12:00:30Z'],
-  ])('passes an age %s', (_, obtainedAt) => {
+    ['exactly the allowed age', '2026-06-05T12:00:00Z'],
+    ['no age', '2026-06-12T12:00:00Z'],
+    ['retrieved during the verification', '2026-06-12T12:00:30Z'],
+  ])('passes a revocation list by its age: %s', (_, obtainedAt) => {
     expect(checkOf('crl-age', gotAt(obtainedAt))?.verdict).toBe('passed');
   });
 
   it.each([
     ['a second more than allowed', '2026-06-05T11:59:59Z'],
-    ['one of the future', '2026-06-12T12:05:01Z'],
-    ['no time at all', 'yesterday'],
-  ])('fails %s', (_, obtainedAt) => {
+    ['a time in the future', '2026-06-12T12:05:01Z'],
+    ['an invalid time', 'yesterday'],
+  ])('fails a revocation list by its age: %s', (_, obtainedAt) => {
     expect(failuresOf(gotAt(obtainedAt))).toEqual(['crl-age']);
     expect(checkOf('crl-age', gotAt(obtainedAt))).toEqual({
       verdict: 'failed',
@@ -46,7 +46,7 @@ describe('crl-age', () => {
     });
   });
 
-  it('fails where the time at which the list was got is unknown', () => {
+  it('fails a revocation list whose time of retrieval is unknown', () => {
     expect(failuresOf(gotAt(null))).toEqual(['crl-age']);
     expect(failuresOf(gotAt(null, { required: false, maxAgeDays: 36_500 }))).toEqual(['crl-age']);
     expect(checkOf('crl-age', gotAt(null))).toEqual({
@@ -56,7 +56,7 @@ describe('crl-age', () => {
     });
   });
 
-  it('is skipped without a list, and where any age will do', () => {
+  it('skips the age check without a revocation list, and where the policy allows any age', () => {
     expect(checkOf('crl-age', NONE)?.expected).toBe('any: there is none');
     for (const obtainedAt of ['2026-01-01T00:00:00Z', null]) {
       const specimen = gotAt(obtainedAt, { maxAgeDays: null });
@@ -70,11 +70,11 @@ describe('crl-number', () => {
     policy: { crl: { minNumber } },
   });
 
-  it('passes the least number', () => {
+  it('passes a revocation list with the minimum number', () => {
     expect(checkOf('crl-number', least({ Milan: 5 }))?.verdict).toBe('passed');
   });
 
-  it('fails an older list', () => {
+  it('fails a revocation list below the minimum number', () => {
     expect(failuresOf(least({ Milan: 6 }))).toEqual(['crl-number']);
     expect(checkOf('crl-number', least({ Milan: 6 }))).toEqual({
       verdict: 'failed',
@@ -83,7 +83,7 @@ describe('crl-number', () => {
     });
   });
 
-  it('is skipped for another product, and without a list', () => {
+  it('skips the minimum number for another product, and without a revocation list', () => {
     expect(checkOf('crl-number', least({ Genoa: 6 }))?.verdict).toBe('skipped');
     expect(checkOf('crl-number', { ...NONE, ...least({ Milan: 6 }) })?.verdict).toBe('skipped');
   });

@@ -10,7 +10,7 @@ const specimen = (policy: object = {}) => ({
 });
 
 describe('known-vulnerable', () => {
-  it('passes a launch digest that is not listed, and says of which day the list is', () => {
+  it('passes a launch digest that is not listed as vulnerable, and names the date of the list', () => {
     expect(checkOf('known-vulnerable')).toEqual({
       verdict: 'passed',
       expected: `a launch digest that is not on the list of ${KNOWN_VULNERABLE.date}`,
@@ -18,7 +18,7 @@ describe('known-vulnerable', () => {
     });
   });
 
-  it('fails each that is listed, though the policy names it', () => {
+  it('fails every launch digest that is listed as vulnerable, though the policy names it', () => {
     for (const { digest } of LISTED) {
       const claims = { measurement: digest };
       expect(failuresOf({ claims, policy: { measurements: [digest] } })).toEqual([
@@ -27,20 +27,20 @@ describe('known-vulnerable', () => {
     }
   });
 
-  it('says which advisory it is, and why', () => {
+  it('names the advisory of a vulnerable launch digest, and its reason', () => {
     expect(checkOf('known-vulnerable', specimen())?.actual).toMatch(
       /^[0-9a-f]{96}, by A3S-2026-0001: the firmware starts a program of the host/,
     );
   });
 
-  it('fails it where the policy goes by the ID key alone', () => {
+  it('fails a vulnerable launch digest where the policy requires the ID key alone', () => {
     const key = '1d'.repeat(48);
     const policy = { measurements: [], idKeyDigests: [key] };
     const claims = { measurement: LAUNCH, idKeyDigest: key };
     expect(failuresOf({ claims, policy })).toEqual(['known-vulnerable']);
   });
 
-  it('is skipped for the digest that the policy allows by name, and for no other', () => {
+  it('skips the vulnerability check for the digest that the policy allows by name, and no other', () => {
     const allowed = specimen({ allowKnownVulnerable: [LAUNCH] });
     expect(failuresOf(allowed)).toEqual([]);
     expect(checkOf('known-vulnerable', allowed)).toMatchObject({
@@ -63,26 +63,26 @@ describe('chip-deny', () => {
   const claims = { chipId: CHIP };
   const endorsement = { ...MASKED.endorsement, kind: 'VCEK' as const, hwid: CHIP, cspId: null };
 
-  it('fails the chip whose keys are out, whatever the policy denies', () => {
+  it('fails the chip whose keys were extracted, whatever the policy denies', () => {
     expect(failuresOf({ claims })).toEqual(['chip-deny']);
     expect(failuresOf({ claims, policy: { chipDeny: [] } })).toEqual(['chip-deny']);
     expect(failuresOf({ claims, policy: { chipAllow: [CHIP] } })).toContain('chip-deny');
   });
 
-  it('knows it by its VCEK where it masks itself', () => {
+  it('fails the chip whose keys were extracted by its VCEK when the report masks its id', () => {
     const masked = { chipId: '00'.repeat(64), chipMasked: true, endorsement };
     expect(failuresOf({ claims: masked, policy: { allowMaskedChip: true } })).toEqual([
       'chip-deny',
     ]);
   });
 
-  it('is skipped for it where the policy allows it by name', () => {
+  it('skips the deny list for the extracted chip when the policy allows it by name', () => {
     const policy = { allowKnownVulnerable: [CHIP] };
     const told = { claims: { ...claims, endorsement: { ...endorsement, productName: 'Milan' } } };
     expect(checkOf('chip-deny', { ...told, policy })?.verdict).toBe('skipped');
   });
 
-  it('refuses no VLEK for the list alone: it is of no chip', () => {
+  it('passes a VLEK that names no chip while only the shipped list denies chips', () => {
     const policy = {
       signingKeys: ['VLEK'],
       cspIds: ['CN=cc-us-east-2.amazonaws.com'],
