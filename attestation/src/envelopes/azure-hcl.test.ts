@@ -49,7 +49,7 @@ function refuses(bytes: Uint8Array, message: string): void {
 }
 
 describe('evidenceFromAzureHcl', () => {
-  it('takes the report and the runtime data', () => {
+  it('reads the report and the runtime data from an HCL report', () => {
     expect(evidenceFromAzureHcl(blob())).toEqual({
       evidence: { report: sampleReport() },
       runtimeData: RUNTIME_DATA,
@@ -58,14 +58,14 @@ describe('evidenceFromAzureHcl', () => {
     expect(blob().subarray(0, 4)).toEqual(Buffer.from('HCLA'));
   });
 
-  it('takes both versions of the header, and data that ends with the blob', () => {
+  it('reads both versions of the HCL header, and runtime data that ends with the blob', () => {
     for (const version of [1, 2]) {
       const { runtimeData } = evidenceFromAzureHcl(blob({ version, padding: new Uint8Array() }));
       expect(runtimeData).toEqual(RUNTIME_DATA);
     }
   });
 
-  it('takes both sizes of a request of version 2', () => {
+  it('reads both sizes of an HCL request of version 2', () => {
     const bare = evidenceFromAzureHcl(blob({ requestVersion: 2 }));
     expect(bare.runtimeData).toEqual(RUNTIME_DATA);
     const capabilities = [15, 0, 0, 0];
@@ -77,7 +77,7 @@ describe('evidenceFromAzureHcl', () => {
     [1, 'sha256'],
     [2, 'sha384'],
     [3, 'sha512'],
-  ])('reads hash type %d as %s', (hashType, algorithm) => {
+  ])('reads the HCL hash type %d as %s', (hashType, algorithm) => {
     expect(evidenceFromAzureHcl(blob({ hashType })).hashAlgorithm).toBe(algorithm);
   });
 
@@ -94,11 +94,11 @@ describe('evidenceFromAzureHcl', () => {
     ['runtime data beyond the end', { runtimeSize: 4096 }, 'ends before its runtime data'],
     ['runtime data of 4 GiB', { runtimeSize: 0xffff_ffff, dataSize: 0 }, 'ends before'],
     ['something behind', { padding: Uint8Array.of(0, 1) }, 'behind its runtime data'],
-  ])('refuses %s', (_, parts, message) => {
+  ])('refuses an HCL report with %s', (_, parts, message) => {
     refuses(blob(parts), message);
   });
 
-  it('says which sizes a request of version 2 may have', () => {
+  it('names the sizes that an HCL request of version 2 may have', () => {
     const size = RUNTIME_DATA.length;
     for (const dataSize of [0, size, size + 19, size + 21, size + 25, 0xffff_ffff]) {
       expect(() => evidenceFromAzureHcl(blob({ requestVersion: 2, dataSize }))).toThrow(
@@ -112,17 +112,17 @@ describe('evidenceFromAzureHcl', () => {
     }
   });
 
-  it('refuses too few bytes and too many', () => {
+  it('refuses an HCL report of too few or too many bytes', () => {
     refuses(blob().subarray(0, 1235), 'wrong length');
     refuses(blob({ padding: new Uint8Array(0x1_0000) }), 'wrong length');
   });
 
-  it('takes anything but bytes for a mistake of the caller', () => {
+  it('throws a TypeError for an HCL report that is not bytes', () => {
     const read: (bytes: never) => unknown = evidenceFromAzureHcl;
     expect(() => read('HCLA' as never)).toThrow(TypeError);
   });
 
-  it('decides one way or the other about any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any bytes as an HCL report or refuses them', { timeout: FUZZ_TIMEOUT }, async () => {
     const flips = fc.array(fc.record({ at: fc.nat(1340), byte: fc.nat(255) }), { maxLength: 4 });
     await fuzz(
       fc.property(flips, (changes) => {

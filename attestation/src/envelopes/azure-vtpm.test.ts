@@ -53,21 +53,21 @@ describe('evidenceFromAzureVtpmJson', () => {
     ['0', version0()],
     ['1', version(1)],
     ['2', version(2)],
-  ])('takes report, VCEK and quote of version %s', (_, document) => {
+  ])('reads report, VCEK and quote from Azure vTPM evidence of version %s', (_, document) => {
     expect(evidenceFromAzureVtpmJson(document)).toEqual(EXPECTED);
     expect(evidenceFromAzureVtpmJson(JSON.stringify(document))).toEqual(EXPECTED);
   });
 
-  it('gives evidence that verifies', () => {
+  it('reads evidence from Azure vTPM evidence that verifies', () => {
     const { evidence } = evidenceFromAzureVtpmJson(version(2));
     expect(verify(evidence, { now: NOW }).claims.product).toBe('Genoa');
   });
 
   it.each<[string, unknown, string]>([
-    ['a version that nobody knows', version(3), 'version must be 1 or 2'],
+    ['an unknown version', version(3), 'version must be 1 or 2'],
     ['version 0 with a number', version(0), 'version must be 1 or 2'],
     ['no version', version(undefined), 'version'],
-    ['a member that nobody knows', version(2, { more: 1 }), 'without "more"'],
+    ['an unknown member', version(2, { more: 1 }), 'without "more"'],
     ['no quote', version(2, { tpm_quote: null }), 'tpm_quote'],
     ['a quote with more', version(2, { tpm_quote: quote({ nonce: '' }) }), 'without "nonce"'],
     ['no VCEK', version(2, { vcek: undefined }), 'vcek'],
@@ -79,9 +79,9 @@ describe('evidenceFromAzureVtpmJson', () => {
       'TPM',
     ],
     ['a message in capitals', version(1, { tpm_quote: quote({ message: 'FF' }) }), 'hexadecimal'],
-    ['a message of nothing', version(1, { tpm_quote: quote({ message: '' }) }), 'hexadecimal'],
+    ['an empty message', version(1, { tpm_quote: quote({ message: '' }) }), 'hexadecimal'],
     ['half a byte', version(1, { tpm_quote: quote({ signature: 'abc' }) }), 'hexadecimal'],
-    ['a signature that is none', version(1, { tpm_quote: quote({ signature: 7 }) }), 'hexadecimal'],
+    ['a malformed signature', version(1, { tpm_quote: quote({ signature: 7 }) }), 'hexadecimal'],
     [
       'a signature without an end',
       version(1, { tpm_quote: quote({ signature: '00'.repeat(4097) }) }),
@@ -106,12 +106,12 @@ describe('evidenceFromAzureVtpmJson', () => {
     ['an old VCEK as bytes', version0({ vcek: [...GENOA_VCEK] }), 'PEM'],
     ['an old blob as text', version0({ report: url(HCL) }), 'report'],
     ['an old message as text', version0({ quote: oldQuote({ message: hex(MESSAGE) }) }), 'quote'],
-    ['an old quote of nothing', version0({ quote: null }), 'quote'],
+    ['an old quote that is empty', version0({ quote: null }), 'quote'],
     ['no object', [], 'an object'],
     ['nothing', null, 'an object'],
     ['text that is no JSON', '{', 'JSON'],
     ['a name twice', `{"version": 1, ${JSON.stringify(version(2)).slice(1)}`, 'second "version"'],
-  ])('refuses %s', (_, document, message) => {
+  ])('refuses Azure vTPM evidence with %s', (_, document, message) => {
     expect(() => evidenceFromAzureVtpmJson(document)).toThrow(
       expect.objectContaining({
         code: 'json-malformed',
@@ -120,7 +120,7 @@ describe('evidenceFromAzureVtpmJson', () => {
     );
   });
 
-  it('refuses a blob that is none', () => {
+  it('refuses Azure vTPM evidence with a malformed HCL report', () => {
     const short = version(2, { hcl_report: url(HCL.subarray(1)) });
     expect(codeOf(() => evidenceFromAzureVtpmJson(short))).toBe('hcl-malformed');
     const longer = version0({ report: [...HCL, 1] });
@@ -131,7 +131,7 @@ describe('evidenceFromAzureVtpmJson', () => {
 describe('evidenceFromAttestationRsJson', () => {
   const wrapped = (change: Json = {}) => ({ platform: 'az-snp', evidence: version(1), ...change });
 
-  it('takes what is in the wrapper', () => {
+  it('reads Azure vTPM evidence from its attestation-rs wrapper', () => {
     expect(evidenceFromAttestationRsJson(wrapped())).toEqual(EXPECTED);
     expect(evidenceFromAttestationRsJson(JSON.stringify(wrapped()))).toEqual(EXPECTED);
   });
@@ -143,7 +143,7 @@ describe('evidenceFromAttestationRsJson', () => {
     ['no evidence', { platform: 'az-snp' }],
     ['two wrappers', wrapped({ evidence: wrapped() })],
     ['a name twice', '{"platform": "az-snp", "platform": "az-snp"}'],
-  ])('refuses %s', (_, document) => {
+  ])('refuses an attestation-rs wrapper with %s', (_, document) => {
     expect(codeOf(() => evidenceFromAttestationRsJson(document))).toBe('json-malformed');
   });
 });

@@ -13,7 +13,7 @@ describe('fromBase64', () => {
     ['+/8=', [0xfb, 0xff]],
     ['-_8', [0xfb, 0xff]],
     ['AQID', [1, 2, 3]],
-  ])('reads %j', (text, bytes) => {
+  ])('decodes the base64 text %j', (text, bytes) => {
     expect(fromBase64(text)).toEqual(Uint8Array.from(bytes));
   });
 
@@ -31,11 +31,11 @@ describe('fromBase64', () => {
     ['both alphabets', '+_AA'],
     ['bits behind the last byte', 'AB=='],
     ['bits behind the last of two bytes', 'AAB='],
-  ])('refuses %s', (_, text) => {
+  ])('refuses base64 with %s', (_, text) => {
     expect(fromBase64(text)).toBeUndefined();
   });
 
-  it('agrees with Node.js on any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('decodes base64 as Node.js does', { timeout: FUZZ_TIMEOUT }, async () => {
     await fuzz(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         const buffer = Buffer.from(bytes);
@@ -45,7 +45,9 @@ describe('fromBase64', () => {
     );
   });
 
-  it('has one text for some bytes in each style', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('decodes only the canonical base64 text of each style', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const text = fc.string({ unit: fc.constantFrom(...'AQgw+/-_=09'), maxLength: 12 });
     await fuzz(
       fc.property(text, (given) => {

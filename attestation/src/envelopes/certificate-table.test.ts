@@ -53,7 +53,7 @@ function refusal(table: Uint8Array): string {
 }
 
 describe('parseCertificateTable', () => {
-  it('takes the certificates by their GUIDs', () => {
+  it('reads the certificates of a table by their GUIDs', () => {
     expect(parseCertificateTable(encodeCertificateTable(ALL))).toEqual({ ...ALL, others: [] });
     expect(parseCertificateTable(encodeCertificateTable({ vlek: VLEK }))).toEqual({
       vlek: VLEK,
@@ -61,12 +61,12 @@ describe('parseCertificateTable', () => {
     });
   });
 
-  it('reads GUIDs in text order', () => {
+  it('reads the GUIDs of a certificate table in text order', () => {
     const table = encodeCertificateTable({ vcek: VCEK });
     expect(Buffer.from(table).toString('hex', 0, 24)).toBe(`${VCEK_GUID}3000000005000000`);
   });
 
-  it('takes PEM for DER', () => {
+  it('reads PEM in a certificate table as its DER', () => {
     const text = (label: 'CERTIFICATE' | 'X509 CRL', der: Uint8Array) =>
       new TextEncoder().encode(encodePem(label, der));
     const table = encodeCertificateTable({
@@ -76,21 +76,21 @@ describe('parseCertificateTable', () => {
     expect(parseCertificateTable(table)).toEqual({ vcek: VCEK, crl: CRL, others: [] });
   });
 
-  it('has nothing where the host gave nothing, and where the table is empty', () => {
+  it('reads an empty certificate table, and none at all, as no certificates', () => {
     for (const size of [0, 24, 4096]) {
       expect(parseCertificateTable(new Uint8Array(size))).toEqual({ others: [] });
     }
     expect(encodeCertificateTable({})).toEqual(new Uint8Array(24));
   });
 
-  it('lists entries that it does not know', () => {
+  it('lists the unknown entries of a certificate table', () => {
     const table = rawTable([{ guid: OTHER_GUID, offset: 48, length: 7 }], 55);
     expect(parseCertificateTable(table).others).toEqual([
       { guid: 'ecae0c0f-9502-43b1-afa2-0ae2e0d565b6', length: 7 },
     ]);
   });
 
-  it('takes data in any order, and padding around it', () => {
+  it('reads the data of a certificate table in any order, with padding around it', () => {
     const entries = [
       { guid: VCEK_GUID, offset: 96, length: 5 },
       { guid: OTHER_GUID, offset: 80, length: 2 },
@@ -101,13 +101,13 @@ describe('parseCertificateTable', () => {
     expect(parseCertificateTable(table).vcek).toEqual(VCEK);
   });
 
-  it('refuses a table without an end', () => {
+  it('refuses a certificate table without a terminating entry', () => {
     expect(refusal(new Uint8Array(23))).toContain('has no end');
     const unended = rawTable([{ guid: OTHER_GUID, offset: 24, length: 0 }], 47);
     expect(refusal(unended)).toContain('has no end');
   });
 
-  it('refuses more than 16 entries', () => {
+  it('refuses a certificate table of more than 16 entries', () => {
     const entries = Array.from({ length: 17 }, (_, index) => ({
       guid: index.toString(16).padStart(2, '0').repeat(16).replace(/^00/, 'aa'),
       offset: 24 * 18,
@@ -118,7 +118,7 @@ describe('parseCertificateTable', () => {
     expect(refusal(rawTable(entries, 24 * 18))).toContain('more than 16 entries');
   });
 
-  it('refuses a GUID that occurs twice, one that is unknown included', () => {
+  it('refuses a certificate table with one GUID twice, even an unknown one', () => {
     for (const guid of [VCEK_GUID, OTHER_GUID]) {
       const entries = [
         { guid, offset: 72, length: 1 },
@@ -128,7 +128,7 @@ describe('parseCertificateTable', () => {
     }
   });
 
-  it('refuses data outside of the table, in its header, and over other data', () => {
+  it('refuses certificate table data outside of the table, in its header, or over other data', () => {
     const outside = [
       { offset: 48, length: 17 },
       { offset: 65, length: 0 },
@@ -151,14 +151,14 @@ describe('parseCertificateTable', () => {
     expect(refusal(rawTable(over, 100))).toContain('another entry');
   });
 
-  it('refuses an entry of more than 64 KiB, and a table of more than 17 of them', () => {
+  it('refuses a table entry of more than 64 KiB, and a table larger than 17 such entries', () => {
     const place = { guid: OTHER_GUID, offset: 48 };
     parseCertificateTable(rawTable([{ ...place, length: 0x1_0000 }], 0x2_0000));
     expect(refusal(rawTable([{ ...place, length: 0x1_0001 }], 0x2_0000))).toContain('65536');
     expect(refusal(new Uint8Array(17 * 0x1_0000 + 1))).toContain('is longer than');
   });
 
-  it('takes entries that the host has filled up', () => {
+  it('reads certificate table entries that the host has padded', () => {
     const padded = (data: Uint8Array) => Uint8Array.from([...data, ...new Uint8Array(4096)]);
     const table = encodeCertificateTable({
       vcek: padded(VCEK),
@@ -170,14 +170,14 @@ describe('parseCertificateTable', () => {
     expect(parseCertificateTable(table)).toEqual({ ...ALL, others: [] });
   });
 
-  it('takes a chain of two where an authority belongs', () => {
+  it('reads a chain of two certificates in the entry of an authority', () => {
     const ask = parseCertificateTable(encodeCertificateTable({ ask: pem(ASK, ARK) }));
     expect(ask).toEqual({ ask: ASK, chained: [ARK], others: [] });
     const both = encodeCertificateTable({ ask: pem(ASK, ARK), ark: pem(ARK, ASK) });
     expect(parseCertificateTable(both)).toMatchObject({ ask: ASK, ark: ARK, chained: [ARK, ASK] });
   });
 
-  it('refuses an entry that is neither DER nor PEM', () => {
+  it('refuses a certificate table entry that is neither DER nor PEM', () => {
     for (const vcek of [Uint8Array.of(), Uint8Array.of(0x31, 0), new Uint8Array(8)]) {
       expect(refusal(encodeCertificateTable({ vcek }))).toContain('neither DER nor PEM as vcek');
     }
@@ -190,19 +190,21 @@ describe('parseCertificateTable', () => {
     );
   });
 
-  it('refuses more certificates than an entry is for', () => {
+  it('refuses more certificates in a table entry than the entry may hold', () => {
     const vcek = encodeCertificateTable({ vcek: pem(VCEK, ASK) });
     expect(refusal(vcek)).toContain('has more than 1 in its vcek');
     const ask = encodeCertificateTable({ ask: pem(ASK, ARK, ARK) });
     expect(refusal(ask)).toContain('has more than 2 in its ask');
   });
 
-  it('takes anything but bytes for a mistake of the caller', () => {
+  it('throws a TypeError for a certificate table that is not bytes', () => {
     const parse: (bytes: never) => unknown = parseCertificateTable;
     expect(() => parse('' as never)).toThrow(TypeError);
   });
 
-  it('decides one way or the other about any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any bytes as a certificate table or refuses them', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const flips = fc.array(fc.record({ at: fc.nat(200), byte: fc.nat(255) }), { maxLength: 6 });
     await fuzz(
       fc.property(flips, fc.nat(200), (changes, length) => {
@@ -219,20 +221,20 @@ describe('evidenceFromCertificateTable', () => {
   const signedBy = (signingKey: 'VCEK' | 'VLEK') =>
     sampleReport({ keyInfo: { authorKeyEn: false, maskChipKey: false, signingKey } });
 
-  it('takes the endorsement key that the report says signed it', () => {
+  it('selects from a certificate table the endorsement key that the report names', () => {
     const table = encodeCertificateTable(ALL);
     const vcek = evidenceFromCertificateTable(signedBy('VCEK'), table);
     expect(vcek).toEqual({ report: signedBy('VCEK'), vek: VCEK, authorities: [ASK, ARK] });
     expect(evidenceFromCertificateTable(signedBy('VLEK'), table).vek).toEqual(VLEK);
   });
 
-  it('takes every authority', () => {
+  it('takes every authority from a certificate table', () => {
     const table = encodeCertificateTable({ ...ALL, ask: pem(ASK, ARK) });
     const { authorities } = evidenceFromCertificateTable(signedBy('VCEK'), table);
     expect(authorities).toEqual([ASK, ARK, ARK]);
   });
 
-  it('takes the one that there is', () => {
+  it('takes the only endorsement key of a table even if the report names the other kind', () => {
     const vlek = encodeCertificateTable({ vlek: VLEK });
     const vcek = encodeCertificateTable({ vcek: VCEK });
     expect(evidenceFromCertificateTable(signedBy('VCEK'), vlek).vek).toEqual(VLEK);
@@ -244,13 +246,13 @@ describe('evidenceFromCertificateTable', () => {
     });
   });
 
-  it('leaves a report that is none to verification', () => {
+  it('passes a malformed report on to verification', () => {
     const report = new Uint8Array(3);
     const evidence = evidenceFromCertificateTable(report, encodeCertificateTable(ALL));
     expect(evidence).toMatchObject({ report, vek: VCEK });
   });
 
-  it('copies the report', () => {
+  it('copies the report beside a certificate table', () => {
     const report = Buffer.from(sampleReport());
     const evidence = evidenceFromCertificateTable(report, new Uint8Array());
     report.fill(0);

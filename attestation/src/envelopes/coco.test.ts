@@ -135,7 +135,7 @@ function refuses(input: unknown, message: string): void {
 }
 
 describe('evidenceFromCocoJson', () => {
-  it('puts the bytes of reports together that newer releases print', () => {
+  it('rebuilds the report bytes from the JSON that newer releases of CoCo print', () => {
     const samples = [SAMPLE_CLAIMS, TURIN_CLAIMS, ...([2, 3, 4] as const).map(claimsOfVersion)];
     for (const claims of samples) {
       const json = JSON.stringify({ attestation_report: newReport(claims), cert_chain: null });
@@ -153,14 +153,17 @@ describe('evidenceFromCocoJson', () => {
     ['older ones of version 3', 3, v3Report],
     ['newer ones of version 2', 2, newReport],
     ['newer ones of version 3', 3, newReport],
-  ] as const)('has the same 1184 bytes of what releases print: %s', (_, version, print) => {
-    const claims = claimsOfVersion(version);
-    const { report } = evidenceFromCocoJson({ attestation_report: print(claims) });
-    expect(report).toHaveLength(1184);
-    expect(report).toEqual(serializeReport(claims, SAMPLE_SIGNATURE));
-  });
+  ] as const)(
+    'rebuilds the same 1184 bytes from the JSON of CoCo releases: %s',
+    (_, version, print) => {
+      const claims = claimsOfVersion(version);
+      const { report } = evidenceFromCocoJson({ attestation_report: print(claims) });
+      expect(report).toHaveLength(1184);
+      expect(report).toEqual(serializeReport(claims, SAMPLE_SIGNATURE));
+    },
+  );
 
-  it('finds the place of reserved bytes by how many there are', () => {
+  it('locates reserved bytes in the JSON of CoCo by their number', () => {
     const place = (claims: Json) => evidenceFromCocoJson({ attestation_report: claims }).report;
     const many = (size: number) => zeros(size).map((_, index) => index + 1);
     const without = place({ ...v2Report(claimsOfVersion(2)), _reserved_1: many(24) });
@@ -171,14 +174,14 @@ describe('evidenceFromCocoJson', () => {
     expect([...shorter.subarray(0x188, 0x1a1)]).toEqual([0, 0, 0, ...many(21), 0x99]);
   });
 
-  it('puts reserved bytes where they were, for the parser to refuse', () => {
+  it('restores nonzero reserved bytes from the JSON of CoCo, for the parser to refuse', () => {
     const { report } = evidenceFromCocoJson({
       attestation_report: { ...oldReport(claimsOfVersion(2)), _reserved_0: 0x0102, _reserved_3: 3 },
     });
     expect([report[0x4c], report[0x4d], report[0x1ef]]).toEqual([2, 1, 3]);
   });
 
-  it('takes base64 of the report, in a wrapper or without', () => {
+  it('reads the report of CoCo evidence from base64, with a wrapper or without', () => {
     const bare = { attestation_report: base64(sampleReport()), cert_chain: { vcek: base64(VCEK) } };
     const expected = { report: sampleReport(), vek: VCEK, authorities: [] };
     expect(evidenceFromCocoJson(bare)).toEqual(expected);
@@ -187,7 +190,7 @@ describe('evidenceFromCocoJson', () => {
     }
   });
 
-  it('takes certificates by their types, and leaves those that it has no use for', () => {
+  it('reads the certificates of CoCo evidence by their types, and ignores the unneeded', () => {
     const chain = [
       { cert_type: 'ARK', data: [...ARK] },
       { cert_type: 'ASK', data: [...ASK] },
@@ -205,7 +208,7 @@ describe('evidenceFromCocoJson', () => {
     expect(evidenceFromCocoJson(evidence({ key_info: 4 }, chain)).vek).toEqual(VLEK);
   });
 
-  it('takes certificates as hosts pad and chain them', () => {
+  it('reads certificates of CoCo evidence that the host padded or chained', () => {
     const chain = [
       { cert_type: 'VCEK', data: [...VCEK, 0, 0] },
       { cert_type: 'ASK', data: [...pem(ASK, ARK), 0] },
@@ -216,7 +219,7 @@ describe('evidenceFromCocoJson', () => {
     expect(evidenceFromCocoJson(evidence({}, named))).toEqual(expected);
   });
 
-  it('takes certificates by their names', () => {
+  it('reads the certificates of CoCo evidence by their names', () => {
     const chain = { vlek: base64(VLEK), ask: base64(ASK), ark: null };
     expect(evidenceFromCocoJson(evidence({}, chain))).toMatchObject({
       vek: VLEK,
@@ -280,7 +283,7 @@ describe('evidenceFromCocoJson', () => {
     ['half a signature', evidence({ signature: { r: R } }), 'signature.s must be an array'],
     ['a chain that is text', evidence({}, 'VCEK'), 'cert_chain must be an object'],
     ['an unknown certificate', evidence({}, { crl: '' }), 'without "crl"'],
-    ['a certificate that is none', evidence({}, { ask: 'AAAA' }), 'cert_chain.ask must be'],
+    ['a malformed certificate', evidence({}, { ask: 'AAAA' }), 'cert_chain.ask must be'],
     ['two of a chip', evidence({}, { vcek: base64(pem(VCEK, ASK)) }), 'vcek must be one cert'],
     ['three in a chain', evidence({}, { ask: base64(pem(ASK, ARK, ARK)) }), 'at most 2 certif'],
     ['17 certificates', evidence({}, new Array(17).fill(entry)), 'at most 16 elements'],
@@ -293,11 +296,11 @@ describe('evidenceFromCocoJson', () => {
     ],
     ['another type that is no text', evidence({}, [{ cert_type: { OTHER: 1 }, data: [] }]), 'GUID'],
     ['data that is text', evidence({}, [{ ...entry, data: 'MA==' }]), 'cert_chain[0].data must'],
-  ])('refuses %s', (_name, input, message) => {
+  ])('refuses CoCo evidence: %s', (_name, input, message) => {
     refuses(input, message);
   });
 
-  it('decides one way or the other about any JSON', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any JSON as CoCo evidence or refuses it', { timeout: FUZZ_TIMEOUT }, async () => {
     const names = [
       ...Object.keys(newReport(SAMPLE_CLAIMS)),
       ...Object.keys(oldReport(SAMPLE_CLAIMS)),

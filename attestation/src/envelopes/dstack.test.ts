@@ -59,14 +59,14 @@ function refuses(bytes: Uint8Array, message: string): void {
 }
 
 describe('evidenceFromDstack', () => {
-  it('takes report, certificates and configuration of either version', () => {
+  it('reads report, certificates and configuration from a dstack attestation of either version', () => {
     expect(evidenceFromDstack(scale())).toEqual(EXPECTED);
     expect(evidenceFromDstack(packed())).toEqual(EXPECTED);
     const { evidence } = evidenceFromDstack(scale());
     expect(verify(evidence, { now: NOW }).claims.product).toBe('Genoa');
   });
 
-  it('takes bytes as such, and what a pod adds', () => {
+  it('reads byte strings of a dstack attestation, and the fields that a pod adds', () => {
     const data = { report: REPORT, cert_chain: [GENOA_VCEK, GENOA_ASK] };
     const stack = {
       kind: 'dstack-pod',
@@ -75,7 +75,7 @@ describe('evidenceFromDstack', () => {
     expect(evidenceFromDstack(packed(data, {}, { stack }))).toEqual(EXPECTED);
   });
 
-  it('takes certificates in any order, as PEM, and none', () => {
+  it('reads the certificates of a dstack attestation in any order, as PEM, or none', () => {
     const pem = (der: Uint8Array) => new TextEncoder().encode(encodePem('CERTIFICATE', der));
     const chain = [pem(GENOA_ARK), pem(GENOA_ASK), pem(GENOA_VCEK)];
     expect(evidenceFromDstack(scale({ chain })).evidence).toEqual({
@@ -90,7 +90,7 @@ describe('evidenceFromDstack', () => {
     });
   });
 
-  it("takes the host's certificate table in place of certificates", () => {
+  it("reads the host's certificate table in place of the certificates of a dstack attestation", () => {
     const table = encodeCertificateTable({ vcek: GENOA_VCEK, ask: GENOA_ASK });
     expect(evidenceFromDstack(scale({ chain: [table] }))).toEqual(EXPECTED);
     expect(codeOf(() => evidenceFromDstack(scale({ chain: [table.subarray(1)] })))).toBe(
@@ -118,25 +118,25 @@ describe('evidenceFromDstack', () => {
       scale({ events: Array(4097).fill(['event', new Uint8Array()]) }),
       'more than 4096 parts',
     ],
-    ['too much', new Uint8Array(0x8_0001), 'more than 524288 bytes'],
-    ['a version of tomorrow', packed({}, {}, { version: 2 }), 'version must be 1'],
-    ['a member that nobody knows', packed({}, {}, { more: 1 }), 'without "more"'],
+    ['too many bytes', new Uint8Array(0x8_0001), 'more than 524288 bytes'],
+    ['a future version', packed({}, {}, { version: 2 }), 'version must be 1'],
+    ['an unknown member', packed({}, {}, { more: 1 }), 'without "more"'],
     ['another platform', packed({}, {}, { platform: { kind: 'tdx', data: {} } }), 'platform.kind'],
     ['another stack', packed({}, {}, { stack: { kind: 'nitro', data: STACK } }), 'stack.kind'],
     ['a payload without a pod', packed({}, { report_data_payload: '' }), 'report_data_payload'],
     ['a platform with more', packed({ quote: '' }), 'without "quote"'],
     ['no report', packed({ report: null }), 'report must be'],
-    ['a byte that is none', packed({ report: ['a'] }), 'report must be'],
+    ['a byte out of range', packed({ report: ['a'] }), 'report must be'],
     ['a chain that is no list', packed({ cert_chain: '' }), 'cert_chain must be'],
     ['a configuration that is no text', packed({ mr_config: 1 }), 'mr_config must be text'],
     ['events that are no list', packed({}, { runtime_events: null }), 'runtime_events must be'],
     ['no report data', packed({}, { report_data: [] }), 'not that of its report'],
     ['a byte behind version 1', Uint8Array.of(...packed(), 0), 'behind the data'],
-  ])('refuses %s', (_, bytes, message) => {
+  ])('refuses a dstack attestation: %s', (_, bytes, message) => {
     refuses(bytes, message);
   });
 
-  it('refuses each prefix of an attestation', () => {
+  it('refuses each prefix of a dstack attestation', () => {
     for (const whole of [scale(), packed()]) {
       for (let length = 0; length < whole.length; length += 97) {
         refuses(whole.subarray(0, length), '');
@@ -144,12 +144,14 @@ describe('evidenceFromDstack', () => {
     }
   });
 
-  it('takes anything but bytes for a mistake of the caller', () => {
+  it('throws a TypeError for a dstack attestation that is not bytes', () => {
     const read: (bytes: never) => unknown = evidenceFromDstack;
     expect(() => read(null as never)).toThrow(TypeError);
   });
 
-  it('decides one way or the other about any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any bytes as a dstack attestation or refuses them', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const [a, b] = [scale(), packed()];
     const anywhere = fc.record({ at: fc.nat(a.length - 1), byte: fc.nat(255), of: fc.boolean() });
     await fuzz(
@@ -167,7 +169,7 @@ describe('evidenceFromDstack', () => {
 describe('evidenceFromDstackJson', () => {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-  it('takes what Attest and GetQuote answer', () => {
+  it('reads the answers of dstack to Attest and GetQuote', () => {
     const attestation = hex(scale());
     const answer = {
       attestation,
@@ -184,16 +186,16 @@ describe('evidenceFromDstackJson', () => {
   it.each<[string, unknown]>([
     ['no attestation', {}],
     ['a quote of another processor', { attestation: hex(scale()), quote: '0400' }],
-    ['its events', { attestation: hex(scale()), event_log: '[]' }],
+    ['an event log', { attestation: hex(scale()), event_log: '[]' }],
     ['base64', { attestation: Buffer.from(scale()).toString('base64') }],
     ['capitals', { attestation: hex(scale()).toUpperCase() }],
-    ['a member that nobody knows', { attestation: hex(scale()), more: '' }],
+    ['an unknown member', { attestation: hex(scale()), more: '' }],
     ['a name twice', '{"quote": "", "quote": ""}'],
-  ])('refuses %s', (_, document) => {
+  ])('refuses a dstack answer with %s', (_, document) => {
     expect(codeOf(() => evidenceFromDstackJson(document))).toBe('json-malformed');
   });
 
-  it('refuses an attestation that is none', () => {
+  it('refuses a dstack answer whose attestation is malformed', () => {
     expect(codeOf(() => evidenceFromDstackJson({ attestation: '0003' }))).toBe('dstack-malformed');
   });
 });

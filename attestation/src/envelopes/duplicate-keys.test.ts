@@ -65,7 +65,7 @@ describe('duplicateKey', () => {
     ['{"\\\\":0,"\\u005c":1}', '\\'],
     ['{"\\ud83d\\ude00":0,"😀":1}', '😀'],
     ['{"__proto__":0,"__proto__":1}', '__proto__'],
-  ])('finds the one of %s', (json, name) => {
+  ])('finds the duplicate key in %s', (json, name) => {
     expect(() => JSON.parse(json)).not.toThrow();
     expect(duplicateKey(json)).toBe(name);
   });
@@ -83,12 +83,14 @@ describe('duplicateKey', () => {
     '{"a":"{\\"b\\":0,\\"b\\":0}","b":",","c":"\\\\"}',
     '{"a":0,"A":0,"\\u00e4":0,"a\\u0308":0}',
     '{"toString":0,"constructor":0}',
-  ])('finds none in %s', (json) => {
+  ])('finds no duplicate key in %s', (json) => {
     expect(() => JSON.parse(json)).not.toThrow();
     expect(duplicateKey(json)).toBeUndefined();
   });
 
-  it('agrees with the objects that a text was made of', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('finds duplicate keys exactly where a generated text has them', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     await fuzz(
       fc.property(tree, fc.boolean(), fc.constantFrom('', ' ', '\n\t'), (value, escaped, space) => {
         const json = toText(value, escaped, space);
@@ -98,7 +100,9 @@ describe('duplicateKey', () => {
     );
   });
 
-  it('finds none in what JSON.stringify prints', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('finds no duplicate key in what JSON.stringify prints', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     await fuzz(
       fc.property(fc.jsonValue(), fc.nat(3), (value, indent) => {
         expect(duplicateKey(JSON.stringify(value, null, indent))).toBeUndefined();
@@ -106,7 +110,7 @@ describe('duplicateKey', () => {
     );
   });
 
-  it('ends with any text, whatever it nests', () => {
+  it('scans large texts of any nesting to their end', () => {
     const half = 0x8_0000;
     const texts = [
       '['.repeat(half) + ']'.repeat(half),

@@ -19,20 +19,20 @@ const bytes = (string: string) => new TextEncoder().encode(string);
 const pem = (name: EntryName, ...ders: readonly Uint8Array[]) => bytes(text(name, ...ders));
 
 describe('entryContents', () => {
-  it.each(NAMES)('takes DER and PEM as %s', (name) => {
+  it.each(NAMES)('reads DER and PEM from a %s entry', (name) => {
     expect(entryContents(name, FIRST)).toEqual([FIRST]);
     expect(entryContents(name, SECOND)).toEqual([SECOND]);
     expect(entryContents(name, pem(name, SECOND))).toEqual([SECOND]);
   });
 
-  it('copies DER', () => {
+  it('copies the DER of an entry', () => {
     const entry = Uint8Array.from(FIRST);
     const contents = entryContents('vcek', entry);
     entry.fill(0);
     expect(contents).toEqual([FIRST]);
   });
 
-  it('takes two authorities of one entry, and one of anything else', () => {
+  it('reads two authorities from one entry, and only one of any other certificate or list', () => {
     expect(MOST_IN_ENTRY).toEqual({ vcek: 1, vlek: 1, ask: 2, ark: 2, crl: 1 });
     for (const name of NAMES) {
       const two = entryContents(name, pem(name, FIRST, SECOND));
@@ -41,7 +41,7 @@ describe('entryContents', () => {
     }
   });
 
-  it('leaves zeros behind DER out, and nothing else', () => {
+  it('ignores zeros behind the DER of an entry, and refuses any other bytes there', () => {
     expect(entryContents('vcek', Uint8Array.of(...FIRST, ...new Uint8Array(4096)))).toEqual([
       FIRST,
     ]);
@@ -53,7 +53,7 @@ describe('entryContents', () => {
     }
   });
 
-  it('leaves zeros and white space behind PEM out, and nothing else', () => {
+  it('ignores zeros and white space behind the PEM of an entry, and refuses any other bytes there', () => {
     for (const behind of ['\0', '\0\0\0', '\n \t\r\n\f', ' \0 \n\0', '\0'.repeat(4096)]) {
       expect(entryContents('ask', bytes(text('ask', FIRST, SECOND) + behind))).toEqual([
         FIRST,
@@ -66,7 +66,7 @@ describe('entryContents', () => {
     }
   });
 
-  it('takes padding nowhere else', () => {
+  it('refuses padding anywhere but at the end of an entry', () => {
     const [begin, ...rest] = text('ask', FIRST).split('\n');
     for (const entry of [
       `\0${text('ask', FIRST)}`,
@@ -81,7 +81,7 @@ describe('entryContents', () => {
     expect(() => entryContents('ask', Uint8Array.of(0, ...FIRST))).toThrow(AttestationError);
   });
 
-  it('refuses entries that hold nothing, or end too early', () => {
+  it('refuses an entry that is empty or ends too early', () => {
     for (const entry of [[], [0], [0, 0, 0], [0x20, 0x0a], [0x31, 0]]) {
       expect(() => entryContents('vcek', Uint8Array.from(entry))).toThrow(
         expect.objectContaining({ code: 'pem-malformed' }),
@@ -92,12 +92,14 @@ describe('entryContents', () => {
     }
   });
 
-  it('refuses a list as a certificate, and a certificate as a list', () => {
+  it('refuses a revocation list as a certificate, and a certificate as a revocation list', () => {
     expect(() => entryContents('crl', pem('ask', FIRST))).toThrow(AttestationError);
     expect(() => entryContents('ask', pem('crl', FIRST))).toThrow(AttestationError);
   });
 
-  it('finds the same however an entry is padded', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads the same certificates however an entry is padded', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const name = fc.constantFrom(...NAMES);
     const der = fc.constantFrom(FIRST, SECOND);
     const blanks = fc.array(fc.constantFrom(0, 9, 10, 12, 13, 32), { maxLength: 40 });

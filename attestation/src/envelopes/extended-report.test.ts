@@ -5,7 +5,7 @@ import { evidenceFromExtendedReport } from './extended-report.ts';
 import { VCEK } from './testing/certificates.ts';
 
 describe('evidenceFromExtendedReport', () => {
-  it('takes the report, and the table behind it', () => {
+  it('reads an extended report as the report and the certificate table behind it', () => {
     const table = encodeCertificateTable({ vcek: VCEK });
     const bytes = Uint8Array.of(...sampleReport(), ...table);
     expect(evidenceFromExtendedReport(bytes)).toEqual({
@@ -15,24 +15,24 @@ describe('evidenceFromExtendedReport', () => {
     });
   });
 
-  it('takes a report with nothing behind it', () => {
+  it('reads an extended report without a certificate table', () => {
     expect(evidenceFromExtendedReport(sampleReport()).vek).toBeUndefined();
   });
 
-  it('refuses fewer bytes than a report has', () => {
+  it('refuses an extended report that is shorter than a report', () => {
     expect(() => evidenceFromExtendedReport(sampleReport().subarray(1))).toThrow(
       expect.objectContaining({ code: 'report-length', found: '1183 bytes' }),
     );
   });
 
-  it('refuses a malformed table', () => {
+  it('refuses an extended report with a malformed certificate table', () => {
     const bytes = Uint8Array.of(...sampleReport(), 1);
     expect(() => evidenceFromExtendedReport(bytes)).toThrow(
       expect.objectContaining({ code: 'certificate-table-malformed' }),
     );
   });
 
-  it('takes anything but bytes for a mistake of the caller', () => {
+  it('throws a TypeError for an extended report that is not bytes', () => {
     const read: (bytes: never) => unknown = evidenceFromExtendedReport;
     expect(() => read(null as never)).toThrow(TypeError);
   });

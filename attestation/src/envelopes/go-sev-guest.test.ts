@@ -79,7 +79,7 @@ function refuses(input: unknown, message: string): void {
 }
 
 describe('evidenceFromGoSevGuestJson', () => {
-  it('puts the bytes of reports of every version and product together', () => {
+  it('rebuilds the report bytes of every version and product from go-sev-guest JSON', () => {
     const reports = [
       sampleReport(),
       serializeReport(TURIN_CLAIMS, SAMPLE_SIGNATURE),
@@ -97,7 +97,7 @@ describe('evidenceFromGoSevGuestJson', () => {
     }
   });
 
-  it('takes parsed JSON, and names of the schema', () => {
+  it('reads go-sev-guest evidence as parsed JSON, and with the names of the schema', () => {
     const snake = Object.fromEntries(
       Object.entries(reportJson(sampleReport())).map(([name, value]) => [
         name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
@@ -112,12 +112,12 @@ describe('evidenceFromGoSevGuestJson', () => {
     expect(evidence).toEqual({ report: sampleReport(), vek: VCEK, authorities: [] });
   });
 
-  it('takes 64-bit numbers that are numbers, 32-bit ones that are strings, and null', () => {
+  it('reads go-sev-guest numbers as JSON numbers or strings of any width, and null as zero', () => {
     const changes = { policy: 0x3_011f, version: '5', vmpl: null, guestSvn: 7 };
     expect(evidenceFromGoSevGuestJson(attestation(changes)).report).toEqual(sampleReport());
   });
 
-  it('takes the certificates, and leaves those that it has no use for', () => {
+  it('reads the certificates of go-sev-guest evidence, and ignores the unneeded', () => {
     const certificateChain = {
       vcekCert: base64(VCEK),
       vlekCert: base64(VLEK),
@@ -137,7 +137,7 @@ describe('evidenceFromGoSevGuestJson', () => {
     expect(evidenceFromGoSevGuestJson(vlek).vek).toEqual(VLEK);
   });
 
-  it('takes a padded certificate, and a chain of authorities', () => {
+  it('reads a padded certificate and a chain of authorities in go-sev-guest evidence', () => {
     const chain = [ASK, ARK].map((der) => encodePem('CERTIFICATE', der)).join('');
     const certificateChain = {
       vcekCert: base64(Uint8Array.of(...VCEK, 0)),
@@ -178,7 +178,7 @@ describe('evidenceFromGoSevGuestJson', () => {
     ['a CPUID with too large a family', attestation({ cpuid1eaxFms: 0xff0_0f00 }), 'family'],
     ['no chain', attestation({}, { certificateChain: [] }), 'certificate_chain must be an object'],
     [
-      'a certificate that is none',
+      'a malformed certificate',
       attestation({}, { certificateChain: { askCert: 'AAAA' } }),
       'certificate_chain.ask_cert must be a certificate, DER or PEM',
     ],
@@ -199,11 +199,13 @@ describe('evidenceFromGoSevGuestJson', () => {
       attestation({}, { certificateChain: { arkCert: base64(new Uint8Array(0x1_0001)) } }),
       'at most 65536 bytes',
     ],
-  ])('refuses %s', (_, input, message) => {
+  ])('refuses go-sev-guest evidence: %s', (_, input, message) => {
     refuses(input, message);
   });
 
-  it('decides one way or the other about any JSON', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any JSON as go-sev-guest evidence or refuses it', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const name = fc.constantFrom(...Object.keys(reportJson(sampleReport())), '__proto__', 'x');
     const change = fc.tuple(name, fc.jsonValue());
     await fuzz(

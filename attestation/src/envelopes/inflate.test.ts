@@ -42,7 +42,7 @@ describe('inflate', () => {
   };
 
   for (const [name, sample] of Object.entries(SAMPLES)) {
-    it(`gives back ${name}, however it was compressed`, () => {
+    it(`inflates ${name}, however it was compressed`, () => {
       const strategies = [
         constants.Z_DEFAULT_STRATEGY,
         constants.Z_FIXED,
@@ -72,21 +72,21 @@ describe('inflate', () => {
     ['a stored block that ends too early', bytes(1, 2, 0, 0xfd, 0xff, 7), 'ends too early'],
     // The length 3 by its code 0000001, then the distance 1.
     ['a distance to before the data', bits(FINAL_FIXED, '0000001', '00000'), 'before the data'],
-    ['a length that stands for nothing', bits(FINAL_FIXED, '11000110'), 'without a meaning'],
+    ['an undefined length code', bits(FINAL_FIXED, '11000110'), 'without a meaning'],
     [
-      'a distance that stands for nothing',
+      'an undefined distance code',
       bits(FINAL_FIXED, '00110000', '0000001', '11110'),
       'without a meaning',
     ],
     ['too many literals', bits(head(287, 1, [0, 0, 0, 0])), 'too many symbols'],
     ['too many distances', bits(head(257, 31, [0, 0, 0, 0])), 'too many symbols'],
+    ['an incomplete code of lengths', bits(head(257, 1, [1, 0, 0, 0])), 'too few symbols'],
+    ['an oversubscribed code of lengths', bits(head(257, 1, [1, 1, 1, 0])), 'too many symbols'],
     [
-      'a code of lengths that leaves some over',
-      bits(head(257, 1, [1, 0, 0, 0])),
-      'too few symbols',
+      'a repetition without a previous length',
+      bits(head(257, 1, [1, 1, 0, 0]), '0'),
+      'be repeated',
     ],
-    ['a code of lengths that has too many', bits(head(257, 1, [1, 1, 1, 0])), 'too many symbols'],
-    ['nothing that could be repeated', bits(head(257, 1, [1, 1, 0, 0]), '0'), 'be repeated'],
     [
       'more code lengths than symbols',
       bits(head(257, 1, [0, 1, 1, 0]), `1${'1'.repeat(7)}`, `1${'1'.repeat(7)}`),
@@ -98,12 +98,12 @@ describe('inflate', () => {
       bits(head(257, 1, [0, 1, 1, 0]), `1${'1'.repeat(7)}`, `1${number(120 - 11, 7)}`),
       'without an end',
     ],
-  ])('refuses %s', (_, data, message) => {
+  ])('refuses to inflate: %s', (_, data, message) => {
     expect(() => inflate(data, 0, 1000)).toThrow(RangeError);
     expect(() => inflate(data, 0, 1000)).toThrow(message);
   });
 
-  it('takes a distance that stands alone, and no other code for it', () => {
+  it('reads a single distance code of one bit, and refuses the unused one', () => {
     // Lengths: symbol 97 and 256 and 257 of 2, 2 and 1 bits; one distance of 1 bit.
     const lengths = new Array<number>(258).fill(0);
     lengths[97] = 2;
@@ -123,13 +123,13 @@ describe('inflate', () => {
     expect(() => inflate(other, 0, 10)).toThrow('stands for nothing');
   });
 
-  it('gives no byte more than it may', () => {
+  it('inflates no byte more than the given limit', () => {
     const compressed = deflateRawSync(new Uint8Array(1000));
     expect(inflate(compressed, 0, 1000).bytes).toHaveLength(1000);
     expect(() => inflate(compressed, 0, 999)).toThrow('more data than there may be');
   });
 
-  it('gives back what was compressed, and refuses all else with a RangeError', {
+  it('inflates what was compressed, and refuses all else with a RangeError', {
     timeout: FUZZ_TIMEOUT,
   }, async () => {
     await fuzz(
@@ -158,7 +158,7 @@ describe('gunzip', () => {
     return copy;
   };
 
-  it('gives back what was compressed', () => {
+  it('decompresses a gzip file', () => {
     expect(gunzip(FILE, 100)).toEqual(text('a file'));
   });
 
@@ -173,7 +173,7 @@ describe('gunzip', () => {
     ['a second member', bytes(...FILE, ...FILE), 'something behind'],
     ['a byte too few', FILE.subarray(0, -1), 'something behind'],
     ['another block', changed(10), 'another length'],
-  ])('refuses %s', (_, file, message) => {
+  ])('refuses a gzip file: %s', (_, file, message) => {
     expect(() => gunzip(file, 100)).toThrow(RangeError);
     expect(() => gunzip(file, 100)).toThrow(message);
   });

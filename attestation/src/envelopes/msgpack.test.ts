@@ -13,9 +13,9 @@ describe('decodeMsgpack', () => {
   it.each<[string, number[], unknown]>([
     ['a small number', [0x7f], 127],
     ['a number of a byte', [0xcc, 0xff], 255],
-    ['a number of two', [0xcd, 1, 0], 256],
-    ['a number of four', [0xce, 0xff, 0xff, 0xff, 0xff], 0xffff_ffff],
-    ['a number of eight', [0xcf, 0, 0, 0, 1, 0, 0, 0, 0], 0x1_0000_0000],
+    ['a number of two bytes', [0xcd, 1, 0], 256],
+    ['a number of four bytes', [0xce, 0xff, 0xff, 0xff, 0xff], 0xffff_ffff],
+    ['a number of eight bytes', [0xcf, 0, 0, 0, 1, 0, 0, 0, 0], 0x1_0000_0000],
     ['nothing', [0xc0], null],
     ['false', [0xc2], false],
     ['true', [0xc3], true],
@@ -32,11 +32,11 @@ describe('decodeMsgpack', () => {
     ['a short map', [0x81, 0xa1, 0x61, 1], { a: 1 }],
     ['a map', [0xde, 0, 1, 0xa1, 0x61, 1], { a: 1 }],
     ['a long map', [0xdf, 0, 0, 0, 1, 0xa1, 0x61, 1], { a: 1 }],
-  ])('reads %s', (_, bytes, value) => {
+  ])('reads from MessagePack: %s', (_, bytes, value) => {
     expect(decode(...bytes)).toEqual(value);
   });
 
-  it('takes no name for more than a name', () => {
+  it('reads __proto__ in MessagePack as an ordinary key', () => {
     const decoded = decodeMsgpack(Uint8Array.from(msgpack({ ['__proto__']: 1, a: { b: [] } })));
     expect(Object.entries(Object(decoded))).toEqual([
       ['__proto__', 1],
@@ -49,9 +49,9 @@ describe('decodeMsgpack', () => {
     ['a byte behind it', [0x01, 0x01], 'behind the data'],
     ['a negative number', [0xff], '0xff'],
     ['a negative number of a byte', [0xd0, 0xff], '0xd0'],
-    ['a broken number', [0xca, 0, 0, 0, 0], '0xca'],
+    ['a floating-point number', [0xca, 0, 0, 0, 0], '0xca'],
     ['an extension', [0xd4, 0, 0], '0xd4'],
-    ['what is never used', [0xc1], '0xc1'],
+    ['the unused byte 0xc1', [0xc1], '0xc1'],
     ['a number that is not exact', [0xcf, 0xff, ...zeros(7)], 'not exact'],
     ['a name twice', [0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2], 'twice'],
     ['a name that is a number', [0x81, 1, 1], 'no text'],
@@ -59,13 +59,15 @@ describe('decodeMsgpack', () => {
     ['a text that ends too early', [0xa2, 0x61], 'ends too early'],
     ['a list that is longer than the data', [0xdd, 0xff, 0xff, 0xff, 0xff], 'ends too early'],
     ['a map that is longer than the data', [0xdf, 0xff, 0xff, 0xff, 0xff], 'ends too early'],
-    ['what is nested too deep', [...new Array<number>(17).fill(0x91), 0], 'too deep'],
-  ])('refuses %s', (_, bytes, message) => {
+    ['values nested too deep', [...new Array<number>(17).fill(0x91), 0], 'too deep'],
+  ])('refuses MessagePack with %s', (_, bytes, message) => {
     expect(() => decode(...bytes)).toThrow(RangeError);
     expect(() => decode(...bytes)).toThrow(message);
   });
 
-  it('ends soon with any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any bytes as MessagePack or refuses them with a RangeError', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     await fuzz(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         try {
@@ -81,17 +83,20 @@ describe('decodeMsgpack', () => {
 describe('ScaleReader', () => {
   const reader = (...bytes: number[]) => new ScaleReader(Uint8Array.from(bytes));
 
-  it.each([0, 1, 63, 64, 1184, 16_383, 16_384, 0x3fff_ffff])('reads the length %i', (value) => {
-    expect(reader(...compact(value)).compact()).toBe(value);
-  });
+  it.each([0, 1, 63, 64, 1184, 16_383, 16_384, 0x3fff_ffff])(
+    'reads the SCALE length %i',
+    (value) => {
+      expect(reader(...compact(value)).compact()).toBe(value);
+    },
+  );
 
   it.each<[string, number[], string]>([
     ['nothing', [], 'ends too early'],
     ['half a length', [0x01], 'ends too early'],
     ['a length of more than four bytes', [0x03, 0, 0, 0, 0], 'no attestation has'],
-    ['a length of two bytes that one could say', [0xfd, 0], 'too long'],
-    ['a length of four bytes that two could say', [0xfe, 0xff, 0, 0], 'too long'],
-  ])('refuses %s', (_, bytes, message) => {
+    ['a length in two bytes that fits in one', [0xfd, 0], 'too long'],
+    ['a length in four bytes that fits in two', [0xfe, 0xff, 0, 0], 'too long'],
+  ])('refuses a SCALE length: %s', (_, bytes, message) => {
     expect(() => reader(...bytes).compact()).toThrow(message);
   });
 });

@@ -20,18 +20,18 @@ function refusal(message: string): unknown {
 }
 
 describe('PEM', () => {
-  it('gives the DER of each block in order', () => {
+  it('reads the DER of each PEM block in order', () => {
     expect(decodePem(BLOCK + encodePem('CERTIFICATE', Uint8Array.of(1)), 'CERTIFICATE')).toEqual([
       DER,
       Uint8Array.of(1),
     ]);
   });
 
-  it('may be bytes', () => {
+  it('reads PEM from bytes', () => {
     expect(decodePem(new TextEncoder().encode(BLOCK), 'CERTIFICATE')).toEqual([DER]);
   });
 
-  it('may hold a revocation list', () => {
+  it('reads a revocation list from PEM', () => {
     expect(decodePem(encodePem('X509 CRL', DER), 'X509 CRL')).toEqual([DER]);
   });
 
@@ -41,7 +41,7 @@ describe('PEM', () => {
     ['no newline at the end', BLOCK.trimEnd(), 1],
     ['lines of other lengths', `${BEGIN}\nMAM\nCAQU=\n${END}`, 1],
     ['16 blocks', BLOCK.repeat(16), 16],
-  ])('may have %s', (_, text, blocks) => {
+  ])('reads PEM with %s', (_, text, blocks) => {
     expect(decodePem(text, 'CERTIFICATE')).toEqual(Array(blocks).fill(DER));
   });
 
@@ -69,36 +69,36 @@ describe('PEM', () => {
     ['17 blocks', BLOCK.repeat(17), 'expected at most 16 blocks, found more'],
     ['a byte order mark', `\ufeff${BLOCK}`, 'at line 1'],
     ['131073 characters', ' '.repeat(131_073), 'at most 131072 characters'],
-  ])('is refused with %s', (_, text, message) => {
+  ])('refuses PEM with %s', (_, text, message) => {
     expect(() => decodePem(text, 'CERTIFICATE')).toThrow(AttestationError);
     expect(() => decodePem(text, 'CERTIFICATE')).toThrow(refusal(message));
     const bytes = new TextEncoder().encode(text);
     expect(() => decodePem(bytes, 'CERTIFICATE')).toThrow(refusal(message));
   });
 
-  it('quotes no more than the beginning of a line', () => {
+  it('quotes only the beginning of a long line that is not PEM', () => {
     expect(() => decodePem('x'.repeat(1000), 'CERTIFICATE')).toThrow(
       refusal(`found "${'x'.repeat(80)}" at line 1`),
     );
   });
 
-  it('is refused where bytes are not text', () => {
+  it('refuses PEM whose bytes are not text', () => {
     const bytes = new TextEncoder().encode(BLOCK).with(30, 0xff);
     expect(() => decodePem(bytes, 'CERTIFICATE')).toThrow(refusal('at line 2'));
   });
 
-  it('must be text or bytes', () => {
+  it('throws a TypeError for PEM that is neither text nor bytes', () => {
     expect(() => decodePem(5 as unknown as string, 'CERTIFICATE')).toThrow(TypeError);
   });
 
-  it('is written as others write it', async () => {
+  it('writes PEM as other tools write it', async () => {
     const text = await readFile(new URL('milan_ark.pem', VECTORS), 'utf8');
     const [der = new Uint8Array()] = decodePem(text, 'CERTIFICATE');
     expect(der).toHaveLength(1639);
     expect(encodePem('CERTIFICATE', der)).toBe(text);
   });
 
-  it('is read as it is written', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads PEM back as it was written', { timeout: FUZZ_TIMEOUT }, async () => {
     await fuzz(
       fc.property(
         fc.array(fc.uint8Array({ minLength: 1 }), { minLength: 1, maxLength: 16 }),
@@ -110,7 +110,7 @@ describe('PEM', () => {
     );
   });
 
-  it('is refused or read, whatever it is', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads any text as PEM or refuses it', { timeout: FUZZ_TIMEOUT }, async () => {
     const piece = fc.oneof(
       fc.constantFrom(BEGIN, END, '\n', '\r\n', ' ', 'MAMCAQU=', '-----BEGIN X509 CRL-----', '='),
       fc.string({ maxLength: 8 }),

@@ -9,7 +9,7 @@ const certificates = (...ders: readonly Uint8Array[]) =>
   ders.map((der) => encodePem('CERTIFICATE', der)).join('');
 
 describe('evidenceFromReportPem', () => {
-  it.each(REPORT_LABELS)('takes a report under %s', (label) => {
+  it.each(REPORT_LABELS)('reads a report from PEM with the label %s', (label) => {
     const text = encodePem(label, REPORT);
     const expected = { report: REPORT, vek: undefined, authorities: [] };
     expect(evidenceFromReportPem(text)).toEqual(expected);
@@ -17,7 +17,7 @@ describe('evidenceFromReportPem', () => {
     expect(evidenceFromReportPem(new TextEncoder().encode(text))).toEqual(expected);
   });
 
-  it('takes certificates behind it, in any order', () => {
+  it('reads certificates behind the PEM of a report, in any order', () => {
     const text = `${pem}${certificates(GENOA_ARK, GENOA_VCEK, GENOA_ASK)}`;
     const evidence = evidenceFromReportPem(text);
     expect(evidence).toEqual({
@@ -32,7 +32,7 @@ describe('evidenceFromReportPem', () => {
     ['no PEM', 'text'],
     ['nothing', ''],
     ['certificates alone', certificates(GENOA_VCEK)],
-    ['a label that nobody knows', encodePem('CERTIFICATE', REPORT).replaceAll('CERT', 'X')],
+    ['an unknown label', encodePem('CERTIFICATE', REPORT).replaceAll('CERT', 'X')],
     ['certificates before it', `${certificates(GENOA_VCEK)}${pem}`],
     ['another report behind it', `${pem}${pem}`],
     ['text behind it', `${pem}text`],
@@ -41,13 +41,13 @@ describe('evidenceFromReportPem', () => {
     ['a byte too few', encodePem('SEV-SNP REPORT', REPORT.subarray(1))],
     ['two endorsement keys', `${pem}${certificates(GENOA_VCEK, GENOA_VCEK)}`],
     ['text before it', `text\n${pem}`],
-  ])('refuses %s', (_, text) => {
+  ])('refuses the PEM of a report with %s', (_, text) => {
     expect(() => evidenceFromReportPem(text)).toThrow(
       expect.objectContaining({ code: 'pem-malformed' }),
     );
   });
 
-  it('takes anything but text and bytes for a mistake of the caller', () => {
+  it('throws a TypeError for the PEM of a report that is neither text nor bytes', () => {
     const read: (text: never) => unknown = evidenceFromReportPem;
     expect(() => read(null as never)).toThrow(TypeError);
   });

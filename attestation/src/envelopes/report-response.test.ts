@@ -17,7 +17,7 @@ function changed(at: number, bytes = response()): Uint8Array {
 }
 
 describe('evidenceFromReportResponse', () => {
-  it.each([1216, 1280, 4000])('takes the report out of a response of %i bytes', (size) => {
+  it.each([1216, 1280, 4000])('reads the report from a report response of %i bytes', (size) => {
     expect(evidenceFromReportResponse(response(size))).toEqual({ report: sampleReport() });
   });
 
@@ -25,13 +25,13 @@ describe('evidenceFromReportResponse', () => {
     ['a byte too many', response(1217), 'the wrong length', '1217'],
     ['the report alone', sampleReport(), 'the wrong length', '1184'],
     ['nothing', new Uint8Array(), 'the wrong length', '0'],
-    ['a status', response(4000, [0x16, 1184]), 'there is no report', '22'],
+    ['an error status', response(4000, [0x16, 1184]), 'there is no report', '22'],
     ['another size', response(4000, [0, 1185]), 'another size', '1185'],
-    ['something reserved', changed(8), 'around the report', '4000'],
-    ['something reserved at its end', changed(31), 'around the report', '4000'],
+    ['a nonzero reserved byte', changed(8), 'around the report', '4000'],
+    ['a nonzero reserved byte at the end of the header', changed(31), 'around the report', '4000'],
     ['something behind the report', changed(1216), 'around the report', '4000'],
     ['something at the end', changed(1279, response(1280)), 'around the report', '1280'],
-  ])('refuses %s', (_, bytes, message, found) => {
+  ])('refuses a report response with %s', (_, bytes, message, found) => {
     expect(() => evidenceFromReportResponse(bytes)).toThrow(
       expect.objectContaining({
         code: 'report-response-malformed',
@@ -41,7 +41,7 @@ describe('evidenceFromReportResponse', () => {
     );
   });
 
-  it('takes anything but bytes for a mistake of the caller', () => {
+  it('throws a TypeError for a report response that is not bytes', () => {
     const read: (bytes: never) => unknown = evidenceFromReportResponse;
     expect(() => read(null as never)).toThrow(TypeError);
   });

@@ -22,13 +22,13 @@ const bundle = (change: object = {}) => ({
 });
 
 describe('evidenceFromTinfoilJson', () => {
-  it('takes report and VCEK of a bundle', () => {
+  it('reads report and VCEK from a Tinfoil bundle', () => {
     const expected = { report: sampleReport(), vek: VCEK, authorities: [] };
     expect(evidenceFromTinfoilJson(bundle())).toEqual(expected);
     expect(evidenceFromTinfoilJson(JSON.stringify(bundle()))).toEqual(expected);
   });
 
-  it('takes the document alone', () => {
+  it('reads the report from a Tinfoil document alone', () => {
     expect(evidenceFromTinfoilJson(document())).toEqual({ report: sampleReport() });
   });
 
@@ -43,12 +43,12 @@ describe('evidenceFromTinfoilJson', () => {
     ['a document with more', document({ nonce: '' }), 'without "nonce"'],
     ['a bundle with more', bundle({ nonce: '' }), 'without "nonce"'],
     ['a bundle without a VCEK', bundle({ vcek: undefined }), 'vcek must be base64'],
-    ['a VCEK that is none', bundle({ vcek: base64(Uint8Array.of(1, 2)) }), 'vcek'],
+    ['a malformed VCEK', bundle({ vcek: base64(Uint8Array.of(1, 2)) }), 'vcek'],
     ['a bundle without a document', bundle({ enclaveAttestationReport: null }), 'an object'],
     ['no object', null, 'an object'],
     ['text', '"text"', 'an object'],
     ['a name twice', `{"domain": "", ${JSON.stringify(bundle()).slice(1)}`, 'second "domain"'],
-  ])('refuses %s', (_, input, message) => {
+  ])('refuses a Tinfoil document with %s', (_, input, message) => {
     expect(() => evidenceFromTinfoilJson(input)).toThrow(
       expect.objectContaining({
         code: 'json-malformed',

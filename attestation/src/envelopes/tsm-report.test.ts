@@ -15,14 +15,14 @@ const tsm = (change: object = {}) => ({
 });
 
 describe('evidenceFromTsmReportJson', () => {
-  it('takes the report, and the table of its host', () => {
+  it("reads the report and the host's certificate table from a TSM report", () => {
     const expected = { report: sampleReport(), vek: VCEK, authorities: [ASK, ARK] };
     expect(evidenceFromTsmReportJson(tsm())).toEqual(expected);
     expect(evidenceFromTsmReportJson(JSON.stringify(tsm()))).toEqual(expected);
     expect(evidenceFromTsmReportJson(tsm({ provider: 'sev_guest\n' }))).toEqual(expected);
   });
 
-  it('takes a report without a table', () => {
+  it('reads a TSM report without a certificate table', () => {
     for (const auxblob of [undefined, null, '']) {
       expect(evidenceFromTsmReportJson(tsm({ auxblob }))).toEqual({ report: sampleReport() });
     }
@@ -40,7 +40,7 @@ describe('evidenceFromTsmReportJson', () => {
     ['a manifest', tsm({ manifestblob: '' }), 'without "manifestblob"'],
     ['a list', [tsm()], 'an object'],
     ['a name twice', `{"outblob": "", ${JSON.stringify(tsm()).slice(1)}`, 'second "outblob"'],
-  ])('refuses %s', (_, input, message) => {
+  ])('refuses a TSM report with %s', (_, input, message) => {
     expect(() => evidenceFromTsmReportJson(input)).toThrow(
       expect.objectContaining({
         code: 'json-malformed',
@@ -49,7 +49,7 @@ describe('evidenceFromTsmReportJson', () => {
     );
   });
 
-  it('refuses a table that is none', () => {
+  it('refuses a TSM report with a malformed certificate table', () => {
     const code = codeOf(() => evidenceFromTsmReportJson(tsm({ auxblob: 'AAAA' })));
     expect(code).toBe('certificate-table-malformed');
   });
