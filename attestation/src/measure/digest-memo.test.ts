@@ -31,7 +31,7 @@ const LAUNCHES: fc.Arbitrary<Launch> = fc.record({
 
 describe('DigestMemo', () => {
   it(
-    'gives the digests of the launches, in whatever order they come',
+    'memoizes the digests of launches in any order',
     async () => {
       await fuzz(
         fc.property(fc.array(LAUNCHES, { maxLength: 12 }), (launches) => {

@@ -47,7 +47,7 @@ function differing(explanation: Explanation): readonly string[] {
 const NO_KERNEL = { kernel: undefined, initrd: undefined, append: undefined };
 
 describe('explain', () => {
-  it('says so when the digest is the expected one', () => {
+  it('reports that the measured digest is the expected one', () => {
     const { digest } = measureOvmf(EXPECTED);
     const explanation = explain(EXPECTED, digest.toUpperCase());
     expect(explanation).toMatchObject({
@@ -110,7 +110,7 @@ describe('explain', () => {
       /by Amazon EC2, expected QEMU\. Measure/,
     ],
     ['GCE', { vmm: 'gce' }, ['vmm', 'vcpuSignature', 'fpu'], /by Google Compute Engine/],
-  ])('finds %s', (_, change, inputs, sentence) => {
+  ])('explains a digest by %s', (_, change, inputs, sentence) => {
     const explanation = explained(change);
     expect(explanation).toMatchObject({ matches: false, exhausted: false });
     expect(explanation.cause?.source).toBe('variant');
@@ -135,7 +135,7 @@ describe('explain', () => {
       ['ovmf', 'kernel'],
       /plain\.fd.*, and the guest was launched without kernel hashes/,
     ],
-  ])('finds %s among known files', (_, change, inputs, sentence) => {
+  ])('explains a digest by %s among known files', (_, change, inputs, sentence) => {
     const explanation = explained(change, { artefacts: ARTEFACTS });
     expect(explanation.cause?.inputs).toEqual(inputs);
     expect(explanation.conclusion).toMatch(sentence);
@@ -162,13 +162,13 @@ describe('explain', () => {
       { kernel: text('kernel 2'), initrd: text('initrd 2'), append: 'root=/dev/vdb debug' },
       ['kernel', 'initrd', 'append'],
     ],
-  ])('finds %s together', (_, change, inputs) => {
+  ])('explains a digest by two differences at once: %s', (_, change, inputs) => {
     const explanation = explained(change, { artefacts: ARTEFACTS });
     expect(explanation.cause?.inputs).toEqual(inputs);
     expect(explanation.conclusion).toMatch(/, and /);
   });
 
-  it('finds a command line that was hashed without its NUL', () => {
+  it('explains a digest by a command line that was hashed without its NUL', () => {
     const launch = resolveLaunch(EXPECTED);
     const cmdline = sha256(text('root=/dev/vda  ro'));
     const kernel = launch.kernel && { ...launch.kernel, cmdline };
@@ -176,19 +176,19 @@ describe('explain', () => {
     expect(conclusion).toMatch(/was "root.*" without the NUL behind it, expected "root/);
   });
 
-  it('finds a command line that was taken from inside the guest', () => {
+  it('explains a digest by a command line that was read inside the guest', () => {
     const inside = { ...EXPECTED, append: 'quiet initrd=initrd' };
     const { digest } = measureOvmf({ ...EXPECTED, append: 'quiet' });
     expect(explain(inside, digest).conclusion).toMatch(/was "quiet", expected "quiet initrd=/);
   });
 
-  it('finds QEMU, and which model, where EC2 was expected', () => {
+  it('explains a digest by QEMU and its model where EC2 was expected', () => {
     const ec2 = { ...EXPECTED, vmm: 'ec2', vcpuType: undefined } as const;
     const { conclusion } = explain(ec2, measureOvmf({ ...EXPECTED, vcpuType: 'EPYC-Rome' }).digest);
     expect(conclusion).toMatch(/by QEMU, expected Amazon EC2, and .*0x830f10/);
   });
 
-  it('finds what other tools compute for EC2', () => {
+  it('explains the digest that other tools compute for EC2', () => {
     const known = KNOWN_DIGESTS.find(({ name }) => name === 'ec2_0x1');
     const inputs = knownInputs(known ?? expect.fail('no such launch'));
     const other =
@@ -196,7 +196,7 @@ describe('explain', () => {
     expect(explain(inputs, other).cause?.text).toMatch(/RDX at reset\) was 0x0, expected that of/);
   });
 
-  it('finds the FPU state of a reset where zeros were expected', () => {
+  it('explains a digest by the FPU state of a reset where zeros were expected', () => {
     const zero = { ...EXPECTED, fpu: 'zero' } as const;
     const { cause } = explain(zero, measureOvmf(EXPECTED).digest);
     expect(cause?.inputs).toEqual(['fpu']);
@@ -205,7 +205,7 @@ describe('explain', () => {
     expect(other.conclusion).toMatch(/as after a reset, expected that of the monitor/);
   });
 
-  it('finds a kernel where none was expected', () => {
+  it('explains a digest by a kernel where none was expected', () => {
     const actual = measureOvmf({
       ...EXPECTED,
       append: undefined,
@@ -219,20 +219,20 @@ describe('explain', () => {
     expect(explain(plain, actual.digest, { artefacts: ARTEFACTS }).cause).toBeUndefined();
   });
 
-  it('says where none was expected that there may have been one', () => {
+  it('mentions a possible kernel where none was expected', () => {
     const { conclusion } = explain({ ...EXPECTED, ...NO_KERNEL }, '00'.repeat(48));
     expect(conclusion).toContain('no kernel: if the guest was launched with kernel hashes, expect');
     expect(explain(EXPECTED, '00'.repeat(48)).conclusion).not.toContain('no kernel');
   });
 
-  it('refuses a command line that no monitor takes', () => {
+  it('refuses to explain with a command line that no VMM accepts', () => {
     const artefacts = [{ name: '', kind: 'append', content: '\0' }] as const;
     expect(() => explain(EXPECTED, '00'.repeat(48), { artefacts })).toThrow(
       expect.objectContaining({ code: 'measure-input' }),
     );
   });
 
-  it('lists what it tried when it finds nothing', () => {
+  it('lists what was tried when no explanation is found', () => {
     const explanation = explained({ append: 'single', kernel: text('unknown') });
     expect(explanation).toMatchObject({ matches: false, exhausted: true });
     expect(explanation).not.toHaveProperty('cause');
@@ -244,12 +244,12 @@ describe('explain', () => {
     expect(explanation.conclusion).toMatch(/^No launch that differs in one or two.*launch record/);
   });
 
-  it('says the same each time', () => {
+  it('returns the same explanation each time', () => {
     const change = { append: 'single', kernel: text('unknown') };
     expect(explained(change)).toEqual(explained(change));
   });
 
-  it('stops at its bound', () => {
+  it('stops at the given number of variants', () => {
     const explanation = explained({ append: 'single' }, { maxVariants: 100 });
     expect(explanation.exhausted).toBe(false);
     expect(explanation.tried.reduce((sum, { count }) => sum + count, 0)).toBe(100);
@@ -257,7 +257,7 @@ describe('explain', () => {
     expect(explained({ vcpus: 8 }, { maxVariants: 1 }).cause).toBeUndefined();
   });
 
-  it('tries all single changes of a large firmware, and pairs, in little time', () => {
+  it('tries all single changes and pairs of a large firmware before its bound', () => {
     const ovmf = buildOvmf({ pages: 1024 });
     const inputs = { ...EXPECTED, ovmf };
     expect(explain(inputs, '00'.repeat(48)).exhausted).toBe(true);
@@ -266,11 +266,11 @@ describe('explain', () => {
   it.each<[string, string, ExplainOptions, string]>([
     ['digest of another length', '00', {}, 'measure-input'],
     ['digest that is not hexadecimal', 'x'.repeat(96), {}, 'measure-input'],
-  ])('refuses a %s', (_, actual, options, code) => {
+  ])('refuses to explain a %s', (_, actual, options, code) => {
     expect(() => explain(EXPECTED, actual, options)).toThrow(expect.objectContaining({ code }));
   });
 
-  it('refuses impossible options', () => {
+  it('refuses to explain with invalid options', () => {
     const actual = '00'.repeat(48);
     const [artefact] = ARTEFACTS;
     const artefacts = Array<Artefact>(65).fill(
@@ -293,7 +293,7 @@ describe('explain with a launch record', () => {
   const { digest } = measureOvmf(launched);
   const record = launchRecordOf(launched);
 
-  it('believes one that gives the digest, and lists each input that differs', () => {
+  it('confirms a launch record that gives the digest, and lists each input that differs', () => {
     const explanation = explain(EXPECTED, digest, { record });
     expect(explanation).toMatchObject({
       matches: false,
@@ -310,7 +310,7 @@ describe('explain with a launch record', () => {
     expect(explanation.inputs.find(({ name }) => name === 'initrd')?.verdict).toBe('same');
   });
 
-  it('does not believe one that does not, whatever digest it claims', () => {
+  it('refutes a launch record that does not give the digest, whatever digest it claims', () => {
     const lie = { ...launchRecordOf(EXPECTED), digest };
     const explanation = explain(EXPECTED, digest, { record: lie });
     expect(explanation.record).toBe('refuted');
@@ -323,14 +323,14 @@ describe('explain with a launch record', () => {
     expect(explanation.conclusion).toMatch(/^The host's launch record does not give this digest/);
   });
 
-  it('tries for itself where the record is a lie', () => {
+  it('tries variants when the launch record is refuted', () => {
     const { digest: actual } = measureOvmf({ ...EXPECTED, vcpus: 2 });
     const explanation = explain(EXPECTED, actual, { record });
     expect(explanation.cause).toMatchObject({ source: 'variant', inputs: ['vcpus'] });
     expect(explanation.conclusion).toMatch(/wrong or incomplete\. The guest was launched with 2/);
   });
 
-  it('says of a matching digest whether the record gives it too', () => {
+  it('reports whether the launch record also gives a matching digest', () => {
     const expected = measureOvmf(EXPECTED).digest;
     const own = launchRecordOf(EXPECTED);
     expect(explain(EXPECTED, expected, { record: own })).toMatchObject({
@@ -343,7 +343,7 @@ describe('explain with a launch record', () => {
     });
   });
 
-  it('says nothing of inputs that one of the launches does not measure', () => {
+  it('omits inputs that one of the two launches does not measure', () => {
     const bare = { ...EXPECTED, ...NO_KERNEL };
     const own = launchRecordOf(bare);
     const { inputs } = explain(EXPECTED, own.digest, { record: own });
@@ -360,14 +360,14 @@ describe('explain with a launch record', () => {
     });
   });
 
-  it('prints nothing of it that would steer a terminal', () => {
+  it('escapes control characters of a launch record in the conclusion', () => {
     const hostile = { ...EXPECTED, append: 'caf\u00e9\u001b[2J\u009b2J\u202e' };
     const own = launchRecordOf(hostile);
     const { conclusion } = explain(EXPECTED, own.digest, { record: own });
     expect(conclusion).toContain('"caf\u00e9\\u001b[2J\\u{9b}2J\\u{202e}"');
   });
 
-  it('refuses a malformed one', () => {
+  it('refuses to explain with a malformed launch record', () => {
     const malformed = { ...record, vcpus: 0 };
     expect(() => explain(EXPECTED, digest, { record: malformed })).toThrow(
       expect.objectContaining({ code: 'launch-record-malformed' }),

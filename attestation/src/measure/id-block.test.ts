@@ -17,7 +17,7 @@ const BLOCK: IdBlock = {
 };
 
 describe('encodeIdBlock', () => {
-  it('gives the bytes that other tools give', () => {
+  it('encodes an ID block as other tools encode it', () => {
     expect(toHex(encodeIdBlock(BLOCK))).toBe(
       `${toHex(BLOCK.launchDigest)}${'00'.repeat(32)}01000000000000000000030000000000`,
     );
@@ -32,7 +32,7 @@ describe('encodeIdBlock', () => {
     ['a policy without bit 17', { policy: 0x10000n }],
     ['a policy with an unknown bit', { policy: 0x30000n | (1n << 26n) }],
     ['a negative policy', { policy: -1n }],
-  ])('refuses %s', (_, change) => {
+  ])('refuses to encode an ID block with %s', (_, change) => {
     expect(() => encodeIdBlock({ ...BLOCK, ...change })).toThrow(RangeError);
   });
 });
@@ -40,7 +40,7 @@ describe('encodeIdBlock', () => {
 describe('parseIdBlock', () => {
   const good = encodeIdBlock({ ...BLOCK, guestSvn: 7, familyId: new Uint8Array(16).fill(1) });
 
-  it('reads what was encoded', () => {
+  it('parses an ID block back as it was encoded', () => {
     expect(encodeIdBlock(parseIdBlock(good))).toEqual(good);
     expect(parseIdBlock(good)).toMatchObject({ guestSvn: 7, policy: 0x30000n });
   });
@@ -51,14 +51,14 @@ describe('parseIdBlock', () => {
     ['another version', good.with(80, 2)],
     ['a policy without bit 17', good.with(90, 1)],
     ['a policy with an unknown bit', good.with(91, 4)],
-  ])('refuses %s', (_, block) => {
+  ])('refuses an ID block with %s', (_, block) => {
     expect(() => parseIdBlock(block)).toThrow(
       expect.objectContaining({ code: 'id-block-malformed' }),
     );
   });
 
   it(
-    'reads each encoding as one block, and throws nothing but its error',
+    'parses each encoding as one ID block or throws one kind of error',
     async () => {
       const block = fc.uint8Array({ minLength: 94, maxLength: 96 });
       await fuzz(

@@ -23,7 +23,7 @@ const ID_KEY_PEM = [
 const MALFORMED = expect.objectContaining({ code: 'id-block-malformed' });
 
 describe('ID keys', () => {
-  it('are curve 2 and two little-endian numbers', () => {
+  it('encodes an ID key as curve 2 and two little-endian numbers', () => {
     expect(ENCODED).toHaveLength(ID_KEY_SIZE);
     expect([...ENCODED.subarray(0, 4)]).toEqual([2, 0, 0, 0]);
     const { x } = publicKey.export({ format: 'jwk' });
@@ -31,17 +31,17 @@ describe('ID keys', () => {
     expect(number.toString('base64url')).toBe(x);
   });
 
-  it('come back from their bytes', () => {
+  it('parses an ID key back from its bytes', () => {
     const parsed = parseIdKey(ENCODED);
     expect(parsed.export({ format: 'jwk' })).toEqual(publicKey.export({ format: 'jwk' }));
   });
 
-  it('are the same from a private key', () => {
+  it('derives the ID key and its digest from a private key as from its public key', () => {
     expect(encodeIdKey(privateKey)).toEqual(ENCODED);
     expect(idKeyDigest(privateKey)).toEqual(sha384(ENCODED));
   });
 
-  it('have the digest that reports carry', () => {
+  it('computes the digest of an ID key that reports carry', () => {
     const pem = ['-----BEGIN PUBLIC KEY-----', ...ID_KEY_PEM, '-----END PUBLIC KEY-----'].join(
       '\n',
     );
@@ -50,7 +50,7 @@ describe('ID keys', () => {
     );
   });
 
-  it('are on P-384 alone', () => {
+  it('refuses an ID key on another curve than P-384', () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     expect(() => encodeIdKey(other.publicKey)).toThrow(TypeError);
     expect(() => idKeyDigest(generateKeyPairSync('ed25519').publicKey)).toThrow(TypeError);
@@ -64,13 +64,13 @@ describe('ID keys', () => {
     ['bytes at the end', ENCODED.with(ID_KEY_SIZE - 1, 1)],
     ['a point off the curve', ENCODED.with(4, Number(ENCODED[4]) ^ 1)],
     ['the point at infinity', new Uint8Array(ID_KEY_SIZE).with(0, 2)],
-  ])('are refused with %s', (_, key) => {
+  ])('refuses an ID key with %s', (_, key) => {
     expect(() => parseIdKey(key)).toThrow(MALFORMED);
   });
 });
 
 describe('a refusal', () => {
-  it('says what was read, expected and found', () => {
+  it('reports what was read, expected and found in a malformed ID key', () => {
     expect(() => parseIdKey(ENCODED.subarray(1))).toThrow(
       expect.objectContaining({
         message: 'Cannot read a key: expected 0x404 bytes',
@@ -92,7 +92,7 @@ describe('signatures of ID blocks', () => {
     'hex',
   );
 
-  it('are two little-endian numbers', () => {
+  it('encodes the signature of an ID block as two little-endian numbers', () => {
     expect(encoded).toHaveLength(512);
     expect([encoded[0], encoded[47], encoded[72]]).toEqual([48, 1, 96]);
     expect(parseIdSignature(encoded)).toEqual(numbers);
@@ -106,7 +106,7 @@ describe('signatures of ID blocks', () => {
     ['R of zero', encodeIdSignature(numbers.map((byte, index) => (index < 48 ? 0 : byte)))],
     ['S of zero', encodeIdSignature(numbers.map((byte, index) => (index < 48 ? byte : 0)))],
     ['R of the order', encodeIdSignature(Uint8Array.from([...order, ...numbers.subarray(48)]))],
-  ])('are refused with %s', (_, signature) => {
+  ])('refuses the signature of an ID block with %s', (_, signature) => {
     expect(() => parseIdSignature(signature)).toThrow(MALFORMED);
   });
 });

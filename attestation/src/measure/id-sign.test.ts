@@ -27,7 +27,7 @@ const MALFORMED = expect.objectContaining({ code: 'id-block-malformed' });
 const FORGED = expect.objectContaining({ code: 'id-block-signature' });
 
 describe('signIdBlock', () => {
-  it('makes what verifies', () => {
+  it('signs an ID block that verifies', () => {
     const digest = idKeyDigest(ID.publicKey);
     expect(SIGNED.idKeyDigest).toEqual(digest);
     expect(verifyIdBlock(SIGNED.idBlock, SIGNED.idAuth)).toEqual({
@@ -36,7 +36,7 @@ describe('signIdBlock', () => {
     });
   });
 
-  it('has an author vouch for the ID key', () => {
+  it('signs the ID key with an author key', () => {
     const authorKeyDigest = idKeyDigest(AUTHOR.publicKey);
     expect(VOUCHED.authorKeyDigest).toEqual(authorKeyDigest);
     expect(verifyIdBlock(VOUCHED.idBlock, VOUCHED.idAuth)).toEqual({
@@ -46,7 +46,7 @@ describe('signIdBlock', () => {
     });
   });
 
-  it('takes private keys on P-384', () => {
+  it('signs an ID block with private keys on P-384 only', () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     const unusable = [other, ID.publicKey, createPublicKey(ID.privateKey)];
     for (const idKey of unusable) {
@@ -60,17 +60,17 @@ describe('signIdBlock', () => {
 });
 
 describe('verifyIdBlock', () => {
-  it.each([0, 50, 70, 84, 88])('refuses a block whose byte %i is another', (index) => {
+  it.each([0, 50, 70, 84, 88])('refuses an ID block with byte %i changed', (index) => {
     const block = SIGNED.idBlock.with(index, Number(SIGNED.idBlock[index]) ^ 1);
     expect(() => verifyIdBlock(block, SIGNED.idAuth)).toThrow(FORGED);
   });
 
-  it('refuses another signature', () => {
+  it('refuses an ID block with the signature of another', () => {
     const again = signIdBlock({ idBlock: { ...BLOCK, guestSvn: 6 }, idKey: ID.privateKey });
     expect(() => verifyIdBlock(SIGNED.idBlock, again.idAuth)).toThrow(FORGED);
   });
 
-  it('refuses an author who did not vouch for this key', () => {
+  it('refuses an ID block whose author did not sign its ID key', () => {
     const auth = parseIdAuth(VOUCHED.idAuth);
     const other = signIdBlock({
       idBlock: BLOCK,
@@ -83,7 +83,7 @@ describe('verifyIdBlock', () => {
 });
 
 describe('parseIdAuth', () => {
-  it('reads what was encoded', () => {
+  it('parses the authentication of an ID block back as it was encoded', () => {
     for (const { idAuth } of [SIGNED, VOUCHED]) {
       expect(encodeIdAuth(parseIdAuth(idAuth))).toEqual(idAuth);
     }
@@ -103,11 +103,11 @@ describe('parseIdAuth', () => {
     ['a key of another curve', SIGNED.idAuth.with(0x240, 1)],
     ['a padded signature', SIGNED.idAuth.with(0x40 + 511, 1)],
     ['an author key of another curve', VOUCHED.idAuth.with(0x880, 1)],
-  ])('refuses %s', (_, auth) => {
+  ])('refuses the authentication of an ID block with %s', (_, auth) => {
     expect(() => parseIdAuth(auth)).toThrow(MALFORMED);
   });
 
-  it('encodes nothing that it would not read', () => {
+  it('refuses to encode an ID authentication that it would not parse', () => {
     const auth: IdAuth = parseIdAuth(VOUCHED.idAuth);
     expect(() => encodeIdAuth({ ...auth, idKey: new Uint8Array(4) })).toThrow(MALFORMED);
     const author = { key: auth.idKey, signature: new Uint8Array(4) };
@@ -115,7 +115,7 @@ describe('parseIdAuth', () => {
   });
 
   it(
-    'throws nothing but its error, on any bytes',
+    'parses any bytes as an ID authentication or throws one kind of error',
     async () => {
       const edits = fc.array(fc.tuple(fc.nat(4095), fc.nat(255)), { minLength: 1, maxLength: 4 });
       await fuzz(

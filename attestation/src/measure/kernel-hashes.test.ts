@@ -17,7 +17,7 @@ const HASHES = {
 };
 
 describe('kernelHashTable', () => {
-  it('is the table that QEMU writes', () => {
+  it('builds the kernel hash table that QEMU writes', () => {
     const table = kernelHashTable(HASHES);
     expect(table).toHaveLength(KERNEL_HASH_TABLE_SIZE);
     expect(toHex(table)).toBe(
@@ -31,20 +31,20 @@ describe('kernelHashTable', () => {
     );
   });
 
-  it('stands in its page where the firmware looks for it', () => {
+  it('places the kernel hash table in its page where the firmware looks for it', () => {
     const page = kernelHashesPage(HASHES, 0x810c00);
     expect(toHex(sha384(page))).toBe(
       '82ace62192d2e8b5e2736f564734278cabd5094895f8e619092c71365ebd9823d4f80586ef05cba2e2c7c10db763851d',
     );
   });
 
-  it('does not leave its page', () => {
+  it('refuses a kernel hash table that crosses its page', () => {
     expect(() => kernelHashesPage(HASHES, 0x810fff)).toThrow(RangeError);
   });
 });
 
 describe('cmdlineHash', () => {
-  it('covers the NUL behind the text', () => {
+  it('hashes a command line with its terminating NUL', () => {
     expect(cmdlineHash('')).toEqual(sha256(Uint8Array.of(0)));
     expect(cmdlineHash('é')).toEqual(sha256(Uint8Array.of(0xc3, 0xa9, 0)));
     expect(EMPTY_SHA256).toEqual(sha256(new Uint8Array(0)));
@@ -53,8 +53,8 @@ describe('cmdlineHash', () => {
   it.each([
     ['a NUL', 'a\0b'],
     ['a lone surrogate', 'a\ud800'],
-    ['too much', 'é'.repeat(MAX_CMDLINE / 2 + 1)],
-  ])('refuses %s', (_, text) => {
+    ['too many bytes', 'é'.repeat(MAX_CMDLINE / 2 + 1)],
+  ])('refuses to hash a command line with %s', (_, text) => {
     expect(() => cmdlineHash(text)).toThrow(expect.objectContaining({ code: 'measure-input' }));
   });
 });

@@ -9,7 +9,7 @@ const TEES = ['snp', 'simulated'] as const;
 const PAGES = launchRecordOf(affectedLaunch('snp', 1)).ovmf.hash;
 
 describe('the launch digests of A3S-2026-0001', () => {
-  it('are those of its boot set, of 1 to 8 vCPUs', () => {
+  it('lists the launch digests of its boot set with 1 to 8 vCPUs', () => {
     const computed = TEES.flatMap((tee) =>
       Array.from(
         { length: 8 },
@@ -27,7 +27,7 @@ describe('vulnerableLaunch', () => {
     ['more vCPUs than are listed', affectedLaunch('snp', 64)],
     ['another kernel', { ...affectedLaunch('snp', 1), kernel: new Uint8Array(3) }],
     ['another model', { ...affectedLaunch('snp', 1), vcpuType: 'EPYC-Genoa' as const }],
-  ])('knows the firmware with %s', (_, launch) => {
+  ])('recognises vulnerable firmware in a launch record with %s', (_, launch) => {
     expect(vulnerableLaunch(launchRecordOf(launch))).toMatchObject({
       id: 'A3S-2026-0001',
       kind: 'firmware-pages',
@@ -35,20 +35,20 @@ describe('vulnerableLaunch', () => {
     });
   });
 
-  it('knows a launch digest where it cannot know the firmware', () => {
+  it('recognises a vulnerable launch digest when the firmware is another one', () => {
     const { digest } = launchRecordOf(affectedLaunch('simulated', 3));
     const record = launchRecordOf(SIGNED_LAUNCH.inputs);
     expect(vulnerableLaunch({ ...record, digest })).toMatchObject({ kind: 'launch', digest });
     expect(vulnerableLaunch({ ...record, digest }, [digest])).toBeUndefined();
   });
 
-  it('excepts the firmware that is allowed, and nothing else', () => {
+  it('excepts the allowed vulnerable firmware, and nothing else', () => {
     const record = launchRecordOf(affectedLaunch('snp', 1));
     expect(vulnerableLaunch(record, [PAGES])).toBeUndefined();
     expect(vulnerableLaunch(record, [record.digest, 'ab'.repeat(48)])).toBeDefined();
   });
 
-  it('has nothing against any other launch', () => {
+  it('finds no vulnerability in any other launch', () => {
     expect(vulnerableLaunch(launchRecordOf(SIGNED_LAUNCH.inputs))).toBeUndefined();
   });
 });

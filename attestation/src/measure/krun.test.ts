@@ -60,7 +60,7 @@ function vmsa(fields: readonly (readonly [number, string])[]): Uint8Array {
 }
 
 describe('measureKrun', () => {
-  it('measures in the order of libkrun', () => {
+  it('measures a launch in the order of libkrun', () => {
     const params = { ramMib: 2048, vcpus: 2, initrdAddress: 0xa00000, initrdSize: 0x2000 };
     const qboot = Array.from({ length: 16 }, (_, page) => BigInt(0xffff0000 + page * 4096));
     const first = vmsa([
@@ -99,7 +99,7 @@ describe('measureKrun', () => {
     ['the number of vCPUs', { vcpus: 3 }],
     ['the SEV features', { sevFeatures: 0x21n }],
     ['the state of the FPU', { fpu: 'reset' }],
-  ])('depends on %s', (_, change) => {
+  ])('measures another digest of a libkrun launch for another input: %s', (_, change) => {
     expect(measureKrun({ ...BASE, ...change }).digest).not.toBe(measureKrun(BASE).digest);
   });
 
@@ -122,7 +122,7 @@ describe('measureKrun', () => {
     ['a kernel in the hole for devices', { ramMib: 8192, kernelLoadAddress: 0xd0000000 }],
     ['a kernel on the initrd', { kernelLoadAddress: 0xa01000 }],
     ['an initrd on the kernel', { kernelLoadAddress: 0x9fe000 }],
-  ])('refuses %s', (_, change) => {
+  ])('refuses to measure a libkrun launch with %s', (_, change) => {
     expect(() => measureKrun({ ...BASE, ...change })).toThrow(
       expect.objectContaining({ code: 'measure-input' }),
     );
@@ -135,7 +135,7 @@ describe('bootParamsPage', () => {
       bootParamsPage({ ramMib, vcpus: 3, initrdAddress: 0xa00000, initrdSize: 4096 }).buffer,
     );
 
-  it('names vCPUs, initrd and command line', () => {
+  it('writes vCPUs, initrd and command line into the boot parameters of libkrun', () => {
     const view = page(512);
     expect(view.getUint32(0x1f4, true)).toBe(3);
     expect(view.getUint16(0x1fe, true)).toBe(0xaa55);
@@ -171,7 +171,7 @@ describe('bootParamsPage', () => {
         [0x100000000, 0x30000001],
       ],
     ],
-  ] as const)('maps %i MiB', (ramMib, regions) => {
+  ] as const)('writes the memory map of libkrun for %i MiB', (ramMib, regions) => {
     const view = page(ramMib);
     const read = Array.from({ length: view.getUint8(0x1e8) }, (_, index) => {
       const offset = 0x2d0 + index * 20;

@@ -6,7 +6,7 @@ import { type BlankPageType, LaunchDigest, PAGE_TYPE, sha384 } from './launch-di
 const PAGE = new Uint8Array(4096).fill(7);
 
 describe('LaunchDigest', () => {
-  it('starts at zeros', () => {
+  it('starts a launch digest at zeros', () => {
     expect(toHex(new LaunchDigest().value())).toBe('00'.repeat(48));
   });
 
@@ -35,24 +35,24 @@ describe('LaunchDigest', () => {
     expect(Object.values(PAGE_TYPE)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('goes on from a seed', () => {
+  it('continues a launch digest from a seed', () => {
     const start = new LaunchDigest().normal(0x1000, PAGE);
     const rest = new LaunchDigest(start.value()).blank('zero', 0x2000, 0x2000);
     expect(start.blank('zero', 0x2000, 0x2000).value()).toEqual(rest.value());
   });
 
-  it('measures a vCPU by the hash of its page', () => {
+  it('measures a vCPU by the hash of its VMSA page', () => {
     const first = new LaunchDigest().vmsa(sha384(PAGE));
     expect(toHex(first.value())).not.toBe(toHex(new LaunchDigest().normal(0, PAGE).value()));
   });
 
-  it('gives no hold of its state', () => {
+  it('returns a copy of the launch digest', () => {
     const digest = new LaunchDigest();
     digest.value().fill(1);
     expect(toHex(digest.value())).toBe('00'.repeat(48));
   });
 
-  it('refuses parts of pages and seeds of another length', () => {
+  it('refuses to measure partial pages, and seeds of another length', () => {
     expect(() => new LaunchDigest(new Uint8Array(32))).toThrow(RangeError);
     expect(() => new LaunchDigest().normal(0, new Uint8Array(4095))).toThrow(RangeError);
     expect(() => new LaunchDigest().blank('zero', 0, 1)).toThrow(RangeError);

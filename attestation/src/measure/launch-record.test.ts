@@ -33,11 +33,11 @@ function overTheWire(inputs: LaunchInputs): Record<string, unknown> {
 
 describe('launch records', () => {
   it.each<[string, LaunchInputs]>([
-    ['everything', FULL],
-    ['next to nothing', BARE],
+    ['a full launch', FULL],
+    ['a minimal launch', BARE],
     ['a kernel alone', { ...FULL, initrd: undefined, append: undefined }],
-    ['what hardware signed', SIGNED_LAUNCH.inputs],
-  ])('of %s give the digest of the launch', (_, inputs) => {
+    ['a launch that hardware signed', SIGNED_LAUNCH.inputs],
+  ])('measures the digest of the launch from the launch record of %s', (_, inputs) => {
     const record = parseLaunchRecord(overTheWire(inputs));
     const { digest } = measureOvmf(inputs);
     expect(record.digest).toBe(digest);
@@ -45,12 +45,12 @@ describe('launch records', () => {
     expect(launchRecordOf(inputs)).toEqual(record);
   });
 
-  it('are measured, not believed', () => {
+  it('measures a launch record instead of trusting its digest', () => {
     const record = { ...launchRecordOf(FULL), digest: '00'.repeat(48) };
     expect(measureRecord(parseLaunchRecord(record))).toEqual(measureOvmf(FULL));
   });
 
-  it('name digests and addresses', () => {
+  it('records digests and addresses of a launch instead of its files', () => {
     expect(launchRecordOf(BARE)).toMatchObject({
       schema: 'a3s-box/launch-record/v1',
       ovmf: { hashTableGpa: null, resetEip: 0x80b004 },
@@ -74,7 +74,7 @@ describe('parseLaunchRecord', () => {
     ['an array', [good]],
     ['an unknown key', { ...good, note: '' }],
     ['another schema', { ...good, schema: 'a3s-box/launch-record/v2' }],
-    ['an unknown monitor', { ...good, vmm: 'xen' }],
+    ['an unknown VMM', { ...good, vmm: 'xen' }],
     ['an upper-case digest', { ...good, digest: 'AA'.repeat(48) }],
     ['a digest of another length', { ...good, kernel: { sha256: '00' } }],
     ['a kernel with its bytes', { ...good, kernel: { sha256: '00'.repeat(32), bytes: '' } }],
@@ -89,10 +89,10 @@ describe('parseLaunchRecord', () => {
     ['SEV features without SNP', { ...good, sevFeatures: '0x0' }],
     ['an initrd without a kernel', { ...good, kernel: null, append: null }],
     ['a command line with a NUL', { ...good, append: '\0' }],
-    ['a command line without end', { ...good, append: 'a'.repeat(65_537) }],
+    ['a command line that is too long', { ...good, append: 'a'.repeat(65_537) }],
     ['no sections', { ...good, ovmf: { ...launchRecordOf(FULL).ovmf, sections: [] } }],
     [
-      'sections without end',
+      'too many sections',
       {
         ...good,
         ovmf: {
@@ -101,28 +101,28 @@ describe('parseLaunchRecord', () => {
         },
       },
     ],
-  ])('refuses %s', (_, value) => {
+  ])('refuses a launch record: %s', (_, value) => {
     expect(() => parseLaunchRecord(value)).toThrow(MALFORMED);
   });
 
-  it('refuses a record without one of its keys', () => {
+  it('refuses a launch record without any one of its keys', () => {
     for (const key of Object.keys(good)) {
       const { [key]: _, ...rest } = good;
       expect(() => parseLaunchRecord(rest)).toThrow(MALFORMED);
     }
   });
 
-  it('refuses keys that JSON can have and object literals not', () => {
+  it('refuses a launch record with a __proto__ key', () => {
     const value = JSON.parse(`{"__proto__": null, ${JSON.stringify(good).slice(1)}`);
     expect(() => parseLaunchRecord(value)).toThrow(MALFORMED);
   });
 
-  it('names the fields that are bad', () => {
+  it('names the bad fields of a launch record', () => {
     expect(() => parseLaunchRecord({ ...good, vcpus: 0, vmm: 'xen' })).toThrow(/vmm: .*; vcpus: /);
   });
 
   it(
-    'throws nothing but its error, on any JSON',
+    'parses any JSON as a launch record or throws one kind of error',
     async () => {
       const change = fc.tuple(fc.constantFrom(...Object.keys(good), 'other'), fc.jsonValue());
       await fuzz(
@@ -139,7 +139,7 @@ describe('parseLaunchRecord', () => {
 });
 
 describe('measureRecord', () => {
-  it('refuses a record that nobody has checked', () => {
+  it('refuses to measure a launch record that was not parsed', () => {
     const record = launchRecordOf(FULL);
     const unchecked = { ...record, ovmf: { ...record.ovmf, hash: 'none' } };
     expect(() => measureRecord(unchecked)).toThrow(

@@ -23,36 +23,36 @@ const BASE: LaunchInputs = {
 };
 
 describe('measureOvmf', () => {
-  it.each(KNOWN_DIGESTS)('gives the digest of $name', (known) => {
+  it.each(KNOWN_DIGESTS)('computes the launch digest of $name', (known) => {
     expect(measureOvmf(knownInputs(known)).digest).toBe(known.digest);
   });
 
-  it('gives the digest that hardware signed', () => {
+  it('computes the launch digest that hardware signed', () => {
     expect(measureOvmf(SIGNED_LAUNCH.inputs).digest).toBe(SIGNED_LAUNCH.digest);
   });
 
-  it('is the same from an image and from its figures', () => {
+  it('computes the same digest from a firmware image and from its measured values', () => {
     const figures = measuredOvmf(IMAGE);
     const measured = measureOvmf({ ...BASE, ovmf: figures });
     expect(measured).toEqual(measureOvmf(BASE));
     expect(measured.ovmfHash).toBe(toHex(figures.hash));
   });
 
-  it('is the same for a model and its signature, and for all versions of a model', () => {
+  it('computes the same digest for a model and its signature, and for all versions of a model', () => {
     const { vcpuType: _, ...rest } = BASE;
     const { digest } = measureOvmf(BASE);
     expect(measureOvmf({ ...rest, vcpuSignature: 0xa00f11 }).digest).toBe(digest);
     expect(measureOvmf({ ...BASE, vcpuType: 'EPYC-Milan-v3' }).digest).toBe(digest);
   });
 
-  it('is the same without an initrd and with an empty one', () => {
+  it('computes the same digest without an initrd and with an empty one', () => {
     const without = measureOvmf({ ...BASE, initrd: undefined }).digest;
     expect(measureOvmf({ ...BASE, initrd: new Uint8Array(0) }).digest).toBe(without);
   });
 
   it.each<[string, Partial<LaunchInputs>]>([
-    ['the monitor', { vmm: 'gce' }],
-    ['the monitor, whose profile is near', { vmm: 'ec2' }],
+    ['the VMM', { vmm: 'gce' }],
+    ['the VMM, with a similar profile', { vmm: 'ec2' }],
     ['the firmware', { ovmf: buildOvmf({ fill: 0x91 }) }],
     ['the reset vector', { ovmf: buildOvmf({ resetEip: 0x80b005 }) }],
     ['the kernel', { kernel: new TextEncoder().encode('kernem') }],
@@ -64,12 +64,12 @@ describe('measureOvmf', () => {
     ['the vCPU model', { vcpuType: 'EPYC-Rome' }],
     ['the SEV features', { sevFeatures: 0x21n }],
     ['the state of the FPU', { fpu: 'zero' }],
-  ])('depends on %s', (_, change) => {
+  ])('computes another digest for another input: %s', (_, change) => {
     expect(measureOvmf({ ...BASE, ...change }).digest).not.toBe(measureOvmf(BASE).digest);
   });
 
   it(
-    'depends on every bit of every input',
+    'computes another digest for any changed bit of any input',
     async () => {
       const { digest } = measureOvmf(BASE);
       const bit = fc.record({
@@ -85,7 +85,7 @@ describe('measureOvmf', () => {
     FUZZ_TIMEOUT,
   );
 
-  it('measures a table page of zeros where a firmware has a section but no table', () => {
+  it('measures a hash table page of zeros where the firmware has a section but no table', () => {
     const launch = resolveLaunch(BASE);
     const { hashTableGpa: _, ...ovmf } = launch.ovmf;
     const without = { ...launch, kernel: undefined };
@@ -122,14 +122,14 @@ function flipped(change: { readonly input: string; readonly position: number }):
   }
 }
 
-describe('measureOvmf refuses', () => {
+describe('invalid inputs of measureOvmf', () => {
   const { vcpuType: _, ...untyped } = BASE;
   const noTable = buildOvmf({ without: [GUIDS.hashTable] });
   const short = { sha256: new Uint8Array(31) };
   const any = <T>(value: unknown): T => value as T;
 
   it.each<[string, string, LaunchInputs]>([
-    ['an unknown monitor', 'measure-input', { ...BASE, vmm: any('xen') }],
+    ['an unknown VMM', 'measure-input', { ...BASE, vmm: any('xen') }],
     ['no vCPUs', 'measure-input', { ...BASE, vcpus: 0 }],
     ['half a vCPU', 'measure-input', { ...BASE, vcpus: 1.5 }],
     ['too many vCPUs', 'measure-input', { ...BASE, vcpus: 4097 }],
@@ -149,12 +149,16 @@ describe('measureOvmf refuses', () => {
     ['a command line with a NUL', 'measure-input', { ...BASE, append: 'a\0' }],
     ['a malformed image', 'ovmf-malformed', { ...BASE, ovmf: new Uint8Array(4096) }],
     [
-      'malformed figures',
+      'malformed measured values',
       'ovmf-malformed',
       { ...BASE, ovmf: { ...measuredOvmf(IMAGE), sections: [] } },
     ],
-    ['a kernel that goes unchecked', 'ovmf-no-kernel-hashes', { ...BASE, ovmf: noTable }],
-  ])('%s', (__, code, inputs) => {
+    [
+      'a kernel that the firmware does not check',
+      'ovmf-no-kernel-hashes',
+      { ...BASE, ovmf: noTable },
+    ],
+  ])('refuses to measure %s', (__, code, inputs) => {
     expect(() => measureOvmf(inputs)).toThrow(expect.objectContaining({ code }));
   });
 });

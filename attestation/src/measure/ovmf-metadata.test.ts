@@ -22,7 +22,7 @@ function section(change: Partial<Record<keyof OvmfSection, unknown>>): OvmfMetad
 }
 
 describe('checkMetadata', () => {
-  it('takes those of real builds', () => {
+  it('accepts the OVMF metadata of real builds', () => {
     expect(() => checkMetadata(GOOD)).not.toThrow();
     expect(() => checkMetadata({ ...GOOD, hashTableGpa: undefined })).not.toThrow();
     expect(() => checkMetadata(section({}))).not.toThrow();
@@ -53,16 +53,16 @@ describe('checkMetadata', () => {
     ['a hash table across the end of its section', { ...GOOD, hashTableGpa: 0x810f60 }],
     ['a hash table past 32 bits', { ...GOOD, hashTableGpa: 0x1_0000_0000 }],
     ['a reset vector past 32 bits', { ...GOOD, resetEip: 0x1_0000_0000 }],
-  ])('refuses %s', (_, metadata) => {
+  ])('refuses OVMF metadata with %s', (_, metadata) => {
     expect(() => checkMetadata(metadata)).toThrow(MALFORMED);
   });
 
-  it('refuses sections that reach into the image', () => {
+  it('refuses OVMF sections that overlap the image', () => {
     expect(() => checkMetadata(GOOD, 0x820000)).not.toThrow();
     expect(() => checkMetadata(GOOD, 0x81f000)).toThrow(MALFORMED);
   });
 
-  it('refuses a digest of another length', () => {
+  it('refuses an OVMF digest of another length', () => {
     expect(() => checkMeasured({ ...GOOD, hash: new Uint8Array(48) })).not.toThrow();
     expect(() => checkMeasured({ ...GOOD, hash: new Uint8Array(32) })).toThrow(MALFORMED);
     const text = { ...GOOD, hash: 'x'.repeat(48) as unknown as Uint8Array };
@@ -71,7 +71,7 @@ describe('checkMetadata', () => {
 });
 
 describe('supportsKernelHashes', () => {
-  it('takes both the table and the section', () => {
+  it('supports kernel hashes only where firmware has both the table and the section', () => {
     expect(supportsKernelHashes(GOOD)).toBe(true);
     expect(supportsKernelHashes({ ...GOOD, hashTableGpa: undefined })).toBe(false);
     expect(supportsKernelHashes(section({}))).toBe(false);

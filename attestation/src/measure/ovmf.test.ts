@@ -15,7 +15,7 @@ function patched(fromEnd: number, ...bytes: readonly number[]): Uint8Array {
 }
 
 describe('parseOvmf', () => {
-  it('reads what the firmware says of itself', () => {
+  it('reads size, sections, hash table and reset vector from the metadata of OVMF', () => {
     expect(parseOvmf(buildOvmf())).toEqual({
       size: 8192,
       gpa: 0xffffe000,
@@ -26,13 +26,13 @@ describe('parseOvmf', () => {
     });
   });
 
-  it('reads a build without a hash table, which may also say so by 0', () => {
+  it('reads an OVMF build without a hash table, or with a hash table at address 0', () => {
     const none = parseOvmf(buildOvmf({ without: [GUIDS.hashTable] }));
     expect(none).not.toHaveProperty('hashTableGpa');
     expect(parseOvmf(buildOvmf({ hashTable: { gpa: 0, size: 0 } }))).toEqual(none);
   });
 
-  it('reads an image inside a larger buffer', () => {
+  it('reads an OVMF image inside a larger buffer', () => {
     const image = buildOvmf();
     const buffer = new Uint8Array(image.length + 7);
     buffer.set(image, 7);
@@ -79,7 +79,7 @@ describe('parseOvmf', () => {
     ],
     ['sections of 4 GiB', { sections: [{ gpa: 0, size: 0xfff00000, type: 1 }] }],
     ['a section in the image', { sections: [{ gpa: 0xffffd000, size: 0x2000, type: 1 }] }],
-  ])('refuses %s', (_, plan) => {
+  ])('refuses an OVMF image with %s', (_, plan) => {
     expect(() => parseOvmf(buildOvmf(plan))).toThrow(MALFORMED);
   });
 
@@ -96,11 +96,11 @@ describe('parseOvmf', () => {
     ['an entry longer than the table', patched(68, 0xff, 0)],
     ['more metadata than there is', patched(0x800 - 4, 0xff)],
     ['more sections than there are bytes', patched(0x800 - 12, 8)],
-  ])('refuses %s', (_, image) => {
+  ])('refuses as an OVMF image: %s', (_, image) => {
     expect(() => parseOvmf(image)).toThrow(MALFORMED);
   });
 
-  it('refuses metadata that the image cuts off', () => {
+  it('refuses an OVMF image that cuts its metadata off', () => {
     const image = buildOvmf({
       without: [GUIDS.metadata],
       extra: [{ guid: GUIDS.metadata, data: words(16) }],
@@ -110,7 +110,7 @@ describe('parseOvmf', () => {
   });
 
   it(
-    'throws nothing but its error, on any bytes of a table',
+    'parses any bytes in an OVMF table or throws one kind of error',
     async () => {
       const edits = fc.array(fc.tuple(fc.nat(0x900), fc.nat(255)), { maxLength: 8 });
       await fuzz(
@@ -125,7 +125,7 @@ describe('parseOvmf', () => {
   );
 
   it(
-    'throws nothing but its error, on any table',
+    'parses any OVMF table or throws one kind of error',
     async () => {
       await fuzz(
         fc.property(fc.uint8Array({ maxLength: 200 }), (table) => {
@@ -141,7 +141,7 @@ describe('parseOvmf', () => {
 });
 
 describe('measuredOvmf', () => {
-  it('has the hash of the pages', () => {
+  it('returns the hash of the OVMF pages with the metadata that is measured', () => {
     const image = buildOvmf();
     const measured = measuredOvmf(image);
     expect(measured).toEqual({
@@ -153,7 +153,7 @@ describe('measuredOvmf', () => {
     expect(ovmfHash(buildOvmf({ fill: 0x91 }))).not.toEqual(measured.hash);
   });
 
-  it('reads a build without a hash table', () => {
+  it('measures an OVMF build without a hash table', () => {
     expect(measuredOvmf(buildOvmf({ without: [GUIDS.hashTable] }))).not.toHaveProperty(
       'hashTableGpa',
     );
@@ -167,7 +167,7 @@ describe('measuredOvmf', () => {
 });
 
 describe('sectionType', () => {
-  it('names the numbers of the file', () => {
+  it('names the section types of the OVMF metadata', () => {
     expect([1, 2, 3, 4, 0x10].map(sectionType)).toEqual([
       'sec-mem',
       'secrets',

@@ -77,15 +77,15 @@ describe.runIf(HAS_SHARED_VECTORS)('measure-1', () => {
     ? readJson('measure-1/expected.json', CASES)
     : { cases: [], intermediate_ovmf_AmdSev: {} };
 
-  it('has 27 cases', () => {
+  it('finds 27 cases in measure-1', () => {
     expect(cases).toHaveLength(27);
   });
 
-  it.each(cases)('gives the digest of $name', (vector) => {
+  it.each(cases)('computes the launch digest of $name in measure-1', (vector) => {
     expect(measureOvmf(inputsOf(vector)).digest).toBe(vector.expected);
   });
 
-  it('refuses a kernel for the build without measured boot', () => {
+  it('refuses a kernel for the OVMF build without measured boot', () => {
     const ovmf = read('measure-1/ovmf_OvmfX64_suffix.bin');
     const inputs = { vmm: 'qemu', ovmf, vcpus: 1, vcpuType: 'EPYC-v4' } as const;
     expect(() => measureOvmf({ ...inputs, kernel: new Uint8Array(0) })).toThrow(
@@ -93,7 +93,7 @@ describe.runIf(HAS_SHARED_VECTORS)('measure-1', () => {
     );
   });
 
-  it('gives the intermediate values of the AmdSev build', () => {
+  it('computes the intermediate values of the AmdSev build', () => {
     const image = read('measure-1/ovmf_AmdSev_suffix.bin');
     const parsed = parseOvmf(image);
     expect(toHex(ovmfHash(image))).toBe(steps['ovmf_hash']);
@@ -102,7 +102,7 @@ describe.runIf(HAS_SHARED_VECTORS)('measure-1', () => {
     expect(parsed.resetEip).toBe(Number(steps['es_reset_eip']));
   });
 
-  it.each(['qemu', 'ec2', 'gce'] as const)('gives the VMSA pages of %s', (vmm) => {
+  it.each(['qemu', 'ec2', 'gce'] as const)('builds the VMSA pages of %s in measure-1', (vmm) => {
     // The signature of the page files is that of EPYC-v4; EC2 and GCE have a value of their own.
     const rdx = vmm === 'qemu' ? 0x800f12 : 0x600;
     const profile = vmsaProfile(vmm, rdx, vmm === 'qemu' ? 'reset' : 'zero');
@@ -125,7 +125,7 @@ describe.runIf(HAS_SHARED_VECTORS)('measure-1', () => {
       'ec2_0x21',
       '6ae80856486b1396af8c82a40351d6ed76a20c785e9c7fa4ffa27c22d5d6313b4b3b458cd3c9968e6f89fb5d8450d7a6',
     ],
-  ])('explains the digest that other tools give for %s', (name, actual) => {
+  ])('explains the digest that other tools compute for %s', (name, actual) => {
     const vector = cases.find((each) => each.name === name);
     const inputs = inputsOf(CASE.parse(vector));
     expect(explain(inputs, actual).cause?.text).toContain('RDX');
@@ -176,13 +176,13 @@ describe.runIf(HAS_SHARED_VECTORS)('milan-4', () => {
     return { inputs, expected: file.expected_measurement };
   }
 
-  it('gives the measurement that hardware signed', () => {
+  it('computes the measurement of milan-4 that hardware signed', () => {
     const { inputs, expected } = launch();
     expect(measureOvmf(inputs).digest).toBe(expected);
     expect(toHex(read('milan-4/report.bin').subarray(0x90, 0xc0))).toBe(expected);
   });
 
-  it('is explained when four vCPUs were expected', () => {
+  it('explains the measurement of milan-4 when four vCPUs were expected', () => {
     const { inputs, expected } = launch();
     const { conclusion } = explain({ ...inputs, vcpus: 4 }, expected);
     expect(conclusion).toContain('launched with 2 vCPUs, expected 4');
@@ -197,7 +197,7 @@ describe.runIf(HAS_SHARED_VECTORS)('idblock-1', () => {
     author_key_digest: text,
   });
 
-  it('verifies, with the digests of its keys', () => {
+  it('verifies the ID block of idblock-1 with the digests of its keys', () => {
     const expected = readJson('idblock-1/expected.json', EXPECTED);
     const block = read('idblock-1/id_block.bin');
     expect(toHex(block)).toBe(expected.id_block_hex);
@@ -209,7 +209,7 @@ describe.runIf(HAS_SHARED_VECTORS)('idblock-1', () => {
     );
   });
 
-  it('has the parts that it says', () => {
+  it('parses the key and signatures of the authentication in idblock-1', () => {
     const auth = parseIdAuth(read('idblock-1/test_auth_block.bin'));
     expect(toHex(auth.idKey)).toBe(toHex(read('idblock-1/id_key_raw_0x404.bin')));
     expect(toHex(auth.idSignature)).toBe(toHex(read('idblock-1/test_id_sig.bin')));
@@ -222,9 +222,12 @@ describe.runIf(HAS_SHARED_VECTORS)('idblock-1', () => {
     expect(parseIdBlock(read('idblock-1/id_block.bin')).policy).toBe(0x30000n);
   });
 
-  it.each(['id', 'author'])('gives the digest of the %s key from its PEM', (name) => {
-    const pem = readFileSync(`${SHARED_VECTORS}/idblock-1/${name}_key_pub.pem`, 'utf8');
-    const expected = readJson('idblock-1/expected.json', z.record(text, z.unknown()));
-    expect(toHex(idKeyDigest(createPublicKey(pem)))).toBe(expected[`${name}_key_digest`]);
-  });
+  it.each(['id', 'author'])(
+    'computes the digest of the %s key of idblock-1 from its PEM',
+    (name) => {
+      const pem = readFileSync(`${SHARED_VECTORS}/idblock-1/${name}_key_pub.pem`, 'utf8');
+      const expected = readJson('idblock-1/expected.json', z.record(text, z.unknown()));
+      expect(toHex(idKeyDigest(createPublicKey(pem)))).toBe(expected[`${name}_key_digest`]);
+    },
+  );
 });

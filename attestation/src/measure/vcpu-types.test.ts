@@ -15,15 +15,15 @@ describe('vCPU models', () => {
     ['EPYC-Milan-v2', 0xa00f11],
     ['EPYC-Genoa', 0xa10f10],
     ['EPYC-Turin', 0xb00f00],
-  ] as const)('%s has its signature', (type, signature) => {
+  ] as const)('knows the CPU signature of %s', (type, signature) => {
     expect(VCPU_SIGNATURES[type]).toBe(signature);
   });
 
-  it('of a small family have no extended one', () => {
+  it('encodes the CPU signature of a family without an extended family', () => {
     expect(cpuSignature(6, 15, 1)).toBe(0x6f1);
   });
 
-  it('are known by name', () => {
+  it('recognises vCPU models by name', () => {
     expect(VCPU_TYPES.every(isVcpuType)).toBe(true);
     expect(isVcpuType('toString')).toBe(false);
   });

@@ -48,7 +48,7 @@ describe('vmsaPage', () => {
       OTHER,
       '5302d262c88780a7a13159a327fa99cf188cab234c680e1f3b6729171380a4312511813a354cab136d69c778050c245a',
     ],
-  ] as const)('gives the page of %s', (_, profile, state, hash) => {
+  ] as const)('builds the VMSA page of %s', (_, profile, state, hash) => {
     expect(toHex(sha384(vmsaPage(profile, state)))).toBe(hash);
   });
 
@@ -60,12 +60,12 @@ describe('vmsaPage', () => {
     ['gPat', { gPat: 1n }],
     ['mxcsr', { mxcsr: 0x1f00 }],
     ['fcw', { fcw: 0x37e }],
-  ])('depends on %s', (_, change) => {
+  ])('builds another VMSA page for another %s', (_, change) => {
     const changed = vmsaPage({ ...QEMU, ...change }, FIRST);
     expect(toHex(changed)).not.toBe(toHex(vmsaPage(QEMU, FIRST)));
   });
 
-  it('puts the registers at their places', () => {
+  it('writes the registers of a VMSA page at their offsets', () => {
     const registers = { rsp: 0x8ff0, rbp: 0x8ff1, rsi: 0x7000 };
     const view = new DataView(vmsaPage(QEMU, { ...FIRST, registers }).buffer);
     expect([0x1d8, 0x328, 0x330].map((at) => view.getUint32(at, true))).toEqual([
