@@ -57,13 +57,13 @@ function identified(change: {
 }
 
 describe('a derived key', () => {
-  it('is the same for the same guest on the same processor, whenever it was launched', () => {
+  it('derives the same key for the same guest on the same processor, at every launch', () => {
     const change = { guestFieldSelect: ALL, tcbVersion: COMMITTED, launchMitVector: 0x3fn };
     expect(keyOf(testGuest(), change)).toBe(keyOf(testGuest(), change));
     expect(keyOf(testGuest(), change)).toMatch(/^(?!0{64})[0-9a-f]{64}$/);
   });
 
-  it('depends on exactly the fields that are selected', () => {
+  it('derives a key from exactly the selected fields', () => {
     const base = identified({});
     const inputs = { ...LAUNCH.inputs, vcpus: 2 };
     const guests = {
@@ -93,7 +93,7 @@ describe('a derived key', () => {
     expect(varied).toEqual(Object.keys(GUEST_FIELDS).sort());
   });
 
-  it('depends on which fields are selected, on the VMPL and on the root key', () => {
+  it('derives another key for another field selection, VMPL or root key', () => {
     const guest = testGuest();
     const keys = [
       {},
@@ -106,24 +106,24 @@ describe('a derived key', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('does not depend on HOST_DATA, as on hardware', () => {
+  it('derives the same key for another HOST_DATA, as hardware does', () => {
     const other = testGuest({}, { hostData: new Uint8Array(32) });
     const change = { guestFieldSelect: ALL, launchMitVector: 0n };
     expect(keyOf(other, change)).toBe(keyOf(testGuest(), change));
   });
 
-  it('of the VM root key is that of one launch alone', () => {
+  it('derives another key from the VM root key at every launch', () => {
     const change = { rootKeySelect: ROOT_KEYS.VMRK };
     const guest = testGuest();
     expect(keyOf(guest, change)).toBe(keyOf(guest, change));
     expect(keyOf(testGuest(), change)).not.toBe(keyOf(guest, change));
   });
 
-  it('of another model of processor is another', () => {
+  it('derives another key on another processor model', () => {
     expect(keyOf(testGuest({ model: 'Genoa' }))).not.toBe(keyOf(testGuest()));
   });
 
-  it('of older firmware can be had from newer, and not the other way round', () => {
+  it('derives the key of older firmware from newer firmware, and not the reverse', () => {
     const old = testGuest({ misbehave: ['old-tcb'] });
     // bl 2, snp 6, ucode 115.
     const oldTcb = 0x7306_0000_0000_0002n;
@@ -134,33 +134,33 @@ describe('a derived key', () => {
     );
   });
 
-  it('without the TCB mixed in is lost with an upgrade', () => {
+  it('derives another key after a firmware upgrade when the TCB is not selected', () => {
     expect(keyOf(testGuest({ misbehave: ['old-tcb'] }))).not.toBe(keyOf(testGuest()));
   });
 });
 
-describe('a request for a derived key is refused', () => {
-  it('for a root key that does not exist', () => {
+describe('invalid requests for a derived key', () => {
+  it('refuses to derive a key from a root key that does not exist', () => {
     for (const rootKeySelect of [2, 3, -1, 0.5]) {
       expectRefused({ rootKeySelect }, /ROOT_KEY_SELECT names no root key/);
     }
   });
 
-  it('for fields that do not exist', () => {
+  it('refuses to derive a key from fields that do not exist', () => {
     for (const guestFieldSelect of [1n << 7n, 1n << 63n]) {
       expectRefused({ guestFieldSelect }, /GUEST_FIELD_SELECT sets unknown bits/);
     }
     expectRefused({ guestFieldSelect: -1n }, /GUEST_FIELD_SELECT is out of range/);
   });
 
-  it('for a VMPL that is not there, or more privileged than the caller', () => {
+  it("refuses to derive a key for a VMPL that does not exist or exceeds the caller's privilege", () => {
     for (const vmpl of [4, -1, 1.5, 0xffff_ffff]) expectRefused({ vmpl }, /VMPL is out of range/);
     expectRefused({ vmpl: 0, callerVmpl: 1 }, /more privileged VMPL/);
     expectRefused({ vmpl: 3, callerVmpl: 4 }, /the VMPL of the caller is out of range/);
     expect(keyOf(testGuest(), { vmpl: 2, callerVmpl: 2 })).toBe(keyOf(testGuest(), { vmpl: 2 }));
   });
 
-  it('for a guest SVN above that of the launch', () => {
+  it('refuses to derive a key for a guest SVN above that of the launch', () => {
     expectRefused({ guestSvn: 1 }, /GUEST_SVN is out of range/);
     expectRefused({ guestSvn: 0x1_0000_0000 }, /GUEST_SVN is out of range/);
     const guest = identified({ guestSvn: 5 });
@@ -168,7 +168,7 @@ describe('a request for a derived key is refused', () => {
     expect(() => keyOf(guest, { guestSvn: 6 })).toThrow('GUEST_SVN is out of range');
   });
 
-  it('for a TCB above the committed one in any component', () => {
+  it('refuses to derive a key for a TCB above the committed one in any component', () => {
     for (const byte of [0n, 1n, 6n, 7n]) {
       expectRefused(
         { tcbVersion: COMMITTED + (1n << (8n * byte)) },
@@ -179,7 +179,7 @@ describe('a request for a derived key is refused', () => {
     expectRefused({ tcbVersion: 1n << 64n }, /TCB_VERSION is out of range/);
   });
 
-  it('for mitigations that the launch did not have', () => {
+  it('refuses to derive a key for mitigations that the launch did not have', () => {
     const { launchMitVector: bit } = GUEST_FIELDS;
     expectRefused({ guestFieldSelect: bit }, /LAUNCH_MIT_VECTOR is selected and not given/);
     expectRefused({ launchMitVector: 0x40n }, /LAUNCH_MIT_VECTOR has mitigations/);
@@ -191,7 +191,7 @@ describe('a request for a derived key is refused', () => {
     expect(keyOf(older, { launchMitVector: 0n })).toHaveLength(64);
   });
 
-  it('for numbers of another type', () => {
+  it('refuses to derive a key for numbers of another type', () => {
     const bad = (change: object) => expectRefused(change, /is out of range/);
     bad({ guestFieldSelect: 1 });
     bad({ tcbVersion: 1 });
@@ -200,7 +200,9 @@ describe('a request for a derived key is refused', () => {
     bad({ vmpl: '0' });
   });
 
-  it('whatever is asked for, by no other error', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('derives a key for any request or refuses it with one error', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const guest = testGuest();
     const property = fc.property(
       fc.record({

@@ -30,8 +30,8 @@ function refusal(state: unknown): AttestationError {
   throw new Error('the state was taken');
 }
 
-describe('a guest that was kept', () => {
-  it('is the same in another process: its reports and its own keys', () => {
+describe('a saved guest', () => {
+  it('resumes a saved guest with the same reports and keys in another process', () => {
     const before = testGuest();
     const after = testProcessor().resume(JSON.parse(JSON.stringify(before.keep())));
     expect(after.measurement).toBe(before.measurement);
@@ -46,17 +46,17 @@ describe('a guest that was kept', () => {
     expect(claims(after)).toEqual(claims(before));
   });
 
-  it('is another one after another launch', () => {
+  it('saves another identity and root key for another launch', () => {
     const [one, other] = [kept(), kept()];
     expect(one.reportId).not.toBe(other.reportId);
     expect(one.vmrk).not.toBe(other.vmrk);
   });
 
-  it('says that nothing protects it', () => {
+  it('marks a saved guest as unprotected', () => {
     expect(kept().notice).toMatch(/^SIMULATED, NOT HARDWARE/);
   });
 
-  it('is refused where a field is missing, unknown or of another form, and the field is named', () => {
+  it('refuses a saved guest with a missing, unknown or malformed field, and names the field', () => {
     const good = kept();
     const { vmrk: _, ...without } = good;
     for (const [bad, place] of [
@@ -76,7 +76,7 @@ describe('a guest that was kept', () => {
     }
   });
 
-  it('is refused by the processor of another chip', () => {
+  it('refuses to resume a saved guest on another chip', () => {
     const state = testState();
     const other = { ...state, chip: { ...state.chip, id: 'ab'.repeat(64) } };
     expect(() => new SimulatedSecureProcessor(other).resume(kept())).toThrow(
@@ -84,11 +84,13 @@ describe('a guest that was kept', () => {
     );
   });
 
-  it('is refused with a policy that the platform does not meet', () => {
+  it('refuses to resume a saved guest whose policy the platform does not meet', () => {
     expect(refusal({ ...kept(), policy: '0x10000' }).code).toBe('simulated-request');
   });
 
-  it('is taken exactly as it stands, or refused', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('resumes a saved guest exactly as it is, or refuses it', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     const good = kept();
     const changed = fc.record({
       name: fc.constantFrom(...Object.keys(good)),

@@ -3,7 +3,7 @@ import * as simulated from './index.ts';
 import { LAUNCH, NOW, REPORT_DATA, testState } from './testing/guest.ts';
 
 describe('the entry for simulation', () => {
-  it('exports what is documented, and nothing else', () => {
+  it('exports exactly the documented names from the simulated entry', () => {
     expect(Object.keys(simulated).sort()).toEqual([
       'GUEST_FIELDS',
       'MISBEHAVIOURS',
@@ -20,7 +20,7 @@ describe('the entry for simulation', () => {
     ]);
   });
 
-  it('is enough to launch a guest, and to verify it elsewhere', () => {
+  it('launches a simulated guest and verifies it elsewhere with the exported functions', () => {
     const processor = new simulated.SimulatedSecureProcessor(testState(), { now: () => NOW });
     const guest = processor.launch(LAUNCH);
     const { evidence } = guest.report({ reportData: REPORT_DATA });

@@ -26,7 +26,7 @@ function expectRefused(launch: Partial<SimulatedLaunch>, message: RegExp): void 
 }
 
 describe('a launch', () => {
-  it('measures what is launched as hardware does', () => {
+  it('measures a simulated launch as hardware does', () => {
     const { digest } = measureOvmf(LAUNCH.inputs);
     expect(testGuest().measurement).toBe(digest);
     const inputs = { ...LAUNCH.inputs, append: 'init=/bin/sh' };
@@ -34,7 +34,7 @@ describe('a launch', () => {
     expect(measureOvmf(inputs).digest).not.toBe(digest);
   });
 
-  it('puts measurement, HOST_DATA and policy into reports', () => {
+  it('reports the measurement, HOST_DATA and policy of the launch', () => {
     const claims = launched({ policy: 0x2030000n });
     expect(claims.measurement).toBe(measureOvmf(LAUNCH.inputs).digest);
     expect(claims.hostData).toBe('da'.repeat(32));
@@ -42,7 +42,7 @@ describe('a launch', () => {
     expect(launched({}).policy.raw).toBe(0x30000n);
   });
 
-  it('copies HOST_DATA', () => {
+  it('copies the HOST_DATA of a launch', () => {
     const hostData = new Uint8Array(32).fill(1);
     const guest = testGuest({}, { hostData });
     hostData.fill(2);
@@ -50,25 +50,25 @@ describe('a launch', () => {
     expect(claimsOf(parseReport(report)).hostData).toBe('01'.repeat(32));
   });
 
-  it('gives each guest an identity of its own', () => {
+  it('reports another REPORT_ID for each launched guest', () => {
     expect(launched({}).reportId).not.toBe(launched({}).reportId);
   });
 
-  it('refuses HOST_DATA that has not exactly 32 bytes', () => {
+  it('refuses to launch with HOST_DATA of other than 32 bytes', () => {
     for (const size of [0, 31, 33, 64]) {
       expectRefused({ hostData: new Uint8Array(size) }, /HOST_DATA must have exactly 32 bytes/);
     }
     expectRefused({ hostData: 'da'.repeat(16) as unknown as Uint8Array }, /HOST_DATA/);
   });
 
-  it('refuses a policy without bit 17, with unknown bits, or of more than 64', () => {
+  it('refuses to launch with a policy without bit 17, with unknown bits, or above 64 bits', () => {
     for (const policy of [0n, 0x10000n, 0x4030000n, 1n << 63n]) {
       expectRefused({ policy }, /POLICY must set bit 17/);
     }
     for (const policy of [-1n, 1n << 64n]) expectRefused({ policy }, /POLICY is out of range/);
   });
 
-  it('refuses a policy that the platform does not meet', () => {
+  it('refuses to launch with a policy that the platform does not meet', () => {
     expectRefused({ policy: 0x30138n }, /does not meet POLICY: a newer ABI/);
     expectRefused({ policy: 0x30200n }, /a newer ABI/);
     expectRefused({ policy: 0x830000n }, /RAPL disabled/);
@@ -76,14 +76,14 @@ describe('a launch', () => {
     expect(() => testGuest({ platformInfo: 0x25n }, { policy: 0x20000n })).toThrow(/SMT off/);
   });
 
-  it('takes a policy that the platform meets', () => {
+  it('launches with a policy that the platform meets', () => {
     expect(launched({ policy: 0x20137n }).policy.abiMinor).toBe(0x37);
     expect(launched({ policy: 0x30037n }).policy.abiMajor).toBe(0);
     expect(launched({ policy: 0x1830000n }, { platformInfo: 0x3cn }).policy.raplDis).toBe(true);
     expect(launched({ policy: 0x30000n }, { platformInfo: 0x25n }).platformInfo.smtEn).toBe(true);
   });
 
-  it('passes on what measuring refuses', () => {
+  it('refuses to launch inputs that cannot be measured', () => {
     const inputs = { ...LAUNCH.inputs, vcpus: 0 };
     expect(() => testGuest({}, { inputs })).toThrow(
       expect.objectContaining({ code: 'measure-input' }),
@@ -101,7 +101,7 @@ const BLOCK: IdBlock = {
 };
 
 describe('a launch with an ID block', () => {
-  it('puts what the block says and who signed it into reports', () => {
+  it('reports the identity in the ID block and the digest of its key', () => {
     const { idKeyDigest, ...id } = signIdBlock({ idBlock: BLOCK, idKey: key() });
     expect(launched({ id })).toMatchObject({
       familyId: 'fa'.repeat(16),
@@ -118,7 +118,7 @@ describe('a launch with an ID block', () => {
     });
   });
 
-  it('names the author of the key only where that is enabled', () => {
+  it('reports the author key only where it is enabled', () => {
     const signed = signIdBlock({ idBlock: BLOCK, idKey: key(), authorKey: key() });
     const authorKeyDigest = toHex(signed.authorKeyDigest ?? new Uint8Array());
     const id: LaunchIdentity = { ...signed, authorKeyEnabled: true };
@@ -126,19 +126,19 @@ describe('a launch with an ID block', () => {
     expect(launched({ id: { ...id, authorKeyEnabled: false } }).authorKeyDigest).toMatch(/^0+$/);
   });
 
-  it('is refused where an author is enabled and none signed', () => {
+  it('refuses to launch with an enabled author key but no author signature', () => {
     const id = { ...signIdBlock({ idBlock: BLOCK, idKey: key() }), authorKeyEnabled: true };
     expectRefused({ id }, /no author key signed/);
   });
 
-  it('is refused for another guest or policy', () => {
+  it('refuses to launch with the ID block of another guest or policy', () => {
     const of = (change: Partial<IdBlock>) =>
       signIdBlock({ idBlock: { ...BLOCK, ...change }, idKey: key() });
     expectRefused({ id: of({ launchDigest: new Uint8Array(48) }) }, /of another guest/);
     expectRefused({ id: of({ policy: 0xb0000n }) }, /of another policy/);
   });
 
-  it('is refused where a byte of the block or a signature was changed', () => {
+  it('refuses to launch with any byte of the ID block or its signatures changed', () => {
     const { idBlock, idAuth } = signIdBlock({ idBlock: BLOCK, idKey: key(), authorKey: key() });
     const flip = (bytes: Uint8Array, at: number) =>
       bytes.map((byte, index) => (index === at ? byte ^ 1 : byte));

@@ -110,36 +110,39 @@ function found(options: SimulatedProcessorOptions, signingKey: 'VCEK' | 'VLEK'):
 const entries = Object.entries(FOUND_OUT) as [Misbehaviour, Verdict][];
 
 describe('misbehaviour', () => {
-  it('has a sentence for each', () => {
+  it('documents each misbehaviour with a sentence', () => {
     expect(Object.keys(MISBEHAVIOURS)).toEqual(Object.keys(FOUND_OUT));
     for (const says of Object.values(MISBEHAVIOURS)) expect(says).toMatch(/^[A-Z].*[.]$/);
   });
 
-  it('is nothing that a good processor shows', () => {
+  it('finds no misbehaviour of a correct simulated processor', () => {
     expect(found({}, 'VCEK')).toEqual([]);
     expect(found({}, 'VLEK')).toEqual(['signing-key', 'csp-id']);
   });
 
-  it.each(entries)('%s is found out by %j', (name, verdict) => {
+  it.each(entries)('detects the misbehaviour %s with the result %j', (name, verdict) => {
     expect(found({ misbehave: [name] }, 'VCEK')).toEqual(verdict);
   });
 
   it.each(Object.entries(OF_A_VLEK) as [Misbehaviour, Verdict][])(
-    '%s under a VLEK is found out by %j',
+    'detects the misbehaviour %s under a VLEK with the result %j',
     (name, verdict) => {
       expect(found({ misbehave: [name] }, 'VLEK')).toEqual(verdict);
     },
   );
 
-  it.each(['Genoa', 'Bergamo', 'Turin'] as SimulatedModelName[])('is the same on a %s', (model) => {
-    const turin = { 'tio-on': ['tio'] };
-    for (const [name, verdict] of entries) {
-      const expected = model === 'Turin' ? { ...FOUND_OUT, ...turin }[name] : verdict;
-      expect(found({ model, misbehave: [name] }, 'VCEK'), name).toEqual(expected);
-    }
-  });
+  it.each(['Genoa', 'Bergamo', 'Turin'] as SimulatedModelName[])(
+    'detects every misbehaviour on a %s',
+    (model) => {
+      const turin = { 'tio-on': ['tio'] };
+      for (const [name, verdict] of entries) {
+        const expected = model === 'Turin' ? { ...FOUND_OUT, ...turin }[name] : verdict;
+        expect(found({ model, misbehave: [name] }, 'VCEK'), name).toEqual(expected);
+      }
+    },
+  );
 
-  it('of what a report of version 3 does not have changes nothing', () => {
+  it('ignores a misbehaviour in a field that a version 3 report does not have', () => {
     const none = found({ reportVersion: 3 }, 'VCEK');
     expect(found({ reportVersion: 3, misbehave: ['no-mitigations'] }, 'VCEK')).toEqual(none);
     expect(found({ reportVersion: 3, misbehave: ['no-mitigations-at-launch'] }, 'VCEK')).toEqual(
@@ -147,7 +150,7 @@ describe('misbehaviour', () => {
     );
   });
 
-  it('adds up, and verification stops at the first', () => {
+  it('reports several misbehaviours together, and stops verification at the first', () => {
     expect(found({ misbehave: ['vmpl-1', 'debug', 'cxl-allowed'] }, 'VCEK')).toEqual([
       'debug',
       'vmpl',

@@ -17,7 +17,9 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 
 describe('a new processor', () => {
-  it('is made once, and is the same when it is opened again', { timeout: 120_000 }, async () => {
+  it('creates a simulated processor once, and opens the same one again', {
+    timeout: 120_000,
+  }, async () => {
     const made = await openSimulatedProcessor({ stateFile });
     const opened = await openSimulatedProcessor({ stateFile }, { model: 'Turin' });
     expect(opened.roots().pem).toBe(made.roots().pem);

@@ -12,14 +12,14 @@ function publicKey(point: Uint8Array) {
 }
 
 describe('deriveP384Key', () => {
-  it('gives the same key for the same secret and purpose', () => {
+  it('derives the same P-384 key from the same secret and purpose', () => {
     const one = deriveP384Key(SECRET, purpose('a'));
     const other = deriveP384Key(Uint8Array.from(SECRET), purpose('a'));
     expect(other.publicPoint).toEqual(one.publicPoint);
     expect(other.privateKey.equals(one.privateKey)).toBe(true);
   });
 
-  it('gives another key for another secret or purpose', () => {
+  it('derives another P-384 key from another secret or purpose', () => {
     const points = [
       deriveP384Key(SECRET, purpose('a')),
       deriveP384Key(SECRET, purpose('b')),
@@ -28,7 +28,7 @@ describe('deriveP384Key', () => {
     expect(new Set(points).size).toBe(3);
   });
 
-  it('gives a point of 97 bytes that belongs to the private key', () => {
+  it('derives a point of 97 bytes that belongs to the private key', () => {
     const { privateKey, publicPoint } = deriveP384Key(SECRET, purpose('a'));
     expect(publicPoint).toHaveLength(97);
     expect(createPublicKey(privateKey).equals(publicKey(publicPoint))).toBe(true);
@@ -36,7 +36,7 @@ describe('deriveP384Key', () => {
 });
 
 describe('signReport', () => {
-  it('writes R and S little-endian in 72 bytes each, and zeros behind', () => {
+  it('writes R and S of a signature little-endian in 72 bytes each, followed by zeros', () => {
     const { privateKey, publicPoint } = deriveP384Key(SECRET, purpose('a'));
     const body = purpose('report');
     const signature = signReport(body, privateKey);

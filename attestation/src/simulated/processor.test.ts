@@ -22,7 +22,7 @@ const verified = (guest: ReturnType<typeof testGuest>, request: Partial<ReportRe
   }).claims;
 
 describe('a processor', () => {
-  it.each(MODELS)('is a %s that its own roots verify', (model) => {
+  it.each(MODELS)('simulates a %s that its own roots verify', (model) => {
     const { product, tcbClass, tcb, cpuid } = SIMULATED_MODELS[model];
     for (const signingKey of ['VCEK', 'VLEK'] as const) {
       const claims = verified(testGuest({ model }), { signingKey });
@@ -32,7 +32,7 @@ describe('a processor', () => {
     }
   });
 
-  it.each([2, 3, 4, 5] as ReportVersion[])('makes reports of version %i', (reportVersion) => {
+  it.each([2, 3, 4, 5] as ReportVersion[])('simulates reports of version %i', (reportVersion) => {
     const claims = verified(testGuest({ reportVersion }));
     expect(claims.version).toBe(reportVersion);
     expect(claims.cpuid === null).toBe(reportVersion === 2);
@@ -61,13 +61,13 @@ describe('a processor', () => {
     expect(make({ misbehave: ['toString'] })).toThrow(TypeError);
   });
 
-  it('refuses a state that is none', () => {
+  it('refuses to simulate a processor from a malformed state', () => {
     expect(() => new SimulatedSecureProcessor({})).toThrow(
       expect.objectContaining({ code: 'simulated-state' }),
     );
   });
 
-  it('gives each TCB a key, and the same one when it certifies it again', () => {
+  it('certifies another key for each TCB, and the same key for the same TCB', () => {
     const processor = testProcessor();
     const { tcb, oldTcb } = SIMULATED_MODELS.Milan;
     const point = (der: Uint8Array) => Buffer.from(parseVek(der).publicKey.point).toString('hex');
@@ -98,7 +98,7 @@ describe('a processor', () => {
     expect(years(vlek)).toBe(1);
   });
 
-  it('numbers revocation lists by the day', () => {
+  it('numbers simulated revocation lists by the day', () => {
     const at = (time: number) => parseCrl(testProcessor({ now: () => new Date(time) }).crl());
     const [today, tomorrow] = [at(NOW.getTime()), at(NOW.getTime() + DAY)];
     expect(tomorrow.number).toBe(today.number + 1n);
@@ -108,7 +108,7 @@ describe('a processor', () => {
 });
 
 describe('a report', () => {
-  it('has 1184 bytes, REPORT_DATA as given and no migration agent', () => {
+  it('reports 1184 bytes with the given REPORT_DATA and no migration agent', () => {
     const { report } = testGuest().report({ reportData: REPORT_DATA });
     expect(report).toHaveLength(1184);
     const claims = claimsOf(parseReport(report));
@@ -117,7 +117,7 @@ describe('a report', () => {
     expect(claims.vmpl).toBe(0);
   });
 
-  it('comes with a certificate table that holds the same as its evidence', () => {
+  it('reports a certificate table with the same certificates as the evidence', () => {
     for (const signingKey of ['VCEK', 'VLEK'] as const) {
       const response = testGuest().report({ reportData: REPORT_DATA, signingKey });
       const { report, certificateTable, evidence } = response;
@@ -126,11 +126,11 @@ describe('a report', () => {
     }
   });
 
-  it('names the VMPL that was asked for', () => {
+  it('reports the requested VMPL', () => {
     expect(verified(testGuest(), { vmpl: 3, callerVmpl: 1 }).vmpl).toBe(3);
   });
 
-  it('is refused for REPORT_DATA that has not exactly 64 bytes', () => {
+  it('refuses a report request with REPORT_DATA of other than 64 bytes', () => {
     for (const size of [0, 63, 65, 128]) {
       expect(() => testGuest().report({ reportData: new Uint8Array(size) })).toThrow(
         expect.objectContaining({ code: 'simulated-request', found: `${size} bytes` }),
@@ -138,14 +138,14 @@ describe('a report', () => {
     }
   });
 
-  it('is refused for a signing key that does not exist', () => {
+  it('refuses a report request for a signing key that does not exist', () => {
     const signingKey = 'toString' as 'VCEK';
     expect(() => testGuest().report({ reportData: REPORT_DATA, signingKey })).toThrow(
       expect.objectContaining({ code: 'simulated-request', found: 'toString' }),
     );
   });
 
-  it('is refused for a VMPL that is not there, or more privileged than the caller', () => {
+  it("refuses a report request for a VMPL that does not exist or exceeds the caller's privilege", () => {
     for (const request of [{ vmpl: 4 }, { vmpl: 0xffff_ffff }, { vmpl: 1, callerVmpl: 2 }]) {
       expect(() => testGuest().report({ reportData: REPORT_DATA, ...request })).toThrow(
         expect.objectContaining({ code: 'simulated-request' }),

@@ -45,7 +45,7 @@ function forged(fields: Partial<CaFields>, signer: 'ark' | 'ask' = 'ark'): Uint8
 }
 
 describe('parseSimulatedRoots', () => {
-  it('reads the roots of a processor, and prints them again', () => {
+  it('reads the roots of a simulated processor, and prints them again', () => {
     const text = readVectorFile('roots.pem');
     const roots = parseSimulatedRoots(text);
     expect(roots).toBeInstanceOf(SimulatedRoots);
@@ -55,7 +55,7 @@ describe('parseSimulatedRoots', () => {
     expect(Object.isFrozen(roots)).toBe(true);
   });
 
-  it('stands in for all products with one chain', () => {
+  it('uses one simulated chain for all products', () => {
     const { products, ...names } = anchorsOf(testProcessor().roots());
     expect(names).toEqual({
       organization: 'OU=Simulation, C=ZZ, L=Nowhere, ST=None, O=A3S Box SIMULATED NOT HARDWARE',
@@ -69,7 +69,7 @@ describe('parseSimulatedRoots', () => {
     expect(products.Milan.asvk.modulus).toEqual(parseCa(asvk.certificate).publicKey.modulus);
   });
 
-  it('refuses another number of certificates', () => {
+  it('refuses simulated roots with another number of certificates', () => {
     const all = [ark, ask, asvk].map(({ certificate }) => certificate);
     for (const certificates of [all.slice(0, 1), [...all, ...all]]) {
       const error = refusal(pem(...certificates));
@@ -78,24 +78,24 @@ describe('parseSimulatedRoots', () => {
     }
   });
 
-  it('does without the authority over VLEKs', () => {
+  it('reads simulated roots without the authority over VLEKs', () => {
     const { products } = anchorsOf(parseSimulatedRoots(pem(ark.certificate, ask.certificate)));
     expect(products.Milan.asvk).toEqual(products.Milan.ask);
   });
 
-  it('refuses what is no PEM and what is no authority', () => {
+  it('refuses simulated roots that are no PEM or no CA certificates', () => {
     expect(refusal('').code).toBe('pem-malformed');
     expect(refusal(pem(testProcessor().vcek())).code).toBe('ca-encoding');
   });
 
-  it('refuses another order, and so any authority in the place of another', () => {
+  it('refuses simulated roots in another order', () => {
     const error = refusal(pem(ark.certificate, asvk.certificate, ask.certificate));
     expect(error).toMatchObject({ code: 'simulated-roots' });
     expect(error.expected).toMatch('CN=SIMULATED-ASK');
     expect(error.found).toMatch('CN=SIMULATED-ASVK');
   });
 
-  it("refuses AMD's own certificates", () => {
+  it("refuses AMD's own certificates as simulated roots", () => {
     const names = ['milan_ark', 'milan_ask', 'milan_asvk'];
     const text = names.map((name) => readVectorFile(`amd/${name}.pem`)).join('');
     expect(refusal(text)).toMatchObject({
@@ -115,7 +115,7 @@ describe('parseSimulatedRoots', () => {
     });
   });
 
-  it('refuses an authority that the root did not sign, or that names another key', () => {
+  it('refuses a simulated authority that the root did not sign, or that names another key', () => {
     const self = refusal(pem(ark.certificate, forged({}, 'ask'), asvk.certificate));
     expect(self.message).toMatch('the ARK did not sign the ASK');
     const foreign = forged({ authorityKeyId: '00'.repeat(20) });
@@ -134,7 +134,7 @@ describe('simulatedRootsOf', () => {
   const evidenceOf = (...authorities: Uint8Array[]) => ({ report: new Uint8Array(), authorities });
 
   it.each(['VCEK', 'VLEK'] as const)(
-    'takes the chain that came along with a report of a %s',
+    'takes the simulated roots from the evidence that a %s signed',
     (signingKey) => {
       const { evidence } = testGuest().report({ reportData: REPORT_DATA, signingKey });
       const report = verifySimulated(evidence, simulatedRootsOf(evidence), { now: NOW });
@@ -143,7 +143,7 @@ describe('simulatedRootsOf', () => {
     },
   );
 
-  it('refuses a chain that is not whole', () => {
+  it('refuses to take simulated roots from an incomplete chain', () => {
     const { certificate } = ark;
     const report = new Uint8Array();
     for (const evidence of [{ report }, evidenceOf(certificate), evidenceOf(ask.certificate)]) {
@@ -153,7 +153,7 @@ describe('simulatedRootsOf', () => {
     }
   });
 
-  it("refuses AMD's authorities, and one that the root did not sign", () => {
+  it("refuses to take AMD's authorities, and one that the root did not sign, as simulated roots", () => {
     const stranger = forged({}, 'ask');
     expect(() => simulatedRootsOf(evidenceOf(ark.certificate, stranger))).toThrow(
       expect.objectContaining({ code: 'simulated-roots' }),

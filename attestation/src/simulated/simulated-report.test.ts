@@ -12,12 +12,12 @@ function verified(): SimulatedReport {
 }
 
 describe('a simulated report', () => {
-  it('says that it is one', () => {
+  it('marks a verified simulated report as simulated', () => {
     expect(SimulatedReport.is(verified())).toBe(true);
     expect(verified().simulated).toBe(true);
   });
 
-  it('is made by no one but the verification', () => {
+  it('refuses a SimulatedReport that verification did not construct', () => {
     const { claims, checks } = verified();
     const make = () => new SimulatedReport(Symbol('simulated verifier'), claims, checks);
     expect(make).toThrow(TypeError);
@@ -26,7 +26,7 @@ describe('a simulated report', () => {
     }
   });
 
-  it('is appraised by no policy for hardware, and as nothing real', () => {
+  it('fails a simulated report under a hardware policy, and refuses it as a hardware report', () => {
     const { checks } = appraiseSimulated(verified(), STRICT_POLICY);
     expect(checks).toContainEqual(expect.objectContaining({ code: 'tee', verdict: 'failed' }));
     const real: unknown = verified();
@@ -35,7 +35,7 @@ describe('a simulated report', () => {
     );
   });
 
-  it('is the only thing that appraisal as simulated takes', () => {
+  it('refuses to appraise as simulated what only looks like a SimulatedReport', () => {
     const { claims, checks } = verified();
     const like: unknown = { claims, checks, simulated: true };
     expect(() => appraiseSimulated(like as SimulatedReport, STRICT_POLICY)).toThrow(TypeError);

@@ -33,7 +33,7 @@ const refused = (file: string) =>
   expect(loadOrCreate(file, create)).rejects.toMatchObject({ code: 'simulated-state' });
 
 describe('loadOrCreate', () => {
-  it('makes a state that nobody else can read, and leaves nothing beside it', async () => {
+  it('creates a state file that only its owner can read, and leaves no temporary file', async () => {
     const file = join(directory, 'deep', 'er', 'state.json');
     expect(await loadOrCreate(file, create)).toEqual(testState());
     expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -42,14 +42,14 @@ describe('loadOrCreate', () => {
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(testState());
   });
 
-  it('reads a state that is there, and makes none', async () => {
+  it('reads an existing state file without creating another state', async () => {
     await writeFile(path, '{"some":"state"}', { mode: 0o600 });
     create.mockClear();
     expect(await loadOrCreate(path, create)).toEqual({ some: 'state' });
     expect(create).not.toHaveBeenCalled();
   });
 
-  it('lets one of several win, whose state all get', async () => {
+  it('returns the same state to every concurrent caller', async () => {
     const callers = Array.from({ length: 8 }, (_, index) =>
       loadOrCreate(path, async () => ({
         ...testState(),
@@ -61,14 +61,14 @@ describe('loadOrCreate', () => {
     expect(await readdir(directory)).toEqual(['state.json']);
   });
 
-  it('refuses a file that others can read', async () => {
+  it('refuses a state file that others can read', async () => {
     await writeFile(path, '{}', { mode: 0o600 });
     await chmod(path, 0o640);
     await refused(path);
     await expect(loadOrCreate(path, create)).rejects.toThrow('is open to others (mode 0640)');
   });
 
-  it('refuses a directory that others can enter', async () => {
+  it('refuses a state directory that others can enter', async () => {
     await chmod(directory, 0o755);
     await expect(loadOrCreate(path, create)).rejects.toMatchObject({
       code: 'simulated-state',
@@ -77,7 +77,7 @@ describe('loadOrCreate', () => {
     await chmod(directory, 0o700);
   });
 
-  it('refuses a file of another user', async () => {
+  it('refuses a state file of another user', async () => {
     await writeFile(path, '{}', { mode: 0o600 });
     vi.spyOn(process, 'geteuid').mockReturnValue(4_000_000);
     await expect(loadOrCreate(path, create)).rejects.toMatchObject({
@@ -86,7 +86,7 @@ describe('loadOrCreate', () => {
     });
   });
 
-  it('refuses where the system has no users', async () => {
+  it('refuses a state file on a system without user ids', async () => {
     const { geteuid } = process;
     Object.assign(process, { geteuid: undefined });
     try {
@@ -96,7 +96,7 @@ describe('loadOrCreate', () => {
     }
   });
 
-  it('refuses what is no plain file, and follows no link', async () => {
+  it('refuses a state file that is a directory or a symbolic link', async () => {
     await mkdir(path);
     await refused(path);
     const link = join(directory, 'link');
@@ -107,7 +107,7 @@ describe('loadOrCreate', () => {
     await refused(join(directory, 'x'.repeat(300)));
   });
 
-  it('refuses a file that is too long, or no JSON', async () => {
+  it('refuses a state file that is too long, or no JSON', async () => {
     await writeFile(path, 'x'.repeat(65 * 1024), { mode: 0o600 });
     await expect(loadOrCreate(path, create)).rejects.toThrow('more than a state takes');
     await writeFile(path, '{"half":', { mode: 0o600 });
@@ -115,7 +115,7 @@ describe('loadOrCreate', () => {
     await refused(path);
   });
 
-  it('says what failed where no state can be made, and leaves nothing', async () => {
+  it('reports why no state could be created, and leaves no file', async () => {
     const failing = async () => {
       throw new Error('no entropy');
     };

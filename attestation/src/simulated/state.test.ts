@@ -13,7 +13,7 @@ function refusal(state: unknown): AttestationError {
 }
 
 describe('openState', () => {
-  it('opens a chip and three authorities', () => {
+  it('opens a simulated state with a chip and three authorities', () => {
     const { chip, ark, ask, asvk, createdAt } = openState(testState());
     expect(chip.id).toHaveLength(64);
     expect(chip.secret).toHaveLength(32);
@@ -21,11 +21,11 @@ describe('openState', () => {
     expect(createdAt).toBe(Date.parse('2026-01-01T00:00:00Z'));
   });
 
-  it('says of a simulation that it is none of hardware', () => {
+  it('marks a simulated state as no hardware', () => {
     expect(testState().notice).toMatch(/^SIMULATED, NOT HARDWARE/);
   });
 
-  it('refuses what is no state, and names what is wrong with it', () => {
+  it('refuses a malformed simulated state, and names the bad field', () => {
     const good = testState();
     for (const [bad, place] of [
       [undefined, '/'],
@@ -53,7 +53,7 @@ describe('openState', () => {
     }
   });
 
-  it('refuses an authority that has the key of another', () => {
+  it('refuses an authority with the key of another', () => {
     const good = testState();
     const asvk = { ...good.asvk, key: good.ask.key };
     expect(refusal({ ...good, asvk })).toMatchObject({ code: 'simulated-state' });
