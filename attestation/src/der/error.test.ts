@@ -3,11 +3,11 @@ import { AttestationError } from '../errors.ts';
 import { DerError, decoding } from './error.ts';
 
 describe('decoding', () => {
-  it('gives what the parser gives', () => {
+  it('returns the result of the parser', () => {
     expect(decoding('crl-encoding', 'A list', () => 7)).toBe(7);
   });
 
-  it('gives a refusal the code of what is parsed', () => {
+  it('turns a DerError into a refusal with the code of the parsed structure', () => {
     const parse = () =>
       decoding('crl-encoding', 'A list', () => {
         throw new DerError('one', 'two');
@@ -23,7 +23,7 @@ describe('decoding', () => {
     );
   });
 
-  it('lets every other error through', () => {
+  it('rethrows every other error', () => {
     const mistake = new TypeError('a mistake');
     const parse = () =>
       decoding('crl-encoding', 'A list', () => {

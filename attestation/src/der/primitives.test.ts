@@ -20,11 +20,14 @@ function of(tag: number, ...content: number[]): DerReader {
 }
 
 describe('numbers', () => {
-  it.each([0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff_ffff])('reads %i', (number) => {
-    expect(readNumber(new DerReader(integer(number)), 0xffff_ffff)).toBe(number);
-  });
+  it.each([0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff_ffff])(
+    'reads the INTEGER %i',
+    (number) => {
+      expect(readNumber(new DerReader(integer(number)), 0xffff_ffff)).toBe(number);
+    },
+  );
 
-  it('reads other types that are encoded as numbers', () => {
+  it('reads an ENUMERATED value as a number', () => {
     expect(readNumber(of(Tag.ENUMERATED, 8), 10, Tag.ENUMERATED)).toBe(8);
   });
 
@@ -35,18 +38,18 @@ describe('numbers', () => {
     ['a zero of two octets', [0, 0], 'expected no leading zeros, found 0x0000'],
     ['five octets', [1, 0, 0, 0, 0], 'expected a number of at most 4 octets, found 5 octets'],
     ['a number above the maximum', [0x02], 'expected a number up to 1, found 2'],
-  ])('refuses %s', (_, content, message) => {
+  ])('refuses to read as a number: %s', (_, content, message) => {
     const read = () => readNumber(of(Tag.INTEGER, ...content), 1);
     expect(read).toThrow(DerError);
     expect(read).toThrow(message);
   });
 
-  it('gives the octets of long ones without their sign', () => {
+  it('reads the octets of a long INTEGER without its sign octet', () => {
     const octets = Uint8Array.from({ length: 512 }, () => 0xff);
     expect(readUnsigned(new DerReader(integer(octets)), 512)).toEqual(octets);
   });
 
-  it('gives serial numbers as X.509 prints them', () => {
+  it('reads serial numbers in hexadecimal as X.509 tools print them', () => {
     expect(readSerial(of(Tag.INTEGER, 1, 0, 1))).toBe('010001');
     expect(readSerial(of(Tag.INTEGER, 0))).toBe('00');
     expect(readSerial(of(Tag.INTEGER, 0, 0xfe))).toBe('fe');
@@ -57,29 +60,32 @@ describe('numbers', () => {
 });
 
 describe('truth values', () => {
-  it('reads both', () => {
+  it('reads both BOOLEAN values', () => {
     expect(readBoolean(new DerReader(boolean(true)))).toBe(true);
     expect(readBoolean(new DerReader(boolean(false)))).toBe(false);
   });
 
-  it.each([[[]], [[1]], [[0xff, 0xff]], [[0, 0]]])('refuses %j', (content) => {
-    expect(() => readBoolean(of(Tag.BOOLEAN, ...content))).toThrow('expected BOOLEAN 00 or ff');
-  });
+  it.each([[[]], [[1]], [[0xff, 0xff]], [[0, 0]]])(
+    'refuses a BOOLEAN with the octets %j',
+    (content) => {
+      expect(() => readBoolean(of(Tag.BOOLEAN, ...content))).toThrow('expected BOOLEAN 00 or ff');
+    },
+  );
 });
 
 describe('bit strings', () => {
-  it('gives whole octets', () => {
+  it('reads a BIT STRING of whole octets', () => {
     expect(readBits(new DerReader(bitString(Uint8Array.of(1, 2))))).toEqual(Uint8Array.of(1, 2));
   });
 
-  it.each([[[]], [[1, 2]], [[7, 0x80]]])('refuses %j', (content) => {
+  it.each([[[]], [[1, 2]], [[7, 0x80]]])('refuses a BIT STRING with the octets %j', (content) => {
     expect(() => readBits(of(Tag.BIT_STRING, ...content))).toThrow('a BIT STRING of whole octets');
   });
 });
 
 describe('object identifiers', () => {
   it.each(['0.0', '0.39', '1.0', '1.39', '2.0', '2.999', '1.3.6.1.4.1.3704.1.3.1', '2.5.29.14'])(
-    'reads %s',
+    'reads the OBJECT IDENTIFIER %s',
     (dotted) => {
       expect(readOid(new DerReader(oid(dotted)))).toBe(dotted);
     },
@@ -91,13 +97,13 @@ describe('object identifiers', () => {
     ['a padded arc', [0x2a, 0x80, 0x01], 'a padded arc in 2a8001'],
     ['an arc of 2^28', [0x2a, 0x81, 0x80, 0x80, 0x80, 0x00], 'an arc of 2^28 or more'],
     ['33 octets', Array(33).fill(1), '33 octets'],
-  ])('refuses %s', (_, content, message) => {
+  ])('refuses an OBJECT IDENTIFIER of %s', (_, content, message) => {
     const read = () => readOid(of(Tag.OBJECT_IDENTIFIER, ...content));
     expect(read).toThrow(DerError);
     expect(read).toThrow(message);
   });
 
-  it('has one encoding for each', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads an OBJECT IDENTIFIER in only one encoding', { timeout: FUZZ_TIMEOUT }, async () => {
     await fuzz(
       fc.property(fc.uint8Array({ maxLength: 34 }), (content) => {
         const encoded = value(Tag.OBJECT_IDENTIFIER, content);

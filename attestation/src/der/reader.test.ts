@@ -23,7 +23,7 @@ function nested(size: number): Uint8Array {
 }
 
 describe('reading one level', () => {
-  it('gives each value with its content and its encoding', () => {
+  it('reads each value with its content and its encoding', () => {
     const reader = new DerReader(sequence(OCTETS, sequence())).enter();
     expect(reader.nextTag).toBe(Tag.OCTET_STRING);
     expect(reader.take(Tag.OCTET_STRING)).toEqual({
@@ -36,7 +36,7 @@ describe('reading one level', () => {
     reader.end();
   });
 
-  it.each([127, 128, 255, 256, 65_535, 65_536])('reads the length of %i octets', (length) => {
+  it.each([127, 128, 255, 256, 65_535, 65_536])('reads a DER length of %i octets', (length) => {
     const encoded = value(Tag.OCTET_STRING, new Uint8Array(length));
     expect(new DerReader(encoded).take(Tag.OCTET_STRING).content).toHaveLength(length);
   });
@@ -54,12 +54,12 @@ describe('reading one level', () => {
     ['a length with a leading zero', [0x04, 0x82, 0x00, 0x80], 'found 3 octets at byte 1'],
     ['a long length with a leading zero', [0x04, 0x83, 0, 1, 0], 'found 4 octets at byte 1'],
     ['content beyond the end', [0x04, 2, 0], 'expected 2 octets of OCTET STRING, found 1'],
-  ])('refuses %s', (_, bytes, message) => {
+  ])('refuses to read as an OCTET STRING: %s', (_, bytes, message) => {
     expect(() => take(...bytes)).toThrow(DerError);
     expect(() => take(...bytes)).toThrow(message);
   });
 
-  it('refuses what is left', () => {
+  it('refuses trailing octets', () => {
     const reader = new DerReader(Uint8Array.of(0x04, 0, 0, 0));
     reader.take(Tag.OCTET_STRING);
     expect(() => reader.end()).toThrow(
@@ -67,7 +67,7 @@ describe('reading one level', () => {
     );
   });
 
-  it('takes nothing but the one encoding of a value', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads a value in its only DER encoding', { timeout: FUZZ_TIMEOUT }, async () => {
     const anything = fc.oneof(
       fc.uint8Array({ maxLength: 600 }),
       fc.uint8Array({ maxLength: 600 }).map((content) => value(Tag.SEQUENCE, content)),
@@ -89,7 +89,7 @@ describe('reading one level', () => {
 });
 
 describe('a whole input', () => {
-  it('is copied', () => {
+  it('copies the DER input', () => {
     const bytes = Uint8Array.from(OCTETS);
     const reader = openDer(bytes, 100);
     bytes.fill(0);
@@ -103,12 +103,12 @@ describe('a whole input', () => {
     expect(() => reader.take(Tag.INTEGER)).toThrow('found OCTET STRING at byte 7');
   });
 
-  it('has a greatest size', () => {
+  it('refuses a DER input above the given size', () => {
     expect(() => openDer(OCTETS, 4)).toThrow('expected at most 4 bytes, found 5 bytes');
     openDer(OCTETS, 5).take(Tag.OCTET_STRING);
   });
 
-  it('must be bytes', () => {
+  it('throws a TypeError for a DER input that is not bytes', () => {
     expect(() => openDer('3000' as unknown as Uint8Array, 5)).toThrow(TypeError);
   });
 });
@@ -116,7 +116,7 @@ describe('a whole input', () => {
 describe('a mebibyte of values inside each other', () => {
   const bytes = nested(1024 * 1024);
 
-  it('costs one header', () => {
+  it('reads a mebibyte of nested values without descending into them', () => {
     let views = 0;
     class Counted extends Uint8Array {
       override subarray(begin?: number, end?: number): Uint8Array<ArrayBuffer> {
@@ -129,7 +129,7 @@ describe('a mebibyte of values inside each other', () => {
     expect(views).toBe(2);
   });
 
-  it('is not even copied where it is too large', () => {
+  it('refuses a DER input that is too large before it copies a byte', () => {
     class Unread extends Uint8Array {
       override [Symbol.iterator](): never {
         throw new Error('it was read');

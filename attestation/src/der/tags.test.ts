@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { contextConstructed, contextPrimitive, Tag, tagName } from './tags.ts';
 
 describe('tags', () => {
-  it('of a context are numbered', () => {
+  it('numbers context tags, primitive and constructed', () => {
     expect(contextPrimitive(6)).toBe(0x86);
     expect(contextConstructed(3)).toBe(0xa3);
   });
 
-  it('have names', () => {
+  it('names tags', () => {
     expect(tagName(Tag.OBJECT_IDENTIFIER)).toBe('OBJECT IDENTIFIER');
     expect(tagName(0x00)).toBe('tag 0x00');
     expect(tagName(0xa3)).toBe('tag 0xa3');

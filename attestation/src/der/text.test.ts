@@ -9,33 +9,33 @@ function read(tag: TextTag, ...content: number[]): string {
 }
 
 describe('character strings', () => {
-  it('are read by their type', () => {
+  it('reads a character string by its type', () => {
     expect(readText(new DerReader(utf8String('Zürich')), Tag.UTF8_STRING, 8)).toBe('Zürich');
     expect(readText(new DerReader(printableString('US')), Tag.PRINTABLE_STRING, 2)).toBe('US');
     expect(readText(new DerReader(ia5String('a@b_c')), Tag.IA5_STRING, 8)).toBe('a@b_c');
   });
 
-  it('may have a tag of their context', () => {
+  it('reads a character string with a context tag', () => {
     const reader = new DerReader(implicit(6, new TextEncoder().encode('https:')));
     expect(readText(reader, Tag.IA5_STRING, 8, contextPrimitive(6))).toBe('https:');
   });
 
   it.each<[string, TextTag, number[]]>([
     ['nothing', Tag.UTF8_STRING, []],
-    ['what is not UTF-8', Tag.UTF8_STRING, [0xc3, 0x28]],
-    ['UTF-8 that is longer than it must be', Tag.UTF8_STRING, [0xc0, 0xaf]],
+    ['octets that are not UTF-8', Tag.UTF8_STRING, [0xc3, 0x28]],
+    ['overlong UTF-8', Tag.UTF8_STRING, [0xc0, 0xaf]],
     ['a control', Tag.UTF8_STRING, [0x41, 0x00]],
     ['a byte order mark', Tag.UTF8_STRING, [0xef, 0xbb, 0xbf, 0x41]],
-    ['a mark that turns the order of a line', Tag.UTF8_STRING, [0xe2, 0x80, 0xae]],
+    ['a bidirectional control', Tag.UTF8_STRING, [0xe2, 0x80, 0xae]],
     ['a line separator', Tag.UTF8_STRING, [0xe2, 0x80, 0xa8]],
     ['an at sign in PrintableString', Tag.PRINTABLE_STRING, [0x40]],
     ['a letter beyond ASCII in IA5String', Tag.IA5_STRING, [0xc3, 0xbc]],
     ['a newline in IA5String', Tag.IA5_STRING, [0x41, 0x0a]],
-  ])('refuses %s', (_, tag, content) => {
+  ])('refuses a character string of %s', (_, tag, content) => {
     expect(() => read(tag, ...content)).toThrow('expected a visible');
   });
 
-  it('refuses more octets than may be', () => {
+  it('refuses a character string above the given length', () => {
     expect(() => read(Tag.UTF8_STRING, ...Array(9).fill(0x41))).toThrow(
       'expected UTF8 STRING of at most 8 octets, found 9 octets',
     );

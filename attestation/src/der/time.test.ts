@@ -12,7 +12,7 @@ function read(tag: number, text: string): string {
 }
 
 describe('times', () => {
-  it('are UTCTime until 2049 and GeneralizedTime after', () => {
+  it('reads UTCTime until 2049 and GeneralizedTime after', () => {
     expect(read(Tag.UTC_TIME, '201022172305Z')).toBe('2020-10-22T17:23:05.000Z');
     expect(read(Tag.UTC_TIME, '491231235959Z')).toBe('2049-12-31T23:59:59.000Z');
     expect(read(Tag.UTC_TIME, '500101000000Z')).toBe('1950-01-01T00:00:00.000Z');
@@ -38,15 +38,15 @@ describe('times', () => {
     [Tag.GENERALIZED_TIME, '99991231235960Z'],
     [Tag.GENERALIZED_TIME, '20500101000000.5Z'],
     [Tag.GENERALIZED_TIME, '500101000000Z'],
-  ])('refuses tag %i with %j', (tag, text) => {
+  ])('refuses a time with tag %i and the text %j', (tag, text) => {
     expect(() => read(tag, text)).toThrow('expected a time of RFC 5280');
   });
 
-  it('refuses another type', () => {
+  it('refuses a time of another string type', () => {
     expect(() => read(Tag.IA5_STRING, '201022172305Z')).toThrow('expected UTC TIME');
   });
 
-  it('are written as they are read', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('reads a time back as it was written', { timeout: FUZZ_TIMEOUT }, async () => {
     const from = Date.parse('1950-01-01T00:00:00Z') / 1000;
     const to = Date.parse('9999-12-31T23:59:59Z') / 1000;
     await fuzz(

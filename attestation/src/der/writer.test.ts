@@ -37,7 +37,7 @@ describe('writing', () => {
       time(Date.parse('2050-01-01T00:00:00Z')),
       '180f32303530303130313030303030305a',
     ],
-  ])('gives %s', (_, encoded, hex) => {
+  ])('writes %s in DER', (_, encoded, hex) => {
     expect(toHex(encoded)).toBe(hex);
   });
 
@@ -50,7 +50,7 @@ describe('writing', () => {
     [Uint8Array.of(), '020100'],
     [Uint8Array.of(0, 0, 1), '020101'],
     [Uint8Array.of(0, 0xff), '020200ff'],
-  ])('gives INTEGER %s in the fewest octets', (number, hex) => {
+  ])('writes INTEGER %s in the fewest octets', (number, hex) => {
     expect(toHex(integer(number))).toBe(hex);
   });
 
@@ -60,7 +60,7 @@ describe('writing', () => {
     [255, '0481ff'],
     [256, '04820100'],
     [65_536, '0483010000'],
-  ])('gives the length %i in the fewest octets', (length, header) => {
+  ])('writes the length %i in the fewest octets', (length, header) => {
     const encoded = value(Tag.OCTET_STRING, new Uint8Array(length));
     expect(toHex(encoded.subarray(0, header.length / 2))).toBe(header);
   });
@@ -76,7 +76,7 @@ describe('writing', () => {
     ['a time before 1950', () => time(Date.parse('1949-12-31T23:59:59Z'))],
     ['a time after 9999', () => time(253_402_300_800_000)],
     ['no time', () => time(Number.NaN)],
-  ])('refuses %s', (_, write) => {
+  ])('refuses to write %s in DER', (_, write) => {
     expect(write).toThrow(RangeError);
   });
 });

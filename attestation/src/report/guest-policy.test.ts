@@ -30,7 +30,7 @@ describe('decodeGuestPolicy', () => {
     [0x80_0000n, { raplDis: true }],
     [0x100_0000n, { ciphertextHidingDram: true }],
     [0x200_0000n, { pageSwapDisable: true }],
-  ])('reads %s', (raw, bits) => {
+  ])('reads the guest policy %s', (raw, bits) => {
     expect(decodeGuestPolicy(raw)).toEqual({ ...NONE, raw, ...bits });
   });
 });

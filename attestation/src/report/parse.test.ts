@@ -42,7 +42,7 @@ function withBytes(field: Field, bytes: readonly number[], report = sampleReport
 }
 
 describe('parseReport', () => {
-  it('takes every version of every product', () => {
+  it('parses reports of every version and product', () => {
     for (const version of [2, 3, 4] as const) {
       const claims = claimsOfVersion(version);
       const report = parseReport(serializeReport(claims, SAMPLE_SIGNATURE));
@@ -54,7 +54,7 @@ describe('parseReport', () => {
     }
   });
 
-  it('takes a part of a larger buffer, and a Buffer', () => {
+  it('parses a part of a larger buffer, and a Buffer', () => {
     const buffer = new Uint8Array(REPORT_SIZE + 16);
     buffer.set(sampleReport(), 8);
     const part = buffer.subarray(8, 8 + REPORT_SIZE);
@@ -62,7 +62,7 @@ describe('parseReport', () => {
     expect(unverifiedClaims(parseReport(Buffer.from(part)))).toEqual(SAMPLE_CLAIMS);
   });
 
-  it('does not see what happens to the bytes afterwards', () => {
+  it('keeps its own copy of the report bytes', () => {
     const bytes = Buffer.from(sampleReport());
     const report = parseReport(bytes);
     bytes.fill(0);
@@ -70,14 +70,14 @@ describe('parseReport', () => {
   });
 
   it.each([undefined, null, 'report', [1, 2], new ArrayBuffer(REPORT_SIZE)])(
-    'takes %s for a mistake of the caller',
+    'throws a TypeError for the report %s',
     (value) => {
       const parse: (bytes: never) => unknown = parseReport;
       expect(() => parse(value as never)).toThrow(TypeError);
     },
   );
 
-  it.each([0, 1, 793, 1183, 1185, 4096])('refuses %d bytes', (length) => {
+  it.each([0, 1, 793, 1183, 1185, 4096])('refuses a report of %d bytes', (length) => {
     const error = refusal(new Uint8Array(length));
     expect(error).toMatchObject({
       code: 'report-length',
@@ -86,14 +86,14 @@ describe('parseReport', () => {
     });
   });
 
-  it.each([0, 1, 6, 0x0500_0000])('refuses version %d', (version) => {
+  it.each([0, 1, 6, 0x0500_0000])('refuses report version %d', (version) => {
     const report = sampleReport();
     new DataView(report.buffer).setUint32(0, version, true);
     expect(refusal(report)).toMatchObject({ code: 'report-version', found: String(version) });
   });
 
   it.each([0x4c, 0x4f, 0x18b, 0x19f, 0x1eb, 0x1ef, 0x208, 0x29f])(
-    'refuses something at %i, which is reserved',
+    'refuses a nonzero reserved byte of a report at %i',
     (offset) => {
       const error = refusal(withBytes({ offset, size: 1 }, [0x80]));
       expect(error).toMatchObject({ code: 'report-reserved', found: expect.stringMatching(/^0x/) });
@@ -128,7 +128,7 @@ describe('parseReport', () => {
     );
   });
 
-  it('accepts the VMPLs of guests, and reports when the host asked', () => {
+  it('accepts the VMPLs of guests, and refuses any other with its own message', () => {
     for (const vmpl of [0, 1, 2, 3]) parseReport(sampleReport({ vmpl }));
     expect(refusal(sampleReport({ vmpl: 4 }))).toMatchObject({
       code: 'report-vmpl',
@@ -145,7 +145,7 @@ describe('parseReport', () => {
     expect(reportCode(sampleReport({ signatureAlgo }))).toBe('report-signature-algorithm');
   });
 
-  it('refuses a report that no key signed, and key information that it does not know', () => {
+  it('refuses a report that no key signed, and unknown key information', () => {
     expect(refusal(withBytes(FIELDS.KEY_INFO, [7 << 2]))).toMatchObject({
       code: 'report-key-info',
       message: 'the report is not signed: its SIGNING_KEY is none',
@@ -165,33 +165,36 @@ describe('parseReport', () => {
   it.each([
     ['R', FIELDS.SIGNATURE_R],
     ['S', FIELDS.SIGNATURE_S],
-  ])('refuses %s of zero, of the order or above, and of more than 48 bytes', (name, field) => {
-    const order = Buffer.from(
-      'ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
-      'hex',
-    ).reverse();
-    expect(refusal(withBytes(field, new Array<number>(48).fill(0)))).toMatchObject({
-      code: UNSIGNED_CODE,
-      message: `${name} of the signature is out of range`,
-    });
-    expect(reportCode(withBytes(field, [...order]))).toBe(UNSIGNED_CODE);
-    expect(reportCode(withBytes(field, new Array<number>(48).fill(0xff)))).toBe(UNSIGNED_CODE);
-    parseReport(withBytes(field, [0x72, ...order.subarray(1)]));
-    for (const offset of [48, 71]) {
-      const above = { offset: field.offset + offset, size: 1 };
-      expect(refusal(withBytes(above, [1])).message).toBe(
-        `${name} of the signature is longer than 48 bytes`,
-      );
-    }
-  });
+  ])(
+    'refuses a signature whose %s is zero, the order or above, or of more than 48 bytes',
+    (name, field) => {
+      const order = Buffer.from(
+        'ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
+        'hex',
+      ).reverse();
+      expect(refusal(withBytes(field, new Array<number>(48).fill(0)))).toMatchObject({
+        code: UNSIGNED_CODE,
+        message: `${name} of the signature is out of range`,
+      });
+      expect(reportCode(withBytes(field, [...order]))).toBe(UNSIGNED_CODE);
+      expect(reportCode(withBytes(field, new Array<number>(48).fill(0xff)))).toBe(UNSIGNED_CODE);
+      parseReport(withBytes(field, [0x72, ...order.subarray(1)]));
+      for (const offset of [48, 71]) {
+        const above = { offset: field.offset + offset, size: 1 };
+        expect(refusal(withBytes(above, [1])).message).toBe(
+          `${name} of the signature is longer than 48 bytes`,
+        );
+      }
+    },
+  );
 
-  it('refuses something behind the signature', () => {
+  it('refuses nonzero bytes behind the signature of a report', () => {
     for (const offset of [0x330, 0x49f]) {
       expect(reportCode(withBytes({ offset, size: 1 }, [1]))).toBe(UNSIGNED_CODE);
     }
   });
 
-  it('refuses a processor that it does not know, and names it', () => {
+  it('refuses a report of an unknown processor, and names it', () => {
     for (const cpuid of [
       { family: 0x19, model: 0x20, stepping: 0 },
       { family: 0x1a, model: 0x50, stepping: 0 },
@@ -204,7 +207,7 @@ describe('parseReport', () => {
     }
   });
 
-  it('refuses a Turin in version 2, which cannot say that it is one', () => {
+  it('refuses a version 2 report with the chip id of a Turin', () => {
     const turin = serializeReport(
       { ...claimsOfVersion(2), chipId: TURIN_CLAIMS.chipId },
       SAMPLE_SIGNATURE,
@@ -229,12 +232,12 @@ describe('parseReport', () => {
     },
   );
 
-  it('leaves unknown bits of the platform to a policy', () => {
+  it('parses a report with unknown platform bits, which a policy judges', () => {
     const report = parseReport(withBytes(FIELDS.PLATFORM_INFO, [0xff, 0xff, 0, 0, 0, 0, 0, 0x80]));
     expect(unverifiedClaims(report).platformInfo.raw).toBe(0x8000_0000_0000_ffffn);
   });
 
-  it('looks at things in the order that it promises', () => {
+  it('checks the fields of a report in the documented order', () => {
     const faults: readonly (readonly [string, (report: Uint8Array) => void])[] = [
       ['report-version', (report) => report.set([9], FIELDS.VERSION.offset)],
       ['report-reserved', (report) => report.set([1], 0x4c)],
@@ -255,7 +258,7 @@ describe('parseReport', () => {
     expect(reportCode(report.subarray(1))).toBe('report-length');
   });
 
-  it('decides one way or the other about any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('parses any bytes as a report or refuses them', { timeout: FUZZ_TIMEOUT }, async () => {
     const flip = fc.record({ at: fc.nat(REPORT_SIZE - 1), byte: fc.nat(255) });
     const damaged = fc
       .record({

@@ -25,14 +25,14 @@ function frozenThroughout(value: unknown): boolean {
 }
 
 describe('ParsedReport', () => {
-  it('shows no claim, and takes none', () => {
+  it('has no enumerable claims, and is frozen', () => {
     const report = parseReport(sampleReport());
     expect(Object.keys(report)).toEqual([]);
     expect(JSON.stringify(report)).toBe('{}');
     expect(Object.isFrozen(report)).toBe(true);
   });
 
-  it('cannot be made without the checks', () => {
+  it('refuses to construct a parsed report that fails the checks', () => {
     expect(() => new ParsedReport(new Uint8Array(1184))).toThrow(
       expect.objectContaining({ code: 'report-version' }),
     );
@@ -42,7 +42,7 @@ describe('ParsedReport', () => {
     }
   });
 
-  it('has claims that nobody can change', () => {
+  it('returns deeply frozen claims', () => {
     const report = parseReport(sampleReport());
     expect(frozenThroughout(claimsOf(report))).toBe(true);
     expect(unverifiedClaims(report)).toBe(claimsOf(report));
@@ -50,7 +50,7 @@ describe('ParsedReport', () => {
 });
 
 describe('signedBytes', () => {
-  it('are the bytes before the signature, a copy each time', () => {
+  it('returns a new copy of the signed bytes on each call', () => {
     const bytes = sampleReport();
     const report = parseReport(bytes);
     expect(toHex(signedBytes(report))).toBe(toHex(bytes.subarray(0, 0x2a0)));
@@ -60,11 +60,11 @@ describe('signedBytes', () => {
 });
 
 describe('signatureOf', () => {
-  it('is r and s, big-endian', () => {
+  it('returns the signature as big-endian r and s', () => {
     expect(signatureOf(parseReport(sampleReport()))).toEqual(SAMPLE_SIGNATURE);
   });
 
-  it('turns the bytes of each number around', () => {
+  it('reverses the little-endian bytes of r and s', () => {
     const bytes = sampleReport();
     const signature = signatureOf(parseReport(bytes));
     expect(signature[0]).toBe(bytes[0x2a0 + 47]);
@@ -75,7 +75,7 @@ describe('signatureOf', () => {
 });
 
 describe('productOf and tcbClassOf', () => {
-  it('come from the CPUID', () => {
+  it('derives product and TCB class from the CPUID', () => {
     expect(productOf(parseReport(sampleReport()))).toBe('Milan');
     expect(tcbClassOf(SAMPLE_CLAIMS)).toBe('milan');
     const turin = parseReport(serializeReport(TURIN_CLAIMS, SAMPLE_SIGNATURE));
@@ -83,7 +83,7 @@ describe('productOf and tcbClassOf', () => {
     expect(tcbClassOf(claimsOf(turin))).toBe('turin');
   });
 
-  it('are null in version 2, which has none', () => {
+  it('returns no product and no TCB class for a version 2 report without CPUID', () => {
     const report = parseReport(serializeReport(claimsOfVersion(2), SAMPLE_SIGNATURE));
     expect(productOf(report)).toBeNull();
     expect(tcbClassOf(claimsOf(report))).toBeNull();

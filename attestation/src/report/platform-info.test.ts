@@ -13,7 +13,7 @@ const BITS = [
 ] as const;
 
 describe('decodePlatformInfo', () => {
-  it('reads one bit after the other', () => {
+  it('reads each bit of the platform information', () => {
     const none = Object.fromEntries(BITS.map((bit) => [bit, false]));
     BITS.forEach((bit, index) => {
       const raw = 1n << BigInt(index);
@@ -22,7 +22,7 @@ describe('decodePlatformInfo', () => {
     expect(decodePlatformInfo(0x100n)).toEqual({ ...none, raw: 0x100n });
   });
 
-  it('knows as many bits as it names', () => {
+  it('has as many known platform bits as names', () => {
     expect(PLATFORM_INFO_KNOWN).toBe((1n << BigInt(BITS.length)) - 1n);
   });
 });

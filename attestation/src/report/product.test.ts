@@ -14,10 +14,13 @@ describe('productOf and tcbClassOf', () => {
     [0x1a, 0x00, 'Turin', 'turin'],
     [0x1a, 0x02, 'Turin', 'turin'],
     [0x1a, 0x11, 'Turin', 'turin'],
-  ])('of family %d, model %d are %s and %s', (family, model, product, tcbClass) => {
-    expect(productOf({ family, model })).toBe(product);
-    expect(tcbClassOf({ family, model })).toBe(tcbClass);
-  });
+  ])(
+    'derives from family %d, model %d the product %s and the TCB class %s',
+    (family, model, product, tcbClass) => {
+      expect(productOf({ family, model })).toBe(product);
+      expect(tcbClassOf({ family, model })).toBe(tcbClass);
+    },
+  );
 
   it.each([
     [0x19, 0x20],
@@ -27,7 +30,7 @@ describe('productOf and tcbClassOf', () => {
     [0x1a, 0x50],
     [0x18, 0x01],
     [0x00, 0x00],
-  ])('of family %d, model %d are unknown', (family, model) => {
+  ])('knows no product of family %d, model %d', (family, model) => {
     expect(productOf({ family, model })).toBeNull();
     expect(tcbClassOf({ family, model })).toBeNull();
   });

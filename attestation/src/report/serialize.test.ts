@@ -73,7 +73,9 @@ const signature = fc
   .map((bytes) => bytes.map((value, index) => (index % 48 === 0 ? (value % 0xfe) + 1 : value)));
 
 describe('serializeReport', () => {
-  it('is the inverse of parsing, both ways', { timeout: FUZZ_TIMEOUT }, async () => {
+  it('serializes what parses to the same claims, and parses what serializes to the same bytes', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
     await fuzz(
       fc.property(claims, signature, (given, signed) => {
         const bytes = serializeReport(given, signed);
@@ -85,14 +87,14 @@ describe('serializeReport', () => {
     );
   });
 
-  it('leaves the signature zero where there is none', () => {
+  it('leaves the signature zero when none is given', () => {
     const unsigned = serializeReport(SAMPLE_CLAIMS);
     expect(unsigned.subarray(0x2a0).every((value) => value === 0)).toBe(true);
     const signed = serializeReport(SAMPLE_CLAIMS, SAMPLE_SIGNATURE);
     expect(unsigned.subarray(0, 0x2a0)).toEqual(signed.subarray(0, 0x2a0));
   });
 
-  it('writes what a verifier must refuse', () => {
+  it('serializes claims that a verifier must refuse', () => {
     const refused = serializeReport({
       ...SAMPLE_CLAIMS,
       version: 9,
@@ -122,11 +124,11 @@ describe('serializeReport', () => {
     ['a missing vector', { currentMitVector: null }],
     ['an fmc on a Milan', { currentTcb: { ...SAMPLE_CLAIMS.currentTcb, fmc: 1 } }],
     ['a TCB component that is no byte', { launchTcb: { bl: 256, tee: 0, snp: 0, ucode: 0 } }],
-  ])('takes %s for a mistake of the caller', (_, changes) => {
+  ])('throws a RangeError for claims with %s', (_, changes) => {
     expect(() => serializeReport({ ...SAMPLE_CLAIMS, ...changes })).toThrow(RangeError);
   });
 
-  it('takes fields that the version does not have for a mistake of the caller', () => {
+  it('throws a RangeError for claims that the report version does not have', () => {
     const two = claimsOfVersion(2);
     expect(() => serializeReport({ ...two, cpuid: SAMPLE_CLAIMS.cpuid })).toThrow(
       'a report of version 2 has no cpuid',
@@ -134,7 +136,7 @@ describe('serializeReport', () => {
     expect(() => serializeReport({ ...two, launchMitVector: 0n })).toThrow(RangeError);
   });
 
-  it('takes a signature of another length for a mistake of the caller', () => {
+  it('throws a RangeError for a signature of another length', () => {
     expect(() => serializeReport(SAMPLE_CLAIMS, new Uint8Array(95))).toThrow(RangeError);
   });
 });

@@ -6,21 +6,21 @@ const MILAN = { bl: 4, tee: 1, snp: 24, ucode: 213 };
 const TURIN = { fmc: 1, bl: 2, tee: 3, snp: 4, ucode: 81 };
 
 describe('decodeTcb and encodeTcb', () => {
-  it('lay the components out by product', () => {
+  it('encodes and decodes a TCB in the layout of its product', () => {
     expect(toHex(encodeTcb(MILAN, 'milan-genoa'))).toBe('04010000000018d5');
     expect(toHex(encodeTcb(TURIN, 'turin'))).toBe('0102030400000051');
     expect(decodeTcb(encodeTcb(MILAN, 'milan-genoa'), 'milan-genoa')).toEqual(MILAN);
     expect(decodeTcb(encodeTcb(TURIN, 'turin'), 'turin')).toEqual(TURIN);
   });
 
-  it('refuse reserved bytes', () => {
+  it('refuses a TCB with nonzero reserved bytes', () => {
     const bytes = Uint8Array.of(4, 1, 0, 0, 0, 1, 24, 213);
     expect(() => decodeTcb(bytes, 'milan-genoa')).toThrow(
       expect.objectContaining({ code: 'report-tcb', found: '04010000000118d5' }),
     );
   });
 
-  it('take another number of bytes, or of components, for a mistake of the caller', () => {
+  it('throws a RangeError for a TCB of another length or with other components', () => {
     expect(() => decodeTcb(new Uint8Array(7), 'turin')).toThrow(RangeError);
     expect(() => encodeTcb(MILAN, 'turin')).toThrow('has an fmc');
     expect(() => encodeTcb(TURIN, 'milan-genoa')).toThrow('has no fmc');
@@ -31,7 +31,7 @@ describe('decodeTcb and encodeTcb', () => {
 });
 
 describe('tcbLayoutOf', () => {
-  it('is that of Milan and Genoa but for Turin', () => {
+  it('selects the Turin layout for Turin only', () => {
     expect(tcbLayoutOf('Milan')).toBe('milan-genoa');
     expect(tcbLayoutOf('Genoa')).toBe('milan-genoa');
     expect(tcbLayoutOf(null)).toBe('milan-genoa');
@@ -40,7 +40,7 @@ describe('tcbLayoutOf', () => {
 });
 
 describe('tcbAtLeast', () => {
-  it('compares each component', () => {
+  it('compares each component of two TCBs', () => {
     expect(tcbAtLeast(MILAN, MILAN)).toBe(true);
     for (const component of ['bl', 'tee', 'snp', 'ucode'] as const) {
       const older = { ...MILAN, ucode: 255, [component]: MILAN[component] - 1 };
@@ -50,7 +50,7 @@ describe('tcbAtLeast', () => {
     expect(tcbAtLeast({ ...TURIN, fmc: 0 }, TURIN)).toBe(false);
   });
 
-  it('says no where the layouts differ', () => {
+  it('returns false for TCBs of different layouts', () => {
     const { fmc: _, ...bare } = TURIN;
     expect(tcbAtLeast(TURIN, bare)).toBe(false);
     expect(tcbAtLeast(bare, { ...TURIN, fmc: 0 })).toBe(false);
@@ -58,7 +58,7 @@ describe('tcbAtLeast', () => {
 });
 
 describe('tcbEquals', () => {
-  it('takes every component, and the layout', () => {
+  it('compares every component and the layout of two TCBs for equality', () => {
     expect(tcbEquals(TURIN, { ...TURIN })).toBe(true);
     expect(tcbEquals(MILAN, { ...MILAN })).toBe(true);
     for (const component of ['fmc', 'bl', 'tee', 'snp', 'ucode'] as const) {
@@ -69,7 +69,7 @@ describe('tcbEquals', () => {
 });
 
 describe('formatTcb', () => {
-  it('names the components', () => {
+  it('names the components of a TCB in text', () => {
     expect(formatTcb(MILAN)).toBe('bl 4, tee 1, snp 24, ucode 213');
     expect(formatTcb(TURIN)).toBe('fmc 1, bl 2, tee 3, snp 4, ucode 81');
   });
