@@ -30,12 +30,12 @@ function failures(change: object): readonly string[] {
 }
 
 describe('the example policy for EC2', () => {
-  it('accepts a guest of EC2 once it names its measurement and what asked for the report', () => {
+  it('accepts an EC2 guest once the policy names its measurement and its VMPL', () => {
     expect(verified.claims).toMatchObject({ chipMasked: true, endorsement: { kind: 'VLEK' } });
     expect(failures(SEEN)).toEqual([]);
   });
 
-  it("rejects it for what is the deployment's to say", () => {
+  it('rejects an EC2 guest while the policy lacks the values of the deployment', () => {
     expect(failures({})).toEqual(['vmpl', 'measurement', 'crl-required']);
   });
 
@@ -48,7 +48,7 @@ describe('the example policy for EC2', () => {
     ['allowed-product', { products: ['Genoa'] }],
     ['chip-deny', { chipDeny: ['38'.repeat(64)] }],
     ['chip-allow', { chipAllow: ['38'.repeat(64)] }],
-  ])('needs each of its lines: %s', (code, change) => {
+  ])('rejects an EC2 guest when one line of the example policy differs: %s', (code, change) => {
     expect(failures({ ...SEEN, ...change })).toEqual([code]);
   });
 });

@@ -66,7 +66,7 @@ const PARSERS: Readonly<Record<string, readonly [Uint8Array, (bytes: Uint8Array)
 
 describe('a Buffer', () => {
   it.each(Object.entries(PARSERS))(
-    'is read as its bytes are, and not changed: %s',
+    'parses a Buffer like a Uint8Array, and does not change it: %s',
     (_, [bytes, parse]) => {
       const plain = Uint8Array.from(bytes);
       const buffer = Buffer.from(bytes);

@@ -19,14 +19,14 @@ describe('createSynced', () => {
   it.each([
     ['text', 'abc'],
     ['bytes', Uint8Array.of(0x61, 0x62, 0x63)],
-  ])('makes a file of %s for its owner alone', async (_, contents) => {
+  ])('creates a file of %s that only its owner can read', async (_, contents) => {
     const path = join(directory, 'file');
     await createSynced(path, contents);
     expect(await readFile(path, 'utf8')).toBe('abc');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it('leaves a file alone that is there', async () => {
+  it('refuses to replace an existing file', async () => {
     const path = join(directory, 'file');
     await writeFile(path, 'first');
     await expect(createSynced(path, 'second')).rejects.toMatchObject({ code: 'EEXIST' });
@@ -35,7 +35,7 @@ describe('createSynced', () => {
 });
 
 describe('syncDirectory', () => {
-  it('succeeds where there is a directory, and fails where there is none', async () => {
+  it('syncs an existing directory, and rejects for a missing one', async () => {
     await expect(syncDirectory(directory)).resolves.toBeUndefined();
     await expect(syncDirectory(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
   });

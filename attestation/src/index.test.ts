@@ -37,16 +37,16 @@ const ENVELOPES = [
   'parseCertificateTable',
 ];
 
-describe('the entries export what they promise, and nothing else', () => {
+describe('the entries', () => {
   it.each<[string, object, readonly string[]]>([
     ['for Node', index, [...COMMON, ...ENVELOPES, 'verifyCrl', 'verifyVek']],
     ['for browsers', browser, COMMON],
     ['for envelopes', envelopes, ENVELOPES],
-  ])('%s', (_, entry, names) => {
+  ])('exports exactly the documented names: %s', (_, entry, names) => {
     expect(Object.keys(entry).sort()).toEqual([...names].sort());
   });
 
-  it('verify at once on Node, and with a promise in browsers', async () => {
+  it('verifies synchronously on Node, and with a promise in browsers', async () => {
     const evidence = { report: new Uint8Array() };
     const options = { now: new Date('2026-01-01T00:00:00Z') };
     const refused = { code: 'report-length' };

@@ -62,7 +62,7 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     'turin-1': '2025-10-01T00:00:00Z',
   };
 
-  it.each(Object.entries(TIMES))('%s verifies, with the facts of its folder', (folder, now) => {
+  it.each(Object.entries(TIMES))('verifies %s with the facts in its folder', (folder, now) => {
     const { claims } = verified(folder, now);
     const { report, ek_cert } = JSON.parse(
       readFileSync(join(SHARED_VECTORS, folder, 'expected.json'), 'utf8'),
@@ -123,18 +123,18 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     });
   });
 
-  it.each(['genoa-2', 'genoa-3'] as const)('%s: a modern policy accepts', (folder) => {
+  it.each(['genoa-2', 'genoa-3'] as const)('accepts %s under a modern policy', (folder) => {
     expect(objections(verified(folder, TIMES[folder]))).toEqual([]);
   });
 
-  it('turin-1: layout, chip and platform bit 6 are known; its TCB is below the minimum', () => {
+  it('knows layout, chip and platform bit 6 of turin-1, and rejects its TCB below the minimum', () => {
     const report = verified('turin-1', TIMES['turin-1']);
     expect(objections(report)).toEqual(['tcb-reported', 'tcb-launch', 'tcb-committed']);
     const minTcb = { turin: { fmc: 0, bl: 1, tee: 0, snp: 2, ucode: 71 } };
     expect(objections(report, { minTcb })).toEqual([]);
   });
 
-  it('milan-1: a policy rejects the debugger, the TCB, and what version 2 cannot say', () => {
+  it('rejects the debugger, the TCB and the report version of milan-1', () => {
     const failed = objections(verified('milan-1', TIMES['milan-1']));
     expect(failed).toEqual(
       expect.arrayContaining(['debug', 'alias-check', 'tcb-reported', 'firmware-version']),
@@ -142,14 +142,14 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     expect(failed).toContain('allowed-version');
   });
 
-  it('milan-3: firmware that the host may roll back is rejected unless permitted', () => {
+  it('rejects the provisional firmware of milan-3 unless the policy permits it', () => {
     const report = verified('milan-3', TIMES['milan-3']);
     expect(objections(report)).toContain('provisional-firmware');
     const permitted = objections(report, { permitProvisionalFirmware: true });
     expect(permitted).not.toContain('provisional-firmware');
   });
 
-  it('milan-3: forged certificates are refused', () => {
+  it('refuses the forged certificates of milan-3', () => {
     const report = file('milan-3/report.bin');
     const now = new Date(TIMES['milan-3']);
     const codes = ['legacy', 'new'].map((name) =>
@@ -158,20 +158,20 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     expect(codes).toEqual(['vek-signature', 'vek-extensions']);
   });
 
-  it('milan-4: accepted where the policy takes the TCB that its host reports', () => {
+  it('accepts milan-4 where the policy allows the TCB that its host reports', () => {
     const report = verified('milan-4', TIMES['milan-4']);
     expect(objections(report)).toEqual(['tcb-reported']);
     const minTcb = { milan: { bl: 4, tee: 0, snp: 23, ucode: 213 } };
     expect(objections(report, { minTcb })).toEqual([]);
   });
 
-  it('milan-vlek-1: another privilege level and provider are rejected, and later all of it', () => {
+  it('rejects milan-vlek-1 for its VMPL and provider, and refuses it once its VLEK expired', () => {
     const failed = objections(verified('milan-vlek-1', TIMES['milan-vlek-1']));
     expect(failed).toEqual(expect.arrayContaining(['vmpl', 'signing-key', 'csp-id']));
     expect(codeOf(() => verified('milan-vlek-1', '2026-11-25T00:00:00Z'))).toBe('vek-validity');
   });
 
-  it('genoa-crl-1: good while it is current, with AMD revoking an intermediate of Genoa', () => {
+  it('accepts genoa-crl-1 until it expires, and reads the intermediate of Genoa that it revokes', () => {
     const crl = file('genoa-crl-1/crl.der');
     expect(verifyCrl(crl, 'Genoa', new Date('2025-10-01')).number).toBe(4n);
     expect(() => verifyCrl(crl, 'Genoa', new Date('2026-11-25'))).toThrow(
@@ -182,7 +182,7 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     expect(claims.revocation?.number).toBe(4n);
   });
 
-  it('genoa-3: the second report of its chip, in an envelope', () => {
+  it('verifies the second report of the chip of genoa-3 in an envelope of CoCo', () => {
     const evidence = evidenceFromCocoJson(
       readFileSync(join(SHARED_VECTORS, 'genoa-3/live-evidence-genoa.json'), 'utf8'),
     );
@@ -190,7 +190,7 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     expect(Buffer.from(claims.reportData, 'hex').toString()).toMatch(/^genoa-test-fixture\0+$/);
   });
 
-  it('milan-4: the same report in the attestation of dstack, bound to its configuration', () => {
+  it('reads the report of milan-4 from a dstack attestation, bound to its configuration', () => {
     const { evidence, mrConfig } = evidenceFromDstack(file('milan-4/sev_snp_attestation.bin'));
     expect(evidence.report).toEqual(file('milan-4/report.bin'));
     const { claims } = verified('milan-4', TIMES['milan-4']);

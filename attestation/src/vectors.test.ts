@@ -72,14 +72,14 @@ describe('evidence of hardware', () => {
   }
 });
 
-describe('the two worlds', () => {
-  it('take nothing of each other: production refuses every simulated vector', () => {
+describe('hardware and simulated evidence', () => {
+  it('refuses every simulated vector as evidence of hardware', () => {
     for (const { evidence, options } of SIMULATED) {
       expect(codeOf(() => verify(evidence, options))).not.toBe('accepted');
     }
   });
 
-  it('take nothing of each other: simulation refuses every vector of hardware', () => {
+  it('refuses every vector of hardware as simulated evidence', () => {
     for (const { evidence, options } of HARDWARE) {
       expect(codeOf(() => verifySimulated(evidence, roots, options))).not.toBe('accepted');
     }
@@ -95,7 +95,7 @@ describe('reports', () => {
 });
 
 describe('the vectors', () => {
-  it('have a specimen for every check of verification', () => {
+  it('covers every check of verification with a vector', () => {
     const seen = new Set([
       ...SIMULATED.map(({ expected }) => expected.verify),
       ...REPORTS.map(({ expected }) => expected),
@@ -103,7 +103,7 @@ describe('the vectors', () => {
     expect(Object.keys(VERIFY_CHECKS).filter((code) => !seen.has(code))).toEqual([]);
   });
 
-  it('have a specimen for every check of appraisal', () => {
+  it('covers every check of appraisal with a vector', () => {
     const seen = new Set(SIMULATED.flatMap(({ expected }) => expected.appraise ?? []));
     expect(Object.keys(APPRAISAL_CHECKS).filter((code) => !seen.has(code))).toEqual([]);
   });

@@ -6,7 +6,7 @@ const { certificate } = JSON.parse(readVectorFile('ratls/certificates/good.json'
 const DER = new Uint8Array(Buffer.from(certificate, 'base64'));
 
 describe('the entry for other certificates', () => {
-  it('exports what is documented, and nothing else', () => {
+  it('exports exactly the documented names from the x509 entry', () => {
     expect(Object.keys(x509).sort()).toEqual([
       'DerError',
       'ExtensionSet',
@@ -15,7 +15,7 @@ describe('the entry for other certificates', () => {
     ]);
   });
 
-  it('reads a certificate that is not signed as those of AMD are', () => {
+  it('reads a certificate that is not signed with the algorithm of AMD', () => {
     const { subjectPublicKeyInfo, extensions, signature } = x509.readForeignCertificate(
       DER,
       65_536,
@@ -25,7 +25,7 @@ describe('the entry for other certificates', () => {
     expect(() => new x509.ExtensionSet(extensions)).not.toThrow();
   });
 
-  it('refuses one that is longer than it may be, or has something behind it', () => {
+  it('refuses a certificate that is longer than allowed, or has trailing bytes', () => {
     expect(() => x509.readForeignCertificate(DER, DER.length - 1)).toThrow(x509.DerError);
     const longer = Uint8Array.from([...DER, 0]);
     expect(() => x509.readForeignCertificate(longer, 65_536)).toThrow(x509.DerError);

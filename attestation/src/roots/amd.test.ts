@@ -51,7 +51,7 @@ function all(): CaAnchor[] {
 }
 
 describe("AMD's authorities", () => {
-  it.each(PINS)('are those of their certificates: %s %s', (product, role, pin) => {
+  it.each(PINS)("pins AMD's authority as its certificate has it: %s %s", (product, role, pin) => {
     const anchor = AMD_ANCHORS.products[product][role];
     const certificate: CaCertificate = parseCa(derOf(product, role));
     expect(anchor).toEqual({
@@ -64,22 +64,28 @@ describe("AMD's authorities", () => {
     expect(pinOf(anchor)).toBe(pin);
   });
 
-  it.each(PINS)('are signed by the root of their product: %s %s', (product, role) => {
-    const { ark } = AMD_ANCHORS.products[product];
-    const certificate = parseCa(derOf(product, role));
-    expect(signedBy(certificate, ark)).toBe(true);
-    expect(certificate.issuer.commonName).toBe(ark.commonName);
-    const others = Object.values(AMD_ANCHORS.products).filter((anchors) => anchors.ark !== ark);
-    for (const other of others) expect(signedBy(certificate, other.ark)).toBe(false);
-  });
+  it.each(PINS)(
+    "verifies AMD's authority by the root of its product, and by no other root: %s %s",
+    (product, role) => {
+      const { ark } = AMD_ANCHORS.products[product];
+      const certificate = parseCa(derOf(product, role));
+      expect(signedBy(certificate, ark)).toBe(true);
+      expect(certificate.issuer.commonName).toBe(ark.commonName);
+      const others = Object.values(AMD_ANCHORS.products).filter((anchors) => anchors.ark !== ark);
+      for (const other of others) expect(signedBy(certificate, other.ark)).toBe(false);
+    },
+  );
 
-  it.each(PINS)('are named as every certificate of AMD: %s %s', (product, role) => {
-    const { subject, issuer } = parseCa(derOf(product, role));
-    expect(subject.organization).toBe(AMD_ANCHORS.organization);
-    expect(issuer.organization).toBe(AMD_ANCHORS.organization);
-  });
+  it.each(PINS)(
+    "finds AMD's organization in the names of the authority: %s %s",
+    (product, role) => {
+      const { subject, issuer } = parseCa(derOf(product, role));
+      expect(subject.organization).toBe(AMD_ANCHORS.organization);
+      expect(issuer.organization).toBe(AMD_ANCHORS.organization);
+    },
+  );
 
-  it.each(PINS)('are read as node:crypto reads them: %s %s', (product, role) => {
+  it.each(PINS)("reads AMD's authority as node:crypto reads it: %s %s", (product, role) => {
     const der = derOf(product, role);
     const certificate = parseCa(der);
     const theirs = new X509Certificate(der);
@@ -93,20 +99,23 @@ describe("AMD's authorities", () => {
     expect(e).toBe('AQAB');
   });
 
-  it.each(PINS)('say where their revocation lists are: %s %s', (product, role) => {
+  it.each(PINS)("reads the CRL URL of AMD's authority: %s %s", (product, role) => {
     const kind = role === 'asvk' ? 'vlek' : 'vcek';
     expect(parseCa(derOf(product, role)).crlDistributionPoint).toBe(
       `https://kdsintf.amd.com/${kind}/v1/${product}/crl`,
     );
   });
 
-  it.each(PINS)('name the key that signed them: %s %s', (product, role) => {
-    const { authorityKeyId } = parseCa(derOf(product, role));
-    const { subjectKeyId } = parseCa(derOf(product, 'ark'));
-    expect(authorityKeyId).toBe(role === 'ark' ? null : subjectKeyId);
-  });
+  it.each(PINS)(
+    "reads the identifier of the key that signed AMD's authority: %s %s",
+    (product, role) => {
+      const { authorityKeyId } = parseCa(derOf(product, role));
+      const { subjectKeyId } = parseCa(derOf(product, 'ark'));
+      expect(authorityKeyId).toBe(role === 'ark' ? null : subjectKeyId);
+    },
+  );
 
-  it('are nine different keys of nine serial numbers', () => {
+  it('pins nine authorities with different keys and serial numbers', () => {
     expect(all()).toHaveLength(9);
     expect(new Set(all().map(pinOf)).size).toBe(9);
     expect(new Set(all().map(({ serial }) => serial)).size).toBe(9);
@@ -116,7 +125,7 @@ describe("AMD's authorities", () => {
 describe("Genoa's revocation list", () => {
   const crl = parseCrl(readFileSync(new URL('genoa_crl.der', VECTORS)));
 
-  it('is read', () => {
+  it("reads AMD's revocation list for Genoa", () => {
     expect(crl).toMatchObject({
       issuer: { organization: AMD_ANCHORS.organization, commonName: 'ARK-Genoa' },
       number: 4n,
@@ -127,7 +136,7 @@ describe("Genoa's revocation list", () => {
     });
   });
 
-  it('is signed by the root of Genoa and no other', () => {
+  it('verifies the revocation list for Genoa by the root of Genoa, and by no other key', () => {
     const { Milan, Genoa, Turin } = AMD_ANCHORS.products;
     expect(signedBy(crl, Genoa.ark)).toBe(true);
     for (const other of [Genoa.ask, Genoa.asvk, Milan.ark, Turin.ark]) {
@@ -135,7 +144,7 @@ describe("Genoa's revocation list", () => {
     }
   });
 
-  it('revokes an intermediate that is not pinned, and none that is', () => {
+  it('revokes no pinned intermediate, only one that is not pinned', () => {
     expect(all().filter(({ serial }) => crl.revoked.has(serial))).toEqual([]);
     expect(all().map(pinOf)).not.toContain(REVOKED_PIN);
   });

@@ -22,13 +22,13 @@ function outcome(authorities: readonly Uint8Array[]): VerificationError | undefi
   }
 }
 
-describe('authorities that come along', () => {
-  it('are taken when they are the pinned ones, in any order', () => {
+describe('authorities in the evidence', () => {
+  it('accepts authorities in the evidence that are pinned, in any order', () => {
     const chain = ['genoa_asvk', 'genoa_ark', 'genoa_ask'].map(authority);
     expect(outcome(chain)).toBeUndefined();
   });
 
-  it('are refused when they belong to another product', () => {
+  it('refuses authorities in the evidence that belong to another product', () => {
     const error = outcome([authority('genoa_ask'), authority('milan_ark')]);
     expect(error).toMatchObject({
       code: 'ca-pinned',
@@ -37,24 +37,24 @@ describe('authorities that come along', () => {
     expect(error?.found).toMatch(/CN=ARK-Milan, serial 010000$/);
   });
 
-  it('are refused when they are no certificates of authorities', () => {
+  it('refuses authorities in the evidence that are no CA certificates', () => {
     expect(outcome([evidence.vek ?? new Uint8Array()])?.code).toBe('ca-encoding');
     expect(outcome([new Uint8Array()])?.code).toBe('ca-encoding');
   });
 
-  it('are refused when there are more than any product has', () => {
+  it('refuses more authorities in the evidence than a product has', () => {
     const error = outcome(Array.from({ length: 7 }, () => authority('genoa_ark')));
     expect(error).toMatchObject({ code: 'ca-encoding', expected: 'at most 6', found: 'more' });
   });
 
-  it('do not keep earlier checks from running, however many there are', () => {
+  it('checks the report before the authorities in the evidence, however many there are', () => {
     const authorities = Array.from({ length: 7 }, () => new Uint8Array(1));
     const report = new Uint8Array(3);
     const refused = (): unknown => verify({ report, authorities }, options);
     expect(refused).toThrow(expect.objectContaining({ code: 'report-length' }));
   });
 
-  it('are refused whichever byte was changed', { timeout: 60_000 }, () => {
+  it('refuses an authority in the evidence with any byte changed', { timeout: 60_000 }, () => {
     const ask = authority('genoa_ask');
     const codes = new Set<string | undefined>();
     for (let at = 0; at < ask.length; at += 1) {

@@ -9,7 +9,7 @@ const crl = readFileSync(new URL('../../../test/vectors/amd/genoa_crl.der', impo
 const NOW = new Date('2025-10-01T00:00:00Z');
 
 describe('a revocation list', () => {
-  it('of AMD is verified by itself', () => {
+  it('verifies a revocation list of AMD by itself', () => {
     expect(verifyCrl(crl, 'Genoa', NOW)).toEqual({
       number: 4n,
       thisUpdate: '2024-10-23T04:36:24Z',
@@ -22,18 +22,18 @@ describe('a revocation list', () => {
     ['2024-10-23T04:36:24Z', 'accepted'],
     ['2025-11-03T01:00:00Z', 'accepted'],
     ['2025-11-03T01:00:01Z', 'crl-validity'],
-  ])('at %s: %s', (now, expected) => {
+  ])('verifies the revocation list at %s with the result %s', (now, expected) => {
     expect(codeOf(() => verifyCrl(crl, 'Genoa', new Date(now)))).toBe(expected);
   });
 
-  it('is of a product that is known, at a time that is one', () => {
+  it('throws a TypeError for an unknown product and for an invalid date', () => {
     expect(() => verifyCrl(crl, 'Rome' as 'Genoa', NOW)).toThrow(
       new TypeError('No product Rome is known.'),
     );
     expect(() => verifyCrl(crl, 'Genoa', new Date('never'))).toThrow(TypeError);
   });
 
-  it('says what it was held against when it is stale', () => {
+  it('reports the validity of an expired revocation list, and the time it was checked at', () => {
     expect(() => verifyCrl(crl, 'Genoa', new Date('2026-01-01T00:00:00Z'))).toThrow(
       expect.objectContaining({
         message: 'Cannot trust the revocation list: it is no longer valid.',
@@ -43,13 +43,13 @@ describe('a revocation list', () => {
     );
   });
 
-  it('of another product is refused', () => {
+  it('refuses a revocation list of another product', () => {
     expect(codeOf(() => verifyCrl(crl, 'Turin', NOW))).toBe('crl-issuer');
     const { evidence } = readVector('hardware/turin-v5');
     expect(codeOf(() => verify(evidence, { now: NOW, crl }))).toBe('crl-issuer');
   });
 
-  it('is refused whichever byte was changed', () => {
+  it('refuses a revocation list with any byte changed', () => {
     const codes = new Set<string>();
     for (let at = 0; at < crl.length; at += 1) {
       const changed = Uint8Array.from(crl);

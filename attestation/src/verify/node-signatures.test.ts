@@ -22,7 +22,7 @@ function question(): SignatureQuestion {
 }
 
 describe('signatures', () => {
-  it('are answered alike by node:crypto and by WebCrypto', async () => {
+  it('verifies signatures alike with node:crypto and with WebCrypto', async () => {
     const genuine = question();
     const forged = { ...genuine, signed: new TextEncoder().encode('forged') };
     expect(answerNow(ask(genuine))).toBe(true);
@@ -31,7 +31,7 @@ describe('signatures', () => {
     expect(await answerLater(ask(forged))).toBe(false);
   });
 
-  it('are answered for more keys than are kept', { timeout: 30_000 }, () => {
+  it('verifies signatures of more keys than its cache holds', { timeout: 30_000 }, () => {
     const questions = Array.from({ length: 300 }, question);
     for (const each of [...questions, ...questions]) expect(answerNow(ask(each))).toBe(true);
   });

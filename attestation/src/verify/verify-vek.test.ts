@@ -36,18 +36,18 @@ describe('verifyVek', () => {
     });
   });
 
-  it('refuses one that the pinned intermediate did not sign', () => {
+  it('refuses an endorsement key that the pinned intermediate did not sign', () => {
     const forged = Uint8Array.from(genoa);
     const last = forged.length - 1;
     forged[last] = (forged[last] ?? 0) ^ 1;
     expect(verdict(forged)).toBe('vek-signature');
   });
 
-  it('refuses one of a simulated processor', () => {
+  it('refuses an endorsement key of a simulated processor', () => {
     expect(verdict(vekOf('appraisal/milan'))).toBe('vek-subject');
   });
 
-  it('refuses one of another issuer', () => {
+  it('refuses an endorsement key of another issuer', () => {
     const name = Buffer.from('SEV-Genoa');
     const at = Buffer.from(genoa).indexOf(name);
     const other = Uint8Array.from(genoa);
@@ -56,14 +56,14 @@ describe('verifyVek', () => {
     expect(verdict(other)).toBe('vek-issuer');
   });
 
-  it('refuses one outside of its time, both ends included', () => {
+  it('accepts an endorsement key from its first to its last second, and refuses it outside', () => {
     expect(verdict(genoa, new Date('2025-08-07T17:21:40Z'))).toBe('vek-validity');
     expect(verdict(genoa, new Date('2025-08-07T17:21:41Z'))).toBe('accepted');
     expect(verdict(genoa, new Date('2032-08-07T17:21:41Z'))).toBe('accepted');
     expect(verdict(genoa, new Date('2032-08-07T17:21:42Z'))).toBe('vek-validity');
   });
 
-  it('refuses what is no certificate of an endorsement key', () => {
+  it('refuses bytes that are no endorsement key certificate', () => {
     expect(verdict(Uint8Array.of(1, 2, 3))).toBe('vek-encoding');
     expect(() => verifyVek('der' as unknown as Uint8Array, NOW)).toThrow(TypeError);
   });

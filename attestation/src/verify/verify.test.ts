@@ -77,7 +77,7 @@ describe('evidence of real hardware', () => {
     });
   }
 
-  it('gives the claims of the report and of its chain', () => {
+  it('returns the claims of the report and of its certificate chain', () => {
     const { claims } = verify(genoa.evidence, genoa.options);
     expect(claims).toMatchObject({
       version: 5,
@@ -104,13 +104,13 @@ describe('evidence of real hardware', () => {
     });
   });
 
-  it('says when the revocation list was obtained', () => {
+  it('returns the time at which the revocation list was obtained', () => {
     const crlObtainedAt = new Date('2025-09-30T12:00:00.250Z');
     const { claims } = verify(genoa.evidence, { ...genoa.options, crlObtainedAt });
     expect(claims.revocation?.obtainedAt).toBe('2025-09-30T12:00:00.250Z');
   });
 
-  it('knows a provider by its VLEK, which names no chip', () => {
+  it('returns the provider of a VLEK, which names no chip', () => {
     const { evidence, options } = readVector('hardware/milan-vlek-v3');
     const { claims, checks } = verify(evidence, options);
     expect(claims).toMatchObject({
@@ -129,7 +129,9 @@ describe('evidence of real hardware', () => {
 });
 
 describe('a report that was changed', () => {
-  it('is refused whichever byte it is, with the code of its field', { timeout: 120_000 }, () => {
+  it('refuses a report with any byte changed, with the code of the changed field', {
+    timeout: 120_000,
+  }, () => {
     for (const { evidence, options } of [genoa, turin]) {
       for (let at = 0; at < evidence.report.length; at += 1) {
         for (const bit of [0x01, 0x80]) {
@@ -154,24 +156,27 @@ describe('a report that was changed', () => {
     ['SIGNATURE_ALGO', 0x34, 'report-signature-algorithm'],
     ['KEY_INFO', 0x4b, 'report-key-info'],
     ['KEY_INFO, the kind of key', 0x48, 'vek-kind', 0x04],
-    ['what must be zero', 0x4c, 'report-reserved'],
+    ['a reserved byte', 0x4c, 'report-reserved'],
     ['CPUID, of another product', 0x189, 'vek-product', 0x10],
-    ['CPUID, of no known one', 0x188, 'product', 0x80],
+    ['CPUID, of an unknown product', 0x188, 'product', 0x80],
     ['REPORTED_TCB', 0x187, 'vek-tcb'],
     ['CHIP_ID', 0x1a0, 'vek-chip'],
     ['SIGNATURE', 0x2a0, 'report-signature'],
     ['padding of the signature', 0x2d0, 'report-signature-encoding'],
-  ] as readonly [string, number, VerifyCode, number?][])('%s', (_, at, code, bit = 0x01) => {
-    const report = flipped(genoa.evidence.report, at, bit);
-    expect(refusal({ ...genoa.evidence, report }).code).toBe(code);
-  });
+  ] as readonly [string, number, VerifyCode, number?][])(
+    'refuses a report with a changed field: %s',
+    (_, at, code, bit = 0x01) => {
+      const report = flipped(genoa.evidence.report, at, bit);
+      expect(refusal({ ...genoa.evidence, report }).code).toBe(code);
+    },
+  );
 
-  it.each([1185, 1183, 0, 793])('is refused with %i bytes', (length) => {
+  it.each([1185, 1183, 0, 793])('refuses a report of %i bytes', (length) => {
     const report = new Uint8Array(length);
     expect(refusal({ ...genoa.evidence, report }).code).toBe('report-length');
   });
 
-  it('is refused with R and S exchanged, and with both big-endian', () => {
+  it('refuses a report with R and S exchanged, and with both big-endian', () => {
     const { report } = genoa.evidence;
     const r = report.subarray(0x2a0, 0x2e8);
     const s = report.subarray(0x2e8, 0x330);
@@ -187,7 +192,7 @@ describe('a report that was changed', () => {
 });
 
 describe('a certificate that was changed', () => {
-  it('is refused whichever byte it is', { timeout: 120_000 }, () => {
+  it('refuses an endorsement key certificate with any byte changed', { timeout: 120_000 }, () => {
     const { evidence, options } = genoa;
     const vek = evidence.vek ?? new Uint8Array();
     for (let at = 0; at < vek.length; at += 1) {
@@ -196,13 +201,13 @@ describe('a certificate that was changed', () => {
     }
   });
 
-  it('is refused when it is missing', () => {
+  it('refuses a report without an endorsement key certificate', () => {
     const error = refusal({ report: genoa.evidence.report });
     expect(error).toMatchObject({ code: 'vek-supplied' });
     expect(error.remedy).toContain('fetch-certs');
   });
 
-  it('is refused when it is of another product, chip or TCB', () => {
+  it('refuses an endorsement key certificate of another product, chip or TCB', () => {
     const others = ['turin-v5', 'milan-vlek-v3', 'milan-debug-v2', 'siena-v5'];
     const codes = others.map((name) => {
       const { vek } = readVector(`hardware/${name}`).evidence;
@@ -213,7 +218,7 @@ describe('a certificate that was changed', () => {
 });
 
 describe('the list of checks', () => {
-  it('holds every check in order, and what was not supplied as skipped', () => {
+  it('lists every check in order, and those without input as skipped', () => {
     const { checks } = verify(turin.evidence, turin.options);
     expect(checks.map(({ code }) => code)).toEqual(ORDER);
     const skipped = checks.filter(({ verdict }) => verdict === 'skipped').map(({ code }) => code);
@@ -229,7 +234,7 @@ describe('the list of checks', () => {
     ]);
   });
 
-  it('ends with the check that failed; those behind it are skipped', () => {
+  it('lists the failed check, and those behind it as skipped', () => {
     const report = flipped(genoa.evidence.report, 0x1a0);
     const { checks } = refusal({ ...genoa.evidence, report });
     const at = ORDER.indexOf('vek-chip');
@@ -239,21 +244,21 @@ describe('the list of checks', () => {
     expect(checks.slice(0, at).some(({ verdict }) => verdict === 'failed')).toBe(false);
   });
 
-  it('says no more than that where there is nothing to compare', () => {
+  it('lists a failed check without values where there is nothing to compare', () => {
     const report = flipped(genoa.evidence.report, 0x50);
     const error = refusal({ ...genoa.evidence, report });
     expect(error.checks.at(-1)).toEqual({ code: 'report-signature', verdict: 'failed' });
     expect(error.message).toBe('Cannot trust the report: the VCEK did not sign it.');
   });
 
-  it('cannot be changed', () => {
+  it('returns a frozen list of checks', () => {
     const { checks } = refusal({ report: genoa.evidence.report });
     expect([checks, ...checks].every(Object.isFrozen)).toBe(true);
   });
 });
 
 describe('a verified report', () => {
-  it('cannot be made by anybody else', () => {
+  it('refuses a VerifiedReport that verification did not construct', () => {
     const verified = verify(genoa.evidence, genoa.options);
     const { claims, checks } = verified;
     expect(() => new VerifiedReport(Symbol('verifier'), claims, checks)).toThrow(TypeError);
@@ -263,7 +268,7 @@ describe('a verified report', () => {
     expect(VerifiedReport.is(undefined)).toBe(false);
   });
 
-  it('cannot be changed', () => {
+  it('returns a verified report that is deeply frozen', () => {
     const { claims, checks } = verify(genoa.evidence, genoa.options);
     const frozen = (value: unknown): boolean =>
       typeof value !== 'object' ||
@@ -273,7 +278,7 @@ describe('a verified report', () => {
     expect(Object.isFrozen(checks)).toBe(true);
   });
 
-  it('does not depend on bytes that change after the call', async () => {
+  it('verifies the bytes of the call even when they change afterwards', async () => {
     const { evidence, options } = genoa;
     const report = Uint8Array.from(evidence.report);
     const promise = verifyOnWebCrypto({ ...evidence, report }, options);
@@ -288,7 +293,7 @@ describe('a mistake of the caller', () => {
     ['now', { now: 5 as unknown as Date }],
     ['crl', { now: new Date(), crl: 'text' as unknown as Uint8Array }],
     ['crlObtainedAt', { now: new Date(), crlObtainedAt: new Date('never') }],
-  ])('is a TypeError that names %s', (name, options) => {
+  ])('throws a TypeError that names the invalid option %s', (name, options) => {
     expect(() => verify(genoa.evidence, options)).toThrow(
       new TypeError(
         name === 'crl'
@@ -298,7 +303,7 @@ describe('a mistake of the caller', () => {
     );
   });
 
-  it('is a TypeError for evidence that is not bytes', () => {
+  it('throws a TypeError for evidence that is not bytes', () => {
     const report = 'text' as unknown as Uint8Array;
     expect(() => verify({ report }, genoa.options)).toThrow(TypeError);
     const vek = [1, 2] as unknown as Uint8Array;
