@@ -32,7 +32,7 @@ function shipped(name: string): unknown {
 }
 
 describe('the strict policy', () => {
-  it('is what a document means that says nothing', () => {
+  it('parses an empty document as the strict policy', () => {
     expect(STRICT_POLICY).toEqual(parseAttestationPolicy({}));
     expect(STRICT_POLICY).toMatchObject({
       tee: 'sev-snp',
@@ -58,16 +58,16 @@ describe('the strict policy', () => {
     expect(STRICT_POLICY.reportData).toBeUndefined();
   });
 
-  it('is the one that is shipped in words', () => {
+  it('parses the shipped strict policy as the strict policy', () => {
     expect(parseAttestationPolicy(shipped('attestation-strict.yaml'))).toEqual(STRICT_POLICY);
   });
 
-  it('is shipped with every key that has a default, written out', () => {
+  it('writes every key that has a default into the shipped strict policy', () => {
     const written = Object.keys(Object(shipped('attestation-strict.yaml')));
     expect(written.sort()).toEqual(['schema', ...Object.keys(STRICT_POLICY)].sort());
   });
 
-  it('has the minimums of the table', () => {
+  it('takes the minimums of the strict policy from the table', () => {
     expect(STRICT_POLICY.minTcb).toEqual({
       milan: TCB_MINIMUMS.milan.minimum,
       genoa: TCB_MINIMUMS.genoa.minimum,
@@ -80,7 +80,7 @@ describe('the strict policy', () => {
 });
 
 describe('the shipped examples', () => {
-  it('are policies', () => {
+  it('parses the shipped example policies', () => {
     const example = parseAttestationPolicy(shipped('attestation-example.yaml'));
     expect(example.measurements).toHaveLength(2);
     expect(example.minTcb).toEqual({ genoa: { bl: 10, tee: 0, snp: 27, ucode: 88 } });
@@ -92,7 +92,7 @@ describe('the shipped examples', () => {
 });
 
 describe('parseAttestationPolicy', () => {
-  it('lowers hexadecimal, and takes each entry of a list once', () => {
+  it('lowers hexadecimal in a policy, and removes repeated entries of a list', () => {
     const policy = parseAttestationPolicy({
       measurements: ['AB'.repeat(48), 'ab'.repeat(48)],
       hostData: 'CD'.repeat(32),
@@ -103,12 +103,12 @@ describe('parseAttestationPolicy', () => {
     expect(policy.signingKeys).toEqual(['VLEK']);
   });
 
-  it('writes the 8 bytes of a Turin chip as its report does', () => {
+  it('pads the 8 bytes of a Turin chip in a policy as its report does', () => {
     const policy = parseAttestationPolicy({ chipAllow: ['3B42092F69C656D3', '1f'.repeat(64)] });
     expect(policy.chipAllow).toEqual([`3b42092f69c656d3${'00'.repeat(56)}`, '1f'.repeat(64)]);
   });
 
-  it('leaves out the minimums that are not said, so that they follow another minTcb', () => {
+  it('omits minimums that a policy does not have, so that they follow another minTcb', () => {
     const floor = { milan: { bl: 4, tee: 0, snp: 25, ucode: 219 } };
     const launch = { milan: { bl: 4, tee: 0, snp: 24, ucode: 213 } };
     const policy = parseAttestationPolicy({ minLaunchTcb: launch });
@@ -127,7 +127,7 @@ describe('parseAttestationPolicy', () => {
     ['18446744073709551615', 2n ** 64n - 1n],
     ['0xffffffffffffffff', 2n ** 64n - 1n],
     [0, 0n],
-  ])('reads the bits %s', (bits, value) => {
+  ])('reads the bits %s in a policy', (bits, value) => {
     const policy = parseAttestationPolicy({
       minMitigationVector: bits,
       allowUnknownPlatformInfo: bits,
@@ -148,7 +148,7 @@ describe('parseAttestationPolicy', () => {
     ['01'],
     [true],
     [-1n],
-  ])('takes no bits from %s', (minMitigationVector) => {
+  ])('refuses the bits %s in a policy', (minMitigationVector) => {
     expect(problemsOf({ minMitigationVector })).toMatchObject([
       {
         path: 'minMitigationVector',
@@ -158,7 +158,7 @@ describe('parseAttestationPolicy', () => {
   });
 
   it.each([['1'], ['1.55.22.1'], ['1.055'], ['1.256'], ['v1.55'], [1.55], ['1.55 '], ['']])(
-    'takes no firmware version from %j',
+    'refuses the firmware version %j in a policy',
     (minFirmware) => {
       expect(problemsOf({ minFirmware })).toMatchObject([
         { path: 'minFirmware', expected: 'a firmware version such as 1.55 or 1.55.22' },
@@ -186,7 +186,7 @@ describe('parseAttestationPolicy', () => {
     ['products', 'milan', 'in lower case'],
     ['signingKeys', 'none', 'no key'],
     ['reportVersions', 6, 'a version that is not known'],
-  ])('takes no entry of %s that is %j (%s)', (key, entry, _) => {
+  ])('refuses in a policy a list %s with the entry %j (%s)', (key, entry, _) => {
     const trusted = { idKeyDigests: [], authorKeyDigests: [] };
     expect(problemsOf({ ...trusted, [key]: [entry] })).toMatchObject([{ path: `${key}[0]` }]);
   });
@@ -212,11 +212,11 @@ describe('parseAttestationPolicy', () => {
     ['minTcb', null],
     ['crl', null],
     ['crl', []],
-  ])('takes no %s of %j', (key, value) => {
+  ])('refuses in a policy for %s the value %j', (key, value) => {
     expect(problemsOf({ authorKeyDigests: [], [key]: value })).toMatchObject([{ path: key }]);
   });
 
-  it('takes no list that is longer than its bound, without looking into it', () => {
+  it('refuses a policy list above its bound without reading its entries', () => {
     expect(messagesOf({ measurements: Array.from({ length: 4097 }, () => 0) })).toEqual([
       'measurements: expected a list of at most 4096, found a list of 4097',
     ]);
@@ -225,7 +225,7 @@ describe('parseAttestationPolicy', () => {
     ]);
   });
 
-  it('asks for an FMC on Turin, and for none elsewhere', () => {
+  it('requires an FMC in the TCB of Turin, and refuses one elsewhere', () => {
     const tcb = { bl: 1, tee: 1, snp: 4, ucode: 81 };
     expect(messagesOf({ minTcb: { turin: tcb, milan: { fmc: 1, ...tcb } } })).toEqual([
       'minTcb.milan.fmc: unknown key `fmc`',
@@ -233,7 +233,7 @@ describe('parseAttestationPolicy', () => {
     ]);
   });
 
-  it('names every problem, and what was meant', () => {
+  it('reports every problem of a policy, and the key that was probably meant', () => {
     const input = {
       alowDebug: true,
       allowSmt: 'yes',
@@ -268,22 +268,22 @@ describe('parseAttestationPolicy', () => {
     [[], 'expected a mapping, found a list of 0'],
     ['tee: sev-snp', 'expected a mapping, found text'],
     [{ allowSmt: {} }, 'expected true or false, found a mapping'],
-  ])('says what it wants instead of %j', (input, message) => {
+  ])('reports what a policy must have instead of %j', (input, message) => {
     expect(problemsOf(input)).toMatchObject([{ message }]);
   });
 
-  it('quotes a value no further than is useful', () => {
+  it('quotes only the beginning of a long value in a problem', () => {
     const message = `expected true or false, found "${'x'.repeat(64)}… (1000 characters)"`;
     expect(problemsOf({ allowSmt: 'x'.repeat(1000) })).toMatchObject([{ message }]);
   });
 
-  it('refuses a key that stands for the prototype', () => {
+  it('refuses a __proto__ key in a policy', () => {
     expect(messagesOf(JSON.parse('{"__proto__": {"allowDebug": true}, "vmpl": 0}'))).toEqual([
       '__proto__: unknown key `__proto__`',
     ]);
   });
 
-  it('repeats nothing of a document without any key of a policy', () => {
+  it('repeats nothing of a document that has no key of a policy', () => {
     const secret = { apiVersion: 'v1', kind: 'Secret', data: { 'hunter-2': 'hunter2' } };
     const problem = 'this is no such policy: it has none of the keys of one';
     expect(problemsOf(secret)).toEqual([{ path: '', message: problem }]);
@@ -301,7 +301,7 @@ describe('parseAttestationPolicy', () => {
     expect(messagesOf({ alowDebug: true, other: 1 })).toHaveLength(2);
   });
 
-  it('names a hundred problems, and counts the rest', () => {
+  it('reports at most a hundred problems, and the number of the others', () => {
     const unknown = Array.from({ length: 150 }, (_, index) => [`key${index}`, 1]);
     const problems = problemsOf({ ...Object.fromEntries(unknown), vmpl: 7 });
     expect(problems).toHaveLength(101);
@@ -312,7 +312,7 @@ describe('parseAttestationPolicy', () => {
     expect(hundred[99]).toMatchObject({ path: 'key99' });
   });
 
-  it('ends soon with a document of any number of problems', () => {
+  it('refuses a document with hundreds of thousands of problems without delay', () => {
     const unknown = Array.from({ length: 200_000 }, (_, index) => [`alowDebug${index}`, 1]);
     const wrong = Array.from({ length: 65_536 }, () => 'x'.repeat(64));
     const problems = problemsOf({ ...Object.fromEntries(unknown), chipAllow: wrong });
@@ -326,7 +326,7 @@ describe('parseAttestationPolicy', () => {
     ['an array buffer', new ArrayBuffer(8)],
     ['an object of a class', new (class Policy {})()],
     ['an object that inherits', Object.create({ allowDebug: true })],
-  ])('takes no document, and no part of one, that is %s', (_, value) => {
+  ])('refuses a policy or a part of one that is %s', (_, value) => {
     const message = 'expected a mapping, found an object that is not a plain one';
     expect(messagesOf(value)).toEqual([`: ${message}`]);
     expect(messagesOf({ crl: value })).toEqual([`crl: ${message}`]);
@@ -335,18 +335,18 @@ describe('parseAttestationPolicy', () => {
     expect(messagesOf({ minTcb: { milan: value } })).toEqual([`minTcb.milan: ${message}`]);
   });
 
-  it('takes an object without a prototype', () => {
+  it('reads a policy from objects without a prototype', () => {
     const crl = Object.assign(Object.create(null), { maxAgeDays: 3 });
     const policy = parseAttestationPolicy(Object.assign(Object.create(null), { vmpl: 2, crl }));
     expect(policy).toEqual(parseAttestationPolicy({ vmpl: 2, crl: { maxAgeDays: 3 } }));
   });
 
-  it('counts no key that is not enumerable', () => {
+  it('ignores a policy key that is not enumerable', () => {
     const hidden = Object.defineProperty({ vmpl: 2 }, 'allowDebug', { value: true });
     expect(parseAttestationPolicy(hidden)).toEqual(parseAttestationPolicy({ vmpl: 2 }));
   });
 
-  describe('of what an ID block says', () => {
+  describe('rules on the ID block without trusted keys', () => {
     const UNLESS =
       'unless idKeyDigests or authorKeyDigests says whose ID block is trusted (anybody can sign one, the host included)';
     const asked = {
@@ -356,7 +356,7 @@ describe('parseAttestationPolicy', () => {
       imageIds: [],
     };
 
-    it('asks for nothing of a block that anybody may have signed', () => {
+    it('refuses rules on the ID block when the policy trusts no ID or author key', () => {
       const measurements = ['ab'.repeat(48)];
       expect(messagesOf({ measurements, hostData: 'cd'.repeat(32), ...asked })).toEqual([
         `requireIdBlock: expected false, ${UNLESS}, found true`,
@@ -366,29 +366,32 @@ describe('parseAttestationPolicy', () => {
       ]);
     });
 
-    it('says so beside every other problem', () => {
+    it('reports rules on an untrusted ID block beside every other problem', () => {
       expect(problemsOf({ vmpl: 7, minGuestSvn: 1 })).toMatchObject([
         { path: 'vmpl' },
         { path: 'minGuestSvn' },
       ]);
     });
 
-    it.each(['idKeyDigests', 'authorKeyDigests'])('asks for all of it beside %s', (key) => {
-      const policy = parseAttestationPolicy({ ...asked, [key]: ['1d'.repeat(48)] });
-      expect(policy).toMatchObject(asked);
-    });
+    it.each(['idKeyDigests', 'authorKeyDigests'])(
+      'accepts rules on the ID block beside %s',
+      (key) => {
+        const policy = parseAttestationPolicy({ ...asked, [key]: ['1d'.repeat(48)] });
+        expect(policy).toMatchObject(asked);
+      },
+    );
 
-    it('takes a list of no key as saying it: nobody is trusted', () => {
+    it('accepts rules on the ID block beside an empty list of keys, which trusts nobody', () => {
       expect(parseAttestationPolicy({ ...asked, idKeyDigests: [] })).toMatchObject(asked);
     });
 
-    it('takes what asks for nothing', () => {
+    it('accepts the default values of the rules on the ID block without trusted keys', () => {
       const nothing = { requireIdBlock: false, minGuestSvn: 0, familyIds: undefined };
       expect(parseAttestationPolicy(nothing)).toMatchObject(nothing);
     });
   });
 
-  it('takes what it returned', () => {
+  it('parses a parsed policy to an equal policy', () => {
     const policy = parseAttestationPolicy({
       measurements: ['ab'.repeat(48)],
       minMitigationVector: '0xb',
@@ -399,7 +402,7 @@ describe('parseAttestationPolicy', () => {
     expect(parseAttestationPolicy({ ...policy, vmpl: 1 }).vmpl).toBe(1);
   });
 
-  it('returns what cannot be changed, neither itself nor through the document', () => {
+  it('returns a frozen policy that is independent of the document', () => {
     const measurements = ['ab'.repeat(48)];
     const policy = parseAttestationPolicy({ measurements, crl: { minNumber: { Milan: 1 } } });
     measurements.push('cd'.repeat(48));
@@ -412,7 +415,7 @@ describe('parseAttestationPolicy', () => {
 });
 
 describe('isAttestationPolicy', () => {
-  it('knows a policy from a likeness', () => {
+  it('distinguishes a parsed policy from a copy of it', () => {
     expect(isAttestationPolicy(STRICT_POLICY)).toBe(true);
     expect(isAttestationPolicy(parseAttestationPolicy({}))).toBe(true);
     expect(isAttestationPolicy({ ...STRICT_POLICY })).toBe(false);
@@ -428,7 +431,7 @@ describe('whatever the document is', () => {
   );
 
   it(
-    'parses it, or throws a PolicyError and nothing else',
+    'parses any document as a policy, or throws a PolicyError',
     async () => {
       await fuzz(
         fc.property(fc.oneof(fc.anything(), fc.dictionary(key, value)), (input) => {
@@ -441,7 +444,7 @@ describe('whatever the document is', () => {
   );
 
   it(
-    'makes of a policy the same policy',
+    'parses any parsed policy to an equal policy',
     async () => {
       const policies = fc.record(
         {

@@ -6,7 +6,7 @@ import { type CanonicalValue, canonicalJson } from './canonical-json.ts';
 const nested = (levels: number): CanonicalValue => (levels === 0 ? 'deep' : [nested(levels - 1)]);
 
 describe('canonicalJson', () => {
-  it('sorts members by their UTF-16 units, as RFC 8785 section 3.2.3 has it', () => {
+  it('sorts members by their UTF-16 units, as in RFC 8785 section 3.2.3', () => {
     const value = {
       '\u20ac': 'Euro Sign',
       '\r': 'Carriage Return',
@@ -22,7 +22,7 @@ describe('canonicalJson', () => {
     );
   });
 
-  it('escapes as section 3.2.2.2 has it, and nothing else', () => {
+  it('escapes strings as in RFC 8785 section 3.2.2.2, and nothing else', () => {
     expect(canonicalJson('\u20ac$\u000f\u000aA\'\u0042"\u005c\\"/')).toBe(
       '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"',
     );
@@ -42,9 +42,11 @@ describe('canonicalJson', () => {
     [{}, '{}'],
     [[1, ['b', {}], false], '[1,["b",{}],false]'],
     [{ b: 1, a: undefined }, '{"b":1}'],
-  ])('%j', (value, text) => expect(canonicalJson(value as CanonicalValue)).toBe(text));
+  ])('writes the canonical JSON of %j', (value, text) =>
+    expect(canonicalJson(value as CanonicalValue)).toBe(text),
+  );
 
-  it('a member named __proto__ is one like any other', () => {
+  it('writes a member named __proto__ like any other', () => {
     const value = JSON.parse('{"b":1,"__proto__":{"a":2}}') as CanonicalValue;
     expect(canonicalJson(value)).toBe('{"__proto__":{"a":2},"b":1}');
   });
@@ -52,7 +54,7 @@ describe('canonicalJson', () => {
   it.each([
     ['a fraction', 1.5, RangeError],
     ['minus zero', -0, RangeError],
-    ['what is no number', Number.NaN, RangeError],
+    ['NaN', Number.NaN, RangeError],
     ['infinity', Number.POSITIVE_INFINITY, RangeError],
     ['an unsafe integer', 2 ** 53, RangeError],
     ['a lone surrogate', '\ud800', RangeError],
@@ -62,11 +64,11 @@ describe('canonicalJson', () => {
     ['a big integer', 1n, TypeError],
     ['a function', () => 1, TypeError],
     ['undefined in a list', [undefined], TypeError],
-  ])('refuses %s', (_, value, kind) => {
+  ])('refuses to write canonical JSON of %s', (_, value, kind) => {
     expect(() => canonicalJson(value as CanonicalValue)).toThrow(kind);
   });
 
-  it('takes 32 levels', () => {
+  it('writes canonical JSON of 32 levels', () => {
     expect(canonicalJson(nested(32))).toHaveLength(2 * 32 + '"deep"'.length);
   });
 });
@@ -84,7 +86,7 @@ describe('every value', () => {
   }));
 
   it(
-    'is read back from its text, and has no other',
+    'parses canonical JSON back to the same value, and writes it the same again',
     () =>
       fuzz(
         fc.property(tree, (value) => {
@@ -98,7 +100,7 @@ describe('every value', () => {
   );
 
   it(
-    'has one text, in whatever order its members were set',
+    'writes the same canonical JSON in whatever order the members were set',
     () =>
       fuzz(
         fc.property(

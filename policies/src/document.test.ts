@@ -15,7 +15,7 @@ function refusalOf(text: string | Uint8Array): PolicyError | undefined {
 }
 
 describe('readPolicyDocument', () => {
-  it('reads YAML', () => {
+  it('reads a policy document in YAML', () => {
     const text = [
       '# A comment.',
       'a: [1, -2, 0, x y]',
@@ -37,13 +37,13 @@ describe('readPolicyDocument', () => {
     });
   });
 
-  it('reads JSON, indented by tabs as well', () => {
+  it('reads a policy document in JSON, with tabs for indentation as well', () => {
     const value = { a: [1, { b: null }], c: 'x', d: true };
     expect(readPolicyDocument(JSON.stringify(value))).toEqual(value);
     expect(readPolicyDocument(JSON.stringify(value, null, '\t'))).toEqual(value);
   });
 
-  it('reads bytes, with a byte order mark or without', () => {
+  it('reads a policy document from bytes, with or without a byte order mark', () => {
     expect(readPolicyDocument(new TextEncoder().encode('a: ä'))).toEqual({ a: 'ä' });
     expect(readPolicyDocument(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61, 0x3a, 0x20, 0x31))).toEqual({
       a: 1,
@@ -51,13 +51,13 @@ describe('readPolicyDocument', () => {
   });
 
   it.each(['1.50', '1e5', '0x1f', '0o17', '0755', '+1', '.inf', 'yes', '1234567890123456', '-0'])(
-    'leaves the scalar %s text',
+    'reads the scalar %s as text',
     (scalar) => {
       expect(readPolicyDocument(`a: ${scalar}`)).toEqual({ a: scalar });
     },
   );
 
-  it('makes an ordinary key of one that stands for the prototype', () => {
+  it('reads a __proto__ key as an ordinary key', () => {
     const document = readPolicyDocument('__proto__: {a: 1}');
     expect(Object.getPrototypeOf(document)).toBe(Object.prototype);
     expect(Object.keys(Object(document))).toEqual(['__proto__']);
@@ -90,7 +90,7 @@ describe('readPolicyDocument', () => {
     ['a: b: c', 1, 4, 'Nested mappings are not allowed in compact mappings'],
     [`${'['.repeat(17)}`, 1, 17, 'nested deeper than 16 levels'],
     [`a: 1\nb: ${'{a: '.repeat(16)}`, 2, 64, 'nested deeper than 16 levels'],
-  ])('refuses %j at line %i, column %i', (text, line, column, message) => {
+  ])('refuses the policy document %j at line %i, column %i', (text, line, column, message) => {
     expect(refusalOf(text)?.problems).toEqual([{ path: '', message, line, column }]);
   });
 
@@ -109,14 +109,14 @@ describe('readPolicyDocument', () => {
     '\thunter2:\n\t\t- *hunter2',
     'a: *hunter2',
     'a: &hunter2 1',
-  ])('repeats nothing of a text that it refuses: %j', (text) => {
+  ])('repeats nothing of a policy document that it refuses: %j', (text) => {
     const refusal = refusalOf(text);
     expect(refusal?.code).toBe('policy-unreadable');
     expect(JSON.stringify(refusal?.problems)).not.toMatch(/hunter|\\\\h|@/i);
     expect(refusal?.message).not.toMatch(/hunter/i);
   });
 
-  it('refuses what is not UTF-8', () => {
+  it('refuses a policy document that is not UTF-8', () => {
     expect(refusalOf(Uint8Array.of(0x61, 0x3a, 0x20, 0xff))?.problems).toEqual([
       { path: '', message: 'the text is not UTF-8' },
     ]);
@@ -126,18 +126,18 @@ describe('readPolicyDocument', () => {
     ['bytes', new Uint8Array(MAX_POLICY_DOCUMENT + 1).fill(0x23)],
     ['characters', '#'.repeat(MAX_POLICY_DOCUMENT + 1)],
     ['characters that are more bytes', `a: ${'ä'.repeat(MAX_POLICY_DOCUMENT / 2)}`],
-  ])('refuses too many %s', (_, text) => {
+  ])('refuses a policy document of too many %s', (_, text) => {
     expect(refusalOf(text)?.message).toBe(
       `Cannot read the policy: the text has more than ${MAX_POLICY_DOCUMENT} bytes`,
     );
   });
 
-  it('reads 16 levels', () => {
+  it('reads a policy document of 16 levels', () => {
     const text = `${'['.repeat(16)}1${']'.repeat(16)}`;
     expect(readPolicyDocument(text)).toEqual(JSON.parse(text));
   });
 
-  it('reads as many bytes as it says', () => {
+  it('reads a policy document of the greatest size', () => {
     const text = 'a: '.padEnd(MAX_POLICY_DOCUMENT, 'x');
     expect(Object.keys(Object(readPolicyDocument(text)))).toEqual(['a']);
   });
@@ -163,11 +163,11 @@ describe('a hostile text', () => {
     ['empty entries', full('-\n')],
     ['the same key', full('a: 1\n')],
     ['aliases', full('- *a\n')],
-  ])('of %s ends as soon as any other', (_, text) => {
+  ])('refuses a hostile policy document of %s without delay', (_, text) => {
     expect(refusalOf(text)).toBeInstanceOf(PolicyError);
   });
 
-  it('of many keys ends as soon as any other', () => {
+  it('reads a policy document of 20000 keys without delay', () => {
     expect(Object.keys(Object(readPolicyDocument(manyKeys)))).toHaveLength(20_000);
   });
 
@@ -177,7 +177,7 @@ describe('a hostile text', () => {
   );
 
   it(
-    'is read, or refused with a PolicyError and nothing else',
+    'reads any text as a policy document, or throws a PolicyError',
     async () => {
       const texts = fc.oneof(
         fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join('')),
@@ -194,7 +194,7 @@ describe('a hostile text', () => {
   );
 
   it(
-    'means in JSON what JSON means, numbers that are not whole apart',
+    'reads JSON as JSON.parse does, except numbers that are not whole',
     async () => {
       const leaf = fc.oneof(
         fc.string(),

@@ -39,12 +39,12 @@ describe('matchesGlob', () => {
     ['registry.example/team', 'registryxexample/team', false],
     ['', '', true],
     ['', 'a', false],
-  ])('%s and %s: %s', (pattern, text, matches) => {
+  ])('matches the glob %s against the text %s with the result %s', (pattern, text, matches) => {
     expect(matchesGlob(pattern, text)).toBe(matches);
   });
 
   it(
-    'says what the definition says',
+    'matches any glob as a naive implementation of its definition',
     () => {
       fuzz(
         fc.property(patterns, names, (pattern, name) => {
@@ -55,7 +55,7 @@ describe('matchesGlob', () => {
     FUZZ_TIMEOUT,
   );
 
-  it('ends soon where backtracking would not', () => {
+  it('matches without delay where backtracking would take forever', () => {
     expect(matchesGlob('*a'.repeat(120), `${'a'.repeat(500)}b`)).toBe(false);
     expect(matchesGlob(`${'**a'.repeat(100)}c`, 'a/'.repeat(250))).toBe(false);
   });
@@ -69,12 +69,12 @@ describe('globCovers', () => {
     ['registry.example/*', 'registry.example/**', false],
     ['registry.example/a*', 'registry.example/*', false],
     ['*/a', 'b/a', true],
-  ])('%s covers %s: %s', (wider, narrower, covers) => {
+  ])('decides that %s covers %s: %s', (wider, narrower, covers) => {
     expect(globCovers(wider, narrower)).toBe(covers);
   });
 
   it(
-    'is right where it says yes',
+    'matches every text of a glob by any glob that covers it',
     () => {
       fuzz(
         fc.property(patterns, patterns, names, (wider, narrower, name) => {

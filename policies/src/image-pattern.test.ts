@@ -16,7 +16,7 @@ describe('imagePatternFault', () => {
     ['*/team/app'],
     ['**/app'],
     ['**.example/team'],
-  ])('takes %s', (pattern) => {
+  ])('accepts the image pattern %s', (pattern) => {
     expect(imagePatternFault(pattern)).toBeUndefined();
   });
 
@@ -66,11 +66,14 @@ describe('imagePatternFault', () => {
       '^registry.example/.+$',
       'a pattern of letters, digits, ".", "_", "-", ":", "/", "*" and "**"',
     ],
-  ])('asks for something else than %s', (pattern, expected) => {
+  ])('refuses the image pattern %s and asks for %s', (pattern, expected) => {
     expect(imagePatternFault(pattern)).toBe(expected);
   });
 
-  it.each([[''], ['a'.repeat(521)], [7], [null], [['**']]])('takes no %j', (pattern) => {
-    expect(imagePatternFault(pattern)).toMatch(/^a pattern of 1 to 520 characters/);
-  });
+  it.each([[''], ['a'.repeat(521)], [7], [null], [['**']]])(
+    'refuses %j as an image pattern',
+    (pattern) => {
+      expect(imagePatternFault(pattern)).toMatch(/^a pattern of 1 to 520 characters/);
+    },
+  );
 });

@@ -38,14 +38,14 @@ const WORKFLOW = {
 };
 
 describe('the shipped image policies', () => {
-  it('begin with one that allows everything', () => {
+  it('allows everything by the shipped default image policy', () => {
     expect(shipped('image-policy.yaml')).toEqual({
       trustedRoots: {},
       images: [{ pattern: '**', allowUnsigned: true }],
     });
   });
 
-  it('begin with one whose example is a policy as well', () => {
+  it('parses the example in the comments of the shipped default image policy', () => {
     const url = new URL('../defaults/image-policy.yaml', import.meta.url);
     const text = readFileSync(url, 'utf8').replaceAll(/^ {2}# (- | {2})/gm, '  $1');
     expect(parseImagePolicy(readPolicyDocument(text)).images).toMatchObject([
@@ -55,7 +55,7 @@ describe('the shipped image policies', () => {
     ]);
   });
 
-  it('end with one that allows nothing unsigned', () => {
+  it('allows nothing unsigned by the shipped strict image policy, except what it names', () => {
     const { images, trustedRoots } = shipped('image-policy-strict.yaml');
     expect(images.map((rule) => ('allowUnsigned' in rule ? 'unsigned' : rule.pattern))).toEqual([
       'registry.example/shop/payments-legacy',
@@ -69,7 +69,7 @@ describe('the shipped image policies', () => {
 });
 
 describe('the documentation', () => {
-  it('shows policies', () => {
+  it('parses every image policy in the documentation', () => {
     const text = readFileSync(new URL('../../docs/image-policy.md', import.meta.url), 'utf8');
     const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml);
     expect(examples).toHaveLength(3);
@@ -78,7 +78,7 @@ describe('the documentation', () => {
 });
 
 describe('parseImagePolicy', () => {
-  it('writes every default out', () => {
+  it('writes out every default of an image policy', () => {
     expect(parseImagePolicy(requiring({ keys: ['a.pub'] }))).toEqual({
       trustedRoots: {},
       images: [
@@ -100,7 +100,7 @@ describe('parseImagePolicy', () => {
     });
   });
 
-  it('gives something frozen, and takes what it gave', () => {
+  it('returns a frozen image policy that parses to itself', () => {
     const policy = parseImagePolicy(
       requiring(
         {
@@ -146,7 +146,7 @@ describe('parseImagePolicy', () => {
       { schema: 'a3s-box/image-policy/v2', images: [{ pattern: '**', deny: true }] },
       'schema: expected one of a3s-box/image-policy/v1, found "a3s-box/image-policy/v2"',
     ],
-  ])('refuses %s', (_, input, message) => {
+  ])('refuses an image policy with %s', (_, input, message) => {
     expect(messagesOf(input)).toEqual([message]);
   });
 
@@ -172,7 +172,7 @@ describe('parseImagePolicy', () => {
       { allowUnsigned: false },
       'images[0].allowUnsigned: expected true, or no such key, found false',
     ],
-  ])('refuses the rule %j', (rule, message) => {
+  ])('refuses in an image policy the rule %j', (rule, message) => {
     const messages = messagesOf({ images: [{ pattern: '**', ...rule }] });
     expect(messages).toHaveLength(1);
     expect(messages[0]).toContain(message);
@@ -236,12 +236,12 @@ describe('parseImagePolicy', () => {
       { keys: ['a'], attestation: { predicateType: 'a:b' }, dockerReference: 'exact' },
       'dockerReference: expected ignore beside attestation, which names no repository',
     ],
-  ])('refuses the entry %j', (entry, message) => {
+  ])('refuses in an image policy the requirement %j', (entry, message) => {
     const messages = messagesOf(requiring(entry));
     expect(messages.join('\n')).toContain(message);
   });
 
-  it('takes a threshold that different subjects of one pattern can reach', () => {
+  it('accepts a threshold that different subjects of one identity pattern can reach', () => {
     expect(messagesOf(requiring({ identities: [WORKFLOW], threshold: 2 }))).toEqual([]);
   });
 
@@ -259,7 +259,7 @@ describe('parseImagePolicy', () => {
     expect(messages.join('\n')).toContain(message);
   });
 
-  it('takes roots from a mirror, of this machine even without TLS', () => {
+  it('accepts trusted roots from a mirror, on a loopback address even without TLS', () => {
     for (const tuf of ['https://tuf.example/a', 'http://127.0.0.1:8080', 'http://[::1]:8080']) {
       expect(
         messagesOf(requiring({ keys: ['a'] }, { trustedRoots: { own: { tuf, root: 'r' } } })),
@@ -267,7 +267,7 @@ describe('parseImagePolicy', () => {
     }
   });
 
-  it('refuses a rule that an earlier one hides', () => {
+  it('refuses a rule that an earlier rule hides', () => {
     const hidden = (first: string, second: string): readonly string[] =>
       messagesOf({
         images: [
@@ -286,7 +286,7 @@ describe('parseImagePolicy', () => {
     expect(hidden('a.example/*', 'a.example/**')).toEqual([]);
   });
 
-  it('refuses patterns whose comparison would take long', () => {
+  it('refuses image patterns whose comparison would take long', () => {
     const long = '*a'.repeat(200);
     const images = Array.from({ length: 1000 }, (_, at) => ({
       pattern: `${long}${at}b/c`,
@@ -312,7 +312,7 @@ describe('parseImagePolicy', () => {
   });
 
   it(
-    'refuses whatever else it is given, with a reason, and inherits nothing',
+    'parses any value as an image policy or reports problems, and inherits no members',
     () => {
       const keys = fc.constantFrom(
         'images',

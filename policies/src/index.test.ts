@@ -7,7 +7,7 @@ import * as validated from './is-attestation-policy.ts';
 import * as narrowing from './narrow.ts';
 import * as host from './registry-host.ts';
 
-it('exports these names and no other', () => {
+it('exports exactly these names from the policies entry', () => {
   expect(Object.keys(index).sort()).toEqual([
     'BOX_SPEC_SCHEMA',
     'BoxSpec',

@@ -13,13 +13,13 @@ const LAUNCH =
   'f3223eaab10ba02b7d29217f727736b25b198eb2f5c8835239faef30dcc1041719c7e8f3334a49c9e4015745f754cb9e';
 
 describe('the list of what is known to be vulnerable', () => {
-  it('is the shipped document, which programs import as a module', () => {
+  it('imports as a module the same list that is shipped as a document', () => {
     const { date, entries } = parseKnownVulnerable(shipped());
     const listed = entries.map(({ subject: _, ...entry }) => entry);
     expect({ date, entries: listed }).toEqual(KNOWN_VULNERABLE);
   });
 
-  it('has an advisory for each entry', () => {
+  it('links each entry of the list to an existing advisory', () => {
     for (const { advisory } of KNOWN_VULNERABLE.entries) {
       const [path = '', heading] = advisory.split('#');
       const url = new URL(`../../docs/${path}`, import.meta.url);
@@ -33,7 +33,7 @@ describe('the list of what is known to be vulnerable', () => {
     }
   });
 
-  it('has every digest of the first advisory in that advisory', () => {
+  it('mentions every digest of the first advisory in its text', () => {
     const text = readFileSync(
       new URL('../../docs/advisories/A3S-2026-0001.md', import.meta.url),
       'utf8',
@@ -43,7 +43,7 @@ describe('the list of what is known to be vulnerable', () => {
     expect(listed.filter(({ digest }) => !text.includes(digest))).toEqual([]);
   });
 
-  it('finds an entry by its kind and digest, in either case', () => {
+  it('finds a vulnerable entry by its kind and digest, in either case', () => {
     expect(findVulnerable('firmware', FIRMWARE)).toMatchObject({ id: 'A3S-2026-0001' });
     expect(findVulnerable('firmware', FIRMWARE.toUpperCase())).toBeDefined();
     expect(findVulnerable('launch', LAUNCH)).toMatchObject({ kind: 'launch', digest: LAUNCH });
@@ -51,7 +51,7 @@ describe('the list of what is known to be vulnerable', () => {
     expect(findVulnerable('launch', '00'.repeat(48))).toBeUndefined();
   });
 
-  it('names the Milan whose keys were extracted, by its whole CHIP_ID', () => {
+  it('lists the Milan whose keys were extracted, by its whole CHIP_ID', () => {
     expect(VULNERABLE_CHIPS).toEqual([expect.stringMatching(/^91c44a33[0-9a-f]{120}$/)]);
   });
 });
@@ -63,14 +63,14 @@ describe('parseKnownVulnerable', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['a key that nobody knows', { ...shipped(), more: 1 }, 'more'],
+    ['an unknown key', { ...shipped(), more: 1 }, 'more'],
     ['another schema', { ...shipped(), schema: 'a3s-box/known-vulnerable/v2' }, 'schema'],
     ['no date', { ...shipped(), date: undefined }, 'date'],
-    ['a date that is none', { ...shipped(), date: '2026-02-30' }, 'date'],
+    ['an invalid date', { ...shipped(), date: '2026-02-30' }, 'date'],
     ['a list that is older than an entry', { ...shipped(), date: '2026-11-28' }, 'date'],
     ['a digest of another kind', entry({ kind: 'launch' }), 'entries.0.digest'],
     ['a digest in capitals', entry({ digest: FIRMWARE.toUpperCase() }), 'entries.0.digest'],
-    ['a kind that nobody knows', entry({ kind: 'kernel' }), 'entries.0.kind'],
+    ['an unknown kind', entry({ kind: 'kernel' }), 'entries.0.kind'],
     ['no reason', entry({ reason: '' }), 'entries.0.reason'],
     ['an advisory outside of the documentation', entry({ advisory: '../a.md' }), 'advisory'],
     ['an entry with another key', entry({ allow: true }), 'allow'],
@@ -79,8 +79,8 @@ describe('parseKnownVulnerable', () => {
       { ...shipped(), entries: [...shipped().entries, shipped().entries[0]] },
       'no digest twice',
     ],
-    ['what is no document', [], 'Invalid'],
-  ])('refuses %s', (_, document, words) => {
+    ['a value that is no document', [], 'Invalid'],
+  ])('refuses a list of known vulnerabilities with %s', (_, document, words) => {
     expect(() => parseKnownVulnerable(document)).toThrow(RangeError);
     expect(() => parseKnownVulnerable(document)).toThrow(words);
   });

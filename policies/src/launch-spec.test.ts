@@ -70,17 +70,17 @@ describe('parseLaunchSpec', () => {
     ['no-injector', 'must name injectors, or allow any'],
     ['variable-twice', 'a variable of its own'],
     ['odd-layer', 'rootfs.layers.0.bytes: must be a multiple of 4096'],
-  ])('%s, because %s', (name, reason) => {
+  ])('refuses the launch spec %s with the reason: %s', (name, reason) => {
     expect(reasonOf(vector(name))).toContain(reason);
   });
 
-  it('refuses what is longer than the agent takes', () => {
+  it('refuses a launch spec that is longer than the agent accepts', () => {
     expect(reasonOf(new Uint8Array(MAX_LAUNCH_SPEC + 1))).toContain('longer than 4194304 bytes');
     expect(reasonOf(new Uint8Array(MAX_LAUNCH_SPEC))).toContain('not JSON');
   });
 
   it(
-    'reads no other text than its own, whatever is done to it',
+    'parses no other text of a launch spec than its canonical one',
     () => {
       const text = new TextDecoder().decode(vector('full'));
       const edit = fc.record({
@@ -101,7 +101,7 @@ describe('parseLaunchSpec', () => {
   );
 
   it.each(['capabilities', 'args', 'cwd', 'user', 'layers', 'secrets', 'injectors'])(
-    'refuses %s whose length is no number',
+    'refuses a launch spec with %s whose length is no number',
     (member) => {
       const text = JSON.stringify(FULL, (key, value: unknown) =>
         key === member ? { length: { toString: 0, valueOf: 0 } } : value,
@@ -113,21 +113,21 @@ describe('parseLaunchSpec', () => {
   );
 
   it(
-    'takes any bytes, and throws nothing but its own error',
+    'parses any bytes as a launch spec, or throws a LaunchSpecError',
     () => fuzz(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void outcome(bytes))),
     FUZZ_TIMEOUT,
   );
 });
 
 describe('launchSpecText', () => {
-  it('is what was read, byte for byte', () => {
+  it('writes a launch spec back byte for byte as it was read', () => {
     for (const each of vectors.filter(({ expected }) => expected === 'accepted')) {
       const bytes = bytesOf(each);
       expect(new TextEncoder().encode(launchSpecText(parseLaunchSpec(bytes)))).toEqual(bytes);
     }
   });
 
-  it('differs with every field', () => {
+  it('writes another text when any field of the launch spec differs', () => {
     const others: LaunchSpec[] = [
       { ...FULL, deployment: 'test' },
       { ...FULL, image: { manifestDigest: `sha256:${'0'.repeat(64)}` } },

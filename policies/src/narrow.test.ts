@@ -9,25 +9,25 @@ const DOCUMENT = z.strictObject({
   parts: z.array(z.string().max(4)).max(3).optional(),
 });
 
-it('gives what the schema makes of a value', () => {
+it('returns the value that the schema parses', () => {
   expect(narrow(DOCUMENT, { name: 'a' })).toEqual({ success: true, data: { name: 'a' } });
   expect(narrow(DOCUMENT, { name: '' }).error?.issues[0]?.path).toEqual(['name']);
 });
 
-it('refuses what zod itself stumbles over', () => {
+it('refuses a value on which zod itself throws a TypeError', () => {
   const name = { length: { toString: false } };
   expect(() => DOCUMENT.safeParse({ name })).toThrow(TypeError);
   expect(narrow(DOCUMENT, { name })).toMatchObject({ success: false });
 });
 
-it('lets a fault of the schema through', () => {
+it('rethrows the error of a refinement of the schema', () => {
   const broken = z.string().refine(() => {
     throw new RangeError('ours');
   });
   expect(() => narrow(broken, 'a')).toThrow('ours');
 });
 
-it('never throws for JSON', { timeout: FUZZ_TIMEOUT }, async () => {
+it('never throws for a JSON value', { timeout: FUZZ_TIMEOUT }, async () => {
   const awkward = fc.constantFrom('length', 'toString', 'valueOf', '__proto__', 'name', 'parts');
   const value = fc.letrec((tie) => ({
     value: fc.oneof(

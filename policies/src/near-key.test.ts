@@ -16,16 +16,16 @@ describe('nearKey', () => {
     ['allowSnp', 'allowSmt'],
     ['debug', undefined],
     ['', undefined],
-  ])('takes %j for %j', (key, known) => {
+  ])('corrects the unknown key %j to %j', (key, known) => {
     expect(nearKey(key, KNOWN)).toBe(known);
   });
 
-  it('prefers what is nearer, and of equals the first', () => {
+  it('prefers the nearest known key, and the first of equally near ones', () => {
     expect(nearKey('minTcb', ['minTcbs', 'minTcb'])).toBe('minTcb');
     expect(nearKey('abcdefx', ['abcdefy', 'abcdefz'])).toBe('abcdefy');
   });
 
-  it('does not look at a key of any length', () => {
+  it('ignores a key that is far longer than any known key', () => {
     expect(nearKey('allowDebug'.padEnd(1_000_000, 'x'), KNOWN)).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { PolicyError } from './policy-error.ts';
 
-it('says each problem at its place', () => {
+it('lists each problem with its path in the message', () => {
   const invalid = new PolicyError('policy-invalid', [
     { path: 'crl.maxAgeDays', message: 'expected one thing, found another' },
     { path: '', message: 'expected a mapping, found nothing' },

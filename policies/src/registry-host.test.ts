@@ -25,7 +25,7 @@ describe('hostSpelling', () => {
     ['[::ffff:a00:1]:5000', '10.0.0.1:5000'],
     ['DOCKER.IO', 'docker.io'],
     ['registry-1.docker.io:443', 'docker.io'],
-  ])('writes %s as %s', (text, host) => {
+  ])('spells the registry host %s as %s', (text, host) => {
     expect(hostSpelling(text)).toEqual({ host });
   });
 
@@ -41,12 +41,12 @@ describe('hostSpelling', () => {
     ['[::]:5000', 'has an address of no host'],
     ['[::ffff:0:0]:5000', 'has an address of no host'],
     ['Host', 'without a dot needs its port, as in host:443'],
-  ])('refuses %s, which %s', (text, fault) => {
+  ])('refuses the registry host %s, which %s', (text, fault) => {
     expect(hostSpelling(text)).toEqual({ fault });
   });
 
   it(
-    'leaves what it wrote as it is, and means the same host by it',
+    'leaves the canonical spelling of a host unchanged, and keeps the host it means',
     async () => {
       const label = fc.constantFrom('a', 'b-c', '1', '0x7f', '127', 'docker', 'io', 'localhost');
       const name = fc.oneof(

@@ -22,7 +22,7 @@ describe('differingFields', () => {
         ['b', '1', '2'],
       ],
     ],
-  ])('%j and %j', (expected, actual, differences) => {
+  ])('finds the differing fields of %j and %j', (expected, actual, differences) => {
     const found = differingFields(expected, actual);
     expect(found.map((each) => [each.path, each.expected, each.actual])).toEqual(differences);
   });
