@@ -22,17 +22,17 @@ function refusedWith(code: string): RatlsError {
   return refusalOf({ status: 400, body });
 }
 
-it('knows every code that the document of the agent has, and no other', () => {
+it('knows exactly the error codes that the OpenAPI document of the agent has', () => {
   expect([...AGENT_CODES]).toEqual(documentedCodes());
 });
 
-it('hands on a code that it knows, and names one that it does not', () => {
+it('passes on a known error code of the agent, and replaces an unknown one', () => {
   for (const code of AGENT_CODES) expect(refusedWith(code)).toMatchObject({ code, found: code });
   expect(refusedWith('made-up')).toMatchObject({ code: 'refused', found: 'made-up' });
   expect(refusedWith('certificate-signature')).toMatchObject({ code: 'refused' });
 });
 
-it('shows what a peer says on one line, and nothing that a terminal would obey', () => {
+it('shows the message of a peer on one line without control characters', () => {
   const said = 'no\n\u001b[2Jverified\u009b31m\u202e\u2028and more';
   const body = Buffer.from(JSON.stringify({ error: { code: 'malformed', message: said } }));
   const { message } = refusalOf({ status: 400, body });

@@ -9,7 +9,7 @@ import { guestSource, policyFor } from './testing/simulated-source.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-it('has an example that runs as it stands', async () => {
+it('runs the example of the README unchanged', async () => {
   const text = readFileSync(join(root, 'ratls/README.md'), 'utf8');
   const [, example = ''] = /^```ts\n([\s\S]*?)^```/m.exec(text) ?? [];
   expect(example.trim().split('\n').length).toBeLessThanOrEqual(11);

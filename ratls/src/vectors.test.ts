@@ -91,7 +91,7 @@ describe('certificates', () => {
     expect({ ...rest, claims: plain(encodeClaims(claims)) }).toEqual(vector.expected);
   });
 
-  it('have no evidence that a verifier of hardware would find', () => {
+  it('contain no certificate whose evidence passes as hardware evidence', () => {
     const vectors = casesOf('certificates', given).filter(
       ({ expected }) => typeof expected !== 'string',
     );

@@ -45,8 +45,8 @@ function unless<T>(error: new (...args: never[]) => Error, read: () => T): T | u
   }
 }
 
-describe('whatever a peer sends', () => {
-  it('claims are refused, or have this one encoding', { timeout: FUZZ_TIMEOUT }, () =>
+describe('arbitrary input from a peer', () => {
+  it('decodes claims in only one encoding', { timeout: FUZZ_TIMEOUT }, () =>
     fuzz(
       fc.property(fc.oneof(fc.uint8Array(), mutated(CLAIMS)), (bytes) => {
         const claims = unless(CborError, () => decodeClaims(bytes));
@@ -56,7 +56,7 @@ describe('whatever a peer sends', () => {
     ),
   );
 
-  it('evidence is refused, or has this one encoding', { timeout: FUZZ_TIMEOUT }, () =>
+  it('decodes evidence in only one encoding', { timeout: FUZZ_TIMEOUT }, () =>
     fuzz(
       fc.property(fc.oneof(fc.uint8Array(), mutated(EXTENSION)), (bytes) => {
         const read = unless(CborError, () => decodeEvidence(bytes));
@@ -66,7 +66,7 @@ describe('whatever a peer sends', () => {
   );
 
   it(
-    'a certificate is refused with a code, or is the one that was signed',
+    'refuses any changed certificate with a code, or reads the key that was signed',
     { timeout: FUZZ_TIMEOUT },
     () =>
       fuzz(
@@ -79,7 +79,7 @@ describe('whatever a peer sends', () => {
       ),
   );
 
-  it('an answer is refused with a code, or is one', { timeout: FUZZ_TIMEOUT }, () =>
+  it('refuses any text as an answer to a challenge with a code', { timeout: FUZZ_TIMEOUT }, () =>
     fuzz(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         const read = unless(RatlsError, () => narrowed(Buffer.from(text), AttestAnswer));

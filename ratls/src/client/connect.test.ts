@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => agent[Symbol.asyncDispose]());
 
 describe('connect', () => {
-  it('gives a session with a box that passes every check', async () => {
+  it('opens a session with a box that passes every check', async () => {
     using session = await connect(trusting(agent.port));
     const { peer } = session;
     expect(peer).toMatchObject({ tee: 'simulated', simulated: true, instance: '01'.repeat(16) });
@@ -51,13 +51,13 @@ describe('connect', () => {
     ]);
   });
 
-  it('asks nothing but the challenge before the verdict', async () => {
+  it('sends nothing but the challenge before the verdict', async () => {
     await using fresh = await agentServer({ source: guestSource() });
     using _ = await connect(trusting(fresh.port));
     expect(fresh.asked).toEqual(['POST /attest']);
   });
 
-  it('takes the box that is expected', async () => {
+  it('accepts the box that the caller expects', async () => {
     const expected = {
       specDigest: createHash('sha256').update(specText()).digest('hex').toUpperCase(),
       instance: '01'.repeat(16),
@@ -71,13 +71,13 @@ describe('connect', () => {
     ['expected-spec', { specDigest: '00'.repeat(32) }],
     ['expected-instance', { instance: '02'.repeat(16) }],
     ['expected-deployment', { deployment: 'another' }],
-  ])('refuses another box: %s', async (code, expected) => {
+  ])('refuses a box that the caller does not expect: %s', async (code, expected) => {
     const error = await refusal(trusting(agent.port, { expect: expected }));
     expect(error.code).toBe(code);
     expect(error.checks.find(({ verdict }) => verdict === 'failed')?.code).toBe(code);
   });
 
-  it('takes simulated evidence only where policy and caller both say so', async () => {
+  it('accepts simulated evidence only where policy and caller both allow it', async () => {
     const unsaid = trusting(agent.port, { allowSimulated: false });
     expect((await refusal(unsaid)).code).toBe('simulated-not-allowed');
     const hardware = policyFor({ tee: 'sev-snp' });
@@ -85,13 +85,13 @@ describe('connect', () => {
     expect(error).toMatchObject({ code: 'certificate-tee', found: 'simulated' });
   });
 
-  it('takes the installation whose simulation is meant', async () => {
+  it('accepts simulated evidence of the installation whose roots are given', async () => {
     const simulatedRoots = PROCESSOR.roots();
     using session = await connect(trusting(agent.port, { simulatedRoots }));
     expect(session.peer.simulated).toBe(true);
   });
 
-  it('reports what the policy rejects', async () => {
+  it('reports the check of the policy that failed', async () => {
     const policy = policyFor({ measurements: ['00'.repeat(48)] });
     const error = await refusal(trusting(agent.port, { policy }));
     expect(error).toMatchObject({ code: 'appraisal', expected: '00'.repeat(48) });
@@ -99,25 +99,25 @@ describe('connect', () => {
     expect(error.message).toContain('measurement');
   });
 
-  it('has no policy but a parsed one', async () => {
+  it('throws a TypeError for a policy that was not parsed', async () => {
     const policy = { ...policyFor() };
     await expect(connect(trusting(agent.port, { policy }))).rejects.toThrow(TypeError);
   });
 
-  it('says that nobody is there', async () => {
+  it('reports a peer that cannot be reached', async () => {
     const gone = await agentServer({ source: guestSource() });
     await gone[Symbol.asyncDispose]();
     expect((await refusal(trusting(gone.port))).code).toBe('unreachable');
   });
 
-  it('can be called off', async () => {
+  it('aborts a connection by its signal', async () => {
     const signal = AbortSignal.abort();
     expect((await refusal(trusting(agent.port, { signal }))).code).toBe('aborted');
   });
 });
 
 describe('a session', () => {
-  it('carries requests', async () => {
+  it('sends requests over a session and returns their answers', async () => {
     using session = await connect(trusting(agent.port));
     const response = await session.fetch('/hello?who=me', { headers: { accept: '*/*' } });
     expect(response.status).toBe(200);
@@ -125,7 +125,7 @@ describe('a session', () => {
     expect(await session.info()).toMatchObject({ protocol: 1, instance: '01'.repeat(16) });
   });
 
-  it('ends', async () => {
+  it('closes a session, and refuses requests after that', async () => {
     const session = await connect(trusting(agent.port));
     session.close();
     await session.closed;
@@ -148,7 +148,7 @@ describe('injecting a secret', () => {
   ]);
   const value = Buffer.from('the secret');
 
-  it('delivers it once', async () => {
+  it('injects a secret once', async () => {
     await using box = await agentServer({ source: guestSource({ spec }) });
     using session = await connect(trusting(box.port));
     await session.injectSecret('token', value, injector.privateKey);
@@ -157,7 +157,7 @@ describe('injecting a secret', () => {
     await expect(again).rejects.toMatchObject({ code: 'secret-already-delivered' });
   });
 
-  it('sends nothing that the verified spec does not permit', async () => {
+  it('sends no secret that the verified launch spec does not permit', async () => {
     await using box = await agentServer({ source: guestSource({ spec }) });
     using session = await connect(trusting(box.port));
     const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
@@ -171,7 +171,7 @@ describe('injecting a secret', () => {
     expect(box.asked).toEqual(['POST /attest']);
   });
 
-  it('reports the refusal of the agent', async () => {
+  it('reports that the agent refused a secret', async () => {
     await using box = await agentServer({
       source: guestSource({ spec }),
       override: (stream, headers) => answerOf(stream, headers[':path']),

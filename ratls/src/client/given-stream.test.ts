@@ -20,7 +20,7 @@ async function closed(socket: Socket): Promise<void> {
 }
 
 describe('a stream that was given', () => {
-  it('ends with the session', async () => {
+  it('destroys the given stream when the session closes', async () => {
     await using server = await agentServer({ source: guestSource() });
     const { socket, opened } = await over(server.port);
     const session = await opened;
@@ -34,7 +34,7 @@ describe('a stream that was given', () => {
     ['aborted', { signal: AbortSignal.abort() }],
     ['timeout', { timeout: 0 }],
     ['expected-deployment', { expect: { deployment: 'another' } }],
-  ])('ends where there is no session: %s', async (code, changes) => {
+  ])('destroys the given stream when no session opens: %s', async (code, changes) => {
     await using server = await agentServer({ source: guestSource() });
     const { socket, opened } = await over(server.port, changes);
     await expect(opened).rejects.toMatchObject({ code });

@@ -71,7 +71,7 @@ async function asked(port: number, nonce: Uint8Array): Promise<object> {
 }
 
 describe('a certificate', () => {
-  it('that is replayed over another key is refused', async () => {
+  it('refuses a certificate whose evidence is replayed over another key', async () => {
     const genuine = guestSource();
     const recorded = await genuine.evidence(new Uint8Array(64));
     const replaying: EvidenceSource = { ...genuine, evidence: async () => recorded };
@@ -80,7 +80,7 @@ describe('a certificate', () => {
     });
   });
 
-  it('of a box, shown by who has not its key, is refused', async () => {
+  it('refuses the certificate of a box from a peer without its key', async () => {
     const source = guestSource();
     await using box = await agentServer({ source });
     await using server = await agentServer({ source, own: withoutKey(box.own.certificate) });
@@ -89,14 +89,14 @@ describe('a certificate', () => {
     expect(server.asked).toEqual([]);
   });
 
-  it('of a workload does not pass for that of the agent, nor the other way round', async () => {
+  it('refuses the certificate of a workload as one of the agent, and the reverse', async () => {
     const workload = guestSource({ workload: true });
     expect((await refusalOf({ source: workload })).code).toBe('certificate-report-data');
     const agent = await refusalOf({ source: guestSource() }, { peer: 'workload' });
     expect(agent.code).toBe('certificate-report-data');
   });
 
-  it('whose report was changed is refused before anything is asked', async () => {
+  it('refuses a certificate with a changed report before it sends a challenge', async () => {
     const genuine = guestSource();
     const source: EvidenceSource = {
       ...genuine,
@@ -113,7 +113,7 @@ describe('a certificate', () => {
     expect(server.asked).toEqual([]);
   });
 
-  it('of another launch spec than its report is refused', async () => {
+  it('refuses a certificate of another launch spec than its report', async () => {
     const hostData = new Uint8Array(32).fill(1);
     expect((await refusalOf({ source: guestSource({ hostData }) })).code).toBe(
       'certificate-report',
@@ -122,7 +122,7 @@ describe('a certificate', () => {
 });
 
 describe('a session', () => {
-  it('that is relayed with the key of the box itself is refused: it is not that session', async () => {
+  it('refuses a session that is relayed with the key of the box itself', async () => {
     await using box = await agentServer({ source: guestSource() });
     const override: AgentServerOptions['override'] = async (stream) => {
       const { nonce } = JSON.parse((await readBody(stream, 4096))?.toString('utf8') ?? '{}');
@@ -133,19 +133,19 @@ describe('a session', () => {
     expect(error.code).toBe('report-data');
   });
 
-  it('that is relayed under a key of an accepted box of the attacker is refused', async () => {
+  it("refuses a session that is relayed under the key of the attacker's own accepted box", async () => {
     await using box = await agentServer({ source: guestSource() });
     const error = await refusalOfAnswer(guestSource(), (nonce) => asked(box.port, nonce));
     expect(error.code).toBe('report-data');
   });
 
-  it('that is diverted to another box that the policy accepts is refused by the instance', async () => {
+  it('refuses a session that is diverted to another accepted box, by its instance', async () => {
     const expected = { instance: '01'.repeat(16) };
     const error = await refusalOf({ source: guestSource({ instance: 2 }) }, { expect: expected });
     expect(error).toMatchObject({ code: 'expected-instance', found: '02'.repeat(16) });
   });
 
-  it('is not resumed, though the server would', async () => {
+  it('resumes no session, even if the server would', async () => {
     await using server = await agentServer({ source: guestSource() });
     for (let round = 0; round < 3; round += 1) {
       using session = await connect(trusting(server.port));
@@ -158,7 +158,7 @@ describe('a session', () => {
 });
 
 describe('an answer to a challenge', () => {
-  it('that was given before is refused: the nonce is another', async () => {
+  it('refuses a replayed answer to a challenge, whose nonce is another', async () => {
     const source = guestSource();
     await using box = await agentServer({ source });
     const recorded = await asked(box.port, new Uint8Array(32));
@@ -166,7 +166,7 @@ describe('an answer to a challenge', () => {
     expect(error.code).toBe('report-data');
   });
 
-  it('of another box than the certificate names is refused', async () => {
+  it('refuses an answer of another box than the certificate names', async () => {
     const other = guestSource({ instance: 2 });
     const error = await refusalOfAnswer(guestSource(), async () =>
       attestDocument(await other.evidence(new Uint8Array(64))),
@@ -179,7 +179,7 @@ describe('an answer to a challenge', () => {
     ['spec-digest', { spec: Buffer.from(specText('another')) }],
     ['attest-claims', { specDigest: createHash('sha256').update('another').digest() }],
     ['attest-tee', { tee: 'sev-snp' as const }],
-  ])('that lies is refused: %s', async (code, lie) => {
+  ])('refuses an answer with false fields: %s', async (code, lie) => {
     const genuine = guestSource();
     let first = true;
     const source: EvidenceSource = {
@@ -194,7 +194,7 @@ describe('an answer to a challenge', () => {
     expect((await refusalOf({ source })).code).toBe(code);
   });
 
-  it('with a report of another launch spec is refused', async () => {
+  it('refuses an answer with a report of another launch spec', async () => {
     const genuine = guestSource();
     const lying = guestSource({ hostData: new Uint8Array(32).fill(1) });
     let source = genuine;
@@ -209,18 +209,18 @@ describe('an answer to a challenge', () => {
     expect((await refusalOf({ source: changing })).code).toBe('host-data');
   });
 
-  it('whose launch spec nobody can read is refused', async () => {
+  it('refuses an answer with a malformed launch spec', async () => {
     const spec = '{"schema":"a3s-box/launch-spec/v9"}';
     expect((await refusalOf({ source: guestSource({ spec }) })).code).toBe('spec-malformed');
   });
 
-  it('without certificates is refused, where nobody else has them', async () => {
+  it('refuses an answer without certificates when no other source has them', async () => {
     const error = await refusalOf({ source: guestSource({ table: false }) });
     expect(error).toMatchObject({ code: 'evidence', found: 'simulated-roots' });
     expect(error.checks.find(({ code }) => code === 'certificate-report')?.verdict).toBe('skipped');
   });
 
-  it('of another installation than the pinned one is refused', async () => {
+  it('refuses an answer of another installation than the pinned one', async () => {
     const state = await createSimulatedState(new Date('2026-05-01T00:00:00Z'));
     const simulatedRoots = new SimulatedSecureProcessor(state).roots();
     const error = await refusalOf({ source: guestSource() }, { simulatedRoots });
@@ -244,11 +244,11 @@ describe('an answer to a challenge', () => {
       'closed',
     ],
     [
-      'of unknown keys',
+      'an object with unknown keys',
       (stream: ServerHttp2Stream) => stream.end('{"evidence":{},"more":1}'),
       undefined,
     ],
-  ])('that is %s is refused', async (_, answer, found) => {
+  ])('refuses an answer that is %s', async (_, answer, found) => {
     const override: AgentServerOptions['override'] = (stream) => {
       stream.respond({ ':status': 200 });
       answer(stream);
@@ -259,7 +259,7 @@ describe('an answer to a challenge', () => {
     if (found !== undefined) expect(error.found).toBe(found);
   });
 
-  it('reports an answer that is a refusal', async () => {
+  it('reports a refusal in answer to the challenge', async () => {
     const override: AgentServerOptions['override'] = (stream) => {
       respondJson(stream, 429, failure('rate-limited', 'too many'));
       return true;
@@ -293,12 +293,12 @@ describe('a peer', () => {
     return listening(server);
   }
 
-  it('that says nothing has its time', async () => {
+  it('times out on a peer that sends nothing', async () => {
     const port = await listening(createServer(() => {}));
     expect((await refusalAt(port, { timeout: 300 })).code).toBe('timeout');
   });
 
-  it('that never answers the challenge has its time', async () => {
+  it('times out on a peer that never answers the challenge', async () => {
     const error = await refusalOf(
       { source: guestSource(), override: () => true },
       { timeout: 1_500 },
@@ -306,7 +306,7 @@ describe('a peer', () => {
     expect(error.code).toBe('timeout');
   });
 
-  it('that sends drop after drop has its time', async () => {
+  it('times out on a peer that sends its answer byte by byte', async () => {
     const override: AgentServerOptions['override'] = (stream) => {
       stream.respond({ ':status': 200 });
       const timer = setInterval(() => stream.write(' '), 20);
@@ -324,18 +324,18 @@ describe('a peer', () => {
     expect((await refusalAt(plain)).code).toBe('tls-version');
   });
 
-  it('that speaks an older TLS is refused', async () => {
+  it('refuses a peer with an older TLS', async () => {
     const port = await tlsServer({ maxVersion: 'TLSv1.2', ALPNProtocols: ['h2'] });
     expect((await refusalAt(port)).code).toBe('tls-version');
   });
 
-  it('that speaks HTTP/1 alone is refused', async () => {
+  it('refuses a peer with HTTP/1 only', async () => {
     expect((await refusalAt(await tlsServer({}))).code).toBe('alpn');
     const port = await tlsServer({ ALPNProtocols: ['http/1.1'] });
     expect((await refusalAt(port)).code).toBe('alpn');
   });
 
-  it('that speaks no HTTP/2 after all is refused', async () => {
+  it('refuses a peer that negotiates HTTP/2 but sends something else', async () => {
     const { key, certificate: cert } = await selfSigned(guestSource());
     const server = createTlsServer({ key, cert, ALPNProtocols: ['h2'] }, (socket) => {
       socket.on('error', () => {});
@@ -345,7 +345,7 @@ describe('a peer', () => {
     expect(error).toMatchObject({ code: 'attest-answer', found: 'protocol' });
   });
 
-  it('that shows a chain is refused', async () => {
+  it('refuses a peer that sends a chain of certificates', async () => {
     const other = await selfSigned(guestSource({ instance: 2 }));
     const own = await selfSigned(guestSource());
     const cert = own.certificate + other.certificate;

@@ -34,14 +34,14 @@ it.each<[string, unknown]>([
   ['instance', UNCOMPARABLE],
   ['evidence', { ...ANSWER.evidence, report: UNCOMPARABLE }],
   ['\u001b[2J', 'forged'],
-])('refuses an answer whose %s is of another kind', (key, value) => {
+])('refuses an answer whose %s has another type', (key, value) => {
   const body = Buffer.from(JSON.stringify({ ...ANSWER, [key]: value }));
   expect(() => readAnswer({ status: 200, body }, AttestAnswer)).toThrow(
     expect.objectContaining({ code: 'protocol', found: expect.not.stringMatching(/\p{Cc}/u) }),
   );
 });
 
-it('refuses a refusal whose words are of another kind', () => {
+it('refuses an error answer whose code and message have another type', () => {
   const body = Buffer.from(
     JSON.stringify({ error: { code: UNCOMPARABLE, message: UNCOMPARABLE } }),
   );
@@ -50,7 +50,7 @@ it('refuses a refusal whose words are of another kind', () => {
   );
 });
 
-it('reads an answer or refuses it, whatever the bytes', { timeout: FUZZ_TIMEOUT }, async () => {
+it('reads any bytes as an answer or refuses them', { timeout: FUZZ_TIMEOUT }, async () => {
   const member = fc.oneof(fc.jsonValue(), fc.constant(UNCOMPARABLE));
   const near = fc
     .record(

@@ -29,12 +29,12 @@ async function failed(trust: Partial<TrustOptions>): Promise<readonly string[]> 
 }
 
 describe('a revocation list', () => {
-  it("of the peer has no age, whatever the caller says of the caller's own", async () => {
+  it('takes no time of retrieval from the caller for the revocation list of the peer', async () => {
     expect(await failed({})).toEqual(['crl-age']);
     expect(await failed({ crlObtainedAt: NOW })).toEqual(['crl-age']);
   });
 
-  it("of the caller has the caller's time", async () => {
+  it("takes the time of retrieval from the caller for the caller's own revocation list", async () => {
     expect(await failed({ crl: PROCESSOR.crl(), crlObtainedAt: NOW })).toEqual([]);
   });
 });

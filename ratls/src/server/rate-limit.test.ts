@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RateLimit } from './rate-limit.ts';
 
 describe('a rate limit', () => {
-  it('gives a burst, and then what time brings', () => {
+  it('admits a burst, and then as many as the rate allows', () => {
     let now = 0;
     const limit = new RateLimit({ burst: 2, perSecond: 4 }, () => now);
     expect([limit.take(), limit.take(), limit.take()]).toEqual([true, true, false]);
@@ -12,7 +12,7 @@ describe('a rate limit', () => {
     expect([limit.take(), limit.take()]).toEqual([true, false]);
   });
 
-  it('saves up no more than the burst', () => {
+  it('accumulates no more than the burst', () => {
     let now = 0;
     const limit = new RateLimit({ burst: 1, perSecond: 1 }, () => now);
     now = 1e9;

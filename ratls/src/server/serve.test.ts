@@ -77,7 +77,7 @@ const asking = (path: string, body?: string): Exchange => ({
 });
 
 describe('serve', () => {
-  it('is verified as a workload, with evidence from the agent', async () => {
+  it('verifies a served application as a workload, with evidence from the agent', async () => {
     const socketPath = join(directory, 's');
     await using _ = await agentSocket(socketPath, workload);
     const { port } = await serving({ evidence: agentEvidence({ socketPath }) });
@@ -89,7 +89,7 @@ describe('serve', () => {
     expect(await response.text()).toBe('POST /echo me hello');
   });
 
-  it('answers as the application does, and reveals nothing where that fails', async () => {
+  it('returns the answers of the application, and reveals nothing when it fails', async () => {
     const { port } = await serving();
     using session = await connect(asWorkload(port));
     const empty = await session.fetch('/empty');
@@ -102,7 +102,7 @@ describe('serve', () => {
     expect([head.status, head.body]).toEqual([201, null]);
   });
 
-  it('keeps challenges from the application, and refuses malformed ones', async () => {
+  it('answers challenges without the application, and refuses malformed ones', async () => {
     const paths: string[] = [];
     const { port } = await serving(
       {},
@@ -129,7 +129,7 @@ describe('serve', () => {
     expect(paths).toEqual(['/attest']);
   });
 
-  it('limits how often it is challenged', async () => {
+  it('limits the challenges of one connection', async () => {
     const attestations = { burst: 2, perSecond: 1e-9 };
     const { port } = await serving({ limits: { attestations } });
     const session = speakHttp2(await secured(port));
@@ -145,7 +145,7 @@ describe('serve', () => {
     expect(other.ended).toBe(false);
   });
 
-  it('limits how often all of them challenge it', async () => {
+  it('limits the challenges of all connections together', async () => {
     const allAttestations = { burst: 1, perSecond: 1e-9 };
     const { port } = await serving({ limits: { allAttestations } });
     using _ = await connect(asWorkload(port));
@@ -155,7 +155,7 @@ describe('serve', () => {
     });
   });
 
-  it('ends handshakes that never come to an end, and connections that lie idle', async () => {
+  it('ends handshakes that do not finish, and connections that are idle', async () => {
     const { port } = await serving({ limits: { handshake: 200, idle: 200 } });
     const halfOpen = connectTcp(port, '127.0.0.1');
     halfOpen.on('error', () => {});
@@ -164,7 +164,7 @@ describe('serve', () => {
     await once(idle, 'close');
   });
 
-  it('ends half-open connections with itself', async () => {
+  it('ends half-open connections when the server closes', async () => {
     const { port } = await serving();
     const halfOpen = connectTcp(port, '127.0.0.1');
     halfOpen.on('error', () => {});
@@ -174,7 +174,7 @@ describe('serve', () => {
     await closed;
   });
 
-  it('resumes no session', async () => {
+  it('resumes no TLS session', async () => {
     const { port } = await serving();
     const first = await secured(port);
     const ticket = new Promise<Buffer>((resolve) => first.once('session', resolve));
@@ -188,7 +188,7 @@ describe('serve', () => {
     second.destroy();
   });
 
-  it('speaks no HTTP/1 and no older TLS', async () => {
+  it('refuses HTTP/1 and older TLS', async () => {
     const { port } = await serving();
     const old = connectTls({
       port,
@@ -207,7 +207,7 @@ describe('serve', () => {
 });
 
 describe('ratlsFetch', () => {
-  it('asks over one verified session, and verifies the next when that has ended', async () => {
+  it('fetches over one verified session, and verifies a new one after it was closed', async () => {
     const { port } = await serving();
     const fetch = ratlsFetch(asWorkload(port));
     const all = await Promise.all(['/a', '/b', '/c'].map((path) => fetch(path)));
@@ -217,7 +217,7 @@ describe('ratlsFetch', () => {
     fetch.close();
   });
 
-  it('asks a peer nothing that is not verified, each time anew', async () => {
+  it('sends no request to a peer that fails verification, and verifies it each time', async () => {
     const { port } = await serving();
     const fetch = ratlsFetch(trusting(port));
     for (let round = 0; round < 2; round += 1) {
@@ -226,7 +226,7 @@ describe('ratlsFetch', () => {
     fetch.close();
   });
 
-  it('verifies anew when the peer has ended the session', async () => {
+  it('verifies again when the peer has ended the session', async () => {
     await using box = await agentServer({ source: guestSource() });
     const fetch = ratlsFetch(trusting(box.port));
     expect((await fetch('/a')).status).toBe(200);
@@ -252,16 +252,16 @@ describe('agentEvidence', () => {
     throw error;
   }
 
-  it('says that there is no agent', async () => {
+  it('reports that no agent listens', async () => {
     const error = await refusal(join(directory, 'nothing'));
     expect(error.code).toBe('agent-unusable');
     expect(error.message).toContain('ENOENT');
   });
 
   it.each([
-    ['refuses', 403, '{"error":{"code":"no","message":"no"}}'],
-    ['answers nonsense', 200, '{"tee":"none"}'],
-    ['answers no JSON', 200, 'hello'],
+    ['answers with an error', 403, '{"error":{"code":"no","message":"no"}}'],
+    ['answers with other JSON', 200, '{"tee":"none"}'],
+    ['answers with no JSON', 200, 'hello'],
   ])('refuses an agent that %s', async (_, status, text) => {
     const path = join(directory, 's');
     const server = createServer((_request, response) => {
@@ -284,7 +284,7 @@ describe('agentEvidence', () => {
     server.close();
   });
 
-  it('takes 64 bytes and no others', async () => {
+  it('refuses REPORT_DATA of other than 64 bytes', async () => {
     await expect(agentEvidence().evidence(new Uint8Array(63))).rejects.toThrow(RangeError);
   });
 });
