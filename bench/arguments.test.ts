@@ -4,34 +4,37 @@ import { parseArguments, UsageError } from './arguments.ts';
 const KNOWN = ['run-warm', 'exec', 'pull'];
 
 describe('the command line of the benchmarks', () => {
-  it('runs all of them, ten samples each, for people', () => {
+  it('runs every benchmark with ten samples and prints a table by default', () => {
     expect(parseArguments([], KNOWN)).toEqual({ names: KNOWN, samples: 10, json: false });
   });
 
-  it('runs those that are named, in the order of the table, once each', () => {
+  it('runs the named benchmarks in the order of the table, once each', () => {
     const { names } = parseArguments(['pull', 'run-warm', 'pull'], KNOWN);
     expect(names).toEqual(['run-warm', 'pull']);
   });
 
-  it('takes options anywhere', () => {
+  it('accepts options before and after the names of benchmarks', () => {
     const asked = { names: ['exec'], samples: 30, json: true };
     expect(parseArguments(['--samples', '30', 'exec', '--json'], KNOWN)).toEqual(asked);
     expect(parseArguments(['--json', 'exec', '--samples=30'], KNOWN)).toEqual(asked);
   });
 
-  it('refuses a benchmark that there is not, and names those that there are', () => {
+  it('refuses an unknown benchmark, and names the known ones', () => {
     expect(() => parseArguments(['exec', 'run'], KNOWN)).toThrow(
       new UsageError('There is no benchmark run; there are run-warm, exec, pull.'),
     );
   });
 
-  it.each(['0', '-1', '1.5', '1e3', '10000', 'ten', ''])('refuses %j samples', (samples) => {
-    expect(() => parseArguments([`--samples=${samples}`], KNOWN)).toThrow(
-      new UsageError(`--samples takes 1 to 9999, not ${samples}.`),
-    );
-  });
+  it.each(['0', '-1', '1.5', '1e3', '10000', 'ten', ''])(
+    'refuses %j samples of a benchmark',
+    (samples) => {
+      expect(() => parseArguments([`--samples=${samples}`], KNOWN)).toThrow(
+        new UsageError(`--samples takes 1 to 9999, not ${samples}.`),
+      );
+    },
+  );
 
-  it('refuses an option that there is not', () => {
+  it('refuses an unknown option of the benchmarks', () => {
     expect(() => parseArguments(['--quick'], KNOWN)).toThrow(UsageError);
   });
 });

@@ -3,8 +3,8 @@ import { inTurns } from './in-turns.ts';
 
 const { signal } = new AbortController();
 
-describe('contestants in turns', () => {
-  it('alternate, and the first turn of each does not count', async () => {
+describe('inTurns', () => {
+  it('runs the contestants alternately, and drops the first sample of each', async () => {
     const calls: string[] = [];
     const contestant = (name: string) => async () => calls.push(name);
     const figures = await inTurns(
@@ -15,13 +15,13 @@ describe('contestants in turns', () => {
     expect(figures).toEqual({ a: [3, 5], b: [4, 6] });
   });
 
-  it('end with the failure of one', async () => {
+  it('rejects when one contestant fails', async () => {
     const failure = new Error('no');
     const turns = inTurns({ samples: 2, signal }, { a: () => Promise.reject(failure) });
     await expect(turns).rejects.toBe(failure);
   });
 
-  it('end between two of them when nobody wants them any more', async () => {
+  it('stops between two contestants when it is aborted', async () => {
     const interruption = new AbortController();
     const calls: string[] = [];
     const turns = inTurns(

@@ -8,7 +8,7 @@ const ROWS = [
 ];
 
 describe('the report', () => {
-  it('is a table for people', () => {
+  it('prints benchmark results as a table', () => {
     expect(table(ROWS)).toBe(
       [
         'benchmark       n  p50       p95   against            ratio  aim',
@@ -18,7 +18,7 @@ describe('the report', () => {
     );
   });
 
-  it('is a document for programs, where numbers are numbers', () => {
+  it('prints benchmark results as JSON with numbers', () => {
     const [first] = ROWS;
     expect(JSON.parse(asJson({ cores: 2 }, ROWS))).toEqual({
       machine: { cores: 2 },
@@ -48,7 +48,7 @@ describe('the report', () => {
     expect(Object.keys(first ?? {})).toHaveLength(8);
   });
 
-  it('carries no field that a row happens to have besides', () => {
+  it('omits additional fields of a row from the JSON', () => {
     const rows = ROWS.map((row) => ({ ...row, figures: [1, 2] }));
     const { results } = JSON.parse(asJson({}, rows)) as { results: object[] };
     for (const result of results) expect(result).not.toHaveProperty('figures');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { alone, compared, percentile, shown } from './statistics.ts';
 
 describe('a percentile', () => {
-  it('is a sample, by nearest rank', () => {
+  it('computes a percentile as a sample, by nearest rank', () => {
     const samples = [50, 15, 40, 20, 35];
     expect(percentile(samples, 0.5)).toBe(35);
     expect(percentile(samples, 0.3)).toBe(20);
@@ -11,19 +11,19 @@ describe('a percentile', () => {
     expect(percentile([7], 0.95)).toBe(7);
   });
 
-  it('leaves the samples in their order', () => {
+  it('leaves the samples in their order when it computes a percentile', () => {
     const samples = [3, 1, 2];
     percentile(samples, 0.5);
     expect(samples).toEqual([3, 1, 2]);
   });
 
-  it('does not exist of no samples', () => {
+  it('throws a RangeError for a percentile of no samples', () => {
     expect(() => percentile([], 0.5)).toThrow(RangeError);
   });
 });
 
 describe('a row', () => {
-  it('divides its median by that of the peer, and names the peer with it', () => {
+  it('divides the median of a row by that of the peer, and names the peer', () => {
     const peer = { name: 'peer', samples: [100, 110, 400] };
     expect(compared('mine', 'ms', [330, 220, 990], peer, '<= 2.5')).toEqual({
       name: 'mine',
@@ -37,7 +37,7 @@ describe('a row', () => {
     });
   });
 
-  it('has no ratio where nothing stands beside it', () => {
+  it('leaves the ratio of a row empty without a peer', () => {
     expect(alone('mine', 'MiB', [2, 1], '')).toEqual({
       name: 'mine',
       unit: 'MiB',
@@ -52,7 +52,7 @@ describe('a row', () => {
 });
 
 describe('a figure', () => {
-  it('is shown with three digits, and whole above 100', () => {
+  it('prints a figure with three digits, and without decimals above 100', () => {
     expect([0.12345, 1.2345, 12.345, 123.45, 12345.6].map(shown)).toEqual([
       '0.123',
       '1.23',

@@ -6,7 +6,7 @@ import { otherPrograms, readBaseline } from './baseline.ts';
 import { PARTS, STEPS } from './parts.ts';
 
 describe('the counts of the last version', () => {
-  it('are kept for every part of every step', () => {
+  it('has an instruction count for every part of every step', () => {
     const { medians } = readBaseline();
     for (const step of STEPS) {
       for (const part of PARTS) expect(medians[step][part]).toBeGreaterThan(0);
@@ -16,7 +16,7 @@ describe('the counts of the last version', () => {
     }
   });
 
-  it('are refused where one is missing', () => {
+  it('refuses a baseline without the count of a step', () => {
     const directory = mkdtempSync(join(tmpdir(), 'a3s-baseline-'));
     const path = join(directory, 'baseline.json');
     const { medians, ...rest } = readBaseline();
@@ -25,7 +25,7 @@ describe('the counts of the last version', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('name the programs that have changed since, since those change the counts as well', () => {
+  it('names the programs that changed since the baseline and so change its counts', () => {
     const then = { kernel: '6.12.1', qemu: '10.0.1', node: 'v20.1.0' };
     expect(otherPrograms(then, then)).toEqual([]);
     expect(otherPrograms(then, { ...then, node: 'v22.0.0' })).toEqual([

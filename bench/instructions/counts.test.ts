@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { between, parseMarks, total } from './counts.ts';
 
 describe('the counts of a plugin', () => {
-  it('are one line for each mark, of which two make a step', () => {
+  it('reads one line of the plugin for each mark, and counts a step between two marks', () => {
     const [before, after, ...rest] = parseMarks('1 2 3 4 5\n11 22 33 44 6\n');
     if (before === undefined || after === undefined) throw new Error('two lines are two marks');
     expect(rest).toEqual([]);
@@ -13,7 +13,7 @@ describe('the counts of a plugin', () => {
     expect(total(step)).toBe(100);
   });
 
-  it('are refused where a line is cut short or is no number', () => {
+  it('refuses a line of the plugin that is cut short or has no numbers', () => {
     expect(() => parseMarks('1 2 3\n')).toThrow('not a line of the plugin: 1 2 3');
     expect(() => parseMarks('1 2 3 4 x\n')).toThrow('not a line of the plugin');
   });
