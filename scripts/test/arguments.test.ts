@@ -3,18 +3,18 @@ import { parseArguments, UsageError } from './arguments.ts';
 import { STAGE_NAMES } from './stage-names.ts';
 
 describe('the arguments of npm test', () => {
-  it('choose stages, which run in their order', () => {
+  it('runs the chosen stages in their fixed order', () => {
     expect(parseArguments(['vm', 'unit'])).toEqual({
       stages: ['unit', 'vm'],
       changedSince: undefined,
     });
   });
 
-  it('choose every stage when there are none', () => {
+  it('runs every stage when none is chosen', () => {
     expect(parseArguments([]).stages).toEqual(STAGE_NAMES);
   });
 
-  it('choose what a change reaches: one that is not committed, or since a commit', () => {
+  it('selects tests by uncommitted changes, or by changes since a commit', () => {
     expect(parseArguments(['--changed'])).toEqual({ stages: STAGE_NAMES, changedSince: 'HEAD' });
     expect(parseArguments(['unit', '--changed=main'])).toEqual({
       stages: ['unit'],
@@ -22,7 +22,7 @@ describe('the arguments of npm test', () => {
     });
   });
 
-  it('are refused when there is no such stage or option, with those that there are', () => {
+  it('refuses an unknown stage or option, and names the known ones', () => {
     for (const args of [['unit', 'units'], ['--change'], ['--changed=']]) {
       expect(() => parseArguments(args)).toThrow(UsageError);
     }

@@ -39,16 +39,16 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 describe('the paths that changed', () => {
-  it('are those that are not committed: edited, renamed by both names, new, and not ignored', () => {
+  it('lists uncommitted paths: edited, renamed by both names, and new, but not ignored ones', () => {
     expect(changedPaths('HEAD', root).toSorted()).toEqual(['edited', 'other name', 'renamed']);
   });
 
-  it('are those of the branch too, and nothing that changed where it began', () => {
+  it('lists the paths of the branch too, but not those that changed on its base', () => {
     const paths = changedPaths('main', root).toSorted();
     expect(paths).toEqual(['committed', 'edited', 'other name', 'renamed']);
   });
 
-  it('are of a commit that there is', () => {
+  it('refuses a revision that does not exist', () => {
     for (const since of ['no-such-branch', '--output=x']) {
       expect(() => changedPaths(since, root), since).toThrow(UsageError);
     }

@@ -10,19 +10,19 @@ function file(name: string, output = ''): FileResult {
   return { file: name, seconds: 1, tests: [{ path: ['works'], state, output }], errors: [] };
 }
 
-describe('a process that died', () => {
-  it('is an error of the file that it left unfinished', () => {
+describe('a process that crashed', () => {
+  it('attributes a crashed process to the file that it left unfinished', () => {
     const report = withCrashes({ files: [file('a'), file('b', UNFINISHED)], errors: [DEATH] });
     expect(report.errors).toEqual([]);
     expect(report.files.map(({ errors }) => errors)).toEqual([[], [DEATH]]);
   });
 
-  it('is an error of the run where it left no file unfinished', () => {
+  it('attributes a crashed process to the run when no file is unfinished', () => {
     const files = [file('a'), file('b', 'expected 1 to be 2')];
     expect(withCrashes({ files, errors: [DEATH] })).toEqual({ files, errors: [DEATH] });
   });
 
-  it('hides no other error', () => {
+  it('keeps other errors beside a crashed process', () => {
     const { errors } = withCrashes({ files: [file('a', UNFINISHED)], errors: ['other', DEATH] });
     expect(errors).toEqual(['other']);
   });

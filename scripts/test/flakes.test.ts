@@ -32,7 +32,7 @@ const failed = stage(
 );
 
 describe('the failures that run again', () => {
-  it('are the failed tests of each file, with those before them, which they may build on', () => {
+  it('reruns the failed tests of each file with those before them, which they may depend on', () => {
     const tests = [
       ['a box', 'starts'],
       ['a box', 'stops'],
@@ -40,14 +40,14 @@ describe('the failures that run again', () => {
     expect(reruns(failed)).toEqual([{ file: 'run.test.ts', tests }]);
   });
 
-  it('are all tests of a file whose hook failed, since those of its suite never ran', () => {
+  it('reruns all tests of a file whose hook failed, since those of its suite never ran', () => {
     const report = stage(
       file('run.test.ts', [result('starts', 'skipped')], ['beforeAll: no boot']),
     );
     expect(reruns(report)).toEqual([{ file: 'run.test.ts', tests: 'all' }]);
   });
 
-  it('are none when every test passed', () => {
+  it('reruns nothing when every test passed', () => {
     expect(reruns(stage(file('run.test.ts', [result('starts', 'passed')])))).toEqual([]);
   });
 });
@@ -57,7 +57,7 @@ describe('a test that failed and ran again', () => {
     file('run.test.ts', [result('starts', 'failed'), result('stops', 'passed')]),
   );
 
-  it('counts as passed when it passes, and is a flake with both outputs', () => {
+  it('counts a failed test as passed when its rerun passes, and lists both outputs as a flake', () => {
     const outcome = mergeReruns(failed, passes, GREEN);
     const states = outcome.report.files[0]?.tests.map(({ state }) => state);
     expect(states).toEqual(['passed', 'passed', 'passed']);
@@ -73,20 +73,20 @@ describe('a test that failed and ran again', () => {
     ]);
   });
 
-  it('stays failed in a soak, and is listed as a flake all the same', () => {
+  it('keeps a flaky test failed in a soak, and lists it as a flake', () => {
     const outcome = mergeReruns(failed, passes, { flakesFail: true });
     expect(outcome.report).toEqual(failed);
     expect(outcome.flakes.map(({ test }) => test)).toContain('run.test.ts > a box > stops');
   });
 
-  it('stays failed when it fails again', () => {
+  it('keeps a test failed when its rerun fails', () => {
     const again = second(file('run.test.ts', [result('stops', 'failed', 'timed out again')]));
     const outcome = mergeReruns(failed, again, GREEN);
     expect(outcome.report.files[0]?.tests[1]).toEqual(result('stops', 'failed', 'timed out again'));
     expect(outcome.flakes).toEqual([]);
   });
 
-  it('stays failed when the second run skips it, has no such test, or left no report', () => {
+  it('keeps a test failed when its rerun is skipped, missing or left no report', () => {
     for (const again of [
       second(file('run.test.ts', [result('stops', 'skipped')])),
       second(file('run.test.ts', [])),
@@ -98,19 +98,19 @@ describe('a test that failed and ran again', () => {
     }
   });
 
-  it('stays failed when one of two tests with its titles fails again', () => {
+  it('keeps a test failed when one of two tests with its titles fails again', () => {
     const again = second(
       file('run.test.ts', [result('stops', 'passed'), result('stops', 'failed')]),
     );
     expect(mergeReruns(failed, again, GREEN).flakes).toEqual([]);
   });
 
-  it('keeps the run failed when a hook fails beside it', () => {
+  it('keeps the run failed when a hook fails in the rerun of a test', () => {
     const again = second(file('run.test.ts', [result('stops', 'passed')], ['afterAll: a leak']));
     expect(mergeReruns(failed, again, GREEN).report.files[0]?.errors).toEqual(['afterAll: a leak']);
   });
 
-  it('keeps the run failed when the second run has an error that belongs to no file', () => {
+  it('keeps the run failed when the rerun has an error that belongs to no file', () => {
     const again: SecondRun = {
       report: { stage: 'vm', files: [], errors: ['no report'] },
       output: '',
@@ -125,7 +125,7 @@ describe('a file whose hook failed', () => {
     file('run.test.ts', [result('starts', 'skipped'), result('stops', 'passed')], ['no boot']),
   );
 
-  it('is a flake when the whole file passes, and its tests count', () => {
+  it('lists a failed hook as a flake when its whole file passes, and counts the tests', () => {
     const passes = file('run.test.ts', [result('starts', 'passed'), result('stops', 'passed')]);
     const outcome = mergeReruns(first, second(passes), GREEN);
     expect(outcome.report.files[0]).toMatchObject({ errors: [], tests: passes.tests });
@@ -134,7 +134,7 @@ describe('a file whose hook failed', () => {
     ]);
   });
 
-  it('stays failed when another of its tests fails in the second run', () => {
+  it('keeps a failed hook failed when another test of its file fails in the rerun', () => {
     const again = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
     expect(mergeReruns(first, second(again), GREEN).report.files[0]?.tests[1]?.state).toBe(
       'failed',
@@ -145,13 +145,13 @@ describe('a file whose hook failed', () => {
 describe('a file that did not load', () => {
   const first = stage(file('run.test.ts', [], ['cannot load']));
 
-  it('counts with the tests of the second run when it loads then', () => {
+  it('counts the tests of the rerun when a file that did not load loads then', () => {
     const loads = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
     const outcome = mergeReruns(first, second(loads), GREEN);
     expect(outcome.report.files[0]).toMatchObject({ errors: [], tests: loads.tests });
   });
 
-  it('stays failed when it does not load again', () => {
+  it('keeps a file failed that does not load again', () => {
     const outcome = mergeReruns(first, second(file('run.test.ts', [], ['cannot load'])), GREEN);
     expect(outcome.report.files[0]?.errors).toEqual(['cannot load']);
     expect(outcome.flakes).toEqual([]);
@@ -159,7 +159,7 @@ describe('a file that did not load', () => {
 });
 
 describe('the pattern of names', () => {
-  it('matches the titles joined by spaces, whole, and their punctuation as it is', () => {
+  it('matches the titles joined by spaces, wholly and with their punctuation', () => {
     const pattern = new RegExp(namePattern([['a box (of root)', 'costs 1+1'], ['starts']]));
     expect('a box (of root) costs 1+1').toMatch(pattern);
     expect('starts').toMatch(pattern);

@@ -8,7 +8,7 @@ function lines(...events: readonly object[]): { events: GoEvents; printed: strin
 }
 
 describe('the events of go test', () => {
-  it('are a file for each package, with its tests and how long it took', () => {
+  it('reports a file for each Go package, with its tests and its duration', () => {
     const { events, printed } = lines(
       { Action: 'run', Package: 'agent/box', Test: 'TestRun' },
       { Action: 'output', Package: 'agent/box', Test: 'TestRun', Output: 'ok\n' },
@@ -26,7 +26,7 @@ describe('the events of go test', () => {
     expect(printed).toBe('✓ agent/box\n');
   });
 
-  it('print what a failed test printed, and keep it', () => {
+  it('prints and keeps the output of a failed Go test', () => {
     const { events, printed } = lines(
       { Action: 'output', Package: 'agent/box', Test: 'TestRun', Output: 'want 1, got 2\n' },
       { Action: 'fail', Package: 'agent/box', Test: 'TestRun' },
@@ -39,7 +39,7 @@ describe('the events of go test', () => {
     ]);
   });
 
-  it('have a failure for a package that fails without a failed test', () => {
+  it('reports a failure for a Go package that fails without a failed test', () => {
     const { events } = lines(
       { Action: 'output', Package: 'agent/box', Output: 'panic: no\n' },
       { Action: 'fail', Package: 'agent/box', Elapsed: 1 },
@@ -47,7 +47,7 @@ describe('the events of go test', () => {
     expect(events.files()[0]?.errors).toEqual(['failed\npanic: no\n']);
   });
 
-  it('name a skipped test with its reason', () => {
+  it('names a skipped Go test with its reason', () => {
     const { events, printed } = lines(
       { Action: 'output', Package: 'agent/box', Test: 'TestRoot', Output: 'needs root\n' },
       { Action: 'skip', Package: 'agent/box', Test: 'TestRoot' },
@@ -57,7 +57,7 @@ describe('the events of go test', () => {
     expect(events.files()[0]?.tests[0]?.state).toBe('skipped');
   });
 
-  it('print the errors of a build', () => {
+  it('prints the errors of a Go build', () => {
     const reader = new GoEvents();
     expect(reader.add('box.go:3: syntax error')).toBe('box.go:3: syntax error\n');
     const built = { Action: 'build-output', ImportPath: 'agent/box', Output: 'box.go:3: no\n' };

@@ -54,7 +54,7 @@ function fake({ timed = TIMED, targets = source, fuzz = 0, seconds = 1 } = {}) {
 }
 
 describe('the go stage', () => {
-  it('runs the tests of times once more without the race detector, and counts them', async () => {
+  it('reruns the timed Go tests without the race detector, and counts them', async () => {
     const { calls, report } = fake();
     const { files, errors } = await report;
     expect(errors).toEqual([]);
@@ -66,12 +66,12 @@ describe('the go stage', () => {
     expect(timed).toEqual([['-json', '-count=1', '-run=^TestAStrangerKeeps', './ratls']]);
   });
 
-  it('fails where no test of times is found', async () => {
+  it('fails the go stage when no timed test is found', async () => {
     const lines = [JSON.stringify({ Action: 'pass', Package: 'agent/ratls', Elapsed: 1 })];
     expect((await fake({ timed: { lines } }).report).errors).toEqual(['no timed test ran']);
   });
 
-  it('searches with each fuzz target, and fails where one fails or there is none', async () => {
+  it('runs each fuzz target, and fails when one fails or none exists', async () => {
     const { calls, report } = fake({ fuzz: 1 });
     expect(count([await report])).toMatchObject({ passed: 2, failed: 1 });
     expect(calls.at(-1)).toEqual([
@@ -80,7 +80,7 @@ describe('the go stage', () => {
     expect((await fake({ targets: empty }).report).errors).toEqual(['no fuzz target was found']);
   });
 
-  it('searches with none where no time is given to it', async () => {
+  it('runs no fuzz target without a fuzzing time', async () => {
     const { calls, report } = fake({ seconds: 0 });
     expect(count([await report])).toEqual({ passed: 2, failed: 0, skipped: 0 });
     expect(calls.flat().filter((arg) => arg.startsWith('-fuzz'))).toEqual([]);
@@ -108,7 +108,7 @@ describe('a package with a failed test', () => {
     return { calls, second };
   }
 
-  it('has those tests run once more, whole and as they ran first', async () => {
+  it('reruns failed Go tests whole and as they ran first', async () => {
     const { calls, second } = await ranAgain('agent/ratls', failed);
     expect(calls).toEqual([
       expect.arrayContaining(['-race', '-count=1', '-run=^(TestOther|TestAStranger)$']),
@@ -116,19 +116,19 @@ describe('a package with a failed test', () => {
     expect(second?.report.files.map(({ file }) => file)).toEqual(['agent/ratls']);
   });
 
-  it('has tests of times run once more without the race detector', async () => {
+  it('reruns failed timed Go tests without the race detector', async () => {
     const { calls, second } = await ranAgain('agent/ratls (timed)', failed);
     expect(calls[0]).not.toContain('-race');
     expect(calls[0]?.at(-1)).toBe('agent/ratls');
     expect(second?.report.files.map(({ file }) => file)).toEqual(['agent/ratls (timed)']);
   });
 
-  it('runs whole once more where it ended outside of a test', async () => {
+  it('reruns a whole Go package that failed outside of a test', async () => {
     const { calls } = await ranAgain('agent/ratls', 'all');
     expect(calls.flat().filter((arg) => arg.startsWith('-run'))).toEqual([]);
   });
 
-  it('is none where a fuzzer found something', () => {
+  it('does not rerun a fuzz target that failed', () => {
     expect(goAgain({ file: './http2 FuzzFrames', tests: 'all' }, () => undefined)).toBe(undefined);
   });
 });

@@ -27,7 +27,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-describe('a test file has a process of its own', () => {
+describe('isolation of test files', () => {
   it.each([
     [['vi', "mock('node:fs')"]],
     [['vi', 'hoisted(() => 1)']],
@@ -39,11 +39,11 @@ describe('a test file has a process of its own', () => {
     [['process', 'chdir(root)']],
     [['process', "on('unhandledRejection', note)"]],
     [['globalThis', 'fetch = refuse']],
-  ])('when it changes the one that it has: %j', (pieces) => {
+  ])('isolates a test file that changes its process: %j', (pieces) => {
     expect(changesItsProcess(pieces.join('.'))).toBe(true);
   });
 
-  it('and shares one when it reads, compares and spies: spies are taken back after each file', () => {
+  it('shares a process between test files that only read, compare and spy', () => {
     for (const source of [
       "const path = process.env['PATH'];",
       "expect(process.env['PATH'] === '').toBe(false);",
@@ -54,11 +54,11 @@ describe('a test file has a process of its own', () => {
     }
   });
 
-  it('wherever it lies below the folders that are named, except what is installed', () => {
+  it('finds isolated test files in all subfolders, except in installed packages', () => {
     expect(isolatedFiles(root, ['src'])).toEqual(['src/inner/mocks.test.ts', 'src/mocks.test.ts']);
   });
 
-  it('but never of the verifier, whose coverage is counted in one project', () => {
+  it('never isolates tests of the verifier, whose coverage is counted in one project', () => {
     expect(isolatedFiles(ROOT, ['attestation'])).toEqual([]);
   });
 });

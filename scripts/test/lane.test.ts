@@ -3,7 +3,7 @@ import { merged, runLanes } from './lane.ts';
 import { filesOf } from './vitest.ts';
 
 describe('a stage that runs in parts', () => {
-  it('is one report, in which what kept all parts from running is one error', () => {
+  it('merges the parts of a stage into one report, and equal errors into one', () => {
     const part = (file: string) => ({
       stage: 'vm',
       files: [{ file, seconds: 1, tests: [], errors: [] }],
@@ -17,8 +17,8 @@ describe('a stage that runs in parts', () => {
   });
 });
 
-describe('machines without their programs', () => {
-  it('fail, one error in all, and say so in either lane', async () => {
+describe('the vm stage without its programs', () => {
+  it('fails the vm stage with one error when its programs cannot be prepared', async () => {
     const printed: string[] = [];
     const reports = await runLanes(
       ['vm'],

@@ -7,21 +7,21 @@ import { STAGE_NAMES } from './stage-names.ts';
 import { filesOf } from './vitest.ts';
 
 describe('the lanes of a run', () => {
-  it('have everything that boots nothing beside the machines', () => {
+  it('runs every stage that boots no VM beside the VM stage', () => {
     const others = ['check', 'go', 'unit', 'attestation', 'fuzz', 'host', 'kvm'];
     expect(lanesOf(STAGE_NAMES, 2)).toEqual({ front: [], beside: others });
   });
 
-  it('are two for machines alone', () => {
+  it('runs the vm stage alone when nothing else is chosen', () => {
     expect(lanesOf(['vm'], 2)).toEqual({ front: [], beside: [] });
   });
 
-  it('are one where no machine boots, and on one processor', () => {
+  it('runs stages one after another when no VM boots, and on one processor', () => {
     expect(lanesOf(['unit', 'check'], 8)).toEqual({ front: ['check', 'unit'], beside: undefined });
     expect(lanesOf(['vm', 'unit'], 1)).toEqual({ front: ['unit'], beside: undefined });
   });
 
-  it('end with files that there are', () => {
+  it('lists only existing files as those that run alone', () => {
     expect(ALONE.length).toBeGreaterThan(0);
     expect(ALONE.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
@@ -31,14 +31,14 @@ describe('the files of the vm stage', () => {
   const [alone = ''] = ALONE;
   const files = ['test/e2e/run.test.ts', alone, 'test/e2e/hostile-host/files.test.ts'];
 
-  it('run once each: beside others, or alone', () => {
+  it('runs each file of the vm stage once: beside others, or alone', () => {
     expect(splitMachines(files, 'all')).toEqual({
       shared: ['test/e2e/run.test.ts', 'test/e2e/hostile-host/files.test.ts'],
       alone: [alone],
     });
   });
 
-  it('are those that were chosen, by how their paths begin', () => {
+  it('selects files of the vm stage by the beginning of their paths', () => {
     const none = { shared: [], alone: [] };
     expect(splitMachines(files, ['test/e2e/hostile-host/'])).toEqual({
       ...none,
@@ -48,7 +48,7 @@ describe('the files of the vm stage', () => {
     expect(splitMachines(files, [])).toEqual(none);
   });
 
-  it('are taken a slow one at a time, then a few of the others, each once', () => {
+  it('runs slow files of the vm stage one at a time, then a few of the others at a time', () => {
     const all = filesOf('vm').toReversed();
     const batches = batchesOf(all);
     expect(batches.flat().toSorted()).toEqual(all.toSorted());

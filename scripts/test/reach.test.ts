@@ -8,27 +8,27 @@ import { STAGE_NAMES } from './stage-names.ts';
 const everything = Object.fromEntries(STAGE_NAMES.map((name) => [name, 'all']));
 
 describe('what a change reaches', () => {
-  it('is everything where no rule fits: set-up, dependencies, configuration', () => {
+  it('selects everything where no rule matches: set-up, dependencies, configuration', () => {
     for (const path of ['package-lock.json', 'scripts/setup.sh', 'vitest.config.ts', 'new/file']) {
       expect(reachOf([path]), path).toEqual(everything);
     }
   });
 
-  it('is no check and no machine but those that read it, for prose', () => {
+  it('selects for prose no checks and only the tests that read it', () => {
     const plan = reachOf(['docs/images.md', 'README.md']);
     expect(plan.check).toBeUndefined();
     expect(plan.host).toEqual(['test/docs/']);
     expect(plan.vm).not.toBe('all');
   });
 
-  it('is Go and every machine for the guest agent', () => {
+  it('selects Go and every VM test for the guest agent', () => {
     expect(reachOf(['native/agent/main.go'])).toEqual({
       ...{ check: 'all', go: 'all', kvm: 'all', vm: 'all' },
       unit: ['ratls/src/errors.test.ts'],
     });
   });
 
-  it('is the tests that read its files, where no import shows that', () => {
+  it('selects the tests that read a changed file where no import shows that', () => {
     expect(reachOf(['src/trust/evidence/problem.ts']).host).toContain('test/docs/trust.test.ts');
     for (const path of ['attestation/src/verify/run.ts', 'policies/src/glob.ts']) {
       const { host } = reachOf([path]);
@@ -37,22 +37,22 @@ describe('what a change reaches', () => {
     }
   });
 
-  it('is every machine for what they all go through, and some for what some do', () => {
+  it('selects every VM test for shared code, and some VM tests for other code', () => {
     expect(reachOf(['src/boxes/start/start.ts']).vm).toBe('all');
     expect(reachOf(['src/snapshots/save.ts']).vm).toEqual(['test/e2e/snapshot.test.ts']);
     expect(reachOf(['src/snapshots/save.ts', 'src/boxes/start/start.ts']).vm).toBe('all');
   });
 
-  it('is what its imports show for a unit test', () => {
+  it('selects unit tests by their imports', () => {
     expect(reachOf(['src/boxes/start.test.ts'])).toMatchObject({ check: 'all', unit: [], vm: [] });
     expect(reachOf(['src/boxes/start.test.ts']).go).toBeUndefined();
   });
 
-  it('is nothing without a change', () => {
+  it('selects nothing without a change', () => {
     expect(reachOf([])).toEqual({});
   });
 
-  it('is in files that there are', () => {
+  it('names only existing files', () => {
     const paths = [
       ...['README.md', 'LICENSE', 'attestation/src/x.ts', 'packaging/systemd/x', 'src/trust/x.ts'],
       ...['src/templates/x.ts', 'src/snapshots/x.ts', 'src/images/x.ts'],
@@ -69,7 +69,7 @@ describe('what a change reaches', () => {
 });
 
 describe('two plans', () => {
-  it('are what either reaches, each file once', () => {
+  it('merges two plans so that each file runs once', () => {
     expect(merged({ unit: ['a'], vm: 'all' }, { unit: ['a', 'b'], vm: ['c'], go: 'all' })).toEqual({
       unit: ['a', 'b'],
       vm: 'all',

@@ -33,7 +33,7 @@ describe('a report', () => {
     ]);
   });
 
-  it('names a check that failed by itself', () => {
+  it('names a check that failed by its title alone', () => {
     const check = singleTest('types', 3, 'error TS2322');
     expect(failuresIn({ stage: 'check', files: [check], errors: [] })).toEqual(['types']);
   });
@@ -47,12 +47,12 @@ describe('the closing lines', () => {
   };
   const flake = { test: 'run.test.ts > a box > stops', first: 'timed out', second: '' };
 
-  it('end with the counts alone on their line', () => {
+  it('prints the counts alone on the last line', () => {
     expect(closing([green], [])).toEqual({ lines: ['', '1 passed, 0 failed'], green: true });
     expect(closing([report], []).lines.at(-1)).toBe('2 passed, 3 failed, 1 skipped');
   });
 
-  it('list flakes after failures, under a heading of their own', () => {
+  it('lists flakes after failures, under a heading of their own', () => {
     expect(closing([report], [flake]).lines).toEqual([
       '',
       'Failed:',
@@ -65,7 +65,7 @@ describe('the closing lines', () => {
     ]);
   });
 
-  it('are green with flakes, and not with failures or without any test', () => {
+  it('passes a run with flakes, and fails one with failures or without any test', () => {
     expect(closing([green], [flake]).green).toBe(true);
     expect(closing([green, report], []).green).toBe(false);
     expect(closing([], []).green).toBe(false);

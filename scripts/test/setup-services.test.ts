@@ -110,14 +110,14 @@ it('installs docker.io with its services masked, and leaves them disabled', () =
   expect(isHeld()).toBe(false);
 });
 
-it('leaves the services alone of what is installed already', () => {
+it('leaves the services of packages alone that are installed already', () => {
   file('status/containerd', 'installed');
   expect(install().calls.join(' ')).not.toContain('containerd.service');
   file('status/docker.io', 'installed');
   expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
-it.each(['units', 'etc'])('leaves services alone that others have put into %s', (place) => {
+it.each(['units', 'etc'])('leaves services alone whose units others have put into %s', (place) => {
   for (const unit of UNITS) file(`${place}/${unit}`);
   expect(install('exit 1')).toMatchObject({
     status: 1,
@@ -126,12 +126,12 @@ it.each(['units', 'etc'])('leaves services alone that others have put into %s', 
   expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
-it('leaves an init script of others alone', () => {
+it('leaves a service alone whose init script others have installed', () => {
   file('init.d/docker');
   expect(install().calls.join(' ')).not.toMatch(/docker\.(socket|service)/);
 });
 
-it('installs no docker.io beside the dockerd of others', () => {
+it('installs no docker.io beside another dockerd', () => {
   for (const name of ['dockerd', 'docker', 'runc']) program(name);
   const { status, calls } = install();
   expect(status).toBe(0);
@@ -139,14 +139,14 @@ it('installs no docker.io beside the dockerd of others', () => {
   expect(calls.join(' ')).not.toMatch(/docker\.io|docker-cli| runc/);
 });
 
-it('unmasks them when the installation fails, and disables nothing', () => {
+it('unmasks the services when the installation fails, and disables nothing', () => {
   const { status, calls } = install('exit 1');
   expect(status).toBe(1);
   expect(calls.slice(-3)).toEqual(UNMASKED);
   expect(isHeld()).toBe(false);
 });
 
-it('releases them when it is interrupted, and holds what is half installed until it is whole', () => {
+it('unmasks the services when it is interrupted, and masks them for the rest of the installation', () => {
   const cut = install(`${unpacked('unpacked')}\nkill -TERM $PPID`, 'lock_setup; install_packages');
   expect(cut.status).toBe(130);
   expect(cut.calls.slice(-6)).toEqual(RELEASED);
@@ -161,7 +161,7 @@ it('releases them when it is interrupted, and holds what is half installed until
   expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
-it('releases what a run that was killed has left masked', () => {
+it('unmasks the services that a killed run has left masked', () => {
   expect(install('kill -KILL $PPID').status).toBe(null);
   expect(isHeld()).toBe(true);
   // By now others have brought a docker of theirs.

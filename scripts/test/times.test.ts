@@ -17,7 +17,7 @@ const times = timesOf([
 ]);
 
 describe('the times of files', () => {
-  it('are of every stage, slowest first', () => {
+  it('lists the times of the files of every stage, slowest first', () => {
     expect(times).toEqual([
       { stage: 'vm', file: 'warm.test.ts', seconds: 90, tests: 16 },
       { stage: 'vm', file: 'run.test.ts', seconds: 12.346, tests: 22 },
@@ -26,7 +26,7 @@ describe('the times of files', () => {
     ]);
   });
 
-  it('are a table with a row for each file of a second, and one for all others', () => {
+  it('prints a row for each file of at least a second, and one for all others', () => {
     expect(timeTable(times)).toEqual([
       ' seconds  tests  stage        file',
       '    90.0     16  vm           warm.test.ts',
@@ -35,7 +35,7 @@ describe('the times of files', () => {
     ]);
   });
 
-  it('are one row where every file is quick, and no table without files', () => {
+  it('prints one row when every file is quick, and no table without files', () => {
     const quick = timesOf([
       { stage: 'check', files: [singleTest('gofmt', 0.5, undefined)], errors: [] },
     ]);

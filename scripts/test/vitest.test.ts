@@ -63,7 +63,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('a run of Vitest', () => {
-  it('is a report of each test, with what a failed one printed and why it failed', () => {
+  it('reports each test, with what a failed one printed and why it failed', () => {
     const { file, tests, seconds } = fileNamed(first, 'flaky.test.mjs');
     expect(file).toBe(join(relative(ROOT, directory), 'flaky.test.mjs'));
     expect(tests.map(({ path, state }) => [...path, state])).toEqual([
@@ -77,7 +77,7 @@ describe('a run of Vitest', () => {
     expect(seconds).toBeGreaterThan(0);
   });
 
-  it('names the error of a hook, and of a file that does not load', () => {
+  it('reports the error of a hook, and of a file that does not load', () => {
     const hook = fileNamed(first, 'hook.test.mjs');
     expect(hook.errors).toEqual([expect.stringContaining('not the first time')]);
     expect(hook.tests).toEqual([{ path: ['a suite', 'holds'], state: 'skipped', output: '' }]);
@@ -85,12 +85,12 @@ describe('a run of Vitest', () => {
     expect(broken.errors).toEqual([expect.stringContaining('does not load')]);
   });
 
-  it('is a failure when Vitest ends before it reports', async () => {
+  it('reports a failure when Vitest ends before it reports', async () => {
     const report = await vitest('no-such-project', quiet, options());
     expect(count([report])).toEqual({ passed: 0, failed: 1, skipped: 0 });
   });
 
-  it('tells, run again for what failed, flakes from failures', async () => {
+  it('distinguishes flakes from failures by a rerun', async () => {
     const seconds = new Map();
     for (const rerun of reruns(first)) {
       seconds.set(rerun.file, await again('fixture', rerun, quiet, options()));
