@@ -19,7 +19,7 @@ const alice = pair();
 const KEYS = [keyOf('alice.pub', alice.publicKey)];
 
 describe('a decision', () => {
-  it('lets others be served between any two keys, statements and conditions', async () => {
+  it('yields to other work between any two keys, statements and conditions', async () => {
     let served = 0;
     let decided = false;
     const others = (async () => {
@@ -44,7 +44,7 @@ describe('a decision', () => {
 });
 
 describe('decisions about one image', () => {
-  it('read its signatures once, whatever its names', async () => {
+  it('reads the signatures of one image once for all its names', async () => {
     const work = new SharedWork();
     let reads = 0;
     const blobs = new Map(signedBy(alice.privateKey, IMAGE).blobs);
@@ -65,7 +65,7 @@ describe('decisions about one image', () => {
     expect((await decideTrust(other, policy, NOW, work)).verdict).toBe('refused');
   });
 
-  it('ask once for a trusted root that cannot be had', async () => {
+  it('requests an unavailable trusted root once for all names of an image', async () => {
     let asked = 0;
     const trustMaterial = async () => {
       asked += 1;
@@ -84,7 +84,7 @@ describe('decisions about one image', () => {
     expect(asked).toBe(1);
   });
 
-  it('share the time that conditions may take', async () => {
+  it('shares the evaluation time of conditions between the names of an image', async () => {
     const left: number[] = [];
     const failure = (_: unknown, time: SharedWork['conditionTime']) => {
       time.spend(10_000, (milliseconds) => left.push(milliseconds));

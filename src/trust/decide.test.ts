@@ -59,7 +59,7 @@ describe('decideTrust', () => {
     expect(decision.rule).toBeUndefined();
   });
 
-  it('takes the rule that the policy matches, and no other', async () => {
+  it('applies the rule that the policy matches, and no other', async () => {
     const policy = policyOf(
       [
         { pattern: 'a', action: 'allowUnsigned' },
@@ -76,7 +76,7 @@ describe('decideTrust', () => {
     });
   });
 
-  it('lets an unsigned image through where that is allowed, and says what it did not verify', async () => {
+  it('accepts an unsigned image where a rule allows it, and reports the unverified signature', async () => {
     const policy = policyOf([{ pattern: '**', action: 'allowUnsigned' }]);
     const none = await decideTrust(questionOf(IMAGE, []), policy, NOW);
     expect(none).toMatchObject({
@@ -89,7 +89,7 @@ describe('decideTrust', () => {
     expect(some.reason).toContain('1 signature or attestation is there, not verified');
   });
 
-  it('refuses an unsigned image for a confidential box, unless the rule names those', async () => {
+  it('refuses an unsigned image for a confidential box, unless the rule allows confidential boxes', async () => {
     const question = questionOf(IMAGE, [], { confidential: true });
     const plain = policyOf([{ pattern: '**', action: 'allowUnsigned' }]);
     expect(await decideTrust(question, plain, NOW)).toMatchObject({
@@ -111,7 +111,7 @@ describe('decideTrust', () => {
     expect(decision.verdict).toBe('refused');
   });
 
-  it('refuses a requirement that names nobody, whatever there is', async () => {
+  it('refuses every image under a requirement that names no signers', async () => {
     const decision = await decide([signedBy(alice.privateKey, IMAGE)], {});
     expect(decision).toMatchObject({ verdict: 'refused', problems: ['no-certificate'] });
   });
@@ -124,7 +124,7 @@ describe('decideTrust', () => {
     });
   });
 
-  it('takes an image that is signed by a key of the policy', async () => {
+  it('accepts an image that is signed by a key of the policy', async () => {
     const decision = await decide([signedBy(alice.privateKey, IMAGE)], { keys: [BOB, ALICE] });
     expect(decision).toMatchObject({
       verdict: 'signed',
@@ -144,7 +144,7 @@ describe('decideTrust', () => {
     });
   });
 
-  it('needs every requirement of a rule', async () => {
+  it('requires every requirement of a rule to be met', async () => {
     const policy = requiring(requirementOf({ keys: [ALICE] }), requirementOf({ keys: [BOB] }));
     const one = [signedBy(alice.privateKey, IMAGE)];
     const both = [...one, signedBy(bob.privateKey, IMAGE)];
@@ -155,7 +155,7 @@ describe('decideTrust', () => {
     expect((await decideTrust(questionOf(IMAGE, both), policy, NOW)).verdict).toBe('signed');
   });
 
-  it('answers the same whatever the order of the attachments', async () => {
+  it('returns the same decision in whatever order the attachments come', async () => {
     const found = [alice, bob, eve].map(({ privateKey }) => signedBy(privateKey, IMAGE));
     const one = await decide(found);
     expect(await decide([...found].reverse())).toEqual(one);
@@ -164,7 +164,7 @@ describe('decideTrust', () => {
 });
 
 describe('a threshold', () => {
-  it('counts distinct signers', async () => {
+  it('counts distinct signers toward a threshold', async () => {
     const two = { keys: [ALICE, BOB], threshold: 2 };
     const twice = [
       signedBy(alice.privateKey, IMAGE),
@@ -180,7 +180,7 @@ describe('a threshold', () => {
     expect(both).toMatchObject({ verdict: 'signed', requirements: [{ signers: 2 }] });
   });
 
-  it('takes one key under two names, or in two encodings, for one signer', async () => {
+  it('counts one key under two names, or in two encodings, as one signer', async () => {
     const renamed = { ...keyOf('again.pub', alice.publicKey), keyId: 'another' };
     const compressed = keyOf('short.pub', compress(alice.publicKey));
     expect(compressed.keyId).not.toBe(ALICE.keyId);
@@ -197,7 +197,7 @@ describe('a threshold', () => {
     expect(identityOfKey(compressed.key)).toBe(identityOfKey(ALICE.key));
   });
 
-  it.each([0, -1, Number.NaN])('of %d holds for nobody', async (threshold) => {
+  it.each([0, -1, Number.NaN])('refuses every image under a threshold of %d', async (threshold) => {
     const policy = requiring(requirementOf({ keys: [ALICE], threshold }));
     const decision = await decideTrust(
       questionOf(IMAGE, [signedBy(alice.privateKey, IMAGE)]),
@@ -208,8 +208,8 @@ describe('a threshold', () => {
   });
 });
 
-describe('what a signature is for', () => {
-  it('is the digest that it says, and not one that it contains', async () => {
+describe('the subject of a signature', () => {
+  it('refuses a signature of any other digest than that of the image', async () => {
     for (const says of [OTHER, `${IMAGE}0`, ` ${IMAGE}`, IMAGE.toUpperCase(), IMAGE.slice(7), '']) {
       const payload = simpleSigning(says);
       const decision = await decide([signedBy(alice.privateKey, IMAGE, payload)]);
@@ -218,21 +218,21 @@ describe('what a signature is for', () => {
     }
   });
 
-  it('may be an index that lists the image', async () => {
+  it('accepts a signature of an index that lists the image', async () => {
     const found = [signedBy(alice.privateKey, INDEX)];
     expect(await decide(found)).toMatchObject({ verdict: 'refused', problems: ['other-subject'] });
     const parts = { indexDigests: [INDEX] };
     expect(await decide(found, { keys: [ALICE] }, parts)).toMatchObject({ verdict: 'signed' });
   });
 
-  it('is not an index, for what is attached to the image itself', async () => {
+  it('refuses a signature of the index that is attached to the image itself', async () => {
     const payload = simpleSigning(INDEX);
     const found = [signedBy(alice.privateKey, IMAGE, payload)];
     const decision = await decide(found, { keys: [ALICE] }, { indexDigests: [INDEX] });
     expect(decision.problems).toEqual(['other-digest']);
   });
 
-  it('is what the artifact names as its subject', async () => {
+  it('accepts a referrer only where its subject is the image', async () => {
     const payload = simpleSigning(IMAGE);
     const layers = [signatureLayer(payload, signWith(alice.privateKey, payload))];
     expect(await decide([attachmentOf(IMAGE, layers, 'referrer')])).toMatchObject({
@@ -253,17 +253,20 @@ describe('what a signature is for', () => {
     ['exact', 'registry.example:5000/team/app', false],
     ['exact', 'registry.example:5000/team/app:2', false],
     ['exact', 'registry.example:5000/team/app:11', false],
-  ] as const)('compares names by "%s": %s', async (dockerReference, reference, fits) => {
-    const payload = simpleSigning(IMAGE, { reference });
-    const decision = await decide([signedBy(alice.privateKey, IMAGE, payload)], {
-      keys: [ALICE],
-      dockerReference,
-    });
-    expect(decision.verdict).toBe(fits ? 'signed' : 'refused');
-    expect(decision.problems).toEqual(fits ? [] : ['other-reference']);
-  });
+  ] as const)(
+    'compares the reference in a signature by "%s" with %s: %s',
+    async (dockerReference, reference, fits) => {
+      const payload = simpleSigning(IMAGE, { reference });
+      const decision = await decide([signedBy(alice.privateKey, IMAGE, payload)], {
+        keys: [ALICE],
+        dockerReference,
+      });
+      expect(decision.verdict).toBe(fits ? 'signed' : 'refused');
+      expect(decision.problems).toEqual(fits ? [] : ['other-reference']);
+    },
+  );
 
-  it("compares Docker Hub's names in any of their spellings", async () => {
+  it('accepts a signature of a Docker Hub image in any spelling of its name', async () => {
     const reference = 'index.docker.io/library/redis';
     const payload = simpleSigning(IMAGE, { reference });
     const decision = await decide(
@@ -274,7 +277,7 @@ describe('what a signature is for', () => {
     expect(decision.verdict).toBe('signed');
   });
 
-  it('has no name to compare for an image without one', async () => {
+  it('refuses the reference in a signature for an image without a name', async () => {
     const decision = await decide(
       [signedBy(alice.privateKey, IMAGE)],
       { keys: [ALICE], dockerReference: 'repository' },
@@ -291,7 +294,7 @@ describe('what a signature is for', () => {
     [{ env: true }, false],
     [{}, false],
     [null, false],
-  ])('compares annotations exactly: %j', async (optional, fits) => {
+  ])('compares the annotations of a signature exactly: %j', async (optional, fits) => {
     const payload = simpleSigning(IMAGE, { optional });
     const decision = await decide([signedBy(alice.privateKey, IMAGE, payload)], {
       keys: [ALICE],
@@ -301,7 +304,7 @@ describe('what a signature is for', () => {
     expect(decision.problems).toEqual(fits ? [] : ['annotation-differs']);
   });
 
-  it('does not take what every object has for an annotation', async () => {
+  it('ignores inherited members of an object as annotations', async () => {
     const decision = await decide([signedBy(alice.privateKey, IMAGE)], {
       keys: [ALICE],
       annotations: { constructor: 'x' },
@@ -316,7 +319,7 @@ describe('keys', () => {
     ['Ed25519', () => generateKeyPairSync('ed25519')],
     ['P-384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
     ['P-521', () => generateKeyPairSync('ec', { namedCurve: 'P-521' })],
-  ])('of type %s sign as P-256 does', async (_, make) => {
+  ])('accepts a signature by a key of type %s', async (_, make) => {
     const { publicKey, privateKey } = make();
     const found = [signedBy(privateKey, IMAGE)];
     const right = await decide(found, { keys: [ALICE, keyOf('it.pub', publicKey)] });
@@ -325,7 +328,7 @@ describe('keys', () => {
     expect(wrongType).toMatchObject({ verdict: 'refused', problems: ['no-key-matches'] });
   });
 
-  it('of RSA with 1024 bits or bound to PSS, of secp256k1 and of DSA sign nothing', async () => {
+  it('refuses signatures by RSA-1024, RSA-PSS, secp256k1 and DSA keys', async () => {
     for (const { publicKey, privateKey } of [
       generateKeyPairSync('rsa', { modulusLength: 1024 }),
       generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
@@ -348,7 +351,7 @@ describe('attestations', () => {
   };
   const parts = { keys: [ALICE], attestation };
 
-  it('count by type, subject, signer and conditions', async () => {
+  it('accepts an attestation by its type, subject, signer and conditions', async () => {
     const statement = statementOf(IMAGE, { predicate: { builder: 'ours' } });
     const decision = await decide([attestedBy(alice.privateKey, IMAGE, statement)], parts);
     expect(decision.verdict).toBe('signed');
@@ -361,12 +364,12 @@ describe('attestations', () => {
     ['condition-failed', statementOf(IMAGE, { predicate: { builder: 'theirs' } })],
     ['malformed', Buffer.from('{"_type":"https://in-toto.io/Statement/v9","subject":[]}')],
     ['malformed', Buffer.from('[]')],
-  ])('are refused as %s', async (code, statement) => {
+  ])('refuses an attestation with the problem %s', async (code, statement) => {
     const decision = await decide([attestedBy(alice.privateKey, IMAGE, statement)], parts);
     expect(decision).toMatchObject({ verdict: 'refused', problems: [code] });
   });
 
-  it('by another key do not get as far as the conditions', async () => {
+  it('evaluates no conditions on an attestation by an unknown key', async () => {
     const seen: unknown[] = [];
     const conditions = [{ text: 'x', failure: (one: unknown) => String(seen.push(one)) }];
     const decision = await decide([attestedBy(eve.privateKey, IMAGE, statementOf(IMAGE))], {
@@ -377,7 +380,7 @@ describe('attestations', () => {
     expect(seen).toEqual([]);
   });
 
-  it('have neither names nor annotations that could be compared', async () => {
+  it('refuses an attestation where the policy requires a reference or annotations', async () => {
     const statement = statementOf(IMAGE, { predicate: { builder: 'ours' } });
     const found = [attestedBy(alice.privateKey, IMAGE, statement)];
     const named = await decide(found, { ...parts, dockerReference: 'repository' });
@@ -386,14 +389,14 @@ describe('attestations', () => {
     expect(annotated.problems).toEqual(['annotation-differs']);
   });
 
-  it('with a member in another spelling are refused', async () => {
+  it('refuses an attestation that has a member in another spelling as well', async () => {
     const text = statementOf(IMAGE, { predicate: { builder: 'ours' } }).toString();
     const doubled = Buffer.from(text.replace('{', '{"PredicateType":"x",'));
     const decision = await decide([attestedBy(alice.privateKey, IMAGE, doubled)], parts);
     expect(decision.problems).toEqual(['malformed']);
   });
 
-  it('are no signatures, and signatures are no attestations', async () => {
+  it('does not accept an attestation as a signature, nor a signature as an attestation', async () => {
     const attested = attestedBy(alice.privateKey, IMAGE, statementOf(IMAGE));
     expect(await decide([attested])).toMatchObject({ verdict: 'refused', problems: [] });
     const signed = signedBy(alice.privateKey, IMAGE);

@@ -49,7 +49,7 @@ describe('a payload', () => {
   const good = simpleSigning(IMAGE).toString();
   const digest = `"docker-manifest-digest":"${IMAGE}"`;
 
-  it('counts as it was made', async () => {
+  it('accepts the payload of a signature', async () => {
     expect(await decideOn(good)).toMatchObject({ verdict: 'signed' });
   });
 
@@ -82,9 +82,9 @@ describe('a payload', () => {
     ['that is empty', 'malformed', ''],
     ['that is no UTF-8', 'malformed', Buffer.from([0x7b, 0xff, 0x7d])],
     ['with a digest that is no text', 'malformed', good.replace(`"${IMAGE}"`, '1')],
-    ['that is nested without end', 'malformed', '['.repeat(60_000)],
+    ['that is nested too deeply', 'malformed', '['.repeat(60_000)],
     ['of more than 64 KiB', 'too-large', `${good}${' '.repeat(65_536)}`],
-  ])('%s is refused as %s', async (_, code, text) => {
+  ])('refuses a payload %s as %s', async (_, code, text) => {
     expect(await decideOn(text)).toMatchObject({ verdict: 'refused', problems: [code] });
   });
 });
@@ -102,26 +102,26 @@ describe('a signature', () => {
     ['of nothing', 'no-key-matches', { [SIGNATURE]: 'AAAA' }],
     ['with more behind it', 'no-key-matches', { [SIGNATURE]: more(signature) }],
     ['of megabytes', 'too-large', { [SIGNATURE]: 'A'.repeat(4_000_000) }],
-  ])('that is %s is refused as %s', async (_, code, annotations) => {
+  ])('refuses a signature that is %s as %s', async (_, code, annotations) => {
     const layer = { mediaType: SIMPLE_SIGNING, content: payload, annotations };
     expect(await decideOnLayer(layer)).toMatchObject({ verdict: 'refused', problems: [code] });
   });
 
-  it('of somebody else is refused in one sentence', async () => {
+  it('reports a signature by an unknown key in one sentence', async () => {
     const { reason } = await decide([signedBy(eve.privateKey, IMAGE)]);
     expect(reason).toBe(
       'rule 1 ("registry.example:5000/team/**"): no signature by alice.pub; 1 signature was found: it is not by "alice.pub"',
     );
   });
 
-  it('does not count a signature with a certificate as a signature by a key', async () => {
+  it('refuses a signature by a key with a malformed certificate beside it', async () => {
     const layer = signatureLayer(payload, signature, {
       'dev.sigstore.cosign/certificate': 'not even a certificate',
     });
     expect((await decideOnLayer(layer)).problems).toEqual(['certificate-malformed']);
   });
 
-  it('does not count with any one byte changed, in it or in what it is over', async () => {
+  it('refuses a signature with any byte of it or of its payload changed', async () => {
     for (const [index] of [...signature.entries()]) {
       const layer = signatureLayer(payload, flipped(signature, index));
       expect((await decideOnLayer(layer)).verdict, `signature, byte ${index}`).toBe('refused');
@@ -139,7 +139,7 @@ describe('an envelope', () => {
   const [text = ''] = [...good.blobs.values()].map(String);
   const { payload, signatures } = JSON.parse(text);
 
-  it('counts as it was made', async () => {
+  it('accepts an attestation in an envelope', async () => {
     expect(await decide([good], { attestation })).toMatchObject({ verdict: 'signed' });
   });
 
@@ -154,13 +154,13 @@ describe('an envelope', () => {
     ],
     ['with loose base64', 'malformed', text.replace(payload, `${payload}=`)],
     ['that is no JSON', 'malformed', 'x'],
-  ])('%s is refused as %s', async (_, code, content) => {
+  ])('refuses an envelope %s as %s', async (_, code, content) => {
     const layer = { mediaType: DSSE, content: Buffer.from(content) };
     const decision = await decide([attachmentOf(IMAGE, [layer])], { attestation });
     expect(decision).toMatchObject({ verdict: 'refused', problems: [code] });
   });
 
-  it('does not count with any one byte changed', async () => {
+  it('refuses an envelope with any byte changed', async () => {
     const statement = statementOf(IMAGE);
     for (const [index] of [...statement.entries()]) {
       const changed = flipped(statement, index).toString('base64');
@@ -176,14 +176,14 @@ describe('an artifact', () => {
 
   it.each([
     ['whose manifest is another', 'altered', { manifest: Buffer.from('{"layers":[]}') }],
-    ['whose content is not there', 'malformed', { blobs: new Map() }],
+    ['whose content is missing', 'malformed', { blobs: new Map() }],
     [
       'whose content is another',
       'altered',
       { blobs: new Map([...good.blobs.keys()].map((digest) => [digest, Buffer.from('{}')])) },
     ],
     ['of another image', 'other-subject', { subject: OTHER }],
-  ])('%s is refused as %s', async (_, code, parts) => {
+  ])('refuses an artifact %s as %s', async (_, code, parts) => {
     const decision = await decide([{ ...good, ...parts }]);
     expect(decision).toMatchObject({ verdict: 'refused', problems: [code] });
   });
@@ -194,13 +194,13 @@ describe('an artifact', () => {
     '{"layers":1}',
     '{"layers":[],"layers":[]}',
     `{"layers":[{"mediaType":"${SIMPLE_SIGNING}","digest":"sha256:../../x"}]}`,
-  ])('with the manifest %j is refused', async (text) => {
+  ])('refuses an artifact with the manifest %j', async (text) => {
     const manifest = Buffer.from(text);
     const decision = await decide([{ ...good, manifest, digest: digestOf(manifest) }]);
     expect(decision).toMatchObject({ verdict: 'refused', problems: ['malformed'] });
   });
 
-  it('of some other kind is none of ours', async () => {
+  it('ignores an artifact of another kind than signatures', async () => {
     const sbom = { mediaType: 'application/spdx+json', content: Buffer.from('{}') };
     expect(await decide([attachmentOf(IMAGE, [sbom], 'referrer')])).toMatchObject({
       verdict: 'refused',
@@ -209,8 +209,8 @@ describe('an artifact', () => {
   });
 });
 
-describe('bounds', () => {
-  it('look at 64 artifacts, and say that there were more', async () => {
+describe('limits on attachments', () => {
+  it('examines at most 64 artifacts, and reports that there were more', async () => {
     const many = Array.from({ length: 70 }, (_, n) =>
       signedBy(eve.privateKey, IMAGE, simpleSigning(IMAGE, { optional: { n } })),
     );
@@ -219,7 +219,7 @@ describe('bounds', () => {
     expect(problems.at(-1)).toBe('too-many-attachments');
   });
 
-  it('look at 128 signatures, and say that there were more', async () => {
+  it('examines at most 128 signatures, and reports that there were more', async () => {
     const layers = Array.from({ length: 100 }, (_, n) => {
       const payload = simpleSigning(IMAGE, { optional: { n } });
       return signatureLayer(payload, signWith(eve.privateKey, payload));
@@ -234,7 +234,7 @@ describe('bounds', () => {
     expect(reason).toContain('signatures after the first 128 were not looked at');
   });
 
-  it('refuse two hundred signatures of 10 MB each, without looking at all of them', async () => {
+  it('refuses two hundred signatures of 10 MB each without reading all of them', async () => {
     const content = Buffer.alloc(10_000_000, ' ');
     const layer = { mediaType: SIMPLE_SIGNING, content, annotations: { [SIGNATURE]: 'AAAA' } };
     const { verdict, problems } = await decide([
@@ -247,7 +247,7 @@ describe('bounds', () => {
     expect(new Set(problems)).toEqual(new Set(['too-large', 'too-many-signatures']));
   });
 
-  it('take statements of some megabytes, and none with more values than lists of packages have', async () => {
+  it('accepts statements of several megabytes, but not with an excessive number of values', async () => {
     const attestation = { predicateType: 'https://spdx.dev/Document', conditions: [] };
     const decideAbout = async (predicate: unknown) => {
       const statement = statementOf(IMAGE, { predicateType: attestation.predicateType, predicate });
@@ -267,7 +267,7 @@ describe('bounds', () => {
     expect(faulty.reason).toContain('subject.0.digest: has too many digests');
   });
 
-  it('refuse statements of more than 16 MiB', async () => {
+  it('refuses a statement of more than 16 MiB', async () => {
     const content = Buffer.alloc(17 * 1024 * 1024, ' ');
     for (const mediaType of [DSSE, BUNDLE]) {
       const attestation = { predicateType: 'x', conditions: [] };
@@ -299,7 +299,7 @@ describe('any bytes', () => {
   });
 
   it(
-    'are refused, and never thrown at the caller',
+    'refuses any bytes as an attachment without throwing',
     async () => {
       await fuzz(
         fc.asyncProperty(fc.array(layer, { maxLength: 4 }), fc.boolean(), async (layers, asked) => {
@@ -313,7 +313,7 @@ describe('any bytes', () => {
   );
 
   it(
-    'in place of a manifest are refused, too',
+    'refuses any bytes in place of a manifest without throwing',
     async () => {
       const good = signedBy(alice.privateKey, IMAGE);
       await fuzz(

@@ -31,7 +31,7 @@ async function decide(parts: Parts, material: object, mediaType?: string) {
 }
 
 describe('the certificate chain of a bundle', () => {
-  it('has no root certificate in it, whosever it is', async () => {
+  it('refuses a bundle whose certificate chain includes any root certificate', async () => {
     const parts = await signOneIn(world);
     const { certificateAuthorities, timestampAuthorities } = world.root;
     const certificatesOf = ([authority]: typeof certificateAuthorities) =>
@@ -59,7 +59,7 @@ describe('the certificate chain of a bundle', () => {
 });
 
 describe('an entry of a log in a bundle', () => {
-  it('may have null for the promise that it has not, and for nothing that it needs', async () => {
+  it('accepts null for a missing promise in a log entry of a bundle, and for nothing required', async () => {
     const parts = await signOneIn(world, { log: 'v2' });
     const withNull = (member: string) => {
       const { verificationMaterial } = bundleJson(parts);
@@ -75,7 +75,7 @@ describe('an entry of a log in a bundle', () => {
     }
   });
 
-  it('has no proof in version 0.1 where that is null, and then needs a promise', async () => {
+  it('treats null as a missing proof in version 0.1 of a bundle, and then requires a promise', async () => {
     const parts = await signOneIn(world);
     const { verificationMaterial } = bundleJson(parts, WITH_CHAIN);
     const entries: object[] = Reflect.get(verificationMaterial, 'tlogEntries');

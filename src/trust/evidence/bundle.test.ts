@@ -79,7 +79,7 @@ describe('a bundle', () => {
     ['0.2', 'application/vnd.dev.sigstore.bundle+json;version=0.2'],
     ['0.3', 'application/vnd.dev.sigstore.bundle+json;version=0.3'],
     ['0.3', 'application/vnd.dev.sigstore.bundle.v0.3+json'],
-  ])('of version %s counts: %s', async (version, mediaType) => {
+  ])('accepts a bundle of version %s with the media type %s', async (version, mediaType) => {
     for (const parts of [signature, attestation]) {
       const layers = bundleLayers(parts, bundleJson(parts, mediaType));
       const { verdict, finding } = await decide(
@@ -96,13 +96,13 @@ describe('a bundle', () => {
     'application/vnd.dev.sigstore.bundle.v0.3+json; charset=x',
     'application/vnd.dev.sigstore.bundle+json;version=0.12',
     'application/json',
-  ])('of type %s does not', async (mediaType) => {
+  ])('refuses a bundle of type %s', async (mediaType) => {
     expect(await decideOn(attestation, (json) => ({ ...json, mediaType }))).toMatchObject({
       verdict: 'refused',
     });
   });
 
-  it('can be a signature that is a statement', async () => {
+  it('accepts a bundle whose signature is a statement', async () => {
     const statement = statementOf(IMAGE, { predicateType: SIGN });
     const parts = await signIn(world, statement, { enveloped: true });
     const layers = bundleLayers(parts, bundleJson(parts));
@@ -119,7 +119,7 @@ describe('a bundle', () => {
     });
   });
 
-  it('of another artifact does not count', async () => {
+  it('refuses a bundle of another artifact', async () => {
     const statement = statementOf(OTHER, { predicateType: SIGN });
     const other = await signIn(world, statement, { enveloped: true });
     expect(await decide(bundleLayers(other, bundleJson(other)))).toMatchObject({
@@ -130,7 +130,7 @@ describe('a bundle', () => {
     expect((await decideOn(signed)).code).toBe('other-digest');
   });
 
-  it('is over the payload beside it, and over no other', async () => {
+  it('refuses a bundle of another payload than the one beside it', async () => {
     const digest = base64(Buffer.from(OTHER.slice(7), 'hex'));
     const elsewhere = await decideOn(signature, (json) => ({
       ...json,
@@ -144,7 +144,7 @@ describe('a bundle', () => {
     expect(await decide(layers.slice(1))).toMatchObject({ verdict: 'refused', code: 'malformed' });
   });
 
-  it('by a key of the policy counts, whatever it hints at', async () => {
+  it('accepts a bundle by a key of the policy, whatever key hint it has', async () => {
     const keys = [keyOf('alice.pub', alice.publicKey)];
     for (const log of ['v1', 'v2', 'none'] as const) {
       const parts = await signIn(world, PAYLOAD, { key: alice.privateKey, log });
@@ -159,17 +159,20 @@ describe('a bundle', () => {
 });
 
 describe('a bundle with an entry of Rekor v2', () => {
-  it.each([false, true])('counts with a timestamp; in an envelope: %s', async (enveloped) => {
-    const parts = await signIn(world, enveloped ? statementOf(IMAGE) : PAYLOAD, {
-      enveloped,
-      log: 'v2',
-    });
-    const { verdict, finding } = await decideOn(parts);
-    expect(verdict).toBe('signed');
-    expect(finding).toMatchObject({ logIndex: '0', signedAt: expect.any(String) });
-  });
+  it.each([false, true])(
+    'accepts a bundle with an entry of Rekor v2 and a timestamp (in an envelope: %s)',
+    async (enveloped) => {
+      const parts = await signIn(world, enveloped ? statementOf(IMAGE) : PAYLOAD, {
+        enveloped,
+        log: 'v2',
+      });
+      const { verdict, finding } = await decideOn(parts);
+      expect(verdict).toBe('signed');
+      expect(finding).toMatchObject({ logIndex: '0', signedAt: expect.any(String) });
+    },
+  );
 
-  it('does not count without one: the log says nothing about time', async () => {
+  it('refuses a bundle with an entry of Rekor v2 but without a timestamp', async () => {
     const parts = await signIn(world, PAYLOAD, { log: 'v2', stamped: false });
     expect((await decideOn(parts)).code).toBe('no-signed-time');
     // What it says is not signed.
@@ -181,13 +184,13 @@ describe('a bundle with an entry of Rekor v2', () => {
     );
   });
 
-  it('does not count with an entry of another artifact', async () => {
+  it('refuses a bundle with an entry of Rekor v2 for another artifact', async () => {
     const parts = await signIn(world, PAYLOAD, { log: 'v2' });
     const { entries } = await signIn(world, simpleSigning(OTHER), { log: 'v2' });
     expect((await decideOn({ ...parts, entries })).code).toBe('log-entry-of-other-artifact');
   });
 
-  it('does not count with another log named, or none proven', async () => {
+  it('refuses a bundle that names another log or has no proof', async () => {
     const parts = await signIn(world, PAYLOAD, { log: 'v2' });
     const { entry, inclusionProof } = provenBy(parts);
     const changes: [Partial<TransparencyLogEntry>, string][] = [
@@ -202,7 +205,7 @@ describe('a bundle with an entry of Rekor v2', () => {
     }
   });
 
-  it('does not count with any one character of the checkpoint changed', async () => {
+  it('refuses a bundle with any character of its checkpoint changed', async () => {
     const parts = await signIn(world, PAYLOAD, { log: 'v2' });
     const { checkpoint, withCheckpoint } = provenBy(parts);
     for (let index = 0; index < checkpoint.length; index += 1) {
@@ -211,7 +214,7 @@ describe('a bundle with an entry of Rekor v2', () => {
     }
   });
 
-  it('does not count with a checkpoint whose signature is spelt in another way', async () => {
+  it('refuses a bundle whose checkpoint has a signature in another spelling', async () => {
     const parts = await signIn(world, PAYLOAD, { log: 'v2' });
     const { checkpoint, withCheckpoint } = provenBy(parts);
     const padded = checkpoint.replace(/\n$/, '====\n');
@@ -219,7 +222,7 @@ describe('a bundle with an entry of Rekor v2', () => {
   });
 
   it.each(['(.*)*(.*)*(.*)*(.*)*x', '.*', '[', 'rekor.example(', 'a'.repeat(300), ''])(
-    'does not use the name %j of a signature as a pattern',
+    'compares the name %j of a checkpoint signature literally',
     async (name) => {
       const parts = await signIn(world, PAYLOAD, { log: 'v2' });
       const { checkpoint, withCheckpoint } = provenBy(parts);
@@ -235,7 +238,7 @@ describe('a bundle with an entry of Rekor v2', () => {
 describe('the JSON of a bundle', () => {
   const refused = { verdict: 'refused', code: 'malformed' };
 
-  it('has one content', async () => {
+  it('refuses a bundle with both contents or none', async () => {
     const { messageSignature } = bundleJson(signature);
     expect(await decideOn(attestation, (json) => ({ ...json, messageSignature }))).toMatchObject(
       refused,
@@ -245,7 +248,7 @@ describe('the JSON of a bundle', () => {
     );
   });
 
-  it('has one kind of verification material', async () => {
+  it('refuses a bundle with more than one kind of verification material', async () => {
     for (const more of [{ publicKey: { hint: 'x' } }, { certificate: undefined }]) {
       const decision = await decideOn(attestation, (json) => ({
         ...json,
@@ -255,11 +258,11 @@ describe('the JSON of a bundle', () => {
     }
   });
 
-  it('has no members that nobody knows', async () => {
+  it('refuses a bundle with an unknown member', async () => {
     expect(await decideOn(attestation, (json) => ({ ...json, more: 1 }))).toMatchObject(refused);
   });
 
-  it('has no members twice', async () => {
+  it('refuses a bundle with a member twice', async () => {
     const text = JSON.stringify(bundleJson(attestation));
     for (const twice of [
       text.replace('{', '{"mediaType":"x",'),
@@ -270,7 +273,7 @@ describe('the JSON of a bundle', () => {
     }
   });
 
-  it('has exactly one signature, of SHA-256', async () => {
+  it('refuses a bundle without exactly one signature, of SHA-256', async () => {
     const two = await decideOn(attestation, (json) => {
       const { signatures = [], ...envelope } = json.dsseEnvelope ?? {};
       return { ...json, dsseEnvelope: { ...envelope, signatures: [...signatures, ...signatures] } };
@@ -286,12 +289,12 @@ describe('the JSON of a bundle', () => {
     expect(other).toMatchObject(refused);
   });
 
-  it('of version 0.2 and later has a proof for each entry', async () => {
+  it('refuses a bundle of version 0.2 or later with an entry without a proof', async () => {
     const entries = signature.entries.map((entry) => ({ ...entry, inclusionProof: undefined }));
     expect(await decideOn({ ...signature, entries })).toMatchObject(refused);
   });
 
-  it('does not count with a character of its evidence changed, in any place', async () => {
+  it('refuses a bundle with any character of its evidence changed', async () => {
     const text = JSON.stringify(bundleJson(attestation));
     // Every second one: a character of base64 is part of a byte.
     for (let index = 0; index < text.length; index += 2) {
@@ -302,7 +305,7 @@ describe('the JSON of a bundle', () => {
   }, 60_000);
 
   it(
-    'can be any JSON in any place without anything thrown',
+    'decides on any JSON in any place of a bundle without throwing',
     async () => {
       const json = bundleJson(attestation);
       const places = fc.constantFrom(...pathsOf(json));

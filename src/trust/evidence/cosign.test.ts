@@ -114,14 +114,14 @@ async function image(repository: string): Promise<Signed> {
 }
 
 describe('what cosign signs with a key', () => {
-  it('is signed by that key, and by no other', async () => {
+  it('accepts a signature of cosign by its key, and by no other', async () => {
     const signed = await (await image('team/key')).sign('first');
     expect(await signed.decide({ keys: [keys.first] })).toMatchObject({ verdict: 'signed' });
     const refused = await signed.decide({ keys: [keys.second] });
     expect(refused.reason).toContain('1 signature was found: it is not by "second.pub"');
   });
 
-  it('names its repository and its annotations', async () => {
+  it('reads the repository and the annotations of a cosign signature', async () => {
     const signed = await (await image('team/name')).sign('first', '-a', 'env=prod');
     const by = { keys: [keys.first], dockerReference: 'repository' } as const;
     expect(await signed.decide({ ...by, annotations: { env: 'prod' } })).toMatchObject({
@@ -131,7 +131,7 @@ describe('what cosign signs with a key', () => {
     expect(other.reason).toContain('its annotation "env" is "prod", and should be "test"');
   });
 
-  it('twice, by two keys, has two signers', async () => {
+  it('counts two signatures of cosign by two keys as two signers', async () => {
     const signed = await (await image('team/two')).sign('first');
     const both = { keys: [keys.first, keys.second], threshold: 2 };
     expect(await signed.decide(both)).toMatchObject({ verdict: 'refused' });
@@ -139,7 +139,7 @@ describe('what cosign signs with a key', () => {
     expect(await signed.decide(both)).toMatchObject({ verdict: 'signed' });
   });
 
-  it('by Ed25519 counts, too', async () => {
+  it('accepts a signature of cosign by an Ed25519 key', async () => {
     await run('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', join(home, 'ed.pem')]);
     await cosign(['import-key-pair', '--key', 'ed.pem', '--output-key-prefix', 'ed']);
     const key = keyOf('ed.pub', createPublicKey(readFileSync(join(home, 'ed.pub'))));
@@ -147,7 +147,7 @@ describe('what cosign signs with a key', () => {
     expect(await signed.decide({ keys: [key] })).toMatchObject({ verdict: 'signed' });
   });
 
-  it('can be attached as OCI 1.1 has it', async () => {
+  it('accepts a signature of cosign that is attached as an OCI 1.1 referrer', async () => {
     const signed = await image('team/referrer');
     const args = ['sign', '--key', 'first.key', '--registry-referrers-mode', 'oci-1-1'];
     await cosign([...args, ...OFFLINE, signed.name], { COSIGN_EXPERIMENTAL: '1' });
@@ -157,7 +157,7 @@ describe('what cosign signs with a key', () => {
     expect(await signed.decide({ keys: [keys.first] })).toMatchObject({ verdict: 'signed' });
   });
 
-  it('is not a signature of another image, to which it is moved', async () => {
+  it('refuses a signature of cosign that was moved to another image', async () => {
     const signed = await (await image('team/moved')).sign('first');
     const victim = await image('team/victim');
     const stolen = (await signed.attachments()).map((one) => ({ ...one, subject: victim.digest }));
@@ -173,7 +173,7 @@ describe('what cosign attests with a key', () => {
     JSON.stringify(statement).includes('"id":"ours"') ? undefined : 'it is another builder';
   const conditions = [{ text: 'predicate.builder.id == "ours"', failure }];
 
-  it('counts by its type and what it says', async () => {
+  it('accepts an attestation of cosign by its type and conditions', async () => {
     const ours = await image('team/attested');
     await ours.attest('first', PROVENANCE, { builder: { id: 'ours' } });
     const wanted = { predicateType: PROVENANCE, conditions };
@@ -188,7 +188,7 @@ describe('what cosign attests with a key', () => {
     expect((await theirs.decide(by)).reason).toContain('does not hold: it is another builder');
   });
 
-  it('counts as a bundle', async () => {
+  it('accepts an attestation of cosign in a bundle', async () => {
     const signed = await image('team/bundled');
     await signed.attest('first', BUNDLED, { passed: true }, '--new-bundle-format');
     const attestation = { predicateType: BUNDLED, conditions: [] };
@@ -214,37 +214,43 @@ describe('what cosign signs without a key', () => {
     expect(other.reason).toContain(`it is by "${SUBJECT}" of "${ISSUER}"`);
   });
 
-  it.each(['dsse', 'intoto'])('is attested, with a log entry of type %s', async (type) => {
-    writeFileSync(join(home, 'keyless.json'), '{}');
-    const signed = await image(`team/keyless-${type}`);
-    const said = ['--predicate', 'keyless.json', '--type', BUNDLED];
-    await signed.keyless('attest', ...said, '--rekor-entry-type', type);
-    const attestation = { predicateType: BUNDLED, conditions: [] };
-    const decision = await signed.decide({ ...by(), attestation });
-    expect(decision.reason).toContain('holds: signed by');
-    const stranger = await sigstoreWorld();
-    const elsewhere = { ...by(), attestation, trustMaterial: stranger.material };
-    expect(await signed.decide(elsewhere)).toMatchObject({ verdict: 'refused' });
-  });
+  it.each(['dsse', 'intoto'])(
+    'accepts a keyless attestation of cosign with a log entry of type %s',
+    async (type) => {
+      writeFileSync(join(home, 'keyless.json'), '{}');
+      const signed = await image(`team/keyless-${type}`);
+      const said = ['--predicate', 'keyless.json', '--type', BUNDLED];
+      await signed.keyless('attest', ...said, '--rekor-entry-type', type);
+      const attestation = { predicateType: BUNDLED, conditions: [] };
+      const decision = await signed.decide({ ...by(), attestation });
+      expect(decision.reason).toContain('holds: signed by');
+      const stranger = await sigstoreWorld();
+      const elsewhere = { ...by(), attestation, trustMaterial: stranger.material };
+      expect(await signed.decide(elsewhere)).toMatchObject({ verdict: 'refused' });
+    },
+  );
 
-  it.each(['sign', 'attest'] as const)('to %s can be stamped instead of logged', async (verb) => {
-    writeFileSync(join(home, 'stamped.json'), '{}');
-    const signed = await image(`team/stamped-${verb}`);
-    const said = verb === 'sign' ? [] : ['--predicate', 'stamped.json', '--type', BUNDLED];
-    const stamped = ['--timestamp-server-url', `${services.url}/api/v1/timestamp`];
-    await signed.keyless(verb, ...said, ...stamped, '--tlog-upload=false');
-    const attestation = verb === 'sign' ? undefined : { predicateType: BUNDLED, conditions: [] };
-    const unlogged = { ...by(), attestation, transparencyLog: 'none' } as const;
-    const decision = await signed.decide(unlogged);
-    expect(decision.reason).toContain('holds: signed by');
-    expect(decision.requirements[0]?.findings[0]?.signedAt).toBeDefined();
-    const logged = await signed.decide({ ...unlogged, transparencyLog: 'required' });
-    expect(logged.reason).toContain('it has no entry in a transparency log');
-  });
+  it.each(['sign', 'attest'] as const)(
+    'accepts a timestamp in place of a log entry for cosign %s',
+    async (verb) => {
+      writeFileSync(join(home, 'stamped.json'), '{}');
+      const signed = await image(`team/stamped-${verb}`);
+      const said = verb === 'sign' ? [] : ['--predicate', 'stamped.json', '--type', BUNDLED];
+      const stamped = ['--timestamp-server-url', `${services.url}/api/v1/timestamp`];
+      await signed.keyless(verb, ...said, ...stamped, '--tlog-upload=false');
+      const attestation = verb === 'sign' ? undefined : { predicateType: BUNDLED, conditions: [] };
+      const unlogged = { ...by(), attestation, transparencyLog: 'none' } as const;
+      const decision = await signed.decide(unlogged);
+      expect(decision.reason).toContain('holds: signed by');
+      expect(decision.requirements[0]?.findings[0]?.signedAt).toBeDefined();
+      const logged = await signed.decide({ ...unlogged, transparencyLog: 'required' });
+      expect(logged.reason).toContain('it has no entry in a transparency log');
+    },
+  );
 });
 
 describe('a policy in files', () => {
-  it('decides about what cosign signs, by key and by identity', async () => {
+  it('decides on signatures of cosign by the keys and identities of a policy file', async () => {
     writeFileSync(join(home, 'root.json'), JSON.stringify(TrustedRoot.toJSON(world.root)));
     const text = `
 trustedRoots:

@@ -40,7 +40,7 @@ function decideAbout(number: string, condition: string) {
 }
 
 describe('a byte order mark', () => {
-  it('in front of a payload that was signed with it makes it malformed', async () => {
+  it('refuses a payload that was signed with a byte order mark', async () => {
     const payload = simpleSigning(IMAGE);
     expect(await decideOn(payload)).toEqual({ verdict: 'signed' });
     for (const marked of [Buffer.concat([BOM, payload]), Buffer.concat([payload, BOM])]) {
@@ -52,7 +52,7 @@ describe('a byte order mark', () => {
     }
   });
 
-  it('in front of a statement or an envelope makes it malformed', async () => {
+  it('refuses a statement or an envelope with a byte order mark', async () => {
     const attestation = { predicateType: PROVENANCE, conditions: [] };
     const statement = statementOf(IMAGE);
     const marked = attestedBy(alice.privateKey, IMAGE, Buffer.concat([BOM, statement]));
@@ -69,7 +69,7 @@ describe('a byte order mark', () => {
 
 describe('a number', () => {
   it.each(['1e999', '-1e999', '1E+400', `1${'0'.repeat(400)}`, '[0, {"y": 2e308}]'])(
-    'that is not finite refuses the attestation: %s',
+    'refuses an attestation with a number that is not finite: %s',
     async (number) => {
       // All of these would hold for Infinity, or whatever the number.
       for (const condition of ['predicate.x > 7', 'predicate.x != 7', 'true']) {
@@ -85,13 +85,13 @@ describe('a number', () => {
   );
 
   it.each(['1e308', '1e-999', '9007199254740993', '"1e999"'])(
-    'that is finite, or text, is read: %s',
+    'reads an attestation with a finite number or text: %s',
     async (number) => {
       expect(await decideAbout(number, 'predicate.x != 7')).toEqual({ verdict: 'signed' });
     },
   );
 
-  it('that is not finite refuses a payload, where nobody asks for it', async () => {
+  it('refuses a payload with a number that is not finite, even if no rule uses it', async () => {
     const text = simpleSigning(IMAGE, { optional: { x: 'NUMBER' } }).toString();
     expect(await decideOn(Buffer.from(text.replace('"NUMBER"', '1')))).toEqual({
       verdict: 'signed',

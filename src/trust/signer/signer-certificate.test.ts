@@ -53,7 +53,7 @@ describe('identityOf', () => {
     ['an address', der(0x81, 'ci@team.example'), 'ci@team.example'],
     ['a user name', der(0xa0, Buffer.from(USER_NAME_OID, 'hex'), userName), 'ci!builds'],
     ['a long URI', der(0x86, `https://${'x'.repeat(150)}`), `https://${'x'.repeat(150)}`],
-  ])('reads %s', (_, name, subject) => {
+  ])('reads the identity in a certificate: %s', (_, name, subject) => {
     expect(identityOf(namesOf(name))).toEqual({ issuer: ISSUER, subject });
   });
 
@@ -67,11 +67,11 @@ describe('identityOf', () => {
     ['another kind of name', [der(0xa0, Buffer.from('06022a03', 'hex'), userName)]],
     ['a length that is not minimal in bytes', [Buffer.from('8184000000036140622e', 'hex')]],
     ['a name that is cut', [Buffer.from('810561', 'hex')]],
-  ])('refuses %s', (_, names) => {
+  ])('refuses the identity in a certificate with %s', (_, names) => {
     expect(codeOf(() => identityOf(namesOf(...names)))).toBe('certificate-malformed');
   });
 
-  it('refuses issuers that differ, and text that is not UTF-8', () => {
+  it('refuses a certificate with different issuers, and text that is not UTF-8', () => {
     const name = extension(SUBJECT_NAME, der(0x30, der(0x81, 'a@b')));
     const v2 = extension(ISSUER_V2, der(0x0c, ISSUER));
     expect(identityOf([name, v2, extension(ISSUER_V1, Buffer.from(ISSUER))]).issuer).toBe(ISSUER);
@@ -88,7 +88,7 @@ describe('identityOf', () => {
   });
 
   it(
-    'refuses any other bytes with a Problem',
+    'refuses any bytes as extensions with a Problem, or reads them',
     async () => {
       const bytes = fc.uint8Array({ maxLength: 40 }).map((one) => Buffer.from(one));
       const oid = fc.constantFrom(SUBJECT_NAME, ISSUER_V1, ISSUER_V2);
@@ -107,20 +107,20 @@ describe('readCertificate', () => {
   it.each([
     ['of an authority', 'certificate-usage', ['basicConstraints=critical,CA:TRUE']],
     ['for servers', 'certificate-usage', ['extendedKeyUsage=serverAuth']],
-    ['for anything', 'certificate-usage', []],
+    ['for any usage', 'certificate-usage', []],
     ['that is in no log', 'sct-missing', ['extendedKeyUsage=codeSigning']],
-  ])('refuses one %s as %s', (_, code, extensions) => {
+  ])('refuses a certificate %s as %s', (_, code, extensions) => {
     expect(codeOf(() => readCertificate(certificate(extensions)))).toBe(code);
   });
 
-  it('refuses bytes that are none, and megabytes', () => {
+  it('refuses bytes that are no certificate, and megabytes', () => {
     expect(codeOf(() => readCertificate(Buffer.from('x')))).toBe('certificate-malformed');
     expect(codeOf(() => readCertificate(Buffer.alloc(1_000_000)))).toBe('too-large');
   });
 });
 
 describe('certificateFromPem', () => {
-  it('takes one certificate', () => {
+  it('reads exactly one certificate from PEM', () => {
     const raw = certificate([]);
     const pem = `-----BEGIN CERTIFICATE-----\n${raw.toString('base64')}\n-----END CERTIFICATE-----\n`;
     expect(certificateFromPem(pem)).toEqual(raw);

@@ -48,7 +48,7 @@ const KEY_POLICY: Partial<Requirement> = {
 };
 
 describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature', (form) => {
-  it('accepts a signature, and the finding names its signer, time and log entry', async () => {
+  it('accepts a signature with a certificate, and reports its signer, time and log entry', async () => {
     const parts = await sign();
     const { verdict, finding, reason } = await decide(parts, form);
     expect(reason).toBe(
@@ -65,22 +65,22 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     });
   });
 
-  it('counts for an attestation', async () => {
+  it('accepts an attestation with a certificate', async () => {
     const parts = await sign({ enveloped: true });
     expect(await decide(parts, form)).toMatchObject({ verdict: 'signed' });
   });
 
   it.each([
     ['another issuer', { issuer: `${ISSUER}.evil.example` }],
-    ['an issuer that is a part', { issuer: 'https://issuer' }],
+    ['a prefix of the issuer', { issuer: 'https://issuer' }],
     ['another subject', { subject: `${SUBJECT}/fork` }],
     ['a subject in other case', { subject: SUBJECT.toUpperCase() }],
-  ])('does not count with %s', async (_, certificate) => {
+  ])('refuses a certificate with %s', async (_, certificate) => {
     const { verdict, code } = await decide(await sign({ certificate }), form);
     expect({ verdict, code }).toEqual({ verdict: 'refused', code: 'other-identity' });
   });
 
-  it('does not count where the policy has keys alone, even if one of them made it', async () => {
+  it('refuses a certificate where the policy has keys only, even for a key of the policy', async () => {
     const parts = await sign({ key: alice.privateKey });
     const certificate = await world.certify(alice.publicKey);
     expect(await decide({ ...parts, certificate }, form, KEY_POLICY)).toMatchObject({
@@ -89,7 +89,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     });
   });
 
-  it('does not count by an authority that nobody trusts', async () => {
+  it('refuses a certificate of an untrusted authority', async () => {
     const parts = await signIn(elsewhere, PAYLOAD, {});
     const here = await sign();
     const { code } = await decide({ ...here, certificate: parts.certificate ?? PAYLOAD }, form);
@@ -121,12 +121,12 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     }
   });
 
-  it('does not count with a trusted root of somebody else', async () => {
+  it('refuses a certificate under the trusted root of another instance', async () => {
     const { code } = await decide(await sign(), form, { trustMaterial: elsewhere.material });
     expect(code).toBe('certificate-untrusted');
   });
 
-  it('does not count without a trusted root', async () => {
+  it('refuses a certificate when the trusted root is unavailable', async () => {
     const { verdict, code, reason } = await decide(await sign(), form, {
       trustMaterial: async () => {
         throw new Error('it is gone');
@@ -136,7 +136,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     expect(reason).toContain('the trusted root cannot be used: it is gone');
   });
 
-  it('does not count without a proof of a certificate log', async () => {
+  it('refuses a certificate without an SCT', async () => {
     const parts = await signIn(unlogged, PAYLOAD, {});
     expect(await decide(parts, form, { trustMaterial: unlogged.material })).toMatchObject({
       verdict: 'refused',
@@ -144,7 +144,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     });
   });
 
-  it('does not count by a certificate log that nobody trusts', async () => {
+  it('refuses a certificate with an SCT of an untrusted log', async () => {
     const parts = await sign();
     const trustMaterial = async () => ({
       ...(await world.material()),
@@ -153,7 +153,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     expect((await decide(parts, form, { trustMaterial })).code).toBe('sct-invalid');
   });
 
-  it('does not count when it was not valid at the time of signing', async () => {
+  it('refuses a certificate that was not valid at the time of signing', async () => {
     const parts = await sign();
     const later = await sigstoreWorld({ clock: inSeconds(3600) });
     const late = await relog(parts, later);
@@ -166,7 +166,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     expect(reason).toMatch(/its certificate is valid from .* to .*, and it was signed at /);
   });
 
-  it('does not count with a timestamp from outside its time', async () => {
+  it('refuses a timestamp outside the validity of the certificate', async () => {
     const early = await sigstoreWorld({ stampClock: inSeconds(3600) });
     const parts = await signIn(early, PAYLOAD, { stamped: true });
     expect(await decide(parts, form, { trustMaterial: early.material })).toMatchObject({
@@ -174,20 +174,20 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     });
   });
 
-  it('does not count with a timestamp of another signature', async () => {
+  it('refuses a timestamp of another signature', async () => {
     const parts = await sign({ stamped: true });
     expect((await decide(parts, form)).verdict).toBe('signed');
     const timestamps = [await world.stamp(Buffer.from('another signature'))];
     expect((await decide({ ...parts, timestamps }, form)).code).toBe('timestamp-invalid');
   });
 
-  it('does not count with a timestamp of an authority that nobody trusts', async () => {
+  it('refuses a timestamp of an untrusted authority', async () => {
     const parts = await sign();
     const timestamps = [await elsewhere.stamp(parts.signature)];
     expect((await decide({ ...parts, timestamps }, form)).code).toBe('timestamp-invalid');
   });
 
-  it('does not count with a timestamp that is none', async () => {
+  it('refuses a malformed timestamp', async () => {
     const parts = await sign();
     const good = await world.stamp(parts.signature);
     for (const bad of [Buffer.from('x'), good.subarray(0, 100), Buffer.alloc(9_000, 0x30)]) {
@@ -198,7 +198,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     }
   });
 
-  it('does not count without an entry in a log, where one is required', async () => {
+  it('refuses a signature without a log entry where one is required', async () => {
     const parts = await sign({ log: 'none', stamped: true });
     expect((await decide(parts, form)).code).toBe('log-entry-missing');
     const without = await decide(parts, form, { transparencyLog: 'none' });
@@ -207,13 +207,13 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     expect(without.finding?.logIndex).toBeUndefined();
   });
 
-  it('does not count when nobody says at what time it was used', async () => {
+  it('refuses a certificate without any signed time of its use', async () => {
     const parts = await sign({ log: 'none' });
     const { code } = await decide(parts, form, { transparencyLog: 'none' });
     expect(code).toBe('no-signed-time');
   });
 
-  it('does not count with a log entry of another artifact, even where none is required', async () => {
+  it('refuses a log entry of another artifact, even where none is required', async () => {
     const parts = await sign();
     const other = await sign({}, simpleSigning(OTHER));
     for (const transparencyLog of ['required', 'none'] as const) {
@@ -225,7 +225,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     }
   });
 
-  it('does not count when the log has it for another certificate', async () => {
+  it('refuses a log entry that names another certificate', async () => {
     const key = pair();
     const parts = await sign({ key: key.privateKey });
     const certificate = await world.certify(key.publicKey);
@@ -236,19 +236,19 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     );
   });
 
-  it('does not count with an entry of a log that nobody trusts', async () => {
+  it('refuses a log entry of an untrusted log', async () => {
     const parts = await relog(await sign(), elsewhere);
     expect((await decide(parts, form)).code).toBe('log-entry-unproven');
   });
 
-  it('does not count for what another key signed', async () => {
+  it('refuses a certificate whose key did not make the signature', async () => {
     const parts = await sign();
     const wrong = { ...parts, certificate: await world.certify(alice.publicKey) };
     const relogged = await relog(wrong, world);
     expect((await decide(relogged, form)).code).toBe('signature-invalid');
   });
 
-  it('does not count with any one byte of it changed', async () => {
+  it('refuses a certificate with any byte changed', async () => {
     const parts = await sign();
     const certificate = parts.certificate ?? PAYLOAD;
     for (const index of certificate.keys()) {
@@ -257,7 +257,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     }
   });
 
-  it('does not count with any one byte of the promise changed', async () => {
+  it('refuses a promise of the log with any byte changed', async () => {
     const parts = await sign();
     const [entry] = parts.entries;
     const promise = entry?.inclusionPromise?.signedEntryTimestamp;
@@ -269,7 +269,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     }
   });
 
-  it('does not count with another time, index or body than what the log promised', async () => {
+  it('refuses a log entry with another time, index or body than the log promised', async () => {
     const parts = await sign();
     const [entry] = parts.entries;
     if (entry === undefined) throw new Error('no entry');
@@ -285,7 +285,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
 });
 
 describe('identities', () => {
-  it('are distinct by issuer and subject, however many certificates they have', async () => {
+  it('distinguishes identities by issuer and subject, however many certificates they have', async () => {
     const requirement = requirementOf({
       identities: [{ issuer: ISSUER, matches: () => true, text: 'anybody' }],
       threshold: 2,
@@ -325,14 +325,14 @@ describe('identities', () => {
       'certificate-malformed',
     ],
     ['no issuer', [], 'certificate-malformed'],
-  ])('with %s', async (_, extensions, expected) => {
+  ])('reads the issuer of a certificate with %s', async (_, extensions, expected) => {
     const { verdict, code } = await decide(await sign({ certificate: { extensions } }), 'bundle');
     expect(code ?? verdict).toBe(expected);
   });
 });
 
 describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signature', (form) => {
-  it('counts', async () => {
+  it('accepts a signature by a key with its log entry', async () => {
     for (const enveloped of [false, true]) {
       const parts = await sign({ key: alice.privateKey, enveloped });
       const { verdict, finding } = await decide(parts, form, KEY_POLICY);
@@ -341,7 +341,7 @@ describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signatur
     }
   });
 
-  it('does not count without an entry, or with one of another key', async () => {
+  it('refuses a signature by a key without a log entry, or with one of another key', async () => {
     const parts = await sign({ key: alice.privateKey });
     expect((await decide({ ...parts, entries: [] }, form, KEY_POLICY)).code).toBe(
       'log-entry-missing',
@@ -354,7 +354,7 @@ describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signatur
     }
   });
 
-  it('counts without one where the policy says so, whatever else is there', async () => {
+  it('accepts a signature by a key without a log entry where the policy allows that', async () => {
     const parts = await sign({ key: alice.privateKey, log: 'none' });
     const policy: Partial<Requirement> = { ...KEY_POLICY, transparencyLog: 'none' };
     expect((await decide(parts, form, policy)).verdict).toBe('signed');
@@ -364,14 +364,14 @@ describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signatur
     expect(finding?.logIndex).toBeUndefined();
   });
 
-  it('does not count where the policy has identities alone', async () => {
+  it('refuses a signature by a key where the policy has identities only', async () => {
     expect((await decide(await sign({ key: alice.privateKey }), form)).code).toBe('no-certificate');
   });
 });
 
 describe('annotations of cosign', () => {
   it(
-    'with anything changed name the same signer, or none',
+    'finds the same signer or none when any annotation of cosign is changed',
     async () => {
       const parts = await sign({ stamped: true });
       const layer = legacyLayer(parts);
