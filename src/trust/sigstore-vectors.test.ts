@@ -8,13 +8,13 @@ const FILES = readdirSync(VECTORS).sort();
 const read = (file: string) => readSigstoreVector(readFileSync(new URL(file, VECTORS), 'utf8'));
 
 describe('a vector of sigstore', () => {
-  it.each(FILES)('is decided as it says: %s', async (file) => {
+  it.each(FILES)('decides the sigstore vector %s as expected', async (file) => {
     const vector = read(file);
     expect(`${vector.name}.json`).toBe(file);
     expect(await decideVector(vector)).toBe(vector.expected);
   });
 
-  it('is there for each area, accepted and refused', () => {
+  it('covers each area with accepted and refused vectors', () => {
     const expected = FILES.map((file) => read(file).expected);
     expect(FILES.length).toBeGreaterThanOrEqual(120);
     expect(expected.filter((code) => code === 'signed').length).toBeGreaterThanOrEqual(30);

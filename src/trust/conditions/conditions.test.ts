@@ -71,7 +71,7 @@ describe('a condition', () => {
     'dyn(predicate.yes)',
     'predicate.constructor == "own"',
     'true',
-  ])('holds: %s', (text) => {
+  ])('evaluates the condition %s to true', (text) => {
     expect(failureOf(text)).toBeUndefined();
   });
 
@@ -87,7 +87,7 @@ describe('a condition', () => {
     ['predicate.name.matches("(")', 'it cannot be evaluated: error parsing regexp'],
     ['predicate.name > 1', 'it cannot be evaluated: found no matching overload'],
     ['predicate.count / 0 == 1', 'it cannot be evaluated: int divide by zero'],
-  ])('fails with a reason: %s', (text, reason) => {
+  ])('fails the condition %s with the reason: %s', (text, reason) => {
     expect(failureOf(text)).toContain(reason);
   });
 
@@ -116,11 +116,11 @@ describe('a condition', () => {
     ['{1e309: 1} == predicate', 'it has a number that is not finite'],
     ['true'.padEnd(5000), 'it is longer than 4096 characters'],
     [`${'('.repeat(2000)}true${')'.repeat(2000)}`, 'it is nested too deeply'],
-  ])('is refused before there is a statement: %s', (text, fault) => {
+  ])('refuses to compile the condition %s', (text, fault) => {
     expect(faultOf(text)).toContain(fault);
   });
 
-  it('is documented by examples that hold for what they are about', () => {
+  it('shows only conditions in the documentation that hold for the documented statements', () => {
     const path = new URL('../../../docs/image-policy.md', import.meta.url);
     const { images } = parseImagePolicy(readPolicyDocument(yamlOf(readFileSync(path, 'utf8'), 1)));
     const conditions = images.flatMap((rule) =>
@@ -136,14 +136,14 @@ describe('a condition', () => {
     for (const text of conditions) expect(failureOf(text, { predicate })).toBeUndefined();
   });
 
-  it('makes no bytes, which take memory that nothing bounds', () => {
+  it('refuses a condition that converts to bytes, whose memory is not bounded', () => {
     expect(faultOf('size(predicate.x.map(a, bytes(predicate.name))) > 3')).toBe(
       'it makes bytes, and a statement has none',
     );
     expect(faultOf('type(predicate.name) != bytes')).toBe('');
   });
 
-  it('is stopped when it takes too long, and the next one works', () => {
+  it('stops a condition that takes too long, and evaluates the next one', () => {
     const numbers = Array.from({ length: 200_000 }, (_, at) => at);
     const large = { ...STATEMENT, predicate: { x: numbers } };
     expect(failureOf('predicate.x.all(a, predicate.x.all(b, a + b >= 0))', large)).toBe(
@@ -152,7 +152,7 @@ describe('a condition', () => {
     expect(failureOf('size(predicate.x) == 200000', large)).toBeUndefined();
   });
 
-  it('does not hold once those before it have taken the time that all have', () => {
+  it('fails a condition once earlier conditions have used up the shared time', () => {
     const numbers = Array.from({ length: 200_000 }, (_, at) => at);
     const large = { ...STATEMENT, predicate: { x: numbers } };
     const time = new EvaluationTime(100);
@@ -175,11 +175,11 @@ describe('a condition', () => {
       { predicate: JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) },
       'deeper than 64 levels',
     ],
-  ])('fails for a statement of %s', (_, statement, reason) => {
+  ])('fails every condition on a statement of %s', (_, statement, reason) => {
     expect(failureOf('true || predicate == 1', statement)).toContain(reason);
   });
 
-  it('fails for a statement that is no mapping', () => {
+  it('fails a condition on a statement that is no mapping', () => {
     const { failure } = compileCondition('true');
     for (const statement of [undefined, null, 7, 'x', []]) {
       expect(failure(statement, new EvaluationTime(4000))).toMatch(
@@ -189,7 +189,7 @@ describe('a condition', () => {
   });
 
   it(
-    'never throws, whatever the statement',
+    'never throws for a statement, whatever it is',
     () => {
       const condition = compileCondition(
         'predicate.a.b[0] > 1 || predicate.a.exists(k, k == "x") || predicate.a + 1 == 2',
@@ -206,7 +206,7 @@ describe('a condition', () => {
   );
 
   it(
-    'never throws anything but an Error, whatever the text',
+    'throws only an Error for the text of a condition, whatever it is',
     () => {
       const words = fc.constantFrom(
         ...['predicate', '.', 'x', '(', ')', '[', ']', '{', '}', '&&', '!', '1', '"a"', 'all'],
@@ -227,7 +227,7 @@ describe('a condition', () => {
 });
 
 describe('celJson', () => {
-  it('makes whole numbers of whole numbers', () => {
+  it('converts JSON to CEL values with whole numbers as integers', () => {
     expect(celJson({ a: [1, 1.5, -0, 2 ** 53, null, 'x', true] })).toEqual(
       new Map([['a', [1n, 1.5, 0n, 2 ** 53, null, 'x', true]]]),
     );

@@ -56,7 +56,7 @@ const KEY_POLICY: Partial<Requirement> = {
 };
 
 describe("cosign's entries", () => {
-  it.each(['intoto', 'intoto2', 'dsse'] as const)('of kind %s count', async (log) => {
+  it.each(['intoto', 'intoto2', 'dsse'] as const)('accepts a log entry of kind %s', async (log) => {
     for (const options of [{ log }, { log, key: alice.privateKey }] as const) {
       const parts = await sign({ ...options, enveloped: true });
       const policy = 'key' in options ? KEY_POLICY : {};
@@ -64,13 +64,13 @@ describe("cosign's entries", () => {
     }
   });
 
-  it('of kind rekord count', async () => {
+  it('accepts a log entry of kind rekord', async () => {
     expect(await decide(await sign({ log: 'rekord' }), 'legacy')).toMatchObject({
       verdict: 'signed',
     });
   });
 
-  it('of kind intoto 0.0.1 are of one envelope, and promised by a log that is trusted', async () => {
+  it('refuses an intoto 0.0.1 entry of another envelope, or promised by an untrusted log', async () => {
     const parts = await sign({ log: 'intoto', enveloped: true });
     const respelled = legacyLayer(parts);
     const content = Buffer.from(envelopeOfParts(parts).replace('{', '{ '));
@@ -94,7 +94,7 @@ describe("cosign's entries", () => {
     expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
   });
 
-  it('of an Ed25519 log are never promised, and say so', async () => {
+  it('refuses a promise of an Ed25519 log with a reason', async () => {
     const { publicKey } = generateKeyPairSync('ed25519');
     const parts = await sign({ log: 'rekord' });
     const [log, ...others] = (await world.material()).tlogs;
@@ -106,7 +106,7 @@ describe("cosign's entries", () => {
     expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
   });
 
-  it('of kinds that nobody knows do not count', async () => {
+  it('refuses a log entry of an unknown kind', async () => {
     const parts = await sign();
     const body = {
       ...BODIES.hashedrekord(parts, pemOf(parts.certificate ?? PAYLOAD)),
@@ -117,7 +117,7 @@ describe("cosign's entries", () => {
     );
   });
 
-  it('of an attestation can be stamped, over the envelope', async () => {
+  it('accepts a timestamp over the envelope of an attestation in place of a log entry', async () => {
     const parts = await sign({ enveloped: true, log: 'none' });
     const policy = { transparencyLog: 'none' } as const;
     const stamp = async (content: Buffer) =>
@@ -128,7 +128,7 @@ describe("cosign's entries", () => {
 });
 
 describe('a hash that was signed', () => {
-  it('stands for an envelope in Rekor v2, and is that of the PAE', async () => {
+  it('accepts a hashed entry of Rekor v2 for an envelope by the hash of its PAE', async () => {
     const parts = await sign({ log: 'v2-hash', enveloped: true });
     expect(await decide(parts, 'bundle')).toMatchObject({ verdict: 'signed' });
     const verifier = parts.certificate ?? PAYLOAD;
@@ -144,7 +144,7 @@ describe('a hash that was signed', () => {
     });
   });
 
-  it('stands for no envelope in Rekor v1', async () => {
+  it('refuses a hashed entry of Rekor v1 for an envelope', async () => {
     const parts = await sign({ log: 'none', enveloped: true });
     const pem = pemOf(parts.certificate ?? PAYLOAD);
     const entries = [await world.log(BODIES.hashedrekord(parts, pem))];
@@ -156,7 +156,7 @@ describe('a hash that was signed', () => {
   it.each([
     ['P-384', 'sha384'],
     ['P-521', 'sha512'],
-  ] as const)('by a key on %s may be %s', async (namedCurve, hash) => {
+  ] as const)('accepts an entry of a key on %s with the hash %s', async (namedCurve, hash) => {
     const key = generateKeyPairSync('ec', { namedCurve });
     const policy = { identities: [], keys: [keyOf('long.pub', key.publicKey)] };
     for (const log of ['v1', 'v2', 'v2-hash'] as const) {
@@ -171,7 +171,7 @@ describe('a hash that was signed', () => {
     }
   });
 
-  it('is no other than those that go with the key', async () => {
+  it('refuses an entry with a hash that does not belong to the type of the key', async () => {
     const parts = await sign({ key: alice.privateKey, log: 'none' });
     for (const hash of ['sha384', 'sha512'] as const) {
       const longer = { ...parts, hash };
@@ -188,7 +188,7 @@ describe('a hash that was signed', () => {
 });
 
 describe('an entry with a proof alone', () => {
-  it('is in the log that it names, and in no other that is trusted', async () => {
+  it('verifies an entry with a proof alone against the log that it names, and no other', async () => {
     const parts = await sign({ log: 'v2' });
     expect((await decide(parts, 'bundle')).verdict).toBe('signed');
     const [first] = (await world.material()).tlogs;

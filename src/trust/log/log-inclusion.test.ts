@@ -39,7 +39,7 @@ function validFor(range: { readonly start?: Date; readonly end?: Date }): Partia
 }
 
 describe('the time for which the trusted root has a log', () => {
-  it('holds for entries with a proof alone, by their timestamp', async () => {
+  it('refuses an entry with a proof alone whose timestamp is outside the validity of its log', async () => {
     for (const range of [
       {},
       { start: new Date(signedAt) },
@@ -61,7 +61,7 @@ describe('the time for which the trusted root has a log', () => {
     }
   });
 
-  it('holds for each of several timestamps', async () => {
+  it('refuses an entry when any of several timestamps is outside the validity of its log', async () => {
     const later = await sigstoreWorld({ stampClock: new Date(signedAt + 60_000) });
     const timestamps = [...proven.timestamps, await later.stamp(proven.signature)];
     const both = async (range: { end?: Date }): Promise<Partial<Requirement>> => {
@@ -79,7 +79,7 @@ describe('the time for which the trusted root has a log', () => {
     expect((await decideIn(world, parts, 'bundle', ended)).code).toBe('log-entry-unproven');
   });
 
-  it('holds for promised entries, by the time in the promise', async () => {
+  it('refuses a promised entry whose promised time is outside the validity of its log', async () => {
     const at = Number(promised.entries[0]?.integratedTime) * 1000;
     const until = (time: number) => validFor({ end: new Date(time) });
     for (const form of ['legacy', 'bundle'] as const) {
@@ -103,7 +103,7 @@ describe('the time for which the trusted root has a log', () => {
 });
 
 describe('an entry with promise and proof', () => {
-  it('does not count unless both hold', async () => {
+  it('refuses an entry with promise and proof unless both are valid', async () => {
     const [entry] = promised.entries;
     const [other] = (await signOneIn(world)).entries;
     if (entry === undefined || other === undefined) throw new TypeError('there is no entry');
@@ -125,7 +125,7 @@ describe('a promise', () => {
     ['P-384', 'sha256', true],
     ['P-521', 'sha512', true],
     ['P-521', 'sha384', false],
-  ])('by a key on %s over %s holds: %s', (namedCurve, hash, holds) => {
+  ])('verifies a promise of a key on %s over %s with the result %s', (namedCurve, hash, holds) => {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
     const logID = Buffer.from('a1b2', 'hex');
     // Written out, and not with what is tested.

@@ -82,7 +82,7 @@ function entryOf(size: number, index: number, ...signings: readonly Signing[]) {
 }
 
 describe('a proof of inclusion', () => {
-  it('holds for each entry of each tree, and for no other index, size or hashes', () => {
+  it('verifies the inclusion of each entry of each tree, and of no other index, size or hashes', () => {
     const logs = [logOf(publicKey)];
     for (let size = 1; size <= 9; size += 1) {
       for (let index = 0; index < size; index += 1) {
@@ -109,7 +109,7 @@ describe('a proof of inclusion', () => {
     }
   });
 
-  it('holds for no entry without one, and by no log that is not trusted', () => {
+  it('refuses an entry without a proof, and a proof of an untrusted log', () => {
     const entry = entryOf(3, 1);
     expect(isIncluded({ ...entry, inclusionProof: undefined }, [logOf(publicKey)])).toBe(false);
     expect(isIncluded(entry, [])).toBe(false);
@@ -132,7 +132,7 @@ describe('a checkpoint', () => {
     '8443',
     '/',
     '.',
-  ])('is not signed by its log under the name %s', (name) => {
+  ])('refuses a checkpoint that the log signed under the name %s', (name) => {
     expect(isIncluded(entryOf(3, 1, { name }), [logOf(publicKey)])).toBe(false);
   });
 
@@ -141,11 +141,11 @@ describe('a checkpoint', () => {
     ['https://rekor.example/', 'rekor.example'],
     ['http://localhost:3000', 'localhost:3000'],
     ['https://rekor.example/a/b/', 'rekor.example/a/b'],
-  ])('of the log %s is signed by the name %s', (baseUrl, name) => {
+  ])('accepts a checkpoint of the log %s that is signed under the name %s', (baseUrl, name) => {
     expect(isIncluded(entryOf(2, 0, { name }), [logOf(publicKey, baseUrl)])).toBe(true);
   });
 
-  it('is signed by no log whose URL is none', () => {
+  it('refuses every checkpoint of a log whose base URL is invalid', () => {
     for (const baseUrl of ['', 'rekor.example', NAME]) {
       for (const name of ['', 'rekor.example', NAME, 'undefined']) {
         expect(isIncluded(entryOf(2, 0, { name }), [logOf(publicKey, baseUrl)])).toBe(false);
@@ -153,12 +153,12 @@ describe('a checkpoint', () => {
     }
   });
 
-  it('is signed with the key whose hint stands before the signature', () => {
+  it('refuses a checkpoint whose key hint is not that of the log', () => {
     const hint = Buffer.alloc(4);
     expect(isIncluded(entryOf(2, 0, { hint }), [logOf(publicKey)])).toBe(false);
   });
 
-  it('has signatures of others around that of the log', () => {
+  it('accepts a checkpoint with signatures of witnesses beside that of the log', () => {
     const other = { key: generateKeyPairSync('ed25519').privateKey, hash: null };
     const witness = { ...other, name: 'witness.example/w1', hint: Buffer.from('abcd') };
     const logs = [logOf(publicKey)];
@@ -174,15 +174,18 @@ describe('a checkpoint', () => {
     ['P-384', 'sha512', false],
     ['P-521', 'sha512', true],
     ['P-521', 'sha1', false],
-  ])('by a log with a key on %s over %s holds: %s', (namedCurve, hash, holds) => {
-    const keys = generateKeyPairSync('ec', { namedCurve });
-    const log = logOf(keys.publicKey);
-    const hint = log.logID.subarray(0, 4);
-    const entry = entryOf(4, 2, { key: keys.privateKey, hash, hint });
-    expect(isIncluded(entry, [log])).toBe(holds);
-  });
+  ])(
+    'verifies a checkpoint of a log with a key on %s over %s with the result %s',
+    (namedCurve, hash, holds) => {
+      const keys = generateKeyPairSync('ec', { namedCurve });
+      const log = logOf(keys.publicKey);
+      const hint = log.logID.subarray(0, 4);
+      const entry = entryOf(4, 2, { key: keys.privateKey, hash, hint });
+      expect(isIncluded(entry, [log])).toBe(holds);
+    },
+  );
 
-  it('by a log with an Ed25519 key holds', () => {
+  it('verifies a checkpoint of a log with an Ed25519 key', () => {
     const keys = generateKeyPairSync('ed25519');
     const log = logOf(keys.publicKey);
     const hint = log.logID.subarray(0, 4);

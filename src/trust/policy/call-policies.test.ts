@@ -8,7 +8,7 @@ const denying = (reason: string) => ({
 });
 
 describe('the policies of calls', () => {
-  it('are found by the digest of what they say', async () => {
+  it('finds an added policy by the digest of its content', async () => {
     const table = policies();
     const id = await table.add({ ...denying('a'), path: 'mine.yaml' });
     expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
@@ -16,13 +16,13 @@ describe('the policies of calls', () => {
     expect(await table.add(denying('a'))).toBe(id);
   });
 
-  it('are refused when they are not good', async () => {
+  it('refuses to add a malformed policy', async () => {
     await expect(policies().add({ text: 'x', directory: '/' })).rejects.toMatchObject({
       code: 'policy-invalid',
     });
   });
 
-  it('are missed by name, with what to do', () => {
+  it('reports an unknown policy by its digest, with a remedy', () => {
     expect(() => policies().get('sha256:00')).toThrow(
       expect.objectContaining({
         code: 'no-such-policy',
@@ -31,7 +31,7 @@ describe('the policies of calls', () => {
     );
   });
 
-  it('are forgotten, the one first that was not used for longest', async () => {
+  it('forgets the least recently used policy first', async () => {
     const table = policies();
     const first = await table.add(denying('0'));
     const second = await table.add(denying('1'));

@@ -56,7 +56,7 @@ async function errorOf(document: object | string): Promise<A3sError> {
 }
 
 describe('loadPolicy', () => {
-  it('gives rules of each kind, in their order', async () => {
+  it('loads the rules of each kind in their order', async () => {
     write('a.pub', publicKey());
     const policy = await load({
       images: [
@@ -84,7 +84,7 @@ describe('loadPolicy', () => {
     expect(policy.match('')).toBeUndefined();
   });
 
-  it('lets ** match an image without a name, and nothing else', async () => {
+  it('matches an image without a name by ** only', async () => {
     const { match } = await load({
       images: [
         { pattern: '*/**', deny: true },
@@ -95,12 +95,12 @@ describe('loadPolicy', () => {
     expect(match('docker.io/library/redis')).toBe(0);
   });
 
-  it('reads keys that are written out, and names them by their number', async () => {
+  it('reads inline keys, and names them by their number', async () => {
     const { keys } = await requirementOf(requiring({ keys: [publicKey(), publicKey()] }));
     expect(keys.map(({ name }) => name)).toEqual(['key 1', 'key 2']);
   });
 
-  it('compares identities exactly, or by a pattern of all of it', async () => {
+  it('compares identities exactly, or by a pattern of the whole subject', async () => {
     const issuer = 'https://issuer.example';
     const { identities } = await requirementOf(
       requiring({
@@ -127,7 +127,7 @@ describe('loadPolicy', () => {
     expect(workflow?.matches(`${at('app')}/x`)).toBe(false);
   });
 
-  it('has the digest of what it says, wherever its keys stand', async () => {
+  it('computes the digest of a policy from its meaning, not from the place of its keys', async () => {
     const [one, two] = [publicKey(), publicKey()];
     write('a.pub', one);
     const first = await load(requiring({ keys: ['a.pub'] }));
@@ -141,14 +141,14 @@ describe('loadPolicy', () => {
     expect((await load(requiring({ keys: ['b.pub'] }))).digest).not.toBe(first.digest);
   });
 
-  it('follows links to keys', async () => {
+  it('follows symbolic links to keys', async () => {
     mkdirSync(join(directory, 'keys'));
     write('keys/a.pub', publicKey());
     symlinkSync('keys/a.pub', join(directory, 'link.pub'));
     expect((await requirementOf(requiring({ keys: ['link.pub'] }))).keys).toHaveLength(1);
   });
 
-  it('counts keys by what they are', async () => {
+  it('counts two files with the same key as one key', async () => {
     const key = publicKey();
     write('a.pub', key);
     write('b.pub', key);
@@ -158,7 +158,7 @@ describe('loadPolicy', () => {
     );
   });
 
-  it('says everything that is wrong, with its place', async () => {
+  it('reports every fault of a policy with its place', async () => {
     mkdirSync(join(directory, 'folder'));
     execFileSync('mkfifo', [join(directory, 'fifo')]);
     write('long', 'x'.repeat(64 * 1024 + 1));
@@ -188,7 +188,7 @@ describe('loadPolicy', () => {
     expect(error.remedy).toContain('a3s-box policy check policy.yaml');
   });
 
-  it('never repeats what is in a private key', async () => {
+  it('never repeats the contents of a private key', async () => {
     const secret = generateKeyPairSync('ed25519')
       .privateKey.export({ type: 'pkcs8', format: 'pem' })
       .toString();
@@ -201,7 +201,7 @@ describe('loadPolicy', () => {
     }
   });
 
-  it('has a bound on files', async () => {
+  it('refuses a policy that names too many files', async () => {
     const images = Array.from({ length: 17 }, (_, rule) => ({
       pattern: `a.example/${rule}`,
       require: [{ keys: Array.from({ length: 64 }, (_, at) => `${rule}-${at}`) }],
@@ -215,12 +215,12 @@ describe('loadPolicy', () => {
     ['no YAML', 'images: [', 'Cannot use the image policy policy.yaml: line 1, column'],
     ['nothing', '', 'nothing is said here'],
     ['another document', 'measurements: []', 'this is no such policy'],
-    ['too much', `# ${'x'.repeat(256 * 1024)}`, 'the text has more than 262144 bytes'],
-  ])('refuses %s', async (_, text, message) => {
+    ['too many bytes', `# ${'x'.repeat(256 * 1024)}`, 'the text has more than 262144 bytes'],
+  ])('refuses an image policy with %s', async (_, text, message) => {
     expect((await errorOf(text)).message).toContain(message);
   });
 
-  it('has the root of the public instance unless another one is named', async () => {
+  it('uses the trusted root of the public sigstore instance by default', async () => {
     const root = JSON.stringify(SHIPPED_ROOT);
     write('root.json', root);
     const roots = { a: { file: 'root.json' }, b: { inline: root } };
@@ -236,7 +236,7 @@ describe('loadPolicy', () => {
 
   it.each<[string, unknown, string]>([
     ['no JSON', 'x', 'it is not JSON'],
-    ['nothing of sigstore', '{}', 'its mediaType is not that of one'],
+    ['no sigstore document', '{}', 'its mediaType is not that of one'],
     ['a list', '[]', 'its mediaType is not that of one'],
     ['null', 'null', 'its mediaType is not that of one'],
     [
@@ -253,7 +253,7 @@ describe('loadPolicy', () => {
       }),
       'it has an authority without a certificate',
     ],
-  ])('refuses a trusted root of %s, by its name', async (_, root, reason) => {
+  ])('refuses a trusted root with %s, and names it', async (_, root, reason) => {
     const inline = typeof root === 'string' ? root : JSON.stringify(root);
     const { message } = await errorOf(
       requiring({ keys: [publicKey()] }, { trustedRoots: { own: { inline } } }),
@@ -262,7 +262,7 @@ describe('loadPolicy', () => {
     expect(message).toContain(reason);
   });
 
-  it('loads the policies that are shipped', async () => {
+  it('loads the shipped image policies', async () => {
     for (const name of ['image-policy.yaml', 'image-policy-strict.yaml']) {
       const url = new URL(`../../../policies/defaults/${name}`, import.meta.url);
       const { rules } = await load(readFileSync(url, 'utf8'));

@@ -57,7 +57,7 @@ async function decide(repository: string, digest: Digest, policy: string): Promi
 const OFFLINE = ['--key', 'team.key', '--tlog-upload=false', '--allow-http-registry', '-y'];
 
 describe('a policy file', () => {
-  it('lets boot what cosign has signed with its key, and nothing else', async () => {
+  it('accepts an image that cosign signed with a key of the policy, and no other', async () => {
     const policy = `
 images:
   - pattern: "127.0.0.1:*/team/**"
@@ -81,7 +81,7 @@ images:
     });
   });
 
-  it('has conditions on what cosign attests', async () => {
+  it('evaluates the conditions of the policy on attestations of cosign', async () => {
     const policy = (condition: string): string => `
 images:
   - pattern: "**"
@@ -109,7 +109,7 @@ images:
     );
   });
 
-  it('believes the certificates of its own root, and of no other', async () => {
+  it("accepts certificates of the policy's own trusted root, and of no other", async () => {
     const policy = (root: string, subject: string): string => `
 trustedRoots:
   own: { file: trusted_root.json }

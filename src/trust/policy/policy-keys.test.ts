@@ -15,14 +15,14 @@ describe('readPolicyKey', () => {
     ['ECDSA on P-521', ec('P-521')],
     ['RSA of 2048 bits', generateKeyPairSync('rsa', { modulusLength: 2048 })],
     ['Ed25519', generateKeyPairSync('ed25519')],
-  ])('takes %s', (_, { publicKey }) => {
+  ])('reads a policy key: %s', (_, { publicKey }) => {
     const key = readPolicyKey('a.pub', `\n${pem(publicKey)}\r\n`);
     expect(key.name).toBe('a.pub');
     expect(key.keyId).toMatch(/^[0-9a-f]{64}$/);
     expect(key.key.equals(publicKey)).toBe(true);
   });
 
-  it('has one id for one key, also where its point is compressed', () => {
+  it('computes the same id for a key with a compressed point', () => {
     const { x = '', y = '' } = P256.publicKey.export({ format: 'jwk' });
     const sign = (Buffer.from(y, 'base64url').at(-1) ?? 0) % 2 === 0 ? 2 : 3;
     const head = '3039301306072a8648ce3d020106082a8648ce3d030107032200';
@@ -88,12 +88,12 @@ describe('readPolicyKey', () => {
     ],
     ['another curve', pem(ec('secp256k1').publicKey), 'it is of the kind secp256k1'],
     ['another kind', pem(generateKeyPairSync('x25519').publicKey), 'it is of the kind x25519'],
-  ])('refuses %s', (_, text, message) => {
+  ])('refuses a policy key: %s', (_, text, message) => {
     expect(() => readPolicyKey('a.pub', text)).toThrow(message);
   });
 
   it(
-    'refuses what is not quite a key, without repeating it',
+    'refuses a damaged key without repeating it',
     () => {
       const good = pem(P256.publicKey);
       const at = fc.nat({ max: good.length - 1 });

@@ -43,7 +43,7 @@ const refused = (message: string): Promise<void> =>
   });
 
 describe('the standing policy', () => {
-  it('lets everything boot where there is none', async () => {
+  it('allows every image where there is no image policy file', async () => {
     const policy = await standing();
     expect(policy).toMatchObject({ source: 'built-in', path: undefined });
     expect(policy.rules).toEqual([{ pattern: '**', action: 'allowUnsigned' }]);
@@ -52,21 +52,21 @@ describe('the standing policy', () => {
     expect(await standing()).toMatchObject({ source: 'built-in' });
   });
 
-  it('is that of the home before that of the system', async () => {
+  it('uses the policy in the home in preference to that of the system', async () => {
     const path = write(system);
     expect(await standing()).toMatchObject({ source: 'file', path });
     const own = write(home);
     expect(await standing()).toMatchObject({ source: 'file', path: own });
   });
 
-  it('is read anew each time', async () => {
+  it('reads the policy file again for each decision', async () => {
     write(home);
     const { digest } = await standing();
     write(home, 'images: [{ pattern: "**", allowUnsigned: true }]');
     expect((await standing()).digest).not.toBe(digest);
   });
 
-  it('may be a link, as configuration management makes them', async () => {
+  it('follows a symbolic link to the policy file', async () => {
     mkdirSync(join(root, 'store'), { mode: 0o755 });
     symlinkSync(write(join(root, 'store')), join(home, 'image-policy.yaml'));
     expect(await standing()).toMatchObject({ source: 'file' });
@@ -74,7 +74,7 @@ describe('the standing policy', () => {
     await refused('can be written by other users');
   });
 
-  it('refuses everything when it is malformed, though the system has a good one', async () => {
+  it('refuses every image when the policy of the home is malformed, even if the system has a good one', async () => {
     write(system);
     const path = write(home, 'image: []');
     await refused(`Cannot use the image policy ${path}: `);
@@ -82,7 +82,7 @@ describe('the standing policy', () => {
     await refused('nothing is said here');
   });
 
-  it('refuses everything while it is written', async () => {
+  it('refuses every image while the policy file is being written', async () => {
     const path = write(home);
     let written = false;
     const reading = refused('it was written while it was read').finally(() => {
@@ -96,7 +96,7 @@ describe('the standing policy', () => {
     expect(await standing()).toMatchObject({ source: 'file' });
   });
 
-  it('refuses everything when it cannot be a file', async () => {
+  it('refuses every image when the policy is a directory, a dangling link or a special file', async () => {
     write(system);
     const path = join(home, 'image-policy.yaml');
     mkdirSync(path);
@@ -112,7 +112,7 @@ describe('the standing policy', () => {
     await refused('it is no regular file');
   });
 
-  it('refuses everything when others can write it, or its directory', async () => {
+  it('refuses every image when others can write the policy file or its directory', async () => {
     const path = write(home);
     for (const mode of [0o666, 0o664, 0o646]) {
       chmodSync(path, mode);
@@ -126,14 +126,14 @@ describe('the standing policy', () => {
     expect(await standing()).toMatchObject({ source: 'file' });
   });
 
-  it('refuses everything when others can write a key of it', async () => {
+  it('refuses every image when others can write a key of the policy', async () => {
     write(home, 'images: [{ pattern: "**", require: [{ keys: [a.pub] }] }]');
     writeFileSync(join(home, 'a.pub'), 'x');
     chmodSync(join(home, 'a.pub'), 0o666);
     await refused('keys[0]: cannot use "a.pub": it can be written by other users');
   });
 
-  it('refuses everything when it is of another user, or for nobody to read', async () => {
+  it('refuses every image when the policy file belongs to another user or is unreadable', async () => {
     const path = write(home);
     if (process.geteuid?.() === 0) {
       chownSync(path, 65_534, 65_534);

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { SHIPPED_ROOT } from './shipped-root.ts';
 import { publicRoot, readTrustedRoot } from './trusted-roots.ts';
 
-it('is the root that the TUF client of sigstore begins with', () => {
+it('ships the trusted root that the TUF client of sigstore starts from', () => {
   const seeds = createRequire(import.meta.url).resolve('@sigstore/tuf/package.json');
   const text = readFileSync(seeds.replace('package.json', 'seeds.json'), 'utf8');
   const { targets } = JSON.parse(text)['https://tuf-repo-cdn.sigstore.dev'];
@@ -14,7 +14,7 @@ it('is the root that the TUF client of sigstore begins with', () => {
   expect(SHIPPED_ROOT).toEqual(JSON.parse(root));
 });
 
-it('has all that verification needs', () => {
+it('ships every authority and log that verification needs', () => {
   const { certificateAuthorities, timestampAuthorities, tlogs, ctlogs } = publicRoot();
   expect(certificateAuthorities).toHaveLength(2);
   expect(timestampAuthorities).toHaveLength(1);
@@ -23,7 +23,7 @@ it('has all that verification needs', () => {
 });
 
 it(
-  'is refused with a reason when something in it was changed',
+  'refuses a changed shipped root with a reason, or reads it',
   () => {
     const text = JSON.stringify(SHIPPED_ROOT);
     const at = fc.nat({ max: text.length - 1 });

@@ -18,7 +18,7 @@ const START = '2021-01-12T11:53:27Z';
 
 describe.each(KINDS)('a trusted root, of whose %s one', (kind) => {
   it.each([
-    ['nothing', undefined],
+    ['missing', undefined],
     ['null', null],
     ['a list', []],
     ['no start', {}],
@@ -33,19 +33,22 @@ describe.each(KINDS)('a trusted root, of whose %s one', (kind) => {
     ['a month 13', { start: '2021-13-12T11:53:27Z' }],
     ['a year alone', { start: '2021' }],
     ['blanks', { start: ` ${START}` }],
-  ])('has %s for its time, is refused', (_, validFor) => {
+  ])('refuses a trusted root whose validity period is %s', (_, validFor) => {
     expect(() => readTrustedRoot(rootWith(kind, validFor))).toThrow(
       `it has an authority, ${kind}[0], without a valid validFor.start`,
     );
   });
 
-  it.each(['', 'never', 0, '2021-13-12T11:53:27Z'])('ends at %j, is refused', (end) => {
-    expect(() => readTrustedRoot(rootWith(kind, { start: START, end }))).toThrow(
-      `it has an authority, ${kind}[0], without a valid validFor.end`,
-    );
-  });
+  it.each(['', 'never', 0, '2021-13-12T11:53:27Z'])(
+    'refuses a trusted root whose validity ends at %j',
+    (end) => {
+      expect(() => readTrustedRoot(rootWith(kind, { start: START, end }))).toThrow(
+        `it has an authority, ${kind}[0], without a valid validFor.end`,
+      );
+    },
+  );
 
-  it('has a start, is read', () => {
+  it('reads a trusted root whose validity has a start', () => {
     for (const validFor of [
       { start: START },
       { start: START, end: null },

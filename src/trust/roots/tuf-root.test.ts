@@ -122,7 +122,7 @@ describe('a trusted root from a TUF mirror', () => {
     return first;
   }
 
-  it('is fetched when a decision needs it, and no more while its metadata is good', async () => {
+  it('fetches a TUF root when a decision needs it, and not again while its metadata is valid', async () => {
     const { trustMaterial } = await requirement(mirror.root);
     expect(mirror.asked).toEqual([]);
     expect((await trustMaterial()).tlogs).toHaveLength(2);
@@ -131,7 +131,7 @@ describe('a trusted root from a TUF mirror', () => {
     expect(mirror.asked).toHaveLength(length);
   });
 
-  it('is no longer trusted by a policy that is kept once its metadata has expired', async () => {
+  it('refuses a TUF root of a loaded policy once its metadata has expired', async () => {
     mirror.publish({ days: 2 / 24 / 60 / 60 });
     const { trustMaterial } = await requirement(mirror.root);
     expect((await trustMaterial()).tlogs).toHaveLength(2);
@@ -140,14 +140,14 @@ describe('a trusted root from a TUF mirror', () => {
       .toContain('timestamp.json is expired');
   });
 
-  it('is there without the mirror until its metadata expires', async () => {
+  it('uses the cached TUF root without the mirror until its metadata expires', async () => {
     const source = { mirror: url, root: mirror.root };
     const first = await fetchTufRoot(source, cache);
     await mirror.close();
     expect(await fetchTufRoot(source, cache)).toBe(first);
   });
 
-  it('is refused by its name when its metadata has expired', async () => {
+  it('refuses a TUF root whose metadata has expired, and names it', async () => {
     mirror.publish({ days: -1 });
     const { trustMaterial } = await requirement(mirror.root);
     await expect(trustMaterial()).rejects.toMatchObject({
@@ -158,14 +158,14 @@ describe('a trusted root from a TUF mirror', () => {
     });
   });
 
-  it('is refused when another key signs for the mirror, and tried again the next time', async () => {
+  it('refuses a TUF root of a mirror that another key signs, and retries at the next decision', async () => {
     const stranger = new Mirror();
     const { trustMaterial } = await requirement(stranger.root);
     await expect(trustMaterial()).rejects.toMatchObject({ code: 'policy-invalid' });
     await expect(trustMaterial()).rejects.toMatchObject({ code: 'policy-invalid' });
   });
 
-  it('is refused when the mirror cannot be reached, or has none, or a garbled one', async () => {
+  it('refuses a TUF root of a mirror that is unreachable, empty or malformed', async () => {
     const { trustMaterial } = await requirement(mirror.root);
     mirror.publish({ target: '{}' });
     await expect(trustMaterial()).rejects.toThrow('its mediaType is not that of one');
@@ -180,20 +180,20 @@ describe('a trusted root from a TUF mirror', () => {
     ['x', 'its root is not JSON'],
     ['{"signed":{}}', 'its root is no root.json of TUF'],
     ['null', 'its root is no root.json of TUF'],
-  ])('is refused with the policy when it begins with %s', async (root, message) => {
+  ])('refuses a policy whose initial TUF root is %s', async (root, message) => {
     await expect(requirement(root)).rejects.toMatchObject({
       code: 'policy-invalid',
       message: expect.stringContaining(`trustedRoots.own: ${message}`),
     });
   });
 
-  it('is refused when what it begins with is not signed', async () => {
+  it('refuses an initial TUF root that is not signed', async () => {
     const { signed } = JSON.parse(mirror.root);
     const { trustMaterial } = await requirement(JSON.stringify({ signed, signatures: [] }));
     await expect(trustMaterial()).rejects.toThrow('Cannot use the trusted root own');
   });
 
-  it('goes on after a crash that cut the cache short', async () => {
+  it('recovers from a TUF cache that a crash has truncated', async () => {
     const source = { mirror: url, root: mirror.root };
     const first = await fetchTufRoot(source, cache);
     const [directory = ''] = readdirSync(cache);
@@ -207,7 +207,7 @@ describe('a trusted root from a TUF mirror', () => {
     expect(await fetchTufRoot(source, cache)).toBe(first);
   });
 
-  it('is fetched once by those who ask together, and apart for each root to begin with', async () => {
+  it('fetches a TUF root once for concurrent callers, and separately for each initial root', async () => {
     const source = { mirror: url, root: mirror.root };
     const [one, two] = await Promise.all([
       fetchTufRoot(source, cache),
