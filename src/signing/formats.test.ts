@@ -76,25 +76,28 @@ describe('a signature', () => {
     [[]],
     [['stage=prod']],
     [['b<=2<&>', 'a=ü\u2028\u0001"\\', 'empty=', '10=x', '9=y', '__proto__=z', '😀=1', '\uffee=2']],
-  ])('is of the bytes that cosign signs, with the annotations %j', async (annotations) => {
-    const flags = annotations.flatMap((text) => ['-a', `"${text.replaceAll('"', '""')}"`]);
-    tool('cosign', 'sign', ...OFFLINE, ...flags, image);
-    const pairs = annotations.map((text) => text.split('=') as [string, string]);
-    const payload = imagePayload(subject, new Map(pairs));
-    const { layer, content } = await lastLayer('sig');
-    expect(payload.toString()).toBe(content);
-    const ours = signatureLayer(payload, key.sign(payload));
-    expect(ours.mediaType).toBe(layer.mediaType);
-    expect(Object.keys(ours.annotations)).toEqual(Object.keys(layer.annotations));
-  });
+  ])(
+    'writes the signature payload that cosign signs, with the annotations %j',
+    async (annotations) => {
+      const flags = annotations.flatMap((text) => ['-a', `"${text.replaceAll('"', '""')}"`]);
+      tool('cosign', 'sign', ...OFFLINE, ...flags, image);
+      const pairs = annotations.map((text) => text.split('=') as [string, string]);
+      const payload = imagePayload(subject, new Map(pairs));
+      const { layer, content } = await lastLayer('sig');
+      expect(payload.toString()).toBe(content);
+      const ours = signatureLayer(payload, key.sign(payload));
+      expect(ours.mediaType).toBe(layer.mediaType);
+      expect(Object.keys(ours.annotations)).toEqual(Object.keys(layer.annotations));
+    },
+  );
 
-  it('names Docker Hub as cosign does', () => {
+  it('spells Docker Hub repositories in a payload as cosign does', () => {
     expect(cosignRepository('docker.io/library/redis')).toBe('index.docker.io/library/redis');
     expect(cosignRepository('docker.io.example/x')).toBe('docker.io.example/x');
     expect(cosignRepository('r.example/docker.io/x')).toBe('r.example/docker.io/x');
   });
 
-  it('has no more annotations than anybody would read', () => {
+  it('refuses to sign more annotations than verification reads', () => {
     expect(() => imagePayload(subject, new Map([['a', 'x'.repeat(70_000)]]))).toThrow(
       expect.objectContaining({ code: 'too-large' }),
     );
@@ -125,7 +128,7 @@ describe('an attestation', () => {
     ['slsaprovenance', JSON.stringify(PROVENANCE)],
     ['link', JSON.stringify(LINK)],
     ['custom', '{"free": "text"}\n'],
-  ])('of the type %s says what cosign says', async (name, predicate) => {
+  ])('writes the statement of type %s that cosign writes', async (name, predicate) => {
     writeFileSync(join(registry.directory, 'predicate'), predicate);
     tool('cosign', 'attest', ...OFFLINE, '--type', name, '--predicate', 'predicate', image);
     const { layer, content } = await lastLayer('att');
@@ -169,7 +172,7 @@ describe('an attestation', () => {
     ['spdxjson', `${'{"a":'.repeat(70)}1${'}'.repeat(70)}`, 'nested too deeply'],
     ['spdx', Buffer.from([0xff]), 'it is not UTF-8 text'],
     ['custom', Buffer.from([0xff]), 'it is not UTF-8 text'],
-  ])('of the type %s is not made of %s', (name, predicate, message) => {
+  ])('refuses a predicate of type %s: %s', (name, predicate, message) => {
     const bytes = Buffer.from(predicate as string);
     expect(() => statement(subject, predicateType(name), bytes, 'p.json', new Date(0))).toThrow(
       expect.objectContaining({
@@ -182,14 +185,14 @@ describe('an attestation', () => {
     );
   });
 
-  it('takes numbers that only look too long, in strings', () => {
+  it('accepts numbers in strings of a predicate that would be too long as numbers', () => {
     const bytes = Buffer.from('{"a":"12345678901234567890 \\" 1e999"}');
     expect(() =>
       statement(subject, predicateType('spdxjson'), bytes, 'p', new Date(0)),
     ).not.toThrow();
   });
 
-  it('is made of strings of megabytes, and not of more values than are read', () => {
+  it('accepts predicates with strings of megabytes, but not with more values than are read', () => {
     const made = (text: string) => () =>
       statement(subject, predicateType('spdxjson'), Buffer.from(text), 'p.json', new Date(0));
     expect(made(JSON.stringify({ a: '\\"'.repeat(2_000_000) }))()).toHaveLength(
@@ -202,7 +205,7 @@ describe('an attestation', () => {
     expect(made('{"__proto__":{"a":1}}')().toString()).toContain('{"__proto__":{"a":1}}');
   });
 
-  it('is of no type that is neither known nor a URI', () => {
+  it('refuses a predicate type that is neither known nor a URI', () => {
     for (const name of ['', 'nonsense', 'constructor', 'https://', 'a b:c', 'x:\u0001']) {
       expect(() => predicateType(name)).toThrow(
         expect.objectContaining({ code: 'invalid-argument' }),
@@ -210,7 +213,7 @@ describe('an attestation', () => {
     }
   });
 
-  it('is no longer than what is kept', () => {
+  it('refuses to make an envelope that is longer than the store keeps', () => {
     expect(() => envelope(key, Buffer.alloc(13 * 1024 * 1024))).toThrow(
       expect.objectContaining({ code: 'too-large' }),
     );
@@ -224,7 +227,9 @@ function mask(text: string): string {
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64');
 
-it('any document keeps its meaning, and has one spelling', { timeout: FUZZ_TIMEOUT }, async () => {
+it('writes any JSON document with the same meaning and in one spelling', {
+  timeout: FUZZ_TIMEOUT,
+}, async () => {
   const spelling = (value: unknown): string =>
     createHash('sha256').update(goJson(value)).digest('hex');
   await fuzz(

@@ -58,7 +58,7 @@ describe('a key of openssl', () => {
     ['EC', 'ec_paramgen_curve:P-521'],
     ['RSA', 'rsa_keygen_bits:2048'],
     ['ED25519', undefined],
-  ])('of %s %s signs, encrypted and not', async (kind, option) => {
+  ])('signs with a key of openssl, encrypted or not: %s %s', async (kind, option) => {
     const options = option === undefined ? [] : ['-pkeyopt', option];
     tool('openssl', 'genpkey', '-algorithm', kind, ...options, '-out', 'plain.pem');
     const publicPem = tool('openssl', 'pkey', '-in', 'plain.pem', '-pubout').toString();
@@ -77,12 +77,12 @@ describe('a key of openssl', () => {
     [['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp256k1'], 'of the kind secp256k1'],
     [['-algorithm', 'X25519'], 'of the kind x25519'],
     [['-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048'], 'of the kind rsa-pss'],
-  ])('%j is refused', async (args, message) => {
+  ])('refuses a key of openssl generated with %j', async (args, message) => {
     tool('openssl', 'genpkey', ...args, '-out', 'other.pem');
     expect((await refusal(file('other.pem'))).message).toContain(message);
   });
 
-  it('in its own format is refused, with the way out', async () => {
+  it('refuses a key in the format of openssl, with the command that converts it', async () => {
     tool('openssl', 'ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'sec1.pem');
     const error = await refusal(file('sec1.pem'));
     expect(error.message).toContain('another format than PKCS #8, "EC PRIVATE KEY"');
@@ -93,14 +93,14 @@ describe('a key of openssl', () => {
 describe('a key of cosign', () => {
   beforeAll(() => void tool('cosign', 'generate-key-pair'));
 
-  it('signs, under its name of today and of old', async () => {
+  it('signs with a key of cosign under its current and its former label', async () => {
     const text = file('cosign.key');
     const password = answer(PASSWORD) as typeof never;
     await expectSigns(text, file('cosign.pub'), password);
     await expectSigns(text.replaceAll('SIGSTORE', 'COSIGN'), file('cosign.pub'), password);
   });
 
-  it('does not open with another password, or when it was changed', async () => {
+  it('refuses a key of cosign with a wrong password, and a changed one', async () => {
     const text = file('cosign.key');
     expect((await refusal(text, '')).message).toContain('the password is wrong');
     const changed = edited(text, (document) => ({
@@ -113,9 +113,9 @@ describe('a key of cosign', () => {
   it.each([
     ['costs too much memory', { N: 2 ** 26, r: 8, p: 1 }, 'must not need more than'],
     ['takes too long', { N: 2 ** 16, r: 8, p: 1000 }, 'N times r times p'],
-    ['costs no power of two', { N: 65_535, r: 8, p: 1 }, 'power of two'],
-    ['costs something negative', { N: 2, r: -1, p: 1 }, 'kdf.params.r'],
-  ])('that %s is refused before it is tried', async (_, params, message) => {
+    ['has a cost that is no power of two', { N: 65_535, r: 8, p: 1 }, 'power of two'],
+    ['has a negative cost', { N: 2, r: -1, p: 1 }, 'kdf.params.r'],
+  ])('refuses a key of cosign that %s before it derives the key', async (_, params, message) => {
     const changed = edited(file('cosign.key'), (document) => ({
       ...document,
       kdf: { ...document['kdf'], params },
@@ -125,9 +125,9 @@ describe('a key of cosign', () => {
 
   it.each([
     ['another cipher', { cipher: { name: 'aes', nonce: '' } }],
-    ['a member more', { more: 1 }],
+    ['an additional member', { more: 1 }],
     ['a short nonce', { cipher: { name: 'nacl/secretbox', nonce: 'AAAA' } }],
-  ])('with %s is refused', async (_, change) => {
+  ])('refuses a key of cosign with %s', async (_, change) => {
     const changed = edited(file('cosign.key'), (document) => ({ ...document, ...change }));
     expect((await refusal(changed)).message).toContain("it is no key file of cosign's");
   });
@@ -160,14 +160,14 @@ describe('what is no private key', () => {
     [`${pem('PRIVATE KEY', 'AAAA')}and more`, 'something is around it'],
     ['-----BEGIN PRIVATE KEY-----\nAAAA', 'its PEM block does not end'],
     [pem('ENCRYPTED SIGSTORE PRIVATE KEY', 'c2VjcmV0'), "it is no key file of cosign's"],
-  ])('%j is refused without being quoted', async (text, message) => {
+  ])('refuses %j as a private key without quoting it', async (text, message) => {
     const error = await refusal(text);
     expect(error.message).toContain(message);
     expect(error.message).not.toMatch(/AAAA|secret/);
   });
 });
 
-it('any document is read as a key file of cosign, or refused', {
+it('reads any document as a key of cosign or refuses it', {
   timeout: FUZZ_TIMEOUT,
 }, async () => {
   await fuzz(
