@@ -19,25 +19,31 @@ const ROWS = [...(section?.[1] ?? '').matchAll(/^\| (`.*`) \| (.*) \|$/gm)].flat
 const withOutcome = (start: string) => ROWS.filter(({ outcome }) => outcome.startsWith(start));
 
 describe('a spelling of a host', () => {
-  it.each(withOutcome('refused: '))('is refused in $name, since $outcome', ({ name }) => {
+  it.each(withOutcome('refused: '))('refuses the reference $name, since $outcome', ({ name }) => {
     expect(() => parseReference(name)).toThrow(
       expect.objectContaining({ code: 'invalid-reference' }),
     );
   });
 
-  it.each(withOutcome('refused: it is written '))('has another one for $name', ({ name }) => {
-    expect(() => parseReference(name)).toThrow(/: its host is written docker\.io$/);
-  });
+  it.each(withOutcome('refused: it is written '))(
+    'refuses the reference $name, whose host has another spelling',
+    ({ name }) => {
+      expect(() => parseReference(name)).toThrow(/: its host is written docker\.io$/);
+    },
+  );
 
-  it.each(withOutcome('taken'))('is taken in $name', ({ name }) => {
+  it.each(withOutcome('taken'))('accepts the reference $name unchanged', ({ name }) => {
     expect(canonicalName(parseReference(name))).toBe(name);
   });
 
-  it.each(withOutcome('read as '))('in $name is $outcome', ({ name, outcome }) => {
-    expect(`read as \`${canonicalName(parseReference(name))}\``).toBe(outcome);
-  });
+  it.each(withOutcome('read as '))(
+    'parses the reference $name as documented: $outcome',
+    ({ name, outcome }) => {
+      expect(`read as \`${canonicalName(parseReference(name))}\``).toBe(outcome);
+    },
+  );
 
-  it('has one of these outcomes in every row', () => {
+  it('documents one of the known outcomes in every row', () => {
     expect(ROWS.length).toBeGreaterThan(45);
     const known = ['refused: ', 'taken', 'read as '].flatMap(withOutcome);
     expect(known).toHaveLength(ROWS.length);

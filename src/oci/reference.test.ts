@@ -32,13 +32,13 @@ describe('parseReference', () => {
     ['docker.io/my.repo/x', 'docker.io/my.repo/x', 'docker.io/my.repo/x'],
     ['docker.io/localhost/x', 'docker.io/localhost/x', 'docker.io/localhost/x'],
     [`docker.io/library/${HEX}`, `docker.io/library/${HEX}`, `library/${HEX}`],
-  ])('reads %s as %s and shows it as %s', (text, canonical, familiar) => {
+  ])('parses the reference %s as %s and shows it as %s', (text, canonical, familiar) => {
     const reference = parseReference(text);
     expect(canonicalName(reference)).toBe(canonical);
     expect(familiarName(reference)).toBe(familiar);
   });
 
-  it('takes a number after a name for a tag, not for a port', () => {
+  it('parses a number after an image name as a tag, not as a port', () => {
     expect(parseReference('redis:7')).toMatchObject({ path: 'library/redis', tag: '7' });
     expect(withDefaultTag(parseReference('redis'))).toMatchObject({ tag: 'latest' });
     expect(withDefaultTag(parseReference(`redis@${DIGEST}`)).tag).toBeUndefined();
@@ -80,7 +80,7 @@ describe('parseReference', () => {
     HEX,
     'a'.repeat(256),
     'a/'.repeat(600),
-  ])('refuses %j', (text) => {
+  ])('refuses the reference %j', (text) => {
     expect(() => parseReference(text)).toThrow(
       expect.objectContaining({ code: 'invalid-reference' }),
     );

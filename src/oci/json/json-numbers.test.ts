@@ -12,7 +12,7 @@ describe('infiniteNumber', () => {
     ['1.7976931348623159e308', '1.7976931348623159e308'],
     ['9'.repeat(400), '9'.repeat(400)],
     [`${'9'.repeat(309)}.5`, `${'9'.repeat(309)}.5`],
-  ])('finds it in %s', (text, number) => {
+  ])('finds the infinite number in %s', (text, number) => {
     expect(infiniteNumber(text)).toBe(number);
   });
 
@@ -28,7 +28,7 @@ describe('infiniteNumber', () => {
     '9'.repeat(308),
     '[1,2.5,-3,true,null]',
     '',
-  ])('finds none in %s', (text) => {
+  ])('finds no infinite number in %s', (text) => {
     expect(infiniteNumber(text)).toBeUndefined();
   });
 
@@ -39,7 +39,7 @@ describe('infiniteNumber', () => {
       ),
     ],
     fuzzRuns(),
-  )('says of any numbers what JSON.parse makes of them', (pairs) => {
+  )('finds an infinite number exactly where JSON.parse returns one', (pairs) => {
     const text = JSON.stringify(
       pairs.map(([digits, exponent]) => `${digits}e${exponent}`),
     ).replaceAll('"', '');
