@@ -27,7 +27,7 @@ echo "$GOTOOLCHAIN" "$3" >"$2"
 }
 
 it.each(['go1.24', 'go1.24.4', 'go1.25.7', 'go1.26.0'])(
-  'the agent is compiled by the Go that A3S_GO names, here %s, and by no toolchain that it would fetch',
+  'compiles the agent with the Go that A3S_GO names, here %s, and downloads no toolchain',
   async (version) => {
     await useGo(`go version ${version} linux/amd64`);
     expect(await goVersion()).toBe(version);
@@ -43,7 +43,7 @@ it.each([
   'go version go2.0 linux/amd64',
   'gccgo 14.2',
   '',
-])('a compiler that says %j is refused', async (text) => {
+])('refuses a compiler that prints %j as its version', async (text) => {
   await useGo(text);
   await expect(goVersion()).rejects.toMatchObject({
     code: 'tool-missing',
@@ -51,12 +51,12 @@ it.each([
   });
 });
 
-it('a program that is not there is refused, and not replaced by another', async () => {
+it('refuses an A3S_GO that does not exist, and uses no other Go in its place', async () => {
   vi.stubEnv('A3S_GO', join(root, 'missing'));
   await expect(goVersion()).rejects.toMatchObject({ code: 'tool-missing' });
 });
 
-it('without A3S_GO the installed Go is used', async () => {
+it('uses the installed Go without A3S_GO', async () => {
   vi.stubEnv('A3S_GO', '');
   expect(await goVersion()).toMatch(/^go1\.\d+/);
 });

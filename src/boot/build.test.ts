@@ -151,7 +151,7 @@ async function build(output = join(root, 'dist', 'boot'), update = false) {
   return { ...result, lines };
 }
 
-test('a set names all that it is made of, and nothing is done twice', async () => {
+test('records all sources of a boot set, and builds nothing twice', async () => {
   const { set, built, lines } = await build();
   expect(built).toBe(true);
   expect(set.document).toMatchObject({
@@ -178,7 +178,7 @@ test('a set names all that it is made of, and nothing is done twice', async () =
   expect(again).toMatchObject({ built: false, lines: [], set: { id: set.id } });
 }, 120_000);
 
-test('a set has what a confidential machine boots from', async () => {
+test('builds a boot set with everything that a confidential box boots from', async () => {
   const { set } = await build();
   const { confidential } = set;
   expect(confidential).toMatchObject({
@@ -200,7 +200,7 @@ test('a set has what a confidential machine boots from', async () => {
   });
 }, 120_000);
 
-test('the confidential initrd lists the modules of each use, and all that they need', async () => {
+test('lists in the confidential initrd the modules of each use with their dependencies', async () => {
   const { set } = await build();
   expect(modulesOf(set, 'confidential').slice(0, 7)).toEqual([
     'virtio_blk',
@@ -227,7 +227,7 @@ test('the confidential initrd lists the modules of each use, and all that they n
   expect(plain).toEqual(['modules/order', 'modules/order.nic']);
 }, 120_000);
 
-test('a set without firmware boots plain boxes, and the whole set replaces it', async () => {
+test('builds a boot set without firmware that boots plain boxes, and replaces it by a whole set', async () => {
   const lines: string[] = [];
   const output = join(root, 'dist', 'boot');
   const plain = await buildPlainBootSet({
@@ -250,7 +250,7 @@ test('a set without firmware boots plain boxes, and the whole set replaces it', 
   expect(await readdir(join(root, 'dist'))).toEqual(['boot']);
 }, 120_000);
 
-test('a set of before confidential boxes opens, without what they need', async () => {
+test('opens a boot set from before confidential boxes, without its confidential parts', async () => {
   const { set } = await build();
   const { plain, confidential: _, schema: __, id: ___, ...rest } = BootDocument.parse(set.document);
   const { vmlinux, bzImage, initrd } = rest.files;
@@ -269,7 +269,7 @@ test('a set of before confidential boxes opens, without what they need', async (
   expect(opened).toMatchObject({ commandLine: set.commandLine, confidential: undefined });
 }, 120_000);
 
-test('two builds in two places give identical bytes', async () => {
+test('builds identical bytes in two places', async () => {
   const first = await build();
   const files = await readdir(first.set.directory);
   const before = await Promise.all(files.map((f) => readFile(join(first.set.directory, f))));
@@ -288,7 +288,7 @@ test('two builds in two places give identical bytes', async () => {
   expect(after.map((b) => b.toString('base64'))).toEqual(before.map((b) => b.toString('base64')));
 }, 120_000);
 
-test('another agent makes another set, with the kernel that is pinned', async () => {
+test('builds another boot set for another agent, with the pinned kernel', async () => {
   const first = await build();
   await script(join(root, 'archive', 'bin', 'apt-cache'), 'exit 100\n');
   await script(join(root, 'archive', 'bin', 'apt-get'), 'exit 100\n');
@@ -302,7 +302,7 @@ test('another agent makes another set, with the kernel that is pinned', async ()
   await expect(build(undefined, true)).rejects.toThrow('apt-cache failed');
 }, 120_000);
 
-test('a download without the digest of the index is refused, and nothing is left of it', async () => {
+test('refuses a download without the digest of the index, and leaves no file', async () => {
   await script(join(root, 'archive', 'bin', 'apt-get'), 'echo evil > kernel.deb\n');
   await expect(build()).rejects.toThrow('does not have the SHA-256');
   expect(await readdir(join(root, 'dist'))).toEqual([]);
@@ -334,7 +334,7 @@ test('an installed boot set is verified once, pinned by its id, and reported whe
   expect(await readdir(join(second, 'boot'))).toEqual([]);
 }, 120_000);
 
-test('a boot.json that was changed is refused', async () => {
+test('refuses a boot.json that was changed', async () => {
   const { set } = await build();
   const json = join(set.directory, 'boot.json');
   const text = await readFile(json, 'utf8');

@@ -6,7 +6,7 @@ import { bzImagePayload, extractVmlinux } from './bzimage.ts';
 import { elfSection, hasPvhEntry } from './elf.ts';
 import { syntheticBzImage, syntheticModule, syntheticVmlinux } from './testing/synthetic.ts';
 
-test('the kernel comes out as it went in', async () => {
+test('extracts the kernel from a bzImage unchanged', async () => {
   const vmlinux = syntheticVmlinux();
   expect(await extractVmlinux(syntheticBzImage(vmlinux))).toEqual(vmlinux);
 });
@@ -16,18 +16,18 @@ test.each<[string, (bzImage: Buffer) => Buffer, string]>([
   ['no kernel at all', (bzImage) => Buffer.alloc(bzImage.length), 'no bzImage'],
   ['another compression', (bzImage) => edit(bzImage, 0x2000, 0x1f), 'not compressed by zstd'],
   ['another size inside', (bzImage) => edit(bzImage, bzImage.length - 68, 1), 'zstd failed'],
-])('a bzImage with %s is refused', async (_, change, message) => {
+])('refuses a bzImage: %s', async (_, change, message) => {
   const bzImage = change(syntheticBzImage(syntheticVmlinux()));
   await expect(extractVmlinux(bzImage)).rejects.toThrow(message);
 });
 
-test('a kernel that QEMU could not start is refused', async () => {
+test('refuses a kernel that QEMU could not start', async () => {
   const other = syntheticBzImage(syntheticVmlinux(17));
   await expect(extractVmlinux(other)).rejects.toThrow('no PVH entry point');
   await expect(extractVmlinux(syntheticBzImage(Buffer.alloc(300)))).rejects.toThrow('no sound ELF');
 });
 
-test('damaged files are refused, never read outside of', () => {
+test('refuses damaged kernels and modules without reading outside of them', () => {
   const vmlinux = syntheticVmlinux();
   const module = syntheticModule('a', [], '6');
   fc.assert(

@@ -11,11 +11,11 @@ const entries: CpioEntry[] = [
   { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
 ];
 
-test('equal entries give equal bytes, in whatever order they come', () => {
+test('writes equal archives for equal entries in any order', () => {
   expect(cpio([...entries].reverse())).toEqual(cpio(entries));
 });
 
-test('the header is the one of the newc format', () => {
+test('writes the header of the newc format', () => {
   const archive = cpio([{ kind: 'file', path: 'init', mode: 0o755, data: Buffer.from('abc') }]);
   expect(archive.toString('latin1', 0, 110)).toBe(
     `070701${[1, 0o100755, 0, 0, 1, 0, 3, 0, 0, 0, 0, 5, 0]
@@ -33,12 +33,12 @@ test.each([
   ['TRAILER!!!', 'no plain relative path'],
   ['init', 'there twice'],
   ['lib/x', 'lib is no directory'],
-])('%s is refused', (path, message) => {
+])('refuses the cpio entry %s', (path, message) => {
   const extra: CpioEntry = { kind: 'file', path, mode: 0o644, data: Buffer.alloc(0) };
   expect(() => cpio([...entries, extra])).toThrow(message);
 });
 
-test('another implementation reads it', () => {
+test('writes an archive that busybox cpio reads', () => {
   const directory = mkdtempSync(join(tmpdir(), 'cpio-'));
   try {
     const files = entries.filter(({ kind }) => kind !== 'character-device');

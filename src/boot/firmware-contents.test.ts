@@ -108,13 +108,17 @@ function check(bytes: Buffer): { status: number | null; stderr: string } {
   return { status, stderr };
 }
 
-it('an image with exactly the modules of the list passes', () => {
+it('accepts a firmware image with exactly the listed modules', () => {
   expect(check(image())).toEqual({ status: 0, stderr: '' });
 });
 
 it.each<[string, Layout, string]>([
   ['a module beside the list', { inside: [file(STRANGER)] }, `${STRANGER} is not in the list`],
-  ['one that is not compressed', { outside: [file(STRANGER)] }, `${STRANGER} is not in the list`],
+  [
+    'an uncompressed module beside the list',
+    { outside: [file(STRANGER)] },
+    `${STRANGER} is not in the list`,
+  ],
   [
     'a file of another kind',
     { inside: [file(STRANGER, FREEFORM)] },
@@ -125,25 +129,25 @@ it.each<[string, Layout, string]>([
     { outside: [file(MODULES[0]?.guid ?? '')] },
     'Pkg/Core/Core.inf is there 2 times',
   ],
-  ['padding that holds something', { inside: [file(STRANGER, 0xf0)] }, 'padding holds something'],
+  ['padding that is not empty', { inside: [file(STRANGER, 0xf0)] }, 'padding holds something'],
   ['another way of compression', { by: STRANGER }, `a section is packed by ${STRANGER}`],
   ['a volume of another kind', { kind: STRANGER }, `a volume of an unknown kind: ${STRANGER}`],
   ['volumes of another file', { outside: [file(STRANGER, VOLUME)] }, 'are unknown'],
-])('an image with %s is refused', (_, layout, reason) => {
+])('refuses a firmware image with %s', (_, layout, reason) => {
   const { status, stderr } = check(image(layout));
   expect(status).toBe(1);
   expect(stderr).toMatch(/^contents.py: the firmware does not hold what it should: /);
   expect(stderr).toContain(reason);
 });
 
-it('an image that lacks modules names each', () => {
+it('names each module that a firmware image lacks', () => {
   const { status, stderr } = check(volume([file(MODULES[0]?.guid ?? '')]));
   expect(status).toBe(1);
   expect(stderr).toContain('A3sBox/AcpiDxe/AcpiDxe.inf is missing');
   expect(stderr).toContain('Pkg/Table/Table.inf is missing');
 });
 
-it('an image that was cut off, or whose lengths are wrong, is refused', () => {
+it('refuses a firmware image that was truncated or has wrong lengths', () => {
   const whole = image();
   expect(check(whole.subarray(0, -65)).stderr).toContain('a volume has no length');
   const odd = Buffer.from(whole);

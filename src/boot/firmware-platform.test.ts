@@ -81,7 +81,7 @@ function describePlatform(dsc: string, fdf: string, modules = MODULES) {
 
 const written = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
-it('keeps the listed modules with their libraries, and adds ours', () => {
+it('keeps the listed firmware modules with their libraries, and adds the modules of A3S Box', () => {
   expect(describePlatform(DSC, FDF)).toMatchObject({ status: 0 });
   const dsc = written('A3sBox.dsc');
   expect(dsc).toContain('= OvmfPkg/AmdSev/A3sBox.fdf');
@@ -94,7 +94,7 @@ it('keeps the listed modules with their libraries, and adds ours', () => {
   expect(dsc).toContain('PcdDebugPropertyMask|0x21');
 });
 
-it('leaves every other module out of the image, wherever it is listed', () => {
+it('leaves every other firmware module out of the image, wherever it is listed', () => {
   describePlatform(DSC, FDF);
   const fdf = written('A3sBox.fdf');
   expect(fdf.match(/^\s*INF .*$/gm)).toEqual([
@@ -140,7 +140,7 @@ const UNEXPECTED: Readonly<Record<string, () => { status: number | null; stderr:
     describePlatform(DSC.slice(0, DSC.lastIndexOf('Disk.inf') + 'Disk.inf\n'.length), FDF),
 };
 
-it.each(Object.entries(UNEXPECTED))('fails when %s', (_, run) => {
+it.each(Object.entries(UNEXPECTED))('fails to describe the firmware platform when %s', (_, run) => {
   expect(run()).toMatchObject({
     status: 1,
     stderr: expect.stringContaining('cannot describe the platform'),

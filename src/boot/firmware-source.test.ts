@@ -75,7 +75,7 @@ async function script(name: string, body: string): Promise<void> {
 }
 
 describe('the source of the firmware', () => {
-  it('is taken from the mirrors of Debian that the machine has, and checked against the signed index', async () => {
+  it('downloads the firmware source from the configured Debian mirrors, checked against the signed index', async () => {
     await makeApt(index());
     const found = await fetchFirmwareSource(cache, undefined);
     expect(found.source).toMatchObject({
@@ -91,7 +91,7 @@ describe('the source of the firmware', () => {
     expect(await readdir(cache)).toHaveLength(2);
   });
 
-  it('is the newest of several, in whatever order they are named', async () => {
+  it('selects the newest firmware source, in whatever order the index lists them', async () => {
     for (const text of [index('2025.02-10') + index(), index() + index('2025.02-10')]) {
       await makeApt(text.replaceAll('2025.02-10.debian', '2025.02-8.debian'));
       const { source } = await fetchFirmwareSource(cache, undefined);
@@ -99,7 +99,7 @@ describe('the source of the firmware', () => {
     }
   });
 
-  it('is not asked for again while it is there', async () => {
+  it('downloads the firmware source only once', async () => {
     await makeApt(index());
     const { source } = await fetchFirmwareSource(cache, undefined);
     await script('apt-get', 'exit 1\n');
@@ -108,14 +108,14 @@ describe('the source of the firmware', () => {
     await expect(fetchFirmwareSource(cache, source)).rejects.toThrow('apt-get failed');
   });
 
-  it('gives way to the present version when the one that was pinned is gone', async () => {
+  it('downloads the present firmware source when the pinned version is gone', async () => {
     await makeApt(index());
     const { source } = await fetchFirmwareSource(cache, undefined);
     const older = { ...source, version: '2025.02-7', original: { ...source.original, size: 1 } };
     expect((await fetchFirmwareSource(cache, older)).source.version).toBe('2025.02-8');
   });
 
-  it('is refused with other bytes than the index names, and nothing is left of it', async () => {
+  it('refuses a firmware source with other bytes than the index names, and leaves no file', async () => {
     await makeApt(index(), Buffer.from('the 0riginal'));
     await expect(fetchFirmwareSource(cache, undefined)).rejects.toThrow(
       'edk2_2025.02.orig.tar.xz does not have the SHA-256 of the index',
@@ -123,7 +123,7 @@ describe('the source of the firmware', () => {
     expect(await readdir(cache)).toEqual([]);
   });
 
-  it('is refused with other bytes than those that were pinned under its version', async () => {
+  it('refuses a firmware source with other bytes than those pinned under its version', async () => {
     await makeApt(index());
     const { source } = await fetchFirmwareSource(cache, undefined);
     await rm(join(cache, source.original.name));
@@ -143,13 +143,13 @@ describe('the source of the firmware', () => {
         .replaceAll('2656 edk2_2025.02-8.dsc', '2656 edk2_x.orig.tar.xz'),
     ],
     ['a version that is an option', index('-8 --force')],
-  ])('is not read out of an index with %s', (_, text) => {
+  ])('refuses an index of the firmware source with %s', (_, text) => {
     expect(() => parseSourceIndex(text)).toThrow(
       /^Cannot get the source of the firmware: the index/,
     );
   });
 
-  it('is pinned for the next build; a damaged pin is none', async () => {
+  it('pins the firmware source for the next build, and ignores a damaged pin', async () => {
     const [source] = parseSourceIndex(index());
     if (source === undefined) throw new Error('there is none');
     await pinFirmwareSource(cache, source);

@@ -56,14 +56,14 @@ test('firmware is compiled once for its sources, tools and platform', async () =
   expect(work).toBeUndefined();
 });
 
-test('an image that was cut short is compiled anew', async () => {
+test('compiles firmware again when its image was truncated', async () => {
   await build();
   const [image = ''] = (await readdir(cache)).filter((name) => name.endsWith('.fd'));
   await writeFile(join(cache, image), 'orig');
   expect(await build()).toHaveLength(2);
 });
 
-test('a build that fails says why, and leaves nothing to be taken for firmware', async () => {
+test('reports why a firmware build failed, and leaves no image', async () => {
   await expect(build('echo no compiler >&2; exit 3')).rejects.toMatchObject({
     code: 'internal',
     message: expect.stringContaining('no compiler'),
@@ -74,7 +74,7 @@ test('a build that fails says why, and leaves nothing to be taken for firmware',
   expect(left).toEqual([]);
 });
 
-test('nothing of a build outlives what started it', async () => {
+test('ends every process of a firmware build with the build', async () => {
   // The build has process ids of its own, in which it is the first: whatever it starts ends with it.
   await build('[ $$ = 1 ] || exit 9; sleep 60 & cat "$3" "$4" >"$1/OVMF.fd"');
 });

@@ -22,13 +22,13 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-it('has the set of another process outlive a power cut too', async () => {
+it('syncs a boot set that another process has put in place', async () => {
   await writeSyntheticSet(target);
   await putInPlace(work, target);
   expect(vi.mocked(durable.syncDirectory).mock.calls).toEqual([[work], [join(root, 'sets')]]);
 });
 
-it('fails where its name does not come to the disk', async () => {
+it('fails when the name of a boot set cannot be synced', async () => {
   const failure = new Error('EIO');
   vi.mocked(durable.publish).mockImplementationOnce(async (from, to) => {
     await rename(from, to);
@@ -40,7 +40,7 @@ it('fails where its name does not come to the disk', async () => {
   await expect(putInPlace(work, target)).rejects.toBe(failure);
 });
 
-it('replaces a set that is damaged', async () => {
+it('replaces a damaged boot set', async () => {
   await writeSyntheticSet(target);
   await rm(join(target, 'boot.json'));
   await putInPlace(work, target);

@@ -54,7 +54,7 @@ async function refusalOf(archive: Buffer): Promise<unknown> {
 }
 
 describe('an exported set', () => {
-  it('is imported whole, under its id, to stay', async () => {
+  it('imports an exported boot set whole and under its id, and keeps it', async () => {
     const { id } = await writeSyntheticSet(bootDir);
     const archive = await archiveOf(bootDir);
     const set = await importBootSet(home, inPieces(archive));
@@ -72,14 +72,14 @@ describe('an exported set', () => {
     expect(await readdir(join(home, 'boot'))).toEqual([id]);
   });
 
-  it('is refused where a file is not what its document says', async () => {
+  it('refuses to export a boot set with a file that differs from its document', async () => {
     await writeSyntheticSet(bootDir);
     await writeFile(join(bootDir, 'bzImage'), 'the file bzimage');
     await expect(archiveOf(bootDir)).rejects.toMatchObject({ code: 'boot-set-missing' });
   });
 });
 
-describe('an archive from elsewhere', () => {
+describe('an imported archive', () => {
   let archive: Buffer;
   beforeEach(async () => {
     await writeSyntheticSet(bootDir);
@@ -108,27 +108,27 @@ describe('an archive from elsewhere', () => {
       'something in its padding',
       () => Buffer.from(archive).fill(1, contentOf('OVMF.fd') + 500, contentOf('OVMF.fd') + 501),
     ],
-  ])('is refused: %s', async (_, make) => {
+  ])('refuses to import an archive: %s', async (_, make) => {
     expect(await refusalOf(make())).toBe('boot-set-invalid');
   });
 
   it.each([
     ['does not match its id', (it: Document) => ({ ...it, id: '0'.repeat(64) })],
     ['differs from what its id stands for', (it: Document) => ({ ...it, erofs: 'another' })],
-    ['says more', (it: Document) => withId({ ...it, more: 1 })],
+    ['has an additional member', (it: Document) => withId({ ...it, more: 1 })],
     ['is of another version', (it: Document) => withId({ ...it, schema: 'a3s-box/boot-set/v3' })],
     [
       'allows debugging',
       (it: Document) => withId({ ...it, confidential: { ...CONFIDENTIAL, policy: '0xb0000' } }),
     ],
-    ['is written otherwise', (it: Document) => it, 1],
-  ])('is refused with a document that %s', async (_, change, indent = 2) => {
+    ['is formatted differently', (it: Document) => it, 1],
+  ])('refuses to import an archive with a document that %s', async (_, change, indent = 2) => {
     const text = JSON.stringify(change(syntheticSet().document), null, indent);
     expect(await refusalOf(withDocument(Buffer.from(`${text}\n`)))).toBe('boot-set-invalid');
   });
 
   it(
-    'is refused, never taken in part, whatever is changed about it',
+    'refuses any changed archive as a whole, and imports no part of it',
     async () => {
       const change = fc.record({
         at: fc.nat(archive.length - 1),
@@ -153,7 +153,7 @@ describe('an archive from elsewhere', () => {
     return Buffer.concat([summed(header, 0), text, padding, archive.subarray(headerOf('vmlinux'))]);
   }
 
-  it('is the same archive when it is put together anew', () => {
+  it('writes the same archive for the same boot set', () => {
     const text = Buffer.from(documentText(syntheticSet().document));
     expect(withDocument(text)).toEqual(archive);
   });
@@ -196,8 +196,8 @@ function withId<T extends Record<string, unknown>>(document: T): T & { id: strin
   return { ...document, id: bootSetId(document) };
 }
 
-describe('the sets of a home', () => {
-  it('are the installed one, then imported and pinned ones', async () => {
+describe('the boot sets of a home', () => {
+  it('lists the installed boot set first, then imported and pinned ones', async () => {
     const { id } = await writeSyntheticSet(bootDir);
     const other = syntheticSet({ initrd: Buffer.from('another') });
     await writeSyntheticSet(join(root, 'other'), other);
@@ -211,7 +211,7 @@ describe('the sets of a home', () => {
     ]);
   });
 
-  it('are found by the first digits of an id', async () => {
+  it('finds a boot set by the first digits of its id', async () => {
     const { id } = await writeSyntheticSet(bootDir);
     expect((await findBootSet({ bootDir, home }, id.slice(0, 6))).set.id).toBe(id);
     for (const asked of [id.slice(0, 3), 'f'.repeat(64), '', '..', id.toUpperCase(), `${id}0`]) {
@@ -221,7 +221,7 @@ describe('the sets of a home', () => {
     }
   });
 
-  it('stay until they are let go of, once', async () => {
+  it('keeps a boot set until it is removed, which succeeds once', async () => {
     const { id } = await writeSyntheticSet(bootDir);
     await importBootDirectory(home, bootDir);
     await forgetBootSet(home, id);

@@ -31,7 +31,7 @@ function request(change: Partial<SignRequest> = {}): SignRequest {
   return { set, tee: 'snp', cpus: 2, idKey, guestSvn: 7, ...ids, ...change };
 }
 
-test('a block vouches for exactly what the set launches', async () => {
+test('signs an ID block for exactly what the boot set launches', async () => {
   const signed = await signBootSet(request({ authorKey }));
   expect(signed.bytes).toHaveLength(96 + 4096);
   const verified = verifyIdBlock(signed.bytes.subarray(0, 96), signed.bytes.subarray(96));
@@ -57,7 +57,7 @@ test('a block vouches for exactly what the set launches', async () => {
   });
 });
 
-test('vCPUs and who answers for the guest are part of it', async () => {
+test('signs another launch digest for other vCPUs and another TEE', async () => {
   const digests = await Promise.all(
     [request(), request({ cpus: 1 }), request({ tee: 'simulated' })].map(
       async (each) => (await signBootSet(each)).launchDigest,
@@ -72,14 +72,14 @@ test.each([
   ['Ed25519', generateKeyPairSync('ed25519').privateKey],
   ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
   ['a public key', generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey],
-])('a key that ID blocks do not take is refused: %s', async (_, key) => {
+])('refuses a key that ID blocks do not support: %s', async (_, key) => {
   await expect(signBootSet(request({ idKey: key }))).rejects.toMatchObject({ code: 'key-invalid' });
   await expect(signBootSet(request({ authorKey: key }))).rejects.toMatchObject({
     code: 'key-invalid',
   });
 });
 
-test('a firmware that is not the one of its document is not vouched for', async () => {
+test('refuses to sign for firmware that differs from its document', async () => {
   await writeFile(join(directory, 'OVMF.fd'), ovmfImage(0x91));
   await expect(launchInputs(set, 'snp', 1)).rejects.toMatchObject({ code: 'boot-set-missing' });
   await writeFile(join(directory, 'OVMF.fd'), ovmfImage());
