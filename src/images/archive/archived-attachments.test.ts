@@ -33,14 +33,14 @@ function withManifest(attachment: Attachment, value: unknown): Attachment {
 }
 
 describe('what an archive has beside its images', () => {
-  it('is stored with them, whether it is at a tag or refers to them', async () => {
+  it('stores the attachments in an archive, at a tag or with a subject', async () => {
     const attachments = [signatureOf(subject), signatureOf(subject, 'referrer')];
     const loaded = await load(...attachments);
     expect(loaded.map(({ tags }) => tags)).toEqual([['team/app:1']]);
     expect(await stored()).toEqual(byDigest(attachments));
   });
 
-  it('comes to what is there, and an archive without it takes nothing away', async () => {
+  it('adds attachments of an archive to the stored ones, and removes none', async () => {
     const [first, second] = [signatureOf(subject, 'sig', 'a'), signatureOf(subject, 'sig', 'b')];
     await load(first);
     await load(second);
@@ -48,7 +48,7 @@ describe('what an archive has beside its images', () => {
     expect(await stored()).toEqual(byDigest([first, second]));
   });
 
-  it('takes the place of what is there, where both together are too much', async () => {
+  it('replaces the stored attachments where both together exceed the limit', async () => {
     const sixty = (name: string) =>
       Array.from({ length: 60 }, (_, n) => signatureOf(subject, 'sig', `${name}${n}`));
     await load(...sixty('old'));
@@ -56,12 +56,12 @@ describe('what an archive has beside its images', () => {
     expect(await stored()).toEqual(byDigest(sixty('new')));
   });
 
-  it('is left out where it belongs to something else', async () => {
+  it('ignores an archived attachment of another image', async () => {
     await load(signatureOf(`sha256:${'7'.repeat(64)}`), signatureOf(subject));
     expect(await stored()).toHaveLength(1);
   });
 
-  it('keeps payloads that are there, when an archive without them comes later', async () => {
+  it('keeps stored payloads when an archive has the same attachment without them', async () => {
     const signature = signatureOf(subject);
     await load(signature);
     await load({ ...signature, blobs: new Map() });
@@ -77,7 +77,7 @@ describe('what an archive has beside its images', () => {
     ],
     ['very many payloads', { layers: Array.from({ length: 2000 }, () => ({})) }],
   ])(
-    'keeps an archived attachment unchanged for the policy to judge where it is %s',
+    'stores an archived attachment unchanged for the policy to judge where its manifest is %s',
     async (_, value) => {
       const strange = withManifest({ ...signatureOf(subject), blobs: new Map() }, value);
       await temporary.store.load(streamed(signedArchive(image, [strange])));
@@ -93,43 +93,43 @@ describe('what an archive has beside its images', () => {
     },
   );
 
-  it('goes with the image', async () => {
+  it('removes the attachments with their image', async () => {
     const [loaded] = await load(signatureOf(subject));
     await temporary.store.remove(loaded?.id ?? '', { force: true, inUse: () => false });
     expect(await temporary.remains()).toEqual([]);
   });
 });
 
-describe('an archive is refused', () => {
+describe('refused archives', () => {
   const signature = signatureOf(subject);
   const [[blob, bytes] = expect.fail()] = [...signature.blobs];
   const layer = { mediaType: 'x/y', digest: blob, size: bytes.length };
   it.each([
     [
-      'for a payload that was changed',
+      'a payload that was changed',
       [{ ...signature, blobs: new Map([[blob, Buffer.from(bytes).fill(0, 0, 1)]]) }],
       'invalid-image',
       /has the digest/,
     ],
     [
-      'for a payload that is too large, before it is looked for',
+      'a payload that is too large, before it is read',
       [withManifest(signature, { layers: [{ ...layer, size: 1 << 25 }] })],
       'too-large',
       /a signature has 33554432 bytes/,
     ],
     [
-      'for more signatures than an image has',
+      'more signatures than an image may have',
       Array.from({ length: 65 }, (_, n) => signatureOf(subject, 'sig', `${n}`)),
       'too-large',
       /65 artifacts/,
     ],
     [
-      'for more signatures than an archive has',
+      'more signatures than an archive may have',
       Array.from({ length: 1100 }, () => signatureOf(`sha256:${'7'.repeat(64)}`)),
       'too-large',
       /more than 1024 signatures/,
     ],
-  ])('%s', async (_, attachments, code, message) => {
+  ])('refuses an archive with attachments: %s', async (_, attachments, code, message) => {
     await expect(load(...attachments)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message),
@@ -139,7 +139,7 @@ describe('an archive is refused', () => {
 });
 
 it(
-  'any document at the tag of a signature is stored or refused, and never an image',
+  'stores any document at the tag of a signature or refuses it, and never as an image',
   async () => {
     const keys = ['layers', 'subject', 'digest', 'size', 'mediaType', 'config', '__proto__'];
     const { document } = fc.letrec<{ document: unknown }>((tie) => ({

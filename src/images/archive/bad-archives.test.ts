@@ -69,11 +69,11 @@ function docker(entry: object, extra: readonly TarFile[] = []): Buffer {
   ]);
 }
 
-describe('load refuses', () => {
+describe('refused archives', () => {
   it.each<[string, () => Buffer, string]>([
     ['an index with a digest that is a path', () => withIndex({ digest: ESCAPE }), 'digest'],
     [
-      'a manifest with one',
+      'a manifest with a digest that is a path',
       () =>
         ociArchive([
           withManifest((m) => Object.assign(m, { config: { ...good.config, digest: ESCAPE } })),
@@ -81,7 +81,7 @@ describe('load refuses', () => {
       'config.digest',
     ],
     [
-      'a layer with one',
+      'a layer with a digest that is a path',
       () =>
         ociArchive([
           withManifest((m) =>
@@ -114,7 +114,11 @@ describe('load refuses', () => {
     ],
     ['a device in the archive', () => docker({}, [{ path: 'd', type: 'block' }]), 'not a file'],
     ['two files of one name', () => docker({}, [{ path: 'layer.tar', data: 'x' }]), 'two files'],
-    ['layers that others read', () => docker({ layers: [] }), 'some readers take for "Layers"'],
+    [
+      'a member that other readers confuse with "Layers"',
+      () => docker({ layers: [] }),
+      'some readers take for "Layers"',
+    ],
     ['a missing layer', () => docker({ Layers: ['other.tar'] }), 'missing'],
     ['fewer layers than diff IDs', () => docker({ Layers: [] }), 'lists 1 layers'],
     [
@@ -149,14 +153,14 @@ describe('load refuses', () => {
     ['an archive of nothing', () => writeTar([]), 'neither an OCI layout nor'],
     ['no archive at all', () => Buffer.from('hello'), 'too early'],
     ['an empty stream', () => Buffer.alloc(0), 'neither an OCI layout nor'],
-    ['bytes of chance', () => randomBytes(5000).fill(1, 0, 4), 'Cannot read the archive'],
+    ['random bytes', () => randomBytes(5000).fill(1, 0, 4), 'Cannot read the archive'],
     [
       'a manifest that is no JSON',
       () => changed((f) => f.set('index.json', Buffer.from('{'))),
       'JSON',
     ],
     [
-      'JSON without bottom',
+      'JSON that is nested too deeply',
       () => changed((f) => f.set('index.json', Buffer.from('['.repeat(4000) + ']'.repeat(4000)))),
       'nested too deeply',
     ],
@@ -233,7 +237,7 @@ describe('load refuses', () => {
       () => docker({ RepoTags: ['sha256:abcd'] }),
       'looks like an id',
     ],
-  ])('%s', async (name, archive, message) => {
+  ])('refuses to load %s', async (name, archive, message) => {
     if (message === 'too-large') {
       await expect(store.load(streamed(archive()))).rejects.toBeInstanceOf(A3sError);
       await expectNothingLeft();
@@ -243,7 +247,7 @@ describe('load refuses', () => {
     expect(name).not.toBe('');
   });
 
-  it('a tag that is a path', async () => {
+  it('refuses to load an archive with a tag that is a path', async () => {
     for (const tag of ['../../etc:1', 'good:../../etc', '/etc/passwd', 'UPPER']) {
       await expectRefused(
         store.load(streamed(docker({ RepoTags: [tag] }))),
@@ -253,7 +257,7 @@ describe('load refuses', () => {
     }
   });
 
-  it('documents over their bound', async () => {
+  it('refuses to load documents above their size limit', async () => {
     const big = withManifest((manifest) =>
       Object.assign(manifest, { padding: 'x'.repeat(20_000) }),
     );
@@ -262,7 +266,7 @@ describe('load refuses', () => {
     await expectRefused(store.load(streamed(dockerArchive([config]))), 'too-large', 'bytes');
   });
 
-  it('archives over their bounds', async () => {
+  it('refuses to load archives above their limits', async () => {
     const many = writeTar(Array.from({ length: 60 }, (_, index) => ({ path: String(index) })));
     await expectRefused(store.load(streamed(many)), 'too-large', 'more than 50 files');
     const bomb = writeTar([{ path: 'x', data: Buffer.alloc(10_000_000) }]);
@@ -271,12 +275,12 @@ describe('load refuses', () => {
     }
   });
 
-  it('a bomb in a layer', async () => {
+  it('refuses to load a decompression bomb in a layer', async () => {
     const image = buildImage({ layers: [[{ path: 'x', data: Buffer.alloc(3_000_000) }]] });
     await expectRefused(store.load(streamed(ociArchive([image]))), 'invalid-image', 'bomb');
   });
 
-  it('a second image whose layer lies about a diff ID that is there already', async () => {
+  it('refuses to load a second image whose layer has another diff ID than an existing one', async () => {
     const other = gzipSync(writeTar([{ path: 'f', data: 'evil' }]));
     const digest = sha256(other);
     const liar = withManifest((manifest) => {
@@ -291,12 +295,12 @@ describe('load refuses', () => {
     expect(await store.list()).toHaveLength(1);
   });
 
-  it('all of an archive when one image of it is bad', async () => {
+  it('refuses to load any image of an archive when one is invalid', async () => {
     const bad = buildImage({ name: 'bad:1', layers: [[{ path: '../x' }]] });
     await expectRefused(store.load(streamed(ociArchive([good, bad]))), 'invalid-image', 'upwards');
   });
 
-  it('a stream that breaks, with its own error', async () => {
+  it('rejects with the error of the stream when an archive breaks off', async () => {
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield ociArchive([good]).subarray(0, 2000);
       throw new Error('the client is gone');
@@ -306,14 +310,14 @@ describe('load refuses', () => {
   });
 });
 
-describe('loadDirectory refuses', () => {
-  it('a path that is no directory', async () => {
+describe('refused directories', () => {
+  it('refuses to load a path that is no directory', async () => {
     await expect(store.loadDirectory(join(root, 'none'))).rejects.toMatchObject({
       code: 'invalid-argument',
     });
   });
 
-  it('a layout whose blob is a FIFO, a directory or missing', async () => {
+  it('refuses to load a layout whose blob is a FIFO, a directory or missing', async () => {
     const layout = join(root, 'images/staging/../../layout');
     writeOciLayout(layout, [good]);
     const blob = join(layout, blobPath(good.config.digest));
@@ -330,8 +334,8 @@ describe('loadDirectory refuses', () => {
   });
 });
 
-describe('load comes to an end', () => {
-  it('with indexes that list indexes many times over', async () => {
+describe('hostile archives', () => {
+  it('stops at indexes that list indexes many times over', async () => {
     const archive = changed((files) => {
       let entry: object = {
         ...good.manifest,
@@ -350,8 +354,8 @@ describe('load comes to an end', () => {
   });
 });
 
-describe('load accepts', () => {
-  it('the image for this platform from nested indexes, the others missing', async () => {
+describe('accepted archives', () => {
+  it('loads the image of this platform from nested indexes that lack the other images', async () => {
     const platform = { os: 'linux', architecture: good.manifest.platform?.architecture ?? '' };
     const index = Buffer.from(
       JSON.stringify({
@@ -397,7 +401,7 @@ describe('load accepts', () => {
     expect(image).toMatchObject({ tags: ['multi:1'], id: good.config.digest });
   });
 
-  it('layers behind links of an old docker-archive', async () => {
+  it('loads layers behind links of an old docker-archive', async () => {
     const archive = docker({ Layers: ['two/layer.tar'] }, [
       { path: 'two/layer.tar', type: 'symlink', target: '../one/layer.tar' },
       { path: 'one/layer.tar', type: 'hardlink', target: 'layer.tar' },

@@ -23,7 +23,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 it(
-  'loads a damaged archive as a whole or refuses it and leaves nothing',
+  'loads a damaged archive as a whole, or refuses it and leaves no file',
   async () => {
     const bases = [ociArchive([good]), dockerArchive([good])];
     await fuzz(
@@ -47,7 +47,7 @@ it(
 );
 
 it(
-  'loads an archive with any documents or refuses it',
+  'loads an archive with any documents, or refuses it',
   async () => {
     const keys = ['schemaVersion', 'mediaType', 'manifests', 'layers', 'config', 'digest', 'size'];
     const more = ['rootfs', 'diff_ids', 'type', 'annotations', 'platform', 'Env', '__proto__'];

@@ -33,7 +33,7 @@ describe('archives of other tools', () => {
     ['oci-archive:out.tar:app:1', []],
     ['oci-archive:out.tar:app:1', ['--dest-compress-format=zstd']],
     ['oci-archive:out.tar:app:1', ['--format=v2s2']],
-  ])('loads what skopeo copies to %s %s', async (destination, options) => {
+  ])('loads an archive that skopeo copies to %s %s', async (destination, options) => {
     run('skopeo', 'copy', '-q', ...options, `oci:${layout}:bb`, destination);
     const [image] = await store.load(createReadStream(join(root, 'out.tar')));
     expect(image?.tags).toEqual(['app:1']);
@@ -41,7 +41,7 @@ describe('archives of other tools', () => {
     expect(await store.bootLayers(image ?? expect.fail())).toHaveLength(1);
   });
 
-  it('loads what umoci makes, configuration included', async () => {
+  it('loads an image that umoci makes, with its configuration', async () => {
     run('umoci', 'new', '--image', `${layout}:fresh`);
     run('umoci', 'insert', '--image', `${layout}:fresh`, join(root, 'layout/oci-layout'), '/etc/x');
     run(
@@ -60,27 +60,30 @@ describe('archives of other tools', () => {
     expect(images).toHaveLength(2);
   });
 
-  it.each(['docker-archive', 'oci-archive'])('loads what podman saves as %s', async (format) => {
-    const podman = (...args: string[]) =>
-      run('podman', '--root', join(root, 'p'), '--runroot', join(root, 'r'), ...args);
-    podman('--storage-driver=vfs', 'pull', '-q', `oci:${layout}:bb`);
-    const id = podman('--storage-driver=vfs', 'images', '-q').trim().split('\n')[0] ?? '';
-    podman('--storage-driver=vfs', 'tag', id, 'docker.io/team/app:2');
-    podman(
-      '--storage-driver=vfs',
-      'save',
-      '-q',
-      `--format=${format}`,
-      '-o',
-      'out.tar',
-      'team/app:2',
-    );
-    const [image] = await store.load(createReadStream(join(root, 'out.tar')));
-    expect(image?.tags).toContain('team/app:2');
-    expect(image?.config.cmd).toEqual(['sh']);
-  });
+  it.each(['docker-archive', 'oci-archive'])(
+    'loads an image that podman saves as %s',
+    async (format) => {
+      const podman = (...args: string[]) =>
+        run('podman', '--root', join(root, 'p'), '--runroot', join(root, 'r'), ...args);
+      podman('--storage-driver=vfs', 'pull', '-q', `oci:${layout}:bb`);
+      const id = podman('--storage-driver=vfs', 'images', '-q').trim().split('\n')[0] ?? '';
+      podman('--storage-driver=vfs', 'tag', id, 'docker.io/team/app:2');
+      podman(
+        '--storage-driver=vfs',
+        'save',
+        '-q',
+        `--format=${format}`,
+        '-o',
+        'out.tar',
+        'team/app:2',
+      );
+      const [image] = await store.load(createReadStream(join(root, 'out.tar')));
+      expect(image?.tags).toContain('team/app:2');
+      expect(image?.config.cmd).toEqual(['sh']);
+    },
+  );
 
-  it('loads several images that podman saves together, with all of their names', async () => {
+  it('loads several images that podman saves together, with all their names', async () => {
     const podman = (...args: string[]) =>
       run(
         'podman',
@@ -104,7 +107,7 @@ describe('archives of other tools', () => {
     ]);
   });
 
-  it('takes its platform’s image of what skopeo copies with all platforms', async () => {
+  it('loads the image of this platform from what skopeo copies with all platforms', async () => {
     const built = [hostArchitecture(), 's390x'].map((architecture) =>
       buildImage({ layers: [[{ path: 'arch', data: architecture }]], architecture }),
     );

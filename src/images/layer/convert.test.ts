@@ -59,7 +59,7 @@ function extract(): string {
 }
 
 describe('convertLayers', () => {
-  it('writes what the reference tools read back', async () => {
+  it('writes a layer disk that the reference tools read back', async () => {
     const big = randomBytes(3_000_001);
     await convert([
       layerOf(
@@ -109,7 +109,7 @@ describe('convertLayers', () => {
     expect(readFileSync(image).includes('overlay.opaque')).toBe(true);
   });
 
-  it('drops attributes that would steer overlayfs, and keeps capabilities', async () => {
+  it('drops attributes that overlayfs interprets, and keeps capabilities', async () => {
     const capability = randomBytes(20);
     await convert([
       layerOf(
@@ -127,7 +127,7 @@ describe('convertLayers', () => {
     extract();
   });
 
-  it('gives the same bytes for the same layer, plain and compressed', async () => {
+  it('writes the same disk for the same layer, plain and compressed', async () => {
     const tar = writeTar([{ path: 'a', data: randomBytes(10_000) }, { path: 'b/c' }]);
     const zstd = execFileSync('zstd', ['-c', '-19', '-'], { input: tar });
     const members = [gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))];
@@ -139,7 +139,7 @@ describe('convertLayers', () => {
     expect(new Set(images).size).toBe(1);
   });
 
-  it('leaves holes instead of zeros', async () => {
+  it('writes zeros as holes in a layer disk', async () => {
     await convert([layerOf(writeTar([{ path: 'zeros', data: Buffer.alloc(50_000_000) }]))]);
     const { size, blocks } = lstatSync(image);
     expect(size).toBeGreaterThan(50_000_000);
@@ -157,11 +157,11 @@ describe('convertLayers', () => {
     ['a truncated tar', layerOf(tar.subarray(0, 50_000))],
     ['an xz layer', layerOf(tar, Buffer.from('fd377a585a000004', 'hex'))],
     ['a layer that is no tar', layerOf(randomBytes(5000))],
-  ])('refuses %s', async (_, layer) => {
+  ])('refuses to convert %s', async (_, layer) => {
     await expect(convert([layer])).rejects.toMatchObject({ code: 'invalid-image' });
   });
 
-  it('refuses bombs, in gzip and in zstd', async () => {
+  it('refuses decompression bombs in gzip and in zstd', async () => {
     const bomb = writeTar([{ path: 'zeros', data: Buffer.alloc(30_000_000) }]);
     const zstd = execFileSync('zstd', ['-c', '-'], { input: bomb });
     for (const blob of [gzipSync(bomb), zstd]) {
@@ -177,7 +177,7 @@ describe('convertLayers', () => {
     }
   });
 
-  it('writes the same bytes from what it kept of the layers, and reads each once then', async () => {
+  it('writes the same disk from cached data, and then reads each layer once', async () => {
     const tars = [
       writeTar([
         { path: 'twice', data: randomBytes(70_000) },
@@ -220,12 +220,12 @@ describe('convertLayers', () => {
     }
   });
 
-  it('stops before the disk is full', async () => {
+  it('stops a conversion before the disk is full', async () => {
     await expect(convert([layerOf(tar)], {}, 50_000)).rejects.toMatchObject({ code: 'disk-full' });
   });
 
   it(
-    'writes any tree so that the reference tools find it sound',
+    'writes any tree of files so that the reference tools verify it',
     async () => {
       const name = fc.string({
         minLength: 1,

@@ -66,8 +66,8 @@ function verityRoot(path: string, diffId: string): string {
 }
 
 // These values are what other machines and other days have: a change of them needs another format version in disks.ts.
-describe('a layer gives the same bytes on every machine and every day', () => {
-  it('whatever compressed it', async () => {
+describe('deterministic layers', () => {
+  it('writes the same disk of a layer on any machine and day, however the layer is compressed', async () => {
     const tar = writeTar(FILES);
     const plain = await convert('plain', tar, tar);
     const gzipped = await convert('gzipped', tar, gzipSync(tar, { level: 1 }));

@@ -42,50 +42,50 @@ const USR: readonly TarFile[] = [
 describe('names that lead through a link of a lower layer', () => {
   it.each<[string, readonly TarFile[], readonly TarFile[], readonly string[]]>([
     [
-      'mean the file there',
+      'a file below a link to a directory',
       USR,
       [{ path: 'lib/b' }],
       ['usr/', 'usr/lib/', 'usr/lib/a', 'usr/lib/b', 'lib@'],
     ],
-    ['and so do their whiteouts', USR, [{ path: 'lib/.wh.a' }], ['usr/', 'usr/lib/', 'lib@']],
+    ['a whiteout below a link', USR, [{ path: 'lib/.wh.a' }], ['usr/', 'usr/lib/', 'lib@']],
     [
-      'and opaque markers',
+      'an opaque marker below a link',
       USR,
       [{ path: 'lib/.wh..wh..opq' }, { path: 'lib/c' }],
       ['usr/', 'usr/lib/', 'usr/lib/c', 'lib@'],
     ],
     [
-      'through an absolute target',
+      'a link with an absolute target',
       [...USR, link('abs', '/usr/lib')],
       [{ path: 'abs/b' }],
       ['usr/', 'usr/lib/', 'usr/lib/a', 'usr/lib/b', 'lib@', 'abs@'],
     ],
     [
-      'through link after link',
+      'a chain of links',
       [directory('c'), link('a', 'b'), link('b', './c'), link('c/d', '../e')],
       [{ path: 'a/d/f' }],
       ['c/', 'c/d@', 'a@', 'b@', 'e/', 'e/f'],
     ],
     [
-      'to a directory that is not there yet',
+      'a link to a missing directory',
       [link('a', 'new/place')],
       [{ path: 'a/f' }],
       ['a@', 'new/', 'new/place/', 'new/place/f'],
     ],
     [
-      'never out of the tree',
+      'a link that leads out of the tree',
       [link('a', '../../../../etc')],
       [{ path: 'a/f' }],
       ['a@', 'etc/', 'etc/f'],
     ],
     [
-      'but an entry for the directory itself takes the place of the link',
+      'a directory entry that replaces the link',
       USR,
       [directory('lib'), { path: 'lib/b' }],
       ['usr/', 'usr/lib/', 'usr/lib/a', 'lib/', 'lib/b'],
     ],
     [
-      'and what the layer has there besides stays',
+      'entries below the link and below its target',
       USR,
       [{ path: 'lib/b/x' }, { path: 'usr/lib/b/y' }, { path: 'usr/lib/.wh.c' }, { path: 'lib/c' }],
       [
@@ -99,7 +99,7 @@ describe('names that lead through a link of a lower layer', () => {
         'lib@',
       ],
     ],
-  ])('%s', async (_, lower, upper, expected) => {
+  ])('follows links of a lower layer: %s', async (_, lower, upper, expected) => {
     expect(await merged(lower, upper)).toEqual(expected);
   });
 
@@ -107,16 +107,24 @@ describe('names that lead through a link of a lower layer', () => {
     ['links in a circle', [link('a', 'b'), link('b', 'a')], [{ path: 'a/f' }], 'without end'],
     ['a link to itself', [link('a', 'a/a')], [{ path: 'a/f' }], 'without end'],
     [
-      'a file that is there by its name too',
+      'a file below a link and below its target',
       USR,
       [{ path: 'lib/b' }, { path: 'usr/lib/b' }],
       'twice',
     ],
-    ['a file where the directory would be', USR, [{ path: 'lib/b' }, { path: 'usr' }], 'twice'],
-  ])('are refused: %s', async (_, lower, upper, message) => {
-    await expect(merged(lower, upper)).rejects.toMatchObject({
-      code: 'invalid-image',
-      message: expect.stringContaining(message),
-    });
-  });
+    [
+      'a file in the place of the target directory',
+      USR,
+      [{ path: 'lib/b' }, { path: 'usr' }],
+      'twice',
+    ],
+  ])(
+    'refuses names that lead through links of a lower layer: %s',
+    async (_, lower, upper, message) => {
+      await expect(merged(lower, upper)).rejects.toMatchObject({
+        code: 'invalid-image',
+        message: expect.stringContaining(message),
+      });
+    },
+  );
 });

@@ -25,13 +25,13 @@ function at(root: DirectoryNode, path: string): Node | undefined {
 const directory = (path: string, mode = 0o755): TarFile => ({ path, type: 'directory', mode });
 const link = (path: string, target: string): TarFile => ({ path, type: 'symlink', target });
 
-describe('scanLayer refuses', () => {
+describe('invalid layers', () => {
   it.each<[string, TarFile[], string]>([
     ['a name that leads upwards', [{ path: '../x' }], 'upwards'],
-    ['one in the middle', [{ path: 'a/../../x' }], 'upwards'],
-    ['one that would stay inside', [{ path: 'a/../x' }], 'upwards'],
-    ['one behind a slash', [{ path: '/../x' }], 'upwards'],
-    ['a part that no file system has', [{ path: 'x'.repeat(256) }], 'longer'],
+    ['a name that leads upwards in the middle', [{ path: 'a/../../x' }], 'upwards'],
+    ['a name that leads upwards and stays inside', [{ path: 'a/../x' }], 'upwards'],
+    ['an absolute name that leads upwards', [{ path: '/../x' }], 'upwards'],
+    ['a name of 256 bytes', [{ path: 'x'.repeat(256) }], 'longer'],
     [
       'a write through a link',
       [link('etc', '/host/etc'), { path: 'etc/passwd' }],
@@ -54,7 +54,7 @@ describe('scanLayer refuses', () => {
       'upwards',
     ],
     [
-      'a hard link to what is not in the layer',
+      'a hard link to a file outside of the layer',
       [{ path: 'h', type: 'hardlink', target: '/etc/shadow' }],
       'not before it',
     ],
@@ -74,22 +74,22 @@ describe('scanLayer refuses', () => {
     ['a whiteout of the parent', [{ path: 'a/.wh...' }], 'names nothing'],
     ['a file below a whiteout', [{ path: '.wh.a/b' }], 'below a whiteout'],
     [
-      'a device number that cannot be',
+      'an impossible device number',
       [{ path: 'd', type: 'block', device: { major: 4096, minor: 0 } }],
       'device number',
     ],
-    ['an owner that cannot be', [{ path: 'f', uid: 4_294_967_295 }], 'impossible owner'],
+    ['an impossible owner', [{ path: 'f', uid: 4_294_967_295 }], 'impossible owner'],
     [
       'capabilities of a wrong size',
       [{ path: 'f', xattrs: { 'security.capability': 'short' } }],
       'malformed',
     ],
     [
-      'attributes without end',
+      'attributes that are too large',
       [{ path: 'f', xattrs: { 'user.a': 'x'.repeat(40_000), 'user.b': 'x'.repeat(40_000) } }],
       'too large',
     ],
-  ])('%s', async (_, files, message) => {
+  ])('refuses a layer with %s', async (_, files, message) => {
     await expect(scan(files)).rejects.toMatchObject({
       code: 'invalid-image',
       message: expect.stringContaining(message),
@@ -105,18 +105,18 @@ describe('scanLayer refuses', () => {
       [{ path: 'a', pax: { 'GNU.sparse.map': '0,0', 'GNU.sparse.size': '1000000000000000' } }],
       {},
     ],
-  ])('%s', async (_, files, limits) => {
+  ])('refuses a layer above its limits: %s', async (_, files, limits) => {
     await expect(scan(files, limits)).rejects.toMatchObject({ code: 'too-large' });
   });
 });
 
-describe('scanLayer contains', () => {
-  it('absolute names: the root of the box is meant', async () => {
+describe('accepted layers', () => {
+  it('accepts absolute names in a layer as names below the root of the box', async () => {
     const root = await scan([{ path: '/etc/passwd', data: 'x' }]);
     expect(at(root, 'etc/passwd')).toMatchObject({ kind: 'file', size: 1 });
   });
 
-  it('attributes that would steer overlayfs', async () => {
+  it('accepts attributes that overlayfs interprets, and drops them', async () => {
     const root = await scan([
       {
         path: 'f',
@@ -137,19 +137,19 @@ describe('scanLayer contains', () => {
     expect([...node.attributes.xattrs.keys()]).toEqual(['security.capability', 'user.kept']);
   });
 
-  it('the device that overlayfs takes for a whiteout, as just that', async () => {
+  it('accepts a 0/0 character device in a layer as a whiteout', async () => {
     const root = await scan([{ path: 'd', type: 'character', device: { major: 0, minor: 0 } }]);
     expect(at(root, 'd')).toEqual({ kind: 'whiteout' });
   });
 
-  it('device nodes, as entries of the image', async () => {
+  it('accepts device nodes in a layer', async () => {
     const root = await scan([{ path: 'sda', type: 'block', device: { major: 8, minor: 0 } }]);
     expect(at(root, 'sda')).toMatchObject({ kind: 'block', major: 8, minor: 0 });
   });
 });
 
 describe('scanLayer', () => {
-  it('lets a later entry replace an earlier one, and second names keep the old file', async () => {
+  it('replaces an earlier entry by a later one, and keeps the old file under its hard links', async () => {
     const root = await scan([
       { path: 'd/f', data: 'one' },
       { path: 'h', type: 'hardlink', target: 'd/f' },
@@ -162,7 +162,7 @@ describe('scanLayer', () => {
     expect(at(root, 'e')).toMatchObject({ kind: 'symlink' });
   });
 
-  it('hides what whiteouts name in lower layers only, wherever they stand', async () => {
+  it('applies whiteouts to lower layers only, wherever they are in the archive', async () => {
     const root = await scan([
       { path: '.wh.gone' },
       { path: 'kept' },
@@ -179,7 +179,7 @@ describe('scanLayer', () => {
     expect([...root.children.keys()].sort()).toEqual(['dir', 'gone', 'kept', 'opaque']);
   });
 
-  it('merges as overlayfs shows layers', async () => {
+  it('merges layers as overlayfs does', async () => {
     const root = implicitDirectory();
     const layers = [
       [directory('d', 0o700), { path: 'd/a' }, { path: 'd/b' }, { path: 'f' }, { path: 'o/x' }],
@@ -197,7 +197,7 @@ describe('scanLayer', () => {
   });
 
   it(
-    'gives a tree without upward names or refuses, whatever the entries are',
+    'scans any entries to a tree without upward names, or refuses them',
     async () => {
       const path = fc
         .array(fc.constantFrom('a', 'b', '.wh.a', '.wh..wh..opq', '.wh.', '..', '.', ''), {

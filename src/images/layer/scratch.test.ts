@@ -43,7 +43,7 @@ async function collect(scratch: Scratch, index: number, size: number): Promise<B
 }
 
 describe('a scratch', () => {
-  it('gives back what it took', async () => {
+  it('reads back what was written to the scratch file', async () => {
     const budget = new DiskBudget(root, 100 * MiB);
     const scratch = new Scratch(file, budget);
     const bodies = [
@@ -61,7 +61,7 @@ describe('a scratch', () => {
   });
 
   it(
-    'gives back any data, whatever of it is asked for',
+    'reads back any range of any data in the scratch file',
     async () => {
       await fuzz(
         fc.asyncProperty(fc.array(fc.nat(90_000), { maxLength: 60 }), async (sizes) => {
@@ -79,7 +79,7 @@ describe('a scratch', () => {
     FUZZ_TIMEOUT,
   );
 
-  it('keeps nothing once a quarter of the room does not hold it', async () => {
+  it('discards the cached data when it exceeds a quarter of the available space', async () => {
     const budget = new DiskBudget(root, 4 * MiB);
     const scratch = new Scratch(file, budget);
     await keepAll(scratch, [Buffer.alloc(MiB, 1), Buffer.alloc(1, 2), Buffer.alloc(10, 3)]);

@@ -70,7 +70,7 @@ describe('an archive', () => {
     ]);
   });
 
-  it('is the same bytes whenever it is made, however the blobs came', async () => {
+  it('writes the same archive each time, however the blobs were stored', async () => {
     await load(one, two);
     const first = await save('team/app:1');
     expect((await save('team/app:1')).equals(first)).toBe(true);
@@ -84,7 +84,7 @@ describe('an archive', () => {
     }
   });
 
-  it('holds what its arguments mean: a name, all names of a repository, or no name for an id', async () => {
+  it('saves a name, all names of a repository, or an id without a name', async () => {
     await load(one, two);
     await temporary.store.tag('team/app:1', 'other:x');
     const tags = async (...references: string[]) =>
@@ -99,7 +99,7 @@ describe('an archive', () => {
     ]);
   });
 
-  it('keeps an index whose other images are not here, and what is attached', async () => {
+  it('saves an index whose other images are missing, and the attachments', async () => {
     const { index, documents } = multiArchImage(one);
     const subject = one.manifest.digest as Digest;
     await temporary.store.ingest({
@@ -124,8 +124,8 @@ describe('an archive', () => {
   });
 });
 
-describe('an archive that cannot be whole', () => {
-  it('is refused before its first byte where an image or a file is missing', async () => {
+describe('an incomplete archive', () => {
+  it('refuses to save before the first byte when an image or a file is missing', async () => {
     await expect(save('team/app:1')).rejects.toMatchObject({ code: 'no-such-image' });
     await expect(save()).rejects.toMatchObject({ code: 'invalid-argument' });
     await load(one);
@@ -143,16 +143,19 @@ describe('an archive that cannot be whole', () => {
     });
   });
 
-  it.each(['manifest', 'config'] as const)('is refused for a changed %s', async (which) => {
-    await load(one);
-    const path = blobFile(one[which].digest);
-    const bytes = readFileSync(path);
-    rmSync(path);
-    writeFileSync(path, Buffer.from(bytes.toString().replace('sha256:', 'sha256;')));
-    await expect(save('team/app:1')).rejects.toMatchObject({ code: 'invalid-image' });
-  });
+  it.each(['manifest', 'config'] as const)(
+    'refuses to save an image with a changed %s',
+    async (which) => {
+      await load(one);
+      const path = blobFile(one[which].digest);
+      const bytes = readFileSync(path);
+      rmSync(path);
+      writeFileSync(path, Buffer.from(bytes.toString().replace('sha256:', 'sha256;')));
+      await expect(save('team/app:1')).rejects.toMatchObject({ code: 'invalid-image' });
+    },
+  );
 
-  it('breaks off at a layer that was changed, which nobody then has whole', async () => {
+  it('breaks off an archive at a layer that was changed', async () => {
     await load(one);
     const digest = one.layers[1]?.digest ?? '';
     const path = blobFile(digest);
@@ -170,7 +173,7 @@ describe('an archive that cannot be whole', () => {
     expect(Buffer.concat(chunks).includes(bytes)).toBe(false);
   });
 
-  it('is whole when its image is removed meanwhile, and the files go after it', async () => {
+  it('saves an image whole that is removed meanwhile, and deletes its files after that', async () => {
     await load(one);
     const archive = (await temporary.store.save(['team/app:1']))[Symbol.asyncIterator]();
     const chunks = [(await archive.next()).value];
@@ -184,7 +187,7 @@ describe('an archive that cannot be whole', () => {
     expect((await temporary.store.resolve('team/app:1')).manifestDigest).toBe(one.manifest.digest);
   });
 
-  it('holds nothing once its reader is gone, or never came', async () => {
+  it('releases the files of an image when its archive is read in part or not at all', async () => {
     await load(one);
     await temporary.store.save(['team/app:1']);
     for await (const _ of await temporary.store.save(['team/app:1'])) break;

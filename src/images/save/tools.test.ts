@@ -72,7 +72,7 @@ async function ingestSigned() {
 }
 
 describe('what is saved', () => {
-  it('is what podman loads, with its names', async () => {
+  it('saves an archive that podman loads with its names', async () => {
     await temporary.store.load(streamed(ociArchive([busybox, other])));
     await temporary.store.tag('team/app:1', 'host:5000/more:x');
     await saved('team/app', 'host:5000/more:x', 'team/other:2');
@@ -86,7 +86,7 @@ describe('what is saved', () => {
     expect(JSON.parse(cmd)).toEqual(['/other']);
   });
 
-  it('is what skopeo copies as either kind of archive, digest unchanged', async () => {
+  it('saves an archive that skopeo copies in either format with the same digest', async () => {
     await temporary.store.load(streamed(ociArchive([busybox])));
     await saved('team/app:1');
     const digest = (source: string): string =>
@@ -98,7 +98,7 @@ describe('what is saved', () => {
     run('skopeo', 'copy', '-q', 'docker-archive:saved.tar:docker.io/team/app:1', 'dir:third');
   });
 
-  it('is an OCI layout that umoci unpacks', async () => {
+  it('saves an OCI layout that umoci unpacks', async () => {
     await temporary.store.load(streamed(ociArchive([busybox, other])));
     const path = await saved('team/app:1', 'team/other:2');
     mkdirSync(join(root, 'layout'));
@@ -107,7 +107,7 @@ describe('what is saved', () => {
     expect(readFileSync(join(root, 'bundle/rootfs/other'), 'utf8')).toBe('other');
   });
 
-  it('keeps index and signatures, and podman and skopeo take it all the same', async () => {
+  it('saves index and signatures in an archive that podman and skopeo accept', async () => {
     const { subject, index } = await ingestSigned();
     await saved('team/app:1');
     podman('load', '-q', '-i', 'saved.tar');
@@ -134,7 +134,9 @@ describe('what is saved', () => {
     }
   });
 
-  it('has the signature of what cosign saved', { timeout: 60_000 }, async () => {
+  it('loads and saves the signature in an archive that cosign saved', {
+    timeout: 60_000,
+  }, async () => {
     const registry = await startRegistry();
     try {
       const name = `${registry.host}/team/app`;

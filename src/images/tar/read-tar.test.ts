@@ -54,7 +54,7 @@ function makeSparse(directory: string): void {
 }
 
 describe('readTar', () => {
-  it('reads every kind of entry', async () => {
+  it('reads every kind of tar entry', async () => {
     const tar = writeTar([
       { path: 'd/', type: 'directory', mode: 0o1777, mtime: 7 },
       { path: 'd/f', data: 'data', uid: 1, gid: 2 },
@@ -80,7 +80,7 @@ describe('readTar', () => {
     expect(entries[4]).toMatchObject({ major: 1, minor: 3 });
   });
 
-  it('keeps owners that need a PAX record, and attributes byte for byte', async () => {
+  it('reads large owner ids from PAX records, and attributes byte for byte', async () => {
     const value = Buffer.from([1, 0, 0, 2, 0xff, 0xfe, 10, 61]);
     const [entry] = await readAll(
       writeTar([
@@ -157,14 +157,18 @@ describe('readTar', () => {
     ['random bytes', Buffer.alloc(1024, 0xa5), 'checksum'],
     ['text', Buffer.alloc(1024, 'root:x:0:0:root:/root:/bin/sh '), 'it is damaged, or no tar'],
     ['a size that is no number', header((b) => b.write('zz', 124)), 'not a number'],
-    ['a size beyond counting', header((b) => b.fill(0x7f, 125, 136).fill(0x80, 124, 125)), 'large'],
+    [
+      'a size that is too large',
+      header((b) => b.fill(0x7f, 125, 136).fill(0x80, 124, 125)),
+      'large',
+    ],
     ['a negative size', header((b) => b.fill(0xff, 124, 136)), 'negative'],
     ['an unknown type', header(noChange, 'Z'), 'unknown type'],
     ['a link with data', header(noChange, '1', 512), 'has data'],
     ['a directory with data', header(noChange, '5', 512), 'has data'],
     ['two sizes', pax({ size: 'x' }), 'not a number'],
     ['a name with a NUL', pax({ path: 'a\0b' }), 'NUL'],
-    ['a name without end', pax({ path: 'x'.repeat(5000) }), 'longer than'],
+    ['a name that is too long', pax({ path: 'x'.repeat(5000) }), 'longer than'],
     ['a sparse file of an unknown form', pax({ 'GNU.sparse.major': '2' }), 'unknown form'],
     [
       'a sparse map that overlaps',
@@ -177,11 +181,11 @@ describe('readTar', () => {
       'outside',
     ],
     [
-      'a sparse map that lies about its data',
+      'a sparse map of another size than its data',
       pax({ 'GNU.sparse.map': '5,4', 'GNU.sparse.size': '9' }),
       'add up',
     ],
-    ['a header that describes nothing', pax({ path: 'x' }).subarray(0, 1024), 'ends too early'],
+    ['an extended header without an entry', pax({ path: 'x' }).subarray(0, 1024), 'ends too early'],
     ['a huge extended header', header(noChange, 'x', 1 << 30), 'larger than'],
     [
       'a record without length',
@@ -199,14 +203,14 @@ describe('readTar', () => {
       'global',
     ],
     ['data behind the end', Buffer.concat([writeTar([]), Buffer.alloc(512, 1)]), 'follows its end'],
-  ])('refuses %s', async (_, tar, message) => {
+  ])('refuses a tar archive: %s', async (_, tar, message) => {
     await expect(readAll(tar)).rejects.toMatchObject({
       code: 'invalid-image',
       message: expect.stringContaining(message),
     });
   });
 
-  it('bounds the number of entries and the zeros at the end', async () => {
+  it('limits the number of tar entries and the zeros at the end', async () => {
     const many = writeTar(Array.from({ length: 11 }, () => ({ path: 'f' })));
     await expect(readAll(many, 4096, 10)).rejects.toMatchObject({ code: 'too-large' });
     async function* zeros(): AsyncGenerator<Uint8Array> {
@@ -217,7 +221,7 @@ describe('readTar', () => {
   });
 
   it(
-    'either reads or refuses a damaged archive, the same in chunks of any size',
+    'reads or refuses a damaged tar archive, the same in chunks of any size',
     async () => {
       const base = writeTar([
         { path: 'long/'.repeat(60), type: 'directory' },
@@ -257,7 +261,7 @@ describe('readTar', () => {
     FUZZ_TIMEOUT,
   );
 
-  it('reads back what it is given', async () => {
+  it('reads a tar archive back as it was written', async () => {
     const entry: fc.Arbitrary<TarFile> = fc.record({
       path: fc.string({ minLength: 1, maxLength: 300, unit: fc.constantFrom('a', 'b', '.', '-') }),
       data: fc.uint8Array({ maxLength: 2000 }).map((bytes) => Buffer.from(bytes)),

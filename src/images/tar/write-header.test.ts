@@ -11,7 +11,7 @@ async function firstOf(bytes: Buffer) {
 
 describe('a header', () => {
   it.each([0, 1, 8 * 1024 ** 3 - 1, 8 * 1024 ** 3, 64 * 1024 ** 3])(
-    'says a size of %d bytes',
+    'writes a tar header with a size of %d bytes',
     async (size) => {
       const bytes = entryHeader('blobs/it', { type: 'file', size });
       expect(bytes.length % 512).toBe(0);
@@ -23,11 +23,11 @@ describe('a header', () => {
     },
   );
 
-  it('pads to whole blocks', () => {
+  it('pads tar entries to whole blocks', () => {
     expect([0, 1, 511, 512, 513].map((size) => padding(size).length)).toEqual([0, 511, 1, 0, 511]);
   });
 
-  it('is not made for a name that does not fit', () => {
+  it('refuses a tar header for a name that does not fit', () => {
     expect(() => entryHeader('x'.repeat(101), { type: 'directory' })).toThrow(RangeError);
   });
 });

@@ -45,7 +45,7 @@ function spoil(path: string, at: number): void {
 }
 
 describe('the layers of a confidential box', () => {
-  it('have the tree behind the image, which veritysetup finds right', async () => {
+  it('appends a hash tree to each layer disk that veritysetup verifies', async () => {
     const image = await load();
     const plain = await temporary.store.bootLayers(image);
     const before = plain.map(({ path }) => readFileSync(path));
@@ -68,7 +68,7 @@ describe('the layers of a confidential box', () => {
     }
   });
 
-  it('are the same for everyone who asks, and made once', async () => {
+  it('returns the same hash trees to concurrent callers, and builds them once', async () => {
     const image = await load();
     const all = await Promise.all([1, 2, 3].map(() => temporary.store.verityLayers(image)));
     const [layer] = all[0] ?? [];
@@ -78,7 +78,7 @@ describe('the layers of a confidential box', () => {
     expect(statSync(layer?.path ?? '').mtimeMs).toBe(made);
   });
 
-  it('are refused once the disk, its tree or its length changed', async () => {
+  it('refuses a layer once its disk, its hash tree or its length changed', async () => {
     const image = await load();
     const [, layer] = await temporary.store.verityLayers(image);
     const { path, bytes } = layer ?? expect.fail();
@@ -106,7 +106,7 @@ describe('the layers of a confidential box', () => {
     }
   });
 
-  it('go with their image', async () => {
+  it('removes the hash trees with their image', async () => {
     const image = await load();
     await temporary.store.verityLayers(image);
     await temporary.store.remove('app:1', { force: false, inUse: () => false });
@@ -114,7 +114,7 @@ describe('the layers of a confidential box', () => {
   });
 });
 
-describe('a tree whose making was cut short', () => {
+describe('an unfinished hash tree', () => {
   let path: string;
   let staging: string;
   const diffId = `sha256:${'1'.repeat(64)}`;
@@ -126,7 +126,7 @@ describe('a tree whose making was cut short', () => {
   });
   afterEach(() => rmSync(staging, { recursive: true, force: true }));
 
-  it('is made anew, whatever lies behind the image', async () => {
+  it('rebuilds an unfinished hash tree, whatever is behind the disk image', async () => {
     const first = await diskTree({ path, diffId, staging });
     const whole = readFileSync(path);
     const spoilt = [
@@ -153,7 +153,7 @@ describe('a tree whose making was cut short', () => {
   });
 
   it.each(['', '{', '[]', '{"bytes":4096}', '{"bytes":1,"root":"x"}', 'x'.repeat(100_000)])(
-    'and a record that says %j does not count',
+    'ignores the malformed hash tree record %j',
     async (note) => {
       writeFileSync(notePath(path), note);
       const { root } = await diskTree({ path, diffId, staging });
@@ -164,7 +164,7 @@ describe('a tree whose making was cut short', () => {
   it.each([
     ['nothing', Buffer.alloc(0)],
     ['no superblock', Buffer.alloc(8192)],
-  ])('is not made behind %s', async (_, bytes) => {
+  ])('refuses to append a hash tree to a disk image with %s', async (_, bytes) => {
     chmodSync(path, 0o600);
     writeFileSync(path, bytes);
     await expect(diskTree({ path, diffId, staging })).rejects.toMatchObject({
@@ -173,7 +173,7 @@ describe('a tree whose making was cut short', () => {
     expect(readFileSync(path)).toEqual(bytes);
   });
 
-  it('is not made behind an image that is shorter than it says', async () => {
+  it('refuses to append a hash tree to a truncated disk image', async () => {
     chmodSync(path, 0o600);
     truncateSync(path, 8192);
     await expect(diskTree({ path, diffId, staging })).rejects.toMatchObject({

@@ -66,7 +66,7 @@ function theirs(data: Buffer, salt: Buffer) {
 describe('a hash tree', () => {
   // One block, one hash block to its last place, two levels, and three.
   it.each([1, 2, 127, 128, 129, 128 * 128, 128 * 128 + 1, 40_000])(
-    'is veritysetup’s, over %i blocks',
+    'builds the hash tree that veritysetup builds over %i blocks',
     async (blocks) => {
       const data = randomBytes(Math.min(blocks, 300) * VERITY_BLOCK);
       const all = Buffer.concat([
@@ -80,7 +80,7 @@ describe('a hash tree', () => {
     },
   );
 
-  it('is the same however the data comes', async () => {
+  it('builds the same hash tree from chunks of any size', async () => {
     const data = randomBytes(130 * VERITY_BLOCK);
     const salt = randomBytes(32);
     const whole = await ours(data, salt, data.length);
@@ -89,11 +89,11 @@ describe('a hash tree', () => {
     }
   });
 
-  it('takes its salt from the text of the diff ID', () => {
+  it('derives the salt of a hash tree from the text of the diff ID', () => {
     expect(saltOf('sha256:00')).toEqual(createHash('sha256').update('sha256:00').digest());
   });
 
-  it('has another root when any byte of data or salt differs', {
+  it('builds another root hash when any byte of data or salt differs', {
     timeout: FUZZ_TIMEOUT,
   }, async () => {
     await fuzz(
@@ -116,14 +116,20 @@ describe('a hash tree', () => {
     );
   });
 
-  it.each([0, -4096, 1, 4095, 4097, Number.NaN, 2 ** 60])('is not made over %d bytes', (bytes) => {
-    expect(() => treeBytes(bytes)).toThrow(RangeError);
-  });
+  it.each([0, -4096, 1, 4095, 4097, Number.NaN, 2 ** 60])(
+    'refuses to build a hash tree over %d bytes',
+    (bytes) => {
+      expect(() => treeBytes(bytes)).toThrow(RangeError);
+    },
+  );
 
-  it.each([-4096, -1, 1, 4096])('is not made when the data is longer by %i', async (difference) => {
-    const data = randomBytes(2 * VERITY_BLOCK + difference);
-    await expect(
-      verityRoot(inChunks(data, 4096), { bytes: 2 * VERITY_BLOCK, salt: randomBytes(32) }),
-    ).rejects.toThrow(RangeError);
-  });
+  it.each([-4096, -1, 1, 4096])(
+    'refuses to build a hash tree when the length of the data differs by %i',
+    async (difference) => {
+      const data = randomBytes(2 * VERITY_BLOCK + difference);
+      await expect(
+        verityRoot(inChunks(data, 4096), { bytes: 2 * VERITY_BLOCK, salt: randomBytes(32) }),
+      ).rejects.toThrow(RangeError);
+    },
+  );
 });
