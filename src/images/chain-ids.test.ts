@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ChainCounts, chainIds } from './chain-ids.ts';
 
 describe('chain ids', () => {
-  it('are those of OCI: the lowest layer has its diff id, one above it the digest of both', () => {
+  it('computes chain ids as OCI does, from the diff id of each layer and the chain id below it', () => {
     const [a, b, c] = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}`) as [
       string,
       string,
@@ -16,7 +16,7 @@ describe('chain ids', () => {
     expect(chainIds([])).toEqual([]);
   });
 
-  it('go with the last image that has them, the uppermost first, and each image is read once', () => {
+  it('drops a chain id with the last image that has it, and reads each image once', () => {
     let reads = 0;
     const image = (id: string, ...diffIds: string[]) => ({
       id,

@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => temporary.remove());
 
 it.each(['succeeds', 'fails'])(
-  'content stays while it is sent although the image is removed, and goes when that %s',
+  'keeps the content of a removed image until the transfer that reads it %s',
   async (how) => {
     const { store } = temporary;
     const built = buildImage({ layers: [[{ path: 'file', data: 'content' }]] });

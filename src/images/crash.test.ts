@@ -116,7 +116,9 @@ async function atEveryMoment(
   }
 }
 
-it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async () => {
+it('keeps the store whole after kill -9 at any moment of a load', {
+  timeout: 120_000,
+}, async () => {
   writeFileSync(join(root, 'archive.tar'), ociArchive(images));
   const trees = new Map<string, unknown>();
   await atEveryMoment('crash-load.mjs', async (store, finished) => {
@@ -136,7 +138,9 @@ it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async
   });
 });
 
-it('is whole after kill -9 at any moment of a pull', { timeout: 120_000 }, async () => {
+it('keeps the store whole after kill -9 at any moment of a pull', {
+  timeout: 120_000,
+}, async () => {
   await atEveryMoment('crash-pull.mjs', async (store, finished) => {
     const listed = await store.list();
     if (finished) expect(listed).toHaveLength(1);

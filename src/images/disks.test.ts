@@ -33,19 +33,19 @@ function layer(): StoredLayer {
   return { diffId, size: 4, path };
 }
 
-describe('a layer is checked', () => {
-  it('by making its disk', async () => {
+describe('verifying a layer', () => {
+  it('verifies a layer by building its disk', async () => {
     expect(await disks.ensureVerified(standAlone(layer()))).toBe('made');
     expect(asked).toEqual(['write']);
   });
 
-  it('by trying to make a disk that turns out to depend on others', async () => {
+  it('verifies a layer by an attempt to build a disk that turns out to depend on lower layers', async () => {
     depends = true;
     expect(await disks.ensureVerified(standAlone(layer()))).toBe('depends');
     expect(asked).toEqual(['write']);
   });
 
-  it('by itself where the disk is there, or is being made from another blob', async () => {
+  it('verifies a layer without output when its disk exists or is being built from another blob', async () => {
     const both = [
       disks.ensureVerified(standAlone(layer())),
       disks.ensureVerified(standAlone(layer())),
@@ -56,7 +56,7 @@ describe('a layer is checked', () => {
     expect(asked).toEqual(['write', 'check', 'check']);
   });
 
-  it('not at all where nobody wants it checked', async () => {
+  it('does not verify a layer when only its disk is needed', async () => {
     await disks.ensureVerified(standAlone(layer()));
     expect(await disks.ensure(standAlone(layer()))).toBe('there');
     expect(asked).toEqual(['write']);

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-it('leaves nothing of a pull that fills the disk, and takes what fits', {
+it('leaves no file of a pull that fills the disk, and stores an image that fits', {
   timeout: 60_000,
 }, async () => {
   const script = `mount -t tmpfs -o size=${DISK_MIB}m none "$1" && exec "$2" --conditions=a3s-source --import tsx "$3" "$1"`;

@@ -69,7 +69,7 @@ const blobs = () => readdirSync(join(root, 'images/blobs/sha256'));
 const inUse = () => false;
 
 describe('load', () => {
-  it('loads an OCI layout as tar, as gzip of it, and as a directory', async () => {
+  it('loads an OCI layout from tar, from gzip and from a directory', async () => {
     const image = buildImage(busyboxImage());
     const archive = ociArchive([image]);
     const directory = join(root, 'layout');
@@ -120,7 +120,7 @@ describe('load', () => {
     expect((await store.load(streamed(outer)))[0]?.id).toBe(image.config.digest);
   });
 
-  it('moves a name from the image that had it', async () => {
+  it('moves a name to the last loaded image that has it', async () => {
     const first = fileImage('app:1', 'first');
     const second = fileImage('app:1', 'second');
     await store.load(streamed(ociArchive([first])));
@@ -131,7 +131,7 @@ describe('load', () => {
 });
 
 describe('bootLayers', () => {
-  it('gives one read-only disk for each layer, lowest first', async () => {
+  it('returns one read-only disk for each layer, lowest first', async () => {
     const image = buildImage({
       name: 'two:1',
       layers: [[{ path: 'a', data: 'a' }], [{ path: 'b', data: 'b' }]],
@@ -142,14 +142,14 @@ describe('bootLayers', () => {
     for (const { path } of layers) expect(statSync(path).mode & 0o777).toBe(0o400);
   });
 
-  it('gives an image without layers one empty disk', async () => {
+  it('returns one empty disk for an image without layers', async () => {
     const [loaded] = await store.load(
       streamed(ociArchive([buildImage({ name: 'none:1', layers: [] })])),
     );
     expect(await store.bootLayers(loaded ?? expect.fail())).toHaveLength(1);
   });
 
-  it('merges the lowest layers of a tall image, whiteouts applied', async () => {
+  it('merges the lowest layers of an image with many layers, whiteouts applied', async () => {
     const layers = Array.from({ length: 60 }, (_, index) => [
       { path: `layer-${index}`, data: String(index) },
       ...(index === 3 ? [{ path: '.wh.layer-1' }] : []),
@@ -164,7 +164,7 @@ describe('bootLayers', () => {
     expect(readdirSync(out).sort()).toEqual(['layer-0', 'layer-2', 'layer-3', 'layer-4']);
   });
 
-  it('keeps what lower layers say of a directory that a layer only passes through', async () => {
+  it('keeps the attributes of a lower directory that an upper layer does not list', async () => {
     const base = [{ path: 'tmp', type: 'directory' as const, mode: 0o1777, uid: 7 }];
     const top = [{ path: 'tmp/x', data: 'x' }];
     const images = [
@@ -185,7 +185,7 @@ describe('bootLayers', () => {
     expect(disks()).toHaveLength(3);
   });
 
-  it('makes a lost disk again, the same bytes, once for all who ask', async () => {
+  it('rebuilds a missing disk with the same bytes, once for concurrent callers', async () => {
     const [image] = await store.load(streamed(ociArchive([buildImage(busyboxImage())])));
     const [layer] = await store.bootLayers(image ?? expect.fail());
     const path = layer?.path ?? '';
@@ -196,7 +196,7 @@ describe('bootLayers', () => {
     expect(leftOvers()).toEqual([]);
   });
 
-  it('refuses a stored blob that was changed, and says what to do about a missing one', async () => {
+  it('refuses a stored blob that was changed, and suggests a remedy for a missing one', async () => {
     const built = fileImage('app:1', 'text', { compression: 'none' });
     const [image] = await store.load(streamed(ociArchive([built])));
     const [layer] = await store.bootLayers(image ?? expect.fail());
@@ -249,7 +249,7 @@ describe('remove', () => {
     expect((await store.resolve('app:1')).tags).toEqual(['app:1', 'app:2']);
   });
 
-  it('untags, and deletes the image, its blobs and its disks with the last name', async () => {
+  it('removes a name, and with the last name the image, its blobs and its disks', async () => {
     const image = fileImage('app:1', 'x');
     await store.load(streamed(ociArchive([image])));
     await store.load(streamed(ociArchive([{ ...image, name: 'app:2' }])));
@@ -266,7 +266,7 @@ describe('remove', () => {
     expect([blobs(), disks(), await store.list()]).toEqual([[], [], []]);
   });
 
-  it('keeps what another image shares', async () => {
+  it('keeps the blobs that another image shares when an image is removed', async () => {
     const shared = [{ path: 'shared', data: 'x' }];
     const images = ['a:1', 'b:1'].map((name) =>
       buildImage({ name, layers: [shared, [{ path: name, data: name }]] }),
@@ -278,7 +278,7 @@ describe('remove', () => {
     expect(await store.bootLayers(second ?? expect.fail())).toHaveLength(2);
   });
 
-  it('never deletes an image that a box holds', async () => {
+  it('never deletes an image that a box uses, even when forced', async () => {
     const image = fileImage('app:1', 'x');
     await store.load(streamed(ociArchive([image])));
     const held = () => true;
@@ -296,7 +296,7 @@ describe('remove', () => {
     expect(disks()).toHaveLength(1);
   });
 
-  it('takes several names by id only when forced', async () => {
+  it('removes an image with several names by its id only when forced', async () => {
     const image = fileImage('app:1', 'x');
     await store.load(streamed(ociArchive([image, { ...image, name: 'app:2' }])));
     const { digest } = image.config;
@@ -312,7 +312,7 @@ describe('remove', () => {
 });
 
 describe('after a crash', () => {
-  it('keeps what was loaded and sweeps what was not', async () => {
+  it('keeps loaded images after a crash, and removes unfinished files', async () => {
     const image = fileImage('app:1', 'x');
     await store.load(streamed(ociArchive([image])));
     const kept = [...blobs(), ...disks()];
@@ -343,7 +343,7 @@ describe('after a crash', () => {
 });
 
 describe('the layout on disk', () => {
-  it('is one that skopeo reads', async () => {
+  it('stores images in a layout that skopeo reads', async () => {
     await store.load(streamed(dockerArchive([buildImage(busyboxImage())])));
     const out = execFileSync('skopeo', [
       'inspect',
@@ -353,7 +353,7 @@ describe('the layout on disk', () => {
   });
 });
 
-it('refuses a record that does not fit, and keeps it with its files', async () => {
+it('refuses an unreadable image record, and keeps it with its files', async () => {
   await store.load(streamed(ociArchive([fileImage('test/kept:1', 'kept')])));
   database
     .prepare("UPDATE image_manifests SET record = json_remove(record, '$.layers[0].blob')")

@@ -30,7 +30,7 @@ async function open(file: string) {
 }
 
 describe('a home with a name that was taken before', () => {
-  it('keeps the image, which is known by its id and its other names', async () => {
+  it('keeps an image whose name another image has taken, under its id and its other names', async () => {
     const image = imageOf('app:1', 'a');
     const { store, database } = await open('names.db');
     const [{ id = '' } = {}] = await store.load(streamed(ociArchive([image])));
@@ -54,7 +54,7 @@ describe('a home with a name that was taken before', () => {
 });
 
 describe('a home of the former schema', () => {
-  it('keeps its images, names and disks', async () => {
+  it('migrates images, names and disks from the former database schema', async () => {
     const [tagged, nameless] = [imageOf('app:1', 'a'), imageOf('app:2', 'b')];
     const now = await open('new.db');
     await now.store.load(streamed(ociArchive([tagged, { ...tagged, name: 'host:5000/x:2' }])));
@@ -106,7 +106,7 @@ describe('an image with names in several repositories', () => {
       {},
     );
 
-  it('is untagged one repository after the other, digests with the last tag of each', async () => {
+  it('untags one repository after the other, each digest with the last tag of its repository', async () => {
     const { store, database } = await open('state.db');
     for (const [repository, ...tags] of [
       ['team/a', '1', '2'],
@@ -144,7 +144,7 @@ describe('an image with names in several repositories', () => {
     database.close();
   });
 
-  it('is removed by its id when they are tag and digest of one repository', async () => {
+  it('removes an image by its id when its names are tag and digest of one repository', async () => {
     const { store, database } = await open('state.db');
     const source = pulled('team/a', '1');
     const repoDigest = { repository: 'docker.io/team/a', digest: source.manifest.digest };
@@ -159,7 +159,7 @@ describe('an image with names in several repositories', () => {
 });
 
 describe('tag', () => {
-  it('gives a manifest a further name, and refuses what nobody could reach', async () => {
+  it('adds a name to a manifest, and refuses malformed names and a missing image', async () => {
     const { store, database } = await open('state.db');
     const first = imageOf('app:1', 'a');
     await store.load(streamed(ociArchive([first])));

@@ -98,7 +98,7 @@ describe('a converter in a jail', () => {
     ['plain', tar],
     ['gzip', gzipSync(tar)],
     ['zstd', zstd(tar)],
-  ])('writes the bytes that the same code writes here: %s', async (_, blob) => {
+  ])('writes the same bytes from a layer in the jail as outside of it: %s', async (_, blob) => {
     const layer = stored(tar, blob);
     const [there, here] = [await convert(converter, [layer]), await convert(convertHere, [layer])];
     expect(there.done).toBe(true);
@@ -113,7 +113,7 @@ describe('a converter in a jail', () => {
     expect(there.bytes.equals((await convert(convertHere, layers)).bytes)).toBe(true);
   });
 
-  it('says that a layer depends on those below, and takes them', async () => {
+  it('reports that a layer depends on lower layers, and converts it with them', async () => {
     const over = stored(writeTar([{ path: 'empty/file', data: 'x' }]));
     expect((await convert(converter, [over])).done).toBe(false);
     expect((await convert(converter, [over], {}, [stored(tar)])).done).toBe(true);
@@ -152,12 +152,16 @@ describe('a converter in a jail', () => {
   });
 
   it.each([
-    ['nothing', '', /exit code 0/],
+    ['no output', '', /exit code 0/],
     ['an unknown code', `process.stdout.write('{"result":"failed","code":"x","message":""}')`, /./],
-    ['more than asked', `process.stdout.write('{"result":"written","more":1}')`, /exit code 0/],
-    ['too much', `for (;;) require('fs').writeSync(1, 'x'.repeat(65536))`, /SIGKILL|code/],
+    [
+      'an additional member',
+      `process.stdout.write('{"result":"written","more":1}')`,
+      /exit code 0/,
+    ],
+    ['endless output', `for (;;) require('fs').writeSync(1, 'x'.repeat(65536))`, /SIGKILL|code/],
     ['a crash', 'process.abort()', /ended with/],
-  ])('fails closed when its process says %s', async (_, source, end) => {
+  ])('fails closed on a hostile converter process: %s', async (_, source, end) => {
     const path = join(root, 'hostile.cjs');
     writeFileSync(path, source);
     await expect(convert(converterInJail(path, spawnInJail), [stored(tar)])).rejects.toMatchObject({
@@ -166,7 +170,7 @@ describe('a converter in a jail', () => {
     });
   });
 
-  it('reaches neither the home, nor the network, nor another process', async () => {
+  it('runs the converter without access to the home, the network and other processes', async () => {
     const home = join(root, 'home');
     mkdirSync(home);
     // Even where modes would allow it, there is no such name in the jail.
@@ -210,7 +214,7 @@ describe('a converter in a jail', () => {
     });
   });
 
-  it.runIf(process.geteuid?.() === 0)('does the same for an ordinary user', async () => {
+  it.runIf(process.geteuid?.() === 0)('runs the converter for an unprivileged user', async () => {
     const user = 65_534;
     const home = mkdtempSync(join(tmpdir(), 'a3s-converter-'));
     try {

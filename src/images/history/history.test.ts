@@ -35,7 +35,7 @@ describe('history', () => {
     ]);
   });
 
-  it('has every layer, whatever an image says or does not say', () => {
+  it('lists every layer, whatever the history of an image says', () => {
     expect(read(undefined).map(({ size }) => size)).toEqual([200, 100]);
     expect(read([{ created_by: 'one' }]).map(({ size, createdBy }) => [size, createdBy])).toEqual([
       [200, ''],
@@ -48,12 +48,12 @@ describe('history', () => {
     ['a text', 'x'],
     ['numbers', [1]],
     ['a step that is no text', [{ created_by: 1 }]],
-  ])('is not made of %s', (_, history) => {
+  ])('refuses an image history of %s', (_, history) => {
     expect(() => read(history)).toThrow(expect.objectContaining({ code: 'invalid-image' }));
   });
 
   fuzz.prop([fc.jsonValue({ maxDepth: 4 })], fuzzRuns())(
-    'lists or refuses any history',
+    'lists any image history or refuses it',
     (history) => {
       try {
         const sum = read(history).reduce((total, { size }) => total + size, 0);

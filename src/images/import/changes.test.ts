@@ -40,7 +40,7 @@ describe('changes', () => {
     [['STOPSIGNAL 9'], { StopSignal: '9' }],
     [['ONBUILD RUN make'], { OnBuild: ['RUN make'] }],
     [[], {}],
-  ])('%j make a configuration', (changes, config) => {
+  ])('applies the changes %j to a configuration', (changes, config) => {
     expect(applyChanges(changes)).toEqual(config);
   });
 
@@ -65,17 +65,17 @@ describe('changes', () => {
     ['ONBUILD ONBUILD RUN x', 'invalid-argument', /cannot be a trigger/],
     ['USER a\nRUN b', 'invalid-argument', /one line/],
     [`USER ${'x'.repeat(70_000)}`, 'invalid-argument', /longer than/],
-  ])('%j is refused', (change, code, message) => {
+  ])('refuses the change %j', (change, code, message) => {
     expect(() => applyChanges([change])).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
     );
   });
 
-  it('are at most so many', () => {
+  it('refuses more than 256 changes', () => {
     expect(() => applyChanges(Array.from({ length: 257 }, () => 'USER a'))).toThrow(A3sError);
   });
 
-  it('whose variables hold variables do not grow without end', () => {
+  it('limits the size of variables that refer to other variables', () => {
     const first = `ENV A=${'x'.repeat(1000)}`;
     const doubled = Array.from({ length: 250 }, () => 'ENV A=$A$A');
     expect(() => applyChanges([first, ...doubled])).toThrow(
@@ -90,7 +90,7 @@ describe('changes', () => {
   const word = fc.constantFrom('ENV', 'LABEL', 'CMD', 'EXPOSE', 'VOLUME', 'WORKDIR', 'USER');
   const line = fc.tuple(word, fc.string({ maxLength: 60 })).map((parts) => parts.join(' '));
   fuzz.prop([fc.array(line, { maxLength: 5 })], fuzzRuns())(
-    'of any kind make a configuration of texts, or are refused',
+    'applies any changes to a configuration of strings or refuses them',
     (changes) => {
       try {
         const { Env = [], WorkingDir = '/' } = applyChanges(changes);

@@ -14,7 +14,7 @@ it.each<[string, object]>([
       ...{ Interval: 90e9, Timeout: 1.5e9, Retries: 5, StartPeriod: 10e6, StartInterval: 3600e9 },
     },
   ],
-])('%s makes a configuration', (change, healthcheck) => {
+])('applies the change %s', (change, healthcheck) => {
   expect(applyChanges([change])).toEqual({ Healthcheck: healthcheck });
 });
 
@@ -29,7 +29,7 @@ it.each([
   ['HEALTHCHECK --retries=-1 CMD x', /a number/],
   ['HEALTHCHECK --often=1s CMD x', /no option/],
   ['HEALTHCHECK --timeout=1s --timeout=2s CMD x', /twice/],
-])('%s is refused', (change, message) => {
+])('refuses the change %s', (change, message) => {
   expect(() => applyChanges([change])).toThrow(
     expect.objectContaining({
       code: 'invalid-argument',

@@ -36,7 +36,7 @@ describe('import', () => {
     ['plain', (tar: Buffer) => tar],
     ['with gzip', (tar: Buffer) => gzipSync(tar)],
     ['with zstd', (tar: Buffer) => execFileSync('zstd', ['-c', '-'], { input: tar })],
-  ])('makes an image of a root filesystem that comes %s', async (_, pack) => {
+  ])('imports a root filesystem as an image: %s', async (_, pack) => {
     const image = await importTree(pack(TREE));
     expect(image).toMatchObject({
       tags: ['team/root:1'],
@@ -55,7 +55,7 @@ describe('import', () => {
     ]);
   });
 
-  it('makes the same image of the same bytes, and may leave it without a name', async () => {
+  it('imports the same bytes as the same image, with or without a name', async () => {
     const first = await importTree(TREE);
     const second = await importTree(TREE, { name: undefined });
     expect(second.manifestDigest).toBe(first.manifestDigest);
@@ -78,7 +78,7 @@ describe('import', () => {
       ]),
       /through a symbolic link/,
     ],
-  ])('refuses %s, and leaves nothing', async (_, tree, message) => {
+  ])('refuses to import %s, and leaves no file', async (_, tree, message) => {
     await expect(importTree(tree)).rejects.toMatchObject({
       code: 'invalid-image',
       message: expect.stringMatching(message),
@@ -86,7 +86,7 @@ describe('import', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('refuses what it is asked for before it reads', async () => {
+  it('refuses invalid options of an import before it reads', async () => {
     const untouched = { [Symbol.asyncIterator]: () => expect.fail('it was read') };
     for (const [options, code] of [
       [{ name: 'UPPER' }, 'invalid-reference'],
@@ -101,7 +101,7 @@ describe('import', () => {
     }
   });
 
-  it('stops at its bounds', async () => {
+  it('refuses to import a root filesystem above the limits', async () => {
     const small = await temporaryStore({ ...DEFAULT_LIMITS, layerBytes: 1000, layerEntries: 1 });
     try {
       const work = small.store.import(streamed(gzipSync(TREE)), DEFAULTS);

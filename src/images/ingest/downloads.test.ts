@@ -42,7 +42,7 @@ async function* whole(): AsyncGenerator<Uint8Array> {
 }
 
 describe('a download that others wait for', () => {
-  it('and that drips is left by them, and need not come to an end', async () => {
+  it('abandons a shared download that is too slow, without waiting for its end', async () => {
     const fetch = fetcher(new Downloads(blobs, { milliseconds: 50, bytes: 1000 }));
     const stop = new AbortController();
     const dripping = fetch(
@@ -62,7 +62,7 @@ describe('a download that others wait for', () => {
     await expect(dripping).rejects.toThrow('enough');
   });
 
-  it('ends the wait of an aborted download', async () => {
+  it('ends the wait for a shared download when it is aborted', async () => {
     const fetch = fetcher(new Downloads(blobs));
     const gate = new Gate();
     const first = fetch('first', async function* () {

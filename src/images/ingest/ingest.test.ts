@@ -26,7 +26,7 @@ const imageOf = (...names: string[]): BuiltImage =>
   buildImage({ layers: layersOf(...names), compression: 'none' });
 
 describe('two pulls at once', () => {
-  it('download a layer that they share once', async () => {
+  it('downloads a layer once that two concurrent pulls share', async () => {
     const [a, b] = [imageOf('shared', 'a'), imageOf('shared', 'b')];
     const gate = new Gate();
     const first = new MemorySource(a, { names: ['docker.io/library/a:1'], before: gate.opened });
@@ -42,45 +42,48 @@ describe('two pulls at once', () => {
     expect(readdirSync(join(temporary.root, 'images/staging'))).toEqual([]);
   });
 
-  it.each(['fails', 'is aborted'])('do not hold each other up when one %s', async (how) => {
-    const [a, b] = [imageOf('shared', 'a'), imageOf('shared', 'b')];
-    const stop = new AbortController();
-    const shared = a.layers[0]?.digest;
-    const started = new Gate();
-    const broken = new Gate();
-    const first = new MemorySource(a, {
-      names: ['docker.io/library/a:1'],
-      signal: stop.signal,
-      stream: async function* (digest, bytes) {
-        if (digest !== shared) return yield bytes;
-        yield bytes.subarray(0, 1000);
-        started.open();
-        await broken.opened;
-        throw new RangeError('cut');
-      },
-    });
-    const failing = temporary.store.ingest(first).catch((error: unknown) => error);
-    await started.opened;
-    const second = new MemorySource(b, { names: ['docker.io/library/b:1'] });
-    const waiting: IngestEvent[] = [];
-    const going = temporary.store.ingest(second, (event) => waiting.push(event));
-    while (!waiting.some(({ layer, state }) => layer !== shared && state === 'complete')) {
-      await setTimeout(5);
-    }
-    expect(second.opened).not.toContain(shared);
-    if (how === 'fails') broken.open();
-    else stop.abort(new RangeError('stopped'));
-    expect(await failing).toBeInstanceOf(RangeError);
-    broken.open();
-    const image = await going;
-    expect(second.opened).toContain(shared);
-    expect(await temporary.store.bootLayers(image)).toHaveLength(2);
-    expect(await temporary.store.list()).toHaveLength(1);
-    await temporary.store.remove(image.id, { force: true, inUse });
-    expect(await temporary.remains()).toEqual([]);
-  });
+  it.each(['fails', 'is aborted'])(
+    'continues one of two pulls that share a layer when the other %s',
+    async (how) => {
+      const [a, b] = [imageOf('shared', 'a'), imageOf('shared', 'b')];
+      const stop = new AbortController();
+      const shared = a.layers[0]?.digest;
+      const started = new Gate();
+      const broken = new Gate();
+      const first = new MemorySource(a, {
+        names: ['docker.io/library/a:1'],
+        signal: stop.signal,
+        stream: async function* (digest, bytes) {
+          if (digest !== shared) return yield bytes;
+          yield bytes.subarray(0, 1000);
+          started.open();
+          await broken.opened;
+          throw new RangeError('cut');
+        },
+      });
+      const failing = temporary.store.ingest(first).catch((error: unknown) => error);
+      await started.opened;
+      const second = new MemorySource(b, { names: ['docker.io/library/b:1'] });
+      const waiting: IngestEvent[] = [];
+      const going = temporary.store.ingest(second, (event) => waiting.push(event));
+      while (!waiting.some(({ layer, state }) => layer !== shared && state === 'complete')) {
+        await setTimeout(5);
+      }
+      expect(second.opened).not.toContain(shared);
+      if (how === 'fails') broken.open();
+      else stop.abort(new RangeError('stopped'));
+      expect(await failing).toBeInstanceOf(RangeError);
+      broken.open();
+      const image = await going;
+      expect(second.opened).toContain(shared);
+      expect(await temporary.store.bootLayers(image)).toHaveLength(2);
+      expect(await temporary.store.list()).toHaveLength(1);
+      await temporary.store.remove(image.id, { force: true, inUse });
+      expect(await temporary.remains()).toEqual([]);
+    },
+  );
 
-  it('of one image leave one image', async () => {
+  it('stores one image for concurrent pulls of the same image', async () => {
     const image = imageOf('a', 'b');
     const sources = ['1', '2', '3'].map(
       (tag) => new MemorySource(image, { names: [`docker.io/library/app:${tag}`] }),
@@ -94,7 +97,7 @@ describe('two pulls at once', () => {
 });
 
 describe('a pull', () => {
-  it('makes the disk of a layer while another is still on its way, three at a time', async () => {
+  it('builds the disk of a layer while others download, three at a time', async () => {
     const image = imageOf('a', 'b', 'c', 'd', 'e');
     const gates = new Map(image.layers.map(({ digest }) => [digest, new Gate()] as const));
     const source = new MemorySource(image, {
@@ -122,7 +125,7 @@ describe('a pull', () => {
     expect((await pulling).tags).toEqual(['app:1']);
   });
 
-  it('that is aborted leaves nothing, even when its source hangs', async () => {
+  it('leaves no file of an aborted pull, even when its source hangs', async () => {
     const stop = new AbortController();
     const source = new MemorySource(imageOf('a', 'b'), {
       names: ['docker.io/library/app:1'],
@@ -140,7 +143,7 @@ describe('a pull', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('takes a blob that a mirror gave wrong from the next source', async () => {
+  it('fetches a blob from the next source when a mirror sends wrong bytes', async () => {
     const image = imageOf('a', 'b');
     const wrong = new Set(image.layers.map(({ digest }) => digest));
     const source = new MemorySource(image, {
@@ -155,7 +158,7 @@ describe('a pull', () => {
     expect(source.opened).toHaveLength(5);
   });
 
-  it('gives up a blob that every mirror gives wrong, and leaves nothing', async () => {
+  it('fails a pull when every mirror sends wrong bytes, and leaves no file', async () => {
     const source = new MemorySource(imageOf('a'), {
       names: ['docker.io/library/app:1'],
       // biome-ignore lint/correctness/useYield: it fails before its first byte
@@ -168,7 +171,7 @@ describe('a pull', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('keeps what it needs from a removal that comes in between', async () => {
+  it('keeps the blobs that a pull needs when another image is removed meanwhile', async () => {
     const image = imageOf('a', 'b');
     const first = new MemorySource(image, { names: ['docker.io/library/app:1'] });
     await temporary.store.ingest(first);
@@ -189,7 +192,7 @@ describe('a pull', () => {
     expect(await temporary.store.bootLayers(stored)).toHaveLength(3);
   });
 
-  it('does not believe a configuration that was changed on disk', async () => {
+  it('refuses a stored configuration that was changed on disk', async () => {
     const image = imageOf('a');
     await temporary.store.ingest(new MemorySource(image, { names: ['docker.io/library/app:1'] }));
     const path = join(temporary.root, 'images/blobs/sha256', image.config.digest.slice(7));
@@ -204,7 +207,7 @@ describe('a pull', () => {
     });
   });
 
-  it('fetches a layer once that an image has twice', async () => {
+  it('fetches a layer once that an image contains twice', async () => {
     const layer = layersOf('a')[0] ?? [];
     const image = buildImage({ layers: [layer, layer, layer], compression: 'none' });
     const source = new MemorySource(image, { names: ['docker.io/library/app:1'] });
@@ -213,7 +216,7 @@ describe('a pull', () => {
     expect(await temporary.store.bootLayers(stored)).toHaveLength(3);
   });
 
-  it('takes an image of more layers than a box has disks', async () => {
+  it('stores an image with more layers than a box has disks', async () => {
     const names = Array.from({ length: 60 }, (_, index) => `layer-${index}`);
     const image = buildImage({ layers: names.map((path) => [{ path, data: path }]) });
     const source = new MemorySource(image, { names: ['docker.io/library/app:1'] });
@@ -221,7 +224,7 @@ describe('a pull', () => {
     expect(await temporary.store.bootLayers(stored)).toHaveLength(56);
   });
 
-  it('is refused for layers with other diff IDs than its configuration says', async () => {
+  it('refuses an image whose layers have other diff IDs than its configuration lists', async () => {
     const good = imageOf('a');
     const other = imageOf('b');
     const [layer] = other.layers;
@@ -242,7 +245,7 @@ describe('a pull', () => {
     await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'invalid-image' });
   });
 
-  it('is refused at once when its layers cannot fit', async () => {
+  it('refuses an image at once when its layers do not fit on the disk', async () => {
     const good = imageOf('a');
     const manifest = Buffer.from(
       JSON.stringify({
@@ -258,7 +261,7 @@ describe('a pull', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('takes no larger documents than the limits allow', async () => {
+  it('refuses documents above their size limit', async () => {
     temporary.remove();
     temporary = await temporaryStore({ ...DEFAULT_LIMITS, documentBytes: 100 });
     const source = new MemorySource(imageOf('a'), { names: [] });
@@ -275,20 +278,20 @@ describe('an index', () => {
       Buffer.from(JSON.stringify({ schemaVersion: 2, manifests })),
     );
 
-  it('that does not list the manifest says nothing about it', async () => {
+  it('refuses an index that does not list the manifest', async () => {
     const other = indexOf(imageOf('b').manifest);
     const source = new MemorySource(image, { names: [], indexes: [other] });
     await expect(temporary.store.ingest(source)).rejects.toThrow(/does not list the manifest/);
   });
 
-  it('that is not what its digest says is refused', async () => {
+  it('refuses an index with another digest than its bytes have', async () => {
     const good = indexOf(image.manifest);
     const changed = { ...good, bytes: Buffer.concat([good.bytes, Buffer.from(' ')]) };
     const source = new MemorySource(image, { names: [], indexes: [changed] });
     await expect(temporary.store.ingest(source)).rejects.toThrow(/has the digest/);
   });
 
-  it('and its bytes stay as long as the image does', async () => {
+  it('keeps the bytes of an index as long as its image', async () => {
     const index = indexOf(image.manifest);
     const source = new MemorySource(image, {
       names: ['docker.io/library/app:1'],
@@ -328,7 +331,7 @@ describe('what is attached', () => {
   const subject = digestOf(image.blobs.get(image.manifest.digest) ?? Buffer.alloc(0));
   const blobCount = () => readdirSync(join(temporary.root, 'images/blobs/sha256')).length;
 
-  it('is read back as it was, and goes with the image', async () => {
+  it('reads an attachment back as it was stored, and removes it with the image', async () => {
     const attached = attachment(subject, 'a');
     await ingest([attached]);
     expect(await temporary.store.attachments([subject, subject])).toEqual([attached]);
@@ -337,7 +340,7 @@ describe('what is attached', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('is replaced as a whole, and left alone by who knows nothing of it', async () => {
+  it('replaces the attachments of an image as a whole, and keeps them when none are given', async () => {
     await ingest([attachment(subject, 'a'), attachment(subject, 'b')]);
     await ingest();
     expect(await temporary.store.attachments([subject])).toHaveLength(2);
@@ -350,7 +353,7 @@ describe('what is attached', () => {
     expect(blobCount()).toBe(3);
   });
 
-  it('is refused for what is not in the store, and for bytes of another digest', async () => {
+  it('refuses an attachment for a missing image, and one with bytes of another digest', async () => {
     await ingest();
     const other: Digest = `sha256:${'0'.repeat(64)}`;
     await expect(temporary.store.attach([other], [])).rejects.toMatchObject({
@@ -368,7 +371,7 @@ describe('what is attached', () => {
     expect(readdirSync(join(temporary.root, 'images/staging'))).toEqual([]);
   });
 
-  it('is refused when it was changed on disk', async () => {
+  it('refuses an attachment that was changed on disk', async () => {
     const attached = attachment(subject, 'a');
     await ingest([attached]);
     const [blob = expect.fail()] = attached.blobs.keys();
@@ -394,7 +397,7 @@ describe('a source', () => {
       { repoDigest: { repository: 'docker.io/library/a', digest: `sha256:${'0'.repeat(64)}` } },
       'invalid-image',
     ],
-  ])('with %s is refused', async (_, change, code) => {
+  ])('refuses an image source with %s', async (_, change, code) => {
     const source = Object.assign(new MemorySource(imageOf('a'), { names: [] }), change);
     await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code });
     expect(await temporary.remains()).toEqual([]);

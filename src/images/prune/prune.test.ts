@@ -33,7 +33,7 @@ const load = (...images: Parameters<typeof ociArchive>[0]) =>
   temporary.store.load(streamed(ociArchive(images)));
 
 describe('prune', () => {
-  it('takes images without a name, and gives back what only they had', async () => {
+  it('prunes images without a name, and frees only the bytes of their own blobs', async () => {
     const [old] = await load(image('app:1', 'old'));
     await load(image('app:1', 'new'));
     const { total, images } = await temporary.store.usage();
@@ -47,7 +47,7 @@ describe('prune', () => {
     expect(await prune()).toEqual({ removed: [], reclaimed: 0 });
   });
 
-  it('takes every image that no box holds, when asked for all', async () => {
+  it('prunes every image that no box uses, when asked for all', async () => {
     const [held, other] = await load(image('held:1'), image('other:1'));
     await temporary.store.tag('other:1', 'other:2');
     expect(
@@ -58,7 +58,7 @@ describe('prune', () => {
     expect(await temporary.store.bootLayers(held ?? expect.fail())).toHaveLength(2);
   });
 
-  it('keeps what its filters do not mean', async () => {
+  it('keeps images that its filters do not match', async () => {
     await load(image('a:1', 'a', { keep: 'yes' }), image('b:1', 'b'));
     const all = { danglingOnly: false };
     // Both say that they were made in 1970.
@@ -67,7 +67,7 @@ describe('prune', () => {
     expect(removed.map(({ untagged }) => untagged)).toEqual([['b:1']]);
   });
 
-  it('leaves nothing of what it takes', async () => {
+  it('leaves no file of a pruned image', async () => {
     await load(image('a:1'), image('b:1'));
     await prune({ danglingOnly: false });
     expect(await temporary.remains()).toEqual([]);
@@ -75,7 +75,7 @@ describe('prune', () => {
 });
 
 describe('loads, saves and starts beside prunes', () => {
-  it('never miss a file', { timeout: 120_000 }, async () => {
+  it('loads and saves images whole while images are pruned', { timeout: 120_000 }, async () => {
     const { store } = temporary;
     const archives = ['a:1', 'b:1', 'c:1'].map((name) => ociArchive([image(name)]));
     let running = true;
@@ -108,7 +108,7 @@ describe('loads, saves and starts beside prunes', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('never touch an image that a box holds', { timeout: 120_000 }, async () => {
+  it('never removes a file of an image that a box uses', { timeout: 120_000 }, async () => {
     const { store } = temporary;
     const [held] = await load(image('held:1'));
     const others = ociArchive([image('other:1')]);

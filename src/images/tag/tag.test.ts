@@ -15,7 +15,7 @@ const built = ['a:1', 'b:1'].map((name) =>
 );
 
 describe('tag', () => {
-  it('gives an image further names, and moves a name that another one has', async () => {
+  it('adds names to an image, and moves a name from another image', async () => {
     const [a, b] = await temporary.store.load(streamed(ociArchive(built)));
     expect((await temporary.store.tag('a:1', 'host:5000/x')).tags).toEqual([
       'a:1',
@@ -35,7 +35,7 @@ describe('a new name', () => {
     ['redis', 'docker.io/library/redis:latest'],
     ['team/redis:7', 'docker.io/team/redis:7'],
     ['host:5000/r', 'host:5000/r:latest'],
-  ])('%s is %s', (text, name) => {
+  ])('parses the new name %s as %s', (text, name) => {
     expect(tagTarget(text)).toBe(name);
   });
 
@@ -46,7 +46,7 @@ describe('a new name', () => {
     ['1'.repeat(64), /an image id, not a name/],
     ['UPPER', /lower case/],
     ['', /empty/],
-  ])('%s is refused', (text, message) => {
+  ])('refuses the new name %s', (text, message) => {
     expect(() => tagTarget(text)).toThrow(
       expect.objectContaining({
         code: 'invalid-reference',

@@ -6,7 +6,7 @@ import { shareOut } from './shares.ts';
 
 const parts = (record: Record<string, number>) => new Map(Object.entries(record));
 
-it('counts once what several have', () => {
+it('counts blobs once that several images share', () => {
   expect(shareOut([])).toEqual({ each: [], total: 0 });
   expect(shareOut([parts({ a: 1, b: 2 }), parts({ b: 2, c: 4 }), parts({ d: 8 })])).toEqual({
     each: [
