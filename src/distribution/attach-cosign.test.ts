@@ -49,7 +49,7 @@ function signedBy(key: string, image: string): PayloadLayer {
   };
 }
 
-it('puts signatures beside an image where cosign finds them, and keeps its own', async () => {
+it('pushes signatures where cosign finds them, and keeps those of cosign', async () => {
   const archive = join(started.directory, 'image.tar');
   const layers = [[{ path: 'f', data: 'x' }]];
   writeFileSync(archive, dockerArchive([buildImage({ name: 'test/app:1', layers })]));

@@ -91,7 +91,7 @@ beforeEach(() => {
 });
 
 describe('a signature that is pushed', () => {
-  it('lies beside those that are there', async () => {
+  it('pushes a signature beside the existing ones', async () => {
     await pushAttachment(repository, addition('a'));
     const digest = await pushAttachment(repository, addition('b', 'c'));
     const tagged = await repository.manifest(TAG);
@@ -99,7 +99,7 @@ describe('a signature that is pushed', () => {
     expect(layersOf(tagged?.bytes)).toEqual(digests('a', 'b', 'c'));
   });
 
-  it('is not pushed over something else', async () => {
+  it('refuses to push a signature over an artifact of another kind', async () => {
     const other = Buffer.from('{"schemaVersion":2,"manifests":[]}');
     await repository.putManifest(TAG, 'application/vnd.oci.image.index.v1+json', other);
     await expect(pushAttachment(repository, addition('a'))).rejects.toMatchObject({
@@ -111,7 +111,7 @@ describe('a signature that is pushed', () => {
 });
 
 describe('a signature that is stored alone', () => {
-  it('lies beside those that are there, and leaves other artifacts as they are', async () => {
+  it('stores a signature beside the existing ones, and leaves other artifacts unchanged', async () => {
     const store = new MemoryStore();
     await storeAttachment(store, { ...addition(), kind: 'attestation', layers: [attestation()] });
     await storeAttachment(store, addition('a'));
@@ -123,7 +123,7 @@ describe('a signature that is stored alone', () => {
     expect([...(store.stored[1]?.blobs.keys() ?? [])]).toEqual(digests('a', 'b'));
   });
 
-  it('are all kept when several are added at once, whatever else lies at the tag', async () => {
+  it('stores all of several concurrent signatures, whatever else is at the tag', async () => {
     const store = new MemoryStore();
     const nonsense = Buffer.from('{"layers":7}');
     const at = { subject: SUBJECT, attachedBy: 'tag', mediaType: 'text/plain' } as const;
@@ -155,7 +155,7 @@ describe('what is fetched anew', () => {
     signal: new AbortController().signal,
   };
 
-  it('comes from each repository once', async () => {
+  it('fetches attachments from each repository once', async () => {
     await pushAttachment(repository, addition('a'));
     const asked: unknown[] = [];
     const fresh = await freshAttachments(registry(asked), request);
@@ -165,7 +165,7 @@ describe('what is fetched anew', () => {
     expect(await freshAttachments(registry([]), request)).toEqual([]);
   });
 
-  it('is not asked for with credentials that are for another registry', async () => {
+  it('refuses credentials for one registry when the names are in another', async () => {
     const asked: unknown[] = [];
     const names = ['registry.example/app:1', 'other.example/app:1'];
     await expect(freshAttachments(registry(asked), { ...request, names })).rejects.toMatchObject({
@@ -176,7 +176,7 @@ describe('what is fetched anew', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is nothing for an image that no registry is known for', async () => {
+  it('refuses to fetch attachments of an image without a name', async () => {
     await expect(freshAttachments(registry([]), { ...request, names: [] })).rejects.toMatchObject({
       code: 'invalid-argument',
       message: expect.stringContaining('no name'),

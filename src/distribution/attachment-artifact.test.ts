@@ -18,12 +18,12 @@ function read(manifest: Buffer) {
 }
 
 describe('an artifact of signatures', () => {
-  it('lies at the tag that cosign looks at', () => {
+  it('names the tag where cosign looks for attachments', () => {
     expect(attachmentTag(SUBJECT, 'signature')).toBe(`sha256-${'1'.repeat(64)}.sig`);
     expect(attachmentTag(SUBJECT, 'attestation')).toBe(`sha256-${'1'.repeat(64)}.att`);
   });
 
-  it('has a layer for each, and a configuration that names them', () => {
+  it('writes an artifact with a layer for each signature, and a configuration that lists them', () => {
     const { manifest, digest, config } = withLayers(undefined, [layer('a')], 'it');
     expect(digest).toBe(digestOf(manifest));
     const { layers, config: described } = read(manifest);
@@ -39,7 +39,7 @@ describe('an artifact of signatures', () => {
     });
   });
 
-  it('keeps what it has, with all that others wrote into it', () => {
+  it('keeps the existing layers of an artifact, with the fields that others wrote', () => {
     const first = read(withLayers(undefined, [layer('a')], 'it').manifest);
     const existing = Buffer.from(
       JSON.stringify({
@@ -56,7 +56,7 @@ describe('an artifact of signatures', () => {
     expect(after.annotations).toEqual({ a: 'b' });
   });
 
-  it('takes the same signature once, and another one of the same payload too', () => {
+  it('adds the same signature once, and another signature of the same payload too', () => {
     const first = withLayers(undefined, [layer('a')], 'it');
     expect(withLayers(first.manifest, [layer('a')], 'it').digest).toBe(first.digest);
     const both = withLayers(first.manifest, [layer('a', 'other')], 'it');
@@ -70,7 +70,7 @@ describe('an artifact of signatures', () => {
       'a path for a digest',
       '{"schemaVersion":2,"layers":[{"mediaType":"m","digest":"../x","size":1}]}',
     ],
-  ])('is not made of %s', (_, text) => {
+  ])('refuses to add signatures to %s', (_, text) => {
     expect(() => withLayers(Buffer.from(text), [layer('a')], 'the tag')).toThrow(
       expect.objectContaining({
         code: 'invalid-image',

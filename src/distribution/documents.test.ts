@@ -43,12 +43,12 @@ function foreseen(task: () => void): void {
   }
 }
 
-fuzz.prop([fc.string()], fuzzRuns())('any text is a platform, or is refused', (text) => {
+fuzz.prop([fc.string()], fuzzRuns())('parses any text as a platform or refuses it', (text) => {
   foreseen(() => expect(choosePlatform(text, HOST)).toMatchObject(HOST));
 });
 
 fuzz.prop([documentOf('manifests')], fuzzRuns())(
-  'of any index comes an image for this platform, or a refusal',
+  'selects an image for this platform from any index or refuses it',
   (bytes) => {
     foreseen(() => {
       const index = parseIndex(bytes, 'the index');
@@ -66,7 +66,7 @@ fuzz.prop(
     ),
   ],
   fuzzRuns(),
-)('any bytes are an artifact, or are none', (bytes) => {
+)('parses any bytes as an artifact or returns undefined', (bytes) => {
   for (const layer of parseArtifact(bytes)?.layers ?? []) {
     expect(layer.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(layer.size).toBeGreaterThanOrEqual(0);

@@ -21,11 +21,11 @@ function found(subjects: readonly Digest[] = [IMAGE]) {
 }
 
 describe('what is attached to an image', () => {
-  it('is nothing where nothing is', async () => {
+  it('finds no attachments of an image without any', async () => {
     expect(await found([IMAGE, INDEX])).toEqual([]);
   });
 
-  it('is what stands at its tags, of the image and of its index', async () => {
+  it('finds the attachments at the tags of an image and of its index', async () => {
     const sig = registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('1'), Buffer.from('2')]);
     const att = registry.pushArtifact(tagOf(INDEX, 'att'), [Buffer.from('3')]);
     registry.pushArtifact(tagOf(IMAGE, 'sbom'), [Buffer.from('4')]);
@@ -45,13 +45,13 @@ describe('what is attached to an image', () => {
     'application/vnd.dev.sigstore.bundle+json;version=0.2',
     'application/vnd.dev.cosign.artifact.sig.v1+json',
     'application/vnd.in-toto+json',
-  ])('is what names it as its subject and is %s', async (type) => {
+  ])('finds a referrer of the type %s', async (type) => {
     const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], type);
     expect(await found()).toMatchObject([{ attachedBy: 'referrer', digest, subject: IMAGE }]);
   });
 
   it.each(['application/spdx+json', 'application/vnd.example.sig', `${BUNDLE}x`])(
-    'is not %s, which is not even fetched',
+    'ignores a referrer of the type %s without fetching it',
     async (type) => {
       const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], type);
       expect(await found()).toEqual([]);
@@ -60,7 +60,7 @@ describe('what is attached to an image', () => {
   );
 
   it.each([undefined, 'application/vnd.oci.empty.v1+json'])(
-    'is found where the registry says that it is %s',
+    'finds a referrer that the registry lists with the type %s',
     async (listed) => {
       const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], BUNDLE);
       registry.listed.clear();
@@ -69,26 +69,26 @@ describe('what is attached to an image', () => {
     },
   );
 
-  it('is not what only the registry says is about it', async () => {
+  it('ignores a listed referrer with another subject', async () => {
     const digest = registry.pushArtifact({ subject: INDEX }, [Buffer.from('x')], BUNDLE);
     registry.list(IMAGE, digest, BUNDLE);
     expect(await found()).toEqual([]);
   });
 
-  it('is one thing when it stands in both places', async () => {
+  it('returns an attachment once that is both at a tag and a referrer', async () => {
     const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')]);
     const manifest = registry.manifests.get(digest) ?? expect.fail();
     registry.manifests.set(tagOf(IMAGE, 'sig').tag, manifest);
     expect(await found()).toMatchObject([{ digest, attachedBy: 'tag' }]);
   });
 
-  it('may have been deleted since it was listed', async () => {
+  it('ignores a referrer that was deleted since it was listed', async () => {
     const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')]);
     registry.manifests.delete(digest);
     expect(await found()).toEqual([]);
   });
 
-  it('is kept as its manifest where that makes no sense', async () => {
+  it('keeps the manifest of a malformed attachment', async () => {
     const nonsense = Buffer.from('{"schemaVersion":2,"layers":7}');
     registry.addManifest(nonsense, 'text/plain', tagOf(IMAGE, 'sig').tag);
     const [attachment] = await found();
@@ -98,7 +98,7 @@ describe('what is attached to an image', () => {
 });
 
 describe('too much of it', () => {
-  it('is refused by its number, before any blob is fetched', async () => {
+  it('refuses too many attachments before it fetches a blob', async () => {
     for (let count = 0; count < 65; count += 1) {
       registry.pushArtifact({ subject: IMAGE }, [Buffer.from(String(count))]);
     }
@@ -109,13 +109,13 @@ describe('too much of it', () => {
     expect(registry.fetched).toEqual([]);
   });
 
-  it('is refused by the size of one', async () => {
+  it('refuses an attachment that is too large', async () => {
     registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.alloc(16 * MiB + 1)]);
     await expect(found()).rejects.toMatchObject({ code: 'too-large' });
     expect(registry.fetched).toEqual([]);
   });
 
-  it('is refused by the size of all', async () => {
+  it('refuses attachments that are too large in total', async () => {
     for (let count = 0; count < 5; count += 1) {
       registry.pushArtifact({ subject: IMAGE }, [Buffer.alloc(15 * MiB, count)]);
     }
@@ -133,7 +133,7 @@ describe('many indexes of one image', () => {
     (_, n): Digest => `sha256:${n.toString(16).padStart(64, '0')}`,
   );
 
-  it('are asked for a few at once, and no more when there is too much', async () => {
+  it('requests the attachments of many indexes a few at once, and stops above the limit', async () => {
     for (const subject of indexes) {
       for (let count = 0; count < 10; count += 1) {
         registry.pushArtifact({ subject }, [Buffer.from(`${subject} ${count}`)]);
@@ -143,7 +143,7 @@ describe('many indexes of one image', () => {
     expect(registry.asked.filter((what) => what.startsWith('referrers')).length).toBeLessThan(10);
   });
 
-  it('do not make up for what is of no interest: manifests are bounded as they are read', async () => {
+  it('limits the manifests that it reads, including those of no interest', async () => {
     const padding = { annotations: { padding: 'x'.repeat(3 * MiB) } };
     for (let n = 0; n < 30; n += 1) {
       const manifest = { schemaVersion: 2, layers: [], n, ...padding };
@@ -155,7 +155,7 @@ describe('many indexes of one image', () => {
 });
 
 describe('a registry that lies', () => {
-  it('about a manifest is refused', async () => {
+  it('refuses an attachment manifest with another digest', async () => {
     registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('x')]);
     const { tag } = tagOf(IMAGE, 'sig');
     const manifest = registry.manifests.get(tag) ?? expect.fail();
@@ -167,7 +167,7 @@ describe('a registry that lies', () => {
     ['other', () => Buffer.from('y')],
     ['more', () => Buffer.alloc(1000)],
     ['fewer', () => Buffer.alloc(0)],
-  ])('and sends %s bytes of a blob is refused', async (_, lie) => {
+  ])('refuses an attachment of which the registry sends %s bytes', async (_, lie) => {
     registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('x')]);
     registry.stream = async function* () {
       yield lie();
@@ -178,7 +178,7 @@ describe('a registry that lies', () => {
     });
   });
 
-  it('throws when a list of referrers fails in any other way than with 404', async () => {
+  it('throws when the list of referrers fails other than with 404', async () => {
     registry.before = (what) => {
       if (what.startsWith('referrers')) throw new RangeError('no answer');
     };

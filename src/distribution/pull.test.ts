@@ -52,7 +52,7 @@ function pull(
 }
 
 describe('pull', () => {
-  it('stores an image with its name, its digest and its origin', async () => {
+  it('stores a pulled image with its name, its digest and its origin', async () => {
     const built = imageOf('a');
     const digest = registry.push('1', built);
     const { image, upToDate } = await pull('registry.example:5000/team/app:1');
@@ -70,7 +70,7 @@ describe('pull', () => {
     expect(byDigest.id).toBe(image.id);
   });
 
-  it('says that an image is up to date, and fetches no blob of it again', async () => {
+  it('reports an image that is up to date, and fetches no blob of it again', async () => {
     registry.push('1', imageOf('a'));
     await pull('team/app:1');
     registry.asked.length = 0;
@@ -81,7 +81,7 @@ describe('pull', () => {
     expect(events).toEqual([{ state: 'found' }]);
   });
 
-  it('moves the name to a newer image, and fetches only what it lacks', async () => {
+  it('moves the name to a newer image, and fetches only the missing blobs', async () => {
     const first = imageOf('a');
     const second = imageOf('b');
     registry.push('1', first);
@@ -98,7 +98,7 @@ describe('pull', () => {
     expect([old.tags, old.repoDigests.length]).toEqual([[], 1]);
   });
 
-  it('gives an image that is pulled by digest no tag, whatever tag stands beside it', async () => {
+  it('stores an image that is pulled by digest without a tag', async () => {
     const digest = registry.push('1', imageOf('a'));
     const { image } = await pull(`team/app:9@${digest}`);
     expect(image.tags).toEqual([]);
@@ -129,7 +129,7 @@ describe('pull', () => {
     expect(of(base?.digest).map(({ state }) => state)).toEqual(['planned', 'exists']);
   });
 
-  it('keeps both manifests of one configuration usable', async () => {
+  it('keeps two manifests of one configuration usable', async () => {
     const gzip = imageOf('a');
     const plain = imageOf('a', { compression: 'none' });
     expect(plain.config.digest).toBe(gzip.config.digest);
@@ -160,7 +160,7 @@ describe('pull', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('refuses to pull an image that is not there, and says how to log in', async () => {
+  it('refuses to pull a missing image, and suggests to log in', async () => {
     await expect(pull('r.example/app:1')).rejects.toMatchObject({
       code: 'not-in-registry',
       message: expect.stringContaining('r.example has no such image'),
@@ -171,7 +171,7 @@ describe('pull', () => {
 });
 
 describe('an index', () => {
-  it('leads to the image for this platform, and is kept', async () => {
+  it('pulls the image of this platform from an index, and keeps the index', async () => {
     const mine = imageOf('mine');
     const index = registry.pushIndex('1', [
       { image: imageOf('other', { architecture: 'arm64' }), platform: ARM64 },
@@ -202,7 +202,7 @@ describe('an index', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('without an image for this platform is refused, naming those that there are', async () => {
+  it('refuses an index without an image for this platform, and names its platforms', async () => {
     registry.pushIndex('1', [
       { image: imageOf('a', { architecture: 'arm64' }), platform: { ...ARM64, variant: 'v8' } },
       { image: attestation(), platform: { os: 'unknown', architecture: 'unknown' } },
@@ -214,7 +214,7 @@ describe('an index', () => {
     expect(registry.fetched).toEqual([]);
   });
 
-  it('that lists an image which is not there is refused', async () => {
+  it('refuses an index that lists a missing image', async () => {
     const mine = imageOf('mine');
     registry.pushIndex('1', [{ image: mine, platform: AMD64 }]);
     registry.manifests.delete(mine.manifest.digest);
@@ -224,7 +224,7 @@ describe('an index', () => {
     });
   });
 
-  it('that describes its image wrongly is refused', async () => {
+  it('refuses an index that gives its image a wrong size', async () => {
     const mine = imageOf('mine');
     const wrong = { ...mine, manifest: { ...mine.manifest, size: mine.manifest.size + 1 } };
     registry.pushIndex('1', [{ image: wrong, platform: AMD64 }]);
@@ -233,7 +233,7 @@ describe('an index', () => {
 });
 
 describe('the image policy', () => {
-  it('is asked with all that is attached to manifest and index', async () => {
+  it('asks the image policy with all attachments of manifest and index', async () => {
     const mine = imageOf('mine');
     const index = registry.pushIndex('1', [{ image: mine, platform: AMD64 }]);
     registry.pushArtifact({ tag: `${index.replace(':', '-')}.sig` }, [Buffer.from('index')]);
@@ -250,7 +250,7 @@ describe('the image policy', () => {
     );
   });
 
-  it('goes by what every repository said that has the image', async () => {
+  it('asks the image policy with the attachments from every repository that has the image', async () => {
     const image = imageOf('a');
     const digest = registry.push('1', image);
     const { tag } = { tag: `${digest.replace(':', '-')}.sig` };
@@ -265,7 +265,7 @@ describe('the image policy', () => {
     expect(await temporary.store.attachments([digest])).toEqual([]);
   });
 
-  it('refuses before any layer is fetched, and nothing is stored', async () => {
+  it('refuses an untrusted image before any layer is fetched, and stores nothing', async () => {
     registry.push('1', imageOf('a'));
     await expect(pull('team/app:1', { verdict: 'refused' })).rejects.toMatchObject({
       code: 'image-untrusted',
@@ -275,7 +275,7 @@ describe('the image policy', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('is not asked when the registry does not say what is attached', async () => {
+  it('fails a pull without asking the image policy when attachments cannot be listed', async () => {
     registry.push('1', imageOf('a'));
     registry.before = (what) => {
       if (what.endsWith('.sig')) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' });
@@ -285,7 +285,7 @@ describe('the image policy', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('has its say on the bytes that are stored, wherever the tag moves meanwhile', async () => {
+  it('stores the image that the policy judged, even if its tag moves meanwhile', async () => {
     const first = imageOf('good');
     const digest = registry.push('1', first);
     registry.before = (what) => {
@@ -299,31 +299,34 @@ describe('the image policy', () => {
 });
 
 describe('a registry that lies', () => {
-  it.each(['manifest', 'index'])('about a %s is refused', async (which) => {
-    const mine = imageOf('mine');
-    const digest =
-      which === 'index'
-        ? registry.pushIndex('1', [{ image: mine, platform: AMD64 }])
-        : registry.push('1', mine);
-    const found = registry.manifests.get(digest) ?? expect.fail();
-    registry.manifests.set('1', {
-      ...found,
-      bytes: Buffer.concat([found.bytes, Buffer.from(' ')]),
-    });
-    await expect(pull('team/app:1')).rejects.toMatchObject({
-      code: 'invalid-image',
-      message: expect.stringContaining('other bytes'),
-    });
-  });
+  it.each(['manifest', 'index'])(
+    'refuses a %s with another digest than the registry reports',
+    async (which) => {
+      const mine = imageOf('mine');
+      const digest =
+        which === 'index'
+          ? registry.pushIndex('1', [{ image: mine, platform: AMD64 }])
+          : registry.push('1', mine);
+      const found = registry.manifests.get(digest) ?? expect.fail();
+      registry.manifests.set('1', {
+        ...found,
+        bytes: Buffer.concat([found.bytes, Buffer.from(' ')]),
+      });
+      await expect(pull('team/app:1')).rejects.toMatchObject({
+        code: 'invalid-image',
+        message: expect.stringContaining('other bytes'),
+      });
+    },
+  );
 
-  it('and answers a digest with another image is refused', async () => {
+  it('refuses another image in answer to a digest', async () => {
     const digest = registry.push('1', imageOf('a'));
     const other = registry.push('2', imageOf('b'));
     registry.manifests.set(digest, registry.manifests.get(other) ?? expect.fail());
     await expect(pull(`team/app@${digest}`)).rejects.toMatchObject({ code: 'invalid-image' });
   });
 
-  it('about a type is refused', async () => {
+  it('refuses a manifest of another type than the registry reports', async () => {
     const digest = registry.push('1', imageOf('a'));
     const found = registry.manifests.get(digest) ?? expect.fail();
     const docker = 'application/vnd.docker.distribution.manifest.v2+json';
@@ -337,7 +340,7 @@ describe('a registry that lies', () => {
     ['shorter', (bytes: Buffer) => bytes.subarray(1)],
     ['longer', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('x')])],
     ['other', (bytes: Buffer) => Buffer.alloc(bytes.length)],
-  ])('and sends a %s layer is refused, and nothing stays', async (_, change) => {
+  ])('refuses a %s layer than the manifest lists, and leaves no file', async (_, change) => {
     const image = imageOf('a');
     registry.push('1', image);
     registry.stream = async function* (digest, bytes) {
@@ -358,7 +361,7 @@ describe('an image', () => {
       /schema 1, which is not supported/,
     ],
     ['of no known type', 'application/vnd.cncf.helm.chart.v1', /it is no image/],
-  ])('%s is refused by name', async (_, mediaType, message) => {
+  ])('refuses an image %s by name', async (_, mediaType, message) => {
     registry.addManifest(Buffer.from('{}'), mediaType, '1');
     await expect(pull('team/app:1')).rejects.toThrow(message);
   });
@@ -385,7 +388,7 @@ describe('an image', () => {
       },
       /is to be fetched from a URL/,
     ],
-  ])('with %s is refused before anything else is fetched', async (_, change, message) => {
+  ])('refuses an image with %s before anything else is fetched', async (_, change, message) => {
     const image = withManifest((manifest) => {
       const layers = manifest['layers'];
       if (Array.isArray(layers)) change(layers[0]);
@@ -395,7 +398,7 @@ describe('an image', () => {
     expect(registry.fetched).toEqual([]);
   });
 
-  it('for another platform is refused by its configuration, before a layer is fetched', async () => {
+  it('refuses an image for another platform by its configuration, before a layer is fetched', async () => {
     const image = imageOf('a', { architecture: 'arm64' });
     registry.push('1', image);
     await expect(pull('team/app:1')).rejects.toThrow(/it is for linux\/arm64, and/);
@@ -403,7 +406,7 @@ describe('an image', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('for a platform that boxes here cannot have is not even asked for', async () => {
+  it('refuses a platform that boxes on this host cannot have without asking the registry', async () => {
     await expect(pull('team/app:1', { platform: 'linux/arm64' })).rejects.toMatchObject({
       code: 'invalid-argument',
       message: 'Cannot pull for linux/arm64: boxes on this host are linux/amd64',
@@ -411,7 +414,7 @@ describe('an image', () => {
     expect(registry.asked).toEqual([]);
   });
 
-  it('that is both a manifest and an index is refused', async () => {
+  it('refuses a document that is both a manifest and an index', async () => {
     const both = withManifest((manifest) => {
       delete manifest['mediaType'];
       manifest['manifests'] = [];

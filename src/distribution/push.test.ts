@@ -90,7 +90,7 @@ const required = (digest: string): Digest => {
 };
 
 describe('push', () => {
-  it('gives the registry the image byte by byte', async () => {
+  it('pushes an image byte by byte', async () => {
     const built = imageOf('push/app:1', 'a');
     await load(built);
     const result = await push('push/app:1');
@@ -104,7 +104,7 @@ describe('push', () => {
     expect((await pull('push/app:1')).image.id).toBe(built.config.digest);
   });
 
-  it('is remembered: the image has a digest in that repository, until its name there goes', async () => {
+  it('records the digest of a pushed image in its repository until its name there is removed', async () => {
     const built = imageOf('push/known:1', 'a');
     await load(built);
     const { store } = temporary;
@@ -120,7 +120,7 @@ describe('push', () => {
     expect(deleted).toEqual([]);
   });
 
-  it('of an image that is removed meanwhile is a push all the same', async () => {
+  it('completes a push of an image that is removed meanwhile', async () => {
     await load(imageOf('push/removed:1', 'a'));
     const { store } = temporary;
     const name = `${started.host}/push/removed:1`;
@@ -132,7 +132,7 @@ describe('push', () => {
     expect(await open('push/removed').manifest('1')).toBeDefined();
   });
 
-  it('sends no layer that is there', async () => {
+  it('pushes no layer that the registry has', async () => {
     const built = imageOf('push/twice:1', 'a');
     await load(built);
     await push('push/twice:1');
@@ -141,7 +141,7 @@ describe('push', () => {
     for (const { digest } of built.layers) expect(of(digest)).toEqual(['preparing', 'exists']);
   });
 
-  it('mounts layers from where the image, or one that shares them, was pulled', async () => {
+  it('mounts layers from the repositories that the image or an image with the same layers came from', async () => {
     await load(imageOf('push/base:1', 'base'));
     await push('push/base:1');
     await pull('push/base:1');
@@ -157,7 +157,7 @@ describe('push', () => {
     expect(of(derived.layers[1]?.digest)).toEqual(['preparing', 'pushing', 'pushed']);
   });
 
-  it('lets no more than three layers go at once, and says which wait', async () => {
+  it('pushes at most three layers at once, and reports which wait', async () => {
     const layers = ['a', 'b', 'c', 'd', 'e'].map((data) => [{ path: data, data }]);
     const name = `${started.host}/push/many:1`;
     const built = buildImage({ name, layers, architecture: 'amd64' });
@@ -171,7 +171,7 @@ describe('push', () => {
     expect(states.filter((state) => state === 'pushed')).toHaveLength(5);
   });
 
-  it('of an image that is not here, or of a digest, asks no registry', async () => {
+  it('refuses to push a missing image or a digest without asking the registry', async () => {
     await expect(push('push/none:1')).rejects.toMatchObject({ code: 'no-such-image' });
     const digest = `sha256:${'1'.repeat(64)}`;
     await expect(push(`push/app@${digest}`)).rejects.toMatchObject({
@@ -180,7 +180,7 @@ describe('push', () => {
     });
   });
 
-  it('that fails at one layer sends neither the tag nor what was waiting', async () => {
+  it('pushes neither the tag nor waiting layers after one layer fails', async () => {
     const tagged: string[] = [];
     const faulty = await startFaultRegistry(async (request, response) => {
       if (request.url.includes('/manifests/')) tagged.push(request.url);
@@ -239,7 +239,7 @@ describe('push of signatures', () => {
   const buildDigest = (bytes: Buffer): string =>
     buildImage({ layers: [bytes], compression: 'none' }).layers[0]?.digest ?? '';
 
-  it('happens when it is asked for, and keeps those that are there', async () => {
+  it('pushes signatures when asked to, and keeps the existing ones', async () => {
     const built = imageOf('sign/app:1', 'a');
     const subject = required(built.manifest.digest);
     await load(built);
@@ -264,7 +264,7 @@ describe('push of signatures', () => {
   });
 
   it.each(['legacy', 'oci-1-1'])(
-    'of cosign, put there in the way %s, is what cosign finds at the copy',
+    'pushes signatures of cosign, stored in %s mode, so that cosign finds them',
     async (mode) => {
       const cosign = async (...args: readonly string[]) =>
         await run('cosign', args, {
@@ -294,7 +294,7 @@ describe('push of signatures', () => {
     },
   );
 
-  it('leaves out those of the index, and says so', async () => {
+  it('omits the signatures of the index from a push, and reports that', async () => {
     const built = imageOf('sign/index:amd64', 'indexed');
     await load(built);
     await push('sign/index:amd64');

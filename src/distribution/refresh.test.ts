@@ -27,8 +27,8 @@ function byRepository(registries: Readonly<Record<string, FakeRegistry>>): Regis
   });
 }
 
-describe('fresh signatures', () => {
-  it('are of an image and of its index, even where one artifact is of both', async () => {
+describe('refreshed signatures', () => {
+  it('fetches the signatures of an image and of its index, even in one artifact', async () => {
     const registry = new FakeRegistry();
     const digest = registry.pushArtifact({ tag: tagOf(IMAGE) }, [Buffer.from('both')]);
     const manifest = registry.manifests.get(digest) ?? expect.fail();
@@ -40,7 +40,7 @@ describe('fresh signatures', () => {
     ]);
   });
 
-  it('are not waited for without an end', async () => {
+  it('stops waiting for signatures after a timeout', async () => {
     const registry = new FakeRegistry();
     registry.before = async () => {
       const { signal } = registry.opened[0] ?? {};
@@ -57,7 +57,7 @@ describe('fresh signatures', () => {
     });
   });
 
-  it('of several repositories may be no more than of one', async () => {
+  it('limits the signatures of several repositories as those of one', async () => {
     const registries: Record<string, FakeRegistry> = {};
     for (const name of ['r.example/a', 'r.example/b']) {
       const registry = new FakeRegistry();

@@ -39,31 +39,31 @@ describe('a platform', () => {
     ['Linux/AMD64', { ...HOST, variant: '' }],
     ['linux/amd64/v1', { ...HOST, variant: '' }],
     ['linux/amd64/v3', { ...HOST, variant: 'v3' }],
-  ])('%s is understood', (text, platform) => {
+  ])('parses the platform %s', (text, platform) => {
     expect(choosePlatform(text, HOST)).toEqual(platform);
   });
 
   it.each(['linux/arm64', 'arm64', 'windows/amd64', 'windows', 'linux/386'])(
-    '%s is refused by name on this host',
+    'refuses the platform %s on this host by name',
     (text) => {
       expect(() => choosePlatform(text, HOST)).toThrow(/boxes on this host are linux\/amd64/);
     },
   );
 
-  it.each(['a/b/c/d', '../x', 'linux/', 'li nux'])('%s is none', (text) => {
+  it.each(['a/b/c/d', '../x', 'linux/', 'li nux'])('refuses %s as a platform', (text) => {
     expect(() => choosePlatform(text, HOST)).toThrow(/as a platform/);
   });
 });
 
-describe('of an index', () => {
-  it('the image of the platform is taken, however it is spelt', () => {
+describe('an index', () => {
+  it('selects the image of the platform from an index, however it is spelt', () => {
     expect(selected(indexOf('linux/arm64', 'linux/x86_64'))).toBe('1');
     expect(selected(indexOf('linux/amd64/v2', 'linux/amd64/v1'))).toBe('1');
     expect(selected(indexOf('linux/amd64', 'linux/arm64/v8'), undefined, ARM)).toBe('1');
     expect(selected(indexOf('linux/amd64', 'linux/aarch64'), undefined, ARM)).toBe('1');
   });
 
-  it('the best variant that was asked for is taken', () => {
+  it('selects the best image variant up to the requested one', () => {
     const all = indexOf('linux/amd64', 'linux/amd64/v2', 'linux/amd64/v3');
     expect(selected(all, 'linux/amd64/v3')).toBe('2');
     expect(selected(all, 'linux/amd64/v4')).toBe('2');
@@ -71,21 +71,21 @@ describe('of an index', () => {
     expect(selected(all)).toBe('0');
   });
 
-  it('an image for newer machines only is not taken unasked', () => {
+  it('selects no image for newer processors than requested', () => {
     expect(() => selected(indexOf('linux/amd64/v3'))).toThrow(/only for linux\/amd64\/v3/);
   });
 
-  it('attestations are never taken, nor named', () => {
+  it('never selects or mentions attestations in an index', () => {
     expect(() => selected(indexOf('unknown/unknown'))).toThrow(/no image for linux\/amd64$/);
     expect(selected(indexOf('unknown/unknown', 'linux/amd64'))).toBe('1');
   });
 
-  it('the only image is taken where it is not said what it is for', () => {
+  it('selects the only image of an index when its platform is not given', () => {
     expect(selected(indexOf(undefined))).toBe('0');
     expect(() => selected(indexOf(undefined, undefined))).toThrow(/no image/);
   });
 
-  it('another index is not followed', () => {
+  it('follows no nested index', () => {
     const index = indexOf('linux/amd64');
     const nested = index.manifests.map((entry) => ({ ...entry, mediaType: NESTED }));
     expect(() => selected({ ...index, manifests: nested })).toThrow(/no image/);

@@ -101,7 +101,7 @@ describe('an image that skopeo pushed', () => {
   it.each([
     ['as OCI', ['--format=oci'], 'application/vnd.oci.image.layer.v1.tar+gzip'],
     ['for Docker', ['--format=v2s2'], 'application/vnd.docker.image.rootfs.diff.tar.gzip'],
-  ])('%s is pulled', async (how, options, mediaType) => {
+  ])('pulls an image that skopeo pushed %s', async (how, options, mediaType) => {
     const name = `team/${how.replaceAll(' ', '-').toLowerCase()}:1`;
     await push(name, ...options);
     const { image, upToDate } = await pull(name);
@@ -119,7 +119,7 @@ describe('an image that skopeo pushed', () => {
     expect(image.manifestDigest).toBe(digest.trim());
   });
 
-  it('with zstd is pulled', async () => {
+  it('pulls an image that skopeo pushed with zstd', async () => {
     // Not what is there with gzip: skopeo would take that.
     const plain = buildImage({
       name: 'bb',
@@ -137,7 +137,7 @@ describe('an image that skopeo pushed', () => {
     });
   });
 
-  it('for several platforms is pulled for this one', async () => {
+  it('pulls the image of this platform from an index that skopeo pushed', async () => {
     const { architecture } = hostPlatform();
     const other = buildImage({
       layers: [[{ path: 'other', data: 'x' }]],
@@ -182,7 +182,7 @@ describe('an image that skopeo pushed', () => {
     });
   });
 
-  it('is refused by name when it is not there', async () => {
+  it('refuses to pull a missing image, and names it', async () => {
     await expect(pull('team/nothing:1')).rejects.toMatchObject({ code: 'not-in-registry' });
   });
 });
@@ -212,7 +212,7 @@ describe('what cosign puts beside an image', () => {
   });
   afterAll(() => started?.stop());
 
-  it('is found, stored, and taken as it is now with the next pull', async () => {
+  it('finds and stores a signature of cosign, and updates it at the next pull', async () => {
     await cosign('sign', ...signing, reference);
     const { image } = await pull(name);
     const [signature, ...others] = questions[0]?.attachments ?? [];
@@ -232,7 +232,7 @@ describe('what cosign puts beside an image', () => {
     expect(await temporary.store.attachments([image.manifestDigest])).toHaveLength(2);
   });
 
-  it('is found where it is a bundle', async () => {
+  it('finds an attestation of cosign in a bundle', async () => {
     writeFileSync(join(started.directory, 'predicate.json'), '{"it":"is so"}');
     const predicate = ['--predicate=predicate.json', '--type=https://example.com/it'];
     await cosign('attest', ...signing, '--new-bundle-format', ...predicate, reference);
@@ -246,7 +246,7 @@ describe('what cosign puts beside an image', () => {
     });
   });
 
-  it('is found by the subject that it names, where cosign puts it so', async () => {
+  it('finds a signature of cosign that is a referrer', async () => {
     await cosign('sign', ...signing, '--registry-referrers-mode=oci-1-1', reference);
     await pull(name);
     const referrers = questions[0]?.attachments.filter(
@@ -270,13 +270,13 @@ describe.each<[string, StartRegistryOptions]>([
   beforeEach(open);
   afterAll(() => started?.stop());
 
-  it('gives an image to a user who may read it', async () => {
+  it('pulls an image with the credentials of a user who may read it', async () => {
     const { image } = await pull('team/app:1', isOpen ? undefined : TEST_USER);
     expect(image.id).toBe(busybox.config.digest);
   });
 
   if (isOpen) return;
-  it('and to nobody else', async () => {
+  it('refuses to pull an image without credentials, and with wrong ones', async () => {
     for (const credentials of [undefined, { ...TEST_USER, password: 'wrong' }]) {
       await expect(pull('team/app:1', credentials)).rejects.toMatchObject({
         code: expect.stringMatching(/^registry-(unauthorized|denied)$/),
