@@ -62,7 +62,7 @@ async function exchangeBlob(writer: Repository, reader = writer): Promise<void> 
 }
 
 describe('a real registry', () => {
-  it('on this machine is reached without TLS', async () => {
+  it('reaches a registry on this host without TLS', async () => {
     const { host } = await started();
     await exchangeBlob(repositoryOf(opened(), `${host}/team/app`));
   });
@@ -111,7 +111,7 @@ describe('a real registry', () => {
   });
 
   for (const kind of [{}, { postOnly: true }, { getOnly: true }]) {
-    it(`with tokens takes a password, ${JSON.stringify(kind)}`, async () => {
+    it(`logs in to a registry with tokens, ${JSON.stringify(kind)}`, async () => {
       const started_ = await started({ tls: true, token: kind });
       const registry = opened([started_.certsDirectory()]);
       await exchangeBlob(repositoryOf(registry, `${started_.host}/team/app`, TEST_USER));
@@ -131,7 +131,7 @@ describe('a real registry', () => {
     ).rejects.toMatchObject({ code: 'registry-unauthorized' });
   });
 
-  it('gives a refresh token at login, which then does instead of the password', async () => {
+  it('returns a refresh token at login, and accepts it in place of the password', async () => {
     const { host, tokens, certsDirectory } = await started({ tls: true, token: true });
     const registry = opened([certsDirectory()]);
     const { identityToken } = await registry.login(host, TEST_USER);
@@ -164,12 +164,12 @@ describe('a real registry', () => {
     }
   });
 
-  it('takes a login with a right password where there are no tokens', async () => {
+  it('logs in with a right password to a registry without tokens', async () => {
     const { host } = await started({ htpasswd: true });
     expect(await opened().login(host, TEST_USER)).toEqual({ identityToken: undefined });
   });
 
-  it('fetches one token for many requests, and another when it ends', async () => {
+  it('fetches one token for many requests, and another when it expires', async () => {
     const { host, tokens, certsDirectory } = await started({ tls: true, token: { expiresIn: 4 } });
     const repository = repositoryOf(opened([certsDirectory()]), `${host}/team/app`, TEST_USER);
     await Promise.all(Array.from({ length: 8 }, () => repository.manifest('1')));

@@ -56,7 +56,7 @@ const blobRequests = (server: FaultRegistry) =>
   server.requests.filter(({ url }) => url.includes(DIGEST));
 
 describe('a pull', () => {
-  it('goes on when its token expires in the middle', async () => {
+  it('resumes a pull when its token expires meanwhile', async () => {
     let tokens = 0;
     let cuts = 0;
     const server = await start(async (request, response) => {
@@ -81,7 +81,7 @@ describe('a pull', () => {
     expect(blobRequests(server).at(-1)?.headers.range).toBe('bytes=200000-');
   });
 
-  it('waits before it asks a registry again as `Retry-After` says', async () => {
+  it('waits before it repeats a request as long as `Retry-After` says', async () => {
     const server = await start(async (request, response, index) => {
       if (index < 4) response.writeHead(429, { 'retry-after': '0' }).end();
       else await serveBlob(request, response, BLOB);
@@ -89,7 +89,7 @@ describe('a pull', () => {
     expect((await read(open(server.host).blob(DESCRIPTOR))).equals(BLOB)).toBe(true);
   });
 
-  it('reports a request that is asked to wait too long again and again', async () => {
+  it('reports a registry that repeatedly demands too long a wait', async () => {
     const server = await start((_, response) => {
       response.writeHead(429, { 'retry-after': '86400' }).end();
     });
@@ -98,7 +98,7 @@ describe('a pull', () => {
     });
   });
 
-  it('follows its blob to another host, without credentials, also after a cut', async () => {
+  it('follows a blob to another host without credentials, also after a cut', async () => {
     let cuts = 0;
     const storage = await start(async (request, response) => {
       cuts += 1;
@@ -119,7 +119,7 @@ describe('a pull', () => {
     expect(blobRequests(server).at(-1)?.headers.authorization).toMatch(/^Basic /);
   });
 
-  it('believes the other host no more than the registry', async () => {
+  it('verifies the bytes of a blob from another host', async () => {
     const other = Buffer.from(BLOB).fill(1);
     const storage = await start((request, response) => serveBlob(request, response, other));
     const server = await start((_, response) => {
@@ -155,7 +155,7 @@ describe('a pull', () => {
 });
 
 describe('a push', () => {
-  it('to another host takes no credentials there', async () => {
+  it('pushes to another host without credentials', async () => {
     let stored: Buffer | undefined;
     const storage = await start(async (request, response) => {
       stored = await request.body();
@@ -174,7 +174,7 @@ describe('a push', () => {
     expect(put[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  it('whose body is refused for want of credentials is sent again from its start', async () => {
+  it('sends the body of a push again from its start after the registry demands credentials', async () => {
     let stored: Buffer | undefined;
     let refused = 0;
     const server = await start(async (request, response) => {
@@ -196,7 +196,7 @@ describe('a push', () => {
     expect(refused).toBe(1);
   });
 
-  it('resumes a push that is cut at the offset of the registry', async () => {
+  it('resumes a push after a cut at the offset that the registry reports', async () => {
     let data = Buffer.alloc(0);
     let done = false;
     const server = await start(async (request, response) => {

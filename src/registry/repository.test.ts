@@ -86,7 +86,7 @@ async function putImage(repository: Repository, more: object = {}) {
 }
 
 describe("Docker's registry", () => {
-  it('takes a blob once, gives it back, and mounts it elsewhere', async () => {
+  it('pushes a blob once to a distribution registry, reads it back, and mounts it elsewhere', async () => {
     const bytes = randomBytes(500_000);
     const one = open('team/one');
     const { descriptor, outcome } = await put(one, bytes);
@@ -101,7 +101,7 @@ describe("Docker's registry", () => {
     expect(await two.hasBlob(descriptor.digest)).toBe(true);
   });
 
-  it('takes an empty blob, and one of a single byte', async () => {
+  it('pushes an empty blob, and one of a single byte', async () => {
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(1, 7)]) {
       const { descriptor, outcome } = await put(open('team/small'), bytes);
       expect(outcome).toBe('uploaded');
@@ -127,7 +127,7 @@ describe("Docker's registry", () => {
     expect(stdout).toBe(String(manifest));
   });
 
-  it('lists referrers at their tag, since it has no API for them', async () => {
+  it('lists referrers at their tag in a registry without a referrers API', async () => {
     const repository = open('team/signed');
     const { manifest, digest } = await putImage(repository);
     await repository.putManifest('v1', OCI, manifest);
@@ -171,7 +171,7 @@ describe("Docker's registry with TLS and tokens", () => {
 });
 
 describe('a network that is cut', () => {
-  it('again and again delays a download, and changes nothing of it', async () => {
+  it('completes a download through a network that breaks repeatedly', async () => {
     const bytes = randomBytes(4_000_000);
     const { descriptor } = await put(open('team/cut'), bytes);
     const { repository, proxy } = await openProxied('team/cut');
@@ -180,7 +180,7 @@ describe('a network that is cut', () => {
     expect(proxy.cuts).toBeGreaterThan(4);
   });
 
-  it('again and again delays an upload, and changes nothing of it', async () => {
+  it('completes an upload through a network that breaks repeatedly', async () => {
     const bytes = randomBytes(4_000_000);
     const { repository, proxy } = await openProxied('team/cut-upload');
     proxy.cutAfter(900_000, 1_000_000, 700_000, 1_500_000, 400);
@@ -190,7 +190,7 @@ describe('a network that is cut', () => {
     expect((await read(open('team/cut-upload').blob(descriptor))).equals(bytes)).toBe(true);
   });
 
-  it('at any of the first requests of an upload delays it', async () => {
+  it('completes an upload through a network that breaks at any of its first requests', async () => {
     for (const cut of [10, 400, 700, 900, 1200, 1500, 70_000]) {
       await proxied?.close();
       await proxy?.stop();

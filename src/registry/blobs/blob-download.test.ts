@@ -75,19 +75,19 @@ describe('a blob', () => {
     expect(registry?.requests[0]?.headers).not.toHaveProperty('range');
   });
 
-  it('may be empty', async () => {
+  it('downloads an empty blob', async () => {
     const empty = Buffer.alloc(0);
     expect(await pull((request, response) => serveBlob(request, response, empty), empty)).toEqual(
       empty,
     );
   });
 
-  it('distinguishes a blob that the registry does not have from a broken one', async () => {
+  it('distinguishes a missing blob from a broken one', async () => {
     const absent = pull((_, response) => void response.writeHead(404).end(), SMALL);
     await expect(absent).rejects.toMatchObject({ code: 'not-in-registry' });
   });
 
-  it('comes in parallel with others', async () => {
+  it('downloads several blobs in parallel', async () => {
     const blobs = Array.from({ length: 8 }, () => randomBytes(100_000));
     const byUrl = new Map(blobs.map((bytes) => [descriptorOf(bytes).digest as string, bytes]));
     const repo = await repository(async (request, response, index) => {
@@ -104,7 +104,7 @@ describe('a blob', () => {
 });
 
 describe('a cut connection', () => {
-  it('at any byte is made good by asking for the rest', async () => {
+  it('resumes a download that is cut at any byte', async () => {
     for (let cut = 0; cut < SMALL.length; cut += 1) {
       const got = await pull(
         (request, response, index) =>
@@ -117,7 +117,7 @@ describe('a cut connection', () => {
     }
   });
 
-  it('at any byte, after every byte before it too, ends well', async () => {
+  it('completes a download that is cut again and again', async () => {
     const got = await pull((request, response) => {
       return serveBlob(request, response, SMALL, rangeStart(request) + 3);
     }, SMALL);
@@ -127,7 +127,7 @@ describe('a cut connection', () => {
   const cuts = fc.array(fc.integer({ min: 0, max: 3_000_000 }), { maxLength: 12 });
   const large = randomBytes(3_000_000);
   fuzz.prop([cuts, fc.boolean()], fuzzRuns())(
-    'at places of a large blob in any order is made good, with ranges or without',
+    'resumes a download that is cut at any places, with ranges or without',
     async (places, ranges) => {
       const got = await pull(
         async (request, response, index) => {
@@ -145,7 +145,7 @@ describe('a cut connection', () => {
     },
   );
 
-  it('gives up when every connection is cut without progress', async () => {
+  it('gives up a download when every connection is cut without progress', async () => {
     const never = pull(async (request, response) => {
       await serveBlob(request, response, SMALL, Math.max(rangeStart(request), 10));
     }, SMALL);
@@ -153,7 +153,7 @@ describe('a cut connection', () => {
     expect(registry?.requests).toHaveLength(7);
   });
 
-  it('after each single byte is not borne with a million times', async () => {
+  it('gives up a download that is cut after each single byte', async () => {
     const large = randomBytes(1_000_000);
     const drip = pull((request, response) => {
       return serveBlob(request, response, large, rangeStart(request) + 1);
@@ -170,13 +170,13 @@ describe('a cut connection', () => {
     await expect(gone).rejects.toMatchObject({ code: 'registry-unreachable' });
   });
 
-  it('before any answer is left to the transport, which has tried again already', async () => {
+  it('leaves a failure before any answer to the transport, which has already repeated it', async () => {
     const answer: Answer = (_, response) => void response.destroy();
     await expect(pull(answer, SMALL)).rejects.toMatchObject({ code: 'registry-unreachable' });
     expect(registry?.requests).toHaveLength(1);
   });
 
-  it('resumes after a cut although the registry sends the whole blob again', async () => {
+  it('resumes a download after a cut even if the registry sends the whole blob again', async () => {
     const got = await pull(async (request, response, index) => {
       await serveBlob({ ...request, headers: {} }, response, SMALL, index === 0 ? 7 : undefined);
     }, SMALL);
@@ -184,7 +184,7 @@ describe('a cut connection', () => {
     expect(registry?.requests[1]?.headers.range).toBe('bytes=7-');
   });
 
-  it('resumes after a cut although the registry refuses ranges', async () => {
+  it('resumes a download after a cut even if the registry refuses ranges', async () => {
     const got = await pull(async (request, response, index) => {
       if (request.headers.range !== undefined) response.writeHead(416).end();
       else await serveBlob(request, response, SMALL, index === 0 ? 7 : undefined);
@@ -202,7 +202,7 @@ describe('a cut connection', () => {
     expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
   });
 
-  it('after the last byte loses nothing', async () => {
+  it('accepts a download that is cut after its last byte', async () => {
     const got = await pull(async (_, response) => {
       response.writeHead(200);
       await sendAndCut(response, SMALL);
@@ -212,7 +212,7 @@ describe('a cut connection', () => {
   });
 });
 
-describe('a blob is refused', () => {
+describe('a refused blob', () => {
   const cutFirst =
     (then: (response: Parameters<Answer>[1]) => void): Answer =>
     async (request, response, index) => {
@@ -238,7 +238,7 @@ describe('a blob is refused', () => {
   it.each([
     ['shorter', SMALL.length - 1],
     ['longer', SMALL.length + 1],
-  ])('with a %s length, before a byte of it is read', async (_, length) => {
+  ])('refuses a blob with a %s length before it reads a byte', async (_, length) => {
     const answer: Answer = (_, response) => {
       response.writeHead(200, { 'content-length': String(length) }).flushHeaders();
     };
@@ -262,7 +262,7 @@ describe('a blob is refused', () => {
   });
 
   it.each(['gzip', 'GZIP', 'zstd', 'br', 'gzip, identity'])(
-    'in the encoding %s, which was not asked for',
+    'refuses a blob in the encoding %s, which was not requested',
     async (encoding) => {
       const answer: Answer = (_, response) =>
         void response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync(SMALL));
@@ -277,9 +277,9 @@ describe('a blob is refused', () => {
     ['an earlier end', `bytes 10-20/${SMALL.length}`],
     ['another size', `bytes 10-${SMALL.length - 1}/${SMALL.length + 1}`],
     ['another unit', `octets 10-${SMALL.length - 1}/${SMALL.length}`],
-    ['a number that is none', `bytes 1e1-${SMALL.length - 1}/${SMALL.length}`],
+    ['a malformed number', `bytes 1e1-${SMALL.length - 1}/${SMALL.length}`],
     ['two ranges', `bytes 10-${SMALL.length - 1}/${SMALL.length}, bytes 0-1/2`],
-  ])('with a Content-Range of %s', async (_, range) => {
+  ])('refuses the rest of a blob with a Content-Range of %s', async (_, range) => {
     const answer = cutFirst((response) => {
       response.writeHead(206, range === undefined ? {} : { 'content-range': range });
       response.end(SMALL.subarray(10));
@@ -287,7 +287,7 @@ describe('a blob is refused', () => {
     await expect(pull(answer, SMALL)).rejects.toEqual(failed('instead of "bytes 10-65/66"'));
   });
 
-  it('whose rest has another length than its Content-Range', async () => {
+  it('refuses the rest of a blob with another length than its Content-Range', async () => {
     const answer = cutFirst((response) => {
       const range = contentRange(10, SMALL.length);
       response.writeHead(206, { 'content-range': range, 'content-length': '3' }).end('abc');
@@ -295,7 +295,7 @@ describe('a blob is refused', () => {
     await expect(pull(answer, SMALL)).rejects.toEqual(failed('the registry sends 3 bytes'));
   });
 
-  it('whose size is another one in a 416', async () => {
+  it('refuses a 416 with another size of the blob', async () => {
     const answer = cutFirst((response) => {
       response.writeHead(416, { 'content-range': 'bytes */10' }).end();
     });
@@ -311,7 +311,7 @@ describe('a blob is refused', () => {
 });
 
 describe('a slow registry', () => {
-  it('asks for the rest after an answer that stalls', async () => {
+  it('requests the rest after an answer that stalls', async () => {
     const answer: Answer = (request, response, index) => {
       if (index > 0) return serveBlob(request, response, SMALL);
       response.writeHead(200, { 'content-length': String(SMALL.length) });
@@ -322,7 +322,7 @@ describe('a slow registry', () => {
     expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
   });
 
-  it('gives a registry up that sends a few bytes at a time', async () => {
+  it('gives up a registry that sends a few bytes at a time', async () => {
     const large = randomBytes(200_000);
     const answer: Answer = async (request, response) => {
       const start = rangeStart(request);
@@ -338,7 +338,7 @@ describe('a slow registry', () => {
     expect(registry?.requests).toHaveLength(6);
   });
 
-  it('does not blame the registry for a slow reader', async () => {
+  it('does not time out on a slow reader of a blob', async () => {
     const large = randomBytes(2_000_000);
     const repo = await repository((request, response) => serveBlob(request, response, large), {
       retryLimits: { stallMs: 100, attempts: 1 },

@@ -109,7 +109,7 @@ describe('a blob to be pushed', () => {
     expect(state.done?.equals(BLOB)).toBe(true);
   });
 
-  it('goes in one request to where the registry says, whose query is kept as it is', async () => {
+  it('uploads a blob in one request to the location of the registry with its query unchanged', async () => {
     const { answer, state } = memoryRegistry();
     const repo = await repository(answer);
     const progress: number[] = [];
@@ -130,7 +130,7 @@ describe('a blob to be pushed', () => {
     expect(progress.at(-1)).toBe(BLOB.length);
   });
 
-  it('may be empty', async () => {
+  it('uploads an empty blob', async () => {
     const { answer, state } = memoryRegistry();
     const repo = await repository(answer);
     const empty = Buffer.alloc(0);
@@ -138,7 +138,7 @@ describe('a blob to be pushed', () => {
     expect(state.done).toEqual(empty);
   });
 
-  it('goes to an address of the registry’s choice', async () => {
+  it('uploads a blob to another host that the registry names', async () => {
     const other = memoryRegistry();
     const storage = await startFaultRegistry(other.answer);
     const { answer } = memoryRegistry({
@@ -154,12 +154,12 @@ describe('a blob to be pushed', () => {
   });
 
   it.each([
-    ['none', undefined],
-    ['a file', 'file:///etc/passwd'],
-    ['one with a password', 'http://a:b@127.0.0.1/'],
-    ['one that is none', 'http://['],
-    ['one that is too long', `/${'x'.repeat(9000)}`],
-  ])('is not sent to a location that is %s', async (_, location) => {
+    ['missing', undefined],
+    ['a file URL', 'file:///etc/passwd'],
+    ['a URL with a password', 'http://a:b@127.0.0.1/'],
+    ['malformed', 'http://['],
+    ['too long', `/${'x'.repeat(9000)}`],
+  ])('refuses to upload a blob to a location that is %s', async (_, location) => {
     const repo = await repository((request, response) => {
       if (request.method === 'HEAD') response.writeHead(404).end();
       else response.writeHead(202, location === undefined ? {} : { location }).end();
@@ -184,7 +184,7 @@ describe('a blob to be pushed', () => {
     );
   });
 
-  it('reports a blob that is shorter in its file, and does not try again', async () => {
+  it('reports a blob that is shorter than its descriptor, and does not try again', async () => {
     const repo = await repository(memoryRegistry().answer);
     const short = source(BLOB.subarray(0, 1000));
     await expect(repo.putBlob(descriptorOf(BLOB), short.open)).rejects.toMatchObject({
@@ -194,7 +194,7 @@ describe('a blob to be pushed', () => {
     expect(short.opened).toEqual([0]);
   });
 
-  it('reports why a blob to be pushed cannot be read', async () => {
+  it('reports why the source of an upload cannot be read', async () => {
     const repo = await repository(memoryRegistry().answer);
     // biome-ignore lint/correctness/useYield: it has nothing to yield
     const open = async function* (): AsyncGenerator<Uint8Array> {
@@ -204,7 +204,7 @@ describe('a blob to be pushed', () => {
   });
 });
 
-describe('an upload that is cut', () => {
+describe('an interrupted upload', () => {
   /** Reads so much of a body, keeps it, and cuts. */
   const keepAndCut =
     (state: { data: Buffer }, bytes: number): Answer =>
@@ -214,34 +214,40 @@ describe('an upload that is cut', () => {
       response.destroy();
     };
 
-  it.each([2, 4096, 299_999, 300_000])('after %i bytes goes on from there', async (kept) => {
-    const disturb: Record<string, Answer> = {};
-    const { answer, state } = memoryRegistry(disturb);
-    disturb['PUT 0'] = keepAndCut(state, kept);
-    const repo = await repository(answer);
-    const { open, opened } = source(BLOB);
-    expect(await repo.putBlob(descriptorOf(BLOB), open)).toBe('uploaded');
-    expect(state.done?.equals(BLOB)).toBe(true);
-    expect(state.sessions).toBe(1);
-    expect(opened).toEqual(kept === BLOB.length ? [0] : [0, kept]);
-    const patch = registry?.requests.find(({ method }) => method === 'PATCH');
-    if (kept < BLOB.length) {
-      expect(patch?.headers).toMatchObject({
-        'content-range': `${kept}-299999`,
-        'content-length': String(BLOB.length - kept),
-      });
-    }
-  });
+  it.each([2, 4096, 299_999, 300_000])(
+    'resumes an upload that is cut after %i bytes',
+    async (kept) => {
+      const disturb: Record<string, Answer> = {};
+      const { answer, state } = memoryRegistry(disturb);
+      disturb['PUT 0'] = keepAndCut(state, kept);
+      const repo = await repository(answer);
+      const { open, opened } = source(BLOB);
+      expect(await repo.putBlob(descriptorOf(BLOB), open)).toBe('uploaded');
+      expect(state.done?.equals(BLOB)).toBe(true);
+      expect(state.sessions).toBe(1);
+      expect(opened).toEqual(kept === BLOB.length ? [0] : [0, kept]);
+      const patch = registry?.requests.find(({ method }) => method === 'PATCH');
+      if (kept < BLOB.length) {
+        expect(patch?.headers).toMatchObject({
+          'content-range': `${kept}-299999`,
+          'content-length': String(BLOB.length - kept),
+        });
+      }
+    },
+  );
 
-  it.each([0, 1])('after %i bytes starts anew, for registries say 0-0 of both', async (kept) => {
-    const disturb: Record<string, Answer> = {};
-    const { answer, state } = memoryRegistry(disturb);
-    disturb['PUT 0'] = keepAndCut(state, kept);
-    const repo = await repository(answer);
-    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
-    expect(state.done?.equals(BLOB)).toBe(true);
-    expect(state.sessions).toBe(2);
-  });
+  it.each([0, 1])(
+    'restarts an upload that is cut after %i bytes, since registries report 0-0 for both',
+    async (kept) => {
+      const disturb: Record<string, Answer> = {};
+      const { answer, state } = memoryRegistry(disturb);
+      disturb['PUT 0'] = keepAndCut(state, kept);
+      const repo = await repository(answer);
+      expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+      expect(state.done?.equals(BLOB)).toBe(true);
+      expect(state.sessions).toBe(2);
+    },
+  );
 
   it('finds an upload complete when only its answer was cut', async () => {
     const disturb: Record<string, Answer> = {};
@@ -255,7 +261,7 @@ describe('an upload that is cut', () => {
     expect(methods()?.filter((method) => method === 'PUT')).toHaveLength(1);
   });
 
-  it('starts anew where the registry has forgotten it', async () => {
+  it('restarts an upload that the registry has forgotten', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);
     disturb['PUT 0'] = keepAndCut(state, 5000);
@@ -266,7 +272,7 @@ describe('an upload that is cut', () => {
     expect(state.sessions).toBe(2);
   });
 
-  it('starts anew where the registry went on at a wrong byte', async () => {
+  it('restarts an upload that the registry resumed at a wrong byte', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);
     disturb['PUT 0'] = keepAndCut(state, 5000);
@@ -277,20 +283,23 @@ describe('an upload that is cut', () => {
     expect(state.sessions).toBe(2);
   });
 
-  it.each(['POST 0', 'PUT 0'])('by a failure of the registry at %s goes on', async (where) => {
-    const disturb: Record<string, Answer> = {};
-    const { answer, state } = memoryRegistry(disturb);
-    disturb[where] = async (request, response) => {
-      state.data = Buffer.concat([state.data, (await request.body()).subarray(0, 5000)]);
-      response.writeHead(503).end();
-    };
-    const repo = await repository(answer);
-    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
-    expect(state.done?.equals(BLOB)).toBe(true);
-    expect(state.sessions).toBe(1);
-  });
+  it.each(['POST 0', 'PUT 0'])(
+    'resumes an upload after a failure of the registry at %s',
+    async (where) => {
+      const disturb: Record<string, Answer> = {};
+      const { answer, state } = memoryRegistry(disturb);
+      disturb[where] = async (request, response) => {
+        state.data = Buffer.concat([state.data, (await request.body()).subarray(0, 5000)]);
+        response.writeHead(503).end();
+      };
+      const repo = await repository(answer);
+      expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+      expect(state.done?.equals(BLOB)).toBe(true);
+      expect(state.sessions).toBe(1);
+    },
+  );
 
-  it('again and again is given up', async () => {
+  it('gives up an upload that is cut again and again', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);
     disturb['PUT'] = keepAndCut(state, 0);
@@ -302,7 +311,7 @@ describe('an upload that is cut', () => {
     expect(methods()?.filter((method) => method === 'PUT' || method === 'PATCH')).toHaveLength(6);
   });
 
-  it('at a registry that claims more than it was sent is refused', async () => {
+  it('refuses a registry that claims more bytes of an upload than were sent', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);
     disturb['PUT 0'] = keepAndCut(state, 5000);
@@ -314,7 +323,7 @@ describe('an upload that is cut', () => {
   });
 
   it.each([['bytes 0-7'], ['7-8'], ['0-x'], ['0-1e3']])(
-    'at a registry that says it is at %s is refused',
+    'refuses a registry that reports the upload range %s',
     async (range) => {
       const disturb: Record<string, Answer> = {};
       const { answer, state } = memoryRegistry(disturb);
@@ -327,7 +336,7 @@ describe('an upload that is cut', () => {
     },
   );
 
-  it('at a registry that has less than the chunk goes on from what it has', async () => {
+  it('resumes an upload from what the registry has of a chunk', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);
     disturb['PUT 0'] = keepAndCut(state, 5000);
@@ -342,7 +351,7 @@ describe('an upload that is cut', () => {
 });
 
 describe('an upload in chunks', () => {
-  it('gives an upload up when the registry keeps one byte of each chunk', async () => {
+  it('gives up an upload when the registry keeps one byte of each chunk', async () => {
     const { answer } = memoryRegistry({
       'PUT 0': async (request, response) => {
         await request.body();
@@ -377,7 +386,7 @@ describe('a request that is too large', () => {
       .filter(({ method }) => method === 'PATCH')
       .map(({ headers }) => Number(headers['content-length']));
 
-  it('follows a refused large request by chunks that are small enough', async () => {
+  it('uploads in smaller chunks after the registry refused a large request', async () => {
     const limit = atMost(5 * 1024 * 1024);
     const { answer, state } = memoryRegistry({ PUT: limit, PATCH: limit });
     const repo = await repository(answer);
@@ -387,7 +396,7 @@ describe('a request that is too large', () => {
     expect(sizes()?.slice(-6)).toEqual([MiB4, MiB4, MiB4, MiB4, MiB4, 7]);
   });
 
-  it('follows a refused large request by chunks of at least the size that the registry demands', async () => {
+  it('uploads in chunks of at least the size that the registry demands', async () => {
     const min = 6 * 1024 * 1024;
     const limit = atMost(18 * 1024 * 1024);
     const { answer, state } = memoryRegistry({
@@ -444,20 +453,20 @@ describe('a blob of another repository', () => {
     );
   });
 
-  it('tries to mount from each repository in turn, and cancels uploads that were begun instead', async () => {
+  it('tries to mount from each repository in turn, and cancels uploads that were started instead', async () => {
     expect(await put(mount({ a: 202, b: 404, c: 201 }), ['team/app', 'a', 'b', 'c'])).toBe(
       'mounted',
     );
     expect(methods()).toEqual(['HEAD', 'POST', 'DELETE', 'POST', 'POST']);
   });
 
-  it('uploads a blob in the upload that was begun instead of a mount', async () => {
+  it('uses the upload that was started instead of a mount', async () => {
     expect(await put(mount({ a: 202 }), ['a'])).toBe('uploaded');
     expect(methods()).toEqual(['HEAD', 'POST', 'PUT']);
   });
 
   it.each([401, 403, 404, 405])(
-    'is uploaded where mounting is answered with %i',
+    'uploads a blob where mounting is answered with %i',
     async (status) => {
       expect(await put(mount({ a: status }), ['a'])).toBe('uploaded');
       expect(methods()).toEqual(['HEAD', 'POST', 'POST', 'PUT']);

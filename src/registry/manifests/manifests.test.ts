@@ -76,7 +76,7 @@ describe('a manifest', () => {
   });
 
   it.each(['a/b', '../../x', 'a b', '', '.x', 'v1?x=1', 'sha256:123', `v1@${OTHER}`, 'sha512:ab'])(
-    'is never asked for by %j, which is neither tag nor digest',
+    'refuses to request a manifest by %j, which is neither tag nor digest',
     async (reference) => {
       const repo = await repository(served());
       await expect(repo.manifest(reference)).rejects.toMatchObject({ code: 'invalid-reference' });
@@ -98,21 +98,21 @@ describe('a manifest', () => {
     ['sha512:00'],
     ['../../x'],
     [digestOf(MANIFEST).toUpperCase()],
-  ])('whose registry says that its digest is %s is refused', async (digest) => {
+  ])('refuses a manifest whose registry reports the malformed digest %s', async (digest) => {
     const headers = { 'content-type': OCI, 'docker-content-digest': digest };
     const repo = await repository(served(MANIFEST, headers));
     await expect(repo.manifest('v1')).rejects.toEqual(failed('which is none'));
     await expect(repo.describe('v1')).rejects.toEqual(failed('which is none'));
   });
 
-  it('whose registry says another digest is refused', async () => {
+  it('refuses a manifest whose registry reports another digest', async () => {
     const headers = { 'content-type': OCI, 'docker-content-digest': OTHER };
     const repo = await repository(served(MANIFEST, headers));
     await expect(repo.manifest('v1')).rejects.toEqual(failed(`says its digest is ${OTHER}`));
     await expect(repo.describe(digestOf(MANIFEST))).rejects.toEqual(failed('says its digest is'));
   });
 
-  it('refuses a manifest of more than 4 MiB, announced or not', async () => {
+  it('refuses a manifest of more than 4 MiB, with or without its length in the head', async () => {
     const large = Buffer.alloc(4 * 1024 * 1024 + 1, ' ');
     const announced = await repository((_, response) => {
       response.writeHead(200, { 'content-length': String(large.length) }).flushHeaders();
@@ -131,7 +131,7 @@ describe('a manifest', () => {
     await registry?.idle();
   });
 
-  it('requests a manifest that is cut again, up to a bound', async () => {
+  it('requests a manifest again that is cut, up to a limit', async () => {
     const repo = await repository((_, response, index) => {
       response.writeHead(200, { 'content-type': OCI, 'content-length': String(MANIFEST.length) });
       if (index === 3) response.end(MANIFEST);
@@ -151,7 +151,7 @@ describe('a manifest', () => {
 });
 
 describe('the description of a manifest', () => {
-  it('takes no more than a request for its head', async () => {
+  it('describes a manifest by its head alone', async () => {
     const repo = await repository(
       served(MANIFEST, {
         'content-type': OCI,
@@ -167,7 +167,7 @@ describe('the description of a manifest', () => {
   it.each([
     ['no digest', { 'content-type': OCI }],
     ['no type', { 'docker-content-digest': digestOf(MANIFEST) }],
-  ])('is made from the manifest where the head says %s', async (_, headers) => {
+  ])('describes a manifest by its content when its head has %s', async (_, headers) => {
     const repo = await repository((request, response) => {
       const length = { 'content-length': String(MANIFEST.length) };
       const said = request.method === 'HEAD' ? headers : { 'content-type': OCI };
@@ -206,15 +206,15 @@ describe('the type of a manifest', () => {
   it.each([
     ['an index sent as an image', index, OCI],
     ['an image sent as an index', image, INDEX],
-    ['one that is both', { ...image, manifests: [] }, OCI],
-    ['one that is both, the other way', { ...image, manifests: [] }, INDEX],
-    ['one that calls itself another kind', { ...image, mediaType: INDEX }, OCI],
-    ['one that calls itself another kind of the same', { ...image, mediaType: DOCKER }, OCI],
-    ['one that nobody says the type of', image, undefined],
-    ['one of no such type', image, 'text/html'],
-    ['one of no such type by its own word', { ...image, mediaType: 'text/html' }, undefined],
+    ['a document that is both', { ...image, manifests: [] }, OCI],
+    ['a document that is both, sent as an index', { ...image, manifests: [] }, INDEX],
+    ['a manifest that names the type of an index', { ...image, mediaType: INDEX }, OCI],
+    ['a manifest that names the type of another manifest', { ...image, mediaType: DOCKER }, OCI],
+    ['a manifest without a type', image, undefined],
+    ['a manifest sent as an unknown type', image, 'text/html'],
+    ['a manifest that names an unknown type', { ...image, mediaType: 'text/html' }, undefined],
     ['a list', [], OCI],
-  ])('refuses %s', (_, value, contentType) => {
+  ])('refuses the type of a manifest: %s', (_, value, contentType) => {
     expect(() => type(value, contentType)).toThrow(
       expect.objectContaining({ code: 'registry-failed' }),
     );
@@ -253,7 +253,7 @@ describe('the type of a manifest', () => {
       .map(document),
   );
   fuzz.prop([bytes, fc.constantFrom(undefined, OCI, INDEX, 'application/json')], fuzzRuns())(
-    'is found or refused, whatever comes',
+    'reads the type of any manifest or refuses it',
     (content, contentType) => {
       try {
         expect([OCI, INDEX]).toContain(manifestType(content, contentType, 'it'));
@@ -278,7 +278,7 @@ describe('a pushed manifest', () => {
     ]);
   });
 
-  it('reports content that the registry stored under another digest', async () => {
+  it('reports a manifest that the registry stored under another digest', async () => {
     const repo = await repository((_, response) => {
       response.writeHead(201, { 'docker-content-digest': OTHER }).end();
     });
@@ -287,7 +287,7 @@ describe('a pushed manifest', () => {
     );
   });
 
-  it('does not push a manifest whose digest, type, syntax or size is wrong', async () => {
+  it('refuses to push a manifest whose digest, type, syntax or size is wrong', async () => {
     const repo = await repository((_, response) => void response.writeHead(201).end());
     const large = Buffer.alloc(4 * 1024 * 1024 + 1, ' ');
     const noSubject = document({ schemaVersion: 2, subject: { digest: 'sha256:..' } });

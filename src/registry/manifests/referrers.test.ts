@@ -54,7 +54,7 @@ function plainRegistry(manifests: Map<string, Buffer>): Answer {
 }
 
 describe('referrers', () => {
-  it('come from the API, with their types and annotations', async () => {
+  it('reads referrers from the API, with their types and annotations', async () => {
     const one = entry('a', { artifactType: SIGNATURE, annotations: { k: 'v' } });
     const repo = await repository((_, response) => {
       response.writeHead(200, { 'content-type': INDEX }).end(index([one, entry('b'), one]));
@@ -75,7 +75,7 @@ describe('referrers', () => {
     expect(registry?.requests[0]?.url).toContain(`?artifactType=${encodeURIComponent(SIGNATURE)}`);
   });
 
-  it('come in pages', async () => {
+  it('reads referrers in pages', async () => {
     const repo = await repository((_, response, page) => {
       const link = page < 2 ? { link: `</v2/team/app/referrers/x?n=${page}>; rel="next"` } : {};
       response.writeHead(200, { 'content-type': INDEX, ...link }).end(index([entry(String(page))]));
@@ -107,7 +107,7 @@ describe('referrers', () => {
     ['at another host', '<http://elsewhere.example/v2/>; rel="next"'],
     ['at no address', '<http://[>; rel="next"'],
     ['in a header that is malformed', 'next'],
-  ])('that go on %s are refused', async (_, link) => {
+  ])('refuses a list of referrers that continues %s', async (_, link) => {
     const repo = await repository((_, response) => {
       response.writeHead(200, { 'content-type': INDEX, link }).end(index([]));
     });
@@ -116,10 +116,10 @@ describe('referrers', () => {
 
   it.each([
     ['a path', [{ ...entry('a'), digest: 'sha256:../../x' }]],
-    ['no number', [{ ...entry('a'), size: -1 }]],
+    ['a negative size', [{ ...entry('a'), size: -1 }]],
     ['no list', {}],
-    ['annotations of other things', [{ ...entry('a'), annotations: { a: 1 } }]],
-  ])('with %s in them are refused', async (_, manifests) => {
+    ['annotations that are no strings', [{ ...entry('a'), annotations: { a: 1 } }]],
+  ])('refuses a list of referrers with %s', async (_, manifests) => {
     const repo = await repository((_, response) => {
       response.writeHead(200, { 'content-type': INDEX }).end(index(manifests));
     });
@@ -132,8 +132,8 @@ describe('referrers', () => {
   it.each([
     ['404', 404, 'text/plain'],
     ['405', 405, 'text/plain'],
-    ['a page for people', 200, 'text/html'],
-  ])('come from their tag where the API is answered with %s', async (_, status, type) => {
+    ['an HTML page', 200, 'text/html'],
+  ])('reads referrers from their tag when the API answers with %s', async (_, status, type) => {
     const repo = await repository((request, response) => {
       if (request.url.includes('/referrers/')) {
         response.writeHead(status, { 'content-type': type }).end('<html>');
@@ -143,12 +143,12 @@ describe('referrers', () => {
     expect(paths()?.[1]).toBe(`GET /v2/team/app/manifests/${TAG}`);
   });
 
-  it('finds no referrers where there is neither API nor tag', async () => {
+  it('finds no referrers in a registry with neither API nor tag', async () => {
     const repo = await repository(plainRegistry(new Map()));
     expect(await repo.referrers(SUBJECT)).toEqual([]);
   });
 
-  it('refuses a referrers tag that is something else than an index', async () => {
+  it('refuses a referrers tag that is no index', async () => {
     const image = JSON.stringify({ schemaVersion: 2, mediaType: OCI, config: {}, layers: [] });
     const repo = await repository(plainRegistry(new Map([[TAG, Buffer.from(image)]])));
     await expect(repo.referrers(SUBJECT)).rejects.toMatchObject({
@@ -182,7 +182,7 @@ describe('a pushed manifest with a subject', () => {
     expect(registry?.requests).toHaveLength(1);
   });
 
-  it('refuses a registry that lists a pushed manifest at another subject', async () => {
+  it('refuses a registry that lists a pushed manifest under another subject', async () => {
     const other = digestOf(Buffer.from('other'));
     const repo = await repository((_, response) => {
       response.writeHead(201, { 'oci-subject': other }).end();
@@ -224,7 +224,7 @@ describe('a pushed manifest with a subject', () => {
     });
   });
 
-  it('does not lose what others of ours add at the same time', async () => {
+  it('keeps the referrers that concurrent pushes add', async () => {
     const repo = await repository(plainRegistry(new Map()));
     await Promise.all(Array.from({ length: 8 }, (_, count) => put(repo, manifest(String(count)))));
     expect(await repo.referrers(SUBJECT)).toHaveLength(8);
@@ -246,7 +246,7 @@ describe('a pushed manifest with a subject', () => {
     ]);
   });
 
-  it('gives up where another client always replaces the list of referrers', async () => {
+  it('gives up when another client always replaces the list of referrers', async () => {
     const manifests = new Map<string, Buffer>();
     const repo = await repository(async (request, response, count) => {
       await plainRegistry(manifests)(request, response, count);
