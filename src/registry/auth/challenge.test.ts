@@ -47,7 +47,7 @@ describe('WWW-Authenticate', () => {
     ],
   ];
   for (const [text, expected] of good) {
-    it(`reads ${JSON.stringify(text)}`, () => {
+    it(`parses the challenge ${JSON.stringify(text)}`, () => {
       expect(shown(parseChallenges(text))).toEqual(expected);
     });
   }
@@ -65,12 +65,12 @@ describe('WWW-Authenticate', () => {
     `Basic ${Array.from({ length: 33 }, (_, index) => `p${index}=1`).join(',')}`,
   ];
   for (const text of bad) {
-    it(`does not read ${JSON.stringify(text.slice(0, 40))}`, () => {
+    it(`refuses the challenge ${JSON.stringify(text.slice(0, 40))}`, () => {
       expect(parseChallenges(text)).toBeUndefined();
     });
   }
 
-  it('reads what it would write, whatever the values', async () => {
+  it('parses any challenges back as they were written', async () => {
     const token = fc.stringMatching(/^[A-Za-z0-9!#$.^_`|~-]{1,8}$/);
     const value = fc.stringMatching(/^[\x20-\x7e]{0,20}$/);
     const challenge = fc.tuple(token, fc.dictionary(token, value, { maxKeys: 4 }));
@@ -99,7 +99,7 @@ describe('WWW-Authenticate', () => {
     );
   });
 
-  it('reads anything without failing', async () => {
+  it('parses any text as challenges or returns undefined', async () => {
     const piece = fc.constantFrom('Bearer', ' ', ',', '=', '"', '\\', 'a', '==', '\t', 'realm="x"');
     const text = fc.oneof(
       fc.string(),

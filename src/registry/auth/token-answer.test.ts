@@ -8,7 +8,7 @@ const NOW = Date.parse('2026-01-01T00:00:00Z');
 const read = (value: unknown) => readTokenAnswer(Buffer.from(JSON.stringify(value)), NOW, 't');
 
 describe('the answer of a token server', () => {
-  it('gives the token under either name, and the refresh token', () => {
+  it('reads the token under either name, and the refresh token', () => {
     expect(read({ token: 'a' }).value).toBe('a');
     expect(read({ access_token: 'b', token: null, refresh_token: 'r' })).toMatchObject({
       value: 'b',
@@ -16,7 +16,7 @@ describe('the answer of a token server', () => {
     });
   });
 
-  it('uses a token without a lifetime for three quarters of a minute', () => {
+  it('uses a token without a lifetime for 45 seconds', () => {
     expect(read({ token: 'a' }).renewAt).toBe(NOW + 45_000);
   });
 
@@ -38,12 +38,12 @@ describe('the answer of a token server', () => {
 
   for (const [what, value] of Object.entries({
     'has no token': {},
-    'has an empty one': { token: '', access_token: '' },
-    'has one with a line break': { token: 'a\r\nX: y' },
-    'has one that is too long': { token: 'a'.repeat(40_000) },
+    'has an empty token': { token: '', access_token: '' },
+    'has a token with a line break': { token: 'a\r\nX: y' },
+    'has a token that is too long': { token: 'a'.repeat(40_000) },
     'is a list': [],
   })) {
-    it(`is refused when it ${what}`, () => {
+    it(`refuses the answer of a token server when it ${what}`, () => {
       expect(() => read(value)).toThrow(expect.objectContaining({ code: 'registry-failed' }));
     });
   }

@@ -14,13 +14,13 @@ const named = (realm: string, registry: string) =>
   );
 
 describe('the token server that a registry names', () => {
-  it('may be another host with TLS', () => {
+  it('accepts a token server on another host with TLS', () => {
     expect(named('https://auth.example/token?x=1#y', 'https://r.example').realm.href).toBe(
       'https://auth.example/token?x=1',
     );
   });
 
-  it('may be without TLS where the registry is, or where both are on this machine', () => {
+  it('accepts a token server without TLS where the registry has none, or both are on this host', () => {
     expect(named('http://auth.example/t', 'http://r.example').realm.protocol).toBe('http:');
     expect(named('http://127.0.0.1:1/t', 'https://localhost:2').realm.protocol).toBe('http:');
   });
@@ -35,7 +35,7 @@ describe('the token server that a registry names', () => {
     ['https://user:pass@auth.example/', 'https://r.example'],
     [`https://auth.example/${'x'.repeat(3000)}`, 'https://r.example'],
   ] as const) {
-    it(`is not ${JSON.stringify(realm.slice(0, 40))} for ${registry}`, () => {
+    it(`refuses the token server ${JSON.stringify(realm.slice(0, 40))} for ${registry}`, () => {
       expect(() => named(realm, registry)).toThrow(
         expect.objectContaining({ code: 'registry-failed' }),
       );

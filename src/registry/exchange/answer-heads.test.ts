@@ -39,7 +39,7 @@ const status = fc.constantFrom(200, 206, 416);
 
 describe('the head of an answer', () => {
   fuzz.prop([status, headers, fc.constantFrom(0, 10)], fuzzRuns())(
-    'to a request for a blob says where it starts, or is refused',
+    'reads the start of a blob from any head of an answer or refuses it',
     (status, headers, offset) => {
       const start = orRefused(() => startOfAnswer({ status, headers }, BLOB, offset, 'it'));
       if (start === 'refused') return;
@@ -48,26 +48,35 @@ describe('the head of an answer', () => {
     },
   );
 
-  fuzz.prop([headers], fuzzRuns())('of an upload leads to the web, or is refused', (headers) => {
-    const session = orRefused(() => startedBy({ headers, url: URL_ASKED }, 'it'));
-    if (session === 'refused') return;
-    expect(session.location.protocol).toMatch(/^https?:$/);
-    expect(session.location.username + session.location.password).toBe('');
-    expect(session.minChunk).toBeGreaterThanOrEqual(0);
-    expect(withDigest(session.location, DIGEST).searchParams.getAll('digest')).toContain(DIGEST);
-  });
+  fuzz.prop([headers], fuzzRuns())(
+    'reads a web address for an upload from any head of an answer or refuses it',
+    (headers) => {
+      const session = orRefused(() => startedBy({ headers, url: URL_ASKED }, 'it'));
+      if (session === 'refused') return;
+      expect(session.location.protocol).toMatch(/^https?:$/);
+      expect(session.location.username + session.location.password).toBe('');
+      expect(session.minChunk).toBeGreaterThanOrEqual(0);
+      expect(withDigest(session.location, DIGEST).searchParams.getAll('digest')).toContain(DIGEST);
+    },
+  );
 
-  fuzz.prop([headers], fuzzRuns())('of an upload says how far it is, or is refused', (headers) => {
-    const end = orRefused(() => endOfRange(headers, 'it'));
-    if (end === 'refused' || end === undefined) return;
-    expect(Number.isSafeInteger(end) && end > 0).toBe(true);
-  });
+  fuzz.prop([headers], fuzzRuns())(
+    'reads the progress of an upload from any head of an answer or refuses it',
+    (headers) => {
+      const end = orRefused(() => endOfRange(headers, 'it'));
+      if (end === 'refused' || end === undefined) return;
+      expect(Number.isSafeInteger(end) && end > 0).toBe(true);
+    },
+  );
 
-  fuzz.prop([headers], fuzzRuns())('has the digest that it must have, or is refused', (headers) => {
-    const said = headers['docker-content-digest'];
-    const verdict = orRefused(() => checkDigestHeader(headers, DIGEST, 'it'));
-    expect(verdict === 'refused').toBe(said !== undefined && said !== DIGEST);
-  });
+  fuzz.prop([headers], fuzzRuns())(
+    'refuses any head of an answer with another digest',
+    (headers) => {
+      const said = headers['docker-content-digest'];
+      const verdict = orRefused(() => checkDigestHeader(headers, DIGEST, 'it'));
+      expect(verdict === 'refused').toBe(said !== undefined && said !== DIGEST);
+    },
+  );
 
   it('keeps the query of a location byte by byte', () => {
     const location = new URL('https://h.example/u?_state=a%3D%3D&x=%2F+y');

@@ -38,7 +38,7 @@ describe('certs.d', () => {
     expect(found.clients).toHaveLength(2);
   });
 
-  it('need not be there, and is not looked for outside of it', async () => {
+  it('accepts a missing directory of certs.d, and looks for none outside of it', async () => {
     expect(await readHostCertificates([certs], 'other.example')).toBe(NO_CERTIFICATES);
     expect(await readHostCertificates([certs], '..')).toBe(NO_CERTIFICATES);
     expect(await readHostCertificates([certs], 'a/../../b')).toBe(NO_CERTIFICATES);
@@ -57,7 +57,7 @@ describe('certs.d', () => {
       /do not belong together/,
     ],
     [
-      'a key that is none',
+      'a malformed key',
       () => {
         put(join(root, 'one.crt'), 'x.cert');
         put(join(root, 'one.crt'), 'x.key');
@@ -75,7 +75,7 @@ describe('certs.d', () => {
       /not a regular file/,
     ],
     [
-      'a FIFO in place of one',
+      'a FIFO in place of a file',
       () => execFileSync('mkfifo', [join(certs, host, 'ca.crt')]),
       /not a regular file/,
     ],
@@ -86,7 +86,7 @@ describe('certs.d', () => {
     ],
   ];
   for (const [what, make, reason] of refused) {
-    it(`is refused with ${what}`, async () => {
+    it(`refuses a directory of certs.d with ${what}`, async () => {
       make();
       await expect(read()).rejects.toThrow(reason);
       await expect(read()).rejects.toMatchObject({ code: 'key-invalid' });

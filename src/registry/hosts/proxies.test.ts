@@ -15,13 +15,13 @@ const through = (url: string, noProxy = '') =>
   )?.host;
 
 describe('the proxy of a registry', () => {
-  it('chooses the proxy of the scheme, in upper or lower case, with or without http://', () => {
+  it('selects the proxy of the scheme, in upper or lower case, with or without http://', () => {
     expect(through('https://r.example')).toBe('p.example:3128');
     expect(through('http://r.example')).toBe('q:1');
     expect(proxyFor(readProxies({}), new URL('https://r.example'))).toBeUndefined();
   });
 
-  it('uses no proxy for this machine', () => {
+  it('uses no proxy for this host', () => {
     for (const host of ['localhost', '127.0.0.1:5000', '127.9.9.9', '[::1]:5000']) {
       expect(through(`https://${host}`)).toBeUndefined();
     }
@@ -50,7 +50,7 @@ describe('the proxy of a registry', () => {
     ['r.example', '10.0.0.0/8', false],
   ];
   for (const [host, noProxy, direct] of cases) {
-    it(`is ${direct ? 'none' : 'there'} for ${host} with NO_PROXY=${noProxy}`, () => {
+    it(`uses ${direct ? 'no' : 'the'} proxy for ${host} with NO_PROXY=${noProxy}`, () => {
       expect(through(`https://${host}`, noProxy)).toBe(direct ? undefined : 'p.example:3128');
     });
   }
@@ -65,7 +65,7 @@ describe('the proxy of a registry', () => {
     expect(message).toBe('Cannot use HTTPS_PROXY: it is not http://HOST:PORT');
   });
 
-  it('can be decided about whatever stands in NO_PROXY', async () => {
+  it('evaluates any text in NO_PROXY without throwing', async () => {
     await fuzz(
       fc.property(fc.string({ maxLength: 200 }), (text) => {
         through('https://r.example', text);

@@ -7,7 +7,7 @@ import { parseRegistries, readRegistries } from './registries-file.ts';
 const parse = (text: string) => parseRegistries(Buffer.from(text), 'registries.yaml');
 
 describe('registries.yaml', () => {
-  it('names mirrors and insecure hosts', () => {
+  it('reads mirrors and insecure hosts from registries.yaml', () => {
     const found = parse(`
 registries:
   docker.io:
@@ -26,7 +26,7 @@ registries:
     expect(found.get('team.example')?.insecure).toBe(false);
   });
 
-  it('may be missing', async () => {
+  it('reads a missing registries.yaml as empty', async () => {
     expect(await readRegistries(['/nowhere/registries.yaml', '/dev/null/x'])).toEqual(new Map());
   });
 
@@ -46,7 +46,7 @@ registries:
     ['', /said here/],
     [': : :', /^Cannot use registries\.yaml: line 1, column 3: Nested/],
   ] as const) {
-    it(`is refused when it says ${JSON.stringify(text)}`, () => {
+    it(`refuses the registries.yaml ${JSON.stringify(text)}`, () => {
       expect(() => parse(text)).toThrow(reason);
       expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
     });

@@ -19,12 +19,12 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the authorities of the system', () => {
-  it('reads the system roots from the bundle in the variable of OpenSSL, or from that of the distribution', () => {
+  it('reads the system roots from SSL_CERT_FILE, or from the bundle of the distribution', () => {
     expect(rootsFiles({ SSL_CERT_FILE: '/roots.pem' })).toEqual(['/roots.pem']);
     expect(rootsFiles({})).toContain('/etc/ssl/certs/ca-certificates.crt');
   });
 
-  it("are the first file that is there, alone, or Node's where there is none", async () => {
+  it('reads the first existing file of system roots alone, or else the roots of Node', async () => {
     const bundle = join(directory, 'bundle.pem');
     writeFileSync(bundle, PEM);
     expect(await readSystemRoots([join(directory, 'none'), bundle])).toEqual([PEM]);
@@ -45,7 +45,7 @@ describe('the authorities of the system', () => {
     }
   });
 
-  it('vouch for registries', async () => {
+  it('verifies registries with the system roots', async () => {
     const started: StartedRegistry = await startRegistry({ tls: true });
     try {
       const bundle = String(started.authority?.caFile);

@@ -51,7 +51,7 @@ function connect(
 }
 
 describe('AddressGuard', () => {
-  it('knows where a registry is from its connections', async () => {
+  it('learns where a registry is from its connections', async () => {
     const guard = new AddressGuard(to('127.0.0.1'));
     expect(guard.placeOf(REGISTRY)).toBe('elsewhere');
     expect(await connect(guard.own(REGISTRY, build))).toBe('connected');
@@ -61,7 +61,7 @@ describe('AddressGuard', () => {
     expect(guard.placeOf('http://another.test')).toBe('elsewhere');
   });
 
-  it('learns nothing from a connection that its peer has reset already', async () => {
+  it('learns nothing from a connection that its peer has already reset', async () => {
     const guard = new AddressGuard(to('127.0.0.1'));
     const reset = seemingly(undefined);
     expect(await connect(guard.own(REGISTRY, reset))).toBe('connected');
@@ -82,7 +82,7 @@ describe('AddressGuard', () => {
     expect(await connect(guard.own(REGISTRY, build))).toMatchObject({ address: '127.0.0.1' });
   });
 
-  it('connects to none but the addresses that it takes', async () => {
+  it('connects only to the addresses that the guard allows', async () => {
     const guard = new AddressGuard(to('127.0.0.1', '192.0.2.1', '::1'));
     const taken: unknown[] = [];
     const record =
@@ -104,7 +104,7 @@ describe('AddressGuard', () => {
     ]);
   });
 
-  it('gives one address to who asks for one', async () => {
+  it('returns one address to a caller that requests one', async () => {
     const guard = new AddressGuard(to('127.0.0.1', '192.0.2.1'));
     const found = await new Promise((resolve) => {
       guard.foreign('elsewhere', (lookup) => {

@@ -6,7 +6,7 @@ import { describeErrorBody } from './error-body.ts';
 const describeJson = (value: unknown) => describeErrorBody(Buffer.from(JSON.stringify(value)));
 
 describe('the body of a refusal', () => {
-  it('says what the registry says', () => {
+  it('quotes the errors in the body of a registry', () => {
     const errors = [
       { code: 'DENIED', message: 'no access', detail: { huge: true } },
       { code: 'UNKNOWN' },
@@ -14,14 +14,14 @@ describe('the body of a refusal', () => {
     expect(describeJson({ errors })).toBe('DENIED: no access; UNKNOWN');
   });
 
-  it('says what a token server says', () => {
+  it('quotes the error in the body of a token server', () => {
     expect(describeJson({ error: 'invalid_grant', error_description: 'no' })).toBe(
       'invalid_grant: no',
     );
     expect(describeJson({ details: 'incorrect username' })).toBe('incorrect username');
   });
 
-  it('leaves the body of a refusal out when it is a page', () => {
+  it('omits the body of a refusal that is a page', () => {
     expect(describeErrorBody(Buffer.from('<html>502 Bad Gateway</html>'))).toBe('');
   });
 

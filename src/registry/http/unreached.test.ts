@@ -10,6 +10,6 @@ it.each([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'certs.d/r.example:5000/ca.crt'],
   ['UND_ERR_SOCKET', 'it may want a client certificate: certs.d/r.example:5000/client.cert'],
   ['ECONNREFUSED', 'Check the name, the network and the proxy settings'],
-])('says after %s what to do', (code, remedy) => {
+])('suggests a remedy after %s', (code, remedy) => {
   expect(unreached(code).remedy).toContain(remedy);
 });

@@ -48,20 +48,32 @@ describe('Retry-After', () => {
   });
 });
 
-describe('a request that is tried again', () => {
+describe('repeated requests', () => {
   const cases: [string, (number | string)[], boolean, number | string, number][] = [
-    ['after a failure of the server', [503, 500, 200], true, 200, 3],
-    ['only so often', [503], true, 503, 3],
-    ['not when it may have had an effect', [503], false, 503, 1],
-    ['when the server is busy, even then', [429, 408, 201], false, 201, 3],
-    ['after a cut', ['ECONNRESET', 200], true, 200, 2],
-    ['not after a cut when it may have had an effect', ['ECONNRESET'], false, 'ECONNRESET', 1],
-    ['when it was not sent, even then', ['ECONNREFUSED', 200], false, 200, 2],
-    ['not for a certificate', ['CERT_HAS_EXPIRED'], true, 'CERT_HAS_EXPIRED', 1],
-    ['not when the server cannot do it', [501], true, 501, 1],
+    ['repeated after a failure of the server', [503, 500, 200], true, 200, 3],
+    ['repeated at most twice', [503], true, 503, 3],
+    ['not repeated when it may have had an effect', [503], false, 503, 1],
+    ['repeated when the server is busy, even if not idempotent', [429, 408, 201], false, 201, 3],
+    ['repeated after a cut', ['ECONNRESET', 200], true, 200, 2],
+    [
+      'not repeated after a cut when it may have had an effect',
+      ['ECONNRESET'],
+      false,
+      'ECONNRESET',
+      1,
+    ],
+    ['repeated when it was not sent, even if not idempotent', ['ECONNREFUSED', 200], false, 200, 2],
+    [
+      'not repeated after an invalid certificate',
+      ['CERT_HAS_EXPIRED'],
+      true,
+      'CERT_HAS_EXPIRED',
+      1,
+    ],
+    ['not repeated when the server does not support it', [501], true, 501, 1],
   ];
   for (const [what, answers, idempotent, outcome, attempts] of cases) {
-    it(`is so ${what}`, async () => {
+    it(`decides whether to repeat a request: ${what}`, async () => {
       const { send, count } = answering(...answers);
       const result = withRetries(send, LIMITS, { idempotent, reached: true })(REQUEST);
       if (typeof outcome === 'number') expect((await result).status).toBe(outcome);
@@ -70,7 +82,7 @@ describe('a request that is tried again', () => {
     });
   }
 
-  it('gives a request up soon while the host was never reached', async () => {
+  it('repeats a request less often while the host was never reached', async () => {
     for (const [reached, attempts] of [
       [false, 2],
       [true, 3],
@@ -82,7 +94,7 @@ describe('a request that is tried again', () => {
     }
   });
 
-  it('gives a repeated request up at once when it is aborted', async () => {
+  it('ends a repeated request at once when it is aborted', async () => {
     const { send, count } = answering(503);
     const signal = AbortSignal.abort(new Error('stopped by the user'));
     const slow = { ...LIMITS, backoffMs: 60_000, longestPauseMs: 60_000 };

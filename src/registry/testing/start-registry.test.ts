@@ -40,7 +40,7 @@ describe('the registry of tests', () => {
     ['with tokens without TLS', { token: true }, ['--dest-creds', 'ci:open sesame']],
   ];
   for (const [kind, options, credentials] of kinds) {
-    it(`serves skopeo, ${kind}`, async () => {
+    it(`starts a test registry that skopeo uses, ${kind}`, async () => {
       const registry = await startRegistry(options);
       try {
         expect(existsSync(await skopeoCopies(registry, credentials))).toBe(true);

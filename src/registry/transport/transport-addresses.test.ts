@@ -78,7 +78,7 @@ describe('a registry on another host', () => {
     ['localhost'],
     ['inner.direct.test'],
     ['mapped.direct.test'],
-  ])('leads to nothing that listens on this host, by %s', async (name) => {
+  ])('refuses a redirect from another host to this host by the name %s', async (name) => {
     const inner = await bench.plain(ok);
     const names = {
       localhost: ['127.0.0.1'],
@@ -98,12 +98,12 @@ describe('a registry on another host', () => {
     ['http://[fe80::1]/'],
     ['http://[::1]:1/'],
     ['http://[::]:1/'],
-  ])('leads to no service of this link or host at %s', async (url) => {
+  ])('refuses a redirect from another host to the link-local or host address %s', async (url) => {
     const { transport } = await registryElsewhere(afterPingTo(redirectTo(url)));
     expect(await refusal(transport)).toMatchObject(REFUSED);
   });
 
-  it('gains nothing by a name that resolves to another address the second time', async () => {
+  it('refuses a name that resolves to another address the second time', async () => {
     const inner = await bench.plain(ok);
     const url = `http://rebound.direct.test:${portOf(inner)}/`;
     const names = { 'rebound.direct.test': ['127.0.0.1', '192.0.2.1'] };
@@ -125,7 +125,7 @@ describe('a registry on another host', () => {
 });
 
 describe('a registry on this host', () => {
-  it('may lead to this host, and to no service of its link', async () => {
+  it('follows a redirect from this host to this host, but not to link-local addresses', async () => {
     const other = await bench.plain(ok);
     const registry = await bench.plain(afterPing(redirectTo(other.url)));
     expect(await bodyOf(bench.to(registry.host))).toBe('ok');
@@ -135,7 +135,7 @@ describe('a registry on this host', () => {
     });
   });
 
-  it('may be on this host by the address of its name', async () => {
+  it('recognises a registry on this host by the address of its name', async () => {
     const other = await bench.plain(ok);
     const registry = await bench.plain(afterPing(redirectTo(other.url)));
     const name = `name.test:${portOf(registry)}`;

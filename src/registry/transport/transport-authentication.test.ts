@@ -17,7 +17,7 @@ afterEach(() => bench.endTest());
 afterAll(() => bench.remove());
 
 describe('authentication', () => {
-  it('authenticates once in a request, and no more', async () => {
+  it('authenticates only once in a request', async () => {
     const { host, requests } = await bench.plain((_, response) => {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
     });
@@ -54,7 +54,7 @@ describe('authentication', () => {
     expect(asked?.headers.authorization).toBe(BASIC);
   });
 
-  it('asks for what the registry says is lacking, and is denied when that does not help', async () => {
+  it('requests the scope that the registry demands, and fails when that does not help', async () => {
     const registry = await bench.plain((request, response) => {
       if (request.url?.startsWith('/token') === true) {
         response.end(JSON.stringify({ token: 'small', expires_in: 3600 }));
@@ -94,13 +94,13 @@ describe('authentication', () => {
     expect(other.requests).toHaveLength(0);
   });
 
-  it('uses a bearer token that it was given as it is', async () => {
+  it('uses a given bearer token as it is', async () => {
     const { host, requests } = await bench.plain(ok);
     await bodyOf(bench.to(host, { credentials: { registryToken: 'given' } }));
     expect(requests.at(-1)?.headers.authorization).toBe('Bearer given');
   });
 
-  it('refuses a bearer token that would be another header', async () => {
+  it('refuses a bearer token that would inject another header', async () => {
     const { host } = await bench.plain(ok);
     const credentials = { registryToken: 'a\r\nX-Other: b' };
     await expect(bench.to(host, { credentials }).send(GET)).rejects.toMatchObject({

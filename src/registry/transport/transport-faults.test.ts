@@ -9,7 +9,7 @@ afterAll(() => bench.remove());
 
 describe('a registry that is slow or broken', () => {
   const hang: Answer = () => undefined;
-  it('gives a registry up when it never answers', async () => {
+  it('gives up a registry that never answers', async () => {
     const { host } = await bench.plain(afterPing(hang));
     const limits = { attempts: 1, headersMs: 200 };
     await expect(bench.to(host, { limits }).send(GET)).rejects.toMatchObject({
@@ -18,7 +18,7 @@ describe('a registry that is slow or broken', () => {
     });
   });
 
-  it('gives a registry up when it sends its head byte by byte', async () => {
+  it('gives up a registry that sends its head byte by byte', async () => {
     const { host } = await bench.plain(
       afterPing((_, { socket }) => {
         socket?.write('HTTP/1.1 200 OK\r\nX-Drip: ');
@@ -33,7 +33,7 @@ describe('a registry that is slow or broken', () => {
     });
   });
 
-  it('gives a registry up when its head is too long', async () => {
+  it('gives up a registry whose head is too long', async () => {
     const { host } = await bench.plain(
       afterPing((_, { socket }) => {
         socket?.on('error', () => undefined);
@@ -45,7 +45,7 @@ describe('a registry that is slow or broken', () => {
     });
   });
 
-  it('fails the body that stalls, and the one that is cut', async () => {
+  it('fails when the body of an answer stalls or is cut', async () => {
     const { host } = await bench.plain(
       afterPing((request, response) => {
         response.writeHead(200, { 'content-length': 10 }).write('five.');
@@ -67,7 +67,7 @@ describe('a registry that is slow or broken', () => {
     }
   });
 
-  it('gives a registry up when it stops reading the request', async () => {
+  it('gives up a registry that stops reading the request', async () => {
     const { host } = await bench.plain(afterPing(() => undefined));
     let sent = 0;
     const upload = bench.to(host, { limits: { headersMs: 200 } }).send({
@@ -86,7 +86,7 @@ describe('a registry that is slow or broken', () => {
     expect(sent).toBeLessThan(1000);
   });
 
-  it('does not blame a registry for a slow reader', async () => {
+  it('does not time out on a slow reader of an answer', async () => {
     const { host } = await bench.plain(
       afterPing((_, response) => response.end(Buffer.alloc(3_000_000))),
     );
@@ -99,7 +99,7 @@ describe('a registry that is slow or broken', () => {
     expect(length).toBe(3_000_000);
   });
 
-  it('asks a registry again after 429', async () => {
+  it('repeats a request after a 429', async () => {
     let count = 0;
     const { host } = await bench.plain(
       afterPing((_, response) => {
@@ -133,7 +133,7 @@ describe('a registry that is slow or broken', () => {
     }
   });
 
-  it('quotes a long refusal in part', async () => {
+  it('quotes only a part of a long refusal', async () => {
     const { host } = await bench.plain(
       afterPing((_, response) => {
         response.writeHead(400);
@@ -150,7 +150,7 @@ describe('a registry that is slow or broken', () => {
     expect(String(failure).length).toBeLessThan(600);
   });
 
-  it('turns every error status of a registry into a code', async () => {
+  it('maps every error status of a registry to a code', async () => {
     const { host } = await bench.plain(
       afterPing((request, response) => {
         response.writeHead(Number(request.url?.slice(-3))).end();

@@ -16,7 +16,7 @@ afterEach(() => bench.endTest());
 afterAll(() => bench.remove());
 
 describe('a redirect', () => {
-  it('to another host carries neither credentials nor certificates', async () => {
+  it('follows a redirect to another host without credentials and certificates', async () => {
     const other = await bench.tls(ok);
     const registry = await bench.tls(withPassword(redirectTo(`${other.url}/blob?signature=x`)));
     const certs = bench.certsFor(registry.host);
@@ -35,7 +35,7 @@ describe('a redirect', () => {
     expect(other.requests[0]?.headers).not.toHaveProperty('cookie');
   });
 
-  it('to another host is not answered there with credentials either', async () => {
+  it('does not answer a challenge of the host of a redirect with credentials', async () => {
     const other = await bench.plain(withPassword(ok));
     const registry = await bench.plain(withPassword(redirectTo(other.url)));
     await expect(bench.to(registry.host, { credentials: USER }).send(GET)).rejects.toMatchObject({
@@ -44,7 +44,7 @@ describe('a redirect', () => {
     expect(other.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
   });
 
-  it('on the same host keeps them', async () => {
+  it('follows a redirect on the same host with credentials', async () => {
     const registry = await bench.plain(
       withPassword((request, response) => {
         if (request.url === '/there') response.end('ok');
@@ -79,7 +79,7 @@ describe('a redirect', () => {
   });
 
   for (const location of ['ftp://x.example/', 'http://u:p@x.example/', 'http://', undefined]) {
-    it(`to ${location} is refused`, async () => {
+    it(`refuses a redirect to ${location}`, async () => {
       const { host } = await bench.plain((request, response) => {
         if (request.url === '/v2/') response.end();
         else response.writeHead(302, location === undefined ? {} : { location }).end();

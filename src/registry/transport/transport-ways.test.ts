@@ -13,7 +13,7 @@ afterEach(() => bench.endTest());
 afterAll(() => bench.remove());
 
 describe('a mirror', () => {
-  it('gets no credentials, and what it cannot give the registry does', async () => {
+  it('sends no credentials to a mirror, and asks the registry for what the mirror lacks', async () => {
     const origin = await bench.plain(withPassword(ok));
     for (const answer of [
       withPassword(ok),
@@ -38,7 +38,7 @@ describe('a mirror', () => {
     expect(mirror.requests).toHaveLength(1);
   });
 
-  it('whose answer breaks off is not asked for the rest', async () => {
+  it('requests the rest from the registry when the answer of a mirror breaks off', async () => {
     const origin = await bench.plain(ok);
     const mirror = await bench.plain((_, response) => {
       response.writeHead(200, { 'content-length': 10 }).write('five.');
@@ -70,7 +70,7 @@ describe('a mirror with wrong content', () => {
   it.each([
     ['another manifest', '{"schemaVersion":2,"layers":[],"other":true}'],
     ['a page', '<html>log in to this network</html>'],
-  ])('sends %s, and the registry is asked', async (_, wrong) => {
+  ])('asks the registry when a mirror sends %s', async (_, wrong) => {
     const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, layers: [] }));
     const headers = { 'content-type': 'application/vnd.oci.image.manifest.v1+json' };
     const { mirror, repository } = await open(
@@ -87,7 +87,7 @@ describe('a mirror with wrong content', () => {
     ['of the same length', 'right by length only'],
     ['of another length', 'short'],
   ])(
-    'reports a mirror that sends a blob %s, and does not ask it the next time',
+    'reports a mirror that sends a wrong blob %s, and does not ask it the next time',
     async (_, wrong) => {
       const bytes = Buffer.from('this is the content.');
       const { mirror, repository } = await open(serve(Buffer.from(wrong)), serve(bytes));
@@ -99,7 +99,7 @@ describe('a mirror with wrong content', () => {
     },
   );
 
-  it('refuses content that a mirror and the registry both have wrong', async () => {
+  it('refuses content that is wrong at both the mirror and the registry', async () => {
     const wrong = serve(Buffer.from('wrong'), { 'content-type': 'application/json' });
     const { repository } = await open(wrong, wrong);
     await expect(repository.manifest(digestOf(Buffer.from('right')))).rejects.toMatchObject({
@@ -112,7 +112,7 @@ describe('a registry that cannot be reached', () => {
   const missing: Answer = (_, response) => void response.writeHead(404).end('{}');
   const BESIDE = { ...GET, expected: [200, 404], mirrorMayDeny: true };
 
-  it("has what its mirror has, and lacks what its mirror lacks where a mirror's word may count", async () => {
+  it('uses the content of a mirror, and where permitted its absence, for an unreachable registry', async () => {
     const origin = await bench.plain((_, response) => void response.destroy());
     const mirror = await bench.plain((request, response) =>
       request.url?.endsWith('/1') === true ? ok(request, response) : missing(request, response),
@@ -134,7 +134,7 @@ describe('a registry that cannot be reached', () => {
     });
   });
 
-  it('does not let a mirror answer for a registry when the mirror fails or the registry answers', async () => {
+  it('does not accept an absence from a mirror when it fails or the registry answers', async () => {
     const gone = await bench.plain((_, response) => void response.destroy());
     const broken = await bench.plain((_, response) => void response.writeHead(500).end());
     const failing = { [gone.host]: { mirrors: [broken.url] } };
@@ -203,7 +203,7 @@ describe('a proxy', () => {
     });
   });
 
-  it('names a proxy that refuses without its password', async () => {
+  it('names a proxy that refuses a connection, without its password', async () => {
     const proxy = await startProxy(1);
     const sent = bench.to('refused.test', { proxies: { HTTPS_PROXY: proxy.url } }).send(GET);
     await expect(sent).rejects.toMatchObject({
