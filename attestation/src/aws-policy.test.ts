@@ -17,7 +17,7 @@ const EXAMPLE = Object(
   ),
 );
 
-/** At privilege level 1, and from a time when no list of Milan's is at hand. */
+/** A report at VMPL 1, from a time for which there is no revocation list for Milan. */
 const { evidence, options } = readVector('hardware/milan-vlek-v3');
 const verified = verify(evidence, options);
 const { measurement, reportData } = verified.claims;

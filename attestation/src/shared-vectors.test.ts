@@ -1,6 +1,6 @@
 /**
- * Evidence of real hardware that is kept beside the repository: a folder for each, with a README of
- * what must happen to it.
+ * Evidence of real hardware in folders beside the repository. The README of each folder states the
+ * expected result.
  *
  * @module
  */
@@ -43,7 +43,7 @@ function verified(folder: string, now: string): VerifiedReport {
   return verify(evidence, { now: new Date(now) });
 }
 
-/** The codes of what a policy finds wrong; what the report itself says is expected of it. */
+/** The codes of the checks that a policy fails. The policy expects the measurement and data of the report. */
 function objections(report: VerifiedReport, policy: object = {}): readonly string[] {
   const { measurement, hostData, reportData } = report.claims;
   const document = { measurements: [measurement], hostData, crl: { required: false }, ...policy };

@@ -20,7 +20,7 @@ import {
 
 const CODES = Object.keys(APPRAISAL_CHECKS) as AppraisalCode[];
 
-/** Asks for everything that can be asked for. */
+/** A policy that requires everything a policy can require. */
 const DEMANDING = {
   products: ['Genoa'],
   vmpl: 0,
@@ -48,7 +48,7 @@ const DEMANDING = {
   crl: { minNumber: { Turin: 9 } },
 };
 
-/** A guest in which everything is wrong that can be wrong at once. */
+/** A guest that fails every check that can fail together. */
 const WORST: Specimen = {
   tee: 'simulated',
   base: TURIN,
@@ -91,7 +91,7 @@ describe('appraiseClaims', () => {
 
   it('reports every failed check, and the first as the code of the verdict', () => {
     const appraisal = appraisalOf(WORST);
-    // A list cannot be missing and too old at once.
+    // A revocation list cannot be both missing and too old.
     expect(appraisal.checks.filter(({ verdict }) => verdict !== 'failed')).toMatchObject([
       { code: 'crl-required', verdict: 'passed' },
     ]);

@@ -109,7 +109,7 @@ describe('ca-encoding', () => {
   it('refuses a CA certificate whose two algorithms are both another one', () => {
     const tbs = buildCertificateTbs(ASK, sequence(), []);
     const other = tbs.slice();
-    // The last octet of the hash's identifier: SHA-512 in place of SHA-384.
+    // Changes the last octet of the hash's object identifier: SHA-384 becomes SHA-512.
     const at = Buffer.from(tbs).indexOf(Buffer.from(hexBytes('608648016503040202')));
     other[at + 8] = 3;
     expect(() => parseCa(assemble(other, SIGNATURE, true))).toThrow('expected RSASSA-PSS');

@@ -41,7 +41,7 @@ function withExtensions(...extensions: Extension[]): Uint8Array {
   return list(TBS.with(6, explicit(0, encodeExtensions(extensions))));
 }
 
-/** A list of one entry with those extensions. */
+/** A revocation list whose only entry has the given extensions. */
 function withEntry(...extensions: Extension[]): Uint8Array {
   return list(TBS.with(5, sequence(sequence(...ENTRY, encodeExtensions(extensions)))));
 }

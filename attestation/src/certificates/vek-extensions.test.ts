@@ -11,7 +11,7 @@ const ARC = '1.3.6.1.4.1.3704.1';
 const SAMPLES = { VCEK, VLEK, TURIN_VCEK, TURIN_VLEK };
 const ALL = Object.entries(SAMPLES);
 
-/** A sample's extensions with another value for one. */
+/** The extensions of a sample, one of them with another value. */
 function changed(sample: keyof typeof SAMPLES, id: string, value: Uint8Array): Extension[] {
   return vekExtensions(SAMPLES[sample]).map((extension) =>
     extension.id === `${ARC}${id}` ? { ...extension, value } : extension,

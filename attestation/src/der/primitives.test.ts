@@ -14,7 +14,7 @@ import { DerReader } from './reader.ts';
 import { Tag } from './tags.ts';
 import { bitString, boolean, integer, oid, value } from './writer.ts';
 
-/** A reader of one value with that content. */
+/** A reader of one value with the given content. */
 function of(tag: number, ...content: number[]): DerReader {
   return new DerReader(value(tag, Uint8Array.from(content)));
 }
@@ -114,7 +114,7 @@ describe('object identifiers', () => {
           expect(error).toBeInstanceOf(DerError);
           return;
         }
-        // The writer takes arcs of up to eight digits, the reader somewhat larger ones.
+        // The writer accepts arcs of up to eight digits; the reader accepts slightly larger ones.
         if (!/\d{9}/.test(dotted)) expect(oid(dotted)).toEqual(encoded);
       }),
     );

@@ -12,7 +12,7 @@ function take(...bytes: number[]): unknown {
   return new DerReader(Uint8Array.from(bytes)).take(Tag.OCTET_STRING);
 }
 
-/** SEQUENCEs inside each other until `size` is reached. */
+/** Nested SEQUENCEs of `size` bytes in all. */
 function nested(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let offset = 0; offset + 5 <= size; offset += 5) {

@@ -39,7 +39,7 @@ function json(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** A bundle of one VCEK and one list, with changes. */
+/** A bundle of one VCEK and one revocation list, with changed members. */
 function bundle(changes: object = {}): Uint8Array {
   return json({ format: BUNDLE_FORMAT, vceks: [MILAN_DER], crls: [MILAN_CRL], ...changes });
 }
@@ -160,7 +160,7 @@ describe('any bytes', () => {
       await fuzz(
         fc.asyncProperty(anything, async (bytes) => {
           const outcome = await importStore(store, bytes, NOW).catch((error: unknown) => error);
-          // No part is a list, so that a bundle with one is never taken.
+          // No generated part is a revocation list, so an imported bundle never has one.
           expect(outcome).toMatchObject(
             outcome instanceof AttestationError ? { code: 'store-malformed' } : { crls: 0 },
           );

@@ -51,7 +51,7 @@ beforeEach(async () => {
 
 afterEach(() => server.stop());
 
-/** The next requests meet a service that is down. */
+/** The service answers the next three requests with 503. */
 function breakDown(): void {
   server.script.push(answer('', 503), answer('', 503), answer('', 503));
 }

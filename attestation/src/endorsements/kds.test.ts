@@ -13,7 +13,7 @@ import type { KdsLimits } from './transport.ts';
 import { crlUrl, vcekUrl } from './urls.ts';
 import type { VcekRequest } from './vcek-request.ts';
 
-/** Of no other wait's length, so that the clock can hold the time that an attempt has. */
+/** Timeout of an attempt. Differs from every other wait, so that the fake clock can hold this one. */
 const ATTEMPT = 15_001;
 
 let server: KdsServer;

@@ -27,7 +27,7 @@ interface RawEntry {
   readonly length: number;
 }
 
-/** A table of entries as they are given, with so many bytes of zeros behind. */
+/** A table of `size` bytes with the given entries, the rest of them zeros. */
 function rawTable(entries: readonly RawEntry[], size: number): Uint8Array {
   const table = Buffer.alloc(size);
   entries.forEach(({ guid, offset, length }, index) => {

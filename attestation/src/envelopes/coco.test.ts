@@ -28,7 +28,7 @@ const [R, S] = [0, 48].map((at) => [
   ...zeros(24),
 ]);
 
-/** What every release prints. */
+/** The members that every release prints. */
 function common(claims: ReportClaims): Json {
   return {
     version: claims.version,
@@ -54,7 +54,7 @@ function newTcb({ fmc = undefined, bl, tee, snp, ucode }: Tcb): Json {
   return { fmc: fmc ?? null, bootloader: bl, tee, snp, microcode: ucode };
 }
 
-/** As newer releases of virtee/sev print a report. */
+/** A report as newer releases of virtee/sev print it. */
 function newReport(claims: ReportClaims): Json {
   const vector = (value: bigint | null) => (value === null ? null : Number(value));
   return {
@@ -79,7 +79,7 @@ function oldTcb({ bl, tee, snp, ucode }: Tcb): Json {
   return { bootloader: bl, tee, _reserved: zeros(4), snp, microcode: ucode };
 }
 
-/** As releases print a report of version 2 that know version 3 too (`AttestationReportV2`). */
+/** A version 2 report as releases print it that also know version 3 (`AttestationReportV2`). */
 function v2Report(claims: ReportClaims): Json {
   return {
     ...common(claims),
@@ -103,7 +103,7 @@ function v2Report(claims: ReportClaims): Json {
   };
 }
 
-/** As the same releases print one of version 3 (`AttestationReportV3`). */
+/** A version 3 report as the same releases print it (`AttestationReportV3`). */
 function v3Report(claims: ReportClaims): Json {
   return {
     ...v2Report(claims),
@@ -114,7 +114,7 @@ function v3Report(claims: ReportClaims): Json {
   };
 }
 
-/** As the oldest releases print a report, of version 2 alone. */
+/** A version 2 report as the oldest releases print it, which know no other version. */
 function oldReport(claims: ReportClaims): Json {
   const { key_info, ...rest } = v2Report(claims);
   return { ...rest, _author_key_en: key_info };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { duplicateKey } from './duplicate-keys.ts';
 
-/** A value as its text has it: members in their order, and any of them twice. */
+/** A JSON value with its members in order, where a member may occur twice. */
 type Tree = string | number | boolean | null | readonly Tree[] | { readonly members: Member[] };
 type Member = readonly [name: string, value: Tree];
 
@@ -24,7 +24,7 @@ const { tree } = fc.letrec<{ tree: Tree; member: Member }>((tie) => ({
   ),
 }));
 
-/** A name as the text may have it: each UTF-16 unit by itself, or escaped. */
+/** A member name as JSON text, optionally with every UTF-16 unit escaped. */
 function print(name: string, escaped: boolean): string {
   if (!escaped) return JSON.stringify(name);
   const units = Array.from({ length: name.length }, (_, index) => name.charCodeAt(index));

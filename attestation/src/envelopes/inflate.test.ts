@@ -8,14 +8,14 @@ import { inflate } from './inflate.ts';
 const bytes = (...values: number[]) => Uint8Array.from(values);
 const text = (of: string) => new TextEncoder().encode(of);
 
-/** Bits as they come in DEFLATE, the first the lowest of its byte. */
+/** Packs bits in DEFLATE order: the first bit is the lowest of its byte. */
 function bits(...parts: string[]): Uint8Array {
   const all = parts.join('').padEnd(Math.ceil(parts.join('').length / 8) * 8, '0');
   const octets = all.match(/.{8}/g) ?? [];
   return Uint8Array.from(octets, (octet) => Number.parseInt([...octet].reverse().join(''), 2));
 }
 
-/** A number of so many bits, the lowest first. */
+/** The `size` bits of a number, lowest first. */
 function number(value: number, size: number): string {
   return [...value.toString(2).padStart(size, '0')].reverse().join('');
 }
@@ -23,7 +23,7 @@ function number(value: number, size: number): string {
 const FINAL_FIXED = '110';
 const FINAL_DYNAMIC = '101';
 
-/** The head of a dynamic block: counts of symbols, and the lengths of the code of lengths. */
+/** The head of a dynamic block: the symbol counts, then the lengths of the code length code. */
 function head(literals: number, distances: number, lengths: readonly number[]): string {
   const counts = [
     number(literals - 257, 5),
@@ -70,7 +70,7 @@ describe('inflate', () => {
     ['a block of type 3', bits('111'), 'unknown type'],
     ['a stored block whose two lengths differ', bytes(1, 2, 0, 0, 0), 'another length'],
     ['a stored block that ends too early', bytes(1, 2, 0, 0xfd, 0xff, 7), 'ends too early'],
-    // The length 3 by its code 0000001, then the distance 1.
+    // Code 0000001 is the length 3; the distance 1 follows.
     ['a distance to before the data', bits(FINAL_FIXED, '0000001', '00000'), 'before the data'],
     ['an undefined length code', bits(FINAL_FIXED, '11000110'), 'without a meaning'],
     [
@@ -94,7 +94,7 @@ describe('inflate', () => {
     ],
     [
       'a block without an end',
-      // Lengths 0 by repetition, for 258 symbols: 138 and 120 of them.
+      // Two repetitions give 258 symbols the length 0: 138 and 120 of them.
       bits(head(257, 1, [0, 1, 1, 0]), `1${'1'.repeat(7)}`, `1${number(120 - 11, 7)}`),
       'without an end',
     ],
@@ -104,7 +104,7 @@ describe('inflate', () => {
   });
 
   it('reads a single distance code of one bit, and refuses the unused one', () => {
-    // Lengths: symbol 97 and 256 and 257 of 2, 2 and 1 bits; one distance of 1 bit.
+    // Code lengths: 2, 2 and 1 bits for the symbols 97, 256 and 257; 1 bit for the only distance.
     const lengths = new Array<number>(258).fill(0);
     lengths[97] = 2;
     lengths[256] = 2;
@@ -115,7 +115,7 @@ describe('inflate', () => {
     const two = '10';
     const one = '01';
     const codes = [zeros(97), two, zeros(138), zeros(20), two, one, one].join('');
-    // The symbols: 257 is 0, 97 is 10, 256 is 11; the distance is 0.
+    // The codes: 0 for symbol 257, 10 for 97, 11 for 256; 0 for the distance.
     const start = head(258, 1, order) + codes;
     const repeated = bits(start, '10', '0', '0', '11');
     expect(inflate(repeated, 0, 10).bytes).toEqual(text('aaaa'));

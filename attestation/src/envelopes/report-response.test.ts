@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sampleReport } from '../report/testing/sample.ts';
 import { evidenceFromReportResponse } from './report-response.ts';
 
-/** Status, size of the report, and what is reserved; the report; and padding. */
+/** A response: status, report size, reserved bytes, the report, padding. */
 function response(size = 4000, words: readonly number[] = [0, 1184]): Uint8Array {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);

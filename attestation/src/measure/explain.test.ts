@@ -34,7 +34,7 @@ const ARTEFACTS: readonly Artefact[] = [
   { name: 'vmlinuz-2', kind: 'kernel', content: { sha256: sha256(text('kernel 2')) } },
 ];
 
-/** What is said when the launch was `change` and EXPECTED was expected. */
+/** The explanation when EXPECTED was expected and the launch differed by `change`. */
 function explained(change: Partial<LaunchInputs>, options: ExplainOptions = {}): Explanation {
   const { digest } = measureOvmf({ ...EXPECTED, ...change });
   return explain(EXPECTED, digest, options);

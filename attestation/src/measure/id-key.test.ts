@@ -13,7 +13,7 @@ import { sha384 } from './launch-digest.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 const ENCODED = encodeIdKey(publicKey);
-/** Public key of a test of virtee/sev (Apache-2.0). */
+/** A public key from the tests of virtee/sev (Apache-2.0). */
 const ID_KEY_PEM = [
   'MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE9nY+TSYJzxss8i8syLjKTPVdRww8I1Us',
   'k7Foh0OQ3ZXLP97oR933n/Ke+7iAPG0fzNeo0Ee5zcHHULEZCr5tHa03qN7LFDJ7',

@@ -25,7 +25,7 @@ function littleEndian(size: number, value: bigint): Buffer {
   return bytes;
 }
 
-/** The scheme once more, page after page. */
+/** A second implementation of the digest: it hashes one page after the other. */
 function digestOf(pages: readonly (readonly [number, bigint, Uint8Array | undefined])[]): string {
   let value: Uint8Array = Buffer.alloc(48);
   for (const [type, gpa, page] of pages) {

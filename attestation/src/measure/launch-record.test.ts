@@ -26,7 +26,7 @@ const BARE: LaunchInputs = {
 };
 const MALFORMED = expect.objectContaining({ code: 'launch-record-malformed' });
 
-/** As it comes from a host. */
+/** A launch record after JSON serialization, as a host sends it. */
 function overTheWire(inputs: LaunchInputs): Record<string, unknown> {
   return JSON.parse(JSON.stringify(launchRecordOf(inputs)));
 }

@@ -93,7 +93,7 @@ describe('measureOvmf', () => {
   });
 });
 
-/** One bit of one input the other way; of the image, one that is no part of its tables. */
+/** Flips one bit of one input. In the image, the bit lies outside of its tables. */
 function flipped(change: { readonly input: string; readonly position: number }): LaunchInputs {
   const flip = (bytes: Uint8Array, room: number): Uint8Array => {
     const copy = bytes.slice();
@@ -103,7 +103,7 @@ function flipped(change: { readonly input: string; readonly position: number }):
   };
   const file = BASE.kernel instanceof Uint8Array ? BASE.kernel : new Uint8Array(0);
   const initrd = BASE.initrd instanceof Uint8Array ? BASE.initrd : new Uint8Array(0);
-  // No NUL comes of a small letter with one bit the other way.
+  // A lower-case letter with one bit flipped never becomes NUL.
   const text = new TextEncoder().encode(BASE.append);
   const { vcpuType: _, ...rest } = BASE;
   switch (change.input) {

@@ -1,5 +1,5 @@
 /**
- * Launch digests and ID blocks of others.
+ * Launch digests and ID blocks that other tools computed.
  *
  * @module
  */
@@ -67,7 +67,7 @@ function inputsOf(vector: Case): LaunchInputs {
     ...(isVcpuType(type) ? { vcpuType: type } : {}),
     ...(vector.kernel === null ? {} : { kernel: read(`measure-1/${vector.kernel}`) }),
     ...(vector.initrd === null ? {} : { initrd: read(`measure-1/${vector.initrd}`) }),
-    // In these files an empty command line and none are the same, also without a kernel.
+    // These files do not distinguish an empty command line from a missing one, even without a kernel.
     ...(vector.append === null || vector.append === '' ? {} : { append: vector.append }),
   };
 }
@@ -103,7 +103,7 @@ describe.runIf(HAS_SHARED_VECTORS)('measure-1', () => {
   });
 
   it.each(['qemu', 'ec2', 'gce'] as const)('builds the VMSA pages of %s in measure-1', (vmm) => {
-    // The signature of the page files is that of EPYC-v4; EC2 and GCE have a value of their own.
+    // The page files have the CPU signature of EPYC-v4, except those of EC2 and GCE.
     const rdx = vmm === 'qemu' ? 0x800f12 : 0x600;
     const profile = vmsaProfile(vmm, rdx, vmm === 'qemu' ? 'reset' : 'zero');
     for (const [name, eip] of [

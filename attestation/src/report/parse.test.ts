@@ -16,7 +16,7 @@ import {
   TURIN_CLAIMS,
 } from './testing/sample.ts';
 
-/** Codes that parsing promises, in their order. */
+/** The documented codes of parsing, in their order. */
 const CODES = Object.keys(VERIFY_CHECKS).slice(0, 10);
 
 const UNSIGNED_CODE = 'report-signature-encoding';
@@ -35,7 +35,7 @@ function reportCode(bytes: Uint8Array): string {
   return codeOf(() => parseReport(bytes));
 }
 
-/** The sample with bytes put into a field, little-endian as given. */
+/** The sample report with the given bytes at the start of a field. */
 function withBytes(field: Field, bytes: readonly number[], report = sampleReport()): Uint8Array {
   report.set(bytes, field.offset);
   return report;

@@ -20,7 +20,7 @@ function hex(size: number): fc.Arbitrary<string> {
   return fc.uint8Array({ minLength: size, maxLength: size }).map(toHex);
 }
 
-/** Any version of any product. */
+/** Claims of any report version and product. */
 const claims: fc.Arbitrary<ReportClaims> = fc
   .record({ version: fc.constantFrom(2, 3, 4, 5), models: fc.constantFrom(...PRODUCT_MODELS) })
   .chain(({ version, models }) => {

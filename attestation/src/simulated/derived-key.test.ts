@@ -34,7 +34,7 @@ function expectRefused(change: Partial<DerivedKeyRequest>, message: RegExp): voi
   );
 }
 
-/** A guest by an ID block of those values. */
+/** A guest launched with an ID block of the given values. */
 function identified(change: {
   guestSvn?: number;
   family?: number;

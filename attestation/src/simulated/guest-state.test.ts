@@ -17,7 +17,7 @@ const KEY = {
   tcbVersion: 0n,
 };
 
-/** What a file makes of it. */
+/** A guest saved as JSON and read again. */
 const kept = (): SimulatedGuestState => JSON.parse(JSON.stringify(testGuest().keep()));
 
 function refusal(state: unknown): AttestationError {

@@ -13,8 +13,8 @@ import { verifySimulated } from './verify-simulated.ts';
 type Verdict = VerifyCode | readonly AppraisalCode[];
 
 /**
- * What finds each out: the check that verification fails, or those that appraisal does. Nothing, where
- * only a VLEK shows it, or a policy that goes by the day of a list.
+ * The verdict on each misbehaviour: the check that fails verification, or those that fail appraisal. None
+ * where only a VLEK shows the misbehaviour, or only a policy that checks the date of the list.
  */
 const FOUND_OUT: Readonly<Record<Misbehaviour, Verdict>> = {
   'old-tcb': ['tcb-reported', 'tcb-launch', 'tcb-committed'],
@@ -66,7 +66,7 @@ const FOUND_OUT: Readonly<Record<Misbehaviour, Verdict>> = {
   'revoked-asvk': [],
 };
 
-/** What is found out otherwise under a VLEK, which the policy does not take. */
+/** The verdicts that differ under a VLEK, which the policy does not allow. */
 const OF_A_VLEK: Readonly<Partial<Record<Misbehaviour, Verdict>>> = {
   'hidden-chip': ['signing-key', 'csp-id', 'chip-masked'],
   'wrong-hwid': ['signing-key', 'csp-id'],
@@ -79,7 +79,7 @@ const OF_A_VLEK: Readonly<Partial<Record<Misbehaviour, Verdict>>> = {
 
 function found(options: SimulatedProcessorOptions, signingKey: 'VCEK' | 'VLEK'): Verdict {
   const processor = testProcessor(options);
-  // Without SMT, so that a platform that has it on stands out.
+  // The guest policy forbids SMT, so that a platform with SMT fails.
   const guest = testProcessor().launch({ ...LAUNCH, policy: 0x20000n });
   const { evidence } = processor
     .launch({ ...LAUNCH, policy: 0x20000n })

@@ -28,7 +28,7 @@ function flipped(bytes: Uint8Array, at: number, bit = 0x01): Uint8Array {
   return copy;
 }
 
-/** End of a run of fields → what a changed byte of it can be refused with. */
+/** End offset of a run of fields → the codes with which a changed byte in it may be refused. */
 const CODES_OF_FIELD: readonly (readonly [number, readonly VerifyCode[]])[] = [
   [0x004, ['report-version', 'report-reserved', 'report-signature']],
   [0x008, ['report-signature']],
