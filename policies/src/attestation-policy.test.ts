@@ -297,7 +297,7 @@ describe('parseAttestationPolicy', () => {
         found: 'text',
       },
     ]);
-    // A slip does not make it another document.
+    // One misspelt key is still recognised as a policy's.
     expect(messagesOf({ alowDebug: true, other: 1 })).toHaveLength(2);
   });
 

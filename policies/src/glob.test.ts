@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { globCovers, hasTangledStars, matchesGlob } from './glob.ts';
 
-/** As the definition reads, and exponential. */
+/** A direct implementation of the definition, which takes exponential time. */
 function naive(pattern: string, text: string): boolean {
   if (pattern === '') return text === '';
   if (pattern.startsWith('**')) {
