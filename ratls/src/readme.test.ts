@@ -13,7 +13,7 @@ it('runs the example of the README unchanged', async () => {
   const text = readFileSync(join(root, 'ratls/README.md'), 'utf8');
   const [, example = ''] = /^```ts\n([\s\S]*?)^```/m.exec(text) ?? [];
   expect(example.trim().split('\n').length).toBeLessThanOrEqual(11);
-  // Inside of the repository, where the packages resolve.
+  // The example runs inside of the repository, where the packages resolve.
   mkdirSync(join(root, 'build'), { recursive: true });
   const directory = mkdtempSync(join(root, 'build/ratls-example-'));
   await using box = await agentServer({ source: guestSource({ now: new Date() }) });

@@ -15,7 +15,7 @@ const VECTORS = new URL('../../test/vectors/ratls/', import.meta.url);
 const base64 = z.string().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
 const hex = z.string().transform((text) => new Uint8Array(Buffer.from(text, 'hex')));
 
-/** Cases of a folder, each as the folder's schema has it; `expected` is a code where the case is refused. */
+/** The cases of a folder, parsed by its schema. `expected` is an error code where the case is refused. */
 function casesOf<Given extends z.ZodRawShape>(area: string, given: Given) {
   const schema = z.object({ name: z.string(), ...given });
   const directory = new URL(`${area}/`, VECTORS);
@@ -134,7 +134,7 @@ describe('injections', () => {
   });
 });
 
-/** A Buffer, as the Uint8Array that it is. */
+/** A Buffer as a plain Uint8Array, for comparison. */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }

@@ -17,7 +17,7 @@ const { spki, evidence } = openPeerCertificate(GOOD);
 const EXTENSION = evidence.get('simulated') ?? new Uint8Array();
 const CLAIMS = decodeEvidence(EXTENSION).claims;
 
-/** A good input with some bytes replaced, taken out or put in. */
+/** A valid input with some bytes replaced, removed or inserted. */
 function mutated(good: Uint8Array): fc.Arbitrary<Uint8Array> {
   const change = fc.record({
     at: fc.nat(good.length - 1),
@@ -35,7 +35,7 @@ function mutated(good: Uint8Array): fc.Arbitrary<Uint8Array> {
     );
 }
 
-/** What it gives, or undefined for a refusal of that class. */
+/** The result of `read`, or undefined when it throws an error of the given class. */
 function unless<T>(error: new (...args: never[]) => Error, read: () => T): T | undefined {
   try {
     return read();

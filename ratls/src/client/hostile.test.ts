@@ -27,13 +27,13 @@ async function refusalAt(port: number, changes: Changes = {}): Promise<RatlsErro
   throw error ?? new Error('the peer was accepted');
 }
 
-/** What a client says to a server that is like this. */
+/** The error of a client that connects to a server with the given options. */
 async function refusalOf(options: AgentServerOptions, changes: Changes = {}): Promise<RatlsError> {
   await using server = await agentServer(options);
   return await refusalAt(server.port, changes);
 }
 
-/** A server that answers each challenge with what `answer` makes of the nonce. */
+/** The error of a client whose challenge the server answers with `answer(nonce)`. */
 async function refusalOfAnswer(
   source: EvidenceSource,
   answer: (nonce: Uint8Array, stream: ServerHttp2Stream) => object | Promise<object>,
@@ -47,7 +47,7 @@ async function refusalOfAnswer(
   return refusalOf({ source, override }, changes);
 }
 
-/** An honest box, asked over a session of the attacker's. */
+/** The answer of an honest box to a nonce, over a session of the attacker. */
 async function asked(port: number, nonce: Uint8Array): Promise<object> {
   const socket = connectTls({
     host: '127.0.0.1',

@@ -6,7 +6,7 @@ import { AttestAnswer, IdentityAnswer, InfoAnswer } from '../protocol/messages.t
 import { readAnswer } from './read-json.ts';
 
 const SCHEMAS = [AttestAnswer, IdentityAnswer, InfoAnswer];
-/** What cannot be compared with a number. */
+/** A value whose length throws when it is compared with a number. */
 const UNCOMPARABLE = { length: { toString: 0, valueOf: 0 } };
 const REPORT = Buffer.alloc(1184).toString('base64');
 const ANSWER = {

@@ -140,7 +140,7 @@ describe('serve', () => {
     }
     session.destroy();
     expect(statuses).toEqual([200, 200, 429]);
-    // Another connection has its own.
+    // Another connection has its own limit.
     using other = await connect(asWorkload(port));
     expect(other.ended).toBe(false);
   });
