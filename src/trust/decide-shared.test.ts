@@ -60,7 +60,7 @@ describe('decisions about one image', () => {
       await decideTrust({ ...question, repository }, policy, NOW, work);
     }
     expect(reads).toBe(1);
-    // Of another image they say something else.
+    // The same signatures do not cover another image.
     const other = { ...question, manifestDigest: digestOf('another image') };
     expect((await decideTrust(other, policy, NOW, work)).verdict).toBe('refused');
   });

@@ -407,7 +407,7 @@ describe('attestations', () => {
   });
 });
 
-/** The same key of P-256 with its point in the short form. */
+/** The same P-256 key with its point compressed. */
 function compress(key: KeyObject): KeyObject {
   const der = key.export({ type: 'spki', format: 'der' });
   const point = ECDH.convertKey(

@@ -35,7 +35,7 @@ async function decide(attachments: readonly Attachment[], parts: Partial<Require
   return { verdict: decision.verdict, reason: decision.reason, problems };
 }
 
-/** Signs whatever text is given for a payload: what is refused is not the signature. */
+/** The decision on any payload with a valid signature over it. */
 async function decideOn(text: string | Buffer) {
   const payload = Buffer.from(text);
   return await decide([signedBy(alice.privateKey, IMAGE, payload)]);

@@ -14,7 +14,7 @@ beforeAll(async () => {
   world = await sigstoreWorld();
 });
 
-/** With other members in the verification material of its bundle. */
+/** The decision on a bundle with other members in its verification material. */
 async function decide(parts: Parts, material: object, mediaType?: string) {
   const json = bundleJson(parts, mediaType);
   const verificationMaterial = { ...json.verificationMaterial, ...material };

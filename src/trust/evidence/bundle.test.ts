@@ -67,7 +67,7 @@ async function decide(layers: readonly LayerParts[], parts: Partial<Requirement>
   return { ...decision, finding, code: finding?.problem?.code };
 }
 
-/** A bundle as it is, or with its JSON changed. */
+/** The decision on a bundle, whose JSON `change` may change. */
 async function decideOn(parts: Parts, change: (json: BundleJson) => object = (json) => json) {
   const required = parts.enveloped ? { attestation: ATTESTATION } : {};
   return await decide(bundleLayers(parts, change(bundleJson(parts))), required);
@@ -107,7 +107,7 @@ describe('a bundle', () => {
     const parts = await signIn(world, statement, { enveloped: true });
     const layers = bundleLayers(parts, bundleJson(parts));
     expect(await decide(layers)).toMatchObject({ verdict: 'signed' });
-    // It is no attestation, not even of its own type.
+    // The statement does not count as an attestation, even when its own type is required.
     const asked = { attestation: { predicateType: SIGN, conditions: [] } };
     expect((await decide(layers, asked)).reason).toContain('none was found');
     expect(await decide(layers, { dockerReference: 'repository' })).toMatchObject({
@@ -175,7 +175,7 @@ describe('a bundle with an entry of Rekor v2', () => {
   it('refuses a bundle with an entry of Rekor v2 but without a timestamp', async () => {
     const parts = await signIn(world, PAYLOAD, { log: 'v2', stamped: false });
     expect((await decideOn(parts)).code).toBe('no-signed-time');
-    // What it says is not signed.
+    // The integratedTime of the entry is not signed.
     const [entry] = parts.entries;
     if (entry === undefined) throw new Error('no entry');
     const integratedTime = String(Math.floor(Date.now() / 1000));
@@ -296,7 +296,7 @@ describe('the JSON of a bundle', () => {
 
   it('refuses a bundle with any character of its evidence changed', async () => {
     const text = JSON.stringify(bundleJson(attestation));
-    // Every second one: a character of base64 is part of a byte.
+    // Every second character is enough, since each base64 character is only part of a byte.
     for (let index = 0; index < text.length; index += 2) {
       const layer = { mediaType: BUNDLE, content: Buffer.from(flipped(text, index)) };
       const { verdict } = await decide([layer], { attestation: ATTESTATION });
@@ -323,7 +323,7 @@ describe('the JSON of a bundle', () => {
   );
 });
 
-/** The proof of the first entry, and the same parts with another checkpoint in it. */
+/** The proof of the first entry, and a function that replaces its checkpoint. */
 function provenBy(parts: Parts) {
   const [entry] = parts.entries;
   const inclusionProof = entry?.inclusionProof;

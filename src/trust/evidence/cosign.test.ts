@@ -60,7 +60,7 @@ async function makeKey(name: string): Promise<PolicyKey> {
 const PLAIN = ['--allow-http-registry', '-y'];
 const OFFLINE = ['--tlog-upload=false', ...PLAIN];
 
-/** An image of its own for each test, by repository. */
+/** An image of one test in a repository of its own. */
 class Signed {
   readonly repository: string;
   readonly digest: Digest;

@@ -30,7 +30,7 @@ async function decide(
 
 const decideOn = (payload: Buffer) => decide(signedBy(alice.privateKey, IMAGE, payload));
 
-/** Of a statement whose predicate has `x`, written so. */
+/** The decision on a statement whose predicate has the member `x`, written as `number`. */
 function decideAbout(number: string, condition: string) {
   const text = statementOf(IMAGE, { predicate: { x: 'NUMBER' } }).toString();
   const statement = Buffer.from(text.replace('"NUMBER"', number));
@@ -71,7 +71,7 @@ describe('a number', () => {
   it.each(['1e999', '-1e999', '1E+400', `1${'0'.repeat(400)}`, '[0, {"y": 2e308}]'])(
     'refuses an attestation with a number that is not finite: %s',
     async (number) => {
-      // All of these would hold for Infinity, or whatever the number.
+      // Each condition would hold if the number were read as Infinity.
       for (const condition of ['predicate.x > 7', 'predicate.x != 7', 'true']) {
         expect(await decideAbout(number, condition)).toMatchObject({
           verdict: 'refused',

@@ -132,7 +132,7 @@ describe('a hash that was signed', () => {
     const parts = await sign({ log: 'v2-hash', enveloped: true });
     expect(await decide(parts, 'bundle')).toMatchObject({ verdict: 'signed' });
     const verifier = parts.certificate ?? PAYLOAD;
-    // Of the payload alone, which is not what the signature is over.
+    // The hash of the payload alone, which the signature does not cover.
     const body = BODIES_V2.hashedrekord({ ...parts, enveloped: false }, verifier);
     const { finding } = await decide(
       { ...parts, entries: [world.logV2(body, 'hashedrekord')] },

@@ -15,7 +15,7 @@ const KEY_POLICY: Partial<Requirement> = {
 const FAR = { start: new Date(0), end: new Date(8.64e15) };
 
 let world: SigstoreWorld;
-/** With a timestamp, by which Rekor v2's entries are dated. */
+/** A signature with a proof and a timestamp, which dates entries of Rekor v2. */
 let proven: Parts;
 let promised: Parts;
 let signedAt: number;
@@ -28,7 +28,7 @@ beforeAll(async () => {
   signedAt = Date.parse(finding?.signedAt ?? '');
 });
 
-/** All logs of the root are valid for that time. */
+/** A trusted root whose logs are valid in the given range. */
 function validFor(range: { readonly start?: Date; readonly end?: Date }): Partial<Requirement> {
   const trustMaterial = async () => {
     const material = await world.material();
@@ -128,7 +128,7 @@ describe('a promise', () => {
   ])('verifies a promise of a key on %s over %s with the result %s', (namedCurve, hash, holds) => {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
     const logID = Buffer.from('a1b2', 'hex');
-    // Written out, and not with what is tested.
+    // Written by hand, not with the code under test.
     const text = '{"body":"e30=","integratedTime":1700000000,"logID":"a1b2","logIndex":7}';
     const entry = {
       logIndex: '7',

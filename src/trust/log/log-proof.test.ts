@@ -9,7 +9,7 @@ const BODY = Buffer.from('the entry');
 const sha256 = (...parts: readonly Uint8Array[]) =>
   createHash('sha256').update(Buffer.concat(parts)).digest();
 
-/** As RFC 9162 defines it, in section 2.1.1. */
+/** The root hash as RFC 9162 defines it in section 2.1.1. */
 function rootOf(leaves: readonly Buffer[]): Buffer {
   const [only = Buffer.alloc(0)] = leaves;
   if (leaves.length === 1) return sha256(Buffer.of(0), only);
@@ -17,7 +17,7 @@ function rootOf(leaves: readonly Buffer[]): Buffer {
   return sha256(Buffer.of(1), rootOf(leaves.slice(0, half)), rootOf(leaves.slice(half)));
 }
 
-/** In section 2.1.3.1. */
+/** The inclusion proof as RFC 9162 defines it in section 2.1.3.1. */
 function pathOf(leaves: readonly Buffer[], index: number): Buffer[] {
   if (leaves.length === 1) return [];
   const half = splitOf(leaves.length);
@@ -26,7 +26,7 @@ function pathOf(leaves: readonly Buffer[], index: number): Buffer[] {
     : [...pathOf(leaves.slice(half), index - half), rootOf(leaves.slice(0, half))];
 }
 
-/** The largest power of two below it. */
+/** The largest power of two below `size`. */
 function splitOf(size: number): number {
   let half = 1;
   while (half * 2 < size) half *= 2;

@@ -45,7 +45,7 @@ async function cosign(args: readonly string[], environment: Record<string, strin
 const nameOf = (repository: string, digest: Digest): string =>
   `${registry.host}/${repository}@${digest}`;
 
-/** By the standing policy of the home. */
+/** Decides by `policy` as the standing policy of the home. */
 async function decide(repository: string, digest: Digest, policy: string): Promise<TrustDecision> {
   writeFileSync(join(home, 'image-policy.yaml'), policy, { mode: 0o600 });
   const attachments = await attachmentsOf(registry.url, repository, digest);

@@ -121,7 +121,7 @@ describe('the standing policy', () => {
     chmodSync(path, 0o644);
     chmodSync(home, 0o777);
     await refused(`its directory ${home} can be written by other users`);
-    // Nobody can replace it there.
+    // In a sticky directory, other users cannot replace the file.
     chmodSync(home, 0o1777);
     expect(await standing()).toMatchObject({ source: 'file' });
   });

@@ -5,7 +5,7 @@ import { readTrustedRoot } from './trusted-roots.ts';
 const KINDS = ['tlogs', 'ctlogs', 'certificateAuthorities', 'timestampAuthorities'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** The shipped root with another `validFor` of the first authority of that kind. */
+/** The shipped root with another `validFor` in its first authority of the given kind. */
 function rootWith(kind: Kind, validFor: unknown): string {
   const root = JSON.parse(JSON.stringify(SHIPPED_ROOT));
   const [authority] = root[kind];

@@ -14,7 +14,7 @@ import { fetchTufRoot } from './tuf-root.ts';
 const DAY = 24 * 60 * 60 * 1000;
 const TRUSTED_ROOT = JSON.stringify(SHIPPED_ROOT);
 
-/** A repository that is signed with one key for all roles. */
+/** A TUF repository that one key signs for all roles. */
 class Mirror {
   readonly files = new Map<string, string>();
   readonly asked: string[] = [];
@@ -31,7 +31,7 @@ class Mirror {
     this.publish({});
   }
 
-  /** Anew, with metadata that expires after so many days. */
+  /** Publishes new metadata that expires after `days`. */
   publish({ days = 1, target = TRUSTED_ROOT }: { days?: number; target?: string }): void {
     const expires = new Date(Date.now() + days * DAY).toISOString().replace(/\.\d+/, '');
     const common = { spec_version: '1.0.0', version: 1, expires };

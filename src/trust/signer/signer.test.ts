@@ -31,7 +31,7 @@ let elsewhere: SigstoreWorld;
 let unlogged: SigstoreWorld;
 
 beforeAll(async () => {
-  // One time for both: what is certified in one is logged in the other.
+  // Both worlds share a clock, since one logs what the other certifies.
   const clock = inSeconds(60);
   world = await sigstoreWorld({ clock });
   elsewhere = await sigstoreWorld({ clock });
@@ -93,7 +93,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     const parts = await signIn(elsewhere, PAYLOAD, {});
     const here = await sign();
     const { code } = await decide({ ...here, certificate: parts.certificate ?? PAYLOAD }, form);
-    // The log has another certificate for this signature, and that is seen first.
+    // The log entry names another certificate; that check comes first.
     expect(code).toBe('log-entry-of-other-artifact');
     const relogged = await relog(parts, world);
     expect(await decide(relogged, form)).toMatchObject({
@@ -105,7 +105,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
   it('refuses a signature of an unknown authority, whatever times it claims', async () => {
     const parts = await sign();
     const certificate = parts.certificate ?? PAYLOAD;
-    // A month 13 at the end: OpenSSL reads it, and cannot say when that is.
+    // The certificate ends in month 13: OpenSSL parses it, but cannot convert the time.
     const broken = Buffer.from(certificate);
     const times = [...broken.toString('latin1').matchAll(/\d{8,10}\d{4}Z/g)];
     const { index: at = 0, 0: text = '' } = times[1] ?? {};
