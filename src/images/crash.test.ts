@@ -26,11 +26,11 @@ import { treeBytes } from './verity/hash-tree.ts';
 
 let programs: string;
 beforeAll(async () => {
-  // Within the sources, so that what is not bundled is found.
+  // Below the sources, so that modules which are not bundled resolve.
   const build = fileURLToPath(new URL('../../build/', import.meta.url));
   mkdirSync(build, { recursive: true });
   programs = mkdtempSync(join(build, 'crash-'));
-  // Each runs many times, and would be compiled anew each time.
+  // Each program runs many times; bundling avoids compiling it each time.
   await bundle({
     entryPoints: [
       fileURLToPath(new URL('testing/crash-load.ts', import.meta.url)),
@@ -65,7 +65,7 @@ const images = ['one:1', 'two:1'].map((name) =>
   }),
 );
 
-/** Runs another process, which is killed when so many things have happened in the store's directory. */
+/** Runs another process and kills it after `moment` events in the directory of the store. */
 async function killed(program: string, moment: number): Promise<boolean> {
   const child = fork(join(programs, program), [root, join(root, 'archive.tar')], {
     execArgv: [],
@@ -74,7 +74,7 @@ async function killed(program: string, moment: number): Promise<boolean> {
   const ended = once(child, 'exit');
   await once(child, 'message');
   let events = 0;
-  // One watcher a directory: Node's recursive one throws at a directory that has gone again.
+  // One watcher per directory: Node's recursive watcher throws when a directory vanishes.
   const watchers = ['.', 'staging', 'blobs/sha256', 'erofs'].map((directory) =>
     watch(join(root, 'images', directory), () => {
       events += 1;
@@ -96,7 +96,7 @@ async function openStore() {
   return { database, store };
 }
 
-/** Ever later, until the process gets through before its moment comes. */
+/** Kills the process at ever later moments, until it completes first. */
 async function atEveryMoment(
   program: string,
   check: (store: ImageStore, finished: boolean) => Promise<void>,
@@ -123,7 +123,7 @@ it('keeps the store whole after kill -9 at any moment of a load', {
   const trees = new Map<string, unknown>();
   await atEveryMoment('crash-load.mjs', async (store, finished) => {
     const listed = await store.list();
-    // All of the archive or nothing.
+    // The store has every image of the archive or none.
     expect([0, images.length]).toContain(listed.length);
     if (finished) expect(listed).toHaveLength(images.length);
     for (const image of listed) {

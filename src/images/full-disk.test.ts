@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('testing/full-pull.ts', import.meta.url));
-/** The reserve that stays free, and room for the blobs of the image but not for all of its disks. */
+/** The reserve that stays free, plus space for the blobs of the image but not for all its disks. */
 const DISK_MIB = 128 + 9;
 
 let root: string;

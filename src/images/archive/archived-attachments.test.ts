@@ -26,7 +26,7 @@ const stored = () => temporary.store.attachments([subject]);
 const byDigest = (attachments: readonly Attachment[]) =>
   [...attachments].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 
-/** The attachment with another manifest, and the digest of that. */
+/** The attachment with another manifest and its digest. */
 function withManifest(attachment: Attachment, value: unknown): Attachment {
   const manifest = Buffer.from(JSON.stringify(value));
   return { ...attachment, manifest, digest: sha256(manifest) as Digest };

@@ -84,7 +84,7 @@ it(
   FUZZ_TIMEOUT,
 );
 
-/** The good image with one of its documents replaced, the references to it right. */
+/** The good image with one document replaced, and the references to it updated. */
 function pointing(place: string, bytes: Buffer): BuiltImage {
   const part = { digest: sha256(bytes), size: bytes.length };
   if (place === good.manifest.digest) return { ...good, manifest: { ...good.manifest, ...part } };

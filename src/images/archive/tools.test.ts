@@ -136,7 +136,7 @@ describe('archives of other tools', () => {
       tags: ['team/app:1'],
       indexDigests: [digest],
     });
-    // And what is saved of it is an index whose other image is not there.
+    // A save of the image writes an index whose other image is missing.
     const saved = createWriteStream(join(root, 'saved.tar'));
     await pipeline(await store.save(['team/app:1']), saved);
     run('skopeo', 'copy', '-q', 'oci-archive:saved.tar:1', 'docker-archive:again.tar:team/app:3');

@@ -45,7 +45,7 @@ let program: string;
 let converter: Converter;
 
 beforeAll(async () => {
-  // Nobody but this user can look into it, as into a home directory.
+  // Only this user can read the directory, as a home directory.
   root = mkdtempSync(join(tmpdir(), 'a3s-converter-'));
   program = join(root, 'converter.cjs');
   await bundle(new URL('main.ts', import.meta.url), program);
@@ -173,7 +173,7 @@ describe('a converter in a jail', () => {
   it('runs the converter without access to the home, the network and other processes', async () => {
     const home = join(root, 'home');
     mkdirSync(home);
-    // Even where modes would allow it, there is no such name in the jail.
+    // The names do not exist in the jail, even where file modes would allow access.
     for (const name of ['state.db', 'other-blob']) writeFileSync(join(home, name), 'secret');
     chmodSync(root, 0o700);
     const probe = join(root, 'probe.cjs');

@@ -114,7 +114,7 @@ describe('a pull', () => {
       await setTimeout(20);
       expect(source.opened).toHaveLength(count);
     };
-    // The configuration, and three layers.
+    // The configuration and three layers are downloading.
     await opened(4);
     const [first] = image.layers;
     gates.get(first?.digest ?? '')?.open();
@@ -240,7 +240,7 @@ describe('a pull', () => {
     source.add(other);
     await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'invalid-image' });
     expect(await temporary.remains()).toEqual([]);
-    // Nor when the disk of that diff ID is there already.
+    // The image is also refused when the disk of that diff ID exists already.
     await temporary.store.ingest(new MemorySource(good, { names: ['docker.io/library/app:1'] }));
     await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'invalid-image' });
   });

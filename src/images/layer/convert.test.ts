@@ -50,7 +50,7 @@ async function convert(
   }
 }
 
-/** What the reference tools find in the image, after they checked it. */
+/** The files that the reference tools extract from the image, after they verified it. */
 function extract(): string {
   const out = join(root, 'out');
   rmSync(out, { recursive: true, force: true });
@@ -250,7 +250,7 @@ describe('convertLayers', () => {
         }));
       await fuzz(
         fc.asyncProperty(fc.array(file, { maxLength: 150 }), async (files) => {
-          // Each path once, and nothing below a file.
+          // Keeps each path once, and no path below a file.
           const kept = files.filter(
             ({ path }, index) =>
               !files.some(

@@ -51,7 +51,7 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** As a confidential box will find it: SHA-256, blocks of 4096, the diff ID's digest as salt, no superblock. */
+/** The root hash of a confidential box: SHA-256, blocks of 4096, the diff ID's digest as salt, no superblock. */
 function verityRoot(path: string, diffId: string): string {
   const output = execFileSync(
     'veritysetup',
@@ -65,7 +65,7 @@ function verityRoot(path: string, diffId: string): string {
   return /^Root hash:\s+([0-9a-f]{64})$/m.exec(output)?.[1] ?? 'none';
 }
 
-// These values are what other machines and other days have: a change of them needs another format version in disks.ts.
+// Existing stores have disks with these values: a change of them needs another format version in disks.ts.
 describe('deterministic layers', () => {
   it('writes the same disk of a layer on any machine and day, however the layer is compressed', async () => {
     const tar = writeTar(FILES);

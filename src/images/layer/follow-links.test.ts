@@ -12,7 +12,7 @@ async function treeOf(files: readonly TarFile[]): Promise<DirectoryNode> {
   return await scanLayer(reader, 0, new LayerBudget(DEFAULT_LIMITS));
 }
 
-/** The names that are left when the layers lie over each other, each with what it is. */
+/** The names in the merged layers, each with a suffix for its kind. */
 async function merged(...layers: readonly (readonly TarFile[])[]): Promise<readonly string[]> {
   const root = implicitDirectory();
   for (const layer of layers) {

@@ -61,7 +61,7 @@ describe('prune', () => {
   it('keeps images that its filters do not match', async () => {
     await load(image('a:1', 'a', { keep: 'yes' }), image('b:1', 'b'));
     const all = { danglingOnly: false };
-    // Both say that they were made in 1970.
+    // Both images have a creation time in 1970.
     expect((await prune({ ...all, until: 0 })).removed).toEqual([]);
     const { removed } = await prune({ ...all, until: 1, matches: (labels) => !labels['keep'] });
     expect(removed.map(({ untagged }) => untagged)).toEqual([['b:1']]);
@@ -92,10 +92,10 @@ describe('loads, saves and starts beside prunes', () => {
             store.save([loaded.id]).then(buffer),
           ]);
           expect(layers).toHaveLength(2);
-          // What was saved is whole: it loads.
+          // The saved archive is whole, since it loads.
           await store.load(streamed(bytes));
         } catch (error) {
-          // It was gone before it was asked for, which is no damage.
+          // The image was pruned before the save began.
           expect(error).toMatchObject({ code: 'no-such-image' });
         }
       }

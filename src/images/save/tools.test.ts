@@ -51,7 +51,7 @@ async function saved(...references: string[]): Promise<string> {
   return path;
 }
 
-/** Puts a signed image, which came through an index, into the store. */
+/** Stores a signed image that was selected from an index. */
 async function ingestSigned() {
   const { index, documents } = multiArchImage(busybox);
   const subject = busybox.manifest.digest as Digest;

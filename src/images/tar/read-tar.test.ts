@@ -40,7 +40,7 @@ function gnuTar(prepare: (directory: string) => void, ...args: string[]): Buffer
   }
 }
 
-/** A file with data at 1 MiB and at its end, and nothing else. */
+/** A sparse file with data at 1 MiB and at its end only. */
 function makeSparse(directory: string): void {
   const path = join(directory, 'sparse');
   writeFileSync(path, '');
@@ -232,7 +232,7 @@ describe('readTar', () => {
       const edit = fc.record({
         at: fc.nat(base.length - 1),
         bytes: fc.uint8Array({ minLength: 1, maxLength: 12 }),
-        /** Otherwise nearly every edit would end at the checksum. */
+        /** Whether to repair the checksum, where nearly every edit would fail otherwise. */
         repair: fc.boolean(),
       });
       await fuzz(

@@ -32,7 +32,7 @@ it('reports the disk usage of images, and the bytes that their blobs share', asy
     for (const { id, size } of images) expect(shares.get(id)).toEqual({ size, shared });
     expect(total).toBe(images.reduce((sum, { size }) => sum + size, 0) - shared);
     const usage = await store.usage();
-    // Each layer is there twice: as it came, and as a disk.
+    // The store has each layer twice: as a blob and as a disk.
     expect(usage.total).toBeGreaterThan(2 * shared);
     expect(usage.total).toBeLessThan(4 * shared);
     const own = [...usage.images.values()].reduce((sum, each) => sum + each.size - each.shared, 0);

@@ -35,7 +35,7 @@ async function load(size = 3_000_000) {
   return image ?? expect.fail();
 }
 
-/** Changes a file that is only to be read. */
+/** Changes a byte of a read-only file. */
 function spoil(path: string, at: number): void {
   const bytes = readFileSync(path);
   bytes[at] = (bytes[at] ?? 0) ^ 1;

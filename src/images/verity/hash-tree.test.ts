@@ -18,7 +18,7 @@ async function* inChunks(data: Buffer, size: number): AsyncGenerator<Uint8Array>
   for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
 }
 
-/** The tree and its root, made here. */
+/** The hash tree and its root, built by the code under test. */
 async function ours(data: Buffer, salt: Buffer, chunk = 65_536) {
   const tree = Buffer.alloc(treeBytes(data.length), 0xff);
   const written: number[] = [];
@@ -32,7 +32,7 @@ async function ours(data: Buffer, salt: Buffer, chunk = 65_536) {
   return { tree, root: digest.toString('hex') };
 }
 
-/** The same by cryptsetup's own program. */
+/** The hash tree and its root, built by veritysetup. */
 function theirs(data: Buffer, salt: Buffer) {
   const path = join(root, 'disk');
   writeFileSync(path, data);
@@ -64,7 +64,7 @@ function theirs(data: Buffer, salt: Buffer) {
 }
 
 describe('a hash tree', () => {
-  // One block, one hash block to its last place, two levels, and three.
+  // The sizes cover one block, a full hash block, two levels and three levels.
   it.each([1, 2, 127, 128, 129, 128 * 128, 128 * 128 + 1, 40_000])(
     'builds the hash tree that veritysetup builds over %i blocks',
     async (blocks) => {
