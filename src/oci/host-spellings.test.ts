@@ -1,5 +1,5 @@
 /**
- * The table of spellings in `docs/image-policy.md`, held against the names that are taken.
+ * Compares the table of host spellings in `docs/image-policy.md` with the references that parse.
  *
  * @module
  */

@@ -194,7 +194,7 @@ describe('a real registry', () => {
     await repositoryOf(registry, `${mirror.host}/hub/app`).putBlob(blobOf(bytes), open);
     const puller = repositoryOf(registry, `${origin.host}/app`, undefined, 'pull');
     expect(await puller.hasBlob(blobOf(bytes).digest)).toBe(true);
-    // A push sees the registry itself.
+    // A push asks the registry, not its mirror.
     const pusher = repositoryOf(registry, `${origin.host}/app`);
     expect(await pusher.hasBlob(blobOf(bytes).digest)).toBe(false);
     await exchangeBlob(pusher, puller);

@@ -32,7 +32,7 @@ async function start(answer: Answer): Promise<FaultRegistry> {
   return server;
 }
 
-/** As the control server opens it. */
+/** Opens a repository as the daemon does. */
 function open(host: string, credentials?: Credentials) {
   registry = openRegistry({
     certsDirectories: [],
@@ -148,7 +148,7 @@ describe('a pull', () => {
     aborting.abort(new Error('no longer wanted'));
     await rest;
     expect(blobRequests(server)).toHaveLength(1);
-    // The connection that asked whether the registry is there may stay.
+    // The connection of the first ping may stay open.
     await registry?.close();
     await server.idle();
   });

@@ -33,12 +33,12 @@ afterEach(async () => {
 
 const retryLimits = { backoffMs: 1, attempts: 20 };
 
-/** Straight to the registry. */
+/** A repository reached directly. */
 function open(path: string): Repository {
   return openRepository(direct, `${registry.host}/${path}`, { access: 'push', retryLimits });
 }
 
-/** Over a network that can be cut. */
+/** A repository reached through a proxy that can cut connections. */
 async function openProxied(path: string) {
   proxy = await startCuttingProxy(registry.host);
   proxied = plainTransport(proxy.host);
@@ -197,7 +197,7 @@ describe('a network that is cut', () => {
       const bytes = randomBytes(100_000);
       const { repository, proxy: network } = await openProxied('team/early');
       network.cutAfter(cut);
-      // The first question is not repeated by this transport, which has no second attempts.
+      // This transport does not repeat its first request, so the test repeats the upload.
       await put(repository, bytes).catch(() => put(repository, bytes));
       expect(await open('team/early').hasBlob(digestOf(bytes))).toBe(true);
     }

@@ -50,7 +50,7 @@ describe('a document', () => {
     const long = `${'x'.repeat(16 * 1024 * 1024)}\\\\`;
     expect(repeatedMember(`{"a":"${long}","b":["${long}"]}`)).toBeUndefined();
     expect(repeatedMember(`{"a":"${long}","a":1}`)).toBe('a');
-    // Each escaped quote looks back no further than the one before it.
+    // The scan stays linear with very many escaped quotes.
     expect(repeatedMember(`{"a":"${'\\\\\\"'.repeat(1024 * 1024)}","a":1}`)).toBe('a');
   });
 
@@ -62,7 +62,7 @@ describe('a document', () => {
     expect(() => parseDocument(Buffer.from(many(100)), z.unknown(), 'it', 99)).toThrow(
       'it has more than 99 values',
     );
-    // In a string they are none.
+    // The same characters in a string are not counted as values.
     expect(() => read(JSON.stringify('[{,'.repeat(100_000)))).not.toThrow();
     expect(() => read(`"${'[{,'.repeat(100_000)}`)).toThrow(/is not JSON/);
   });

@@ -368,7 +368,7 @@ describe('a reader', () => {
     };
     const blob = (await repository(answer)).blob(descriptorOf(bytes))[Symbol.asyncIterator]();
     await blob.next();
-    // Until the buffers of both ends are full.
+    // Waits until the buffers of both ends are full.
     let before = -1;
     while (before !== sent) {
       before = sent;

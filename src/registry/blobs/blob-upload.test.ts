@@ -30,7 +30,7 @@ function descriptorOf(bytes: Buffer): BlobDescriptor {
   return { digest, size: bytes.length };
 }
 
-/** The blob in small pieces, and where it was opened. */
+/** A source of the blob in small pieces, which records the offsets where it was opened. */
 function source(bytes: Buffer) {
   const opened: number[] = [];
   async function* open(offset: number): AsyncGenerator<Uint8Array> {
@@ -40,7 +40,7 @@ function source(bytes: Buffer) {
   return { opened, open };
 }
 
-/** A registry that keeps its uploads in memory, and a way to disturb it. */
+/** A registry that keeps its uploads in memory. `disturb` replaces some of its answers. */
 function memoryRegistry(disturb: Partial<Record<string, Answer>> = {}) {
   const state = { data: Buffer.alloc(0), done: undefined as Buffer | undefined, sessions: 0 };
   const counts: Record<string, number> = {};
@@ -205,7 +205,7 @@ describe('a blob to be pushed', () => {
 });
 
 describe('an interrupted upload', () => {
-  /** Reads so much of a body, keeps it, and cuts. */
+  /** Reads and keeps `bytes` of a body, then cuts the connection. */
   const keepAndCut =
     (state: { data: Buffer }, bytes: number): Answer =>
     async (request, response) => {

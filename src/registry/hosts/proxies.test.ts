@@ -27,7 +27,7 @@ describe('the proxy of a registry', () => {
     }
   });
 
-  // host, NO_PROXY, whether it is reached directly: as golang.org/x/net/http/httpproxy decides.
+  // host, NO_PROXY, whether the connection is direct: the decisions of golang.org/x/net/http/httpproxy.
   const cases: [string, string, boolean][] = [
     ['r.example', '*', true],
     ['r.example', 'example', true],

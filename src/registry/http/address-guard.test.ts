@@ -16,7 +16,7 @@ afterAll(() => server.close());
 
 const build = (lookup: LookupFunction) => connectorOf({ lookup });
 
-/** Where every name leads to. */
+/** A resolver that returns the given addresses for every name. */
 const to =
   (...addresses: string[]): LookupFunction =>
   (_, __, callback) =>
@@ -25,7 +25,7 @@ const to =
       addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
 
-/** Connects for real to what is on this host, and seemingly to all else. */
+/** Resolves the name, and returns an unconnected socket whose peer has the address `remote`. */
 const seemingly =
   (remote: string | undefined) =>
   (lookup: LookupFunction): buildConnector.connector =>
@@ -68,7 +68,7 @@ describe('AddressGuard', () => {
     expect(await connect(guard.own(REGISTRY, build))).toBe('connected');
     expect(await connect(guard.own(REGISTRY, reset))).toBe('connected');
     expect(guard.placeOf(REGISTRY)).toBe('loopback');
-    // An address says by itself where it is.
+    // An address in the URL shows by itself where the registry is.
     expect(await connect(guard.own('http://[::1]', reset), '[::1]')).toBe('connected');
     expect(guard.placeOf('http://[::1]')).toBe('loopback');
   });

@@ -18,7 +18,7 @@ const REQUEST: HttpRequest = {
   registry: 'https://r.example',
 };
 
-/** Answers in turn with statuses and errors, the last one for ever. */
+/** Answers with the given statuses and errors in turn, and then always with the last. */
 function answering(...answers: (number | string)[]): { send: Send; count: () => number } {
   let count = 0;
   const send: Send = async (): Promise<HttpResponse> => {

@@ -36,7 +36,7 @@ const index = (manifests: unknown) =>
   JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests });
 const paths = () => registry?.requests.map(({ method, url }) => `${method} ${url}`);
 
-/** Without an API for referrers; manifests are kept. */
+/** A registry that stores manifests and has no referrers API. */
 function plainRegistry(manifests: Map<string, Buffer>): Answer {
   return async (request, response) => {
     const name = request.url.split('/manifests/')[1];

@@ -9,10 +9,10 @@ import {
   startRegistry,
 } from './start-registry.ts';
 
-// Not the synchronous one: the token server answers in this process.
+// Asynchronous, since the token server answers in this process.
 const execFile = promisify(execFileCallback);
 
-/** What skopeo, which knows nothing of us, makes of the registry. */
+/** Copies an image to the registry with skopeo, and returns where the registry stores it. */
 async function skopeoCopies(
   registry: StartedRegistry,
   credentials: readonly string[],

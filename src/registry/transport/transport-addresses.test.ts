@@ -17,7 +17,7 @@ afterAll(() => bench.remove());
 
 const portOf = ({ host }: FaultServer): string => host.split(':')[1] ?? '';
 
-/** Each name has addresses, one after the other: the last one stays. */
+/** A resolver that returns the addresses of a name one after the other, and then always the last. */
 function resolver(names: Record<string, readonly string[]>) {
   const asked: string[] = [];
   const lookup: LookupFunction = (hostname, _, callback) => {
@@ -30,7 +30,7 @@ function resolver(names: Record<string, readonly string[]>) {
   return { lookup, asked };
 }
 
-/** A registry on another host, as far as addresses show: a proxy reaches it, and nothing else. */
+/** A registry that appears to be on another host, since only a proxy reaches it. */
 async function registryElsewhere(answer: Answer, names: Record<string, readonly string[]> = {}) {
   const proxy = await bench.plain(answer);
   const { lookup, asked } = resolver(names);
@@ -109,7 +109,7 @@ describe('a registry on another host', () => {
     const names = { 'rebound.direct.test': ['127.0.0.1', '192.0.2.1'] };
     const { transport, asked } = await registryElsewhere(afterPingTo(redirectTo(url)), names);
     expect(await refusal(transport)).toMatchObject(REFUSED);
-    // What was resolved is what is connected to, so it is resolved once.
+    // The transport connects to the resolved address, so it resolves the name once.
     expect(asked).toEqual(['rebound.direct.test']);
     expect(inner.requests).toHaveLength(0);
   });

@@ -45,7 +45,7 @@ describe('authentication', () => {
     const transport = bench.to(registry.host, { credentials: USER });
     expect(await bodyOf(transport)).toBe('ok');
     valid = 'taken back';
-    // All of them meet the end of the same token.
+    // All five requests are refused with the same revoked token.
     const all = await Promise.all(Array.from({ length: 5 }, () => bodyOf(transport)));
     expect(all).toEqual(Array(5).fill('ok'));
     expect(tokens).toBe(2);

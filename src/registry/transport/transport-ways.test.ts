@@ -127,7 +127,7 @@ describe('a registry that cannot be reached', () => {
     const asked = origin.requests.length;
     expect(asked).toBeGreaterThan(0);
     expect((await transport.send(lacking)).status).toBe(404);
-    // Waiting for each of them would take too long.
+    // The transport does not ask the unreachable registry again.
     expect(origin.requests).toHaveLength(asked);
     await expect(transport.send({ ...lacking, mirrorMayDeny: false })).rejects.toMatchObject({
       code: 'registry-unreachable',
@@ -156,7 +156,7 @@ describe('a registry that cannot be reached', () => {
 });
 
 describe('a proxy', () => {
-  /** Lets everything through to one port of this machine, whatever the host was. */
+  /** A proxy that connects every host to one port of this host. */
   async function startProxy(port: number) {
     const seen: string[] = [];
     const proxy = createServer((request, response) => {
