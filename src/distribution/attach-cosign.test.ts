@@ -32,7 +32,7 @@ function tool(program: string, ...args: readonly string[]): string {
   });
 }
 
-/** A signature of cosign's that is not in the registry. */
+/** A signature that cosign wrote to files, not to the registry. */
 function signedBy(key: string, image: string): PayloadLayer {
   const files = ['--output-signature', `${key}.sig`, '--output-payload', `${key}.json`];
   const flags = ['--yes', '--tlog-upload=false', '--upload=false', '--key', `${key}.key`];

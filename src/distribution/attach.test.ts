@@ -18,7 +18,7 @@ const signature = (text: string): PayloadLayer => ({
 const addition = (...texts: string[]) =>
   ({ subject: SUBJECT, kind: 'signature', layers: texts.map(signature) }) as const;
 
-/** As much of a registry as this needs. */
+/** The part of a repository that these tests need. */
 class MemoryRepository implements Repository {
   readonly name = 'registry.example/app';
   readonly blobs = new Map<Digest, Buffer>();

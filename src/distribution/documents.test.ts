@@ -9,7 +9,7 @@ import { choosePlatform, selectPlatform } from './select-platform.ts';
 const HOST = { os: 'linux', architecture: 'amd64' };
 const HEX = [...'0123456789abcdef'];
 
-/** Often what it should be, and now and then anything. */
+/** Mostly valid values, and sometimes any JSON. */
 const mostly = <T>(good: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 8, arbitrary: good }, { weight: 1, arbitrary: fc.jsonValue() });
 const digest = fc
@@ -34,7 +34,7 @@ const documentOf = (member: string) =>
     .tuple(mostly(fc.constant(2)), mostly(fc.array(mostly(descriptor), { maxLength: 4 })))
     .map(([schemaVersion, list]) => Buffer.from(JSON.stringify({ schemaVersion, [member]: list })));
 
-/** Nothing that the outside sends makes us fail in a way that nobody foresaw. */
+/** Runs the task, which may fail with an A3sError only. */
 function foreseen(task: () => void): void {
   try {
     task();

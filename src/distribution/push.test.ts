@@ -65,7 +65,7 @@ const push = (name: string, options: Partial<PushRequest> = {}) =>
     {
       reference: reference(name),
       progress: (event) => {
-        // How often a registry asks for more is its own business.
+        // Ignores intermediate progress, whose number depends on the registry.
         if (event.state !== 'pushing' || event.current === event.total) events.push(event);
       },
       ...options,

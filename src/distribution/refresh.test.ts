@@ -18,7 +18,7 @@ function fresh(registry: Registry, names: readonly string[]) {
   });
 }
 
-/** Each repository from another registry. */
+/** A registry that opens each repository in its own fake registry. */
 function byRepository(registries: Readonly<Record<string, FakeRegistry>>): Registry {
   const any = new FakeRegistry();
   return Object.assign(any, {

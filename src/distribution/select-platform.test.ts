@@ -7,7 +7,7 @@ const ARM = { os: 'linux', architecture: 'arm64' };
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const NESTED = 'application/vnd.oci.image.index.v1+json';
 
-/** An index with one image for each platform; its digest's digits identify the platform. */
+/** An index with one image for each platform. The digits of an image's digest are its position. */
 function indexOf(...platforms: readonly (string | undefined)[]): Index {
   return {
     schemaVersion: 2,

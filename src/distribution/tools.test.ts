@@ -120,7 +120,7 @@ describe('an image that skopeo pushed', () => {
   });
 
   it('pulls an image that skopeo pushed with zstd', async () => {
-    // Not what is there with gzip: skopeo would take that.
+    // Another image than the one pushed with gzip, whose layers skopeo would reuse.
     const plain = buildImage({
       name: 'bb',
       layers: [[{ path: 'file', data: 'zstd '.repeat(10_000) }]],

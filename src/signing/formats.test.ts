@@ -60,7 +60,7 @@ interface Layer {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** What cosign has put beside the image last. */
+/** The last layer that cosign attached to the image. */
 async function lastLayer(suffix: 'sig' | 'att'): Promise<{ layer: Layer; content: string }> {
   const base = `${registry.url}/v2/team/app`;
   const tag = `${subject.digest.replace(':', '-')}.${suffix}`;
@@ -138,7 +138,7 @@ describe('an attestation', () => {
     const type = predicateType(name);
     const bytes = Buffer.from(predicate);
     const said = statement(subject, type, bytes, 'predicate', new Date(stamp));
-    // Where cosign has a structure for it, the order of members is that of its fields, and it adds what is missing.
+    // For types with a Go struct, cosign orders the members by its fields and adds missing ones.
     if (STRUCTURED.has(name)) expect(JSON.parse(said.toString())).toMatchObject(plain(text));
     else expect(said.toString()).toBe(text);
     const ours = envelope(key, said);
@@ -153,7 +153,7 @@ describe('an attestation', () => {
 
   const STRUCTURED = new Set(['slsaprovenance', 'slsaprovenance1', 'link']);
 
-  /** Without what cosign adds to what it was given. */
+  /** A predicate without the members that cosign adds. */
   function plain(text: string): object {
     const document = JSON.parse(text);
     delete document.predicate.runDetails?.metadata;
@@ -220,7 +220,7 @@ describe('an attestation', () => {
   });
 });
 
-/** Without the signature, which is another one each time. */
+/** A document without its signature, which differs each time. */
 function mask(text: string): string {
   return text.replace(/"sig":"[^"]+"/, '"sig":""');
 }
