@@ -13,7 +13,7 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-/** Has `A3S_GO` name a program that says it is this Go, and leaves its arguments in the file that it is to make. */
+/** Points `A3S_GO` to a program that prints the given version and writes its arguments to its output file. */
 async function useGo(version: string): Promise<void> {
   const path = join(root, 'go');
   const script = `#!/bin/sh

@@ -29,7 +29,7 @@ const MODULES: [string, string, string[]][] = [
   ['overlay', 'overlay', []],
   ['tcp_diag', 'tcp_diag', ['inet_diag']],
   ['inet_diag', 'inet_diag', []],
-  // Dependencies are named by files.
+  // Module dependencies are listed by file name.
   ['dm-mod', 'dm_mod', []],
   ['dm-bufio', 'dm_bufio', ['dm-mod']],
   ['dm-verity', 'dm_verity', ['dm-mod', 'dm-bufio']],
@@ -87,7 +87,7 @@ async function makeCheckout(at: string): Promise<void> {
   }
 }
 
-/** An apt that knows one kernel, in a real package. */
+/** A fake apt that offers one kernel in a real package. */
 async function makeArchive(at: string): Promise<void> {
   const tree = join(at, 'tree');
   const modules = join(tree, 'usr', 'lib', 'modules', RELEASE, 'kernel');
@@ -118,7 +118,7 @@ esac\n`,
   );
 }
 
-/** Name → text, of an archive as `cpio` writes it. */
+/** Name → text of the files in a cpio archive. */
 function initrdFiles(path: string): Map<string, string> {
   const archive = readFileSync(path);
   const files = new Map<string, string>();
@@ -193,7 +193,7 @@ test('builds a boot set with everything that a confidential box boots from', asy
   expect(words?.simulated.filter((word) => !words.snp.includes(word))).toEqual([
     'a3s.tee=simulated',
   ]);
-  // The memory of the guest is private: devices reach only what is copied for them.
+  // Guest memory is private, so devices reach only the bounce buffers of swiotlb.
   expect(words?.snp.some((word) => word.startsWith('swiotlb='))).toBe(false);
   expect(set.document).toMatchObject({
     confidential: { firmware: { source: { version: '1-1' } } },
@@ -221,7 +221,7 @@ test('lists in the confidential initrd the modules of each use with their depend
       'dm_crypt.ko\nshared.ko\ndm_integrity.ko\nauthenc.ko\nxts.ko\naesni_intel.ko\nsha256_ssse3.ko\n',
     'modules/order.snp': 'shared.ko\ntsm.ko\nsev_guest.ko\n',
   });
-  // Each has the program of its own.
+  // The confidential initrd and the plain one have different init programs.
   expect(files.get('init')).not.toBe(initrdFiles(set.initrdPath).get('init'));
   const plain = [...initrdFiles(set.initrdPath).keys()].filter((name) => name.includes('order'));
   expect(plain).toEqual(['modules/order', 'modules/order.nic']);

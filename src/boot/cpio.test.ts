@@ -42,7 +42,7 @@ test('writes an archive that busybox cpio reads', () => {
   const directory = mkdtempSync(join(tmpdir(), 'cpio-'));
   try {
     const files = entries.filter(({ kind }) => kind !== 'character-device');
-    // busybox is what the quickstart's image is made of.
+    // busybox is installed, since the image of the quickstart is made from it.
     execFileSync('busybox', ['cpio', '-idm'], {
       cwd: directory,
       input: cpio(files),

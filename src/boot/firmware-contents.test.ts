@@ -1,4 +1,4 @@
-// native/firmware/contents.py, on images that hold next to nothing.
+// Tests native/firmware/contents.py with minimal images.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const PROGRAM = resolve('native/firmware/contents.py');
-/** What the list has, and what platform.py adds to it. */
+/** The modules of the list, followed by those that platform.py adds. */
 const LISTED = ['Pkg/Core/Core.inf', 'Pkg/Table/Table.inf'];
 const MODULES = [
   ...LISTED,
@@ -87,7 +87,7 @@ interface Layout {
   readonly kind?: string;
 }
 
-/** All but the last module are in a compressed volume, with the order in which they start. */
+/** An image. A compressed volume holds all modules but the last, and the file with their start order. */
 function image({ inside = [], outside = [], by, kind }: Layout = {}): Buffer {
   const files = MODULES.map(({ guid }) => file(guid));
   const within = [file(APRIORI, FREEFORM, Buffer.alloc(32)), ...files.slice(0, -1), ...inside];

@@ -1,4 +1,4 @@
-// native/firmware/platform.py, on descriptions as small as they can be.
+// Tests native/firmware/platform.py with minimal descriptions.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,7 +89,7 @@ it('keeps the listed firmware modules with their libraries, and adds the modules
   expect(dsc).toContain('NULL|Pkg/Library/Decompress/Decompress.inf');
   expect(dsc).toContain('  A3sBox/KernelDxe/KernelDxe.inf');
   expect(dsc).not.toMatch(/Disk|Shell|grub|!include|!if/);
-  // Assertions hold, and end the boot.
+  // Assertions are enabled, and a failed one ends the boot.
   expect(dsc).not.toContain('MDEPKG_NDEBUG');
   expect(dsc).toContain('PcdDebugPropertyMask|0x21');
 });

@@ -33,7 +33,7 @@ function digest(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** As `apt-cache showsrc` prints it. */
+/** A source index as `apt-cache showsrc` prints it. */
 function index(version = '2025.02-8', files = [ORIGINAL, DEBIAN]): string {
   const [original = ORIGINAL, debian = DEBIAN] = files;
   return [
@@ -53,7 +53,7 @@ function index(version = '2025.02-8', files = [ORIGINAL, DEBIAN]): string {
   ].join('\n');
 }
 
-/** An apt that says what it is asked, and has the two tarballs; like some mirrors it lacks the third file, and fails. */
+/** A fake apt with the index and the two tarballs. Like some mirrors it lacks the third file, and fails. */
 async function makeApt(text: string, original = ORIGINAL): Promise<void> {
   await writeFile(join(root, 'index'), text);
   await writeFile(join(root, 'original'), original);

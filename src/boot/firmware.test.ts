@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** A build that takes no time: it writes what it was given. */
+/** Runs a build with a fake script, which copies its inputs by default, and returns the printed steps. */
 async function build(body = 'cat "$3" "$4" >"$1/OVMF.fd"; echo built >>"$2"'): Promise<string[]> {
   await writeFile(join(platform, 'build.sh'), `${body}\n`);
   const steps: string[] = [];
@@ -47,9 +47,9 @@ test('firmware is compiled once for its sources, tools and platform', async () =
   expect(await build()).toHaveLength(2);
   expect(await build()).toEqual([]);
   expect(await readFile(join(cache, 'firmware.log'), 'utf8')).toBe('built\n');
-  // Another script may write other bytes.
+  // A changed script compiles the firmware again, since it may write other bytes.
   expect(await build('cat "$3" "$4" >"$1/OVMF.fd"')).toHaveLength(2);
-  // So may another module.
+  // A changed list of modules compiles it again as well.
   await writeFile(join(platform, 'modules.txt'), 'another\n');
   expect(await build('cat "$3" "$4" >"$1/OVMF.fd"')).toHaveLength(2);
   const [work] = (await readdir(cache)).filter((name) => name.startsWith('firmware-work-'));
@@ -75,6 +75,6 @@ test('reports why a firmware build failed, and leaves no image', async () => {
 });
 
 test('ends every process of a firmware build with the build', async () => {
-  // The build has process ids of its own, in which it is the first: whatever it starts ends with it.
+  // The build is PID 1 of its own PID namespace, so every process that it starts ends with it.
   await build('[ $$ = 1 ] || exit 9; sleep 60 & cat "$3" "$4" >"$1/OVMF.fd"');
 });

@@ -39,7 +39,7 @@ async function archiveOf(directory: string): Promise<Buffer> {
   return await buffer(exportBootSet(await readBootSet(directory)));
 }
 
-/** As it would come from a pipe. */
+/** An archive in small pieces, as a pipe delivers it. */
 function inPieces(bytes: Buffer, size = 700): Readable {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
@@ -67,7 +67,7 @@ describe('an exported set', () => {
     }
     expect(await isKept(home, id)).toBe(true);
     expect(await archiveOf(set.directory)).toEqual(archive);
-    // Once more changes nothing.
+    // A second import changes nothing.
     expect((await importBootSet(home, inPieces(archive))).id).toBe(id);
     expect(await readdir(join(home, 'boot'))).toEqual([id]);
   });
@@ -158,7 +158,7 @@ describe('an imported archive', () => {
     expect(withDocument(text)).toEqual(archive);
   });
 
-  /** Where the header of an entry begins. */
+  /** The offset of the tar header of an entry. */
   function headerOf(name: string): number {
     const at = archive.indexOf(`${name}\0`);
     expect(at % 512).toBe(0);
@@ -184,7 +184,7 @@ describe('an imported archive', () => {
   }
 });
 
-/** With the sum that such a header has. */
+/** Writes the checksum of the tar header at `at`. */
 function summed(bytes: Buffer, at: number): Buffer {
   bytes.write('        ', at + 148);
   const sum = bytes.subarray(at, at + 512).reduce((total, byte) => total + byte, 0);
