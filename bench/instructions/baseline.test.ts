@@ -11,7 +11,7 @@ describe('the counts of the last version', () => {
     for (const step of STEPS) {
       for (const part of PARTS) expect(medians[step][part]).toBeGreaterThan(0);
       const { 'host-programs': programs, 'host-kernel': kernel, guest } = medians[step];
-      // Each is a median of its own.
+      // Each value is a separate median, so the sum only approximates that of the whole step.
       expect((programs + kernel + guest) / medians[step].all).toBeCloseTo(1, 1);
     }
   });

@@ -62,7 +62,7 @@ describe('a test that failed and ran again', () => {
     const states = outcome.report.files[0]?.tests.map(({ state }) => state);
     expect(states).toEqual(['passed', 'passed', 'passed']);
     expect(outcome.report.files[1]).toBe(failed.files[1]);
-    // So is one before it that passed, and failed in the second run.
+    // The test before it passed first and failed in the rerun, so it is a flake as well.
     expect(outcome.flakes).toEqual([
       { test: 'run.test.ts > a box > starts', first: '', second: 'printed by run.test.ts' },
       {

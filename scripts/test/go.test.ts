@@ -38,7 +38,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(source, { recursive: true, force: true }));
 
-/** Go with these answers, and the arguments that it was called with. */
+/** A fake Go with the given answers, which records its arguments. */
 function fake({ timed = TIMED, targets = source, fuzz = 0, seconds = 1 } = {}) {
   const calls: string[][] = [];
   const go: GoTest = (args, _, onLine) => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changesItsProcess, isolatedFiles } from './isolation.ts';
 import { ROOT } from './run.ts';
 
-// In pieces, or this file would be one of them.
+// Joined from pieces, so that this file itself does not match.
 const MOCKS = ['vi', "mock('node:fs');"].join('.');
 
 let root: string;

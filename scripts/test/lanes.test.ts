@@ -54,7 +54,7 @@ describe('the files of the vm stage', () => {
     expect(batches.flat().toSorted()).toEqual(all.toSorted());
     expect(batches[0]).toEqual(['test/e2e/warm.test.ts']);
     expect(Math.max(...batches.map((batch) => batch.length))).toBe(4);
-    // What is named as slow is there, and starts before any batch of others.
+    // The files listed as slow run one at a time, before all other batches.
     const single = batches.filter((batch) => batch.length === 1).length;
     expect(single).toBeGreaterThanOrEqual(13);
     expect(batches.slice(0, 13).every((batch) => batch.length === 1)).toBe(true);

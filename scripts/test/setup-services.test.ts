@@ -16,7 +16,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 const STEPS = join(import.meta.dirname, '../setup-steps.sh');
 const UNITS = ['docker.socket', 'docker.service', 'containerd.service'];
 const PACKAGES = { 'docker.io': UNITS.slice(0, 2), containerd: UNITS.slice(2) };
-/** All that the steps run beside what is stood in for: whether this machine has Docker is no matter. */
+/** The real programs that the steps need. The others are fakes, so an installed Docker does not matter. */
 const TOOLS =
   'bash cat comm dirname flock grep mkdir mv node readlink rm sed sort tail touch uname'.split(' ');
 
@@ -37,7 +37,7 @@ function file(path: string, text = ''): void {
   writeFileSync(join(directory, path), text);
 }
 
-/** What apt does, in shell: the packages' units are there, and how far dpkg came with them. */
+/** Shell code of the fake apt: creates the units of the packages, and sets their dpkg status. */
 function unpacked(status: string): string {
   return Object.entries(PACKAGES)
     .flatMap(([name, units]) => [
@@ -58,7 +58,7 @@ interface Outcome {
   readonly calls: readonly string[];
 }
 
-/** Runs steps, `install_packages` usually, with programs that write down how they were called. */
+/** Runs steps of the setup with fake programs that record how they were called. */
 function install(apt = unpacked('installed'), steps = 'install_packages'): Outcome {
   rmSync(join(directory, 'log'), { force: true });
   file('log');
@@ -157,14 +157,14 @@ it('unmasks the services when it is interrupted, and masks them for the rest of 
   expect(calls[0]).toBe(MASKED);
   expect(calls[2]).toContain(' docker.io ');
   expect(calls.slice(-6)).toEqual(RELEASED);
-  // From here on they are whoever's enables them.
+  // After a complete run, setup no longer changes the services.
   expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
 it('unmasks the services that a killed run has left masked', () => {
   expect(install('kill -KILL $PPID').status).toBe(null);
   expect(isHeld()).toBe(true);
-  // By now others have brought a docker of theirs.
+  // Meanwhile the user has installed another Docker.
   for (const unit of UNITS) file(`units/${unit}`);
   const { status, calls } = install('', 'lock_setup; finish_setup');
   expect(status).toBe(0);

@@ -49,7 +49,7 @@ function fileNamed(report: StageReport, name: string): FileResult {
 }
 
 beforeAll(async () => {
-  // Below the checkout, where Vitest is found.
+  // Below the checkout, so that Vitest resolves.
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   directory = mkdtempSync(join(ROOT, 'build/vitest-'));
   const config = `export default { test: { projects: [{ test: { name: 'fixture' } }] } };`;
@@ -102,7 +102,7 @@ describe('a run of Vitest', () => {
       `${place}/flaky.test.mjs > costs 1+1 (more)`,
       `${place}/hook.test.mjs`,
     ]);
-    // What breaks each time, and what does not load.
+    // The two failures are the test that always fails and the file that does not load.
     expect(count([report])).toEqual({ passed: 4, failed: 2, skipped: 0 });
     const flake = flakes.find(({ test }) => test.endsWith('> wavers'));
     expect(flake?.first).toContain('AssertionError: inner');
