@@ -64,10 +64,18 @@ describe('changes', () => {
     ['STOPSIGNAL ; rm', 'invalid-argument', /no signal/],
     ['ONBUILD ONBUILD RUN x', 'invalid-argument', /cannot be a trigger/],
     ['USER a\nRUN b', 'invalid-argument', /one line/],
-    [`USER ${'x'.repeat(70_000)}`, 'invalid-argument', /longer than/],
   ])('refuses the change %j', (change, code, message) => {
     expect(() => applyChanges([change])).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('refuses a change of 70000 characters', () => {
+    expect(() => applyChanges([`USER ${'x'.repeat(70_000)}`])).toThrow(
+      expect.objectContaining({
+        code: 'invalid-argument',
+        message: expect.stringMatching(/longer than/),
+      }),
     );
   });
 
