@@ -11,7 +11,7 @@ function age(seen: number, wall: number, steady: number): number {
   return ageOf(entry, { wall: () => CREATED + wall, steady: () => 1000 + steady });
 }
 
-it('goes by the clock that says more', () => {
+it('measures the age of a template by the clock that has advanced further', () => {
   expect(age(HOUR, 3 * HOUR, 2 * HOUR)).toBe(3 * HOUR);
   // The host slept.
   expect(age(HOUR, 9 * HOUR, 0)).toBe(9 * HOUR);
@@ -19,13 +19,13 @@ it('goes by the clock that says more', () => {
   expect(age(HOUR, 0, 5 * HOUR)).toBe(6 * HOUR);
 });
 
-it('takes what comes from the future for old, but for a little', () => {
+it('treats a creation time in the future as too old, but allows a few minutes', () => {
   expect(age(0, -60_000, 0)).toBe(0);
   expect(age(0, -HOUR, 0)).toBe(Number.POSITIVE_INFINITY);
   expect(expired(age(0, -HOUR, 0), 24 * HOUR)).toBe(true);
 });
 
-it('asks for a new one before the old one is too old', () => {
+it('asks for a replacement before the template expires', () => {
   expect(due(17 * HOUR, 24 * HOUR)).toBe(false);
   expect(due(18 * HOUR, 24 * HOUR)).toBe(true);
   expect(expired(18 * HOUR, 24 * HOUR)).toBe(false);

@@ -3,7 +3,7 @@ import { Backoff } from './backoff.ts';
 
 const HOUR = 3_600_000;
 
-it('waits longer after each failure, and an hour at most', () => {
+it('doubles the pause after each failure, up to one hour', () => {
   let now = 0;
   const backoff = new Backoff(() => now);
   expect(backoff.allows('a')).toBe(true);
@@ -18,7 +18,7 @@ it('waits longer after each failure, and an hour at most', () => {
   expect(waits).toEqual([30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
 });
 
-it('has grace with the first failure, and forgets what was long ago', () => {
+it('allows a retry at once after the first failure, and forgets old failures', () => {
   let now = 0;
   const backoff = new Backoff(() => now);
   backoff.failed('a', true);

@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-it('what an empty disk has in use is all but the blocks that dumpe2fs calls free', async () => {
+it('lists as in use exactly the blocks of an empty disk that dumpe2fs does not call free', async () => {
   const path = join(directory, 'disk');
   await makeBlankDisk(path);
   const report = execFileSync('dumpe2fs', [path], { encoding: 'utf8', stdio: 'pipe' });

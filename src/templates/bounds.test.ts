@@ -9,7 +9,7 @@ const entries = [
 const going = (max: number, diskBytes: number, used: readonly string[] = []): string[] =>
   excess(entries, ({ name }) => used.includes(name), { max, diskBytes }).map(({ name }) => name);
 
-it('takes those that were not used for longest, until the rest fits', () => {
+it('chooses the least recently used templates for eviction until the rest fits', () => {
   expect(going(3, 120)).toEqual([]);
   expect(going(2, 120)).toEqual(['old']);
   expect(going(3, 119)).toEqual(['old']);
@@ -17,7 +17,7 @@ it('takes those that were not used for longest, until the rest fits', () => {
   expect(going(0, 0)).toEqual(['old', 'middle', 'new']);
 });
 
-it('takes none that is in use', () => {
+it('chooses no template for eviction that is in use', () => {
   expect(going(1, 120, ['old'])).toEqual(['middle', 'new']);
   expect(going(0, 0, ['old', 'new', 'middle'])).toEqual([]);
 });

@@ -18,7 +18,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 // Root alone can mount a disk in which files are given to other users.
 it.runIf(process.geteuid?.() === 0)(
-  'leaves nothing of a template that fills the disk, and boxes boot',
+  'leaves no files of a template that fills the disk, and boxes boot without it',
   {
     timeout: 60_000,
   },

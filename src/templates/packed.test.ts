@@ -62,7 +62,7 @@ async function content(path: string, packed: Packed, size = SIZE): Promise<Buffe
   return whole;
 }
 
-it('gives back what was packed, wherever it lies', async () => {
+it('unpacks the bytes that were packed at their offsets', async () => {
   const parts = [
     [0, Buffer.from('first')],
     [CHUNK - 2, Buffer.from('across')],
@@ -76,7 +76,7 @@ it('gives back what was packed, wherever it lies', async () => {
   expect(packed.bytes).toBeLessThan(2.1 * 2 ** 20);
 });
 
-it('keeps neither holes nor zeros', async () => {
+it('stores neither holes nor zeros', async () => {
   const { packed, path } = await sparse([[2 ** 20, Buffer.alloc(2 ** 20)]]);
   expect(packed.bytes).toBe(24 + SIZE / CHUNK / 8);
   expect((await content(path, packed)).equals(Buffer.alloc(SIZE))).toBe(true);
@@ -88,7 +88,7 @@ it('packs equal files into equal bytes', async () => {
   expect((await sparse(part)).packed).toEqual(first.packed);
 });
 
-it('takes any number of chunks', async () => {
+it('packs and unpacks any number of chunks', async () => {
   for (const chunks of [1, 7, 8, 9, 255, 256, 257]) {
     const size = chunks * CHUNK;
     const last = Buffer.from('end');
@@ -97,7 +97,7 @@ it('takes any number of chunks', async () => {
   }
 });
 
-it('does not take another shape than was asked for', async () => {
+it('refuses to unpack a file as one of another shape', async () => {
   const { packed, path } = await sparse([[0, Buffer.from('x')]]);
   const other = { sizeBytes: 2 * SIZE, chunkBytes: 2 * CHUNK };
   await expect(
@@ -107,7 +107,7 @@ it('does not take another shape than was asked for', async () => {
   await expect(sparseAgain).rejects.toThrow(RangeError);
 });
 
-it('ends with the signal', async () => {
+it('stops packing when the signal is aborted', async () => {
   const source = join(root, 'source');
   writeFileSync(source, 'x');
   truncateSync(source, SIZE);
@@ -120,7 +120,7 @@ it('ends with the signal', async () => {
   await expect(work).rejects.toBe(reason);
 });
 
-it('finds every damage, and never writes beyond the file', async () => {
+it('detects every damage of a packed file, and never writes beyond the target', async () => {
   const { packed, path } = await sparse([
     [0, randomBytes(3 * CHUNK)],
     [SIZE / 2, randomBytes(5 * CHUNK)],

@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-it('opens what is for its owner alone', async () => {
+it('opens files and directories that only their owner may read', async () => {
   const path = join(root, 'file');
   writeFileSync(path, 'text', { mode: 0o600 });
   const handle = await openPrivate(path);
@@ -21,14 +21,14 @@ it('opens what is for its owner alone', async () => {
   await checkPrivateDirectory(join(root, 'directory'));
 });
 
-it.each([0o644, 0o660, 0o700, 0o400, 0o4600])('does not open a file of mode %i', async (mode) => {
+it.each([0o644, 0o660, 0o700, 0o400, 0o4600])('refuses to open a file of mode %i', async (mode) => {
   const path = join(root, 'file');
   writeFileSync(path, 'text');
   chmodSync(path, mode);
   await expect(openPrivate(path)).rejects.toThrow(/^its mode is \d+ instead of 600$/);
 });
 
-it('opens nothing but files, and does not wait for who writes a pipe', async () => {
+it('opens only regular files, and does not wait for the writer of a pipe', async () => {
   mkdirSync(join(root, 'directory'));
   await expect(openPrivate(join(root, 'directory'))).rejects.toThrow('it is not a file');
   execFileSync('mkfifo', ['-m', '600', join(root, 'pipe')]);

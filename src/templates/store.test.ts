@@ -129,8 +129,8 @@ function left(): string[] {
   return [...readdirSync(join(root, 'templates')), ...readdirSync(join(root, 'run'))];
 }
 
-describe('a template that is there', () => {
-  it('is lent with the RAM, the devices and the disk of the machine that was prepared', async () => {
+describe('a usable template', () => {
+  it('lends the RAM, the devices and the disk of the prepared microVM', async () => {
     const store = await openStore();
     expect(await warm(store)).toEqual(['1 waiting', '1 making', '1 ready']);
     using taken = await store.take(shape());
@@ -161,7 +161,7 @@ describe('a template that is there', () => {
     expect(headOf(disk, 2, 1024 + 56)).toBe('S\xef');
   });
 
-  it('can be changed by nobody, not by way of its descriptor either', async () => {
+  it('lends RAM that no one can change, not even through its descriptor', async () => {
     const store = await openStore();
     await warm(store);
     using taken = await store.take(shape());
@@ -180,7 +180,7 @@ describe('a template that is there', () => {
     expect(fstatSync(ram).mode & 0o777).toBe(0o444);
   });
 
-  it('is found by the next server, and read once', async () => {
+  it('finds the template of an earlier server, and reads it once', async () => {
     await warm(await openStore());
     const store = await openStore();
     expect(store.list()).toMatchObject([{ cpus: 1, state: 'on disk', uses: 0 }]);
@@ -195,7 +195,7 @@ describe('a template that is there', () => {
     expect(host.templates).toHaveLength(1);
   });
 
-  it('is private on disk, and says what it was made from', async () => {
+  it('keeps the files of a template private, and shows what it was made from', async () => {
     const store = await openStore();
     await warm(store);
     const key = onlyKey(store);
@@ -213,7 +213,7 @@ describe('a template that is there', () => {
     expect(Date.parse(details.expiresAt ?? '') - Date.parse(details.createdAt)).toBe(DAY);
   });
 
-  it('is of one shape and one boot set', async () => {
+  it('uses a template only for its own shape and boot set', async () => {
     const store = await openStore();
     await warm(store, [1, 2, 1]);
     expect(store.list().map(({ cpus }) => cpus)).toEqual([2, 1]);
@@ -223,8 +223,8 @@ describe('a template that is there', () => {
   });
 });
 
-describe('what is missing', () => {
-  it('is made in the background after a boot, once', async () => {
+describe('a missing template', () => {
+  it('makes a missing template once, in the background after a boot', async () => {
     const store = await openStore();
     expect(await store.take(shape())).toBeUndefined();
     store.booted(shape());
@@ -237,7 +237,7 @@ describe('what is missing', () => {
     expect(left()).toEqual([onlyKey(store)]);
   });
 
-  it('is made one at a time, and waits for starts of boxes', async () => {
+  it('makes one template at a time, and waits for starts of boxes', async () => {
     let quiet = (): void => undefined;
     const started = new Promise<void>((resolve) => {
       quiet = resolve;
@@ -253,7 +253,7 @@ describe('what is missing', () => {
     expect(host.templates).toHaveLength(2);
   });
 
-  it('leaves nothing where it fails, and is not tried again at every boot', async () => {
+  it('leaves nothing of a template that cannot be made, and does not retry at every boot', async () => {
     const store = await openStore();
     host.failNextTemplate(new A3sError('vmm-failed', 'no'));
     await expect(warm(store)).rejects.toMatchObject({ code: 'vmm-failed' });
@@ -268,7 +268,7 @@ describe('what is missing', () => {
     await event('create');
   });
 
-  it('is never made of a boot set whose agent cannot be copied', async () => {
+  it('never makes a template from a boot set whose agent does not support copies', async () => {
     agentOptions = { protocol: { minimum: 1, maximum: 1 } };
     const store = await openStore();
     store.booted(shape());
@@ -281,7 +281,7 @@ describe('what is missing', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is not made where the engine makes none', async () => {
+  it('makes no template where the engine supports none', async () => {
     const store = await openStore();
     engine.templateInputs = async () => Promise.reject(new Error('not so'));
     expect(await store.take(shape())).toBeUndefined();
@@ -290,7 +290,7 @@ describe('what is missing', () => {
     await expect(warm(store)).rejects.toMatchObject({ code: 'unsupported-option' });
   });
 
-  it('is given up with the server', async () => {
+  it('aborts the making of a template when the server stops', async () => {
     const store = await openStore();
     agentOptions = { silent: true } as FakeAgentOptions;
     const stuck = new FakeHost((machine) => {
@@ -304,7 +304,7 @@ describe('what is missing', () => {
     expect(told).toEqual([]);
   });
 
-  it('is swept when the server was killed in the middle', async () => {
+  it('removes what a killed server left of an unfinished template', async () => {
     const id = 'c'.repeat(64);
     const work = join(root, 'templates', `.making-${id}`);
     mkdirSync(work, { mode: 0o700 });
@@ -317,7 +317,7 @@ describe('what is missing', () => {
   });
 });
 
-describe('what is damaged', () => {
+describe('a damaged template', () => {
   const damage: Record<string, { harm: (directory: string) => void; reason: RegExp }> = {
     'a changed byte of RAM': {
       harm: (directory) => poke(join(directory, 'ram'), 60_000),
@@ -364,20 +364,23 @@ describe('what is damaged', () => {
     },
   };
 
-  it.each(Object.entries(damage))('is dropped when it is used: %s', async (_, { harm, reason }) => {
-    const store = await openStore();
-    await warm(store);
-    const key = onlyKey(store);
-    harm(join(root, 'templates', key));
-    expect(await store.take(shape())).toBeUndefined();
-    expect(actions()).toEqual(['create', 'drop']);
-    expect(told[1]).toMatchObject({ key, attributes: { reason: expect.stringMatching(reason) } });
-    expect(left()).toEqual([]);
-    store.booted(shape());
-    await event('create', 2);
-    using taken = await store.take(shape());
-    expect(taken?.template.key).toBe(key);
-  });
+  it.each(Object.entries(damage))(
+    'drops a template on use because of damage: %s',
+    async (_, { harm, reason }) => {
+      const store = await openStore();
+      await warm(store);
+      const key = onlyKey(store);
+      harm(join(root, 'templates', key));
+      expect(await store.take(shape())).toBeUndefined();
+      expect(actions()).toEqual(['create', 'drop']);
+      expect(told[1]).toMatchObject({ key, attributes: { reason: expect.stringMatching(reason) } });
+      expect(left()).toEqual([]);
+      store.booted(shape());
+      await event('create', 2);
+      using taken = await store.take(shape());
+      expect(taken?.template.key).toBe(key);
+    },
+  );
 
   const records: Record<string, { text: (old: string) => string; reason: RegExp }> = {
     'no JSON': { text: () => '{', reason: /is not JSON/ },
@@ -402,7 +405,7 @@ describe('what is damaged', () => {
   };
 
   it.each(Object.entries(records))(
-    'is dropped when the server starts: a record %s',
+    'drops a template when the server starts because of a damaged record: %s',
     async (_, { text, reason }) => {
       const before = await openStore();
       await warm(before);
@@ -418,7 +421,7 @@ describe('what is damaged', () => {
     },
   );
 
-  it.runIf(process.geteuid?.() === 0)('is dropped when it is another user’s', async () => {
+  it.runIf(process.geteuid?.() === 0)('drops a template that belongs to another user', async () => {
     const store = await openStore();
     await warm(store);
     chownSync(join(root, 'templates', onlyKey(store), 'ram'), 12_345, 12_345);
@@ -426,7 +429,7 @@ describe('what is damaged', () => {
     expect(told[1]?.attributes['reason']).toBe('ram: it belongs to user 12345');
   });
 
-  it('is dropped when machines do not start from it, and not made anew without end', async () => {
+  it('drops a template that microVMs do not start from, and does not remake it forever', async () => {
     const store = await openStore();
     await warm(store);
     const key = onlyKey(store);
@@ -443,7 +446,7 @@ describe('what is damaged', () => {
     expect(host.templates).toHaveLength(2);
   });
 
-  it('keeps a damaged template for its holders', async () => {
+  it('keeps the RAM of a dropped template open until its last user releases it', async () => {
     const store = await openStore();
     await warm(store);
     const taken = await store.take(shape());
@@ -455,8 +458,8 @@ describe('what is damaged', () => {
   });
 });
 
-describe('what is old', () => {
-  it('is not used any more, and made anew after the next boot', async () => {
+describe('an old template', () => {
+  it('expires a template of the maximum age instead of using it', async () => {
     const store = await openStore();
     await warm(store);
     time.wall += DAY;
@@ -465,7 +468,7 @@ describe('what is old', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is old too where the clock was set back meanwhile, or stands in its past', async () => {
+  it('expires a template also when the clock was set back', async () => {
     const store = await openStore();
     await warm(store);
     time.steady += DAY;
@@ -476,7 +479,7 @@ describe('what is old', () => {
     expect(actions()).toEqual(['create', 'expire', 'create', 'expire']);
   });
 
-  it('is replaced before that while it is used, and those who hold it keep it', async () => {
+  it('replaces a template in use before it expires, and its users keep the old one', async () => {
     const store = await openStore();
     await warm(store);
     time.wall += 20 * HOUR;
@@ -493,8 +496,8 @@ describe('what is old', () => {
   });
 });
 
-describe('what is too much', () => {
-  it('removes the least recently used templates first, and none that is in use', async () => {
+describe('the limits of the store', () => {
+  it('evicts the least recently used templates first, and none that is in use', async () => {
     limits = { ...limits, max: 2 };
     const store = await openStore();
     await warm(store, [1]);
@@ -523,7 +526,7 @@ describe('what is too much', () => {
     expect(actions().filter((action) => action === 'evict')).toHaveLength(2);
   });
 
-  it('is unloaded for another, unless it is held', async () => {
+  it('unloads the RAM of a template to make room for another, unless it is in use', async () => {
     const store = await openStore();
     await warm(store, [1, 2]);
     const first = await store.take(shape(1));
@@ -546,7 +549,7 @@ describe('what is too much', () => {
   });
 });
 
-describe('what is removed by hand', () => {
+describe('removal by hand', () => {
   it('removes a template by hand unless a box uses it', async () => {
     const store = await openStore();
     await warm(store, [1, 2]);
@@ -570,7 +573,7 @@ describe('what is removed by hand', () => {
 });
 
 describe('after an upgrade', () => {
-  it('what nothing asks for goes, and shapes that had one get a new one', async () => {
+  it('replaces templates that are stale after an upgrade, shape by shape', async () => {
     await warm(await openStore(), [1, 2]);
     kernel = 'kernel-2';
     const store = await openStore();
@@ -588,7 +591,7 @@ describe('after an upgrade', () => {
     expect(taken).toBeDefined();
   });
 
-  it('what a box pins or runs on stays until it does not', async () => {
+  it('keeps a stale template while a box pins its boot set or runs on it', async () => {
     const before = await openStore();
     await warm(before);
     const old = onlyKey(before);
@@ -612,7 +615,7 @@ describe('after an upgrade', () => {
   });
 });
 
-it('keeps two homes apart', async () => {
+it('keeps the templates of two homes apart', async () => {
   const store = await openStore();
   const other = mkdtempSync(join(tmpdir(), 'a3s-tpl-'));
   try {
