@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
 import { readConfig } from './config.ts';
 
-it('accepts weak jails only where exactly that is asked for', () => {
+it('accepts weak jails only for A3S_ALLOW_WEAK_JAIL=1', () => {
   const accepts = (value: string | undefined): boolean =>
     readConfig({ A3S_ALLOW_WEAK_JAIL: value }, 1000, '/opt/a3s').allowWeakJail;
   expect(accepts('1')).toBe(true);
   for (const value of [undefined, '', '0', 'no', 'true']) expect(accepts(value)).toBe(false);
 });
 
-it('listens where a socket unit can say it, unless the home is another', () => {
+it('uses a fixed socket path that a systemd unit can name, unless A3S_HOME is set to another home', () => {
   const socket = (env: Record<string, string>, uid: number) => readConfig(env, uid, '/opt').socket;
   expect(socket({}, 0)).toBe('/run/a3s-box/server.sock');
   expect(socket({ A3S_HOME: '/var/lib/a3s-box' }, 0)).toBe('/run/a3s-box/server.sock');
@@ -18,7 +18,7 @@ it('listens where a socket unit can say it, unless the home is another', () => {
   expect(socket({ ...user, A3S_HOME: '/data/other' }, 1000)).toMatch(/[0-9a-f]{8}\/server.sock$/);
 });
 
-it('has templates unless they are switched off, within bounds', () => {
+it('enables templates unless they are switched off, and bounds their settings', () => {
   const templates = (env: Record<string, string>) => readConfig(env, 1000, '/opt/a3s').templates;
   expect(templates({})).toEqual({ enabled: true, max: 8, maxAgeMs: 86_400_000 });
   expect(templates({ A3S_TEMPLATES: 'off' }).enabled).toBe(false);
@@ -43,7 +43,7 @@ it('has templates unless they are switched off, within bounds', () => {
   }
 });
 
-it('waits ten seconds for the probe of KVM, or as long as it is told', () => {
+it('waits ten seconds for the KVM probe unless A3S_KVM_TIMEOUT says otherwise', () => {
   const timeout = (env: Record<string, string>) => readConfig(env, 0, '/opt/a3s').kvmTimeoutMs;
   expect(timeout({})).toBe(10_000);
   expect(timeout({ A3S_KVM_TIMEOUT: '90' })).toBe(90_000);

@@ -25,12 +25,15 @@ describe('the dependencies of', () => {
     ['', 'package.json', 'package-lock.json'],
     ...WORKSPACES.map((name) => [name, `${name}/package.json`, 'package-lock.json']),
     ['', 'test/fuzz/guided/package.json', 'test/fuzz/guided/package-lock.json'],
-  ])('%s in %s are one version each, the same as in %s', (entry, manifest, lock) => {
-    const versions = wanted(read<Manifest>(manifest));
-    for (const version of Object.values(versions)) {
-      expect(version).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/);
-    }
-    const { packages } = read<{ packages: Record<string, Manifest> }>(lock);
-    expect(wanted(packages[entry] ?? {})).toEqual(versions);
-  });
+  ])(
+    'pins the dependencies of %s in %s to one version each, the same as in %s',
+    (entry, manifest, lock) => {
+      const versions = wanted(read<Manifest>(manifest));
+      for (const version of Object.values(versions)) {
+        expect(version).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/);
+      }
+      const { packages } = read<{ packages: Record<string, Manifest> }>(lock);
+      expect(wanted(packages[entry] ?? {})).toEqual(versions);
+    },
+  );
 });

@@ -21,15 +21,18 @@ afterEach(() => rmSync(root, { recursive: true }));
 const BOTH = [makeDirectories, makeDirectoriesUnlinked] as const;
 
 describe('directories', () => {
-  it.each(BOTH)('are made with all above them, once, whoever else makes them: %o', async (make) => {
-    const path = join(root, 'a/b/c');
-    await Promise.all(Array.from({ length: 8 }, () => make(path, 0o700)));
-    await make(path, 0o755);
-    for (const each of ['a', 'a/b', 'a/b/c']) {
-      expect(statSync(join(root, each)).mode & 0o777).toBe(0o700);
-    }
-    await make('/', 0o700);
-  });
+  it.each(BOTH)(
+    'creates missing parents once, also when several callers race: %o',
+    async (make) => {
+      const path = join(root, 'a/b/c');
+      await Promise.all(Array.from({ length: 8 }, () => make(path, 0o700)));
+      await make(path, 0o755);
+      for (const each of ['a', 'a/b', 'a/b/c']) {
+        expect(statSync(join(root, each)).mode & 0o777).toBe(0o700);
+      }
+      await make('/', 0o700);
+    },
+  );
 
   it.each([
     ['/proc/nowhere', 'ENOENT'],
@@ -37,7 +40,7 @@ describe('directories', () => {
     ['file/a', 'ENOTDIR'],
     ['file/a/b', 'ENOTDIR'],
     ['dangling/a', 'ENOENT'],
-  ])('that cannot be made are refused, and not waited for: %s', async (path, code) => {
+  ])('refuses a path that cannot be created without retrying: %s', async (path, code) => {
     writeFileSync(join(root, 'file'), '');
     symlinkSync('nowhere/at/all', join(root, 'dangling'));
     const full = path.startsWith('/') ? path : join(root, path);
@@ -47,7 +50,7 @@ describe('directories', () => {
     await expect(makeDirectoriesUnlinked(full, 0o700)).rejects.toMatchObject({ code: unlinked });
   });
 
-  it('are not made behind a link where none is followed', async () => {
+  it('creates nothing through a symbolic link where links are not followed', async () => {
     mkdirSync(join(root, 'secret/inner'), { recursive: true });
     mkdirSync(join(root, 'mine'));
     symlinkSync(join(root, 'secret'), join(root, 'link'));
@@ -60,7 +63,7 @@ describe('directories', () => {
     expect(readdirSync(join(root, 'secret/inner'))).toEqual([]);
   });
 
-  it('leaves no directory open after it has made one', async () => {
+  it('leaves no directory descriptor open', async () => {
     const open = (): number => readdirSync('/proc/self/fd').length;
     const before = open();
     await makeDirectoriesUnlinked(join(root, 'a/b'), 0o700);

@@ -49,7 +49,7 @@ async function squat(path: string): Promise<void> {
 }
 
 describe('the directory of snapshots’ memory', () => {
-  it('has a name that nobody can know before, and keeps it', async () => {
+  it('gives the memory directory an unpredictable name, and keeps it', async () => {
     const path = await ensureMemoryDirectory(owner());
     expect(path.slice(parent.length)).toMatch(/^\/a3s-box-\d+-[0-9a-f]{32}$/);
     expect(recordedDirectory(owner())).toBe(path);
@@ -58,7 +58,7 @@ describe('the directory of snapshots’ memory', () => {
     expect(await isUsable(path, uid)).toBe(true);
   });
 
-  it('has another name once it is gone: the old one was seen', async () => {
+  it('gives the memory directory a new name once the old one is gone', async () => {
     const path = await ensureMemoryDirectory(owner());
     await rm(path, { recursive: true });
     expect(recordedDirectory(owner())).toBe(path);
@@ -76,13 +76,13 @@ describe('the directory of snapshots’ memory', () => {
     expect(await isUsable(earlier(), uid)).toBe(false);
   });
 
-  it('is that of an earlier server where that is this user’s', async () => {
+  it('adopts the memory directory of an earlier server where this user owns it', async () => {
     expect(recordedDirectory(owner())).toBe(earlier());
     await mkdir(earlier(), { mode: 0o700 });
     expect(await ensureMemoryDirectory(owner())).toBe(earlier());
   });
 
-  it('is not used where others could look into it, or put it there', async () => {
+  it('does not use a memory directory that others could read or have put there', async () => {
     const path = await ensureMemoryDirectory(owner());
     expect(await isUsable(path, uid + 1)).toBe(false);
     await chmod(path, 0o750);
@@ -95,7 +95,7 @@ describe('the directory of snapshots’ memory', () => {
     expect(await isUsable(join(parent, 'missing'), uid)).toBe(false);
   });
 
-  it('is refused where others can rename it, behind a link, and where nothing is', async () => {
+  it('refuses a parent directory that others can rename, that is a link, or that is missing', async () => {
     await chmod(parent, 0o777);
     await expect(ensureMemoryDirectory(owner())).rejects.toMatchObject(UNUSABLE);
     await chmod(parent, 0o700);
@@ -114,7 +114,7 @@ describe('the directory of snapshots’ memory', () => {
     await expect(access(join(home, 'snapshot-memory'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('is refused on a disk', async () => {
+  it('refuses a memory directory on a disk', async () => {
     const disk = await mkdtemp('/var/tmp/snapshots-');
     try {
       const onDisk = (await stat(disk)).dev !== (await stat(parent)).dev;
@@ -126,14 +126,14 @@ describe('the directory of snapshots’ memory', () => {
     }
   });
 
-  it('is not guessed where its record cannot be read', async () => {
+  it('refuses a damaged record of the memory directory instead of guessing a name', async () => {
     for (const text of ['', '../elsewhere\n', `a3s-box-0-${'0'.repeat(31)}/\n`]) {
       await writeFile(join(home, 'snapshot-memory'), text);
       expect(() => recordedDirectory(owner())).toThrow(expect.objectContaining(UNUSABLE));
     }
   });
 
-  it('takes nothing that there is no room for', async () => {
+  it('refuses a snapshot for which there is not enough memory', async () => {
     await checkRoom(parent, 4096);
     const refused = checkRoom(parent, 2 ** 50);
     await expect(refused).rejects.toMatchObject({ code: 'out-of-memory' });

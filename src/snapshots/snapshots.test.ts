@@ -61,7 +61,7 @@ async function made(): Promise<void> {
 }
 
 describe('snapshots', () => {
-  it('are opened, and swept of what is on no record', async () => {
+  it('opens a recorded snapshot, and sweeps files without a record', async () => {
     await made();
     await mkdir(join(memoryPath(), 'stray'));
     await snapshots.sweep();
@@ -70,7 +70,7 @@ describe('snapshots', () => {
     expect(opened.snapshot.id).toBe(id);
   });
 
-  it('remove nothing behind a link that somebody put in the place of their memory', async () => {
+  it('removes nothing through a link in place of the memory directory', async () => {
     const victim = join(root, 'victim');
     await mkdir(victim, { mode: 0o700 });
     await writeFile(join(victim, 'precious'), '');
@@ -79,7 +79,7 @@ describe('snapshots', () => {
     await access(join(victim, 'precious'));
   });
 
-  it('are neither removed nor swept while the record of their memory is damaged', async () => {
+  it('neither removes nor sweeps snapshots while the record of their memory is damaged', async () => {
     await made();
     const memory = memoryPath();
     const record = join(home, 'snapshot-memory');
@@ -101,7 +101,7 @@ describe('snapshots', () => {
     expect(opened.snapshot.id).toBe(id);
   });
 
-  it('are not read from, nor removed in, a directory that others can write to', async () => {
+  it('neither reads nor removes snapshots in a directory that others can write to', async () => {
     await made();
     const memory = memoryPath();
     const kept = join(root, 'kept');

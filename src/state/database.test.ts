@@ -22,7 +22,7 @@ function modes(): Record<string, string> {
 }
 
 describe('the database', () => {
-  it('can be read by its owner alone, with all that lies beside it', () => {
+  it('makes the database and the files beside it readable by its owner alone', () => {
     const database = openDatabase(path, MIGRATIONS);
     database.exec("INSERT INTO secrets VALUES ('hidden')");
     expect(modes()).toEqual({ 'state.db': '600', 'state.db-wal': '600' });
@@ -37,7 +37,7 @@ describe('the database', () => {
     database.close();
   });
 
-  it('takes away what an earlier version let others read', () => {
+  it('makes files private that an earlier version left readable for others', () => {
     openDatabase(path, MIGRATIONS).close();
     writeFileSync(`${path}-shm`, '');
     for (const name of readdirSync(dir)) chmodSync(join(dir, name), 0o644);
@@ -45,7 +45,7 @@ describe('the database', () => {
     expect(new Set(Object.values(modes()))).toEqual(new Set(['600']));
   });
 
-  it('makes nothing, and keeps what lies beside it, where its caller will not start empty', () => {
+  it('creates no database, and keeps files beside it, when its caller refuses an empty one', () => {
     writeFileSync(`${path}-wal`, 'of a database that was moved away');
     const refuse = (): never => {
       throw new Error('not empty');
@@ -54,7 +54,7 @@ describe('the database', () => {
     expect(readdirSync(dir)).toEqual(['state.db-wal']);
   });
 
-  it('asks again when the one before got no further than an empty file', () => {
+  it('asks the caller again when an earlier attempt left only an empty file', () => {
     writeFileSync(path, '');
     let asked = 0;
     openDatabase(path, MIGRATIONS, () => {
