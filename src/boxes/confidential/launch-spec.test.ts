@@ -58,7 +58,7 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 describe('launchSpecOf', () => {
-  it('gives exactly this text', () => {
+  it('writes exactly this text for a launch spec', () => {
     const { text, digest } = launchSpecOf(BOX, IMAGE, ASKED);
     const confinement = JSON.stringify(sorted(DEFAULT_CONFINEMENT));
     expect(text).toBe(
@@ -74,14 +74,14 @@ describe('launchSpecOf', () => {
     expect(digest).toBe(createHash('sha256').update(text).digest('hex'));
   });
 
-  it('has the directories of the image’s volumes, and without any the text that it always had', () => {
+  it('lists the directories of the image’s volumes, and no directories key without volumes', () => {
     const { spec, text } = launchSpecOf(BOX, { ...IMAGE, volumes: ['/var/x/', 'data'] }, ASKED);
     expect(spec.directories).toEqual(['/data', '/var/x']);
     const without = text.replace('"directories":["/data","/var/x"],', '');
     expect(without).toBe(launchSpecOf(BOX, IMAGE, ASKED).text);
   });
 
-  it('does not depend on the order in which things are asked for', () => {
+  it('gives one digest whatever the order of secrets, keys and permissions', () => {
     const asked = (secrets: SecretRequest[], hostMay: ('logs' | 'exec')[]) =>
       launchSpecOf(BOX, IMAGE, { ...ASKED, secrets, hostMay }).digest;
     const a = secret({ name: 'a', injectorKeys: [p256.pem, ed25519.pem] });
@@ -90,7 +90,7 @@ describe('launchSpecOf', () => {
     expect(asked([a, b], ['logs', 'exec'])).toBe(asked([b, again], ['exec', 'logs', 'exec']));
   });
 
-  it('names keys by the digest of what they are, whatever the PEM looks like', () => {
+  it('names injector keys by the digest of the key, not of its PEM text', () => {
     const env = secret({ variable: 'TOKEN' });
     const any = secret({ name: 'any', injectorKeys: [], allowAnyInjector: true });
     const { spec } = launchSpecOf(BOX, IMAGE, { ...ASKED, secrets: [env, any] });
@@ -103,7 +103,7 @@ describe('launchSpecOf', () => {
     ]);
   });
 
-  it('differs in every word that a relying party counts on', () => {
+  it('changes the digest when any attested field changes', () => {
     const first = launchSpecOf(BOX, IMAGE, ASKED).digest;
     const others = [
       launchSpecOf({ ...BOX, cmd: ['serve '] }, IMAGE, ASKED),
@@ -136,11 +136,11 @@ describe('launchSpecOf', () => {
       [secret({ name: 'a', variable: 'T' }), secret({ name: 'b', variable: 'T' })],
       'invalid-argument',
     ],
-  ])('refuses %s', (_, secrets, code) => {
+  ])('refuses %s in a launch spec', (_, secrets, code) => {
     expect(codeOf(() => launchSpecOf(BOX, IMAGE, { ...ASKED, secrets }))).toBe(code);
   });
 
-  it('refuses what has no canonical text, or too long a one', () => {
+  it('refuses a launch spec that has no canonical text or is too large', () => {
     expect(codeOf(() => launchSpecOf({ ...BOX, cmd: ['\ud800'] }, IMAGE, ASKED))).toBe(
       'invalid-argument',
     );

@@ -41,8 +41,8 @@ function line(): [Duplex, Duplex] {
   return [host, guest];
 }
 
-describe('a line to a guest', () => {
-  it('is let go when the client vanishes, though the guest says nothing', async () => {
+describe('a RA-TLS connection to a guest', () => {
+  it('closes the connection to a silent guest when the client vanishes', async () => {
     const [host, guest] = line();
     const { stdio, vanish } = client(noEnd());
     const carried = carryRatls(host, stdio, NEVER_MS);
@@ -51,7 +51,7 @@ describe('a line to a guest', () => {
     await once(guest, 'close');
   });
 
-  it('is not begun for a client that is gone already', async () => {
+  it('opens no connection for a client that has already gone', async () => {
     const [host] = line();
     const { stdio, vanish } = client(noEnd());
     vanish();
@@ -59,7 +59,7 @@ describe('a line to a guest', () => {
     expect(host.destroyed).toBe(true);
   });
 
-  it('is let go when the client has ended and the guest says nothing any more', async () => {
+  it('closes the connection when the client has ended and the guest stays silent', async () => {
     const [host, guest] = line();
     guest.resume();
     const { stdio } = client(nothing());
@@ -67,7 +67,7 @@ describe('a line to a guest', () => {
     expect(host.destroyed).toBe(true);
   });
 
-  it('brings what a guest says after the end of its client', async () => {
+  it('delivers what the guest sends after its client has ended', async () => {
     const [host, guest] = line();
     guest.on('end', () => guest.end('late'));
     guest.resume();
@@ -76,14 +76,14 @@ describe('a line to a guest', () => {
     expect(String(Buffer.concat(received))).toBe('late');
   });
 
-  it('is let go when the guest takes nothing', async () => {
+  it('closes the connection when the guest reads nothing', async () => {
     const [host] = line();
     const { stdio } = client(everything());
     await carryRatls(host, stdio, SOON_MS);
     expect(host.destroyed).toBe(true);
   });
 
-  it('holds back a guest that says more than its client takes', async () => {
+  it('stops reading from a guest that sends more than its client reads', async () => {
     const [host, guest] = line();
     let said = 0;
     const piece = Buffer.alloc(65_536);

@@ -25,7 +25,7 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-it('makes nothing behind a link that is put in the path after the look at it', async () => {
+it('creates nothing through a link that is put into the path after it was checked', async () => {
   const source = join(root, 'mine/a/b');
   const binds = await recordSources([{ source, destination: '/d', readonly: false }]);
   mkdirSync(join(root, 'secret'));

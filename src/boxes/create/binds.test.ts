@@ -23,8 +23,8 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const bind = (source: string) => bindPaths([{ source, destination: '/d', readonly: true }]);
 
-describe('a path of the host that a box binds', () => {
-  it('is made a directory where it is missing', async () => {
+describe('a bind source', () => {
+  it('creates a missing bind source as a directory', async () => {
     const source = join(root, 'a/b');
     const { shares, mounts } = await bind(source);
     expect(statSync(source).isDirectory()).toBe(true);
@@ -34,13 +34,13 @@ describe('a path of the host that a box binds', () => {
     ]);
   });
 
-  it('may be a file', async () => {
+  it('accepts a file as a bind source', async () => {
     const source = join(root, 'file');
     writeFileSync(source, 'x');
     expect((await bind(source)).mounts[0]).toHaveProperty('file');
   });
 
-  it('is refused where nothing can be made of it', async () => {
+  it('refuses a bind source that cannot be created or shared', async () => {
     await expect(bind('/proc/nowhere/at/all')).rejects.toMatchObject({
       code: 'bind-source-missing',
       message: 'Cannot bind /proc/nowhere/at/all: it does not exist, and cannot be made',
@@ -49,12 +49,12 @@ describe('a path of the host that a box binds', () => {
   });
 });
 
-describe('a path that a box binds, at a later start', () => {
+describe('a bind source at a later start', () => {
   const recorded = (source: string) =>
     recordSources([{ source, destination: '/d', readonly: false }]);
   const changed = { code: 'bind-source-changed' };
 
-  it('is where it was when the box was created, links and what is missing included', async () => {
+  it('resolves links of a bind source at creation, and keeps missing parts', async () => {
     const target = join(root, 'target');
     mkdirSync(target);
     symlinkSync(target, join(root, 'link'));
@@ -69,7 +69,7 @@ describe('a path that a box binds, at a later start', () => {
     expect(statSync(join(target, 'a/b')).isDirectory()).toBe(true);
   });
 
-  it('is refused once its owner has put a link in its place', async () => {
+  it('refuses a bind source that its owner has replaced with a link', async () => {
     const source = join(root, 'mine');
     mkdirSync(source);
     const binds = await recorded(source);
@@ -82,7 +82,7 @@ describe('a path that a box binds, at a later start', () => {
     expect((await bindPaths(binds)).shares).toHaveLength(1);
   });
 
-  it('is refused where a link further up leads elsewhere, and nothing is made there', async () => {
+  it('refuses a bind source with a new link in a parent, and creates nothing there', async () => {
     const binds = await recorded(join(root, 'above/mine'));
     mkdirSync(join(root, 'secret'));
     symlinkSync(join(root, 'secret'), join(root, 'above'));
@@ -90,20 +90,20 @@ describe('a path that a box binds, at a later start', () => {
     expect(existsSync(join(root, 'secret/mine'))).toBe(false);
   });
 
-  it('is refused where a link leads in circles', async () => {
+  it('refuses a bind source with circular links', async () => {
     symlinkSync(join(root, 'b'), join(root, 'a'));
     symlinkSync(join(root, 'a'), join(root, 'b'));
     await expect(recorded(join(root, 'a'))).rejects.toMatchObject({ code: 'bind-source-missing' });
   });
 
-  it('is taken as it is found for a box of before, which recorded nothing', async () => {
+  it('uses a bind source as it is when an older record has no resolved path', async () => {
     symlinkSync(root, join(root, 'link'));
     const source = join(root, 'link');
     expect((await bind(source)).shares).toEqual([{ tag: 'bind-0', path: source, readonly: true }]);
   });
 });
 
-describe('a path in the box that something is bound to', () => {
+describe('a bind destination', () => {
   const check = (...destinations: string[]): void =>
     checkDestinations(
       destinations.map((destination) => ({ source: '/etc', destination, readonly: true })),
@@ -113,16 +113,16 @@ describe('a path in the box that something is bound to', () => {
   it.each([
     ...['/proc', '//proc', '/proc/', '/x/../proc', '/proc/sys/kernel', '/./proc/1'],
     ...['/sys', '/sys/fs/cgroup', '/dev', '/dev/', '/dev/pts', '/dev/null', '/dev/shm/../pts', '/'],
-  ])('is not %s, where the box has mounts of its own', (destination) => {
+  ])('refuses to bind to %s, where the box has mounts of its own', (destination) => {
     expect(() => check(destination)).toThrow(invalid);
   });
 
   it.each(['/dev/shm', '/dev/shm/x', '/process', '/systems', '/device', '/etc/proc', '/run'])(
-    'may be %s',
+    'allows binding to %s',
     (destination) => expect(() => check(destination)).not.toThrow(),
   );
 
-  it('is not bound twice, however it is written', () => {
+  it('refuses to bind one destination twice, however it is written', () => {
     expect(() => check('/x', '/y')).not.toThrow();
     expect(() => check('/x', '//x/')).toThrow(invalid);
   });

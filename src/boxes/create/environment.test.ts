@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { mergeEnvironment, overrideEnvironment, processEnvironment } from './environment.ts';
 
 describe('environment', () => {
-  it('puts the image’s entries behind the user’s, and an entry of one name once', () => {
+  it('appends the image’s variables to the user’s, and keeps one entry per name', () => {
     expect(mergeEnvironment(['A=2', 'B'], ['A=1', 'B=1', 'C=1'])).toEqual(['A=2', 'B', 'C=1']);
   });
 

@@ -31,7 +31,7 @@ describe('resources', () => {
     { cpuPeriodUs: 50_000 },
     { cpuQuotaUs: 200_000, cpuShares: 2, cpuset: '0' },
     { ulimits: [{ name: 'core', soft: -1, hard: -1 }] },
-  ])('that fit are taken: %j', (more) => {
+  ])('accepts resources that fit the host: %j', (more) => {
     checkResources(asked(more), HOST);
   });
 
@@ -64,7 +64,7 @@ describe('resources', () => {
     [{ ulimits: [{ name: 'core', soft: -1, hard: 1 }] }, 'less than or equal to hard limit'],
     [{ ulimits: Array(2).fill({ name: 'core', soft: 0, hard: 0 }) }, 'Duplicate ulimit: core'],
     [{ ulimits: [{ name: 'nofile', soft: 1, hard: -1 }] }, 'nofile can be 1048576 at most'],
-  ])('that do not are refused: %j', (more, message) => {
+  ])('refuses invalid resources: %j', (more, message) => {
     expect(() => checkResources(asked(more), HOST)).toThrow(
       expect.objectContaining({
         code: 'invalid-argument',
@@ -73,7 +73,7 @@ describe('resources', () => {
     );
   });
 
-  it('have no swap among them', () => {
+  it('refuses swap', () => {
     const more = { memoryBytes: 64 * MIB, memorySwapBytes: 65 * MIB };
     expect(() => checkResources(asked(more), HOST)).toThrow(
       expect.objectContaining({
@@ -83,7 +83,7 @@ describe('resources', () => {
     );
   });
 
-  it('are a larger share of the host than others have for root alone', () => {
+  it('lets only root give a box more than the default CPU shares', () => {
     vi.spyOn(process, 'geteuid').mockReturnValue(0);
     checkResources(asked({ cpuShares: 2048 }), HOST);
     vi.spyOn(process, 'geteuid').mockReturnValue(1000);
@@ -97,15 +97,15 @@ describe('resources', () => {
   });
 });
 
-describe('the guest', () => {
-  it('is told of nothing but memory where nothing was asked for', () => {
+describe('the limits of the guest', () => {
+  it('sends the guest only a memory limit where no limit was requested', () => {
     expect(resourcesOf(asked({}))).toEqual({ memoryBytes: 416 * MIB });
     expect(resourcesOf(asked({ pids: -1, memorySwapBytes: -1, cpuPeriodUs: 1000 }))).toEqual({
       memoryBytes: 416 * MIB,
     });
   });
 
-  it('is told of everything that it holds the box to', () => {
+  it('sends the guest every limit that it enforces', () => {
     const ulimits = [{ name: 'nofile' as const, soft: 1, hard: 2 }];
     const more = { pids: 9, memoryReservationBytes: 6 * MIB, cpuShares: 512, ulimits };
     expect(resourcesOf(asked({ memoryBytes: 7 * MIB, cpuQuotaUs: 25_000, ...more }))).toEqual({
@@ -114,12 +114,12 @@ describe('the guest', () => {
     });
   });
 
-  it('weighs shares as runc does', () => {
+  it('converts CPU shares to a weight as runc does', () => {
     const weigh = (cpuShares: number) => resourcesOf(asked({ cpuShares })).cpuWeight;
     expect([2, 1024, 262_144].map(weigh)).toEqual([1, 39, 10_000]);
   });
 
-  it('has as many processors as a number or a quota spreads over', () => {
+  it('gives the microVM as many CPUs as the CPU limit or quota needs', () => {
     const cpus = (more: Asked) => machineCpus(askedCpus(asked(more)));
     expect(cpus({})).toBe(1);
     expect(cpus({ nanoCpus: 1.1e9 })).toBe(2);
@@ -130,13 +130,13 @@ describe('the guest', () => {
   });
 });
 
-describe('the host', () => {
-  it('holds a machine to nothing where nothing was asked for that bounds it', () => {
+describe('the limits on the host', () => {
+  it('sets no host limit where none was requested', () => {
     expect(hostLimitsOf(asked({}))).toBeUndefined();
     expect(hostLimitsOf(asked({ pids: 3, memoryReservationBytes: 6 * MIB }))).toBeUndefined();
   });
 
-  it('holds it to what was asked for', () => {
+  it('sets the requested host limits', () => {
     const disk = { ...NO_LIMITS.disk, writeBps: 1 };
     expect(hostLimitsOf(asked({ disk }))).toEqual({ disk });
     expect(hostLimitsOf(asked({ cpuset: '0-1', cpuShares: 512 }))).toEqual({
@@ -144,7 +144,7 @@ describe('the host', () => {
     });
   });
 
-  it('changes of it what changes alone', () => {
+  it('reports only host limits that an update changes', () => {
     const limits = (more: object) => ({ ...NO_LIMITS, ...more });
     const disk = { ...NO_LIMITS.disk, writeBps: 1 };
     const changes = (before: object, after: object) =>
@@ -157,14 +157,14 @@ describe('the host', () => {
     });
   });
 
-  it('gives a share by a nice value', () => {
+  it('converts CPU shares to a nice value', () => {
     const values = [0, 1024, 512, 102, 2, 2048, 262_144].map(niceOf);
     expect(values).toEqual([0, 0, 3, 10, 19, -3, -20]);
   });
 });
 
-describe('resources', () => {
-  it('give the box what it asks for, and the guest what it needs beside', () => {
+describe('the size of the microVM', () => {
+  it('adds the memory that the guest needs to the memory of the box', () => {
     expect(machineMemory(0)).toBe(512 * MIB);
     expect(boxMemory(0)).toBe(416 * MIB);
     expect(machineMemory(64 * MIB)).toBe(160 * MIB);

@@ -3,7 +3,7 @@ import { checkVolumes, mountPoint, specifiedDirectories, volumeDirectories } fro
 
 const bind = (destination: string) => ({ source: '/tmp', destination, readonly: false });
 
-it('directories are the volumes that no bind mount is at, each once', () => {
+it('makes a directory for each volume once, except for volumes covered by a bind mount', () => {
   const volumes = ['/data', '/data/', 'relative', '/a/../b', '/bound/', '/'];
   expect(volumeDirectories({ volumes, binds: [bind('/bound')] })).toEqual({
     directories: ['/data', '/relative', '/b', '/'],
@@ -12,14 +12,14 @@ it('directories are the volumes that no bind mount is at, each once', () => {
   expect(volumeDirectories({})).toEqual({});
 });
 
-it('directories of a launch spec are sorted, each once and without the root', () => {
+it('sorts the directories of a launch spec, without duplicates and without the root', () => {
   expect(specifiedDirectories(['/var/lib/x/', '/', 'data', '/a/./b', '/data'])).toEqual({
     directories: ['/a/b', '/data', '/var/lib/x'],
   });
   expect(specifiedDirectories(['/'])).toEqual({});
 });
 
-it('volumes of old records that no directory can be made of are passed over', () => {
+it('skips volumes in old records that cannot become directories', () => {
   expect(volumeDirectories({ volumes: ['', 'a\0b', 'x'.repeat(5000)] })).toEqual({});
 });
 
@@ -28,11 +28,11 @@ it.each([
   ['an empty path', ['']],
   ['a NUL', ['/a\0b']],
   ['a path that is too long', [`/${'x'.repeat(4096)}`]],
-])('an image with %s is refused', (_, volumes) => {
+])('refuses an image that declares %s as volumes', (_, volumes) => {
   expect(() => checkVolumes(volumes)).toThrow(expect.objectContaining({ code: 'invalid-image' }));
 });
 
-it('paths are compared without what changes nothing', () => {
+it('normalizes mount points for comparison', () => {
   expect(mountPoint('/a/.//b/../c/')).toBe('/a/c');
   expect(mountPoint('/')).toBe('/');
 });

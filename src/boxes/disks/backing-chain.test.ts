@@ -16,8 +16,8 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 const at = (name: string): string => join(directory, name);
 
-describe('a disk of changes', () => {
-  it('is one file until a layer is put on it, and then the last of them is written to', async () => {
+describe('a writable layer', () => {
+  it('writes to the last layer of the backing chain', async () => {
     expect(await changesLayers(base)).toEqual({ path: base });
     expect(await addLayer(base, IDENTITY)).toBe(at('changes.1.qcow2'));
     expect(await addLayer(base, IDENTITY)).toBe(at('changes.2.qcow2'));
@@ -28,7 +28,7 @@ describe('a disk of changes', () => {
     expect((await stat(at('changes.1.qcow2'))).mode & 0o777).toBe(0o600);
   });
 
-  it('counts by number, and takes nothing else for a layer', async () => {
+  it('orders layers by number, and ignores files with other names', async () => {
     for (let n = 1; n <= 10; n++) await addLayer(base, IDENTITY);
     for (const name of [
       'changes.0.qcow2',
@@ -43,12 +43,12 @@ describe('a disk of changes', () => {
     expect(layers.at(-1)).toBe(at('changes.10.qcow2'));
   });
 
-  it('has a bounded number of layers', async () => {
+  it('limits the number of layers in a backing chain', async () => {
     for (let n = 1; n <= 16; n++) await addLayer(base, IDENTITY);
     await expect(addLayer(base, IDENTITY)).rejects.toMatchObject({ code: 'conflict' });
   });
 
-  it('is shared by giving its files more names', async () => {
+  it('shares a backing chain by hard links', async () => {
     await addLayer(base, IDENTITY);
     const other = at('other');
     await mkdir(other);
@@ -61,8 +61,8 @@ describe('a disk of changes', () => {
   });
 });
 
-describe('an empty image', () => {
-  it('is what qcow2 says, of four clusters', async () => {
+describe('an empty qcow2 layer', () => {
+  it('writes an empty qcow2 image of four clusters', async () => {
     const path = await addLayer(base, IDENTITY);
     const image = await readFile(path);
     expect(image).toEqual(overlayImage(1024));
@@ -73,7 +73,7 @@ describe('an empty image', () => {
     expect([image.readBigUInt64BE(8), image.readBigUInt64BE(72)]).toEqual([0n, 0n]);
   });
 
-  it('covers a disk up to the size that its first table has room for', () => {
+  it('supports disks up to the size that one L1 table covers', () => {
     expect(overlayImage(10 * 2 ** 30).readUInt32BE(36)).toBe(20);
     expect(() => overlayImage(2 ** 43)).toThrow(RangeError);
     expect(() => overlayImage(0)).toThrow(RangeError);

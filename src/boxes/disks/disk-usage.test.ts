@@ -41,14 +41,14 @@ async function endOfTables(): Promise<number> {
   return first.end;
 }
 
-it('a box that never started, or has an empty disk, has written nothing', async () => {
+it('counts nothing for a box that never started or has an empty disk', async () => {
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
   await makeBlankDisk(disk);
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
   expect(await changesBytes({ home }, ID)).toBeGreaterThan(100_000);
 });
 
-it('what fills the tables and the journal of the file system is not counted', async () => {
+it('does not count the tables and the journal of the file system', async () => {
   await makeBlankDisk(disk);
   const longest = (await blankLayout()).inUse.reduce((a, b) =>
     a.end - a.start > b.end - b.start ? a : b,
@@ -58,7 +58,7 @@ it('what fills the tables and the journal of the file system is not counted', as
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
 });
 
-it('what is written beside them is, but for the directories that every box has', async () => {
+it('counts data blocks, but not the directories that every box has', async () => {
   await makeBlankDisk(disk);
   await fill(await endOfTables(), 64 * 1024);
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
@@ -66,7 +66,7 @@ it('what is written beside them is, but for the directories that every box has',
   expect(await writtenBytes({ home }, ID, false)).toBe(300 * 1024);
 });
 
-it('a disk in more pieces than are looked at counts by what it has allocated', async () => {
+it('counts the allocated size of a disk in too many pieces', async () => {
   await makeBlankDisk(disk);
   const [start, pieces] = [await endOfTables(), 17_000];
   const file = await open(disk, 'r+');
@@ -80,7 +80,7 @@ it('a disk in more pieces than are looked at counts by what it has allocated', a
   expect(written).toBeLessThanOrEqual(await changesBytes({ home }, ID));
 });
 
-it('the pieces of a disk are not looked for while a guest may write to it', async () => {
+it('does not look for the pieces of a disk while a guest may write to it', async () => {
   expect(await writtenBytes({ home }, ID, true)).toBe(0);
   await makeBlankDisk(disk);
   expect(await writtenBytes({ home }, ID, true)).toBe(0);

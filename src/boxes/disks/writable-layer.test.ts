@@ -11,8 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-describe('the disk of changes of a box', () => {
-  it('is there or not, and kept where it is', async () => {
+describe('the writable layer of a box', () => {
+  it('keeps an existing writable layer', async () => {
     const path = join(directory, CHANGES_DISK);
     expect(await hasChangesDisk(path)).toBe(false);
     await writeFile(path, 'what the box has written');
@@ -21,7 +21,7 @@ describe('the disk of changes of a box', () => {
     expect(await readFile(path, 'utf8')).toBe('what the box has written');
   });
 
-  it('is not taken for missing where that cannot be found out', async () => {
+  it('does not treat a writable layer as missing when it cannot be looked up', async () => {
     await writeFile(join(directory, 'file'), '');
     const path = join(directory, 'file', CHANGES_DISK);
     await expect(hasChangesDisk(path)).rejects.toMatchObject({ code: 'ENOTDIR' });
