@@ -14,12 +14,12 @@ const IMAGE = {
 };
 
 describe('a health check', () => {
-  it('of neither image nor caller is none', () => {
+  it('merges no health check when neither image nor caller has one', () => {
     expect(mergeHealth(undefined, {})).toBeUndefined();
     expect(mergeHealth({ ...NOTHING, interval: SECOND }, {})).toBeUndefined();
   });
 
-  it('of a line has Docker’s defaults', () => {
+  it('fills in Docker’s defaults for a health check', () => {
     const check = mergeHealth({ ...NOTHING, test: ['CMD-SHELL', 'true'] }, {});
     expect(check).toEqual({
       test: ['CMD-SHELL', 'true'],
@@ -33,14 +33,14 @@ describe('a health check', () => {
     expect(check && probeCommand(check)).toEqual(['/bin/sh', '-c', 'true']);
   });
 
-  it('takes from the image what the caller leaves out', () => {
+  it('takes health check fields from the image when the caller leaves them out', () => {
     expect(mergeHealth({ ...NOTHING, interval: SECOND }, IMAGE)).toMatchObject({
       ...{ test: ['CMD', 'probe'], interval: SECOND, retries: 7 },
       asked: { Test: ['CMD', 'probe'], Interval: SECOND, Retries: 7 },
     });
   });
 
-  it('is switched off by NONE, of the caller or the image', () => {
+  it('disables the health check by NONE of the caller or the image', () => {
     expect(mergeHealth({ ...NOTHING, test: ['NONE'] }, IMAGE)).toBeUndefined();
     const none = { healthcheck: { ...NOTHING, test: ['NONE'] } };
     expect(mergeHealth(undefined, none)).toBeUndefined();
@@ -49,7 +49,7 @@ describe('a health check', () => {
     });
   });
 
-  it('of a type that nobody knows is shown, and never runs, as in Docker', () => {
+  it('shows a health check of unknown type, but never runs it, as in Docker', () => {
     for (const test of [['curl', 'x'], ['true']]) {
       const bare = { ...NOTHING, test, interval: SECOND };
       expect(mergeHealth(bare, IMAGE)).toBeUndefined();
@@ -61,7 +61,7 @@ describe('a health check', () => {
     expect(inertHealth(undefined, {})).toBeUndefined();
   });
 
-  it('hands its line to the image’s own shell', () => {
+  it('runs a CMD-SHELL health check in the image’s own shell', () => {
     const check = mergeHealth({ ...NOTHING, test: ['CMD-SHELL', 'a b'] }, { shell: ['/sh', '-x'] });
     expect(check).toMatchObject({ asked: { Test: ['CMD-SHELL', 'a b'] } });
     expect(check && probeCommand(check)).toEqual(['/sh', '-x', 'a b']);
@@ -79,7 +79,7 @@ describe('a health check', () => {
       'The command of a health check has at most 131071 bytes, none 0',
       { test: ['CMD', 'x'.repeat(131_072)] },
     ],
-  ])('is refused: %s', (message, wrong) => {
+  ])('refuses an invalid health check: %s', (message, wrong) => {
     const asked = { ...NOTHING, test: ['CMD', 'true'], ...wrong };
     const refusal = (code: string) => expect.objectContaining({ code, message });
     expect(() => mergeHealth(asked, {})).toThrow(refusal('invalid-argument'));
@@ -93,7 +93,7 @@ describe('a health check', () => {
     retries: fc.integer(),
   });
   property.prop([fc.option(request, { nil: undefined }), fc.option(request, { nil: undefined })])(
-    'that is taken can be run',
+    'builds a command and valid times for every accepted health check',
     (asked, healthcheck) => {
       let check: ReturnType<typeof mergeHealth>;
       try {

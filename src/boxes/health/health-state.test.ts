@@ -26,7 +26,7 @@ function health(codes: readonly number[], first = 100, check = CHECK): HealthSta
 }
 
 describe('the health of a box', () => {
-  it('is nothing where nothing is checked', () => {
+  it('gives no health state to a box without a health check', () => {
     expect(firstHealth({})).toBeUndefined();
   });
 
@@ -38,18 +38,18 @@ describe('the health of a box', () => {
     ['stays good between failures', [0, 1, 0, 1], 'healthy', 1],
     ['becomes bad again', [0, 1, -1], 'unhealthy', 2],
     ['recovers at once', [1, 1, 1, 0], 'healthy', 0],
-  ])('%s', (_, codes, status, failingStreak) => {
+  ])('a box %s', (_, codes, status, failingStreak) => {
     expect(health(codes)).toMatchObject({ status, failingStreak });
   });
 
-  it('has its start period to become good, and no longer once it was', () => {
+  it('ignores failures during the start period until the first success', () => {
     expect(health([1, 1, 1], 10)).toMatchObject({ status: 'starting', failingStreak: 0 });
     expect(health([0, 1, 1], 10)).toMatchObject({ status: 'unhealthy', failingStreak: 2 });
     // The second is after the period.
     expect(health([1, 1, 1], 59)).toMatchObject({ status: 'unhealthy', failingStreak: 2 });
   });
 
-  it('remembers the last five probes', () => {
+  it('keeps the last five probes', () => {
     const { log } = health([1, 0, 1, 0, 1, 0, 1]);
     expect(log.map(({ output }) => output)).toEqual(['102', '103', '104', '105', '106']);
   });
@@ -62,11 +62,14 @@ describe('the pause before a probe', () => {
     ['starting', 60_000, 30_000],
     ['healthy', 0, 30_000],
     ['unhealthy', 0, 30_000],
-  ] as const)('of a %s box after %i ms is %i ms', (status, after, pause) => {
-    expect(pauseBefore(CHECK, { status }, STARTED, STARTED + after)).toBe(pause);
-  });
+  ] as const)(
+    'waits before the next probe of a %s box after %i ms for %i ms',
+    (status, after, pause) => {
+      expect(pauseBefore(CHECK, { status }, STARTED, STARTED + after)).toBe(pause);
+    },
+  );
 
-  it('is one that a timer can take', () => {
+  it('limits the pause before a probe to what a timer supports', () => {
     const check = { ...CHECK, startPeriod: 0 };
     const state = { status: 'healthy' } as const;
     const pause = (interval: number) => pauseBefore({ ...check, interval }, state, 0, 0);

@@ -96,13 +96,10 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
 fuzz.prop(
   [fc.array(piece, { minLength: 1, maxLength: 40 }), fc.constantFrom(900, 100_000), wanted],
   fuzzRuns(),
-)(
-  'whatever is asked for of a log that is rotated, it is what all of it would show',
-  async (...given) => {
-    underWay = holds(...given);
-    await underWay;
-  },
-);
+)('answers every log request from rotated files as from one whole log', async (...given) => {
+  underWay = holds(...given);
+  await underWay;
+});
 
 async function holds(steps: readonly Piece[], totalBytes: number, asked: Wanted): Promise<void> {
   let clock = 0;
@@ -120,7 +117,7 @@ async function holds(steps: readonly Piece[], totalBytes: number, asked: Wanted)
   await log.close();
 }
 
-it('reads the end of a log alone, for the last lines and for the latest ones', async () => {
+it('reads only the end of a log for the last lines and for recent ones', async () => {
   const log = newLog(Number.POSITIVE_INFINITY);
   await write(
     log,

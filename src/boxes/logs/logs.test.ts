@@ -73,14 +73,14 @@ it('keeps the lines of both streams whole where they interleave', async () => {
   expect(await read({ stdout: false, tail: 1 })).toBe('last\n');
 });
 
-it('puts the time before each line, once', async () => {
+it('puts a timestamp before each line once', async () => {
   await wrote([1, 'a\nb', 1n], [1, 'c\n', 2n]);
   expect(await read({ timestamps: true })).toBe(
     '1970-01-01T00:00:01.000000000Z a\n1970-01-01T00:00:01.000000000Z bc\n',
   );
 });
 
-it('cuts by time', async () => {
+it('selects log lines by since and until', async () => {
   await wrote([1, 'one\n', 1n], [1, 'two\n', 2n], [1, 'three\n', 3n]);
   expect(await read({ since: 2n * SECOND })).toBe('two\nthree\n');
   expect(await read({ until: 2n * SECOND })).toBe('one\ntwo\n');
@@ -93,7 +93,7 @@ const piece = fc.tuple(
 );
 
 fuzz.prop([fc.array(piece, { minLength: 1, maxLength: 8 }), fc.nat(10)], fuzzRuns())(
-  'the tail is what splitting the text into lines says',
+  'shows the same tail as splitting the whole text into lines',
   async (pieces, tail) => {
     await fresh();
     await wrote(...pieces);

@@ -19,7 +19,7 @@ it.each([
   ['local', {}, { driver: 'local', maxBytes: 20 * 2 ** 20, maxFiles: 5, compress: true }],
   ['local', { compress: 'f', 'max-file': '1' }, { maxFiles: 1, compress: false }],
   ['none', {}, { driver: 'none' }],
-])('%s with %j', (driver, options, settings) => {
+])('reads the log driver %s with options %j', (driver, options, settings) => {
   expect(parseLogSettings(driver, options)).toMatchObject(
     JSON.parse(JSON.stringify(settings)) as object,
   );
@@ -58,7 +58,7 @@ it.each([
   ['json-file', { mode: 'non-blocking' }, 'unsupported-option', /mode=non-blocking/],
   ['json-file', { tag: '{{.ID}}' }, 'unsupported-option', /'tag'/],
   ['json-file', { 'max-buffer-size': '4m' }, 'unsupported-option', /'max-buffer-size'/],
-])('refuses %s with %j', (driver, options, code, message) => {
+])('refuses the log driver %s with options %j', (driver, options, code, message) => {
   const parse = () => parseLogSettings(driver, JSON.parse(JSON.stringify(options)));
   expect(parse).toThrow(expect.objectContaining({ code }));
   expect(parse).toThrow(message);
@@ -71,7 +71,7 @@ const values = fc.oneof(
 );
 
 fuzz.prop([fc.constantFrom('', 'json-file', 'local'), fc.dictionary(names, values)], fuzzRuns())(
-  'whatever is asked for is settings that can be kept, or a refusal',
+  'parses or refuses any log options',
   (driver, options) => {
     try {
       expect(LogSettings.safeParse(parseLogSettings(driver, options)).success).toBe(true);

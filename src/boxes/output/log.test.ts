@@ -42,7 +42,7 @@ async function contents(log: OutputLog): Promise<Buffer> {
 }
 
 describe('OutputLog', () => {
-  it('reads back arbitrary bytes over several runs, and knows each run’s offset', async () => {
+  it('reads back arbitrary bytes of several runs, and finds the end offset of each run', async () => {
     const log = newLog();
     const bytes = randomBytes(200_000);
     expect(await log.open(1)).toBe(0);
@@ -58,7 +58,7 @@ describe('OutputLog', () => {
     expect(await contents(newLog())).toEqual(Buffer.concat([bytes, Buffer.from('again')]));
   });
 
-  it('cuts off a record that a crash left half-written, wherever it was cut', async () => {
+  it('truncates a record that a crash left half-written, wherever it was cut', async () => {
     const log = newLog();
     await log.open(1);
     log.append(record(0, 'first'));
@@ -78,7 +78,7 @@ describe('OutputLog', () => {
     }
   });
 
-  it('drops zeros that a power cut left behind the last record', async () => {
+  it('drops zeros that a power cut left after the last record', async () => {
     const log = newLog();
     await log.open(1);
     log.append(record(0, 'kept'));
@@ -91,7 +91,7 @@ describe('OutputLog', () => {
     await reopened.close();
   });
 
-  it('hands output to a follower until the run ends, none of it twice', async () => {
+  it('delivers output to a follower until the run ends, without duplicates', async () => {
     const log = newLog();
     const seen: string[] = [];
     const following = (async () => {
@@ -111,7 +111,7 @@ describe('OutputLog', () => {
     await log.close();
   });
 
-  it('keeps what a full disk did not take until it does, and says so', async () => {
+  it('keeps output in memory while the disk is full, and reports the failure', async () => {
     const failures: unknown[] = [];
     const log = new OutputLog(join(dir, 'output.log'), (error) => failures.push(error));
     await log.open(1);
@@ -128,7 +128,7 @@ describe('OutputLog', () => {
     await log.close();
   });
 
-  it('keeps a log aside that is damaged in the middle, and goes on with all that can be read', async () => {
+  it('saves a copy of a log damaged in the middle, and goes on with all readable records', async () => {
     const log = newLog();
     await log.open(1);
     for (const [index, text] of ['one', 'two', 'three'].entries()) {
@@ -153,7 +153,7 @@ describe('OutputLog', () => {
     await again.close();
   });
 
-  it('keeps aside more than a crash can leave', async () => {
+  it('saves a copy of trailing damage larger than a crash can leave', async () => {
     const log = newLog();
     await log.open(1);
     await log.close();
@@ -169,7 +169,7 @@ describe('OutputLog', () => {
     await again.close();
   });
 
-  it('trusts nothing since the last good sync when one fails, until it is opened again', async () => {
+  it('accepts no output after a failed sync until the log is reopened at the last good offset', async () => {
     const failures: unknown[] = [];
     const log = new OutputLog(join(dir, 'output.log'), (error) => failures.push(error));
     await log.open(1);
@@ -193,7 +193,7 @@ describe('OutputLog', () => {
     await log.close();
   });
 
-  it('of what goes with its box anyhow is safe without the disk, and whole for the next server', async () => {
+  it('does not sync the log of a box with --rm, but keeps it for the next server', async () => {
     const other = await open(join(dir, 'other'), 'w');
     const sync = vi.spyOn(Object.getPrototypeOf(other), 'datasync');
     await other.close();
@@ -212,7 +212,7 @@ describe('OutputLog', () => {
     await log.close();
   });
 
-  it('lets a follower go when its client does', async () => {
+  it('ends a follower when its client goes away', async () => {
     const log = newLog();
     const abort = new AbortController();
     const following = (async () => {
@@ -224,14 +224,14 @@ describe('OutputLog', () => {
 });
 
 fuzz.prop([fc.uint8Array({ maxLength: 200 })], fuzzRuns())(
-  'decodeRecord never throws on arbitrary bytes',
+  'decodes arbitrary bytes without throwing',
   (bytes) => {
     decodeRecord(Buffer.from(bytes));
   },
 );
 
 fuzz.prop([fc.uint8Array({ minLength: 1, maxLength: 100 }), fc.nat(), fc.nat(255)], fuzzRuns())(
-  'a record with one changed byte is refused',
+  'refuses a record with one changed byte',
   (payload, at, change) => {
     const bytes = Buffer.concat(encodeRecord(record(7, Buffer.from(payload))));
     const index = at % bytes.length;
@@ -242,7 +242,7 @@ fuzz.prop([fc.uint8Array({ minLength: 1, maxLength: 100 }), fc.nat(), fc.nat(255
   },
 );
 
-it('who reads a log when it is removed reads it to its end, and leaves nothing open', async () => {
+it('reads a removed log to its end, and leaves no file open', async () => {
   const log = newLog();
   await log.open(1);
   const whole = randomBytes(300_000);

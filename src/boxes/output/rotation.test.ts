@@ -83,7 +83,7 @@ class Writer {
 }
 
 describe('rotation', () => {
-  it('keeps the end of the output, no more than it may, and most of that', async () => {
+  it('keeps the most recent output within the size limit of the log', async () => {
     const log = newLog(SMALL);
     await log.open(1);
     const writer = new Writer(log);
@@ -100,7 +100,7 @@ describe('rotation', () => {
     await log.close();
   });
 
-  it('goes on from the byte that was safe last, although what was before it is gone', async () => {
+  it('continues at the last safe offset although older output has been removed', async () => {
     const log = newLog({ ...SMALL, totalBytes: 1000 });
     await log.open(1);
     const writer = new Writer(log);
@@ -113,7 +113,7 @@ describe('rotation', () => {
     await next.close();
   });
 
-  it('reads and appends to the single file of an older server', async () => {
+  it('reads and appends to the single log file of an older server', async () => {
     const log = newLog(
       retentionOf({ driver: 'json-file', options: {}, maxFiles: 1, compress: false }),
     );
@@ -134,7 +134,7 @@ describe('rotation', () => {
     await next.close();
   });
 
-  it('compresses what is written no more, and reads on across it', async () => {
+  it('compresses finished log files, and reads across them', async () => {
     const retention = { fileBytes: 4096, totalBytes: 100_000, compress: true };
     const log = newLog(retention);
     await log.open(1);
@@ -154,7 +154,7 @@ describe('rotation', () => {
     await next.close();
   });
 
-  it('passes over a compressed file that is damaged', async () => {
+  it('skips a damaged compressed log file', async () => {
     const retention = { fileBytes: 4096, totalBytes: 100_000, compress: true };
     const log = newLog(retention);
     await log.open(1);
@@ -176,7 +176,7 @@ describe('rotation', () => {
     await next.close();
   });
 
-  it('does without what a crash left of the next file, of a compressed one and of a repair', async () => {
+  it('removes what a crash left of a new log file, a compressed one and a repair', async () => {
     const log = newLog({ ...SMALL, totalBytes: 10_000 });
     await log.open(1);
     const writer = new Writer(log);
@@ -196,7 +196,7 @@ describe('rotation', () => {
     await next.close();
   });
 
-  it('ends what an interrupted repair began', async () => {
+  it('completes an interrupted repair of a log', async () => {
     const log = newLog(SMALL);
     await log.open(1);
     new Writer(log).write(100);
@@ -210,7 +210,7 @@ describe('rotation', () => {
     await next.close();
   });
 
-  it('lets a reader that fell behind go on with the oldest that is there', async () => {
+  it('moves a slow reader on to the oldest output that is still kept', async () => {
     const log = newLog(SMALL);
     await log.open(1, false);
     const writer = new Writer(log);
@@ -270,7 +270,7 @@ fuzz.prop(
   ],
   fuzzRuns(),
 )(
-  'whatever is written, rotated, cut off by crashes and read in between, nothing is lost or doubled within what is kept',
+  'neither loses nor doubles kept output through any writes, rotations, reads and crashes',
   async (...given) => {
     underWay = holds(...given);
     await underWay;

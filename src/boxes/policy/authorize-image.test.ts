@@ -6,8 +6,8 @@ import { judgeImage } from './authorize-image.ts';
 
 const IMAGE: Image = { ...TEST_IMAGE, tags: ['team.example/app:1'] };
 
-describe('decisions', () => {
-  it('are a few at once, and the others wait: signatures take memory', async () => {
+describe('image decisions', () => {
+  it('makes at most four trust decisions at once, because signatures take memory', async () => {
     let current = 0;
     let most = 0;
     class CountingImages extends FakeImages {

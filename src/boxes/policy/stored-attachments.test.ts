@@ -29,14 +29,14 @@ function store(count: number, blob = Buffer.alloc(1)) {
 
 const image = { manifestDigest: MANIFEST, indexDigests: [digestOf(3), digestOf(2), digestOf(1)] };
 
-describe('what is stored beside an image', () => {
-  it("is the image's own first, and then that of its indexes", async () => {
+describe('stored attachments', () => {
+  it("reads the image's own attachments first, and then those of its indexes", async () => {
     const images = store(1);
     const found = await storedAttachments(images, image);
     expect(found.map(({ subject }) => subject)).toEqual([MANIFEST, ...[1, 2, 3].map(digestOf)]);
   });
 
-  it('is read until there is more than a decision looks at, whatever the number of indexes', async () => {
+  it('stops reading attachments at the limits of a decision, whatever the number of indexes', async () => {
     const many = store(33);
     expect(await storedAttachments(many, image)).toHaveLength(66);
     expect(many.asked).toEqual([MANIFEST, digestOf(1)]);

@@ -22,7 +22,7 @@ describe('the names that an image is judged by', () => {
     ['registry.example:5000/team/app:1', ['registry.example:5000/team/app:1']],
     [`mirror.example/app@${DIGEST}`, [`mirror.example/app@${DIGEST}`]],
     [`app:1@${DIGEST}`, [`docker.io/library/app:1@${DIGEST}`]],
-  ])('are the one that was used: %s', (reference, names) => {
+  ])('judges an image by the name that was used: %s', (reference, names) => {
     expect(namesUsed(reference, image)).toEqual(names);
   });
 
@@ -33,20 +33,20 @@ describe('the names that an image is judged by', () => {
     ['by a digest alone', DIGEST],
     ['by a name that is not the image’s', 'other:1'],
     ['by a digest in a repository where it has no name', `other@${DIGEST}`],
-  ])('are all of them %s', (_, reference) => {
+  ])('judges an image by all of its names when it is used %s', (_, reference) => {
     expect(namesUsed(reference, image)).toEqual(ALL);
   });
 
-  it('are none where it has none', () => {
+  it('judges an image without names by none', () => {
     expect(namesUsed(image.id, { ...image, tags: [], repoDigests: [] })).toEqual([]);
   });
 
-  it('are the name, for an image that is called like the first digits of its id', () => {
+  it('prefers a name that looks like the first digits of the image’s id', () => {
     const tags = ['cafe:latest', 'other:1'];
     expect(namesUsed('cafe', { ...image, tags })).toEqual(['docker.io/library/cafe:latest']);
   });
 
-  it('are not too many', () => {
+  it('refuses an image with more than 64 names', () => {
     const tags = Array.from({ length: 65 }, (_, index) => `app:${index}`);
     expect(() => namesUsed(image.id, { ...image, tags })).toThrow(
       expect.objectContaining({ code: 'conflict', message: expect.stringContaining('names') }),
@@ -55,13 +55,13 @@ describe('the names that an image is judged by', () => {
   });
 });
 
-describe('the names in a record that does not tell', () => {
+describe('the names of a record without names', () => {
   it.each([
     ['app:gone', ['docker.io/library/app:gone']],
     ['beef', ['docker.io/library/beef:latest']],
     ['cafe', ALL],
     [image.id, ALL],
-  ])('%s', (reference, names) => {
+  ])('derives the names of an older record from its reference: %s', (reference, names) => {
     expect(namesOnRecord(reference, image)).toEqual(names);
   });
 });

@@ -22,12 +22,12 @@ function decision(findings: readonly Finding[]): TrustDecision {
   };
 }
 
-it('keeps a decision as it is', () => {
+it('records a small trust decision unchanged', () => {
   const whole = decision([finding(true), finding(false)]);
   expect(trustRecord(whole)).toEqual(whole);
 });
 
-it('keeps what was accepted, of more than a record holds', () => {
+it('keeps the accepted findings when a decision is too large for its record', () => {
   const many = decision([
     ...Array.from({ length: 500 }, () => finding(false, 'x'.repeat(100_000))),
     finding(true),

@@ -28,7 +28,7 @@ describe('a box', () => {
     ],
     ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],
     ['with as many layers as there are slots', {}, { layers: layers(7) }],
-  ])('%s comes from the pool', (_, definition, found) => {
+  ])('serves a box %s from the pool', (_, definition, found) => {
     expect(reasonAgainst(POOL, { ...BOX, ...definition }, { ...FOUND, ...found })).toBeUndefined();
   });
 
@@ -46,7 +46,7 @@ describe('a box', () => {
     ['bind mounts', {}, { shares: [{ tag: 'bind-0', path: '/', readonly: true }] }, 'bind mounts'],
     ['a disk that it has written to', {}, { keptChanges: true }, 'has run before'],
     ['more layers than there are slots', {}, { layers: layers(8) }, '8 layers'],
-  ])('with %s does not', (_, definition, found, why) => {
+  ])('serves no box with %s from the pool', (_, definition, found, why) => {
     expect(reasonAgainst(POOL, { ...BOX, ...definition }, { ...FOUND, ...found })).toContain(why);
   });
 });

@@ -18,7 +18,7 @@ it.each([
   expect(told).toBeLessThanOrEqual(BigInt(Date.now() + 20) * MILLISECOND);
 });
 
-it('tells moments within a millisecond apart, in their order', () => {
+it('distinguishes moments within a millisecond, in their order', () => {
   vi.spyOn(Date, 'now').mockReturnValue(wall());
   const told = Array.from({ length: 50 }, now);
   expect(told.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(told);

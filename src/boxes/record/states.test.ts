@@ -7,7 +7,7 @@ const EVENTS: readonly BoxEvent[] = [
   ...(['pause', 'unpause', 'ended', 'gone', 'gone-restart', 'give-up', 'remove'] as const),
 ];
 
-it('allows these steps and no others', () => {
+it('allows exactly the listed transitions between box states', () => {
   const steps = BOX_STATUSES.flatMap((status) =>
     EVENTS.flatMap((event) => {
       try {

@@ -35,7 +35,7 @@ it('finds boxes by id, name and unique prefix, a name before a prefix', () => {
   }
 });
 
-it('keeps every change over a restart, each with a new generation', () => {
+it('keeps every change across a restart, each with a new generation', () => {
   const store = new BoxStore(database);
   store.insert(testDefinition(A), 'one');
   store.advance(A, 'start', { run: 1 });
@@ -46,7 +46,7 @@ it('keeps every change over a restart, each with a new generation', () => {
   expect(again).toMatchObject({ generation: 3, state: { status: 'running', run: 1, pid: 7 } });
 });
 
-it('gives a name once', () => {
+it('refuses a second box of the same name', () => {
   const store = new BoxStore(database);
   store.insert(testDefinition(A), 'one');
   expect(() => store.insert(testDefinition(B), 'one')).toThrow(
@@ -62,7 +62,7 @@ it('refuses a record that it cannot read, and leaves it there', () => {
   expect(database.prepare('SELECT count(*) AS n FROM boxes').get()).toEqual({ n: 1 });
 });
 
-it('tells of every change, and of the end', async () => {
+it('reports every change of a box and its removal to a waiter', async () => {
   const store = new BoxStore(database);
   store.insert(testDefinition(A), 'one');
   const { signal } = new AbortController();
@@ -87,7 +87,7 @@ it('tells of every change, and of the end', async () => {
   await expect(waiting).rejects.toThrow('left');
 });
 
-it('has on the disk at once what a power cut does not void', () => {
+it('syncs only those changes at once that a power cut must not lose', () => {
   const pragma = vi.spyOn(database, 'pragma');
   const unsynced = (): number =>
     pragma.mock.calls.splice(0).filter(([text]) => text === 'synchronous = NORMAL').length;
@@ -117,7 +117,7 @@ it('has on the disk at once what a power cut does not void', () => {
   expect(database.pragma('synchronous', { simple: true })).toBe(2);
 });
 
-it('has every change for the next server, synced or not', () => {
+it('keeps every change for the next server, synced or not', () => {
   const store = new BoxStore(database);
   store.insert({ ...testDefinition(A), autoRemove: true }, 'a');
   store.advance(A, 'start', { run: 7 });

@@ -33,11 +33,14 @@ describe('the end of a run', () => {
     ['unless-stopped', 0, 100],
     ['on-failure', 0, undefined],
     ['on-failure', 1, 100],
-  ] as const)('under %s with code %i waits %s ms', (name, exitCode, delayMs) => {
-    expect(restartAfter(policy(name), { ...run, exitCode })?.delayMs).toBe(delayMs);
-  });
+  ] as const)(
+    'restarts under the policy %s after exit code %i in %s ms',
+    (name, exitCode, delayMs) => {
+      expect(restartAfter(policy(name), { ...run, exitCode })?.delayMs).toBe(delayMs);
+    },
+  );
 
-  it('doubles the pause up to a minute, and begins anew after ten seconds of running', () => {
+  it('doubles the pause before a restart up to a minute, and resets it after ten seconds of running', () => {
     const pauses: number[] = [];
     let next: number | undefined;
     for (let i = 0; i < 12; i += 1) {
@@ -51,31 +54,37 @@ describe('the end of a run', () => {
     expect(restartAfter(policy('always'), { ...long, ranMs: 9999 })?.delayMs).toBe(60_000);
   });
 
-  it('under on-failure:2 leads to two restarts', () => {
+  it('allows two restarts under on-failure:2', () => {
     const restart = (restartCount: number) =>
       restartAfter(policy('on-failure', 2), { ...run, restartCount })?.restartCount;
     expect([restart(0), restart(1), restart(2)]).toEqual([1, 2, undefined]);
   });
 
-  property.prop([anyPolicy, anyRun])('that a user asked for leads to none', (any, ended) => {
+  property.prop([anyPolicy, anyRun])('never restarts a box that a user stopped', (any, ended) => {
     expect(restartAfter(any, { ...ended, stopRequested: true })).toBeUndefined();
   });
 
-  property.prop([anyPolicy, anyRun])('never leads to a pause out of bounds', (any, ended) => {
-    const restart = restartAfter(any, ended);
-    if (restart === undefined) return;
-    expect(restart.delayMs).toBeGreaterThanOrEqual(1);
-    expect(restart.delayMs).toBeLessThanOrEqual(60_000);
-    expect(restart.restartCount).toBe(ended.restartCount + 1);
-  });
+  property.prop([anyPolicy, anyRun])(
+    'keeps the pause before a restart within its bounds',
+    (any, ended) => {
+      const restart = restartAfter(any, ended);
+      if (restart === undefined) return;
+      expect(restart.delayMs).toBeGreaterThanOrEqual(1);
+      expect(restart.delayMs).toBeLessThanOrEqual(60_000);
+      expect(restart.restartCount).toBe(ended.restartCount + 1);
+    },
+  );
 
-  property.prop([fc.nat(20), anyRun])('under on-failure:n never exceeds n', (most, ended) => {
-    const restart = restartAfter(policy('on-failure', most + 1), ended);
-    if (restart !== undefined) expect(restart.restartCount).toBeLessThanOrEqual(most + 1);
-  });
+  property.prop([fc.nat(20), anyRun])(
+    'never exceeds the number of restarts of on-failure:n',
+    (most, ended) => {
+      const restart = restartAfter(policy('on-failure', most + 1), ended);
+      if (restart !== undefined) expect(restart.restartCount).toBeLessThanOrEqual(most + 1);
+    },
+  );
 });
 
-describe('a host that starts anew', () => {
+describe('a reboot of the host', () => {
   it.each([
     ['always', false, true],
     ['always', true, true],
@@ -83,9 +92,12 @@ describe('a host that starts anew', () => {
     ['unless-stopped', true, false],
     ['on-failure', false, false],
     ['no', false, false],
-  ] as const)('under %s, stopped by a user: %s, starts the box: %s', (name, stopped, expected) => {
-    const state = { started: true, stopRequested: stopped };
-    expect(restoredBy(policy(name), state)).toBe(expected);
-    expect(restoredBy(policy(name), { ...state, started: false })).toBe(false);
-  });
+  ] as const)(
+    'restores after a reboot under the policy %s, stopped by a user %s: %s',
+    (name, stopped, expected) => {
+      const state = { started: true, stopRequested: stopped };
+      expect(restoredBy(policy(name), state)).toBe(expected);
+      expect(restoredBy(policy(name), { ...state, started: false })).toBe(false);
+    },
+  );
 });

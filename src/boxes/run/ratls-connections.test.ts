@@ -20,7 +20,7 @@ function fixture() {
 }
 
 describe('connections to the RA-TLS server of a box', () => {
-  it('refuse another one while all were opened a short time ago', () => {
+  it('refuses a new connection while all open ones are recent', () => {
     const { admit, wait, closed, connections } = fixture();
     admit('first');
     wait(1000);
@@ -31,7 +31,7 @@ describe('connections to the RA-TLS server of a box', () => {
     expect(connections.count).toBe(2);
   });
 
-  it('give the place of one that was open for a while to another one', () => {
+  it('closes a connection that is not recent to admit a new one', () => {
     const { admit, wait, closed, connections } = fixture();
     admit('first');
     wait(1000);
@@ -46,7 +46,7 @@ describe('connections to the RA-TLS server of a box', () => {
     expect(connections.count).toBe(2);
   });
 
-  it('close none while there is room', () => {
+  it('closes no connection while there is room', () => {
     const { admit, wait, closed, connections } = fixture();
     const leave = admit('first');
     admit('second');
@@ -58,7 +58,7 @@ describe('connections to the RA-TLS server of a box', () => {
     expect(connections.count).toBe(2);
   });
 
-  it('lose nothing when one that was closed for another one ends', () => {
+  it('counts a connection once when it was closed for another one', () => {
     const { connections, wait, admit } = fixture();
     const leave = connections.admit(() => leave?.());
     admit('second');

@@ -15,13 +15,13 @@ describe('detach keys', () => {
     return { passed, detached: result === DETACHED };
   }
 
-  it('detach also when they come in two chunks, and are not passed on', async () => {
+  it('detaches on the detach keys, also in two chunks, and does not pass them on', async () => {
     expect(await type([1, 16, 17, 2])).toEqual({ passed: [1], detached: true });
     expect(await type([1, 16], [17, 2])).toEqual({ passed: [1], detached: true });
     expect(await type([16, 16, 17])).toEqual({ passed: [16], detached: true });
   });
 
-  it('are input when only one of them is typed', async () => {
+  it('passes on a single detach key as input', async () => {
     expect(await type([16, 1, 17], [16], [1])).toEqual({
       passed: [16, 1, 17, 16, 1],
       detached: false,

@@ -16,7 +16,7 @@ const { exits } = z
   );
 
 it.each(Object.entries(exits))(
-  'gives %s of the agent the exit code %i, as the agent does',
+  'maps the agent’s error %s to the exit code %i, as the agent does',
   (code, exitCode) => {
     const error =
       code === 'secrets-deadline'
@@ -26,6 +26,6 @@ it.each(Object.entries(exits))(
   },
 );
 
-it('gives what nobody foresaw Docker’s default', () => {
+it('maps an unexpected error to Docker’s exit code 128', () => {
   expect(exitCodeOf(new Error('no'))).toBe(128);
 });

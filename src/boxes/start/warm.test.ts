@@ -41,7 +41,7 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
   };
 }
 
-it('gets its spec once, also where the answer to its waking is lost', async () => {
+it('sends the spec to a paused guest once, also when the answer to the resume is lost', async () => {
   const agent = new FakeAgent({ asleep: true });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
   const machine = fakeMachine(deafened(agent, () => agent.spec !== undefined));
@@ -51,7 +51,7 @@ it('gets its spec once, also where the answer to its waking is lost', async () =
   guest.close();
 });
 
-it('reports that the agent refused its spec', async () => {
+it('reports that the agent refused the spec of the box', async () => {
   const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
   const machine = fakeMachine(deafened(agent, () => true));

@@ -37,23 +37,23 @@ describe('ps', () => {
     ['-o pid,cmd=WHAT', 'PID WHAT', '7 /bin/work -x'],
     ['-o pid,etime,etimes,pri,tt', 'PID ELAPSED ELAPSED PRI TT', '7 01:40 100 14 pts/0'],
     ['-o pid,lstart', 'PID STARTED', '7 Wed Mar  4 11:58:20 2026'],
-  ])('%s', (args, titles, row) => {
+  ])('formats the process table for ps %s', (args, titles, row) => {
     expect(rows(args)).toEqual([titles, row]);
   });
 
-  it('dates what did not start today', () => {
+  it('shows the date of a process that did not start today', () => {
     const start = (startedAt: string) => rows('-o pid,stime,start,etime,time', { startedAt })[1];
     expect(start('2026-03-01T11:00:00Z')).toBe('7 Mar01 Mar 01 03-01:00:00 00:00:12');
     expect(start('2025-03-01T11:00:00Z')).toBe('7 2025 Mar 01 368-01:00:00 00:00:12');
     expect(start('2026-03-04T12:00:01Z')).toBe('7 12:00 12:00:01 00:00 00:00:12');
   });
 
-  it('shows what has no name by its number, what has no arguments by its name, no terminal as ?', () => {
+  it('shows the user id, [name] and ? for a process without user name, arguments and terminal', () => {
     const bare = { user: '', args: [], terminal: '', nice: -1, threads: 1 };
     expect(rows('-o user,pid,cmd,tty,stat', bare)[1]).toBe('1000 7 [work] ? S<');
   });
 
-  it('lets no text of the box move a terminal’s cursor', () => {
+  it('replaces control characters in the text of a process', () => {
     expect(rows('-o pid,args', { args: ['a\x1b[2Jb', 'c\u202e\n'] })[1]).toBe('7 a?[2Jb c??');
   });
 
@@ -71,7 +71,7 @@ describe('ps', () => {
     ['-o pid=X', "Couldn't find PID field in ps output"],
     [`-o ${'pid,'.repeat(64)}pid`, 'more than 64 columns'],
     ['a'.repeat(4097), 'it is too long'],
-  ])('refuses %s', (args, message) => {
+  ])('refuses ps %s', (args, message) => {
     expect(() => parsePsArguments(args)).toThrow(
       expect.objectContaining({
         code: 'invalid-argument',
@@ -80,7 +80,7 @@ describe('ps', () => {
     );
   });
 
-  property.prop([fc.string()])('has columns or a refusal for whatever comes', (args) => {
+  property.prop([fc.string()])('returns columns or a refusal for any ps arguments', (args) => {
     try {
       expect(parsePsArguments(args).some(({ title }) => title === 'PID')).toBe(true);
     } catch (error) {

@@ -7,11 +7,16 @@ describe('signals', () => {
     ['sigterm', 'SIGTERM'],
     ['15', '15'],
     ['RTMIN+3', 'SIGRTMIN+3'],
-  ])('%s is %s', (text, signal) => {
+  ])('reads the signal %s as %s', (text, signal) => {
     expect(parseSignal(text)).toBe(signal);
   });
 
-  it.each(['', '0', '65', 'SIGNOPE', 'constructor', '-9', '9x'])('refuses %j', (text) => {
-    expect(() => parseSignal(text)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
-  });
+  it.each(['', '0', '65', 'SIGNOPE', 'constructor', '-9', '9x'])(
+    'refuses the signal %j',
+    (text) => {
+      expect(() => parseSignal(text)).toThrow(
+        expect.objectContaining({ code: 'invalid-argument' }),
+      );
+    },
+  );
 });
