@@ -52,15 +52,18 @@ async function monitored<T>(work: (monitor: QmpClient) => Promise<T>): Promise<T
 }
 
 it.each([
-  ['it was told', false],
-  ['it was told that it is launched', true],
-])('a VMM without its state is ended, not adopted, whatever %s', async (_, marked) => {
-  await monitored(async (monitor) => {
-    if (marked) await plug(monitor, [marker()]);
-    expect(await wasLaunched(monitor)).toBe(marked);
-  });
-  const cacheFile = join(runtimeDir, 'accelerator.json');
-  const engine = new QemuEngine({ boot: undefined, cacheFile, runtimeDir });
-  expect(await engine.adopt(ID, runtimeDir)).toBeUndefined();
-  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
-});
+  ['nothing marks it', false],
+  ['a marker says that it was launched', true],
+])(
+  'ends a VMM that has not loaded its state instead of adopting it, although %s',
+  async (_, marked) => {
+    await monitored(async (monitor) => {
+      if (marked) await plug(monitor, [marker()]);
+      expect(await wasLaunched(monitor)).toBe(marked);
+    });
+    const cacheFile = join(runtimeDir, 'accelerator.json');
+    const engine = new QemuEngine({ boot: undefined, cacheFile, runtimeDir });
+    expect(await engine.adopt(ID, runtimeDir)).toBeUndefined();
+    expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+  },
+);

@@ -105,7 +105,7 @@ const everything = (): string[] => [
 const nothing = ['own', 'done'];
 
 describe('a program in the VMM’s jail', () => {
-  it('opens nothing but its own, with the features of this host; outside it opens everything', async () => {
+  it('confines a program to its own files with the jail features of this host', async () => {
     const identity = identityFor(uid, gid, []);
     await prepare({ uid, gid }, identity, identityFor(uid, gid, [identity.uid]));
     const program = probe(identity);
@@ -120,19 +120,22 @@ describe('a program in the VMM’s jail', () => {
   it.runIf(asRoot).each([
     ['both features', BOTH],
     ['the identity alone', IDENTITY],
-  ])('opens nothing but its own, as root with %s', async (_, features) => {
+  ])('confines a program of root to its own files with %s', async (_, features) => {
     const identity = identityFor(uid, gid, []);
     await prepare({ uid, gid }, identity, identityFor(uid, gid, [identity.uid]));
     expect(run(jailCommand(await jailHost(), features, probe(identity)))).toEqual(nothing);
   });
 
-  it.runIf(asRoot)('opens nothing but its own, as root with the namespaces alone', async () => {
-    const own = { uid, gid };
-    await prepare(own, own, own);
-    expect(run(jailCommand(await jailHost(), NAMESPACES, probe(own)))).toEqual(nothing);
-  });
+  it.runIf(asRoot)(
+    'confines a program of root to its own files with the namespaces alone',
+    async () => {
+      const own = { uid, gid };
+      await prepare(own, own, own);
+      expect(run(jailCommand(await jailHost(), NAMESPACES, probe(own)))).toEqual(nothing);
+    },
+  );
 
-  it.runIf(asRoot)('opens nothing but its own, as an ordinary user', async () => {
+  it.runIf(asRoot)('confines a program of an ordinary user to its own files', async () => {
     await prepare(ORDINARY, ORDINARY, ORDINARY);
     const become = (command: readonly string[]): [string, ...string[]] => [
       '/usr/bin/setpriv',

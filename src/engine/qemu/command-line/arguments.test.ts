@@ -29,7 +29,7 @@ const rootPorts = Array.from({ length: 4 }, (_, n) => [
   `pcie-root-port,id=rp${n},chassis=${n + 1},slot=${n + 1},bus=pcie.0`,
 ]).flat();
 
-it('says everything of the machine and nothing of the box', () => {
+it('describes the microVM completely on QEMU’s command line, and nothing of the box', () => {
   const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [5, 6] };
   expect(qemuArguments(plan(), fds)).toEqual([
     ...['-name', `guest=${spec.id},process=a3s-0123456789a`],
@@ -62,13 +62,13 @@ it('says everything of the machine and nothing of the box', () => {
   ]);
 });
 
-it('opens KVM through a descriptor, since the jail has no device', () => {
+it('passes KVM to QEMU as a descriptor, since the jail has no /dev/kvm', () => {
   const fds = { kernel: 3, initrd: 4, kvm: 5, monitor: 9, disks: [] };
   const line = qemuArguments(plan({ accelerator: 'kvm' }), fds).join(' ');
   expect(line).toContain('-accel kvm,device=/dev/fdset/1 -cpu host -add-fd fd=5,set=1 -smp');
 });
 
-it('shares the guest’s memory only with file servers', () => {
+it('makes guest memory shared only for file servers', () => {
   const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
   const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
   expect(qemuArguments(plan({ spec: { ...spec, shares } }), fds)).toContain(

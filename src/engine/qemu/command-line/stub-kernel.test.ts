@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openStubKernel, stubKernel } from './stub-kernel.ts';
 
-it('is an ELF file with one segment and the note of a PVH kernel', () => {
+it('builds an ELF file with one segment and the note of a PVH kernel', () => {
   const file = stubKernel();
   expect(file.subarray(0, 7).toString('latin1')).toBe('\x7fELF\x02\x01\x01');
   expect(file.length).toBeLessThan(512);
@@ -13,7 +13,7 @@ it('is an ELF file with one segment and the note of a PVH kernel', () => {
   expect(BigInt(file.readUInt32LE(note + 4))).toBe(file.readBigUInt64LE(24));
 });
 
-it('leaves no name behind, and can be read again and again', async () => {
+it('opens the stub kernel without a name on disk, and reads it repeatedly', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'stub-'));
   try {
     const file = await openStubKernel(directory);

@@ -133,8 +133,8 @@ const TAIL = [
   ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'],
 ];
 
-describe('the arguments of a confidential machine', () => {
-  it('have the firmware find the table of hashes where the processor is simulated', () => {
+describe('the arguments of a confidential microVM', () => {
+  it('places the table of hashes for the firmware when the processor is simulated', () => {
     expect(confidentialArguments(simulated, simulatedFds)).toEqual([
       ...HEAD,
       ...['-machine', MACHINE, '-accel', 'tcg,thread=multi', '-cpu', 'EPYC-Milan-v2'],
@@ -153,7 +153,7 @@ describe('the arguments of a confidential machine', () => {
     ]);
   });
 
-  it('have QEMU hand everything measured to the processor with SEV-SNP', () => {
+  it('makes QEMU hand everything measured to the processor with SEV-SNP', () => {
     expect(confidentialArguments(snp, snpFds)).toEqual([
       ...HEAD,
       ...['-machine', `${MACHINE},confidential-guest-support=snp`],
@@ -175,25 +175,28 @@ describe('the arguments of a confidential machine', () => {
   it.each([
     ['an author key', 1, 'on'],
     ['no author key', 0, 'off'],
-  ] as const)('carry the ID block and its authentication, with %s', (_, algorithm, enabled) => {
-    const block = new Uint8Array(96).fill(1);
-    const auth = new Uint8Array(4096);
-    auth[4] = algorithm;
-    const identity = { block, auth };
-    const plan = {
-      ...snp,
-      spec: { ...spec, confidential: { ...confidential, tee: 'snp' as const, identity } },
-    };
-    const object = confidentialArguments(plan, snpFds).find((each) => each.startsWith('sev-snp'));
-    const authentication = Buffer.from(auth).toString('base64');
-    expect(object).toMatch(
-      new RegExp(
-        `,id-block=${'AQEB'.repeat(32)},id-auth=${authentication.replace(/[+/]/g, '.')},author-key-enabled=${enabled}$`,
-      ),
-    );
-  });
+  ] as const)(
+    'passes the ID block and its authentication to QEMU, with %s',
+    (_, algorithm, enabled) => {
+      const block = new Uint8Array(96).fill(1);
+      const auth = new Uint8Array(4096);
+      auth[4] = algorithm;
+      const identity = { block, auth };
+      const plan = {
+        ...snp,
+        spec: { ...spec, confidential: { ...confidential, tee: 'snp' as const, identity } },
+      };
+      const object = confidentialArguments(plan, snpFds).find((each) => each.startsWith('sev-snp'));
+      const authentication = Buffer.from(auth).toString('base64');
+      expect(object).toMatch(
+        new RegExp(
+          `,id-block=${'AQEB'.repeat(32)},id-auth=${authentication.replace(/[+/]/g, '.')},author-key-enabled=${enabled}$`,
+        ),
+      );
+    },
+  );
 
-  it('have no place for a console, a share, a balloon or a port to plug into', () => {
+  it('gives a confidential microVM no console, share, balloon or hotplug port', () => {
     for (const [plan, fds] of [
       [simulated, simulatedFds],
       [snp, snpFds],
@@ -211,7 +214,7 @@ describe('the arguments of a confidential machine', () => {
     }
   });
 
-  it('put every disk at a place of its own, and the first function there first', () => {
+  it('gives every disk of a confidential microVM its own PCI function, function 0 first', () => {
     const many = Array.from({ length: MOST_DISKS }, (_, n) => ({
       path: '/images/layer',
       serial: `layer-${n}`,

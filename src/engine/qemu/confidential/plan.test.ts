@@ -34,14 +34,14 @@ function codeOf(changes: Partial<ConfidentialSpec>, rest: Partial<ConfidentialPl
   }
 }
 
-it('takes what can be measured', () => {
+it('accepts a confidential microVM that can be measured', () => {
   expect(codeOf({})).toBeUndefined();
   const snp = { ...spec.confidential, tee: 'snp' as const };
   expect(codeOf({ confidential: snp }, { accelerator: 'kvm' })).toBeUndefined();
   expect(codeOf({ disks: Array(MOST_DISKS).fill(disk) })).toBeUndefined();
 });
 
-it('refuses another beginning than a boot', () => {
+it('refuses to start a confidential microVM from a template or a memory snapshot', () => {
   const shape = { cpus: 1, boot };
   const template = { key: 'k', shape, memoryBytes: 1, ram: 0, devicePath: '/d' };
   expect(codeOf({ template })).toBe('unsupported-option');
@@ -56,13 +56,13 @@ it('refuses another beginning than a boot', () => {
   expect(codeOf({ copyOf })).toBe('unsupported-option');
 });
 
-it('refuses what would let files of the host in', () => {
+it('refuses shares and backing files for a confidential microVM', () => {
   const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
   expect(codeOf({ shares })).toBe('unsupported-option');
   expect(codeOf({ disks: [{ ...disk, backing: ['/base'] }] })).toBe('unsupported-option');
 });
 
-it('refuses more disks than there are places, and HOST_DATA of another length', () => {
+it('refuses too many disks, and HOST_DATA of another length', () => {
   expect(codeOf({ disks: Array(MOST_DISKS + 1).fill(disk) })).toBe('invalid-argument');
   const confidential = { ...spec.confidential, hostData: new Uint8Array(31) };
   expect(codeOf({ confidential })).toBe('invalid-argument');

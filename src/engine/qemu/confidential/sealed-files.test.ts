@@ -26,7 +26,7 @@ afterEach(() => rm(directory, { recursive: true }));
 
 const inode = ({ fd }: SealedFile) => fstatSync(fd).ino;
 
-it('keeps what a file held, whatever becomes of it', async () => {
+it('keeps the content of a sealed file when the original changes', async () => {
   const bytes = Buffer.alloc(3 * 2 ** 20 + 7, 'abc');
   await writeFile(path, bytes);
   const sealed = await sealFile(path, LIMIT);
@@ -39,7 +39,7 @@ it('keeps what a file held, whatever becomes of it', async () => {
   await closeSealed(sealed);
 });
 
-it('cannot be written, by any descriptor', async () => {
+it('refuses writes to a sealed file through any descriptor', async () => {
   const sealed = await sealBytes(Buffer.from('measured'));
   expect(() => writeSync(sealed.fd, 'x')).toThrow();
   await expect(writeFile(pathOf(sealed.fd), 'x', { flag: 'r+' })).rejects.toThrow();
@@ -47,7 +47,7 @@ it('cannot be written, by any descriptor', async () => {
   await closeSealed(sealed);
 });
 
-it('refuses a file that is too large, missing, or a link', async () => {
+it('refuses to seal a file that is too large, missing, or a link', async () => {
   await writeFile(path, Buffer.alloc(LIMIT + 1));
   const unusable = { code: 'state-unusable' };
   await expect(sealFile(path, LIMIT)).rejects.toMatchObject(unusable);
@@ -56,7 +56,7 @@ it('refuses a file that is too large, missing, or a link', async () => {
   await expect(sealFile(join(directory, 'link'), LIMIT)).rejects.toMatchObject(unusable);
 });
 
-it('holds the same bytes once, by whatever name they came', async () => {
+it('shares one copy of equal files, whatever their names', async () => {
   const files = new SealedFiles();
   await writeFile(path, 'kernel');
   const first = await files.seal(path, LIMIT);
@@ -72,7 +72,7 @@ it('holds the same bytes once, by whatever name they came', async () => {
   await closeSealed(third);
 });
 
-it('takes the bytes that are there now, not those of an earlier time', async () => {
+it('seals the current content of a file, not that of an earlier time', async () => {
   const files = new SealedFiles();
   await writeFile(path, 'kernel');
   const before = await files.seal(path, LIMIT);
@@ -83,7 +83,7 @@ it('takes the bytes that are there now, not those of an earlier time', async () 
   await Promise.all([before, after].map(closeSealed));
 });
 
-it('forgets what was not used for longest, and leaves what is in use alone', async () => {
+it('evicts the least recently used sealed files, but none in use', async () => {
   const files = new SealedFiles();
   await writeFile(path, 'first');
   const first = await files.seal(path, LIMIT);

@@ -37,7 +37,7 @@ function monitor(): { asked: Asked[]; client: QmpClient } {
   return { asked, client: { execute } as unknown as QmpClient };
 }
 
-it('hands the image over, puts it below the slot’s node, and leaves no descriptor behind', async () => {
+it('attaches an image below the node of its slot, and leaves no descriptor in QEMU', async () => {
   const { asked, client } = monitor();
   await insertDisks(client, [{ path: image, serial: 'layer-1', readonly: true }]);
   const set = { 'fdset-id': 801 };
@@ -59,7 +59,7 @@ it.each([
   ['that is no layer', 'changes', true],
   ['beyond the slots', 'layer-7', true],
   ['that is written to', 'layer-0', false],
-])('refuses a disk %s, before anything is done', async (_, serial, readonly) => {
+])('refuses a disk %s before it asks QEMU for anything', async (_, serial, readonly) => {
   const { asked, client } = monitor();
   await expect(insertDisks(client, [{ path: image, serial, readonly }])).rejects.toMatchObject({
     code: 'invalid-argument',
@@ -67,7 +67,7 @@ it.each([
   expect(asked).toEqual([]);
 });
 
-it('names a file that cannot be opened', async () => {
+it('reports a disk image that cannot be opened', async () => {
   const { client } = monitor();
   const disk = { path: join(directory, 'none'), serial: 'layer-0', readonly: true };
   await expect(insertDisks(client, [disk])).rejects.toMatchObject({ code: 'state-unusable' });

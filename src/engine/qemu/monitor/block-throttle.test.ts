@@ -34,8 +34,8 @@ function monitor(disks: readonly FakeDisk[], others: Readonly<Record<string, unk
 const RATES = { readBps: 1, writeBps: 2, readIops: 3, writeIops: 4 };
 const SENT = { bps: 0, bps_rd: 1, bps_wr: 2, iops: 0, iops_rd: 3, iops_wr: 4 };
 
-describe('the disk of changes', () => {
-  it('is found by its serial, one that was used before first, and held to its rates', async () => {
+describe('the writable layer', () => {
+  it('finds the writable layer by its serial, prefers a used one, and sets its rates', async () => {
     const { asked, client } = monitor([
       { id: 'layer-0', serial: 'layer-0', ro: true },
       { id: 'changes', serial: 'changes', ro: false },
@@ -50,14 +50,14 @@ describe('the disk of changes', () => {
     });
   });
 
-  it('is not asked for anything where there is none', async () => {
+  it('sets no rates for a microVM without a writable layer', async () => {
     const { asked, client } = monitor([{ id: 'disk0', serial: 'layer-0', ro: true }]);
     await throttleDisk(client, RATES);
     expect(asked.map(([command]) => command)).toEqual(['query-block']);
   });
 });
 
-it('a machine’s size is what it has, with what was plugged in', async () => {
+it('reports the size of a microVM with hot-plugged memory and CPUs', async () => {
   const cpus = [{ 'cpu-index': 0 }, { 'cpu-index': 1 }];
   const plugged = { 'base-memory': 5, 'plugged-memory': 7 };
   const { client } = monitor([], {

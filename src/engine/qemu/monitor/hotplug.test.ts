@@ -21,7 +21,7 @@ function machine(disks: number, shares: number): MachineSpec {
   };
 }
 
-it('plugs a disk from its descriptor, locked only where it has one writer', () => {
+it('hot-plugs a disk by its descriptor, and locks only a writable one', () => {
   const [node, device, readonlyNode] = diskCommands(machine(9, 0)).slice(-4);
   expect(readonlyNode).toEqual([
     'blockdev-add',
@@ -59,7 +59,7 @@ it('plugs a disk from its descriptor, locked only where it has one writer', () =
   ]);
 });
 
-it('fills a slot from its last function to function 0, which makes it come alive', () => {
+it('plugs the functions of a slot in descending order, because function 0 activates the slot', () => {
   const places = diskCommands(machine(10, 0))
     .filter(([name]) => name === 'device_add')
     .map(([, args]) => `${args['serial']} ${args['bus']} ${args['addr']} ${args['multifunction']}`);
@@ -70,7 +70,7 @@ it('fills a slot from its last function to function 0, which makes it come alive
   ]);
 });
 
-it('plugs the network behind a port of its own', () => {
+it('plugs the network card into a port of its own', () => {
   expect(nicCommands('02:00:00:00:00:01', '/run/box/passt.sock')).toEqual([
     [
       'netdev_add',
@@ -97,7 +97,7 @@ it('plugs the network behind a port of its own', () => {
   ]);
 });
 
-it('plugs shares behind the ports after the disks’', () => {
+it('plugs shares into the ports after those of the disks', () => {
   expect(shareCommands(machine(3, 1), ['/run/box/fs0.sock'])).toEqual([
     [
       'chardev-add',
@@ -124,13 +124,13 @@ it('plugs shares behind the ports after the disks’', () => {
   ]);
 });
 
-it('has a port for the largest box, and the same four for all small ones', () => {
+it('has at least four ports, and enough for the largest box', () => {
   expect(rootPorts(machine(2, 0))).toBe(4);
   expect(rootPorts(machine(40, 16))).toBe(8);
   expect(rootPorts(machine(57, 64))).toBe(17);
 });
 
-it('has a place for every slot of a template, and places after them for what has none', () => {
+it('places the disks of a template in its slots, and all others in the slots after them', () => {
   expect(templateSlots().map(([serial, { bus, addr }]) => `${serial} ${bus} ${addr}`)).toEqual([
     'changes rp1 0x0.0x0',
     ...[0, 1, 2, 3, 4, 5, 6].map((n) => `layer-${n} rp1 0x0.0x${n + 1}`),
@@ -143,7 +143,7 @@ it('has a place for every slot of a template, and places after them for what has
   expect(places?.shares.map(([index, { bus }]) => `${index} ${bus}`)).toEqual(['0 rp3']);
 });
 
-it('says where there is no room beside a template’s slots', () => {
+it('reports that a template has too few slots for the disks and shares', () => {
   expect(extraSlots(machine(7 + 8, 24))).toBeDefined();
   expect(extraSlots(machine(7 + 9, 24))).toBeUndefined();
 });

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const signal = () => AbortSignal.timeout(20_000);
 
-it('gives QEMU a file that it could not open by itself, and goes on talking', async () => {
+it('passes QEMU a descriptor over its monitor connection, and goes on using the connection', async () => {
   const socket = join(directory, 'qmp.sock');
   const machine = ['-M', 'none', '-nodefaults', '-display', 'none'];
   const chardev = ['-qmp', `unix:${socket},server=on,wait=off`];
@@ -53,7 +53,7 @@ it('gives QEMU a file that it could not open by itself, and goes on talking', as
   }
 });
 
-it('waits until what was written before is out', async () => {
+it('passes a descriptor only after all earlier bytes are written', async () => {
   const { server, path, received } = await listen();
   const socket = await connect(path);
   const before = Buffer.alloc(4 << 20, 'b');
@@ -66,7 +66,7 @@ it('waits until what was written before is out', async () => {
   server.close();
 });
 
-it('says so when the other end is gone', async () => {
+it('refuses to pass a descriptor when the other end is gone', async () => {
   const { server, path } = await listen();
   const socket = await connect(path);
   socket.destroy();

@@ -56,7 +56,7 @@ async function client(): Promise<QmpClient> {
   return QmpClient.connect(socket, (event) => events.push(event), never);
 }
 
-it('runs a command and parses what it returns', async () => {
+it('runs a QMP command and parses its return value', async () => {
   const qmp = await client();
   answer = reply('{"status":"running"}');
   const status = await qmp.execute('query-status', {}, z.object({ status: z.string() }));
@@ -64,7 +64,7 @@ it('runs a command and parses what it returns', async () => {
   qmp.close();
 });
 
-it('hands events on, also between a command and its answer', async () => {
+it('delivers QMP events, also between a command and its answer', async () => {
   const qmp = await client();
   answer = (line, peer) => {
     peer.write('{"event":"STOP","timestamp":{}}\r\n{"event":"SHUTDOWN","data":{"guest":true}}\n');
@@ -78,7 +78,7 @@ it('hands events on, also between a command and its answer', async () => {
   qmp.close();
 });
 
-it('gives each command its own answer, in whatever order they were sent', async () => {
+it('matches answers to commands by id, in whatever order they arrive', async () => {
   const qmp = await client();
   const lines: string[] = [];
   answer = (line, peer) => {
@@ -93,7 +93,7 @@ it('gives each command its own answer, in whatever order they were sent', async 
   qmp.close();
 });
 
-it('says what QEMU refused, in its words', async () => {
+it('reports what QEMU refused, in QEMU’s words', async () => {
   const qmp = await client();
   answer = (_, peer) => peer.write('{"id":2,"error":{"class":"GenericError","desc":"No bus"}}\n');
   await expect(qmp.execute('device_add', {}, z.unknown())).rejects.toMatchObject({
@@ -108,7 +108,7 @@ it.each([
   ['an unknown document', '{"hello":1}\n', 'something that is no answer'],
   ['no JSON', 'garbage\n', 'something that is no answer'],
   ['a line without end', 'x'.repeat(1 << 21), 'a line is too long'],
-])('gives up on %s', async (_, bytes, why) => {
+])('closes the QMP connection on %s', async (_, bytes, why) => {
   const qmp = await client();
   answer = (_line, peer) => peer.write(bytes);
   await expect(qmp.execute('stop', {}, z.unknown())).rejects.toThrow(why);
@@ -124,12 +124,12 @@ it('rejects a return value of the wrong form, and goes on', async () => {
   qmp.close();
 });
 
-it('refuses a peer that does not greet', async () => {
+it('refuses a QMP server that sends no greeting', async () => {
   greeting = '{"return":{}}\n';
   await expect(client()).rejects.toThrow('it did not greet');
 });
 
-it('waits for a socket that is not there yet, until it is told to stop', async () => {
+it('waits for a missing QMP socket until the signal is aborted', async () => {
   const missing = join(directory, 'later.sock');
   const reason = new Error('enough');
   const controller = new AbortController();
@@ -138,7 +138,7 @@ it('waits for a socket that is not there yet, until it is told to stop', async (
   await expect(waiting).rejects.toBe(reason);
 });
 
-it('stops waiting for a greeting when it is told to', async () => {
+it('stops waiting for a QMP greeting when the signal is aborted', async () => {
   greeting = '';
   const controller = new AbortController();
   const waiting = QmpClient.connect(socket, () => undefined, controller.signal);
@@ -146,14 +146,14 @@ it('stops waiting for a greeting when it is told to', async () => {
   await expect(waiting).rejects.toThrow('enough');
 });
 
-it('rejects what is under way when the VMM dies', async () => {
+it('rejects pending commands when the VMM dies', async () => {
   const qmp = await client();
   answer = (_, peer) => peer.destroy();
   await expect(qmp.execute('stop', {}, z.unknown())).rejects.toThrow('closed the connection');
 });
 
 it(
-  'survives any bytes: a command is answered or refused',
+  'survives arbitrary bytes from QEMU, and answers or refuses every command',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.nat(8), async (bytes, cut) => {

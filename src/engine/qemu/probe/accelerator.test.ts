@@ -34,14 +34,14 @@ function skipWithoutDevice(context: TestContext, { reason }: Verdict): void {
   if (reason?.includes('/dev/kvm') === true) context.skip(reason);
 }
 
-it('falls back to emulation with a reason when nothing boots, and leaves nothing behind', async () => {
+it('falls back to emulation with a reason when nothing boots, and leaves no files', async () => {
   const verdict = await chooseAccelerator(options);
   expect(verdict.accelerator).toBe('tcg');
   expect(verdict.reason).toMatch(/KVM|\/dev\/kvm/);
   expect(await readdir(directory)).not.toContain('probe');
 });
 
-it('trusts a verdict that was kept for the same QEMU, host and boot set, and no other', async (context) => {
+it('reuses a stored verdict only for the same QEMU, host and boot set', async (context) => {
   const first = await chooseAccelerator(options);
   skipWithoutDevice(context, first);
   const kept = JSON.parse(await readFile(options.cacheFile, 'utf8'));
@@ -53,7 +53,7 @@ it('trusts a verdict that was kept for the same QEMU, host and boot set, and no 
   expect((await chooseAccelerator(options)).accelerator).toBe('tcg');
 });
 
-it('doubts a verdict that came of waiting in vain after an hour, and no other', () => {
+it('distrusts after an hour a verdict that came of a timeout, and no other verdict', () => {
   const hour = 3_600_000;
   const late = judge({ reason: 'late', late: true }, 1000);
   expect(late).toEqual({ accelerator: 'tcg', reason: 'late', until: 1000 + hour });
@@ -68,7 +68,7 @@ it('doubts a verdict that came of waiting in vain after an hour, and no other', 
   expect([broken, judge(undefined, 1000)].every((each) => holds(each, 1e15))).toBe(true);
 });
 
-it('asks anew when a kept verdict has run out', async (context) => {
+it('probes again when a stored verdict has expired', async (context) => {
   const first = await chooseAccelerator({ ...options, probeMs: 1 });
   skipWithoutDevice(context, first);
   expect(first.until).toBeGreaterThan(Date.now());
@@ -77,7 +77,7 @@ it('asks anew when a kept verdict has run out', async (context) => {
   expect((await chooseAccelerator({ ...options, now })).until).toBeUndefined();
 });
 
-it('is unsure of a first probe that was late, says so, and keeps what a longer second one says', async (context) => {
+it('marks a first probe that timed out as unsure, and stores the verdict of a longer second probe', async (context) => {
   const first = await chooseAccelerator({ ...options, probeMs: 1 });
   skipWithoutDevice(context, first);
   expect(first).toMatchObject({
@@ -95,7 +95,7 @@ it('is unsure of a first probe that was late, says so, and keeps what a longer s
   expect(await chooseAccelerator(options)).toEqual(second);
 });
 
-it('keeps nothing of a second probe that was given up', async (context) => {
+it('stores no verdict of a second probe that was aborted', async (context) => {
   const first = await chooseAccelerator({ ...options, probeMs: 1 });
   skipWithoutDevice(context, first);
   const confirming = confirmAccelerator({ ...options, signal: AbortSignal.abort() });
@@ -103,7 +103,7 @@ it('keeps nothing of a second probe that was given up', async (context) => {
   expect((await chooseAccelerator(options)).unsure).toBe(true);
 });
 
-it('keeps nothing of a first probe that was given up', async (context) => {
+it('stores no verdict of a first probe that was aborted', async (context) => {
   const signal = AbortSignal.abort();
   const asked = chooseAccelerator({ ...options, signal });
   const verdict = await asked.catch((error: unknown) => error);

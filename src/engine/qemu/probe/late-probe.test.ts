@@ -38,7 +38,7 @@ async function kvmOf(engine: QemuEngine) {
   return accelerators.find(({ name }) => name === 'kvm') ?? expect.fail();
 }
 
-it('emulates after a late probe, says so, and probes once more behind it', async (context) => {
+it('emulates after a probe that timed out, reports it, and probes again in the background', async (context) => {
   const told: Told[] = [];
   const engine = engineThat((...found) => told.push(found));
   try {
@@ -62,7 +62,7 @@ it('emulates after a late probe, says so, and probes once more behind it', async
 
 const LATE = { accelerator: 'tcg', reason: 'late', until: Date.now() + 60_000 } as const;
 
-it('says that the second probe found KVM, or why it found nothing', async () => {
+it('reports that the second probe found KVM, or why it failed', async () => {
   for (const [second, said] of [
     [
       async () => ({ accelerator: 'kvm', reason: undefined, until: undefined }) as const,

@@ -24,7 +24,7 @@ const spec: MachineSpec = {
   shares: [],
 };
 
-it('maps all RAM privately, each piece from its place in the file', () => {
+it('maps all RAM of a fork privately, each block from its offset in the file', () => {
   const backend = (id: string, size: number, offset: number): string =>
     `memory-backend-file,id=${id},size=${size * MEBIBYTE}B,mem-path=/proc/self/fd/7,offset=${offset * MEBIBYTE},share=off,readonly=on,rom=off,dump=off,merge=off`;
   expect(forkMemory(saved, 4096, 7)).toEqual([
@@ -40,7 +40,7 @@ it('maps all RAM privately, each piece from its place in the file', () => {
   ]);
 });
 
-it('has the devices of a machine from a template in their slots, with every layer of its disk', () => {
+it('gives a fork of a template-based microVM its device slots and its whole backing chain', () => {
   const line = forkDevices(spec, saved).join(' ');
   expect(line).toContain('vmgenid');
   const nodes = [...line.matchAll(/-blockdev (\{[^ ]*\})/g)].map(([, text = '']) =>
@@ -56,7 +56,7 @@ it('has the devices of a machine from a template in their slots, with every laye
   expect(files.size).toBe(3);
 });
 
-it('has those of a machine that booted where that one had them', () => {
+it('gives a fork of a booted microVM the devices where they were', () => {
   const booted = { ...saved, arrangement: 'boot' as const };
   const without = forkDevices(spec, booted);
   expect(without.join(' ')).not.toMatch(/vmgenid|virtio-net|layer-1/);

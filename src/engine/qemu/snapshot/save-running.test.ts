@@ -111,8 +111,8 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 const save = () => saveRunning(monitor, { directory, overlayPath }, never);
 
-describe('a machine that is saved while it runs', () => {
-  it('pauses the machine while its disk is kept and its memory written, and resumes it', async () => {
+describe('saving a running microVM', () => {
+  it('pauses the microVM while its disk is kept and its memory written, and resumes it', async () => {
     expect(await save()).toEqual({
       ...{ arrangement: 'boot', changesSerial: 'changes' },
       memory: { offset: MEBIBYTE, bytes: MEBIBYTE },
@@ -126,13 +126,13 @@ describe('a machine that is saved while it runs', () => {
     expect((await stat(join(directory, 'ram'))).mode & 0o777).toBe(0o444);
   });
 
-  it('has its disk of changes found by serial, whichever slot it is in', async () => {
+  it('finds the writable layer by its serial, whichever slot it is in', async () => {
     monitor.serials = { 'layer-0': 'layer-0', changes: 'changes', disk2: 'changes-kept' };
     expect(await save()).toMatchObject({ arrangement: 'template', changesSerial: 'changes-kept' });
   });
 
   it.each(['stop', 'blockdev-snapshot', 'xen-save-devices-state', 'migrate'])(
-    'goes on when %s fails',
+    'resumes the microVM when %s fails during a save',
     async (command) => {
       monitor.refuses = command;
       await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
@@ -140,7 +140,7 @@ describe('a machine that is saved while it runs', () => {
     },
   );
 
-  it('goes on when its memory cannot be written, or nobody waits any more', async () => {
+  it('resumes the microVM when its memory cannot be written or the save is aborted', async () => {
     monitor.progress = ['failed'];
     await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
     expect(monitor.running).toBe(true);
@@ -153,13 +153,13 @@ describe('a machine that is saved while it runs', () => {
     expect([monitor.running, monitor.told.includes('migrate_cancel')]).toEqual([true, true]);
   });
 
-  it('has no more read of its devices than there can be', async () => {
+  it('limits how much device state it reads from QEMU', async () => {
     monitor.deviceBytes = 2 ** 40;
     await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
     expect(monitor.running).toBe(true);
   });
 
-  it('distinguishes a machine paused for a save from one paused for another reason', async () => {
+  it('distinguishes a microVM paused for a save from one paused for another reason', async () => {
     monitor.running = false;
     await endSaving(monitor);
     expect(monitor.running).toBe(false);

@@ -70,7 +70,7 @@ async function write(blocks: readonly Block[], changes: { head?: Buffer; total?:
 }
 
 describe('RAM that QEMU saved', () => {
-  it('is found block by block, each where its pages lie', async () => {
+  it('finds each RAM block and the offset of its pages', async () => {
     await write([MEMORY, BIOS]);
     expect(await readSavedRam(file)).toEqual({
       machine: 'pc-q35-10.0',
@@ -91,14 +91,14 @@ describe('RAM that QEMU saved', () => {
     ['has a name with a line break', [{ ...MEMORY, name: 'a\nb' }], {}],
     ['has less than it says', [MEMORY], { total: 2 * MEBIBYTE }],
     ['says more than there is', [MEMORY], { total: 2 ** 60 }],
-  ])('is refused where it %s', async (_, blocks, changes) => {
+  ])('refuses saved RAM in a file that %s', async (_, blocks, changes) => {
     await write(blocks, changes);
     await expect(readSavedRam(file)).rejects.toMatchObject({ code: 'vmm-failed' });
   });
 });
 
-describe('the state of a copy', () => {
-  it('lists all RAM, brings the pages of what is not mapped, and the devices', async () => {
+describe('the state of a fork', () => {
+  it('lists all RAM in the state of a fork, with the pages that are not mapped and the devices', async () => {
     await write([MEMORY, BIOS]);
     await file.write(Buffer.alloc(4096, 0xee), 0, undefined, BIOS.offset + 4096);
     const saved = await readSavedRam(file);
@@ -113,7 +113,7 @@ describe('the state of a copy', () => {
     expect(state.length).toBeLessThan(4096 + 400);
   });
 
-  it('is not made of other devices, nor of RAM that nobody would map', async () => {
+  it('refuses device state of another form, and too much RAM that is not mapped', async () => {
     await write([MEMORY, { ...BIOS, bytes: 9 * MEBIBYTE }]);
     const saved = await readSavedRam(file);
     const made = (devices: Buffer, mapped: readonly string[]) =>

@@ -31,21 +31,21 @@ const sizes = (memoryBytes: number): unknown[] =>
     ([, args]) => args['size'] ?? args['driver'],
   );
 
-it('plugs in nothing where the template has enough', () => {
+it('plugs in no memory when the template has enough', () => {
   expect(sizes(256 * MIB)).toEqual([]);
   expect(sizes(512 * MIB)).toEqual([]);
 });
 
-it('plugs in the rest as one piece, in whole steps', () => {
+it('plugs in the missing memory as one piece, in whole steps', () => {
   expect(sizes(513 * MIB)).toEqual([128 * MIB, 'pc-dimm']);
   expect(sizes(2 * GIB)).toEqual([1536 * MIB, 'pc-dimm']);
 });
 
-it('refuses what is more than machines can grow to', () => {
+it('refuses more memory than a microVM can grow to', () => {
   expect(() => sizes(9 * GIB)).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
 });
 
-it('lets machines grow to what the host has', () => {
+it('lets microVMs grow to the memory of the host', () => {
   expect(growthLimit(512 * MIB, 3.5 * GIB)).toBe(5 * GIB);
   expect(growthLimit(512 * MIB, 256 * MIB)).toBe(2 * GIB);
 });

@@ -35,7 +35,7 @@ function template(fd: number, memoryBytes = SIZE): Template {
   return { key: '', shape: { cpus: 1, boot }, memoryBytes, ram: fd, devicePath: '' };
 }
 
-it('a copy holds what the template does, and takes memory for nothing else', async () => {
+it('copies the RAM of a template, and uses memory only for its data', async () => {
   const { file, filled } = await privateRam(template(ram.fd), identity);
   try {
     const before = await file.stat();
@@ -55,7 +55,7 @@ it('a copy holds what the template does, and takes memory for nothing else', asy
   }
 });
 
-it('a copy of what cannot be read fails when that is found out', async () => {
+it('reports a failed copy of template RAM through its promise', async () => {
   const unreadable = await open(join(directory, 'ram'), constants.O_WRONLY);
   const { file, filled } = await privateRam(template(unreadable.fd), identity);
   try {
@@ -66,7 +66,7 @@ it('a copy of what cannot be read fails when that is found out', async () => {
   }
 });
 
-it('a machine that could outgrow the room for it gets no copy', async () => {
+it('refuses a copy of RAM that could outgrow the memory of the host', async () => {
   await expect(privateRam(template(ram.fd, 2 ** 50), identity)).rejects.toMatchObject({
     code: 'out-of-memory',
   });

@@ -12,7 +12,7 @@ function values(args: readonly string[], option: string): Record<string, unknown
 const layer = { path: '/layer', serial: 'layer-1', readonly: true };
 const changes = { path: '/changes', serial: 'changes', readonly: false };
 
-it('has the same devices for every box, whatever is behind them', () => {
+it('creates the same devices from a template for every box', () => {
   const none = templateDevices({ disks: [], nic: undefined });
   const some = templateDevices({ disks: [layer, changes], nic: undefined });
   expect(values(some, '-device')).toEqual(values(none, '-device'));
@@ -23,7 +23,7 @@ it('has the same devices for every box, whatever is behind them', () => {
   ]);
 });
 
-it('has nothing behind a slot but for the box’s disks, by their descriptors', () => {
+it('puts only the box’s disks behind the slots of a template, by their descriptors', () => {
   const nodes = values(templateDevices({ disks: [layer, changes], nic: undefined }), '-blockdev');
   const File = z.object({ driver: z.string(), filename: z.string().optional() });
   const files = nodes.map((node) => {
@@ -39,7 +39,7 @@ it('has nothing behind a slot but for the box’s disks, by their descriptors', 
   expect(nodes.map((node) => node['read-only'])).toEqual([false, ...Array(7).fill(true)]);
 });
 
-it('has something behind its network card: a translator later, or else at once what takes every frame', () => {
+it('connects the network card to a sink that drops every frame unless passt comes later', () => {
   const passt = { mac: '02:00:00:00:00:01', ports: [] };
   const ids = (args: readonly string[]): unknown[] =>
     values(args, '-netdev').map(({ id, hubid }) => [id, hubid]);
@@ -50,7 +50,7 @@ it('has something behind its network card: a translator later, or else at once w
   expect(ids(templateDevices({ disks: [], nic: passt }))).toEqual([['net0', 0]]);
 });
 
-it('has a card that its guest can reset, which takes a timer for announcements', () => {
+it('keeps the announcement timer of the network card, without which a guest’s reset ends QEMU', () => {
   const all = templateDevices({ disks: [], nic: undefined }).join(' ');
   expect(all).not.toContain('announce-rounds');
 });
