@@ -32,7 +32,7 @@ async function extentsOf(offsets: readonly number[], size = SIZE): Promise<Exten
   }
 }
 
-it('finds all data, in order, and leaves most of the rest out', async () => {
+it('finds all data extents in order, and skips most holes', async () => {
   const offsets = [0, 5_000_000, SIZE - 4];
   const found = await extentsOf(offsets);
   for (const at of offsets) {
@@ -45,12 +45,12 @@ it('finds all data, in order, and leaves most of the rest out', async () => {
   );
 });
 
-it('finds nothing where there is nothing', async () => {
+it('finds no extents in a file of holes', async () => {
   expect(await extentsOf([])).toEqual([]);
   expect(await extentsOf([], 0)).toEqual([]);
 });
 
-it('goes on where a hole was made between the two looks', async () => {
+it('goes on when a hole is punched between two seeks', async () => {
   const looks = [8192, 8192, 16_384, 20_480, -1];
   vi.mocked(libc).mockResolvedValueOnce({
     ...(await libc()),

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 describe('a socket of another program', () => {
-  it('is opened where somebody listens, and is nothing yet where nobody does', async () => {
+  it('opens a socket that listens, and returns nothing where none listens yet', async () => {
     const socket = await openSocket(path);
     const [said] = socket === undefined ? [] : await once(socket, 'data');
     expect(String(said)).toBe('hello');
@@ -34,7 +34,7 @@ describe('a socket of another program', () => {
     expect(await openSocket(left)).toBeUndefined();
   });
 
-  it('is not looked for behind a link, nor in a file', async () => {
+  it('refuses a link or a file in place of a socket', async () => {
     const link = join(directory, 'ctl.sock');
     await symlink(path, link);
     await expect(openSocket(link)).rejects.toMatchObject({ code: 'vmm-failed' });

@@ -17,7 +17,7 @@ it('finds nothing missing on a host with SEV-SNP', () => {
   expect(lacks({})).toEqual([]);
 });
 
-it('names everything that is missing', () => {
+it('names everything that a host lacks for SEV-SNP', () => {
   expect(
     lacks({
       cpuinfo: 'flags\t\t: fpu sev\n',
@@ -39,7 +39,7 @@ it('names everything that is missing', () => {
   ]);
 });
 
-it('tells a module that is switched off and a device that is closed from missing ones', () => {
+it('distinguishes a disabled module and a closed device from missing ones', () => {
   expect(lacks({ parameter: 'N\n' })).toEqual(['kvm_amd has SEV-SNP switched off']);
   expect(lacks({ device: 'closed' })).toEqual(['/dev/sev may not be opened by this user']);
   expect(lacks({ device: 'ours' })).toEqual([

@@ -11,7 +11,7 @@ import { listenFor } from './listener.ts';
 /** Serves its inherited descriptor 3, after its start has taken a while. */
 const PROGRAM = `require('net').createServer((c) => c.end('served')).listen({ fd: 3 });`;
 
-it('lets a client connect before the program serves, and keeps the name when this process lets go', async () => {
+it('accepts connections before the program serves, and leaves the socket to the program', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'listen-'));
   const path = join(directory, 'a.sock');
   const listener = await listenFor(path);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { listensHere, listensIn, listensRenamed } from './listening.ts';
 
-it('tells a socket that listens from one that is only bound', () => {
+it('distinguishes a listening socket from a bound one', () => {
   const table = [
     'Num       RefCount Protocol Flags    Type St Inode Path',
     'ffff8881: 00000002 00000000 00010000 0001 01 23057 /run/a box/passt.sock',
@@ -17,7 +17,7 @@ it('tells a socket that listens from one that is only bound', () => {
   expect(listensIn(table, '/run/bound.sock')).toBe(false);
 });
 
-it('sees a server of this process from when it listens to when it closes', async () => {
+it('sees a server of this process while it listens', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'listening-'));
   const socket = join(directory, 's.sock');
   expect(await listensHere(socket)).toBeUndefined();
@@ -29,7 +29,7 @@ it('sees a server of this process from when it listens to when it closes', async
   await rm(directory, { recursive: true });
 });
 
-it('takes nobody else’s socket of the same name for one that is somewhere else', async () => {
+it('does not take another server’s socket of the same name for a renamed one', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'listening-'));
   const [named, file] = [join(directory, 'named.sock'), join(directory, 'file.sock')];
   const uid = process.geteuid?.() ?? 0;

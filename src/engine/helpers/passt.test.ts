@@ -54,7 +54,7 @@ async function start(...ports: PortForward[]): Promise<Helper> {
   return startPasst(nic, runtimeDir, identity, never);
 }
 
-it('asks for the network of GUEST_NETWORK, IPv4 alone, no loopback, the ports given and no other', () => {
+it('starts passt with IPv4 alone, no access to the loopback, and only the given ports', () => {
   expect(passtArguments('/run/box/passt.sock', [forward(8080), forward(81, '0.0.0.0')])).toEqual([
     '--foreground',
     '--quiet',
@@ -76,7 +76,7 @@ it('asks for the network of GUEST_NETWORK, IPv4 alone, no loopback, the ports gi
 });
 
 describe('a guest, frame by frame', () => {
-  it('cannot reach the host’s loopback through any address', async () => {
+  it('does not let a guest reach the host’s loopback through any address', async () => {
     const reached: string[] = [];
     const tcp = createServer((socket) => {
       reached.push(`tcp from ${socket.remoteAddress}:${socket.remotePort}`);
@@ -124,7 +124,7 @@ describe('a guest, frame by frame', () => {
   });
 
   it.runIf(process.geteuid?.() === 0)(
-    'reaches a resolver on the host’s loopback at its ports for DNS, and nothing else there',
+    'lets a guest reach a resolver on the host’s loopback only at its DNS ports',
     async () => {
       // An address of this test's own, so that no service of the host is in the way.
       const loopback = '127.81.53.53';
@@ -179,7 +179,7 @@ describe('a guest, frame by frame', () => {
     },
   );
 
-  it('is reached through its published port, at the address asked for', async () => {
+  it('forwards a published port to the guest', async () => {
     const port = await freePort();
     await start(forward(port));
     const nic = await FakeGuestNic.attach(passtSocket(runtimeDir));
@@ -191,14 +191,17 @@ describe('a guest, frame by frame', () => {
   });
 });
 
-it.runIf(process.geteuid?.() === 0)('is of the machine’s group once it is confined', async () => {
-  await start();
-  const found = findProcesses(runtimeDir, isJailUid);
-  expect(found.map(({ program, inGroup }) => [program, inGroup])).toContainEqual(['passt', true]);
-  expect(found.every(({ inGroup }) => inGroup)).toBe(true);
-});
+it.runIf(process.geteuid?.() === 0)(
+  'keeps passt in the group of the jail after it has confined itself',
+  async () => {
+    await start();
+    const found = findProcesses(runtimeDir, isJailUid);
+    expect(found.map(({ program, inGroup }) => [program, inGroup])).toContainEqual(['passt', true]);
+    expect(found.every(({ inGroup }) => inGroup)).toBe(true);
+  },
+);
 
-it('ends when the VMM lets go, with nobody to end it', async () => {
+it('ends passt when the VMM disconnects', async () => {
   const helper = await start();
   const nic = await FakeGuestNic.attach(passtSocket(runtimeDir));
   await nic.resolveGateway();
@@ -206,7 +209,7 @@ it('ends when the VMM lets go, with nobody to end it', async () => {
   if (!helper.ended.aborted) await once(helper.ended, 'abort');
 });
 
-it('says what to do where it may not write its socket, as under a profile of AppArmor', async () => {
+it('tells how to let passt write its socket where AppArmor may deny it', async () => {
   await chmod(runtimeDir, 0o500);
   await expect(start()).rejects.toMatchObject({
     code: 'vmm-failed',
@@ -216,7 +219,7 @@ it('says what to do where it may not write its socket, as under a profile of App
 });
 
 describe('a port', () => {
-  it('refuses a port that is taken before anything starts', async () => {
+  it('refuses a port that is already in use before anything starts', async () => {
     const server = createServer();
     const port = await listen(server, '127.0.0.1');
     await expect(checkPort(forward(port))).rejects.toMatchObject({ code: 'port-in-use' });
@@ -235,7 +238,7 @@ describe('a port', () => {
   });
 
   it.each(['::1', '::', '::ffff:127.0.0.1'])(
-    'at the IPv6 address %s is refused with what to do',
+    'refuses to publish at the IPv6 address %s, and gives a remedy',
     async (address) => {
       await expect(checkPort(forward(8080, address))).rejects.toMatchObject({
         code: 'unsupported-option',
@@ -246,7 +249,7 @@ describe('a port', () => {
   );
 
   it.runIf(identity.uid !== process.geteuid?.())(
-    'below 1024 can be published by root',
+    'publishes a port below 1024 for root',
     async () => {
       // An address of this test's own, so that no service of the host is in the way.
       await start(forward(81, '127.81.81.81'));

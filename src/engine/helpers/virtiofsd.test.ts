@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 it.runIf(process.geteuid?.() === 0)(
-  'has a keeper of the machine’s group as its parent',
+  'starts virtiofsd below a keeper in the group of the jail',
   async () => {
     const share = { tag: 'share-0', path: shared, readonly: true };
     await startVirtiofsd(share, 0, runtimeDir, identity, AbortSignal.timeout(10_000));
@@ -65,7 +65,7 @@ function status(pid: number, field: string): string | undefined {
   return new RegExp(`^${field}:\\t(.*)$`, 'm').exec(text)?.[1];
 }
 
-it('acts as every user of the box for root, and as one for an ordinary user', () => {
+it('keeps user ids for root, and squashes them for an ordinary user', () => {
   expect(virtiofsdArguments('/run/box/fs0.sock', true, true)).toEqual([
     '--socket-path=/run/box/fs0.sock',
     '--shared-dir=/share',
@@ -83,7 +83,7 @@ it('acts as every user of the box for root, and as one for an ordinary user', ()
   ]);
 });
 
-it('serves from a root that is the shared directory, with six capabilities at most', async () => {
+it('confines virtiofsd to the shared directory, with six capabilities at most', async () => {
   await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, runtimeDir, identity, never);
   const pid = await settledServer();
   expect((await readdir(`/proc/${pid}/root/`)).sort()).toEqual(['a', 'b']);
@@ -93,7 +93,7 @@ it('serves from a root that is the shared directory, with six capabilities at mo
   expect(status(pid, 'NoNewPrivs')).toBe('1');
 });
 
-it('sees one file alone, under a fixed name, when a file is shared', async () => {
+it('shares a single file under a fixed name, without its siblings', async () => {
   const link = join(root, 'link');
   await symlink(join(shared, 'b'), link);
   await startVirtiofsd({ tag: 's', path: link, readonly: false }, 0, runtimeDir, identity, never);
@@ -102,7 +102,7 @@ it('sees one file alone, under a fixed name, when a file is shared', async () =>
   expect(readFileSync(`${files}file`, 'utf8')).toBe('b');
 });
 
-it('holds a read-only share by a mount that the kernel itself does not write through', async () => {
+it('enforces a read-only share by a read-only mount', async () => {
   await startVirtiofsd({ tag: 's', path: shared, readonly: true }, 0, runtimeDir, identity, never);
   const pid = await settledServer();
   const mount = readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
@@ -115,7 +115,7 @@ it('holds a read-only share by a mount that the kernel itself does not write thr
   );
 });
 
-it('refuses a link in a path that has none', async () => {
+it('refuses a link in a path that was resolved before', async () => {
   await mkdir(join(root, 'real'));
   await symlink(join(root, 'real'), join(root, 'link'));
   const share = { tag: 's', path: join(root, 'link'), readonly: true, resolved: true };
@@ -124,7 +124,7 @@ it('refuses a link in a path that has none', async () => {
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
 });
 
-it('refuses what is missing, and what is neither directory nor file', async () => {
+it('refuses a missing share, and one that is neither directory nor file', async () => {
   const start = (path: string) =>
     startVirtiofsd({ tag: 's', path, readonly: true }, 0, runtimeDir, identity, never);
   await expect(start(join(root, 'missing'))).rejects.toMatchObject({ code: 'bind-source-missing' });

@@ -39,7 +39,7 @@ function group(pid: number): string {
 }
 
 describe('a process', () => {
-  it('is held to processors and a share with all its threads, and its session with it', async () => {
+  it('limits CPUs and nice value of a process, all its threads and its session', async () => {
     const found = await program();
     const before = threads(found.pid).length;
     expect(before).toBeGreaterThan(1);
@@ -51,7 +51,7 @@ describe('a process', () => {
     expect(group(found.pid)).toMatch(/ nice 7$/m);
   });
 
-  it.runIf(asRoot)('is let go again', async () => {
+  it.runIf(asRoot)('removes the limits of a process again', async () => {
     const found = await program();
     const before = threads(found.pid)[0]?.cpus;
     await limitProcess(found, { processors: [one], nice: 7 });
@@ -61,7 +61,7 @@ describe('a process', () => {
     expect(group(found.pid)).toMatch(/ nice 0$/m);
   });
 
-  it('keeps a nice value that nobody asked for', async () => {
+  it('keeps a nice value that the new limits do not mention', async () => {
     const found = await program();
     await limitProcess(found, { nice: 5 });
     await limitProcess(found, { processors: [one] });
@@ -69,14 +69,14 @@ describe('a process', () => {
     expect(group(found.pid)).toMatch(/ nice 5$/m);
   });
 
-  it('cannot have processors that are not there', async () => {
+  it('refuses processors that the host does not have', async () => {
     const found = await program();
     await expect(limitProcess(found, { processors: [8191] })).rejects.toMatchObject({
       code: 'invalid-argument',
     });
   });
 
-  it('leaves a process alone that took over the id of an ended one', async () => {
+  it('leaves a process alone that reuses the id of an ended one', async () => {
     const found = await program();
     const before = threads(found.pid)[0];
     await limitProcess({ ...found, startTime: '1' }, { processors: [one], nice: 17 });
@@ -85,7 +85,7 @@ describe('a process', () => {
   });
 });
 
-it('numbers processors from the lowest bit', () => {
+it('numbers processors from the lowest bit of the mask', () => {
   const mask = maskOf([0, 9, 15]);
   expect([...mask.slice(0, 3)]).toEqual([0b1, 0b1000_0010, 0]);
   expect(maskOf([]).every((byte) => byte === 0xff)).toBe(true);

@@ -24,7 +24,7 @@ async function start(name: string, ...args: string[]): Promise<ChildProcess> {
   return child;
 }
 
-it('finds the programs that work in a directory, and no other', async () => {
+it('finds the programs that work in a directory, and no others', async () => {
   const vmm = await start('qemu-system-x86_64', `path=${directory}/qmp.sock,server=on`);
   const keeper = await start('/usr/bin/bwrap', '--bind', directory, directory);
   await start('virtiofsd', `--socket-path=${directory}0/fs0.sock`);
@@ -39,7 +39,7 @@ it('finds the programs that work in a directory, and no other', async () => {
   expect(findProcesses(directory, () => false)).toEqual([]);
 });
 
-it('counts a zombie as gone', async () => {
+it('treats a zombie as ended', async () => {
   // The shell starts a child and never waits for it.
   const parent = spawn(
     '/usr/bin/perl',
@@ -53,7 +53,7 @@ it('counts a zombie as gone', async () => {
   expect(process.kill(pid, 0)).toBe(true);
 });
 
-it('takes a process id that another process has now for gone, and does not kill it', async () => {
+it('treats a reused process id as ended, and does not kill its process', async () => {
   const child = await start('passt', `${directory}/passt.sock`);
   const [found] = findProcesses(directory, own);
   if (found === undefined) throw new Error('not found');
@@ -71,7 +71,7 @@ function startTimeOf(pid: number): string {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
-describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
+describe.runIf(process.geteuid?.() === 0)('a VMM that root has started', () => {
   const groups = [`--groups=${jailGroup(directory)}`, '--reuid=54321', '--regid=54321'];
   const box = (uid: number): boolean => uid === 54_321;
 
@@ -85,7 +85,7 @@ describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
     return child;
   }
 
-  it('each is found and ended by its group, whatever it calls itself', async () => {
+  it('finds and ends a VMM by its group, whatever its command line says', async () => {
     const other = `qemu-system-x86_64\\0/run/other/qmp.sock`;
     const hidden = [await disguised(`""`, ...groups), await disguised(`"${other}"`, ...groups)];
     const found = findProcesses(directory, box);
@@ -96,7 +96,7 @@ describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
     expect(findProcesses(directory, box)).toEqual([]);
   });
 
-  it('another box’s process under this one’s name is not of its group', async () => {
+  it('does not count a process of another box into the group, whatever its command line says', async () => {
     const name = `"qemu-system-x86_64\\0${directory}/qmp.sock"`;
     const others = [`--groups=${jailGroup('/run/other')}`, '--reuid=54321', '--regid=54321'];
     await disguised(name, ...others);
@@ -104,7 +104,7 @@ describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
   });
 });
 
-it('finds the program of a keeper, whatever it calls itself', async () => {
+it('finds the program below a keeper, whatever its command line says', async () => {
   const script = `$|=1; if (!fork) { $0 = "innocent"; print "$$\\n"; sleep 600; exit } wait`;
   const keeper = spawn('/usr/bin/perl', ['-e', script, '--', directory], {
     argv0: 'bwrap',

@@ -28,33 +28,33 @@ class FakeFile implements SessionFile {
 }
 
 describe('the nice value of a session', () => {
-  it('is written once, whatever the number of its processes', async () => {
+  it('writes the nice value of a session once for all its processes', async () => {
     const file = new FakeFile();
     await setSessionNice(5, 3, file);
     await setSessionNice(6, 3, file);
     expect([file.text, file.paths]).toEqual(['/autogroup-7 nice 3\n', ['/proc/5/autogroup']]);
   });
 
-  it.each(['/autogroup-7 nice -4\n', ''])('is not written over %j', async (text) => {
+  it.each(['/autogroup-7 nice -4\n', ''])('does not write a nice value over %j', async (text) => {
     const file = new FakeFile();
     file.text = text;
     await setSessionNice(5, -4, file);
     expect(file.paths).toEqual([]);
   });
 
-  it('is written when it is its turn', async () => {
+  it('retries to write the nice value while the kernel answers EAGAIN', async () => {
     const file = new FakeFile(failing('EAGAIN'), failing('EAGAIN'));
     await setSessionNice(5, 3, file);
     expect([file.text, file.paths.length]).toEqual(['/autogroup-7 nice 3\n', 3]);
   });
 
-  it('sets no nice value for a process that ends meanwhile', async () => {
+  it('ignores a process that ends before its nice value is written', async () => {
     const file = new FakeFile(failing('ESRCH'));
     await setSessionNice(5, 3, file);
     expect(file.paths).toHaveLength(1);
   });
 
-  it('is not waited for without end', async () => {
+  it('gives up on the nice value after its timeout', async () => {
     const file = new FakeFile(...Array<Error>(9999).fill(failing('EAGAIN')));
     await expect(setSessionNice(5, 3, file, 20)).rejects.toMatchObject({
       ...{ code: 'vmm-failed', message: expect.stringContaining('CPU shares') },

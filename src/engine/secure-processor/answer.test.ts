@@ -45,7 +45,7 @@ function refusing(error: Error): AskedGuest {
 }
 
 describe('a request', () => {
-  it('answers a request for a report with it and the certificates', () => {
+  it('answers a request for a report with the report and the certificates', () => {
     expect(ask(REPORT)).toEqual({
       id: ID,
       report: Buffer.alloc(64, 0x5a).toString('base64'),
@@ -87,7 +87,7 @@ describe('a request', () => {
     ['a TCB of more than 64 bits', { ...DERIVE, tcb: '18446744073709551616' }],
     ['a TCB as a number', { ...DERIVE, tcb: 0 }],
     ['a TCB with a leading zero', { ...DERIVE, tcb: '01' }],
-  ])('with %s is malformed, and says so', (_, request) => {
+  ])('answers a request with %s as malformed', (_, request) => {
     expect(ask(request)).toMatchObject({ id: ID, error: { code: 'malformed' } });
   });
 
@@ -98,11 +98,11 @@ describe('a request', () => {
     ['not an object', '[]'],
     ['without an id', JSON.stringify({ ...REPORT, id: undefined })],
     ['with an id of another form', JSON.stringify({ ...REPORT, id: 'a'.repeat(17) })],
-  ])('that is %s is passed over', (_, line) => {
+  ])('ignores a line that is %s', (_, line) => {
     expect(answerLine(guest, Buffer.from(line))).toBeUndefined();
   });
 
-  it('that firmware refuses says why; another failure tells the guest nothing of the host', () => {
+  it('passes on why firmware refused, but tells the guest nothing of other failures', () => {
     const refused = Object.assign(new Error('no such VMPL'), { code: 'simulated-request' });
     expect(ask(REPORT, refusing(refused))).toEqual({
       id: ID,
@@ -115,7 +115,7 @@ describe('a request', () => {
   });
 });
 
-it('answers no line with anything but an answer or nothing', {
+it('answers any line with a valid answer or not at all', {
   timeout: FUZZ_TIMEOUT,
 }, async () => {
   const almost = fc.record({

@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-it('gives back what was kept, and takes the place of what was there', async () => {
+it('reads back the guest file that was last written', async () => {
   await writeGuestFile(path, MACHINE, { ...guest, guestSvn: 2 });
   await writeGuestFile(path, MACHINE, guest);
   expect(await readGuestFile(path, MACHINE)).toEqual(guest);
@@ -41,12 +41,12 @@ it('gives back what was kept, and takes the place of what was there', async () =
 
 const unusable = expect.objectContaining({ code: 'state-unusable', remedy: expect.anything() });
 
-it('is that of one machine', async () => {
+it('refuses the guest file of another microVM', async () => {
   await writeGuestFile(path, MACHINE, guest);
   await expect(readGuestFile(path, 'cd'.repeat(32))).rejects.toEqual(unusable);
 });
 
-it('is refused when it is missing, damaged, too long or open to others', async () => {
+it('refuses a guest file that is missing, damaged, too long or open to others', async () => {
   await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
   for (const text of ['', '{}', '{"schema":"a3s-box/simulated-guest-file/v2"}']) {
     await writeFile(path, text, { mode: 0o600 });
@@ -61,13 +61,13 @@ it('is refused when it is missing, damaged, too long or open to others', async (
   await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
 });
 
-it('follows no link', async () => {
+it('refuses a guest file that is a link', async () => {
   await writeGuestFile(`${path}.else`, MACHINE, guest);
   await symlink(`${path}.else`, path);
   await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
 });
 
-it('cannot be written where there is no directory', async () => {
+it('reports a guest file that cannot be written because its directory is missing', async () => {
   const nowhere = join(directory, 'none', 'guest.json');
   await expect(writeGuestFile(nowhere, MACHINE, guest)).rejects.toEqual(unusable);
 });

@@ -47,7 +47,7 @@ it.each<[string, Buffer]>([
   ['a level of privilege that there is not', line({ ...KEY, vmpl: 4 })],
   ['a TCB of 65 bits', line({ ...KEY, tcb: '18446744073709551616' })],
   ['a root key of the chip’s own', line({ ...KEY, rootKey: 'VLEK' })],
-])('%s is refused as malformed, and asked of nobody', (_, bytes) => {
+])('refuses a request with %s as malformed before it reaches the processor', (_, bytes) => {
   asked = 0;
   const answer = answerLine(guest, bytes);
   expect(answer).toMatchObject({ id: ID, error: { code: 'malformed' } });
@@ -62,11 +62,11 @@ it.each<[string, Buffer]>([
   ['an id that is none', line({ ...REPORT, id: [ID] })],
   ['a list', line([REPORT])],
   ['nothing', Buffer.alloc(0)],
-])('%s is passed over', (_, bytes) => {
+])('ignores a line with %s', (_, bytes) => {
   expect(answerLine(guest, bytes)).toBeUndefined();
 });
 
-it('keeps no more of a flood than a line, and answers when it is over', async () => {
+it('buffers no more of a flood than one line, and answers after it', async () => {
   const [host, port] = duplexPair();
   const end = new AbortController();
   const pace = new Pace({ burst: 100_000, perSecond: 1 });
@@ -84,7 +84,7 @@ it('keeps no more of a flood than a line, and answers when it is over', async ()
   await done;
 });
 
-it('is let go when it closes in the middle of an answer', async () => {
+it('releases the port when the guest closes it in the middle of an answer', async () => {
   const [host, port] = duplexPair();
   const pace = new Pace({ burst: 100_000, perSecond: 1 });
   const done = converse(host, guest, pace, new AbortController().signal).catch(() => undefined);
@@ -111,7 +111,7 @@ const anyRequest = fc
       .map((changed) => line({ ...more, ...changed })),
   );
 
-it('is never answered with more than it asked for', { timeout: FUZZ_TIMEOUT }, async () => {
+it('never answers a guest with more than it asked for', { timeout: FUZZ_TIMEOUT }, async () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((data) => Buffer.from(data)),
     fc.json().map((text) => Buffer.from(text)),

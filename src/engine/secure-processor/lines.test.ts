@@ -8,7 +8,7 @@ const read = (limit: number, chunks: readonly string[]): string[] => {
   return chunks.flatMap((chunk) => [...reader.push(Buffer.from(chunk))].map(String));
 };
 
-it('puts lines together, whatever pieces they come in', () => {
+it('joins lines, whatever pieces they come in', () => {
   expect(read(8, ['a', 'b\nc', '\n', '\nd\n\ne'])).toEqual(['ab', 'c', 'd']);
 });
 
@@ -16,7 +16,7 @@ it('drops a line that is too long, up to its end, and nothing else', () => {
   expect(read(3, ['abc\nabcd\n', 'ab', 'cd', 'x'.repeat(100), '\nfg\n'])).toEqual(['abc', 'fg']);
 });
 
-it('keeps no more than a line', () => {
+it('buffers no more than one line of maximum length', () => {
   const reader = new LineReader(16);
   const chunk = Buffer.alloc(65_536, 'x');
   const before = process.memoryUsage().arrayBuffers;

@@ -19,7 +19,7 @@ class TestClock implements Clock {
 
 const never = new AbortController().signal;
 
-it('gives a burst at once, then a turn at a time', async () => {
+it('allows a burst at once, then the configured rate', async () => {
   const clock = new TestClock();
   const pace = new Pace({ burst: 4, perSecond: 10 }, clock);
   for (let n = 0; n < 4; n++) await pace.turn(never);
@@ -28,7 +28,7 @@ it('gives a burst at once, then a turn at a time', async () => {
   expect(clock.slept).toBe(2000);
 });
 
-it('does not save up more than a burst', async () => {
+it('saves up no more than one burst', async () => {
   const clock = new TestClock();
   const pace = new Pace({ burst: 2, perSecond: 1 }, clock);
   clock.time = 1_000_000;
@@ -36,7 +36,7 @@ it('does not save up more than a burst', async () => {
   expect(clock.slept).toBe(1000);
 });
 
-it('stops waiting when it is told to', async () => {
+it('stops waiting for its turn when the signal is aborted', async () => {
   const pace = new Pace({ burst: 1, perSecond: 0.001 });
   await pace.turn(never);
   const stop = new AbortController();

@@ -75,7 +75,7 @@ describe('a conversation', () => {
     await done;
   });
 
-  it('reads no further than the pace allows', async () => {
+  it('reads requests no faster than the rate limit allows', async () => {
     const [host, port] = duplexPair();
     const end = stop();
     const pace = new Pace({ burst: 6, perSecond: 1 }, STOPPED);
@@ -90,7 +90,7 @@ describe('a conversation', () => {
     expect(asked.length).toBeLessThanOrEqual(5);
   });
 
-  it('answers nobody who does not listen', async () => {
+  it('stops reading requests while the guest does not read answers', async () => {
     const [host, port] = duplexPair();
     const end = stop();
     const done = converse(host, guest, free(), end.signal).catch(() => undefined);
@@ -104,7 +104,7 @@ describe('a conversation', () => {
     await done;
   });
 
-  it('ends with the stream', async () => {
+  it('ends the conversation at the end of the stream', async () => {
     const [host, port] = duplexPair();
     const done = converse(host, guest, free(), stop().signal);
     port.end();
@@ -136,7 +136,7 @@ describe('a port', () => {
     return socket;
   };
 
-  it('is answered as soon as there is one, and again when its connection was lost', async () => {
+  it('answers as soon as the guest connects, and again after a lost connection', async () => {
     const port = new ProcessorPort(path, guest);
     await new Promise<void>((resolve) => vmm.listen(path, resolve));
     const first = await connection(0);
@@ -150,7 +150,7 @@ describe('a port', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is let go of at once when it is closed, though nobody ever listened', async () => {
+  it('closes at once, although no guest ever connected', async () => {
     const port = new ProcessorPort(path, guest);
     await port.close();
     await new Promise<void>((resolve) => vmm.listen(path, resolve));

@@ -27,7 +27,7 @@ async function roundTrip(stream: Duplex, text: string): Promise<string> {
   return '';
 }
 
-it('serves the agent on the control stream, one at a time', async () => {
+it('connects the control stream of a fake microVM to its agent, one stream at a time', async () => {
   const host = new FakeHost(echo);
   const machine = await new FakeEngine(host).launch(spec, never);
   const first = await machine.connect(never);
@@ -37,7 +37,7 @@ it('serves the agent on the control stream, one at a time', async () => {
   expect(await roundTrip(second, 'hello')).toBe('hello');
 });
 
-it('lets a second engine adopt the machine of the first, until it ends', async () => {
+it('lets a second engine adopt the microVM of the first, until it ends', async () => {
   const host = new FakeHost(echo);
   await (await new FakeEngine(host).launch(spec, never)).release();
   const adopted = await new FakeEngine(host).adopt(spec.id);
@@ -47,7 +47,7 @@ it('lets a second engine adopt the machine of the first, until it ends', async (
   expect(await new FakeEngine(host).adopt(spec.id)).toBeUndefined();
 });
 
-it('fails the launch it was told to fail, and no other', async () => {
+it('fails the launch that failNextLaunch names, and no other', async () => {
   const host = new FakeHost(echo);
   const engine = new FakeEngine(host);
   host.failNextLaunch(new A3sError('port-in-use', 'Cannot publish 80: taken'));
@@ -56,7 +56,7 @@ it('fails the launch it was told to fail, and no other', async () => {
   expect(host.running).toHaveLength(1);
 });
 
-it('powers off from inside', async () => {
+it('powers off a fake microVM from inside', async () => {
   const host = new FakeHost((guest) => (stream) => {
     stream.once('data', () => guest.poweroff());
   });
@@ -65,7 +65,7 @@ it('powers off from inside', async () => {
   expect(await machine.exited).toEqual({ reason: 'poweroff', detail: '' });
 });
 
-describe('a confidential machine', () => {
+describe('a confidential fake microVM', () => {
   const confidential: ConfidentialLaunch = {
     tee: 'simulated',
     firmwarePath: '/firmware',
@@ -75,7 +75,7 @@ describe('a confidential machine', () => {
     guestStatePath: '/guest.json',
   };
 
-  it('has a launch record that its inputs give, until it is adopted', async () => {
+  it('returns a launch record that its inputs give, but none on adoption', async () => {
     const host = new FakeHost(echo);
     const { launched } = await new FakeEngine(host).launch({ ...spec, confidential }, never);
     if (launched === undefined) throw new Error('there is no record');
@@ -86,7 +86,7 @@ describe('a confidential machine', () => {
     expect(host.adoptions).toEqual([{ id: spec.id, confidential }]);
   });
 
-  it('has no console, and is neither saved nor given disks', async () => {
+  it('gives a confidential microVM no console, no save and no attached disks', async () => {
     const host = new FakeHost(echo);
     const machine = await new FakeEngine(host).launch({ ...spec, confidential }, never);
     const fake = host.machine(spec.id);
@@ -99,7 +99,7 @@ describe('a confidential machine', () => {
     });
   });
 
-  it('is refused where the real engine refuses it', async () => {
+  it('refuses the same confidential launches as the real engine', async () => {
     const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
     const launch = new FakeEngine(new FakeHost(echo)).launch(
       { ...spec, shares, confidential },
