@@ -44,14 +44,14 @@ const handedOver = [
 ];
 const end = ['--remount-ro', '/', '--chdir', '/', '--', '/usr/bin/tool', '--flag', 'a b'];
 
-it('marks a machine’s processes by a group, in place of the groups of who starts them', () => {
+it('marks the processes of a jail by a group instead of the groups of the user', () => {
   const command = jailCommand(host, both, { ...program, group: 0x7b12_3456 });
   expect(command).toContain(`--groups=${0x7b12_3456}`);
   expect(command).not.toContain('--clear-groups');
   expect(jailCommand(host, user, { ...program, group: 1 })).not.toContain('--groups=1');
 });
 
-it('gives root both features', () => {
+it('uses both jail features for root', () => {
   expect(jailCommand(host, both, program)).toEqual([
     '/usr/bin/prlimit',
     ...limits,
@@ -113,14 +113,14 @@ it('lets a network program keep the network, and nest namespaces when it confine
   expect(command.join(' ')).toContain('--dir /tmp');
 });
 
-it('gives low ports one capability, and drops the namespaces that would void it', () => {
+it('grants one capability for low ports, and drops the namespaces that would void it', () => {
   const command = jailCommand(host, both, { ...program, lowPorts: true });
   expect(command).toContain('--bounding-set=-all,+net_bind_service');
   expect(command).toContain('--ambient-caps=-all,+net_bind_service');
   expect(command).not.toContain('/usr/bin/bwrap');
 });
 
-it('keeps the user id of root for a program that acts as several, and its listed capabilities alone', () => {
+it('keeps user id 0 for a file server of root, with its listed capabilities alone', () => {
   const server: JailProgram = {
     ...program,
     rootCapabilities: ['chown', 'setuid'],
@@ -136,12 +136,12 @@ it('keeps the user id of root for a program that acts as several, and its listed
   expect(asUser).toContain('--unshare-user --unshare-all --disable-userns --uid 0 --gid 0');
 });
 
-it('asks for no limit above the own one', () => {
+it('requests no limit above the hard limit of this process', () => {
   const command = jailCommand(host, both, { ...program, limits: { openFiles: 1_000_000 } });
   expect(command).toContain('--nofile=20000');
 });
 
-it('passes nothing of the own environment on', () => {
+it('passes no environment variable of this process on', () => {
   expect(jailEnvironment(program)).toEqual({ PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C.UTF-8' });
   expect(jailEnvironment({ ...program, temporaryDirectory: '/t' })).toMatchObject({ TMPDIR: '/t' });
 });

@@ -7,7 +7,7 @@ import {
   TEMPLATE_IDENTITY,
 } from './identity.ts';
 
-it('gives the lowest identity that is free', () => {
+it('allocates the lowest free identity', () => {
   const first = allocateIdentity([]);
   expect(first).toEqual({ uid: 0x7a35_0000, gid: 0x7a35_0000 });
   expect(allocateIdentity([first.uid, first.uid + 2])).toEqual({
@@ -16,7 +16,7 @@ it('gives the lowest identity that is free', () => {
   });
 });
 
-it('refuses when all are taken, and never gives out the converters’ nor the templates’', () => {
+it('refuses when all identities are taken, and never allocates those of converters and templates', () => {
   const all = Array.from({ length: 0xfffe }, (_, index) => 0x7a35_0000 + index);
   expect(all).not.toContain(CONVERTER_IDENTITY.uid);
   expect(all).not.toContain(TEMPLATE_IDENTITY.uid);
@@ -25,12 +25,12 @@ it('refuses when all are taken, and never gives out the converters’ nor the te
   expect(CONVERTER_IDENTITY.uid).toBeLessThan(2 ** 31);
 });
 
-it('leaves an ordinary user as it is', () => {
+it('keeps the user id of an ordinary user', () => {
   expect(identityFor(1000, 100, [])).toEqual({ uid: 1000, gid: 100 });
   expect(identityFor(0, 0, [])).toEqual({ uid: 0x7a35_0000, gid: 0x7a35_0000 });
 });
 
-it('marks each machine by a group that is no user’s and no other machine’s', () => {
+it('derives a group per runtime directory that no user has', () => {
   expect(jailGroup('/run/a3s-box/1/a')).toBe(jailGroup('/run/a3s-box/1/a'));
   expect(jailGroup('/run/a3s-box/1/a')).not.toBe(jailGroup('/run/a3s-box/2/a'));
   expect(jailGroup('/run/a3s-box/1/a')).toBeGreaterThan(CONVERTER_IDENTITY.gid);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseHardLimits } from './limits.ts';
 
-it('reads hard limits, and leaves out what is unlimited', () => {
+it('reads hard limits, and leaves out unlimited ones', () => {
   const text = [
     'Limit                     Soft Limit           Hard Limit           Units     ',
     'Max cpu time              unlimited            unlimited            seconds   ',

@@ -82,7 +82,7 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-it('outside a jail the same program reaches all of it', () => {
+it('lets the probe program reach everything outside a jail', () => {
   const reached = execFileSync('/usr/bin/perl', [...probe().args], { encoding: 'utf8' });
   const [disk, state] = [path('other', 'disk'), path('state.db')];
   expect(reached.trim().split('\n')).toEqual([
@@ -97,16 +97,16 @@ it('outside a jail the same program reaches all of it', () => {
   ]);
 });
 
-describe('from a jail', () => {
-  it('neither another box’s disk, nor the state, nor the control socket, nor this process is reached', async () => {
+describe('a jail', () => {
+  it('keeps other boxes’ disks, the state, the control socket and this process out of reach', async () => {
     expect(await output(await spawnInJail(probe()))).toBe('done\n');
   });
 
-  it('the box’s own directory is reached from its jail', async () => {
+  it('lets a jailed program reach the directory of its own box', async () => {
     expect(await run(['/usr/bin/cat', path('own', 'disk')])).toBe("own's");
   });
 
-  it('nothing but the system’s programs is seen', async () => {
+  it('shows a jailed program nothing but the programs of the system', async () => {
     const { namespaces } = await jailFeatures();
     expect(namespaces).toBe(true);
     const seen = (await run(['/usr/bin/ls', '-A', '/'])).trim().split('\n');
@@ -115,7 +115,7 @@ describe('from a jail', () => {
     expect(await run(['/usr/bin/ls', '/etc'])).toBe('alternatives\nld.so.cache\n');
   });
 
-  it('no capability is left, and none can be gained', async () => {
+  it('leaves a jailed program no capability, and none to gain', async () => {
     const status = await run(['/usr/bin/cat', '/proc/self/status']);
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
       expect(status).toMatch(new RegExp(`^${set}:\t0000000000000000$`, 'm'));
@@ -125,13 +125,13 @@ describe('from a jail', () => {
     expect(await run(['/usr/bin/unshare', '--user', '/usr/bin/true'])).toMatch(/unshare failed/);
   });
 
-  it('no core is dumped, and limits hold', async () => {
+  it('dumps no core of a jailed program, and enforces its limits', async () => {
     const limits = await run(['/usr/bin/cat', '/proc/self/limits'], { limits: { openFiles: 77 } });
     expect(limits).toMatch(/^Max core file size +0 +0 /m);
     expect(limits).toMatch(/^Max open files +77 +77 /m);
   });
 
-  it('only passed descriptors are open, and their files can be opened again', async () => {
+  it('passes only the given descriptors into a jail, and lets their files be opened again', async () => {
     const fd = openSync(path('own', 'disk'), 'r');
     await chmod(path('own', 'disk'), 0o444);
     const stdio = ['ignore', 'pipe', 'pipe', fd] as const;
@@ -144,7 +144,7 @@ describe('from a jail', () => {
     expect(list).toContain("own's");
   });
 
-  it('a program that does not outlive its parent takes its keeper along', async () => {
+  it('ends the keeper with a program that must not outlive its parent', async () => {
     const args = ['-c', 'echo up; exec sleep 600'];
     const child = await spawnInJail(probe({ path: '/usr/bin/sh', args }));
     // Until the program runs, its keeper has not tied it to its own life.
@@ -155,7 +155,7 @@ describe('from a jail', () => {
   });
 });
 
-it.runIf(uid === 0)('a user id of its own alone keeps a program from all of it too', async () => {
+it.runIf(uid === 0)('keeps a program out by a user id of its own alone', async () => {
   const host: JailHost = {
     prlimit: '/usr/bin/prlimit',
     setpriv: '/usr/bin/setpriv',
@@ -168,7 +168,7 @@ it.runIf(uid === 0)('a user id of its own alone keeps a program from all of it t
   expect(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })).toBe('done\n');
 });
 
-it('accepts weak jails only where somebody said so, and reports it with the features', async () => {
+it('reports weak jails as accepted only after they were accepted', async () => {
   expect((await jailFeatures()).weakAccepted).toBe(false);
   acceptWeakJails(true);
   expect((await jailFeatures()).weakAccepted).toBe(true);
