@@ -46,13 +46,13 @@ test.each<[string, number, string]>([
   ['more than 64 KiB', 200, ' '.repeat(70_000)],
   ['an error without a body', 500, ''],
   ['an unknown error', 500, '{"error":{"code":"__proto__","message":"x"}}'],
-])('an answer with %s is the agent’s failure', async (_, status, body) => {
+])('an answer with %s is reported as a failure of the agent', async (_, status, body) => {
   const guest = answering(status, body);
   await expect(guest.exit('main')).rejects.toMatchObject({ code: 'agent-failed' });
   guest.close();
 });
 
-test('unknown keys of a newer agent are dropped', async () => {
+test('unknown keys in answers of a newer agent are dropped', async () => {
   const guest = answering(200, JSON.stringify({ ...exit, more: 1 }));
   expect(await guest.exit('main')).toEqual(exit);
   guest.close();
@@ -68,7 +68,7 @@ test.each<[string, (stream: ServerHttp2Stream) => void]>([
       stream.write('{"exit', () => stream.close(8));
     },
   ],
-])('an agent that %s has failed', async (_, answer) => {
+])('an agent that %s is reported as failed', async (_, answer) => {
   const guest = guestOf(answer);
   await expect(guest.exit('main')).rejects.toMatchObject({ code: 'agent-failed' });
   guest.close();
@@ -76,14 +76,14 @@ test.each<[string, (stream: ServerHttp2Stream) => void]>([
   expect(() => guest.stdin('main')).toThrow('the connection is closed');
 });
 
-test('an id that is another path is refused before it is sent', async () => {
+test('a process id that is another path is refused before it is sent', async () => {
   const guest = answering(200, JSON.stringify(exit));
   expect(() => guest.exit('../spec')).toThrow();
   guest.close();
 });
 
 test(
-  'whatever the body, the result is checked or an A3sError',
+  'any response body gives a checked result or an A3sError',
   async () => {
     let body: Buffer = Buffer.alloc(0);
     let status = 200;

@@ -29,7 +29,7 @@ test.each<[string, (stream: Duplex) => void]>([
     (stream) => stream.write(Buffer.from('000008060100000000deadbeefdeadbeef', 'hex')),
   ],
   ['never answers', (stream) => stream.resume()],
-])('a connection that %s is tried again', async (_, handler) => {
+])('a connection that %s is retried', async (_, handler) => {
   const machine = fakeMachine(agentAfter(handler, handler));
   const guest = await connectGuest(machine, { signal, deadlineMs: 10_000, attemptMs: 50 });
   expect(guest.hello?.agent).toBe('0.0.0-fake');
@@ -37,7 +37,7 @@ test.each<[string, (stream: Duplex) => void]>([
   await guest.closed;
 });
 
-test('an agent that was reached before is given up sooner when it is silent', async () => {
+test('a silent agent that has answered before is given up before the boot deadline', async () => {
   const agent = new FakeAgent();
   const silent: Duplex[] = [];
   let silence = false;
@@ -56,7 +56,7 @@ test('an agent that was reached before is given up sooner when it is silent', as
   second.close();
 });
 
-test('no answer before the deadline is a timeout that shows the console', async () => {
+test('a missing answer at the deadline is a timeout that shows the console', async () => {
   const machine = fakeMachine({ serve: (stream) => stream.resume() }, 'one\n\x1b[31mpanic\x07\n');
   await expect(connectGuest(machine, { signal, deadlineMs: 100 })).rejects.toMatchObject({
     code: 'agent-timeout',
@@ -64,7 +64,7 @@ test('no answer before the deadline is a timeout that shows the console', async 
   });
 });
 
-test('a machine that ends is told apart, at once', async () => {
+test('a microVM that ends before its agent answers is reported at once', async () => {
   const machine = fakeMachine({ serve: () => machine.end({ reason: 'panic', detail: 'no init' }) });
   await expect(connectGuest(machine, { signal, deadlineMs: 60_000 })).rejects.toMatchObject({
     code: 'vmm-failed',
@@ -72,14 +72,14 @@ test('a machine that ends is told apart, at once', async () => {
   });
 });
 
-test('an abort ends the wait with its own reason', async () => {
+test('an abort ends the wait for the agent with its own reason', async () => {
   const abort = new AbortController();
   const machine = fakeMachine({ serve: () => abort.abort(new Error('stop')) });
   const connecting = connectGuest(machine, { signal: abort.signal, deadlineMs: 60_000 });
   await expect(connecting).rejects.toThrow('stop');
 });
 
-test('the highest version that both know is taken, and none is said', async () => {
+test('the highest protocol version that both sides know is used, and none in common is an error', async () => {
   const machine = fakeMachine(new FakeAgent({ protocol: { minimum: 1, maximum: 9 } }));
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
@@ -92,7 +92,7 @@ test('the highest version that both know is taken, and none is said', async () =
   });
 });
 
-test('closing lets go of the stream', async () => {
+test('closing the guest closes the stream', async () => {
   let guestEnd: Duplex | undefined;
   const agent = new FakeAgent();
   const machine = fakeMachine({
@@ -125,7 +125,7 @@ async function asleep(): Promise<FakeAgent> {
   return agent;
 }
 
-test('a copy is woken by the first request, and not greeted', async () => {
+test('a paused copy is resumed by the first request, without a greeting', async () => {
   const agent = await asleep();
   const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
   const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000, known });
@@ -135,7 +135,7 @@ test('a copy is woken by the first request, and not greeted', async () => {
   guest.close();
 });
 
-test('a copy whose version is not known speaks the highest that both know after the first request', async () => {
+test('a copy of unknown version uses the highest common version after the first request', async () => {
   const agent = await asleep();
   const first = (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop);
   const known = { protocol: 2, negotiate: true, first };
@@ -186,7 +186,7 @@ test('a first request that is refused is not sent again', async () => {
   expect(sent).toBe(1);
 });
 
-test('a copy of a version that this server does not speak is not talked to', async () => {
+test('a copy with an unsupported protocol version is refused without a request', async () => {
   const known = { protocol: 7, first: () => Promise.reject(new Error('unreachable')) };
   const machine = fakeMachine(new FakeAgent());
   await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
@@ -194,7 +194,7 @@ test('a copy of a version that this server does not speak is not talked to', asy
   });
 });
 
-test('an agent of protocol 1 knows nothing of copies', async () => {
+test('an agent of protocol 1 refuses to prepare for copies', async () => {
   const agent = new FakeAgent({ protocol: { minimum: 1, maximum: 1 } });
   const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
   await expect(guest.prepare()).rejects.toMatchObject({ code: 'no-such-exec' });

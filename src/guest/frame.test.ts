@@ -18,7 +18,7 @@ function split(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   return [0, ...places].map((start, i) => bytes.subarray(start, places[i] ?? bytes.length));
 }
 
-test('what was framed comes out, however it is cut', () => {
+test('framed output is parsed back however the bytes are cut', () => {
   const start = fc.nat(2 ** 40);
   fc.assert(
     fc.property(pieces, start, fc.array(fc.nat(10_000), { maxLength: 30 }), (list, from, cuts) => {
@@ -43,7 +43,7 @@ test('what was framed comes out, however it is cut', () => {
   );
 });
 
-test('any bytes give chunks without a gap, or are refused', () => {
+test('arbitrary bytes give chunks without gaps, or are refused', () => {
   const frame = fc
     .record({
       stream: fc.integer({ min: 0, max: 4 }),
@@ -101,7 +101,7 @@ test.each<[string, Buffer[], string]>([
   ['reserved bytes', [Buffer.from('01000100000000010000000000000007', 'hex')], 'reserved bytes'],
   ['no end', [encodeFrame('stdout', 7, Buffer.from('x'))], 'broke off at offset 8'],
   ['half a header', [Buffer.from([1, 0])], 'broke off at offset 7'],
-])('%s is refused', (_, parts, message) => {
+])('a frame stream with %s is refused', (_, parts, message) => {
   const parser = new FrameParser(7);
   expect(() => {
     for (const part of parts) parser.push(part);

@@ -21,11 +21,11 @@ function documented(): Record<string, number> {
   return Object.fromEntries([...rows].map(([, code = '', status]) => [code, Number(status)]));
 }
 
-it('gives every code of the agent the status that the agent answers it with', () => {
+it('maps every error code of the agent to the HTTP status of the agent', () => {
   const statuses = Object.entries(GUEST_ERRORS).map(([code, { status }]) => [code, status]);
   expect(Object.fromEntries(statuses)).toEqual(answers);
 });
 
-it('documents every code of the agent with its status', () => {
+it('documents every error code of the agent with its status', () => {
   expect(documented()).toEqual(answers);
 });

@@ -94,12 +94,12 @@ test.each([
   ['command-not-executable', process(['/etc/passwd'])],
   ['user-not-found', process(['true'], { user: 'ghost' })],
   ['cwd-invalid', process(['true'], { cwd: '/missing' })],
-])('the agent’s %s keeps its code', async (code, spec) => {
+])('the agent’s error code %s is kept', async (code, spec) => {
   const { guest } = await run(process(['sleep', 'infinity']));
   await expect(guest.startProcess('e1', spec)).rejects.toMatchObject({ name: 'A3sError', code });
 });
 
-test('other refusals get the codes of the host', async () => {
+test('other refusals of the agent are mapped to the host’s error codes', async () => {
   const { guest } = await run(process(['sleep', 'infinity']));
   await expect(guest.startMain()).rejects.toMatchObject({ code: 'conflict' });
   await expect(guest.exit('nobody')).rejects.toMatchObject({ code: 'no-such-exec' });
@@ -109,7 +109,7 @@ test('other refusals get the codes of the host', async () => {
   });
 });
 
-test('a setup failure names what failed, in clean and bounded words', async () => {
+test('a setup failure is reported in printable and bounded words', async () => {
   const message = `disk layer-3\u001b[31m\n\u202e${'x'.repeat(5000)}`;
   const agent = new FakeAgent({ refuseSpec: new FakeRefusal('setup-failed', message) });
   const guest = await connect(agent);
@@ -118,7 +118,7 @@ test('a setup failure names what failed, in clean and bounded words', async () =
   expect((error as Error).message).toMatch(/^disk layer-3 \[31m x{900,1024}…$/);
 });
 
-test('5 MB go through stdin and back unchanged', async () => {
+test('a process receives 5 MB through stdin and sends them back unchanged', async () => {
   const { guest } = await run(process(['cat'], { stdin: true }));
   const data = randomBytes(5_000_000);
   const stdin = guest.stdin('main');
@@ -153,7 +153,7 @@ test('input in flight when the process exits is dropped without an error', async
   expect(await guest.exit('main')).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
 });
 
-test('a writer that lets go leaves the input open for the next', async () => {
+test('a writer that disconnects leaves the input open for the next one', async () => {
   const { guest } = await run(process(['cat'], { stdin: true }));
   const first = guest.stdin('main');
   await new Promise((resolve) => first.write('a', resolve));
@@ -180,7 +180,7 @@ async function takeInput(guest: Guest) {
   }
 }
 
-test('output that nobody acknowledged is there for the next host', async () => {
+test('output that was not acknowledged is kept for the next host', async () => {
   const { agent, guest } = await run(process(['cat'], { stdin: true }));
   const stdin = guest.stdin('main');
   stdin.write('first ');
@@ -199,7 +199,7 @@ test('output that nobody acknowledged is there for the next host', async () => {
   expect(await next.exit('main')).toMatchObject({ exitCode: 0 });
 });
 
-test('a consumer that stalls holds the process back, and others go on', async () => {
+test('a stalled reader blocks only the process that it reads', async () => {
   const { guest } = await run(process(['bytes', String(8 * 1024 * 1024)]));
   const reader = await guest.output('main', 0);
   const output = reader[Symbol.asyncIterator]();
@@ -214,7 +214,7 @@ test('a consumer that stalls holds the process back, and others go on', async ()
   reader.close();
 });
 
-test('acknowledgements of what was not read are refused here', async () => {
+test('acknowledgements of output that was not read are refused on the host', async () => {
   const { guest } = await run(process(['echo', 'hello']));
   const reader = await guest.output('main', 0);
   expect(() => reader.ack(1)).toThrow(RangeError);
@@ -223,7 +223,7 @@ test('acknowledgements of what was not read are refused here', async () => {
   reader.ack(6);
 });
 
-test('leaving the loop or aborting gives the output up', async () => {
+test('leaving the loop or aborting closes the output stream', async () => {
   const { guest } = await run(process(['bytes', '3000000']));
   for await (const chunk of await guest.output('main', 0)) {
     expect(chunk.offset).toBe(0);
@@ -261,12 +261,12 @@ test('signals reach the process, and a process that has exited refuses them', as
   await expect(guest.signal('main', 'SIGTERM')).rejects.toMatchObject({ code: 'conflict' });
 });
 
-test('out of memory is told apart', async () => {
+test('an out-of-memory kill is reported as such', async () => {
   const { guest } = await run(process(['oom']));
   expect(await guest.exit('main')).toMatchObject({ exitCode: 137, oomKilled: true });
 });
 
-test('what is asked at once is done in its order', async () => {
+test('requests sent at the same time are done in their order', async () => {
   const agent = new FakeAgent();
   const guest = await connect(agent);
   const spec = guest.putSpec(
@@ -289,7 +289,7 @@ test('what is asked at once is done in its order', async () => {
   expect(await exit).toMatchObject({ exitCode: 0 });
 });
 
-test.each([1, 2])('a launch that is refused says why, by protocol %d', async (version) => {
+test.each([1, 2])('a refused launch reports its error code, with protocol %d', async (version) => {
   const options = { protocol: { minimum: 1, maximum: version } };
   const { guest } = await run(process(['cat'], { stdin: true }), options);
   await expect(guest.launch('one', process(['nothing']))).rejects.toMatchObject({
@@ -300,7 +300,7 @@ test.each([1, 2])('a launch that is refused says why, by protocol %d', async (ve
   expect(await exit).toMatchObject({ exitCode: 0 });
 });
 
-test('a spec that comes again is answered as before, another one is not taken', async () => {
+test('a repeated spec is accepted, and another one refused', async () => {
   const { guest } = await run(process(['cat'], { stdin: true }));
   const digest = await guest.putSpec(box(process(['cat'], { stdin: true })));
   expect(digest).toMatch(/^sha256:/);
@@ -309,7 +309,7 @@ test('a spec that comes again is answered as before, another one is not taken', 
   await expect(other).rejects.toMatchObject({ code: 'conflict' });
 });
 
-test('limits are replaced as a whole, and the counters tell of them', async () => {
+test('resource limits are replaced as a whole, and appear in the counters', async () => {
   const { agent, guest } = await run(process(['sleep', 'infinity']));
   expect(agent.resources).toEqual({});
   await guest.putResources({ memoryBytes: 64 * 1024 * 1024, pids: 9, cpuWeight: 50 });
@@ -322,7 +322,7 @@ test('limits are replaced as a whole, and the counters tell of them', async () =
   expect((await guest.stats()).detail?.pidsLimit).toBe(0);
 });
 
-test('limits that the guest cannot keep are refused with its words', async () => {
+test('limits that the guest refuses are reported in its words', async () => {
   const refuseResources = new FakeRefusal('conflict', 'the guest has less memory');
   const { agent, guest } = await run(process(['sleep', 'infinity']), { refuseResources });
   await expect(guest.putResources({ pids: 1 })).rejects.toMatchObject({
@@ -332,7 +332,7 @@ test('limits that the guest cannot keep are refused with its words', async () =>
   expect(agent.resources).toEqual({});
 });
 
-test('the processes of a box are listed', async () => {
+test('a guest lists the processes of its box', async () => {
   const { guest } = await run(process(['/bin/sleep', 'infinity']));
   await guest.startProcess('e1', process(['cat'], { stdin: true }));
   const processes = await guest.top();
@@ -342,7 +342,7 @@ test('the processes of a box are listed', async () => {
   ]);
 });
 
-test('a frozen box starts nothing, and takes no signal but SIGKILL, and the others once it is thawed', async () => {
+test('a frozen box starts no process, and takes signals other than SIGKILL once it is thawed', async () => {
   const { agent, guest } = await run(process(['sleep', 'infinity']));
   await guest.startProcess('e1', process(['sleep', 'infinity']));
   await guest.freeze();
@@ -358,7 +358,7 @@ test('a frozen box starts nothing, and takes no signal but SIGKILL, and the othe
   expect(await guest.ended(MAIN)).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
 });
 
-test('a probe does what its test wants, and is killed with its group', async () => {
+test('a probe reports its exit code, and is killed with its process group', async () => {
   const { agent, guest } = await run(process(['sleep', 'infinity']));
   Object.assign(agent.probe, { outcome: 3, output: 'sick' });
   const first = await guest.launch('p1', process(['sh', '-c', 'probe']), undefined, {
@@ -374,7 +374,7 @@ test('a probe does what its test wants, and is killed with its group', async () 
   expect(agent.probe.runs).toBe(2);
 });
 
-test('what came with protocol 4 is refused by the host where the agent is older', async () => {
+test('requests of protocol 4 are refused on the host when the agent is older', async () => {
   const { guest } = await run(process(['sleep', 'infinity']), {
     protocol: { minimum: 1, maximum: 3 },
   });

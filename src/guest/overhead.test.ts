@@ -5,14 +5,14 @@ const FULL = 1000;
 const WINDOW = 10;
 const budget = (): OverheadBudget => new OverheadBudget(WINDOW, FULL);
 
-describe('the budget for what reaches no stream', () => {
-  it('is used up by bytes that no payload goes with', () => {
+describe('the overhead budget of a session', () => {
+  it('exhausts the overhead budget on bytes without payload', () => {
     const some = budget();
     expect(some.settle(FULL, 0)).toBe(true);
     expect(some.settle(1, 0)).toBe(false);
   });
 
-  it('is never used up by payload with headers of its own size, in pieces or at once', () => {
+  it('never exhausts the overhead budget on payload with headers of equal size', () => {
     const some = budget();
     for (const bytes of [100, 1e9, 1]) {
       for (let n = 0; n < 1000; n += 1) {
@@ -22,7 +22,7 @@ describe('the budget for what reaches no stream', () => {
     }
   });
 
-  it('holds no more after any amount of payload than before', () => {
+  it('does not let payload raise the overhead budget', () => {
     const some = budget();
     some.delivered(1e9);
     for (let n = 0; n < 1000; n += 1) some.requested();
@@ -30,13 +30,13 @@ describe('the budget for what reaches no stream', () => {
     expect(some.settle(FULL + 1, 0)).toBe(false);
   });
 
-  it('is not fed by what the host answers to a flood', () => {
+  it('does not let the host’s answers to a flood raise the overhead budget', () => {
     const some = budget();
     for (let n = 0; n < 62; n += 1) expect(some.settle(17, 17)).toBe(true);
     expect(some.settle(17, 17)).toBe(false);
   });
 
-  it('grows by the windows of streams that were given up, as far as a session has streams', () => {
+  it('raises the overhead budget by the windows of abandoned streams, up to a bound', () => {
     const some = budget();
     for (let n = 0; n < 1000; n += 1) some.abandoned();
     expect(some.settle(0, 0)).toBe(true);

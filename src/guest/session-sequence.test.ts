@@ -5,7 +5,7 @@ import { duplexPair } from '../engine/testing/duplex-pair.ts';
 import { SEQUENCE_HEADER } from './protocol.ts';
 import { GuestSession } from './session.ts';
 
-it('numbers the requests of each connection from 1, in the order in which they are made', async () => {
+it('numbers the requests of each connection from 1 in their order', async () => {
   const server = createServer();
   const seen: string[] = [];
   server.on('stream', (stream, headers) => {

@@ -36,7 +36,7 @@ function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string
 const written = (stream: ServerHttp2Stream, bytes: Buffer): Promise<unknown> =>
   new Promise((resolve) => stream.write(bytes, resolve));
 
-test('output in pieces of a byte outlasts the budget for their headers', async () => {
+test('a session survives output in pieces of one byte', async () => {
   const [budget, pieces] = [16 * KIB, 5000];
   const { guest, received } = lasting(budget, async (stream) => {
     stream.respond({ ':status': 200 });
@@ -51,7 +51,7 @@ test('output in pieces of a byte outlasts the budget for their headers', async (
   expect(received() - 17 * pieces).toBeGreaterThan(budget);
 });
 
-test('a bulk transfer into the box outlasts the budget for the credit that the agent gives', async () => {
+test('a session survives a bulk transfer into the box and its window updates', async () => {
   const [budget, piece, pieces] = [4 * KIB, 256 * KIB, 512];
   let taken = 0;
   const { guest, received } = lasting(budget, (stream) => {
@@ -74,7 +74,7 @@ test('a bulk transfer into the box outlasts the budget for the credit that the a
   expect(received()).toBeGreaterThan(2 * budget);
 });
 
-test('answers without a body outlast the budget for their headers', async () => {
+test('a session survives many answers without a body', async () => {
   const budget = 4 * KIB;
   const { guest, received } = lasting(budget, (stream) => {
     stream.resume();
@@ -84,7 +84,7 @@ test('answers without a body outlast the budget for their headers', async () => 
   expect(received()).toBeGreaterThan(2 * budget);
 });
 
-test('what was on its way for readers that have gone ends no session', async () => {
+test('a session survives output in flight for readers that have closed', async () => {
   const [budget, readers] = [KIB * KIB, 20];
   const { guest, received } = lasting(budget, (stream) => {
     stream.respond({ ':status': 200 });
@@ -100,7 +100,7 @@ test('what was on its way for readers that have gone ends no session', async () 
   expect(received()).toBeGreaterThan(4 * budget);
 });
 
-test('of requests that wait for the same one none overtakes the body of another', async () => {
+test('requests that wait for the same one keep the order of their bodies', async () => {
   const complete: string[] = [];
   const { guest } = lasting(KIB * KIB, (stream, path) => {
     const take = (): void => void complete.push(path.replace(/\?.*/, ''));

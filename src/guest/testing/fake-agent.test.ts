@@ -35,7 +35,7 @@ async function request(
   return { status: Number(headers[':status']), body: text === '' ? undefined : JSON.parse(text) };
 }
 
-test('hello needs no version, everything else does', async () => {
+test('the fake agent answers hello without a version, and nothing else', async () => {
   const session = open(new FakeAgent());
   const hello = await request(session, 'GET', '/v1/hello', undefined, '');
   expect(hello).toMatchObject({ status: 200, body: { protocol: { minimum: 1, maximum: 6 } } });
@@ -43,7 +43,7 @@ test('hello needs no version, everything else does', async () => {
   expect(state).toMatchObject({ status: 426, body: { error: { code: 'protocol-unsupported' } } });
 });
 
-test('it refuses what comes before the spec, and a spec with an unknown key', async () => {
+test('the fake agent refuses requests before the spec, and a spec with an unknown key', async () => {
   const session = open(new FakeAgent());
   expect(await request(session, 'POST', '/v1/processes/main/start')).toMatchObject({
     status: 409,
@@ -55,7 +55,7 @@ test('it refuses what comes before the spec, and a spec with an unknown key', as
   });
 });
 
-test('its state outlives a connection, and a new host displaces the old one', async () => {
+test('the fake agent keeps its state across connections, and serves only the newest host', async () => {
   const agent = new FakeAgent();
   const first = open(agent);
   await request(first, 'GET', '/v1/state');
