@@ -12,14 +12,14 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-describe('what lies beside an image', () => {
+describe('the attachments of an image', () => {
   const path = '/a3s/v1/images/team.example/app:1/attachments';
   const data = Buffer.from('payload').toString('base64');
   const mediaType = 'application/vnd.dev.cosign.simplesigning.v1+json';
   const layer = { mediaType, annotations: { 'dev.cosignproject.cosign/signature': 's' }, data };
   const body = { kind: 'signature', layers: [layer] };
 
-  it('is shown, and grows by what is put there', async () => {
+  it('lists the attachments of an image, and stores new ones', async () => {
     const put = await home.call('POST', `${path}?upload=0`, body);
     expect(put).toMatchObject({ status: 201, body: { subject: APP.manifestDigest } });
     const { digest } = put.body as { digest: string };
@@ -43,12 +43,12 @@ describe('what lies beside an image', () => {
     expect((await home.call('GET', `${path}?digest=sha256:0`)).body).toEqual([]);
   });
 
-  it('is not put there where the registry does not take it', async () => {
+  it('does not store an attachment that the registry does not take', async () => {
     expect(await home.call('POST', path, body)).toMatchObject({ status: 502 });
     expect(images.stored).toEqual([]);
   });
 
-  it('may be of an image that is in its registry alone, by digest', async () => {
+  it('attaches by digest to an image that is only in its registry', async () => {
     const subject = `sha256:${'c'.repeat(64)}` as const;
     const other = (name: string) => `/a3s/v1/images/team.example/other${name}/attachments`;
     // It is the registry that is asked.
@@ -76,7 +76,7 @@ describe('what lies beside an image', () => {
     ['that is not base64', { ...body, layers: [{ ...layer, data: 'a b' }] }],
     ['that is empty', { ...body, layers: [{ ...layer, data: '' }] }],
     ['in no layer', { ...body, layers: [] }],
-  ])('is nothing %s', async (_, wrong) => {
+  ])('refuses an attachment %s', async (_, wrong) => {
     expect(await home.call('POST', `${path}?upload=0`, wrong)).toMatchObject({
       status: 400,
       body: { code: 'invalid-argument' },
@@ -84,7 +84,7 @@ describe('what lies beside an image', () => {
     expect(images.stored).toEqual([]);
   });
 
-  it('needs one repository to go to', async () => {
+  it('refuses to attach to an image whose repository is ambiguous', async () => {
     images.change(APP.id, { tags: ['team.example/app:1', 'other.example/b:1'] });
     expect(await home.call('POST', path.replace('team.example/app:1', APP.id), body)).toMatchObject(
       {

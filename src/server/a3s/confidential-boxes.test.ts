@@ -68,7 +68,7 @@ const record = (id: string) => home.runtime.store.expect(id);
 const TIMEOUT = (): AbortSignal => AbortSignal.timeout(10_000);
 
 describe('creating a confidential box', () => {
-  it('has its launch spec on record, and says that it is simulated', async () => {
+  it('records the launch spec of a confidential box, and shows that it is simulated', async () => {
     const id = await home.create(MINUTE, body({ HostMay: ['logs', 'exec'], Deployment: 'db' }));
     const { definition } = record(id);
     const spec = JSON.parse(definition.confidential?.launchSpec ?? '') as Record<string, unknown>;
@@ -100,7 +100,7 @@ describe('creating a confidential box', () => {
     expect(again.definition.confidential?.specDigest).toBe(definition.confidential?.specDigest);
   });
 
-  it('has the directories of the image’s volumes, unless the boot set’s agent knows none', async () => {
+  it('puts the volumes of the image into the launch spec if the boot set supports them', async () => {
     const specified = async () => {
       const { definition } = record(await home.create(['x'], body({}, { Image: 'volume' })));
       return JSON.parse(definition.confidential?.launchSpec ?? '') as { directories?: string[] };
@@ -113,14 +113,14 @@ describe('creating a confidential box', () => {
     expect(await specified()).toEqual(rest);
   });
 
-  it('tells the engine, which has time until the start', async () => {
+  it('prepares the engine when a confidential box is created', async () => {
     await home.create(MINUTE);
     expect(home.host.expected).toEqual([]);
     await home.create(MINUTE, body());
     expect(home.host.expected).toEqual(['simulated']);
   });
 
-  it('says SIMULATED in its events', async () => {
+  it('puts SIMULATED into the events of a simulated box', async () => {
     await running();
     const all = { since: 1n, until: undefined };
     const heard: Record<string, string>[] = [];
@@ -133,7 +133,7 @@ describe('creating a confidential box', () => {
     }
   });
 
-  it('is null for a plain box', async () => {
+  it('shows no confidential settings for a plain box', async () => {
     const id = await home.create(MINUTE);
     expect((await inspect(id))['Confidential']).toBeNull();
     expect(await listed(id)).toMatchObject({ Confidential: null });
@@ -156,7 +156,7 @@ describe('creating a confidential box', () => {
       'invalid-argument',
     ],
     ['a deadline of nothing', { SecretsDeadline: 0 }, {}, 'invalid-argument'],
-  ])('refuses %s, before anything is made', async (_, confidential, more, code) => {
+  ])('refuses to create a confidential box with %s', async (_, confidential, more, code) => {
     const asked = { Image: 'busybox', Cmd: MINUTE, ...body(confidential, more) };
     const answer = await home.call('POST', '/containers/create', asked);
     expect(answer).toMatchObject({ status: 400, body: { code } });
@@ -173,7 +173,7 @@ describe('creating a confidential box', () => {
     await home.create(MINUTE);
   });
 
-  it('refuses a boot set that has nothing for it', async () => {
+  it('refuses a confidential box when the boot set has no firmware for it', async () => {
     const { confidential: _, ...old } = home.boot;
     home.boot = old;
     const asked = { Image: 'busybox', Cmd: MINUTE, ...body() };
@@ -183,7 +183,7 @@ describe('creating a confidential box', () => {
     });
   });
 
-  it('publishes the port of RA-TLS by its name, for confidential boxes alone', async () => {
+  it('publishes the RA-TLS port by its name, for confidential boxes alone', async () => {
     const ports = {
       HostConfig: { PortBindings: { 'ratls/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } },
     };
@@ -205,7 +205,7 @@ describe('creating a confidential box', () => {
 });
 
 describe('starting a confidential box', () => {
-  it('launches it measured, with disks to verify, and hands over the very text', async () => {
+  it('launches the measured boot set with disks to verify, and hands over the exact launch spec', async () => {
     const id = await running({ Changes: 'encrypted-disk' });
     const { definition, state } = record(id);
     const spec = home.host.machine(id)?.spec;
@@ -238,7 +238,7 @@ describe('starting a confidential box', () => {
     expect(log).toContain('SIMULATED');
   });
 
-  it('is a new instance each time, with a disk of changes of its own', async () => {
+  it('gives each start of a confidential box a new instance and an empty encrypted disk', async () => {
     const id = await running({ Changes: 'encrypted-disk' });
     const disk = home.host.machine(id)?.spec.disks.at(-1)?.path ?? '';
     const { size, blocks, mode } = statSync(disk);
@@ -252,7 +252,7 @@ describe('starting a confidential box', () => {
     expect(statSync(disk)).toMatchObject({ size, blocks: 0 });
   });
 
-  it('hands a guest on hardware the endorsements that lie in the home, of bounded size', async () => {
+  it('passes the certificates in the home to a guest on hardware, up to a maximum size', async () => {
     const file = join(home.config.home, 'snp-certificates');
     const table = Buffer.alloc(64 * 1024, 'a');
     writeFileSync(file, table);
@@ -303,7 +303,7 @@ describe('starting a confidential box', () => {
       },
       'launch-spec-mismatch',
     ],
-  ])('refuses %s, and leaves nothing running', async (_, tamper, code) => {
+  ])('refuses to start with %s, and leaves no microVM running', async (_, tamper, code) => {
     const id = await home.create(MINUTE, body());
     tamper();
     const answer = await home.call('POST', `/containers/${id}/start`);
@@ -315,7 +315,7 @@ describe('starting a confidential box', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('refuses layers that are not those of its launch spec any more', async () => {
+  it('refuses to start when layers no longer match the launch spec', async () => {
     const id = await home.create(MINUTE, body());
     const [layer] = await home.images.bootLayers(await home.images.resolve('busybox'));
     home.images.verityLayers = async () =>
@@ -327,7 +327,7 @@ describe('starting a confidential box', () => {
     expect(home.host.launches).toEqual([]);
   });
 
-  it('judges the image as that of a confidential box again', async () => {
+  it('applies the image policy for confidential boxes again at each start', async () => {
     const id = await home.create(MINUTE, body());
     home.trust.rules = [allow('**')];
     expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
@@ -337,10 +337,10 @@ describe('starting a confidential box', () => {
   });
 });
 
-describe('what the host may', () => {
+describe('the permissions of the host', () => {
   const EXEC = { Cmd: ['true'] };
 
-  it('is nothing by default, and said before anything changes', async () => {
+  it('permits the host nothing by default, and refuses before anything changes', async () => {
     const id = await running();
     const before = record(id).generation;
     const denied = [
@@ -362,7 +362,7 @@ describe('what the host may', () => {
     expect(existsSync(join(home.config.home, 'boxes', id, 'output.log'))).toBe(false);
   });
 
-  it('never lacks the end of the box', async () => {
+  it('always permits the host to end the box', async () => {
     const id = await running();
     expect((await home.call('POST', `/containers/${id}/kill?signal=TERM`)).status).toBe(204);
     await changed(id, ({ state }) => state.status === 'exited');
@@ -371,7 +371,7 @@ describe('what the host may', () => {
     expect(record(id).state).toMatchObject({ status: 'exited', exitCode: 137 });
   });
 
-  it('keeps no output on the host unless it may have logs', async () => {
+  it('stores output on the host only with the permission for logs', async () => {
     const quiet = await home.create(['sh', '-c', 'echo seen'], body());
     const kept = await home.create(['sh', '-c', 'echo seen'], body({ HostMay: ['logs'] }));
     for (const id of [quiet, kept]) {
@@ -384,7 +384,7 @@ describe('what the host may', () => {
     expect(String(output)).toContain('seen');
   });
 
-  it('lets a client watch where it may attach, and keeps none of it', async () => {
+  it('lets a client attach with that permission, and stores none of the output', async () => {
     const id = await home.create(
       ['sh', '-c', 'echo seen'],
       body({ HostMay: ['attach'] }, { Tty: true }),
@@ -400,7 +400,7 @@ describe('what the host may', () => {
     });
   });
 
-  it('is told by the guest too, whatever this host has on record', async () => {
+  it('passes on the guest’s refusal, whatever this host has on record', async () => {
     const id = await running({ HostMay: ['exec'] });
     const { spec } = guestOf(id);
     if (spec !== undefined) guestOf(id).spec = { ...spec, hostMay: [] };
@@ -411,7 +411,7 @@ describe('what the host may', () => {
     expect(started).toMatchObject({ status: 403, body: { code: 'host-not-permitted' } });
   });
 
-  it('refuses to snapshot it', async () => {
+  it('refuses a memory snapshot of a confidential box', async () => {
     const id = await running();
     expect(await home.call('POST', '/a3s/v1/snapshots', { box: id })).toMatchObject({
       status: 400,
@@ -423,7 +423,7 @@ describe('what the host may', () => {
 describe('a box that waits for secrets', () => {
   const SECRETS = { Secrets: [TOKEN, { Name: 'any', AllowAnyInjector: true, Env: 'ANY' }] };
 
-  it('says so, and which have come, until it has all', async () => {
+  it('shows that a box waits for secrets, and which have come', async () => {
     const id = await running(SECRETS);
     expect(await listed(id)).toMatchObject({
       State: 'running',
@@ -443,7 +443,7 @@ describe('a box that waits for secrets', () => {
     expect(await listed(id)).toMatchObject({ Status: expect.not.stringContaining('waiting') });
   });
 
-  it('ends with 125 and the reason when they do not come', async () => {
+  it('ends a box with exit code 125 when its secrets do not come in time', async () => {
     const id = await running(SECRETS);
     guestOf(id).expire();
     await changed(id, ({ state }) => state.status === 'exited');
@@ -454,7 +454,7 @@ describe('a box that waits for secrets', () => {
     expect((await inspect(id)).Confidential).toMatchObject({ SecretsState: 'expired' });
   });
 
-  it('ends with 125 too where the guest is gone before it told of the exit', async () => {
+  it('ends a box with exit code 125 when its guest is gone before it reports missing secrets', async () => {
     const id = await running(SECRETS);
     home.runtime.store.amend(id, {
       launch: {
@@ -467,13 +467,13 @@ describe('a box that waits for secrets', () => {
     expect(record(id).state).toMatchObject({ exitCode: 125 });
   });
 
-  it('can be stopped', async () => {
+  it('stops a box that waits for secrets', async () => {
     const id = await running(SECRETS);
     expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
     expect(record(id).state.status).toBe('exited');
   });
 
-  it('is followed on by the next server, which goes on as its processor', async () => {
+  it('keeps following the secrets of a box after a restart of the server', async () => {
     const id = await running(SECRETS);
     const { instance } = guestOf(id);
     await home.crash();
@@ -490,7 +490,7 @@ describe('a box that waits for secrets', () => {
     await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
   });
 
-  it('believes no names that its launch spec lacks, and nothing that goes backwards', async () => {
+  it('ignores secret names that the launch spec lacks', async () => {
     const id = await running(SECRETS);
     guestOf(id).deliver('forged');
     guestOf(id).deliver('token');
@@ -499,7 +499,7 @@ describe('a box that waits for secrets', () => {
   });
 });
 
-describe('ending a box whose guest does not come', () => {
+describe('ending a box whose guest never comes up', () => {
   /** As behind firmware that refuses what it was handed. */
   async function starting(more: Record<string, unknown> = {}) {
     const launch = home.host.start.bind(home.host);
@@ -517,7 +517,7 @@ describe('ending a box whose guest does not come', () => {
     return { id, start };
   }
 
-  it('stops it when the time for adoption is over', async () => {
+  it('stops a starting box whose guest never comes up when the stop timeout is over', async () => {
     const { id, start } = await starting();
     expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(304);
     expect((await start).status).toBe(409);
@@ -525,22 +525,25 @@ describe('ending a box whose guest does not come', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('kills it at once', async () => {
+  it('kills a starting box at once whose guest never comes up', async () => {
     const { id, start } = await starting();
     expect((await home.call('POST', `/containers/${id}/kill`)).status).toBe(409);
     expect((await start).status).toBe(409);
     expect(home.host.running).toEqual([]);
   });
 
-  it.each([false, true])('removes it by force, when it removes itself: %s', async (AutoRemove) => {
-    const { id, start } = await starting({ HostConfig: { AutoRemove } });
-    expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
-    expect((await start).status).toBe(409);
-    expect(home.runtime.store.get(id)).toBeUndefined();
-    expect(home.host.running).toEqual([]);
-  });
+  it.each([false, true])(
+    'removes a starting box by force whose guest never comes up, with --rm: %s',
+    async (AutoRemove) => {
+      const { id, start } = await starting({ HostConfig: { AutoRemove } });
+      expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+      expect((await start).status).toBe(409);
+      expect(home.runtime.store.get(id)).toBeUndefined();
+      expect(home.host.running).toEqual([]);
+    },
+  );
 
-  it('removes one by force whose machine the next server has not found yet', async () => {
+  it('removes a box by force whose microVM the next server has not adopted yet', async () => {
     const { id, start } = await starting();
     start.catch(() => undefined);
     const machine = home.host.machine(id);
@@ -557,7 +560,7 @@ describe('ending a box whose guest does not come', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('removes one by force that has no machine yet', async () => {
+  it('removes a box by force that has no microVM yet', async () => {
     const launch = home.host.start.bind(home.host);
     let go: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -583,7 +586,7 @@ describe('ending a box whose guest does not come', () => {
 });
 
 describe('a record from before there were confidential boxes', () => {
-  it('is read as that of a plain box', async () => {
+  it('reads a record without confidential settings as that of a plain box', async () => {
     const id = await home.create(MINUTE);
     await home.call('POST', `/containers/${id}/start`);
     await home.stop();

@@ -29,7 +29,7 @@ const ask = (id: string, verb: string, body?: unknown) =>
 const definition = (id: string) => home.runtime.store.expect(id).definition;
 
 describe('a confidential box', () => {
-  it('has its limits in the launch spec that is measured, and the host’s beside it', async () => {
+  it('puts guest limits into the launch spec, and applies host limits to the VMM', async () => {
     const host = { Memory: 64 * MIB, PidsLimit: 9, CpuQuota: 50_000, CpusetCpus: '0' };
     const id = await running({}, host);
     const spec: unknown = JSON.parse(definition(id).confidential?.launchSpec ?? '');
@@ -39,7 +39,7 @@ describe('a confidential box', () => {
     expect(home.host.machine(id)?.limits).toMatchObject([{ processors: [0] }]);
   });
 
-  it('keeps what is measured, and changes what is not', async () => {
+  it('refuses to update measured limits, and updates host limits', async () => {
     const id = await running({}, { Memory: 64 * MIB });
     for (const body of [{ Memory: 32 * MIB }, { PidsLimit: 4 }, { CpuShares: 512 }]) {
       expect(await ask(id, 'update', body)).toMatchObject({
@@ -54,7 +54,7 @@ describe('a confidential box', () => {
     expect(home.host.machine(id)?.limits).toMatchObject([{ processors: [0] }]);
   });
 
-  it('has no rates of a disk that it has not', async () => {
+  it('refuses disk rates for a box whose changes are in memory', async () => {
     const asked = {
       ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
       HostConfig: { BlkioDeviceWriteBps: RATES },
@@ -65,7 +65,7 @@ describe('a confidential box', () => {
     expect(await ask(id, 'update', { BlkioDeviceWriteBps: RATES })).toMatchObject(refused);
   });
 
-  it('is paused, counted and listed by a host that may', async () => {
+  it('pauses, counts and lists a confidential box only with the permission', async () => {
     const may = await running({ HostMay: ['signals', 'stats'] });
     expect((await ask(may, 'pause')).status).toBe(204);
     expect((await ask(may, 'unpause')).status).toBe(204);

@@ -69,7 +69,7 @@ async function measured(body: unknown = SIMULATE): Promise<Record<string, unknow
 }
 
 describe('POST /a3s/v1/measure', () => {
-  it('gives what a box of the same request is launched with, and makes none', async () => {
+  it('measures what a box of the same request is launched with, without creating it', async () => {
     const before = home.runtime.store.list().length;
     const found = await measured({
       ...SIMULATE,
@@ -94,7 +94,7 @@ describe('POST /a3s/v1/measure', () => {
     });
   });
 
-  it('gives a policy for this box alone', async () => {
+  it('writes a policy for this box alone', async () => {
     const found = await measured();
     const policy = parseAttestationPolicy(found['policy']);
     expect(policy).toMatchObject({
@@ -113,7 +113,7 @@ describe('POST /a3s/v1/measure', () => {
     expect(hardware['hostData']).toBe(found['hostData']);
   });
 
-  it('differs for another firmware, kernel, initrd and number of CPUs', async () => {
+  it('changes the measurement with the firmware, the kernel, the initrd and the number of CPUs', async () => {
     const first = (await measured())['measurement'];
     const others = [await measured({ ...SIMULATE, HostConfig: { NanoCpus: 2_000_000_000 } })];
     const sets: (() => void)[] = [
@@ -133,14 +133,14 @@ describe('POST /a3s/v1/measure', () => {
     ['a plain box', CREATE, 400, 'invalid-argument'],
     ['a bind mount', { ...SIMULATE, HostConfig: { Binds: ['/a:/a'] } }, 400, 'unsupported-option'],
     ['an image that is not there', { ...SIMULATE, Image: 'gone' }, 404, 'no-such-image'],
-  ])('refuses %s', async (_, body, status, code) => {
+  ])('refuses to measure %s', async (_, body, status, code) => {
     expect(await home.call('POST', '/a3s/v1/measure', body)).toMatchObject({
       status,
       body: { code },
     });
   });
 
-  it('refuses firmware that would not check the kernel', async () => {
+  it('refuses to measure with firmware that would not check the kernel', async () => {
     bootFrom(Buffer.alloc(4096));
     expect(await home.call('POST', '/a3s/v1/measure', SIMULATE)).toMatchObject({
       status: 500,
@@ -168,7 +168,7 @@ describe('an ID block', () => {
     return await home.call('POST', '/containers/create', { ...CREATE, Confidential });
   }
 
-  it('is taken for this launch, and goes to the machine as it is', async () => {
+  it('accepts an ID block for this launch, and passes it on unchanged', async () => {
     const { measurement } = await measured();
     const { status, body } = await creating(String(measurement), 0x30000n);
     expect(status).toBe(201);
@@ -179,7 +179,7 @@ describe('an ID block', () => {
     expect(identity?.auth).toHaveLength(4096);
   });
 
-  it('is refused for another launch, and for another policy', async () => {
+  it('refuses an ID block for another launch or another policy', async () => {
     const { measurement } = await measured();
     const answers = [
       await creating('0'.repeat(96), 0x30000n),
@@ -192,7 +192,7 @@ describe('an ID block', () => {
 });
 
 describe('GET /a3s/v1/boxes/{id}/launch', () => {
-  it('tells what was launched, and that it is simulated', async () => {
+  it('shows what was launched, and that it is simulated', async () => {
     const id = await started();
     const { state, definition } = home.runtime.store.expect(id);
     expect((await home.call('GET', `/a3s/v1/boxes/${id}/launch`)).body).toMatchObject({
@@ -209,7 +209,7 @@ describe('GET /a3s/v1/boxes/{id}/launch', () => {
     });
   });
 
-  it('refuses a plain box, and one that never started', async () => {
+  it('refuses the launch record of a plain box and of one that never started', async () => {
     const plain = await home.create(CREATE.Cmd);
     const idle = await home.create(CREATE.Cmd, { Confidential: { Tee: 'simulate' } });
     expect(await home.call('GET', `/a3s/v1/boxes/${plain}/launch`)).toMatchObject({
@@ -238,7 +238,7 @@ describe('GET /a3s/v1/boxes/{id}/evidence', () => {
     home.guestOptions = { ratls: server.serve };
   }
 
-  it('is over a session of the host, with all that the report is bound to', async () => {
+  it('fetches evidence over a session of its own, with everything that the report is bound to', async () => {
     const challenges: Challenge[] = [];
     await answering((challenge) => {
       challenges.push(challenge);
@@ -273,7 +273,7 @@ describe('GET /a3s/v1/boxes/{id}/evidence', () => {
     ['claims another kind of evidence', JSON.stringify({ ...ANSWER, evidence: { tee: 'tdx' } })],
     ['sends a spec that is not of its digest', JSON.stringify({ ...ANSWER, spec: 'e30K' })],
     ['never ends', JSON.stringify({ ...ANSWER, spec: 'A'.repeat(8 * 1024 * 1024) })],
-  ])('is refused from a guest that %s', async (_, answer) => {
+  ])('refuses evidence from a guest that %s', async (_, answer) => {
     await answering(() => answer);
     const id = await started();
     expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
@@ -285,7 +285,7 @@ describe('GET /a3s/v1/boxes/{id}/evidence', () => {
   it.each<[string, NonNullable<TestHome['guestOptions']['ratls']>]>([
     ['hangs up', (stream) => stream.close()],
     ['speaks no TLS', (stream) => stream.end('HTTP/1.1 200 OK\r\n\r\n')],
-  ])('is refused from a guest that %s', async (_, ratls) => {
+  ])('refuses evidence over a connection on which the guest %s', async (_, ratls) => {
     home.guestOptions = { ratls };
     const id = await started();
     expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
@@ -294,7 +294,7 @@ describe('GET /a3s/v1/boxes/{id}/evidence', () => {
     });
   });
 
-  it('refuses a nonce that is none, a plain box and one that does not run', async () => {
+  it('refuses an invalid nonce, a plain box and a box that does not run', async () => {
     const id = await started();
     expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence?nonce=AAAA`)).toMatchObject({
       status: 400,
@@ -314,7 +314,7 @@ describe('GET /a3s/v1/boxes/{id}/evidence', () => {
 });
 
 describe('POST /a3s/v1/boxes/{id}/ratls', () => {
-  it('carries bytes both ways and ends with either side', async () => {
+  it('carries bytes both ways, and ends with either side', async () => {
     const id = await started();
     const socket = createConnection(home.config.socket);
     socket.write(
@@ -329,7 +329,7 @@ describe('POST /a3s/v1/boxes/{id}/ratls', () => {
     expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(sent);
   });
 
-  it('refuses a plain box in HTTP', async () => {
+  it('refuses a RA-TLS connection to a plain box in HTTP', async () => {
     const plain = await home.create(CREATE.Cmd);
     expect(await home.call('POST', `/a3s/v1/boxes/${plain}/ratls`)).toMatchObject({
       status: 400,
@@ -339,7 +339,7 @@ describe('POST /a3s/v1/boxes/{id}/ratls', () => {
 });
 
 describe('GET /a3s/v1/openapi.json', () => {
-  it('describes these routes, from the schemas that read them', async () => {
+  it('describes the routes of confidential boxes by the schemas that parse them', async () => {
     const { body } = await home.call('GET', '/a3s/v1/openapi.json');
     const document = body as {
       readonly openapi: string;

@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 afterEach(() => home.remove());
 
-it('reads a policy with its files, and gives the id that calls can name', async () => {
+it('reads an image policy with its files, and returns an id for later calls', async () => {
   const { status, body } = await home.call('POST', PATH, { text: TEXT, directory });
   expect(status).toBe(201);
   const { id } = body as { id: string };
@@ -40,7 +40,7 @@ it('reads a policy with its files, and gives the id that calls can name', async 
   });
 });
 
-it('says all that is wrong with a policy, by the name of its file', async () => {
+it('reports all problems of an image policy with the name of its file', async () => {
   const path = join(directory, 'mine.yaml');
   const text = TEXT.replace('a.pub', 'a.pub, gone.pub');
   expect(await home.call('POST', PATH, { text, directory, path })).toMatchObject({
@@ -54,7 +54,7 @@ it('says all that is wrong with a policy, by the name of its file', async () => 
   });
 });
 
-it('refuses everything while the standing policy is malformed, and says so', async () => {
+it('refuses every image while the standing policy is malformed', async () => {
   writeFileSync(join(directory, 'image-policy.yaml'), 'image: []', { mode: 0o600 });
   const body = { Image: 'busybox', Cmd: ['true'] };
   expect(await home.call('POST', '/containers/create', body)).toMatchObject({

@@ -71,14 +71,14 @@ const REFUSED = {
 };
 
 describe('a boot set that is known to be vulnerable', () => {
-  it('is what no confidential box is created from', async () => {
+  it('refuses to create a confidential box from a vulnerable boot set', async () => {
     bootFrom(FIRMWARE);
     const before = home.runtime.store.list().length;
     expect(await home.call('POST', '/containers/create', BODY)).toMatchObject(REFUSED);
     expect(home.runtime.store.list()).toHaveLength(before);
   });
 
-  it('is what no confidential box starts from that has pinned it', async () => {
+  it('refuses to start a confidential box whose boot set has become known as vulnerable', async () => {
     const id = await home.create(BODY.Cmd, { Confidential: BODY.Confidential });
     bootFrom(FIRMWARE);
     expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject(REFUSED);
@@ -87,7 +87,7 @@ describe('a boot set that is known to be vulnerable', () => {
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   });
 
-  it('is not tried again and again by a restart policy', async () => {
+  it('does not retry by a restart policy when the boot set is known to be vulnerable', async () => {
     const id = await home.create(BODY.Cmd, {
       Confidential: BODY.Confidential,
       HostConfig: { RestartPolicy: { Name: 'always' } },
@@ -102,13 +102,13 @@ describe('a boot set that is known to be vulnerable', () => {
     });
   });
 
-  it('does not keep plain boxes from starting', async () => {
+  it('starts plain boxes from a vulnerable boot set', async () => {
     bootFrom(FIRMWARE);
     const id = await home.create(BODY.Cmd);
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   });
 
-  it('is measured for a policy alone that excepts exactly its firmware', async () => {
+  it('measures a vulnerable boot set only when the policy excepts exactly its firmware', async () => {
     bootFrom(FIRMWARE);
     const ask = (query: string) => home.call('POST', `/a3s/v1/measure${query}`, BODY);
     expect(await ask('')).toMatchObject(REFUSED);
@@ -119,7 +119,7 @@ describe('a boot set that is known to be vulnerable', () => {
     expect((await ask('?allowKnownVulnerable=')).status).toBe(400);
   });
 
-  it('is known by its launch digest too, which the policy of the box then excepts', async () => {
+  it('recognises a vulnerable launch by its digest, and excepts it in the box’s policy', async () => {
     const ask = (query = '') => home.call('POST', `/a3s/v1/measure${query}`, BODY);
     const { body } = await ask();
     const { measurement, policy } = body as { measurement: string; policy: object };

@@ -152,7 +152,7 @@ async function compareLaunch(id: string, measured: Readonly<Record<string, strin
 }
 
 it(
-  'measures exactly what a box of the same request is started with, and refuses what that refuses',
+  'measures exactly what a box of the same request starts with, and refuses the same requests',
   async () => {
     expect(await compare({ Image: 'busybox', Confidential: { Tee: 'simulate' } })).toBe(true);
     await fuzz(

@@ -19,7 +19,7 @@ const sign = (image: Image): void => {
 };
 
 describe('asking about trust', () => {
-  it('is answered with the decision, and refuses nothing', async () => {
+  it('returns the trust decision about an image, and refuses nothing', async () => {
     const path = '/a3s/v1/images/team.example/app:1/trust';
     expect(await home.call('GET', path)).toMatchObject({
       status: 200,
@@ -29,7 +29,7 @@ describe('asking about trust', () => {
     expect((await home.call('GET', path)).body).toMatchObject({ verdict: 'signed' });
   });
 
-  it('fails closed for confidential boxes', async () => {
+  it('refuses an unsigned image for confidential boxes', async () => {
     const path = `/a3s/v1/images/${OTHER.id}/trust`;
     images.change(OTHER.id, { tags: ['other.example/app:1'] });
     expect((await home.call('GET', path)).body).toMatchObject({ verdict: 'unsigned' });
@@ -37,7 +37,7 @@ describe('asking about trust', () => {
     expect(body).toMatchObject({ verdict: 'refused', rule: { action: 'allowUnsigned' } });
   });
 
-  it('is answered with every decision and every rule', async () => {
+  it('explains every decision and every rule', async () => {
     images.change(OTHER.id, { tags: ['other.example/app:1', 'bad.example/app:1'] });
     const { body } = await home.call('GET', `/a3s/v1/images/${OTHER.id}/trust/explanation`);
     expect(body).toMatchObject({
