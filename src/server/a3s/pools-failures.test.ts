@@ -12,8 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-describe('a fill that fails', () => {
-  it('is told of, leaves nothing, and is tried again later, or when it is asked for', async () => {
+describe('a pool that cannot be filled', () => {
+  it('reports a failed fill, leaves no files, and retries later or on request', async () => {
     home.host.failNextLaunch(new A3sError('out-of-memory', 'no room'));
     expect((await home.set(1)).status).toBe(200);
     const waiting = await home.call('POST', '/a3s/v1/pools/default/wait');
@@ -27,7 +27,7 @@ describe('a fill that fails', () => {
     expect(await home.pool()).toMatchObject({ ready: 1, error: '' });
   });
 
-  it('is so when the guest cannot warm up', async () => {
+  it('fails a fill when the guest cannot warm up', async () => {
     home.agentOptions = { refuseWarmUp: new FakeRefusal('setup-failed', 'no') };
     await home.set(1);
     await until(async () => (await home.pool()).state === 'failing');
@@ -35,14 +35,14 @@ describe('a fill that fails', () => {
     expect([...home.poolDisks(), ...home.leftDirectories()]).toEqual([]);
   });
 
-  it('drops a template that is no good', async () => {
+  it('drops a template from which a fill fails', async () => {
     home.host.failNextLaunch(new A3sError('template-unusable', 'bad'));
     await home.set(1);
     await until(() => home.templates.drops.length === 1);
     expect(home.templates.drops).toEqual(['bad']);
   });
 
-  it('is so when no template can be made', async () => {
+  it('fails a fill when no template can be made', async () => {
     home.templates.warmFailure = new A3sError('disk-full', 'no space');
     await home.set(1);
     await until(async () => (await home.pool()).error === 'no space');
@@ -50,12 +50,12 @@ describe('a fill that fails', () => {
   });
 });
 
-describe('a start in a machine that is no good', () => {
+describe('a start with an unusable microVM of a pool', () => {
   it.each([
     ['it takes no layers', () => insertFails()],
     ['its agent is gone', () => home.host.running[0]?.crash()],
     ['its disk is gone', () => home.host.running.map(({ spec }) => unlink(spec.disks[0]?.path))],
-  ])('goes on from the template: %s', async (_, spoil) => {
+  ])('starts from the template when the microVM from the pool fails: %s', async (_, spoil) => {
     await home.filled(1);
     const [machine] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
@@ -70,7 +70,7 @@ describe('a start in a machine that is no good', () => {
     );
   });
 
-  it('leaves no machine and no disk where the box is to blame', async () => {
+  it('leaves no microVM and no disk of a failed start that the box itself caused', async () => {
     await home.filled(1);
     const [machine] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => home.remove());
 
 describe('a pool', () => {
-  it('serves a box with limits of the host, which its machine is held to before the box runs', async () => {
+  it('applies the box’s host limits to a microVM from the pool before the box runs', async () => {
     await home.filled(1);
     const limits = { CpusetCpus: '0', CpuShares: 512 };
     const id = await home.create(['sleep', 'infinity'], {
@@ -24,7 +24,7 @@ describe('a pool', () => {
     expect(home.host.machine(machine)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
   });
 
-  it('is filled in the background with machines that are warmed up and paused', async () => {
+  it('fills the pool in the background with warmed up, paused microVMs', async () => {
     await home.filled(2);
     expect(await home.pool()).toMatchObject({ size: 2, ready: 2, state: 'full', error: '' });
     expect(home.host.running).toHaveLength(2);
@@ -40,7 +40,7 @@ describe('a pool', () => {
     expect(await home.happened('pool')).toEqual(['create', 'fill', 'fill']);
   });
 
-  it('gives one to a box, and gets another one', async () => {
+  it('gives a microVM of the pool to a box, and refills the pool', async () => {
     await home.filled(1);
     const [machine] = home.host.running;
     const machineId = machine?.spec.id ?? '';
@@ -70,7 +70,7 @@ describe('a pool', () => {
     expect(await home.pool()).toMatchObject({ ready: 1 });
   });
 
-  it('serves each of two boxes that start at once with a machine of its own', async () => {
+  it('gives two boxes that start at once different microVMs of the pool', async () => {
     await home.filled(2);
     const ids = [await home.create(['true'], NONE), await home.create(['true'], NONE)];
     expect(await Promise.all(ids.map((id) => home.startBox(id)))).toEqual([204, 204]);
@@ -81,7 +81,7 @@ describe('a pool', () => {
     expect(new Set(entropies).size).toBe(2);
   });
 
-  it('is passed by where it has none ready, and says so', async () => {
+  it('starts from the template when the pool is empty, and records the miss', async () => {
     await home.filled(1);
     const first = await home.create(['sleep', 'infinity'], NONE);
     const open = home.host.holdLaunches();
@@ -99,7 +99,7 @@ describe('a pool', () => {
     ['the other network', {}],
     ['more memory', { HostConfig: { NetworkMode: 'none', Memory: 2 ** 30 } }],
     ['a bind mount', { HostConfig: { NetworkMode: 'none', Binds: ['/tmp:/mnt'] } }],
-  ])('is nothing for a box with %s', async (_, more) => {
+  ])('does not use the pool for a box with %s', async (_, more) => {
     await home.filled(1);
     const id = await home.create(['sleep', 'infinity'], more);
     expect(await home.startBox(id)).toBe(204);
@@ -107,7 +107,7 @@ describe('a pool', () => {
     expect(await home.pool()).toMatchObject({ ready: 1 });
   });
 
-  it('shrinks, grows, and changes its shape', async () => {
+  it('shrinks, grows and reshapes a pool', async () => {
     await home.filled(2);
     const before = home.host.running.map(({ spec }) => spec.id);
     await home.filled(1);
@@ -128,7 +128,7 @@ describe('a pool', () => {
     await until(() => home.poolDisks().length === 0 && home.templates.held === 0);
   });
 
-  it('is removed with its machines, also while one is made', async () => {
+  it('removes a pool with its microVMs, also while one is launched', async () => {
     await home.filled(1);
     const open = home.host.holdLaunches();
     await home.set(2);
@@ -142,7 +142,7 @@ describe('a pool', () => {
     expect(home.templates.held).toBe(0);
   });
 
-  it('replaces machines that end by themselves', async () => {
+  it('replaces pool microVMs that end unexpectedly', async () => {
     await home.filled(1);
     const [machine] = home.host.running;
     machine?.crash();
@@ -154,7 +154,7 @@ describe('a pool', () => {
     expect(home.host.running[0]).not.toBe(machine);
   });
 
-  it('replaces machines whose template is too old or given up', async () => {
+  it('replaces pool microVMs whose template is too old or dropped', async () => {
     home.templates.expiresAt = new Date(Date.now() - 1).toISOString();
     await home.set(1);
     // Its age is looked at when it is ready: until one has gone for it, the template stays old.
@@ -173,37 +173,37 @@ describe('a pool', () => {
   });
 });
 
-describe('what cannot be had', () => {
+describe('an invalid pool', () => {
   it.each([
     ['too many machines', { size: 65 }, 400],
     ['more processors than there are', { size: 1, cpus: 1024 }, 400],
     ['another network', { size: 1, network: 'host' }, 400],
     ['something unknown', { size: 1, binds: 1 }, 400],
-  ])('is refused: %s', async (_, body, status) => {
+  ])('refuses an invalid pool: %s', async (_, body, status) => {
     expect((await home.call('PUT', '/a3s/v1/pools/default', body)).status).toBe(status);
     expect((await home.call('GET', '/a3s/v1/pools')).body).toEqual({ pools: [] });
   });
 
-  it('is a name that is none', async () => {
+  it('refuses an invalid pool name', async () => {
     expect((await home.set(1, {}, '%20')).status).toBe(400);
     expect((await home.set(1, {}, 'x'.repeat(64))).status).toBe(400);
   });
 
-  it('is more than the host has memory for', async () => {
+  it('refuses a pool larger than the memory of the host', async () => {
     const memoryBytes = Math.floor(home.runtime.host.memoryBytes / 2);
     const answer = await home.set(64, { memoryBytes });
     expect(answer).toMatchObject({ status: 500, body: { code: 'out-of-memory' } });
     expect((await home.call('GET', '/a3s/v1/pools')).body).toEqual({ pools: [] });
   });
 
-  it('is a pool without templates', async () => {
+  it('refuses a pool on a server without templates', async () => {
     Object.assign(home.templates, { enabled: false });
     expect(await home.set(1)).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
   });
 });
 
 describe('a server that ends', () => {
-  it('drains its pools, and the next one fills them again', async () => {
+  it('drains the pools when the server stops, and the next one fills them again', async () => {
     await home.filled(2);
     await home.stop();
     expect(home.host.running).toEqual([]);
@@ -214,7 +214,7 @@ describe('a server that ends', () => {
     expect(await home.pool()).toMatchObject({ size: 2 });
   });
 
-  it('drains them while one is filled and another is taken', async () => {
+  it('drains the pools of a stopping server while one is filled and another taken', async () => {
     await home.filled(1);
     const id = await home.create(['sleep', 'infinity'], NONE);
     await Promise.all([home.startBox(id).catch(() => 0), home.stop()]);
@@ -226,7 +226,7 @@ describe('a server that ends', () => {
     expect(['created', 'running']).toContain(home.runtime.store.expect(id).state.status);
   });
 
-  it('killed while a box takes a machine, has the next one undo that start', async () => {
+  it('undoes a start from the pool that a killed server began', async () => {
     await home.filled(1);
     const [machine] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
@@ -246,7 +246,7 @@ describe('a server that ends', () => {
     await kept();
   });
 
-  it('killed, leaves nothing that the next one does not remove', async () => {
+  it('removes what a killed server left of its pools', async () => {
     const left = 'f'.repeat(64);
     await home.stop();
     const disks = join(home.config.home, 'pools', left);

@@ -69,7 +69,7 @@ const left = (directory: string): string[] => (existsSync(directory) ? readdirSy
 const disks = (): string => join(home.config.home, 'snapshots');
 
 describe('a memory snapshot', () => {
-  it('is made of a box that runs on, is listed, and leaves nothing when it is removed', async () => {
+  it('takes a memory snapshot of a running box, lists it, and removes it without a rest', async () => {
     const box = await running();
     const made = await snapshot(box, 'origin');
     expect(made).toMatchObject({
@@ -86,7 +86,7 @@ describe('a memory snapshot', () => {
     expect(gone).toMatchObject({ status: 404, body: { code: 'no-such-snapshot' } });
   });
 
-  it('makes an exec wait until the box goes on', async () => {
+  it('makes an exec wait while a memory snapshot pauses the box', async () => {
     const id = await running();
     const exec = await execIn(id);
     const asked = launches(id);
@@ -99,7 +99,7 @@ describe('a memory snapshot', () => {
     expect([(await made).status, (await started).status]).toEqual([201, 200]);
   });
 
-  it('does not make a box unhealthy', async () => {
+  it('does not mark a box unhealthy while a memory snapshot pauses it', async () => {
     const check = { Test: ['CMD', 'probe'], Interval: 10_000_000, Retries: 1 };
     const none = { HostConfig: { NetworkMode: 'none' } };
     const id = await home.create(RUN, { ...none, Healthcheck: check });
@@ -116,7 +116,7 @@ describe('a memory snapshot', () => {
     expect((await made).status).toBe(201);
   });
 
-  it('is refused for a box that does not run, has a bind mount, or a name that is taken', async () => {
+  it('refuses a memory snapshot of a stopped box, of one with bind mounts, or under a used name', async () => {
     const idle = await home.create(RUN);
     expect((await snapshot(idle)).body).toMatchObject({ code: 'box-not-running' });
     const bound = await running(RUN, { Binds: [`${home.config.home}:/host`] });
@@ -129,7 +129,7 @@ describe('a memory snapshot', () => {
     expect(left(memoryPath()).length).toBe(1);
   });
 
-  it('leaves the box running and no file where it fails', async () => {
+  it('leaves the box running and no files when a memory snapshot fails', async () => {
     const box = await running();
     const machine = home.host.machine(box);
     if (machine === undefined) throw new Error('no machine');
@@ -140,7 +140,7 @@ describe('a memory snapshot', () => {
     expect((await home.call('GET', '/a3s/v1/snapshots')).body).toEqual({ snapshots: [] });
   });
 
-  it('is refused where its VMM says that it has more memory than the box may have', async () => {
+  it('refuses a memory snapshot larger than the memory of the box', async () => {
     const box = await running();
     for (const machine of home.host.running) machine.savedBytes = 2 ** 40;
     expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
@@ -148,7 +148,7 @@ describe('a memory snapshot', () => {
     expect(home.agents.get(box)?.frozen).toBe(false);
   });
 
-  it('is refused for a box whose agent knows nothing of it', async () => {
+  it('refuses a memory snapshot of a box whose agent does not support it', async () => {
     home.agentOptions = { protocol: { minimum: 1, maximum: 1 } };
     const box = await running();
     expect((await snapshot(box)).body).toMatchObject({
@@ -158,7 +158,7 @@ describe('a memory snapshot', () => {
     expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
   });
 
-  it('is ended when its server died, and the box goes on', async () => {
+  it('resumes a box, and discards its memory snapshot, after the server died while taking it', async () => {
     const box = await running();
     const { snapshots } = home.runtime;
     const id = 'f'.repeat(64);
@@ -184,7 +184,7 @@ describe('a memory snapshot', () => {
     expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
   });
 
-  it('is refused while nobody can tell where its memory lies, and the server serves all else', async () => {
+  it('refuses snapshots while the record of their memory is damaged, and serves all else', async () => {
     const box = await running();
     await snapshot(box, 'kept');
     const record = join(home.config.home, 'snapshot-memory');
@@ -220,7 +220,7 @@ describe('a memory snapshot', () => {
     expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
   });
 
-  it('says when its memory is gone, and can be removed then', async () => {
+  it('shows a snapshot whose memory is gone, and removes it', async () => {
     await snapshot(await running(), 'lost');
     rmSync(memoryPath(), { recursive: true });
     expect((await home.call('GET', '/a3s/v1/snapshots/lost')).body).toMatchObject({
@@ -232,8 +232,8 @@ describe('a memory snapshot', () => {
   });
 });
 
-describe('a box that goes on from a snapshot', () => {
-  it('has an identity of its own before it runs, and is as the source in all else', async () => {
+describe('a fork', () => {
+  it('gives a fork its own identity before it runs, and keeps the settings of the source', async () => {
     const source = await running();
     await snapshot(source, 'origin');
     const ids = [await fork('origin', { name: 'one' }), await fork('origin')];
@@ -252,7 +252,7 @@ describe('a box that goes on from a snapshot', () => {
     expect(process.geteuid?.() === 0 ? new Set(uids).size : uids.length).toBe(3);
   });
 
-  it('has a layer of its own over the disk as it was, which is there at its next start', async () => {
+  it('gives a fork its own writable layer above the saved disk, and keeps it for the next start', async () => {
     const source = await running();
     await snapshot(source, 'origin');
     const id = await fork('origin');
@@ -274,7 +274,7 @@ describe('a box that goes on from a snapshot', () => {
   it.each([
     ['that a start which failed has written to', (path: string) => writeFileSync(path, 'written')],
     ['that the server died before it made', (path: string) => rmSync(path)],
-  ])('never begins on a layer %s', async (_, spoil) => {
+  ])('starts a fork with a fresh writable layer in place of one %s', async (_, spoil) => {
     await snapshot(await running(), 'origin');
     const id = await fork('origin');
     const own = join(home.config.home, 'boxes', id, 'changes.1.qcow2');
@@ -286,7 +286,7 @@ describe('a box that goes on from a snapshot', () => {
     expect(readFileSync(own).subarray(0, 3).toString('latin1')).toBe('QFI');
   });
 
-  it('is decided about by the image policy, at its making and at its start', async () => {
+  it('applies the image policy when a fork is created and started', async () => {
     await snapshot(await running(), 'origin');
     const id = await fork('origin');
     home.trust.rules = [deny('**')];
@@ -295,7 +295,7 @@ describe('a box that goes on from a snapshot', () => {
     expect(refused.body).toMatchObject({ code: 'image-untrusted' });
   });
 
-  it('is refused ports where the source has no network, and unknown members', async () => {
+  it('refuses a fork with ports when the source has no network, and unknown fields', async () => {
     await snapshot(await running(), 'origin');
     const path = '/a3s/v1/snapshots/origin/boxes';
     const port = await home.call('POST', path, { ports: [{ boxPort: 80 }] });
@@ -303,7 +303,7 @@ describe('a box that goes on from a snapshot', () => {
     expect((await home.call('POST', path, { image: 'x' })).status).toBe(400);
   });
 
-  it('speaks the newest protocol with its agent', async () => {
+  it('speaks the newest protocol with the agent of a fork', async () => {
     await snapshot(await running(), 'origin');
     const id = await fork('origin');
     expect((await start(id)).status).toBe(204);
@@ -311,7 +311,7 @@ describe('a box that goes on from a snapshot', () => {
     expect((await home.call('GET', `/containers/${id}/top`)).status).toBe(200);
   });
 
-  it('is undone when the server ends before it has its identity', async () => {
+  it('undoes the start of a fork when the server ends before the fork has its identity', async () => {
     await snapshot(await running(), 'origin');
     const id = await fork('origin');
     const release = home.host.holdLaunches();

@@ -48,7 +48,7 @@ async function eventsOf(id: string): Promise<readonly string[]> {
 }
 
 describe('templates', () => {
-  it('are made on request, with progress, and told of', async () => {
+  it('makes templates on request, reports progress, and records events', async () => {
     const lines = await warm({ cpus: [1] });
     const [{ id, cpus, state, uses } = { id: '', cpus: 0, state: '', uses: 1 }] = await listed();
     expect({ cpus, state, uses }).toEqual({ cpus: 1, state: 'on disk', uses: 0 });
@@ -64,7 +64,7 @@ describe('templates', () => {
     });
   });
 
-  it('are asked for by id, state and CPUs', async () => {
+  it('filters templates by id, state and CPUs', async () => {
     await home.call('POST', '/a3s/v1/templates/warm', { cpus: [1] });
     const filtered = (filters: unknown): Promise<readonly Listed[]> =>
       listed(`?filters=${encodeURIComponent(JSON.stringify(filters))}`);
@@ -80,7 +80,7 @@ describe('templates', () => {
     });
   });
 
-  it('end a stream of progress with what went wrong', async () => {
+  it('ends a progress stream with the error', async () => {
     home.host.failNextTemplate(new A3sError('vmm-failed', 'no', { remedy: 'Try.' }));
     expect((await warm()).at(-1)).toMatchObject({
       ...{ code: 'vmm-failed', error: 'no', remedy: 'Try.' },
@@ -89,7 +89,7 @@ describe('templates', () => {
     expect(await listed()).toEqual([]);
   });
 
-  it('are not made of what no machine can have', async () => {
+  it('refuses templates of impossible shapes', async () => {
     const { cpus } = home.runtime.host;
     for (const body of [{ cpus: [0] }, { cpus: [] }, { cpus: [cpus + 1] }, { cpus: 1 }, { x: 1 }]) {
       expect(await home.call('POST', '/a3s/v1/templates/warm', body)).toMatchObject({
@@ -99,7 +99,7 @@ describe('templates', () => {
     }
   });
 
-  it('are what boxes start from, made after the first that booted, and kept while one runs', async () => {
+  it('starts boxes from a template made after the first boot, and keeps it while one runs', async () => {
     const first = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${first}/start`);
     expect(home.host.launches[0]?.template).toBeUndefined();
@@ -123,7 +123,7 @@ describe('templates', () => {
     expect(readdirSync(join(home.config.home, 'templates'))).toEqual([]);
   });
 
-  it('are unknown by any other name', async () => {
+  it('refuses unknown template ids', async () => {
     for (const method of ['GET', 'DELETE']) {
       for (const id of ['0'.repeat(64), 'x', '..%2f..']) {
         expect(await home.call(method, `/a3s/v1/templates/${id}`)).toMatchObject({
@@ -134,7 +134,7 @@ describe('templates', () => {
     }
   });
 
-  it('are of no server that was told to have none', async () => {
+  it('neither makes nor uses templates when they are switched off', async () => {
     await home.call('POST', '/a3s/v1/templates/warm', { cpus: [1] });
     await home.stop();
     await home.startOn({ ...home.config, templates: { ...ENABLED, enabled: false } });
