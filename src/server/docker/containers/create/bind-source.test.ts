@@ -24,7 +24,7 @@ function replaceByLink(): void {
 const shared = (): readonly string[] =>
   home.host.launches.flatMap(({ shares }) => shares.map(({ path }) => path));
 
-it('is not restarted by its policy with what its owner linked to', async () => {
+it('does not restart a box by its policy when its bind source has become a link', async () => {
   const id = await home.create(['sleep', 'infinity'], {
     HostConfig: { Binds: [`${source}:/data`], RestartPolicy: { Name: 'always' } },
   });
@@ -36,7 +36,7 @@ it('is not restarted by its policy with what its owner linked to', async () => {
   expect(shared()).toEqual([source]);
 });
 
-it('is not started with it by a user, until what was there is back', async () => {
+it('refuses to start a box whose bind source has become a link, until it is back', async () => {
   const id = await home.create(['sleep', 'infinity'], {
     HostConfig: { Binds: [`${source}:/data`] },
   });

@@ -28,8 +28,8 @@ async function refused(body: Document): Promise<Document> {
   return answer.body as Document;
 }
 
-describe('create takes what the Python SDK sends', () => {
-  it('a volume beside the bind mount at the same path', async () => {
+describe('requests of the Python SDK', () => {
+  it('accepts a volume at the path of a bind mount', async () => {
     const { Config, Mounts } = await inspected({
       ...{ Cmd: ['ls', '/mnt'], Volumes: { '/mnt': {} } },
       HostConfig: { Binds: ['/tmp:/mnt:rw'], NetworkMode: 'bridge' },
@@ -38,7 +38,7 @@ describe('create takes what the Python SDK sends', () => {
     expect(Mounts).toMatchObject([{ Source: '/tmp', Destination: '/mnt', Mode: 'rw', RW: true }]);
   });
 
-  it('a volume whose path is the bind mount’s in other words, and null for what is in it', async () => {
+  it('accepts a volume at the unnormalized path of a bind mount, with null for its options', async () => {
     await created({ Volumes: { '/mnt/.//x/': null }, HostConfig: { Binds: ['/tmp:/mnt/x'] } });
   });
 
@@ -46,7 +46,7 @@ describe('create takes what the Python SDK sends', () => {
     [['/mnt', '/other'], ['/tmp:/mnt']],
     [['/mnt'], []],
     [['mnt'], ['/tmp:/mnt']],
-  ])('and no volume %j beside the binds %j', async (paths, Binds) => {
+  ])('refuses the volumes %j beside the binds %j', async (paths, Binds) => {
     const Volumes = Object.fromEntries(paths.map((path) => [path, {}]));
     expect(await refused({ Volumes, HostConfig: { Binds } })).toMatchObject({
       code: 'unsupported-option',
@@ -65,7 +65,7 @@ describe('create takes what the Python SDK sends', () => {
     ['ro,cached,z', false],
     ['rprivate', true],
     ['', true],
-  ])('the bind mode %j, which is shown as it was given', async (mode, RW) => {
+  ])('accepts the bind mode %j, and shows it as it was given', async (mode, RW) => {
     const bind = mode === '' ? '/tmp:/b' : `/tmp:/b:${mode}`;
     const { HostConfig, Mounts } = await inspected({ HostConfig: { Binds: [bind] } });
     expect(HostConfig).toMatchObject({ Binds: [bind] });
@@ -73,7 +73,7 @@ describe('create takes what the Python SDK sends', () => {
   });
 
   it.each(['z,Z', 'ro,rw', 'ro,ro', 'cached,delegated', 'q', 'nocopy', ',', 'valueOf'])(
-    'and refuses the bind mode %j, in Docker’s words',
+    'refuses the bind mode %j in Docker’s words',
     async (mode) => {
       expect(await refused({ HostConfig: { Binds: [`/tmp:/b:${mode}`] } })).toMatchObject({
         ...{ code: 'invalid-argument', message: `invalid mode: ${mode}` },
@@ -81,7 +81,7 @@ describe('create takes what the Python SDK sends', () => {
     },
   );
 
-  it('less than a hundredth of a processor', async () => {
+  it('accepts less than a hundredth of a CPU', async () => {
     const { Id } = await created({ Cmd: ['sleep', '1'], HostConfig: { NanoCpus: 1 } });
     expect((await home.call('POST', `/containers/${Id}/start`)).status).toBe(204);
     expect(home.agents.get(Id)?.spec?.resources).toMatchObject({ cpuMillis: 1 });
@@ -91,7 +91,7 @@ describe('create takes what the Python SDK sends', () => {
     });
   });
 
-  it('a health check that is a bare list: it is shown, never run, and warned of', async () => {
+  it('shows a health check that is a bare list, never runs it, and warns of it', async () => {
     const { Id, Warnings } = await created({
       ...{ Cmd: ['sleep', '1'], Healthcheck: { Test: ['true'], Interval: 1_000_000_000 } },
     });
@@ -102,15 +102,15 @@ describe('create takes what the Python SDK sends', () => {
     expect(body).not.toHaveProperty('State.Health');
   });
 
-  it('NONE for a health check, without a warning', async () => {
+  it('accepts NONE for a health check without a warning', async () => {
     const body = { Healthcheck: { Test: ['NONE'] } };
     expect((await created(body)).Warnings).toEqual([]);
     expect((await inspected(body))['Config']).toMatchObject(body);
   });
 });
 
-describe('create reads its body as Go does', () => {
-  it('takes names in any case', async () => {
+describe('create bodies as Go reads them', () => {
+  it('accepts field names of create in any case', async () => {
     const { Config, HostConfig } = await inspected({
       ...{ CMD: ['a'], env: ['A=1'], workingdir: '/w', labels: { Name: 'x', name: 'y' } },
       hostConfig: { memory: 2 ** 26, restartpolicy: { name: 'always' }, LOGCONFIG: { type: '' } },
@@ -122,7 +122,7 @@ describe('create reads its body as Go does', () => {
     expect(HostConfig).toMatchObject({ Memory: 2 ** 26, RestartPolicy: { Name: 'always' } });
   });
 
-  it('refuses what boxes do not have in any case', async () => {
+  it('refuses unsupported options of create in any case', async () => {
     expect(await refused({ hostconfig: { PRIVILEGED: true } })).toMatchObject({
       code: 'unsupported-option',
       message: expect.stringContaining('HostConfig.Privileged is not supported'),
@@ -130,7 +130,7 @@ describe('create reads its body as Go does', () => {
     expect(await refused({ onbuild: ['RUN true'] })).toMatchObject({ code: 'unsupported-option' });
   });
 
-  it('takes null inside nested objects as absent', async () => {
+  it('treats null inside nested objects of create as absent', async () => {
     const { HostConfig, Config } = await inspected({
       ...{ Labels: { a: null }, ExposedPorts: { '80/tcp': null }, Env: null },
       Healthcheck: { Test: null, Interval: null, Retries: null },
@@ -149,8 +149,8 @@ describe('create reads its body as Go does', () => {
   });
 });
 
-describe('a field that nobody knows', () => {
-  it('is warned of where its value asks for nothing', async () => {
+describe('an unknown field', () => {
+  it('warns of an unknown field whose value requests nothing', async () => {
     const { Warnings } = await created({
       ...{ Unheard: null, Another: 0 },
       HostConfig: { FromTheFuture: [], RestartPolicy: { Name: 'no', Delay: 0 } },
@@ -171,7 +171,10 @@ describe('a field that nobody knows', () => {
     ['Unheard', { Unheard: true }, 'unsupported-option'],
     ['FromTheFuture', { HostConfig: { FromTheFuture: { a: 1 } } }, 'unsupported-option'],
     ['Delay', { HostConfig: { RestartPolicy: { Name: 'no', Delay: 1 } } }, 'invalid-argument'],
-  ])('%s is refused by its name where it asks for something', async (name, body, code) => {
-    expect(await refused(body)).toMatchObject({ code, message: expect.stringContaining(name) });
-  });
+  ])(
+    'refuses the unknown field %s by name when it requests something',
+    async (name, body, code) => {
+      expect(await refused(body)).toMatchObject({ code, message: expect.stringContaining(name) });
+    },
+  );
 });

@@ -84,7 +84,7 @@ const fieldsOf = <Kind extends Field['kind']>(...kinds: readonly Kind[]) =>
       .map(([name, field]) => [place, name, field] as const),
   ) as (readonly [Place, string, Extract<Field, { kind: Kind }>])[];
 
-it('the lists are what the schemas know, and all of it', () => {
+it('lists exactly the fields that the schemas of create know', () => {
   const both = (...lists: readonly (readonly string[])[]): string[] => lists.flat().sort();
   expect(Object.keys(CONFIG_FIELDS).sort()).toEqual(both(CONFIG_KEYS, Object.keys(ABSENT_CONFIG)));
   // Old clients' word for CapAdd and CapDrop together.
@@ -95,45 +95,51 @@ it('the lists are what the schemas know, and all of it', () => {
   expect(Object.keys(ENDPOINT_FIELDS).sort()).toEqual(both(Object.keys(ABSENT_ENDPOINT)));
 });
 
-describe('what works is shown as it was given, and gets where it takes effect', () => {
-  it.each(fieldsOf('works', 'differs'))('%s.%s', async (place, name, field: Works) => {
-    const id = await created(bodyWith(place, name, field.value, field));
-    expect((await inspected(id))[place]?.[name]).toEqual(field.shown ?? field.value);
-    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
-    const machine = home.host.machine(id)?.spec;
-    const spec = home.agents.get(id)?.spec;
-    if (machine === undefined || spec === undefined) throw new Error('the box does not run');
-    const { definition: record } = home.runtime.store.expect(id);
-    expect(field.told({ record, machine, spec })).toEqual(field.expected);
-    // Without it, it is otherwise.
-    const plain = await created(bodyWith('Config', 'Image', 'busybox'));
-    const { [place]: shown } = await inspected(plain);
-    if (name !== 'Image') expect(shown?.[name]).not.toEqual(field.shown ?? field.value);
-    await remove(plain);
-    await remove(id);
-  });
+describe('supported fields', () => {
+  it.each(fieldsOf('works', 'differs'))(
+    'shows %s.%s as it was given, and applies it',
+    async (place, name, field: Works) => {
+      const id = await created(bodyWith(place, name, field.value, field));
+      expect((await inspected(id))[place]?.[name]).toEqual(field.shown ?? field.value);
+      expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+      const machine = home.host.machine(id)?.spec;
+      const spec = home.agents.get(id)?.spec;
+      if (machine === undefined || spec === undefined) throw new Error('the box does not run');
+      const { definition: record } = home.runtime.store.expect(id);
+      expect(field.told({ record, machine, spec })).toEqual(field.expected);
+      // Without it, it is otherwise.
+      const plain = await created(bodyWith('Config', 'Image', 'busybox'));
+      const { [place]: shown } = await inspected(plain);
+      if (name !== 'Image') expect(shown?.[name]).not.toEqual(field.shown ?? field.value);
+      await remove(plain);
+      await remove(id);
+    },
+  );
 });
 
-describe('what is not there is refused by name, with the reason, before there is a record', () => {
-  it.each(fieldsOf('refused'))('%s.%s', async (place, name, field: Refused) => {
-    const before = home.runtime.store.list().length;
-    const answer = await home.call(
-      'POST',
-      '/containers/create',
-      bodyWith(place, name, field.value),
-    );
-    expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
-    const { message } = answer.body as { message: string };
-    const reasons = PLACES.find(([each]) => each === place)?.[2];
-    expect(message).toContain(`${name} is not supported: ${reasons?.[name]?.why}`);
-    expect(home.runtime.store.list()).toHaveLength(before);
-  });
+describe('unsupported fields', () => {
+  it.each(fieldsOf('refused'))(
+    'refuses %s.%s by name, with the reason, before there is a record',
+    async (place, name, field: Refused) => {
+      const before = home.runtime.store.list().length;
+      const answer = await home.call(
+        'POST',
+        '/containers/create',
+        bodyWith(place, name, field.value),
+      );
+      expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+      const { message } = answer.body as { message: string };
+      const reasons = PLACES.find(([each]) => each === place)?.[2];
+      expect(message).toContain(`${name} is not supported: ${reasons?.[name]?.why}`);
+      expect(home.runtime.store.list()).toHaveLength(before);
+    },
+  );
 
   it.each(
     fieldsOf('works', 'differs').flatMap(([place, name, { refused = [] }]) =>
       refused.map((value) => [place, name, value] as const),
     ),
-  )('%s.%s: %j', async (place, name, value) => {
+  )('refuses %s.%s with the unsupported value %j', async (place, name, value) => {
     const before = home.runtime.store.list().length;
     const answer = await home.call('POST', '/containers/create', bodyWith(place, name, value));
     expect(answer).toMatchObject({
@@ -145,7 +151,7 @@ describe('what is not there is refused by name, with the reason, before there is
 });
 
 it.each(fieldsOf('refused'))(
-  '%s.%s that asks for nothing makes a box like any other',
+  'ignores %s.%s when its value requests nothing',
   async (place, name, field: Refused) => {
     const plain = await documentsOf(bodyWith('Config', 'Image', 'busybox'));
     for (const value of [null, ...(field.neutral ?? [])]) {
@@ -155,7 +161,7 @@ it.each(fieldsOf('refused'))(
 );
 
 it.each(['valueOf', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
-  'a name such as %s is a name that nobody knows, anywhere',
+  'treats %s as an unknown name everywhere',
   async (name) => {
     const odd = (at: string, value: unknown): string =>
       at === ''
@@ -178,7 +184,7 @@ it.each(['valueOf', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
 it.each([
   ['none', {}, 'default'],
   ['bridge', { NetworkMode: 'none' }, 'none'],
-])('an endpoint of %s is no network of a box that has another one', async (endpoint, host, has) => {
+])('refuses an endpoint of %s for a box with another network', async (endpoint, host, has) => {
   const EndpointsConfig = { [endpoint]: {} };
   const body = { Image: 'busybox', HostConfig: host, NetworkingConfig: { EndpointsConfig } };
   const refused = await home.call('POST', '/containers/create', body);
@@ -190,7 +196,7 @@ it.each([
   ['0/tcp', 'invalid-argument'],
   ['99999/tcp', 'invalid-argument'],
   ['80-90/tcp', 'unsupported-option'],
-])('an exposed port %s is refused', async (port, code) => {
+])('refuses the exposed port %s', async (port, code) => {
   const body = { Image: 'busybox', ExposedPorts: { [port]: {} } };
   const refused = await home.call('POST', '/containers/create', body);
   expect(refused).toMatchObject({ status: 400, body: { code } });

@@ -32,7 +32,7 @@ const SHOWN = {
   Init: true,
 };
 
-it('limits, restart policy, logging and init are on record, and shown as given', async () => {
+it('records limits, restart policy, logging and init, and shows them as given', async () => {
   const id = await home.create(['x'], { HostConfig: SHOWN });
   const { body } = await home.call('GET', `/containers/${id}/json`);
   expect(body).toMatchObject({ HostConfig: SHOWN });
@@ -52,7 +52,7 @@ it('limits, restart policy, logging and init are on record, and shown as given',
   });
 });
 
-describe('create refuses, before it makes anything', () => {
+describe('refusals of create', () => {
   it.each([
     ['RestartPolicy', { RestartPolicy: { Name: 'always' }, AutoRemove: true }, "can't create"],
     ['RestartPolicy', { RestartPolicy: { Name: 'sometimes' } }, 'unknown policy'],
@@ -73,7 +73,7 @@ describe('create refuses, before it makes anything', () => {
       { LogConfig: { Type: 'json-file', Config: { 'max-size': 'x' } } },
       'invalid size',
     ],
-  ])('%s %j', async (_, HostConfig, words) => {
+  ])('refuses invalid %s: %j', async (_, HostConfig, words) => {
     expect(await create({ HostConfig })).toMatchObject({
       status: 400,
       body: { code: 'invalid-argument', message: expect.stringContaining(words) },
@@ -84,7 +84,7 @@ describe('create refuses, before it makes anything', () => {
     ['a disk that is not the box’s', { BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] }],
     ['a driver of other machines', { LogConfig: { Type: 'fluentd' } }],
     ['an option of Docker’s', { LogConfig: { Type: 'json-file', Config: { tag: 'x' } } }],
-  ])('%s', async (_, HostConfig) => {
+  ])('refuses %s as unsupported', async (_, HostConfig) => {
     expect(await create({ HostConfig })).toMatchObject({
       status: 400,
       body: { code: 'unsupported-option' },
@@ -96,7 +96,7 @@ describe('create refuses, before it makes anything', () => {
     [{ Test: ['CMD-SHELL', 'true', 'false'] }, 'Invalid Test'],
     [{ Test: ['CMD', 'true'], Interval: 1 }, 'Interval in Healthcheck cannot be less than 1ms'],
     [{ Test: ['CMD', 'true'], Retries: -1 }, 'Retries in Healthcheck cannot be negative'],
-  ])('the health check %j', async (Healthcheck, words) => {
+  ])('refuses the health check %j', async (Healthcheck, words) => {
     expect(await create({ Healthcheck })).toMatchObject({
       status: 400,
       body: { code: 'invalid-argument', message: expect.stringContaining(words) },

@@ -59,19 +59,22 @@ async function refused(body: unknown): Promise<{ status: number; code: string; m
   return { status: answer.status, ...(answer.body as { code: string; message: string }) };
 }
 
-describe('create finds out what could not start', () => {
-  it.each(Object.keys(ODD_CONFIGS))('in an image: %s', async (name) => {
-    expect(await refused({ Image: name })).toMatchObject({ status: 400, code: 'invalid-image' });
-  });
+describe('boxes that could not start', () => {
+  it.each(Object.keys(ODD_CONFIGS))(
+    'refuses to create a box from an image with a broken configuration: %s',
+    async (name) => {
+      expect(await refused({ Image: name })).toMatchObject({ status: 400, code: 'invalid-image' });
+    },
+  );
 
-  it('in a published address that is not of IPv4', async () => {
+  it('refuses to publish at an IPv6 address', async () => {
     const HostConfig = { PortBindings: { '80/tcp': [{ HostIp: '::1', HostPort: '8080' }] } };
     expect(await refused({ Image: 'busybox', HostConfig })).toMatchObject({
       code: 'unsupported-option',
     });
   });
 
-  it('in variables: many large ones are taken, and more than the agent takes are not', async () => {
+  it('accepts many large variables, and refuses more than the agent takes', async () => {
     const variables = (count: number): string[] =>
       Array.from({ length: count }, (_, index) => `V${index}=${'x'.repeat(100_000)}`);
     await home.create(['true'], { Env: variables(12) });
@@ -84,12 +87,12 @@ describe('create finds out what could not start', () => {
   });
 });
 
-it('shows what the image declares as volumes', async () => {
+it('shows the volumes that the image declares', async () => {
   const { Config } = await inspect(await home.create(['x'], { Image: 'server' }));
   expect(Config?.['Volumes']).toEqual({ '/data': {} });
 });
 
-it('has the agent make them, unless a bind mount is there, or the agent is an old one', async () => {
+it('makes volume directories in the box unless a bind mount covers them or the agent is too old', async () => {
   const directories = async (HostConfig: object, agent = {}) => {
     home.agentOptions = agent;
     const id = await home.create(['sleep', 'infinity'], { Image: 'server', User: '0', HostConfig });
@@ -104,7 +107,7 @@ it('has the agent make them, unless a bind mount is there, or the agent is an ol
   expect(await directories({}, { programs, protocol })).toBeUndefined();
 });
 
-describe('create merges the image and the request as Docker does', () => {
+describe('merging the image and the request', () => {
   it.each([
     [{}, ['/entry', '--flag'], ['serve']],
     [{ Cmd: ['other'] }, ['/entry', '--flag'], ['other']],
@@ -113,13 +116,16 @@ describe('create merges the image and the request as Docker does', () => {
     [{ Entrypoint: [''], Cmd: ['x'] }, null, ['x']],
     [{ Entrypoint: '/mine', Cmd: [] }, ['/mine'], null],
     [{ Entrypoint: null, Cmd: null, Tty: true, OpenStdin: true }, ['/entry', '--flag'], ['serve']],
-  ])('%j', async (given, entrypoint, cmd) => {
-    const { body } = await home.call('POST', '/containers/create', { Image: 'server', ...given });
-    const { Config } = await inspect((body as { Id: string }).Id);
-    expect(Config).toMatchObject({ Entrypoint: entrypoint, Cmd: cmd ?? [] });
-  });
+  ])(
+    'merges entrypoint and command of the image with %j as Docker does',
+    async (given, entrypoint, cmd) => {
+      const { body } = await home.call('POST', '/containers/create', { Image: 'server', ...given });
+      const { Config } = await inspect((body as { Id: string }).Id);
+      expect(Config).toMatchObject({ Entrypoint: entrypoint, Cmd: cmd ?? [] });
+    },
+  );
 
-  it('and takes the rest from the image where the request is silent', async () => {
+  it('takes settings from the image that the request leaves out', async () => {
     const id = await home.create(['x'], { Image: 'server' });
     const { Config, HostConfig } = await inspect(id);
     expect(Config).toMatchObject({
@@ -131,7 +137,7 @@ describe('create merges the image and the request as Docker does', () => {
     expect(HostConfig).toMatchObject({ Memory: 0, NanoCpus: 0, NetworkMode: 'bridge' });
   });
 
-  it('and what it asks for wins', async () => {
+  it('prefers the settings of the request to those of the image', async () => {
     const id = await home.create(['x'], {
       ...{ Image: 'server', Hostname: 'h', User: '1:2', WorkingDir: '/w', StopSignal: '2' },
       Env: ['FROM_IMAGE=no', 'MINE=1'],
@@ -152,8 +158,8 @@ describe('create merges the image and the request as Docker does', () => {
   });
 });
 
-describe('what the machine and the agent are told', () => {
-  it('follows from the record', async () => {
+describe('the specs of the microVM and the agent', () => {
+  it('derives the specs of the microVM and the agent from the record', async () => {
     const id = await home.create(['env'], {
       Env: ['MINE=1', 'PATH'],
       Tty: true,
@@ -182,7 +188,7 @@ describe('what the machine and the agent are told', () => {
   });
 });
 
-describe('create refuses before it changes anything', () => {
+describe('refusals of create', () => {
   it.each([
     ['HostConfig.Privileged', { HostConfig: { Privileged: true } }],
     ['HostConfig.CapAdd', { HostConfig: { CapAdd: ['SYS_ADMIN'] } }],
@@ -204,7 +210,7 @@ describe('create refuses before it changes anything', () => {
       'NetworkingConfig.EndpointsConfig',
       { NetworkingConfig: { EndpointsConfig: { mine: { Aliases: ['x'] } } } },
     ],
-  ])('%s', async (name, options) => {
+  ])('refuses the unsupported option %s', async (name, options) => {
     const answer = await refused({ Image: 'busybox', ...options });
     expect(answer).toMatchObject({ status: 400, code: 'unsupported-option' });
     expect(answer.message).toContain(name);
@@ -263,11 +269,11 @@ describe('create refuses before it changes anything', () => {
     ['a number', '1', 400, 'invalid-argument'],
     ['no JSON', '{"Image":', 400, 'invalid-argument'],
     ['a NUL', { Image: 'busybox', Cmd: ['a\0b'] }, 400, 'invalid-argument'],
-  ])('%s', async (_, body, status, code) => {
+  ])('refuses to create a box with %s', async (_, body, status, code) => {
     expect(await refused(body)).toMatchObject({ status, code });
   });
 
-  it('a name that is taken or malformed', async () => {
+  it('refuses a box name that is taken or malformed', async () => {
     const named = { Image: 'busybox', Cmd: ['x'] };
     expect((await home.call('POST', '/containers/create?name=taken', named)).status).toBe(201);
     expect(await home.call('POST', '/containers/create?name=taken', named)).toMatchObject({
@@ -277,14 +283,14 @@ describe('create refuses before it changes anything', () => {
     expect((await home.call('POST', '/containers/create?name=-x', named)).status).toBe(400);
   });
 
-  it('accepts every option at the value with which Docker’s client asks for nothing', async () => {
+  it('accepts every option at the neutral value that Docker’s client sends', async () => {
     const { status } = await home.call('POST', '/containers/create', NOTHING_ASKED);
     expect(status).toBe(201);
   });
 });
 
 fuzz.prop([fc.jsonValue({ maxDepth: 5 })], fuzzRuns())(
-  'arbitrary JSON never makes a box, and is never our fault',
+  'refuses arbitrary JSON with status 400, and creates no box',
   async (body) => {
     const { status } = await home.call('POST', '/containers/create', JSON.stringify(body));
     expect(status).toBe(400);
@@ -303,7 +309,7 @@ const options = fc.dictionary(
 );
 
 fuzz.prop([options], fuzzRuns())(
-  'known options with any value are taken or refused',
+  'accepts or refuses known options with any value',
   async (body) => {
     const answer = await home.call('POST', '/containers/create', { ...body, Image: 'busybox' });
     expect([201, 400]).toContain(answer.status);
