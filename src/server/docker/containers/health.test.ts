@@ -70,7 +70,7 @@ function events(): string[] {
 }
 
 describe('a health check', () => {
-  it('finds a box healthy, then unhealthy, then healthy, and tells of it', async () => {
+  it('reports a box healthy, unhealthy and healthy again, with an event each time', async () => {
     const seen = events();
     probe.output = 'fine\n';
     const id = await start();
@@ -100,7 +100,7 @@ describe('a health check', () => {
     ]);
   });
 
-  it('of the image holds, unless the caller has another or none', async () => {
+  it('runs the health check of the image unless the request replaces or disables it', async () => {
     const inherit = { Image: 'checked', Healthcheck: { Interval: 10 * MILLISECOND } };
     const id = await start(inherit);
     await becomes(id, 'healthy');
@@ -111,7 +111,7 @@ describe('a health check', () => {
     expect(await stateOf(off)).not.toHaveProperty('Health');
   });
 
-  it('runs as the box does: its user, its directory, its variables', async () => {
+  it('runs a health check with the user, the directory and the variables of the box', async () => {
     const program = { args: [] as unknown, seen: 0 };
     home.agentOptions = {
       programs: {
@@ -130,7 +130,7 @@ describe('a health check', () => {
     expect([...(home.agents.get(id)?.grouped ?? [])]).not.toEqual([]);
   });
 
-  it('that hangs is killed at its time, and its output is bounded', async () => {
+  it('kills a hanging health check at its timeout, and bounds its output', async () => {
     probe.outcome = 'hang';
     probe.output = 'x'.repeat(10_000);
     const id = await start(checked({ Timeout: 50 * MILLISECOND }));
@@ -143,7 +143,7 @@ describe('a health check', () => {
     expect(probe.running).toBeLessThanOrEqual(1);
   });
 
-  it('whose program is missing fails with the reason', async () => {
+  it('reports a health check whose program is missing as failed, with the reason', async () => {
     const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
     await becomes(id, 'unhealthy');
     expect(health(id)?.log[0]).toMatchObject({
@@ -152,7 +152,7 @@ describe('a health check', () => {
     });
   });
 
-  it('waits while the box is paused, and goes on', async () => {
+  it('suspends the health check while the box is paused', async () => {
     const id = await start();
     await becomes(id, 'healthy');
     home.runtime.store.advance(id, 'pause');
@@ -167,7 +167,7 @@ describe('a health check', () => {
     await expect.poll(() => probe.runs, TIMEOUT).toBeGreaterThan(runs + 1);
   });
 
-  it('begins anew with each run, and ends with it', async () => {
+  it('resets the health state for each run of a box, and ends its probe with the run', async () => {
     probe.outcome = 1;
     const id = await start();
     await becomes(id, 'unhealthy');
@@ -182,7 +182,7 @@ describe('a health check', () => {
     await expect.poll(() => probe.running, TIMEOUT).toBe(0);
   });
 
-  it('goes on over a lost connection, which is no failure', async () => {
+  it('continues a probe over a lost connection without counting a failure', async () => {
     probe.outcome = 'hang';
     const id = await start();
     await expect.poll(() => probe.running, TIMEOUT).toBe(1);
@@ -199,7 +199,7 @@ describe('a health check', () => {
     expect(health(id)).toMatchObject({ failingStreak: 0, log: [{ exitCode: 0 }] });
   });
 
-  it('goes on when the server is killed, whose probe is killed too', async () => {
+  it('continues health checks after a server crash, and kills the probe of the killed server', async () => {
     const id = await start();
     await becomes(id, 'healthy');
     probe.outcome = 'hang';
@@ -211,7 +211,7 @@ describe('a health check', () => {
     await expect.poll(() => probe.running, TIMEOUT).toBe(0);
   });
 
-  it('leaves no probe of a killed server behind, also one that ends before it is killed', async () => {
+  it('removes the probe of a killed server, also when it ends before it is killed', async () => {
     home.takeover = lyingAgent({
       'POST /v1/processes/probeleft/signal': (stream) => {
         probe.end(0);
@@ -232,14 +232,14 @@ describe('a health check', () => {
     await expect.poll(left, TIMEOUT).toEqual(['main']);
   });
 
-  it('forgets a probe that could not be started', async () => {
+  it('forgets a health check probe that could not be started', async () => {
     const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
     await becomes(id, 'unhealthy');
     home.runtime.store.advance(id, 'pause');
     await expect.poll(() => home.runtime.running.expect(id).probes.size, TIMEOUT).toBe(0);
   });
 
-  it('is refused for a confidential box whose host may run nothing in it', async () => {
+  it('refuses a health check for a confidential box that does not permit exec', async () => {
     home.trust.rules = [{ pattern: '**', action: 'allowUnsigned', confidential: true }];
     const create = (hostMay: readonly string[]) =>
       home.call('POST', '/containers/create', {

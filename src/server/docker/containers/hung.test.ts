@@ -44,8 +44,8 @@ async function state(id: string): Promise<unknown> {
   return (body as { State: unknown }).State;
 }
 
-describe('a machine that does not answer the next server', () => {
-  it('is ended, and its start undone, when its box was starting', async () => {
+describe('a microVM that does not answer after a restart of the server', () => {
+  it('undoes the start of a box whose microVM does not answer the next server', async () => {
     const id = await starting();
     machine(id).hung = true;
     await home.start();
@@ -60,7 +60,7 @@ describe('a machine that does not answer the next server', () => {
     expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
   });
 
-  it('and recovers is taken over', async () => {
+  it('adopts a starting box whose microVM recovers', async () => {
     const id = await starting();
     machine(id).hung = true;
     home.adoption = { attempts: 1000, pauseMs: 10, serveAfterMs: 2000 };
@@ -70,7 +70,7 @@ describe('a machine that does not answer the next server', () => {
     await expect.poll(() => state(id)).toMatchObject({ Status: 'running' });
   });
 
-  it('is ended when its box was running', async () => {
+  it('ends a running box whose microVM does not answer the next server', async () => {
     const id = await runBox();
     await home.crash();
     machine(id).hung = true;
@@ -85,7 +85,7 @@ describe('a machine that does not answer the next server', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('keeps neither requests nor other boxes waiting, and no server from its end', async () => {
+  it('neither delays requests, other boxes nor its own stop for microVMs that do not answer', async () => {
     const ids = [await runBox(), await runBox(), await runBox()];
     await home.crash();
     for (const id of ids.slice(0, 2)) machine(id).hung = true;
@@ -95,7 +95,7 @@ describe('a machine that does not answer the next server', () => {
     await home.stop();
   });
 
-  it('is ended by stop where nobody looks after it any more', async () => {
+  it('stops a box whose microVM was given up', async () => {
     const id = await runBox();
     const running = home.runtime.running.expect(id);
     home.runtime.running.delete(running);
@@ -106,7 +106,7 @@ describe('a machine that does not answer the next server', () => {
 });
 
 describe('stop', () => {
-  it('ends the machine of an agent that does not answer', async () => {
+  it('stops a box whose agent does not answer by ending its microVM', async () => {
     const id = await runBox();
     machine(id).silent = true;
     machine(id).disconnect();
@@ -115,7 +115,7 @@ describe('stop', () => {
     expect(home.host.running).toEqual([]);
   }, 30_000);
 
-  it('goes on to force when the agent refuses the signal', async () => {
+  it('kills a box when its agent refuses the stop signal', async () => {
     const id = await runBox();
     const guest = await home.runtime.running.expect(id).guest();
     const signal = guest.signal.bind(guest);
@@ -125,14 +125,14 @@ describe('stop', () => {
     expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137 });
   });
 
-  it('changes nothing for a signal that there is not', async () => {
+  it('refuses to stop a box with an unknown signal, and changes nothing', async () => {
     const id = await runBox();
     expect((await home.call('POST', `/containers/${id}/stop?signal=BOGUS`)).status).toBe(400);
     expect(home.runtime.store.expect(id).state.stopRequested).toBe(false);
   });
 });
 
-it('a wait that began while a box was starting ends when the start is undone', async () => {
+it('ends a wait for a starting box when the start is undone', async () => {
   const id = await home.create(['sleep', 'infinity']);
   const open = home.host.holdLaunches();
   home.host.failNextLaunch(new Error('no machine'));
@@ -146,7 +146,7 @@ it('a wait that began while a box was starting ends when the start is undone', a
 });
 
 describe('an exec whose connection is lost', () => {
-  it('goes on where it was, and keeps its exit code', async () => {
+  it('continues an exec after a lost connection, and keeps its exit code', async () => {
     let end: (code: number) => void = () => undefined;
     const code = new Promise<number>((resolve) => {
       end = resolve;

@@ -18,7 +18,7 @@ async function output(id: string): Promise<string> {
 }
 
 describe('a box', () => {
-  it('runs to its end: created, started, waited for, read, removed', async () => {
+  it('creates, starts, waits for, reads and removes a box', async () => {
     const id = await home.create(['sh', '-c', 'echo hello; exit 3'], { Tty: true });
     const waiting = home.call('POST', `/containers/${id}/wait?condition=next-exit`);
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
@@ -33,7 +33,7 @@ describe('a box', () => {
     expect(readdirSync(home.config.runtimeDir)).toEqual(['server.sock']);
   });
 
-  it('is removed by itself when asked, with nothing left', async () => {
+  it('removes a box with --rm at its end without a trace', async () => {
     const id = await home.create(['true'], { HostConfig: { AutoRemove: true } });
     const waiting = home.call('POST', `/containers/${id}/wait?condition=removed`);
     await home.call('POST', `/containers/${id}/start`);
@@ -42,7 +42,7 @@ describe('a box', () => {
     expect(existsSync(join(home.config.home, 'boxes', id))).toBe(false);
   });
 
-  it('stops by its signal, and by force when it does not listen', async () => {
+  it('stops a box by its signal, and by force when it ignores the signal', async () => {
     const polite = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${polite}/start`);
     expect((await home.call('POST', `/containers/${polite}/start`)).status).toBe(304);
@@ -58,7 +58,7 @@ describe('a box', () => {
     expect(after.body).toMatchObject({ State: { ExitCode: 137 } });
   });
 
-  it('that loses its machine has exited with 137 and says why', async () => {
+  it('reports exit code 137 and the reason for a box that loses its microVM', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     const waiting = home.call('POST', `/containers/${id}/wait`);
@@ -71,7 +71,7 @@ describe('a box', () => {
     });
   });
 
-  it('goes on when the control stream is cut, and loses no output', async () => {
+  it('keeps a box running when its control stream is cut, and loses no output', async () => {
     const id = await home.create(['cat'], { OpenStdin: true, StdinOnce: true, Tty: true });
     await home.call('POST', `/containers/${id}/start`);
     home.host.machine(id)?.disconnect();
@@ -82,7 +82,7 @@ describe('a box', () => {
     expect(body).toMatchObject({ State: { Status: 'exited', ExitCode: 137 } });
   });
 
-  it('gets another host port when the one that was free is taken by its launch', async () => {
+  it('chooses another free host port when the first one is taken before the launch', async () => {
     const taken = new A3sError('port-in-use', 'Bind for 0.0.0.0:1 failed');
     const bindings = (HostPort: string) => ({
       HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] } },
@@ -108,7 +108,7 @@ describe('a box', () => {
     expect((await home.call('POST', `/containers/${one}/start`)).status).toBe(204);
   });
 
-  it('whose program is missing stays created, with Docker’s code and words', async () => {
+  it('keeps a box whose program is missing as created, with Docker’s code and words', async () => {
     const id = await home.create(['no-such-program']);
     const { status, body } = await home.call('POST', `/containers/${id}/start`);
     expect(status).toBe(400);

@@ -27,7 +27,7 @@ class Gate {
 }
 
 describe('a paused box', () => {
-  it('stands still until it goes on', async () => {
+  it('freezes a paused box until it is unpaused', async () => {
     const id = await runBox();
     expect((await ask(id, 'pause')).status).toBe(204);
     expect([status(id), frozen(id)]).toEqual(['paused', true]);
@@ -37,7 +37,7 @@ describe('a paused box', () => {
     expect([status(id), frozen(id)]).toEqual(['running', false]);
   });
 
-  it('is refused in Docker’s words what it cannot do', async () => {
+  it('refuses impossible pauses in Docker’s words', async () => {
     const id = await runBox();
     expect(await ask(id, 'unpause')).toMatchObject({
       ...{ status: 409, body: { code: 'conflict', message: `Container ${id} is not paused` } },
@@ -52,7 +52,7 @@ describe('a paused box', () => {
     });
   });
 
-  it('is stopped by its signal, which it gets when it goes on', async () => {
+  it('stops a paused box by its signal, which it receives once it is resumed', async () => {
     const id = await runBox();
     await ask(id, 'pause');
     expect((await ask(id, 'stop')).status).toBe(204);
@@ -60,7 +60,7 @@ describe('a paused box', () => {
     expect(body).toMatchObject({ State: { Status: 'exited', ExitCode: 143 } });
   });
 
-  it('is killed', async () => {
+  it('kills a paused box', async () => {
     const id = await runBox();
     await ask(id, 'pause');
     expect((await ask(id, 'kill')).status).toBe(204);
@@ -68,7 +68,7 @@ describe('a paused box', () => {
     expect(body).toMatchObject({ State: { Status: 'exited', ExitCode: 137 } });
   });
 
-  it('keeps a signal that is not to end it until it goes on', async () => {
+  it('delivers a signal to a paused box when it is unpaused', async () => {
     const id = await runBox();
     await ask(id, 'pause');
     expect((await ask(id, 'kill?signal=INT')).status).toBe(204);
@@ -78,7 +78,7 @@ describe('a paused box', () => {
     expect((await ended).body).toEqual({ StatusCode: 130 });
   });
 
-  it('is paused for the next server too, also where the last one came not as far', async () => {
+  it('keeps a box paused under the next server, and freezes it again if needed', async () => {
     const id = await runBox();
     await ask(id, 'pause');
     const agent = home.agents.get(id);
@@ -92,7 +92,7 @@ describe('a paused box', () => {
     expect(frozen(id)).toBe(false);
   });
 
-  it('is not stopped again by a server that was about to, once a signal has had it go on', async () => {
+  it('does not pause a box again after a restart of the server once a signal has resumed it', async () => {
     const id = await runBox();
     await ask(id, 'pause');
     await home.crash();
@@ -112,7 +112,7 @@ describe('a paused box', () => {
     expect([status(id), frozen(id)]).toEqual(['running', false]);
   });
 
-  it('goes on after a signal that comes while it is made to stand still', async () => {
+  it('resumes a box that gets a stop signal while it is being paused', async () => {
     const id = await runBox();
     const running = home.runtime.running.expect(id);
     const guest = await running.guest();
@@ -133,7 +133,7 @@ describe('a paused box', () => {
     expect([status(id), frozen(id)]).toEqual(['running', false]);
   });
 
-  it('has exited when its machine is gone', async () => {
+  it('reports a paused box as exited when its microVM ends', async () => {
     const id = await runBox();
     await ask(id, 'pause');
     const ended = ask(id, 'wait');
@@ -142,7 +142,7 @@ describe('a paused box', () => {
     expect(status(id)).toBe('exited');
   });
 
-  it('is none where its guest does not stand still', async () => {
+  it('leaves a box running when its guest cannot freeze it', async () => {
     const id = await runBox();
     home.takeover = undefined;
     const running = home.runtime.running.expect(id);

@@ -29,7 +29,7 @@ async function pause(id: string): Promise<void> {
 }
 
 describe('the exit of a box', () => {
-  it('that was heard of counts, though its machine dies before its output is complete', async () => {
+  it('keeps an exit code that was reported before the microVM died with output missing', async () => {
     home.takeover = lyingAgent({
       'POST /v1/processes/main/output': (stream) => void stream.resume().respond(),
       'GET /v1/processes/main/ended': saying({
@@ -49,7 +49,7 @@ describe('the exit of a box', () => {
 });
 
 describe('a stop', () => {
-  it('whose control stream is cut goes on over a new one', async () => {
+  it('continues a stop over a new control stream when the first one is cut', async () => {
     let connections = 0;
     let asked = 0;
     home.takeover = (agent, stream) => {
@@ -68,7 +68,7 @@ describe('a stop', () => {
     expect({ connections, asked }).toEqual({ connections: 2, asked: 1 });
   });
 
-  it('with a time of -1 waits for as long as it takes', async () => {
+  it('waits forever for a stop with a timeout of -1', async () => {
     const id = await start(['stubborn']);
     const stopping = home.call('POST', `/containers/${id}/stop?t=-1`);
     const said = async () => (await home.call('GET', `/containers/${id}/logs?stdout=1`)).body;
@@ -81,7 +81,7 @@ describe('a stop', () => {
 });
 
 describe('a box that is paused', () => {
-  it('is neither started, entered nor removed without force', async () => {
+  it('refuses to start, enter or remove a paused box without force', async () => {
     const id = await start(['sleep', 'infinity']);
     await pause(id);
     const refusals = [
@@ -97,16 +97,19 @@ describe('a box that is paused', () => {
     expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
   });
 
-  it.each(['stop', 'kill?signal=TERM', 'restart'])('goes on to end for a %s', async (verb) => {
-    const id = await start(['sleep', 'infinity']);
-    await pause(id);
-    expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
-    const status = verb === 'restart' ? 'running' : 'exited';
-    await expect.poll(() => state(id).status, TIMEOUT).toBe(status);
-    expect(home.agents.get(id)?.frozen).toBe(false);
-  });
+  it.each(['stop', 'kill?signal=TERM', 'restart'])(
+    'resumes a paused box to end it by %s',
+    async (verb) => {
+      const id = await start(['sleep', 'infinity']);
+      await pause(id);
+      expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
+      const status = verb === 'restart' ? 'running' : 'exited';
+      await expect.poll(() => state(id).status, TIMEOUT).toBe(status);
+      expect(home.agents.get(id)?.frozen).toBe(false);
+    },
+  );
 
-  it('is taken over as such, and its policy counts when its machine is lost', async () => {
+  it('adopts a paused box, and restarts it by its policy when its microVM is lost', async () => {
     const id = await start(['sleep', 'infinity'], {
       HostConfig: { RestartPolicy: { Name: 'always' } },
     });

@@ -81,7 +81,7 @@ function events(): string[] {
 }
 
 describe('a restart policy', () => {
-  it('on-failure:2 starts the box twice more, and tells of each', async () => {
+  it('restarts a failing box twice under on-failure:2, with events for each run', async () => {
     const id = await home.create(['exit', '3'], restarting('on-failure', 2));
     const seen = events();
     await home.call('POST', `/containers/${id}/start`);
@@ -96,13 +96,13 @@ describe('a restart policy', () => {
     await becomes(id, { status: 'exited', restartCount: 2, run: 6 });
   });
 
-  it('on-failure leaves a box alone that ended well', async () => {
+  it('does not restart a box under on-failure that exits with 0', async () => {
     const id = await home.create(['true'], restarting('on-failure'));
     await home.call('POST', `/containers/${id}/start`);
     await becomes(id, { status: 'exited', exitCode: 0, run: 1 });
   });
 
-  it('always starts a box again whose machine was lost, and keeps its output apart', async () => {
+  it('restarts a box under always after its microVM is lost, and keeps the output of each run', async () => {
     const said = async (id: string, times: number): Promise<void> => {
       const log = async (): Promise<string> =>
         String((await home.call('GET', `/containers/${id}/logs?stdout=1`)).body);
@@ -117,20 +117,23 @@ describe('a restart policy', () => {
     expect(state(id)).toMatchObject({ status: 'exited', exitCode: 143, restartAt: undefined });
   });
 
-  it.each(['stop', 'kill', 'kill?signal=TERM'])('rests after a user’s %s', async (verb) => {
-    const id = await running('unless-stopped', 2);
-    expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
-    await becomes(id, { status: 'exited', stopRequested: true, run: 2 });
-    expect(home.host.running).toEqual([]);
-  });
+  it.each(['stop', 'kill', 'kill?signal=TERM'])(
+    'does not restart a box by its policy after a user’s %s',
+    async (verb) => {
+      const id = await running('unless-stopped', 2);
+      expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
+      await becomes(id, { status: 'exited', stopRequested: true, run: 2 });
+      expect(home.host.running).toEqual([]);
+    },
+  );
 
-  it('goes on after a signal that is none of its ends', async () => {
+  it('restarts a box by its policy after a signal other than its stop signal', async () => {
     const id = await running('always', 1);
     await home.call('POST', `/containers/${id}/kill?signal=INT`);
     await becomes(id, { status: 'running', run: 2 });
   });
 
-  it('tries a start again that failed for now, and gives up what stays refused', async () => {
+  it('retries a restart that failed temporarily, and gives up on one that was refused', async () => {
     const id = await running('always', 1);
     home.host.failNextLaunch(new A3sError('vmm-failed', 'QEMU did not start'));
     home.host.machine(id)?.crash();
@@ -143,13 +146,13 @@ describe('a restart policy', () => {
     expect(state(id)).toMatchObject({ restartCount: 0 });
   });
 
-  it('is no affair of a start that a user asked for', async () => {
+  it('does not apply the restart policy to a start by a user that fails', async () => {
     const id = await home.create(['no-such-program'], restarting('always'));
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(400);
     expect(state(id)).toMatchObject({ status: 'created', exitCode: 127 });
   });
 
-  it('and --rm are refused together', async () => {
+  it('refuses a restart policy together with --rm', async () => {
     const answer = await home.call('POST', '/containers/create', {
       Image: 'busybox',
       HostConfig: { AutoRemove: true, RestartPolicy: { Name: 'always' } },
@@ -162,7 +165,7 @@ describe('a restart policy', () => {
 });
 
 describe('a box that waits for its restart', () => {
-  it('shows that, and is not removed without force', async () => {
+  it('shows a box as restarting, and refuses to remove it without force', async () => {
     const id = await waiting();
     const list = await home.call('GET', '/containers/json?all=1');
     expect(list.body).toMatchObject([
@@ -174,7 +177,7 @@ describe('a box that waits for its restart', () => {
     expect(record(id)).toBeUndefined();
   });
 
-  it.each(['stop', 'kill'])('is at rest after a %s', async (verb) => {
+  it.each(['stop', 'kill'])('cancels a pending restart on %s', async (verb) => {
     const id = await waiting();
     const seen = events();
     const ended = home.call('POST', `/containers/${id}/wait`);
@@ -186,7 +189,7 @@ describe('a box that waits for its restart', () => {
     expect(seen).toEqual([verb]);
   });
 
-  it('rests after a stop that its start has come before', async () => {
+  it('stops a box whose pending restart began before the stop', async () => {
     const id = await waiting();
     const { run } = state(id);
     // Its turn comes between the stop's look at it and the stop.
@@ -196,14 +199,14 @@ describe('a box that waits for its restart', () => {
     await becomes(id, { status: 'exited', stopRequested: true, run: run + 1 });
   });
 
-  it('starts at once when a user wants it', async () => {
+  it('starts a box with a pending restart at once when a user starts it', async () => {
     const id = await waiting();
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
     expect(state(id)).toMatchObject({ status: 'running', restartCount: 0, run: 2 });
   });
 
   it.each(['not-running', 'next-exit'] as const)(
-    'was waited for: %s ends with each run',
+    'ends a wait for %s at the end of each run of a restarting box',
     async (how) => {
       const id = await running('always', 1);
       const ended = waitBox(home.runtime, id, how, home.runtime.shutdown);
@@ -214,8 +217,8 @@ describe('a box that waits for its restart', () => {
   );
 });
 
-describe('a restart that a user asks for', () => {
-  it('stops and starts the box, and its policy has no say', async () => {
+describe('a restart by a user', () => {
+  it('restarts a box on a user’s request whatever its policy', async () => {
     const id = await running('always', 2);
     const seen = events();
     expect((await home.call('POST', `/containers/${id}/restart?t=5`)).status).toBe(204);
@@ -223,7 +226,7 @@ describe('a restart that a user asks for', () => {
     expect(seen).toEqual(['kill', 'die', 'stop', 'start', 'restart']);
   });
 
-  it('takes a signal, and a box that does not run or is removed at its end', async () => {
+  it('restarts with a signal, also a box that does not run or has --rm', async () => {
     const id = await home.create(['sleep', 'infinity'], { HostConfig: { AutoRemove: true } });
     expect((await home.call('POST', `/containers/${id}/restart`)).status).toBe(204);
     expect((await home.call('POST', `/containers/${id}/restart?signal=INT`)).status).toBe(204);
@@ -236,7 +239,7 @@ describe('a restart that a user asks for', () => {
 });
 
 describe('a server that is killed', () => {
-  it('while a box waits for its restart is followed by one that starts it', async () => {
+  it('starts a box with a pending restart after a server crash', async () => {
     const id = await waiting();
     await home.crash();
     const { state: before } = home.runtime.store.expect(id);
@@ -249,7 +252,7 @@ describe('a server that is killed', () => {
     await becomes(id, { status: 'running', run: 2, restartCount: 1 });
   });
 
-  it('with all machines, as by a reboot, is followed by one that applies the policies', async () => {
+  it('applies restart policies after a reboot of the host', async () => {
     const policies = ['no', 'on-failure', 'always', 'unless-stopped'];
     const ids = await Promise.all(policies.map((name) => running(name, 1)));
     await home.crash();
@@ -268,7 +271,7 @@ describe('a server that is killed', () => {
     ['gone-restart', 'before'],
     ['gone-restart', 'after'],
   ] as const)(
-    'at %s (%s) of a policy’s start is followed by one that finishes it',
+    'completes a restart by policy after the server dies at %s (%s)',
     async (event, when) => {
       const id = await running('on-failure', 1);
       const died = dieAt(event, when);
@@ -282,7 +285,7 @@ describe('a server that is killed', () => {
     },
   );
 
-  it('and one that restores start what was stopped only where the policy says so', async () => {
+  it('restores stopped boxes after a reboot only if their policy says so', async () => {
     const always = await running('always', 1);
     const unless = await running('unless-stopped', 1);
     const never = await home.create(['sleep', 'infinity'], restarting('always'));
@@ -299,7 +302,7 @@ describe('a server that is killed', () => {
     expect([unless, never].map((id) => state(id).status)).toEqual(['exited', 'created']);
   });
 
-  it('does not make requests wait for restores, nor start all boxes at once', async () => {
+  it('restores boxes in the background, a few at a time', async () => {
     const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
     expect((await home.call('GET', '/_ping')).status).toBe(200);
     expect(ids.filter((id) => state(id).status === 'exited')).toHaveLength(2);
@@ -307,7 +310,7 @@ describe('a server that is killed', () => {
     for (const id of ids) await becomes(id, { status: 'running' });
   });
 
-  it('does not restore what a user wants to rest before its turn', async () => {
+  it('does not restore a queued box that a user stops, updates or removes', async () => {
     const { ids, open } = await restoring(RESTARTS_AT_ONCE + 4);
     const queued = ids.filter((id) => state(id).status === 'exited');
     const [stopped = '', updated = '', removed = '', last = ''] = queued;
@@ -322,7 +325,7 @@ describe('a server that is killed', () => {
     expect(record(removed)).toBeUndefined();
   });
 
-  it('does not restore what a user has started, and stopped, before its turn', async () => {
+  it('does not restore a queued box that a user has started and that has ended', async () => {
     const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
     const [again = '', last = ''] = ids.filter((id) => state(id).status === 'exited');
     const { store } = home.runtime;
