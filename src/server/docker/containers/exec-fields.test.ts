@@ -33,20 +33,23 @@ const WORKS: Readonly<Record<string, readonly [value: unknown, made: object]>> =
   ConsoleSize: [[24, 80], { process: { size: { rows: 24, columns: 80 } } }],
 };
 
-it('the list has every field', () => {
+it('tests every supported field of exec', () => {
   expect(Object.keys(WORKS).sort()).toEqual([...EXEC_KEYS].sort());
 });
 
-it.each(Object.entries(WORKS))('%s reaches the process', async (name, [value, made]) => {
-  const body = { Cmd: ['true'], ...(name === 'ConsoleSize' ? { Tty: true } : {}), [name]: value };
-  const answer = await home.call('POST', `/containers/${box}/exec`, body);
-  expect(answer).toMatchObject({ status: 201 });
-  const { Id } = answer.body as { Id: string };
-  expect(home.runtime.execs.expect(Id)).toMatchObject(made);
-});
+it.each(Object.entries(WORKS))(
+  'passes the field %s on to the process',
+  async (name, [value, made]) => {
+    const body = { Cmd: ['true'], ...(name === 'ConsoleSize' ? { Tty: true } : {}), [name]: value };
+    const answer = await home.call('POST', `/containers/${box}/exec`, body);
+    expect(answer).toMatchObject({ status: 201 });
+    const { Id } = answer.body as { Id: string };
+    expect(home.runtime.execs.expect(Id)).toMatchObject(made);
+  },
+);
 
 it.each([...Object.keys(ABSENT_EXEC), 'Unheard', 'valueOf'])(
-  '%s is refused by name, with the reason',
+  'refuses the exec field %s by name, with the reason',
   async (name) => {
     const before = home.runtime.execs.ofBox(box).length;
     const body = { Cmd: ['true'], [name]: true };
@@ -68,7 +71,7 @@ const fromPython = (container: string) => ({
   ...{ Cmd: ['echo', 'hello'], Env: null, WorkingDir: '/w', detachKeys: 'ctrl-a' },
 });
 
-it('takes the box once more in the body, by its id, a part of it, or its name', async () => {
+it('accepts the box again in the body of exec, by id, prefix or name', async () => {
   const { name } = home.runtime.store.expect(box);
   for (const same of [box, box.slice(0, 12), name]) {
     const answer = await home.call('POST', `/containers/${box}/exec`, fromPython(same));
@@ -81,7 +84,7 @@ it('takes the box once more in the body, by its id, a part of it, or its name', 
   }
 });
 
-it('refuses another box in the body than in the path', async () => {
+it('refuses an exec whose body names another box than its path', async () => {
   const other = await home.create(['true']);
   expect(await home.call('POST', `/containers/${box}/exec`, fromPython(other))).toMatchObject({
     status: 400,
@@ -93,12 +96,12 @@ it('refuses another box in the body than in the path', async () => {
   });
 });
 
-it('takes a field that nobody knows and that asks for nothing', async () => {
+it('accepts unknown fields of exec that request nothing', async () => {
   const body = { Cmd: ['true'], Unheard: null, Another: false };
   expect(await home.call('POST', `/containers/${box}/exec`, body)).toMatchObject({ status: 201 });
 });
 
-it('reads the start as Go does', async () => {
+it('accepts field names of exec start in any case, and null as absent', async () => {
   const { body } = await home.call('POST', `/containers/${box}/exec`, { cmd: ['true'] });
   const { Id } = body as { Id: string };
   const start = { detach: true, TTY: null, consoleSize: null };
@@ -124,7 +127,7 @@ const BOTH = { AttachStdout: true, AttachStderr: true, Cmd: ['sh', '-c', 'echo o
 it.each([
   [false, { Tty: false }],
   [false, {}],
-])('frames both streams for a start with %j and %j', async (Tty, start) => {
+])('frames both streams of an exec created with Tty %j and started with %j', async (Tty, start) => {
   const { type, bytes } = await started({ ...BOTH, Tty }, start);
   expect(type).toBe('multiplexed');
   expect(framesIn(bytes).sort()).toEqual([
@@ -133,7 +136,7 @@ it.each([
   ]);
 });
 
-it('frames a terminal as well where the start does not ask for one, as the Python SDK', async () => {
+it('frames the output of a terminal when exec start does not request one', async () => {
   const create = { AttachStdout: true, Cmd: ['echo', 'out'], Tty: true };
   for (const start of [{ Tty: false, Detach: false }, {}]) {
     const { type, bytes } = await started(create, start);
@@ -146,7 +149,7 @@ it('frames a terminal as well where the start does not ask for one, as the Pytho
   expect(bytes.toString()).toMatch(/^out\r?\n$/);
 });
 
-it('gives bytes as they are, of standard output alone, where only the start asks for a terminal', async () => {
+it('sends raw stdout alone when only exec start requests a terminal', async () => {
   const { type, bytes } = await started(BOTH, { Tty: true });
   expect(type).toBe('raw');
   expect(bytes.toString()).toBe('out\n');

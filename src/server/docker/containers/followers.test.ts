@@ -60,7 +60,7 @@ async function settled(): Promise<void> {
     .toContain('the last line');
 }
 
-it('a thousand followers, of whom some read nothing, cost little memory and no files', async () => {
+it('serves a thousand followers, some of which read nothing, with little memory and no files', async () => {
   const lazy = Array.from({ length: LAZY }, follow);
   const eager = Array.from({ length: EAGER }, follow);
   const heard = eager.map((socket) => {

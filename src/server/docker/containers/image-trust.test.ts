@@ -54,20 +54,20 @@ const REFUSED = {
 };
 
 describe('create', () => {
-  it('makes nothing of an unsigned image where signatures are required', async () => {
+  it('creates no box from an unsigned image when signatures are required', async () => {
     expect(await create('team.example/app:1')).toMatchObject(REFUSED);
     expect(await listed()).toEqual([]);
     expect(home.host.launches).toEqual([]);
   });
 
-  it('makes nothing of an image that is denied, or that no rule matches', async () => {
+  it('creates no box from an image that is denied or that no rule matches', async () => {
     home.trust.rules = [deny('**')];
     expect(await create('other.example/app:1')).toMatchObject({ status: 403 });
     home.trust.rules = [allow('team.example/**')];
     expect(await create('other.example/app:1')).toMatchObject({ status: 403 });
   });
 
-  it('puts the decision on record, and on show', async () => {
+  it('records and shows the trust decision about a box', async () => {
     sign(APP);
     const id = await created('team.example/app:1');
     await created('other.example/app:1');
@@ -81,7 +81,7 @@ describe('create', () => {
     expect((await listed()).map(({ Trust }) => Trust)).toEqual(['unsigned', 'signed']);
   });
 
-  it('does nothing under a standing policy that cannot be used', async () => {
+  it('creates no box while the standing policy cannot be used', async () => {
     home.trust.malformed = new A3sError('policy-invalid', 'The policy has an unknown key');
     expect(await create('other.example/app:1')).toMatchObject({
       status: 400,
@@ -90,7 +90,7 @@ describe('create', () => {
     expect(await listed()).toEqual([]);
   });
 
-  it('asks about the manifest, the indexes that list it, and what is attached to either', async () => {
+  it('decides about the manifest, its indexes and the attachments of both', async () => {
     const index: Digest = `sha256:${'9'.repeat(64)}`;
     images.change(APP.id, { indexDigests: [index] });
     images.stored.push(signatureFor(index));
@@ -109,7 +109,7 @@ describe('create', () => {
 });
 
 describe('create by id', () => {
-  it('takes an image whose every repository accepts it', async () => {
+  it('creates a box by image id when every repository of the image is accepted', async () => {
     images.change(OTHER.id, { tags: ['other.example/app:1', 'third.example/app:1'] });
     await created(OTHER.id);
     expect(home.trust.asked.map(({ repository }) => repository)).toEqual([
@@ -118,7 +118,7 @@ describe('create by id', () => {
     ]);
   });
 
-  it('refuses one that any of its repositories refuses', async () => {
+  it('refuses to create a box by image id when any repository of the image is refused', async () => {
     images.change(OTHER.id, { tags: ['other.example/app:1', 'bad.example/app:1'] });
     expect(await create(OTHER.id)).toMatchObject({
       status: 403,
@@ -127,14 +127,14 @@ describe('create by id', () => {
     await created('other.example/app:1');
   });
 
-  it('holds an image without a name against what matches everything', async () => {
+  it('decides about an image without a name by rules that match everything', async () => {
     images.change(OTHER.id, { tags: [] });
     await created(OTHER.id);
     home.trust.rules = [allow('other.example/**')];
     expect(await create(OTHER.id)).toMatchObject({ status: 403 });
   });
 
-  it('asks once for each tag where a signature has to name it', async () => {
+  it('decides once per tag where a signature has to name the tag', async () => {
     images.change(OTHER.id, { tags: ['other.example/app:1', 'other.example/app:2'] });
     await created(OTHER.id);
     expect(home.trust.asked).toHaveLength(1);
@@ -146,7 +146,7 @@ describe('create by id', () => {
 });
 
 describe('start', () => {
-  it('decides anew, before anything of a machine is made', async () => {
+  it('decides about the image again at each start, before it launches anything', async () => {
     sign(APP);
     const id = await created('team.example/app:1');
     images.stored = [];
@@ -165,7 +165,7 @@ describe('start', () => {
     expect((await inspect(id)).Trust?.verdict).toBe('signed');
   });
 
-  it('decides anew for a box that has run', async () => {
+  it('decides again about a box that has run before', async () => {
     const id = await created('other.example/app:1');
     expect((await start(id)).status).toBe(204);
     await home.call('POST', `/containers/${id}/stop?t=0`);
@@ -175,7 +175,7 @@ describe('start', () => {
     expect((await inspect(id)).State).toMatchObject({ Status: 'exited', ExitCode: 125 });
   });
 
-  it('does nothing under a policy that has become malformed', async () => {
+  it('starts no box under a policy that has become malformed', async () => {
     const id = await created('other.example/app:1');
     home.trust.malformed = new A3sError('policy-invalid', 'The policy is not YAML');
     expect(await start(id)).toMatchObject({ status: 400, body: { code: 'policy-invalid' } });
@@ -183,7 +183,7 @@ describe('start', () => {
     expect((await inspect(id)).State.Error).toBe('The policy is not YAML');
   });
 
-  it('of a box whose tag has moved is the start of what it was made from', async () => {
+  it('starts a box from its own image although the tag has moved', async () => {
     sign(APP);
     const id = await created('team.example/app:1');
     images.change(APP.id, { tags: [] });
@@ -197,7 +197,7 @@ describe('start', () => {
     expect(await create('team.example/app:1')).toMatchObject(REFUSED);
   });
 
-  it('of a box that was made by id goes by the names of that time', async () => {
+  it('starts a box created by image id under the names that the image had then', async () => {
     sign(APP);
     const id = await created(APP.id);
     images.change(APP.id, { tags: ['bad.example/app:1'] });
@@ -207,7 +207,7 @@ describe('start', () => {
     expect(await start(id)).toMatchObject({ status: 403 });
   });
 
-  it('is refused where the store has other content under the manifest’s digest', async () => {
+  it('refuses to start when the store has other content under the manifest’s digest', async () => {
     const id = await created('other.example/app:1');
     images.change(OTHER.id, { id: `sha256:${'8'.repeat(64)}` });
     expect(await start(id)).toMatchObject({
@@ -217,13 +217,13 @@ describe('start', () => {
     expect(home.host.launches).toEqual([]);
   });
 
-  it('is refused for an image that has gone', async () => {
+  it('refuses to start a box whose image has been removed', async () => {
     const id = await created('other.example/app:1');
     images.images.splice(0);
     expect(await start(id)).toMatchObject({ status: 404, body: { code: 'no-such-image' } });
   });
 
-  it('goes on with records that are older than trust', async () => {
+  it('reads records without trust decisions, and decides at the next start', async () => {
     const id = await created('other.example/app:1');
     const { definition } = home.runtime.store.expect(id);
     const { trust: _, ...older } = definition;
@@ -239,14 +239,14 @@ describe('start', () => {
   });
 });
 
-describe('a policy for one call', () => {
+describe('an image policy for one call', () => {
   const STRICT = `sha256:${'e'.repeat(64)}`;
 
   beforeEach(() => {
     home.trust.policies.set(STRICT, testPolicy([deny('**')], 'call'));
   });
 
-  it('replaces the standing one for that call only', async () => {
+  it('replaces the standing policy for one call only', async () => {
     expect(await create('other.example/app:1', `?imagePolicy=${STRICT}`)).toMatchObject({
       status: 403,
       body: {
@@ -258,7 +258,7 @@ describe('a policy for one call', () => {
     expect((await start(id)).status).toBe(204);
   });
 
-  it('can allow what the standing one refuses, even where that is malformed', async () => {
+  it('allows with a policy for one call what the standing policy refuses, even if malformed', async () => {
     const lax = `sha256:${'d'.repeat(64)}`;
     home.trust.policies.set(lax, testPolicy([allow('**')], 'call'));
     home.trust.malformed = new A3sError('policy-invalid', 'The policy is not YAML');
@@ -266,7 +266,7 @@ describe('a policy for one call', () => {
     expect(await start(id)).toMatchObject({ status: 400 });
   });
 
-  it('is handed over first', async () => {
+  it('uploads a policy before a call names it', async () => {
     const path = '/a3s/v1/image-policies';
     const { status, body } = await home.call('POST', path, { text: 'images: []', directory: '/' });
     expect(status).toBe(201);
@@ -280,7 +280,7 @@ describe('a policy for one call', () => {
     }
   });
 
-  it('has to be one that was handed over', async () => {
+  it('refuses a policy id that was not uploaded', async () => {
     expect(await create('other.example/app:1', '?imagePolicy=sha256:0')).toMatchObject({
       status: 404,
       body: { code: 'no-such-policy' },
@@ -291,7 +291,7 @@ describe('a policy for one call', () => {
   });
 });
 
-it('refuses to take stored signatures for fresh ones when the registry does not answer', async () => {
+it('refuses stored signatures when fresh ones are required and the registry does not answer', async () => {
   sign(APP);
   const refused = await create('team.example/app:1', '?refreshSignatures=1');
   expect(refused).toMatchObject({
@@ -305,7 +305,7 @@ it('refuses to take stored signatures for fresh ones when the registry does not 
   await created('team.example/app:1');
 });
 
-it('tells of decisions in events', async () => {
+it('puts trust decisions into events', async () => {
   const since = Math.floor(Date.now() / 1000) - 1;
   sign(APP);
   const id = await created('team.example/app:1');
@@ -337,7 +337,7 @@ it('tells of decisions in events', async () => {
   ]);
 });
 
-it('says by which policy it decides, or why it cannot', async () => {
+it('shows the policy in force, or why there is none', async () => {
   const policyOf = async (): Promise<unknown> =>
     ((await home.call('GET', '/a3s/v1/host')).body as { imagePolicy: unknown }).imagePolicy;
   expect(await policyOf()).toMatchObject({

@@ -39,7 +39,7 @@ async function logs(id: string, query: string): Promise<Buffer> {
   return await buffer(response);
 }
 
-it('a client that is attached, or reads logs, gets a frame for each line', async () => {
+it('sends each line in a frame of its own to attached clients and log readers', async () => {
   const id = await home.create(['cat'], { OpenStdin: true, StdinOnce: true });
   const lines = [
     [1, 'one\n'],

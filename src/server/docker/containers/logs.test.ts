@@ -63,7 +63,7 @@ const until = async (what: () => unknown): Promise<void> => {
   await expect.poll(what, { timeout: 120_000 }).toBeTruthy();
 };
 
-it('of the driver none can be seen as they come, whole, and never again', async () => {
+it('sends output under the log driver none to attached clients only, and stores none', async () => {
   const id = await make(['bytes', '6000000'], 'none');
   const seen = attached(id);
   await until(async () => (await home.call('GET', `/containers/${id}/json`)).status === 200);
@@ -83,7 +83,7 @@ it('of the driver none can be seen as they come, whole, and never again', async 
   expect(readdirSync(join(home.config.home, 'boxes', id)).join(' ')).not.toContain('output');
 });
 
-it('of the driver none go on with the next server, where a client comes again', async () => {
+it('attaches again after a server restart under the log driver none', async () => {
   const id = await make(['cat'], 'none', {}, { OpenStdin: true, Tty: false });
   await home.call('POST', `/containers/${id}/start`);
   await home.crash();
@@ -104,7 +104,7 @@ it.each([
   ['json-file', { 'max-size': '20k', 'max-file': '3' }],
   ['local', { 'max-size': '20k', 'max-file': '3' }],
 ])(
-  'of the driver %s keep what their options say, over a crash in the middle',
+  'keeps the output that the options of the log driver %s allow, across a crash',
   async (driver, options) => {
     const id = await make(['sh', '-c', 'bytes 200000;sleep 1;bytes 200000'], driver, options);
     await home.call('POST', `/containers/${id}/start`);
@@ -123,7 +123,7 @@ it.each([
   },
 );
 
-it('show the labels and variables that the options name', async () => {
+it('shows the labels and variables that the log options name', async () => {
   const options = { labels: 'team,none', env: 'MINE' };
   const id = await make(['echo', 'hello'], 'json-file', options, {
     Labels: { team: 'a b' },
@@ -137,7 +137,7 @@ it('show the labels and variables that the options name', async () => {
   );
 });
 
-it('are followed over restarts by the policy, to the last of them', async () => {
+it('follows logs across restarts by policy up to the last run', async () => {
   const id = await make(
     ['sh', '-c', 'echo started;exit 3'],
     'json-file',
@@ -155,7 +155,7 @@ it('are followed over restarts by the policy, to the last of them', async () => 
   expect(await logs(id, '&follow=1')).toBe('started\n'.repeat(3));
 });
 
-it('are followed no longer once a box that is to be restarted is stopped, or removed', async () => {
+it('ends following logs when a restarting box is stopped or removed', async () => {
   for (const end of ['stop', 'remove']) {
     const id = await make(
       ['sh', '-c', 'echo started;exit 3'],

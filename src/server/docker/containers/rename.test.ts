@@ -11,7 +11,7 @@ const rename = (id: string, name: string) =>
   home.call('POST', `/containers/${id}/rename?name=${encodeURIComponent(name)}`);
 
 describe('rename', () => {
-  it('gives a box that runs another name, which it is found by from then on', async () => {
+  it('renames a running box, which is then found by its new name only', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     const before = home.runtime.store.expect(id).name;
@@ -34,7 +34,7 @@ describe('rename', () => {
     ['-x', 400, 'Invalid container name (-x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed'],
     ['same', 400, 'Renaming a container with the same name as its current name'],
     ['taken', 409, 'Conflict. The container name "/taken" is already in use by container'],
-  ])('to %j is refused in Docker’s words', async (name, status, message) => {
+  ])('refuses to rename a box to %j in Docker’s words', async (name, status, message) => {
     const id = await home.create(['true']);
     await rename(id, 'same');
     const other = await home.create(['true']);

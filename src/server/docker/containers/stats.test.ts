@@ -45,7 +45,7 @@ async function* follow(id: string): AsyncGenerator<Record<string, unknown>> {
 }
 
 describe('stats', () => {
-  it('are Docker’s document, once and without a rate', async () => {
+  it('returns one Docker stats document without a previous sample for one-shot', async () => {
     const id = await running({ HostConfig: { Memory: 64 * 2 ** 20, PidsLimit: 9 } });
     const name = `/${home.runtime.store.expect(id).name}`;
     expect(await stats(id, 'stream=0&one-shot=1')).toMatchObject({
@@ -75,7 +75,7 @@ describe('stats', () => {
     });
   });
 
-  it('that are asked for once have something to count a rate from', async () => {
+  it('adds a previous sample to a single stats document', async () => {
     const id = await running();
     const document = (await stats(id, 'stream=0')) as Record<string, unknown>;
     expect(document['precpu_stats']).toMatchObject({ cpu_usage: { total_usage: 1e6 } });
@@ -83,7 +83,7 @@ describe('stats', () => {
     expect(document['pids_stats']).toEqual({ current: 1 });
   });
 
-  it('of an agent of before are what it counts', async () => {
+  it('returns the counters of an older agent', async () => {
     home.agentOptions = { protocol: { minimum: 1, maximum: 3 } };
     const id = await running();
     expect(await stats(id, 'stream=0&one-shot=1')).toMatchObject({
@@ -92,7 +92,7 @@ describe('stats', () => {
     });
   });
 
-  it('of a box that does not run are zero', async () => {
+  it('returns zeros as stats of a box that does not run', async () => {
     const id = await home.create(['true']);
     const document = await stats(id, 'stream=0');
     expect(document).toMatchObject({
@@ -102,7 +102,7 @@ describe('stats', () => {
     expect(document).not.toHaveProperty('networks');
   });
 
-  it('come again and again, over an end and a new start, until the box is removed', async () => {
+  it('streams stats across stop and start until the box is removed', async () => {
     const id = await running();
     const seen: string[] = [];
     for await (const { pids_stats } of follow(id)) {
@@ -117,7 +117,7 @@ describe('stats', () => {
     expect(seen.slice(4)).toContain('{"current":1}');
   });
 
-  it('end with a client that goes away', async () => {
+  it('ends a stats stream when its client goes away', async () => {
     const id = await running();
     for await (const { id: told } of follow(id)) {
       expect(told).toBe(id);

@@ -7,14 +7,14 @@ beforeAll(async () => {
 });
 afterAll(() => home.remove());
 
-describe('an exec that does not start has Docker’s exit code 126', () => {
+describe('an exec that does not start', () => {
   it.each([
     ['a missing program', { Cmd: ['nope'] }],
     ['a program that cannot be executed', { Cmd: ['/etc/passwd'] }],
     ['a missing user', { Cmd: ['true'], User: 'nobodyy' }],
     ['a missing directory', { Cmd: ['true'], WorkingDir: '/missing' }],
     ['a directory that is not absolute', { Cmd: ['true'], WorkingDir: 'tmp' }],
-  ])('for %s, attached or not', async (_, asked) => {
+  ])('sets Docker’s exit code 126 for an exec with %s, attached or not', async (_, asked) => {
     const box = await home.create(['sleep', 'infinity']);
     expect((await home.call('POST', `/containers/${box}/start`)).status).toBe(204);
     for (const [Detach, status] of [
@@ -34,7 +34,7 @@ describe('an exec that does not start has Docker’s exit code 126', () => {
   });
 });
 
-describe('routes of a swarm answer as a dockerd that is in none', () => {
+describe('routes of a swarm', () => {
   const manager =
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
   it.each([
@@ -48,12 +48,12 @@ describe('routes of a swarm answer as a dockerd that is in none', () => {
       ['POST', `/${noun}/create`, manager],
       ['DELETE', `/${noun}/x`, manager],
     ]),
-  ])('%s %s', async (method, path, message) => {
+  ])('answers %s %s like a dockerd outside a swarm', async (method, path, message) => {
     const answer = await home.call(method, path, method === 'POST' ? {} : undefined);
     expect(answer).toMatchObject({ status: 503, body: { message, code: 'not-in-swarm' } });
   });
 
-  it.each(['init', 'join'])('and POST /swarm/%s is refused, as there can be none', async (verb) => {
+  it.each(['init', 'join'])('refuses POST /swarm/%s as not implemented', async (verb) => {
     expect(await home.call('POST', `/swarm/${verb}`, {})).toMatchObject({
       status: 501,
       body: { code: 'not-implemented' },
@@ -61,7 +61,7 @@ describe('routes of a swarm answer as a dockerd that is in none', () => {
   });
 });
 
-describe('what a request names is looked for before the request is refused', () => {
+describe('requests about missing boxes', () => {
   interface Asked {
     readonly method: string;
     readonly path: string;
@@ -79,7 +79,7 @@ describe('what a request names is looked for before the request is refused', () 
     { method: 'POST', path: '/networks/bridge/disconnect', body: { Container: box } },
   ];
 
-  it.each(requests('gone'))('$method $path is 404 for a box that is gone', async (asked) => {
+  it.each(requests('gone'))('answers $method $path with 404 for a missing box', async (asked) => {
     const answer = await home.call(asked.method, asked.path, asked.body);
     expect(answer.status).toBe(404);
     if (asked.method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });
@@ -88,21 +88,21 @@ describe('what a request names is looked for before the request is refused', () 
   it.each([
     ['exec', { Cmd: ['x'], Privileged: true }],
     ['update', { BlkioWeight: 500 }],
-  ])('POST /containers/gone/%s is 404, whatever it asks for', async (verb, body) => {
+  ])('answers POST /containers/gone/%s with 404 whatever it requests', async (verb, body) => {
     expect(await home.call('POST', `/containers/gone/${verb}`, body)).toMatchObject({
       status: 404,
       body: { code: 'no-such-box' },
     });
   });
 
-  it('and 501 for one that is there', async () => {
+  it('answers unsupported requests with 501 for an existing box', async () => {
     const box = await home.create(['true']);
     for (const { method, path, body } of requests(box)) {
       expect(await home.call(method, path, body)).toMatchObject({ status: 501 });
     }
   });
 
-  it('and the network too', async () => {
+  it('answers a network request with 404 for a missing network', async () => {
     expect(await home.call('POST', '/networks/mine/connect', {})).toMatchObject({
       ...{ status: 404, body: { code: 'no-such-network' } },
     });
@@ -114,7 +114,7 @@ describe('create with a platform', () => {
     home.call('POST', `/containers/create?platform=${platform}`, { Image: image, Cmd: ['x'] });
 
   it.each(['linux/amd64', 'linux/x86_64', 'Linux/AMD64', 'linux', 'amd64', 'linux/amd64/v2', ''])(
-    'takes %j for an image of linux/amd64',
+    'accepts the platform %j for an image of linux/amd64',
     async (platform) => {
       expect(await create(platform)).toMatchObject({ status: 201 });
     },
@@ -125,7 +125,7 @@ describe('create with a platform', () => {
     ['linux/arm64/v8', 'linux/arm64/v8'],
     ['windows/amd64', 'windows/amd64'],
     ['foo/bar', 'foo/bar'],
-  ])('has no image for %j, in Docker’s words', async (platform, shown) => {
+  ])('reports no image for the platform %j in Docker’s words', async (platform, shown) => {
     expect(await create(platform)).toMatchObject({
       status: 404,
       body: {
@@ -135,17 +135,20 @@ describe('create with a platform', () => {
     });
   });
 
-  it('has no image where there is none at all', async () => {
+  it('reports a missing image as such, whatever the platform', async () => {
     expect(await create('linux/aarch64', 'nonesuch')).toMatchObject({
       status: 404,
       body: { code: 'no-such-image', message: 'No such image: nonesuch' },
     });
   });
 
-  it.each(['foo', 'a/b/c/d', 'linux/', 'linux/a.b'])('refuses %j', async (platform) => {
-    expect(await create(platform)).toMatchObject({
-      status: 400,
-      body: { code: 'invalid-argument' },
-    });
-  });
+  it.each(['foo', 'a/b/c/d', 'linux/', 'linux/a.b'])(
+    'refuses the platform %j',
+    async (platform) => {
+      expect(await create(platform)).toMatchObject({
+        status: 400,
+        body: { code: 'invalid-argument' },
+      });
+    },
+  );
 });

@@ -16,7 +16,7 @@ const top = (id: string, psArgs?: string) =>
   );
 
 describe('top', () => {
-  it('lists the processes of a box that runs, or is paused', async () => {
+  it('lists the processes of a running or paused box', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     expect(await top(id)).toMatchObject({
@@ -35,7 +35,7 @@ describe('top', () => {
     });
   });
 
-  it('refuses what it does not know of ps, and what shows no process id', async () => {
+  it('refuses unknown ps options, and columns without the process id', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     for (const [args, message] of [
@@ -49,7 +49,7 @@ describe('top', () => {
     }
   });
 
-  it('has nothing to tell of a box that does not run', async () => {
+  it('refuses to list processes of a box that does not run', async () => {
     const id = await home.create(['true']);
     expect(await top(id)).toMatchObject({
       status: 409,

@@ -44,7 +44,7 @@ const NOTHING = {
 };
 
 describe('update', () => {
-  it('changes the guest, the host’s side and the record of a box that runs, and says so', async () => {
+  it('updates the guest, the host and the record of a running box, and publishes an event', async () => {
     const id = await running({ Memory: 64 * MIB, PidsLimit: 7 });
     const events = home.runtime.events;
     const heard: string[] = [];
@@ -75,7 +75,7 @@ describe('update', () => {
     });
   });
 
-  it('with nothing in it changes nothing', async () => {
+  it('changes nothing for an empty update', async () => {
     const id = await running({ Memory: 64 * MIB, CpuShares: 512 });
     const [before, held] = [definition(id), limits(id)?.length];
     expect((await update(id, NOTHING)).status).toBe(200);
@@ -83,7 +83,7 @@ describe('update', () => {
     expect(limits(id)).toHaveLength(held ?? -1);
   });
 
-  it('warns of a field that nobody knows, where its value asks for nothing', async () => {
+  it('warns of an unknown field of an update whose value requests nothing', async () => {
     const id = await running({ Memory: 64 * MIB });
     const before = definition(id);
     const body = { Privileged: false, RestartPolicy: { Name: '', Delay: null } };
@@ -96,7 +96,7 @@ describe('update', () => {
     expect(definition(id)).toEqual(before);
   });
 
-  it('reads its body as Go does', async () => {
+  it('accepts field names of an update in any case, and null as absent', async () => {
     const id = await running();
     const body = {
       memory: 32 * MIB,
@@ -110,7 +110,7 @@ describe('update', () => {
     });
   });
 
-  it('takes a limit of processes away again', async () => {
+  it('removes a limit of processes by an update', async () => {
     const id = await running({ PidsLimit: 7 });
     expect(resources(id)).toMatchObject({ pids: 7 });
     expect((await update(id, { PidsLimit: 0 })).status).toBe(200);
@@ -120,13 +120,13 @@ describe('update', () => {
     expect(resources(id)).not.toHaveProperty('pids');
   });
 
-  it('has memory and swap stay one', async () => {
+  it('keeps the swap limit equal to memory after an update', async () => {
     const id = await running({ Memory: 64 * MIB, MemorySwap: 64 * MIB });
     expect((await update(id, { Memory: 32 * MIB })).status).toBe(200);
     expect(definition(id).limits.memorySwapBytes).toBe(32 * MIB);
   });
 
-  it('changes whatever is asked for while the box does not run', async () => {
+  it('updates any setting while the box does not run', async () => {
     const id = await home.create(['true']);
     expect((await update(id, { Memory: 1024 * MIB, CpuQuota: 150_000 })).status).toBe(200);
     expect(definition(id)).toMatchObject({
@@ -134,7 +134,7 @@ describe('update', () => {
     });
   });
 
-  it('gives a box that runs no more than its machine has', async () => {
+  it('limits a running box to the size of its microVM', async () => {
     const id = await running({ Memory: 64 * MIB });
     for (const [body, needed] of [
       [{ Memory: 128 * MIB }, 'would need 224 MiB of memory, and was started with 160 MiB'],
@@ -152,7 +152,7 @@ describe('update', () => {
     expect(resources(id)).toMatchObject({ memoryBytes: 64 * MIB });
   });
 
-  it('leaves everything as it was where the guest refuses', async () => {
+  it('changes nothing when the guest refuses an update', async () => {
     const refuseResources = new FakeRefusal('invalid', 'no');
     const id = await running({ Memory: 64 * MIB }, { refuseResources });
     const body = { Memory: 32 * MIB, CpusetCpus: '0' };
@@ -161,7 +161,7 @@ describe('update', () => {
     expect(limits(id)).toEqual([]);
   });
 
-  it('leaves everything as it was where the host refuses', async () => {
+  it('changes nothing when the host refuses an update', async () => {
     const id = await running({ Memory: 64 * MIB });
     const machine = home.host.machine(id);
     if (machine !== undefined) machine.limitsFailure = new Error('no');
@@ -171,7 +171,7 @@ describe('update', () => {
     expect(limits(id)?.at(-1)).toMatchObject({ processors: [] });
   });
 
-  it('needs an agent that can do it', async () => {
+  it('refuses new guest limits when the agent is too old for them', async () => {
     const id = await running({}, { protocol: { minimum: 1, maximum: 3 } });
     expect(await update(id, { PidsLimit: 5 })).toMatchObject({
       body: { code: 'agent-failed', message: expect.stringContaining('protocol 4') },
@@ -181,7 +181,7 @@ describe('update', () => {
     expect((await update(id, { RestartPolicy: { Name: 'always' } })).status).toBe(200);
   });
 
-  it('holds after the server was killed, which the next one sees to', async () => {
+  it('applies updated limits again after a server crash', async () => {
     const id = await running({ Memory: 64 * MIB, CpusetCpus: '0' });
     expect((await update(id, { PidsLimit: 5 })).status).toBe(200);
     const agent = home.agents.get(id);
@@ -193,7 +193,7 @@ describe('update', () => {
     expect(limits(id)?.at(-1)).toMatchObject({ processors: [0] });
   });
 
-  it('that lifts the last limit holds after the server was killed in the middle of it', async () => {
+  it('removes the last limit again after the server was killed during the update', async () => {
     const id = await running({ PidsLimit: 5 });
     const { limits: had } = definition(id);
     home.runtime.store.redefine(id, { limits: { ...had, pids: 0 } });
@@ -225,7 +225,7 @@ describe('update', () => {
       "only be used with 'on-failure'",
     ],
     ['[]', 'invalid-argument', 'must be an object'],
-  ])('refuses %j', async (body, code, message) => {
+  ])('refuses the update %j', async (body, code, message) => {
     const id = await home.create(['true']);
     const before = definition(id);
     const answer = await update(id, body);
@@ -243,7 +243,7 @@ describe('update', () => {
       { RestartPolicy: { Name: 'always' } },
       'Restart policy cannot be updated because AutoRemove is enabled for the container',
     ],
-  ])('of a box with %j refuses %j, in Docker’s words', async (host, body, message) => {
+  ])('refuses for a box with %j the update %j in Docker’s words', async (host, body, message) => {
     const id = await home.create(['true'], { HostConfig: host });
     expect(await update(id, body)).toMatchObject({
       status: 409,

@@ -78,7 +78,7 @@ const WARM = { Start: 'template', Source: TEMPLATE_KEY };
 const COLD = { Start: 'cold', Source: '' };
 
 describe('a box with a template', () => {
-  it('starts as a copy of it, with an identity of its own', async () => {
+  it('starts a box from the template, with an identity of its own', async () => {
     const id = await home.create(['sleep', 'infinity']);
     const other = await home.create(['sleep', 'infinity']);
     expect([await start(id), await start(other)]).toEqual([204, 204]);
@@ -102,7 +102,7 @@ describe('a box with a template', () => {
     expect(attributes).toMatchObject({ machine: 'template', machineSource: TEMPLATE_KEY });
   });
 
-  it('keeps its disk of changes at its next start, and lays the template’s aside', async () => {
+  it('keeps the writable layer of a box at its next start from a template', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await start(id);
     await stop(id);
@@ -121,7 +121,7 @@ describe('a box with a template', () => {
     expect((await inspect(id)).Machine).toEqual(WARM);
   });
 
-  it('that has booted before starts from it too', async () => {
+  it('starts a box from a template although it has booted before', async () => {
     templates.there = false;
     const id = await home.create(['sleep', 'infinity']);
     await start(id);
@@ -131,7 +131,7 @@ describe('a box with a template', () => {
     expect(disks(1)?.map(([serial]) => serial)).toEqual(['layer-0', 'changes', 'changes-kept']);
   });
 
-  it('tries another port with the same disk', async () => {
+  it('retries with another port and the same disk when a port is taken', async () => {
     const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
     const id = await home.create(['sleep', 'infinity'], { HostConfig: { PortBindings } });
     home.host.failNextLaunch(new A3sError('port-in-use', 'taken'));
@@ -143,7 +143,7 @@ describe('a box with a template', () => {
     expect(templates.written).toHaveLength(1);
   });
 
-  it('does not start for want of its program as any other box', async () => {
+  it('reports a missing program in a box from a template as in any other box', async () => {
     const id = await home.create(['no-such-program']);
     expect(await start(id)).toBe(400);
     expect(home.host.launches).toHaveLength(1);
@@ -151,7 +151,7 @@ describe('a box with a template', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('does not start on a full disk, and leaves nothing half made', async () => {
+  it('refuses to start from a template on a full disk, and leaves no partial files', async () => {
     templates.failure = new A3sError('disk-full', 'no space');
     const id = await home.create(['true']);
     expect((await home.call('POST', `/containers/${id}/start`)).body).toMatchObject({
@@ -162,7 +162,7 @@ describe('a box with a template', () => {
     expect(readdirSync(join(home.config.home, 'boxes', id))).toEqual(['output.log']);
   });
 
-  it('is not made for a box that is refused', async () => {
+  it('does not use a template for a box that is refused', async () => {
     home.trust.rules = [];
     const id = await home.create(['true']).catch(() => undefined);
     expect(id).toBeUndefined();
@@ -171,7 +171,7 @@ describe('a box with a template', () => {
 });
 
 describe('a box without a template', () => {
-  it('boots, and says that it did', async () => {
+  it('boots a box without a template, and shows that it did', async () => {
     templates.there = false;
     const id = await home.create(['sleep', 'infinity'], { HostConfig: { NanoCpus: 1e9 } });
     await start(id);
@@ -182,7 +182,7 @@ describe('a box without a template', () => {
     expect(attributes).toMatchObject({ machine: 'cold' });
   });
 
-  it('and one that does not come to run is no reason to make one', async () => {
+  it('makes no template after a start that fails', async () => {
     templates.there = false;
     const id = await home.create(['no-such-program']);
     await start(id);
@@ -190,7 +190,7 @@ describe('a box without a template', () => {
     expect((await inspect(await home.create(['true']))).Machine).toBeNull();
   });
 
-  it('boots where it has more layers than a template has room for', async () => {
+  it('boots a box with more layers than a template has slots', async () => {
     await home.remove();
     const layers = Array.from({ length: ROOM + 1 }, (_, n) => ({
       diffId: `sha256:${n}`,
@@ -214,7 +214,7 @@ describe('a box without a template', () => {
   });
 });
 
-describe('a template that is no good', () => {
+describe('an unusable template', () => {
   /** What came of it: the box runs, and everybody can know how. */
   async function bootedAfterAll(id: string, reason: RegExp): Promise<void> {
     expect(await inspect(id)).toMatchObject({ State: { Status: 'running' }, Machine: COLD });
@@ -234,7 +234,7 @@ describe('a template that is no good', () => {
   }
 
   it.each(['template-unusable', 'vmm-failed'] as const)(
-    'is dropped when its copy fails with %s, and the box boots',
+    'drops a template when its start fails with %s, and boots the box',
     async (code) => {
       home.host.failNextLaunch(new A3sError(code, 'cannot be restored'));
       const id = await home.create(['sleep', 'infinity']);
@@ -243,7 +243,7 @@ describe('a template that is no good', () => {
     },
   );
 
-  it('is dropped when its guest does not answer', async () => {
+  it('drops a template when its guest does not answer', async () => {
     await home.stop();
     await serve({ ...home.config, startTimeoutMs: 500 });
     copies((machine) => {
@@ -254,28 +254,28 @@ describe('a template that is no good', () => {
     await bootedAfterAll(id, /does not wake/);
   });
 
-  it('is dropped when its guest is awake already', async () => {
+  it('drops a template when its guest is not paused', async () => {
     home.agentOptions = { asleep: false };
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
     await bootedAfterAll(id, /does not wake.*not asleep/);
   });
 
-  it('is dropped when its guest speaks what this server does not', async () => {
+  it('drops a template when its guest speaks an unsupported protocol', async () => {
     templates.protocol = 99;
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
     await bootedAfterAll(id, /does not wake.*protocol 99/);
   });
 
-  it('is dropped when its machine ends while it wakes', async () => {
+  it('drops a template when its microVM ends while it resumes', async () => {
     copies((machine) => machine.crash());
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
     await bootedAfterAll(id, /does not wake/);
   });
 
-  it('does not cost a box what it kept', async () => {
+  it('keeps the writable layer of a box when its template is dropped', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await start(id);
     await stop(id);
@@ -289,7 +289,7 @@ describe('a template that is no good', () => {
     expect((await inspect(id)).Machine).toEqual(COLD);
   });
 
-  it('is not what a box blames that would not start anyhow', async () => {
+  it('does not drop a template for a box that would not start anyway', async () => {
     home.agentOptions = { refuseSpec: new FakeRefusal('setup-failed', 'no such mount point') };
     const id = await home.create(['true']);
     expect(await start(id)).toBe(500);
@@ -301,7 +301,7 @@ describe('a template that is no good', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('is kept when there is no room for a copy of its memory, and the box boots', async () => {
+  it('keeps a template, and boots the box, when there is no room to copy its memory', async () => {
     home.host.failNextLaunch(new A3sError('out-of-memory', '/dev/shm is full'));
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
@@ -310,7 +310,7 @@ describe('a template that is no good', () => {
     expect(await happened('template-failed')).toMatchObject([{ reason: '/dev/shm is full' }]);
   });
 
-  it('is kept when its host is short of memory, and the box does not start', async () => {
+  it('keeps a template, and refuses the start, when the host is short of memory', async () => {
     const launch = home.host.start.bind(home.host);
     home.host.start = async (spec, signal) => {
       home.host.failNextLaunch(new A3sError('out-of-memory', 'too little'));
@@ -346,18 +346,21 @@ describe('a server that dies while a box starts from a template', () => {
     ['start', 'after', 'created'],
     ['started', 'before', 'running'],
     ['started', 'after', 'running'],
-  ] as const)('at %s (%s) leaves it %s', async (event, when, expected) => {
-    const id = await home.create(['sleep', 'infinity']);
-    const died = dieAt(event, when);
-    void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
-    await died;
-    await restart();
-    await settled(id, expected);
-    if (expected === 'created') await nothingRuns(id);
-    else expect((await inspect(id)).Machine).toEqual(WARM);
-  });
+  ] as const)(
+    'restores the state of a starting box when the server dies at %s (%s): %s',
+    async (event, when, expected) => {
+      const id = await home.create(['sleep', 'infinity']);
+      const died = dieAt(event, when);
+      void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
+      await died;
+      await restart();
+      await settled(id, expected);
+      if (expected === 'created') await nothingRuns(id);
+      else expect((await inspect(id)).Machine).toEqual(WARM);
+    },
+  );
 
-  it('before the copy has woken ends it', async () => {
+  it('ends a copy of a template that was not resumed before the server died', async () => {
     let launched: (machine: FakeMachine) => void = () => undefined;
     const there = new Promise<FakeMachine>((resolve) => {
       launched = resolve;
@@ -383,7 +386,7 @@ describe('a server that dies while a box starts from a template', () => {
     expect((await inspect(id)).Machine).toEqual(WARM);
   });
 
-  it('during the launch ends what nobody knew of yet', async () => {
+  it('ends a microVM that was being launched from a template when the server died', async () => {
     const id = await home.create(['sleep', 'infinity']);
     const open = home.host.holdLaunches();
     void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
@@ -399,7 +402,7 @@ describe('a server that dies while a box starts from a template', () => {
     await nothingRuns(id);
   });
 
-  it('in order undoes it, and lets go of the template', async () => {
+  it('undoes a start from a template, and releases the template, when the server stops', async () => {
     const id = await home.create(['sleep', 'infinity']);
     const open = home.host.holdLaunches();
     void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
@@ -413,7 +416,7 @@ describe('a server that dies while a box starts from a template', () => {
     await settled(id, 'created');
   });
 
-  it('that lets go of running boxes holds no template for them', async () => {
+  it('releases the templates of running boxes when the server stops', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await start(id);
     expect(templates.held).toBe(1);
@@ -439,10 +442,10 @@ describe('a server that dies while a box starts from a template', () => {
   }
 });
 
-describe('a machine with an id of its own', () => {
+describe('a microVM with an id of its own', () => {
   const OWN = 'd'.repeat(64);
 
-  it('is looked for, swept and cleaned up by it', async () => {
+  it('finds, sweeps and cleans up a microVM by its own id', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await start(id);
     const { identity } = home.runtime.store.expect(id).definition;

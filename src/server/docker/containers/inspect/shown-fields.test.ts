@@ -27,7 +27,7 @@ async function inspected(more: Document = {}): Promise<Readonly<Record<string, D
 
 describe('the inspection of a box', () => {
   it.each(['default', 'bridge', ''])(
-    'calls the network bridge that was asked for as %j',
+    'shows the network bridge when the request names %j',
     async (NetworkMode) => {
       const { HostConfig, NetworkSettings } = await inspected({ HostConfig: { NetworkMode } });
       expect(HostConfig).toMatchObject({ NetworkMode: 'bridge' });
@@ -35,7 +35,7 @@ describe('the inspection of a box', () => {
     },
   );
 
-  it('and so does the list', async () => {
+  it('lists and filters boxes by the network bridge', async () => {
     const id = await home.create(['true']);
     const none = await home.create(['true'], { HostConfig: { NetworkMode: 'none' } });
     const { body } = await home.call('GET', '/containers/json?all=1');
@@ -54,20 +54,20 @@ describe('the inspection of a box', () => {
     }
   });
 
-  it('has no directory, stop signal or ports where neither request nor image names one', async () => {
+  it('shows no directory, stop signal or ports when neither request nor image names any', async () => {
     const { Config } = await inspected();
     expect(Config).toMatchObject({ WorkingDir: '' });
     expect(Config).not.toHaveProperty('StopSignal');
     expect(Config).not.toHaveProperty('ExposedPorts');
   });
 
-  it('has them as they were asked for', async () => {
+  it('shows directory, stop signal and ports as requested', async () => {
     const asked = { WorkingDir: '/', StopSignal: 'SIGTERM', ExposedPorts: { '81/tcp': {} } };
     expect((await inspected(asked))['Config']).toMatchObject(asked);
   });
 });
 
-it('a box without a directory and a stop signal begins in / and ends by SIGTERM', async () => {
+it('starts a box in / and stops it with SIGTERM by default', async () => {
   const id = await home.create(['sleep', 'infinity']);
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   expect(home.agents.get(id)?.spec?.process.cwd).toBe('/');
@@ -80,7 +80,7 @@ it('a box without a directory and a stop signal begins in / and ends by SIGTERM'
 });
 
 describe('an image', () => {
-  it('has the comment of its latest step, and no ports where it names none', async () => {
+  it('shows the comment of an image’s latest step, and no ports where it names none', async () => {
     const { body } = await home.call('GET', '/images/busybox/json');
     expect(body).toMatchObject({ Comment: 'Imported from -' });
     expect(body).not.toHaveProperty('Config.ExposedPorts');
@@ -91,7 +91,7 @@ describe('an image', () => {
     ['/v1.44', false],
     ['/v1.45', false],
     ['', false],
-  ])('asked for by %j has a virtual size: %s', async (version, has) => {
+  ])('shows the virtual size of an image under the version %j: %s', async (version, has) => {
     const image = (await home.call('GET', `${version}/images/busybox/json`)).body;
     const [listed] = (await home.call('GET', `${version}/images/json`)).body as [Document];
     for (const each of [image, listed]) {
