@@ -73,7 +73,7 @@ async function twoImages(): Promise<void> {
 const lines = ({ stdout }: DockerResult): string[] => stdout.trim().split('\n');
 
 describe('docker', () => {
-  it('tags, and shows digests as they were pulled', async () => {
+  it('docker tags images, and shows the digests of pulled ones', async () => {
     await twoImages();
     expect(await run(['tag', 'team/app:1', 'host:5000/app:x'])).toMatchObject({ code: 0 });
     const { stdout } = await run([
@@ -97,7 +97,7 @@ describe('docker', () => {
     expect((await run(['tag', 'nope', 'x'])).stderr).toContain('No such image: nope');
   });
 
-  it('lists images made before or after others', async () => {
+  it('docker lists images made before or after others', async () => {
     await twoImages();
     const listed = async (filter: string): Promise<string[]> =>
       lines(await run(['images', '--filter', filter, '--format', '{{.Repository}}'])).sort();
@@ -110,7 +110,7 @@ describe('docker', () => {
     );
   });
 
-  it('tells the history of an image', async () => {
+  it('docker shows the history of an image', async () => {
     await twoImages();
     const { stdout } = await run([
       ...['history', '--no-trunc', '--human=false', 'team/app:1'],
@@ -121,7 +121,7 @@ describe('docker', () => {
     expect((await run(['history', 'nope'])).stderr).toContain('No such image');
   });
 
-  it('saves images, which it loads again elsewhere', async () => {
+  it('docker saves images, and loads them again', async () => {
     await twoImages();
     const path = join(temporary.root, 'saved.tar');
     expect(await run(['save', '-o', path, 'team/app:1', 'team/tool:1'])).toMatchObject({ code: 0 });
@@ -142,7 +142,7 @@ describe('docker', () => {
     });
   });
 
-  it('is told of a damaged store: before the archive, or by an archive that has no end', async () => {
+  it('docker save fails on a damaged store, and writes no complete archive', async () => {
     await twoImages();
     const digest = tool.layers[1]?.digest ?? '';
     const blob = join(temporary.root, 'images/blobs/sha256', digest.slice(7));
@@ -163,7 +163,7 @@ describe('docker', () => {
     expect((await run(['save', 'team/tool:1'])).stderr).toContain('it has 1 bytes instead of');
   });
 
-  it('lets go of what it saves when its client is gone', async () => {
+  it('releases saved blobs when the client of a save disconnects', async () => {
     await twoImages();
     const large = buildImage({
       name: 'docker.io/team/large:1',
@@ -185,7 +185,7 @@ describe('docker', () => {
     await expect.poll(blobs).toEqual([]);
   });
 
-  it('imports a root filesystem', async () => {
+  it('docker imports a root filesystem', async () => {
     const tree = writeTar([{ path: 'etc/motd', data: 'hello' }]);
     const changes = ['-c', 'CMD ["/bin/sh"]', '-c', 'ENV A=b', '-m', 'by hand'];
     const { code, stdout } = await run(['import', ...changes, '-', 'team/root:1'], tree);
@@ -210,7 +210,7 @@ describe('docker', () => {
     expect(remote.stderr).toContain('the server fetches nothing');
   });
 
-  it('prunes what nobody needs', async () => {
+  it('docker prunes unused images', async () => {
     await twoImages();
     await run(['create', '--name', 'holder', 'team/app:1', 'app']);
     await run(['rmi', '-f', 'team/app:1']);
@@ -233,7 +233,7 @@ describe('docker', () => {
     expect((await run(['image', 'prune', '-f'])).stdout).toContain(`deleted: ${app.config.digest}`);
   });
 
-  it('shows what images and boxes take on disk', async () => {
+  it('docker shows the disk usage of images and boxes', async () => {
     await twoImages();
     const id = (await run(['run', '-d', 'team/app:1', 'sleep', '9'])).stdout.trim();
     expect(id).toMatch(/^[0-9a-f]{64}$/);
@@ -279,7 +279,7 @@ describe('docker', () => {
     await run(['rm', '-f', id]);
   });
 
-  it('refuses to build by name, however much it is sent', async () => {
+  it('docker build is refused by name, however large its context is', async () => {
     const context = writeTar([
       { path: 'Dockerfile', data: 'FROM scratch\nCOPY x /\n' },
       { path: 'x', data: Buffer.alloc(8_000_000, 'x') },
@@ -293,14 +293,14 @@ describe('docker', () => {
   });
 
   it.each([[['search', 'busybox'], 'Cannot search for images']])(
-    '%j is refused by name',
+    'docker %j is refused by name',
     async (args, message) => {
       expect(await run(args)).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
     },
   );
 });
 
-it('a saved archive is a tar with an OCI layout', async () => {
+it('saves an image as a tar archive with an OCI layout', async () => {
   await twoImages();
   const { bytes } = await run(['save', 'team/app:1']);
   const names = execFileSync('tar', ['-tf', '-'], { input: bytes }).toString();

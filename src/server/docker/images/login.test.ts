@@ -80,7 +80,7 @@ describe.each([
   ['a password', () => basic],
   ['tokens', () => tokens],
 ])('a registry with %s', (_, registry) => {
-  it('takes no push and no pull from nobody', async () => {
+  it('refuses push and pull without a login', async () => {
     const { host } = registry();
     expect(await a3s(`tag team/app:1 ${host}/team/app:1`)).toMatchObject({ status: 0, stderr: '' });
     const pushed = await a3s(`push ${host}/team/app:1`);
@@ -90,7 +90,7 @@ describe.each([
     expect(pulled.stderr).toMatch(/\(registry-(unauthorized|denied)\)\n/);
   });
 
-  it('refuses a wrong password, and nothing is stored', async () => {
+  it('refuses a wrong password, and stores none', async () => {
     const { host } = registry();
     const line = `login -u ${TEST_USER.username} --password-stdin ${host}`;
     const refused = await a3s(line, 'wr0ng');
@@ -100,7 +100,7 @@ describe.each([
     expect(existsSync(config) ? auths()[host] : undefined).toBeUndefined();
   });
 
-  it('takes both after a login, until a logout', async () => {
+  it('allows push and pull after a login, until a logout', async () => {
     const { host } = registry();
     const line = `login -u ${TEST_USER.username} --password-stdin ${host}`;
     expect(await a3s(line, `${TEST_USER.password}\n`)).toMatchObject({
@@ -132,7 +132,7 @@ describe.each([
     );
   });
 
-  it("is logged in to by Docker's own command line", async () => {
+  it("accepts a login by Docker's own command line", async () => {
     const { host } = registry();
     const args = ['login', '-u', TEST_USER.username, '--password-stdin', host];
     const client = (...more: string[]) =>
@@ -147,7 +147,7 @@ describe.each([
   });
 });
 
-it('skopeo reads what our login wrote, and we what its login wrote', async () => {
+it('shares logins with skopeo in both directions', async () => {
   const { host } = basic;
   const skopeo = (...args: string[]) => run('skopeo', args, { env: { PATH: process.env['PATH'] } });
   const file = join(directory, 'auth.json');
@@ -165,7 +165,7 @@ it('skopeo reads what our login wrote, and we what its login wrote', async () =>
   await a3s(`logout ${host}`);
 });
 
-it('a run pulls what is missing, and what a policy refuses it neither pulls nor starts', async () => {
+it('pulls a missing image for a run, and neither pulls nor starts what the policy refuses', async () => {
   const { host } = basic;
   await a3s(`login -u ${TEST_USER.username} --password-stdin ${host}`, TEST_USER.password);
   await a3s(`rmi ${host}/team/app:1`);
@@ -184,14 +184,17 @@ it('a run pulls what is missing, and what a policy refuses it neither pulls nor 
   expect(again.status).toBe(125);
 });
 
-it.each(['', '!', 'r_example', '..', 'x'.repeat(300)])('POST /auth to %j', async (host) => {
-  const body = { username: 'a', password: 'secret', serveraddress: `https://${host}#/` };
-  const answer = await home.call('POST', '/auth', body);
-  expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
-  expect(JSON.stringify(answer.body)).not.toContain('secret');
-});
+it.each(['', '!', 'r_example', '..', 'x'.repeat(300)])(
+  'refuses POST /auth for the invalid registry %j',
+  async (host) => {
+    const body = { username: 'a', password: 'secret', serveraddress: `https://${host}#/` };
+    const answer = await home.call('POST', '/auth', body);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+    expect(JSON.stringify(answer.body)).not.toContain('secret');
+  },
+);
 
-it('the tree of images shows the manifest and its platform', async () => {
+it('shows the manifest and its platform in the tree of images', async () => {
   home.trust.rules = [];
   const { stdout } = await a3s('images --tree');
   const digest = image.manifest.digest.slice(7, 19);

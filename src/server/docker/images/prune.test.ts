@@ -19,7 +19,7 @@ async function listed(): Promise<string[]> {
 }
 
 describe('POST /containers/prune', () => {
-  it('removes what does not run, as far as the filters say', async () => {
+  it('removes boxes that do not run and match the filters', async () => {
     const kept = await home.create(['x'], { Labels: { keep: 'yes' } });
     const gone = await home.create(['x'], { Labels: { keep: 'no' } });
     const runs = await home.create(['sleep', 'infinity']);
@@ -36,7 +36,7 @@ describe('POST /containers/prune', () => {
   });
 
   it.each([[{ until: ['x'] }], [{ until: ['1h', '2h'] }], [{ status: ['exited'] }]])(
-    'refuses %j, and removes nothing',
+    'refuses the prune filters %j, and removes nothing',
     async (filters) => {
       const id = await home.create(['x']);
       expect(await prune(filters)).toMatchObject({
@@ -62,7 +62,7 @@ describe('docker', () => {
     [['plugin', 'ls']],
     [['info']],
     [['system', 'df', '-v']],
-  ])('%j', async (args) => {
+  ])('docker succeeds with %j', async (args) => {
     expect(await docker(home.config.socket, args)).toMatchObject({ code: 0 });
   });
 
@@ -75,7 +75,7 @@ describe('docker', () => {
     [['swarm', 'init'], 'Cannot init a swarm'],
     [['service', 'ls'], 'This node is not a swarm manager'],
     [['plugin', 'install', '--grant-all-permissions', 'x/y'], 'Cannot manage plugins'],
-  ])('%j is refused by name', async (args, words) => {
+  ])('docker %j is refused by name', async (args, words) => {
     const result = await docker(home.config.socket, args);
     expect(result).toMatchObject({ stderr: expect.stringContaining(words) });
     expect(result.code).not.toBe(0);

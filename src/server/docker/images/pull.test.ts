@@ -46,7 +46,7 @@ async function create(query: Record<string, string>): Promise<Record<string, unk
 }
 
 describe('POST /images/create', () => {
-  it('tells the way of each layer, the digest and the decision', async () => {
+  it('reports each layer, the digest and the trust decision of a pull', async () => {
     const image = imageOf('a');
     const digest = registry.push('1', image);
     const lines = await create({ fromImage: 'team/app', tag: '1' });
@@ -83,7 +83,7 @@ describe('POST /images/create', () => {
     ]);
   });
 
-  it('takes a digest as the tag, and a name without both as latest', async () => {
+  it('accepts a digest as the tag, and pulls latest without a tag', async () => {
     const digest = registry.push('latest', imageOf('b'));
     await create({ fromImage: 'team/app', tag: digest });
     expect(registry.asked[0]).toBe(`manifest ${digest}`);
@@ -92,7 +92,7 @@ describe('POST /images/create', () => {
     expect(registry.asked[0]).toBe('manifest latest');
   });
 
-  it('hands the credentials to the registry alone', async () => {
+  it('passes registry credentials to the registry alone', async () => {
     registry.push('1', imageOf('c'));
     const auth = Buffer.from(JSON.stringify({ username: 'ci', password: 'open sesame' }));
     await fetchWith('/images/create?fromImage=team/app&tag=1', {
@@ -104,7 +104,7 @@ describe('POST /images/create', () => {
     });
   });
 
-  it('refuses what the policy refuses, before a layer is fetched', async () => {
+  it('refuses an untrusted image before it fetches a layer', async () => {
     registry.push('1', imageOf('d'));
     const lines = await create({ fromImage: 'evil/app', tag: '1' });
     expect(lines.at(-1)).toMatchObject({
@@ -115,7 +115,7 @@ describe('POST /images/create', () => {
     expect(registry.fetched).toEqual([]);
   });
 
-  it('refuses names, platforms and policies that are none', async () => {
+  it('refuses to pull with an invalid name, platform or policy', async () => {
     const bad = await home.call('POST', '/images/create?fromImage=Team/App');
     expect(bad).toMatchObject({ status: 400, body: { code: 'invalid-reference' } });
     const refused = (query: string) => home.call('POST', `/images/create?fromImage=app&${query}`);
@@ -130,7 +130,7 @@ describe('POST /images/create', () => {
 });
 
 describe('docker pull', () => {
-  it('shows what Docker shows', async () => {
+  it('docker pull prints the progress, the digest and the status', async () => {
     const image = imageOf('e', 'f');
     const digest = registry.push('2', image);
     const { code, stdout, stderr } = await cli('pull', 'team/app:2');
@@ -145,7 +145,7 @@ describe('docker pull', () => {
     expect(list.stdout).toContain(`team/app:2 ${digest}`);
   });
 
-  it('fails with the reason', async () => {
+  it('docker pull fails with the reason', async () => {
     const { code, stderr } = await cli('pull', 'team/nothing:1');
     expect(code).toBe(1);
     // A status says what fails before anything was told, as Docker's does.
@@ -154,7 +154,7 @@ describe('docker pull', () => {
 });
 
 describe('a client that goes away', () => {
-  it('ends the pull, and nothing stays of it', async () => {
+  it('ends a pull without a rest when its client goes away', async () => {
     const image = imageOf('g', 'h');
     registry.push('1', image);
     let started: () => void = () => undefined;

@@ -60,7 +60,7 @@ const digestAt = async (name: string): Promise<string> => {
 };
 
 describe('docker push', () => {
-  it('pushes what skopeo finds there, and tells it as Docker does', async () => {
+  it('docker push uploads an image that skopeo finds, and reports it as to Docker', async () => {
     const { code, stdout, stderr } = await cli('push', `${started.host}/team/app:1`);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`The push refers to repository [${started.host}/team/app]`);
@@ -80,7 +80,7 @@ describe('docker push', () => {
     });
   });
 
-  it('--all-tags pushes each of them', async () => {
+  it('docker push --all-tags pushes every tag', async () => {
     await temporary.store.tag(`${started.host}/team/app:1`, `${started.host}/team/all:a`);
     await temporary.store.tag(`${started.host}/team/app:1`, `${started.host}/team/all:b`);
     const { code, stdout } = await cli('push', '--all-tags', `${started.host}/team/all`);
@@ -90,7 +90,7 @@ describe('docker push', () => {
     expect(await digestAt('team/all:b')).toBe(image.manifest.digest);
   });
 
-  it('says what is missing, and which registry is', async () => {
+  it('docker push reports a missing image and an unreachable registry', async () => {
     const absent = await cli('push', `${started.host}/team/absent:1`);
     expect(absent.code).toBe(1);
     expect(absent.stderr).toContain('No such image');
@@ -102,7 +102,7 @@ describe('docker push', () => {
     expect(unreachable.stderr).toContain('Cannot reach 127.0.0.1:1');
   });
 
-  it('is an event', async () => {
+  it('publishes an event for a push', async () => {
     const until = Math.ceil(Date.now() / 1000) + 1;
     const events = await cli(
       ...['events', '--since', '1', '--until', String(until)],
@@ -113,7 +113,7 @@ describe('docker push', () => {
 });
 
 describe('docker push to a registry with passwords', () => {
-  it('takes the credentials that docker has', async () => {
+  it('docker push uses the credentials in docker’s configuration', async () => {
     const guarded = await startRegistry({ htpasswd: true });
     const config = mkdtempSync(join(guarded.directory, 'docker-'));
     try {
@@ -136,7 +136,7 @@ describe('docker push to a registry with passwords', () => {
 });
 
 describe('POST /images/{name}/push and GET /distribution/{name}/json', () => {
-  it('answer with the lines of Docker, the last one for programs', async () => {
+  it('answers a push with Docker’s lines, and ends with the digest for programs', async () => {
     const path = `/images/${started.host}/team/app/push?tag=1`;
     const { status, body } = await home.call('POST', path);
     expect(status).toBe(200);
@@ -145,7 +145,7 @@ describe('POST /images/{name}/push and GET /distribution/{name}/json', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ progressDetail: {}, aux });
   });
 
-  it('say what a name stands for in its registry', async () => {
+  it('resolves an image name to its descriptor in the registry', async () => {
     const { digest, size, mediaType } = image.manifest;
     const path = `/distribution/${started.host}/team/app:1/json`;
     expect(await home.call('GET', path)).toMatchObject({
@@ -158,7 +158,7 @@ describe('POST /images/{name}/push and GET /distribution/{name}/json', () => {
     });
   });
 
-  it('refuse a digest, and names that are none', async () => {
+  it('refuses to push a digest or an invalid name', async () => {
     const digest = image.manifest.digest;
     for (const path of [
       `/images/${started.host}/team/app@${digest}/push`,

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => home.remove());
 
-it('tells a client that goes on sending why it was refused', async () => {
+it('tells a client that is still uploading why its archive was refused', async () => {
   const { socket } = home.config;
   const sent = request({ socketPath: socket, method: 'POST', path: '/images/load', agent: false });
   sent.write(Buffer.alloc(1024));

@@ -8,7 +8,7 @@ const header = (value: unknown, encoding: BufferEncoding = 'base64url'): Headers
   new Headers({ 'X-Registry-Auth': Buffer.from(JSON.stringify(value)).toString(encoding) });
 
 describe('credentials of a request', () => {
-  it('are what the client sent, in either alphabet', () => {
+  it('reads registry credentials in either base64 alphabet', () => {
     const sent = { username: 'u', password: '>>>???', email: '', serveraddress: 'r.example' };
     const read = {
       username: 'u',
@@ -25,13 +25,13 @@ describe('credentials of a request', () => {
   });
 
   it.each([[new Headers()], [header({})], [header({ username: '', password: '' })]])(
-    'are none where none were given: %#',
+    'reads no credentials from an empty header: case %#',
     (headers) => {
       expect(registryAuth(headers)).toBeUndefined();
     },
   );
 
-  it('that cannot be read are refused, and not quoted', () => {
+  it('refuses unreadable credentials without quoting them', () => {
     for (const bad of ['%%', 'c2VjcmV0', 'W10', 'eyJwYXNzd29yZCI6MX0']) {
       expect(() => registryAuth(new Headers({ 'X-Registry-Auth': bad }))).toThrow(
         expect.objectContaining({
@@ -46,7 +46,7 @@ describe('credentials of a request', () => {
     fc.string({ minLength: 1, unit: 'grapheme-ascii' }),
     fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
   );
-  fuzz.prop([sent], fuzzRuns())('are read or refused, whatever was sent', (value) => {
+  fuzz.prop([sent], fuzzRuns())('reads or refuses any credentials header', (value) => {
     try {
       registryAuth(new Headers({ 'X-Registry-Auth': value }));
     } catch (error) {
