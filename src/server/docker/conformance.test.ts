@@ -52,7 +52,7 @@ function filtered(filters: Record<string, readonly string[]>): string {
 }
 
 describe('GET /containers/json', () => {
-  it('lists what runs, a paused box too, newest first; all of it, and so many', async () => {
+  it('lists running and paused boxes, newest first, all boxes with all=1, and at most limit', async () => {
     expect(await names('')).toEqual(['paused', 'runs']);
     expect(await names('all=1')).toEqual(['paused', 'ended', 'runs', 'made']);
     expect(await names('limit=3')).toEqual(['paused', 'ended', 'runs']);
@@ -91,11 +91,11 @@ describe('GET /containers/json', () => {
     [{ ancestor: ['nope'] }, []],
     [{ before: ['ended'] }, ['runs', 'made']],
     [{ since: ['ended'] }, ['paused']],
-  ])('%j', async (filters, expected) => {
+  ])('lists the boxes that match the filters %j', async (filters, expected) => {
     expect(await names(`all=1&${filtered(filters)}`)).toEqual(expected);
   });
 
-  it('knows an image by its id, and a box by the beginning of its own', async () => {
+  it('finds boxes by the id of their image and by a prefix of their own id', async () => {
     const { body } = await home.call('GET', '/images/busybox/json');
     const { Id } = body as { Id: string };
     for (const ancestor of [Id, Id.slice(0, 19), Id.slice(7, 19)]) {
@@ -113,14 +113,14 @@ describe('GET /containers/json', () => {
     [{ expose: ['80/icmp'] }],
     [{ isolation: ['hyperv'] }],
     [{ valueOf: ['x'] }],
-  ])('refuses %j', async (filters) => {
+  ])('refuses the box filters %j', async (filters) => {
     expect(await home.call('GET', `/containers/json?${filtered(filters)}`)).toMatchObject({
       status: 400,
       body: { code: 'invalid-argument', message: expect.stringContaining('invalid filter') },
     });
   });
 
-  it('says what each takes on disk, to whom asks', async () => {
+  it('shows the disk usage of boxes only on request', async () => {
     const { body } = await home.call('GET', '/containers/json?all=1&size=1');
     for (const each of body as unknown[]) {
       expect(each).toMatchObject({ SizeRw: expect.any(Number), SizeRootFs: expect.any(Number) });
@@ -131,7 +131,7 @@ describe('GET /containers/json', () => {
     expect(plain.body).not.toHaveProperty('SizeRw');
   });
 
-  it('lists a box whose size cannot be told without one, and the others with theirs', async () => {
+  it('lists a box whose size cannot be computed without a size, and the others with theirs', async () => {
     const directory = join(home.config.home, 'boxes', ids.made);
     const disk = join(directory, 'changes.ext4');
     await mkdir(directory, { recursive: true });
@@ -147,7 +147,7 @@ describe('GET /containers/json', () => {
   });
 });
 
-it('inspect and the list tell how a box is, in Docker’s words', async () => {
+it('shows the state of a box in Docker’s words in inspect and in the list', async () => {
   const state = async (id: string) =>
     ((await home.call('GET', `/containers/${id}/json`)).body as { State: unknown }).State;
   expect(await state(ids.paused)).toMatchObject({
@@ -173,20 +173,23 @@ it('inspect and the list tell how a box is, in Docker’s words', async () => {
   ]);
 });
 
-describe('the server tells of itself', () => {
-  it.each(['GET', 'HEAD'])('%s /_ping, with the headers that clients decide by', async (method) => {
-    for (const prefix of ['', '/v1.43', '/v1.44', '/v1.45']) {
-      const { status, headers, body } = await home.call(method, `${prefix}/_ping`);
-      expect(status).toBe(200);
-      expect(body).toBe(method === 'HEAD' ? undefined : 'OK');
-      expect(headers).toMatchObject({
-        ...{ 'api-version': '1.45', 'docker-experimental': 'false', ostype: 'linux' },
-        ...{ 'builder-version': '1', swarm: 'inactive', pragma: 'no-cache' },
-      });
-    }
-  });
+describe('information about the server', () => {
+  it.each(['GET', 'HEAD'])(
+    'answers %s /_ping with the headers that clients depend on',
+    async (method) => {
+      for (const prefix of ['', '/v1.43', '/v1.44', '/v1.45']) {
+        const { status, headers, body } = await home.call(method, `${prefix}/_ping`);
+        expect(status).toBe(200);
+        expect(body).toBe(method === 'HEAD' ? undefined : 'OK');
+        expect(headers).toMatchObject({
+          ...{ 'api-version': '1.45', 'docker-experimental': 'false', ostype: 'linux' },
+          ...{ 'builder-version': '1', swarm: 'inactive', pragma: 'no-cache' },
+        });
+      }
+    },
+  );
 
-  it('how many boxes there are of each kind, and which limits hold', async () => {
+  it('counts the boxes of each state, and shows the supported limits', async () => {
     expect((await home.call('GET', '/v1.44/info')).body).toMatchObject({
       ...{ Containers: 4, ContainersRunning: 1, ContainersPaused: 1, ContainersStopped: 2 },
       ...{ MemoryLimit: true, SwapLimit: false, PidsLimit: true, CPUShares: true, CPUSet: true },
@@ -196,7 +199,7 @@ describe('the server tells of itself', () => {
   });
 
   it.each(['/v1.23/info', '/v1.99/info', '/v2.0/info', '/v1.45.1/info'])(
-    'and speaks no %s',
+    'refuses the unsupported path %s',
     async (path) => {
       const { status, body } = await home.call('GET', path);
       expect([400, 404]).toContain(status);
@@ -209,14 +212,14 @@ describe('the server tells of itself', () => {
     ['image', ['Images', 'LayersSize']],
     ['volume', ['Volumes']],
     ['build-cache', ['BuildCache', 'BuilderSize']],
-  ])('system/df of type %s', async (type, keys) => {
+  ])('restricts system/df to the type %s', async (type, keys) => {
     const { body } = await home.call('GET', `/system/df?type=${type}`);
     expect(Object.keys(body as object).sort()).toEqual(keys);
   });
 });
 
 describe('GET /containers/{id}/json', () => {
-  it('has a port that is exposed and not published without one of the host, while the box runs', async () => {
+  it('shows an exposed port without a host port, while the box runs', async () => {
     const portsOf = async (name: string): Promise<unknown> => {
       const { body } = await home.call('GET', `/containers/${name}/json`);
       return (body as { NetworkSettings: { Ports: unknown } }).NetworkSettings.Ports;
@@ -259,17 +262,17 @@ describe('GET /events', () => {
     [{ daemon: ['x'] }, []],
     [{ scope: ['swarm'] }, []],
     [{ scope: ['local'], event: ['pause'] }, ['pause']],
-  ])('%j', async (filters, actions) => {
+  ])('lists past events that match %j', async (filters, actions) => {
     expect(await past(filters)).toEqual(actions);
   });
 
-  it('tells what was, to whom says only until when; and nothing of a time before', async () => {
+  it('lists past events up to until, and none before since', async () => {
     expect(await past({ event: ['pause'] }, '')).toEqual(['pause']);
     expect(await events({}, false)).toBeUndefined();
     expect(await events({})).toBeUndefined();
   });
 
-  it('refuses a filter that it does not know', async () => {
+  it('refuses an unknown event filter', async () => {
     expect(
       await home.call('GET', `/events?until=1&${filtered({ toString: ['x'] })}`),
     ).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });

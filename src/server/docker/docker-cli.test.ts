@@ -13,26 +13,26 @@ const run = (args: readonly string[], input?: string | Uint8Array): Promise<Dock
   docker(home.config.socket, args, input);
 
 describe('docker', () => {
-  it('agrees on a version and describes the server', async () => {
+  it('docker agrees on an API version and describes the server', async () => {
     expect((await run(['version', '--format', '{{.Server.APIVersion}}'])).stdout).toBe('1.45\n');
     expect((await run(['info', '--format', '{{.ServerVersion}}'])).code).toBe(0);
   });
 
-  it('run tells the two streams and the exit code apart', async () => {
+  it('docker run separates stdout, stderr and the exit code', async () => {
     const result = await run([
       ...['run', '--rm', 'busybox', 'sh', '-c', 'echo hi; echo err >&2; exit 7'],
     ]);
     expect(result).toMatchObject({ code: 7, stdout: 'hi\n', stderr: 'err\n' });
   });
 
-  it('run -i takes binary input and gives it back', async () => {
+  it('docker run -i passes binary input through unchanged', async () => {
     const input = randomBytes(1_000_000);
     const result = await run(['run', '-i', '--rm', 'busybox', 'cat'], input);
     expect(result.code).toBe(0);
     expect(result.bytes.equals(input)).toBe(true);
   });
 
-  it('run -d, ps, port, logs, exec, stop, start, kill, wait and rm do what they do', async () => {
+  it('docker manages a box from run -d to rm', async () => {
     const id = (
       await run([
         ...['run', '-d', '--name', 'one', '-p', '127.0.0.1:0:80', '-l', 'a=b', 'busybox'],
@@ -70,7 +70,7 @@ describe('docker', () => {
     expect(await run(['rm', 'one'])).toMatchObject({ code: 1 });
   });
 
-  it('logs -f and a second attached client both see everything to the end', async () => {
+  it('docker logs -f and docker attach both see the output to the end', async () => {
     await run(['run', '-d', '-i', '--name', 'chat', 'busybox', 'cat']);
     const following = run(['logs', '-f', 'chat']);
     const attached = run(['attach', 'chat'], 'said\n');
@@ -81,7 +81,7 @@ describe('docker', () => {
     await run(['rm', 'chat']);
   });
 
-  it('uses Docker’s exit codes for what cannot run', async () => {
+  it('docker run exits with Docker’s codes for boxes that cannot start', async () => {
     expect((await run(['run', 'busybox', 'nope'])).code).toBe(127);
     expect((await run(['run', 'busybox', '/etc/passwd'])).code).toBe(126);
     expect((await run(['run', 'no-such-image', 'true'])).code).toBe(125);
@@ -90,7 +90,7 @@ describe('docker', () => {
     expect(refused.stderr).toContain('HostConfig.Privileged is not supported');
   });
 
-  it('loads, lists, inspects and refuses to remove images', async () => {
+  it('docker loads, lists and inspects images, and does not remove an image in use', async () => {
     expect(await run(['load'], 'an archive')).toMatchObject({
       code: 0,
       stdout: 'Loaded image: busybox:latest\n',
@@ -109,7 +109,7 @@ describe('docker', () => {
     await run(['rm', 'holder']);
   });
 
-  it('shows the events of a box in order', async () => {
+  it('docker shows the events of a box in order', async () => {
     await run(['run', '--rm', '--name', 'eventful', 'busybox', 'false']);
     // The client rounds to whole seconds.
     const until = String(Math.ceil(Date.now() / 1000));

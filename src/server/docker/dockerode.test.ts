@@ -14,13 +14,13 @@ beforeAll(async () => {
 afterAll(() => home.remove());
 
 describe('dockerode', () => {
-  it('pings, with and without a version', async () => {
+  it('dockerode pings the server with and without a version', async () => {
     expect(String(await docker.ping())).toBe('OK');
     const versioned = new Docker({ socketPath: home.config.socket, version: 'v1.45' });
     expect(String(await versioned.ping())).toBe('OK');
   });
 
-  it('attaches by upgrade, feeds the input and reads both streams', async () => {
+  it('dockerode attaches by upgrade, writes input and reads both streams', async () => {
     const container = await docker.createContainer({
       ...{ Image: 'busybox', Cmd: ['sh'], OpenStdin: true, StdinOnce: true },
     });
@@ -41,7 +41,7 @@ describe('dockerode', () => {
     await container.remove();
   });
 
-  it('attaches over plain HTTP as well', async () => {
+  it('dockerode attaches over plain HTTP', async () => {
     const container = await docker.createContainer({
       ...{ Image: 'busybox', Cmd: ['sh'], OpenStdin: true, StdinOnce: true, Tty: false },
     });
@@ -60,7 +60,7 @@ describe('dockerode', () => {
     await text(stdout);
   });
 
-  it('execs with a terminal, resizes it, and learns the exit code', async () => {
+  it('dockerode runs exec with a terminal, resizes it and reads the exit code', async () => {
     const container = await docker.createContainer({
       Image: 'busybox',
       Cmd: ['sleep', 'infinity'],
@@ -83,7 +83,7 @@ describe('dockerode', () => {
     await container.remove({ force: true });
   });
 
-  it('follows events and logs', async () => {
+  it('dockerode follows events and logs', async () => {
     const events = await docker.getEvents({ filters: { event: ['die'] } });
     const died = once(events, 'data');
     const container = await docker.createContainer({
@@ -99,7 +99,7 @@ describe('dockerode', () => {
     await container.remove();
   });
 
-  it('answers errors with Docker’s status and message, and our code', async () => {
+  it('dockerode receives Docker’s status and message, and our code', async () => {
     await expect(docker.getContainer('nope').inspect()).rejects.toMatchObject({
       statusCode: 404,
       json: { message: 'No such container: nope', code: 'no-such-box' },

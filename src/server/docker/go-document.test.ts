@@ -23,13 +23,13 @@ function read(value: unknown): { value: unknown; ignored: readonly string[] } {
   return { value: goDocument(Schema, value, ignored), ignored };
 }
 
-describe('a document is read as Go reads it', () => {
-  it('takes the name of a field in any case, at any depth', () => {
+describe('a document as Go reads it', () => {
+  it('accepts field names in any case, at any depth', () => {
     const { value } = read({ nAME: 'a', COUNT: 1, inner: { deep: { VALUE: 2 } } });
     expect(value).toEqual({ Name: 'a', Count: 1, Inner: { Deep: { Value: 2 } } });
   });
 
-  it('prefers the last of two names for one field, unless it is null', () => {
+  it('prefers the last of two values for one field, unless it is null', () => {
     expect(read({ name: 'a', Name: 'b' }).value).toEqual({ Name: 'b' });
     expect(read({ Name: 'b', name: null }).value).toEqual({ Name: 'b' });
   });
@@ -47,14 +47,14 @@ describe('a document is read as Go reads it', () => {
     expect(read(value).value).toEqual(value);
   });
 
-  it('takes null in a field as absent, at any depth', () => {
+  it('treats null in a field as absent, at any depth', () => {
     const { value } = read({ Name: null, Inner: { Deep: { Value: null } } });
     expect(value).toEqual({ Inner: { Deep: {} } });
     expect(parseRequest(Schema, value)).toMatchObject({ Name: '', Inner: { Deep: { Value: 7 } } });
     expect(read({ Inner: { Deep: null } }).value).toEqual({ Inner: {} });
   });
 
-  it('takes null in a list or a map as an element that is zero', () => {
+  it('treats null in a list or a map as a zero element', () => {
     const { value } = read({ Words: ['a', null], Labels: { a: null }, Ports: { '80/tcp': null } });
     expect(value).toEqual({ Words: ['a', ''], Labels: { a: '' }, Ports: { '80/tcp': null } });
     expect(read({ Ports: { '80/tcp': [{ hostip: null }] } }).value).toEqual({
@@ -62,7 +62,7 @@ describe('a document is read as Go reads it', () => {
     });
   });
 
-  it('drops what nobody knows and asks for nothing, and tells its name', () => {
+  it('drops unknown fields that request nothing, and returns their names', () => {
     const zeros = { A: null, B: 0, C: '', D: false, E: [], F: {} };
     expect(read({ ...zeros, Inner: { Deep: { G: null } } })).toEqual({
       value: { Inner: { Deep: {} } },
@@ -70,7 +70,7 @@ describe('a document is read as Go reads it', () => {
     });
   });
 
-  it('keeps what nobody knows and asks for something, which the schema refuses', () => {
+  it('keeps unknown fields that request something, which the schema refuses', () => {
     const { value, ignored } = read({ Inner: { Unheard: 1 } });
     expect(ignored).toEqual([]);
     expect(() => parseRequest(Schema, value)).toThrow(
@@ -81,11 +81,14 @@ describe('a document is read as Go reads it', () => {
     );
   });
 
-  it.each([[7], ['text'], [null], [undefined], [[1, null]]])('leaves %j to the schema', (value) => {
-    expect(read(value).value).toEqual(value);
-  });
+  it.each([[7], ['text'], [null], [undefined], [[1, null]]])(
+    'leaves %j unchanged for the schema to refuse',
+    (value) => {
+      expect(read(value).value).toEqual(value);
+    },
+  );
 
-  it('makes a schema for the body of a route', () => {
+  it('wraps the body schema of a route', () => {
     expect(goBody(Schema.nullish()).read({ NAME: 'x', Inner: null }, {})).toMatchObject({
       Name: 'x',
     });

@@ -6,7 +6,7 @@ import { parsePruneTime } from './prune-time.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 
-describe('the until of a prune', () => {
+describe('the until filter of a prune', () => {
   it.each([
     ['24h', NOW - 86_400_000],
     ['1h30m', NOW - 5_400_000],
@@ -23,12 +23,12 @@ describe('the until of a prune', () => {
     ['2026-01-01', new Date(2026, 0, 1).getTime()],
     ['2026-01-01T07', new Date(2026, 0, 1, 7).getTime()],
     ['2026-01-01T07:08:09', new Date(2026, 0, 1, 7, 8, 9).getTime()],
-  ])('%s is a moment', (text, time) => {
+  ])('reads the prune filter until=%s as a moment', (text, time) => {
     expect(parsePruneTime(text, NOW)).toBe(time);
   });
 
   it.each(['', 'yesterday', '-1h', '1h ago', '2026-13-01', '2026-01-01T25:00', '1d'])(
-    '%j is refused',
+    'refuses the prune filter until=%j',
     (text) => {
       expect(() => parsePruneTime(text, NOW)).toThrow(
         expect.objectContaining({ code: 'invalid-argument' }),
@@ -37,7 +37,7 @@ describe('the until of a prune', () => {
   );
 
   it(
-    'of any text is a number or refused',
+    'reads or refuses any text of the prune filter until',
     async () => {
       const piece = fc.constantFrom('1', '2026-01-01', 'T', ':00', 'Z', '+', 'h', 'ms', '.', '-');
       const text = fc.array(piece, { maxLength: 8 }).map((parts) => parts.join(''));

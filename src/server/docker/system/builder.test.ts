@@ -57,7 +57,7 @@ async function call(session: ClientHttp2Session, method: string): Promise<Called
   return { message, status: said['grpc-status'], words: said['grpc-message'] };
 }
 
-it('BuildKit’s clients find a builder without workers, which refuses every build in a line', async () => {
+it('answers BuildKit clients with no workers, and refuses every build in one line', async () => {
   const socket = await dial('/v1.45/grpc');
   const session = connectHttp2('http://builder', { createConnection: () => socket });
   expect(await call(session, 'ListWorkers')).toMatchObject({
@@ -73,7 +73,7 @@ it('BuildKit’s clients find a builder without workers, which refuses every bui
   await once(session, 'close');
 });
 
-it('what is no HTTP/2 ends the connection, and nothing else', async () => {
+it('closes only the connection that does not speak HTTP/2 to the builder', async () => {
   const socket = await dial('/grpc');
   socket.resume();
   const ended = once(socket, 'close');
@@ -82,7 +82,7 @@ it('what is no HTTP/2 ends the connection, and nothing else', async () => {
   expect((await home.call('GET', '/_ping')).status).toBe(200);
 });
 
-it('the builder goes on after calls that are reset in the bytes that they begin in', async () => {
+it('keeps serving the builder after calls that are reset at once', async () => {
   const socket = await dial('/grpc');
   const [settings] = (await once(socket.resume(), 'data')) as [Buffer];
   expect(settings[3]).toBe(TYPE.settings);
@@ -116,7 +116,7 @@ it('the builder goes on after calls that are reset in the bytes that they begin 
   await once(session, 'close');
 });
 
-it('the session of a build is held until its client leaves', async () => {
+it('keeps the session of a build open until its client leaves', async () => {
   const socket = await dial('/session');
   socket.resume();
   const ended = once(socket, 'close');
@@ -127,7 +127,7 @@ it('the session of a build is held until its client leaves', async () => {
   await ended;
 });
 
-it('the builder that needs no BuildKit refuses in the same words', async () => {
+it('refuses a build without BuildKit in the same words', async () => {
   expect(await home.call('POST', '/build')).toMatchObject({
     status: 501,
     body: {
