@@ -37,20 +37,20 @@ async function hear(socket: Socket): Promise<string> {
 
 const PING = 'GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
-describe('clients that take their time', () => {
+describe('slow clients', () => {
   it.each([
     ['nothing', ''],
     ['half a request line', 'GET /_p'],
     ['headers without end', 'GET /_ping HTTP/1.1\r\nHost: x\r\nA: '],
-  ])('and send %s are hung up on', async (_name, bytes) => {
+  ])('closes the connection of clients that send %s', async (_name, bytes) => {
     const socket = dial();
     socket.write(bytes);
     expect(await hear(socket)).toMatch(/^HTTP\/1\.1 408 [\s\S]*did not arrive in time/);
   });
 });
 
-describe('clients that are too many', () => {
-  it('are told so, or hung up on, and taken when there is room again', async () => {
+describe('too many clients', () => {
+  it('refuses clients over the connection limit, and serves again when there is room', async () => {
     const sockets = Array.from({ length: 5 }, () => dial());
     await Promise.all(
       sockets.map((socket) => {

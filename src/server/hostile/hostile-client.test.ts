@@ -62,7 +62,7 @@ function listen(socket: Socket): { text: string; ended: boolean } {
   return heard;
 }
 
-describe('what is no request', () => {
+describe('malformed requests', () => {
   it.each([
     ['headers that are too large', get('/_ping', `X: ${'x'.repeat(40_000)}\r\n`), 431],
     ['a path that is too long', get(`/${'x'.repeat(70_000)}`), 431],
@@ -87,14 +87,14 @@ describe('what is no request', () => {
       `POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n`,
       400,
     ],
-  ])('%s', async (_name, bytes, status) => {
+  ])('refuses a request with %s', async (_name, bytes, status) => {
     const answer = await say(bytes);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(answer).toMatch(/"message":"[^"]+"/);
     expect(answer).not.toMatch(/\bat .*\.ts/);
   });
 
-  it('a request without a host', async () => {
+  it('refuses a request without a Host header', async () => {
     expect(await say('GET /_ping HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
@@ -104,7 +104,7 @@ describe('what is no request', () => {
     ['no end of a chunk', '2\r\n{}3\r\n0\r\n\r\n'],
     ['a negative size', '-2\r\n{}\r\n0\r\n\r\n'],
     ['an extension without end', `2;${'x'.repeat(40_000)}\r\n{}\r\n0\r\n\r\n`],
-  ])('chunks with %s', async (_name, chunks) => {
+  ])('refuses chunks with %s', async (_name, chunks) => {
     const head =
       'POST /containers/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
     // The document is being waited for when the chunk comes.
@@ -137,7 +137,7 @@ describe('paths', () => {
     ['/v1.45/', 404],
     ['/v1.45/nope', 404],
     ['/vintage/info', 404],
-  ])('%s is %i', async (path, status) => {
+  ])('answers the path %s with %i', async (path, status) => {
     for (const more of ['', 'Connection: Upgrade\r\nUpgrade: tcp\r\n']) {
       const answer = await say(
         `GET ${path} HTTP/1.1\r\nHost: x\r\n${more || 'Connection: close\r\n'}\r\n`,
@@ -148,7 +148,7 @@ describe('paths', () => {
   });
 
   it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND'])(
-    'have no method %s that nobody gave them',
+    'refuses the unsupported method %s',
     async (method) => {
       const answer = await say(
         `${method} /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
@@ -159,7 +159,7 @@ describe('paths', () => {
   );
 
   it.each(['/version', '/containers/json', '/nope', '/containers/x/json'])(
-    'HEAD %s has no body',
+    'answers HEAD %s without a body',
     async (path) => {
       const answer = await say(`HEAD ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
       expect(answer).toMatch(/^HTTP\/1\.1 (200|404) /);
@@ -167,7 +167,7 @@ describe('paths', () => {
     },
   );
 
-  it.each(['connect.example:443', '/'])('cannot be connected through: %s', async (target) => {
+  it.each(['connect.example:443', '/'])('refuses to proxy CONNECT to %s', async (target) => {
     expect(await say(`CONNECT ${target} HTTP/1.1\r\nHost: x\r\n\r\n`)).not.toMatch(/ 2\d\d /);
   });
 });
@@ -194,11 +194,11 @@ describe('documents', () => {
     ['nothing', 'null'],
     ['two documents', '{}{}'],
     ['a mark of byte order', '\ufeff{}x'],
-  ])('%s', async (_name, body) => {
+  ])('refuses a document of %s', async (_name, body) => {
     expect(await post(body)).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*"code":"/);
   });
 
-  it('that are announced larger than is taken end early', async () => {
+  it('refuses a document early that is announced too large', async () => {
     const socket = dial();
     const heard = listen(socket);
     socket.write(
@@ -215,8 +215,8 @@ describe('documents', () => {
   });
 });
 
-describe('requests one behind the other', () => {
-  it('are answered in order', async () => {
+describe('pipelined requests', () => {
+  it('answers pipelined requests in order', async () => {
     const answers = await say('GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50), get('/nope'));
     expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual([
       ...Array(50).fill('HTTP/1.1 200'),
@@ -224,7 +224,7 @@ describe('requests one behind the other', () => {
     ]);
   });
 
-  it('behind one whose answer never ends cost nothing', async () => {
+  it('buffers no pipelined requests behind an endless answer', async () => {
     const socket = dial();
     const heard = listen(socket);
     socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -261,7 +261,7 @@ describe('clients that come and go', () => {
     socket.destroy();
   }
 
-  it('still get their output when they have ended their side', async () => {
+  it('sends output to clients that have closed their sending side', async () => {
     for (const request of [
       followed(),
       `POST /containers/${box}/attach?stream=1&stdout=1 HTTP/1.1\r\n${UPGRADE}\r\n`,
@@ -279,7 +279,7 @@ describe('clients that come and go', () => {
     }
   });
 
-  it('that vanish are noticed, although nothing is written', async () => {
+  it('notices vanished clients although nothing is written', async () => {
     const { events } = home.runtime;
     const before = events.listeners;
     const sockets = Array.from({ length: 20 }, () => dial());
@@ -329,20 +329,23 @@ describe('clients that come and go', () => {
       async () =>
         'POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf',
     ],
-  ])('that vanish at any moment of %s leave the box as it is', async (_name, request) => {
-    const bytes = await request();
-    for (const cut of [1, Math.floor(bytes.length / 2), bytes.length - 1, bytes.length]) {
-      const socket = dial();
-      socket.write(bytes.slice(0, cut));
-      await home.call('GET', '/_ping');
-      socket.destroy();
-    }
-    const { body } = await home.call('GET', `/containers/${box}/json`);
-    expect(body).toMatchObject({ State: { Running: true } });
-    expect((await home.call('GET', '/containers/json?all=1')).body).toHaveLength(1);
-  });
+  ])(
+    'leaves the box unchanged when a client vanishes at any moment of %s',
+    async (_name, request) => {
+      const bytes = await request();
+      for (const cut of [1, Math.floor(bytes.length / 2), bytes.length - 1, bytes.length]) {
+        const socket = dial();
+        socket.write(bytes.slice(0, cut));
+        await home.call('GET', '/_ping');
+        socket.destroy();
+      }
+      const { body } = await home.call('GET', `/containers/${box}/json`);
+      expect(body).toMatchObject({ State: { Running: true } });
+      expect((await home.call('GET', '/containers/json?all=1')).body).toHaveLength(1);
+    },
+  );
 
-  it('in parallel are all answered', async () => {
+  it('answers parallel requests', async () => {
     const calls = Array.from({ length: 200 }, (_, index) =>
       home.call('GET', index % 2 === 0 ? `/containers/${box}/json` : '/containers/json'),
     );

@@ -151,7 +151,7 @@ const ATTACKS: readonly [string, Attack][] = [
 ];
 
 it.each(ATTACKS)(
-  'ends the session of a guest that floods it with %s, and serves the others meanwhile',
+  'ends the session of a guest that floods the host with %s, and serves others meanwhile',
   async (_, { before, piece, message }) => {
     const memory = process.memoryUsage().rss;
     let most = memory;

@@ -120,7 +120,7 @@ const ATTACKS: readonly [string, (peer: RawPeer, stream: number) => Promise<void
 ];
 
 it.each(ATTACKS)(
-  'fails alone when it %s',
+  'ends only the box whose guest %s',
   async (_, attack) => {
     const before = process.memoryUsage().rss;
     let most = before;
@@ -141,7 +141,7 @@ it.each(ATTACKS)(
   60_000,
 );
 
-it('is not waited for when it lets nobody ask', async () => {
+it('gives up at the start timeout on a guest that allows no streams', async () => {
   await home.stop();
   await home.startOn({ ...home.config, startTimeoutMs: 1500 });
   // Until the host has made room, each of its requests waits.

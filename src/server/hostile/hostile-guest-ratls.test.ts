@@ -65,7 +65,7 @@ async function expectWorks(id: string): Promise<void> {
   expect(status).toBe(200);
 }
 
-it('a thousand clients get as many connections as there are, and the box goes on', async () => {
+it('a thousand RA-TLS clients get only the allowed connections, and the box keeps working', async () => {
   const id = await runBox();
   const before = process.memoryUsage().rss;
   const answers: string[] = [];
@@ -83,7 +83,7 @@ it('a thousand clients get as many connections as there are, and the box goes on
   expect(statusOf(await connect(id).first)).toBe('101');
 }, 120_000);
 
-it('a client that holds all connections keeps another one out for a few seconds', async () => {
+it('a RA-TLS client with all connections delays another one only for a few seconds', async () => {
   const id = await runBox();
   const held = Array.from({ length: MAX_RATLS_CONNECTIONS }, () => connect(id));
   let closed = 0;
@@ -105,7 +105,7 @@ it('a client that holds all connections keeps another one out for a few seconds'
   expect(lines(id)).toBe(MAX_RATLS_CONNECTIONS);
 }, 30_000);
 
-it('a client that vanished goes with its box at the latest', async () => {
+it('a vanished RA-TLS client is dropped with its box at the latest', async () => {
   const id = await runBox((stream) => {
     stream.resume();
     stream.respond({ ':status': 200 });
@@ -119,7 +119,7 @@ it('a client that vanished goes with its box at the latest', async () => {
   await expect.poll(() => running.ratlsConnections.count).toBe(0);
 });
 
-it('a client that is gone before the guest answers holds nothing', async () => {
+it('a RA-TLS client that leaves before the guest answers holds no connection', async () => {
   const id = await runBox(silence);
   const { socket } = connect(id);
   await expect.poll(() => lines(id)).toBe(1);
@@ -129,7 +129,7 @@ it('a client that is gone before the guest answers holds nothing', async () => {
   await expect.poll(() => home.runtime.running.get(id)).toBeUndefined();
 });
 
-it('a guest that never answers is given up', async () => {
+it('a guest that never answers a RA-TLS request is given up', async () => {
   const id = await runBox(silence);
   const guest = await home.runtime.running.expect(id).guest();
   await expect(guest.ratls(undefined, 30)).rejects.toMatchObject({ code: 'agent-timeout' });
@@ -140,7 +140,7 @@ it.each<[string, Lie, string]>([
   ['refuses without end', (stream) => stream.respond({ ':status': 500 }), 'agent-timeout'],
   ['answers with nonsense', saying('\u001b[31m', 418), 'agent-failed'],
   ['resets the stream', (stream) => stream.close(2), 'agent-failed'],
-])('of a guest that %s the client learns in HTTP', async (_, lie, code) => {
+])('a RA-TLS client gets an HTTP error from a guest that %s', async (_, lie, code) => {
   const id = await runBox(lie);
   if (code === 'agent-timeout') {
     const guest = await home.runtime.running.expect(id).guest();
@@ -153,7 +153,7 @@ it.each<[string, Lie, string]>([
   expect(lines(id)).toBe(0);
 });
 
-it('a guest that never ends is held back by a client that reads nothing', async () => {
+it('a guest that sends endlessly is paused while its RA-TLS client reads nothing', async () => {
   const id = await runBox(endless);
   const before = process.memoryUsage().rss;
   const all = Array.from({ length: 16 }, () => connect(id));
@@ -165,7 +165,7 @@ it('a guest that never ends is held back by a client that reads nothing', async 
   await expectWorks(id);
 }, 60_000);
 
-it('bytes that are no TLS are no evidence', async () => {
+it('bytes that are not TLS are refused as evidence', async () => {
   const id = await runBox(endless);
   expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
     status: 500,

@@ -77,7 +77,7 @@ function textsOf(document: unknown): string[] {
   return texts;
 }
 
-describe('a greeting', () => {
+describe('a greeting of the agent', () => {
   it.each<[string, unknown, string]>([
     ['that knows no processor', { ...HELLO, tee: undefined }, 'launch-spec-mismatch'],
     ['of another processor', { ...HELLO, tee: 'snp' }, 'launch-spec-mismatch'],
@@ -90,7 +90,7 @@ describe('a greeting', () => {
     ['of a processor that there is not', { ...HELLO, tee: ESCAPES }, 'agent-timeout'],
     ['that is too long', { ...HELLO, agent: 'x'.repeat(100_000) }, 'agent-timeout'],
     ['that is none', '[[[['.repeat(10_000), 'agent-timeout'],
-  ])('%s ends the start', async (_, greeting, code) => {
+  ])('ends the start of a box on a greeting %s', async (_, greeting, code) => {
     const id = await lying({ 'GET /v1/hello': saying(greeting) });
     expect(await start(id)).toMatchObject({ status: 500, body: { code } });
     expect(home.host.machine(id)?.running).toBe(false);
@@ -100,13 +100,13 @@ describe('a greeting', () => {
     ['that never comes', silence],
     ['that never ends', endless],
     ['that is a reset', (stream) => stream.close(2)],
-  ])('%s is waited for as long as a start may take', async (_, lie) => {
+  ])('waits for a greeting %s until the start timeout', async (_, lie) => {
     const id = await lying({ 'GET /v1/hello': lie });
     expect(await start(id)).toMatchObject({ status: 500, body: { code: 'agent-timeout' } });
     expect(home.host.machine(id)?.running).toBe(false);
   });
 
-  it('names its version without what a terminal obeys', async () => {
+  it('removes control characters from the agent’s version in an error', async () => {
     const protocol = { minimum: 9, maximum: 9 };
     const id = await lying({ 'GET /v1/hello': saying({ ...HELLO, agent: ESCAPES, protocol }) });
     const { body } = await start(id);
@@ -114,7 +114,7 @@ describe('a greeting', () => {
     for (const text of textsOf(body)) expect(text).not.toMatch(OBEYED);
   });
 
-  it('of a processor changes nothing for a plain box', async () => {
+  it('ignores the processor in the greeting for a plain box', async () => {
     const id = await lying({ 'GET /v1/hello': saying(HELLO) }, {});
     expect((await start(id)).status).toBe(204);
     expect(await inspect(id)).toMatchObject({ Confidential: null });
@@ -148,7 +148,7 @@ describe('an answer to the launch spec', () => {
       saying({ error: { code: 'launch-spec-mismatch', message: ESCAPES } }, 403),
       'launch-spec-mismatch',
     ],
-  ])('%s ends the start, and the machine', async (_, lie, code) => {
+  ])('ends the start and the microVM on a launch spec answer %s', async (_, lie, code) => {
     const id = await lying({ 'PUT /v1/launch-spec': lie });
     const { status, body } = await start(id);
     expect({ status, body }).toMatchObject({ status: 500, body: { code } });
@@ -158,7 +158,7 @@ describe('an answer to the launch spec', () => {
     }
   });
 
-  it('that never comes keeps no server from its end', async () => {
+  it('stops the server while a launch spec is not answered', async () => {
     let asked: () => void = () => undefined;
     const arrived = new Promise<void>((resolve) => {
       asked = resolve;
@@ -181,8 +181,8 @@ describe('an answer to the launch spec', () => {
   });
 });
 
-describe('news of secrets', () => {
-  it('that never end are taken at a pace, and forged ones are not believed', async () => {
+describe('the state of secrets', () => {
+  it('polls secrets at a limited rate, and ignores forged names', async () => {
     let asked = 0;
     const id = await lying(
       {
@@ -211,7 +211,7 @@ describe('news of secrets', () => {
     ['with a version that goes backwards', saying({ version: -1, state: 'ready', secrets: [] })],
     ['of 65 secrets', saying({ version: 1, state: 'ready', secrets: Array(65).fill({}) })],
     ['that are a reset', (stream) => stream.close(2)],
-  ])('%s change nothing, and the box can be stopped', async (_, lie) => {
+  ])('ignores secret states %s, and stops the box', async (_, lie) => {
     const id = await lying({ 'GET /v1/secrets': lie }, WITH_SECRET);
     expect((await start(id)).status).toBe(204);
     await expectOtherBoxWorks();
@@ -221,7 +221,7 @@ describe('news of secrets', () => {
   });
 });
 
-describe('what it says of the end of its main process', () => {
+describe('the end of the main process', () => {
   const exit = {
     ...{ exitCode: 7, signal: null, oomKilled: false },
     finishedAt: '2026-01-01T00:00:00Z',
@@ -229,7 +229,7 @@ describe('what it says of the end of its main process', () => {
   const ends = (id: string) =>
     expect.poll(async () => (await inspect(id)).State.Status, { timeout: 10_000 }).toBe('exited');
 
-  it('is shown without what a terminal obeys', async () => {
+  it('removes control characters from the guest’s error', async () => {
     const error = { code: 'setup-failed', message: ESCAPES };
     const id = await lying({ 'GET /v1/processes/main/ended': saying({ ...exit, error }) });
     expect((await start(id)).status).toBe(204);
@@ -239,7 +239,7 @@ describe('what it says of the end of its main process', () => {
     for (const text of textsOf(shown)) expect(text).not.toMatch(OBEYED);
   });
 
-  it('is cut where it is long', async () => {
+  it('truncates a long error of the guest', async () => {
     const error = { code: 'setup-failed', message: 'x'.repeat(4096) };
     const id = await lying({ 'GET /v1/processes/main/ended': saying({ ...exit, error }) });
     await start(id);
@@ -255,7 +255,7 @@ describe('what it says of the end of its main process', () => {
     ['with a signal that a terminal obeys', saying({ ...exit, signal: '\u001b[31m' })],
     ['with another code than there is', saying({ ...exit, exitCode: -1 })],
     ['without end', endless],
-  ])('is not believed %s', async (_, lie) => {
+  ])('ignores an exit report %s', async (_, lie) => {
     const id = await lying({ 'GET /v1/processes/main/ended': lie });
     expect((await start(id)).status).toBe(204);
     await expectOtherBoxWorks();
@@ -266,7 +266,7 @@ describe('what it says of the end of its main process', () => {
   });
 });
 
-it('whose output is no frames is read no further, in bounded memory', async () => {
+it('stops reading malformed output of a guest, in bounded memory', async () => {
   const before = process.memoryUsage().rss;
   const id = await lying(
     { 'POST /v1/processes/main/output': endless },
@@ -278,7 +278,7 @@ it('whose output is no frames is read no further, in bounded memory', async () =
   expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
 });
 
-it('that refuses the end of the box is ended with its machine', async () => {
+it('ends the microVM of a guest that refuses to stop the box', async () => {
   const id = await lying({
     'POST /v1/processes/main/signal': saying({ error: { code: 'conflict', message: 'no' } }, 409),
     'POST /v1/poweroff': saying({ error: { code: 'conflict', message: 'no' } }, 409),
