@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-test('a box pins the installed set, or the one that it asks for', async () => {
+test('a box pins the installed boot set, or the one that its request names', async () => {
   const { id } = installed.document;
   expect(await bootSets.current()).toBe(id);
   expect(await bootSets.current(id.slice(0, 12))).toBe(id);
@@ -40,18 +40,18 @@ test.each([
   ['other', 'no-such-boot-set'],
   ['', 'no-such-boot-set'],
   ['/nonexistent', 'boot-set-missing'],
-])('a set that is not there is told: %s', async (asked, code) => {
+])('a missing boot set is reported: %s', async (asked, code) => {
   await expect(bootSets.current(asked)).rejects.toMatchObject({ code });
 });
 
-test('a directory whose files are not what its document says is no set', async () => {
+test('a directory whose files do not match its boot.json is not a boot set', async () => {
   const directory = join(root, 'other');
   await writeFile(join(directory, 'OVMF.fd'), 'the file OVMF.FD');
   await expect(bootSets.current(directory)).rejects.toMatchObject({ code: 'boot-set-missing' });
   expect(await readdir(join(home, 'boot'))).toEqual([]);
 });
 
-test('what nobody pins and nobody imported is swept; what arrives is not', async () => {
+test('boot sets that are neither pinned nor imported are swept, except new ones', async () => {
   await bootSets.current();
   await bootSets.current(join(root, 'other'));
   await bootSets.current(join(root, 'third'));

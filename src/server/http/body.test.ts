@@ -26,14 +26,14 @@ const late = expect.objectContaining({
   message: 'The request’s body did not arrive in time',
 });
 
-describe('a body', () => {
-  it('that is a document has a time for all of it, however busy it looks', async () => {
+describe('a request body', () => {
+  it('limits the total time of a JSON body, also when bytes keep arriving', async () => {
     const reading = expect(readJson(drip())).rejects.toEqual(late);
     await vi.advanceTimersByTimeAsync(31_000);
     await reading;
   });
 
-  it('that is a stream may take any time, and not be silent', async () => {
+  it('limits only the idle time of a streamed body', async () => {
     let bytes = 0;
     const reading = (async () => {
       for await (const chunk of readStream(drip())) {
@@ -54,7 +54,7 @@ describe('a body', () => {
   it.each([
     ['cut in a character', [Buffer.from([0x22, 0xe2, 0x82])]],
     ['no JSON', [Buffer.from('{"a":'), Buffer.from('}')]],
-  ])('%s is refused', async (_name, chunks) => {
+  ])('refuses a body that is %s', async (_name, chunks) => {
     const body = (async function* () {
       yield* chunks;
     })();
@@ -63,7 +63,7 @@ describe('a body', () => {
     );
   });
 
-  it('takes an empty or blank body for no body', async () => {
+  it('treats an empty or blank body as none', async () => {
     for (const chunks of [[], [Buffer.from(' \n')]]) {
       const body = (async function* () {
         yield* chunks;

@@ -14,7 +14,7 @@ function thrownBy(act: () => unknown): unknown {
   throw new Error('nothing was thrown');
 }
 
-it('blames a client for what it sent, and for nothing else', () => {
+it('blames the client for invalid requests only', () => {
   const schema = z.strictObject({ list: z.array(z.string()) });
   const theirs = failureOf(thrownBy(() => parseRequest(schema, { list: [1] })));
   expect(theirs).toMatchObject({ status: 400, unexpected: false });
@@ -26,13 +26,13 @@ it('blames a client for what it sent, and for nothing else', () => {
   expect(ours.body.message).not.toContain('list');
 });
 
-it('does not count a route that it never serves as a failure of its own', () => {
+it('does not log unsupported routes as unexpected failures', () => {
   const swarm = failureOf(new A3sError('not-in-swarm', 'this node is not a swarm manager'));
   expect(swarm).toMatchObject({ status: 503, unexpected: false });
   expect(failureOf(new A3sError('vmm-failed', 'it ended'))).toMatchObject({ unexpected: true });
 });
 
-it('says that a disk is full, whoever found out', () => {
+it('reports a full disk as such, whether the system or SQLite found it', () => {
   const system = Object.assign(new Error('write'), { code: 'ENOSPC' });
   const sqlite = new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
   for (const error of [system, sqlite]) {

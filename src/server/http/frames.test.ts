@@ -13,7 +13,7 @@ function logOf(...pieces: readonly Frame[]): Frame[] {
 }
 
 describe('output of a client that is attached', () => {
-  it('has one line in a frame, and what is left of the last', () => {
+  it('puts each line of attached output into a frame of its own, and the rest into another', () => {
     expect(framesIn(lineFrames(1, Buffer.from('one\ntwo\n\nrest')))).toEqual([
       ...[[1, 'one\n'] as const, [1, 'two\n'] as const, [1, '\n'] as const, [1, 'rest'] as const],
     ]);
@@ -22,19 +22,19 @@ describe('output of a client that is attached', () => {
 });
 
 describe('lines of a log', () => {
-  it('are a frame each where one piece has several of them', () => {
+  it('splits a log chunk with several lines into frames', () => {
     expect(logOf([1, 'one\ntwo\n'], [2, 'err\n'])).toEqual([
       ...[[1, 'one\n'] as const, [1, 'two\n'] as const, [2, 'err\n'] as const],
     ]);
   });
 
-  it('are one frame where they come in several pieces, also between the other stream’s', () => {
+  it('joins the pieces of a log line into one frame, also when streams interleave', () => {
     expect(logOf([1, 'o'], [2, 'err\n'], [1, 'n'], [1, 'e\ntw'], [1, 'o'])).toEqual([
       ...[[2, 'err\n'] as const, [1, 'one\n'] as const, [1, 'two'] as const],
     ]);
   });
 
-  it('are cut where they are longer than Docker’s', () => {
+  it('splits log lines at Docker’s maximum length', () => {
     const [first, second, ...more] = logOf([1, 'x'.repeat(20_000)], [1, 'y\n']);
     expect(first?.[1]).toHaveLength(16_384);
     expect(second?.[1]).toBe(`${'x'.repeat(20_000 - 16_384)}y\n`);
@@ -48,7 +48,7 @@ const piece = fc.tuple(
 );
 
 fuzz.prop([fc.array(piece, { maxLength: 8 })], fuzzRuns())(
-  'lose nothing of either stream, and never have two in a frame',
+  'loses nothing of either stream, and never puts two lines into a frame',
   (pieces) => {
     const frames = logOf(...pieces);
     for (const stream of [1, 2]) {

@@ -33,7 +33,7 @@ async function alive(): Promise<void> {
 }
 
 describe('the socket', () => {
-  it('is its owner’s alone', () => {
+  it('makes socket, home and runtime directory private to their owner', () => {
     expect(lstatSync(home.config.socket).mode & 0o777).toBe(0o600);
     expect(statSync(home.config.home).mode & 0o066).toBe(0);
     expect(statSync(home.config.runtimeDir).mode & 0o066).toBe(0);
@@ -62,7 +62,7 @@ describe('the router', () => {
     ['POST', '/exec/x/start', 404],
     ['GET', '/images/search?term=x', 501],
     ['DELETE', '/containers/x', 404],
-  ])('%s %s is %i', async (method, path, status) => {
+  ])('answers %s %s with %i', async (method, path, status) => {
     const answer = await home.call(method, path);
     expect(answer.status).toBe(status);
     if (status >= 400) {
@@ -70,19 +70,19 @@ describe('the router', () => {
     }
   });
 
-  it('answers HEAD without a body, and names the API’s version', async () => {
+  it('answers HEAD without a body, with the API version in a header', async () => {
     const answer = await home.call('HEAD', '/_ping');
     expect(answer).toMatchObject({ status: 200, body: undefined });
     expect(answer.headers).toMatchObject({ 'api-version': '1.45', ostype: 'linux' });
   });
 
-  it('refuses a body that is too large, without holding it', async () => {
+  it('refuses a body that is too large without buffering it', async () => {
     const answer = await home.call('POST', '/containers/create', ' '.repeat(MAX_JSON + 1));
     expect(answer).toMatchObject({ status: 413, body: { code: 'too-large' } });
     await alive();
   });
 
-  it('tells nothing of an error that it did not foresee', async () => {
+  it('hides the details of an unexpected error', async () => {
     const list = home.images.list;
     home.images.list = async () => {
       throw new Error('secret path /root/.key');
@@ -97,14 +97,14 @@ describe('the router', () => {
 describe('upgrades', () => {
   const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
-  it('answers upgrades of routes that have none in HTTP', async () => {
+  it('answers an upgrade request to a route without upgrades in plain HTTP', async () => {
     const answer = await say(`GET /version HTTP/1.1\r\n${upgrade}\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
     expect(answer).toContain('"ApiVersion":"1.45"');
     expect(await say(`GET /nope HTTP/1.1\r\n${upgrade}\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
   });
 
-  it('pass the same checks as other requests', async () => {
+  it('checks upgrade requests like other requests', async () => {
     const head = `POST /containers/nope/attach?stream=1 HTTP/1.1\r\n${upgrade}`;
     expect(await say(`${head}\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
     expect(await say(`${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)).toMatch(
@@ -115,7 +115,7 @@ describe('upgrades', () => {
     await alive();
   });
 
-  it('take the document from behind the headers, and the input from behind the document', async () => {
+  it('reads the document after the headers, and the input after the document', async () => {
     const box = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${box}/start`);
     const exec = await home.call('POST', `/containers/${box}/exec`, {
@@ -133,7 +133,7 @@ describe('upgrades', () => {
 });
 
 describe('clients that vanish', () => {
-  it('leave an exec running, whose output goes on to be taken', async () => {
+  it('keeps an exec running after its client vanishes, and reads its output', async () => {
     const box = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${box}/start`);
     const exec = await home.call('POST', `/containers/${box}/exec`, {
@@ -151,7 +151,7 @@ describe('clients that vanish', () => {
     await home.call('DELETE', `/containers/${box}?force=1`);
   });
 
-  it('end the streams that they followed', async () => {
+  it('ends streams whose clients vanish', async () => {
     const before = home.runtime.events.listeners;
     const socket = dial();
     socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -160,7 +160,7 @@ describe('clients that vanish', () => {
     await expect.poll(() => home.runtime.events.listeners).toBe(before);
   });
 
-  it('changes nothing for a client that vanishes in the middle of a document', async () => {
+  it('ignores a client that vanishes in the middle of a document', async () => {
     const socket = dial();
     socket.write(
       'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"Image"',
@@ -171,7 +171,7 @@ describe('clients that vanish', () => {
     expect((await home.call('GET', '/containers/json?all=1')).body).toEqual([]);
   });
 
-  it('that never read hold up neither the box nor others', async () => {
+  it('lets a client that never reads block neither the box nor others', async () => {
     const box = await home.create(['bytes', '8000000'], { Tty: true });
     const lazy = dial();
     lazy.pause();
@@ -187,7 +187,7 @@ describe('clients that vanish', () => {
 });
 
 fuzz.prop([fc.uint8Array({ maxLength: 500 })], fuzzRuns())(
-  'survives arbitrary bytes',
+  'survives arbitrary bytes on the socket',
   async (bytes) => {
     await say(bytes).catch(() => '');
     await alive();
@@ -207,7 +207,7 @@ const upgrades = fc.constantFrom('', 'Connection: Upgrade\r\nUpgrade: tcp\r\n', 
 const lengths = fc.option(fc.nat(600));
 
 fuzz.prop([paths, upgrades, lengths, fc.uint8Array({ maxLength: 300 })], fuzzRuns())(
-  'answers any body on any route, or hangs up, and goes on',
+  'answers or closes on any body at any route, and stays alive',
   async (path, upgrade, length, body) => {
     const size = length === null ? '' : `Content-Length: ${length}\r\n`;
     const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}${size}\r\n`;

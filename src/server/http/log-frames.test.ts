@@ -36,7 +36,7 @@ async function nextOf(frames: AsyncGenerator<Uint8Array>) {
   return value === undefined ? undefined : framesIn(Buffer.from(value));
 }
 
-it('shows who follows a line that does not end, after a moment', async () => {
+it('sends an unfinished line to a follower after a moment', async () => {
   const { chunks, release } = inTwo('one\nname? ', 'box\n');
   const frames = logFrames(chunks, true);
   expect(await nextOf(frames)).toEqual([[1, 'one\n']]);
@@ -49,7 +49,7 @@ it('shows who follows a line that does not end, after a moment', async () => {
 });
 
 it.each([true, false])(
-  'has a line in one frame whose rest is at hand, following: %s',
+  'sends a line in one frame when its rest is available at once, following: %s',
   async (follows) => {
     const { chunks, release } = inTwo('on', 'e\nrest');
     release();
@@ -60,7 +60,7 @@ it.each([true, false])(
   },
 );
 
-it('waits for the rest of a line where nobody follows', async () => {
+it('waits for the rest of a line when the log is not followed', async () => {
   const { chunks, release } = inTwo('on', 'e\n');
   const frames = logFrames(chunks, false);
   const line = nextOf(frames);
@@ -69,7 +69,7 @@ it('waits for the rest of a line where nobody follows', async () => {
   expect(await line).toEqual([[1, 'one\n']]);
 });
 
-it('tells what fails, and lets go of the log when nobody reads on', async () => {
+it('passes on read errors, and closes the log when its reader stops', async () => {
   const failing = (async function* (): AsyncGenerator<LogChunk> {
     yield chunk('part');
     throw new Error('damaged');

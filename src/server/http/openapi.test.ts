@@ -22,7 +22,7 @@ async function paths(prefix = ''): Promise<Record<string, Operations>> {
   return (body as { paths: Record<string, Operations> }).paths;
 }
 
-it('the document has every route of the table, and no other', async () => {
+it('the OpenAPI document lists exactly the routes of the table', async () => {
   const described = Object.entries(await paths()).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
   );
@@ -31,7 +31,7 @@ it('the document has every route of the table, and no other', async () => {
   expect(new Set(served).size).toBe(served.length);
 });
 
-it('every route says what it does, and what it answers with unless it refuses', async () => {
+it('every route has a summary and describes a success answer unless it only refuses', async () => {
   for (const [path, operations] of Object.entries(await paths('/v1.43'))) {
     for (const { summary, responses } of Object.values(operations)) {
       expect(summary, path).toMatch(/^[A-Z][^.]+$/);
@@ -44,7 +44,7 @@ it('every route says what it does, and what it answers with unless it refuses', 
   }
 });
 
-it('a path that is in no document is not served', async () => {
+it('a path outside the OpenAPI documents is not served', async () => {
   for (const [method, path] of [
     ['GET', '/nope'],
     ['PATCH', '/containers/json'],
@@ -57,7 +57,7 @@ it('a path that is in no document is not served', async () => {
   }
 });
 
-it('tests take no answer that is not described', () => {
+it('the test client rejects answers that the document does not describe', () => {
   const type = 'application/json';
   const told = (status: number, body: unknown) => () =>
     expectDescribed('GET', '/v1.44/networks', { status, type, text: JSON.stringify(body) });
@@ -68,7 +68,7 @@ it('tests take no answer that is not described', () => {
   expect(told(404, { message: 'x', code: 'no-such-box' })).not.toThrow();
 });
 
-it('a handler’s answer is typed by what the route is described with', () => {
+it('the type of a handler’s answer follows from the route’s description', () => {
   const definition = {
     access: 'owner',
     summary: 'X',
@@ -89,7 +89,7 @@ it('a handler’s answer is typed by what the route is described with', () => {
 });
 
 it.each(['/containers/create', '/containers/{id}/exec', '/containers/{id}/update', '/auth'])(
-  'the document that POST %s takes is in it',
+  'the OpenAPI document contains the body of POST %s',
   async (path) => {
     const { body } = await home.call('GET', '/a3s/v1/openapi.json');
     const { paths } = body as { paths: Record<string, { post: { requestBody?: unknown } }> };

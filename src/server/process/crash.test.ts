@@ -69,22 +69,25 @@ describe('a server that dies while a box starts', () => {
     ['start', 'after', 'created'],
     ['started', 'before', 'running'],
     ['started', 'after', 'running'],
-  ] as const)('at %s (%s) leaves it %s', async (event, when, expected) => {
-    const id = await home.create(['sleep', 'infinity']);
-    const died = dieAt(event, when);
-    void ask('POST', `/containers/${id}/start`);
-    await died;
-    await home.start();
-    await settled(id, { Status: expected });
-    if (expected === 'created') nothingRuns([id]);
-    // It is whole: it starts, or stops, and goes away.
-    if (expected === 'created') await home.call('POST', `/containers/${id}/start`);
-    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
-    expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
-    nothingRuns([]);
-  });
+  ] as const)(
+    'leaves a starting box consistent when the server dies at %s (%s): %s',
+    async (event, when, expected) => {
+      const id = await home.create(['sleep', 'infinity']);
+      const died = dieAt(event, when);
+      void ask('POST', `/containers/${id}/start`);
+      await died;
+      await home.start();
+      await settled(id, { Status: expected });
+      if (expected === 'created') nothingRuns([id]);
+      // It is whole: it starts, or stops, and goes away.
+      if (expected === 'created') await home.call('POST', `/containers/${id}/start`);
+      expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+      expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
+      nothingRuns([]);
+    },
+  );
 
-  it('during the launch ends the machine that nobody knew of yet', async () => {
+  it('ends a microVM that was being launched when the server died', async () => {
     const id = await home.create(['sleep', 'infinity']);
     const open = home.host.holdLaunches();
     void ask('POST', `/containers/${id}/start`);
@@ -101,7 +104,7 @@ describe('a server that dies while a box starts', () => {
     nothingRuns([id]);
   });
 
-  it('that ends in order during a launch undoes it', async () => {
+  it('undoes a launch when the server stops meanwhile', async () => {
     const id = await home.create(['sleep', 'infinity']);
     const open = home.host.holdLaunches();
     void ask('POST', `/containers/${id}/start`);
@@ -116,10 +119,10 @@ describe('a server that dies while a box starts', () => {
   });
 });
 
-describe('after a power cut, the disk of a box', () => {
+describe('the writable layer after a power cut', () => {
   const disk = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
 
-  it('that never ran is made anew: its name may be all that is left of it', async () => {
+  it('recreates the writable layer of a box that never ran', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.crash();
     writeFileSync(disk(id), '');
@@ -128,7 +131,7 @@ describe('after a power cut, the disk of a box', () => {
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   });
 
-  it('whose first start was under way is made anew as well', async () => {
+  it('recreates the writable layer of a box whose first start was interrupted', async () => {
     const id = await home.create(['sleep', 'infinity']);
     const open = home.host.holdLaunches();
     void ask('POST', `/containers/${id}/start`);
@@ -142,7 +145,7 @@ describe('after a power cut, the disk of a box', () => {
     await expect.poll(() => existsSync(disk(id))).toBe(false);
   });
 
-  it('keeps the disk of a box that ran', async () => {
+  it('keeps the writable layer of a box that ran', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     await home.call('POST', `/containers/${id}/kill`);
@@ -159,17 +162,20 @@ describe('a server that dies while a box ends', () => {
     ['ended', 'after'],
     ['gone', 'before'],
     ['gone', 'after'],
-  ] as const)('at %s (%s) keeps its exit code and its output', async (event, when) => {
-    const id = await home.create(['sh', '-c', 'echo last words; exit 42'], { Tty: true });
-    const died = dieAt(event, when);
-    void ask('POST', `/containers/${id}/start`);
-    await died;
-    await home.start();
-    await settled(id, { Status: 'exited', ExitCode: 42, Error: '' });
-    const logs = await home.call('GET', `/containers/${id}/logs?stdout=1`);
-    expect(logs.body).toBe('last words\n');
-    nothingRuns([id]);
-  });
+  ] as const)(
+    'keeps exit code and output of an ending box when the server dies at %s (%s)',
+    async (event, when) => {
+      const id = await home.create(['sh', '-c', 'echo last words; exit 42'], { Tty: true });
+      const died = dieAt(event, when);
+      void ask('POST', `/containers/${id}/start`);
+      await died;
+      await home.start();
+      await settled(id, { Status: 'exited', ExitCode: 42, Error: '' });
+      const logs = await home.call('GET', `/containers/${id}/logs?stdout=1`);
+      expect(logs.body).toBe('last words\n');
+      nothingRuns([id]);
+    },
+  );
 
   it.each([
     ['gone', 'after'],
@@ -177,19 +183,22 @@ describe('a server that dies while a box ends', () => {
     ['remove', 'after'],
     ['deleted', 'before'],
     ['deleted', 'after'],
-  ] as const)('at %s (%s) still removes one that asked for it', async (event, when) => {
-    const id = await home.create(['true'], { HostConfig: { AutoRemove: true } });
-    const died = dieAt(event, when);
-    void ask('POST', `/containers/${id}/start`);
-    await died;
-    await home.start();
-    await settled(id, 'gone');
-    nothingRuns([]);
-  });
+  ] as const)(
+    'removes a box with --rm although the server dies at %s (%s)',
+    async (event, when) => {
+      const id = await home.create(['true'], { HostConfig: { AutoRemove: true } });
+      const died = dieAt(event, when);
+      void ask('POST', `/containers/${id}/start`);
+      await died;
+      await home.start();
+      await settled(id, 'gone');
+      nothingRuns([]);
+    },
+  );
 });
 
 describe('a box that runs while the server dies', () => {
-  it('loses no byte of its output, however often', async () => {
+  it('loses no output of a running box over repeated server crashes', async () => {
     const total = 3_000_000;
     const id = await home.create(['bytes', String(total)], { Tty: true });
     await home.call('POST', `/containers/${id}/start`);
@@ -226,7 +235,7 @@ describe('a box that runs while the server dies', () => {
     await settled(id, { Status: 'exited', ExitCode: 9 });
   });
 
-  it('reports exit code 137 for a box that lost its machine while no server ran', async () => {
+  it('reports exit code 137 for a box that lost its microVM while no server ran', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     await home.crash();
@@ -236,7 +245,7 @@ describe('a box that runs while the server dies', () => {
     nothingRuns([id]);
   });
 
-  it('still takes execs, signals and input afterwards', async () => {
+  it('accepts execs, signals and input for an adopted box', async () => {
     const id = await home.create(['cat'], { OpenStdin: true, Tty: true });
     await home.call('POST', `/containers/${id}/start`);
     await home.crash();
@@ -251,7 +260,7 @@ describe('a box that runs while the server dies', () => {
     await settled(id, { Status: 'exited', ExitCode: 143 });
   });
 
-  it('keeps a box running whose server ends in order', async () => {
+  it('keeps a box running when its server stops', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     expect((await home.call('POST', '/a3s/v1/server/stop')).status).toBe(202);
@@ -264,7 +273,7 @@ describe('a box that runs while the server dies', () => {
 });
 
 describe('a server that starts', () => {
-  it('has a place for a box that never ran, also where its directory had not come about', async () => {
+  it('starts a box that never ran although its directory is missing', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.crash();
     rmSync(join(home.config.home, 'boxes', id), { recursive: true });
@@ -272,14 +281,14 @@ describe('a server that starts', () => {
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   });
 
-  it('is refused while another one serves', async () => {
+  it('refuses to start a second server for a home', async () => {
     const second = new TestHome();
     await expect(second.startOn(home.config)).rejects.toMatchObject({ code: 'server-running' });
     rmSync(join(second.config.home, '..'), { recursive: true });
     expect((await home.call('GET', '/_ping')).status).toBe(200);
   });
 
-  it('takes the place of a socket that a dead one left', async () => {
+  it('replaces the socket of a dead server', async () => {
     await home.stop();
     const { runtimeDir, socket } = home.config;
     mkdirSync(runtimeDir, { recursive: true });
@@ -293,7 +302,7 @@ describe('a server that starts', () => {
   it.each([
     ['a file', (path: string) => writeFileSync(path, '')],
     ['a link', (path: string) => symlinkSync('/tmp', path)],
-  ])('does not use %s in place of its directory', async (_, make) => {
+  ])('refuses %s in place of the runtime directory', async (_, make) => {
     await home.stop();
     make(home.config.runtimeDir);
     await expect(home.start()).rejects.toMatchObject({ code: 'state-unusable' });
@@ -301,7 +310,7 @@ describe('a server that starts', () => {
     await home.start();
   });
 
-  it('refuses a home whose records were moved away, and deletes nothing of it', async () => {
+  it('refuses a home without its records, and deletes none of its files', async () => {
     const id = await home.create(['true']);
     await home.stop();
     const { home: directory } = home.config;
@@ -319,7 +328,7 @@ describe('a server that starts', () => {
     await settled(id, { Status: 'created' });
   });
 
-  it('lets nobody else into its home', async () => {
+  it('lets no other user into the home', async () => {
     await home.create(['true'], { Env: ['SECRET=hidden'] });
     const { home: directory } = home.config;
     for (const path of [directory, join(directory, 'boxes')]) {
@@ -327,7 +336,7 @@ describe('a server that starts', () => {
     }
   });
 
-  it('sweeps directories that no record knows', async () => {
+  it('removes directories without a record', async () => {
     await home.stop();
     mkdirSync(join(home.config.home, 'boxes', 'f'.repeat(64)));
     mkdirSync(join(home.config.runtimeDir, 'f'.repeat(12)), { recursive: true });

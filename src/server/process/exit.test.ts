@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 
-it('ends the server with its status without waiting for its threads', async () => {
+it('exits with the given status without waiting for worker threads', async () => {
   const exit = pathToFileURL(join(import.meta.dirname, 'exit.ts')).href;
   // A key of that size takes minutes, which `process.exit` would wait for.
   const program = `

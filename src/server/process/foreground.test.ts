@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-it('tells the service manager that it stops before the boxes are asked to end', async () => {
+it('notifies the service manager of the stop before it stops the boxes', async () => {
   const name = join(directory, 'notify');
   const manager = new UnixSocket('datagram', name);
   try {

@@ -23,7 +23,7 @@ async function stubborn(): Promise<string> {
 const always = { HostConfig: { RestartPolicy: { Name: 'always' } } };
 const state = (id: string) => home.runtime.store.expect(id).state;
 
-it('undoes a start that is under way when the host ends, and blames no template', async () => {
+it('undoes a pending start when the host shuts down, and drops no template for it', async () => {
   await stubborn();
   const id = await home.create(['sleep', 'infinity'], always);
   templates.there = true;
@@ -49,7 +49,7 @@ it('undoes a start that is under way when the host ends, and blames no template'
   expect(state(id).status).toBe('created');
 });
 
-it('ends the machine of a start that only gets it while the host ends', async () => {
+it('ends the microVM of a start that is launched during the shutdown of the host', async () => {
   await stubborn();
   const id = await home.create(['sleep', 'infinity'], always);
   const launch = home.host.start.bind(home.host);
@@ -75,7 +75,7 @@ it('ends the machine of a start that only gets it while the host ends', async ()
   expect(home.host.running).toEqual([]);
 });
 
-it('starts no box that a user wants while the host ends, and says why', async () => {
+it('refuses to start a box while the host shuts down', async () => {
   await stubborn();
   const id = await home.create(['sleep', 'infinity']);
   const stopped = home.stop();
@@ -88,7 +88,7 @@ it('starts no box that a user wants while the host ends, and says why', async ()
   expect(home.host.running).toEqual([]);
 });
 
-it('restarts no box while the host ends, so that its policy holds', async () => {
+it('refuses to restart a box while the host shuts down, and keeps its policy', async () => {
   const id = await stubborn();
   const stopped = home.stop();
   await expect.poll(() => home.runtime.restarts.held).toBe(true);

@@ -21,7 +21,7 @@ async function run(policy: string, more = {}): Promise<string> {
 
 const state = (id: string) => home.runtime.store.expect(id).state;
 
-it('ends boxes with their host, each by its stop signal, and starts those again whose policy says so', async () => {
+it('stops boxes with the host by their stop signals, and starts them again by their policies', async () => {
   const plain = await run('no');
   const ids = [await run('always'), await run('unless-stopped'), await run('on-failure')];
   const removed = await run('no', { AutoRemove: true });
@@ -39,7 +39,7 @@ it('ends boxes with their host, each by its stop signal, and starts those again 
   expect(home.runtime.store.get(removed)).toBeUndefined();
 });
 
-it('starts no box by its policy while the host ends', async () => {
+it('restarts no box by its policy while the host shuts down', async () => {
   const id = await run('always');
   // It has the host wait for longer than the policy does.
   const stubborn = await home.create(['stubborn'], { StopTimeout: 2 });
@@ -51,7 +51,7 @@ it('starts no box by its policy while the host ends', async () => {
   await expect.poll(() => state(id).status, { timeout: 20_000 }).toBe('running');
 });
 
-it('leaves boxes running where the server alone ends', async () => {
+it('leaves boxes running when only the server stops', async () => {
   await home.stop();
   home.hostStops = false;
   await home.start();
@@ -62,7 +62,7 @@ it('leaves boxes running where the server alone ends', async () => {
   expect(state(id).status).toBe('running');
 });
 
-it('ends the others where one cannot be ended, and says so', async () => {
+it('stops the other boxes when one cannot be stopped, and logs it', async () => {
   const broken = await run('no');
   const stubborn = await home.create(['stubborn'], { StopTimeout: 1 });
   expect((await home.call('POST', `/containers/${stubborn}/start`)).status).toBe(204);

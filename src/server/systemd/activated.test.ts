@@ -26,7 +26,7 @@ function listening(name: string, mode = 0o600): UnixSocket {
 }
 
 describe('activatedSockets', () => {
-  it('finds where each listens', async () => {
+  it('finds the path of each activated socket', async () => {
     const sockets = [listening('one'), listening('two')];
     const descriptors = sockets.map(({ descriptor }) => descriptor);
     expect(await activatedSockets(descriptors, UID)).toEqual(
@@ -45,14 +45,14 @@ describe('activatedSockets', () => {
     socket.close();
   }
 
-  it('refuses one that others could connect to', async () => {
+  it('refuses an activated socket that others could connect to', async () => {
     await expectRefused(listening('group', 0o660), /mode 0660/);
     await expectRefused(listening('all', 0o606), /mode 0606/);
     await expectRefused(listening('other'), /belongs to user/, UID + 1);
     await expectRefused(new UnixSocket('stream', `@a3s-${process.pid}`).listen(), /absolute path/);
   });
 
-  it('refuses one that nobody connects to', async () => {
+  it('refuses an activated descriptor that does not listen at its path', async () => {
     await expectRefused(new UnixSocket('stream', join(directory, 'deaf')), /does not listen/);
     await expectRefused(new UnixSocket('datagram', join(directory, 'dgram')), /stream/);
     const gone = listening('gone');
@@ -67,7 +67,7 @@ describe('activatedSockets', () => {
 });
 
 describe('listenOn', () => {
-  it('serves on all of them, and leaves them to the service manager', async () => {
+  it('serves on all activated sockets, and leaves their files to the service manager', async () => {
     const server = createServer((_, response) => response.end('served'));
     for (const name of ['one', 'two']) {
       const beside = await listenOn(server, listening(name).descriptor);

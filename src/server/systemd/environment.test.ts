@@ -6,7 +6,7 @@ const SAID = {
   ...{ LISTEN_FDS: '2', LISTEN_PID: '7', LISTEN_FDNAMES: 'a:b' },
 };
 
-it('reads what is said to this process, and leaves none of it to others', () => {
+it('reads the service manager’s variables for this process, and removes them', () => {
   const env = { ...SAID, PATH: '/bin' };
   expect(takeServiceManager(env, 7)).toEqual({
     ...{ notifySocket: '/run/notify', watchdogMs: 3000, listening: [3, 4] },
@@ -14,7 +14,7 @@ it('reads what is said to this process, and leaves none of it to others', () => 
   expect(env).toEqual({ PATH: '/bin' });
 });
 
-it('takes nothing that is said to another process', () => {
+it('ignores the service manager’s variables for another process', () => {
   const env = { ...SAID };
   expect(takeServiceManager(env, 8)).toEqual({
     ...{ notifySocket: '/run/notify', watchdogMs: undefined, listening: [] },
@@ -22,7 +22,7 @@ it('takes nothing that is said to another process', () => {
   expect(env).toEqual({});
 });
 
-it('is content with nothing', () => {
+it('accepts an environment without a service manager', () => {
   expect(takeServiceManager({}, 7)).toEqual({
     ...{ notifySocket: undefined, watchdogMs: undefined, listening: [] },
   });
@@ -37,7 +37,7 @@ it.each([
   ['WATCHDOG_USEC', '1e3'],
   ['LISTEN_FDS', '17'],
   ['LISTEN_FDS', 'three'],
-])('refuses %s=%s', (name, value) => {
+])('refuses an invalid variable of the service manager: %s=%s', (name, value) => {
   const env = { ...SAID, [name]: value };
   expect(() => takeServiceManager(env, 7)).toThrow(
     expect.objectContaining({ code: 'invalid-argument', message: expect.stringContaining(name) }),

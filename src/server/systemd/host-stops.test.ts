@@ -17,7 +17,7 @@ async function stops(host: string, user: string): Promise<boolean> {
   return await managerStops({ PATH: directory });
 }
 
-it('finds that the host ends, or the user’s last session, whoever it runs as', async () => {
+it('detects the shutdown of the host or the end of the user’s session for any user', async () => {
   expect(await stops('stopping', 'running')).toBe(true);
   expect(await stops('running', 'stopping')).toBe(true);
   expect(await stops('stopping', '')).toBe(true);

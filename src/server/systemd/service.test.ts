@@ -22,7 +22,7 @@ function open(name: string): UnixSocket {
   return socket;
 }
 
-it.each(['path', 'abstract'])('tells a service manager behind a name that is %s', async (kind) => {
+it.each(['path', 'abstract'])('notifies a service manager at a %s socket', async (kind) => {
   const name = kind === 'path' ? join(directory, 'notify') : `@a3s-notify-${process.pid}`;
   const manager = open(name);
   const service = new Service({ notifySocket: name, watchdogMs: undefined, listening: [] });
@@ -36,7 +36,7 @@ it.each(['path', 'abstract'])('tells a service manager behind a name that is %s'
   expect(manager.receive()).toBeUndefined();
 });
 
-it('goes on telling that it lives once it is ready', async () => {
+it('sends watchdog notifications once it is ready', async () => {
   const name = join(directory, 'notify');
   const manager = open(name);
   const service = new Service({ notifySocket: name, watchdogMs: 40, listening: [] });
@@ -47,13 +47,13 @@ it('goes on telling that it lives once it is ready', async () => {
   }
 });
 
-it('does not fail where nobody listens, or ever could', async () => {
+it('ignores a missing or impossible notification socket', async () => {
   expect(await notify(join(directory, 'nobody'), ['READY=1'])).toBe(false);
   expect(await notify(`/${'x'.repeat(200)}`, ['READY=1'])).toBe(false);
   await new Service({ notifySocket: undefined, watchdogMs: 1, listening: [] }).ready(0);
 });
 
-it('waits for a service manager that is behind', async () => {
+it('waits for a service manager whose queue is full', async () => {
   const name = join(directory, 'notify');
   const manager = open(name);
   // The kernel keeps so many for it: whoever comes later waits for its turn.

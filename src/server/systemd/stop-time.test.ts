@@ -9,7 +9,7 @@ import { ANSWER_MS } from './host-stops.ts';
 const LET_GO_MS = 10_000;
 
 it.each(['a3s-box.service', 'user/a3s-box.service'])(
-  'has %s give the server time to end the boxes with their host',
+  'sets a stop timeout in %s that is longer than stopping all boxes takes',
   (unit) => {
     const path = join(import.meta.dirname, '../../../packaging/systemd', unit);
     const [, seconds] = /^TimeoutStopSec=([0-9]+)$/m.exec(readFileSync(path, 'utf8')) ?? [];
