@@ -125,9 +125,9 @@ function azure({ report, vek }: EvidenceFiles, version: number) {
   };
 }
 
-describe('attest verify recognises', () => {
+describe('the evidence formats of attest verify', () => {
   for (const [name, [format, make]] of Object.entries(ENVELOPES)) {
-    it(name, async () => {
+    it(`recognises ${name}`, async () => {
       const files = genoa();
       const made = make(files);
       files.write('report.bin', made instanceof Buffer ? made : JSON.stringify(made));
@@ -139,15 +139,18 @@ describe('attest verify recognises', () => {
     });
   }
 
-  it.each([1216, 1280, 4000])('a response of the guest device, of %i bytes', async (size) => {
-    const files = genoa();
-    const response = Buffer.alloc(size);
-    response.writeUInt32LE(1184, 4);
-    response.set(files.report, 32);
-    files.write('report.bin', response);
-    const { document } = await judged(files, '--vek=vek.der');
-    expect(document).toMatchObject({ accepted: true, sources: { format: 'report-response' } });
-  });
+  it.each([1216, 1280, 4000])(
+    'recognises a response of the guest device of %i bytes',
+    async (size) => {
+      const files = genoa();
+      const response = Buffer.alloc(size);
+      response.writeUInt32LE(1184, 4);
+      response.set(files.report, 32);
+      files.write('report.bin', response);
+      const { document } = await judged(files, '--vek=vek.der');
+      expect(document).toMatchObject({ accepted: true, sources: { format: 'report-response' } });
+    },
+  );
 
   it.each([
     ['az-snp-vtpm', (files: EvidenceFiles) => azure(files, 2)],
@@ -155,7 +158,7 @@ describe('attest verify recognises', () => {
       'attestation-rs',
       (files: EvidenceFiles) => ({ platform: 'az-snp', evidence: azure(files, 1) }),
     ],
-  ])('JSON of %s, which is bound to its runtime data', async (format, make) => {
+  ])('binds the report in JSON of %s to its runtime data', async (format, make) => {
     const files = genoa();
     files.write('report.bin', JSON.stringify(make(files)));
     const { done, document } = await judged(files);
@@ -174,7 +177,7 @@ describe('attest verify recognises', () => {
     ['PEM of another report', '-----BEGIN TDX REPORT-----\n', 'pem-malformed'],
     ['two formats at once', '{"outblob": "", "attestation": ""}', 'evidence-unrecognised'],
     ['no format at all', '{"quote": ""}', 'evidence-unrecognised'],
-  ])('%s, and refuses it', async (_, bytes, code) => {
+  ])('refuses evidence that is %s', async (_, bytes, code) => {
     const files = genoa();
     files.write('report.bin', bytes);
     const { done, document } = await judged(files);

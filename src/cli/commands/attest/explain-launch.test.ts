@@ -53,7 +53,7 @@ const actual = (digest: string, spec: string): readonly string[] => [
 ];
 
 describe('attest explain --launch', () => {
-  it('takes no launch spec of its host that no box could have', async () => {
+  it('refuses a launch spec of the host that no box could have', async () => {
     const deep = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
     for (const spec of [deep, '{"a":null}', '[]', 'spec']) {
       write('hostile', { launch: EXPECTED, spec });
@@ -63,27 +63,27 @@ describe('attest explain --launch', () => {
     }
   });
 
-  it('says that all is as expected', async () => {
+  it('reports a launch that is as expected', async () => {
     const done = await explain(...actual(EXPECTED.digest, SPEC));
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout).toContain('The digest is the expected one');
     expect(done.stdout).toContain('HOST_DATA is the expected one');
   });
 
-  it('names the input of the launch that is another, without any record', async () => {
+  it('finds a changed input of the launch without a record of the host', async () => {
     const done = await explain(...actual(record('kernel', 4).digest, SPEC));
     expect(done.status).toBe(0);
     expect(done.stdout).toMatch(/^✗ vcpus /m);
   });
 
-  it('names the file, by the record of the host', async () => {
+  it('finds a changed file by the record of the host', async () => {
     const done = await explain(`--actual=${NEWER.digest}`, '--record=newer');
     expect(done.status).toBe(0);
     expect(done.stdout).toMatch(/^✗ kernel /m);
     expect(done.stdout).not.toContain('HOST_DATA');
   });
 
-  it('names each field of the spec that is another', async () => {
+  it('names each field of the launch spec that differs', async () => {
     const done = await explain(...actual(NEWER.digest, OTHER), '--record=newer');
     expect(done.status).toBe(0);
     expect(done.stdout).toContain('✗ deployment\n    expected: ""\n    actual:   "prod"\n');
@@ -102,14 +102,14 @@ describe('attest explain --launch', () => {
     });
   });
 
-  it('names fields of the spec where the host has forgotten the launch', async () => {
+  it('compares launch specs when the host has no launch record', async () => {
     write('forgotten', { launch: null, spec: OTHER });
     const done = await explain(...actual(EXPECTED.digest, OTHER), '--record=forgotten');
     expect(done.status).toBe(0);
     expect(done.stdout).toContain('✗ process.env[1]');
   });
 
-  it('tells one more blank from another field', async () => {
+  it('distinguishes changed whitespace from a changed field', async () => {
     const spaced = actual(EXPECTED.digest, SPEC.replace(',', ', '));
     const done = await explain(...spaced, '--record=spaced');
     expect(done.stdout).toContain('say the same in other bytes');
@@ -118,14 +118,14 @@ describe('attest explain --launch', () => {
   it.each([
     ['does not believe a spec of another digest', '--record=newer', 'not the one of the box'],
     ['asks for the spec where there is none', '--record=record', 'Ask the host for'],
-  ])('%s', async (_, flag, words) => {
+  ])('names no field of the spec, and %s', async (_, flag, words) => {
     const done = await explain(...actual(EXPECTED.digest, specOf([])), flag);
     expect(done.status).toBe(1);
     expect(done.stdout).toContain(words);
     expect(done.stdout).not.toContain('✗ process');
   });
 
-  it('takes a launch record alone, which says nothing of the spec', async () => {
+  it('accepts a launch record alone, but then compares no launch spec', async () => {
     const args = ['attest', 'explain', '--launch=record', `--actual=${EXPECTED.digest}`];
     expect(await transcript('/nonexistent', args, { cwd })).toMatchObject({ status: 0 });
     const more = [...args, `--actual-host-data=${sha256(SPEC)}`];
@@ -148,7 +148,7 @@ describe('attest explain --launch', () => {
     [['--launch=expected', GOOD, '--record=spec-list'], 'not the text of a launch spec'],
     [['--launch=no-record', GOOD], '(launch-record-malformed)'],
     [['--launch=forgotten', GOOD], 'it has no launch record'],
-  ])('refuses %j', async (flags, message) => {
+  ])('refuses attest explain %j', async (flags, message) => {
     write('forgotten', { launch: null, spec: SPEC });
     write('list', [1]);
     write('spec-object', { launch: EXPECTED, spec: {} });

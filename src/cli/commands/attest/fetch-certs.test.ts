@@ -54,7 +54,7 @@ describe('attest fetch-certs', () => {
   it.each([
     ['a report', ['--report=report.bin']],
     ['a chip at a TCB', NAMED],
-  ])('gets what %s needs, verifies and keeps it', async (_, flags) => {
+  ])('fetches, verifies and stores what %s needs', async (_, flags) => {
     const done = await fetchCerts(...flags);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout).toBe(
@@ -70,7 +70,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(kept()).toEqual(CACHED);
   });
 
-  it('asks for a certificate once, and for the list each time', async () => {
+  it('fetches a certificate once, and the revocation list each time', async () => {
     await fetchCerts(...NAMED);
     kds.asked.length = 0;
     const done = await fetchCerts('--report=report.bin', '--json');
@@ -84,7 +84,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect((await fetchCerts(...NAMED)).stdout).toContain('it was in the cache already');
   });
 
-  it('replaces a certificate that is damaged on disk', async () => {
+  it('replaces a damaged certificate in the cache', async () => {
     await fetchCerts(...NAMED);
     const path = join(cwd, 'home/endorsements/vcek', CHIP, CACHED[2]);
     writeFileSync(path, 'damaged');
@@ -92,7 +92,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(readFileSync(path).equals(files.vek)).toBe(true);
   });
 
-  it('fills the cache that verify reads', async () => {
+  it('fills the cache that attest verify reads', async () => {
     const measurement = files.report.subarray(0x90, 0xc0).toString('hex');
     const policy = {
       measurements: [measurement],
@@ -114,7 +114,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(late.stdout).toContain('Rejected (crl-age)');
   });
 
-  it('fills it for evidence of the past too', async () => {
+  it('fills the cache for evidence judged at a past time', async () => {
     const measurement = files.report.subarray(0x90, 0xc0).toString('hex');
     const policy = { measurements: [measurement], hostData: 'any-explicit' };
     files.write('policy.json', JSON.stringify({ ...policy, reportData: 'any-explicit' }));
@@ -135,7 +135,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect((await attest(...flags, '--at=2025-09-20T00:00:00Z')).stdout).toContain('(crl-age)');
   });
 
-  it('says so where the cache that verify reads is damaged', async () => {
+  it('reports a damaged cache in attest verify', async () => {
     await fetchCerts(...NAMED);
     writeFileSync(join(cwd, 'home/endorsements/vcek', CHIP, CACHED[2]), 'damaged');
     const done = await attest('verify', '--report=report.bin');
@@ -144,7 +144,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(done.stderr).toContain('Delete the file');
   });
 
-  it('finds the certificate of a report of version 2, whose product is named', async () => {
+  it('finds the certificate for a version 2 report when the product is named', async () => {
     const old = new EvidenceFiles(cwd, 'hardware', 'milan-debug-v2');
     const chip = old.report.subarray(0x1a0, 0x1e0).toString('hex');
     kds.answers.set(`/vcek/v1/Milan/${chip}`, old.vek);
@@ -161,14 +161,14 @@ Kept in ${join(cwd, 'home/endorsements')}
     });
   });
 
-  it('gets the lists of a product alone, for both kinds of keys', async () => {
+  it('fetches only the revocation lists of a product, for both kinds of keys', async () => {
     const done = await fetchCerts('--crl', '--product=Genoa');
     expect(done.status).toBe(0);
     expect(kds.asked).toEqual(['/vcek/v1/Genoa/crl', '/vlek/v1/Genoa/crl']);
     expect(done.stdout).toContain('Revocation list of Genoa for VLEKs, number 4');
   });
 
-  it('gets those of all products unless one is named', async () => {
+  it('fetches the revocation lists of all products when none is named', async () => {
     const done = await fetchCerts('--crl');
     expect(done.status).toBe(1);
     expect(done.stdout.match(/^Revocation list of \w+ for \w+/gm)).toEqual([
@@ -186,7 +186,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(kds.asked).toHaveLength(6);
   });
 
-  it('prints what was kept, and then what could not be got', async () => {
+  it('prints what it stored, and then what it could not fetch', async () => {
     kds.answers.delete('/vcek/v1/Genoa/crl');
     const done = await fetchCerts(...NAMED);
     expect(done.status).toBe(1);
@@ -203,7 +203,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     });
   });
 
-  it('keeps nothing that AMD has not signed', async () => {
+  it('stores nothing that AMD has not signed', async () => {
     const forged = Buffer.from(files.vek);
     forged.writeUInt8(forged.readUInt8(forged.length - 1) ^ 1, forged.length - 1);
     kds.answers.set(`/vcek/v1/Genoa/${CHIP}`, forged);
@@ -213,7 +213,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(() => kept()).toThrow('ENOENT');
   });
 
-  it('keeps no list that is not current', async () => {
+  it('stores no revocation list that is not current', async () => {
     vi.setSystemTime(new Date('2026-01-01T00:00:00Z'));
     const done = await fetchCerts('--crl', '--product=Genoa');
     expect(done.status).toBe(1);
@@ -221,7 +221,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(() => kept()).toThrow('ENOENT');
   });
 
-  it('refuses another certificate than it asked for', async () => {
+  it('refuses a certificate other than the requested one', async () => {
     kds.answers.set(`/vcek/v1/Genoa/${CHIP}`, new EvidenceFiles(cwd, 'hardware', 'siena-v5').vek);
     const done = await fetchCerts(...NAMED);
     expect(done.status).toBe(1);
@@ -235,7 +235,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(done.stderr).toMatch(/\(kds-unreachable\)\n/);
   });
 
-  it('says that there is no service', async () => {
+  it('reports an unreachable service', async () => {
     const gone = `--kds-url=${kds.url}`;
     await kds.close();
     const done = await attest('fetch-certs', ...NAMED, gone, '--timeout=200ms');
@@ -243,7 +243,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(done.stderr).toContain('(kds-unreachable)');
   });
 
-  it('has no certificate to fetch where a VLEK signed', async () => {
+  it('has no certificate to fetch for a report signed by a VLEK', async () => {
     new EvidenceFiles(cwd, 'hardware', 'milan-vlek-v3');
     const done = await fetchCerts('--report=report.bin');
     expect(done).toMatchObject({ status: 2, stdout: '' });
@@ -252,8 +252,8 @@ Kept in ${join(cwd, 'home/endorsements')}
   });
 });
 
-describe('a machine without a network', () => {
-  it('takes what another one has exported', async () => {
+describe('a host without a network', () => {
+  it('imports endorsements that another host has exported', async () => {
     await fetchCerts(...NAMED);
     const exported = await attest('fetch-certs', '--export=bundle');
     expect(exported).toMatchObject({ status: 0, stdout: 'Exported to bundle\n' });
@@ -268,7 +268,7 @@ describe('a machine without a network', () => {
     expect(JSON.parse(again.stdout)).toEqual({ vceks: 1, crls: 1, olderCrls: 0 });
   });
 
-  it('says which clocks to check where the other one is ahead', async () => {
+  it('tells which clocks to check when an import comes from the future', async () => {
     await fetchCerts(...NAMED);
     await attest('fetch-certs', '--export=bundle');
     rmSync(join(cwd, 'home'), { recursive: true });
@@ -281,7 +281,7 @@ describe('a machine without a network', () => {
     expect(done.stderr).toContain('Check the clock of this machine');
   });
 
-  it("takes a directory of Trustee's", async () => {
+  it("imports a directory of Trustee's", async () => {
     mkdirSync(join(cwd, 'kds-store/vcek', CHIP), { recursive: true });
     writeFileSync(join(cwd, 'kds-store/vcek', CHIP, 'vcek.der'), files.vek);
     const done = await attest('fetch-certs', '--import=kds-store');
@@ -289,7 +289,7 @@ describe('a machine without a network', () => {
     expect(kept()).toEqual([CACHED[2]]);
   });
 
-  it('takes nothing else', async () => {
+  it('refuses to import anything else', async () => {
     const done = await attest('fetch-certs', '--import=report.bin');
     expect(done).toMatchObject({ status: 2, stdout: '' });
     expect(done.stderr).toContain('(store-malformed)');
@@ -323,7 +323,7 @@ describe('what fetch-certs cannot use', () => {
     ['an unknown flag', ['--force'], 'unknown flag: --force'],
   ];
 
-  it.each(MISTAKES)('%s', async (_, flags, message) => {
+  it.each(MISTAKES)('refuses fetch-certs with %s', async (_, flags, message) => {
     const done = await fetchCerts(...flags);
     expect(done.stderr).toContain(message);
     expect(done).toMatchObject({ status: 2, stdout: '' });

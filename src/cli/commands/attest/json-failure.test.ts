@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(cwd, { recursive: true }));
 
-describe('with --json, a failure is a document too', () => {
+describe('failures with --json', () => {
   const GONE = { code: 'invalid-argument', error: { message: expect.stringMatching(/^--.*gone/) } };
   it.each([
     [['show', '--report=gone'], GONE],
@@ -42,7 +42,7 @@ describe('with --json, a failure is a document too', () => {
         },
       },
     ],
-  ] as const)('attest %j', async (args, document) => {
+  ] as const)('prints a failure as a document with --json: attest %j', async (args, document) => {
     new EvidenceFiles(cwd, 'hardware', 'genoa-v5').write('report.bin', Buffer.alloc(1184));
     const done = await transcript('/nonexistent', ['attest', ...args, '--json'], { cwd });
     expect(done.status).toBe(2);
@@ -50,12 +50,12 @@ describe('with --json, a failure is a document too', () => {
     expect(JSON.parse(done.stdout)).toEqual(document);
   });
 
-  it('without --json it is for people alone', async () => {
+  it('prints a failure without --json on standard error alone', async () => {
     const args = ['attest', 'show', '--report=gone'];
     expect((await transcript('/nonexistent', args, { cwd })).stdout).toBe('');
   });
 
-  it('says of what nobody expected no more than its message', () => {
+  it('prints only the message of an unexpected error', () => {
     expect(failureOf(new Error('oops'))).toEqual({ code: 'internal', error: { message: 'oops' } });
     expect(failureOf('oops')).toEqual({ code: 'internal', error: { message: 'oops' } });
   });

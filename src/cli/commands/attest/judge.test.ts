@@ -8,7 +8,7 @@ const GENOA = join(import.meta.dirname, '../../../../test/vectors/hardware/genoa
 
 const bytes = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'));
 
-it('runtime data of evidence that is not verified are not looked at', async () => {
+it('does not check runtime data of evidence that is not verified', async () => {
   const library = await loadLibrary();
   const { evidence, now } = JSON.parse(readFileSync(GENOA, 'utf8'));
   const { verdict } = judge(library, {
@@ -31,7 +31,7 @@ it('runtime data of evidence that is not verified are not looked at', async () =
 it.each([
   ['fits', 'report-data', (hex: string) => hex],
   ['does not fit', 'runtime-data', (hex: string) => hex.replace(/^../, '00')],
-] as const)('runtime data that %s: %s', async (_, code, change) => {
+] as const)('judges evidence whose runtime data %s: %s', async (_, code, change) => {
   const library = await loadLibrary();
   const { evidence, crl, now } = JSON.parse(readFileSync(GENOA, 'utf8'));
   const report = bytes(evidence.report);

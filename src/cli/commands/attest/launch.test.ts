@@ -50,7 +50,7 @@ const digestOf = async (...flags: readonly string[]): Promise<string> => {
 };
 
 describe('attest measure', () => {
-  it('prints the digest alone, the same each time', async () => {
+  it('prints only the digest, and the same each time', async () => {
     const digest = await digestOf(...LAUNCH);
     expect(await digestOf(...LAUNCH, '--vmm=qemu', '--sev-features=0x1', '--fpu=reset')).toBe(
       digest,
@@ -68,11 +68,11 @@ describe('attest measure', () => {
     '--fpu=zero',
     '--vmm=ec2',
     '--vmm=gce',
-  ])('hangs on %s', async (flag) => {
+  ])('computes another launch digest for %s', async (flag) => {
     expect(await digestOf(...LAUNCH, flag)).not.toBe(await digestOf(...LAUNCH));
   });
 
-  it('gives programs the digest with all that it was computed from', async () => {
+  it('prints the digest and all its inputs with --json', async () => {
     const done = await attest('measure', ...LAUNCH, '--json');
     const document = JSON.parse(done.stdout);
     expect(Object.keys(document)).toEqual(['vmm', 'digest', 'ovmfHash', 'record']);
@@ -84,13 +84,13 @@ describe('attest measure', () => {
     expect(document.ovmfHash).toBe(document.record.ovmf.hash);
   });
 
-  it('writes a launch record', async () => {
+  it('writes a launch record with --record', async () => {
     const digest = await digestOf(...LAUNCH, '--record=record.json');
     const record = JSON.parse(readFileSync(join(cwd, 'record.json'), 'utf8'));
     expect(record).toMatchObject({ schema: 'a3s-box/launch-record/v1', digest });
   });
 
-  it('says of a libkrun guest that no hardware has confirmed the digest', async () => {
+  it('warns that no hardware has confirmed the launch digest of libkrun', async () => {
     const done = await attest('measure', ...KRUN);
     expect(done).toMatchObject({ status: 0 });
     expect(done.stdout).toMatch(/^[0-9a-f]{96}\n$/);
@@ -138,7 +138,7 @@ describe('attest measure', () => {
     ['a record into nowhere', [...LAUNCH, '--record=gone/record'], 'write gone/record: ENOENT'],
   ];
 
-  it.each(MISTAKES)('refuses %s', async (_, flags, message) => {
+  it.each(MISTAKES)('attest measure fails with %s', async (_, flags, message) => {
     const done = await attest('measure', ...flags);
     expect(done.stderr).toContain(message);
     expect(done.stderr).toMatch(/^a3s-box: .+ \([a-z-]+\)\n/);
@@ -147,7 +147,7 @@ describe('attest measure', () => {
 });
 
 describe('attest explain', () => {
-  it('says that the digest is the expected one', async () => {
+  it('reports that the digest is the expected one', async () => {
     const done = await attest('explain', ...LAUNCH, `--actual=${await digestOf(...LAUNCH)}`);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout).toContain('The digest is the expected one');
@@ -157,7 +157,7 @@ describe('attest explain', () => {
     ['--vcpus=5', 'vcpus', 'the guest was launched with 5 vCPUs'],
     ['--vcpu-type=EPYC-Genoa', 'vcpuSignature', 'the vCPU model'],
     ['--sev-features=0x21', 'sevFeatures', 'the SEV features were'],
-  ])('names the input that %s changes', async (flag, input, sentence) => {
+  ])('names the changed input for %s', async (flag, input, sentence) => {
     const done = await attest('explain', ...LAUNCH, `--actual=${await digestOf(...LAUNCH, flag)}`);
     expect(done.status).toBe(0);
     expect(done.stdout).toMatch(new RegExp(`^✗ ${input} `, 'm'));
@@ -180,7 +180,7 @@ describe('attest explain', () => {
     expect(done.stdout).toMatch(/^✗ ovmf .*\n +actual: .*\(other\.fd\)/m);
   });
 
-  it('names the command line that was given instead', async () => {
+  it('names the command line that was launched instead', async () => {
     const actual = await digestOf(...LAUNCH, '--append=root=/dev/vda');
     const flags = [...LAUNCH, `--actual=${actual}`];
     expect((await attest('explain', ...flags)).status).toBe(1);
@@ -190,7 +190,7 @@ describe('attest explain', () => {
     expect(await attest('explain', ...flags, '--artefact=append=')).toMatchObject({ status: 1 });
   });
 
-  it('names the flags to repeat with where the guest may have had a kernel', async () => {
+  it('names the missing flags when the guest may have had a kernel', async () => {
     const actual = await digestOf(...LAUNCH);
     const flags = ['--ovmf=ovmf.fd', '--vcpus=2', '--vcpu-type=EPYC-Milan', `--actual=${actual}`];
     const done = await attest('explain', ...flags);
@@ -201,7 +201,7 @@ describe('attest explain', () => {
     );
   });
 
-  it('believes a record that gives the actual digest', async () => {
+  it('accepts a record that gives the actual digest', async () => {
     const actual = await digestOf(...LAUNCH, '--append=something else', '--record=record.json');
     const done = await attest('explain', ...LAUNCH, `--actual=${actual}`, '--record=record.json');
     expect(done.status).toBe(0);
@@ -209,7 +209,7 @@ describe('attest explain', () => {
     expect(done.stdout).toContain('something else');
   });
 
-  it('tells what it has tried where it finds nothing', async () => {
+  it('lists what it has tried when it finds no explanation', async () => {
     await digestOf(...LAUNCH, '--record=record.json');
     const flags = [...LAUNCH, `--actual=${'ab'.repeat(48)}`, '--record=record.json'];
     const done = await attest('explain', ...flags);
@@ -246,7 +246,7 @@ describe('attest explain', () => {
     ],
   ];
 
-  it.each(MISTAKES)('refuses %s', async (_, flags, message) => {
+  it.each(MISTAKES)('attest explain fails with %s', async (_, flags, message) => {
     writeFileSync(join(cwd, 'object'), '{}');
     writeFileSync(join(cwd, 'octets'), Buffer.from('"\xff"', 'latin1'));
     const done = await attest('explain', ...LAUNCH, ...flags);

@@ -19,7 +19,7 @@ const show = (...args: readonly string[]): Promise<Transcript> =>
 const vector = (name: string): EvidenceFiles => new EvidenceFiles(cwd, 'hardware', name);
 
 describe('attest show', () => {
-  it('says first and last that nothing of it is verified', async () => {
+  it('prints first and last that nothing in the report is verified', async () => {
     vector('genoa-v5');
     const done = await show('--report=report.bin', '--vek=vek.der');
     expect(done).toMatchObject({ status: 0, stderr: '' });
@@ -33,7 +33,7 @@ describe('attest show', () => {
     expect(done.stdout).toMatch(/^ {2}issuer +.*CN=SEV-Genoa$/m);
   });
 
-  it('shows a VLEK, a hidden chip and what version 2 does not tell', async () => {
+  it('shows a VLEK, a hidden chip, and fields that version 2 lacks', async () => {
     vector('milan-vlek-v3');
     const vlek = await show('--report=report.bin', '--vek=vek.der');
     expect(vlek.stdout).toMatch(/^ {2}provider +CN=cc-us-east-2\.amazonaws\.com$/m);
@@ -45,7 +45,7 @@ describe('attest show', () => {
     expect(old.stdout).toMatch(/^ {2}none +neither in the evidence nor given$/m);
   });
 
-  it('marks the document for programs, and its numbers are exact', async () => {
+  it('marks the JSON document as unverified, and prints exact numbers', async () => {
     vector('turin-v5');
     const document = JSON.parse(
       (await show('--report=report.bin', '--vek=vek.der', '--json')).stdout,
@@ -64,14 +64,14 @@ describe('attest show', () => {
     });
   });
 
-  it('shows the report even where the certificate is none', async () => {
+  it('shows the report although its certificate is malformed', async () => {
     vector('genoa-v5').write('vek.der', 'no certificate');
     const done = await show('--report=report.bin', '--vek=vek.der');
     expect(done.status).toBe(0);
     expect(done.stdout).toMatch(/^ {2}malformed +.*\(vek-encoding\)$/m);
   });
 
-  it('exits with 2 for what is no report', async () => {
+  it('exits with 2 for a file that is not a report', async () => {
     vector('genoa-v5').write('report.bin', Buffer.alloc(1184));
     const done = await show('--report=report.bin');
     expect(done).toMatchObject({ status: 2, stdout: '' });

@@ -21,8 +21,8 @@ const verify = (args: readonly string[], ends: FakeEnds = {}): Promise<Transcrip
 
 const genoa = (): EvidenceFiles => new EvidenceFiles(cwd, 'hardware', 'genoa-v5');
 
-describe('where the evidence comes from', () => {
-  it('standard input', async () => {
+describe('sources of evidence', () => {
+  it('reads a report from standard input', async () => {
     const files = genoa();
     const stdin = new PassThrough();
     stdin.end(files.report);
@@ -30,14 +30,14 @@ describe('where the evidence comes from', () => {
     expect(await verify(flags, { stdin })).toMatchObject({ status: 0 });
   });
 
-  it('PEM of certificate and list', async () => {
+  it('reads the certificate and the revocation list as PEM', async () => {
     const files = genoa();
     files.write('vek.der', pem([files.document.evidence.vek ?? '']));
     files.write('crl.der', pem([files.document.crl ?? ''], 'X509 CRL'));
     expect(await verify([...files.flags, acceptingGenoa(files)])).toMatchObject({ status: 0 });
   });
 
-  it('PEM below what OpenSSL writes of it', async () => {
+  it('reads PEM below the text that OpenSSL writes', async () => {
     const files = genoa();
     const above = 'Certificate:\n    Data:\n        Version: 3 (0x2)\n';
     files.write('vek.der', `${above}${pem([files.vek.toString('base64')])}`);
@@ -49,7 +49,7 @@ describe('where the evidence comes from', () => {
     expect((await verify([...files.flags])).stdout).toContain('Rejected (vek-encoding)');
   });
 
-  it('one file alone on standard input', async () => {
+  it('reads only one file from standard input', async () => {
     const files = genoa();
     const stdin = new PassThrough();
     stdin.end(files.vek);
@@ -68,21 +68,24 @@ describe('where the evidence comes from', () => {
     ['report.bin', 'report-version', Buffer.alloc(1184, 'a'), 'Give the report itself'],
     ['vek.der', 'vek-encoding', Buffer.from('no certificate'), 'Give the certificate of the VCEK'],
     ['crl.der', 'crl-encoding', Buffer.from('no list'), 'Give the revocation list of AMD'],
-  ])('a wrong file as %s, where %s says which is right', async (name, code, bytes, step) => {
-    const files = genoa();
-    files.write(name, bytes);
-    const done = await verify(files.flags);
-    expect(done.stdout).toMatch(new RegExp(`\nRejected \\(${code}\\): .+\n${step}`));
-  });
+  ])(
+    'rejects a wrong file as %s with the code %s, and tells what belongs there',
+    async (name, code, bytes, step) => {
+      const files = genoa();
+      files.write(name, bytes);
+      const done = await verify(files.flags);
+      expect(done.stdout).toMatch(new RegExp(`\nRejected \\(${code}\\): .+\n${step}`));
+    },
+  );
 
-  it('an authority as the endorsement key, where the certificate of it is asked for', async () => {
+  it('refuses an authority as the endorsement key', async () => {
     const files = genoa();
     files.write('vek.der', amdFile('genoa_ask.pem'));
     const done = await verify(files.flags);
     expect(done.stdout).toMatch(/\nRejected \(vek-[a-z-]+\): .+\nGive the certificate of the VCEK/);
   });
 
-  it('a PEM chain in any order', async () => {
+  it('reads a PEM chain in any order', async () => {
     const files = genoa();
     const chain = [
       amdFile('genoa_ark.pem'),
@@ -96,7 +99,7 @@ describe('where the evidence comes from', () => {
     expect(JSON.parse(done.stdout).sources.vek).toBe('--certs');
   });
 
-  it('a PEM chain as --vek, whose authorities are looked at as those of --certs', async () => {
+  it('checks the authorities in a PEM chain given as --vek like those of --certs', async () => {
     const files = genoa();
     const vek = pem([files.document.evidence.vek ?? '']);
     const ask = amdFile('genoa_ask.pem').toString();
@@ -112,7 +115,7 @@ describe('where the evidence comes from', () => {
     expect(failed(await verify([...files.flags, '--json']))).toEqual(['ca-pinned']);
   });
 
-  it('a PEM chain as --vek without an endorsement key, where --certs is named', async () => {
+  it('reads a PEM chain without an endorsement key as --vek next to --certs', async () => {
     const files = genoa();
     files.write('vek.der', `${amdFile('genoa_ask.pem')}${amdFile('genoa_ark.pem')}`);
     const done = await verify(files.flags);
@@ -121,7 +124,7 @@ describe('where the evidence comes from', () => {
     expect(done.stderr).toContain('--certs');
   });
 
-  it('a chain whose root is not pinned is refused', async () => {
+  it('refuses a chain whose root is not pinned', async () => {
     const files = genoa();
     files.write(
       'chain.pem',
@@ -131,7 +134,7 @@ describe('where the evidence comes from', () => {
     expect(failed(done)).toEqual(['ca-pinned']);
   });
 
-  it('a chain with something that is no certificate is refused', async () => {
+  it('refuses a chain with something that is not a certificate', async () => {
     const files = genoa();
     files.write('chain.pem', pem([Buffer.from('no certificate').toString('base64')]));
     const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
@@ -140,7 +143,7 @@ describe('where the evidence comes from', () => {
     ]);
   });
 
-  it('a report with its certificate table', async () => {
+  it('reads a report with its certificate table', async () => {
     const files = genoa();
     files.write('report.bin', Buffer.concat([files.report, certificateTable(files.vek)]));
     const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
@@ -152,7 +155,7 @@ describe('where the evidence comes from', () => {
     });
   });
 
-  it('a certificate table beside the report', async () => {
+  it('reads a certificate table next to the report', async () => {
     const files = genoa();
     files.write('auxblob', certificateTable(files.vek));
     const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
@@ -162,7 +165,7 @@ describe('where the evidence comes from', () => {
   it.each([
     ['bare', (evidence: object) => evidence],
     ['wrapped', (evidence: object) => ({ platform: 'snp', evidence })],
-  ])('JSON of Confidential Containers, %s', async (_, wrap) => {
+  ])('reads JSON of Confidential Containers, %s', async (_, wrap) => {
     const files = genoa();
     const evidence = {
       attestation_report: files.report.toString('base64'),
@@ -175,7 +178,7 @@ describe('where the evidence comes from', () => {
     expect(JSON.parse(done.stdout).sources.format).toBe('coco');
   });
 
-  it('JSON of go-sev-guest', async () => {
+  it('reads JSON of go-sev-guest', async () => {
     const files = genoa();
     files.write('report.bin', JSON.stringify(goSevGuest(files)));
     const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
@@ -184,7 +187,7 @@ describe('where the evidence comes from', () => {
     expect(JSON.parse(done.stdout).sources.format).toBe('go-sev-guest');
   });
 
-  it('an Azure report, which is bound to its runtime data and not made fresh by them', async () => {
+  it('binds an Azure report to its runtime data, which do not prove freshness', async () => {
     const files = genoa();
     files.write('report.bin', hclBlob(files.report, Buffer.from('{"keys":[]}')));
     const done = await verify([...files.flags, acceptingGenoa(files), '--json']);
@@ -199,7 +202,7 @@ describe('where the evidence comes from', () => {
     expect(other.stdout).toContain('Rejected (runtime-data): ');
   });
 
-  it('the format that is named, whatever it looks like', async () => {
+  it('reads evidence in the named format, whatever it looks like', async () => {
     const files = genoa();
     const done = await verify([...files.flags, '--report-format=coco']);
     expect(done).toMatchObject({ status: 2, stdout: '' });
@@ -209,7 +212,7 @@ describe('where the evidence comes from', () => {
   it.each([
     ['one byte too many', 1185],
     ['fewer than a report', 793],
-  ])('a report of %s is rejected', async (_, size) => {
+  ])('rejects a report of %s', async (_, size) => {
     const files = genoa();
     files.write('report.bin', Buffer.concat([files.report, Buffer.alloc(8)]).subarray(0, size));
     expect(failed(await verify([...files.flags, '--json']))).toEqual(['report-length']);
@@ -217,7 +220,7 @@ describe('where the evidence comes from', () => {
 });
 
 describe('the cache', () => {
-  it('is looked at only for what is not given, and says so when it is damaged', async () => {
+  it('reads the cache only for missing files, and reports a damaged cache', async () => {
     const files = genoa();
     const flags = files.flags.filter((flag) => !/^--(vek|crl)/.test(flag));
     const done = await verify([...flags, acceptingGenoa(files), '--json']);

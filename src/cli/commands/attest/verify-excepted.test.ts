@@ -56,12 +56,12 @@ async function judged(record: unknown, allowKnownVulnerable: readonly string[]) 
   return verifyIn(cwd, [...files.flags, ...simulated, '--record=record.json']);
 }
 
-it('accepts an excepted launch digest beside the record that gives it', async () => {
+it('accepts an excepted launch digest next to the record that gives it', async () => {
   expect(failed(await judged(launchRecordOf(INPUTS), []))).toEqual(['known-vulnerable']);
   expect(await judged(launchRecordOf(INPUTS), [DIGEST])).toMatchObject({ status: 0 });
 });
 
-it('refuses an excepted launch digest beside a record of another launch', async () => {
+it('refuses an excepted launch digest next to a record of another launch', async () => {
   const other = launchRecordOf({ ...INPUTS, vcpus: 3 });
   for (const record of [other, { ...other, digest: DIGEST }]) {
     const done = await judged(record, [DIGEST]);

@@ -54,7 +54,7 @@ async function judged(record: unknown, allowKnownVulnerable: readonly string[] =
 }
 
 describe('attest verify --record', () => {
-  it('rejects firmware of the list under a digest that is on none', async () => {
+  it('rejects listed firmware under a launch digest that is not listed', async () => {
     for (const record of [launchRecordOf(INPUTS), { launch: launchRecordOf(INPUTS), spec: '{}' }]) {
       const done = await judged(record);
       expect(done.status).toBe(1);
@@ -63,13 +63,13 @@ describe('attest verify --record', () => {
     }
   });
 
-  it('accepts it where the policy excepts exactly this firmware', async () => {
+  it('accepts listed firmware when the policy excepts exactly it', async () => {
     expect(await judged(launchRecordOf(INPUTS), [PAGES])).toMatchObject({ status: 0 });
     const another = await judged(launchRecordOf(INPUTS), ['ab'.repeat(48)]);
     expect(failed(another)).toEqual(['known-vulnerable']);
   });
 
-  it('believes no digest that a record claims, and passes nothing for another launch', async () => {
+  it('trusts no digest that a record claims, and accepts no record of another launch', async () => {
     const other = launchRecordOf({ ...INPUTS, vcpus: 3 });
     const done = await judged({ ...other, digest: launchRecordOf(INPUTS).digest }, [PAGES]);
     expect(failed(done)).toEqual(['known-vulnerable']);
@@ -79,7 +79,7 @@ describe('attest verify --record', () => {
   it.each([
     ['no record', { launch: null, spec: '{}' }],
     ['something else', { schema: 'another' }],
-  ])('refuses %s', async (_, record) => {
+  ])('refuses %s as a launch record', async (_, record) => {
     const done = await judged(record);
     expect(done.status).toBe(2);
     expect(JSON.parse(done.stdout)).toMatchObject({ code: 'launch-record-malformed' });

@@ -28,24 +28,27 @@ const simulated = (): EvidenceFiles => new EvidenceFiles(cwd, 'appraisal', 'debu
 const SIMULATED = ['--allow-simulated', `--simulated-roots=${SIMULATED_ROOTS}`];
 
 describe('evidence of hardware', () => {
-  it.each(vectorNames('hardware'))('%s is decided as verification decides', async (name) => {
-    const files = new EvidenceFiles(cwd, 'hardware', name);
-    const { verify: expected } = files.document.expected;
-    const done = await verify([...files.flags, '--json']);
-    expect(done.status).toBe(1);
-    expect(done.stderr).toBe('');
-    const { accepted, checks, claims } = JSON.parse(done.stdout);
-    expect(accepted).toBe(false);
-    const failures = checks.filter(({ stage, verdict }: Check) => {
-      return stage === 'verify' && verdict === 'failed';
-    });
-    expect(failures.map(({ code }: Check) => code)).toEqual(
-      expected === 'accepted' ? [] : [expected],
-    );
-    expect(claims !== undefined).toBe(expected === 'accepted');
-  });
+  it.each(vectorNames('hardware'))(
+    'decides about hardware evidence %s as the verification library does',
+    async (name) => {
+      const files = new EvidenceFiles(cwd, 'hardware', name);
+      const { verify: expected } = files.document.expected;
+      const done = await verify([...files.flags, '--json']);
+      expect(done.status).toBe(1);
+      expect(done.stderr).toBe('');
+      const { accepted, checks, claims } = JSON.parse(done.stdout);
+      expect(accepted).toBe(false);
+      const failures = checks.filter(({ stage, verdict }: Check) => {
+        return stage === 'verify' && verdict === 'failed';
+      });
+      expect(failures.map(({ code }: Check) => code)).toEqual(
+        expected === 'accepted' ? [] : [expected],
+      );
+      expect(claims !== undefined).toBe(expected === 'accepted');
+    },
+  );
 
-  it('is accepted under a policy that names its measurement', async () => {
+  it('accepts hardware evidence under a policy that names its measurement', async () => {
     const files = genoa();
     const done = await verify([
       ...files.flags,
@@ -60,7 +63,7 @@ describe('evidence of hardware', () => {
     );
   });
 
-  it('is rejected under the strict policy, which is that of whoever gives none', async () => {
+  it('rejects hardware evidence without a policy, because the default is strict', async () => {
     const done = await verify([...genoa().flags, '--json']);
     expect(done.status).toBe(1);
     expect(failed(done)).toEqual(['measurement', 'host-data', 'report-data']);
@@ -70,7 +73,7 @@ describe('evidence of hardware', () => {
     );
   });
 
-  it('gives programs one stable document', async () => {
+  it('prints one stable document with --json', async () => {
     const files = genoa();
     const done = await verify([...files.flags, acceptingGenoa(files), '--json']);
     const document = JSON.parse(done.stdout);
@@ -90,7 +93,7 @@ describe('evidence of hardware', () => {
     expect(document.checks.at(-1)).toMatchObject({ stage: 'policy', code: 'known-vulnerable' });
   });
 
-  it('shows of what fails what was expected and found, and what to do', async () => {
+  it('shows expected and actual values of a failed check, and a remedy', async () => {
     const files = genoa();
     files.write('vek.der', new EvidenceFiles(cwd, 'hardware', 'siena-v5').vek);
     files.write('report.bin', files.report);
@@ -105,7 +108,7 @@ describe('evidence of hardware', () => {
     );
   });
 
-  it('fits a terminal, and says of a policy that was not looked at only that', async () => {
+  it('fits 80 columns, and prints one line for a policy that was not checked', async () => {
     const files = genoa();
     const rejected = await verify([...files.flags]);
     for (const line of rejected.stdout.split('\n\nRejected')[0]?.split('\n') ?? []) {
@@ -120,7 +123,7 @@ describe('evidence of hardware', () => {
     expect(skipped.length).toBeGreaterThan(40);
   });
 
-  it('has no claims before all of it is verified', async () => {
+  it('prints no claims before everything is verified', async () => {
     const files = genoa();
     const forged = Buffer.from(files.report);
     forged.writeUInt8(forged.readUInt8(0x90) ^ 1, 0x90);
@@ -132,7 +135,7 @@ describe('evidence of hardware', () => {
     expect(failed(done)).toEqual(['report-signature']);
   });
 
-  it('is judged by the time that --at says', async () => {
+  it('judges evidence at the time given by --at', async () => {
     const files = genoa();
     const at = (time: string): Promise<Transcript> =>
       verify([...files.flags, acceptingGenoa(files), `--at=${time}`, '--json']);
@@ -146,7 +149,7 @@ describe('simulated evidence', () => {
   // The command line has no flag for when a list was obtained: one that is given was, at that time.
   const names = vectorNames('appraisal').filter((name) => !name.startsWith('crl-age'));
 
-  it.each(names)('%s is decided as its vector says', async (name) => {
+  it.each(names)('decides about simulated evidence %s as its vector says', async (name) => {
     const files = new EvidenceFiles(cwd, 'appraisal', name);
     const { crl, crlObtainedAt, now, expected } = files.document;
     const { appraise } = expected;
@@ -158,24 +161,24 @@ describe('simulated evidence', () => {
     expect(done.stderr).toContain('SIMULATED EVIDENCE');
   });
 
-  it('is announced to people on top of everything', async () => {
+  it('prints first that evidence is simulated', async () => {
     const done = await verify([...simulated().flags, ...SIMULATED]);
     expect(done.stdout).toMatch(/^\*\*\* SIMULATED EVIDENCE: no hardware vouches/);
   });
 
-  it('is rejected by everyone who does not ask for it', async () => {
+  it('rejects simulated evidence unless it is allowed', async () => {
     const done = await verify([...simulated().flags, '--json']);
     expect(done.status).toBe(1);
     expect(failed(done)).toEqual(['vek-subject']);
     expect(JSON.parse(done.stdout)).not.toHaveProperty('simulated');
   });
 
-  it('does not make evidence of hardware pass', async () => {
+  it('does not accept hardware evidence because simulated evidence is allowed', async () => {
     const done = await verify([...genoa().flags, ...SIMULATED, '--json']);
     expect(failed(done)).toEqual(['vek-subject']);
   });
 
-  it('is rejected by a policy for hardware', async () => {
+  it('rejects simulated evidence under a policy for hardware', async () => {
     const files = simulated();
     const policy = { ...files.document.policy, tee: 'sev-snp', crl: { required: false } };
     files.write('policy.json', JSON.stringify(policy));
@@ -183,7 +186,7 @@ describe('simulated evidence', () => {
   });
 
   it.each([['--allow-simulated'], [`--simulated-roots=${SIMULATED_ROOTS}`]])(
-    'needs both flags, not %s alone',
+    'requires both flags for simulated evidence, not %s alone',
     async (flag) => {
       const done = await verify([...simulated().flags, flag]);
       expect(done.status).toBe(2);
@@ -191,7 +194,7 @@ describe('simulated evidence', () => {
     },
   );
 
-  it('takes no roots of AMD', async () => {
+  it('refuses roots of AMD as simulated roots', async () => {
     const files = simulated();
     const chain = ['ark', 'ask', 'asvk'].map((name) => amdFile(`genoa_${name}.pem`).toString());
     files.write('amd.pem', chain.join(''));
@@ -201,13 +204,13 @@ describe('simulated evidence', () => {
   });
 });
 
-describe('flags that would be believed', () => {
+describe('unknown flags', () => {
   it.each([
     [['verify', '--nonce=1234'], 'unknown flag: --nonce'],
     [['verify', '--raw'], 'unknown flag: --raw'],
     [['show', '--nonce=1234'], 'unknown flag: --nonce'],
     [['show', '--raw'], 'unknown flag: --raw'],
-  ])('%j are not taken in silence', async (args, message) => {
+  ])('refuses the unknown flag in %j', async (args, message) => {
     genoa();
     const done = await transcript('/nonexistent', ['attest', ...args, '--report=report.bin'], {
       cwd,
@@ -217,7 +220,7 @@ describe('flags that would be believed', () => {
   });
 });
 
-describe('what cannot be decided on', () => {
+describe('evidence that cannot be judged', () => {
   const MISTAKES: readonly (readonly [string, readonly string[], string])[] = [
     ['no report', ['--report='], 'flag --report is missing'],
     ['a missing report', ['--report=gone'], 'open gone: no such file or directory'],
@@ -248,7 +251,7 @@ describe('what cannot be decided on', () => {
     ['an operand', ['report.bin'], 'accepts no arguments'],
   ];
 
-  it.each(MISTAKES)('%s', async (_, flags, message) => {
+  it.each(MISTAKES)('cannot decide with %s', async (_, flags, message) => {
     const files = genoa();
     files.write('text', 'This is no evidence at all.');
     files.write('brace', '{"report": ');
@@ -264,7 +267,7 @@ describe('what cannot be decided on', () => {
     expect(done).toMatchObject({ status: 2, stdout: '' });
   });
 
-  it('is told to programs too', async () => {
+  it('prints a JSON document when it cannot decide', async () => {
     const files = genoa();
     files.write('report.bin', 'This is no evidence at all.');
     const done = await verify([...files.flags, '--json']);
@@ -283,7 +286,7 @@ describe('what cannot be decided on', () => {
     });
   });
 
-  it('has two endorsement keys', async () => {
+  it('cannot decide with two endorsement keys', async () => {
     const files = genoa();
     files.write('chain.pem', pem([files.document.evidence.vek ?? '']));
     const done = await verify([...files.flags, '--certs=chain.pem']);
@@ -291,7 +294,7 @@ describe('what cannot be decided on', () => {
     expect(done.stderr).toContain('--vek and --certs both have an endorsement key certificate');
   });
 
-  it('reaches no terminal as it is', async () => {
+  it('removes control characters from its errors', async () => {
     const files = genoa();
     files.write('object', JSON.stringify({ '\u001b[31mred': 1 }));
     const done = await verify([...files.flags, '--policy=object']);
