@@ -37,7 +37,7 @@ describe('history', () => {
     [['-q', '--no-trunc']],
     [['--format', '{{.ID}} {{.CreatedAt}} {{.CreatedSince}} {{.Size}}']],
     [['--format', 'table {{.CreatedBy}}\\t{{.Size}}']],
-  ])("shows with %j what Docker's shows", async (args) => {
+  ])('shows the same history as docker with %j', async (args) => {
     server.answers.set('GET /images/a%3A1/history', { json: STEPS });
     server.answers.set('GET /images/a:1/history', { json: STEPS });
     const theirs = await docker(socket, ['history', ...args, 'a:1']);
@@ -104,14 +104,14 @@ describe('system df', () => {
     [[], { LayersSize: 0 }],
     [['--format', 'json'], USAGE],
     [['--format', '{{.Type}}: {{.Reclaimable}}'], USAGE],
-  ])("shows with %j what Docker's shows", async (args, json) => {
+  ])('shows the same disk usage as docker with %j', async (args, json) => {
     server.answers.set('GET /system/df', { json });
     const theirs = await docker(socket, ['system', 'df', ...args]);
     expect(theirs).toMatchObject({ code: 0, stderr: '' });
     expect((await a3s(['system', 'df', ...args])).stdout).toBe(theirs.stdout);
   });
 
-  it("shows with -v what Docker's shows", async () => {
+  it('shows the same detailed disk usage as docker with -v', async () => {
     server.answers.set('GET /system/df', { json: USAGE });
     const theirs = await docker(socket, ['system', 'df', '-v']);
     expect(theirs.stdout).toContain('\nBuild cache usage: 0B\n');
@@ -142,7 +142,7 @@ describe('image prune', () => {
     [[], 'n\n'],
     [[], ''],
     [[], 'Y\n'],
-  ])("%j answered with %j is Docker's", async (args, answer) => {
+  ])('prunes images like docker with %j answered by %j', async (args, answer) => {
     const ours = await ask(args, answer);
     const asked = server.log.length;
     const theirs = await docker(socket, ['image', 'prune', ...args], answer);
@@ -151,7 +151,7 @@ describe('image prune', () => {
     expect(asked).toBe(ours.stdout.includes('reclaimed') ? 1 : 0);
   });
 
-  it('asks for dangling images, or for all', async () => {
+  it('prunes dangling images, or all with -a', async () => {
     await ask(['-f', '--filter', 'until=24h', '--filter', 'label=a']);
     expect(JSON.parse(String(server.calls.at(-1)?.query.get('filters')))).toEqual({
       dangling: ['true'],
@@ -167,7 +167,7 @@ describe('image prune', () => {
     });
   });
 
-  it('says that there was nothing', async () => {
+  it('reports that there was nothing to prune', async () => {
     const json = { ImagesDeleted: null, SpaceReclaimed: 0 };
     server.answers.set('POST /images/prune', { json });
     const stdin = new PassThrough();
@@ -221,7 +221,7 @@ describe('flags', () => {
     ...['load', 'image prune', 'image inspect', 'system df', 'events', 'run', 'create', 'start'],
   ];
 
-  it.each(COMPARED)("of %s are Docker's, with what each is called in short", async (path) => {
+  it.each(COMPARED)('accepts the same flags as docker for %s', async (path) => {
     const help = spawnSync('docker', [...path.split(' '), '--help'], { encoding: 'utf8' }).stdout;
     const theirs = [...help.matchAll(/^ {2,6}(?:-(\w), )?--([\w-]+)/gm)];
     expect(theirs.length === 0).toBe(path === 'logout' || path === 'tag');
@@ -232,7 +232,7 @@ describe('flags', () => {
     }
   });
 
-  it('all have a help that fits', async () => {
+  it('fits the help of image commands into the page', async () => {
     const paths = [
       ...Object.keys(COMMANDS),
       ...Object.entries(GROUPS).flatMap(([name, group]) => [

@@ -22,7 +22,7 @@ const escaped = (text: string): string => text.replaceAll('\x1b', '^');
 const TERMINAL = { terminal: true, columns: 100 } as const;
 
 describe('load', () => {
-  it('shows a bar on a terminal, and sends the same bytes', async () => {
+  it('draws a progress bar for load on a terminal, and sends the same bytes', async () => {
     const done = await load(`-i ${archive}`, TERMINAL);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout).toMatch(/\rimage\.tar: Loading \[=*> *\] +[0-9.]+[kM]?B\/3MB/);
@@ -32,7 +32,7 @@ describe('load', () => {
     expect(server.called('POST /images/load')?.body).toBe('\0'.repeat(SIZE));
   });
 
-  it('shows how much was read where nobody knows how much there is', async () => {
+  it('shows how much of a load of unknown size was read', async () => {
     const stdin = new PassThrough().end(Buffer.alloc(5000)) as PassThrough;
     const done = await load('', { ...TERMINAL, stdin });
     expect(done.stdout).toMatch(/\rstandard input: Read +5kB/);
@@ -42,14 +42,14 @@ describe('load', () => {
     expect((await load(`-i ${directory}/layout`, TERMINAL)).stdout).toMatch(/\rlayout: Read /);
   });
 
-  it('shows none to a pipe, nor with --quiet', async () => {
+  it('draws no progress bar to a pipe or with --quiet', async () => {
     expect((await load(`-i ${archive}`)).stdout).toBe('Loaded image: x:1\n');
     expect((await load(`-q -i ${archive}`, TERMINAL)).stdout).toBe('Loaded image: x:1\n');
     const dumb = await load(`-i ${archive}`, { ...TERMINAL, env: { TERM: 'dumb' } });
     expect(dumb.stdout).toBe('Loaded image: x:1\n');
   });
 
-  it('ends below its bar where the server refuses the archive', async () => {
+  it('prints the server’s refusal below the progress bar', async () => {
     const error = { error: 'Cannot load it', errorDetail: {}, code: 'invalid-image' };
     server.answers.set('POST /images/load', { lines: [error] });
     const done = await load(`-i ${archive}`, TERMINAL);
@@ -58,7 +58,7 @@ describe('load', () => {
     expect(escaped(done.stdout)).toMatch(/\^\[J$/);
   });
 
-  it('says why a directory could not be read', async () => {
+  it('reports why a directory could not be read', async () => {
     const linked = join(directory, 'linked');
     mkdirSync(linked);
     writeFileSync(join(linked, 'oci-layout'), '{}');

@@ -41,7 +41,7 @@ const sent = (): unknown => JSON.parse(server.calls.at(-1)?.body ?? 'null');
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 describe('login', () => {
-  it('takes the password from standard input, and warns where it goes', async () => {
+  it('reads the password from standard input, and warns where it is stored', async () => {
     const done = await a3s('login -u ann --password-stdin r.example:5000', 'pa:ss \n');
     expect(done).toMatchObject({ status: 0, stdout: 'Login Succeeded\n' });
     expect(done.stderr).toMatch(`Your password will be stored unencrypted in ${file}.\n`);
@@ -53,13 +53,13 @@ describe('login', () => {
     expect(stored()).toEqual({ 'r.example:5000': { auth: base64('ann:pa:ss ') } });
   });
 
-  it('warns of a password on the command line', async () => {
+  it('warns about a password on the command line', async () => {
     const done = await a3s('login -u ann -p secret');
     expect(done.stderr).toMatch(/^WARNING! Using --password via the CLI is insecure/);
     expect(stored()).toEqual({ 'https://index.docker.io/v1/': { auth: base64('ann:secret') } });
   });
 
-  it('keeps a token that the registry gives, and not the password', async () => {
+  it('stores the identity token of a registry instead of the password', async () => {
     answer({ Status: 'Login Succeeded', IdentityToken: 'refresh' });
     await a3s('login -u ann --password-stdin https://r.example/v2/', 'secret');
     expect(stored()).toEqual({
@@ -76,7 +76,7 @@ describe('login', () => {
     });
   });
 
-  it('leaves no warning and no secret where a helper keeps them', async () => {
+  it('stores the secret in a credential helper without a warning', async () => {
     const helper = new FakeHelper(directory, 'kept');
     writeFileSync(file, '{"credsStore":"kept"}');
     const stdin = new PassThrough();
@@ -89,7 +89,7 @@ describe('login', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('secret');
   });
 
-  it('asks at a terminal, again where what was known no longer holds', async () => {
+  it('asks for credentials at a terminal when the stored ones are refused', async () => {
     await a3s('login -u old -p gone r.example');
     answer({ message: 'r.example refuses this password', code: 'registry-unauthorized' }, 401);
     const refused = await a3s('login r.example', undefined, ['ann\r\n', 'secrex\x7fts\b\r']);
@@ -105,7 +105,7 @@ describe('login', () => {
     expect(stored()).toEqual({ 'r.example': { auth: base64('old:gone') } });
   });
 
-  it('Ctrl-C at the password leaves', async () => {
+  it('aborts a login on Ctrl-C at the password', async () => {
     const done = await a3s('login -u ann r.example', undefined, ['sec\x03']);
     expect(done).toMatchObject({ status: 130, stdout: 'Password: \n' });
     expect(server.log).toEqual([]);
@@ -119,14 +119,14 @@ describe('login', () => {
     ['login -u ann -p x r_example/y!', 'Cannot use "r_example/y!" as a registry', 1],
     ['login a b', 'requires at most 1 argument', 1],
     ['logout ../../x', 'as a registry: it must be HOST or HOST:PORT', 1],
-  ])('%s', async (line, message, status) => {
+  ])('refuses the command line: %s', async (line, message, status) => {
     const done = await a3s(line);
     expect(done.stderr).toContain(message);
     expect(done.status).toBe(status);
     expect(server.log).toEqual([]);
   });
 
-  it('writes what docker reads, and reads what docker writes', async () => {
+  it('shares credentials with docker in both directions', async () => {
     await a3s('login -u ann --password-stdin r.example:5000', 'secret');
     const pulled = await docker(socket, ['--config', config, 'pull', '-q', 'r.example:5000/x:1']);
     expect(pulled.code).toBe(0);
@@ -151,7 +151,7 @@ describe('login', () => {
 });
 
 describe('logout', () => {
-  it('forgets, and says what Docker says, whether or not there was something', async () => {
+  it('logs out with Docker’s message, whether or not there was a login', async () => {
     await a3s('login -u ann -p secret r.example');
     expect(await a3s('logout https://r.example/')).toMatchObject({
       status: 0,

@@ -20,7 +20,7 @@ const filtersOf = (call: string): unknown =>
   JSON.parse(server.called(call)?.query.get('filters') ?? 'null');
 
 describe('container prune', () => {
-  it.each(['y\n', 'Y\n'])('goes on with %j', async (answer) => {
+  it.each(['y\n', 'Y\n'])('prunes boxes when the answer is %j', async (answer) => {
     expect(await prune('container prune', answer)).toMatchObject({
       status: 0,
       stdout:
@@ -29,18 +29,18 @@ describe('container prune', () => {
     });
   });
 
-  it.each(['n\n', '\n', ''])('does nothing with %j', async (answer) => {
+  it.each(['n\n', '\n', ''])('prunes nothing when the answer is %j', async (answer) => {
     expect(await prune('container prune', answer)).toMatchObject({ status: 0 });
     expect(server.log).toEqual([]);
   });
 
-  it('passes filters, and asks nothing with --force', async () => {
+  it('sends filters of a prune, and does not ask with --force', async () => {
     const done = await prune('container prune -f --filter until=24h --filter label=a=b');
     expect(done.stdout).not.toContain('WARNING');
     expect(filtersOf('POST /containers/prune')).toEqual({ until: ['24h'], label: ['a=b'] });
   });
 
-  it('says that nothing was there', async () => {
+  it('reports zero bytes when there is nothing to prune', async () => {
     const json = { ContainersDeleted: null, SpaceReclaimed: 0 };
     server.answers.set('POST /containers/prune', { json });
     const done = await transcript(socket, ['container', 'prune', '-f']);
@@ -49,7 +49,7 @@ describe('container prune', () => {
 });
 
 describe('system prune', () => {
-  it('removes boxes before the images that only they used', async () => {
+  it('prunes boxes before images that only they used', async () => {
     expect(await prune('system prune --filter label=x', 'y\n')).toMatchObject({
       status: 0,
       stdout: [
@@ -75,14 +75,14 @@ describe('system prune', () => {
     expect(filtersOf('POST /images/prune')).toEqual({ label: ['x'], dangling: ['true'] });
   });
 
-  it('takes all unused images with -a', async () => {
+  it('prunes all unused images with -a', async () => {
     const asked = await prune('system prune -a', 'n\n');
     expect(asked.stdout).toContain('all images without at least one box associated to them');
     await prune('system prune -af');
     expect(filtersOf('POST /images/prune')).toEqual({ dangling: ['false'] });
   });
 
-  it('has no volumes to remove', async () => {
+  it('refuses --volumes for system prune', async () => {
     const done = await prune('system prune --volumes');
     expect(done).toMatchObject({ status: 125, stdout: '' });
     expect(done.stderr).toContain('unsupported flag --volumes for system prune: there are no');

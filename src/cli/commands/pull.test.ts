@@ -40,7 +40,7 @@ const PULLED =
   'Status: Downloaded newer image for a:1\n';
 
 describe('pull', () => {
-  it('prints what happens in lines, and at last the name', async () => {
+  it('prints the progress of a pull in lines, and then the image name', async () => {
     const done = await a3s('pull a:1');
     expect(done).toMatchObject({
       status: 0,
@@ -49,7 +49,7 @@ describe('pull', () => {
     });
   });
 
-  it('takes latest where nothing is said, and says so', async () => {
+  it('pulls the tag latest by default, with a message', async () => {
     const { stdout } = await a3s('pull a');
     expect(stdout).toMatch(/^Using default tag: latest\n/);
     expect(stdout).toMatch(/\ndocker.io\/library\/a:latest\n$/);
@@ -65,7 +65,7 @@ describe('pull', () => {
       { fromImage: 'r.example/app', tag: `sha256:${'1'.repeat(64)}` },
     ],
     ['--platform linux/arm/v7 a:1', { fromImage: 'a', tag: '1', platform: 'linux/arm/v7' }],
-  ])('%s asks as Docker does', async (args, query) => {
+  ])('pulls %s with the same request as docker', async (args, query) => {
     await a3s(`pull -q ${args}`);
     expect(Object.fromEntries(server.called('POST /images/create')?.query ?? [])).toEqual(query);
     server.calls.length = 0;
@@ -73,7 +73,7 @@ describe('pull', () => {
     expect(Object.fromEntries(server.called('POST /images/create')?.query ?? [])).toEqual(query);
   });
 
-  it('shows the credentials for that registry and no other', async () => {
+  it('sends credentials only for the registry of the image', async () => {
     knownAt('r.example', 'https://index.docker.io/v1/');
     await a3s('pull r.example/app');
     expect(auth('POST /images/create')).toEqual({
@@ -91,7 +91,7 @@ describe('pull', () => {
     expect(auth('POST /images/create')).toBeUndefined();
   });
 
-  it('decides by the policy in the file', async () => {
+  it('uploads the image policy file, and names it in the pull', async () => {
     mkdirSync(join(directory, 'policies'), { recursive: true });
     writeFileSync(join(directory, 'policies/p.yaml'), 'images: []\n');
     await a3s('pull --image-policy policies/p.yaml a');
@@ -112,7 +112,7 @@ describe('pull', () => {
     });
   });
 
-  it('says what was refused, in the stream or before it', async () => {
+  it('prints a refusal of the pull in the stream or before it', async () => {
     server.answers.set('POST /images/create', {
       lines: [
         { status: 'Pulling from team/app', id: '1' },
@@ -141,7 +141,7 @@ describe('pull', () => {
     });
   });
 
-  it('is ended by a signal, and the server is told by a closed connection', async () => {
+  it('ends a pull on a signal by closing the connection', async () => {
     server.answers.set('POST /images/create', {
       lines: [{ status: 'Pulling from library/a', id: '1' }],
       endless: true,
@@ -152,7 +152,7 @@ describe('pull', () => {
     await expect.poll(() => server.left).toBe(before + 1);
   });
 
-  it('says that the server is lost', async () => {
+  it('reports a lost server during a pull', async () => {
     server.answers.set('POST /images/create', { lines: [{ status: 'x' }], endless: true });
     const done = await a3s('pull a:1', { onOutput: () => server.drop() });
     expect(done.status).toBe(1);
@@ -177,7 +177,7 @@ describe('pull', () => {
     ['save -o /nope/x a', 1, 'invalid output path: directory "/nope" does not exist'],
     ['save -o . a', 1, 'invalid output path: "." is a directory'],
     ['images --tree -q', 1, '--quiet is not supported with --tree'],
-  ])('%s', async (line, status, message) => {
+  ])('refuses the command line: %s', async (line, status, message) => {
     const done = await a3s(line);
     expect(done.stderr).toContain(message);
     expect(done.stderr).not.toContain('secret');
@@ -189,7 +189,7 @@ describe('pull', () => {
 describe('run and create', () => {
   const log = (): readonly string[] => server.log.map((call) => call.replace(/a{9,}\d/, 'ID'));
 
-  it('pull what is missing, with all to be read on standard error', async () => {
+  it('pulls a missing image, with progress on standard error', async () => {
     const done = await a3s('create --platform linux/amd64 missing');
     expect(done.stdout.trim()).toMatch(ID);
     expect(done.stderr).toMatch(
@@ -203,12 +203,12 @@ describe('run and create', () => {
     for (const { query } of server.calls) expect(query.get('platform')).toBe('linux/amd64');
   });
 
-  it('ask no registry for what is there', async () => {
+  it('does not ask the registry for an image that is present', async () => {
     expect(await a3s('run box exit 3')).toMatchObject({ status: 3, stderr: '' });
     expect(log()).not.toContain('POST /images/create');
   });
 
-  it('--pull always asks each time, quietly with -q', async () => {
+  it('pulls each time with --pull always, quietly with -q', async () => {
     expect(await a3s('run --pull always -q box exit 3')).toMatchObject({ status: 3, stderr: '' });
     expect(log().slice(0, 2)).toEqual(['POST /images/create', 'POST /containers/create']);
     server.answers.set('POST /images/create', {
@@ -221,13 +221,13 @@ describe('run and create', () => {
     });
   });
 
-  it('--pull never leaves it at that', async () => {
+  it('pulls nothing with --pull never', async () => {
     const done = await a3s('run --pull never missing');
     expect(done.status).toBe(125);
     expect(log()).toEqual(['POST /containers/create']);
   });
 
-  it('pull nothing for an id', async () => {
+  it('pulls nothing for an image id', async () => {
     const id = 'c'.repeat(64);
     for (const image of [id, `sha256:${id}`]) {
       const json = { message: `No such image: ${image}`, code: 'no-such-image' };
@@ -239,7 +239,7 @@ describe('run and create', () => {
     expect(server.called('POST /images/create')).toBeUndefined();
   });
 
-  it('decide by the policy at each step, and refresh signatures once', async () => {
+  it('names the policy in create and start, and refreshes signatures once', async () => {
     knownAt('r.example');
     writeFileSync(join(directory, 'p.yaml'), 'images: []');
     await a3s('run -d --image-policy p.yaml --refresh-signatures r.example/app signals');
@@ -256,7 +256,7 @@ describe('run and create', () => {
     expect(start?.headers['x-registry-auth']).toBeUndefined();
   });
 
-  it('start decides by another policy, and shows the credentials of the registry', async () => {
+  it('starts a box under another policy, with credentials for the registry', async () => {
     knownAt('r.example');
     writeFileSync(join(directory, 'p.yaml'), 'images: []');
     const [id] = (await a3s('create r.example/app signals')).stdout.split('\n');
@@ -273,7 +273,7 @@ describe('run and create', () => {
     expect(auth(`POST /containers/${id}/start`)).toMatchObject({ serveraddress: 'r.example' });
   });
 
-  it('a signal ends the pull, and there is no box', async () => {
+  it('ends a pull by run or create on a signal, and creates no box', async () => {
     server.answers.set('POST /images/create', { lines: [{ status: 'x' }], endless: true });
     for (const command of ['run', 'create']) {
       const running = a3s(`${command} missing`, {
@@ -291,7 +291,7 @@ describe('run and create', () => {
 });
 
 describe('push', () => {
-  it('shows layers, and the digest in the end', async () => {
+  it('prints the layers of a push, and then the digest', async () => {
     knownAt('r.example');
     server.answers.set('POST /images/r.example%2Fapp/push', {
       lines: [
@@ -321,7 +321,7 @@ describe('push', () => {
 describe('save', () => {
   const archive = Buffer.alloc(300_000, 'tar');
 
-  it('streams to standard output, or into a file that is there when it is whole', async () => {
+  it('saves an image to standard output, or replaces a file once it is complete', async () => {
     server.answers.set('GET /images/get', { bytes: archive });
     expect((await a3s('save a b')).bytes.equals(archive)).toBe(true);
     expect(server.calls.at(-1)?.query.getAll('names')).toEqual(['a', 'b']);
@@ -331,7 +331,7 @@ describe('save', () => {
     expect(await a3s('save -o /dev/null a')).toMatchObject({ status: 0 });
   });
 
-  it.each(['a signal', 'a lost server'])('leaves the old file after %s', async (what) => {
+  it.each(['a signal', 'a lost server'])('keeps the old file after %s', async (what) => {
     server.answers.set('GET /images/get', { bytes: archive, endless: true });
     writeFileSync(join(directory, 'kept.tar'), 'old');
     const before = server.left;
@@ -349,7 +349,7 @@ describe('save', () => {
     if (what !== 'a signal') expect(done.stderr).toContain('(server-unreachable)');
   });
 
-  it('makes no file where there is no such image', async () => {
+  it('creates no file when there is no such image', async () => {
     const json = { message: 'No such image: a', code: 'no-such-image' };
     server.answers.set('GET /images/get', { status: 404, json });
     expect(await a3s('save -o none.tar a')).toMatchObject({ status: 1 });
@@ -358,7 +358,7 @@ describe('save', () => {
 });
 
 describe('import', () => {
-  it('sends the archive with what is to become of it', async () => {
+  it('imports an archive with its changes, message and platform', async () => {
     server.answers.set('POST /images/create', { lines: [{ status: 'sha256:00' }] });
     writeFileSync(join(directory, 'root.tar'), 'a tar');
     const args = [
@@ -393,7 +393,7 @@ describe('import', () => {
 });
 
 describe('tag', () => {
-  it('names the image anew', async () => {
+  it('tags an image with a new name', async () => {
     server.answers.set('POST /images/a%3A1/tag', { status: 201 });
     expect(await a3s('tag a:1 localhost:5000/b:2')).toMatchObject({ status: 0, stdout: '' });
     expect(Object.fromEntries(server.calls.at(-1)?.query ?? [])).toEqual({

@@ -76,14 +76,14 @@ describe('image verify', () => {
     ['unsigned', 0, 'Accepted, unsigned: '],
     ['refused', 1, 'Refused: '],
     ['something new', 1, 'something new: '],
-  ])('of an image that is %s exits with %d', async (verdict, status, text) => {
+  ])('image verify of an image that is %s exits with %d', async (verdict, status, text) => {
     server.answers.set(`GET ${IMAGE}/trust`, { json: { ...DECISION, verdict } });
     const done = await a3s('image', 'verify', 'team.example/app:1');
     expect(done).toMatchObject({ status, stderr: '' });
     expect(done.stdout).toContain(`${text}rule 2 ("team.example/**") holds: signed by`);
   });
 
-  it('shows what was decided about, and by what', async () => {
+  it('image verify shows the image and the policy that decided', async () => {
     server.answers.set(`GET ${IMAGE}/trust`, { json: DECISION });
     expect((await a3s('image', 'verify', 'team.example/app:1')).stdout).toBe(
       'Image:      team.example/app:1\n' +
@@ -95,7 +95,7 @@ describe('image verify', () => {
     );
   });
 
-  it('gives the decision to programs', async () => {
+  it('image verify prints the decision as JSON or by a template', async () => {
     server.answers.set(`GET ${IMAGE}/trust`, { json: DECISION });
     const json = await a3s('image', 'verify', '--format', 'json', 'team.example/app:1');
     expect(JSON.parse(json.stdout)).toEqual(DECISION);
@@ -103,7 +103,7 @@ describe('image verify', () => {
     expect(one.stdout).toBe('team.example/**\n');
   });
 
-  it('hands a policy over, and asks for fresh signatures', async () => {
+  it('image verify uploads a policy, and requests fresh signatures', async () => {
     writeFileSync(join(directory, 'p.yaml'), 'images: []\n');
     server.answers.set(`GET ${IMAGE}/trust`, { json: DECISION });
     const flags = ['--image-policy', 'p.yaml', '--refresh-signatures'];
@@ -119,7 +119,7 @@ describe('image verify', () => {
     ['a policy that is not there', ['--image-policy', 'none.yaml', 'team.example/app:1']],
     ['an unknown flag', ['--nope', 'team.example/app:1']],
     ['no image', []],
-  ])('exits with 2 for %s', async (_, args) => {
+  ])('image verify exits with 2 for %s', async (_, args) => {
     server.answers.set(`GET ${IMAGE}/trust`, {
       status: 404,
       json: { code: 'no-such-image', message: 'No such image: team.example/app:1' },
@@ -138,7 +138,7 @@ describe('trust explain', () => {
     return done.stdout;
   };
 
-  it('shows each rule, each requirement and each signature', async () => {
+  it('trust explain shows each rule, each requirement and each signature', async () => {
     const rest = ' '.repeat(14);
     expect(await explain([DECISION])).toBe(
       [
@@ -176,7 +176,7 @@ describe('trust explain', () => {
     );
   });
 
-  it('says where nothing was found, and for which repository', async () => {
+  it('trust explain reports for each repository when nothing was found', async () => {
     const bad = {
       ...REFUSED,
       image: { ...REFUSED.image, repository: 'bad.example/app' },
@@ -190,7 +190,7 @@ describe('trust explain', () => {
     expect(text).toContain('  ✗ rule 1 (bad.example/**): matches, and denies it: we had to\n');
   });
 
-  it('shows no control characters that a policy or a signature brings', async () => {
+  it('trust explain removes control characters of a policy or a signature', async () => {
     const hostile = '\u001b[31mred\nline';
     const text = await explain([
       {
@@ -205,7 +205,7 @@ describe('trust explain', () => {
     expect(text).toContain('  - rule 3 (**): does not match\n');
   });
 
-  it('gives everything to programs', async () => {
+  it('trust explain prints everything with --json', async () => {
     server.answers.set(`GET ${IMAGE}/trust/explanation`, {
       json: { decisions: [DECISION], rules: RULES },
     });

@@ -76,7 +76,7 @@ function expectSigned({ body, payload }: ReturnType<typeof sent>): void {
 }
 
 describe('image sign', () => {
-  it('signs what registry and store have alike, and sends the signature alone', async () => {
+  it('signs the digest that registry and store agree on, and sends only the signature', async () => {
     const done = await sign('-a', 'a=1,"b=2,3"', '-a', 'c=', IMAGE);
     expect(done).toEqual({
       ...{ status: 0, stdout: `${SUBJECT}\n`, bytes: Buffer.from(`${SUBJECT}\n`) },
@@ -101,7 +101,7 @@ describe('image sign', () => {
     expect(all).not.toContain(key.slice(-40));
   });
 
-  it('warns where the image is not here, and names it by digest', async () => {
+  it('warns when the image is not present, and prints its digest', async () => {
     server.answers.set(INSPECT, missing);
     const done = await sign(IMAGE);
     expect(done).toMatchObject({ status: 0, stdout: `${SUBJECT}\n` });
@@ -109,7 +109,7 @@ describe('image sign', () => {
     expectSigned(sent(SUBJECT));
   });
 
-  it('asks no registry where nothing is uploaded, and writes what it signed', async () => {
+  it('asks no registry when nothing is uploaded, and writes signature and payload', async () => {
     const files = ['--output-signature', 'out.sig', '--output-payload', 'out.json'];
     const done = await sign('--upload=false', ...files, IMAGE);
     expect(done).toMatchObject({ status: 0, stdout: `${SUBJECT}\n`, stderr: '' });
@@ -128,7 +128,7 @@ describe('image sign', () => {
     ).toBe(true);
   });
 
-  it('signs no other image than the one that is here', async () => {
+  it('refuses to sign a tag that means different images here and in the registry', async () => {
     server.answers.set(DISTRIBUTION, { json: { Descriptor: { digest: OTHER } } });
     const done = await sign(IMAGE);
     expect(done).toMatchObject({ status: 1, stdout: '' });
@@ -139,7 +139,7 @@ describe('image sign', () => {
     expect(server.log).not.toContain(`POST ${at(IMAGE)}`);
   });
 
-  it('signs no image by its id', async () => {
+  it('refuses to sign an image by its id', async () => {
     server.answers.set('GET /images/0123456789ab/json', { json: STORED });
     const done = await sign('0123456789ab');
     expect(done.status).toBe(1);
@@ -148,7 +148,7 @@ describe('image sign', () => {
     expect(server.log).toEqual(['GET /images/0123456789ab/json']);
   });
 
-  it('takes the password from the environment, of A3S before that of cosign', async () => {
+  it('prefers the signing password of A3S to that of cosign', async () => {
     const args = ['sign', '--key', 'sealed.key', IMAGE];
     const cosign = { COSIGN_PASSWORD: PASSWORD };
     expect(await a3s(args, { env: cosign })).toMatchObject({ status: 0 });
@@ -162,7 +162,7 @@ describe('image sign', () => {
     expect(none.stderr).toContain('it is encrypted, and there is no password (key-invalid)');
   });
 
-  it('asks for the password at a terminal, without showing it', async () => {
+  it('asks for the signing password at a terminal without showing it', async () => {
     const terminal = (keys: string): PassThrough =>
       Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined }).end(keys);
     const args = ['sign', '--key', 'sealed.key', IMAGE];
@@ -176,7 +176,7 @@ describe('image sign', () => {
     expect(left.stderr).not.toContain('open');
   });
 
-  it('takes a key from the environment', async () => {
+  it('reads a signing key from the environment', async () => {
     const KEY = readFileSync(join(directory, 'plain.key'), 'utf8');
     expect(await a3s(['sign', '--key', 'env://KEY', IMAGE], { env: { KEY } })).toMatchObject({
       status: 0,
@@ -187,7 +187,7 @@ describe('image sign', () => {
     );
   });
 
-  it('warns of a key file that others may read', async () => {
+  it('warns about a key file that others may read', async () => {
     chmodSync(join(directory, 'plain.key'), 0o640);
     const done = await sign(IMAGE);
     chmodSync(join(directory, 'plain.key'), 0o600);
@@ -210,7 +210,7 @@ describe('image sign', () => {
     [['--key', 'plain.key', '-a', '"x=1', IMAGE], 'its quotes are not those of CSV', 125],
     [['--key', 'plain.key', '--output-payload', 'no/file', IMAGE], 'does not exist', 1],
     [['--key', 'plain.key', '--recursive', IMAGE], 'the signature of an index covers', 125],
-  ])('%j', async (args, message, status) => {
+  ])('refuses image sign %j', async (args, message, status) => {
     const done = await a3s(['sign', ...args]);
     expect(done.stderr).toContain(message);
     expect(done).toMatchObject({ status, stdout: '' });
@@ -244,7 +244,7 @@ describe('image attest', () => {
     [['--predicate', 'none.json'], '--predicate: open none.json: no such file', 125],
     [[], 'flag --predicate is missing', 125],
     [['--predicate', 'predicate.json', '--replace'], 'attestations are added', 125],
-  ])('%j', async (args, message, status) => {
+  ])('refuses image attest %j', async (args, message, status) => {
     const done = await a3s(['attest', '--key', 'plain.key', ...args, IMAGE]);
     expect(done.stderr).toContain(message);
     expect(done).toMatchObject({ status, stdout: '' });
@@ -278,7 +278,7 @@ describe('image attestations', () => {
 
   const CHECK = 'https://example.com/check/v1';
 
-  it('lists what lies there, and says that this is no verification', async () => {
+  it('lists attestations, and warns that none is verified', async () => {
     await store(CHECK, 'cyclonedx');
     const done = await a3s(['attestations', IMAGE]);
     expect(done.status).toBe(0);
@@ -291,7 +291,7 @@ describe('image attestations', () => {
     expect(one.stdout).toBe('https://cyclonedx.org/bom\n');
   });
 
-  it('verifies by a key, and fails where that has signed none', async () => {
+  it('verifies attestations by a key, and fails when the key signed none', async () => {
     await store(CHECK);
     const list = ['attestations', '--format', '{{.Signer}}', '--key'];
     expect(await a3s([...list, 'key.pub', IMAGE])).toMatchObject({
@@ -323,7 +323,7 @@ describe('image attestations', () => {
     ]);
   });
 
-  it('does not accept what speaks of another image', async () => {
+  it('refuses an attestation about another image', async () => {
     await store(CHECK);
     const answer = server.answers.get(`GET ${at(IMAGE)}`);
     const [artifact] = (answer?.json ?? []) as object[];
@@ -334,7 +334,7 @@ describe('image attestations', () => {
     });
   });
 
-  it('warns of what it cannot read, and lists the rest', async () => {
+  it('warns about unreadable attestations, and lists the others', async () => {
     const mediaType = 'application/vnd.dsse.envelope.v1+json';
     const digest = `sha256:${'5'.repeat(64)}`;
     const data = Buffer.from('{"payloadType":"\u001b[31m"}').toString('base64');

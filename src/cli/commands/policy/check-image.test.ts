@@ -32,7 +32,7 @@ images:
 `;
 
 describe('policy check of an image policy', () => {
-  it('says what each rule means, and what holds for the rest', async () => {
+  it('explains each rule, and what holds for other images', async () => {
     const done = await check(TEAM);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout.replaceAll(/[0-9a-f]{12,64}/g, 'HEX')).toBe(
@@ -53,7 +53,7 @@ describe('policy check of an image policy', () => {
     );
   });
 
-  it('says all that an entry can ask for', async () => {
+  it('explains every kind of requirement', async () => {
     const issuer = 'https://issuer.example';
     const document = {
       images: [
@@ -116,13 +116,13 @@ describe('policy check of an image policy', () => {
       'Rule 1 (registry.example:5000/team/**) decides for registry.example:5000/team/a/b:\n   Boots if\n',
     ],
     ['team/app', 'No rule matches docker.io/team/app: its images are refused.'],
-  ])('says which rule decides for %s', async (image, text) => {
+  ])('names the rule that decides for %s', async (image, text) => {
     const done = await check(TEAM, '--image', image);
     expect(done.status).toBe(0);
     expect(done.stdout).toContain(text);
   });
 
-  it('gives programs the policy, its digest and the rule', async () => {
+  it('prints the policy, its digest and the rule with --json', async () => {
     const document = JSON.parse((await check(TEAM, '--image', 'redis', '--json')).stdout);
     expect(document).toMatchObject({
       valid: true,
@@ -143,7 +143,7 @@ describe('policy check of an image policy', () => {
     ]);
   });
 
-  it('lists every problem of what it says', async () => {
+  it('lists every problem of an image policy', async () => {
     const done = await check('images: [{ pattern: redis, deny: true }, { patern: "**" }]');
     expect(done).toMatchObject({ status: 2, stdout: '' });
     expect(done.stderr).toContain(
@@ -152,7 +152,7 @@ describe('policy check of an image policy', () => {
     expect(done.stderr).toContain('unknown key `patern`: did you mean `pattern`?');
   });
 
-  it('lists every problem of what it refers to', async () => {
+  it('lists every problem of files and conditions that an image policy refers to', async () => {
     const text = TEAM.replace('[a.pub]', '[a.pub, gone.pub]').replace(
       'transparencyLog: none',
       'attestation: { predicateType: "a:b", conditions: [predicat.x] }',
@@ -170,7 +170,7 @@ describe('policy check of an image policy', () => {
     expect(document.problems).toHaveLength(2);
   });
 
-  it('takes the name of one image, and of an image policy alone', async () => {
+  it('accepts --image only with one valid name and an image policy', async () => {
     const bad = await check(TEAM, '--image', 'A B');
     expect(bad).toMatchObject({ status: 2, stdout: '' });
     expect(bad.stderr).toContain('--image: Cannot use "A B" as the name of an image');
@@ -179,7 +179,7 @@ describe('policy check of an image policy', () => {
     expect(other.stderr).toContain('--image is about image policies, and etc/policy.yaml is none');
   });
 
-  it('takes the policies that are shipped', async () => {
+  it('accepts the image policies that are shipped', async () => {
     for (const name of ['image-policy', 'image-policy-strict']) {
       const url = new URL(`../../../../policies/defaults/${name}.yaml`, import.meta.url);
       expect(await check(readFileSync(url, 'utf8'))).toMatchObject({ status: 0, stderr: '' });

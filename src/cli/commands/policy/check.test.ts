@@ -24,7 +24,7 @@ const CHIP = `'${'ab'.repeat(64)}'`;
 const LEVELS = '{ bl: 1, tee: 0, snp: 1, ucode: 1 }';
 
 describe('policy check', () => {
-  it('reads a policy back, what it states first and then what follows by default', async () => {
+  it('prints the stated settings of a policy first, and then the defaults', async () => {
     const done = await check(USABLE);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     const [stated = '', defaults = ''] = done.stdout.split('\nBy default:\n');
@@ -69,7 +69,7 @@ describe('policy check', () => {
       `${USABLE.replace('Turin', 'Milan, Genoa')}minTcb: { milan: ${LEVELS} }\nminLaunchTcb: { genoa: ${LEVELS} }`,
       'no processor of products has a minimum in each',
     ],
-  ])('says that a policy accepts nobody, and why: %j', async (text, reason) => {
+  ])('reports that a policy accepts nobody, with the reason: %j', async (text, reason) => {
     const done = await check(text === '' ? '{}' : text);
     expect(done.status).toBe(0);
     expect(done.stdout).toContain('The policy is valid, but it accepts nobody:\n');
@@ -83,16 +83,16 @@ describe('policy check', () => {
     [`${USABLE.replace('Turin', 'Genoa')}minTcb: { bergamo_siena: ${LEVELS} }`],
     [`${USABLE}requireIommuWriteSafe: true\nminMitigationVector: '0x1'`],
     [`${USABLE}reportVersions: [2]\nrequireAliasCheck: false`],
-  ])('says nothing of the kind about one that somebody can satisfy: %j', async (text) => {
+  ])('does not report that a satisfiable policy accepts nobody: %j', async (text) => {
     expect((await check(text)).stdout).toMatch(/\nThe policy is valid\.\n$/);
   });
 
-  it('says once that one minimum is missing from which others follow', async () => {
+  it('reports once a missing minimum that others follow from', async () => {
     const document = JSON.parse((await check(`${USABLE}minTcb: {}`, '--json')).stdout);
     expect(document.acceptsNobody).toEqual(['minTcb has no minimum for any processor of products']);
   });
 
-  it('shows a minimum of its own for the launch', async () => {
+  it('shows a separate minimum for the launch', async () => {
     const own = 'minLaunchTcb: { turin: { fmc: 1, bl: 1, tee: 1, snp: 5, ucode: 90 } }';
     const done = await check(`${USABLE}${own}\n`);
     expect(done.stdout).toMatch(/^ {2}minLaunchTcb +turin fmc 1, bl 1, tee 1, snp 5, ucode 90$/m);
@@ -102,7 +102,7 @@ describe('policy check', () => {
     expect(policy.minCommittedTcb).toEqual(policy.minTcb);
   });
 
-  it('gives programs the whole policy', async () => {
+  it('prints the whole policy with --json', async () => {
     const document = JSON.parse((await check(USABLE, '--json')).stdout);
     expect(Object.keys(document)).toEqual(['valid', 'policy', 'defaults', 'acceptsNobody']);
     expect(document).toMatchObject({
@@ -115,7 +115,7 @@ describe('policy check', () => {
     expect(document.defaults).not.toContain('products');
   });
 
-  it('lists every problem, each with its place', async () => {
+  it('lists every problem of a policy with its place', async () => {
     const done = await check('vmpl: 7\nmeasurement: []\ncrl: { maxAge: 1 }\n');
     expect(done).toMatchObject({ status: 2, stdout: '' });
     const lines = done.stderr.trimEnd().split('\n');
@@ -127,7 +127,7 @@ describe('policy check', () => {
     expect(done.stderr).toContain('did you mean `measurements`?');
   });
 
-  it('names the line where the text itself is at fault', async () => {
+  it('names the line of a syntax error in a policy', async () => {
     const done = await check('vmpl: 0\nvmpl: 1\n');
     expect(done.status).toBe(2);
     expect(done.stderr).toMatch(/^a3s-box: policy\.yaml:2:1: .+ \(policy-unreadable\)\n$/);
@@ -147,7 +147,7 @@ describe('policy check', () => {
     ['pairs in one line', 'user: hunter2: hunter2\n'],
     ['a script', '#!/bin/sh\ncurl -u "hunter2:hunter2" | sh && { hunter2; }\n'],
     ['bytes', '\u0000hunter2\u0001\n'],
-  ])('quotes nothing of a file that is no policy: %s', async (_, text) => {
+  ])('quotes no text of a file that is not a policy: %s', async (_, text) => {
     for (const flags of [[], ['--json'], ['--image', 'redis']]) {
       const done = await check(text, ...flags);
       expect(done.status).not.toBe(0);
@@ -158,7 +158,7 @@ describe('policy check', () => {
     }
   });
 
-  it('gives programs the problems', async () => {
+  it('prints the problems of a policy with --json', async () => {
     const done = await check('vmpl: 7', '--json');
     expect(done.status).toBe(2);
     expect(JSON.parse(done.stdout)).toEqual({
@@ -176,7 +176,7 @@ describe('policy check', () => {
     });
   });
 
-  it('takes one file', async () => {
+  it('checks exactly one file', async () => {
     const run = (...args: readonly string[]): Promise<Transcript> =>
       transcript('/nonexistent', ['policy', ...args], { cwd });
     expect(await run('check')).toMatchObject({ status: 2, stdout: '' });

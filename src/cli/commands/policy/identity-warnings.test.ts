@@ -55,7 +55,7 @@ describe('an identity', () => {
       'subjectPattern',
       'no regular expressions',
     ],
-  ])('with %s is warned of', (_, identity, key, reason) => {
+  ])('warns about an identity with %s', (_, identity, key, reason) => {
     const warnings = identityWarnings(parseImagePolicy(policyWith(identity)));
     const value = JSON.stringify(Reflect.get(identity, key));
     expect(warnings).toEqual([
@@ -79,11 +79,11 @@ describe('an identity', () => {
         subjectPattern: 'https://github.com/company/*/.github/workflows/*.yml@refs/tags/v1.$x^',
       },
     ],
-  ])('that is %s is not', (_, identity) => {
+  ])('does not warn about an identity that is %s', (_, identity) => {
     expect(identityWarnings(parseImagePolicy(policyWith(identity)))).toEqual([]);
   });
 
-  it('is told by its place, and each fault of it', () => {
+  it('reports each fault of an identity with its place', () => {
     const { images } = policyWith({ issuer: ISSUER, subject: SUBJECT });
     const bad = { issuer: '^https://* $', subject: 'a b' };
     const second = { keys: ['a.pub'], identities: [{ issuer: ISSUER, subject: SUBJECT }, bad] };
@@ -114,7 +114,7 @@ describe('policy check', () => {
     return transcript('/nonexistent', ['policy', 'check', 'policy.yaml', ...flags], { cwd });
   };
 
-  it('warns of identities that can never match, and the policy stays valid', async () => {
+  it('warns about identities that can never match, and accepts the policy', async () => {
     const done = await check({ issuer: 'https://*.example', subjectPattern: '^a.*$' });
     expect(done.status).toBe(0);
     expect(done.stdout).toContain('The policy is valid.');
@@ -125,7 +125,7 @@ describe('policy check', () => {
     ]);
   });
 
-  it('gives programs the warnings with their places', async () => {
+  it('prints warnings with their places with --json', async () => {
     const done = await check({ issuer: ISSUER, subject: 'ci team' }, '--json');
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(JSON.parse(done.stdout)).toMatchObject({
