@@ -61,7 +61,7 @@ const inject = (args: readonly string[], ends: FakeEnds = {}) =>
   run(['inject-secret', '--policy=policy.json', '--allow-simulated', ...args], ends);
 
 describe('attest box', () => {
-  it('accepts a box that the policy accepts, and says SIMULATED', async () => {
+  it('accepts a box that the policy accepts, and prints SIMULATED', async () => {
     const done = await attest('--allow-simulated', address);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout).toContain('*** SIMULATED EVIDENCE');
@@ -72,7 +72,7 @@ describe('attest box', () => {
     expect(done.stdout).toMatch(/\nAccepted as a SIMULATED box: .*\n$/);
   });
 
-  it('gives programs a document', async () => {
+  it('prints one document with --json', async () => {
     const done = await attest('--allow-simulated', '--json', address);
     expect(done.stderr).toContain('SIMULATED');
     const { checks, ...verdict } = JSON.parse(done.stdout);
@@ -88,7 +88,7 @@ describe('attest box', () => {
     expect(checks).toContainEqual({ stage: 'verify', code: 'report-signature', verdict: 'passed' });
   });
 
-  it('takes simulated evidence only where that is said', async () => {
+  it('rejects simulated evidence unless flag and policy allow it', async () => {
     const done = await attest(address);
     expect(done.status).toBe(1);
     expect(done.stdout).toContain('Rejected (simulated-not-allowed)');
@@ -99,7 +99,7 @@ describe('attest box', () => {
     expect(hardware.stdout).not.toContain('Accepted');
   });
 
-  it('pins the installation whose simulation is meant', async () => {
+  it('pins the installation whose simulated evidence is accepted', async () => {
     const pinned = await attest('--allow-simulated', '--simulated-root=roots.pem', address);
     expect(pinned.status).toBe(0);
     const bad = await attest('--allow-simulated', '--simulated-root=policy.json', address);
@@ -111,13 +111,13 @@ describe('attest box', () => {
     ['expected-deployment', '--expect-deployment=another'],
     ['expected-instance', `--expect-instance=${'02'.repeat(16)}`],
     ['expected-spec', `--expect-spec=${'02'.repeat(32)}`],
-  ])('refuses another box: %s', async (code, flag) => {
+  ])('refuses a box other than the expected one: %s', async (code, flag) => {
     const done = await attest('--allow-simulated', '--json', flag, address);
     expect(done.status).toBe(1);
     expect(JSON.parse(done.stdout)).toMatchObject({ accepted: false, code });
   });
 
-  it('leaves evidence that attest verify accepts', async () => {
+  it('writes evidence that attest verify accepts', async () => {
     const done = await attest('--allow-simulated', '--out=evidence', '--json', address);
     const { reportData, files } = JSON.parse(done.stdout);
     expect(readdirSync(join(cwd, 'evidence')).sort()).toEqual([
@@ -140,7 +140,7 @@ describe('attest box', () => {
     expect(verified.status).toBe(0);
   });
 
-  it('cannot decide where nobody answers, or nothing is named', async () => {
+  it('cannot decide when the box is unreachable or no address is given', async () => {
     const gone = await agentServer({ source: guestSource() });
     await gone[Symbol.asyncDispose]();
     const done = await attest('--allow-simulated', '--json', `127.0.0.1:${gone.port}`);
@@ -155,7 +155,7 @@ describe('attest box', () => {
     expect((await run(['attest', 'box', address])).stderr).toContain('flag --policy');
   });
 
-  it('reaches a box of this installation through the server, which passes bytes on', async () => {
+  it('connects to a box of this installation through the server', async () => {
     const asked: string[] = [];
     const server = createServer();
     server.on('upgrade', (request, socket) => {
@@ -180,7 +180,7 @@ describe('attest box', () => {
 });
 
 describe('inject-secret', () => {
-  it('refuses a key that the launch spec does not name, before anything is sent', async () => {
+  it('refuses a key that the launch spec does not name before it sends anything', async () => {
     const done = await inject(['--key=stranger.key', address, `token=${SECRET}`]);
     expect(done).toMatchObject({ status: 1, stdout: '' });
     expect(done.stderr).toContain('(injector-not-permitted)');
@@ -188,7 +188,7 @@ describe('inject-secret', () => {
     expect(box.injected.has('token')).toBe(false);
   });
 
-  it('delivers a file, once', async () => {
+  it('injects a secret from a file once', async () => {
     writeFileSync(join(cwd, 'token.txt'), SECRET);
     const args = ['--key=broker.key', address, 'token=@token.txt'];
     const done = await inject(args);
@@ -200,7 +200,7 @@ describe('inject-secret', () => {
     expect(again.stderr).toContain('(secret-already-delivered)');
   });
 
-  it('delivers standard input, and says where anybody may', async () => {
+  it('injects a secret from standard input, and warns that anybody may inject it', async () => {
     const stdin = new PassThrough();
     stdin.end(SECRET);
     const done = await inject(['--key=stranger.key', address, 'open=-'], { stdin });
@@ -209,7 +209,7 @@ describe('inject-secret', () => {
     expect(box.injected.get('open')).toBe(SECRET);
   });
 
-  it('sends nothing to a box that the policy rejects', async () => {
+  it('sends no secret to a box that the policy rejects', async () => {
     const before = box.asked.filter((line) => line.startsWith('PUT')).length;
     writeFileSync(join(cwd, 'policy.json'), '{"tee":"simulated","crl":{"required":false}}');
     const done = await inject(['--key=broker.key', address, `token=${SECRET}`]);
@@ -218,14 +218,14 @@ describe('inject-secret', () => {
     expect(box.asked.filter((line) => line.startsWith('PUT'))).toHaveLength(before);
   });
 
-  it('says nothing of what it cannot read, for it may be the secret', async () => {
+  it('does not print an argument that it cannot parse, because it may be the secret', async () => {
     const done = await inject(['--key=broker.key', address, SECRET]);
     expect(done).toMatchObject({ status: 2, stdout: '' });
     expect(done.stderr).toContain('a secret is NAME=VALUE');
     expect(done.stderr).not.toContain(SECRET);
   });
 
-  it('takes no key of another kind', async () => {
+  it('refuses an injector key of another kind', async () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp521r1' });
     const pem = privateKey.export({ format: 'pem', type: 'pkcs8' });
     writeFileSync(join(cwd, 'other.key'), pem, { mode: 0o600 });

@@ -29,7 +29,7 @@ const sent = (): Record<string, unknown> =>
   JSON.parse(server.called('POST /containers/create')?.body ?? '{}');
 
 describe('run --tee', () => {
-  it('sends what its flags say', async () => {
+  it('run --tee sends the settings of its flags', async () => {
     const done = await a3s(
       'run -d --tee simulate --name db --host-may stats,logs --host-may logs' +
         ' --secret token:from=broker.pub:from=p256.pub --secret db.url:env:allow-any-injector' +
@@ -62,7 +62,7 @@ describe('run --tee', () => {
     });
   });
 
-  it('says nothing of what was not said', async () => {
+  it('create --tee sends only the given settings', async () => {
     const done = await a3s('create --tee snp box');
     expect(done.stderr).toBe('');
     expect(sent()['Confidential']).toEqual({ Tee: 'snp', HostMay: [], Secrets: [] });
@@ -70,7 +70,7 @@ describe('run --tee', () => {
     expect(server.calls.at(-2)?.body).not.toContain('Confidential');
   });
 
-  it('runs in the foreground with logs, and keeps the output clean', async () => {
+  it('run --tee in the foreground needs logs, and keeps the output clean', async () => {
     const done = await a3s('run --tee simulate --host-may logs box both');
     expect(done).toMatchObject({ status: 0, stdout: 'to stdout\n' });
     expect(done.stderr).toMatch(/^SIMULATED: .*\nto stderr\n$/);
@@ -92,7 +92,7 @@ describe('run --tee snp', () => {
     'run --tee snp missing',
     'run -it --tee snp -v /srv:/srv --secret token box',
     'run -d --tee snp --image-policy absent.yaml --boot abc box',
-  ])('says before all else that the host has none: %s', async (line) => {
+  ])('reports before all else that the host has no SEV-SNP: %s', async (line) => {
     hostWith({ available: false, reason: LACKS });
     expect(await a3s(line)).toMatchObject({
       status: 125,
@@ -104,13 +104,13 @@ describe('run --tee snp', () => {
     expect(server.log).toEqual(['GET /a3s/v1/host']);
   });
 
-  it('goes on where the host has it', async () => {
+  it('starts a box with --tee snp on a host that has SEV-SNP', async () => {
     hostWith({ available: true });
     expect(await a3s('run -d --tee snp box both')).toMatchObject({ status: 0, stderr: '' });
     expect(sent()['Confidential']).toMatchObject({ Tee: 'snp' });
   });
 
-  it('takes the firmware of another boot set for that of its own', async () => {
+  it('accepts the firmware of the named boot set when the installed one has none', async () => {
     hostWith({ available: false, reason: FIRMWARE });
     expect((await a3s('run -d --tee snp --boot abc box both')).status).toBe(0);
     expect((await a3s('run -d --tee snp box both')).stderr).toContain(FIRMWARE);
@@ -118,14 +118,14 @@ describe('run --tee snp', () => {
     expect((await a3s('run -d --tee snp --boot abc box')).stderr).toContain('no engine can use it');
   });
 
-  it('is the only run that asks for it', async () => {
+  it('asks about SEV-SNP only for run --tee snp', async () => {
     await a3s('run -d --tee simulate box both');
     await a3s('create --tee snp box');
     expect(server.log).not.toContain('GET /a3s/v1/host');
   });
 });
 
-describe('what a confidential box cannot be given', () => {
+describe('unsupported options of a confidential box', () => {
   it.each([
     ['run --tee simulate box', 'host-not-permitted', '--host-may logs'],
     ['run --tee simulate --host-may attach box', 'host-not-permitted', 'foreground'],
@@ -147,7 +147,7 @@ describe('what a confidential box cannot be given', () => {
     ['run -d -p 8443:ratls box', 'unsupported-option', 'ratls without --tee'],
     ['run -d -p 8443:ratls --from-snapshot s', 'unsupported-option', '--from-snapshot'],
     ['run -d --tee simulate --from-snapshot s', 'unsupported-option', '--from-snapshot'],
-  ])('%s', async (line, code, words) => {
+  ])('refuses the command line: %s', async (line, code, words) => {
     const done = await a3s(line);
     expect(done.stderr).toContain(`(${code})`);
     expect(done.stderr).toContain(words);
@@ -174,7 +174,7 @@ describe('what a confidential box cannot be given', () => {
       'invalid-argument',
       'the variable X',
     ],
-  ])('--secret %s', async (spec, code, words) => {
+  ])('refuses the secret %s', async (spec, code, words) => {
     const done = await a3s(`run -d --tee simulate --secret ${spec} box`);
     expect(done.stderr).toContain(words);
     expect(done.stderr).toContain(`(${code})`);
@@ -182,7 +182,7 @@ describe('what a confidential box cannot be given', () => {
     expect(server.log).toEqual([]);
   });
 
-  it('a colon in the name of a key file is part of it', async () => {
+  it('accepts a colon in the name of a key file', async () => {
     writeFileSync(join(directory, 'a:b.pub'), PEM);
     await a3s('create --tee snp --secret token:from=a:b.pub:env box');
     expect(sent()['Confidential']).toMatchObject({
@@ -194,7 +194,7 @@ describe('what a confidential box cannot be given', () => {
 describe('a simulated box', () => {
   const Confidential = { Tee: 'simulate', Simulated: true };
 
-  it('is called SIMULATED by ps, inspect and logs', async () => {
+  it('marks a simulated box as SIMULATED in ps, inspect and logs', async () => {
     const box = { Id: 'a'.repeat(64), Names: ['/db'], Confidential };
     server.answers.set('GET /containers/json', { json: [box, { Confidential: { Tee: 'snp' } }] });
     server.answers.set('GET /containers/db/json', { json: { ...box, Confidential } });
@@ -207,7 +207,7 @@ describe('a simulated box', () => {
   });
 });
 
-it('an open secret shows wherever the box does', async () => {
+it('shows everywhere that a box has a secret that anybody may inject', async () => {
   const Secrets = [{ Name: 'token', AllowAnyInjector: true }];
   const Confidential = { Tee: 'snp', AllowAnyInjector: true, Secrets };
   server.answers.set('GET /containers/json', { json: [{ Confidential }] });
@@ -218,6 +218,6 @@ it('an open secret shows wherever the box does', async () => {
   }
 });
 
-it('the command line knows every permission', () => {
+it('accepts every permission of the schema on the command line', () => {
   expect(PERMISSIONS).toEqual(HOST_PERMISSIONS);
 });

@@ -63,7 +63,7 @@ function a3s(line: string): Promise<Transcript> {
 const LAUNCH = '--kernel=kernel --append=quiet --vcpus=1 --vcpu-type=EPYC-Milan';
 
 describe('attest measure', () => {
-  it('refuses firmware that is known to be vulnerable, and says why', async () => {
+  it('refuses to measure firmware known to be vulnerable, and gives the reason', async () => {
     const done = await a3s(`attest measure --ovmf=listed.fd ${LAUNCH}`);
     expect(done).toMatchObject({ status: 2, stdout: '' });
     expect(done.stderr).toContain('(known-vulnerable)');
@@ -73,7 +73,7 @@ describe('attest measure', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ code: 'known-vulnerable' });
   });
 
-  it('measures it where a policy excepts exactly this firmware', async () => {
+  it('measures vulnerable firmware when a policy excepts exactly it', async () => {
     const allowed = await a3s(`attest measure --policy=firmware.yaml --ovmf=listed.fd ${LAUNCH}`);
     expect(allowed).toMatchObject({ status: 0, stdout: `${DIGEST}\n` });
     const other = await a3s(`attest measure --policy=another.yaml --ovmf=listed.fd ${LAUNCH}`);
@@ -85,7 +85,7 @@ describe('attest measure', () => {
 describe('attest explain', () => {
   const explain = (flags: string) => a3s(`attest explain ${LAUNCH} ${flags}`);
 
-  it('says of an expected launch that it is known to be vulnerable', async () => {
+  it('reports an expected launch as known to be vulnerable', async () => {
     const done = await explain(`--ovmf=listed.fd --actual=${DIGEST}`);
     expect(done.status).toBe(1);
     expect(done.stdout).toContain('✗ known-vulnerable: of the expected launch, the firmware');
@@ -101,13 +101,13 @@ describe('attest explain', () => {
     });
   });
 
-  it('is content with it where a policy excepts it', async () => {
+  it('accepts an expected vulnerable launch when a policy excepts it', async () => {
     const done = await explain(`--policy=firmware.yaml --ovmf=listed.fd --actual=${DIGEST}`);
     expect(done.status).toBe(0);
     expect(done.stdout).not.toContain('known-vulnerable');
   });
 
-  it('decides by the firmware of a record of the host, which gives the actual digest', async () => {
+  it('decides by the firmware in a record of the host that gives the actual digest', async () => {
     const record = launchRecordOf({ ...INPUTS, vcpus: 77, ovmf: Uint8Array.from(LISTED) });
     await writeFile(join(cwd, 'record.json'), JSON.stringify(record));
     const flags = `--ovmf=good.fd --record=record.json --actual=${record.digest}`;
@@ -120,7 +120,7 @@ describe('attest explain', () => {
     expect((await explain(`--policy=pages.yaml ${flags}`)).status).toBe(0);
   });
 
-  it('believes no record that gives another digest', async () => {
+  it('ignores a record of the host that gives another digest', async () => {
     const record = launchRecordOf({ ...INPUTS, ovmf: Uint8Array.from(LISTED) });
     await writeFile(join(cwd, 'record.json'), JSON.stringify(record));
     const { digest } = launchRecordOf({ ...INPUTS, ovmf: Uint8Array.from(ovmfImage()) });
@@ -129,7 +129,7 @@ describe('attest explain', () => {
     expect(done.stdout).not.toContain('known-vulnerable');
   });
 
-  it('knows firmware that was launched instead', async () => {
+  it('recognises vulnerable firmware that was launched instead', async () => {
     const done = await explain(`--ovmf=good.fd --artefact=ovmf=listed.fd --actual=${DIGEST}`);
     expect(done.status).toBe(1);
     expect(done.stdout).toContain('of the actual launch, the firmware');
@@ -137,7 +137,7 @@ describe('attest explain', () => {
     expect(other.stdout).not.toContain('known-vulnerable');
   });
 
-  it('knows a launch digest, whatever it is of', async () => {
+  it('recognises a vulnerable launch digest, whatever its inputs', async () => {
     const done = await explain(`--ovmf=good.fd --actual=${'ee'.repeat(48)}`);
     expect(done.status).toBe(1);
     expect(done.stdout).toContain('of the actual launch, the launch digest eeee');
@@ -164,7 +164,7 @@ describe('boot verify', () => {
     return done.stdout.match(/^ID key digest +([0-9a-f]{96})$/m)?.[1] ?? '';
   }
 
-  it('computes the launch digest, and checks whose signature it is', async () => {
+  it('computes the launch digest of a boot set, and verifies its ID block', async () => {
     const key = await signed('id.pem', 'id.bin');
     const flags = `--cpus 2 --id-block id.bin --id-key-digest ${key}`;
     const done = await a3s(`boot verify ${flags} ./good`);
@@ -177,7 +177,7 @@ describe('boot verify', () => {
     expect(again.stdout).not.toBe((await a3s('boot verify ./good')).stdout);
   });
 
-  it('refuses the key of a stranger, and a block for another launch', async () => {
+  it('refuses an ID block by an unknown key or for another launch', async () => {
     const key = await signed('id.pem', 'id.bin');
     await signed('stranger.pem', 'stranger.bin');
     for (const [flags, words] of [
@@ -192,7 +192,7 @@ describe('boot verify', () => {
     }
   });
 
-  it('refuses a block that was changed', async () => {
+  it('refuses a changed ID block', async () => {
     const key = await signed('id.pem', 'id.bin');
     const bytes = await readFile(join(cwd, 'id.bin'));
     bytes.writeUInt8(bytes.readUInt8(0x44) ^ 1, 0x44);
@@ -202,7 +202,7 @@ describe('boot verify', () => {
     expect(done.stderr).toContain('(boot-set-invalid)');
   });
 
-  it('refuses a set of which a byte is another', async () => {
+  it('refuses a boot set with one changed byte', async () => {
     await writeFile(join(cwd, 'good', 'initrd'), 'the file initrD');
     const done = await a3s('boot verify ./good');
     expect(done).toMatchObject({ status: 1, stdout: '' });
@@ -210,7 +210,7 @@ describe('boot verify', () => {
     expect(done.stderr).toContain('initrd has the SHA-256');
   });
 
-  it('refuses a set that is known to be vulnerable, unless a policy excepts its firmware', async () => {
+  it('refuses a vulnerable boot set unless a policy excepts its firmware', async () => {
     for (const flags of ['', '--cpus 200 ', '--policy pages.yaml ', '--policy another.yaml ']) {
       const done = await a3s(`boot verify ${flags}./listed`);
       expect(done).toMatchObject({ status: 1, stdout: '' });
@@ -220,7 +220,7 @@ describe('boot verify', () => {
     expect((await a3s('boot verify --policy firmware.yaml ./listed')).status).toBe(0);
   });
 
-  it('signs no such set', async () => {
+  it('refuses to sign a vulnerable boot set', async () => {
     const done = await a3s('boot sign --key id.pem -o listed.bin ./listed');
     expect(done).toMatchObject({ status: 1, stdout: '' });
     expect(done.stderr).toContain('(known-vulnerable)');
@@ -236,7 +236,7 @@ describe('boot verify', () => {
     ['boot verify --tee sgx ./good', 'it takes snp or simulate'],
     ['boot verify --policy kernel ./good', '(policy-invalid)'],
     ['boot verify ffff', '(no-such-boot-set)'],
-  ])('refuses %s', async (line, message) => {
+  ])('refuses the command line: %s', async (line, message) => {
     const done = await a3s(line);
     expect(done.stdout).toBe('');
     expect(done.status).not.toBe(0);

@@ -24,7 +24,7 @@ const ANSWER = { measurement: MEASUREMENT, hostData: HOST_DATA, spec: SPEC, laun
 beforeEach(() => server.answers.set('POST /a3s/v1/measure', { json: ANSWER }));
 
 describe('measure', () => {
-  it('asks for the box that run would make, and shows what it will be', async () => {
+  it('sends what run would create, and shows the launch digest and spec', async () => {
     const done = await a3s(
       'measure --tee simulate --host-may logs -p 8443:ratls -d --name db -e A=1 img cmd -x',
     );
@@ -46,7 +46,7 @@ describe('measure', () => {
   it.each([
     ['simulate', 'simulated', false],
     ['snp', 'sev-snp', true],
-  ])('writes a policy for %s that names this box alone', async (tee, inPolicy, required) => {
+  ])('writes a policy for %s that accepts this box alone', async (tee, inPolicy, required) => {
     const done = await a3s(`measure --tee ${tee} --policy-out p.yaml img`);
     expect(done.stderr).toMatch(tee === 'snp' ? /^$/ : /^SIMULATED: .*\n$/);
     const policy = parseAttestationPolicy(readPolicyDocument(Buffer.from(read('p.yaml'))));
@@ -61,20 +61,20 @@ describe('measure', () => {
     expect(checked.stdout).not.toContain('accepts nobody');
   });
 
-  it('writes the very bytes of the spec, and the launch', async () => {
+  it('writes the exact bytes of the spec, and the launch document', async () => {
     await a3s('measure --tee snp --spec-out spec.json --launch-out launch.json img');
     expect(read('spec.json')).toBe(SPEC);
     expect(JSON.parse(read('launch.json'))).toEqual({ ...ANSWER, tee: 'snp', simulated: false });
   });
 
-  it('is for programs too', async () => {
+  it('prints the measurement as JSON or by a template', async () => {
     const json = JSON.parse((await a3s('measure --tee snp --format json img')).stdout);
     expect(json).toMatchObject(ANSWER);
     const done = await a3s('measure --tee snp --format {{.Measurement}} img');
     expect(done.stdout).toBe(`${MEASUREMENT}\n`);
   });
 
-  it('hands on what a policy excepts from the list of what is known to be vulnerable', async () => {
+  it('passes on the exceptions of a policy for known vulnerable launches', async () => {
     const json = { ...ANSWER, policy: { allowKnownVulnerable: [MEASUREMENT] } };
     server.answers.set('POST /a3s/v1/measure', { json });
     const digests = ['cd'.repeat(32), MEASUREMENT];
@@ -88,7 +88,7 @@ describe('measure', () => {
     expect(policy.allowKnownVulnerable).toEqual([MEASUREMENT]);
   });
 
-  it('says that a boot set is known to be vulnerable', async () => {
+  it('reports that a boot set is known to be vulnerable', async () => {
     const json = { message: 'the firmware is known to be vulnerable', code: 'known-vulnerable' };
     server.answers.set('POST /a3s/v1/measure', { status: 403, json });
     const done = await a3s('measure --tee snp --policy-out r.yaml img');
@@ -98,7 +98,7 @@ describe('measure', () => {
     expect(server.called('POST /a3s/v1/measure')?.query.has('allowKnownVulnerable')).toBe(false);
   });
 
-  it('pulls an image that is missing, as run does', async () => {
+  it('pulls a missing image like run does', async () => {
     server.answers.set('POST /a3s/v1/measure', {
       status: 404,
       json: { message: 'No such image: missing', code: 'no-such-image' },
@@ -118,7 +118,7 @@ describe('measure', () => {
     ['measure --tee snp --from-snapshot s img', 'invalid-argument', 'unknown flag'],
     ['measure --tee snp --format {{.Foo img', 'invalid-argument', 'unclosed action'],
     ['measure --tee snp --read-only img', 'unsupported-option', 'for measure'],
-  ])('%s', async (line, code, words) => {
+  ])('refuses the command line: %s', async (line, code, words) => {
     const done = await a3s(line);
     expect(done.stderr).toContain(`(${code})`);
     expect(done.stderr).toContain(words);
@@ -132,7 +132,7 @@ describe('measure', () => {
     ['a spec that is no document', { ...ANSWER, spec: 'x', hostData: sha256('x') }],
     ['no launch', { ...ANSWER, launch: null }],
     ['nothing', null],
-  ])('does not take %s for an answer', async (_, json) => {
+  ])('refuses a server answer with %s', async (_, json) => {
     server.answers.set('POST /a3s/v1/measure', { json });
     const done = await a3s('measure --tee snp --policy-out q.yaml img');
     expect(done.stderr).toContain('(internal)');

@@ -27,7 +27,7 @@ function a3s(args: string, ends: FakeEnds = {}): Promise<Transcript> {
 }
 
 describe('boot ls', () => {
-  it('lists the installed set, and those that were imported', async () => {
+  it('lists the installed boot set and the imported ones', async () => {
     const other = syntheticSet({ initrd: Buffer.from('another') });
     await writeSyntheticSet(join(cwd, 'other'), other);
     expect((await a3s('import other')).stdout).toBe(`${other.document.id}\n`);
@@ -45,7 +45,7 @@ describe('boot ls', () => {
 });
 
 describe('boot inspect', () => {
-  it('shows all that a set is made of', async () => {
+  it('shows everything that a boot set is made of', async () => {
     const { stdout } = await a3s(`inspect ${ID.slice(0, 10)} ./set/`);
     const [byId, byPath] = JSON.parse(stdout);
     expect(byId).toEqual({
@@ -55,7 +55,7 @@ describe('boot inspect', () => {
     expect(byPath).toMatchObject({ id: ID, current: false });
   });
 
-  it('says which set there is not, after those that there are', async () => {
+  it('reports a missing boot set after it shows the existing ones', async () => {
     const { status, stdout, stderr } = await a3s(`inspect -f {{.id}} ${ID} ffff`);
     expect([status, stdout]).toEqual([1, `${ID}\n`]);
     expect(stderr).toContain('(no-such-boot-set)');
@@ -63,7 +63,7 @@ describe('boot inspect', () => {
 });
 
 describe('boot export and import', () => {
-  it('carry a set to another home', async () => {
+  it('moves a boot set to another home', async () => {
     expect(await a3s('export set.tar')).toMatchObject({ status: 0, stdout: `${ID}\n` });
     const elsewhere = { home: join(cwd, 'elsewhere', 'home'), bootDir: '/nonexistent' };
     expect((await a3s('import set.tar', elsewhere)).stdout).toBe(`${ID}\n`);
@@ -72,14 +72,14 @@ describe('boot export and import', () => {
     expect(await readFile(join(cwd, 'again.tar'))).toEqual(await readFile(join(cwd, 'set.tar')));
   });
 
-  it('read standard input', async () => {
+  it('imports a boot set from standard input', async () => {
     await a3s('export set.tar');
     const stdin = new PassThrough();
     stdin.end(await readFile(join(cwd, 'set.tar')));
     expect((await a3s('import -', { stdin })).stdout).toBe(`${ID}\n`);
   });
 
-  it('refuse what is damaged, and leave nothing of it', async () => {
+  it('refuses a damaged boot set, and leaves no files of it', async () => {
     await a3s('export set.tar');
     const archive = await readFile(join(cwd, 'set.tar'));
     await writeFile(join(cwd, 'set.tar'), archive.fill('x', archive.indexOf('the file initrd')));
@@ -92,7 +92,7 @@ describe('boot export and import', () => {
     expect((await readdir(cwd)).sort()).toEqual(['home', 'set', 'set.tar']);
   });
 
-  it('say what is not there', async () => {
+  it('reports a missing archive or directory', async () => {
     expect((await a3s('import nothing.tar')).stderr).toContain(
       'open nothing.tar: no such file or directory',
     );
@@ -114,7 +114,7 @@ describe('boot sign', () => {
     }
   });
 
-  it('writes the block and its authentication, and prints what policies name', async () => {
+  it('writes the ID block and its authentication, and prints what policies name', async () => {
     const ids = `--family-id ${'0a'.repeat(16)} --image-id ${'0b'.repeat(16)}`;
     const { status, stdout } = await a3s(
       `sign --key id.pem --author-key author.pem --guest-svn 3 --cpus 2 ${ids} -o id.bin ./set`,
@@ -143,7 +143,7 @@ describe('boot sign', () => {
     ['sign --key id.pem -o id.bin --guest-svn 4294967296 ./set', 'it takes 0 to 4294967295'],
     ['sign --key id.pem -o id.bin --family-id 00 ./set', 'exactly 32 hexadecimal digits'],
     ['sign --key id.pem -o id.bin --tee sgx ./set', 'it takes snp or simulate'],
-  ])('refuses %s', async (args, message) => {
+  ])('refuses boot %s', async (args, message) => {
     const { status, stderr, stdout } = await a3s(args);
     expect(status).not.toBe(0);
     expect(stdout).toBe('');

@@ -92,14 +92,14 @@ function breaksOff(path: string): NonNullable<AgentServerOptions['override']> {
 }
 
 describe('attest box', () => {
-  it('tries again when the box hangs up', async () => {
+  it('attest box retries when the box hangs up', async () => {
     await agent();
     const { address, came } = await hangingUp(3);
     expect(await attest(address)).toMatchObject({ status: 0, stderr: '' });
     expect(came()).toBe(4);
   });
 
-  it('tries again until its time is over', async () => {
+  it('attest box retries until its timeout', async () => {
     await agent();
     const { address, came } = await hangingUp(Number.POSITIVE_INFINITY);
     const done = await attest('--timeout=1s', address);
@@ -108,13 +108,13 @@ describe('attest box', () => {
     expect(came()).toBeGreaterThan(1);
   });
 
-  it('tries again when the box ends the session in place of its evidence', async () => {
+  it('attest box retries when the session ends before the evidence', async () => {
     const address = await agent(breaksOff('/attest'));
     expect(await attest(address)).toMatchObject({ status: 0, stderr: '' });
     expect(box.connections()).toBe(2);
   });
 
-  it('tries again when others get the reports', async () => {
+  it('attest box retries when the box is rate limited', async () => {
     let asked = 0;
     const address = await agent((stream, headers) => {
       if (headers[':path'] !== '/attest') return false;
@@ -127,7 +127,7 @@ describe('attest box', () => {
     expect(box.connections()).toBe(3);
   });
 
-  it('makes one attempt at a box that it rejects', async () => {
+  it('attest box does not retry a box that it rejects', async () => {
     const address = await agent();
     const done = await attest('--json', '--expect-deployment=another', address);
     expect(done.status).toBe(1);
@@ -135,7 +135,7 @@ describe('attest box', () => {
     expect(box.connections()).toBe(1);
   });
 
-  it('tries again when the control server has no connection left', async () => {
+  it('attest box retries when the server has no connection left', async () => {
     await agent();
     let came = 0;
     const server = createHttpServer();
@@ -161,14 +161,14 @@ describe('attest box', () => {
 });
 
 describe('inject-secret', () => {
-  it('tries again when the box hangs up', async () => {
+  it('inject-secret retries when the box hangs up', async () => {
     await agent();
     const { address } = await hangingUp(2);
     expect(await inject(address, 'token=a')).toMatchObject({ status: 0, stdout: 'token\n' });
     expect(box.injected.get('token')).toBe('a');
   });
 
-  it('goes on where a session broke off', async () => {
+  it('inject-secret continues with the secret at which a session broke off', async () => {
     const address = await agent(breaksOff('/secrets/token'));
     const done = await inject(address, 'other=a', 'token=b');
     expect(done).toMatchObject({ status: 0, stdout: 'other\ntoken\n' });
@@ -180,7 +180,7 @@ describe('inject-secret', () => {
     expect(done.stderr.match(/\*\*\* SIMULATED/g)).toHaveLength(1);
   });
 
-  it('does not take a secret for its own when the answer was lost', async () => {
+  it('inject-secret does not claim a secret as its own when the answer was lost', async () => {
     let lost = false;
     const address = await agent((stream, headers) => {
       if (headers[':path'] !== '/secrets/token') return false;
