@@ -39,14 +39,14 @@ describe('events', () => {
     [['--format', 'json']],
     [['--format', '{{json .}}']],
     [['--format', '{{.Action}} {{.Actor.ID}} {{index .Actor.Attributes "trust"}} {{.TimeNano}}']],
-  ])("shows with %j what Docker's shows", async (args) => {
+  ])('shows the same events as docker with %j', async (args) => {
     server.answers.set('GET /events', { lines: [REFUSED, START, PRUNE] });
     const theirs = await docker(socket, ['events', ...args]);
     expect(theirs.stdout).toContain(REFUSED.id);
     expect((await a3s(args)).stdout).toBe(theirs.stdout);
   });
 
-  it('asks for what it is asked for', async () => {
+  it('sends filters and times of events to the server', async () => {
     server.answers.set('GET /events', { lines: [] });
     const args = [
       '--filter',
@@ -67,7 +67,7 @@ describe('events', () => {
     expect(await a3s(['--since', 'yesterday'])).toMatchObject({ status: 125 });
   });
 
-  it('of images move no terminal', async () => {
+  it('removes control characters from the events of images', async () => {
     const Actor = { ID: 'x', Attributes: { name: 'a\u001b[2Jb\nc' } };
     server.answers.set('GET /events', { lines: [{ ...REFUSED, Actor }] });
     const { stdout } = await a3s([]);

@@ -38,21 +38,21 @@ describe('ps', () => {
     return a3s(['ps', ...args]);
   };
 
-  it("shows Docker's columns", async () => {
+  it("shows Docker's columns in ps", async () => {
     expect((await ps()).stdout).toBe(
       'CONTAINER ID   IMAGE            COMMAND                  CREATED       STATUS       TRUST     PORTS                            NAMES\n' +
         'ffffffffffff   busybox:latest   "httpd -f -p 80 -h /…"   2 hours ago   Up 2 hours   signed    127.0.0.1:8080->80/tcp, 81/tcp   web\n',
     );
   });
 
-  it('fits 80 columns as far as its headings go', async () => {
+  it('fits the headings of ps into 80 columns', async () => {
     server.answers.set('GET /containers/json', { json: [] });
     const { stdout } = await a3s(['ps']);
     expect(stdout).toMatch(/^CONTAINER ID .* TRUST +PORTS +NAMES\n$/);
     expect(stdout.trimEnd().length).toBeLessThanOrEqual(80);
   });
 
-  it('has a column for TEEs once a box has one, or where a format asks for it', async () => {
+  it('shows a column for TEEs when a box has one or a format asks for it', async () => {
     const confidential = { ...BOXES[0], Names: ['/db'], Confidential: { Tee: 'snp' } };
     server.answers.set('GET /containers/json', { json: [BOXES[0], confidential] });
     const { stdout } = await a3s(['ps']);
@@ -73,16 +73,16 @@ describe('ps', () => {
     [['--format', '{{json .Names}}'], '"web"\n'],
     [['--format', '{{.Trust}}'], 'signed\n'],
     [['--no-trunc', '--format', '{{.Command}}'], '"httpd -f -p 80 -h /srv/www"\n'],
-  ])('%j', async (args, stdout) => {
+  ])('formats ps with %j', async (args, stdout) => {
     expect(await ps(...args)).toMatchObject({ status: 0, stdout, stderr: '' });
   });
 
-  it('marks a box that no decision is on record of', async () => {
+  it('shows a dash for a box without a trust decision', async () => {
     server.answers.set('GET /containers/json', { json: [{ ...BOXES[0], Trust: '' }] });
     expect((await a3s(['ps', '--format', '{{.Trust}}'])).stdout).toBe('-\n');
   });
 
-  it('shows sizes where they are asked for', async () => {
+  it('shows sizes of boxes with --size', async () => {
     const sized = [{ ...BOXES[0], SizeRw: 1500, SizeRootFs: 4_261_502 }];
     server.answers.set('GET /containers/json', { json: sized });
     const done = await a3s(['ps', '-s']);
@@ -90,7 +90,7 @@ describe('ps', () => {
     expect(done.stdout).toContain('web       1.5kB (virtual 4.26MB)\n');
   });
 
-  it('gives JSON', async () => {
+  it('prints ps as JSON', async () => {
     const row = JSON.parse((await ps('--format', 'json')).stdout);
     expect(row).toMatchObject({ ID: 'ffffffffffff', State: 'running', Networks: 'default' });
     expect(Object.keys(row)).toEqual(Object.keys(row).sort());
@@ -107,12 +107,12 @@ describe('ps', () => {
       ['-f', 'status=exited', '-f', 'name=x'],
       { all: '0', filters: '{"status":["exited"],"name":["x"]}' },
     ],
-  ])('%j asks for %j', async (args, query) => {
+  ])('sends for ps %j the query %j', async (args, query) => {
     await ps(...args);
     expect(Object.fromEntries(server.called('GET /containers/json')?.query ?? [])).toEqual(query);
   });
 
-  it('refuses an unknown field', async () => {
+  it('refuses an unknown field of ps', async () => {
     const done = await ps('--format', '{{.Nope}}');
     expect(done.status).toBe(1);
     expect(done.stderr).toContain("can't evaluate field Nope");
@@ -131,7 +131,7 @@ describe('images', () => {
     { Id: `sha256:${'e'.repeat(64)}`, RepoTags: null, RepoDigests: [], Created: 0, Size: 10 },
   ];
 
-  it('shows a row for each name', async () => {
+  it('shows a row of images for each name', async () => {
     server.answers.set('GET /images/json', { json: IMAGES });
     expect((await a3s(['images', '--digests'])).stdout).toBe(
       'REPOSITORY               TAG       DIGEST      IMAGE ID       CREATED      SIZE\n' +
@@ -145,7 +145,7 @@ describe('images', () => {
     expect(server.calls.at(-1)?.query.get('filters')).toBe('{"reference":["busybox"]}');
   });
 
-  it('are removed by name', async () => {
+  it('removes images by name', async () => {
     const json = [{ Untagged: 'busybox:1' }, { Deleted: 'sha256:aa' }];
     server.answers.set('DELETE /images/busybox%3A1', { json });
     const done = await a3s(['rmi', 'busybox:1']);
@@ -159,7 +159,7 @@ describe('inspect', () => {
     json: { message: 'no', code },
   });
 
-  it('finds boxes, then images, and reports what is neither', async () => {
+  it('finds boxes, then images, and reports other names', async () => {
     server.answers.set('GET /containers/box/json', {
       json: { Id: 'b', Config: { Labels: { a: '1' } } },
     });
@@ -178,16 +178,19 @@ describe('inspect', () => {
 });
 
 describe('inspect --size', () => {
-  it.each(['inspect', 'container inspect'])('%s asks boxes alone', async (command) => {
-    server.answers.set('GET /containers/box/json', { json: { Id: 'b', SizeRw: 5 } });
-    const done = await a3s([...command.split(' '), '-s', '-f', '{{.SizeRw}}', 'box']);
-    expect(done).toMatchObject({ status: 0, stdout: '5\n' });
-    expect(server.called('GET /containers/box/json')?.query.get('size')).toBe('1');
-  });
+  it.each(['inspect', 'container inspect'])(
+    'inspects only boxes for %s --size',
+    async (command) => {
+      server.answers.set('GET /containers/box/json', { json: { Id: 'b', SizeRw: 5 } });
+      const done = await a3s([...command.split(' '), '-s', '-f', '{{.SizeRw}}', 'box']);
+      expect(done).toMatchObject({ status: 0, stdout: '5\n' });
+      expect(server.called('GET /containers/box/json')?.query.get('size')).toBe('1');
+    },
+  );
 });
 
 describe('attach', () => {
-  it.each(['paused', 'restarting'])('refuses a box that is %s', async (Status) => {
+  it.each(['paused', 'restarting'])('refuses to attach to a box that is %s', async (Status) => {
     const State = { Status, Running: true };
     server.answers.set('GET /containers/box/json', { json: { Id: 'b', State } });
     const done = await a3s(['attach', 'box']);
@@ -197,13 +200,13 @@ describe('attach', () => {
 });
 
 describe('logs', () => {
-  it('asks for details', async () => {
+  it('sends --details of logs to the server', async () => {
     await a3s(['run', '-d', 'logged']);
     expect(await a3s(['logs', '--details', 'logged'])).toMatchObject({ status: 0 });
     expect(server.calls.at(-1)?.query.get('details')).toBe('1');
   });
 
-  it('keeps stdout and stderr apart', async () => {
+  it('separates stdout and stderr of logs', async () => {
     await a3s(['run', '-d', 'logged']);
     const [box] = server.boxes.values();
     box?.log.push(frame(1, 'out\n'), frame(2, 'err\n'));
@@ -227,7 +230,7 @@ describe('load', () => {
     return a3s(['load', ...args], ends);
   };
 
-  it('sends a file, or what comes on stdin', async () => {
+  it('loads a file or standard input', async () => {
     writeFileSync(join(directory, 'image.tar'), 'bytes of an archive');
     const done = await load(['-i', join(directory, 'image.tar')]);
     expect(done).toMatchObject({ status: 0, stdout: 'Loaded image: busybox:latest\n' });
@@ -239,7 +242,7 @@ describe('load', () => {
     expect(server.calls.at(-1)?.query.get('quiet')).toBe('1');
   });
 
-  it('sends a layout as a tar', async () => {
+  it('loads a layout directory as a tar archive', async () => {
     const layout = join(directory, 'layout');
     mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
     writeFileSync(join(layout, 'oci-layout'), '{}');
@@ -258,14 +261,14 @@ describe('load', () => {
   it.each([
     ['/nonexistent', 'open /nonexistent: no such file or directory'],
     [tmpdir(), 'is not an OCI layout'],
-  ])('refuses %s', async (path, message) => {
+  ])('refuses to load %s', async (path, message) => {
     const done = await load(['-i', path]);
     expect(done.status).toBe(1);
     expect(done.stderr).toContain(message);
     expect(server.log).toEqual([]);
   });
 
-  it('reports an error that comes in the stream', async () => {
+  it('reports an error in the stream of a load', async () => {
     const json = { error: 'layer is damaged', code: 'invalid-image', remedy: 'Save it again.' };
     server.answers.set('POST /images/load', { json });
     const stdin = new PassThrough();
@@ -295,7 +298,7 @@ describe('info and version', () => {
     ],
   };
 
-  it('say what the host has, and why not where it has not', async () => {
+  it('shows what the host supports, and why other features are unavailable', async () => {
     server.answers.set('GET /info', { json: { ServerVersion: '0.1.0', NCPU: 2, Images: 3 } });
     server.answers.set('GET /a3s/v1/host', { json: HOST });
     const text = (await a3s(['info'])).stdout;
@@ -313,13 +316,13 @@ describe('info and version', () => {
     [{ source: 'built-in', digest: 'sha256:aa' }, 'built in, which allows every image (sha256:aa)'],
     [{ source: 'file', path: '/etc/p.yaml', digest: 'sha256:aa' }, '/etc/p.yaml (sha256:aa)'],
     [{ problem: { code: 'policy-invalid', message: 'Cannot use it' } }, 'Cannot use it'],
-  ])('say by which image policy it decides: %j', async (imagePolicy, text) => {
+  ])('shows the image policy in force: %j', async (imagePolicy, text) => {
     server.answers.set('GET /info', { json: {} });
     server.answers.set('GET /a3s/v1/host', { json: { imagePolicy } });
     expect((await a3s(['info'])).stdout).toContain(` Image Policy: ${text}\n`);
   });
 
-  it('of the client need no server', async () => {
+  it('prints the version of the client without a server', async () => {
     const done = await a3s(['version', '--client', '--format', '{{.Client.Version}}']);
     expect(done).toMatchObject({ status: 0, stdout: '0.1.0\n' });
     expect(server.log).toEqual([]);

@@ -49,12 +49,12 @@ function serveSample(): void {
   server.answers.set('GET /events', { endless: true });
 }
 
-describe('one box that does not tell', () => {
+describe('a box whose stats are refused', () => {
   const OTHER = 'e'.repeat(64);
   const refusal = { status: 403, json: { message: 'not permitted', code: 'host-not-permitted' } };
   const gone = { status: 404, json: { message: 'No such container', code: 'no-such-box' } };
 
-  it('is a row without numbers beside the others, and none where it has gone', async () => {
+  it('shows a row without numbers for a refused box, and no row for a removed one', async () => {
     serveSample();
     const third = 'd'.repeat(64);
     server.answers.set('GET /containers/json', {
@@ -67,7 +67,7 @@ describe('one box that does not tell', () => {
     expect(done).toMatchObject({ status: 0, stdout: '-- --\nweb 7\n', stderr: '' });
   });
 
-  it('is an error where it was asked for', async () => {
+  it('reports an error for a named box whose stats are refused', async () => {
     server.answers.set('GET /containers/secret/stats', refusal);
     const done = await a3s(['stats', '--no-stream', 'secret']);
     expect(done).toMatchObject({ status: 1, stdout: '' });
@@ -76,7 +76,7 @@ describe('one box that does not tell', () => {
 });
 
 describe('stats --no-stream', () => {
-  it("computes what Docker's does", async () => {
+  it('computes the same numbers as docker stats', async () => {
     serveSample();
     const done = await a3s(['stats', '--no-stream', 'web']);
     expect(done).toMatchObject({ status: 0, stdout: TABLE, stderr: '' });
@@ -87,7 +87,7 @@ describe('stats --no-stream', () => {
     [['--format', '{{.Container}} {{.CPUPerc}} {{.PIDs}}'], 'web 50.00% 7\n'],
     [['--format', 'table {{.Name}}\\t{{.MemPerc}}'], 'NAME      MEM %\nweb       9.77%\n'],
     [['--no-trunc', '--format', '{{.ID}}'], `${ID}\n`],
-  ])('%j', async (args, stdout) => {
+  ])('formats stats with %j', async (args, stdout) => {
     serveSample();
     expect(await a3s(['stats', '--no-stream', ...args, 'web'])).toMatchObject({
       status: 0,
@@ -95,7 +95,7 @@ describe('stats --no-stream', () => {
     });
   });
 
-  it('gives JSON', async () => {
+  it('prints stats as JSON', async () => {
     serveSample();
     const done = await a3s(['container', 'stats', '--no-stream', '--format', 'json', 'web']);
     expect(JSON.parse(done.stdout)).toEqual({
@@ -118,14 +118,14 @@ describe('stats --no-stream', () => {
       { ...SAMPLE, memory_stats: { usage: 5, limit: 10, stats: { inactive_file: 6 } } },
       '50.00% 5B / 10B 50.00% 2kB / 20B 7',
     ],
-  ])('of %j', async (json, text) => {
+  ])('computes stats from the document %j', async (json, text) => {
     server.answers.set('GET /containers/web/stats', { json });
     const format = '{{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.PIDs}}';
     const done = await a3s(['stats', '--no-stream', '--format', format, 'web']);
     expect(done.stdout).toBe(`${text}\n`);
   });
 
-  it('says that there is no such box', async () => {
+  it('reports a missing box in stats', async () => {
     expect(await a3s(['stats', '--no-stream', 'two'])).toMatchObject({
       status: 1,
       stdout: '',
@@ -133,14 +133,14 @@ describe('stats --no-stream', () => {
     });
   });
 
-  it('refuses a broken format before it asks', async () => {
+  it('refuses a malformed format of stats before it asks the server', async () => {
     expect(await a3s(['stats', '--format', '{{.Foo'])).toMatchObject({ status: 1 });
     expect(server.log).toEqual([]);
   });
 });
 
 describe('stats', () => {
-  it('shows the running boxes until a signal, which ends every stream', async () => {
+  it('shows stats of the running boxes until a signal, and closes every stream', async () => {
     serveSample();
     const done = await a3s(['stats'], {
       onOutput: (soFar, signal) => {
@@ -154,7 +154,7 @@ describe('stats', () => {
     await expect.poll(() => server.left).toBe(2);
   });
 
-  it('draws over itself on a terminal', async () => {
+  it('redraws stats in place on a terminal', async () => {
     serveSample();
     const done = await a3s(['stats'], {
       terminal: true,
@@ -166,13 +166,13 @@ describe('stats', () => {
     expect(done.stdout).toBe(`\x1b[2J\x1b[H${lines}\x1b[J`);
   });
 
-  it('ends when the boxes that were named are gone', async () => {
+  it('ends stats when the named boxes are gone', async () => {
     serveSample();
     server.answers.set('GET /containers/one/stats', { lines: [] });
     expect(await a3s(['stats', 'one'])).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('follows what starts and what ends', async () => {
+  it('adds started boxes to stats, and removes ended ones', async () => {
     const event = (Action: string) => ({ Type: 'container', Action, Actor: { ID } });
     server.answers.set('GET /containers/json', { json: [] });
     server.answers.set(`GET /containers/${ID}/stats`, { lines: [SAMPLE], endless: true });

@@ -18,14 +18,14 @@ describe('restart, pause, unpause and rename', () => {
     ['pause one', 'POST /containers/one/pause', {}],
     ['unpause one', 'POST /containers/one/unpause', {}],
     ['kill -s HUP one', 'POST /containers/one/kill', { signal: 'HUP' }],
-  ])('%s', async (line, call, query) => {
+  ])('sends the request of: %s', async (line, call, query) => {
     await a3s('run -d one signals');
     expect(await a3s(line)).toMatchObject({ status: 0, stdout: 'one\n', stderr: '' });
     expect(queryOf(call)).toEqual(query);
   });
 
   it.each(['restart', 'pause', 'unpause'])(
-    '%s does what it can and reports the rest',
+    '%s changes the boxes that exist, and reports the others',
     async (verb) => {
       await a3s('run -d one signals');
       expect(await a3s(`${verb} one two`)).toMatchObject({
@@ -36,7 +36,7 @@ describe('restart, pause, unpause and rename', () => {
     },
   );
 
-  it('rename says nothing', async () => {
+  it('rename prints nothing', async () => {
     await a3s('run -d one signals');
     expect(await a3s('rename one other')).toMatchObject({ status: 0, stdout: '', stderr: '' });
     expect(queryOf('POST /containers/one/rename')).toEqual({ name: 'other' });
@@ -45,7 +45,7 @@ describe('restart, pause, unpause and rename', () => {
 });
 
 describe('top', () => {
-  it('lays out what the box says, and passes what ps takes', async () => {
+  it('top prints the table of the server, and passes on ps options', async () => {
     const json = {
       Titles: ['UID', 'PID', 'CMD'],
       Processes: [
@@ -85,7 +85,7 @@ describe('port', () => {
     ['port web 80', '0.0.0.0:32768\n'],
     ['port web 8080/tcp', '0.0.0.0:18080\n127.0.0.1:18081\n'],
     ['container port web ratls', '127.0.0.1:8443\n'],
-  ])('%s', async (line, stdout) => {
+  ])('prints the published ports for: %s', async (line, stdout) => {
     server.answers.set('GET /containers/web/json', { json: { NetworkSettings: { Ports } } });
     expect(await a3s(line)).toMatchObject({ status: 0, stdout });
   });
@@ -95,7 +95,7 @@ describe('port', () => {
     ['port web 80/udp', "No public port '80/udp' published for web"],
     ['port web http', 'invalid port: http'],
     ['port web 70000', 'invalid port: 70000'],
-  ])('%s is refused', async (line, message) => {
+  ])('refuses the command line: %s', async (line, message) => {
     server.answers.set('GET /containers/web/json', { json: { NetworkSettings: { Ports } } });
     const done = await a3s(line);
     expect(done).toMatchObject({ status: 1, stdout: '' });
@@ -104,7 +104,7 @@ describe('port', () => {
 });
 
 describe('update', () => {
-  it('sends what is given, and nothing else', async () => {
+  it('update sends only the given settings', async () => {
     server.answers.set('POST /containers/one/update', { json: { Warnings: ['watch out'] } });
     const line =
       'update -m 512m --memory-swap -1 --memory-reservation 64m --cpus 1.5 -c 512 --cpu-period 100000 --cpu-quota 50000 --cpuset-cpus 0-1 --pids-limit -1 --restart on-failure:3 one';
@@ -138,7 +138,7 @@ describe('update', () => {
     ],
     ['update -m lots one', 125, 'invalid argument "lots" for "-m, --memory" flag: invalid size'],
     ['update --ulimit nofile=1 one', 125, 'unknown flag: --ulimit'],
-  ])('%s is refused', async (line, status, message) => {
+  ])('refuses the command line: %s', async (line, status, message) => {
     const done = await a3s(line);
     expect(done.status).toBe(status);
     expect(done.stderr).toContain(message);
@@ -147,7 +147,7 @@ describe('update', () => {
 });
 
 describe('shell', () => {
-  it('looks for bash, and runs what comes on its input', async () => {
+  it('shell prefers bash, and runs what comes on its input', async () => {
     await a3s('run -d box signals');
     const done = await a3s('shell -u nobody -e A=1 box');
     expect(done).toMatchObject({ status: 5, stderr: '' });
@@ -161,7 +161,7 @@ describe('shell', () => {
     });
   });
 
-  it('starts the program that is named, and gives its status', async () => {
+  it('shell starts the named program, and exits with its status', async () => {
     await a3s('run -d box signals');
     expect(await a3s('container shell --shell cat box')).toMatchObject({ status: 0 });
     const body = JSON.parse(server.called('POST /containers/box/exec')?.body ?? '');

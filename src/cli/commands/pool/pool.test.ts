@@ -12,7 +12,7 @@ const POOL = {
 };
 
 describe('pool set', () => {
-  it('asks for what was given, and waits when it shall', async () => {
+  it('sends the settings of a pool, and waits with --wait', async () => {
     server.answers.set('PUT /a3s/v1/pools/fast', { json: POOL });
     server.answers.set('POST /a3s/v1/pools/fast/wait', { json: POOL });
     const flags = ['--size', '4', '--cpus', '2', '-m', '1g', '--network', 'none', '--wait'];
@@ -23,7 +23,7 @@ describe('pool set', () => {
     expect(server.called('POST /a3s/v1/pools/fast/wait')).toBeDefined();
   });
 
-  it('calls a pool without a name default', async () => {
+  it('names a pool default when no name is given', async () => {
     server.answers.set('PUT /a3s/v1/pools/default', { json: POOL });
     expect(await a3s('set', '--size', '0')).toMatchObject({ status: 0, stdout: 'default\n' });
     expect(JSON.parse(server.called('PUT /a3s/v1/pools/default')?.body ?? '')).toEqual({ size: 0 });
@@ -35,7 +35,7 @@ describe('pool set', () => {
     [['set', '--size', '1', '--cpus', '0'], '--cpus must be at least 1'],
     [['set', '--size', '1', '--network', 'host'], 'must be default or none'],
     [['set', '--size', '1', 'a', 'b'], 'at most 1 argument'],
-  ])('refuses %j', async (args, why) => {
+  ])('refuses pool %j', async (args, why) => {
     const result = await a3s(...args);
     expect(result.status).not.toBe(0);
     expect(result.stderr).toContain(why);
@@ -43,7 +43,7 @@ describe('pool set', () => {
 });
 
 describe('pool ls', () => {
-  it('shows a table, names alone, and what a format asks for', async () => {
+  it('lists pools as a table, by name only, and by a format', async () => {
     server.answers.set('GET /a3s/v1/pools', { json: { pools: [POOL] } });
     expect((await a3s('ls')).stdout).toBe(
       [
@@ -58,7 +58,7 @@ describe('pool ls', () => {
 });
 
 describe('pool inspect and rm', () => {
-  it('show and remove, and tell what is missing', async () => {
+  it('inspects and removes pools, and reports missing ones', async () => {
     server.answers.set('GET /a3s/v1/pools/default', { json: POOL });
     server.answers.set('DELETE /a3s/v1/pools/default', { status: 204 });
     const missing = { status: 404, json: { code: 'no-such-pool', message: 'No such pool: x' } };

@@ -14,7 +14,7 @@ const SNAPSHOT = {
 };
 
 describe('snapshot', () => {
-  it('is listed as a table, as ids, and as a format asks for', async () => {
+  it('lists snapshots as a table, as ids, and by a format', async () => {
     server.answers.set('GET /a3s/v1/snapshots', { json: { snapshots: [SNAPSHOT] } });
     expect((await a3s('snapshot', 'ls')).stdout).toBe(
       [
@@ -28,7 +28,7 @@ describe('snapshot', () => {
     expect((await a3s('snapshot', 'ls', '--format', format)).stdout).toBe('warm 1\n');
   });
 
-  it('is made of one box, with what is not copied said on stderr', async () => {
+  it('creates a snapshot of one box, and warns about what it does not keep', async () => {
     const json = { ...SNAPSHOT, warnings: ['connections are reset'] };
     server.answers.set('POST /a3s/v1/snapshots', { status: 201, json });
     const made = await a3s('snapshot', 'create', '--memory', '--name', 'warm', 'web');
@@ -40,13 +40,13 @@ describe('snapshot', () => {
     expect(JSON.parse(body)).toEqual({ box: 'web', name: 'warm' });
   });
 
-  it('is not made without its memory', async () => {
+  it('refuses to create a snapshot without --memory', async () => {
     const { status, stderr } = await a3s('snapshot', 'create', 'web');
     expect(status).not.toBe(0);
     expect(stderr).toContain('--memory is needed');
   });
 
-  it('is removed by name', async () => {
+  it('removes a snapshot by name', async () => {
     server.answers.set('DELETE /a3s/v1/snapshots/warm', { status: 204 });
     expect(await a3s('snapshot', 'rm', 'warm')).toMatchObject({ status: 0, stdout: 'warm\n' });
   });
@@ -62,7 +62,7 @@ describe('run --from-snapshot', () => {
     [['--network', 'none'], '--network'],
     [['--entrypoint', 'x'], '--entrypoint'],
     [['--pull', 'never'], '--pull'],
-  ])('refuses %j by name, before the server is asked', async (args, flag) => {
+  ])('refuses %j with --from-snapshot before it asks the server', async (args, flag) => {
     const before = server.calls.length;
     const { status, stderr } = await a3s('run', '-d', ...args, '--from-snapshot', 'warm');
     expect(status).toBe(125);
@@ -70,13 +70,13 @@ describe('run --from-snapshot', () => {
     expect(server.calls.length).toBe(before);
   });
 
-  it('refuses an image and a command', async () => {
+  it('refuses an image and a command with --from-snapshot', async () => {
     const { status, stderr } = await a3s('run', '--from-snapshot', 'warm', 'busybox', 'true');
     expect(status).toBe(125);
     expect(stderr).toContain('the image and command busybox true');
   });
 
-  it('is one of two ways to name what runs', async () => {
+  it('requires either an image or --from-snapshot', async () => {
     const { status, stderr } = await a3s('run', '-d');
     expect(status).not.toBe(0);
     expect(stderr).toContain('requires at least 1 argument');

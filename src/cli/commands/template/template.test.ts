@@ -28,7 +28,7 @@ describe('template ls', () => {
     return a3s(['ls', ...args]);
   };
 
-  it('shows a table', async () => {
+  it('lists templates as a table', async () => {
     expect((await list()).stdout).toBe(
       [
         'TEMPLATE ID    CPUS      MEMORY    SIZE      CREATED         USED                 STATE',
@@ -39,7 +39,7 @@ describe('template ls', () => {
     );
   });
 
-  it('shows ids alone, whole ones, and what a format asks for', async () => {
+  it('lists templates by id, by full id, and by a format', async () => {
     expect((await list('-q')).stdout).toBe('111111111111\n222222222222\n');
     expect((await list('-q', '--no-trunc')).stdout).toBe(`${ONE}\n${TWO}\n`);
     expect((await list('--format', '{{.ID}} {{.Uses}} {{.State}}')).stdout).toBe(
@@ -49,7 +49,7 @@ describe('template ls', () => {
     expect(JSON.parse(line)).toMatchObject({ ID: '111111111111', CPUs: '1', State: 'in use' });
   });
 
-  it('asks the server with the filters', async () => {
+  it('sends the filters of template ls to the server', async () => {
     await list('--filter', 'state=loaded', '-f', 'cpus=2');
     const filters = server.called('GET /a3s/v1/templates')?.query.get('filters') ?? '';
     expect(JSON.parse(filters)).toEqual({ state: ['loaded'], cpus: ['2'] });
@@ -57,7 +57,7 @@ describe('template ls', () => {
 });
 
 describe('template inspect', () => {
-  it('shows documents, and what is missing', async () => {
+  it('inspects templates, and reports missing ones', async () => {
     server.answers.set(`GET /a3s/v1/templates/${ONE}`, { json: TEMPLATES[0] });
     server.answers.set('GET /a3s/v1/templates/nine', {
       status: 404,
@@ -81,7 +81,7 @@ describe('template warm', () => {
     { cpus: 2, id: TWO, status: 'ready' },
   ];
 
-  it('shows how far it is, and ends when all are there', async () => {
+  it('shows the progress of template warm, and ends when all are ready', async () => {
     server.answers.set('POST /a3s/v1/templates/warm', { lines });
     expect(await a3s(['warm', '--cpus', '1', '--cpus=2'])).toMatchObject({
       status: 0,
@@ -98,7 +98,7 @@ describe('template warm', () => {
     expect(server.calls.at(-1)?.body).toBe('{}');
   });
 
-  it('fails with what the server says', async () => {
+  it('prints the server’s error in template warm', async () => {
     const failure = { code: 'agent-timeout', error: 'too late', remedy: 'Wait.' };
     server.answers.set('POST /a3s/v1/templates/warm', { lines: [lines[1], failure] });
     expect(await a3s(['warm'])).toMatchObject({
@@ -107,16 +107,19 @@ describe('template warm', () => {
     });
   });
 
-  it.each(['0', '1.5', 'x', '-1', '99999'])('takes whole CPUs, and not %s', async (cpus) => {
-    const result = await a3s(['warm', `--cpus=${cpus}`]);
-    expect(result.status).toBe(125);
-    expect(result.stderr).toContain('must be a whole number');
-    expect(server.log).toEqual([]);
-  });
+  it.each(['0', '1.5', 'x', '-1', '99999'])(
+    'requires a whole number of CPUs for template warm, not %s',
+    async (cpus) => {
+      const result = await a3s(['warm', `--cpus=${cpus}`]);
+      expect(result.status).toBe(125);
+      expect(result.stderr).toContain('must be a whole number');
+      expect(server.log).toEqual([]);
+    },
+  );
 });
 
 describe('template rm', () => {
-  it('removes each, and says which it could not', async () => {
+  it('removes each template, and reports the ones it could not remove', async () => {
     server.answers.set('DELETE /a3s/v1/templates/111', { json: { removed: ONE } });
     server.answers.set('DELETE /a3s/v1/templates/222', {
       status: 409,
@@ -132,7 +135,7 @@ describe('template rm', () => {
 describe('template prune', () => {
   const answer = { json: { removed: [ONE, TWO], freedBytes: 84_800_000 } };
 
-  it('asks first', async () => {
+  it('asks before it prunes templates', async () => {
     server.answers.set('POST /a3s/v1/templates/prune', answer);
     const stdin = new PassThrough();
     stdin.end('n\n');
