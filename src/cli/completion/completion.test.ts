@@ -78,21 +78,21 @@ describe('bash', () => {
     ['a3s-box import fi', ['file.txt']],
     ['a3s-box nonsense ', []],
     ['a3s-box rm -- --', []],
-  ])('%j → %j', (line, words) => {
+  ])('bash completes %j with %j', (line, words) => {
     expect(offered(line)).toEqual(words);
   });
 
-  it('offers every command', () => {
+  it('bash completion offers every command', () => {
     expect([...offered('a3s-box ')].sort()).toEqual(
       [...new Set([...Object.keys(COMMANDS), ...Object.keys(GROUPS)])].sort(),
     );
   });
 
-  it('offers no flag that is refused', () => {
+  it('bash completion offers no unsupported flag', () => {
     expect(offered('a3s-box run --')).not.toContain('--privileged');
   });
 
-  it('is valid, and announces itself', () => {
+  it('bash completion is valid, and registers itself', () => {
     const check = `${scripts.bash}\ncomplete -p a3s-box`;
     const output = execFileSync('bash', ['--norc', '--noprofile', '-c', check], {
       encoding: 'utf8',
@@ -103,7 +103,7 @@ describe('bash', () => {
 
 /** Neither shell is at hand where these tests run: what can be held is that all is there, and quoted. */
 describe('zsh and fish', () => {
-  it('name every command and flag that bash completes', () => {
+  it('zsh and fish complete every command and flag that bash completes', () => {
     for (const place of all) {
       for (const path of place.paths) {
         expect(scripts.zsh).toContain(`'${path}'`);
@@ -120,7 +120,7 @@ describe('zsh and fish', () => {
     }
   });
 
-  it('close what they open', () => {
+  it('zsh and fish scripts have balanced quotes and brackets', () => {
     for (const line of scripts.fish.split('\n').filter((one) => one.startsWith('complete'))) {
       expect(line.replaceAll(/\\'/g, '').split("'").length % 2).toBe(1);
     }
@@ -135,12 +135,15 @@ describe('zsh and fish', () => {
 });
 
 describe('the commands', () => {
-  it.each(['bash', 'zsh', 'fish'] as const)('completion %s prints the script', async (shell) => {
-    const done = await transcript(socket, ['completion', shell]);
-    expect(done).toMatchObject({ status: 0, stdout: scripts[shell], stderr: '' });
-  });
+  it.each(['bash', 'zsh', 'fish'] as const)(
+    'completion %s prints the script of that shell',
+    async (shell) => {
+      const done = await transcript(socket, ['completion', shell]);
+      expect(done).toMatchObject({ status: 0, stdout: scripts[shell], stderr: '' });
+    },
+  );
 
-  it('completion refuses another shell', async () => {
+  it('completion refuses an unsupported shell', async () => {
     const done = await transcript(socket, ['completion', 'tcsh']);
     expect(done.status).toBe(1);
     expect(done.stderr).toContain('unsupported shell tcsh');
@@ -150,7 +153,7 @@ describe('the commands', () => {
     ['running', { status: ['running', 'paused', 'restarting'] }],
     ['stopped', { status: ['created', 'exited', 'dead'] }],
     ['boxes', undefined],
-  ])('__complete %s asks for %j', async (kind, filters) => {
+  ])('__complete %s requests the boxes with the filters %j', async (kind, filters) => {
     server.answers.set('GET /containers/json', { json: [{ Names: ['/web'] }, { Names: ['/db'] }] });
     const done = await transcript(socket, ['__complete', kind]);
     expect(done).toMatchObject({ status: 0, stdout: 'web\ndb\n', stderr: '' });
@@ -158,13 +161,13 @@ describe('the commands', () => {
     expect(asked === null ? undefined : JSON.parse(asked)).toEqual(filters);
   });
 
-  it('__complete gives names of images, and no word that a shell would read as more than one', async () => {
+  it('__complete prints the names of images, except names that a shell would split', async () => {
     const json = [{ RepoTags: ['busybox:1', 'bad name:1'] }, { RepoTags: null }];
     server.answers.set('GET /images/json', { json });
     expect((await transcript(socket, ['__complete', 'images'])).stdout).toBe('busybox:1\n');
   });
 
-  it('__complete is quiet where no server runs, where it fails, and about what it does not know', async () => {
+  it('__complete prints no error when there is no server, when it fails, and for unknown kinds', async () => {
     const nobody = await transcript(socket, ['__complete', 'boxes'], { noServer: true });
     expect(nobody).toMatchObject({ status: 0, stdout: '', stderr: '' });
     server.answers.set('GET /containers/json', { status: 500, json: { message: 'no' } });
@@ -174,7 +177,7 @@ describe('the commands', () => {
     expect(unknown).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('__complete stands in no help', async () => {
+  it('__complete is not listed in the help', async () => {
     expect((await transcript(socket, ['--help'])).stdout).not.toContain('__complete');
   });
 });

@@ -55,15 +55,15 @@ const ALONE = [
   ...['update', 'version', 'wait'],
 ];
 
-it('reads the help', () => {
+it('parses docker’s help', () => {
   const flags = flagsOf(docker('run'));
   expect(flags.length).toBeGreaterThan(90);
   expect(flags).toContainEqual({ name: 'tty', short: 't', takes: false });
   expect(flags).toContainEqual({ name: 'memory', short: 'm', takes: true });
 });
 
-describe('every flag of Docker is taken, or refused by name', () => {
-  it.each(ALONE)('%s', async (name) => {
+describe('the flags of docker', () => {
+  it.each(ALONE)('supports or refuses by name every flag of docker %s', async (name) => {
     const command = await COMMANDS[name]?.load();
     expectEach(
       flagsOf(docker(name)).filter((flag) => flag.name !== 'help'),
@@ -71,29 +71,32 @@ describe('every flag of Docker is taken, or refused by name', () => {
     );
   });
 
-  it.each(['container', 'image', 'system'])('%s', async (group) => {
-    for (const verb of commandsOf(docker(group))) {
-      const entry = GROUPS[group]?.commands[verb];
-      if (entry === undefined) {
-        expect(UNSUPPORTED_COMMANDS.has(verb), `${group} ${verb}`).toBe(true);
-        continue;
+  it.each(['container', 'image', 'system'])(
+    'supports or refuses by name every command and flag of docker %s',
+    async (group) => {
+      for (const verb of commandsOf(docker(group))) {
+        const entry = GROUPS[group]?.commands[verb];
+        if (entry === undefined) {
+          expect(UNSUPPORTED_COMMANDS.has(verb), `${group} ${verb}`).toBe(true);
+          continue;
+        }
+        const { flags } = await entry.load();
+        expectEach(
+          flagsOf(docker(group, verb)).filter((flag) => flag.name !== 'help'),
+          flags,
+        );
       }
-      const { flags } = await entry.load();
-      expectEach(
-        flagsOf(docker(group, verb)).filter((flag) => flag.name !== 'help'),
-        flags,
-      );
-    }
-  });
+    },
+  );
 });
 
-describe('of Docker itself', () => {
+describe('docker itself', () => {
   let help = '';
   beforeAll(() => {
     help = docker();
   });
 
-  it('every command is here, or refused by name', () => {
+  it('supports or refuses by name every command of docker', () => {
     const theirs = commandsOf(help);
     expect(theirs).toContain('run');
     for (const name of theirs) {
@@ -102,11 +105,11 @@ describe('of Docker itself', () => {
     }
   });
 
-  it('every flag is here, or refused by name', () => {
+  it('supports or refuses by name every global flag of docker', () => {
     expectEach(flagsOf(help), GLOBAL_FLAGS);
   });
 
-  it('no command that is here is said to be not', () => {
+  it('lists no supported command as unsupported', () => {
     for (const name of UNSUPPORTED_COMMANDS.keys()) {
       expect(name in COMMANDS || name in GROUPS, name).toBe(false);
     }

@@ -8,19 +8,16 @@ import { REGENERATE } from './reference.ts';
 
 const DOCS = join(import.meta.dirname, '../../../docs');
 
-it('docs/errors.md is what the table of codes is', () => {
+it('docs/errors.md matches the table of error codes', () => {
   const differs = readFileSync(join(DOCS, 'errors.md'), 'utf8') !== errorReference();
   expect(differs, `docs/errors.md is out of date: make it again with ${REGENERATE}`).toBe(false);
 });
 
-it.each(Object.entries(ERRORS))(
-  'says of %s in one cell each what it means and what to do',
-  (_, row) => {
-    for (const text of [row.meaning, row.remedy]) expect(text).toMatch(/^[A-Z`][^|\n]*\.$/);
-  },
-);
+it.each(Object.entries(ERRORS))('explains meaning and remedy of %s in one cell each', (_, row) => {
+  for (const text of [row.meaning, row.remedy]) expect(text).toMatch(/^[A-Z`][^|\n]*\.$/);
+});
 
-it('names commands that there are', () => {
+it('names only existing commands', () => {
   const named = [...errorReference().matchAll(/`a3s-box ([a-z]+)(?: ([a-z]+))?[^`]*`/g)];
   expect(named.length).toBeGreaterThan(10);
   for (const [text, name = '', verb] of named) {

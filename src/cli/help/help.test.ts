@@ -24,30 +24,33 @@ const widest = (text: string): number => Math.max(...text.split('\n').map((line)
 const words = (text: string): string[] => text.split(/\s+/);
 
 describe('help', () => {
-  it.each([60, 72, 80, 100])('of every command fits a terminal of %d columns', async (columns) => {
-    for (const line of LINES) {
-      const text = await help(line, columns);
-      expect(widest(text), `${line}: ${text}`).toBeLessThanOrEqual(columns);
-      // Nothing is left out for it.
-      expect(words(text)).toEqual(words(await help(line)));
-    }
-  });
+  it.each([60, 72, 80, 100])(
+    'fits the help of every command into a terminal of %d columns',
+    async (columns) => {
+      for (const line of LINES) {
+        const text = await help(line, columns);
+        expect(widest(text), `${line}: ${text}`).toBeLessThanOrEqual(columns);
+        // Nothing is left out for it.
+        expect(words(text)).toEqual(words(await help(line)));
+      }
+    },
+  );
 
-  it('is as wide as a page at most, and without a terminal', async () => {
+  it('limits the width of help to that of a page, also without a terminal', async () => {
     const text = await help('run --help', 240);
     expect(widest(text)).toBeLessThanOrEqual(100);
     expect(await help('run --help')).toBe(text);
     expect(widest(text)).toBeGreaterThan(90);
   });
 
-  it('puts a long flag on a line of its own where the terminal is narrow', async () => {
+  it('puts a long flag on its own line when the terminal is narrow', async () => {
     const lines = (await help('run --help', 60)).split('\n');
     const long = lines.findIndex((line) => line.includes('--secrets-deadline'));
     expect(lines[long]).toMatch(/^ {6}--secrets-deadline \w+$/);
     expect(lines[long + 1]).toMatch(/^ {24}\S/);
   });
 
-  it('is laid out for 60 columns where there are fewer', async () => {
+  it('formats help for at least 60 columns', async () => {
     expect(await help('run --help', 20)).toBe(await help('run --help', 60));
   });
 });

@@ -7,6 +7,6 @@ it.each([
   ['inspec', 'inspect'],
   ['xyzzy', undefined],
   ['r'.repeat(500), undefined],
-])('%s → %s', (word, expected) => {
+])('finds for the mistyped word %s the nearest: %s', (word, expected) => {
   expect(nearest(word, ['run', 'images', 'inspect', 'rm'])).toBe(expected);
 });

@@ -4,13 +4,13 @@ import { expect, it } from 'vitest';
 import { COMMANDS, GROUPS } from '../command-table/command-table.ts';
 import { cliReference, REGENERATE } from './reference.ts';
 
-it('docs/cli.md is what the commands are', async () => {
+it('docs/cli.md matches the commands', async () => {
   const path = join(import.meta.dirname, '../../../docs/cli.md');
   const differs = readFileSync(path, 'utf8') !== (await cliReference());
   expect(differs, `docs/cli.md is out of date: make it again with ${REGENERATE}`).toBe(false);
 });
 
-it('has every command, and every flag of it', async () => {
+it('documents every command with all its flags', async () => {
   const text = await cliReference();
   for (const [name, { load }] of Object.entries(COMMANDS)) {
     const start = text.indexOf(`\n## ${name}\n`);
@@ -28,7 +28,7 @@ it('has every command, and every flag of it', async () => {
   }
 });
 
-it('links to what is there', async () => {
+it('links only to existing headings', async () => {
   const text = await cliReference();
   const headings = new Set(
     [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading.replaceAll(' ', '-')),

@@ -9,8 +9,8 @@ describe('humanSize', () => {
     [1000, '1kB'],
     [4_261_502, '4.26MB'],
     [1.5e9, '1.5GB'],
-  ])('%d', (bytes, text) => expect(humanSize(bytes)).toBe(text));
-  it('of memory is binary', () => expect(humanMemory(2_087_247_872)).toBe('1.944GiB'));
+  ])('formats %d bytes in decimal units', (bytes, text) => expect(humanSize(bytes)).toBe(text));
+  it('formats memory in binary units', () => expect(humanMemory(2_087_247_872)).toBe('1.944GiB'));
 });
 
 describe('humanDuration', () => {
@@ -27,11 +27,13 @@ describe('humanDuration', () => {
     [14 * 86400 * S, '2 weeks'],
     [60 * 86400 * S, '2 months'],
     [800 * 86400 * S, '2 years'],
-  ])('%d', (milliseconds, text) => expect(humanDuration(milliseconds)).toBe(text));
+  ])('formats %d milliseconds as a duration', (milliseconds, text) =>
+    expect(humanDuration(milliseconds)).toBe(text),
+  );
 });
 
 describe('alignColumns', () => {
-  it('leaves three blanks, at least ten wide, the last column as it is', () => {
+  it('separates columns by three blanks, at least ten wide, and does not pad the last', () => {
     expect(alignColumns(['A\tLONG HEADER\tC', 'x\ty\tz', 'a value that is wide\t\t'])).toBe(
       'A                      LONG HEADER   C\n' +
         'x                      y             z\n' +
@@ -41,7 +43,7 @@ describe('alignColumns', () => {
   });
 });
 
-it('ellipsis cuts characters, not code units', () => {
+it('truncates characters, not code units', () => {
   expect(ellipsis('abcdef', 4)).toBe('abc…');
   expect(ellipsis('😀😀😀', 3)).toBe('😀😀😀');
 });

@@ -10,7 +10,7 @@ const shown = (format?: string) => prepareFormat(format, historyListing(true))([
 
 describe('a listing', () => {
   it.each([undefined, 'table {{.CreatedBy}}', 'table {{.ID}}\t{{upper .Comment}}'])(
-    'as a table has one line for each row, and obeys no image: %s',
+    'prints one line per row in a table, without control characters: %s',
     (format) => {
       const lines = shown(format).trimEnd().split('\n');
       expect(lines).toHaveLength(2);
@@ -20,17 +20,17 @@ describe('a listing', () => {
     },
   );
 
-  it('by a template keeps lines, which programs may want, and nothing that a terminal obeys', () => {
+  it('keeps line breaks in a template, and removes control characters', () => {
     expect(shown('{{.CreatedBy}}')).toBe('RUN \ufffd[2Jx\nsha256:beef   \ufffd2Jtrue\n');
   });
 
-  it('gives what methods say in the same way', () => {
+  it('removes control characters from method results', () => {
     const rows = [{ Label: (name: string) => `${name}=\x1b]0;title` }];
     const format = prepareFormat('{{.Label "a"}}', { defaults: '', headers: {} });
     expect(format(rows)).toBe('a=\ufffd]0;title\n');
   });
 
-  it('as JSON has all that is there', () => {
+  it('prints the original text in JSON', () => {
     for (const format of ['json', '{{json .}}', '{{json .CreatedBy}}']) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what may not be there
       expect(shown(format)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);

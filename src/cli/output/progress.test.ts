@@ -75,7 +75,7 @@ const show = async (
 };
 
 describe('progress on a terminal', () => {
-  it('leaves the last word on each layer, in the order in which they came', async () => {
+  it('keeps the last status of each layer, in the order of arrival', async () => {
     const screen = new Screen(120);
     screen.write('$ a3s-box pull x\n');
     const shown = await show(screen, [
@@ -97,7 +97,7 @@ describe('progress on a terminal', () => {
     );
   });
 
-  it('shows how far each is, redrawing in place', async () => {
+  it('redraws the progress of each layer in place', async () => {
     const screen = new Screen(120);
     async function* source(): AsyncGenerator<JsonObject> {
       yield layer(1, 'Waiting');
@@ -113,7 +113,7 @@ describe('progress on a terminal', () => {
     expect(screen.lines.length).toBe(3);
   });
 
-  it('shows no more layers than fit, and all of them in the end', async () => {
+  it('draws as many layers as fit, and all of them at the end', async () => {
     const screen = new Screen(80, 6);
     async function* source(): AsyncGenerator<JsonObject> {
       for (let id = 10; id < 30; id++) yield layer(id, id < 15 ? 'Pull complete' : 'Waiting');
@@ -130,7 +130,7 @@ describe('progress on a terminal', () => {
   it.each([
     ['narrower', 30, 24],
     ['lower', 100, 3],
-  ])('a terminal that becomes %s keeps what stood there before', async (_, columns, rows) => {
+  ])('keeps the text above when the terminal becomes %s', async (_, columns, rows) => {
     const screen = new Screen(100);
     screen.write('precious\n');
     async function* source(): AsyncGenerator<JsonObject> {
@@ -146,7 +146,7 @@ describe('progress on a terminal', () => {
     expect(screen.listenerCount('resize')).toBe(0);
   });
 
-  it('puts what the server says above the rows, which go on', async () => {
+  it('prints messages of the server above the progress rows', async () => {
     const screen = new Screen(100);
     async function* source(): AsyncGenerator<JsonObject> {
       yield { stream: 'first\n' };
@@ -166,7 +166,7 @@ describe('progress on a terminal', () => {
     ]);
   });
 
-  it('an error leaves it as it was, with the cursor below', async () => {
+  it('leaves the rows at an error, with the cursor below', async () => {
     const screen = new Screen();
     function* source(): Generator<JsonObject> {
       yield layer(1, 'Waiting');
@@ -183,7 +183,7 @@ describe('progress on a terminal', () => {
     ]);
   });
 
-  it('lets nothing of a message move the cursor', async () => {
+  it('removes control characters from progress messages', async () => {
     const screen = new Screen();
     const evil = '\x1b[2J\x1b[9A\r\n\u{9b}5A';
     await show(screen, [
@@ -203,18 +203,18 @@ describe('a row', () => {
     [80, 20],
     [70, 10],
     [69, 0],
-  ])('in %d columns has a bar of %d', (columns, bar) => {
+  ])('draws a progress row in %d columns with a bar of %d', (columns, bar) => {
     const text = rowText(progressRow(layer(1, 'Downloading', 1, 1e9)), columns);
     expect(/\[(.*)\]/.exec(text)?.[1]?.length ?? 1).toBe(bar + 1);
     expect(text.length).toBeLessThan(columns);
   });
 
-  it.each([0, 1, 2, 20])('fits into %d columns', (columns) => {
+  it.each([0, 1, 2, 20])('fits a progress row into %d columns', (columns) => {
     const text = rowText(progressRow(layer(1, 'Downloading', 1, 2)), columns);
     expect(text.length).toBeLessThanOrEqual(Math.max(columns - 1, 1));
   });
 
-  it('takes more than the whole for what it is', () => {
+  it('shows progress beyond the total as it is', () => {
     const text = rowText(progressRow(layer(1, 'Downloading', 3e6, 2e6)), 80);
     expect(text).toBe(`aaaaaaaaaaa1: Downloading [${'='.repeat(20)}>]      3MB`);
   });

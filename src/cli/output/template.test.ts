@@ -56,7 +56,7 @@ describe('a template', () => {
     ['{{gt 3 2}} {{le "a" "b"}} {{ne 1 2}}', 'true true true'],
     ['{{.}}', expect.stringContaining('map[Config:map[')],
     ['plain', 'plain'],
-  ])('%s', (source, expected) => {
+  ])('evaluates the template %s', (source, expected) => {
     expect(evaluate(source)).toEqual(expected);
   });
 
@@ -78,12 +78,12 @@ describe('a template', () => {
     ['{{.Id "x"}}', "can't give arguments"],
     ['{{1 := 2}}', 'malformed variable declaration'],
     ['{{.Id ^}}', 'unexpected "^"'],
-  ])('%s is refused', (source, message) => {
+  ])('refuses the template %s', (source, message) => {
     expect(() => evaluate(source)).toThrow(UsageError);
     expect(() => evaluate(source)).toThrow(message);
   });
 
-  it('calls the methods of a row', () => {
+  it('calls the methods of a row in a template', () => {
     const row = { Label: (name: string) => `<${name}>` };
     expect(new Template('{{.Label "a"}}').evaluate(row)).toBe('<a>');
     expect(new Template('{{json .}}').evaluate(row)).toBe('{}');
@@ -119,7 +119,7 @@ describe('a template', () => {
       }),
     ],
     fuzzRuns(),
-  )('is evaluated or refused, whatever it is', (parts) => {
+  )('evaluates or refuses any template', (parts) => {
     try {
       expect(typeof evaluate(parts.join(''))).toBe('string');
     } catch (error) {

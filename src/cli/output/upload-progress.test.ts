@@ -9,7 +9,7 @@ const CHUNKS = 5000;
 it.each([
   ['known', CHUNKS],
   ['unknown', 0],
-])('keeps little progress of an upload of %s size while nobody reads it', async (_, total) => {
+])('keeps few progress messages of an upload of %s size while none is read', async (_, total) => {
   const source = Readable.from(Array.from({ length: CHUNKS }, () => Buffer.from('x')));
   const upload = new Upload(source, 'archive', total);
   expect(await buffer(upload.body)).toHaveLength(CHUNKS);

@@ -7,6 +7,6 @@ it.each([
   ['one two three', 7, ['one two', 'three']],
   ['one abcdefghij k l', 4, ['one', 'abcdefghij', 'k l']],
   ['é é é', 3, ['é é', 'é']],
-])('%j within %i', (text, width, lines) => {
+])('wraps %j at %i columns', (text, width, lines) => {
   expect(wrap(text, width)).toEqual(lines);
 });

@@ -56,12 +56,12 @@ describe('flags of run and create', () => {
       ['--log-driver', 'local', '--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'],
       { LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } } },
     ],
-  ])('%j', async (args, part) => {
+  ])('sends the settings of the flags %j', async (args, part) => {
     const { HostConfig } = await created(...args);
     expect(HostConfig).toMatchObject(part);
   });
 
-  it('send nothing where they are not given', async () => {
+  it('sends no settings for flags that are not given', async () => {
     const { HostConfig, Healthcheck } = await created();
     expect(Object.keys(HostConfig ?? {}).sort()).toEqual([
       'AutoRemove',
@@ -83,16 +83,16 @@ describe('flags of run and create', () => {
       ['--health-start-period', '1h', '--health-start-interval', '1.5s'],
       { StartPeriod: 3600e9, StartInterval: 1.5e9 },
     ],
-  ])('%j', async (args, healthcheck) => {
+  ])('sends the health check of the flags %j', async (args, healthcheck) => {
     expect((await created(...args))['Healthcheck']).toEqual(healthcheck);
   });
 
-  it('expose ports, ranges too', async () => {
+  it('exposes ports and ranges of ports', async () => {
     const { ExposedPorts } = await created('--expose', '80', '--expose', '90-91/udp', '-p', '70');
     expect(Object.keys(ExposedPorts ?? {})).toEqual(['70/tcp', '80/tcp', '90/udp', '91/udp']);
   });
 
-  it('publish ranges', async () => {
+  it('publishes ranges of ports', async () => {
     const { HostConfig } = await created('-p', '8000-8002:80-82');
     expect(HostConfig).toMatchObject({
       PortBindings: {
@@ -138,20 +138,20 @@ describe('flags of run and create', () => {
     ['-d -a stdout', 'conflicting options: cannot specify both --attach and --detach'],
     [`--cidfile ${directory}`, 'box ID file found'],
     [`--cidfile /nonexistent/cid`, 'failed to create the box ID file /nonexistent/cid: ENOENT'],
-  ])('run %s is refused', async (line, message) => {
+  ])('refuses run %s', async (line, message) => {
     const done = await a3s(['run', ...line.split(' '), 'img']);
     expect(done.stderr).toContain(message);
     expect(done).toMatchObject({ status: 125, stdout: '' });
     expect(server.log).toEqual([]);
   });
 
-  it('know every limit of the schema', () => {
+  it('accepts every ulimit of the schema', () => {
     expect(ULIMIT_NAMES).toEqual(ULIMITS);
   });
 });
 
 describe('--cidfile', () => {
-  it('holds the id, and is never written over', async () => {
+  it('writes the box id to --cidfile, and never overwrites a file', async () => {
     const path = join(directory, 'cid');
     const done = await a3s(['run', '-d', '--cidfile', 'cid', 'box', 'signals'], { cwd: directory });
     expect(`${readFileSync(path, 'utf8')}\n`).toBe(done.stdout);
@@ -160,7 +160,7 @@ describe('--cidfile', () => {
     expect(again.stderr).toContain("make sure the other box isn't running or delete");
   });
 
-  it('is not there where no box was made', async () => {
+  it('writes no --cidfile when no box was created', async () => {
     const path = join(directory, 'none');
     await a3s(['create', '--pull', 'never', '--cidfile', path, 'missing']);
     expect(existsSync(path)).toBe(false);
@@ -178,14 +178,14 @@ describe('--attach', () => {
     [[], { stdin: '0', stdout: '1', stderr: '1' }],
     [['-a', 'stdout'], { stdin: '0', stdout: '1', stderr: '0' }],
     [['--attach=STDERR', '-i'], { stdin: '1', stdout: '0', stderr: '1' }],
-  ])('%j attaches %j', async (args, query) => {
+  ])('run %j attaches %j', async (args, query) => {
     const stdin = new PassThrough();
     stdin.end();
     expect(await a3s(['run', ...args, 'box', 'exit', '3'], { stdin })).toMatchObject({ status: 3 });
     expect(attachQuery()).toMatchObject(query);
   });
 
-  it('of input alone ends with it, and prints the id', async () => {
+  it('run -a stdin ends with its input, and prints the box id', async () => {
     const stdin = new PassThrough();
     stdin.end('x');
     const done = await a3s(['run', '-i', '-a', 'stdin', 'box', 'signals'], { stdin });

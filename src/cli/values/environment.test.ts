@@ -25,15 +25,17 @@ describe('an environment file', () => {
     ['SET\nUNSET\nEMPTY', ['SET=value', 'EMPTY=']],
     ['A=$SET', ['A=$SET']],
     ['ключ=значение', ['ключ=значение']],
-  ])('%j', (content, entries) => expect(read(content)).toEqual(entries));
+  ])('reads the environment file %j', (content, entries) => expect(read(content)).toEqual(entries));
 
   it.each([
     ['A B=1', "variable 'A B' contains whitespaces"],
     ['=1', "no variable name on line '=1'"],
     [Buffer.from([0x41, 0x3d, 0xff]), 'invalid UTF-8'],
-  ])('%j is refused', (content, message) => expect(() => read(content)).toThrow(message));
+  ])('refuses the environment file %j', (content, message) =>
+    expect(() => read(content)).toThrow(message),
+  );
 
-  it('must be there', () => {
+  it('refuses a missing environment file', () => {
     expect(() => readEnvironmentFile(join(directory, 'none'), {})).toThrow(
       'no such file or directory',
     );
@@ -42,14 +44,14 @@ describe('an environment file', () => {
 });
 
 describe('labels', () => {
-  it('may be a key alone, and the last one wins', () => {
+  it('reads labels without values, and prefers the last one of a name', () => {
     writeFileSync(path, 'a\nb=1\nb=2=3\n');
     expect(toMap(readLabelFile(path))).toEqual({ a: '', b: '2=3' });
   });
 });
 
 describe('parseEnvironment', () => {
-  it('takes the value of a bare name from the caller', () => {
+  it('takes the value of a bare variable from the caller', () => {
     expect(parseEnvironment('A', { A: 'x' })).toBe('A=x');
     expect(parseEnvironment('A', {})).toBeUndefined();
     expect(parseEnvironment('A=', { A: 'x' })).toBe('A=');

@@ -9,7 +9,7 @@ import { parseUlimit, ULIMIT_NAMES } from './ulimit.ts';
 const refusals = [parseByteRate, parseExpose, parseGoDuration, parseRestartPolicy, parseUlimit];
 
 property.prop([fc.string(), fc.constantFrom(...refusals)])(
-  'what cannot be read is refused as such',
+  'reports unreadable ulimits, rates and restart policies as range errors',
   (text, parse) => {
     try {
       parse(text);
@@ -30,7 +30,7 @@ describe('durations', () => {
         maxLength: 6,
       },
     ),
-  ])('add up, to 104 days at most', (parts) => {
+  ])('adds up the units of a duration, up to 104 days', (parts) => {
     const text = parts.map(([number, unit]) => `${number}${unit}`).join('');
     const total = parts.reduce((sum, [number, unit]) => sum + number * UNITS[unit], 0);
     if (!Number.isSafeInteger(total)) {
@@ -47,18 +47,21 @@ describe('durations', () => {
     ['.5m', 30e9],
     ['1h30m', 5400e9],
     ['1\u00b5s', 1000],
-  ])('%s', (text, nanoseconds) => {
+  ])('reads the duration %s', (text, nanoseconds) => {
     expect(parseGoDuration(text)).toBe(nanoseconds);
   });
 
-  it.each(['', 's', '1', '1.s.', '1 s', '1h 2m', '1d', '--1s', '9999999999h'])('not %j', (text) => {
-    expect(() => parseGoDuration(text)).toThrow(RangeError);
-  });
+  it.each(['', 's', '1', '1.s.', '1 s', '1h 2m', '1d', '--1s', '9999999999h'])(
+    'refuses the duration %j',
+    (text) => {
+      expect(() => parseGoDuration(text)).toThrow(RangeError);
+    },
+  );
 });
 
 describe('ulimits', () => {
   property.prop([fc.constantFrom(...ULIMIT_NAMES), fc.nat(), fc.nat()])(
-    'are read back',
+    'reads every ulimit with soft and hard limit',
     (Name, a, b) => {
       const [Soft, Hard] = [Math.min(a, b), Math.max(a, b)];
       expect(parseUlimit(`${Name}=${Soft}:${Hard}`)).toEqual({ Name, Soft, Hard });
@@ -74,12 +77,12 @@ describe('restart policies', () => {
     ['unless-stopped', { Name: 'unless-stopped', MaximumRetryCount: 0 }],
     ['on-failure', { Name: 'on-failure', MaximumRetryCount: 0 }],
     ['on-failure:0', { Name: 'on-failure', MaximumRetryCount: 0 }],
-  ])('%j', (text, policy) => {
+  ])('reads the restart policy %j', (text, policy) => {
     expect(parseRestartPolicy(text)).toEqual(policy);
   });
 
   it.each([':', 'on-failure:', 'on-failure:-1', 'on-failure:1.5', 'ALWAYS', 'always:', ':3'])(
-    'not %j',
+    'refuses the restart policy %j',
     (text) => {
       expect(() => parseRestartPolicy(text)).toThrow(RangeError);
     },
@@ -91,11 +94,11 @@ describe('rates', () => {
     ['/dev/root:1mb', 1024 ** 2],
     ['/dev/root:512', 512],
     ['/dev/root:1g', 1024 ** 3],
-  ])('%s', (text, Rate) => {
+  ])('reads the device rate %s', (text, Rate) => {
     expect(parseByteRate(text)).toEqual({ Path: '/dev/root', Rate });
   });
 
-  it('of another disk are refused with what would do', () => {
+  it('refuses a rate for another disk, and names the right one', () => {
     expect(() => parseOperationRate('/dev/sda:1')).toThrow(
       expect.objectContaining({ code: 'unsupported-option' }),
     );

@@ -19,11 +19,14 @@ describe('parseBytes', () => {
     ['64MiB', 64 * 2 ** 20],
     ['2 kb', 2048],
     ['10b', 10],
-  ])('%s', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
+  ])('reads %s as a number of bytes', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
-  it.each(['', 'm', '-1', '1e3', '0x10', '1 2', '99999999p', '1.m', 'mm'])('refuses %s', (text) => {
-    expect(() => parseBytes(text)).toThrow(RangeError);
-  });
+  it.each(['', 'm', '-1', '1e3', '0x10', '1 2', '99999999p', '1.m', 'mm'])(
+    'refuses %s as a number of bytes',
+    (text) => {
+      expect(() => parseBytes(text)).toThrow(RangeError);
+    },
+  );
 });
 
 describe('parseCpus', () => {
@@ -32,11 +35,14 @@ describe('parseCpus', () => {
     ['.5', 5e8],
     ['1.25', 1.25e9],
     ['0.000000001', 1],
-  ])('%s', (text, nanos) => expect(parseCpus(text)).toBe(nanos));
+  ])('reads %s as a number of CPUs', (text, nanos) => expect(parseCpus(text)).toBe(nanos));
 
-  it.each(['', '.', 'x', '-1', '1e3', '1.0000000001', '1/2'])('refuses %s', (text) => {
-    expect(() => parseCpus(text)).toThrow(RangeError);
-  });
+  it.each(['', '.', 'x', '-1', '1e3', '1.0000000001', '1/2'])(
+    'refuses %s as a number of CPUs',
+    (text) => {
+      expect(() => parseCpus(text)).toThrow(RangeError);
+    },
+  );
 });
 
 describe('parsePort', () => {
@@ -53,7 +59,7 @@ describe('parsePort', () => {
         ['', '8081', '81/tcp'],
       ],
     ],
-  ])('%s', (text, bindings) => {
+  ])('reads the port mapping %s', (text, bindings) => {
     expect(
       parsePort(text).map(({ hostIp, hostPort, boxPort }) => [hostIp, hostPort, boxPort]),
     ).toEqual(bindings);
@@ -75,7 +81,7 @@ describe('parsePort', () => {
     '1.2.3:1:2',
     '80/udp',
     '80/sctp',
-  ])('refuses %s', (text) => expect(() => parsePort(text)).toThrow());
+  ])('refuses the port mapping %s', (text) => expect(() => parsePort(text)).toThrow());
 });
 
 describe('parseVolume', () => {
@@ -86,10 +92,10 @@ describe('parseVolume', () => {
     ['./x:/b', '/cwd/x:/b'],
     ['.:/b', '/cwd:/b'],
     ['/a/../c:/b', '/c:/b'],
-  ])('%s', (text, bind) => expect(parseVolume(text, '/cwd')).toBe(bind));
+  ])('reads the volume %s', (text, bind) => expect(parseVolume(text, '/cwd')).toBe(bind));
 
   it.each(['/a', 'name:/b', ':/b', '/a:b', '/a:/', '/a:/b:z', '/a:/b:ro:x', '~/a:/b', ''])(
-    'refuses %s',
+    'refuses the volume %s',
     (text) => {
       expect(() => parseVolume(text, '/cwd')).toThrow();
     },
@@ -102,9 +108,11 @@ describe('parseDetachKeys', () => {
     ['ctrl-@,a', [0, 97]],
     ['ctrl-[', [27]],
     ['', []],
-  ])('%s', (text, bytes) => expect([...parseDetachKeys(text)]).toEqual(bytes));
+  ])('reads the detach keys %s', (text, bytes) =>
+    expect([...parseDetachKeys(text)]).toEqual(bytes),
+  );
 
-  it.each(['ctrl-1', 'ab', ',', 'ctrl-', 'é'])('refuses %s', (text) => {
+  it.each(['ctrl-1', 'ab', ',', 'ctrl-', 'é'])('refuses the detach keys %s', (text) => {
     expect(() => parseDetachKeys(text)).toThrow(RangeError);
   });
 });
@@ -121,17 +129,17 @@ describe('parseTimestamp', () => {
     ['2024-01-01T12:00:00.25Z', '1704110400.25'],
     ['2024-01-01T12:00:00+01:00', '1704106800'],
     ['2024-01-01Z', '1704067200'],
-  ])('%s', (text, seconds) => expect(parseTimestamp(text, NOW)).toBe(seconds));
+  ])('reads the timestamp %s', (text, seconds) => expect(parseTimestamp(text, NOW)).toBe(seconds));
 
   it.each(
     ['', 'yesterday', '2024-13-01T00:00:00Z', '5', '-5m', '5d'].filter((text) => text !== '5'),
-  )('refuses %s', (text) => {
+  )('refuses the timestamp %s', (text) => {
     expect(() => parseTimestamp(text, NOW)).toThrow(RangeError);
   });
 });
 
 describe('filters', () => {
-  it('become one document', () => {
+  it('combines filter flags into one document', () => {
     const filters = ['status=running', 'label=a=b', 'status=exited'].map(parseFilter);
     expect(encodeFilters(filters)).toBe('{"status":["running","exited"],"label":["a=b"]}');
     expect(encodeFilters([])).toBeUndefined();
@@ -139,20 +147,26 @@ describe('filters', () => {
   });
 });
 
-it.each(['[::1]:8080:80', '::1:8080:80', '[::]:80'])('-p %s is refused by name', (spec) => {
-  expect(() => parsePort(spec)).toThrow(/only IPv4/);
-});
+it.each(['[::1]:8080:80', '::1:8080:80', '[::]:80'])(
+  'refuses publishing with -p %s by name',
+  (spec) => {
+    expect(() => parsePort(spec)).toThrow(/only IPv4/);
+  },
+);
 
 describe('parseHexBytes', () => {
-  it('takes either case', () => {
+  it('reads hexadecimal bytes in either case', () => {
     expect([...parseHexBytes('00fFA0', 3)]).toEqual([0, 255, 160]);
   });
 
-  it.each(['', '00', '00ffa', '00ffa000', '0x00ff', '00ff 0', '00ffg0'])('refuses %j', (text) => {
-    expect(() => parseHexBytes(text, 3)).toThrow(RangeError);
-  });
+  it.each(['', '00', '00ffa', '00ffa000', '0x00ff', '00ff 0', '00ffg0'])(
+    'refuses %j as hexadecimal bytes',
+    (text) => {
+      expect(() => parseHexBytes(text, 3)).toThrow(RangeError);
+    },
+  );
 
-  it('says how many digits there have to be and are', () => {
+  it('reports the expected and the actual number of hexadecimal digits', () => {
     expect(() => parseHexBytes('00', 3)).toThrow(
       'it takes exactly 6 hexadecimal digits (3 bytes, neither padded nor cut), not 2',
     );
@@ -165,11 +179,16 @@ describe('parseHexNumber', () => {
     ['0x21', 0x21n],
     ['21', 0x21n],
     ['ffffFFFFffffFFFF', 0xffff_ffff_ffff_ffffn],
-  ])('%s', (text, number) => expect(parseHexNumber(text)).toBe(number));
+  ])('reads the hexadecimal number %s', (text, number) =>
+    expect(parseHexNumber(text)).toBe(number),
+  );
 
-  it.each(['', '0x', '-1', '1.5', 'xyz', '0X1', '10000000000000000'])('refuses %j', (text) => {
-    expect(() => parseHexNumber(text)).toThrow(RangeError);
-  });
+  it.each(['', '0x', '-1', '1.5', 'xyz', '0X1', '10000000000000000'])(
+    'refuses %j as a hexadecimal number',
+    (text) => {
+      expect(() => parseHexNumber(text)).toThrow(RangeError);
+    },
+  );
 });
 
 describe('parseInstant', () => {
@@ -179,7 +198,9 @@ describe('parseInstant', () => {
     ['2026-03-01T13:00:00.25+01:00', '2026-03-01T12:00:00.250Z'],
     ['2024-02-29T23:59:59-00:30', '2024-03-01T00:29:59.000Z'],
     ['0050-12-31T00:00:00Z', '0050-12-31T00:00:00.000Z'],
-  ])('%s', (text, instant) => expect(parseInstant(text).toISOString()).toBe(instant));
+  ])('reads the instant %s', (text, instant) =>
+    expect(parseInstant(text).toISOString()).toBe(instant),
+  );
 
   it.each([
     '',
@@ -197,7 +218,7 @@ describe('parseInstant', () => {
     '2026-03-00T12:00:00Z',
     '2026-03-01T12:00:00+24:00',
     '1767225600',
-  ])('refuses %j', (text) => {
+  ])('refuses the instant %j', (text) => {
     expect(() => parseInstant(text)).toThrow(RangeError);
   });
 });
@@ -209,18 +230,23 @@ describe('parseTimeLimit', () => {
     ['500ms', 500],
     ['2m', 120_000],
     ['1h', 3_600_000],
-  ])('%s', (text, milliseconds) => expect(parseTimeLimit(text)).toBe(milliseconds));
+  ])('reads the time limit %s', (text, milliseconds) =>
+    expect(parseTimeLimit(text)).toBe(milliseconds),
+  );
 
-  it.each(['', '0', '0s', '-1s', '1.5s', '1d', '61m', '2h', 's', '30 s'])('refuses %j', (text) => {
-    expect(() => parseTimeLimit(text)).toThrow(RangeError);
-  });
+  it.each(['', '0', '0s', '-1s', '1.5s', '1d', '61m', '2h', 's', '30 s'])(
+    'refuses the time limit %j',
+    (text) => {
+      expect(() => parseTimeLimit(text)).toThrow(RangeError);
+    },
+  );
 });
 
 describe('parseTcb', () => {
   it.each([
     ['bl=4,tee=0,snp=24,ucode=213', { bl: 4, tee: 0, snp: 24, ucode: 213 }],
     ['ucode=81,fmc=1,snp=4,tee=1,bl=1', { fmc: 1, bl: 1, tee: 1, snp: 4, ucode: 81 }],
-  ])('%s', (text, tcb) => expect(parseTcb(text)).toEqual(tcb));
+  ])('reads the TCB version %s', (text, tcb) => expect(parseTcb(text)).toEqual(tcb));
 
   it.each([
     '',
@@ -231,7 +257,7 @@ describe('parseTcb', () => {
     'bl=4,tee=0,snp=24,ucode=213,other=1',
     'bl=4, tee=0,snp=24,ucode=213',
     'bl=4,tee=0,snp=24,ucode=213,',
-  ])('refuses %j', (text) => {
+  ])('refuses the TCB version %j', (text) => {
     expect(() => parseTcb(text)).toThrow(RangeError);
   });
 });
