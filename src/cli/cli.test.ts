@@ -13,7 +13,7 @@ const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>
   transcript(socket, line.split(' '), ends);
 
 describe('run', () => {
-  it('gives stdout, stderr and the status of the program', async () => {
+  it('run prints stdout and stderr, and exits with the status of the program', async () => {
     const done = await a3s('run box both');
     expect(done).toMatchObject({ status: 0, stdout: 'to stdout\n', stderr: 'to stderr\n' });
     expect(await a3s('run --rm box exit 42')).toMatchObject({ status: 42, stdout: '', stderr: '' });
@@ -37,7 +37,7 @@ describe('run', () => {
     expect(wait?.query.get('condition')).toBe('removed');
   });
 
-  it('passes 5 MB of input through and back unchanged', async () => {
+  it('run -i passes 5 MB of input through unchanged', async () => {
     const input = randomBytes(5_000_000);
     const stdin = new PassThrough();
     stdin.end(input);
@@ -46,14 +46,14 @@ describe('run', () => {
     expect(sha256(done.bytes)).toBe(sha256(input));
   });
 
-  it('does not read input without -i', async () => {
+  it('run does not read input without -i', async () => {
     const stdin = new PassThrough();
     stdin.write('never read');
     await a3s('run box both', { stdin });
     expect(stdin.readableLength).toBe('never read'.length);
   });
 
-  it('sends what its flags say', async () => {
+  it('run sends the settings of its flags to the server', async () => {
     const env = { PASSED: 'from outside' };
     writeFileSync(join(directory, 'env'), '# comment\nA=1\n  B="quoted"\nPASSED\nABSENT\n');
     const line =
@@ -96,14 +96,14 @@ describe('run', () => {
     });
   });
 
-  it('leaves everything after the image to the program', async () => {
+  it('run leaves everything after the image to the program', async () => {
     await a3s('run -d img prog -d --rm -- -x');
     const body = JSON.parse(server.called('POST /containers/create')?.body ?? '');
     expect(body.Cmd).toEqual(['prog', '-d', '--rm', '--', '-x']);
     expect(body.HostConfig.AutoRemove).toBe(false);
   });
 
-  it('says what the server refuses, with its code and remedy', async () => {
+  it('run prints the server’s refusal with its code and remedy', async () => {
     expect(await a3s('run --pull never missing')).toEqual({
       status: 125,
       stdout: '',
@@ -115,7 +115,7 @@ describe('run', () => {
   it.each([
     ['absent', 127, 'command-not-found'],
     ['unbootable', 125, 'port-in-use'],
-  ])('leaves no box behind when %s does not start', async (program, status, code) => {
+  ])('run removes the box when %s does not start', async (program, status, code) => {
     const done = await a3s(`run box ${program}`);
     expect(done.status).toBe(status);
     expect(done.stderr).toContain(`(${code})`);
@@ -125,7 +125,7 @@ describe('run', () => {
   it.each([
     ['absent', 127, 'command-not-found'],
     ['unbootable', 125, 'port-in-use'],
-  ])('keeps the box when %s does not start in the background', async (program, status, code) => {
+  ])('run -d keeps the box when %s does not start', async (program, status, code) => {
     const done = await a3s(`run -d box ${program}`);
     expect(done.status).toBe(status);
     expect(done.stderr).toContain(`(${code})`);
@@ -133,7 +133,7 @@ describe('run', () => {
     expect(server.boxes.size).toBe(1);
   });
 
-  it('passes signals on and reports how the box ended', async () => {
+  it('run passes signals on, and exits with the status of the box', async () => {
     const done = await a3s('run box signals', {
       onOutput(soFar, signal) {
         if (soFar === 'waiting\n') signal('SIGTERM');
@@ -142,7 +142,7 @@ describe('run', () => {
     expect(done).toMatchObject({ status: 143, stdout: 'waiting\ngot SIGTERM\n' });
   });
 
-  it('lets the user go after three Ctrl-C, and leaves the box running', async () => {
+  it('run detaches after three Ctrl-C, and leaves the box running', async () => {
     const done = await a3s('run box signals ignore', {
       onOutput: (_, signal) => signal('SIGINT'),
     });
@@ -151,14 +151,14 @@ describe('run', () => {
     expect(server.boxes.size).toBe(1);
   });
 
-  it('says that the server is lost, and that the box is not', async () => {
+  it('run reports a lost server, and that the box runs on', async () => {
     const done = await a3s('run box signals', { onOutput: () => server.drop() });
     expect(done.status).toBe(125);
     expect(done.stderr).toMatch(/^a3s-box: .+ \(server-unreachable\)\nThe box runs on; /);
     expect(server.boxes.size).toBe(1);
   });
 
-  it('removes the box when a signal comes before it runs', async () => {
+  it('run removes the box when a signal comes before it runs', async () => {
     const done = await a3s('run box cat', {
       onConnect: (signal) => setImmediate(signal, 'SIGINT'),
     });
@@ -167,7 +167,7 @@ describe('run', () => {
     expect(server.log.some((call) => call.endsWith('/start'))).toBe(false);
   });
 
-  it('refuses a terminal where there is none, before anything is asked', async () => {
+  it('run -t refuses an input that is no terminal before it asks the server', async () => {
     const done = await a3s('run -it box');
     expect(done).toMatchObject({ status: 1, stdout: '' });
     expect(done.stderr).toContain('the input device is not a TTY');
@@ -175,17 +175,20 @@ describe('run', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refused command lines', () => {
   const refused = RUN_FLAGS.filter((flag) => flag.refused !== undefined);
 
-  it.each(refused.map((flag) => flag.name))('run --%s', async (name) => {
-    const done = await a3s(`run --${name}=1 box`);
-    expect(done.status).toBe(125);
-    expect(done.stderr).toMatch(
-      new RegExp(`^a3s-box: unsupported flag --${name} for run: .+ \\(unsupported-option\\)\n`),
-    );
-    expect(server.log).toEqual([]);
-  });
+  it.each(refused.map((flag) => flag.name))(
+    'refuses the unsupported flag run --%s by name',
+    async (name) => {
+      const done = await a3s(`run --${name}=1 box`);
+      expect(done.status).toBe(125);
+      expect(done.stderr).toMatch(
+        new RegExp(`^a3s-box: unsupported flag --${name} for run: .+ \\(unsupported-option\\)\n`),
+      );
+      expect(server.log).toEqual([]);
+    },
+  );
 
   it.each([
     ['run --foo box', 125, 'unknown flag: --foo'],
@@ -226,7 +229,7 @@ describe('what is refused', () => {
     ['container commit x', 125, 'unsupported command container commit'],
     ['-H unix:///x ps', 125, 'unsupported flag -H'],
     ['--zap', 125, 'unknown flag: --zap'],
-  ])('%s', async (line, status, message) => {
+  ])('refuses the command line: %s', async (line, status, message) => {
     const done = await a3s(line);
     expect(done.stderr).toContain(message);
     expect(done.stderr).toMatch(/^a3s-box: .+ \([a-z-]+\)\n/);
@@ -236,7 +239,7 @@ describe('what is refused', () => {
 });
 
 describe('exec', () => {
-  it('gives the output and the status of the command', async () => {
+  it('exec prints the output and exits with the status of the command', async () => {
     await a3s('run -d box signals');
     const done = await a3s('exec -e A=1 -w /srv -u nobody box exit 3 -e');
     expect(done.status).toBe(3);
@@ -249,7 +252,7 @@ describe('exec', () => {
     });
   });
 
-  it('says that there is no such box', async () => {
+  it('exec reports a missing box', async () => {
     const done = await a3s('exec nobody true');
     expect(done).toMatchObject({
       status: 1,
@@ -258,8 +261,8 @@ describe('exec', () => {
   });
 });
 
-describe('several boxes', () => {
-  it('does what can be done and reports the rest', async () => {
+describe('commands about several boxes', () => {
+  it('stops the boxes that exist, and reports the others', async () => {
     await a3s('run -d one signals');
     const done = await a3s('stop one two');
     expect(done).toMatchObject({ status: 1, stdout: 'one\n' });
@@ -267,7 +270,7 @@ describe('several boxes', () => {
     expect(await a3s('wait one')).toMatchObject({ status: 0, stdout: '143\n' });
   });
 
-  it('rm -f takes what is not there for removed, and says so', async () => {
+  it('rm -f succeeds for a missing box, and prints a message', async () => {
     const done = await a3s('rm -f two');
     expect(done).toMatchObject({ status: 0, stdout: '' });
     expect(done.stderr).toContain('No such box: two');
@@ -276,15 +279,18 @@ describe('several boxes', () => {
 });
 
 describe('help', () => {
-  it.each(['run', 'ps', 'image ls', 'container run', 'exec'])('%s --help', async (command) => {
-    const done = await a3s(`${command} --help`);
-    expect(done.status).toBe(0);
-    expect(done.stdout).toContain(`Usage:  a3s-box ${command} [OPTIONS]`);
-    expect(done.stdout).toContain('--help');
-    expect(done.stdout).not.toContain('--privileged');
-  });
+  it.each(['run', 'ps', 'image ls', 'container run', 'exec'])(
+    'prints help for %s --help',
+    async (command) => {
+      const done = await a3s(`${command} --help`);
+      expect(done.status).toBe(0);
+      expect(done.stdout).toContain(`Usage:  a3s-box ${command} [OPTIONS]`);
+      expect(done.stdout).toContain('--help');
+      expect(done.stdout).not.toContain('--privileged');
+    },
+  );
 
-  it('of all lists the commands', async () => {
+  it('lists all commands in the main help', async () => {
     const done = await a3s('--help');
     expect(done.stdout).toContain('  run           Create and run a new box from an image\n');
     expect(await transcript(socket, [])).toEqual(done);

@@ -12,16 +12,16 @@ beforeEach(() => writeFileSync(codeCachePath(bundle), sealCodeCache(data)));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('the code cache', () => {
-  it('is read as it was sealed', () => {
+  it('reads a code cache as it was sealed', () => {
     expect(readCodeCache(bundle)).toEqual(data);
   });
 
-  it('is for one bundle, one version of Node and one architecture', () => {
+  it('uses a code cache only for one bundle, Node.js version and architecture', () => {
     expect(codeCachePath(bundle)).toBe(`${bundle}-${process.version}-${process.arch}.cache`);
     expect(readCodeCache(join(directory, 'cli-fedcba9876543210.js'))).toBeUndefined();
   });
 
-  it('is passed over where any byte of it has changed', () => {
+  it('ignores a code cache with any changed byte', () => {
     const sealed = sealCodeCache(data);
     for (const at of sealed.keys()) {
       const changed = Buffer.from(sealed);
@@ -31,7 +31,7 @@ describe('the code cache', () => {
     }
   });
 
-  it('is passed over where it is cut short', () => {
+  it('ignores a truncated code cache', () => {
     for (let length = data.length + 3; length >= 0; length--) {
       truncateSync(codeCachePath(bundle), length);
       expect(readCodeCache(bundle)).toBeUndefined();

@@ -37,7 +37,7 @@ describe('in a terminal', () => {
   afterEach(() => screen.end());
 
   const RUN = '"$NODE" "$CLI" run -it box type; echo "status=$?"\r';
-  it('keys reach the box as they are typed, and its status comes back', async () => {
+  it('passes keys to the box as they are typed, and exits with its status', async () => {
     screen = new Screen(cli);
     screen.type(RUN);
     await screen.until('ready');
@@ -52,7 +52,7 @@ describe('in a terminal', () => {
     await screen.expectSane();
   });
 
-  it('the size is told at first and at each change', async () => {
+  it('sends the size of the terminal at the start and at each change', async () => {
     screen = new Screen(cli, 91, 31);
     screen.type(RUN);
     await screen.until('\\[91x31\\]');
@@ -65,7 +65,7 @@ describe('in a terminal', () => {
     await screen.until('status=7');
   });
 
-  it('ctrl-p ctrl-q leaves, and the box runs on', async () => {
+  it('detaches on ctrl-p ctrl-q, and leaves the box running', async () => {
     screen = new Screen(cli);
     screen.type(RUN);
     await screen.until('ready');
@@ -78,7 +78,7 @@ describe('in a terminal', () => {
     await screen.expectSane();
   });
 
-  it('bash completes commands, flags, and the names that the server has', async () => {
+  it('completes commands, flags and names of the server in bash', async () => {
     server.answers.set('GET /containers/json', { json: [{ Names: ['/web-one'] }] });
     server.answers.set('GET /images/json', { json: [{ RepoTags: ['registry:5000/app:v1'] }] });
     screen = new Screen(cli);
@@ -98,7 +98,7 @@ describe('in a terminal', () => {
     await completed('a3s-box completion f', 'completion fish ');
   });
 
-  it('a signal from outside ends an exec and restores the terminal', async () => {
+  it('ends an exec on a signal, and restores the terminal', async () => {
     screen = new Screen(cli);
     screen.type('"$NODE" "$CLI" run -d box signals >/dev/null\r');
     screen.type(`sh -c 'echo pid=$$; exec "$NODE" "$CLI" exec -it box type'; echo "status=$?"\r`);
@@ -116,7 +116,7 @@ describe('in a pipeline', () => {
     return code;
   };
 
-  it('a reader that leaves ends it without a word', async () => {
+  it('ends silently when the reader of its output closes the pipe', async () => {
     const child = cli.spawn('run', 'box', 'flood');
     const complaint = text(child.stderr);
     await once(child.stdout, 'data');
@@ -125,7 +125,7 @@ describe('in a pipeline', () => {
     expect(await complaint).toBe('');
   });
 
-  it('a slow reader slows the box, and nothing is gathered or lost', async () => {
+  it('slows the box to a slow reader, without buffering or losing output', async () => {
     const child = cli.spawn('run', '-i', 'box', 'cat');
     const block = Buffer.alloc(1024 * 1024, 'z');
     let written = 0;
@@ -139,7 +139,7 @@ describe('in a pipeline', () => {
     expect(read).toBe((written + 1) * block.length);
   });
 
-  it('Ctrl-C reaches the box as SIGINT', async () => {
+  it('passes Ctrl-C to the box as SIGINT', async () => {
     const child = cli.spawn('run', 'box', 'signals');
     await once(child.stdout, 'data');
     child.kill('SIGINT');
@@ -152,7 +152,7 @@ describe('in a pipeline', () => {
 describe('the program that is installed', () => {
   const bin = join(import.meta.dirname, '../bin/a3s-box.cjs');
 
-  it('says what to do where it is not built', async () => {
+  it('tells how to build the program when it is not built', async () => {
     const moved = join(cli.directory, 'src/bin/a3s-box.cjs');
     mkdirSync(dirname(moved), { recursive: true });
     copyFileSync(bin, moved);
@@ -168,7 +168,7 @@ describe('the program that is installed', () => {
     expect(VERSION).toBe(manifest.version);
   });
 
-  it('loads no schema library, and attestation only where it is called for', async () => {
+  it('loads no schema library, and the attestation library only when needed', async () => {
     const bundle = read(bundleOf(cli.directory));
     for (const part of ['ZodError', 'YAMLParseError', 'CommanderError', 'bufbuild', 'TUFError']) {
       expect(bundle).not.toContain(part);
@@ -188,7 +188,7 @@ describe('the program that is installed', () => {
     expect(await output).toContain('--report-data hex');
   });
 
-  it('runs with the code cache of its build, a damaged one, or none', async () => {
+  it('runs with the code cache of its build, with a damaged one and without one', async () => {
     const version = async (): Promise<string> => {
       const child = cli.spawn('version', '--client');
       const output = text(child.stdout);
@@ -206,7 +206,7 @@ describe('the program that is installed', () => {
     writeFileSync(path, cache);
   });
 
-  it('has a code cache that V8 takes', () => {
+  it('builds a code cache that V8 accepts', () => {
     const bundle = join(cli.directory, bundleOf(cli.directory));
     const cachedData = readCodeCache(bundle);
     expect(cachedData).toBeDefined();
@@ -218,12 +218,12 @@ describe('the program that is installed', () => {
     expect(status).toBe(0);
   });
 
-  it('is bundled as ASCII, which Node need not decode', () => {
+  it('bundles the program as ASCII, which Node.js need not decode', () => {
     const bytes = readFileSync(join(cli.directory, bundleOf(cli.directory)));
     expect(bytes.every((byte) => byte < 0x80)).toBe(true);
   });
 
-  it('reads image policies with a bundle of their own', async () => {
+  it('reads image policies with a separate bundle', async () => {
     const path = join(cli.directory, 'policy.yaml');
     writeFileSync(path, 'images: [{ pattern: "**", allowUnsigned: true }]');
     const child = cli.spawn('policy', 'check', path);
@@ -232,7 +232,7 @@ describe('the program that is installed', () => {
     expect(await output).toContain('1. **\n   Boots, signed or not');
   });
 
-  it('fails in one line where its output has no room', async () => {
+  it('fails with one line when its output is full', async () => {
     const command = '"$0" "$1" --help > /dev/full';
     const child = spawn('/bin/sh', ['-c', command, process.execPath, cli.bundle]);
     const complaint = text(child.stderr);
@@ -256,7 +256,7 @@ describe('the program that is installed', () => {
     expect(server.log).toEqual([]);
   });
 
-  it('refuses what an envelope or a policy must not be with its own words', async () => {
+  it('refuses invalid envelopes and policies with its own errors', async () => {
     for (const line of [
       'attest show --report /dev/null',
       'policy check /dev/null',

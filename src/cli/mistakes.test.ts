@@ -77,7 +77,7 @@ function expectRefusal({ status, stdout, stderr }: Transcript, expected: number,
   expect(status).toBe(expected);
 }
 
-describe('what is got wrong', () => {
+describe('mistakes on the command line', () => {
   const home = new TestHome();
   const a3s = (args: readonly string[]) => transcript(home.config.socket, args);
 
@@ -89,13 +89,13 @@ describe('what is got wrong', () => {
   });
 
   it.each([...IMAGES, ...VALUES, ...FLAGS_AND_COMMANDS, ...UNKNOWN_BOX])(
-    '%j is refused, and no box is made',
+    'refuses %j, and creates no box',
     async (args, status, code) => {
       expectRefusal(await a3s(args), status, code);
     },
   );
 
-  it('a box that would need more memory than the host has is refused, and told how much that is', async () => {
+  it('refuses a box with more memory than the host, and prints the host’s memory', async () => {
     const total = /^MemTotal: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
     const done = await a3s(run('-m', `${total?.[1]}k`));
     expectRefusal(done, 125, 'invalid-argument');

@@ -18,7 +18,7 @@ describe('refuseOptionsOfNode', () => {
     [['run', '--env-file=f', 'image']],
     [['run', 'image', 'program', '--env-file', 'f']],
     [['run', 'image', 'program', '--env-file-if-exists', 'f']],
-  ])('refuses %j behind a script that node was called with', (args) => {
+  ])('refuses %j after a script that node runs', (args) => {
     expect(() => refuseOptionsOfNode(args, started('node', 'cli.cjs', ...args))).toThrow(REFUSED);
     expect(() => refuseOptionsOfNode(args, started())).toThrow(REFUSED);
     expect(() =>
@@ -26,12 +26,12 @@ describe('refuseOptionsOfNode', () => {
     ).not.toThrow();
   });
 
-  it('takes what is behind a double dash, where Node does not look', () => {
+  it('accepts --env-file after a double dash, where Node.js does not look', () => {
     const args = ['run', 'image', '--', 'program', '--env-file', 'f'];
     expect(() => refuseOptionsOfNode(args, started('node', 'cli.cjs', ...args))).not.toThrow();
   });
 
-  it('refuses it below npx, however npx starts the program', () => {
+  it('refuses --env-file below npx, however npx starts the program', () => {
     const args = ['run', '--env-file', 'f', 'image'];
     const commandLine = ['node', '--', 'cli.cjs', ...args];
     for (const ancestors of [[['npm exec a3s-box run']], [['sh', '-c'], ['npm exec a3s-box']]]) {
@@ -91,29 +91,38 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     ['node with a double dash', process.execPath, ['--', cli.bundle]],
   ];
 
-  it.each(forms)('is read for the box alone by %s', async (_, program, before) => {
-    const args = [...before, 'run', '--env-file', file, 'box', 'both'];
-    expect(await run(program, ...args)).toMatchObject({ status: 0, stdout: 'to stdout\n' });
-    expect(environmentOfBox()).toEqual([
-      `NODE_OPTIONS=--require=${join(cli.directory, 'hostile.cjs')}`,
-      'OTHER=1',
-    ]);
-  });
+  it.each(forms)(
+    'reads an --env-file for the box alone when started by %s',
+    async (_, program, before) => {
+      const args = [...before, 'run', '--env-file', file, 'box', 'both'];
+      expect(await run(program, ...args)).toMatchObject({ status: 0, stdout: 'to stdout\n' });
+      expect(environmentOfBox()).toEqual([
+        `NODE_OPTIONS=--require=${join(cli.directory, 'hostile.cjs')}`,
+        'OTHER=1',
+      ]);
+    },
+  );
 
-  it.each(forms)('is an argument of the workload to %s', async (_, program, before) => {
-    const args = [...before, 'run', 'box', 'both', '--env-file', '/nonexistent'];
-    expect(await run(program, ...args)).toMatchObject({ status: 0, stdout: 'to stdout\n' });
-    const { Cmd } = JSON.parse(server.called('POST /containers/create')?.body ?? '{}');
-    expect(Cmd).toEqual(['both', '--env-file', '/nonexistent']);
-  });
+  it.each(forms)(
+    'passes --env-file on as an argument of the workload when started by %s',
+    async (_, program, before) => {
+      const args = [...before, 'run', 'box', 'both', '--env-file', '/nonexistent'];
+      expect(await run(program, ...args)).toMatchObject({ status: 0, stdout: 'to stdout\n' });
+      const { Cmd } = JSON.parse(server.called('POST /containers/create')?.body ?? '{}');
+      expect(Cmd).toEqual(['both', '--env-file', '/nonexistent']);
+    },
+  );
 
-  it.each(forms)('that is missing is an error of %s, not of Node', async (_, program, before) => {
-    const ended = await run(program, ...before, 'run', '--env-file', '/nonexistent', 'box');
-    expect(ended).toMatchObject({ status: 125, stdout: '' });
-    expect(ended.stderr).toMatch(/^a3s-box: open \/nonexistent: no such file or directory \(/);
-  });
+  it.each(forms)(
+    'reports a missing --env-file itself, not by Node.js, when started by %s',
+    async (_, program, before) => {
+      const ended = await run(program, ...before, 'run', '--env-file', '/nonexistent', 'box');
+      expect(ended).toMatchObject({ status: 125, stdout: '' });
+      expect(ended.stderr).toMatch(/^a3s-box: open \/nonexistent: no such file or directory \(/);
+    },
+  );
 
-  it('is read for the box alone by a command that npx gives to a shell', async () => {
+  it('reads an --env-file for the box alone in a command that npx gives to a shell', async () => {
     const command = `a3s-box run --env-file ${file} box both`;
     const ended = await run('npx', '--offline', '-c', command);
     expect(ended).toMatchObject({ status: 0, stdout: 'to stdout\n' });
@@ -123,18 +132,21 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
   it.each([
     ['node', process.execPath, [cli.bundle]],
     ['npx', 'npx', ['--offline', 'a3s-box']],
-  ])('is refused through %s, which lets Node read it', async (reader, program, before) => {
-    const harmless = join(cli.directory, 'harmless');
-    writeFileSync(harmless, 'OTHER=1\n');
-    const ended = await run(program, ...before, 'run', '--env-file', harmless, 'box', 'both');
-    expect(ended).toMatchObject({ status: 125, stdout: '' });
-    expect(ended.stderr).toContain(
-      `cannot use --env-file through ${reader}: Node reads that file itself (invalid-argument)\n`,
-    );
-    expect(server.log).toEqual([]);
-  });
+  ])(
+    'refuses --env-file through %s, which lets Node.js read it',
+    async (reader, program, before) => {
+      const harmless = join(cli.directory, 'harmless');
+      writeFileSync(harmless, 'OTHER=1\n');
+      const ended = await run(program, ...before, 'run', '--env-file', harmless, 'box', 'both');
+      expect(ended).toMatchObject({ status: 125, stdout: '' });
+      expect(ended.stderr).toContain(
+        `cannot use --env-file through ${reader}: Node reads that file itself (invalid-argument)\n`,
+      );
+      expect(server.log).toEqual([]);
+    },
+  );
 
-  it('does not reach the server that serve becomes, nor does NODE_OPTIONS of the environment', async () => {
+  it('passes neither --env-file nor NODE_OPTIONS on to the server that serve becomes', async () => {
     const tell =
       'console.log(JSON.stringify([process.env.NODE_OPTIONS ?? null, process.argv.slice(2)]))';
     writeFileSync(join(cli.directory, 'server.cjs'), tell);
@@ -151,7 +163,7 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     delete cli.env['NODE_OPTIONS'];
   });
 
-  it('has no documentation that tells people to use npx', () => {
+  it('has no documentation that recommends npx', () => {
     const root = join(import.meta.dirname, '../..');
     const docs = readdirSync(join(root, 'docs'), { encoding: 'utf8', recursive: true })
       .filter((file) => file.endsWith('.md'))
@@ -165,7 +177,7 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     expect(said).toEqual([]);
   });
 
-  it('has a program to be called by in a checkout', async () => {
+  it('has a program to run in a checkout', async () => {
     const checkout = join(import.meta.dirname, '../../a3s-box');
     expect(await run(checkout, '--env-file', '/nonexistent')).toMatchObject({
       status: 125,

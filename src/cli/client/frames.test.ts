@@ -28,7 +28,7 @@ describe('demultiplex', () => {
   const pieces = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), fc.uint8Array({ maxLength: 100 })));
 
   test.prop([pieces, cut], fuzzRuns())(
-    'finds the pieces, wherever reads are cut',
+    'separates the streams of output frames, wherever reads are cut',
     async (written, cuts) => {
       const bytes = Buffer.concat(
         written.map(([stream, payload]) => frame(stream, Buffer.from(payload))),
@@ -42,7 +42,7 @@ describe('demultiplex', () => {
   );
 
   test.prop([fc.uint8Array({ maxLength: 200 }), cut], fuzzRuns())(
-    'reads or refuses any bytes',
+    'reads or refuses arbitrary bytes as output frames',
     async (bytes, cuts) => {
       await read(Buffer.from(bytes), cuts).catch((error: unknown) =>
         expect(error).toBeInstanceOf(A3sError),
@@ -56,7 +56,7 @@ describe('demultiplex', () => {
     ['a frame beyond the bound', Buffer.from([1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])],
     ['an end inside a header', Buffer.from([1, 0, 0])],
     ['an end inside a frame', frame(1, 'hello').subarray(0, 10)],
-  ])('refuses %s', async (_, bytes) => {
+  ])('refuses output frames with %s', async (_, bytes) => {
     await expect(read(bytes)).rejects.toThrow('Malformed output stream');
   });
 

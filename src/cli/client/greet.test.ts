@@ -47,8 +47,8 @@ const saying = (...pieces: readonly string[]): Promise<void> =>
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK';
 
-describe('a server that is greeted', () => {
-  it('gets the first request on the same connection, and the next on another', async () => {
+describe('the greeting connection', () => {
+  it('sends the first request on the greeting connection, and the next on another', async () => {
     await listen(
       createHttpServer((request, response) => {
         const body = JSON.stringify({ path: request.url });
@@ -64,12 +64,12 @@ describe('a server that is greeted', () => {
     expect(connections).toHaveLength(2);
   });
 
-  it('may answer in pieces', async () => {
+  it('accepts a greeting in pieces', async () => {
     await saying(...OK);
     expect((await greet(path)).take()).toBeDefined();
   });
 
-  it('gives its connection once', async () => {
+  it('hands out the greeting connection once', async () => {
     await saying(OK);
     const greeted = await greet(path);
     greeted.take()?.destroy();
@@ -79,7 +79,7 @@ describe('a server that is greeted', () => {
   it.each([
     ['says that it closes', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK'],
     ['does not say how long its answer is', 'HTTP/1.1 200 OK\r\n\r\nOK'],
-  ])('keeps its connection where it %s', async (_, answer) => {
+  ])('does not reuse the greeting connection of a server that %s', async (_, answer) => {
     await saying(answer);
     expect((await greet(path)).take()).toBeUndefined();
   });
@@ -88,12 +88,12 @@ describe('a server that is greeted', () => {
     ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
     ['more than it announced', `${OK}OK`],
     ['an endless answer', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(20_000)}`],
-  ])('is refused for %s', async (_, answer) => {
+  ])('refuses a server that answers the greeting with %s', async (_, answer) => {
     await saying(answer);
     await expect(greet(path)).rejects.toMatchObject({ code: 'server-unreachable' });
   });
 
-  it('is about to end where it hangs up', async () => {
+  it('reports a closed greeting as a server that is about to stop', async () => {
     await listen(createServer((socket) => socket.end()));
     await expect(greet(path)).rejects.toMatchObject({
       code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/),

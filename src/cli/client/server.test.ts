@@ -13,7 +13,7 @@ const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>
   transcript(home.config.socket, line.split(' '), ends);
 
 describe('against the control server', () => {
-  it('run gives output and status, and leaves nothing with --rm', async () => {
+  it('run prints output, exits with the status, and leaves nothing with --rm', async () => {
     const done = await transcript(home.config.socket, [
       ...['run', '--rm', 'busybox', 'sh', '-c'],
       'echo out; echo err >&2; exit 3',
@@ -22,7 +22,7 @@ describe('against the control server', () => {
     expect((await a3s('ps -aq')).stdout).toBe('');
   });
 
-  it('5 MB pass through unchanged, by run and by exec', async () => {
+  it('run and exec pass 5 MB through unchanged', async () => {
     const input = randomBytes(5_000_000);
     const piped = (): FakeEnds => ({ stdin: new PassThrough().end(input) as PassThrough });
     const run = await a3s('run --rm -i busybox cat', piped());
@@ -35,7 +35,7 @@ describe('against the control server', () => {
     expect(await a3s('rm -f held')).toMatchObject({ status: 0, stdout: 'held\n' });
   });
 
-  it('a box lives through ps, inspect, logs, kill, wait and rm', async () => {
+  it('a box passes through ps, inspect, logs, kill, wait and rm', async () => {
     const started = await a3s(
       'run -d --name web -l a=b -p 127.0.0.1:18080:80 busybox sleep infinity',
     );
@@ -56,7 +56,7 @@ describe('against the control server', () => {
     expect((await a3s('rm web')).stdout).toBe('web\n');
   });
 
-  it('create, start -a and attach show the same box', async () => {
+  it('create, start -a and attach work on the same box', async () => {
     const id = (await a3s('create busybox echo created')).stdout.trim();
     expect(await a3s(`start -a ${id}`)).toMatchObject({ status: 0, stdout: 'created\n' });
     const attached = await a3s(`attach ${id}`);
@@ -76,14 +76,14 @@ describe('against the control server', () => {
     ['inspect nobody', 1, 'no-such-box'],
     ['ps -f nope=x', 1, 'invalid-argument'],
     ['rmi nosuch', 1, 'no-such-image'],
-  ])('%s fails clearly and leaves nothing', async (line, status, code) => {
+  ])('%s fails with an error and leaves no box', async (line, status, code) => {
     const done = await a3s(line);
     expect(done.stderr).toMatch(new RegExp(`^a3s-box: .+ \\(${code}\\)\n`));
     expect(done.status).toBe(status);
     expect((await a3s('ps -aq')).stdout).toBe('');
   });
 
-  it('run -d of a box that cannot start keeps it as Created, with the error', async () => {
+  it('run -d of a box that cannot start keeps the box as Created, with the error', async () => {
     const done = await a3s('run -d --name kept busybox nosuchprogram');
     expect(done.status).toBe(127);
     const id = done.stdout.trim();
@@ -114,7 +114,7 @@ describe('against the control server', () => {
     expect((await a3s('version')).stdout).toMatch(/^Client:\n[\s\S]*Server:\n/);
   });
 
-  it('a signal ends the box, and its status comes back', async () => {
+  it('run passes a signal to the box, and exits with its status', async () => {
     const done = await transcript(
       home.config.socket,
       ['run', '--rm', 'busybox', 'sh', '-c', 'echo up; sleep infinity'],

@@ -59,14 +59,14 @@ const start = (more: Readonly<Record<string, string>> = {}): Promise<unknown> =>
   });
 
 describe('connectOrStart', () => {
-  it('starts a server, and then finds it', async () => {
+  it('starts a server, and connects to it the next time', async () => {
     await install(SERVER);
     const pid = readFileSync(join(config.home, 'pid'), 'utf8');
     await start();
     expect(readFileSync(join(config.home, 'pid'), 'utf8')).toBe(pid);
   });
 
-  it('starts it with a double dash, and without NODE_OPTIONS', async () => {
+  it('starts the server with a double dash, and without NODE_OPTIONS', async () => {
     const tell = `fs.writeFileSync(home + '/started', JSON.stringify({
       options: process.env.NODE_OPTIONS ?? null, line: fs.readFileSync('/proc/self/cmdline', 'utf8').split('\\0') }));`;
     writeFileSync(join(directory, 'server.cjs'), SERVER + tell);
@@ -77,17 +77,17 @@ describe('connectOrStart', () => {
     });
   });
 
-  it('serves both of two commands that start at once', async () => {
+  it('connects several commands that start a server at once', async () => {
     writeFileSync(join(directory, 'server.cjs'), SERVER);
     await Promise.all([start(), start(), start()]);
   });
 
-  it('takes a socket that nobody listens on for none', async () => {
+  it('starts a server when nothing listens on the socket', async () => {
     writeFileSync(config.socket, '');
     await install(SERVER);
   });
 
-  it('says why a server did not start', async () => {
+  it('reports why a server did not start', async () => {
     const source = `require('node:fs').writeSync(3, '{"code":"disk-full","message":"No space","remedy":"Free some."}\\n')`;
     await expect(install(source)).rejects.toMatchObject({
       code: 'disk-full',
@@ -96,7 +96,7 @@ describe('connectOrStart', () => {
     });
   });
 
-  it('points to the log of one that died without a word', async () => {
+  it('refers to the log of a server that died without an error', async () => {
     await expect(install('throw new Error("broken inside")')).rejects.toMatchObject({
       code: 'server-unreachable',
       remedy: expect.stringContaining('server.log'),
@@ -104,7 +104,7 @@ describe('connectOrStart', () => {
     expect(readFileSync(join(config.home, 'server.log'), 'utf8')).toContain('broken inside');
   });
 
-  it('says so where nothing is built, or the home cannot be made', async () => {
+  it('reports a missing build, and a home that cannot be created', async () => {
     await expect(start()).rejects.toMatchObject({ code: 'tool-missing' });
     writeFileSync(join(directory, 'server.cjs'), SERVER);
     writeFileSync(config.home, 'a file');
@@ -113,7 +113,7 @@ describe('connectOrStart', () => {
   });
 });
 
-it('a server gets nothing of the environment that changes how Node runs, or that signs', () => {
+it('removes variables that change Node.js or hold signing passwords from the server’s environment', () => {
   const env = {
     PATH: '/bin',
     A3S_HOME: '/h',
@@ -131,7 +131,7 @@ it('a server gets nothing of the environment that changes how Node runs, or that
   });
 });
 
-it('readFailure takes unknown codes for internal', () => {
+it('readFailure reports unknown codes as internal', () => {
   expect(readFailure('ready', 'log')).toBeUndefined();
   expect(readFailure('{"code":"zap","message":"m\\u001b"}', 'log')).toMatchObject({
     code: 'internal',
@@ -142,7 +142,7 @@ it('readFailure takes unknown codes for internal', () => {
 describe('serviceEnvironment', () => {
   const manager = { NOTIFY_SOCKET: '/run/n', WATCHDOG_USEC: '1', LISTEN_FDNAMES: 'a:b' };
 
-  it('hands on what a service manager says, and its sockets', () => {
+  it('passes the variables and sockets of a service manager to the server', () => {
     const listening = { LISTEN_FDS: '2', LISTEN_PID: String(process.pid) };
     const given = { PATH: '/bin', NODE_OPTIONS: '--inspect', ...manager, ...listening };
     expect(serviceEnvironment(given)).toEqual({
@@ -157,7 +157,7 @@ describe('serviceEnvironment', () => {
     { LISTEN_FDS: '2', LISTEN_PID: '1' },
     { LISTEN_FDS: 'all', LISTEN_PID: String(process.pid) },
     { LISTEN_FDS: '-1', LISTEN_PID: String(process.pid) },
-  ])('opens nothing to the server for %j', (said) => {
+  ])('passes no descriptors to the server for %j', (said) => {
     expect(serviceEnvironment(said).descriptors).toEqual([]);
   });
 });

@@ -53,20 +53,20 @@ describe('config.json', () => {
     ['registry.example:5000', {}, undefined],
     ['registry.example', { auth: base64('ann:pa:ss') }, undefined],
     ['registry.example:5000', 'nonsense', undefined],
-  ])('%s: %j', async (key, entry, found) => {
+  ])('reads the entry of %s in config.json: %j', async (key, entry, found) => {
     write({ auths: { [key]: entry } });
     expect(await findCredentials(env, 'registry.example:5000/team/app')).toEqual(found);
   });
 
   it.each(['https://index.docker.io/v1/', 'index.docker.io', 'docker.io'])(
-    'has %s for Docker Hub',
+    'uses the entry %s for Docker Hub',
     async (key) => {
       write({ auths: { [key]: { auth: base64('ann:pa:ss') } } });
       expect(await findCredentials(env, 'docker.io/library/busybox')).toEqual(ann);
     },
   );
 
-  it('may not be there, or be empty', async () => {
+  it('accepts a missing or empty config.json', async () => {
     expect(await findCredentials(env, 'registry.example/x')).toBeUndefined();
     writeFileSync(config, '\n');
     expect(await findCredentials(env, 'registry.example/x')).toBeUndefined();
@@ -78,7 +78,7 @@ describe('config.json', () => {
     [`{"x":"${'x'.repeat(1024 * 1024)}"}`, 'longer than 1048576 bytes'],
     ['{"auths":{"registry.example":{"auth":"c2VjcmV0"}}}', 'must be user:password in base64'],
     ['{"auths":{"registry.example":{"auth":"ann:secret"}}}', 'must be user:password in base64'],
-  ])('that cannot be used is refused without being quoted: %.40s', async (text, message) => {
+  ])('refuses an unusable config.json without quoting it: %.40s', async (text, message) => {
     writeFileSync(config, text);
     const error = await findCredentials(env, 'registry.example/x').catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'invalid-argument' });
@@ -86,7 +86,7 @@ describe('config.json', () => {
     expect(error.message).not.toMatch(/secret|c2Vj/);
   });
 
-  it('keeps what others wrote, and nobody else may read it', async () => {
+  it('keeps other settings in config.json, and makes it private', async () => {
     write({ auths: { other: { auth: 'eDp5' } }, HttpHeaders: { a: 'b' }, psFormat: 'x' });
     chmodSync(config, 0o644);
     expect(await storeCredentials(env, 'registry.example', ann)).toBe(config);
@@ -106,14 +106,14 @@ describe('config.json', () => {
     });
   });
 
-  it('holds a token in place of the password', async () => {
+  it('stores an identity token instead of the password', async () => {
     await storeCredentials(env, 'r.example', { ...ann, identityToken: 'refresh' });
     expect(read()).toEqual({
       auths: { 'r.example': { auth: base64('ann:'), identitytoken: 'refresh' } },
     });
   });
 
-  it('may be a link, to a file that is there or will be', async () => {
+  it('follows a link as config.json, also a dangling one', async () => {
     mkdirSync(join(directory, 'dotfiles'));
     symlinkSync('dotfiles/docker.json', config);
     await storeCredentials(env, 'one.example', ann);
@@ -123,13 +123,13 @@ describe('config.json', () => {
     expect(readdirSync(join(directory, 'dotfiles'))).toEqual(['docker.json']);
   });
 
-  it('loses nothing where many write at once', async () => {
+  it('loses no credentials in concurrent writes', async () => {
     const names = Array.from({ length: 20 }, (_, index) => `r${index}.example`);
     await Promise.all(names.map((name) => storeCredentials(env, name, ann)));
     expect(Object.keys(read()['auths'] as object).sort()).toEqual([...names].sort());
   });
 
-  it('is made with its directory', async () => {
+  it('creates the directory of config.json', async () => {
     env['DOCKER_CONFIG'] = '';
     env['HOME'] = directory;
     expect(await storeCredentials(env, 'r.example', ann)).toBe(
@@ -138,13 +138,13 @@ describe('config.json', () => {
     expect(statSync(join(directory, '.docker')).mode & 0o777).toBe(0o700);
   });
 
-  it('is made with all directories above it, of which some may be there', async () => {
+  it('creates all missing parents of config.json', async () => {
     env['DOCKER_CONFIG'] = join(directory, 'a/b/c');
     await Promise.all(['r.example', 's.example'].map((key) => storeCredentials(env, key, ann)));
     expect(readdirSync(join(directory, 'a/b/c'))).toEqual(['config.json']);
   });
 
-  it('where nobody can make a directory is refused', async () => {
+  it('refuses a directory that cannot be created', async () => {
     env['DOCKER_CONFIG'] = '/proc/nowhere/docker';
     await expect(storeCredentials(env, 'r.example', ann)).rejects.toMatchObject({
       code: 'invalid-argument',
@@ -152,7 +152,7 @@ describe('config.json', () => {
     });
   });
 
-  it('that cannot be there is said', async () => {
+  it('reports a path of config.json below a file', async () => {
     writeFileSync(join(directory, 'file'), '');
     env['DOCKER_CONFIG'] = join(directory, 'file/docker');
     await expect(storeCredentials(env, 'r.example', ann)).rejects.toMatchObject({
@@ -170,7 +170,7 @@ describe('auth.json of podman', () => {
   const writePodman = (document: unknown): void =>
     writeFileSync(join(directory, 'containers/auth.json'), JSON.stringify(document));
 
-  it('is asked after config.json, most specific first', async () => {
+  it('reads podman’s auth.json after config.json, the most specific entry first', async () => {
     writePodman({
       auths: {
         'r.example/team/app': { auth: base64('app:1') },
@@ -189,7 +189,7 @@ describe('auth.json of podman', () => {
     expect(await who('r.example/team/app')).toBe('docker');
   });
 
-  it('is where REGISTRY_AUTH_FILE says', async () => {
+  it('reads auth.json where REGISTRY_AUTH_FILE says', async () => {
     writePodman({ auths: { 'r.example': { auth: base64('runtime:1') } } });
     env['REGISTRY_AUTH_FILE'] = join(directory, 'other.json');
     expect(await findCredentials(env, 'r.example/x')).toBeUndefined();
@@ -198,7 +198,7 @@ describe('auth.json of podman', () => {
     expect(await findCredentials(env, 'r.example/x')).toMatchObject({ username: 'named' });
   });
 
-  it('may name helpers', async () => {
+  it('uses the credential helpers that auth.json names', async () => {
     const helper = new FakeHelper(directory, 'kept');
     env['PATH'] = helper.path;
     writePodman({ credHelpers: { 'r.example': 'kept' } });
@@ -210,7 +210,7 @@ describe('auth.json of podman', () => {
 });
 
 describe('a credential helper', () => {
-  it('keeps the secret, and config.json only that there is one', async () => {
+  it('stores the secret in the credential helper, and only an empty entry in config.json', async () => {
     const helper = new FakeHelper(directory, 'kept');
     env['PATH'] = helper.path;
     write({ credsStore: 'kept', auths: { old: {} } });
@@ -224,7 +224,7 @@ describe('a credential helper', () => {
     expect(read()).toEqual({ credsStore: 'kept', auths: { old: {} } });
   });
 
-  it('keeps identity tokens', async () => {
+  it('stores identity tokens in the credential helper', async () => {
     const helper = new FakeHelper(directory, 'kept');
     env['PATH'] = helper.path;
     write({ credsStore: 'kept' });
@@ -240,7 +240,7 @@ describe('a credential helper', () => {
     });
   });
 
-  it('of one registry goes before that of all, and an empty name is the file', async () => {
+  it('prefers the helper of one registry to that of all, and an empty name means the file', async () => {
     env['PATH'] = new FakeHelper(directory, 'kept').path;
     writeFileSync(join(directory, 'stored'), JSON.stringify({ Username: 'u', Secret: 's' }));
     write({
@@ -257,7 +257,7 @@ describe('a credential helper', () => {
   });
 
   it.each(['../evil', '/bin/sh', 'a/b', '', '-x', 'x'.repeat(65), 'a b'])(
-    'is not named %j',
+    'refuses the credential helper name %j',
     (name) => {
       expect(() => new CredentialHelper(name, env)).toThrow(
         expect.objectContaining({ code: 'invalid-argument' }),
@@ -277,14 +277,14 @@ describe('a credential helper', () => {
     ['echo \'{"Username":"u"}\'', 'an object with Username and Secret'],
     ['yes secret | head -c 300000', 'at most 262144 bytes'],
     ['kill -9 $$', 'it does not say why'],
-  ])('that answers with %s', async (line, message) => {
+  ])('refuses a credential helper that answers with %s', async (line, message) => {
     const error = await asked(`#!/bin/sh\n${line}\n`).catch((thrown) => thrown);
     if (!(error instanceof A3sError)) throw new Error('it was taken');
     expect(error.message).toContain(message);
     expect(error.message).not.toContain('secret');
   });
 
-  it('that does not answer is ended, and so is what holds its pipe', async () => {
+  it('kills a credential helper that does not answer, and what holds its pipe', async () => {
     const script = `#!/bin/sh\necho $$ > ${directory}/pid\nexec sleep 1000\n`;
     await expect(asked(script, 300)).rejects.toThrow('it did not answer within 0.3 seconds');
     const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'));
@@ -302,7 +302,7 @@ function alive(pid: number): boolean {
 
 describe('any file', () => {
   it(
-    'either gives credentials or is refused with a code',
+    'reads credentials from any config.json or refuses it with a code',
     async () => {
       const text = fc.oneof(
         fc.json(),
@@ -325,7 +325,7 @@ describe('any file', () => {
     FUZZ_TIMEOUT,
   );
 
-  it('names of registries come down to one spelling', () => {
+  it('normalizes the names of registries', () => {
     expect(registryKey('https://r.example:5000/v1/')).toBe('r.example:5000');
     expect(registryKey('r.example/team')).toBe('r.example');
     expect(registryKey('docker.io')).toBe(DOCKER_HUB);

@@ -24,18 +24,18 @@ const stdin = new PassThrough();
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
 describe('an input file', () => {
-  it('is read whole, from where the command was called', async () => {
+  it('reads a whole input file relative to the working directory', async () => {
     expect(text(await readInput({ cwd, stdin }, 'file', 7, ''))).toBe('content');
     expect(text(await readInput({ cwd: '/', stdin }, join(cwd, 'file'), 7, ''))).toBe('content');
   });
 
-  it('may be a pipe', async () => {
+  it('reads an input file that is a pipe', async () => {
     execFileSync('mkfifo', [join(cwd, 'pipe')]);
     spawn('sh', ['-c', 'cat file > pipe'], { cwd });
     expect(text(await readInput({ cwd, stdin }, 'pipe', 7, ''))).toBe('content');
   });
 
-  it('may be empty', async () => {
+  it('reads an empty input file', async () => {
     expect(await readInput({ cwd, stdin }, '/dev/null', 0, '')).toHaveLength(0);
   });
 
@@ -47,13 +47,13 @@ describe('an input file', () => {
     ['gone', 100, 'open gone: no such file or directory'],
     ['file/below', 100, 'open file/below: ENOTDIR'],
     ['nul\0', 100, 'open nul\0: ERR_INVALID_ARG_VALUE'],
-  ])('is refused: %j within %i bytes', async (path, maxBytes, message) => {
+  ])('refuses the input file %j within %i bytes', async (path, maxBytes, message) => {
     const refused = readInput({ cwd, stdin }, path, maxBytes, '--flag');
     await expect(refused).rejects.toThrow(UsageError);
     await expect(refused).rejects.toThrow(`--flag: ${message}`);
   });
 
-  it('is hashed as it is read', async () => {
+  it('hashes an input file as a stream', async () => {
     const content = Buffer.alloc(3_000_000, 'abc');
     writeFileSync(join(cwd, 'large'), content);
     const expected = createHash('sha256').update(content).digest('hex');
@@ -71,25 +71,25 @@ describe('standard input', () => {
     return stream;
   };
 
-  it('is meant by a dash, and a file of that name by ./-', async () => {
+  it('reads standard input for a dash, and a file named - for ./-', async () => {
     writeFileSync(join(cwd, '-'), 'a file');
     expect(text(await readInput({ cwd, stdin: holding('piped') }, '-', 5, ''))).toBe('piped');
     expect(text(await readInput({ cwd, stdin: holding('piped') }, './-', 6, ''))).toBe('a file');
   });
 
-  it('is as bounded as a file', async () => {
+  it('bounds standard input like a file', async () => {
     await expect(readInput({ cwd, stdin: holding('piped') }, '-', 4, '--flag')).rejects.toThrow(
       '--flag: standard input is longer than 4 bytes',
     );
   });
 
-  it('is hashed as a file is', async () => {
+  it('hashes standard input like a file', async () => {
     const expected = createHash('sha256').update('piped').digest('hex');
     const hash = await hashInput({ cwd, stdin: holding('piped') }, '-', '');
     expect(Buffer.from(hash).toString('hex')).toBe(expected);
   });
 
-  it('is read by one flag alone', async () => {
+  it('lets only one flag read standard input', async () => {
     const ends = { cwd, stdin: holding('piped') };
     await readInput(ends, '-', 5, '--one');
     await expect(readInput(ends, '-', 5, '--other')).rejects.toThrow(

@@ -10,7 +10,7 @@ function session(stream: PassThrough): Session {
 }
 
 describe('a session and its exit status', () => {
-  it('come together', async () => {
+  it('returns a session together with its exit status', async () => {
     const opened = session(new PassThrough());
     const waiting: Waiting = { status: async () => 0, cancel: () => undefined };
     const both = await attached(Promise.resolve(opened), Promise.resolve(waiting));
@@ -18,7 +18,7 @@ describe('a session and its exit status', () => {
     opened.close();
   });
 
-  it('no wait is left where the session fails', async () => {
+  it('cancels the wait when the session fails', async () => {
     let cancelled = 0;
     const waiting: Waiting = { status: async () => 0, cancel: () => cancelled++ };
     const failed = attached(Promise.reject(new Error('no session')), Promise.resolve(waiting));
@@ -26,7 +26,7 @@ describe('a session and its exit status', () => {
     expect(cancelled).toBe(1);
   });
 
-  it('no session is left where the wait fails', async () => {
+  it('closes the session when the wait fails', async () => {
     const stream = new PassThrough();
     const failed = attached(Promise.resolve(session(stream)), Promise.reject(new Error('no wait')));
     await expect(failed).rejects.toThrow('no wait');

@@ -23,14 +23,14 @@ it.each([
   ['pq', ['p', 'p'], 'p', false],
   ['', ['pq'], 'pq', false],
   ['q', ['aq', 'b'], 'a', true],
-] as const)('%s in %j', (keys, chunks, passed, detached) => {
+] as const)('scans for the detach keys %s in %j', (keys, chunks, passed, detached) => {
   expect(scanAll(keys, chunks)).toEqual({ passed, detached });
 });
 
 test.prop(
   [fc.string({ unit: fc.constantFrom('a', 'p', 'q'), maxLength: 40 }), fc.nat(40)],
   fuzzRuns(),
-)('passes everything up to the keys, wherever reads are cut', (typed, cut) => {
+)('passes on everything before the detach keys, wherever reads are cut', (typed, cut) => {
   const at = typed.indexOf('pq');
   const { passed, detached } = scanAll('pq', [typed.slice(0, cut), typed.slice(cut)]);
   expect(detached).toBe(at >= 0);

@@ -39,7 +39,7 @@ describe('pull', () => {
     server.answers.set('POST /images/create', { lines, endless: true });
   };
 
-  it('draws a bar for each layer, and Ctrl-C leaves the terminal to the shell', async () => {
+  it('pull draws a bar for each layer, and Ctrl-C restores the terminal', async () => {
     screen = new Screen(cli, 120);
     endless(3);
     const before = server.left;
@@ -52,7 +52,7 @@ describe('pull', () => {
     await screen.expectSane();
   });
 
-  it('draws no line that wraps, and no more lines than there are', async () => {
+  it('pull draws no line that wraps, and no more lines than fit', async () => {
     screen = new Screen(cli, 40, 6);
     endless(30);
     type('pull a:1');
@@ -65,7 +65,7 @@ describe('pull', () => {
     await screen.until('status=130');
   });
 
-  it('within run goes to the terminal too, and then the box has it', async () => {
+  it('run pulls on the terminal, and then hands it to the box', async () => {
     screen = new Screen(cli, 120);
     type('run -it missing type');
     await screen.until("Unable to find image 'missing:latest' locally");
@@ -76,7 +76,7 @@ describe('pull', () => {
     await screen.expectSane();
   });
 
-  it('is plain where the terminal is none that can be drawn on', async () => {
+  it('pull prints plain lines when its output is not a terminal', async () => {
     screen = new Screen(cli);
     type('pull a:1 | cat');
     await screen.until(
@@ -87,7 +87,7 @@ describe('pull', () => {
 });
 
 describe('login', () => {
-  it('shows nothing of the password', async () => {
+  it('login does not show the password', async () => {
     screen = new Screen(cli);
     server.answers.set('POST /auth', { json: { Status: 'Login Succeeded' } });
     type('login r.example');
@@ -103,23 +103,26 @@ describe('login', () => {
     expect(Buffer.from(auths['r.example'].auth, 'base64').toString()).toBe('ann:sesame');
   });
 
-  it.each(['\x03', 'SIGTERM'])('left by %j at the password stores nothing', async (how) => {
-    screen = new Screen(cli);
-    screen.type(
-      `sh -c 'echo pid=$$; exec "$NODE" "$CLI" login -u ann r.example'; echo "status=$?"\r`,
-    );
-    const pid = await screen.until(/(?<=pid=)\d+/);
-    await screen.until('Password: ');
-    if (how === 'SIGTERM') process.kill(Number(pid), how);
-    else screen.type(`sesame${how}`);
-    await screen.until(how === 'SIGTERM' ? 'status=143' : 'status=130');
-    await screen.expectSane();
-    expect(existsSync(join(config, 'config.json'))).toBe(false);
-  });
+  it.each(['\x03', 'SIGTERM'])(
+    'login stores nothing when %j comes at the password',
+    async (how) => {
+      screen = new Screen(cli);
+      screen.type(
+        `sh -c 'echo pid=$$; exec "$NODE" "$CLI" login -u ann r.example'; echo "status=$?"\r`,
+      );
+      const pid = await screen.until(/(?<=pid=)\d+/);
+      await screen.until('Password: ');
+      if (how === 'SIGTERM') process.kill(Number(pid), how);
+      else screen.type(`sesame${how}`);
+      await screen.until(how === 'SIGTERM' ? 'status=143' : 'status=130');
+      await screen.expectSane();
+      expect(existsSync(join(config, 'config.json'))).toBe(false);
+    },
+  );
 });
 
 describe('save and import', () => {
-  it('have nothing to do with a terminal', async () => {
+  it('save and import refuse to use a terminal', async () => {
     screen = new Screen(cli);
     type('save a');
     await screen.until('cowardly refusing to save to a terminal .*\r\nUse the -o flag or redirect');
@@ -132,7 +135,7 @@ describe('save and import', () => {
 });
 
 describe('image prune', () => {
-  it('asks before it does', async () => {
+  it('image prune asks at the terminal first', async () => {
     screen = new Screen(cli);
     const json = { ImagesDeleted: [], SpaceReclaimed: 1_000 };
     server.answers.set('POST /images/prune', { json });
