@@ -56,7 +56,9 @@ function answerOnNode({ name, evidence, options, policy, reportData }: Vector): 
   };
 }
 
-it('says the same in Chromium as on Node', { timeout: 180_000 }, async () => {
+it('verifies and appraises in Chromium with the same results as in Node.js', {
+  timeout: 180_000,
+}, async () => {
   const questions = AREAS.flatMap((folder) =>
     readdirSync(join(vectors, folder))
       .filter((file) => file.endsWith('.json'))
@@ -75,7 +77,7 @@ it('says the same in Chromium as on Node', { timeout: 180_000 }, async () => {
   expect(new Set(onNode.map((answer) => answer.verify)).size).toBeGreaterThan(5);
 });
 
-it('bundles without a module of Node, in less than 60 KiB', async () => {
+it('bundles for the browser without a module of Node.js, in less than 60 KiB', async () => {
   const script = await bundle('attestation/src/browser.ts');
   expect(script).not.toMatch(/\brequire\(|node:/);
   expect(script.length).toBeLessThan(60 * 1024);

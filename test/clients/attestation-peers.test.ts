@@ -77,7 +77,7 @@ describe('openssl', () => {
   const past = (code: VerifyCode): readonly Vector[] =>
     [...readVectors('hardware'), ...SIMULATED].filter((vector) => ours(vector, code) !== undefined);
 
-  it('agrees on every chain', { timeout: 120_000 }, () => {
+  it('openssl agrees on every certificate chain', { timeout: 120_000 }, () => {
     const vectors = past('ca-validity');
     expect(vectors.map(({ name }) => name)).toEqual(expect.arrayContaining([...CHAIN_DIFFERENCES]));
     for (const vector of vectors) {
@@ -94,7 +94,7 @@ describe('openssl', () => {
     expect(forged.length).toBeGreaterThan(0);
   });
 
-  it('agrees on every signature of a report', { timeout: 120_000 }, () => {
+  it('openssl agrees on every signature of a report', { timeout: 120_000 }, () => {
     const vectors = past('report-signature');
     for (const vector of vectors) {
       const { name, evidence } = vector;
@@ -106,7 +106,9 @@ describe('openssl', () => {
     expect(vectors.some((vector) => ours(vector, 'report-signature') === false)).toBe(true);
   });
 
-  it('agrees on every revocation list, and on who is revoked', { timeout: 120_000 }, () => {
+  it('openssl agrees on every revocation list and its revoked certificates', {
+    timeout: 120_000,
+  }, () => {
     const lists = past('crl-signature').filter(({ options }) => options.crl !== undefined);
     for (const vector of lists) {
       const { name, options } = vector;
@@ -156,7 +158,7 @@ describe("Tinfoil's verifier", () => {
     return taken;
   }
 
-  it('agrees on a Genoa report, and on all changed ones but in the high bytes of R and S', {
+  it('Tinfoil’s verifier agrees on a Genoa report, and on changed ones except in high bytes of R and S', {
     timeout: 120_000,
   }, async () => {
     expect(await bothSay(report, vek)).toEqual([true, true]);
@@ -167,7 +169,7 @@ describe("Tinfoil's verifier", () => {
     expect(await takenAnyway(report, (changed) => bothSay(changed, vek))).toEqual(highBytes);
   });
 
-  it('agrees on all changed certificates but outside of what is signed', {
+  it('Tinfoil’s verifier agrees on changed certificates except outside the signed part', {
     timeout: 120_000,
   }, async () => {
     // The outermost tag, and the copy of the algorithm behind the signed part: we want one encoding.
@@ -181,14 +183,14 @@ describe("Tinfoil's verifier", () => {
     ['siena-v5', 'it maps model 0xA0 to no product'],
     ['turin-v5', 'it knows no Turin'],
     ['milan-vlek-v3', 'it knows neither Milan nor VLEKs'],
-  ])('does not support %s: %s', async (name) => {
+  ])('Tinfoil’s verifier does not support %s: %s', async (name) => {
     const { evidence, options } = readVector(`hardware/${name}`);
     const { report, vek = new Uint8Array() } = evidence;
     expect(verify(evidence, options).claims.vmpl).toBeTypeOf('number');
     await expect(tinfoilVerifies(report, vek)).rejects.toThrow(/Unsupported|Invalid|Unknown/);
   });
 
-  it('trusts AMD alone, as we do', async () => {
+  it('Tinfoil’s verifier trusts only AMD, as this library does', async () => {
     expect(() => verify(chain.evidence, { now: chain.now })).toThrow(
       expect.objectContaining({ code: 'vek-signature' }),
     );

@@ -80,8 +80,8 @@ async function held(name: string, requirement: string): Promise<Result> {
 const BY_KEY = '{ keys: [cosign.pub], transparencyLog: none }';
 const keyAnd = (more: string): string => `{ keys: [cosign.pub], transparencyLog: none, ${more} }`;
 
-describe('what we sign', () => {
-  it('cosign verifies, and nobody else has signed', async () => {
+describe('signatures by image sign', () => {
+  it('cosign verifies our signature, and only ours', async () => {
     const digest = await publish('ours:1');
     await succeeds(['pull', '--quiet', place('ours:1')]);
     const args = [
@@ -108,7 +108,7 @@ describe('what we sign', () => {
     await expect(verified('ours:1', 'cosign', '-a', 'stage=test')).rejects.toThrow();
   });
 
-  it('has the name that it is told, and is here without the registry', async () => {
+  it('image sign puts the requested name into the signature, and stores it locally', async () => {
     const named = (kind: string) => keyAnd(`dockerReference: ${kind}`);
     const image = place('ours:1');
     const stored = async (kind: string): Promise<Result> => {
@@ -131,7 +131,7 @@ describe('what we sign', () => {
     ['P-521', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521']],
     ['RSA', ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:3072']],
     ['Ed25519', ['-algorithm', 'ED25519']],
-  ])('with a key of openssl, of %s, cosign verifies', async (kind, args) => {
+  ])('cosign verifies our signature by a key of openssl on %s', async (kind, args) => {
     const name = `key-${kind.toLowerCase()}:1`;
     await publish(name);
     await publisher.tool('openssl', ['genpkey', ...args, '-out', 'plain.key']);
@@ -142,7 +142,7 @@ describe('what we sign', () => {
     await verified(name, 'plain');
   });
 
-  it('keeps the company of what cosign signed, before and after', async () => {
+  it('image sign adds its signature to those of cosign, and cosign to ours', async () => {
     const digest = await publish('both:1');
     const name = `both@${digest}`;
     const image = place(name);
@@ -158,7 +158,7 @@ describe('what we sign', () => {
     expect(await held('both:1', two)).toMatchObject({ code: 0 });
   });
 
-  it('is the index of a multi-arch image, or what its digest says', async () => {
+  it('image sign signs the index of a multi-arch image, or the manifest named by digest', async () => {
     const manifest = await publish('multi:0');
     const index = await publisher.putIndex('multi', '1', manifest);
     expect(
@@ -173,7 +173,7 @@ describe('what we sign', () => {
     await expect(verified('multi:1', 'other')).rejects.toThrow();
   });
 
-  it('is stored alone where it is not to be uploaded, and cosign attaches what was written', async () => {
+  it('image sign without upload stores the signature locally, and cosign attaches its files', async () => {
     await publish('offline:1');
     await succeeds(['pull', '--quiet', place('offline:1')]);
     const files = ['--output-signature', 'offline.sig', '--output-payload', 'offline.json'];
@@ -193,7 +193,7 @@ describe('what we sign', () => {
     await verified('offline:1', 'cosign');
   });
 
-  it('is nothing where the image is another one than here, or not there', async () => {
+  it('image sign refuses an image that differs from the local one or is missing', async () => {
     await publish('moved:1');
     await succeeds(['pull', '--quiet', place('moved:1')]);
     await publisher.copy(`docker://${place('ours:1')}`, 'moved:1');
@@ -212,8 +212,8 @@ describe('what we sign', () => {
   });
 });
 
-describe('what we attest', () => {
-  it('cosign verifies, and our policy holds conditions against it', async () => {
+describe('attestations by image attest', () => {
+  it('cosign verifies our attestation, and our policy checks conditions on it', async () => {
     const digest = await publish('attested:1');
     await succeeds(['pull', '--quiet', place('attested:1')]);
     const attest = ['image', 'attest', '--key', 'cosign.key', '--predicate', 'predicate.json'];
@@ -234,7 +234,7 @@ describe('what we attest', () => {
     expect(await held('attested:1', condition('!predicate.passed'))).toMatchObject({ code: 1 });
   });
 
-  it('is listed with what cosign attested, verified only by key', async () => {
+  it('image attestations lists ours and those of cosign, and verifies by key', async () => {
     const predicate = ['--predicate', join(actor.directory, 'predicate.json')];
     await publisher.attest('attested:1', 'other', '--type', CHECK, ...predicate);
     await succeeds(['pull', '--quiet', place('attested:1')]);
@@ -254,8 +254,8 @@ describe('what we attest', () => {
   });
 });
 
-describe('what cosign signs', () => {
-  it('our policy accepts, and refuses once it was tampered with', async () => {
+describe('signatures by cosign', () => {
+  it('our policy accepts a signature of cosign, and refuses it after tampering', async () => {
     const digest = await publish('theirs:1');
     await publisher.sign(`theirs@${digest}`, 'cosign');
     await succeeds(['pull', '--quiet', place('theirs:1')]);
@@ -267,7 +267,7 @@ describe('what cosign signs', () => {
     await expect(verified('theirs:1', 'cosign')).rejects.toThrow();
   });
 
-  it('and what we sign is refused by cosign once it was tampered with', async () => {
+  it('cosign refuses our signature after tampering', async () => {
     const digest = await publish('altered:1');
     await succeeds(['image', 'sign', '--key', 'cosign.key', place('altered:1')]);
     await verified('altered:1', 'cosign');
@@ -275,7 +275,7 @@ describe('what cosign signs', () => {
     await expect(verified('altered:1', 'cosign')).rejects.toThrow();
   });
 
-  it('as a bundle that refers to the image, is accepted', async () => {
+  it('our policy accepts a cosign bundle that refers to the image', async () => {
     await publish('bundle:1');
     const predicate = ['--predicate', join(actor.directory, 'predicate.json')];
     const flags = ['--new-bundle-format', '--type', CHECK, ...predicate];
@@ -294,7 +294,7 @@ describe('what cosign signs', () => {
     expect(await actor.ok([...list, place('bundle:1')])).toBe(`${CHECK} cosign.pub`);
   });
 
-  it('without a key, by an identity, is accepted under a trusted root of our own', async () => {
+  it('our policy accepts a keyless signature by identity under a custom trusted root', async () => {
     await publish('keyless:1');
     const fulcio = ['--fulcio-url', services.url, '--rekor-url', services.url];
     const token = ['--identity-token', services.token, '--yes'];

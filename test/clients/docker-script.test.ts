@@ -8,17 +8,20 @@ const COMMANDS = CHAPTERS.flatMap(([, commands]) => commands);
 const DIFFERENCES = new Set(COMMANDS.flatMap(({ differs }) => differs ?? []));
 
 describe("the script of docker's commands", () => {
-  it('has at least 500 commands', () => {
+  it('the docker script has at least 500 commands', () => {
     expect(COMMANDS.length).toBeGreaterThanOrEqual(500);
   });
 
-  it('has at most ten commands that differ from dockerd', () => {
+  it('the docker script has at most ten commands that differ from dockerd', () => {
     expect(COMMANDS.filter(({ differs }) => differs !== undefined).length).toBeLessThanOrEqual(10);
   });
 
-  it.each([...DIFFERENCES])('finds "$words" in $document', ({ document, words }) => {
-    if (document.startsWith('https://docs.docker.com/')) return;
-    const page = readFileSync(join(ROOT, document), 'utf8');
-    expect(page.replace(/\s+/g, ' ')).toContain(words);
-  });
+  it.each([...DIFFERENCES])(
+    'finds the documented difference "$words" in $document',
+    ({ document, words }) => {
+      if (document.startsWith('https://docs.docker.com/')) return;
+      const page = readFileSync(join(ROOT, document), 'utf8');
+      expect(page.replace(/\s+/g, ' ')).toContain(words);
+    },
+  );
 });

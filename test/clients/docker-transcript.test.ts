@@ -77,7 +77,7 @@ afterAll(async () => {
 describe('docker, with a3s-box and with dockerd', () => {
   for (const [chapter, commands] of CHAPTERS) {
     it(
-      `agrees on ${chapter}`,
+      `docker prints the same with a3s-box and dockerd: ${chapter}`,
       async () => {
         const wrong: unknown[] = [];
         for (const command of commands) wrong.push(...(await mistakes(command)));
@@ -87,14 +87,14 @@ describe('docker, with a3s-box and with dockerd', () => {
     );
   }
 
-  it('has podman agree with dockerd on most of it, so that what is compared is no whim', (context) => {
+  it('podman agrees with dockerd on most commands of the script', (context) => {
     if (podman === undefined) return context.skip('podman does not run here');
     // A slow host has it late more often: that is no answer.
     expect(opinions.given).toBeGreaterThan(0.5 * COMMANDS.length);
     expect(opinions.same).toBeGreaterThan(0.75 * opinions.given);
   });
 
-  it('takes an archive of the other’s', async (context) => {
+  it('loads an archive saved by dockerd, and dockerd one of ours', async (context) => {
     if (dockerd === undefined) return context.skip('dockerd does not run here');
     for (const [from, to] of [
       [dockerd, actor],
@@ -110,7 +110,7 @@ describe('docker, with a3s-box and with dockerd', () => {
     }
   });
 
-  it('passes bytes in and out unchanged', async () => {
+  it('docker run -i passes bytes through unchanged', async () => {
     const bytes = randomBytes(1_000_000);
     const run = ['run', '-i', '--rm', '--network', 'none', IMAGE, 'cat'];
     const { code, bytes: back } = await docker(actor.socket, run, bytes);
@@ -118,7 +118,7 @@ describe('docker, with a3s-box and with dockerd', () => {
     expect(back.equals(bytes)).toBe(true);
   });
 
-  it('has nothing left that was refused, and nothing that runs', async () => {
+  it('leaves no box and no process of a refused command', async () => {
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
     await expect.poll(() => actor.machines(), { timeout: 120_000 }).toEqual([]);
   });

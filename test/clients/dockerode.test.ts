@@ -58,7 +58,7 @@ async function said(container: Docker.Container): Promise<string> {
 }
 
 describe('images', () => {
-  it('are loaded, listed, inspected, tagged and removed', async () => {
+  it('dockerode loads, lists, inspects, tags and removes images', async () => {
     const progress = await client.loadImage(createReadStream(installation.archives.busybox));
     expect(await text(progress)).toContain(BUSYBOX);
     const image = client.getImage(BUSYBOX);
@@ -78,7 +78,7 @@ describe('images', () => {
 });
 
 describe('the engine', () => {
-  it('answers ping, version, info and df', async () => {
+  it('dockerode reads ping, version, info and df', async () => {
     expect(String(await client.ping())).toBe('OK');
     expect(await client.version()).toMatchObject({ ApiVersion: '1.45', Os: 'linux' });
     expect(await client.info()).toMatchObject({ Containers: 0, Images: 1, OSType: 'linux' });
@@ -87,7 +87,7 @@ describe('the engine', () => {
 });
 
 describe('a box', () => {
-  it('is attached to before it starts, and types back', async () => {
+  it('dockerode attaches to a box before its start, and exchanges input and output', async () => {
     const container = await named('typed', {
       ...{ Cmd: ['sh', '-c', 'cat; echo err >&2; exit 5'], OpenStdin: true, StdinOnce: true },
     });
@@ -110,7 +110,7 @@ describe('a box', () => {
     await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
   });
 
-  it('with a terminal is resized', async () => {
+  it('dockerode resizes the terminal of a box', async () => {
     const container = await named('terminal', {
       ...{ Cmd: ['sh'], Tty: true, OpenStdin: true, HostConfig: { ConsoleSize: [30, 90] } },
     });
@@ -131,7 +131,7 @@ describe('a box', () => {
     await container.remove();
   });
 
-  it('is entered, watched, changed, paused, renamed, restarted, killed and removed', async () => {
+  it('dockerode runs a box through exec, stats, update, pause, rename, restart, kill and removal', async () => {
     const container = await named('daily');
     await container.start();
     const followed = await container.logs({ follow: true, stdout: true, stderr: true });
@@ -214,7 +214,7 @@ describe('a box', () => {
     await container.remove({ force: true });
   });
 
-  it('tells its events, and goes with the others that do not run', async () => {
+  it('dockerode receives the events of a box, and prunes it', async () => {
     const live = (await client.getEvents({ filters: { event: ['destroy'] } })) as Readable;
     const destroyed = once(live, 'data');
     const container = await named('pruned', { Cmd: ['true'] });
@@ -235,7 +235,7 @@ describe('a box', () => {
     expect(actions).toEqual(['create', 'start', 'die', 'destroy']);
   });
 
-  it('is refused by name, and nothing of it stays', async () => {
+  it('dockerode gets refusals by name, and nothing is left of refused boxes', async () => {
     await expect(named('refused', { HostConfig: { Privileged: true } })).rejects.toMatchObject({
       ...{ statusCode: 400, json: { code: 'unsupported-option' } },
       message: expect.stringContaining('HostConfig.Privileged'),

@@ -82,7 +82,7 @@ function without(tree: FileTree, ...paths: readonly string[]): FileTree {
 const programs = () => ({ walk: readFileSync(walker) });
 
 describe.runIf(process.getuid?.() === 0)('the files in a box', () => {
-  it('are those that umoci and podman unpack, whatever the layers hold', async () => {
+  it('unpacks the same files as umoci and podman from awkward layers', async () => {
     const image = awkwardImage('localhost/awkward:1', programs());
     const box = await inBox(image);
     // umoci leaves out attributes without a value.
@@ -103,7 +103,7 @@ describe.runIf(process.getuid?.() === 0)('the files in a box', () => {
     expect(box.has('/again/old')).toBe(false);
   });
 
-  it('are where the links of lower layers lead', async () => {
+  it('follows links of lower layers like umoci', async () => {
     const walk = programs();
     const layers = [...THROUGH_LINKS, [{ path: 'walk', data: walk.walk, mode: 0o755 }]];
     const image = { name: 'localhost/links:1', layers };
@@ -117,7 +117,7 @@ describe.runIf(process.getuid?.() === 0)('the files in a box', () => {
   });
 
   it(
-    `are all there when there are ${MANY}`,
+    `unpacks an image with ${MANY} files completely`,
     async () => {
       const walk = { path: 'walk', data: programs().walk, mode: 0o755 };
       const image = { name: 'localhost/many:1', layers: [manyFiles(MANY), [walk]] };

@@ -48,7 +48,7 @@ const boxes = (): Promise<string> => actor.ok(['ps', '--all', '--format', '{{.Na
 describe('testcontainers', () => {
   let server: StartedTestContainer;
 
-  it('starts a server, and waits until its ports are open', async () => {
+  it('testcontainers starts a server, and waits until its ports are open', async () => {
     server = await new GenericContainer(BUSYBOX)
       .withCommand(['sh', '-c', SERVER])
       .withName('server')
@@ -64,7 +64,7 @@ describe('testcontainers', () => {
     expect(await boxes()).toBe('server running');
   });
 
-  it('runs commands in it', async () => {
+  it('testcontainers runs commands in a box', async () => {
     expect(await server.exec(['sh', '-c', 'echo out; echo err >&2; exit 4'])).toMatchObject({
       ...{ stdout: 'out\n', stderr: 'err\n', exitCode: 4 },
     });
@@ -74,25 +74,25 @@ describe('testcontainers', () => {
     ).toBe('blue round\nuser\n/tmp\n');
   });
 
-  it('follows its output', async () => {
+  it('testcontainers follows the output of a box', async () => {
     const logs = await server.logs();
     expect((await once(createInterface({ input: logs }), 'line'))[0]).toBe('serving');
     logs.destroy();
   });
 
-  it('restarts it: it answers at the port it has then', async () => {
+  it('testcontainers restarts a box, which answers at its new port', async () => {
     await server.restart();
     expect(await get(server.getHost(), server.getMappedPort(8080))).toBe('hello\n');
   });
 
-  it('stops it and keeps it, then removes it', async () => {
+  it('testcontainers stops a box and keeps it, then removes it', async () => {
     const stopped = await server.stop({ remove: false });
     expect(await boxes()).toBe('server exited');
     expect(stopped.getId()).toBe(server.getId());
     await actor.ok(['rm', 'server']);
   });
 
-  it('waits for a line of the log, and hands the output on', async () => {
+  it('testcontainers waits for a line of the log, and passes the output on', async () => {
     const lines: string[] = [];
     const started = await sh('sleep 1; echo nearly; echo ready at last; sleep 1000')
       .withLogConsumer((stream: Readable) => {
@@ -105,7 +105,7 @@ describe('testcontainers', () => {
     expect(await boxes()).toBe('');
   });
 
-  it('waits for a health check', async () => {
+  it('testcontainers waits for a health check', async () => {
     const started = await sh('sleep 1; touch /tmp/well; sleep 1000')
       .withHealthCheck({ test: ['CMD-SHELL', 'test -e /tmp/well'], interval: 500, retries: 100 })
       .withWaitStrategy(Wait.forHealthCheck())
@@ -114,7 +114,7 @@ describe('testcontainers', () => {
     await started.stop();
   });
 
-  it('waits for a command to succeed, for a server to answer, and for all of several', async () => {
+  it('testcontainers waits for a command, for an HTTP answer, and for several conditions', async () => {
     const started = await new GenericContainer(BUSYBOX)
       .withCommand(['sh', '-c', SERVER])
       .withExposedPorts(8080)
@@ -130,7 +130,7 @@ describe('testcontainers', () => {
     await started.stop();
   });
 
-  it('waits for the end of what runs once', async () => {
+  it('testcontainers waits for the end of a one-shot box', async () => {
     const started = await sh('echo done').withWaitStrategy(Wait.forOneShotStartup()).start();
     const logs = await started.logs();
     expect((await once(createInterface({ input: logs }), 'line'))[0]).toBe('done');
@@ -138,7 +138,7 @@ describe('testcontainers', () => {
     expect(await boxes()).toBe('');
   });
 
-  it('reports what fails to start, and leaves nothing of it', async () => {
+  it('testcontainers reports a box that fails to start, and leaves nothing of it', async () => {
     const failing = sh('exit 3').withWaitStrategy(Wait.forOneShotStartup());
     await expect(failing.start()).rejects.toThrow('Container failed to start');
     await expect(sh('true').withPrivilegedMode().start()).rejects.toThrow(
@@ -148,7 +148,7 @@ describe('testcontainers', () => {
     await expect.poll(() => actor.machines(), { timeout: STARTUP_MS }).toEqual([]);
   });
 
-  it('sets limits that hold', async () => {
+  it('testcontainers sets limits that are enforced', async () => {
     const started = await sh('sleep 1000')
       .withResourcesQuota({ memory: 0.0625, cpu: 0.5 })
       .withUlimits({ nofile: { soft: 100, hard: 200 } })

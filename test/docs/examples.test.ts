@@ -63,7 +63,7 @@ describe('examples', () => {
     blocksOf(path, 'ts').map((example, index) => [`${path}, number ${index + 1}`, example]),
   );
 
-  it.each(examples)('%s', (name, example) => {
+  it.each(examples)('runs the example %s', (name, example) => {
     const file = join(directory, `${`${name}`.replaceAll(/\W+/g, '-')}.mts`);
     writeFileSync(file, `${example}`.replaceAll('new Date()', `new Date('${NOW}')`));
     const args = ['--conditions=a3s-source', '--import', 'tsx', file];
@@ -77,7 +77,7 @@ describe('examples', () => {
     expect([status, stderr]).toEqual([0, '']);
   });
 
-  it('are all found', () => {
+  it('finds all examples', () => {
     expect(examples.length).toBeGreaterThanOrEqual(6);
   });
 });
@@ -86,7 +86,7 @@ describe('docs/attestation.md', () => {
   const text = readFileSync(join(root, 'docs/attestation.md'), 'utf8');
 
   it.each([...Object.keys(VERIFY_CHECKS), ...Object.keys(APPRAISAL_CHECKS)])(
-    'says what %s defends against',
+    'docs/attestation.md explains the check %s',
     (code) => {
       expect(text).toContain(`\`${code}\``);
     },

@@ -36,9 +36,12 @@ function parseAmount(written: string): number {
 }
 
 describe('docs/images.md', () => {
-  it.each(Object.entries(DEFAULT_LIMITS))('says of %s that it is %d', (name, limit) => {
-    const pattern = Object.entries(WRITTEN).find(([key]) => key === name)?.[1];
-    expect(pattern).toBeDefined();
-    expect(parseAmount(pattern?.exec(text)?.[1] ?? '')).toBe(limit);
-  });
+  it.each(Object.entries(DEFAULT_LIMITS))(
+    'docs/images.md states the limit %s as %d',
+    (name, limit) => {
+      const pattern = Object.entries(WRITTEN).find(([key]) => key === name)?.[1];
+      expect(pattern).toBeDefined();
+      expect(parseAmount(pattern?.exec(text)?.[1] ?? '')).toBe(limit);
+    },
+  );
 });

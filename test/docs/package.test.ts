@@ -75,7 +75,7 @@ function install(name: (typeof PACKAGES)[number]): void {
 }
 
 describe.each(PACKAGES)('the package of %s', (name) => {
-  it('holds what it exports', () => {
+  it('packs every file that it exports', () => {
     const files = packed.get(name) ?? [];
     const targets = Object.values(manifestOf(name).exports)
       .flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)))
@@ -84,19 +84,19 @@ describe.each(PACKAGES)('the package of %s', (name) => {
     for (const target of targets) expect(files).toContain(target.replace('./', ''));
   });
 
-  it('holds the licence of the repository', () => {
+  it('packs the licence of the repository', () => {
     const file = join(directory, 'node_modules/@a3s-box', name, 'LICENSE');
     expect(readFileSync(file, 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
   });
 
-  it('holds no tests', () => {
+  it('packs no tests', () => {
     const files = packed.get(name) ?? [];
     expect(files.filter((file) => /\.test\.|(^|\/)testing\//.test(file))).toEqual([]);
   });
 });
 
 describe('installed packages', () => {
-  it('verify and appraise evidence in plain Node.js', () => {
+  it('installed packages verify and appraise evidence in plain Node.js', () => {
     const { evidence, options } = readVector('hardware/genoa-v5');
     writeFileSync(join(directory, 'report.bin'), evidence.report);
     writeFileSync(join(directory, 'vcek.der'), evidence.vek ?? '');
@@ -119,7 +119,7 @@ describe('installed packages', () => {
     expect(JSON.parse(printed)).toEqual({ product: 'Genoa', code: 'measurement' });
   });
 
-  it('have every entry, for Node.js and for the compiler, and nothing besides', () => {
+  it('installed packages export exactly their entries, with types', () => {
     const entries = PACKAGES.flatMap((name) =>
       Object.keys(manifestOf(name).exports)
         .filter((entry) => !entry.includes('*'))

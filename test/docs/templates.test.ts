@@ -16,13 +16,13 @@ const text = readFileSync(
   'utf8',
 );
 
-it('says the bounds that hold where nothing else is said', () => {
+it('docs/templates.md states the default limits', () => {
   const { max, maxAgeMs } = readConfig({}, 1000, '/opt/a3s').templates;
   expect(text).toContain(`| templates | ${max}; `);
   expect(text).toContain(`| their age | ${maxAgeMs / 3_600_000} hours | `);
 });
 
-it('names every event', () => {
+it('docs/templates.md names every event', () => {
   const actions: Record<TemplateAction, true> = {
     ...{ create: true, fail: true, miss: true, drop: true },
     ...{ expire: true, evict: true, stale: true, remove: true },
@@ -33,7 +33,7 @@ it('names every event', () => {
   );
 });
 
-it('names every route', () => {
+it('docs/templates.md names every route', () => {
   for (const { method, path } of TEMPLATE_ROUTES) {
     expect(text).toContain(`\`${method} ${path.replace(':id', '{id}')}`);
   }

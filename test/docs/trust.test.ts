@@ -22,7 +22,7 @@ function tableAfter(line: string): readonly string[] {
 }
 
 describe('docs/trust.md', () => {
-  it('has every problem of a signature, each once, and no other', () => {
+  it('docs/trust.md lists every problem of a signature once', () => {
     const [type = ''] =
       /export type ProblemCode =[^;]*;/.exec(read('src/trust/evidence/problem.ts')) ?? [];
     const codes = [...type.matchAll(/'([a-z-]+)'/g)].map(([, code = '']) => code);
@@ -30,7 +30,7 @@ describe('docs/trust.md', () => {
     expect([...tableAfter('has a problem, with a code:')].sort()).toEqual(codes.sort());
   });
 
-  it('names errors that there are, and all about policies and registries', () => {
+  it('docs/trust.md names only existing error codes, and all about policies and registries', () => {
     const known = Object.keys(ERRORS);
     const named = tableAfter('nothing boots.');
     expect(named.filter((code) => !known.includes(code))).toEqual([]);
