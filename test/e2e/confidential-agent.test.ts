@@ -161,7 +161,7 @@ async function outputOf(from: Guest): Promise<string> {
   return '';
 }
 
-it('runs the box of its launch spec, and lets the host do what that permits', async () => {
+it('runs the box of its launch spec, and lets the host do what the spec permits', async () => {
   const text = launchSpecText(spec);
   const { machine, guest } = await boot(digest(text));
   const taken = await guest.putLaunchSpec(text);
@@ -190,7 +190,7 @@ it('runs the box of its launch spec, and lets the host do what that permits', as
   expect((await machine.exited).reason).toBe('poweroff');
 });
 
-it('stands still where the host may signal it, and has its init and ulimits', async () => {
+it('freezes a confidential box with permission for signals, and applies init and ulimits', async () => {
   const text = launchSpecText({
     ...spec,
     process: { ...spec.process, args: ['sh', '-c', 'ulimit -n; exec sleep 1000'] },
@@ -210,7 +210,7 @@ it('stands still where the host may signal it, and has its init and ulimits', as
   expect(await guest.ended('main')).toMatchObject({ exitCode: 143, signal: null });
 });
 
-it('ends, and says why, when it is told another spec than it was launched with', async () => {
+it('ends, and gives the reason, when the host sends another launch spec', async () => {
   const { machine, guest } = await boot(digest(launchSpecText(spec)));
   const other = launchSpecText({ ...spec, hostMay: ['exec', 'logs'] });
   const refused = guest.putLaunchSpec(other);
@@ -219,7 +219,7 @@ it('ends, and says why, when it is told another spec than it was launched with',
   await machine.exited;
 });
 
-it('ends, and says why, when one byte of a layer is another', async () => {
+it('ends, and gives the reason, when one byte of a layer is changed', async () => {
   const text = launchSpecText(spec);
   const file = await open(layer, 'r+');
   try {
@@ -235,7 +235,7 @@ it('ends, and says why, when one byte of a layer is another', async () => {
   }
 });
 
-it('asks no simulated processor where its command line names a real one, and says so', async () => {
+it('refuses a simulated processor when its command line names a real one', async () => {
   const { kernelPath, initrdPath } = described.boot;
   const asReal = boot(digest(launchSpecText(spec)), {
     boot: { kernelPath, initrdPath, commandLine: commandLines.snp },

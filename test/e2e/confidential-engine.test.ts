@@ -117,7 +117,7 @@ function filesBelow(directory: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-it('boots what was measured, answers for it, and goes on when a server adopts it', async () => {
+it('boots what was measured, answers its report requests, and is adopted by another server', async () => {
   const machine = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
   const signal = AbortSignal.timeout(LAUNCH_MS);
   const { launched } = machine;
@@ -174,7 +174,7 @@ it('boots what was measured, answers for it, and goes on when a server adopts it
   expect(readdirSync(runtimeDir)).toEqual([]);
 });
 
-it('is not adopted where nobody can answer for it any more', async () => {
+it('adopts no confidential microVM whose processor state is damaged', async () => {
   const machine = await launch();
   await machine.release();
   const { guestStatePath } = spec.confidential;
@@ -191,7 +191,7 @@ it('is not adopted where nobody can answer for it any more', async () => {
   }
 });
 
-it('gets what was measured, whatever becomes of the files meanwhile', async () => {
+it('launches the measured files although their originals are changed meanwhile', async () => {
   const paths = [spec.confidential.firmwarePath, spec.boot.kernelPath, spec.boot.initrdPath];
   const originals = paths.map((path) => readFileSync(path));
   const expected = measured();
@@ -232,7 +232,7 @@ it('gets what was measured, whatever becomes of the files meanwhile', async () =
   }
 });
 
-it('is refused with firmware that would start a kernel unchecked', async () => {
+it('refuses firmware that would start a kernel unchecked', async () => {
   const firmware = readFileSync(spec.confidential.firmwarePath);
   // The entry that says where the table is: 7255371f-3a3b-4b04-927b-1da6efa8d454, as bytes.
   const entry = firmware.lastIndexOf(Buffer.from('1f375572', 'hex'));

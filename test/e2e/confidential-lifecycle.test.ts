@@ -66,7 +66,7 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
     return JSON.parse(await actor.ok(['inspect', box]))[0];
   }
 
-  it('has what it was given, is what was measured, and ends as its program does', async () => {
+  it('a confidential box gets its settings, is what was measured, and ends as its program does', async () => {
     const flags = [
       ...SIMULATED,
       ...['--changes', 'encrypted-disk', '--memory', '256m', '--cpus', '2'],
@@ -106,14 +106,14 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
     await actor.ok(['rm', '--force', 'life']);
   });
 
-  it('is removed when it was only created', async () => {
+  it('a confidential box that never started is removed', async () => {
     await actor.ok(['create', '--name', 'made', ...SIMULATED, BUSYBOX, 'true']);
     await actor.ok(['stop', 'made']);
     await actor.ok(['rm', '--force', 'made']);
   });
 
   it.each(['stop', 'rm', 'kill -9 of the server, and rm'])(
-    'whose firmware refuses does not hold up %s',
+    'a confidential box whose firmware refuses to boot does not delay %s',
     async (how) => {
       const set = join(installation.root, 'refusing');
       const flags = ['--name', 'stuck', '--boot', set, ...SIMULATED];

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => host?.leave());
 
-it('is all cipher to the host, and of no use to a later run that is given it again', async () => {
+it('encrypts the writable layer against the host, and does not reuse it in a later run', async () => {
   const layer = await host.layer('layer');
   const admitted = launchSpecText(specOf([layer], SCRIPT, 'encrypted-disk'));
   const changes = join(host.root, 'changes');

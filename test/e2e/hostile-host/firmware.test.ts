@@ -123,7 +123,7 @@ function variables(): string {
 
 const shim = (): string[] => ['-shim', file('shim', efiProgram(HOST_CODE))];
 
-it('gives its kernel the measured command line, its own ACPI tables and nothing else', () => {
+it('the firmware gives its kernel the measured command line, its own ACPI tables and nothing else', () => {
   const lines = facts.split('\n');
   expect(lines[0]).toBe('init');
   expect(lines[1]).toBe(`cmdline ${spec.boot.commandLine.join(' ')}`);
@@ -133,7 +133,7 @@ it('gives its kernel the measured command line, its own ACPI tables and nothing 
   expect(lines).toContain('dmi no');
 });
 
-it('describes the processors that it started', async () => {
+it('the firmware describes the processors that it started', async () => {
   expect(facts).toContain('cpus 0\n');
   expect(await boot(measured, {}, { cpus: 2 })).toContain('cpus 0-1\n');
 });
@@ -162,11 +162,11 @@ const CHANGES = {
   'no table of hashes': (handed) => ({ ...handed, table: undefined }),
 } satisfies Record<string, (handed: HandedOver) => HandedOver>;
 
-it.each(Object.entries(CHANGES))('switches the machine off for %s', async (_, change) => {
+it.each(Object.entries(CHANGES))('the firmware powers off for %s', async (_, change) => {
   expect(await boot(change(measured))).toBe('');
 });
 
-it('switches the machine off for another command line', async () => {
+it('the firmware powers off for another command line', async () => {
   const commandLine = [...spec.boot.commandLine, 'debug'];
   expect(await boot(measured, {}, { boot: { ...spec.boot, commandLine } })).toBe('');
 });
@@ -181,11 +181,11 @@ const machine = (kind: string): BootOptions => ({
 it.each<[string, BootOptions, Partial<ConfidentialSpec>]>([
   ['another host bridge', { ...machine('pc'), halts: true }, {}],
   ['less memory than it needs', { halts: true }, { memoryBytes: 64 * 2 ** 20 }],
-])('starts nothing for %s', async (_, options, changes) => {
+])('the firmware boots nothing with %s', async (_, options, changes) => {
   expect(await boot(measured, options, changes)).toBe('');
 });
 
-it('comes to its kernel, and finds no table of hashes, on the same machine with its own host bridge', async () => {
+it('the firmware powers off on a bare q35 machine type, where it finds no table of hashes', async () => {
   expect(await boot(measured, machine('q35'))).toBe('');
 });
 
@@ -198,7 +198,7 @@ const BLOBS: Readonly<Record<string, () => string[]>> = {
   'a name that begins as the kernel does': () => ['-fw_cfg', 'name=etc/boot/kernel2,string=other'],
 };
 
-it.each(Object.entries(BLOBS))('switches the machine off for %s', async (_, extra) => {
+it.each(Object.entries(BLOBS))('the firmware powers off for %s', async (_, extra) => {
   expect(await boot(measured, { extra: extra() })).toBe('');
 });
 
@@ -259,13 +259,16 @@ const OFFERED: Readonly<Record<string, () => BootOptions>> = {
   }),
 };
 
-describe('is the same for its kernel, and runs no code of the host, when the host offers', () => {
-  it.each(Object.entries(OFFERED))('%s', async (_, options) => {
-    expect(await boot(measured, options())).toBe(facts);
-  });
+describe('offers of the host that firmware ignores', () => {
+  it.each(Object.entries(OFFERED))(
+    'the firmware boots the same kernel, and runs no code of the host, when offered %s',
+    async (_, options) => {
+      expect(await boot(measured, options())).toBe(facts);
+    },
+  );
 });
 
-describe('a firmware that takes what a host offers', () => {
+describe('a firmware that accepts offers of the host', () => {
   const until = new RegExp(HOST_CODE);
   const taking = (): HandedOver => ({
     ...measured,
@@ -284,7 +287,7 @@ describe('a firmware that takes what a host offers', () => {
       'an ACPI table, which writes memory',
       () => ({ extra: ['-acpitable', `file=${hostTable('hst2', true)}`] }),
     ],
-  ])('runs the code in %s', async (_, options) => {
+  ])('another firmware runs the host’s code in %s', async (_, options) => {
     expect(await boot(taking(), { ...options(), until })).toContain(HOST_CODE);
   });
 });

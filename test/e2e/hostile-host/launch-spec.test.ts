@@ -45,7 +45,7 @@ async function refusal(
   return { error, reason };
 }
 
-it('refuses a launch spec with one space more, one key more, or a field twice, and ends', async () => {
+it('refuses a launch spec with an extra space, an extra key or a repeated field, and ends', async () => {
   const text = launchSpecText(specOf([layer], ADMITTED));
   const all = await Promise.all(
     Object.entries(CHANGES).map(async ([name, { of, why }]) => {

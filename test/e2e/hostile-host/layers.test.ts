@@ -47,7 +47,7 @@ const READ = 'cat /data/$f >/dev/null 2>/tmp-said && echo $f is whole || cat /tm
 const SCRIPT = `for f in bytes tree whole; do ${READ}; done; exec sleep 1000`;
 const IO_ERROR = 'cat: read error: Input/output error';
 
-it('reads an I/O error, and never what the host made of a layer or of its tree', async () => {
+it('reads an I/O error instead of changed bytes of a layer or its hash tree', async () => {
   const names = ['bytes', 'tree', 'whole', 'later'];
   const files = Object.fromEntries(names.map((name) => [name, content(name)]));
   const layer = await host.layer('tampered', files);
@@ -68,7 +68,7 @@ it('reads an I/O error, and never what the host made of a layer or of its tree',
   expect(limits.text).toMatch(/^Filename[^\n]*\n0\n0\n$/);
 });
 
-it('refuses the disk of another box, and a disk that is a block short', async () => {
+it('refuses the disk of another box, and a truncated disk', async () => {
   const [one, other] = [await host.layer('one'), await host.layer('other')];
   const short = { ...one, path: join(host.root, 'short') };
   await copyFile(one.path, short.path);

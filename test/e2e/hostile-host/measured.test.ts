@@ -40,7 +40,7 @@ const launched = (changes: Partial<HostedLaunch> = {}): HostedLaunch => ({
   ...changes,
 });
 
-it('is accepted, whatever time the host lets its clock have', async () => {
+it('a measured box is accepted whatever time the host sets in its clock', async () => {
   const year = new Date().getUTCFullYear() - 1;
   extra.arguments = ['-rtc', `base=${year}-06-01T00:00:00`];
   const hosted = await host.start(launched());
@@ -79,7 +79,7 @@ const TAMPERED: Readonly<Record<string, () => Promise<Partial<HostedLaunch>>>> =
 };
 
 describe.each(Object.entries(TAMPERED))('another %s', (_, tampered) => {
-  it('runs, and is refused by whoever relies on it', async () => {
+  it('a box with another measured input runs, and is refused by relying parties', async () => {
     const hosted = await host.start(launched(await tampered()));
     await expect(host.rely(hosted, admitted)).rejects.toMatchObject({
       code: 'appraisal',
@@ -93,7 +93,7 @@ describe.each(Object.entries(TAMPERED))('another %s', (_, tampered) => {
   });
 });
 
-it('does not begin where its command line says twice who answers for it', async () => {
+it('a guest whose command line names its processor twice refuses to start', async () => {
   const { simulated } = host.boot.commandLines;
   const twice = launched({ commandLine: [...simulated, 'a3s.tee=simulated'] });
   await expect(host.launch(twice)).rejects.toMatchObject({ code: 'tee-unavailable' });

@@ -39,7 +39,7 @@ describe('the server', () => {
     'kill with a signal that does not end it': ['kill', '--signal', 'USR1', 'files'],
   };
 
-  it('refuses what is denied, and the box goes on as if nobody had asked', async () => {
+  it('the server refuses what the launch spec denies, and the box is unaffected', async () => {
     const before = await host.inspect('files');
     for (const [name, args] of Object.entries(DENIED)) {
       const { code, stdout, stderr } = await host.actor.run(args);
@@ -52,7 +52,7 @@ describe('the server', () => {
     expect(await host.inspect('files')).toEqual(before);
   });
 
-  it('refuses it to programs too', async () => {
+  it('the server refuses API calls that the launch spec denies', async () => {
     const box = '/v1.44/containers/files';
     const refused = { status: 403, code: 'host-not-permitted' };
     const run = { Cmd: ['true'], AttachStdout: true };
@@ -74,7 +74,7 @@ describe('the server', () => {
     }
   });
 
-  it('has no way at all to files or copies of a confidential box', async () => {
+  it('the server offers no access to the files of a confidential box', async () => {
     const box = '/v1.44/containers/files';
     for (const [method, path] of [
       ['GET', 'archive?path=/'],
@@ -92,7 +92,7 @@ describe('the server', () => {
     expect((await host.inspect('files')).State.Status).toBe('running');
   });
 
-  it('does what is permitted', async () => {
+  it('the server does what the launch spec permits', async () => {
     expect(await host.actor.ok(['exec', 'all', 'echo', 'here'])).toBe('here');
     expect(await host.actor.ok(['logs', 'all'])).toBe('said');
     await host.actor.ok(['kill', '--signal', 'USR1', 'all']);
@@ -152,7 +152,7 @@ async function codeOf(asked: Promise<unknown>): Promise<string> {
 describe('the agent, behind the back of the server', () => {
   beforeAll(() => host.killServer());
 
-  it.each(BOXES)('opens with %s what that permits, and nothing else', async (name) => {
+  it.each(BOXES)('the agent permits with %s exactly the matching requests', async (name) => {
     const guest = await host.guest(ids.get(name) ?? '');
     try {
       const opened: string[] = [];
@@ -170,13 +170,13 @@ describe('the agent, behind the back of the server', () => {
     }
   });
 
-  it('does not take another launch spec, which would permit more', async () => {
+  it('the agent refuses another launch spec that would permit more', async () => {
     const guest = await host.guest(ids.get('all') ?? '');
     expect(await codeOf(guest.putLaunchSpec('{}'))).not.toBe('done');
     guest.close();
   });
 
-  it('lets the host end the box, whatever the launch spec says', async () => {
+  it('the agent lets the host end the box, whatever the launch spec says', async () => {
     const guest = await host.guest(ids.get('files') ?? '');
     const exit = guest.exit('main', AbortSignal.timeout(60_000));
     await guest.signal('main', 'SIGKILL');

@@ -48,7 +48,7 @@ afterAll(() => host?.leave());
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 
-it('gives none to who was not attested, and takes none from who is not named', async () => {
+it('accepts secrets only in attested sessions and from named keys', async () => {
   const session = await Unverified.open(port);
   const put = async (name: string, value: Uint8Array, keys: Keys) => {
     const body = await session.injection(name, value, keys);
@@ -85,7 +85,7 @@ it('gives none to who was not attested, and takes none from who is not named', a
   expect((await host.inspect('keeper')).Confidential.SecretsState).toBe('waiting');
 });
 
-it('refuses a broker with the wrong key, secret or size before anything leaves it', async () => {
+it('refuses a broker with the wrong key, secret or size before it sends anything', async () => {
   const key = host.at('token.key');
   const inject = (file: string, secret: string) => host.inject(port, policy, file, secret);
   const large = host.write('large', new Uint8Array(MAX_SECRET_SIZE + 1).fill(97));
@@ -105,7 +105,7 @@ it('refuses a broker with the wrong key, secret or size before anything leaves i
   expect(status).not.toBe(0);
 });
 
-it('takes each secret once, and starts the workload when all are there', async () => {
+it('accepts each secret once, and starts the workload when all have arrived', async () => {
   const inject = (name: string, value: string) =>
     host.inject(port, policy, host.at(`${name}.key`), `${name}=${value}`);
   expect(await inject('token', VALUE)).toMatchObject({ code: 0, stdout: 'token\n' });
@@ -135,7 +135,7 @@ async function asked(method: string, path: string, body: string): Promise<[numbe
   return [Number(status), said.slice(said.indexOf('\r\n\r\n') + 4)];
 }
 
-it('signs what the workload asks with as the word of a workload, and never as that of the agent', async () => {
+it('signs data of the workload as the workload’s, and never as the agent’s', async () => {
   // What would be REPORT_DATA of a session, asked for outright.
   const data = randomBytes(64);
   const body = { data: data.toString('base64') };
@@ -158,7 +158,7 @@ it('signs what the workload asks with as the word of a workload, and never as th
   }
 });
 
-it('ends a box whose secrets do not come in time, without starting its workload', async () => {
+it('ends a box whose secrets do not come in time without starting its workload', async () => {
   const secret = ['--secret', `token:from=${host.at('token.pub')}`];
   const flags = ['--memory', '192m', '--host-may', 'logs', '--secrets-deadline', '1s', ...secret];
   await host.run('late', flags, COMMAND);

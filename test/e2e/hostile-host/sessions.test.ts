@@ -79,7 +79,7 @@ beforeAll(async () => {
 afterAll(() => host?.leave());
 
 describe('a box', () => {
-  it('is accepted at its port, and by its name through the server, which only carries bytes', async () => {
+  it('a box is accepted at its port, and by name through the server', async () => {
     const { instance, port } = box('one');
     const accepted = { accepted: true, code: 'accepted', box: { instance }, status: 0 };
     const expected = ['--expect-instance', instance, '--expect-deployment', 'blue'];
@@ -87,7 +87,7 @@ describe('a box', () => {
     expect(await host.attest('one', policy, ...trusting(), ...expected)).toMatchObject(accepted);
   });
 
-  it('is refused where nobody allowed simulation, or asked for hardware', async () => {
+  it('a simulated box is refused without permission for simulation, and by a policy for hardware', async () => {
     const { port } = box('one');
     expect(await host.attest(port, policy)).toMatchObject({
       accepted: false,
@@ -107,8 +107,8 @@ describe('a box', () => {
   });
 });
 
-describe('a diverted session', () => {
-  it('to another box of the same launch spec is refused by who expects this instance', async () => {
+describe('diverted sessions', () => {
+  it('a session diverted to another box of the same launch spec is refused by its instance', async () => {
     const twin = box('twin');
     expect(twin.instance).not.toBe(box('one').instance);
     const { port, instance } = twin;
@@ -121,7 +121,7 @@ describe('a diverted session', () => {
     });
   });
 
-  it('to a box of another deployment is refused by the policy, and by who expects this one', async () => {
+  it('a session diverted to another deployment is refused by policy and expected deployment', async () => {
     const { port, answer } = box('green');
     const refused = await host.attest(port, policy, ...trusting());
     expect(refused).toMatchObject({ accepted: false, code: 'appraisal', status: 1 });
@@ -146,7 +146,7 @@ describe('a diverted session', () => {
 });
 
 describe('a man in the middle', () => {
-  it('with the certificate of the box, and not its key, gets no session', async () => {
+  it('a man in the middle with the certificate but not the key gets no session', async () => {
     const { certificate, id, answer } = box('one');
     const { verdict, asked } = await verdictOn({
       source: forged(host.stolen(id), answer),
@@ -156,13 +156,13 @@ describe('a man in the middle', () => {
     expect(asked).toEqual([]);
   });
 
-  it('who relays the challenge to the box is refused: it is not that session', async () => {
+  it('a man in the middle who relays the challenge to the box is refused by the report data', async () => {
     const { port } = box('one');
     const { verdict } = await verdictOn(impostor((nonce) => askedOf(port, nonce)));
     expect(verdict.code).toBe('report-data');
   });
 
-  it('who puts the evidence of the box into a certificate of his own is refused before he is asked', async () => {
+  it('a man in the middle with the evidence in his own certificate is refused before any request', async () => {
     const { id, answer } = box('one');
     const genuine = forged(host.stolen(id), answer);
     const recorded = await genuine.evidence(new Uint8Array(64));
@@ -172,13 +172,13 @@ describe('a man in the middle', () => {
     expect(asked).toEqual([]);
   });
 
-  it('who answers with what the box answered before is refused: the nonce is another', async () => {
+  it('a man in the middle who replays an earlier answer is refused by the nonce', async () => {
     const { answer } = box('one');
     const { verdict } = await verdictOn(impostor(() => answer));
     expect(verdict.code).toBe('report-data');
   });
 
-  it('who answers with the evidence of another box is refused', async () => {
+  it('a man in the middle who sends the evidence of another box is refused', async () => {
     const { port, answer } = box('twin');
     const { verdict } = await verdictOn(impostor((nonce) => askedOf(port, nonce)));
     expect(verdict).toMatchObject({
@@ -198,7 +198,7 @@ it('a host that answers as the agent, by a processor of its own, is refused by t
   expect(verdict.error?.message).toContain('ca-pinned');
 });
 
-it('a box answers on after its server was killed, and its processor goes on with the next one', async () => {
+it('a box answers while its server is dead, and its processor continues with the next server', async () => {
   const { port, instance } = box('one');
   await host.killServer();
   // It gets no reports meanwhile, but its connections are its own: passt carries them.
@@ -212,7 +212,7 @@ it('a box answers on after its server was killed, and its processor goes on with
   expect(await host.attest('one', policy, ...trusting())).toMatchObject(accepted);
 });
 
-it('a box that starts again is another instance, and its earlier certificate is of no use', async () => {
+it('a restarted box is another instance, for which the earlier certificate is refused', async () => {
   const before = box('one');
   await host.actor.ok(['stop', '-t', '0', 'one']);
   await host.actor.ok(['start', '--image-policy', host.at('images.yaml'), 'one']);
