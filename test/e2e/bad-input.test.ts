@@ -20,7 +20,7 @@ const REFERENCES: readonly (readonly [args: readonly string[], status: number])[
   [['rmi', 'a:b:c'], 1],
 ];
 
-describe.each(ANY_ACTOR)('what %s gets wrong', (name) => {
+describe.each(ANY_ACTOR)('invalid input by %s', (name) => {
   let actor: Actor;
   let before: readonly string[];
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describe.each(ANY_ACTOR)('what %s gets wrong', (name) => {
       readdirSync(join(actor.home, directory), { recursive: true }).map(String).sort(),
     );
 
-  it.each(REFERENCES)('%j', async (args, status) => {
+  it.each(REFERENCES)('refuses the invalid image reference in %j', async (args, status) => {
     expectRefusal(await actor.run(args), status, 'invalid-reference');
   });
 
@@ -63,7 +63,7 @@ describe.each(ANY_ACTOR)('what %s gets wrong', (name) => {
     ['an archive with a layer that was changed', damaged],
     ['an OCI layout without one of its blobs', ociArchive([without])],
     ['a docker-archive without one of its layers', dockerArchive([without])],
-  ])('is %s', async (_, bytes) => {
+  ])('refuses to load %s', async (_, bytes) => {
     const path = join(actor.directory, 'archive');
     writeFileSync(path, bytes);
     expectRefusal(await actor.run(['load', '--input', path]), 1, 'invalid-image');

@@ -37,32 +37,32 @@ describe.each(ACTORS)('a bind mount of %s', (name) => {
 
   const inBox = (script: string) => actor.run(['exec', 'bound', 'sh', '-c', script]);
 
-  it('is read and written from both sides', async () => {
+  it('a bind mount can be read and written from both sides', async () => {
     const result = await inBox('cat /data/given && echo from the box > /data/made');
     expect(result).toMatchObject({ code: 0, stdout: 'from the host\n', stderr: '' });
     expect(readFileSync(join(shared, 'made'), 'utf8')).toBe('from the box\n');
   });
 
-  it('cannot be written when it is read-only', async () => {
+  it('a read-only bind mount cannot be written', async () => {
     const result = await inBox('cat /read-only/given; echo x > /read-only/forbidden');
     expect(result.stdout).toBe('from the host\n');
     expect(result.code).not.toBe(0);
     expect(existsSync(join(shared, 'forbidden'))).toBe(false);
   });
 
-  it('can be one file, which shows none of its siblings', async () => {
+  it('a bind mount of one file does not show its siblings', async () => {
     const result = await inBox('cat /etc/given; grep " /etc/given " /proc/mounts');
     expect(result.stdout).toMatch(/^from the host\n/);
     expect(result.stdout).not.toContain('sibling');
     expect(result.code).toBe(0);
   });
 
-  it('opens no device node that the host holds', async () => {
+  it('a bind mount opens no device nodes of the host', async () => {
     const result = await inBox('grep " /data " /proc/mounts');
     expect(result.stdout).toMatch(/virtiofs .*nodev/);
   });
 
-  it('is made when it is missing, as Docker makes it', async () => {
+  it('a missing bind source is created, as Docker does', async () => {
     expect(existsSync(join(shared, 'new'))).toBe(true);
     expect((await inBox('touch /new/made')).code).toBe(0);
     expect(existsSync(join(shared, 'new', 'made'))).toBe(true);

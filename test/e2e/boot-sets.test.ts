@@ -21,12 +21,12 @@ beforeAll(async () => {
 });
 afterAll(() => installation.remove());
 
-it('has a firmware that refuses a kernel whose hashes were not measured', () => {
+it('builds firmware that refuses a kernel whose hashes were not measured', () => {
   const image = readFileSync(join(installation.root, 'dist/boot/OVMF.fd'));
   expect(supportsKernelHashes(measuredOvmf(Uint8Array.from(image)))).toBe(true);
 });
 
-describe.each(ANY_ACTOR)('as %s', (name) => {
+describe.each(ANY_ACTOR)('a boot set, as %s', (name) => {
   let actor: Actor;
   /** Whoever has no set but the one that was carried over. */
   let elsewhere: Actor;
@@ -54,7 +54,7 @@ describe.each(ANY_ACTOR)('as %s', (name) => {
     return /^ID key digest +([0-9a-f]{96})$/m.exec(shown)?.[1] ?? '';
   }
 
-  it('is carried to another home, where a confidential box boots from it', async () => {
+  it('boots a confidential box from a boot set that was moved to another home', async () => {
     const archive = join(actor.directory, 'set.tar');
     expect(await actor.ok(['boot', 'export', archive])).toBe(document.id);
     expect(await elsewhere.ok(['boot', 'import', archive], none)).toBe(document.id);
@@ -67,7 +67,7 @@ describe.each(ANY_ACTOR)('as %s', (name) => {
     expectRefusal(refused, 125, 'boot-set-missing');
   });
 
-  it('is launched under an ID block that was signed for it, and no other shape of it', async () => {
+  it('launches a box under its ID block, and no box of another shape', async () => {
     const block = join(elsewhere.directory, 'id.bin');
     await sign(block);
     const bytes = readFileSync(block);
@@ -79,7 +79,7 @@ describe.each(ANY_ACTOR)('as %s', (name) => {
     expect(refused.stderr).toContain('(invalid-argument)');
   });
 
-  it('is accepted by whom its signer and its security version are enough, in place of digests', async () => {
+  it('accepts a box by the signer and security version of its ID block instead of digests', async () => {
     const block = join(elsewhere.directory, 'id-3.bin');
     const key = await sign(block, '--guest-svn', '3');
     const box = [...CONFIDENTIAL, '--boot', document.id, BUSYBOX, 'sleep', '1000'];

@@ -80,7 +80,7 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  it("is Docker's: capabilities, seccomp, no new privileges unless asked", () => {
+  it("a box has Docker's capabilities, seccomp filter and no-new-privileges default", () => {
     expect(facts['main']).toContain(
       [
         'CapInh: 0000000000000000',
@@ -94,33 +94,33 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
     );
   });
 
-  it('masks what Docker masks, and keeps the rest of /proc read-only', () => {
+  it('a box masks the paths that Docker masks, and keeps the rest of /proc read-only', () => {
     expect(facts['main']).toContain('/proc/kcore 0\n');
     expect(facts['main']).toContain('/proc/keys 0\n');
     expect(facts['main']).toContain('/sys/firmware 0\n');
     expect(facts['main']).not.toContain('writable');
   });
 
-  it('hides the agent, and lets no device node open anything', () => {
+  it('a box cannot see the agent, nor open a device by a new node', () => {
     expect(facts['main']).not.toContain('agent-visible');
     expect(facts['main']).toContain('nodes made');
     expect(facts['main']).not.toContain('opened');
     expect(facts['main']).not.toContain('dev allowed on');
   });
 
-  it('denies mounting, new user namespaces and renaming the host', () => {
+  it('a box cannot mount, create user namespaces or rename the host', () => {
     expect(
       facts['main']?.match(/not permitted|denied|are you root/gi)?.length,
     ).toBeGreaterThanOrEqual(3);
   });
 
-  it('is the same for main, exec and exec -t', () => {
+  it('exec and exec -t are confined like the main process', () => {
     expect(facts['main']).toContain('end-of-facts');
     expect(facts['exec']).toBe(facts['main']);
     expect(facts['exec -t']).toBe(facts['main']);
   });
 
-  it('gives a user other than root no capability at all', async () => {
+  it('a user other than root has no capabilities in a box', async () => {
     const status = await actor.ok([
       'exec',
       '-u',
@@ -134,7 +134,7 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
     expect(status.match(/0000000000000000/g)?.length).toBe(2);
   });
 
-  it('cannot write to the agent, which it can have executed as its own program', async () => {
+  it('a box cannot write to the agent, although it can execute it as its own program', async () => {
     await actor.ok([
       'run',
       '-d',
@@ -164,7 +164,7 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
     expect(await actor.ok(['exec', 'thief', 'echo', 'unharmed'])).toBe('unharmed');
   });
 
-  it('refuses a vsock socket', async () => {
+  it('a box cannot open a vsock socket', async () => {
     const probe = await actor.run(['exec', 'jail', '/bin/socket-probe', '40']);
     expect(probe.stdout).toBe('EPERM\n');
     const control = await actor.run(['exec', 'jail', '/bin/socket-probe', '1']);

@@ -24,7 +24,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     process.kill(pid, 'SIGKILL');
   }
 
-  it('finds the box running, its output without a gap and its exit code kept', async () => {
+  it('finds a box running after a crash, with complete output and its exit code', async () => {
     await actor.ok([
       ...['run', '-d', '--name', 'counting', '--network', 'none', BUSYBOX],
       ...[
@@ -51,7 +51,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     await actor.ok(['rm', 'counting']);
   });
 
-  it('keeps the exit code of a box that ended while nobody served', async () => {
+  it('keeps the exit code of a box that ended while no server ran', async () => {
     const id = await actor.ok([
       ...['run', '-d', '--name', 'alone', '--network', 'none', BUSYBOX],
       ...['sh', '-c', 'mkfifo /go; echo before; read x < /go; echo after; exit 6'],
@@ -82,7 +82,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     await actor.ok(['rm', 'shot']);
   });
 
-  it('finds nothing half-made when the server dies while boxes start', async () => {
+  it('leaves no partial box when the server dies while boxes start', async () => {
     for (const delay of [50, 400, 1_200]) {
       const starting = actor.start([
         'run',

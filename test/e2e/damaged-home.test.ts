@@ -59,19 +59,19 @@ describe.each(ACTORS)('the home of %s', (name) => {
     await until('no server is left', () => actor.serverPid() === undefined);
   }
 
-  it('with records that are no database', async () => {
+  it('refuses a home whose database is not a database', async () => {
     writeFileSync(database(), 'this is no database, however long one looks at it\n'.repeat(100));
     await expectUnusable(/state\.db: file is not a database/);
   });
 
-  it('with records of a newer version', async () => {
+  it('refuses a home of a newer schema version', async () => {
     change('PRAGMA user_version = 99');
     await expectUnusable(/state\.db: its schema is version 99/);
     change('PRAGMA journal_mode = DELETE');
     await expectUnusable(/state\.db: its schema is version 99/);
   });
 
-  it('with a record that does not fit', async () => {
+  it('refuses a home with an invalid record', async () => {
     const kept = readFileSync(database());
     change(`UPDATE image_manifests SET record = json_remove(record, '$.layers[0].blob')`);
     await expectUnusable(/Cannot read the record of an image/);
@@ -80,7 +80,7 @@ describe.each(ACTORS)('the home of %s', (name) => {
     await expectUnusable(/Cannot read the record of box a/);
   });
 
-  it('whose records are gone, and then are back', async () => {
+  it('refuses a home without its records until they are back', async () => {
     const kept = join(actor.directory, 'kept.db');
     renameSync(database(), kept);
     await expectUnusable(/has no record of them/);
@@ -88,7 +88,7 @@ describe.each(ACTORS)('the home of %s', (name) => {
     expect(await actor.ok(['images', '--format', '{{.Repository}}:{{.Tag}}'])).toBe(BUSYBOX);
   });
 
-  it('that is served, served again', async () => {
+  it('refuses to serve a home twice', async () => {
     const serving = actor.start(['serve']);
     const ended = new Promise((resolve) => serving.once('close', resolve));
     await until('the server answers', () => existsSync(actor.socket));
@@ -102,7 +102,7 @@ describe.each(ACTORS)('the home of %s', (name) => {
     expect(existsSync(actor.runtimeDir)).toBe(false);
   });
 
-  it('whose server died, its socket left behind', async () => {
+  it('serves a home whose server died and left its socket', async () => {
     await actor.ok(['ps']);
     await actor.killServer();
     expect(statSync(actor.socket).isSocket()).toBe(true);

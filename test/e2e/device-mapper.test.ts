@@ -137,7 +137,7 @@ it.each([
   ['box/rootfs', 6],
   ['secrets', 17],
   ['workload', 10],
-])('passes in a guest: package %s', async (name, tests) => {
+])('passes the Go tests of package %s in a guest', async (name, tests) => {
   const output = await testInGuest(name);
   expect(output).toMatch(/^PASS$/m);
   expect(output).not.toContain('--- FAIL');

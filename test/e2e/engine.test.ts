@@ -82,7 +82,7 @@ async function expectNothingLeft(): Promise<void> {
   expect(await readdir(runtimeDir)).toEqual([]);
 }
 
-it('boots to an agent that answers, lets another process adopt it, and ends when the guest does', async () => {
+it('boots to an answering agent, lets another process adopt the microVM, and ends with the guest', async () => {
   const port = await freePort();
   const machine = await launch({
     nic: {
@@ -132,7 +132,7 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
   await expectNothingLeft();
 });
 
-it('keeps the VMM in its jail, with the box’s files and no others', async () => {
+it('keeps the VMM in its jail, with the files of its box and no others', async () => {
   const machine = await launch();
   const status = readFileSync(`/proc/${machine.pid}/status`, 'utf8');
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
@@ -183,7 +183,7 @@ it('notices a VMM that is killed, and ends its helpers', async () => {
   expect(await engine.adopt(ID, runtimeDir)).toBeUndefined();
 });
 
-it('keeps the console of a kernel that panics, also while no server is there', async () => {
+it('keeps the console of a kernel panic, also while no server runs', async () => {
   const commandLine = [...spec.boot.commandLine, 'rdinit=/none', 'init=/none'];
   const machine = await launch({ boot: { ...spec.boot, commandLine } });
   await machine.release();
@@ -196,7 +196,7 @@ it('keeps the console of a kernel that panics, also while no server is there', a
   await expectNothingLeft();
 });
 
-it('refuses a port that is taken before anything starts', async () => {
+it('refuses a port that is already in use before anything starts', async () => {
   const server = createServer();
   const hostPort = await listen(server);
   const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
@@ -207,7 +207,7 @@ it('refuses a port that is taken before anything starts', async () => {
   await new Promise((done) => server.close(done));
 });
 
-it('says why a VMM could not start, and leaves nothing', async () => {
+it('reports why a VMM could not start, and leaves nothing', async () => {
   const kernelPath = join(root, 'layer');
   await expect(launch({ boot: { ...spec.boot, kernelPath } })).rejects.toMatchObject({
     code: 'vmm-failed',
@@ -216,7 +216,7 @@ it('says why a VMM could not start, and leaves nothing', async () => {
   await expectNothingLeft();
 });
 
-it('refuses a machine larger than the host, and a share that is missing, and leaves nothing', async () => {
+it('refuses a microVM larger than the host and a missing share, and leaves nothing', async () => {
   await expect(launch({ memoryBytes: 2 ** 50 })).rejects.toMatchObject({ code: 'out-of-memory' });
   await rm(runtimeDir, { recursive: true });
   const shares = [{ tag: 'share-0', path: join(root, 'missing'), readonly: true }];
@@ -224,7 +224,7 @@ it('refuses a machine larger than the host, and a share that is missing, and lea
   await expectNothingLeft();
 });
 
-it('leaves nothing when a launch is given up', async () => {
+it('leaves nothing of an aborted launch', async () => {
   await mkdir(runtimeDir);
   const controller = new AbortController();
   const nic = { mac: '02:00:00:00:00:01', ports: [] };

@@ -41,7 +41,7 @@ describe.each(ACTORS)('%s', (name) => {
   }
 
   it(
-    'loses no box and leaves none, while the server is killed',
+    'loses no box and leaves no traces while the server is killed repeatedly',
     async () => {
       const before = tracesOf(actor);
       const killer = new Killer(actor);
@@ -115,7 +115,7 @@ describe.each(ACTORS)('%s', (name) => {
 });
 
 describe.each(ACTORS)('an empty home of %s', (name) => {
-  it('gets one server from thirty commands that start at once', async () => {
+  it('thirty commands that start at once in an empty home share one server', async () => {
     const actor = new Actor(name, installation);
     try {
       const started = Array.from({ length: 30 }, () => actor.run(['ps', '--quiet']));

@@ -117,7 +117,7 @@ async function collect(id: string, offset = 0): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-it('gives back input unchanged, and closes it at its end', async () => {
+it('passes input through unchanged, and closes it at its end', async () => {
   const id = await start(['cat'], { stdin: true });
   const data = randomBytes(5_000_000);
   const stdin = guest.stdin(id);
@@ -129,7 +129,7 @@ it('gives back input unchanged, and closes it at its end', async () => {
   await expect(guest.process(id)).rejects.toMatchObject({ code: 'no-such-exec' });
 });
 
-it('drops input that nobody reads, without an error', async () => {
+it('drops input that the process does not read, without an error', async () => {
   const id = await start(['true'], { stdin: true });
   const stdin = guest.stdin(id);
   stdin.end(Buffer.alloc(20_000_000));
@@ -161,7 +161,7 @@ async function takes(id: string, text: string): Promise<boolean> {
   );
 }
 
-it('lets one writer go and takes the next', async () => {
+it('lets the next writer take the input once the first one disconnects', async () => {
   const id = await start(['cat'], { stdin: true });
   const first = guest.stdin(id);
   await within('the first write', new Promise((written) => first.write('one ', written)));
@@ -200,11 +200,11 @@ it.each([
   ['command-not-executable', processOf(['/bin'])],
   ['user-not-found', processOf(['true'], { user: 'ghost' })],
   ['cwd-invalid', processOf(['true'], { cwd: '/missing' })],
-])('answers %s', async (code, process) => {
+])('answers a start that fails with the code %s', async (code, process) => {
   await expect(guest.startProcess('refused', process)).rejects.toMatchObject({ code });
 });
 
-it('keeps output for the next host, without a gap, and holds the process back meanwhile', async () => {
+it('keeps output for the next host without a gap, and blocks the process meanwhile', async () => {
   const size = 3_000_000;
   const id = await start(['dd', 'if=/dev/urandom', `bs=${size}`, 'count=1', 'iflag=fullblock']);
   const reader = await guest.output(id, 0);
@@ -231,7 +231,7 @@ it('keeps output for the next host, without a gap, and holds the process back me
   await expect(guest.output(id, 0)).rejects.toMatchObject({ code: 'agent-failed' });
 });
 
-it('powers off when told to', async () => {
+it('powers off on request', async () => {
   await guest.poweroff();
   expect(await machine.exited).toMatchObject({ reason: 'poweroff' });
   await guest.closed;

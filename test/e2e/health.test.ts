@@ -32,7 +32,7 @@ describe.each(ANY_ACTOR)('a health check of %s', (name) => {
     return actor.ok(['exec', 'checked', 'sh', '-c', line]);
   }
 
-  it('sees the box from inside, and outlives the server', async () => {
+  it('a health check runs inside the confined box, and continues after a server restart', async () => {
     const confinement = 'id -u; grep -E "^(Seccomp|NoNewPrivs|CapEff):" /proc/self/status';
     await actor.ok([
       ...['run', '-d', '--name', 'checked', '--network', 'none', '--user', '1000'],
@@ -53,7 +53,7 @@ describe.each(ANY_ACTOR)('a health check of %s', (name) => {
     await actor.ok(['rm', '--force', 'checked']);
   });
 
-  it('is killed at its time, with all that it started', async () => {
+  it('a hanging health check is killed at its timeout with all its processes', async () => {
     const first = 'touch /once; sleep 987 & setsid sleep 987 & echo hangs; sleep 987';
     await actor.ok([
       ...['run', '-d', '--name', 'checked', '--network', 'none', '--health-timeout', '5s'],

@@ -71,7 +71,7 @@ function hostileSet(): string {
   return directory;
 }
 
-it('fails alone: in time, in bounded memory, and without a word that a terminal would obey', async () => {
+it('a hostile guest fails alone, in time, in bounded memory and without control characters', async () => {
   const other = await actor.ok(['run', '-d', '--network', 'none', BUSYBOX, 'sleep', '1000']);
   await actor.stopServer();
   // The next server takes the other box over.

@@ -135,7 +135,7 @@ async function collect(id: string, offset = 0): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-it('has an init as process 1, which reaps what nobody waits for', async () => {
+it('runs an init as process 1, which reaps orphaned processes', async () => {
   await result('for i in 1 2 3 4; do (sleep 0 &); done');
   await expect
     .poll(async () => (await guest.top()).filter(({ state }) => state === 'Z'), until)
@@ -148,7 +148,7 @@ it('has an init as process 1, which reaps what nobody waits for', async () => {
   expect(processes.find(({ pid }) => pid === main.pid)).toMatchObject({ ppid: 1, name: 'sh' });
 });
 
-it('holds every process to its limits, and those to come to others', async () => {
+it('applies ulimits to every process, and new ones to later processes', async () => {
   const show = 'ulimit -n; ulimit -Hn; ulimit -f; ulimit -c';
   expect((await result(show)).output).toBe('100\n200\n2\nunlimited\n');
   const written = await result('trap "" XFSZ; dd if=/dev/zero of=/file bs=4096 count=1');
@@ -160,7 +160,7 @@ it('holds every process to its limits, and those to come to others', async () =>
   expect((await result(show)).output).toBe('50\n60\nunlimited\nunlimited\n');
 });
 
-it('ends all that a process with a group started', async () => {
+it('kills everything that a process with a group has started', async () => {
   const id = await start('sleep 7001 & (sleep 7002 &) ; sleep 7003', true);
   const slept = async () =>
     (await guest.top()).flatMap(({ args }) => args).filter((arg) => arg.startsWith('700'));
@@ -177,7 +177,7 @@ it('ends all that a process with a group started', async () => {
   expect(await slept()).toEqual([]);
 });
 
-it('lets no more processes be than it may have', async () => {
+it('enforces the limit of processes', async () => {
   await guest.putResources({ ...spec.resources, pids: 8 });
   const { output, exit } = await result('for i in 1 2 3 4 5 6 7 8; do sleep 7005 & done 2>&1');
   expect(exit.exitCode).not.toBe(0);
@@ -187,7 +187,7 @@ it('lets no more processes be than it may have', async () => {
   expect((await guest.stats()).detail?.pidsLimit).toBe(0);
 });
 
-it('kills what takes more memory than there may be, and tells of it', async () => {
+it('kills a process that exceeds the memory limit, and counts it', async () => {
   const before = (await guest.stats()).detail?.oomKills ?? 0;
   await guest.putResources({
     ...spec.resources,
@@ -205,7 +205,7 @@ it('kills what takes more memory than there may be, and tells of it', async () =
   expect((await result('dd if=/dev/zero of=/dev/null bs=64M count=1')).exit.exitCode).toBe(0);
 });
 
-it('refuses more memory than the machine has, and changes nothing then', async () => {
+it('refuses a memory limit above the memory of the microVM, and changes nothing', async () => {
   const refused = guest.putResources({ memoryBytes: 4096 * MIB, pids: 5 });
   await expect(refused).rejects.toMatchObject({ code: 'conflict' });
   await expect(guest.putResources({ cpuWeight: 10_001 })).rejects.toMatchObject({
@@ -217,7 +217,7 @@ it('refuses more memory than the machine has, and changes nothing then', async (
   });
 });
 
-it('slows down what uses more of a processor than it may', async () => {
+it('throttles a process that exceeds its CPU limit', async () => {
   const throttled = async () => (await guest.stats()).detail?.throttled.throttledPeriods ?? 0;
   const before = await throttled();
   await guest.putResources({ ...spec.resources, cpuMillis: 50, cpuWeight: 10 });
@@ -228,7 +228,7 @@ it('slows down what uses more of a processor than it may', async () => {
   await guest.putResources(spec.resources);
 });
 
-it('counts what the box uses', async () => {
+it('counts the resources that the box uses', async () => {
   const first = await guest.stats();
   await result('i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done');
   const second = await guest.stats();
@@ -239,7 +239,7 @@ it('counts what the box uses', async () => {
   expect(second.detail?.memory).toHaveProperty('inactive_file');
 });
 
-it('stands still while it is frozen, and can be ended then', async () => {
+it('freezes all processes, and lets a frozen box be killed', async () => {
   const id = await start('while :; do :; done');
   await guest.freeze();
   const { cpuUsec } = await guest.stats();
@@ -253,13 +253,13 @@ it('stands still while it is frozen, and can be ended then', async () => {
   expect((await result('echo on')).output).toBe('on\n');
 });
 
-it('tells of an exit before the output has ended', async () => {
+it('reports an exit before the output has ended', async () => {
   const id = await start('dd if=/dev/zero bs=1M count=4 2>/dev/null & exit 4');
   expect(await guest.ended(id)).toMatchObject({ exitCode: 4 });
   expect((await guest.process(id)).state).toBe('exited');
 });
 
-it('hands a signal on to the main process, and exits as that does', async () => {
+it('passes a signal on to the main process, and exits with it', async () => {
   await guest.signal(MAIN, 'SIGUSR1');
   // As Docker has it: a process of the box was killed for lack of memory above, whichever it was.
   expect(await guest.ended(MAIN)).toMatchObject({ exitCode: 3, signal: null, oomKilled: true });

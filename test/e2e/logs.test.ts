@@ -46,7 +46,7 @@ describe('the log of a box', () => {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
-  it('rotates as fast as the box writes, over the end of its server, and loses nothing that it may keep', async () => {
+  it('rotates the log of a fast box across a server crash without losing kept output', async () => {
     await actor.ok([
       ...['run', '-d', '--name', 'fast', '--network', 'none'],
       ...['--log-driver', 'json-file', '--log-opt', 'max-size=200k', '--log-opt', 'max-file=3'],
@@ -84,7 +84,7 @@ describe('the log of a box', () => {
     await actor.ok(['rm', 'fast']);
   });
 
-  it('of the driver none is seen by who is there, and not kept', async () => {
+  it('sends output under the log driver none to the client, and does not keep it', async () => {
     const seen = await actor.run([
       ...['run', '--name', 'unseen', '--network', 'none', '--log-driver', 'none', BUSYBOX],
       ...['sh', '-c', 'head -c 3000000 /dev/zero; echo err >&2'],

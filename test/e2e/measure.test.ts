@@ -64,14 +64,14 @@ afterAll(async () => {
   installation?.remove();
 });
 
-it('the policy that was made before accepts the box', async () => {
+it('accepts the box under the policy that was made before', async () => {
   const { code, stdout } = await attest('expected.yaml');
   expect(JSON.parse(stdout)).toMatchObject({ accepted: true, code: 'accepted' });
   expect(code).toBe(0);
   expect((await explain('expected.json')).stdout).toContain('HOST_DATA is the expected one');
 });
 
-it('another variable makes it another box, and explain names the field', async () => {
+it('rejects a box with another variable, and explains the changed field', async () => {
   await measure('other', 'somebody');
   const { code, stdout } = await attest('other.yaml');
   expect(JSON.parse(stdout)).toMatchObject({ accepted: false });
@@ -85,7 +85,7 @@ it('another variable makes it another box, and explain names the field', async (
   expect(explained.code).toBe(0);
 });
 
-it('another number of CPUs makes it another launch, and explain names that', async () => {
+it('rejects a box with another number of CPUs, and explains the changed input', async () => {
   await measure('larger', 'me', '--cpus', '2');
   const { code, stdout } = await attest('larger.yaml');
   expect(JSON.parse(stdout)).toMatchObject({ accepted: false });

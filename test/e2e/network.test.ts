@@ -20,7 +20,7 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  it('publishes a port where it is told to, and nowhere else', async () => {
+  it('publishes a port at the requested address, and at no other', async () => {
     const port = await freePort();
     await actor.ok([
       ...['run', '-d', '--name', 'web', '-p', `127.0.0.1:${port}:8080`, BUSYBOX],
@@ -37,7 +37,7 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
     await expect(get('127.0.0.1', port)).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  it("never reaches the host's loopback, nor link-local metadata", async () => {
+  it("never reaches the host's loopback or link-local metadata from a box", async () => {
     const secret = createServer((socket) => socket.end('secret\n'));
     await new Promise<void>((resolve) => secret.listen(0, '127.0.0.1', resolve));
     const { port } = secret.address() as AddressInfo;

@@ -69,7 +69,7 @@ describe.runIf(process.getuid?.() === 0).each(ACTORS)(
       }
     }
 
-    it('comes to no file, no disk, no log and no socket of them', async () => {
+    it('another user of the host cannot read any file of boxes or connect to their sockets', async () => {
       // What is around them in this test shall not be what protects them.
       chmodSync(actor.directory, 0o755);
       const paths = [actor.home, actor.runtimeDir, actor.socket].flatMap(below);
@@ -89,7 +89,7 @@ describe.runIf(process.getuid?.() === 0).each(ACTORS)(
       expect(await actor.ok(['logs', 'secret'])).toBe('private');
     });
 
-    it('cannot see into a machine, nor end it', async () => {
+    it('another user of the host can neither inspect nor kill a microVM', async () => {
       // A template may be in the making beside it.
       const pids = actor.vmms().map(({ pid }) => pid);
       expect(pids.length).toBeGreaterThan(0);

@@ -49,7 +49,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
 
   const ready = async () => await actor.ok(['pool', 'ls', '--format', '{{.Ready}} {{.State}}']);
 
-  it('gives boxes machines that are like no other, with the right time, and fills up again', async () => {
+  it('gives boxes unique microVMs from the pool with the right time, and refills it', async () => {
     await fill(2, 'none');
     expect(await ready()).toBe('2 full');
     expect(actor.vmms()).toHaveLength(2);
@@ -75,7 +75,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     await actor.ok(['rm', '-f', 'first', 'second']);
   }, 280_000);
 
-  it('keeps nothing of a warm-up in a box', async () => {
+  it('leaves nothing of the warm-up in a box from the pool', async () => {
     await fill(1, 'none');
     const script = 'ls -a /; df -P / | tail -1; cat /proc/1/comm; ls /sys/class/net';
     const flags = ['--rm', '--network', 'none'];
@@ -87,7 +87,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     expect(pooled).not.toContain('warm-up');
   }, 280_000);
 
-  it('gives boxes with the default network one that works', async () => {
+  it('gives boxes from the pool a working default network', async () => {
     const address = Object.values(networkInterfaces())
       .flat()
       .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
@@ -111,7 +111,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     }
   }, 280_000);
 
-  it('is gone with its server, and filled by the next one', async () => {
+  it('drains a pool when its server stops, and the next server refills it', async () => {
     await fill(1, 'none');
     expect(actor.vmms().length).toBeGreaterThan(0);
     await actor.stopServer();

@@ -41,13 +41,13 @@ describe.each(ANY_ACTOR)('the boot set of %s', (name) => {
     expect(actor.remains()).toEqual([]);
   });
 
-  it('is missing', async () => {
+  it('refuses to run a box when the boot set is missing', async () => {
     const env = { A3S_BOOT: join(actor.directory, 'none') };
     expectRefusal(await actor.run(RUN, { env }), 125, 'boot-set-missing');
     expect(listing(join(actor.home, 'boot'))).toEqual([]);
   });
 
-  it('was changed, its size and its document as they were', async () => {
+  it('refuses to run a box when the boot set was changed', async () => {
     const changed = copyBootSet(actor.directory);
     const initrd = join(changed, 'initrd');
     const bytes = readFileSync(initrd);
@@ -58,7 +58,7 @@ describe.each(ANY_ACTOR)('the boot set of %s', (name) => {
     expect(listing(join(actor.home, 'boot'))).toEqual([]);
   });
 
-  it('boots a guest that never answers: its console is shown', async () => {
+  it('shows the console of a guest that never answers', async () => {
     const silent = copyBootSet(actor.directory);
     replaceInitrd(silent, silentInitrd(actor.directory));
     const env = { A3S_BOOT: silent, A3S_START_TIMEOUT: '20' };
@@ -101,7 +101,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
 
   const kept = () => ['boot', 'boxes', 'images'].map((path) => listing(join(actor.home, path)));
 
-  it('takes no image and no box, and both once there is space', async () => {
+  it('refuses images and boxes on a full disk, and accepts them once there is space', async () => {
     const load = ['load', '--input', installation.archives.busybox];
     // A template in the making is a machine, and takes space.
     const untemplated = { env: { A3S_TEMPLATES: 'off' } };

@@ -167,7 +167,7 @@ describe.each(ACTORS)('a box of %s', (who) => {
   });
   afterAll(() => actor.leave());
 
-  it('has a VMM on its processors, with its share, before and after an update', async () => {
+  it('applies CPU set and shares to the VMM, before and after an update', async () => {
     const name = await api.start(FOREVER, { CpusetCpus: ONE, CpuShares: 512 });
     expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 3`, 'group 3']);
     // A template may be in the making beside it.
@@ -199,7 +199,7 @@ describe('a box', () => {
   });
   afterAll(() => actor.leave());
 
-  it('is killed where it needs more memory than it has, and that is told as Docker tells it', async () => {
+  it('reports a box killed for lack of memory like Docker', async () => {
     const since = Math.floor(Date.now() / 1000) - 1;
     const eater = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=100M', 'count=1'];
     const limits = { Memory: 64 * MIB, MemorySwap: 64 * MIB };
@@ -215,7 +215,7 @@ describe('a box', () => {
     await api.remove(name);
   });
 
-  it('runs into the limits of one process', async () => {
+  it('enforces the ulimits of a process', async () => {
     const Ulimits = [
       { Name: 'nofile', Soft: 10, Hard: 20 },
       { Name: 'fsize', Soft: 16_384, Hard: 16_384 },
@@ -230,7 +230,7 @@ describe('a box', () => {
     await api.remove(name);
   });
 
-  it('is held to its limits from its start, and to others while it runs', async () => {
+  it('applies the limits of a box from its start, and updated ones while it runs', async () => {
     const name = await api.start(FOREVER, {
       ...{ Memory: 128 * MIB, MemoryReservation: 32 * MIB, CpuShares: 512, CpuQuota: 50_000 },
       PidsLimit: 20,
@@ -265,7 +265,7 @@ describe('a box', () => {
     await api.remove(name);
   });
 
-  it('gets the part of a processor that it may have, stands still while it is paused, and over a killed server', async () => {
+  it('limits the CPU of a box, stops it while paused, and keeps the limit after a server crash', async () => {
     const name = await api.start(BUSY, { NanoCpus: 2e8 });
     await until('it was held back', async () => {
       const { cpu_stats } = await api.stats(name, 'stream=0&one-shot=1');
@@ -294,7 +294,7 @@ describe('a box', () => {
     await api.remove(name);
   });
 
-  it('computes on its processors alone, however many it has in its machine', async () => {
+  it('runs a box only on its CPU set, however many CPUs its microVM has', async () => {
     const name = await api.start(TWICE_BUSY, { NanoCpus: 2e9, CpusetCpus: ONE });
     const pid = await api.vmm(name);
     const before = threads(pid);
@@ -313,7 +313,7 @@ describe('a box', () => {
     await api.remove(name);
   });
 
-  it('gets more of a processor than one with less shares that wants the same', async () => {
+  it('divides a CPU between boxes by their shares', async () => {
     const heavy = await api.start(BUSY, { CpusetCpus: ONE, CpuShares: 1024 });
     const light = await api.start(BUSY, { CpusetCpus: ONE, CpuShares: 256 });
     const pids = [await api.vmm(heavy), await api.vmm(light)] as const;
@@ -330,7 +330,7 @@ describe('a box', () => {
     await api.remove(light);
   });
 
-  it('reads and writes its disk no faster than it may, from its start and while it runs', async () => {
+  it('limits the disk rates of a box from its start and after an update', async () => {
     const name = await api.start(FOREVER, root('BlkioDeviceWriteBps', 2_000_000));
     const takes = async (script: string): Promise<number> => {
       const before = performance.now();

@@ -28,7 +28,7 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     });
   }
 
-  it('start a box that fails twice more, and no box that a user stops', async () => {
+  it('restarts a failing box twice under on-failure:2, and no box that a user stops', async () => {
     const failing = ['run', '-d', '--name', 'failing', '--network', 'none'];
     const script = 'echo "run $(cat /n 2>/dev/null)"; echo again > /n; exit 3';
     await actor.ok([...failing, '--restart', 'on-failure:2', BUSYBOX, 'sh', '-c', script]);
@@ -51,7 +51,7 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     await actor.ok(['rm', 'kept']);
   });
 
-  it('hold while no server is there, and after it', async () => {
+  it('restarts a box by its policy after the host and the server went down', async () => {
     const args = ['run', '-d', '--name', 'always', '--network', 'none', '--restart', 'always'];
     await actor.ok([...args, BUSYBOX, 'sleep', '1000']);
     await actor.killServer();

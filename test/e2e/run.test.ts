@@ -25,12 +25,12 @@ describe.each(ACTORS)('a box run by %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  alike('keeps the streams apart and passes the exit code on', async () => {
+  alike('run separates stdout and stderr, and exits with the program’s status', async () => {
     const result = await actor.run(run(BUSYBOX, 'sh', '-c', 'echo out; echo err >&2; exit 7'));
     expect(result).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' });
   });
 
-  alike('takes environment, directory, user, host name and entry point', async () => {
+  alike('run applies environment, directory, user, host name and entry point', async () => {
     const file = join(actor.directory, 'env');
     writeFileSync(file, '# comment\nFROM_FILE=a "b" c\nINHERITED\n');
     const result = await actor.run(
@@ -56,7 +56,7 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     expect(result.stdout).toBe('1,a "b" c,yes,/tmp,nobody,host-a,/nonexistent\n');
   });
 
-  alike('runs as a numeric user and group that the image does not know', async () => {
+  alike('run accepts a numeric user and group that the image does not know', async () => {
     const result = await actor.run(
       run('-u', '4242:4343', BUSYBOX, 'sh', '-c', 'id -u; id -g; cat > /f'),
     );
@@ -64,14 +64,14 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     expect(result.code).not.toBe(0);
   });
 
-  alike('runs an image without a shell, with its own entry point', async () => {
+  alike('run starts an image without a shell by its own entry point', async () => {
     const result = await actor.run(run(DISTROLESS));
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).not.toBe('');
   });
 
   alike(
-    'makes the directories of the image’s volumes, and has Docker’s mark of a container',
+    'run creates the directories of the image’s volumes, and Docker’s mark of a container',
     async () => {
       const archive = join(actor.directory, 'volumes.tar');
       const image = busyboxImage('test/volumes:1');
@@ -89,23 +89,26 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     },
   );
 
-  alike('shows the size of what a box has written, which is 0 where it wrote nothing', async () => {
-    const sizeOf = async (...command: string[]): Promise<number> => {
-      const id = await actor.ok(['create', '--network', 'none', BUSYBOX, ...command]);
-      await actor.run(['start', '--attach', id]);
-      const size = await actor.ok(['inspect', '--size', '--format', '{{.SizeRw}}', id]);
-      await actor.ok(['rm', id]);
-      return Number(size);
-    };
-    expect(await sizeOf('true')).toBe(0);
-    // A few blocks more or less: of directories, of which every image lacks others.
-    for (const kib of [300, 3072]) {
-      const size = await sizeOf('dd', 'if=/dev/zero', 'of=/big', 'bs=1K', `count=${kib}`);
-      expect(Math.abs(size - kib * 1024)).toBeLessThan(64 * 1024);
-    }
-  });
+  alike(
+    'inspect --size shows how much a box has written, and 0 where it wrote nothing',
+    async () => {
+      const sizeOf = async (...command: string[]): Promise<number> => {
+        const id = await actor.ok(['create', '--network', 'none', BUSYBOX, ...command]);
+        await actor.run(['start', '--attach', id]);
+        const size = await actor.ok(['inspect', '--size', '--format', '{{.SizeRw}}', id]);
+        await actor.ok(['rm', id]);
+        return Number(size);
+      };
+      expect(await sizeOf('true')).toBe(0);
+      // A few blocks more or less: of directories, of which every image lacks others.
+      for (const kib of [300, 3072]) {
+        const size = await sizeOf('dd', 'if=/dev/zero', 'of=/big', 'bs=1K', `count=${kib}`);
+        expect(Math.abs(size - kib * 1024)).toBeLessThan(64 * 1024);
+      }
+    },
+  );
 
-  alike('ends as Docker ends when the command cannot start', async () => {
+  alike('run exits like Docker when the command cannot start', async () => {
     const missing = await actor.run(run(BUSYBOX, 'no-such-program'));
     expect(missing.code).toBe(127);
     expect(missing.stderr).toContain('executable file not found in $PATH');
@@ -117,19 +120,19 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     expect(stranger.stderr).toContain('stranger');
   });
 
-  alike('ends with 128 and the signal when a signal ends it', async () => {
+  alike('run exits with 128 plus the signal that ended the program', async () => {
     const result = await actor.run(run(BUSYBOX, 'sh', '-c', 'sh -c "kill -TERM \\$\\$"; exit $?'));
     expect(result.code).toBe(143);
   });
 
-  alike('passes five megabytes through unchanged', async () => {
+  alike('run -i passes five megabytes through unchanged', async () => {
     const bytes = randomBytes(5_000_000);
     const result = await actor.run(run('-i', BUSYBOX, 'cat'), { stdin: bytes });
     expect(result.code).toBe(0);
     expect(digest(result.bytes)).toBe(digest(bytes));
   });
 
-  it('does its daily work: detached, listed, read, entered, stopped, removed', async () => {
+  it('runs a box detached, and lists, reads, enters, stops and removes it', async () => {
     const id = await actor.ok([
       ...[
         'run',
@@ -180,7 +183,7 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     expect(gone.stderr).toContain('no-such-box');
   });
 
-  alike('keeps what was written across a stop and a start', async () => {
+  alike('keeps written files across stop and start', async () => {
     await actor.ok([
       'run',
       '--name',
@@ -197,7 +200,7 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     await actor.ok(['rm', 'kept']);
   });
 
-  alike('kills with the signal that is asked for', async () => {
+  alike('kills a box with the requested signal', async () => {
     await actor.ok([
       'run',
       '-d',

@@ -58,7 +58,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     process.kill(pid, 'SIGKILL');
   }
 
-  it('is made of a running box, which goes on, and says what is not copied', async () => {
+  it('takes a memory snapshot of a running box, which continues, with a warning', async () => {
     const { code, stdout, stderr } = await actor.run([
       ...['snapshot', 'create', '--memory', '--name', 'origin', 'source'],
     ]);
@@ -71,7 +71,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     expect(readdirSync(actor.snapshotMemory)).toEqual([stdout.trim()]);
   });
 
-  it('starts boxes that go on from the same number, each by itself and as itself', async () => {
+  it('starts forks that continue from the same state with their own identity', async () => {
     const from = await counted('source');
     for (const fork of FORKS) {
       await actor.ok(['run', '-d', '--name', fork, '--from-snapshot', 'origin']);
@@ -91,7 +91,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     expect(started.Machine.Start).toBe('snapshot');
   });
 
-  it('has boxes with disks of their own, which are there at their next start', async () => {
+  it('gives forks their own writable layers, which survive a restart', async () => {
     await actor.ok(['exec', 'one', 'sh', '-c', 'echo mine > /mine; sync']);
     expect((await actor.run(['exec', 'two', 'cat', '/mine'])).code).not.toBe(0);
     await actor.ok(['stop', '-t', '1', 'one']);
@@ -101,7 +101,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     await goesOn('one');
   });
 
-  it('is made of such boxes too, and of one that started anew', async () => {
+  it('takes memory snapshots of forks, and of a restarted one', async () => {
     for (const box of ['one', 'two']) {
       await actor.ok(['snapshot', 'create', '--memory', '--name', `of-${box}`, box]);
       await actor.ok(['run', '-d', '--name', `${box}-again`, '--from-snapshot', `of-${box}`]);
@@ -112,7 +112,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     }
   });
 
-  it('leaves the box running and nothing behind when the server dies in the middle', async () => {
+  it('leaves the box running and nothing behind when the server dies during a snapshot', async () => {
     for (const delay of [20, 60, 150]) {
       const making = actor.start(['snapshot', 'create', '--memory', '--name', 'cut', 'source']);
       const ended = new Promise((resolve) => making.once('close', resolve));
@@ -129,7 +129,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     }
   });
 
-  it('starts a copy as itself or not at all when the server dies meanwhile', async () => {
+  it('starts a fork completely or not at all when the server dies meanwhile', async () => {
     for (const delay of [150, 300, 500]) {
       const starting = actor.start(['run', '-d', '--name', 'torn', '--from-snapshot', 'origin']);
       const ended = new Promise((resolve) => starting.once('close', resolve));
@@ -154,7 +154,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     }
   });
 
-  it('is made of boxes with plugged in memory, several CPUs and a network too', async () => {
+  it('takes a memory snapshot of boxes with hot-plugged memory, several CPUs and a network', async () => {
     await actor.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 60_000 });
     const published = async (box: string): Promise<string> => {
       const [, port] = /127\.0\.0\.1:(\d+)->/.exec(
@@ -195,7 +195,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     await actor.ok(['snapshot', 'rm', 'large']);
   });
 
-  it('can be removed while boxes run that went on from it, and leaves no memory', async () => {
+  it('removes a memory snapshot with its memory while its forks run', async () => {
     await actor.ok(['snapshot', 'rm', 'origin']);
     expect(existsSync(actor.snapshotMemory)).toBe(false);
     expect(readdirSync(join(actor.home, 'snapshots'))).toEqual([]);

@@ -21,7 +21,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
     installation.remove();
   });
 
-  describe.each<ServiceUser>(['root', 'ordinary user'])('of %s', (user) => {
+  describe.each<ServiceUser>(['root', 'ordinary user'])('a server of %s', (user) => {
     const mainPid = () => host.property(user, SERVICE, 'MainPID');
     const restarts = async () => Number(await host.property(user, SERVICE, 'NRestarts'));
     const states = async () =>
@@ -48,7 +48,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       expect(code).toBe(0);
     }
 
-    it('starts the server for the first command that connects', async () => {
+    it('systemd starts the server for the first command that connects', async () => {
       expect(await host.manager(user, 'enable', '--now', 'a3s-box.socket')).toMatchObject({
         code: 0,
       });
@@ -65,13 +65,13 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       });
     });
 
-    it('has one server', async () => {
+    it('refuses a second server next to that of systemd', async () => {
       const second = await host.box(user, ['serve']);
       expect(second).toMatchObject({ code: 125 });
       expect(second.stderr).toContain('(server-running)');
     });
 
-    it('brings a server back that was killed, and the box goes on', async () => {
+    it('systemd restarts a killed server, and its box continues', async () => {
       await host.ok(user, ['run', '-d', '--name', 'kept', '--restart', 'always', ...FOREVER]);
       const started = await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept']);
       const machines = await host.machines();
@@ -85,7 +85,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       expect(await host.machines()).toEqual(machines);
     });
 
-    it('ends a server that does not live any more', async () => {
+    it('systemd ends a server that no longer answers the watchdog', async () => {
       await override('watchdog', 'WatchdogSec=10');
       await host.manager(user, 'daemon-reload');
       await host.manager(user, 'restart', SERVICE);
@@ -95,7 +95,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
     });
 
-    it('leaves boxes alone when the service is stopped', async () => {
+    it('leaves boxes running when the service is stopped', async () => {
       const machines = await host.machines();
       await host.manager(user, 'stop', SERVICE);
       expect(await host.property(user, SERVICE, 'Result')).toBe('success');
@@ -104,7 +104,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
     });
 
-    it('starts after a reboot what was running, by its restart policy', async () => {
+    it('restarts boxes by their policy after a reboot', async () => {
       expect(await host.manager(user, 'enable', SERVICE)).toMatchObject({ code: 0 });
       await host.ok(user, ['run', '-d', '--name', 'once', ...FOREVER]);
       await host.ok(user, [

@@ -132,7 +132,7 @@ async function wake(machine: Machine): Promise<Guest> {
   });
 }
 
-it('starts any number of machines from one template, which stays as it is', async () => {
+it('starts any number of microVMs from one template, and does not change it', async () => {
   const before = await ram.readFile();
   const guests = [];
   for (const name of ['a1', 'a2', 'a3']) guests.push(await wake(await launch(name)));
@@ -142,7 +142,7 @@ it('starts any number of machines from one template, which stays as it is', asyn
   expect(buffer.equals(before)).toBe(true);
 });
 
-it('plugs in what has no slot: more memory, a share, the network', async () => {
+it('hot-plugs memory, a share and the network, which have no slot in the template', async () => {
   await mkdir(at('shared'));
   const machine = await launch('b1', {
     memoryBytes: 2 * template.memoryBytes,
@@ -155,7 +155,7 @@ it('plugs in what has no slot: more memory, a share, the network', async () => {
   expect(programs).toEqual(expect.arrayContaining(['passt', 'qemu-system-x86_64', 'virtiofsd']));
 });
 
-it('says that the template is at fault where its state is damaged, and leaves nothing behind', async () => {
+it('blames the template when its state is damaged, and leaves nothing behind', async () => {
   await writeFile(at('damaged'), randomBytes(4096));
   const damaged = { ...template, devicePath: at('damaged') };
   await expect(launch('c1', { template: damaged })).rejects.toMatchObject({
@@ -165,7 +165,7 @@ it('says that the template is at fault where its state is damaged, and leaves no
   expect(await readdir(at('c1'))).toEqual([]);
 });
 
-it('lets another server adopt a machine, and end with the guest', async () => {
+it('lets another server adopt a microVM from a template, and ends with the guest', async () => {
   const machine = await launch('d1');
   const guest = await wake(machine);
   await machine.release();
@@ -182,7 +182,7 @@ it('lets another server adopt a machine, and end with the guest', async () => {
   expect(await adopted.exited).toEqual({ reason: 'poweroff', detail: '' });
 });
 
-it('names all that a template depends on, and the same each time', async () => {
+it('lists all inputs of a template, the same each time', async () => {
   const inputs = await engine.templateInputs(template.shape);
   expect(Object.keys(inputs ?? {}).sort()).toEqual([
     'accelerator',

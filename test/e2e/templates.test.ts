@@ -67,7 +67,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     ]);
   }
 
-  it('are made when they are asked for, and boxes start from them', async () => {
+  it('makes templates on request, and starts boxes from them', async () => {
     const progress = await actor.ok(['template', 'warm']);
     expect(progress).toMatch(/: 1 CPU: Waiting.*\n.*: 1 CPU: Booting.*\n.*: 1 CPU: Ready$/);
     const key = await onlyKey();
@@ -86,7 +86,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     expect(await list()).toBe(`${key} 1 on disk`);
   });
 
-  alike('are dropped when they are damaged: the box boots, and a new one is made', async () => {
+  alike('drops a damaged template, boots the box, and makes a new template', async () => {
     const key = await onlyKey();
     await actor.stopServer();
     flip(join(directory(), key, 'ram'), 1_000_000);
@@ -99,7 +99,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     await actor.ok(['rm', '--force', 'cold', 'warm']);
   });
 
-  alike('are made after the first box of a shape that booted', async () => {
+  alike('makes a template after the first boot of a shape', async () => {
     expect(await startOf('wide', '--cpus', '2')).toMatch(/^cold/);
     await until('one is there', async () => (await list()).includes(' 2 on disk'));
     expect(await startOf('wide-too', '--cpus', '1.5')).toMatch(/^template/);
@@ -109,7 +109,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
   });
 
   alike(
-    'are made anew after an upgrade, and the old ones go with the last box that needs them',
+    'remakes templates after an upgrade, and removes old ones with the last box that needs them',
     async () => {
       await actor.ok(['template', 'warm']);
       const before = await onlyKey();
@@ -133,24 +133,27 @@ describe.each(ACTORS)('templates of %s', (name) => {
     },
   );
 
-  alike('that were being made leave nothing, whether the server ends or is killed', async () => {
-    await actor.ok(['template', 'prune', '--force']);
-    for (const end of ['stop', 'kill']) {
-      const warming = actor.run(['template', 'warm']);
-      await until('a machine runs', () => actor.vmms().length === 1);
-      if (end === 'stop') await actor.stopServer();
-      else await actor.killServer();
-      expect((await warming).code).not.toBe(0);
-      await until('the server is gone', () => actor.serverPid() === undefined);
-      // The next server ends what a killed one left.
-      expect(await list()).toBe('');
-      await until('no machine is left', () => actor.machines().length === 0);
-      expect(readdirSync(directory())).toEqual([]);
-      expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
-        [],
-      );
-    }
-  });
+  alike(
+    'leaves nothing of a template in the making when the server stops or is killed',
+    async () => {
+      await actor.ok(['template', 'prune', '--force']);
+      for (const end of ['stop', 'kill']) {
+        const warming = actor.run(['template', 'warm']);
+        await until('a machine runs', () => actor.vmms().length === 1);
+        if (end === 'stop') await actor.stopServer();
+        else await actor.killServer();
+        expect((await warming).code).not.toBe(0);
+        await until('the server is gone', () => actor.serverPid() === undefined);
+        // The next server ends what a killed one left.
+        expect(await list()).toBe('');
+        await until('no machine is left', () => actor.machines().length === 0);
+        expect(readdirSync(directory())).toEqual([]);
+        expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
+          [],
+        );
+      }
+    },
+  );
 });
 
 /** As an upgrade brings one: it differs by a word for the kernel that means nothing to it. */

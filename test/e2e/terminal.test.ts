@@ -66,7 +66,7 @@ describe.each(ANY_ACTOR)('a terminal of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  it('is a true one: size, resize, line discipline, interrupt, exit code', async () => {
+  it('run -it gives a terminal with size, resize, line discipline, interrupt and exit code', async () => {
     const person = new Person(actor, ['run', '--rm', '-it', '--network', 'none', BUSYBOX, 'sh']);
     person.type('test -t 0 && test -t 1 && echo is-a-"tty"\r');
     await person.sees('is-a-tty');
@@ -85,7 +85,7 @@ describe.each(ANY_ACTOR)('a terminal of %s', (name) => {
     expect(await person.ends()).toBe(5);
   });
 
-  it('lets go with the detach keys, and comes back', async () => {
+  it('detaches from a terminal by the detach keys, and attaches again', async () => {
     const person = new Person(actor, [
       'run',
       '-it',
@@ -110,7 +110,7 @@ describe.each(ANY_ACTOR)('a terminal of %s', (name) => {
     await actor.ok(['rm', 'kept']);
   });
 
-  it('opens for exec too', async () => {
+  it('exec -it opens a terminal', async () => {
     await actor.ok(['run', '-d', '--name', 'host', '--network', 'none', BUSYBOX, 'sleep', '1000']);
     const person = new Person(actor, ['exec', '-it', 'host', 'sh']);
     person.type('stty size; tty; echo $TERM\r');

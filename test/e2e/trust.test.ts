@@ -123,13 +123,13 @@ describe('an image that its team has signed', () => {
     sign('signed:1', publish('signed:1'));
   });
 
-  it('is pulled with its verdict, verified, and boots', async () => {
+  it('a signed image is pulled with its verdict, verified, and boots', async () => {
     expect(await actor.ok(['pull', image])).toContain('signed by cosign.pub');
     expect((await actor.run(['image', 'verify', image])).code).toBe(0);
     expect(await run(image, 'echo', 'booted')).toMatchObject({ code: 0, stdout: 'booted\n' });
   });
 
-  it('has its decision on record', async () => {
+  it('a box of a signed image shows its trust decision', async () => {
     const id = await actor.ok(['create', ...NOTHING, image, 'true']);
     expect(await inspect(id, '{{.Trust.verdict}} {{.Trust.rule.pattern}}')).toBe(
       `signed ${registry.host}/team/**`,
@@ -139,7 +139,7 @@ describe('an image that its team has signed', () => {
     await actor.ok(['rm', id]);
   });
 
-  it('starts, by what it was made from, when its tag has moved to something unsigned', async () => {
+  it('a box of a signed image starts although its tag has moved to an unsigned image', async () => {
     const id = await actor.ok(['create', ...NOTHING, image, 'echo', 'pinned']);
     publish('moved:1', image);
     expectUntrusted(await actor.run(['pull', '--quiet', image]), 1, 'none was found');
@@ -168,8 +168,8 @@ it('accepts an image by the signature of an index that lists it', async () => {
 });
 
 // Signatures by other keys, of other images, and changed ones: src/trust/evidence, and test/clients/cosign.test.ts.
-describe('nothing starts of an image', () => {
-  it('that is unsigned', async () => {
+describe('images that must not start', () => {
+  it('starts no box from an unsigned image', async () => {
     const image = repository('unsigned:1');
     publish('unsigned:1');
     expectUntrusted(await actor.run(['pull', '--quiet', image]), 1, 'no signature by cosign.pub');
@@ -180,7 +180,7 @@ describe('nothing starts of an image', () => {
     expect(verified.stderr).toContain('no-such-image');
   });
 
-  it('that has lost its signature, once the registry is asked', async () => {
+  it('starts no box from an image without its signature once the registry is asked', async () => {
     const image = repository('stripped:1');
     const digest = publish('stripped:1');
     sign('stripped:1', digest);
@@ -200,7 +200,7 @@ describe('nothing starts of an image', () => {
     await actor.ok(['rm', id]);
   });
 
-  it('that was loaded, and not pulled, under the name of a team that signs', async () => {
+  it('starts no box from an image that was loaded under the name of a signing team', async () => {
     const image = repository('loaded:1');
     await actor.ok(['load', '--quiet', '--input', archiveOf('loaded:1')]);
     await actor.ok(['tag', 'test/loaded:1', image]);
@@ -222,7 +222,7 @@ describe('the policy', () => {
     await actor.ok(['rm', id]);
   });
 
-  it('is read anew for every start', async () => {
+  it('reads the image policy again at every start', async () => {
     installPolicy('images: [{ pattern: "**", deny: "closed today" }]\n');
     const refused = await actor.run(['start', id]);
     expectRefusal(refused, 1, 'image-untrusted');
@@ -230,7 +230,7 @@ describe('the policy', () => {
     expectNoMachine(id);
   });
 
-  it('stops everything where it is malformed', async () => {
+  it('starts no box while the image policy is malformed', async () => {
     installPolicy('images: [{ pattern: "**", allowUnsinged: true }]\n');
     expectRefusal(await actor.run(['start', id]), 1, 'policy-invalid');
     expectRefusal(await run('test/loaded:1', 'true'), 125, 'policy-invalid');
@@ -239,7 +239,7 @@ describe('the policy', () => {
     installPolicy(policy());
   });
 
-  it('of one call replaces the standing one for that call', async () => {
+  it('replaces the standing image policy for one call', async () => {
     const strict = join(actor.directory, 'strict.yaml');
     writeFileSync(strict, 'images: [{ pattern: "**", deny: true }]\n', { mode: 0o644 });
     const flag = ['--image-policy', strict];
@@ -257,7 +257,7 @@ describe('the policy', () => {
     expect(allowed).toMatchObject({ code: 0, stdout: 'allowed\n' });
   });
 
-  it('is explained rule by rule and signature by signature', async () => {
+  it('explains an image rule by rule and signature by signature', async () => {
     const text = await actor.ok(['trust', 'explain', image]);
     expect(text).toContain(`✓ rule 1 (${registry.host}/team/**): matches`);
     expect(text).toContain('signed by key cosign.pub');
@@ -268,7 +268,7 @@ describe('the policy', () => {
   });
 });
 
-it('decides without the registry, unless that is to be asked', async () => {
+it('decides without the registry unless fresh signatures are requested', async () => {
   const image = repository('offline:1');
   sign('offline:1', publish('offline:1'));
   await actor.ok(['pull', '--quiet', image]);

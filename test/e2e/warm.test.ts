@@ -89,7 +89,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     return mine;
   }
 
-  alike('says so, and one of a server without templates does not', async () => {
+  alike('shows that a box started from a template, or that it booted', async () => {
     for (const [actor, start] of [
       [warm, 'template'],
       [cold, 'cold'],
@@ -110,20 +110,20 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     }
   });
 
-  it('sees what one sees that booted', async () => {
+  it('a box from a template sees what a booted one sees', async () => {
     const { stdout } = await both(['run', '--rm', BUSYBOX, 'sh', '-c', FACTS]);
     expect(stdout).toMatch(/\nend\n$/);
   });
 
   alike.each(SOAK ? [...DIFFERENCES, ALL_DIFFERENCES] : [ALL_DIFFERENCES])(
-    'sees what one sees that booted, %s',
+    'a box from a template sees what a booted one sees, %s',
     async (_, flags) => {
       const { stdout } = await both(['run', '--rm', ...flags, BUSYBOX, 'sh', '-c', FACTS]);
       expect(stdout).toMatch(/\nend\n$/);
     },
   );
 
-  alike('ends as one that booted', async () => {
+  alike('a box from a template ends like a booted one', async () => {
     const run = (...args: string[]) => both(['run', '--rm', '--network', 'none', ...args]);
     expect(await run(BUSYBOX, 'sh', '-c', 'echo out; echo err >&2; exit 7')).toMatchObject({
       ...{ code: 7, stdout: 'out\n', stderr: 'err\n' },
@@ -134,7 +134,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
   alike.each([
     ['900m', 900 * 2 ** 20],
     ['8g', 8 * 2 ** 30],
-  ])('has the memory that it asks for, such as %s', async (asked, bytes) => {
+  ])('a box from a template has the memory that it requests, such as %s', async (asked, bytes) => {
     const script = `awk '/MemTotal/ { print $2 }' /proc/meminfo; cat /sys/fs/cgroup/memory.max`;
     const flags = ['run', '--rm', '--network', 'none', '-m', asked];
     const { stdout } = await warm.run([...flags, BUSYBOX, 'sh', '-c', script]);
@@ -144,19 +144,19 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     expect(total * 1024).toBeGreaterThan(bytes);
   });
 
-  alike('has as little memory as a box may have', async () => {
+  alike('a box from a template has as little memory as the minimum allows', async () => {
     const flags = ['run', '--rm', '--network', 'none', '-m', '6m'];
     const { stdout } = await warm.run([...flags, BUSYBOX, 'cat', '/sys/fs/cgroup/memory.max']);
     expect(stdout).toBe(`${6 * 2 ** 20}\n`);
   });
 
-  alike('has a terminal', async () => {
+  alike('a box from a template has a terminal', async () => {
     const flags = ['run', '--rm', '-t', '--network', 'none', '-m', '900m'];
     const { stdout } = await warm.run([...flags, BUSYBOX, 'sh', '-c', 'tty; test -t 0 && echo in']);
     expect(stdout).toBe('/dev/pts/0\r\nin\r\n');
   });
 
-  alike('keeps what it wrote, however often it starts', async () => {
+  alike('a box from a template keeps written files across restarts', async () => {
     await warm.ok([
       ...['run', '--name', 'kept', '--network', 'none', BUSYBOX],
       ...['sh', '-c', 'cat /file; echo $(hostname) >> /file'],
@@ -172,7 +172,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     await warm.ok(['rm', 'kept']);
   });
 
-  alike('has more layers than a template has places for', async () => {
+  alike('starts a box with more layers than slots from a template', async () => {
     const image = busyboxImage(LAYERED);
     const more = Array.from({ length: LAYERS - image.layers.length }, (_, n) => [
       { path: `layer-${n}`, mode: 0o644, data: Buffer.from(`${n}\n`) },
@@ -198,7 +198,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
   });
 
   it.each(everything ? ['256m', '900m'] : ['256m'])(
-    'shares directories of the host, with %s',
+    'a box from a template shares directories of the host, with %s',
     async (memory) => {
       const shared = join(warm.directory, `shared-${memory}`);
       mkdirSync(shared);
@@ -219,7 +219,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     },
   );
 
-  it('publishes its ports', async () => {
+  it('a box from a template publishes its ports', async () => {
     const port = await freePort();
     await warm.ok([
       ...['run', '-d', '--name', 'web', '-p', `127.0.0.1:${port}:8080`, BUSYBOX],
@@ -230,33 +230,36 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     await warm.ok(['rm', '-f', 'web']);
   });
 
-  alike('is whole, or undone, when the server is killed while it starts', async () => {
-    for (const [round, pause] of (SOAK ? [0, 60, 150, 300] : [0, 150]).entries()) {
-      const box = `cut-${round}`;
-      await warm.ok(['create', '--name', box, '--network', 'none', BUSYBOX, 'sleep', '1000']);
-      const starting = warm.start(['start', box]);
-      const ended = new Promise((resolve) => starting.once('close', resolve));
-      await until(
-        'its start has begun',
-        () => warm.vmms().length > 0 || starting.exitCode !== null,
-      );
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      const server = warm.serverPid();
-      if (server !== undefined) process.kill(server, 'SIGKILL');
-      await ended;
-      await until('its start has been settled', async () => {
-        const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
-          { State: { Status: string } },
-        ];
-        // One that is being settled counts as created, and has its machine still.
-        const machines = found.State.Status === 'running' ? 1 : 0;
-        return warm.vmms().length === machines;
-      });
-      await warm.ok(['start', box]);
-      expect(await warm.ok(['exec', box, 'echo', 'in'])).toBe('in');
-      await warm.ok(['rm', '-f', box]);
-    }
-  });
+  alike(
+    'a box that starts from a template is complete or undone when the server is killed',
+    async () => {
+      for (const [round, pause] of (SOAK ? [0, 60, 150, 300] : [0, 150]).entries()) {
+        const box = `cut-${round}`;
+        await warm.ok(['create', '--name', box, '--network', 'none', BUSYBOX, 'sleep', '1000']);
+        const starting = warm.start(['start', box]);
+        const ended = new Promise((resolve) => starting.once('close', resolve));
+        await until(
+          'its start has begun',
+          () => warm.vmms().length > 0 || starting.exitCode !== null,
+        );
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        const server = warm.serverPid();
+        if (server !== undefined) process.kill(server, 'SIGKILL');
+        await ended;
+        await until('its start has been settled', async () => {
+          const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
+            { State: { Status: string } },
+          ];
+          // One that is being settled counts as created, and has its machine still.
+          const machines = found.State.Status === 'running' ? 1 : 0;
+          return warm.vmms().length === machines;
+        });
+        await warm.ok(['start', box]);
+        expect(await warm.ok(['exec', box, 'echo', 'in'])).toBe('in');
+        await warm.ok(['rm', '-f', box]);
+      }
+    },
+  );
 });
 
 describe('copies of one template', () => {
@@ -277,7 +280,7 @@ describe('copies of one template', () => {
   }, 180_000);
   afterAll(() => actor.leave());
 
-  it(`have nothing in common that is to be one's own, were ${CLONES} of them to start at once`, async () => {
+  it(`gives ${CLONES} boxes started at once from one template unique identities`, async () => {
     const before = Math.floor(Date.now() / 1000);
     const started = Array.from({ length: CLONES }, (_, n) =>
       actor.run(
