@@ -36,20 +36,20 @@ describe('the command channel of an emulated host', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('carries any bytes, in both directions, more than its buffers hold', async () => {
+  it('the command channel carries any bytes in both directions, more than its buffers hold', async () => {
     const bytes = Buffer.alloc(9_000_000, 'a\0\xff\n', 'latin1');
     const { code, stdout } = await channel.run(['cat'], { stdin: bytes });
     expect(code).toBe(0);
     expect(stdout.equals(bytes)).toBe(true);
   });
 
-  it('tells standard output from standard error, and an exit status from a signal', async () => {
+  it('the command channel separates stdout, stderr, exit status and signal', async () => {
     const said = await channel.run(['sh', '-c', 'echo out; echo err >&2; exit 3']);
     expect([said.code, `${said.stdout}`, `${said.stderr}`]).toEqual([3, 'out\n', 'err\n']);
     expect((await channel.run(['sh', '-c', 'kill -9 $$'])).code).toBe('signal 9');
   });
 
-  it('runs a command with its working directory and its whole environment', async () => {
+  it('the command channel runs a command in its directory with its environment', async () => {
     const options = { cwd: '/usr', env: { PATH: '/usr/bin:/bin', WORD: "it's\n2" } };
     const { stdout } = await channel.run(
       ['sh', '-c', 'pwd; echo "$WORD"; echo "[$HOME]"'],
@@ -58,31 +58,31 @@ describe('the command channel of an emulated host', () => {
     expect(`${stdout}`).toBe("/usr\nit's\n2\n[]\n");
   });
 
-  it('says that a program cannot be run', async () => {
+  it('the command channel reports a program that cannot be run', async () => {
     const { code, stderr } = await channel.run(['/no/such/program']);
     expect([code, `${stderr}`]).toEqual([127, expect.stringContaining('No such file')]);
   });
 
-  it('runs several at a time, and ends one by a signal to its group', async () => {
+  it('the command channel runs several commands, and ends one by a signal to its group', async () => {
     const long = channel.start(['sh', '-c', 'sleep 1000 & wait']);
     expect((await channel.run(['echo', 'meanwhile'])).code).toBe(0);
     long.kill(SIGTERM);
     expect((await long.result).code).toBe('signal 15');
   });
 
-  it('does not wait for an input that nobody reads', async () => {
+  it('the command channel does not wait for unread input', async () => {
     const { code } = await channel.run(['true'], { stdin: Buffer.alloc(1_000_000) });
     expect(code).toBe(0);
   });
 
-  it('rejects at the deadline, and leaves nothing running', async () => {
+  it('the command channel rejects at the deadline, and leaves nothing running', async () => {
     const late = channel.run(['sh', '-c', 'echo $$; exec sleep 1000'], { deadlineMs: 500 });
     await expect(late).rejects.toThrow('no end within 500 ms: sh -c echo $$; exec sleep 1000');
     const pgrep = ['pgrep', '--full', '--parent', String(agent.pid), 'sleep 1000'];
     await expect.poll(async () => `${(await channel.run(pgrep)).stdout}`).toBe('');
   });
 
-  it('rejects what runs when the host goes away', async () => {
+  it('the command channel rejects running commands when the host goes away', async () => {
     // It ends with the agent, once it says so.
     const words = ['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', 'echo in; exec sleep 1000'];
     let begun = (): void => undefined;

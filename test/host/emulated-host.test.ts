@@ -28,7 +28,7 @@ describe('an emulated host', () => {
     expect(processesWith(directory)).toEqual([]);
   });
 
-  it('has KVM, sees the checkout, and writes nothing of this machine', async () => {
+  it('an emulated host has KVM, sees the checkout, and writes nothing of the real host', async () => {
     await using host = await EmulatedHost.start(spec);
     await host.ready();
     expect(await host.sh('test -c /dev/kvm && echo yes')).toBe('yes');
@@ -42,7 +42,7 @@ describe('an emulated host', () => {
     await host.powerOff();
   });
 
-  it('goes on from its memory, with its files and its processes', async () => {
+  it('an emulated host resumes from its memory, with its files and processes', async () => {
     const memory = join(directory, 'memory');
     {
       await using host = await EmulatedHost.start(spec);
@@ -55,7 +55,7 @@ describe('an emulated host', () => {
     expect(await host.sh('cat /tmp/kept; pgrep -c sleep')).toBe('kept\n1');
   });
 
-  it('loses its power: whatever runs in it is gone, and says so', async () => {
+  it('an emulated host that loses power rejects running commands', async () => {
     await using host = await EmulatedHost.start(spec);
     await host.ready();
     const cut = host.run(['sleep', '1000']);

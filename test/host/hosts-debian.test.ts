@@ -60,7 +60,7 @@ describe.each(DEBIANS)(
       installation.remove();
     });
 
-    it('is what info says, with KVM', async () => {
+    it('info reports kernel and QEMU of the suite, with KVM', async () => {
       const info = await user.info();
       expect(info.KernelVersion).toMatch(kernel);
       expect(info.engines.find(({ name }) => name === 'qemu')?.version).toMatch(qemu);
@@ -68,7 +68,7 @@ describe.each(DEBIANS)(
       expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
     });
 
-    it('runs a box that boots, and one from a template', async () => {
+    it('runs a booted box, and one from a template', async () => {
       expect(await user.ok(RUN, { A3S_TEMPLATES: 'off' })).toBe('ran');
       await user.stopServer();
       await user.ok(['template', 'warm']);

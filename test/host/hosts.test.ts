@@ -120,7 +120,7 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
     installation.remove();
   });
 
-  it('is described by info, and runs boxes with KVM', async () => {
+  it('info describes a host without overlayfs, and a box runs there with KVM', async () => {
     expect(await host.sh('grep -c overlay /proc/filesystems || true')).toBe('0');
     const info = await user('root').info();
     expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
@@ -146,7 +146,7 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
       }
     });
 
-  it('gives boxes their network while AppArmor enforces Debian’s profile of passt, and says which it cannot', async () => {
+  it('connects boxes while AppArmor confines passt, and reports ports that AppArmor denies', async () => {
     const who = user('root');
     await host.sh(`mount -t securityfs securityfs /sys/kernel/security
       apparmor_parser --skip-cache --replace /etc/apparmor.d/usr.bin.passt`);
@@ -163,7 +163,7 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
     }
   });
 
-  it('says that an ordinary user may not open /dev/kvm, and what to do', async () => {
+  it('reports that an ordinary user may not open /dev/kvm, with a remedy', async () => {
     const who = user('ordinary user');
     await who.stopServer();
     await host.sh('chmod 660 /dev/kvm');
@@ -179,7 +179,7 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
     }
   });
 
-  it('refuses an image where the disk is full', async () => {
+  it('refuses an image when the disk is full', async () => {
     const who = user('root');
     await who.stopServer();
     const disk = '/tmp/small';

@@ -27,7 +27,7 @@ afterAll(async () => {
 describe('longer on a host with KVM', () => {
   let pausedAt = 0;
 
-  it('starts boxes that go on for what follows', async () => {
+  it('starts boxes that the following tests use', async () => {
     const run = ['run', '-d', '--network', 'none'];
     await host.ok([...run, '--name', 'cold', BUSYBOX, 'sh', '-c', COUNTING]);
     await host.docker(['pause', 'cold']);
@@ -40,7 +40,7 @@ describe('longer on a host with KVM', () => {
     ]);
   });
 
-  it('takes a memory snapshot, whose forks go on as themselves with the right time', async () => {
+  it('takes a memory snapshot on KVM, whose forks have their own identity and the right time', async () => {
     await host.ok(['snapshot', 'create', '--memory', '--name', 'origin', 'main']);
     const counted = await boxes.counted('main');
     const identities = [await boxes.identity('main')];
@@ -64,7 +64,7 @@ describe('longer on a host with KVM', () => {
     expect(await boxes.vmms()).toEqual(before);
   });
 
-  it('goes on after a pause of more than a minute, with the right time', async () => {
+  it('resumes a box after a pause of more than a minute with the right time', async () => {
     await until('a minute has gone by', () => Date.now() >= pausedAt + PAUSE_MS);
     expect((await host.inspect('cold')).State.Status).toBe('paused');
     await host.docker(['unpause', 'cold']);
@@ -74,7 +74,7 @@ describe('longer on a host with KVM', () => {
     await host.docker(['rm', '-f', 'cold']);
   });
 
-  it('plugs processors and memory into a box from a template', async () => {
+  it('hot-plugs CPUs and memory into a box from a template', async () => {
     await host.ok(['template', 'warm', '--cpus', '2']);
     const script =
       'nproc; awk "/MemTotal/ { print (\\$2 > 900000) }" /proc/meminfo; dd if=/dev/zero of=/dev/null bs=600M count=1 && echo filled';
@@ -82,7 +82,7 @@ describe('longer on a host with KVM', () => {
     expect(await host.ok(['run', ...flags, BUSYBOX, 'sh', '-c', script])).toBe('2\n1\nfilled');
   });
 
-  it('holds a box to its limits, and shares a bind mount with it both ways', async () => {
+  it('enforces the limits of a box, and shares a bind mount both ways', async () => {
     const flags = ['--network', 'none', '-m', '128m', '--pids-limit', '20'];
     await host.host.sh('mkdir /tmp/bound; echo outside > /tmp/bound/in');
     await host.ok([
@@ -97,7 +97,7 @@ describe('longer on a host with KVM', () => {
     await host.docker(['rm', '-f', 'held']);
   });
 
-  it('restarts by policy a box whose VMM was killed, and tells the end of another', async () => {
+  it('restarts a box by policy whose VMM was killed, and reports the end of another', async () => {
     const run = ['run', '-d', '--network', 'none'];
     await host.ok([...run, '--name', 'kept', '--restart', 'always', BUSYBOX, 'sleep', '100000']);
     const { Id } = await host.inspect('main');
@@ -113,7 +113,7 @@ describe('longer on a host with KVM', () => {
     await host.docker(['rm', '-f', 'main', 'kept']);
   });
 
-  it('fills a pool, whose machines are warmed up, and starts boxes from it', async () => {
+  it('fills a pool with warmed up microVMs, and starts boxes from it', async () => {
     await host.ok(['pool', 'set', '--size', '1', '--network', 'none', '--wait']);
     await host.ok([
       'run',
@@ -132,7 +132,7 @@ describe('longer on a host with KVM', () => {
     await host.ok(['pool', 'rm', 'default']);
   });
 
-  it('leaves nothing behind', async () => {
+  it('leaves no box and no process on the host after all', async () => {
     expect(await host.docker(['ps', '--all', '--quiet'])).toBe('');
     expect(await host.pids('^/usr/bin/qemu-system|passt|virtiofsd')).toEqual([]);
   });

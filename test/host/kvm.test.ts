@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 describe('on a host with KVM', () => {
-  it('boots the first box with KVM, as this processor, with its clock', async () => {
+  it('boots the first box with KVM, with the host’s CPU model and clock', async () => {
     await host.ok([
       ...['run', '-d', '--name', 'cold', '--network', 'none', BUSYBOX, 'sleep', '100000'],
     ]);
@@ -34,7 +34,7 @@ describe('on a host with KVM', () => {
     await host.docker(['rm', '-f', 'cold']);
   });
 
-  it('makes a template, and starts the next box from it', async () => {
+  it('makes a template with KVM, and starts the next box from it', async () => {
     await host.ok(['template', 'warm']);
     await host.ok([
       ...['run', '-d', '--name', 'main', '-p', '127.0.0.1:8080:8080', BUSYBOX],
@@ -59,7 +59,7 @@ describe('on a host with KVM', () => {
     expect(await boxes.inside('main', `wget -qO- http://${ADDRESS}:9000/in`)).toBe('outside');
   });
 
-  it('gives exec its streams and its status, and a terminal', async () => {
+  it('runs exec with its streams, its status and a terminal', async () => {
     const piped = await host.run(['exec', '-i', 'main', 'sh', '-c', 'cat; echo err >&2; exit 7'], {
       stdin: 'in',
     });
@@ -69,7 +69,7 @@ describe('on a host with KVM', () => {
     expect(typed.replaceAll('\r', '')).toMatch(/^\/dev\/pts\/\d+\n33 91\n$/);
   });
 
-  it('leaves nothing behind', async () => {
+  it('leaves no box and no process on the host', async () => {
     await host.docker(['rm', '-f', 'main']);
     expect(await host.docker(['ps', '--all', '--quiet'])).toBe('');
     expect(await host.pids('^/usr/bin/qemu-system|passt|virtiofsd')).toEqual([]);

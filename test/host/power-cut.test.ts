@@ -42,14 +42,14 @@ function publish(name: string): void {
 
 const seed = seedOf();
 
-it(`keeps images and records that were promised, wherever the power is cut (A3S_SEED=${seed})`, {
+it(`keeps acknowledged images and records wherever the power is cut (A3S_SEED=${seed})`, {
   timeout: SOAK ? 7_200_000 : 600_000,
 }, async () => {
   const given = { installation, seed, remote, machines: false };
   expect(await playCuts({ ...given, steps: STEPS, cuts: CUTS })).toEqual([]);
 });
 
-it(`would find a server that promises what is not on the disk (A3S_SEED=${seed})`, {
+it(`detects a server that acknowledges unsynced records (A3S_SEED=${seed})`, {
   timeout: 600_000,
 }, async () => {
   const root = mkdtempSync(join(tmpdir(), 'a3s-careless-'));
