@@ -11,11 +11,11 @@ const NEVER_MS = 3_600_000;
 interface Client {
   readonly stdio: Stdio;
   readonly received: Buffer[];
-  /** It is gone, and that was seen. */
+  /** Aborts `gone`, as when the server notices that the client has disconnected. */
   vanish(): void;
 }
 
-/** @param input what it sends; its bytes end with the iteration */
+/** @param input yields the bytes that the client sends; its end closes the client's sending side */
 function client(input: AsyncIterable<Uint8Array>): Client {
   const gone = new AbortController();
   const received: Buffer[] = [];

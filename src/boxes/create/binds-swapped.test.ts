@@ -1,4 +1,4 @@
-// A bind's source is replaced by a link between the look at it and the making of what is missing.
+// A bind source becomes a link after its path was checked, and before missing directories are created.
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

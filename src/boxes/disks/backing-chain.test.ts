@@ -53,7 +53,7 @@ describe('a writable layer', () => {
     const other = at('other');
     await mkdir(other);
     await shareLayers(await layersOf(base), other);
-    // The same once more, after a start that failed.
+    // A start that failed is repeated: sharing the layers again succeeds.
     await shareLayers(await layersOf(base), other);
     const copy = join(other, 'changes.ext4');
     expect((await stat(copy)).ino).toBe((await stat(base)).ino);
@@ -69,7 +69,7 @@ describe('an empty qcow2 layer', () => {
     expect(image.length).toBe(4 * 65_536);
     expect(image.subarray(0, 8).toString('latin1')).toBe('QFI\xfb\0\0\0\x03');
     expect(image.readBigUInt64BE(24)).toBe(1024n);
-    // No name of another file, and nothing that a reader would have to know.
+    // The header names no backing file, and requires no incompatible feature.
     expect([image.readBigUInt64BE(8), image.readBigUInt64BE(72)]).toEqual([0n, 0n]);
   });
 

@@ -28,7 +28,7 @@ afterEach(() => {
   rmSync(home, { recursive: true });
 });
 
-/** Fills some of the disk, as a guest that has mounted it does. */
+/** Writes to part of the disk, like a guest that has mounted it. */
 async function fill(start: number, bytes: number): Promise<void> {
   const file = await open(disk, 'r+');
   await file.write(Buffer.alloc(bytes, 1), 0, bytes, start);
@@ -88,7 +88,7 @@ it('does not look for the pieces of a disk while a guest may write to it', async
   expect(await writtenBytes({ home }, ID, true)).toBe(0);
   await fill((await endOfTables()) + 128 * 1024, 3 * 2 ** 20);
   const written = await writtenBytes({ home }, ID, true);
-  // File systems differ in what they allocate for themselves.
+  // The host's file system may allocate some blocks of its own.
   expect(Math.abs(written - 3 * 2 ** 20)).toBeLessThanOrEqual(64 * 1024);
   expect(dataExtents).not.toHaveBeenCalled();
   await writtenBytes({ home }, ID, false);

@@ -15,7 +15,7 @@ function probe(exitCode: number, second: number): HealthState['log'][number] {
   return { start: at, end: at, exitCode, output: String(second) };
 }
 
-/** What probes with these codes, a second apart from `first` on, lead to. */
+/** The state after probes with these exit codes: the first one `first` seconds after the start, then one a second. */
 function health(codes: readonly number[], first = 100, check = CHECK): HealthState {
   const begin = firstHealth({ health: check });
   if (begin === undefined) throw new Error('nothing is checked');
@@ -45,7 +45,7 @@ describe('the health of a box', () => {
   it('ignores failures during the start period until the first success', () => {
     expect(health([1, 1, 1], 10)).toMatchObject({ status: 'starting', failingStreak: 0 });
     expect(health([0, 1, 1], 10)).toMatchObject({ status: 'unhealthy', failingStreak: 2 });
-    // The second is after the period.
+    // The second probe comes after the start period.
     expect(health([1, 1, 1], 59)).toMatchObject({ status: 'unhealthy', failingStreak: 2 });
   });
 

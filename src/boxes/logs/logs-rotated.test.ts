@@ -14,7 +14,7 @@ let files = 0;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'a3s-logs-'));
 });
-/** What a property that ran out of time has not ended yet. */
+/** The run that is still pending when a property has run out of time. */
 let underWay: Promise<void> | undefined;
 afterAll(async () => {
   await underWay?.catch(() => undefined);
@@ -53,7 +53,7 @@ async function shown(log: OutputLog, wanted: Wanted): Promise<string> {
   return text;
 }
 
-/** The same from all records that are there, as plainly as can be. */
+/** Computes the same from all stored records, in the simplest way. */
 function expected(records: readonly OutputRecord[], wanted: Wanted): string {
   const { since, until, tail } = wanted;
   const lines: { time: bigint; parts: { at: number; text: string }[] }[] = [];

@@ -261,6 +261,6 @@ it('reads a removed log to its end, and leaves no file open', async () => {
   await rm(log.path);
   for await (const { payload } of reading) parts.push(Buffer.from(payload));
   expect(Buffer.concat(parts).equals(whole)).toBe(true);
-  // The file that it was written to is closed as well.
+  // The descriptor for writing is closed as well.
   expect(await open()).toBe(before - 1);
 });

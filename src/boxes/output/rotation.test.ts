@@ -13,7 +13,7 @@ let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'a3s-rotation-'));
 });
-/** What a property that ran out of time has not ended yet. */
+/** The run that is still pending when a property has run out of time. */
 let underWay: Promise<void> | undefined;
 afterEach(async () => {
   await underWay?.catch(() => undefined);
@@ -34,7 +34,7 @@ function newLog(retention: Retention, path = join(dir, 'output.log')): OutputLog
   );
 }
 
-/** What a run writes: every offset has its byte, and lines have any length. */
+/** The output of a run: each byte follows from its offset, and lines have various lengths. */
 function output(from: number, length: number): Buffer {
   return Buffer.from(
     Array.from({ length }, (_, index) => ((from + index) % 23 === 0 ? 10 : (from + index) % 251)),
@@ -51,7 +51,7 @@ async function kept(log: OutputLog, from = 0): Promise<{ offset: number; bytes: 
   return { offset: first ?? 0, bytes: Buffer.concat(parts) };
 }
 
-/** As much as is on the disk, whatever is compressed taken as it was. */
+/** The size of all log files, compressed ones counted at their original size. */
 async function sizeOnDisk(): Promise<number> {
   let total = 0;
   for (const name of await readdir(dir)) {
@@ -219,7 +219,7 @@ describe('rotation', () => {
     const reading = log.read(0, { run: 1 }, never);
     const first = (await reading.next()).value;
     expect(first?.offset).toBe(0);
-    // More than there is in memory for those who keep up.
+    // More output than is kept in memory for readers that keep up.
     for (let each = 0; each < 10; each += 1) writer.write(60_000);
     await log.flush();
     log.endRun(1);
@@ -304,7 +304,7 @@ async function holds(
       log = newLog(retention);
       writer = new Writer(log);
       reading = follow(log);
-      // What the guest sends again begins there.
+      // The guest sends its output again from this offset.
       writer.offset = await log.open(1, lasting);
       expect(writer.offset).toBeGreaterThanOrEqual(safe.offset);
     }
@@ -319,7 +319,7 @@ async function holds(
   expect(await sizeOnDisk()).toBeLessThanOrEqual(retention.totalBytes);
 }
 
-/** A follower that takes what it is told to, and holds each record against what was written. */
+/** A follower that reads a given number of records, and compares each with the output. */
 function follow(log: OutputLog): { take(count: number): Promise<void>; readonly last: number } {
   const iterator = log.read(0, { run: 1 }, never);
   let last = 0;
@@ -347,7 +347,7 @@ async function written(log: OutputLog): Promise<number> {
   return end;
 }
 
-/** Cuts the last file, which alone can be torn, at most down to what was safe. */
+/** Truncates the last file, the only one that a crash can tear, but never below the synced end. */
 async function cutLast(safeEnd: number, by: number): Promise<void> {
   const names = (await readdir(dir)).filter((name) => /^output\.log(\.\d+)?$/.test(name)).sort();
   const last = names.at(-1);

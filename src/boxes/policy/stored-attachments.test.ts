@@ -6,7 +6,7 @@ import { storedAttachments } from './stored-attachments.ts';
 const digestOf = (n: number): Digest => `sha256:${n.toString(16).padStart(64, '0')}`;
 const MANIFEST = digestOf(0xff);
 
-/** A store in which each digest has so many things beside it, of one size. */
+/** A store with `count` attachments for each digest, each with one blob. */
 function store(count: number, blob = Buffer.alloc(1)) {
   const asked: Digest[] = [];
   return {

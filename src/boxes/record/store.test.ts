@@ -121,7 +121,7 @@ it('keeps every change for the next server, synced or not', () => {
   const store = new BoxStore(database);
   store.insert({ ...testDefinition(A), autoRemove: true }, 'a');
   store.advance(A, 'start', { run: 7 });
-  // As SIGKILL leaves it: the log is there, and nothing was closed.
+  // The state after SIGKILL: the write-ahead log exists, and the database was not closed.
   const copy = join(dir, 'copy.db');
   copyFileSync(join(dir, 'state.db'), copy);
   copyFileSync(join(dir, 'state.db-wal'), `${copy}-wal`);

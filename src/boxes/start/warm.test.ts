@@ -23,7 +23,7 @@ const SPEC = specDocument(
   },
 );
 
-/** Loses what the agent answers from its wake on, and the connection once `over`. */
+/** Drops the agent's answers from the resume on, and closes the connection once `over` returns true. */
 function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve'> {
   let lost = false;
   return {
