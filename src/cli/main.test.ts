@@ -130,7 +130,7 @@ describe('in a pipeline', () => {
     const block = Buffer.alloc(1024 * 1024, 'z');
     let written = 0;
     child.stdin.on('error', () => undefined);
-    // Nobody reads: the pipes fill, and then nothing more is taken.
+    // Nothing reads the output: the pipes fill up, and writes block.
     while (child.stdin.write(block)) written++;
     expect(written).toBeLessThan(20);
     child.stdin.end();

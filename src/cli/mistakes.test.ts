@@ -1,4 +1,4 @@
-// What people get wrong, by the command line against a control server over fakes: refused with a code, and nothing is made.
+// Mistakes on the command line, against a control server over fakes: each is refused with a code, and creates nothing.
 // References that name no image can have: test/e2e/bad-input.test.ts, against the image store itself.
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -69,7 +69,7 @@ const UNKNOWN_BOX: readonly Case[] = [
   ['stop', '../../etc'],
 ].map((args) => [args, 1, 'no-such-box']);
 
-/** One clear line with the code, at most two with what to do; no output but the empty list of `inspect`. */
+/** Expects one line with the code, at most two with a remedy, and no output but the empty list of `inspect`. */
 function expectRefusal({ status, stdout, stderr }: Transcript, expected: number, code: ErrorCode) {
   expect(stderr).toMatch(new RegExp(`^a3s-box: [^\\n]+ \\(${code}\\)\\n([^\\n]+\\n){0,2}$`));
   expect(stderr).not.toMatch(/\n\s+at |Error:|\[object|undefined/);

@@ -57,7 +57,7 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     const hostile = join(cli.directory, 'hostile.cjs');
     writeFileSync(hostile, 'require("node:fs").writeSync(1, "code of the file ran\\n");');
     writeFileSync(file, `NODE_OPTIONS=--require=${hostile}\nOTHER=1\n`);
-    // As a checkout has it, and as an installation links to it.
+    // One link as in a checkout, and one as in an installation.
     mkdirSync(join(cli.directory, 'node_modules/.bin'), { recursive: true });
     symlinkSync(cli.bundle, join(cli.directory, 'node_modules/.bin/a3s-box'));
     symlinkSync(cli.bundle, link);

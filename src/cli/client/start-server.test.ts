@@ -28,12 +28,12 @@ afterEach(() => {
   try {
     process.kill(Number(readFileSync(join(config.home, 'pid'), 'utf8')));
   } catch {
-    // This test started none.
+    // This test started no server.
   }
   rmSync(directory, { recursive: true });
 });
 
-/** Serves where it is first; tells the loser of a race so. */
+/** Serves if it is first, and reports a running server otherwise. */
 const SERVER = `
 const fs = require('node:fs'), http = require('node:http'), home = process.env.A3S_HOME;
 const say = (line) => fs.writeSync(Number(process.env.A3S_READY_FD), line + '\\n');
@@ -149,7 +149,7 @@ describe('serviceEnvironment', () => {
       env: { PATH: '/bin', ...manager, ...listening },
       descriptors: [3, 4],
     });
-    // A server that a command starts beside itself is not the service.
+    // A server that a command starts in the background is not the systemd service.
     expect(serverEnvironment(given)).toEqual({ PATH: '/bin', A3S_READY_FD: '3' });
   });
 

@@ -28,7 +28,7 @@ vi.mock('../../../policies/src/known-vulnerable-data.ts', async () => {
   const image = Uint8Array.from(ovmfImage(0x66));
   const group = { date: '2026-01-01', id: 'TEST-1', reason: 'it is a test' };
   const firmware = createHash('sha256').update(image).digest('hex');
-  // What measures it imports the list, and would wait for this.
+  // The code that measures it imports the mocked list, and would wait for this factory.
   const ovmfHash =
     '34fffd06460d86392dcf5ea419d3eb73dd4b1e2787747ab471fa84579bbbaa948dfe37b3ae74238c3587614fe968d937';
   const digests = [

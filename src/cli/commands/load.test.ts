@@ -17,7 +17,7 @@ beforeEach(() => void server.answers.set('POST /images/load', LOADED));
 
 const load = (args: string, ends: FakeEnds = {}) =>
   transcript(socket, ['load', ...args.split(' ').filter(Boolean)], ends);
-/** Escapes are shown, not obeyed. */
+/** Shows escape sequences as text. */
 const escaped = (text: string): string => text.replaceAll('\x1b', '^');
 const TERMINAL = { terminal: true, columns: 100 } as const;
 
@@ -26,7 +26,7 @@ describe('load', () => {
     const done = await load(`-i ${archive}`, TERMINAL);
     expect(done).toMatchObject({ status: 0, stderr: '' });
     expect(done.stdout).toMatch(/\rimage\.tar: Loading \[=*> *\] +[0-9.]+[kM]?B\/3MB/);
-    // The last word on it is how much it was.
+    // The last status shows the total size.
     expect(escaped(done.stdout)).toMatch(/\rimage\.tar: Read +3MB\^\[K\n\^\[J$/);
     expect(done.stdout).toContain('\rLoaded image: x:1\x1b[K\n');
     expect(server.called('POST /images/load')?.body).toBe('\0'.repeat(SIZE));

@@ -65,7 +65,7 @@ describe('login', () => {
     expect(stored()).toEqual({
       'r.example': { auth: base64('ann:'), identitytoken: 'refresh' },
     });
-    // The next one shows the token.
+    // The next login sends the token.
     expect((await a3s('login r.example')).stdout).toBe(
       'Authenticating with existing credentials...\nLogin Succeeded\n',
     );

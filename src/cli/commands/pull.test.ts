@@ -20,7 +20,7 @@ const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>
 const ID = /^a+\d$/;
 const POLICY = `sha256:${'b'.repeat(64)}`;
 
-/** What the header of a call says. */
+/** The credentials in the header of a call. */
 function auth(call: string): unknown {
   const header = server.called(call)?.headers['x-registry-auth'];
   return header === undefined

@@ -15,7 +15,7 @@ const { server, socket, directory } = serveFake();
 
 let all: readonly Place[] = [];
 const scripts: Record<'bash' | 'fish' | 'zsh', string> = { bash: '', fish: '', zsh: '' };
-/** Says what it was asked for, in place of names. */
+/** A program that prints the requested kind instead of names. */
 const STUB = '#!/bin/sh\necho "$*" | sed "s/__complete //; s/ /-/g; s/$/:1/"\n';
 
 beforeAll(async () => {
@@ -47,7 +47,7 @@ describe('bash', () => {
     ['a3s-box run --mem', ['--memory', '--memory-reservation', '--memory-swap']],
     ['a3s-box box ls --no-t', ['--no-trunc']],
     ['a3s-box container list --no-t', ['--no-trunc']],
-    // Names: of the state that the command can use.
+    // Names of boxes in a state that the command accepts.
     ['a3s-box stop ', ['running:1']],
     ['a3s-box start ', ['stopped:1']],
     ['a3s-box unpause ', ['paused:1']],
@@ -64,13 +64,13 @@ describe('bash', () => {
     ['a3s-box pool rm ', ['pools:1']],
     ['a3s-box completion ', ['bash', 'zsh', 'fish']],
     ['a3s-box completion bash ', []],
-    // What follows a flag is its value, and what follows the image is for the program in the box.
+    // The word after a flag is its value, and words after the image belong to the program in the box.
     ['a3s-box run --name ', []],
     ['a3s-box run --name=', []],
     ['a3s-box run img ', []],
     ['a3s-box run img --rm', []],
     ['a3s-box exec box ', []],
-    // Words are whole: a colon is no end.
+    // A colon does not end a word.
     ['a3s-box run images:', ['1']],
     // Files.
     ['a3s-box run --env-file fi', ['file.txt']],
@@ -101,7 +101,7 @@ describe('bash', () => {
   });
 });
 
-/** Neither shell is at hand where these tests run: what can be held is that all is there, and quoted. */
+/** Neither shell is available to these tests, which check only that the scripts are complete and quoted. */
 describe('zsh and fish', () => {
   it('zsh and fish complete every command and flag that bash completes', () => {
     for (const place of all) {
@@ -129,7 +129,7 @@ describe('zsh and fish', () => {
     const count = (pattern: RegExp): number => table.match(pattern)?.length ?? 0;
     expect(count(/^ {4}\(.*\)/gm)).toBe(all.length + 1);
     expect(count(/;;$/gm)).toBe(all.length + 1);
-    // Where no word of zsh's own is used, bash reads the same grammar.
+    // bash parses this part, which uses no syntax specific to zsh.
     expect(() => execFileSync('bash', ['-n'], { input: table })).not.toThrow();
   });
 });

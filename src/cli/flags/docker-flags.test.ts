@@ -1,5 +1,5 @@
 /**
- * Our flags beside those of Docker's own command line, which says what it takes in its help.
+ * Compares our flags with those in the help of Docker's command line.
  */
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ const docker = (...args: string[]): string =>
 function flagsOf(help: string): readonly DockerFlag[] {
   const rows = help.matchAll(/^ {2}(?:-(\w), | {4})--([\w-]+)(?: ([\w-]+))?(?: {2,}|$)/gm);
   const found = [...rows];
-  // Each command has one at least, so that a help that is laid out anew is noticed.
+  // Each command has at least one flag: a changed layout of the help fails the test.
   if (help.includes('\nOptions:')) expect(found.length).toBeGreaterThan(0);
   return found.map(([, short, name = '', value]) => ({
     name,

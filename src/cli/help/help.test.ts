@@ -30,7 +30,7 @@ describe('help', () => {
       for (const line of LINES) {
         const text = await help(line, columns);
         expect(widest(text), `${line}: ${text}`).toBeLessThanOrEqual(columns);
-        // Nothing is left out for it.
+        // The narrow layout omits no words.
         expect(words(text)).toEqual(words(await help(line)));
       }
     },

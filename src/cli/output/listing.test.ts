@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { historyListing, historyRow } from './history-row.ts';
 import { prepareFormat } from './listing.ts';
 
-/** Clears the screen, writes a row that is none, and speaks in the eight bits of C1. */
+/** Clears the screen, breaks the line, and uses 8-bit control characters. */
 const HOSTILE = 'RUN \x1b[2Jx\nsha256:beef   \u009b2Jtrue';
 
 const row = historyRow({ Id: 'sha256:1', CreatedBy: HOSTILE, Comment: HOSTILE }, true, true, 0);

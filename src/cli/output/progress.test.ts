@@ -43,7 +43,7 @@ class Screen extends Writable {
     }
   }
 
-  /** A cursor goes up to the first row that is on the screen. */
+  /** The cursor goes up no further than the first row of the screen. */
   get #reach(): number {
     return Math.min(this.#row, this.rows - 1);
   }

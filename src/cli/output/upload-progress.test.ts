@@ -17,7 +17,7 @@ it.each([
   for await (const message of upload.messages(Readable.from([]))) messages.push(message);
   expect(messages.length).toBeLessThan(100);
   expect(messages[0]).toMatchObject({ status: 'Loading', progressDetail: { current: 0, total } });
-  // The end is told even so.
+  // The last message is always kept.
   expect(messages.at(-1)).toEqual({
     id: 'archive',
     status: 'Read',

@@ -34,6 +34,6 @@ test.prop(
   const at = typed.indexOf('pq');
   const { passed, detached } = scanAll('pq', [typed.slice(0, cut), typed.slice(cut)]);
   expect(detached).toBe(at >= 0);
-  // A first key at the very end is held back until the next one tells.
+  // A first detach key at the very end is held back until the next key arrives.
   expect(passed).toBe(at >= 0 ? typed.slice(0, at) : typed.replace(/p$/, ''));
 });

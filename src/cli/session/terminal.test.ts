@@ -95,7 +95,7 @@ describe('login', () => {
     screen.type('ann\r');
     await screen.until('Password: ');
     screen.type('sesame\r');
-    // What was typed would stand here.
+    // An echoed password would appear here.
     await screen.until(/^[^s]*\r\nWARNING! Your password will be stored unencrypted/);
     await screen.until('Login Succeeded\r\nstatus=0');
     await screen.expectSane();

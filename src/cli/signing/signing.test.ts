@@ -253,7 +253,7 @@ describe('image attest', () => {
 });
 
 describe('image attestations', () => {
-  /** What `image attest` has sent, as it lies beside the image afterwards. */
+  /** Serves what `image attest` has sent as attestations of the image. */
   async function store(...types: string[]): Promise<void> {
     const layers: { mediaType: string; digest: string; size: number }[] = [];
     const blobs: { digest: string; size: number; data: string }[] = [];

@@ -101,7 +101,7 @@ const ENVELOPES: Readonly<Record<string, readonly [string, (files: EvidenceFiles
   ],
 };
 
-/** The blob of a vTPM, whose runtime data the report does not bind: it is of another machine. */
+/** The blob of a vTPM of another VM: its report does not bind the runtime data. */
 function hcl(report: Buffer, runtime: Buffer): Buffer {
   const header = Buffer.alloc(32);
   header.write('HCLA');

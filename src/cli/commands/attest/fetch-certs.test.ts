@@ -12,7 +12,7 @@ let files: EvidenceFiles;
 
 beforeEach(async () => {
   cwd = mkdtempSync(join(tmpdir(), 'a3s-fetch-'));
-  // Certificates and lists are of their time; timers are those of the system.
+  // Only Date is fake, because certificates and lists are valid at certain times; timers are real.
   vi.useFakeTimers({ toFake: ['Date'], now: new Date('2025-10-01T00:00:00Z') });
   files = new EvidenceFiles(cwd, 'hardware', 'genoa-v5');
   kds = new FakeKds();
@@ -121,7 +121,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     await fetchCerts('--report=report.bin');
     vi.setSystemTime(new Date('2025-10-20T00:00:00Z'));
     const flags = ['verify', '--report=report.bin', '--policy=policy.json'];
-    // The list is of 6 May: counted from then, it would be too old.
+    // The list was issued on 6 May, and would be too old if its age counted from then.
     const past = await attest(...flags, '--at=2025-09-20T00:00:00Z');
     expect(past.status).toBe(0);
     expect(past.stdout).toContain(
@@ -129,7 +129,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     );
     expect((await attest(...flags, '--at=2025-10-02T00:00:00Z')).status).toBe(0);
     expect((await attest(...flags)).stdout).toContain('Rejected (crl-age)');
-    // A clock that was ahead makes no list fresh.
+    // A list obtained in the future is not fresh.
     vi.setSystemTime(new Date('2025-09-20T00:00:00Z'));
     expect((await attest(...flags)).stdout).toContain('Rejected (crl-age)');
     expect((await attest(...flags, '--at=2025-09-20T00:00:00Z')).stdout).toContain('(crl-age)');
@@ -152,7 +152,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(unnamed).toMatchObject({ status: 2 });
     expect(unnamed.stderr).toContain('Name it with --product.');
     const done = await fetchCerts('--report=report.bin', '--product=Milan');
-    // There is no list of Milan's here.
+    // The fake service has no revocation list of Milan.
     expect(done.status).toBe(1);
     const verified = await attest('verify', '--report=report.bin', '--json');
     expect(JSON.parse(verified.stdout)).toMatchObject({

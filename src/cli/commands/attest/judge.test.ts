@@ -47,6 +47,6 @@ it.each([
     sources: { format: 'azure-hcl', vek: null, crl: null, reportData: null },
     simulatedRoots: undefined,
   });
-  // Bound to each other, and still nothing that says how old they are.
+  // The report binds the runtime data, and still nothing proves that both are fresh.
   expect([verdict.accepted, verdict.code]).toEqual([false, code]);
 });

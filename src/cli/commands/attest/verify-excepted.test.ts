@@ -46,7 +46,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(cwd, { recursive: true }));
 
-/** Judges evidence of that launch, which the policy excepts where it is asked to. */
+/** Judges evidence of that launch, under a policy that excepts the given digests. */
 async function judged(record: unknown, allowKnownVulnerable: readonly string[]) {
   const files = new EvidenceFiles(cwd, 'appraisal', 'milan');
   const policy = JSON.parse(readFileSync(join(cwd, 'policy.json'), 'utf8'));

@@ -44,7 +44,7 @@ afterEach(() => rmSync(cwd, { recursive: true }));
 
 const SIMULATED = ['--allow-simulated', `--simulated-roots=${SIMULATED_ROOTS}`, '--json'];
 
-/** Judges good evidence of the simulated processor, beside a launch record. */
+/** Judges valid evidence of the simulated processor together with a launch record. */
 async function judged(record: unknown, allowKnownVulnerable: readonly string[] = []) {
   const files = new EvidenceFiles(cwd, 'appraisal', 'milan');
   const policy = JSON.parse(readFileSync(join(cwd, 'policy.json'), 'utf8'));

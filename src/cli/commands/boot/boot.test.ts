@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(cwd, { recursive: true }));
 
-/** No server is asked. */
+/** Runs a boot command without a server. */
 function a3s(args: string, ends: FakeEnds = {}): Promise<Transcript> {
   const bootDir = join(cwd, 'set');
   const home = join(cwd, 'home');

@@ -47,7 +47,7 @@ afterEach(async () => {
   rmSync(cwd, { recursive: true });
 });
 
-/** The agent, and how often each request was made of it that it leaves to `override`. */
+/** Starts an agent whose requests `override` may answer. */
 async function agent(override?: AgentServerOptions['override']): Promise<string> {
   const source = guestSource({ spec: SPEC, now: new Date() });
   box = await agentServer(override === undefined ? { source } : { source, override });
@@ -60,7 +60,7 @@ function carry(socket: Socket): void {
   socket.pipe(inner).pipe(socket);
 }
 
-/** Hangs up on so many, and passes others on to the agent. */
+/** Closes the first `count` connections, and forwards later ones to the agent. */
 async function hangingUp(times: number): Promise<{ address: string; came: () => number }> {
   let came = 0;
   const server = createServer((socket) => {
@@ -80,7 +80,7 @@ const attest = (...args: string[]) => run('/nonexistent', 'attest', 'box', ...TR
 const inject = (...args: string[]) =>
   run('/nonexistent', 'inject-secret', ...TRUST, '--key=broker.key', ...args);
 
-/** Once, ends the session in place of an answer. */
+/** Ends the session instead of the first answer to this path. */
 function breaksOff(path: string): NonNullable<AgentServerOptions['override']> {
   let broken = false;
   return (stream, headers) => {
