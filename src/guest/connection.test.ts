@@ -9,7 +9,7 @@ import { fakeMachine } from './testing/fake-machine.ts';
 
 const signal = new AbortController().signal;
 
-/** An agent whose first connections go to `first`, one after the other, and the rest to a real one. */
+/** An agent whose first connections are handled by `first`, one after the other, and later ones by a fake agent. */
 function agentAfter(...first: ((stream: Duplex) => void)[]): Pick<FakeAgent, 'serve'> {
   const agent = new FakeAgent();
   return {
@@ -50,7 +50,7 @@ test('a silent agent that has answered before is given up before the boot deadli
   const first = await connectGuest(machine, { signal, deadlineMs: 4000 });
   first.close();
   silence = true;
-  // The deadline is shorter than what a boot is given.
+  // The deadline is shorter than that of a boot.
   const second = await connectGuest(machine, { signal, deadlineMs: 4000 });
   expect(silent).toHaveLength(1);
   second.close();
@@ -114,7 +114,7 @@ const WAKE = {
   machineId: '00000000-0000-4000-8000-000000000001',
 };
 
-/** A fake agent that sleeps. */
+/** A fake agent of a paused copy, which waits to be resumed. */
 async function asleep(): Promise<FakeAgent> {
   const agent = new FakeAgent();
   const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
@@ -153,7 +153,7 @@ test('a first request whose answer is lost is sent again', async () => {
       agent.serve(stream);
       if (lost) return;
       lost = true;
-      // Long enough for the request, and before its answer is read.
+      // The connection closes after the request was handled, and before its answer is read.
       const pass = stream.write.bind(stream);
       stream.write = ((chunk: Buffer, ...rest: []) => {
         if (agent.woken === undefined) return pass(chunk, ...rest);

@@ -170,7 +170,7 @@ test('a writer that disconnects leaves the input open for the next one', async (
   expect((await output.next()).done).toBe(true);
 });
 
-/** The agent sees a reset a little later than its sender. */
+/** Retries, because the agent sees the reset of a stream a little later than its sender. */
 async function takeInput(guest: Guest) {
   for (;;) {
     const writer = guest.stdin('main');

@@ -40,7 +40,7 @@ describe('the overhead budget of a session', () => {
     const some = budget();
     for (let n = 0; n < 1000; n += 1) some.abandoned();
     expect(some.settle(0, 0)).toBe(true);
-    // Payload takes none of that away.
+    // Payload does not reduce this allowance.
     some.delivered(1);
     expect(some.settle(1, 0)).toBe(true);
     expect(some.settle(FULL + 256 * WINDOW, 0)).toBe(true);

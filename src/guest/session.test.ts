@@ -1,4 +1,4 @@
-// Sessions that last, with an agent that does nothing wrong: whatever is transferred, and however much of it, they are not ended.
+// Sessions with a correct agent are never ended, whatever is transferred, and however much of it.
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { finished } from 'node:stream/promises';
 import { afterEach, expect, test } from 'vitest';
@@ -9,14 +9,14 @@ import { GuestSession } from './session.ts';
 import { fakeLink } from './testing/fake-link.ts';
 
 const KIB = 1024;
-/** Of one stream, as the session has it. */
+/** The flow control window of one stream. */
 const WINDOW = 512 * KIB;
 const opened: Guest[] = [];
 afterEach(() => {
   for (const guest of opened.splice(0)) guest.close();
 });
 
-/** A session that is ended for little, with an agent that answers so; and how much that has sent, of whatever kind. */
+/** A session with a small overhead budget, its agent, and the number of bytes that the agent has sent. */
 function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string) => void) {
   const [host, end] = fakeLink();
   const server = performServerHandshake(end);
@@ -32,7 +32,7 @@ function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string
   return { guest, received: () => host.bytesRead };
 }
 
-/** Settles when all of it is on its way, as a frame of its own. */
+/** Resolves when the bytes have been written as a frame of their own. */
 const written = (stream: ServerHttp2Stream, bytes: Buffer): Promise<unknown> =>
   new Promise((resolve) => stream.write(bytes, resolve));
 

@@ -21,7 +21,7 @@ let root: string;
 let control: Server;
 const path = (...names: string[]): string => join(root, ...names);
 
-/** Tries everything that it is given, and says what it could do. */
+/** Tries to use every path, socket and process that it is given, and prints what succeeded. */
 const PROBE = `
 use Socket; my ($disk, $file, $sock, $pid) = @ARGV;
 for my $path ($disk, $file) { print open(my $f, '<', $path) ? "read $path\\n" : ""; }
@@ -147,7 +147,7 @@ describe('a jail', () => {
   it('ends the keeper with a program that must not outlive its parent', async () => {
     const args = ['-c', 'echo up; exec sleep 600'];
     const child = await spawnInJail(probe({ path: '/usr/bin/sh', args }));
-    // Until the program runs, its keeper has not tied it to its own life.
+    // Only once the program runs does it die with its keeper.
     if (child.stdout !== null) await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('close', resolve));

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { listenFor } from './listener.ts';
 
-/** Serves its inherited descriptor 3, after its start has taken a while. */
+/** Serves on the inherited descriptor 3, once Node.js has started. */
 const PROGRAM = `require('net').createServer((c) => c.end('served')).listen({ fd: 3 });`;
 
 it('accepts connections before the program serves, and leaves the socket to the program', async () => {

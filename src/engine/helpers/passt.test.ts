@@ -17,7 +17,7 @@ import { Helper } from './helper.ts';
 import { listensHere } from './listening.ts';
 import { checkPort, passtArguments, passtSocket, startPasst } from './passt.ts';
 
-/** Where this test itself connects from. */
+/** The source address of this test's own connections. */
 const FENCE = '127.81.1.1';
 const never = new AbortController().signal;
 const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
@@ -107,9 +107,9 @@ describe('a guest, frame by frame', () => {
       nic.sendUdp(target, port, 50_000 + index, target);
     }
     for (const [index, target] of own.entries()) nic.sendSyn(target, outsidePort, 60_000 + index);
-    // passt takes frames in order: its answer to this one means that it has acted on all before.
+    // passt handles frames in order: its answer to this one means that it has handled all earlier ones.
     await nic.resolveGateway();
-    // And what it connected is in the server's queue before this connection.
+    // Connections by passt are in the server's queue before this one.
     const last = tcpConnect(port, '127.0.0.1');
     await once(last, 'connect');
     const fence = `tcp from 127.0.0.1:${last.localPort}`;
@@ -158,14 +158,14 @@ describe('a guest, frame by frame', () => {
       });
       await retry(() => listensHere(socket), AbortSignal.timeout(10_000));
       const nic = await FakeGuestNic.attach(socket);
-      // Those for DNS last: when they are there, the others would be.
+      // The DNS ports come last: once they are reached, the others would have been reached too.
       for (const [index, port] of [...ports].reverse().entries()) {
         nic.sendSyn('10.0.2.3', port, 40_000 + index);
         nic.sendUdp('10.0.2.3', port, 50_000 + index, 'query');
       }
       await nic.resolveGateway();
       await expect.poll(() => reached.size).toBeGreaterThanOrEqual(4);
-      // In each server's queue behind whatever passt connected.
+      // This connection is in each server's queue behind those of passt.
       for (const port of ports) {
         const last = tcpConnect({ port, host: loopback, localAddress: FENCE });
         await once(last, 'connect');
@@ -223,7 +223,7 @@ describe('a port', () => {
     const server = createServer();
     const port = await listen(server, '127.0.0.1');
     await expect(checkPort(forward(port))).rejects.toMatchObject({ code: 'port-in-use' });
-    // And when someone takes it in between, passt's own words say so.
+    // If the port is taken between check and start, passt's own error is translated.
     await expect(start(forward(port))).rejects.toMatchObject({
       code: 'port-in-use',
       message: `Cannot publish port ${port}: the port is already in use`,

@@ -46,14 +46,14 @@ it.runIf(process.geteuid?.() === 0)(
   },
 );
 
-/** Process id of the one file server that runs. */
+/** The process id of the only running file server. */
 function server(): number {
   const found = findProcesses(runtimeDir, isJailUid).find(({ program }) => program === 'virtiofsd');
   if (found === undefined) throw new Error('no virtiofsd runs');
   return found.pid;
 }
 
-/** The same once it is as it stays: it listens before it has gone into its root and given up what it does not need. */
+/** The process id once the file server has confined itself: it listens before it changes its root and drops rights. */
 async function settledServer(): Promise<number> {
   const pid = server();
   await vi.waitFor(() => expect(status(pid, 'Seccomp')).toBe('2'), { timeout: 30_000 });

@@ -6,7 +6,7 @@ import { limitProcess, maskOf } from './process-limits.ts';
 import { findDescendant } from './processes.ts';
 
 const asRoot = process.geteuid?.() === 0;
-/** One that this process may run on, whatever the host has. */
+/** A processor that this process may run on. */
 const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'));
 const one = Number(allowed?.[1]);
 

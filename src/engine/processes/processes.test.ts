@@ -75,7 +75,7 @@ describe.runIf(process.geteuid?.() === 0)('a VMM that root has started', () => {
   const groups = [`--groups=${jailGroup(directory)}`, '--reuid=54321', '--regid=54321'];
   const box = (uid: number): boolean => uid === 54_321;
 
-  /** What a VMM does that its guest took over: writes another command line over its own, or none. */
+  /** Plays a compromised VMM that overwrites its own command line. */
   async function disguised(title: string, ...privileges: string[]): Promise<ChildProcess> {
     const script = `$|=1; $0 = ${title}; print "up"; sleep 600`;
     const args = [...privileges, '/usr/bin/perl', '-e', script, `${directory}/qmp.sock`];

@@ -5,7 +5,7 @@ function failing(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** The kernel's file, which refuses so many writes. */
+/** The kernel's autogroup file, which answers the first writes with `refusals`. */
 class FakeFile implements SessionFile {
   text = '/autogroup-7 nice 0\n';
   readonly paths: string[] = [];

@@ -17,7 +17,7 @@ const DERIVE = {
 };
 const REPORT = { id: ID, op: 'report', reportData: '5a'.repeat(64) };
 
-/** Answers with what it was asked for. */
+/** Returns a report with the requested data. */
 const guest: AskedGuest = {
   report: ({ reportData }) => ({
     report: reportData,

@@ -1,4 +1,4 @@
-// A guest that was taken over, at the port of its simulated secure processor.
+// A compromised guest, at the port of its simulated secure processor.
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

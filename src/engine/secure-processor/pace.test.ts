@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Clock, Pace } from './pace.ts';
 
-/** Time passes only while somebody sleeps, or when it is told to. */
+/** A clock that advances only during sleeps, or when `time` is set. */
 class TestClock implements Clock {
   time = 0;
   slept = 0;

@@ -26,7 +26,7 @@ beforeEach(() => {
   asked = [];
 });
 
-/** No sleep ever ends. */
+/** A clock whose sleeps never end. */
 const STOPPED: Clock = {
   now: () => 0,
   sleep: (_, signal) =>
@@ -86,7 +86,7 @@ describe('a conversation', () => {
     }
     end.abort();
     await done;
-    // A turn for each piece that is read, and one for each line.
+    // Each chunk that is read takes one turn, and each line another.
     expect(asked.length).toBeLessThanOrEqual(5);
   });
 

@@ -18,7 +18,7 @@ import { vmmJail } from './vmm.ts';
 const uid = process.geteuid?.() ?? 0;
 const gid = process.getegid?.() ?? 0;
 const asRoot = uid === 0;
-/** Nobody's processes: an ordinary user, for root to become. */
+/** An ordinary user without processes, whose id root takes on. */
 const ORDINARY: JailIdentity = { uid: 54_321, gid: 54_321 };
 const BOTH: BuiltFeatures = { identity: true, namespaces: true };
 const IDENTITY: BuiltFeatures = { identity: true, namespaces: false };

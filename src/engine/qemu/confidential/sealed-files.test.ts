@@ -66,7 +66,7 @@ it('shares one copy of equal files, whatever their names', async () => {
   expect(inode(second)).toBe(inode(first));
   await closeSealed(first);
   await closeSealed(second);
-  // Nobody else has it: the next machine still finds it.
+  // Nothing else holds the sealed file: the cache keeps it for the next microVM.
   const third = await files.seal(path, LIMIT);
   expect(Buffer.from(await contentOf(third)).toString()).toBe('kernel');
   await closeSealed(third);

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A new name each time: a slot may be filled twice. */
+/** The node name differs each time, because a slot may be used twice. */
 const NODE: unknown = expect.stringMatching(/^layer-1-[0-9a-f]{16}$/);
 
 interface Asked {

@@ -14,7 +14,7 @@ const never = new AbortController().signal;
 let directory: string;
 let server: Server;
 let socket: string;
-/** What the other side does with each line; the default negotiates. */
+/** How the fake QEMU handles each line; by default it returns an empty object. */
 let answer: (line: string, peer: Socket) => void;
 let greeting: string;
 const events: QmpEvent[] = [];

@@ -17,7 +17,7 @@ let options: ProbeOptions;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kvm-'));
   const kernelPath = join(directory, 'kernel');
-  // Nothing boots from this, with KVM or without.
+  // This kernel does not boot, with or without KVM.
   await writeFile(kernelPath, 'not a kernel', { mode: 0o444 });
   options = {
     boot: { kernelPath, initrdPath: kernelPath, commandLine: [] },
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-/** There is nothing to probe then, and nothing is kept. */
+/** Without /dev/kvm there is nothing to probe, and no verdict is stored. */
 function skipWithoutDevice(context: TestContext, { reason }: Verdict): void {
   if (reason?.includes('/dev/kvm') === true) context.skip(reason);
 }
@@ -58,7 +58,7 @@ it('distrusts after an hour a verdict that came of a timeout, and no other verdi
   const late = judge({ reason: 'late', late: true }, 1000);
   expect(late).toEqual({ accelerator: 'tcg', reason: 'late', until: 1000 + hour });
   expect([999, 1000, hour + 999, hour + 1000].map((now) => holds(late, now))).toEqual([
-    // Before it was found out: the clock was set back.
+    // A time before the verdict, as after the clock was set back.
     false,
     true,
     true,
@@ -85,7 +85,7 @@ it('marks a first probe that timed out as unsure, and stores the verdict of a lo
     reason: 'a guest did not come up with KVM within 0.001 s; it is tried again with 0.003 s',
     unsure: true,
   });
-  // A server that starts before the second one has ended begins with it.
+  // A server that starts before the second probe has ended begins with that probe.
   expect((await chooseAccelerator(options)).unsure).toBe(true);
   const second = await confirmAccelerator({ ...options, probeMs: 1 });
   expect([second.accelerator, second.unsure]).toEqual(['tcg', undefined]);

@@ -13,7 +13,7 @@ let kernelPath: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'late-'));
   kernelPath = join(directory, 'kernel');
-  // Nothing boots from this, with KVM or without.
+  // This kernel does not boot, with or without KVM.
   await writeFile(kernelPath, 'not a kernel', { mode: 0o444 });
 });
 afterEach(async () => {

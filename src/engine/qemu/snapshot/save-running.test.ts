@@ -17,16 +17,16 @@ import { endSaving, saveRunning } from './save-running.ts';
 
 const MEBIBYTE = 2 ** 20;
 
-/** A QEMU that answers, and notes what it was told. */
+/** A fake QEMU that answers, and records the commands that it gets. */
 class FakeMonitor {
   readonly told: string[] = [];
   readonly chardevs = new Set<string>();
   running = true;
-  /** Of the migration, each time that it is asked for. */
+  /** The status of the migration at each query. */
   progress = ['active', 'completed'];
-  /** What is refused. */
+  /** The command that is refused. */
   refuses: string | undefined;
-  /** Of what is saved of the devices. */
+  /** The size of the saved device state. */
   deviceBytes = 11;
   serials: Record<string, string> = { disk0: 'layer-0', disk1: 'changes' };
   readonly #directory: string;

@@ -41,7 +41,7 @@ interface Block {
 const MEMORY: Block = { name: 'memory', bytes: 4 * MEBIBYTE, offset: MEBIBYTE };
 const BIOS: Block = { name: 'pc.bios', bytes: 8192, offset: 6 * MEBIBYTE };
 
-/** As QEMU writes it, with whatever is given in place of what it would say. */
+/** Writes a file like QEMU's, except for the given head or total size. */
 async function write(blocks: readonly Block[], changes: { head?: Buffer; total?: number } = {}) {
   const capability = named('mapped-ram');
   const head =
