@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHome } from '../testing/home.ts';
 
 const home = new TestHome();
-/** Boxes by their names: how each is, and what tells it from the others. */
+/** Box ids by name; each name is the state of its box. */
 const ids = {} as Record<'made' | 'runs' | 'ended' | 'paused', string>;
 
 async function create(name: string, more: Record<string, unknown>): Promise<string> {
@@ -79,7 +79,7 @@ describe('GET /containers/json', () => {
     [{ network: ['bridge'] }, ['paused', 'runs', 'made']],
     [{ publish: ['1024-65535/tcp'] }, ['runs']],
     [{ publish: ['1024-65535'] }, ['runs']],
-    // The port of the box is not the one that is published.
+    // The filter compares the published port, not the port of the box.
     [{ publish: ['80'] }, []],
     [{ publish: ['1024-65535/udp'] }, []],
     [{ expose: ['81/tcp'] }, ['made']],
@@ -239,7 +239,7 @@ describe('GET /events', () => {
     return body;
   }
 
-  /** Those that were, up to now: with `until` the answer ends. */
+  /** The actions of past events: `until` ends the stream. */
   async function past(filters: Record<string, readonly string[]>, since = 'since=1&') {
     const until = `until=${(Date.now() / 1000 + 1).toFixed(3)}`;
     const { body } = await home.call('GET', `/events?${since}${until}&${filtered(filters)}`);

@@ -52,7 +52,7 @@ describe('dockerode', () => {
     container.modem.demuxStream(stream, stdout, new PassThrough());
     stream.once('end', () => stdout.end());
     await container.start();
-    // Its `end` would close both directions at once.
+    // `end` of this stream would close both directions at once.
     stream.write('plain');
     const [answer] = await once(stdout, 'data');
     expect(String(answer)).toBe('plain');

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => home.remove());
 
-/** Each field with a value, and the exec that it makes. */
+/** Each field with a value, and the exec that results. */
 const WORKS: Readonly<Record<string, readonly [value: unknown, made: object]>> = {
   // Empty: what is sent is below.
   Container: ['', {}],
@@ -64,7 +64,7 @@ it.each([...Object.keys(ABSENT_EXEC), 'Unheard', 'valueOf'])(
   },
 );
 
-/** As the Python SDK sends it, with the name that its caller used. */
+/** A body of the Python SDK, with the name that its caller used. */
 const fromPython = (container: string) => ({
   ...{ Container: container, User: '', Privileged: false, Tty: false },
   ...{ AttachStdin: false, AttachStdout: true, AttachStderr: true },
@@ -108,7 +108,7 @@ it('accepts field names of exec start in any case, and null as absent', async ()
   expect(await home.call('POST', `/exec/${Id}/start`, start)).toMatchObject({ status: 200 });
 });
 
-/** What a client reads that starts it with this document. */
+/** What a client reads after it started an exec with the document `start`. */
 async function started(create: object, start: object): Promise<{ type: string; bytes: Buffer }> {
   const { body } = await home.call('POST', `/containers/${box}/exec`, create);
   const text = JSON.stringify(start);

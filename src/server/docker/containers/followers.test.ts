@@ -43,7 +43,7 @@ function follow(): Socket {
   return socket;
 }
 
-/** Descriptors of this process, which has both ends of each connection. */
+/** Open descriptors of this process, which has both ends of each connection. */
 function openFiles(): number {
   return readdirSync('/proc/self/fd').length;
 }

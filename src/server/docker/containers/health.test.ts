@@ -6,7 +6,7 @@ import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
 
 const MILLISECOND = 1_000_000;
 const TIMEOUT = { timeout: 20_000 };
-/** The image says nothing of the times: a test would wait for them. */
+/** The image sets only the test: its default intervals would be too long for these tests. */
 const OFTEN = { Interval: 10 * MILLISECOND, Timeout: 20_000 * MILLISECOND, Retries: 2 };
 
 let home: TestHome;
@@ -159,7 +159,7 @@ describe('a health check', () => {
     await expect.poll(() => probe.running, TIMEOUT).toBe(0);
     const { runs } = probe;
     const before = health(id);
-    // As many events as a probe would have had by now.
+    // Meanwhile a probe would have run.
     for (let i = 0; i < 10; i += 1) await home.call('GET', '/_ping');
     expect(probe.runs - runs).toBeLessThanOrEqual(1);
     expect(health(id)).toEqual(before);
@@ -192,7 +192,7 @@ describe('a health check', () => {
     await lost.closed;
     await expect.poll(async () => (await running.guest()) !== lost, TIMEOUT).toBe(true);
     expect(health(id)).toMatchObject({ status: 'starting', failingStreak: 0 });
-    // The same probe is read again; it is no other's. The next one hangs.
+    // The host reads the output of the same probe again. The next probe hangs.
     expect(probe.runs).toBe(1);
     probe.end(0);
     await becomes(id, 'healthy');

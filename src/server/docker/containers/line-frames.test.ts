@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => home.remove());
 
-/** What an attached client gets that sends this input to a box which gives it back. */
+/** The output of an attached client that sends this input to a box which echoes it. */
 async function attached(id: string, input: string): Promise<Buffer> {
   const socket = connect({ path: home.config.socket, allowHalfOpen: true });
   socket.write(

@@ -32,7 +32,7 @@ async function logs(id: string, query = ''): Promise<unknown> {
   return (await home.call('GET', `/containers/${id}/logs?stdout=1&stderr=1${query}`)).body;
 }
 
-/** The log's very bytes. */
+/** The log without conversion to text. */
 async function written(id: string): Promise<Buffer> {
   const path = `/containers/${id}/logs?stdout=1`;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -41,7 +41,7 @@ async function written(id: string): Promise<Buffer> {
   return await buffer(response);
 }
 
-/** What comes out of a connection to the box from here on. */
+/** The output of an attached client from now on. */
 function attached(id: string): Promise<Buffer> {
   const socket = connect({ path: home.config.socket, allowHalfOpen: true });
   socket.write(

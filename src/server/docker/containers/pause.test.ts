@@ -85,7 +85,7 @@ describe('a paused box', () => {
     if (agent !== undefined) agent.frozen = false;
     await home.crash();
     await home.start();
-    // In turn with what the server does for it.
+    // This request runs after the server has reconciled the box.
     expect(await ask(id, 'pause')).toMatchObject({ status: 409 });
     expect([status(id), frozen(id)]).toEqual(['paused', true]);
     expect((await ask(id, 'unpause')).status).toBe(204);
@@ -103,7 +103,7 @@ describe('a paused box', () => {
     await home.start();
     const running = home.runtime.running.expect(id);
     const guest = await running.guest();
-    // Its own stop signal, which it does not end by.
+    // The box ignores its stop signal.
     guest.signal = async () => undefined;
     expect((await ask(id, 'kill?signal=TERM')).status).toBe(204);
     expect([status(id), frozen(id)]).toEqual(['running', false]);

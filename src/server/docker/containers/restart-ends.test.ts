@@ -21,7 +21,7 @@ function state(id: string) {
   return home.runtime.store.expect(id).state;
 }
 
-/** As the verb of users does it. */
+/** Pauses the box like a user. */
 async function pause(id: string): Promise<void> {
   const guest = await home.runtime.running.expect(id).guest();
   await guest.freeze();
@@ -38,7 +38,7 @@ describe('the exit of a box', () => {
       }),
     });
     const id = await start(['sleep', 'infinity']);
-    // What is answered after it has arrived after it.
+    // The answer to this later request shows that the exit has arrived.
     const created = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
     const { Id: exec } = created.body as { Id: string };
     expect((await home.call('POST', `/exec/${exec}/start`, { Detach: true })).status).toBe(200);

@@ -34,7 +34,7 @@ async function becomes(id: string, expected: object): Promise<void> {
   await expect.poll(() => record(id)?.state, TIMEOUT).toMatchObject(expected);
 }
 
-/** A box under the policy, in its run number `run`; `ready` holds before each crash of its machine. */
+/** A box with the policy, in its run number `run`; `ready` is awaited before each crash of its microVM. */
 async function running(
   name: string,
   run: number,
@@ -51,7 +51,7 @@ async function running(
   return id;
 }
 
-/** A box that waits for its policy, long enough to be asked meanwhile. */
+/** A box whose restart is pending for long enough to send requests meanwhile. */
 async function waiting(): Promise<string> {
   const id = await running('always', 1);
   const { store } = home.runtime;
@@ -91,7 +91,7 @@ describe('a restart policy', () => {
     ]);
     const { body } = await home.call('GET', `/containers/${id}/json`);
     expect(body).toMatchObject({ RestartCount: 2, State: { Status: 'exited', ExitCode: 3 } });
-    // A user's start begins anew.
+    // A start by a user resets the count of restarts.
     await home.call('POST', `/containers/${id}/start`);
     await becomes(id, { status: 'exited', restartCount: 2, run: 6 });
   });
@@ -110,7 +110,7 @@ describe('a restart policy', () => {
     };
     const id = await running('always', 3, ['sh', '-c', 'echo hello; sleep infinity'], said);
     expect(state(id)).toMatchObject({ restartCount: 2 });
-    // It doubles, unless the run before lasted for ten seconds, as on a busy host.
+    // The pause doubles unless the run before lasted ten seconds, which happens on a busy host.
     expect([100, 200]).toContain(state(id).restartDelayMs);
     await said(id, 3);
     expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
@@ -192,7 +192,7 @@ describe('a box that waits for its restart', () => {
   it('stops a box whose pending restart began before the stop', async () => {
     const id = await waiting();
     const { run } = state(id);
-    // Its turn comes between the stop's look at it and the stop.
+    // The pending restart begins between the stop's check of the state and the stop.
     const started = restartByPolicy(home.runtime, id, run);
     const stopped = stopBox(home.runtime, id, {});
     expect([await stopped, await started]).toEqual([true, undefined]);
@@ -329,7 +329,7 @@ describe('a server that is killed', () => {
     const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
     const [again = '', last = ''] = ids.filter((id) => state(id).status === 'exited');
     const { store } = home.runtime;
-    // As a start and an end by itself leave it, which would take their turn here.
+    // The record is as after a start and an end, which would be queued here.
     store.amend(again, { run: 2 });
     open();
     await becomes(last, { status: 'running', run: 2 });
@@ -337,7 +337,7 @@ describe('a server that is killed', () => {
   });
 });
 
-/** So many boxes that a server restores, in a test that holds their launches: as many as start at once do. */
+/** Boxes that a server restores while their launches are held: as many are starting as may start at once. */
 async function restoring(count: number): Promise<{ ids: readonly string[]; open: () => void }> {
   const ids: string[] = [];
   for (let i = 0; i < count; i += 1) ids.push(await running('always', 1));
@@ -351,7 +351,7 @@ async function restoring(count: number): Promise<{ ids: readonly string[]; open:
   return { ids, open };
 }
 
-/** The server dies around the moment at which the next `event` goes on record. */
+/** The server dies before or after the next `event` is recorded. */
 function dieAt(event: BoxEvent, when: 'before' | 'after'): Promise<void> {
   const { store } = home.runtime;
   const advance = store.advance.bind(store);

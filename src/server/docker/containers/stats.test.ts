@@ -23,7 +23,7 @@ const stats = async (id: string, query: string) =>
 
 const ZERO = { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 };
 
-/** Documents as they come; the connection ends with the iteration. */
+/** Yields documents as they arrive; the end of the iteration closes the connection. */
 async function* follow(id: string): AsyncGenerator<Record<string, unknown>> {
   const { socket: socketPath } = home.config;
   const sent = request({ socketPath, path: `/containers/${id}/stats`, agent: false });
@@ -31,7 +31,7 @@ async function* follow(id: string): AsyncGenerator<Record<string, unknown>> {
     sent.on('error', reject);
     sent.on('response', (response) => {
       const lines = createInterface({ input: response });
-      // It is this side that ends it.
+      // This side closes the connection.
       for (const each of [response, lines]) each.on('error', () => undefined);
       resolve(lines);
     });

@@ -31,7 +31,7 @@ const definition = (id: string) => home.runtime.store.expect(id).definition;
 const resources = (id: string) => home.agents.get(id)?.resources;
 const limits = (id: string) => home.host.machine(id)?.limits;
 
-/** As Docker's command line sends it. */
+/** An update without changes, as Docker's command line sends it. */
 const NOTHING = {
   ...{ CpuShares: 0, Memory: 0, NanoCpus: 0, CgroupParent: '', BlkioWeight: 0 },
   ...{ BlkioWeightDevice: null, BlkioDeviceReadBps: null, BlkioDeviceWriteBps: null },
@@ -146,7 +146,7 @@ describe('update', () => {
       });
     }
     expect(definition(id)).toMatchObject({ memoryBytes: 64 * MIB, nanoCpus: 0 });
-    // What it was started with it may have again.
+    // The limits of its start are available again.
     expect((await update(id, { Memory: 32 * MIB })).status).toBe(200);
     expect((await update(id, { Memory: 64 * MIB })).status).toBe(200);
     expect(resources(id)).toMatchObject({ memoryBytes: 64 * MIB });
@@ -177,7 +177,7 @@ describe('update', () => {
       body: { code: 'agent-failed', message: expect.stringContaining('protocol 4') },
     });
     expect(definition(id).limits.pids).toBe(0);
-    // What is the host's alone does not.
+    // Settings of the host alone do not need the agent.
     expect((await update(id, { RestartPolicy: { Name: 'always' } })).status).toBe(200);
   });
 

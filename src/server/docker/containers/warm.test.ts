@@ -43,7 +43,7 @@ async function inspect(id: string): Promise<Inspected> {
   return (await home.call('GET', `/containers/${id}/json`)).body as Inspected;
 }
 
-/** Attributes of what happened to boxes so far. */
+/** The attributes of all box events of this action so far. */
 async function happened(action: string): Promise<Readonly<Record<string, string>>[]> {
   const found: Readonly<Record<string, string>>[] = [];
   const range = { since: 0n, until: BigInt(Date.now() + 1000) * 1_000_000n };
@@ -56,7 +56,7 @@ async function happened(action: string): Promise<Readonly<Record<string, string>
   return found;
 }
 
-/** Every machine that starts from a template is changed before anybody talks to it. */
+/** Calls `change` with each microVM from a template before the host connects to it. */
 function copies(change: (machine: FakeMachine) => void): void {
   const launch = home.host.start.bind(home.host);
   home.host.start = async (spec, signal) => {
@@ -72,7 +72,7 @@ function disks(launch: number) {
 
 const changesOf = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
 const runtimeOf = (id: string): string => join(home.config.runtimeDir, id.slice(0, 12));
-/** Layers that a machine from a template takes: those with slots, and those that are plugged in. */
+/** The maximum number of layers of a microVM from a template: in slots, and hot-plugged. */
 const ROOM = TEMPLATE_SLOTS.layers.length + TEMPLATE_PLUGS.ports * TEMPLATE_PLUGS.functions;
 const WARM = { Start: 'template', Source: TEMPLATE_KEY };
 const COLD = { Start: 'cold', Source: '' };
@@ -215,7 +215,7 @@ describe('a box without a template', () => {
 });
 
 describe('an unusable template', () => {
-  /** What came of it: the box runs, and everybody can know how. */
+  /** Expects a booted box, and a record of why it did not start from the template. */
   async function bootedAfterAll(id: string, reason: RegExp): Promise<void> {
     expect(await inspect(id)).toMatchObject({ State: { Status: 'running' }, Machine: COLD });
     expect(home.host.launches.map(({ template }) => template?.key)).toEqual([
@@ -227,7 +227,7 @@ describe('an unusable template', () => {
     expect(await happened('template-failed')).toMatchObject([
       { template: TEMPLATE_KEY, reason: expect.stringMatching(reason) },
     ]);
-    // A disk of the box's own, not a copy.
+    // The disk is a new one of the box, not a copy of the template's.
     expect(statSync(changesOf(id)).size).toBeGreaterThan('template'.length);
     const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
     expect(log).toMatch(/could not start from its template/);
@@ -324,7 +324,7 @@ describe('an unusable template', () => {
 });
 
 describe('a server that dies while a box starts from a template', () => {
-  /** A start that is being undone is shown as created too, and no event tells when it is done. */
+  /** Waits until a start has been undone, for which there is no event: the box is shown as created before. */
   async function nothingRuns(id: string): Promise<void> {
     await expect.poll(() => home.host.running, { timeout: 10_000 }).toEqual([]);
     const { home: directory, runtimeDir } = home.config;
@@ -427,7 +427,7 @@ describe('a server that dies while a box starts from a template', () => {
     expect(home.runtime.store.expect(id).state.machine?.source).toBe(TEMPLATE_KEY);
   });
 
-  /** The server dies around the moment at which the next `event` goes on record. */
+  /** The server dies before or after the next `event` is recorded. */
   function dieAt(event: BoxEvent, when: 'before' | 'after'): Promise<void> {
     const { store } = home.runtime;
     return new Promise((died) => {

@@ -56,7 +56,7 @@ const later = buildImage({
 });
 const index = multiArchImage(app);
 
-/** Starts every test with the same two images. */
+/** Replaces all images by the same two, at the start of a test. */
 async function twoImages(): Promise<void> {
   await home.call('POST', `/images/prune?filters=${encodeURIComponent('{"dangling":["false"]}')}`);
   await temporary.store.ingest({
@@ -150,7 +150,7 @@ describe('docker', () => {
     const path = join(temporary.root, 'broken.tar');
     rmSync(blob);
     writeFileSync(blob, Buffer.alloc(bytes.length));
-    // The web server says it too, on standard error.
+    // The web server also prints the error to standard error.
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const broken = await run(['save', '-o', path, 'team/tool:1']);
     said.mockRestore();
@@ -249,7 +249,7 @@ describe('docker', () => {
     ]);
     expect((await run(['stop', id])).code).toBe(0);
     const disk = join(home.config.home, 'boxes', id, 'changes.ext4');
-    // Behind the tables of the file system, as a guest writes.
+    // The data lie after the tables of the file system, like those of a guest.
     const file = openSync(disk, 'w');
     writeSync(file, Buffer.alloc(1_000_000, 1), 0, 1_000_000, 64 * 2 ** 20);
     closeSync(file);

@@ -13,7 +13,7 @@ let registry: FakeRegistry;
 beforeAll(async () => {
   temporary = await temporaryStore();
   home = new TestHome(temporary.store);
-  // One for all tests: the server has it from its start.
+  // All tests share one registry, which the server has from its start.
   home.registry = registry = new FakeRegistry();
   await home.start();
 });
@@ -148,7 +148,7 @@ describe('docker pull', () => {
   it('docker pull fails with the reason', async () => {
     const { code, stderr } = await cli('pull', 'team/nothing:1');
     expect(code).toBe(1);
-    // A status says what fails before anything was told, as Docker's does.
+    // A failure before any progress is an HTTP error status, as with Docker.
     expect(stderr).toMatch(/^Error response from daemon: .*has no such image/);
   });
 });
@@ -172,7 +172,7 @@ describe('a client that goes away', () => {
     leave.abort();
     await expect(request).rejects.toThrow();
     registry.before = () => undefined;
-    // A second pull of the same layer waits for nobody.
+    // A second pull of the same layer does not wait for the first one.
     const lines = await create({ fromImage: 'here/app', tag: '1' });
     expect(lines.at(-1)).toMatchObject({ aux: { ID: image.config.digest } });
     expect((await temporary.store.resolve('here/app:1')).tags).toEqual(['here/app:1']);

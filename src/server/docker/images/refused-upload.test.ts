@@ -8,7 +8,7 @@ import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
 /** Refuses an archive after its first bytes. */
 class FullDisk extends FakeImages {
   override async load(archive: AsyncIterable<Uint8Array>): Promise<never> {
-    // Leaving the loop ends this iterator, as the store's reader does.
+    // Leaving the loop closes the upload, like the reader of the store.
     for await (const _ of archive) break;
     throw new A3sError('disk-full', 'Cannot keep the image: the disk is full');
   }
@@ -27,7 +27,7 @@ it('tells a client that is still uploading why its archive was refused', async (
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const [line] = (await once(response, 'data')) as [Buffer];
   expect(JSON.parse(`${line}`)).toMatchObject({ code: 'disk-full' });
-  // Much more than a socket holds: it gets through only if somebody takes it.
+  // Much more than a socket buffers: the write ends only if the server reads it.
   for (let chunk = 0; chunk < 64; chunk += 1) {
     if (!sent.write(Buffer.alloc(64 * 1024))) await once(sent, 'drain');
   }

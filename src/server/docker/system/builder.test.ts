@@ -16,7 +16,7 @@ afterEach(() => {
 });
 afterAll(() => home.remove());
 
-/** A connection that has left HTTP, as BuildKit's clients ask for it. */
+/** An upgraded connection, as BuildKit's clients request it. */
 async function dial(path: string): Promise<Socket> {
   const socket = connect(home.config.socket);
   sockets.push(socket);
@@ -27,7 +27,7 @@ async function dial(path: string): Promise<Socket> {
   const [head] = (await once(socket, 'data')) as [Buffer];
   expect(head.toString()).toMatch(/^HTTP\/1\.1 101 /);
   socket.pause();
-  // The builder speaks first, as HTTP/2 has it.
+  // The builder sends its settings first.
   socket.unshift(head.subarray(head.indexOf('\r\n\r\n') + 4));
   return socket;
 }
@@ -38,7 +38,7 @@ interface Called {
   readonly words: unknown;
 }
 
-/** One call of gRPC, with a message of no bytes. */
+/** One gRPC call with an empty message. */
 async function call(session: ClientHttp2Session, method: string): Promise<Called> {
   const stream = session.request({
     ...{ ':method': 'POST', ':path': `/moby.buildkit.v1.Control/${method}` },
@@ -98,7 +98,7 @@ it('keeps serving the builder after calls that are reset at once', async () => {
   const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
   const heard: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => heard.push(chunk));
-  // The answer to a ping comes after all that was done with the calls.
+  // The answer to a ping comes after the calls were handled.
   const ping = frame(TYPE.ping, 0, 0, Buffer.from('the end.'));
   socket.write(Buffer.concat([preface, frame(TYPE.settings, 0, 0), ...calls]));
   socket.write(ping);

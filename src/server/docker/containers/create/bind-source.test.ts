@@ -1,4 +1,4 @@
-// What becomes of a box whose bind mount leads elsewhere than when it was created.
+// A box whose bind source leads elsewhere than at its creation.
 import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-/** What whoever may write to the directory above can do. */
+/** Replaces the source by a link, which needs write access to its parent only. */
 function replaceByLink(): void {
   renameSync(source, `${source}.aside`);
   mkdirSync(join(home.config.home, 'secret'));

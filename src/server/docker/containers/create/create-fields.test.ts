@@ -61,7 +61,7 @@ async function remove(id: string): Promise<void> {
   expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
 }
 
-/** Nothing of what two boxes are told differs, but for who they are. */
+/** The settings of a box without its identity, to compare two boxes. */
 async function documentsOf(body: Body) {
   const id = await created(body);
   const { Config, HostConfig } = await inspected(id);
@@ -87,7 +87,7 @@ const fieldsOf = <Kind extends Field['kind']>(...kinds: readonly Kind[]) =>
 it('lists exactly the fields that the schemas of create know', () => {
   const both = (...lists: readonly (readonly string[])[]): string[] => lists.flat().sort();
   expect(Object.keys(CONFIG_FIELDS).sort()).toEqual(both(CONFIG_KEYS, Object.keys(ABSENT_CONFIG)));
-  // Old clients' word for CapAdd and CapDrop together.
+  // Old clients use Capabilities for CapAdd and CapDrop together.
   const host = both(HOST_CONFIG_KEYS, Object.keys(ABSENT_HOST_CONFIG));
   expect(Object.keys(HOST_CONFIG_FIELDS).sort()).toEqual(
     host.filter((name) => name !== 'Capabilities'),
@@ -107,7 +107,7 @@ describe('supported fields', () => {
       if (machine === undefined || spec === undefined) throw new Error('the box does not run');
       const { definition: record } = home.runtime.store.expect(id);
       expect(field.told({ record, machine, spec })).toEqual(field.expected);
-      // Without it, it is otherwise.
+      // A box without the field shows another value.
       const plain = await created(bodyWith('Config', 'Image', 'busybox'));
       const { [place]: shown } = await inspected(plain);
       if (name !== 'Image') expect(shown?.[name]).not.toEqual(field.shown ?? field.value);

@@ -9,7 +9,7 @@ afterAll(() => home.remove());
 
 const MIB = 2 ** 20;
 
-/** What is asked for is what is shown, and what is on record. */
+/** Settings that are requested, recorded and shown alike. */
 const SHOWN = {
   Memory: 64 * MIB,
   MemorySwap: 64 * MIB,
