@@ -51,7 +51,7 @@ describe('the attachments of an image', () => {
   it('attaches by digest to an image that is only in its registry', async () => {
     const subject = `sha256:${'c'.repeat(64)}` as const;
     const other = (name: string) => `/a3s/v1/images/team.example/other${name}/attachments`;
-    // It is the registry that is asked.
+    // The request goes to the registry.
     expect(await home.call('POST', other(`@${subject}`), body)).toMatchObject({ status: 502 });
     for (const [name, wanted] of [
       [':1', { status: 404, body: { code: 'no-such-image' } }],

@@ -52,7 +52,7 @@ async function listed(id: string): Promise<Record<string, unknown> | undefined> 
   return (body as Record<string, unknown>[]).find((each) => each['Id'] === id);
 }
 
-/** The guest inside. */
+/** The confidential guest of the fake agent. */
 function guestOf(id: string) {
   const guest = home.agents.get(id)?.confidential;
   if (guest === undefined) throw new Error('no confidential guest was launched');
@@ -500,7 +500,7 @@ describe('a box that waits for secrets', () => {
 });
 
 describe('ending a box whose guest never comes up', () => {
-  /** As behind firmware that refuses what it was handed. */
+  /** A box that stays in its start, like behind firmware that refuses the measured files. */
   async function starting(more: Record<string, unknown> = {}) {
     const launch = home.host.start.bind(home.host);
     const launched = new Promise<void>((resolve) => {

@@ -42,7 +42,7 @@ const KEYS = ['ed25519', 'P-256', 'P-384'].map((kind) => {
   return String(pair.publicKey.export({ type: 'spki', format: 'pem' }));
 });
 
-/** Mostly what a box can have, so that most requests are taken. */
+/** Mostly valid values, so that most requests are accepted. */
 const mostly = <T>(usual: fc.Arbitrary<T>, ...rare: readonly T[]) =>
   fc.oneof({ weight: 30, arbitrary: usual }, { weight: 1, arbitrary: fc.constantFrom(...rare) });
 const word = mostly(
@@ -76,7 +76,7 @@ const secrets = fc.uniqueArray(
   { maxLength: 3, selector: ({ Name }) => Name },
 );
 
-/** What the launch spec is made of. */
+/** Fields that go into the launch spec. */
 const specified = any({
   Cmd: fc.array(word, { maxLength: 4 }),
   Entrypoint: fc.array(word, { maxLength: 2 }),
@@ -103,7 +103,7 @@ const confidential = any({
   Changes: fc.constantFrom('memory', 'encrypted-disk'),
   SecretsDeadline: mostly(fc.integer({ min: 1, max: 86_400 }), 0, 86_401),
 });
-/** What is the host's business. */
+/** Fields that only the host uses. */
 const unspecified = any({
   Labels: fc.dictionary(fc.constantFrom('a', '__proto__', 'b'), word),
   StopTimeout: fc.integer({ min: 0, max: 9 }),
@@ -117,13 +117,13 @@ const body = fc
     ...{ HostConfig, Confidential: { Tee, ...asked } },
   }));
 
-/** @returns whether there is such a box */
+/** @returns whether the request was accepted */
 async function compare(request: object): Promise<boolean> {
   const made = await home.call('POST', '/containers/create', request);
   const measured = await home.call('POST', '/a3s/v1/measure', request);
   if (made.status !== 201) {
     const { code, message } = made.body as { code: string; message: string };
-    // What this host can give is none of a relying party's business.
+    // The measurement does not depend on the resources of this host.
     if (/^Range of CPUs|^Minimum memory/.test(message)) return false;
     expect(measured).toMatchObject({ status: made.status, body: { code } });
     return false;
@@ -141,7 +141,7 @@ async function compareLaunch(id: string, measured: Readonly<Record<string, strin
   expect(measured['hostData']).toBe(definition.confidential?.specDigest);
   parseLaunchSpec(Buffer.from(measured['spec'] ?? ''));
   parseAttestationPolicy(measured['policy']);
-  // A user that the image lacks, say, is found out by the guest alone.
+  // Only the guest detects, for instance, a user that the image lacks.
   const { status } = await home.call('POST', `/containers/${id}/start`);
   if (status !== 204) return;
   const { cpus, boot, confidential } = home.host.machine(id)?.spec ?? {};

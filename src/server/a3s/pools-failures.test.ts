@@ -59,7 +59,7 @@ describe('a start with an unusable microVM of a pool', () => {
     await home.filled(1);
     const [machine] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
-    // Before the pool hears of it.
+    // The microVM breaks before the pool notices.
     const started = home.startBox(id);
     spoil();
     expect(await started).toBe(204);

@@ -64,7 +64,7 @@ describe('a pool', () => {
     expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
     expect(machine?.running).toBe(false);
     expect(existsSync(join(home.config.runtimeDir, machineId.slice(0, 12)))).toBe(false);
-    // Its disk has been used: it comes from the template the next time.
+    // The box has a used disk, and therefore starts from the template the next time.
     expect(await home.startBox(id)).toBe(204);
     expect(await home.machineOf(id)).toBe('template');
     expect(await home.pool()).toMatchObject({ ready: 1 });
@@ -114,7 +114,7 @@ describe('a pool', () => {
     await until(() => home.host.running.length === 1);
     expect(before).toContain(home.host.running[0]?.spec.id);
     await home.filled(1, { memoryBytes: 2 ** 29 });
-    // Who waits does not wait for those that go.
+    // Waiting for the pool does not include the microVMs that are being removed.
     const large = await home.create(['true'], {
       HostConfig: { NetworkMode: 'none', Memory: 2 ** 29 },
     });
@@ -230,13 +230,13 @@ describe('a server that ends', () => {
     await home.filled(1);
     const [machine] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
-    // It is on record, and its machine was not woken yet.
+    // The start is recorded, and its microVM has not been resumed yet.
     home.runtime.store.advance(id, 'start', { run: 1 });
     const { spec } = machine ?? {};
     if (spec === undefined) throw new Error('there is no machine');
     const state = { id: spec.id, identity: spec.identity, start: 'pool' as const };
     home.runtime.store.amend(id, { machine: { ...state, source: TEMPLATE_KEY } });
-    // The dead server ends no machine of its pool.
+    // The killed server ends no microVM of its pool.
     const kept = home.runtime.pools.close.bind(home.runtime.pools);
     Object.assign(home.runtime.pools, { close: async () => undefined });
     await home.crash();

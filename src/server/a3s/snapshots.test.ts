@@ -38,7 +38,7 @@ async function fork(reference: string, body = {}): Promise<string> {
 }
 const start = (id: string) => home.call('POST', `/containers/${id}/start`);
 const TIMEOUT = { timeout: 20_000 };
-/** How often the box was asked to start a process, from now on. */
+/** Counts requests to the box to start a process, from now on. */
 function launches(id: string): () => number {
   const agent = home.agents.get(id);
   if (agent === undefined) throw new Error('no agent');
@@ -46,7 +46,7 @@ function launches(id: string): () => number {
   return () =>
     answer.mock.calls.filter(([, headers]) => headers[':path'] === '/v1/processes').length;
 }
-/** Its memory is saved when this is called. */
+/** Delays the save of memory until the returned function is called. */
 function holdSave(id: string): () => void {
   const machine = home.host.machine(id);
   if (machine === undefined) throw new Error('no machine');
@@ -307,7 +307,7 @@ describe('a fork', () => {
     await snapshot(await running(), 'origin');
     const id = await fork('origin');
     expect((await start(id)).status).toBe(204);
-    // It came with protocol 4; what a copy is made by came with 2.
+    // `top` needs protocol 4, while copies need only protocol 2.
     expect((await home.call('GET', `/containers/${id}/top`)).status).toBe(200);
   });
 

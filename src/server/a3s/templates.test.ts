@@ -27,7 +27,7 @@ async function listed(query = ''): Promise<readonly Listed[]> {
 
 async function warm(body?: unknown): Promise<readonly unknown[]> {
   const answer = await home.call('POST', '/a3s/v1/templates/warm', body);
-  // A stream of several lines is no document.
+  // A stream of several lines is not one JSON document.
   const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
   return text
     .split('\r\n')

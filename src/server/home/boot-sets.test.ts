@@ -60,9 +60,9 @@ test('boot sets that are neither pinned nor imported are swept, except new ones'
   await mkdir(join(places, '.install-new'));
   await mkdir(join(places, '.install-old'));
   await utimes(join(places, '.install-old'), 0, 0);
-  // Of a server that lost power; this home has one server at a time.
+  // Left by a server that lost power: a home has one server at a time.
   await mkdir(join(places, '.install-server-0123456789ab-x'));
-  // Of a process that the host's last start ended.
+  // Left by a process that ended before the host's last boot.
   await mkdir(join(places, '.install-before'));
   const before = Date.now() / 1000 - uptime() - 60;
   await utimes(join(places, '.install-before'), before, before);

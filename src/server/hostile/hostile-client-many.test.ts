@@ -24,7 +24,7 @@ function dial(): Socket {
   return socket;
 }
 
-/** All that the server says, until it closes. */
+/** Reads everything that the server sends until it closes. */
 async function hear(socket: Socket): Promise<string> {
   try {
     return await text(socket);
@@ -65,7 +65,7 @@ describe('too many clients', () => {
       expect(await hear(late)).toMatch(/^HTTP\/1\.1 503 [\s\S]*Too many connections/);
     }
     const silent = Array.from({ length: 20 }, () => dial());
-    // Nobody waits for a request of those that are not even refused.
+    // The server closes further connections at once, without waiting for their requests.
     await Promise.all(silent.map((socket) => hear(socket)));
     expect((await home.call('GET', '/_ping')).status).toBe(200);
     for (const socket of sockets) socket.destroy();

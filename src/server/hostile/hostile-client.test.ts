@@ -15,7 +15,7 @@ afterAll(async () => {
   await home.remove();
 });
 
-/** Whatever a client did, the server answers the next one, and has nothing to complain about. */
+/** After each test the server answers another client, and Node.js has emitted no warning. */
 afterEach(async () => {
   expect((await home.call('GET', '/_ping')).status).toBe(200);
   expect(warnings).toEqual([]);
@@ -27,7 +27,7 @@ function dial(): Socket {
   return socket;
 }
 
-/** Everything that the server says to these bytes, until it closes. */
+/** Sends the bytes, and reads everything that the server sends until it closes. */
 async function say(...parts: readonly (string | Uint8Array)[]): Promise<string> {
   const socket = dial();
   for (const part of parts) socket.write(part);
@@ -50,7 +50,7 @@ async function until(what: () => unknown): Promise<void> {
   await expect.poll(what, { timeout: 120_000 }).toBeTruthy();
 }
 
-/** All that a socket says, as it comes. */
+/** Collects what a socket receives. */
 function listen(socket: Socket): { text: string; ended: boolean } {
   const heard = { text: '', ended: false };
   socket.on('data', (chunk: Buffer) => {
@@ -107,7 +107,7 @@ describe('malformed requests', () => {
   ])('refuses chunks with %s', async (_name, chunks) => {
     const head =
       'POST /containers/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
-    // The document is being waited for when the chunk comes.
+    // The server is already waiting for the document when the chunk arrives.
     const answer = await say(head, chunks);
     expect(answer).toMatch(/^($|HTTP\/1\.1 4\d\d )/);
   });

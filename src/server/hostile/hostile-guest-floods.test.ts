@@ -1,4 +1,4 @@
-// A guest that was taken over, and sends without end what no request asked for: each frame is allowed, and costs the host time.
+// A compromised guest floods the host with unrequested frames: each is valid HTTP/2, and costs the host time.
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
@@ -16,12 +16,12 @@ import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/signed-images.ts';
 
 const MIB = 2 ** 20;
-/** What the guest would send. */
+/** How much the guest tries to send. */
 const FLOOD = 256 * MIB;
-/** What the host takes of it at most: the budget of a session, and what comes until it looks again. */
+/** How much the host reads at most: the budget of a session, and what arrives before the next check. */
 const MOST_TAKEN = 64 * MIB;
 const MOST_MEMORY = 400 * MIB;
-/** What an exec in another box takes at most: a slow host keeps it, and a server that is held up does not. */
+/** The maximum time of an exec in another box: a slow host stays below it, a blocked server does not. */
 const SLOWEST_EXEC_MS = 30_000;
 const MINUTE = ['sleep', 'infinity'];
 
@@ -42,7 +42,7 @@ async function execInOther(): Promise<number> {
   return (await home.call('POST', `/exec/${Id}/start`, { Detach: true })).status;
 }
 
-/** Executes in the other box, again and again until the flood is over. Returns how long each took. */
+/** Runs exec in the other box repeatedly until the flood is over. Returns the duration of each. */
 async function execMeanwhile(flood: { over: boolean }): Promise<number[]> {
   const took: number[] = [];
   do {
@@ -58,9 +58,9 @@ const headers = (stream: number, block: Buffer, flags = END_HEADERS): Buffer =>
 const interim = (status: string): Buffer =>
   Buffer.concat([Buffer.from([0x08, status.length]), Buffer.from(status)]);
 const ONE = Buffer.from([0, 0, 0, 1]);
-/** A length of 255, and so much of padding. */
+/** A padding length of 255, and the padding. */
 const ALL_PADDING = Buffer.concat([Buffer.from([255]), Buffer.alloc(255)]);
-/** Of no origin, for the resource of the stream. */
+/** An empty origin, and a service for the resource of the stream. */
 const ALT_SVC = Buffer.concat([Buffer.from([0, 0]), Buffer.from('h2=":443"')]);
 const ORIGIN = Buffer.concat([Buffer.from([0, 8]), Buffer.from('https://')]);
 
@@ -68,7 +68,7 @@ const TOO_MUCH = /it sent too much that belongs to no answer$/;
 const INTERIM = /it sent an interim answer$/;
 
 interface Attack {
-  /** Once, before the flood. */
+  /** Sent once before the flood. */
   readonly before?: (stream: number) => Buffer;
   readonly piece: (stream: number) => Buffer;
   readonly message: RegExp;
@@ -165,10 +165,10 @@ it.each(ATTACKS)(
       try {
         for (; sent < FLOOD && !peer.gone; sent += many.length) {
           const written = peer.write(many);
-          // The first of them begins after the first bytes of the flood, which no one has read yet.
+          // The first exec begins after the first bytes of the flood, which the host has not read yet.
           meanwhile ??= execMeanwhile(flood);
           await written;
-          // Bytes of a machine come through the event loop, and so do those of others.
+          // Real guests send through the event loop, and give others their turn.
           await setImmediate();
           most = Math.max(most, process.memoryUsage().rss);
         }

@@ -1,4 +1,4 @@
-// A guest that was taken over, and says whatever it likes on its control stream: bytes that are no HTTP/2, or too much of it.
+// A compromised guest sends invalid HTTP/2 on its control stream, or too much of it.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
@@ -15,7 +15,7 @@ import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/signed-images.ts';
 
 const MIB = 2 ** 20;
-/** What a session may hold, and generous room for a garbage collector that is late. */
+/** The maximum memory of a session, with generous room for a late garbage collection. */
 const MOST_MEMORY = 400 * MIB;
 const MINUTE = ['sleep', 'infinity'];
 
@@ -37,18 +37,18 @@ async function expectOtherBoxWorks(): Promise<void> {
   expect(status).toBe(200);
 }
 
-/** Again and again, until the host has had enough of it, or `bytes` were taken. */
+/** Sends repeatedly until the host closes, or `bytes` were sent. */
 async function flood(peer: RawPeer, piece: Buffer, bytes = 1024 * MIB): Promise<void> {
   const many = Buffer.concat(Array.from({ length: Math.ceil(65_536 / piece.length) }, () => piece));
   for (let sent = 0; sent < bytes && !peer.gone; sent += many.length) await peer.write(many);
 }
 
-/** The host's window for a stream is not more. */
+/** A number of full frames that exceeds the host's window for a stream. */
 const BEYOND_WINDOW = 40;
 const FULL = Buffer.alloc(16_384, ' ');
 const headers = (stream: number, block: Buffer): Buffer =>
   frame(TYPE.headers, END_HEADERS, stream, block);
-/** A header that is spelled out and goes into the table: as long as the table is by default. */
+/** A literal header that fills the default HPACK table. */
 const LONG_HEADER = Buffer.concat([
   Buffer.from([0x40, 0x01, 0x78, 0x7f, 0x80, 0x1f]),
   Buffer.alloc(4095, 'x'),
@@ -66,7 +66,7 @@ const ATTACKS: readonly [string, (peer: RawPeer, stream: number) => Promise<void
     async (peer, s) => {
       const promise = (id: number): Buffer =>
         frame(TYPE.pushPromise, END_HEADERS, s, Buffer.from([0, 0, id >> 8, id & 0xff, 0x88]));
-      // Until settings are acknowledged, those by default hold: a promise is refused, and no failure.
+      // Before the settings are acknowledged a promise is allowed: the host refuses it without an error.
       for (let id = 2; id < 4096; id += 2) await peer.write(promise(id));
       await peer.write(frame(TYPE.settings, ACK, 0));
       await peer.write(promise(4096));
@@ -95,7 +95,7 @@ const ATTACKS: readonly [string, (peer: RawPeer, stream: number) => Promise<void
   ],
   [
     'sends headers that are small on the wire and large in memory',
-    // Each reference to the one long header costs a byte.
+    // Each reference to the long header takes one byte.
     (peer, s) => peer.write(headers(s, Buffer.concat([LONG_HEADER, Buffer.alloc(12_000, 0xbe)]))),
   ],
   ['wants frames of 1 byte', (peer) => peer.write(frame(TYPE.settings, 0, 0, setting(5, 1)))],
@@ -144,7 +144,7 @@ it.each(ATTACKS)(
 it('gives up at the start timeout on a guest that allows no streams', async () => {
   await home.stop();
   await home.startOn({ ...home.config, startTimeoutMs: 1500 });
-  // Until the host has made room, each of its requests waits.
+  // A limit of 0 concurrent streams makes each request of the host wait.
   home.takeover = (_, stream) => {
     stream.resume();
     stream.write(frame(TYPE.settings, 0, 0, setting(3, 0)));

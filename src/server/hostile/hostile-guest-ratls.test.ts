@@ -1,4 +1,4 @@
-// Both ends of the bytes to a guest's RA-TLS server: a guest that was taken over, and clients in numbers, or gone.
+// Connections to a guest's RA-TLS server: a compromised guest, too many clients, and vanished ones.
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MAX_RATLS_CONNECTIONS } from '../../boxes/run/ratls-connections.ts';
@@ -34,7 +34,7 @@ async function runBox(lie?: Lie): Promise<string> {
 
 interface Connection {
   readonly socket: Socket;
-  /** Settles with what the server says first, or nothing where it says nothing. */
+  /** Resolves with the server's first bytes, or an empty string if it sends none. */
   readonly first: Promise<string>;
 }
 
@@ -70,7 +70,7 @@ it('a thousand RA-TLS clients get only the allowed connections, and the box keep
   const before = process.memoryUsage().rss;
   const answers: string[] = [];
   while (answers.length < CLIENTS) {
-    // More at once than a socket's backlog has room for are refused by the kernel.
+    // The kernel refuses more simultaneous connections than the backlog of a socket.
     const some = Array.from({ length: AT_ONCE }, () => connect(id).first);
     answers.push(...(await Promise.all(some)));
   }

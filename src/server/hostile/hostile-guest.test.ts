@@ -1,4 +1,4 @@
-// A guest that was taken over, and whose agent lies: in its greeting, its answers, and in what it says to people.
+// A compromised guest whose agent lies in its greeting, its answers and its messages.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PROTOCOL } from '../../guest/protocol.ts';
 import { TestHome } from '../testing/home.ts';
@@ -16,7 +16,7 @@ const HELLO = {
   protocol: { minimum: 1, maximum: 3 },
   ...{ agent: 'x', kernel: 'x', bootId: 'x', tee: 'simulated' },
 };
-/** What a terminal obeys: it clears the screen, colours, turns the direction of text, and begins lines. */
+/** Control characters that clear the screen, set colours, reverse text and break lines. */
 const ESCAPES = 'a\u001b[2J\u001b]0;title\u0007\u009b31m\r\nFORGED\u2028b\u202ec\u0000';
 const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
@@ -43,7 +43,7 @@ async function expectOtherBoxWorks(): Promise<void> {
   expect(status).toBe(200);
 }
 
-/** A box whose guest tells these lies. */
+/** A box whose guest gives these answers. */
 async function lying(
   lies: Readonly<Record<string, Lie>>,
   more: Record<string, unknown> = SIMULATE,
@@ -66,7 +66,7 @@ async function listed(id: string): Promise<unknown> {
   return (body as { readonly Id: string }[]).find((each) => each.Id === id);
 }
 
-/** Every text in a document, wherever it stands. */
+/** Every string in a document, at any depth. */
 function textsOf(document: unknown): string[] {
   const texts: string[] = [];
   JSON.stringify(document, (key, value: unknown) => {

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A byte every second, without end. */
+/** Yields a byte every second, without end. */
 async function* drip(): AsyncGenerator<Uint8Array> {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -17,7 +17,7 @@ function dial(): Socket {
   return connect({ path: home.config.socket, allowHalfOpen: true });
 }
 
-/** Everything that the server says to these bytes, until it closes. */
+/** Sends the bytes, and reads everything that the server sends until it closes. */
 async function say(bytes: string | Uint8Array): Promise<string> {
   const socket = dial();
   socket.end(bytes);

@@ -12,7 +12,7 @@ afterEach(() => {
 
 const chunk = (text: string): LogChunk => ({ stream: 1, bytes: Buffer.from(text) });
 
-/** `first` at once, and `second` when it is said. */
+/** Yields `first` at once, and `second` after `release`. */
 function inTwo(first: string, second: string) {
   let release: () => void = () => undefined;
   const later = new Promise<void>((resolve) => {

@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-/** The server dies around the moment at which the next `event` goes on record. */
+/** The server dies before or after the next `event` is recorded. */
 function dieAt(event: BoxEvent | 'deleted', when: 'before' | 'after'): Promise<void> {
   const store = home.runtime.store;
   return new Promise((died) => {
@@ -58,7 +58,7 @@ function nothingRuns(boxes: readonly string[]): void {
   expect(readdirSync(join(home.config.home, 'boxes')).sort()).toEqual([...boxes].sort());
 }
 
-/** A request that the death of the server may cut off. */
+/** Sends a request that fails if the server dies meanwhile. */
 function ask(method: string, path: string): Promise<unknown> {
   return home.call(method, path).catch(() => undefined);
 }
@@ -79,7 +79,7 @@ describe('a server that dies while a box starts', () => {
       await home.start();
       await settled(id, { Status: expected });
       if (expected === 'created') nothingRuns([id]);
-      // It is whole: it starts, or stops, and goes away.
+      // The box still starts, stops and can be removed.
       if (expected === 'created') await home.call('POST', `/containers/${id}/start`);
       expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
       expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
@@ -95,7 +95,7 @@ describe('a server that dies while a box starts', () => {
     const died = home.crash();
     open();
     await died;
-    // What the dead server had just spawned.
+    // The microVM that the dead server had just spawned.
     const [spec] = home.host.launches;
     if (spec === undefined) throw new Error('nothing was launched');
     await home.host.start(spec, new AbortController().signal);

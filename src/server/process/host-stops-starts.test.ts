@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-/** A box that has its host wait: its main process ends by SIGKILL alone. */
+/** A box that delays the shutdown: its main process ends only by SIGKILL. */
 async function stubborn(): Promise<string> {
   const id = await home.create(['stubborn'], { StopTimeout: 2 });
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
@@ -69,7 +69,7 @@ it('ends the microVM of a start that is launched during the shutdown of the host
   const stopped = home.stop();
   await expect.poll(() => home.runtime.restarts.held).toBe(true);
   release();
-  // It was gone before anybody talked to its guest.
+  // The microVM ended before the host connected to its guest.
   expect((await starting).status).toBe(409);
   await stopped;
   expect(home.host.running).toEqual([]);

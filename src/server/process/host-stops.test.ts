@@ -41,7 +41,7 @@ it('stops boxes with the host by their stop signals, and starts them again by th
 
 it('restarts no box by its policy while the host shuts down', async () => {
   const id = await run('always');
-  // It has the host wait for longer than the policy does.
+  // This box delays the shutdown for longer than the restart policy waits.
   const stubborn = await home.create(['stubborn'], { StopTimeout: 2 });
   expect((await home.call('POST', `/containers/${stubborn}/start`)).status).toBe(204);
   const started = home.host.launches.length;

@@ -26,7 +26,7 @@ it('accepts an environment without a service manager', () => {
   expect(takeServiceManager({}, 7)).toEqual({
     ...{ notifySocket: undefined, watchdogMs: undefined, listening: [] },
   });
-  // Sockets are for the process that is named, and here nobody is.
+  // Without LISTEN_PID the sockets belong to no process.
   expect(takeServiceManager({ LISTEN_FDS: '1' }, 7).listening).toEqual([]);
   expect(takeServiceManager({ NOTIFY_SOCKET: 'vsock:2:1' }, 7).notifySocket).toBeUndefined();
   expect(takeServiceManager({ WATCHDOG_USEC: '0' }, 7).watchdogMs).toBeUndefined();

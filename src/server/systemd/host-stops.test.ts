@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A `systemctl` whose managers say this. */
+/** Checks with a fake `systemctl` whose managers report these states. */
 async function stops(host: string, user: string): Promise<boolean> {
   const answer = `if [ "$1" = --user ]; then echo ${user}; else echo ${host}; fi; exit 1`;
   writeFileSync(join(directory, 'systemctl'), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });

@@ -56,7 +56,7 @@ it('ignores a missing or impossible notification socket', async () => {
 it('waits for a service manager whose queue is full', async () => {
   const name = join(directory, 'notify');
   const manager = open(name);
-  // The kernel keeps so many for it: whoever comes later waits for its turn.
+  // The kernel queues this many messages: later senders wait.
   const kept = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8'));
   const senders = kept + 100;
   const told = Array.from({ length: senders }, (_, index) => notify(name, [`STATUS=${index}`]));

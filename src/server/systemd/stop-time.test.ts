@@ -5,7 +5,7 @@ import { KILL_MS } from '../../boxes/verbs/stop.ts';
 import { HOST_STOP_MS } from '../serve.ts';
 import { ANSWER_MS } from './host-stops.ts';
 
-/** For a server whose boxes have ended to close its files. */
+/** The time for a server to close its files after its boxes have ended. */
 const LET_GO_MS = 10_000;
 
 it.each(['a3s-box.service', 'user/a3s-box.service'])(
