@@ -45,7 +45,7 @@ describe('directories', () => {
     symlinkSync('nowhere/at/all', join(root, 'dangling'));
     const full = path.startsWith('/') ? path : join(root, path);
     await expect(makeDirectories(full, 0o700)).rejects.toMatchObject({ code });
-    // There the dangling link is not looked into.
+    // makeDirectoriesUnlinked does not follow the dangling link.
     const unlinked = path.startsWith('dangling') ? 'ENOTDIR' : code;
     await expect(makeDirectoriesUnlinked(full, 0o700)).rejects.toMatchObject({ code: unlinked });
   });

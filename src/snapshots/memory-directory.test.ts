@@ -22,7 +22,7 @@ import {
 } from './memory-directory.ts';
 
 const uid = process.geteuid?.() ?? 0;
-/** No account of this number exists; none is needed. */
+/** A user id without an account, which needs none. */
 const STRANGER = '64321';
 const UNUSABLE = { code: 'state-unusable' };
 
@@ -37,10 +37,10 @@ afterEach(async () => {
 });
 
 const owner = () => ({ home, uid, parent });
-/** As servers made it whose name everybody could know. */
+/** The predictable path that earlier versions used. */
 const earlier = (): string =>
   join(parent, `a3s-box-${uid}-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`);
-/** A directory of another user, or, where nobody else can be played, one that is open to others. */
+/** Creates a directory of another user, or without root one that is open to others. */
 async function squat(path: string): Promise<void> {
   await chmod(parent, 0o1777);
   if (uid !== 0) return await mkdir(path).then(() => chmod(path, 0o777));

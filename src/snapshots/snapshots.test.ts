@@ -53,7 +53,7 @@ afterEach(async () => {
 
 const memoryPath = (): string => recordedDirectory({ home, uid, parent: root });
 
-/** One that is made, as far as this room looks. */
+/** Creates a finished snapshot with dummy files. */
 async function made(): Promise<void> {
   const directories = await snapshots.begin(RECORD, 4096);
   for (const name of ['ram', 'state']) await writeFile(join(directories.memory, name), name);

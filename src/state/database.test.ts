@@ -26,7 +26,7 @@ describe('the database', () => {
     const database = openDatabase(path, MIGRATIONS);
     database.exec("INSERT INTO secrets VALUES ('hidden')");
     expect(modes()).toEqual({ 'state.db': '600', 'state.db-wal': '600' });
-    // As the home of an earlier version let everybody in.
+    // Homes of an earlier version could be entered by everybody.
     chmodSync(dir, 0o711);
     for (const name of readdirSync(dir)) {
       if (process.geteuid?.() !== 0) break;

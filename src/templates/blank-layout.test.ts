@@ -26,7 +26,7 @@ it('lists as in use exactly the blocks of an empty disk that dumpe2fs does not c
   );
   const all = [...free, ...(await blankLayout()).inUse].sort((a, b) => a.start - b.start);
   expect(free.length).toBeGreaterThan(5);
-  // Together they are the whole disk, and nothing is in both.
+  // Free and used extents cover the whole disk without overlap.
   const end = all.reduce((at, each) => {
     expect(each.start).toBe(at);
     return each.end;

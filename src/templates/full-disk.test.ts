@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-// Root alone can mount a disk in which files are given to other users.
+// Only root can mount a disk on which files may be given to other users.
 it.runIf(process.geteuid?.() === 0)(
   'leaves no files of a template that fills the disk, and boxes boot without it',
   {

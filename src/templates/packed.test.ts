@@ -30,7 +30,7 @@ async function using<T>(
   }
 }
 
-/** A file of holes, with these bytes in it. */
+/** Packs a sparse file with these parts. */
 async function sparse(
   parts: readonly (readonly [number, Buffer])[],
   size = SIZE,
@@ -131,7 +131,7 @@ it('detects every damage of a packed file, and never writes beyond the target', 
     const bytes = harm(sound);
     if (bytes.equals(sound)) continue;
     writeFileSync(harmed, bytes);
-    // As who harmed the file and its size on record, so that the form itself is what stands in the way.
+    // In odd rounds the recorded size is adjusted, so that only the format itself can reveal the damage.
     const expected = round % 2 === 0 ? packed : { ...packed, bytes: bytes.length };
     await using(harmed, 'r', async (source) => {
       const work = unpack(source, SHAPE, expected, async (offset, data) => {
@@ -142,7 +142,7 @@ it('detects every damage of a packed file, and never writes beyond the target', 
   }
 });
 
-/** A few bytes changed, removed, doubled or added; the ends, where the form is, more often. */
+/** Changes, removes or doubles a few bytes, more often at the ends, where the metadata is. */
 function harm(sound: Buffer): Buffer {
   const pick = (below: number): number => Math.floor(Math.random() * below);
   const end = pick(2) === 0 ? 24 : sound.length;

@@ -112,7 +112,7 @@ function actions(): string[] {
   return told.map(({ action }) => action);
 }
 
-/** Waits for what goes on in the background: nothing tells of its end but an event. */
+/** Waits for background work, whose end is reported only by an event. */
 async function event(action: string, count = 1): Promise<void> {
   await expect
     .poll(() => actions().filter((each) => each === action).length, { timeout: 10_000 })
@@ -157,7 +157,7 @@ describe('a usable template', () => {
     expect(found.uid).toBe(process.geteuid?.() === 0 ? 0x7a35_0007 : process.geteuid?.());
     expect(found.blocks * 512).toBeLessThan(8 * MEBIBYTE);
     expect(headOf(disk, 75)).toBe(`changes of ${made}`);
-    // ext4's own mark, from the disk that the fake guest left alone.
+    // The magic number of ext4, which the fake guest did not overwrite.
     expect(headOf(disk, 2, 1024 + 56)).toBe('S\xef');
   });
 
@@ -167,7 +167,7 @@ describe('a usable template', () => {
     using taken = await store.take(shape());
     const ram = taken?.template.ram ?? -1;
     expect(() => writeSync(ram, 'x', 0)).toThrow(/EBADF/);
-    // Root may open it so; what is sealed does not change for root either.
+    // Root may open the file for writing, but cannot write to sealed memory.
     const change = (): void => {
       const fd = openSync(`/proc/self/fd/${ram}`, 'r+');
       try {
@@ -632,7 +632,7 @@ it('keeps the templates of two homes apart', async () => {
   }
 });
 
-/** Everything in the background has ended: a job for a shape of its own comes after all others. */
+/** Waits until no template is being made. */
 async function settle(store: TemplateStore): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   await expect.poll(() => store.list().filter(({ state }) => state === 'making')).toEqual([]);
