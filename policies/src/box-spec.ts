@@ -151,6 +151,11 @@ const Mount = z.strictObject({
   file: text.max(255).optional(),
   destination: absolutePath,
   readonly: z.boolean(),
+  /**
+   * A volume that is new: before anything of the box runs, the agent empties it and copies into it
+   * what the image has at the destination. Absent is false.
+   */
+  fill: z.boolean().optional(),
 });
 
 const ipv4 = z.ipv4();

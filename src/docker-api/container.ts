@@ -35,14 +35,22 @@ const Endpoint = Address.extend({
   Aliases: z.null(),
 });
 
-const Mount = z.strictObject({
-  Type: z.literal('bind'),
+const mounted = {
   Source: z.string(),
   Destination: z.string(),
   Mode: z.string(),
   RW: z.boolean(),
   Propagation: z.string(),
-});
+};
+const Mount = z.discriminatedUnion('Type', [
+  z.strictObject({ Type: z.literal('bind'), ...mounted }),
+  z.strictObject({
+    Type: z.literal('volume'),
+    Name: z.string(),
+    Driver: z.literal('local'),
+    ...mounted,
+  }),
+]);
 
 const Bindings = z.record(
   z.string(),

@@ -37,7 +37,7 @@ export const Config = z.strictObject({
   StopTimeout: z.int().min(-1).max(2_147_483).optional(),
   ExposedPorts: z.record(port, z.strictObject({})).default({}),
   Healthcheck: Healthcheck.optional(),
-  /** There are none: clients that bind a host path name its mount point here as well. */
+  /** Paths of anonymous volumes. Clients that mount something there name the path here as well. */
   Volumes: z.record(z.string().max(4096), z.strictObject({})).default({}),
 });
 
@@ -50,9 +50,47 @@ export const LogConfig = z.strictObject({
     .transform((config) => config ?? {}),
 });
 
+const PROPAGATION = ['', 'private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
+
+/** The long form of a bind mount or a volume. */
+export const Mount = z.strictObject({
+  Type: z.string().max(64),
+  /** The host path, or the name of the volume; empty is an anonymous volume. */
+  Source: text.max(4096).default(''),
+  Target: text.max(4096).default(''),
+  ReadOnly: z.boolean().default(false),
+  Consistency: z.string().max(64).default(''),
+  BindOptions: z
+    .strictObject({
+      Propagation: z.enum(PROPAGATION).default(''),
+      NonRecursive: z.boolean().default(false),
+      /** Makes a missing source a directory. */
+      CreateMountpoint: z.boolean().default(false),
+      ReadOnlyNonRecursive: z.boolean().default(false),
+      ReadOnlyForceRecursive: z.boolean().default(false),
+    })
+    .optional(),
+  VolumeOptions: z
+    .strictObject({
+      /** A new volume stays empty. */
+      NoCopy: z.boolean().default(false),
+      Labels: z.record(z.string().max(1024), text).default({}),
+      DriverConfig: z
+        .strictObject({
+          Name: z.string().max(256).default(''),
+          Options: z.record(z.string().max(1024), text).default({}),
+        })
+        .optional(),
+      Subpath: text.max(4096).default(''),
+    })
+    .optional(),
+});
+
 export const HostConfig = z.strictObject({
   AutoRemove: z.boolean().default(false),
   Binds: z.array(text.max(8192)).max(64).default([]),
+  Mounts: z.array(Mount).max(64).default([]),
+  VolumeDriver: z.string().max(256).default(''),
   NetworkMode: z.string().max(256).default('default'),
   PortBindings: PortBindings.default({}),
   ConsoleSize: consoleSize,
