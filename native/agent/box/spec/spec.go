@@ -85,7 +85,12 @@ type Mount struct {
 	File        *string `json:"file"`
 	Destination string  `json:"destination"`
 	Readonly    bool    `json:"readonly"`
+	// Fill has the agent empty the share, and copy into it what the image has at the destination; nil is false.
+	Fill *bool `json:"fill"`
 }
+
+// Fills says whether the share is a volume that the agent fills.
+func (m *Mount) Fills() bool { return m.Fill != nil && *m.Fill }
 
 // Kinds of Network.
 const (

@@ -9,7 +9,8 @@ import (
 const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"layers":[{"serial":"layer-0"},{"serial":"layer-1"}],
 "changes":{"kind":"disk","serial":"changes"},"readonly":false},"process":{"args":["sh"],"env":["PATH=/bin","A="],
 "cwd":"/","user":"app:1","terminal":true,"size":{"rows":24,"columns":80},"stdin":true},
-"mounts":[{"kind":"virtiofs","tag":"share-0","destination":"/data","readonly":true,"file":"a file"}],
+"mounts":[{"kind":"virtiofs","tag":"share-0","destination":"/data","readonly":true,"file":"a file"},
+{"kind":"virtiofs","tag":"share-1","destination":"/volume","readonly":false,"fill":true}],
 "network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
 "nameservers":["10.0.2.3"],"search":["a.b"]},
 "confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[]},
@@ -26,7 +27,7 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	}
 	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
 		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
-		(*spec.Directories)[0] != "/data/x" {
+		(*spec.Directories)[0] != "/data/x" || spec.Mounts[0].Fills() || !spec.Mounts[1].Fills() {
 		t.Errorf("got %+v", spec)
 	}
 }
@@ -72,6 +73,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"soft without bound":          {`"soft":0`, `"soft":-1`, "resources.ulimits[1].soft: must not be above the hard limit"},
 		"an init that is a string":    {`"init":true`, `"init":"true"`, "init: must be true or false"},
 		"an unknown key":              {`"pids":3`, `"pids":3,"cpus":1`, `resources: unknown key "cpus"`},
+		"a fill that is a word":       {`"fill":true`, `"fill":"true"`, "mounts[1].fill: must be true or false"},
+		"a read-only fill":            {`"readonly":false,"fill"`, `"readonly":true,"fill"`, "mounts[1].fill: must not be with readonly or file"},
+		"a fill of a file":            {`"fill":true`, `"fill":true,"file":"f"`, "mounts[1].fill: must not be with readonly or file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			document := strings.Replace(example, c.old, c.new, 1)
@@ -82,6 +86,13 @@ func TestParseSpecRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.message)
 			}
 		})
+	}
+}
+
+func TestAFillThatIsFalseIsNone(t *testing.T) {
+	document := strings.Replace(example, `"file":"a file"`, `"file":"a file","fill":false`, 1)
+	if spec, err := Parse([]byte(document)); err != nil || spec.Mounts[0].Fills() {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -105,6 +105,7 @@ func (c *checks) mounts(mounts []Mount) {
 		destination := path.Clean(mount.Destination)
 		c.that(destination != "/", field+"destination", "must not be the root")
 		c.that(destination != "/proc" && !strings.HasPrefix(destination, "/proc/"), field+"destination", "must not be in /proc")
+		c.that(!mount.Fills() || !mount.Readonly && mount.File == nil, field+"fill", "must not be with readonly or file")
 	}
 }
 
