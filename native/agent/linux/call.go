@@ -12,6 +12,7 @@ import (
 // System call numbers of x86_64.
 const (
 	sysKeyctl       = 250
+	sysSyncfs       = 306
 	sysFinitModule  = 313
 	sysSeccomp      = 317
 	sysMemfdCreate  = 319
