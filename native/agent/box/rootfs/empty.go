@@ -1,0 +1,129 @@
+package rootfs
+
+import (
+	"errors"
+	"strconv"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// namesBuffer holds some hundred names of a directory.
+const namesBuffer = 32 << 10
+
+// emptier removes what a directory, the root, has. Before it removes a directory there, it moves that one's own directories into the root. So a deep
+// tree takes neither memory, nor descriptors, nor long paths.
+type emptier struct {
+	root   int
+	moved  int
+	buffer [namesBuffer]byte
+}
+
+// empty removes all that a directory has, and keeps the directory.
+func empty(root int) error {
+	e := &emptier{root: root}
+	for {
+		names, err := e.someNames(root)
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		for _, name := range names {
+			if err := e.remove(name); err != nil {
+				return &DeviceError{"remove", strconv.Quote(name), err}
+			}
+		}
+	}
+}
+
+// someNames reads names from the start of a directory anew, since names were removed from it.
+func (e *emptier) someNames(dir int) ([]string, error) {
+	fd, err := openDirectory(dir, ".")
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(fd)
+	return readNames(fd, e.buffer[:])
+}
+
+// remove removes what the root has by that name.
+func (e *emptier) remove(name string) error {
+	err := removeAt(e.root, name)
+	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+		return err
+	}
+	dir, err := openWritable(e.root, name)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(dir)
+	for {
+		names, err := e.someNames(dir)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return removeAt(e.root, name)
+		}
+		for _, child := range names {
+			if err := e.removeChild(dir, child); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// removeChild removes what a directory has by a name, or moves it into the root if it is a directory that is not empty.
+func (e *emptier) removeChild(dir int, name string) error {
+	err := removeAt(dir, name)
+	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+		return err
+	}
+	// A directory can only be moved by who may write to it.
+	child, err := openWritable(dir, name)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Close(child); err != nil {
+		return systemError("close", err)
+	}
+	for {
+		e.moved++
+		err := syscall.Renameat(dir, name, e.root, ".moved-"+strconv.Itoa(e.moved))
+		switch err {
+		case nil:
+			return nil
+		case syscall.ENOTEMPTY, syscall.EEXIST, syscall.ENOTDIR:
+			// The root has that name already.
+		default:
+			return systemError("move", err)
+		}
+	}
+}
+
+// removeAt removes a file or an empty directory.
+func removeAt(dir int, name string) error {
+	err := syscall.Unlinkat(dir, name)
+	if err == syscall.EISDIR {
+		return linux.RemoveDirectoryAt(dir, name)
+	}
+	return systemError("unlink", err)
+}
+
+// openWritable opens a directory of which entries are to be removed. The file server of an ordinary user needs a mode that permits that.
+func openWritable(dir int, name string) (int, error) {
+	place, err := linux.OpenAt(dir, name, linux.OPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, withinTree)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(place)
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(place, &stat); err != nil {
+		return -1, systemError("stat", err)
+	}
+	if stat.Mode&syscall.S_IRWXU != syscall.S_IRWXU {
+		if err := syscall.Chmod(byDescriptor(place), stat.Mode&0o7777|syscall.S_IRWXU); err != nil {
+			return -1, systemError("chmod", err)
+		}
+	}
+	return openDirectory(place, ".")
+}

@@ -1,0 +1,47 @@
+package rootfs
+
+import (
+	"errors"
+	"strconv"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// withinTree bounds how a path below a directory is opened in a tree that may be hostile: it follows no link, and enters no other mount.
+const withinTree = linux.Beneath | linux.NoSymlinks | linux.NoMagicLinks | linux.NoCrossing
+
+// openDirectory opens a directory of a tree to read its names.
+func openDirectory(dir int, name string) (int, error) {
+	return linux.OpenAt(dir, name, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, withinTree)
+}
+
+// readNames reads the next names of a directory, as many as fit the buffer; none at its end.
+func readNames(dir int, buffer []byte) ([]string, error) {
+	for {
+		n, err := syscall.ReadDirent(dir, buffer)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, systemError("read the directory", err)
+		}
+		_, _, names := syscall.ParseDirent(buffer[:n], -1, nil)
+		if n == 0 || len(names) > 0 {
+			return names, nil
+		}
+	}
+}
+
+// systemError says which step failed.
+func systemError(step string, err error) error {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return err
+	}
+	return &linux.Error{Op: step, Errno: errno}
+}
+
+// byDescriptor returns a path, in the agent's own /proc, to the file that a descriptor is open on. It is for system calls that take no descriptor
+// which is open with OPath. If that file is a symbolic link, they change the link itself.
+func byDescriptor(fd int) string { return "/proc/thread-self/fd/" + strconv.Itoa(fd) }
