@@ -12,7 +12,8 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-// mountShares mounts the virtio-fs shares at places that are resolved inside the root.
+// mountShares mounts the virtio-fs shares at places that are resolved inside the root, in the order in which the spec has them: a share can be mounted
+// in an earlier one.
 func mountShares(r Root, mounts []spec.Mount) error {
 	for index, m := range mounts {
 		if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
@@ -43,6 +44,11 @@ func mountShare(r Root, m spec.Mount, own string) error {
 		return err
 	}
 	defer syscall.Close(target)
+	if m.Fills() {
+		if err := fillVolume(r, mount, m.Destination); err != nil {
+			return err
+		}
+	}
 	return linux.Attach(mount, target)
 }
 

@@ -1,0 +1,59 @@
+package rootfs
+
+import (
+	"errors"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// fillVolume empties a new volume, since a fill that was interrupted may have left files in it, and copies into it what the image has at a
+// destination: the directory's content, and its owner, mode, times and extended attributes.
+//
+// As with Docker, that is the image's own content, whatever is mounted on the destination, below it or above it: neither the kernel's filesystems nor
+// other shares are copied. Where the image has no such directory, the volume stays empty.
+func fillVolume(r Root, volume int, destination string) error {
+	target, err := openWritable(volume, ".")
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(target)
+	if err := empty(target); err != nil {
+		return err
+	}
+	image, err := r.withoutMounts()
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(image.FD)
+	source, err := linux.OpenAt(image.FD, destination, syscall.O_RDONLY|syscall.O_DIRECTORY, 0, linux.InRoot|linux.NoMagicLinks)
+	switch {
+	case errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR):
+	case err != nil:
+		return err
+	default:
+		err := copyTree(source, target)
+		syscall.Close(source)
+		if err != nil {
+			return err
+		}
+	}
+	err = linux.SyncFilesystem(target)
+	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
+		return nil
+	}
+	return err
+}
+
+// withoutMounts returns a read-only view of the root in which nothing is mounted.
+func (r Root) withoutMounts() (Root, error) {
+	mount, err := linux.CloneMount(r.FD, "", false)
+	if err != nil {
+		return Root{-1}, err
+	}
+	if err := linux.SetAttributes(mount, linux.Readonly|harmless, false); err != nil {
+		syscall.Close(mount)
+		return Root{-1}, err
+	}
+	return Root{mount}, nil
+}
