@@ -15,15 +15,15 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// imageForTest makes a directory in place of an image.
+// imageForTest makes a filesystem in place of an image, and a mount namespace for it that ends with the test.
 func imageForTest(t *testing.T) (Root, string) {
 	t.Helper()
 	guesttest.NeedRoot(t)
 	dir := t.TempDir()
+	ownMountsForTest(t)
+	mountForFill(t, "tmpfs", dir, "")
 	r, err := OpenDirectory(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { _ = syscall.Close(r.FD) })
 	return r, dir
 }
@@ -216,12 +216,7 @@ func TestAVolumeGetsWhatTheLayersOfAnOverlayHave(t *testing.T) {
 }
 
 func TestAVolumeGetsNothingOfWhatIsMountedInTheBox(t *testing.T) {
-	guesttest.NeedRoot(t)
-	image := t.TempDir()
-	ownMountsForTest(t)
-	r, err := OpenDirectory(image)
-	must(t, err)
-	defer func() { _ = syscall.Close(r.FD) }()
+	r, image := imageForTest(t)
 	must(t, os.MkdirAll(image+"/data/below", 0o755), os.WriteFile(image+"/data/below/file", []byte("image"), 0o600))
 	for _, place := range []string{"/data/below", "/data"} {
 		mountForFill(t, "tmpfs", image+place, "")
