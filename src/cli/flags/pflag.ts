@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from '../usage-error.ts';
+import { parseGoBool } from '../values/go-bool.ts';
 import { type Flag, flagLabel } from './flag.ts';
 
 /** A flag of the command line, by its full name; a boolean's value is `true` or `false`. */
@@ -103,14 +104,11 @@ function shorts(path: string, table: readonly Flag[], arg: string, rest: string[
   return found;
 }
 
-const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
-const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
-
 function given(path: string, flag: Flag, value: string): Given {
   const { name } = flag;
   if (flag.kind !== 'bool') return { name, value };
-  if (TRUE.has(value)) return { name, value: 'true' };
-  if (FALSE.has(value)) return { name, value: 'false' };
+  const truth = parseGoBool(value);
+  if (truth !== undefined) return { name, value: String(truth) };
   throw usage(
     path,
     `invalid argument "${value}" for "${flagLabel(flag)}" flag: must be true or false`,
