@@ -133,6 +133,8 @@ describe('unsupported options of a confidential box', () => {
     ['run -it --tee simulate --host-may logs box', 'host-not-permitted', '--interactive'],
     ['run -d --tee sgx box', 'invalid-argument', 'it takes snp or simulate'],
     ['run -d --tee simulate -v /srv:/srv box', 'unsupported-option', '-v, --volume'],
+    ['run -d --tee simulate -v /srv box', 'unsupported-option', '-v, --volume'],
+    ['run -d --tee simulate --mount target=/srv box', 'unsupported-option', '--mount'],
     ['run -d --tee simulate --host-may all box', 'invalid-argument', 'attach, exec, files'],
     ['run -d --tee simulate --changes disk box', 'invalid-argument', 'memory or encrypted-disk'],
     ['run -d --tee simulate --deployment A box', 'invalid-argument', 'lower-case'],

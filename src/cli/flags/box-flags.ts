@@ -13,7 +13,7 @@ import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource
 const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
 const NETWORK = 'a box has its own outbound network, or --network none';
 const VM = 'a box is a virtual machine, and shares no namespace or device with the host';
-const VOLUMES = 'only host paths can be mounted, with -v';
+const VOLUMES = 'only host paths and volumes can be mounted, each with -v or --mount';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 const MEMORY = 'the kernel of a box decides, and it has no swap';
 const WINDOWS = 'it is for Windows';
@@ -39,6 +39,7 @@ const COMMON: readonly Flag[] = [
   list('label-file', 'Read in a line delimited file of labels', { value: 'file' }),
   string('log-driver', 'Logging driver of the box: json-file (default), local or none'),
   list('log-opt', 'Log driver options', { value: 'option' }),
+  list('mount', 'Attach a filesystem mount to the box', { value: 'mount' }),
   string('name', 'Assign a name to the box'),
   string('network', 'Network of the box: default or none', { value: 'network', alias: 'net' }),
   list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
@@ -49,7 +50,8 @@ const COMMON: readonly Flag[] = [
   int('stop-timeout', 'Timeout (in seconds) to stop a box'),
   bool('tty', 'Allocate a pseudo-TTY', { short: 't' }),
   string('user', 'Username or UID (format: <name|uid>[:<group|gid>])', { short: 'u' }),
-  list('volume', 'Mount a path of the host', { short: 'v' }),
+  list('volume', 'Bind mount a volume', { short: 'v' }),
+  string('volume-driver', 'Optional volume driver for the box'),
   string('workdir', 'Working directory inside the box', { short: 'w' }),
 ];
 
@@ -91,7 +93,6 @@ const REFUSED: readonly Flag[] = [
   refused('link-local-ip', NETWORK, 'list'),
   refused('mac-address', NETWORK),
   refused('memory-swappiness', MEMORY),
-  refused('mount', VOLUMES, 'list'),
   refused('net-alias', NETWORK, 'list'),
   refused('network-alias', NETWORK, 'list'),
   refused('oom-kill-disable', MEMORY, 'bool'),
@@ -108,7 +109,6 @@ const REFUSED: readonly Flag[] = [
   refused('tmpfs', VOLUMES, 'list'),
   refused('userns', VM),
   refused('uts', VM),
-  refused('volume-driver', VOLUMES),
   refused('volumes-from', VOLUMES, 'list'),
 ];
 

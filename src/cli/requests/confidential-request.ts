@@ -95,8 +95,10 @@ function permissions({ flags }: Invocation): readonly HostPermission[] {
 
 /** What the host would put into the box, or take out of it. */
 function refuseInputs({ flags }: Invocation, hostMay: readonly HostPermission[]): void {
-  if (flags.given('volume')) {
-    throw new UsageError('cannot use -v, --volume with --tee: the host would choose the files', {
+  const mounting = (['volume', 'mount'] as const).find((name) => flags.given(name));
+  if (mounting !== undefined) {
+    const label = mounting === 'volume' ? '-v, --volume' : '--mount';
+    throw new UsageError(`cannot use ${label} with --tee: the host would choose the files`, {
       code: 'unsupported-option',
       remedy: 'Put the files into the image, or have them fetched by the workload.',
     });

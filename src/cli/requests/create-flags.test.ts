@@ -72,6 +72,35 @@ describe('flags of run and create', () => {
     expect(Healthcheck).toBeUndefined();
   });
 
+  it('mount host paths and named volumes, each of them once, and make anonymous volumes', async () => {
+    const volumes = ['./a:/a', 'data:/data:ro,nocopy', 'data:/data:ro,nocopy', '/x', '/y', '/x'];
+    const args = volumes.flatMap((volume) => ['-v', volume]);
+    const { HostConfig, Volumes } = await created(...args, '--volume-driver', 'local');
+    expect(HostConfig).toMatchObject({
+      Binds: ['/srv/a:/a', 'data:/data:ro,nocopy'],
+      VolumeDriver: 'local',
+    });
+    expect(HostConfig).not.toHaveProperty('Mounts');
+    expect(Volumes).toEqual({ '/x': {}, '/y': {} });
+  });
+
+  it('warn where Docker warns about mounts', async () => {
+    const mount = 'type=bind,src=/a,dst=/a,bind-nonrecursive=true';
+    const done = await a3s([
+      ...['create', '--mount', mount, '--mount', 'dst=/b', '--volume-driver', 'local', 'img'],
+    ]);
+    expect(done).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\w{64}\n$/) });
+    expect(done.stderr).toBe(
+      'WARNING: bind-nonrecursive is deprecated, use bind-recursive=disabled instead\n' +
+        'WARNING: `--volume-driver` is ignored for volumes specified via `--mount`. ' +
+        'Use `--mount type=volume,volume-driver=...` instead.\n',
+    );
+    expect(JSON.parse(server.calls.at(-1)?.body ?? '').HostConfig.Mounts).toEqual([
+      { Type: 'bind', Source: '/a', Target: '/a', BindOptions: { NonRecursive: true } },
+      { Type: 'volume', Target: '/b' },
+    ]);
+  });
+
   it.each([
     [['--no-healthcheck'], { Test: ['NONE'] }],
     [['--health-cmd', 'wget -q localhost'], { Test: ['CMD-SHELL', 'wget -q localhost'] }],

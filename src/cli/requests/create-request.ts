@@ -22,9 +22,9 @@ import { parseExpose } from '../values/expose.ts';
 import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
 import { parseRestartPolicy } from '../values/restart-policy.ts';
 import { attachedStreams, parseStream, type Streams } from '../values/streams.ts';
-import { parseVolume } from '../values/volume.ts';
 import { healthcheck } from './health-request.ts';
 import { logConfig } from './log-request.ts';
+import { mountRequest } from './mount-request.ts';
 import { createLimits } from './resource-request.ts';
 
 export interface CreateRequest {
@@ -52,6 +52,7 @@ export function createRequest(
   checkRatlsPort(invocation, ports, confidential);
   const exposed = flags.parsedList('expose', parseExpose).flat();
   checkConflicts(flags);
+  const mounts = mountRequest(invocation);
   const entrypoint = flags.string('entrypoint');
   const body: CreateBody = {
     Image: image,
@@ -75,9 +76,10 @@ export function createRequest(
       [...ports.map(({ boxPort }) => boxPort), ...exposed].map((port) => [port, {}]),
     ),
     Healthcheck: healthcheck(flags),
+    Volumes: mounts.volumes,
     HostConfig: {
       AutoRemove: flags.bool('rm'),
-      Binds: flags.parsedList('volume', (spec) => parseVolume(spec, context.cwd)),
+      ...mounts.host,
       NetworkMode: flags.parsed('network', network) ?? 'default',
       PortBindings: portBindings(ports),
       ...createLimits(flags),

@@ -88,18 +88,42 @@ describe('parseVolume', () => {
   it.each([
     ['/a:/b', '/a:/b'],
     ['/a:/b:ro', '/a:/b:ro'],
-    ['/a:/b:rw', '/a:/b'],
+    ['/a:/b:rw', '/a:/b:rw'],
+    ['/a:/b:ro,z,nocopy,cached,rprivate', '/a:/b:ro,z,nocopy,cached,rprivate'],
+    ['/a:/b:Z,delegated,rslave', '/a:/b:Z,delegated,rslave'],
     ['./x:/b', '/cwd/x:/b'],
+    ['../x:/b:ro', '/x:/b:ro'],
     ['.:/b', '/cwd:/b'],
     ['/a/../c:/b', '/c:/b'],
-  ])('reads the volume %s', (text, bind) => expect(parseVolume(text, '/cwd')).toBe(bind));
-
-  it.each(['/a', 'name:/b', ':/b', '/a:b', '/a:/', '/a:/b:z', '/a:/b:ro:x', '~/a:/b', ''])(
-    'refuses the volume %s',
-    (text) => {
-      expect(() => parseVolume(text, '/cwd')).toThrow();
-    },
+    ['name:/b', 'name:/b'],
+    ['name:/b:nocopy', 'name:/b:nocopy'],
+  ])('reads the volume %s', (text, bind) =>
+    expect(parseVolume(text, '/cwd')).toEqual({ kind: 'bind', bind }),
   );
+
+  it('takes a path alone for an anonymous volume', () => {
+    expect(parseVolume('/data', '/cwd')).toEqual({ kind: 'anonymous', path: '/data' });
+  });
+
+  it.each([
+    ['', 'invalid empty volume spec'],
+    [':/b', 'invalid spec: :/b: empty section between colons'],
+    ['/a:', 'invalid spec: /a:: empty section between colons'],
+    ['/a:/b:', 'invalid spec: /a:/b:: empty section between colons'],
+    ['/a:/b:ro:x', 'invalid spec: /a:/b:ro:x: too many colons'],
+    ['/a:/b:ro:', 'invalid spec: /a:/b:ro:: too many colons'],
+    ['/a:b', 'the path in the box must be absolute and not the root: b'],
+    ['/a:/', 'the path in the box must be absolute and not the root: /'],
+    ['name', 'the path in the box must be absolute and not the root: name'],
+    ['/', 'the path in the box must be absolute and not the root: /'],
+    ['~/a:/b', 'the host path must be absolute: ~/a'],
+    ['/a:/b:rx', 'invalid mode: rx'],
+    ['/a:/b:ro,rw', 'invalid mode: ro,rw'],
+    ['name:/b:z,Z', 'invalid mode: z,Z'],
+    ['name:/b:ro,', 'invalid mode: ro,'],
+  ])('refuses the volume %j', (text, why) => {
+    expect(() => parseVolume(text, '/cwd')).toThrow(new RangeError(why));
+  });
 });
 
 describe('parseDetachKeys', () => {

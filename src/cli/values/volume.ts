@@ -1,39 +1,58 @@
 /**
- * Bind mounts: `HOST:BOX[:ro|rw]`.
+ * `--volume`: `[SOURCE:]TARGET[:MODE]`.
  *
  * @module
  */
 import { resolve } from 'node:path';
-import { UsageError } from '../usage-error.ts';
+
+export type VolumeFlag =
+  /** As `Binds` of the API has it: the source is an absolute host path, or the name of a volume. */
+  | { readonly kind: 'bind'; readonly bind: string }
+  /** A new volume without a name, by its path in the box. */
+  | { readonly kind: 'anonymous'; readonly path: string };
+
+/** Words of a mode; of each kind there is at most one. The server decides which of them it can do. */
+const MODES: ReadonlyMap<string, string> = new Map([
+  ...['ro', 'rw'].map((word) => [word, 'access'] as const),
+  ...['z', 'Z'].map((word) => [word, 'label'] as const),
+  ['nocopy', 'copy'],
+  ...['consistent', 'cached', 'delegated'].map((word) => [word, 'consistency'] as const),
+  ...['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'].map(
+    (word) => [word, 'propagation'] as const,
+  ),
+]);
 
 /**
- * The bind as the API takes it, with an absolute host path.
+ * A relative host path starts with a dot, and is resolved against `cwd`.
  *
- * @throws RangeError for a malformed spec; UsageError for named and anonymous volumes and other options
+ * @throws RangeError for a malformed spec
  */
-export function parseVolume(spec: string, cwd: string): string {
-  const [source = '', destination, mode = 'rw', ...more] = spec.split(':');
-  if (more.length > 0) throw new RangeError(`too many colons: ${spec}`);
-  if (destination === undefined) {
-    throw unsupported(`an anonymous volume in -v ${spec}: only host paths can be mounted`);
+export function parseVolume(spec: string, cwd: string): VolumeFlag {
+  if (spec === '') throw new RangeError('invalid empty volume spec');
+  const sections = spec.split(':');
+  if (sections.slice(0, 3).includes('')) {
+    throw new RangeError(`invalid spec: ${spec}: empty section between colons`);
   }
-  if (source === '') throw new RangeError('the host path is empty');
-  if (!source.startsWith('/') && !source.startsWith('.') && !source.startsWith('~')) {
-    throw unsupported(`a named volume in -v ${spec}: only host paths can be mounted`);
+  if (sections.length > 3) throw new RangeError(`invalid spec: ${spec}: too many colons`);
+  const [source = '', target, mode] = sections;
+  if (target === undefined) {
+    checkTarget(source);
+    return { kind: 'anonymous', path: source };
   }
   if (source.startsWith('~')) throw new RangeError(`the host path must be absolute: ${source}`);
-  if (!destination.startsWith('/') || /^\/+$/.test(destination)) {
-    throw new RangeError(`the path in the box must be absolute and not the root: ${destination}`);
-  }
-  if (mode !== 'ro' && mode !== 'rw') {
-    throw unsupported(`mode ${mode} in -v ${spec}: only ro and rw are supported`);
-  }
-  return `${resolve(cwd, source)}:${destination}${mode === 'ro' ? ':ro' : ''}`;
+  checkTarget(target);
+  if (mode !== undefined) checkMode(mode);
+  const from = /^[./]/.test(source) ? resolve(cwd, source) : source;
+  return { kind: 'bind', bind: [from, target, ...(mode === undefined ? [] : [mode])].join(':') };
 }
 
-function unsupported(what: string): UsageError {
-  return new UsageError(`unsupported: ${what}`, {
-    code: 'unsupported-option',
-    remedy: 'Write it as -v /host/path:/box/path[:ro].',
-  });
+function checkTarget(target: string): void {
+  if (target.startsWith('/') && !/^\/+$/.test(target)) return;
+  throw new RangeError(`the path in the box must be absolute and not the root: ${target}`);
+}
+
+function checkMode(mode: string): void {
+  const kinds = mode.split(',').map((word) => MODES.get(word));
+  if (!kinds.includes(undefined) && new Set(kinds).size === kinds.length) return;
+  throw new RangeError(`invalid mode: ${mode}`);
 }

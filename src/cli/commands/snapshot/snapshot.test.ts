@@ -58,6 +58,8 @@ describe('run --from-snapshot', () => {
     [['--cpus', '2'], '--cpus'],
     [['-e', 'A=1'], '--env'],
     [['-v', '/a:/b'], '--volume'],
+    [['--mount', 'target=/b'], '--mount'],
+    [['--volume-driver', 'local'], '--volume-driver'],
     [['-it'], '--interactive'],
     [['--network', 'none'], '--network'],
     [['--entrypoint', 'x'], '--entrypoint'],

@@ -1,0 +1,39 @@
+/**
+ * `--volume`, `--mount` and `--volume-driver`, as the fields of a create request. What is not given is left out.
+ *
+ * @module
+ */
+import type { CreateBody, HostConfig } from '../../docker-api/create.ts';
+import type { Invocation } from '../command.ts';
+import { parseMount } from '../values/mount.ts';
+import { parseVolume } from '../values/volume.ts';
+
+interface MountRequest {
+  readonly volumes: CreateBody['Volumes'];
+  readonly host: Pick<HostConfig, 'Binds' | 'Mounts' | 'VolumeDriver'>;
+}
+
+/** Docker's warnings go to stderr. @throws UsageError that names the flag */
+export function mountRequest({ flags, context }: Invocation): MountRequest {
+  const volumes = flags.parsedList('volume', (spec) => parseVolume(spec, context.cwd));
+  const mounts = flags.parsedList('mount', (text) => parseMount(text, context.cwd));
+  const driver = flags.string('volume-driver') ?? '';
+  const warnings = mounts.flatMap((each) => each.warnings);
+  if (mounts.length > 0 && driver !== '') {
+    warnings.push(
+      '`--volume-driver` is ignored for volumes specified via `--mount`. Use `--mount type=volume,volume-driver=...` instead.',
+    );
+  }
+  for (const warning of warnings) context.stderr.write(`WARNING: ${warning}\n`);
+  const anonymous = volumes.flatMap((each) => (each.kind === 'anonymous' ? [each.path] : []));
+  const binds = volumes.flatMap((each) => (each.kind === 'bind' ? [each.bind] : []));
+  return {
+    volumes:
+      anonymous.length === 0 ? undefined : Object.fromEntries(anonymous.map((path) => [path, {}])),
+    host: {
+      Binds: [...new Set(binds)],
+      Mounts: mounts.length === 0 ? undefined : mounts.map(({ mount }) => mount),
+      VolumeDriver: driver === '' ? undefined : driver,
+    },
+  };
+}
