@@ -141,7 +141,7 @@ async function unknownCommand(
   const { nearest } = await import('./help/nearest.ts');
   const { UNSUPPORTED_COMMANDS } = await import('./command-table/unsupported-commands.ts');
   const path = group === '' ? name : `${group} ${name}`;
-  const instead = UNSUPPORTED_COMMANDS.get(name);
+  const instead = UNSUPPORTED_COMMANDS.get(path) ?? UNSUPPORTED_COMMANDS.get(name);
   if (instead !== undefined) {
     return new UsageError(`unsupported command ${path}: ${instead}`, {
       code: 'unsupported-option',

@@ -9,6 +9,7 @@ import { type Entries, entry, type Group } from './entry.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
 import { pools, snapshots, templates } from './machines.ts';
 import { SYSTEM_COMMANDS, system } from './system.ts';
+import { volumes } from './volumes.ts';
 
 /** The everyday commands, which the help shows first. */
 const { run, exec, ps, ...boxCommands } = BOX_COMMANDS;
@@ -57,6 +58,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   system,
   template: templates,
   trust,
+  volume: volumes,
 };
 
 function byName(entries: Entries): Entries {

@@ -6,7 +6,6 @@
 
 const IMAGES = 'pull an image that another tool has built, or load it: a3s-box load -i ARCHIVE';
 const NETWORKS = 'a box has its own outbound network, or none';
-const VOLUMES = 'mount a path of the host with run -v';
 const SWARM = 'there is no cluster mode';
 const FILES = 'mount a path of the host with run -v, or stream with exec -i';
 
@@ -32,5 +31,5 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['service', SWARM],
   ['stack', SWARM],
   ['swarm', SWARM],
-  ['volume', VOLUMES],
+  ['volume update', SWARM],
 ]);

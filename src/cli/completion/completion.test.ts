@@ -62,6 +62,9 @@ describe('bash', () => {
     ['a3s-box rmi ', ['images:1']],
     ['a3s-box inspect ', ['boxes-images:1']],
     ['a3s-box pool rm ', ['pools:1']],
+    ['a3s-box volume rm one ', ['volumes:1']],
+    ['a3s-box volume inspect ', ['volumes:1']],
+    ['a3s-box volume create ', []],
     ['a3s-box completion ', ['bash', 'zsh', 'fish']],
     ['a3s-box completion bash ', []],
     // The word after a flag is its value, and words after the image belong to the program in the box.
@@ -165,6 +168,13 @@ describe('the commands', () => {
     const json = [{ RepoTags: ['busybox:1', 'bad name:1'] }, { RepoTags: null }];
     server.answers.set('GET /images/json', { json });
     expect((await transcript(socket, ['__complete', 'images'])).stdout).toBe('busybox:1\n');
+  });
+
+  it('__complete gives names of volumes', async () => {
+    const json = { Volumes: [{ Name: 'data' }, { Name: 'b'.repeat(64) }], Warnings: [] };
+    server.answers.set('GET /volumes', { json });
+    const done = await transcript(socket, ['__complete', 'volumes']);
+    expect(done).toMatchObject({ status: 0, stdout: `data\n${'b'.repeat(64)}\n` });
   });
 
   it('__complete prints no error when there is no server, when it fails, and for unknown kinds', async () => {

@@ -121,5 +121,7 @@ function kindsOf(operand: string, command: string): readonly Kind[] {
   if (/^(SOURCE_|TARGET_)?IMAGE$/.test(noun)) return ['images'];
   if (noun === 'POOL') return ['pools'];
   if (noun === 'SNAPSHOT') return ['snapshots'];
+  // A volume that is made has a new name.
+  if (noun === 'VOLUME' && command !== 'create') return ['volumes'];
   return noun === 'TEMPLATE' ? ['templates'] : [];
 }

@@ -8,6 +8,7 @@ import type { ImageSummary } from '../../docker-api/image.ts';
 import type { Pools } from '../../docker-api/pool.ts';
 import type { Snapshots } from '../../docker-api/snapshot.ts';
 import type { Templates } from '../../docker-api/template.ts';
+import type { VolumeList } from '../../docker-api/volume.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';
 
@@ -36,6 +37,10 @@ const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string
     const { templates } = objectOf<Templates>(await client.json(call));
     return objectsOf(templates).map(({ id }) => stringOf(id));
   },
+  volumes: async (client) => {
+    const answer = objectOf<VolumeList>(await client.json({ method: 'GET', path: '/volumes' }));
+    return objectsOf(answer.Volumes).map(({ Name }) => stringOf(Name));
+  },
 };
 
 /** The words for `__complete`. */
@@ -47,7 +52,8 @@ export type NameKind =
   | 'images'
   | 'pools'
   | 'snapshots'
-  | 'templates';
+  | 'templates'
+  | 'volumes';
 
 /** Nothing for an unknown kind. */
 export async function namesOf(client: Client, kind: string): Promise<readonly string[]> {

@@ -71,13 +71,14 @@ describe('the flags of docker', () => {
     );
   });
 
-  it.each(['container', 'image', 'system'])(
+  it.each(['container', 'image', 'system', 'volume'])(
     'supports or refuses by name every command and flag of docker %s',
     async (group) => {
       for (const verb of commandsOf(docker(group))) {
         const entry = GROUPS[group]?.commands[verb];
         if (entry === undefined) {
-          expect(UNSUPPORTED_COMMANDS.has(verb), `${group} ${verb}`).toBe(true);
+          const refused = [verb, `${group} ${verb}`].some((name) => UNSUPPORTED_COMMANDS.has(name));
+          expect(refused, `${group} ${verb}`).toBe(true);
           continue;
         }
         const { flags } = await entry.load();
