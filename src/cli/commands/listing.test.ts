@@ -28,7 +28,10 @@ const BOXES = [
     Status: 'Up 2 hours',
     Trust: 'signed',
     NetworkSettings: { Networks: { default: {} } },
-    Mounts: [{ Source: '/srv/a/long/path/of/the/host' }],
+    Mounts: [
+      { Source: '/srv/a/long/path/of/the/host' },
+      { Name: 'data', Source: '/srv/volumes/data', Driver: 'local' },
+    ],
   },
 ];
 
@@ -68,8 +71,9 @@ describe('ps', () => {
     [['--format', '{{.Names}} {{.Label "a"}} {{.Labels}}'], 'web 1 a=1,b=2\n'],
     [
       ['--format', 'table {{.ID}}\\t{{.Mounts}}'],
-      'CONTAINER ID   MOUNTS\nffffffffffff   /srv/a/long/pa…\n',
+      'CONTAINER ID   MOUNTS\nffffffffffff   /srv/a/long/pa…,data\n',
     ],
+    [['--format', '{{.LocalVolumes}}'], '1\n'],
     [['--format', '{{json .Names}}'], '"web"\n'],
     [['--format', '{{.Trust}}'], 'signed\n'],
     [['--no-trunc', '--format', '{{.Command}}'], '"httpd -f -p 80 -h /srv/www"\n'],

@@ -57,6 +57,7 @@ export function boxRow(box: Received<ContainerSummary>, full: boolean, now: numb
   const labels = objectOf(box.Labels);
   const id = stringOf(box.Id);
   const command = stringOf(box.Command);
+  const mounts = objectsOf(box.Mounts);
   return {
     ID: full ? id : id.slice(0, SHORT_ID),
     Image: imageName(stringOf(box.Image), full),
@@ -76,10 +77,10 @@ export function boxRow(box: Received<ContainerSummary>, full: boolean, now: numb
       .map(([name, value]) => `${name}=${stringOf(value)}`)
       .sort()
       .join(','),
-    LocalVolumes: '0',
-    Mounts: objectsOf(box.Mounts)
-      .map((mount) => stringOf(mount.Source))
-      .map((source) => (full ? source : ellipsis(source, MAX_MOUNT)))
+    LocalVolumes: String(mounts.filter(({ Driver }) => Driver === 'local').length),
+    Mounts: mounts
+      .map((mount) => stringOf(mount.Name) || stringOf(mount.Source))
+      .map((name) => (full ? name : ellipsis(name, MAX_MOUNT)))
       .join(','),
     Networks: Object.keys(objectOf(objectOf(box.NetworkSettings).Networks))
       .sort()
