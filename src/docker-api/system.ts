@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { ContainerSummary } from './container.ts';
 import type { Document } from './document.ts';
 import { ImageSummary } from './image.ts';
+import { Volume } from './volume.ts';
 
 const details = {
   ApiVersion: z.string(),
@@ -119,7 +120,7 @@ export const DiskUsage = z.strictObject({
   LayersSize: z.int().optional(),
   Images: z.array(ImageSummary).optional(),
   Containers: z.array(ContainerSummary).optional(),
-  Volumes: none.optional(),
+  Volumes: z.array(Volume).optional(),
   BuildCache: none.optional(),
   BuilderSize: z.literal(0).optional(),
 });

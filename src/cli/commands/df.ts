@@ -14,6 +14,7 @@ import {
   usageRows,
   VOLUME_USAGE_LISTING,
 } from '../output/usage-rows.ts';
+import { volumeRow } from '../output/volume-row.ts';
 import { FORMAT_HELP } from './format-help.ts';
 
 export const df: Command = {
@@ -44,13 +45,14 @@ function prepare(format: string, verbose: boolean): Show {
   }
   const images = prepareFormat(undefined, IMAGE_USAGE_LISTING);
   const boxes = prepareFormat(undefined, BOX_USAGE_LISTING);
+  const volumes = prepareFormat(undefined, VOLUME_USAGE_LISTING);
   if (format === '' || format === 'table') {
     return (usage, now) => {
       const rows = details(usage, now);
       return [
         `Images space usage:\n\n${images(rows.Images)}`,
         `Containers space usage:\n\n${boxes(rows.Containers)}`,
-        `Local Volumes space usage:\n\n${prepareFormat(undefined, VOLUME_USAGE_LISTING)([])}`,
+        `Local Volumes space usage:\n\n${volumes(rows.Volumes)}`,
         `Build cache usage: 0B\n\n${prepareFormat(undefined, BUILD_USAGE_LISTING)([])}`,
       ].join('\n');
     };
@@ -64,8 +66,8 @@ function details(usage: Received<DiskUsage>, now: number) {
   return {
     Images: objectsOf(usage.Images).map((image) => imageUsageRow(image, now)),
     Containers: objectsOf(usage.Containers).map((box) => boxUsageRow(box, now)),
+    Volumes: objectsOf(usage.Volumes).map(volumeRow),
     // No command makes these yet.
-    Volumes: [],
     BuildCache: [],
   };
 }

@@ -79,7 +79,11 @@ describe('system df', () => {
         Status: 'Up 2 hours',
         Names: ['/web'],
         SizeRw: 5_000,
-        Mounts: [],
+        Mounts: [
+          { Type: 'bind', Source: '/srv', Destination: '/srv' },
+          { Type: 'volume', Name: 'data', Source: '/v/data', Driver: 'local' },
+          { Type: 'volume', Name: 'more', Source: '/v/more', Driver: 'local' },
+        ],
         Labels: {},
       },
       {
@@ -95,13 +99,22 @@ describe('system df', () => {
         Labels: {},
       },
     ],
-    Volumes: [],
+    Volumes: [
+      volume('data', { Size: 3_000_000, RefCount: 2 }),
+      volume('spare', { Size: 1_500_000, RefCount: 0 }),
+      volume('unmeasured', { Size: -1, RefCount: 0 }),
+    ],
     BuildCache: [],
   };
+  function volume(Name: string, UsageData: object) {
+    return { Name, Driver: 'local', Labels: null, Mountpoint: '/v', Scope: 'local', UsageData };
+  }
 
   it.each([
     [[], USAGE],
     [[], { LayersSize: 0 }],
+    [[], { ...USAGE, Volumes: [] }],
+    [[], { ...USAGE, Volumes: [volume('empty', { Size: 0, RefCount: 1 })] }],
     [['--format', 'json'], USAGE],
     [['--format', '{{.Type}}: {{.Reclaimable}}'], USAGE],
   ])('shows the same disk usage as docker with %j', async (args, json) => {
@@ -117,7 +130,9 @@ describe('system df', () => {
     expect(theirs.stdout).toContain('\nBuild cache usage: 0B\n');
     const { stdout } = await a3s(['system', 'df', '-v']);
     expect(stdout).toBe(theirs.stdout);
+    expect(stdout).toMatch(/\nVOLUME NAME +LINKS +SIZE\ndata +2 +3MB\nspare +0 +1.5MB\n/);
     const json = JSON.parse((await a3s(['system', 'df', '-v', '--format', 'json'])).stdout);
+    expect(json.Volumes[1]).toMatchObject({ Name: 'spare', Links: '0', Size: '1.5MB' });
     expect(json.Images[0]).toMatchObject({ Repository: 'a', UniqueSize: '1.23MB' });
   });
 });

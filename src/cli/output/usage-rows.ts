@@ -6,7 +6,8 @@
 import type { ContainerSummary } from '../../docker-api/container.ts';
 import type { ImageSummary } from '../../docker-api/image.ts';
 import type { DiskUsage } from '../../docker-api/system.ts';
-import { numberOf, objectsOf, type Received } from '../client/json.ts';
+import type { Volume } from '../../docker-api/volume.ts';
+import { numberOf, objectOf, objectsOf, type Received } from '../client/json.ts';
 import { boxRow } from './box-row.ts';
 import { humanSize } from './human.ts';
 import { imageRows } from './image-row.ts';
@@ -47,11 +48,10 @@ export function usageRows(usage: Received<DiskUsage>): readonly Row[] {
       size: sum(boxes.map(writtenSize)),
       free: sum(boxes.filter((box) => !running.includes(box)).map(writtenSize)),
     },
+    volumesRow(objectsOf(usage.Volumes)),
   ];
-  // Nothing here makes these yet; scripts look for Docker's four rows.
-  for (const type of ['Local Volumes', 'Build Cache']) {
-    rows.push({ type, total: 0, active: 0, size: 0, free: 0 });
-  }
+  // Nothing here builds yet; scripts look for Docker's four rows.
+  rows.push({ type: 'Build Cache', total: 0, active: 0, size: 0, free: 0 });
   return rows.map(({ type, total, active, size, free }) => ({
     Type: type,
     TotalCount: String(total),
@@ -59,6 +59,17 @@ export function usageRows(usage: Received<DiskUsage>): readonly Row[] {
     Size: humanSize(size, DIGITS),
     Reclaimable: share(free, size),
   }));
+}
+
+function volumesRow(volumes: readonly Received<Volume>[]) {
+  const unused = volumes.filter((volume) => links(volume) === 0);
+  return {
+    type: 'Local Volumes',
+    total: volumes.length,
+    active: volumes.filter((volume) => links(volume) > 0).length,
+    size: sum(volumes.map(volumeSize)),
+    free: sum(unused.map(volumeSize)),
+  };
 }
 
 export const IMAGE_USAGE_LISTING: Listing = {
@@ -108,7 +119,6 @@ export function boxUsageRow(box: Received<ContainerSummary>, now: number): Row {
   return { ...boxRow(box, false, now), Size: humanSize(writtenSize(box)) };
 }
 
-/** Without rows: nothing here makes volumes yet. */
 export const VOLUME_USAGE_LISTING: Listing = {
   defaults: '{{.Name}}\t{{.Links}}\t{{.Size}}',
   headers: { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' },
@@ -139,6 +149,15 @@ function uniqueSize(image: Received<ImageSummary>): number {
 
 function writtenSize(box: Received<ContainerSummary>): number {
   return numberOf(box.SizeRw);
+}
+
+function links(volume: Received<Volume>): number {
+  return numberOf(objectOf(volume.UsageData).RefCount);
+}
+
+/** A volume that is not measured has the size -1. */
+function volumeSize(volume: Received<Volume>): number {
+  return Math.max(numberOf(objectOf(volume.UsageData).Size), 0);
 }
 
 function share(part: number, whole: number): string {
