@@ -82,10 +82,47 @@ describe('system prune', () => {
     expect(filtersOf('POST /images/prune')).toEqual({ dangling: ['false'] });
   });
 
-  it('refuses --volumes for system prune', async () => {
-    const done = await prune('system prune --volumes');
-    expect(done).toMatchObject({ status: 125, stdout: '' });
-    expect(done.stderr).toContain('unsupported flag --volumes for system prune: there are no');
+  it('removes anonymous volumes with --volumes, between the boxes and the images', async () => {
+    const json = { VolumesDeleted: ['b'.repeat(64)], SpaceReclaimed: 500 };
+    server.answers.set('POST /volumes/prune', { json });
+    expect(await prune('system prune --volumes --filter label=x', 'y\n')).toMatchObject({
+      status: 0,
+      stdout: [
+        'WARNING! This will remove:',
+        '  - all stopped boxes',
+        '  - all anonymous volumes not used by at least one box',
+        '  - all dangling images',
+        '',
+        '  Items to be pruned will be filtered with:',
+        '  - label=x',
+        '',
+        'Are you sure you want to continue? [y/N] Deleted Boxes:',
+        'a'.repeat(64),
+        '',
+        'Deleted Volumes:',
+        'b'.repeat(64),
+        '',
+        'Deleted Images:',
+        'untagged: x:1',
+        '',
+        'Total reclaimed space: 2.002MB',
+        '',
+      ].join('\n'),
+    });
+    expect(server.log).toEqual([
+      'POST /containers/prune',
+      'POST /volumes/prune',
+      'POST /images/prune',
+    ]);
+    // All volumes would be removed by `all`, which is for images.
+    await prune('system prune -a -f --volumes');
+    expect(server.calls.at(-2)?.query.get('filters') ?? null).toBeNull();
+  });
+
+  it('refuses --volumes with the filter that no volume has', async () => {
+    const done = await prune('system prune -f --volumes --filter until=24h');
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr).toContain('The "until" filter is not supported with "--volumes"');
     expect(server.log).toEqual([]);
   });
 });
