@@ -10,13 +10,16 @@ const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>
 const queryOf = (call: string): Record<string, string> =>
   Object.fromEntries(server.called(call)?.query ?? []);
 
-describe('restart, pause, unpause and rename', () => {
+describe('restart, pause, unpause, rm and rename', () => {
   it.each([
     ['restart one', 'POST /containers/one/restart', {}],
     ['restart -t 3 -s INT one', 'POST /containers/one/restart', { t: '3', signal: 'INT' }],
     ['container restart --time=0 one', 'POST /containers/one/restart', { t: '0' }],
     ['pause one', 'POST /containers/one/pause', {}],
     ['unpause one', 'POST /containers/one/unpause', {}],
+    ['rm one', 'DELETE /containers/one', { force: '0', v: '0' }],
+    ['rm -f -v one', 'DELETE /containers/one', { force: '1', v: '1' }],
+    ['rm --volumes one', 'DELETE /containers/one', { force: '0', v: '1' }],
     ['kill -s HUP one', 'POST /containers/one/kill', { signal: 'HUP' }],
   ])('sends the request of: %s', async (line, call, query) => {
     await a3s('run -d one signals');
