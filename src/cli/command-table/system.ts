@@ -14,7 +14,7 @@ const info = entry(
   async () => (await import('../commands/info.ts')).info,
 );
 const inspect = entry(
-  'Return low-level information on boxes and images',
+  'Return low-level information on boxes, images and volumes',
   async () => (await import('../commands/inspect.ts')).inspect,
 );
 const serve = entry(

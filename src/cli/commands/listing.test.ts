@@ -163,7 +163,7 @@ describe('inspect', () => {
     json: { message: 'no', code },
   });
 
-  it('finds boxes, then images, and reports other names', async () => {
+  it('finds boxes, then images, then volumes, and reports other names', async () => {
     server.answers.set('GET /containers/box/json', {
       json: { Id: 'b', Config: { Labels: { a: '1' } } },
     });
@@ -171,13 +171,25 @@ describe('inspect', () => {
     server.answers.set('GET /images/img/json', { json: { Id: 'i', Config: {} } });
     server.answers.set('GET /containers/none/json', missing('no-such-box'));
     server.answers.set('GET /images/none/json', missing('no-such-image'));
-    const done = await a3s(['inspect', 'box', 'none', 'img']);
-    expect(JSON.parse(done.stdout)).toMatchObject([{ Id: 'b' }, { Id: 'i' }]);
+    server.answers.set('GET /volumes/none', missing('no-such-volume'));
+    server.answers.set('GET /containers/Data/json', missing('no-such-box'));
+    server.answers.set('GET /images/Data/json', { ...missing('invalid-reference'), status: 400 });
+    server.answers.set('GET /volumes/Data', { json: { Name: 'Data' } });
+    const done = await a3s(['inspect', 'box', 'none', 'img', 'Data']);
+    expect(JSON.parse(done.stdout)).toMatchObject([{ Id: 'b' }, { Id: 'i' }, { Name: 'Data' }]);
     expect(done.stdout).toContain('[\n    {\n        "Id": "b"');
-    expect(done.stderr).toContain('No such box or image: none (no-such-box)');
+    expect(done.stderr).toContain('No such box, image or volume: none (no-such-box)');
     expect(done.status).toBe(1);
     const one = await a3s(['inspect', '-f', '{{.Id}} {{.Config.Labels.a}}', 'box']);
     expect(one).toMatchObject({ status: 0, stdout: 'b 1\n' });
+    server.calls.length = 0;
+    const volume = await a3s(['inspect', '--type', 'volume', '-f', '{{.Name}}', 'Data']);
+    expect(volume).toMatchObject({ status: 0, stdout: 'Data\n' });
+    expect(server.log).toEqual(['GET /volumes/Data']);
+    server.answers.set('GET /volumes/Data', missing('no-such-volume'));
+    const malformed = await a3s(['inspect', 'Data']);
+    expect(malformed).toMatchObject({ status: 1, stdout: '[]\n' });
+    expect(malformed.stderr).toContain('(invalid-reference)');
   });
 });
 

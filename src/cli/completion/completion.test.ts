@@ -60,7 +60,7 @@ describe('bash', () => {
     ['a3s-box run -m512m ', ['images:1']],
     ['a3s-box run -itm 512m ', ['images:1']],
     ['a3s-box rmi ', ['images:1']],
-    ['a3s-box inspect ', ['boxes-images:1']],
+    ['a3s-box inspect ', ['boxes-images-volumes:1']],
     ['a3s-box pool rm ', ['pools:1']],
     ['a3s-box volume rm one ', ['volumes:1']],
     ['a3s-box volume inspect ', ['volumes:1']],

@@ -117,7 +117,7 @@ function kindsOf(operand: string, command: string): readonly Kind[] {
   if (/^file\b/i.test(noun)) return ['files'];
   if (noun === 'NAME' && command === 'push') return ['images'];
   if (noun === 'BOX' || noun.endsWith('|BOX')) return [STATES[command] ?? 'boxes'];
-  if (noun === 'NAME|ID') return ['boxes', 'images'];
+  if (noun === 'NAME|ID') return ['boxes', 'images', 'volumes'];
   if (/^(SOURCE_|TARGET_)?IMAGE$/.test(noun)) return ['images'];
   if (noun === 'POOL') return ['pools'];
   if (noun === 'SNAPSHOT') return ['snapshots'];
