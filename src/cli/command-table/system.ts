@@ -32,7 +32,7 @@ export const system: Group = {
   summary: 'Manage A3S Box',
   commands: {
     df: entry(
-      'Show disk usage of images and boxes',
+      'Show disk usage of images, boxes and volumes',
       async () => (await import('../commands/df.ts')).df,
     ),
     events,
