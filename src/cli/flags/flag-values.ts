@@ -75,7 +75,8 @@ export class FlagValues {
   /** The error for a value that this flag does not accept. */
   invalid(name: string, value: string, reason: string): UsageError {
     const label = flagLabel(this.#flag(name));
-    return new UsageError(`invalid argument "${value}" for "${label}" flag: ${reason}`, {
+    const quoted = JSON.stringify(value);
+    return new UsageError(`invalid argument ${quoted} for "${label}" flag: ${reason}`, {
       remedy: seeHelp(this.#path),
     });
   }

@@ -20,8 +20,8 @@ describe('parseCsvRecord', () => {
   it.each([
     ['', 'EOF'],
     ['\n', 'EOF'],
-    ['a"b', 'parse error on line 1, column 2: bare " in non-quoted field'],
-    ['é"', 'parse error on line 1, column 3: bare " in non-quoted field'],
+    ['a"b', 'parse error on line 1, column 2: bare " in non-quoted-field'],
+    ['é"', 'parse error on line 1, column 3: bare " in non-quoted-field'],
     ['"a', 'parse error on line 1, column 3: extraneous or missing " in quoted-field'],
     ['"a"b', 'parse error on line 1, column 3: extraneous or missing " in quoted-field'],
     ['"a\nb"c', 'parse error on line 2, column 2: extraneous or missing " in quoted-field'],

@@ -4,7 +4,7 @@
  * @module
  */
 
-const BARE = 'bare " in non-quoted field';
+const BARE = 'bare " in non-quoted-field';
 const EXTRANEOUS = 'extraneous or missing " in quoted-field';
 
 /**

@@ -50,6 +50,10 @@ describe('parseMount', () => {
   it.each([
     '',
     'type=bind',
+    '"type=bind',
+    'a"b',
+    '"a"b',
+    '\n\ntype=bind\ntarget=/b',
     'type=,target=/b',
     'type=bind,source=/a',
     'foo',
