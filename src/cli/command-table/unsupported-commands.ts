@@ -25,7 +25,7 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['network', NETWORKS],
   ['node', SWARM],
   ['plugin', 'there are no plugins'],
-  ['prune', 'use container prune, image prune or system prune'],
+  ['prune', 'use container prune, image prune, volume prune or system prune'],
   ['search', "look in the registry's own pages, then name the image with a3s-box pull"],
   ['secret', SWARM],
   ['service', SWARM],
