@@ -1,5 +1,5 @@
 /**
- * A lock for each box: operations that create or end things run one at a time.
+ * A lock for each key: operations that create or end things run one at a time.
  *
  * @module
  */
@@ -13,17 +13,31 @@ export class KeyedLock {
 
   /** Runs `work` after all earlier work for `key`. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(key) ?? Promise.resolve();
-    const result = before.then(work);
-    const tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#tails.set(key, tail);
+    const release = await this.acquire(key);
     try {
-      return await result;
+      return await work();
     } finally {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+      release();
     }
+  }
+
+  /**
+   * Waits for all earlier work for `key`.
+   *
+   * @returns what ends the work of the caller; calls after the first do nothing
+   */
+  async acquire(key: string): Promise<() => void> {
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const tail = before.then(() => released);
+    this.#tails.set(key, tail);
+    void tail.then(() => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    });
+    await before;
+    return release;
   }
 }
