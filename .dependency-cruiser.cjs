@@ -26,6 +26,7 @@ const ROOMS = {
     'engine',
     'templates',
     'snapshots',
+    'volumes',
     'boot',
     'guest',
     'jail',
@@ -48,6 +49,7 @@ const ROOMS = {
     'engine',
     'templates',
     'snapshots',
+    'volumes',
     'boot',
     'guest',
     'jail',
@@ -90,6 +92,8 @@ const ROOMS = {
   ],
   // Memory and disks of boxes as they were, not the boxes.
   snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'durable', 'errors'],
+  // Directories that outlive boxes, not the boxes that mount them.
+  volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'async', 'errors'],

@@ -176,8 +176,14 @@ const ROWS = {
   },
   'no-such-volume': {
     status: 404,
-    meaning: 'There are no volumes here.',
-    remedy: 'Mount a directory of the host with `-v`.',
+    lasting: true,
+    meaning: 'No volume has the name.',
+    remedy: 'List them with `a3s-box volume ls`.',
+  },
+  'no-such-driver': {
+    status: 404,
+    meaning: 'Volumes have the driver `local`, and no other.',
+    remedy: 'Leave the driver out.',
   },
   'no-such-box': {
     status: 404,
@@ -209,6 +215,11 @@ const ROWS = {
     status: 409,
     meaning: 'The box runs.',
     remedy: 'Stop it first, or use `--force`.',
+  },
+  'volume-in-use': {
+    status: 409,
+    meaning: 'A box mounts the volume.',
+    remedy: 'Remove the box first; `a3s-box ps -a --filter volume=NAME` lists them.',
   },
   'bind-source-changed': {
     status: 409,

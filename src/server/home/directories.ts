@@ -20,7 +20,7 @@ export async function prepareHome(config: Config, uid: number): Promise<void> {
 }
 
 /**
- * Refuses a home that has boxes or images and no records: the records were lost or moved away. A server that started
+ * Refuses a home that has boxes, images or volumes and no records: the records were lost or moved away. A server that started
  * without them would delete all of it as leftovers.
  *
  * @throws A3sError `state-unusable`
@@ -29,8 +29,12 @@ export function refuseOrphans(config: Config): void {
   const { home } = config;
   const boxes = holdsAny(join(home, 'boxes'));
   const images = ['blobs', 'erofs'].some((name) => holdsFiles(join(home, 'images', name)));
-  if (!boxes && !images) return;
-  const what = boxes ? (images ? 'boxes and images' : 'boxes') : 'images';
+  const volumes = holdsAny(join(home, 'volumes'));
+  const held = Object.entries({ boxes, images, volumes }).flatMap(([what, there]) =>
+    there ? [what] : [],
+  );
+  if (held.length === 0) return;
+  const what = held.join(' and ');
   throw new A3sError(
     'state-unusable',
     `Cannot use ${home}: it holds ${what}, and ${join(home, 'state.db')} has no record of them`,

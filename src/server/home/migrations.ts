@@ -8,10 +8,12 @@ import { BOX_MIGRATIONS } from '../../boxes/record/store.ts';
 import { migrations as IMAGE_MIGRATIONS } from '../../images/catalog/catalog-migrations.ts';
 import { SNAPSHOT_MIGRATIONS } from '../../snapshots/records.ts';
 import type { Migrations } from '../../state/database.ts';
+import { VOLUME_MIGRATIONS } from '../../volumes/records.ts';
 
 export const MIGRATIONS: Migrations = [
   ...BOX_MIGRATIONS,
   ...IMAGE_MIGRATIONS,
   ...SNAPSHOT_MIGRATIONS,
   ...POOL_MIGRATIONS,
+  ...VOLUME_MIGRATIONS,
 ];

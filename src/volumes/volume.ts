@@ -1,0 +1,52 @@
+/**
+ * What a volume is on record.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../errors.ts';
+
+/**
+ * What the directory of a volume may hold.
+ *
+ * - `new`: no box has mounted it; what it holds, its user has put there
+ * - `filling`: a guest copies the image's files into it, or was cut off while it did; no process of a box has seen it
+ * - `used`: boxes have mounted it
+ * - `removing`: it is being removed; nobody sees it any more
+ */
+export const VOLUME_STATES = ['new', 'filling', 'used', 'removing'] as const;
+
+export const Volume = z.strictObject({
+  name: z.string(),
+  createdAt: z.string(),
+  labels: z.record(z.string(), z.string()),
+  /** Its name was made up; it goes with the box that it was made for. */
+  anonymous: z.boolean(),
+  state: z.enum(VOLUME_STATES),
+});
+/** A directory of the host's that outlives the boxes that mount it. */
+export type Volume = z.infer<typeof Volume>;
+
+/** Docker's label of an anonymous volume. */
+export const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+/** Of a directory on Linux. */
+const MAX_NAME = 255;
+
+/** @throws A3sError `invalid-argument`, in Docker's words */
+export function checkVolumeName(name: string): string {
+  if (name.length === 1) {
+    throw new A3sError(
+      'invalid-argument',
+      'volume name is too short, names should be at least two alphanumeric characters',
+    );
+  }
+  if (NAME.test(name) && name.length <= MAX_NAME) return name;
+  const shown = name.slice(0, 128);
+  throw new A3sError(
+    'invalid-argument',
+    `create ${shown}: "${shown}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`,
+    { remedy: 'Write a host directory as an absolute path.' },
+  );
+}
