@@ -12,6 +12,7 @@ import type { JailIdentity } from '../jail/jail.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import type { Templates } from '../templates/templates.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import type { Events } from './events.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { Trust } from './policy/trust-policies.ts';
@@ -67,6 +68,7 @@ export interface Runtime {
   readonly snapshots: Snapshots;
   readonly templates: Templates;
   readonly pools: MachinePools;
+  readonly volumes: Volumes;
   readonly log: Logger;
   readonly running: RunningBoxes;
   readonly outputs: Outputs;
@@ -99,4 +101,20 @@ export function publish(
   const { definition, name } = box;
   const attributes = { ...definition.labels, image: definition.image.reference, name, ...more };
   rt.events.publish('container', action, definition.id, attributes);
+}
+
+/** Publishes that a box begins, or ends, to have its volumes. */
+export function publishVolumes(
+  { events }: Pick<Runtime, 'events'>,
+  { definition: { id, volumeMounts } }: Box,
+  action: 'mount' | 'unmount',
+): void {
+  for (const { name, destination, readonly } of volumeMounts) {
+    const attributes = { container: id, driver: 'local' };
+    const place = { destination, propagation: '', 'read/write': String(!readonly) };
+    events.publish('volume', action, name, {
+      ...attributes,
+      ...(action === 'mount' ? place : {}),
+    });
+  }
 }

@@ -52,6 +52,15 @@ const Mount = z.discriminatedUnion('Type', [
   }),
 ]);
 
+const MountAsked = z.strictObject({
+  Type: z.enum(['bind', 'volume']),
+  Source: z.string().optional(),
+  Target: z.string(),
+  ReadOnly: z.literal(true).optional(),
+  BindOptions: z.strictObject({ CreateMountpoint: z.literal(true) }).optional(),
+  VolumeOptions: z.strictObject({ NoCopy: z.literal(true) }).optional(),
+});
+
 const Bindings = z.record(
   z.string(),
   z.array(z.strictObject({ HostIp: z.string(), HostPort: z.string() })),
@@ -106,8 +115,10 @@ export const HostConfigShown = LimitsShown.extend({
     MaximumRetryCount: z.int(),
   }),
   AutoRemove: z.boolean(),
-  VolumeDriver: z.literal(''),
-  VolumesFrom: z.null(),
+  VolumeDriver: z.string(),
+  VolumesFrom: strings.nullable(),
+  /** In the long form; left out where there are none. */
+  Mounts: z.array(MountAsked).optional(),
   ConsoleSize: z.tuple([z.int(), z.int()]),
   CapAdd: z.null(),
   CapDrop: strings.nullable(),

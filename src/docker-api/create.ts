@@ -91,6 +91,8 @@ export const HostConfig = z.strictObject({
   Binds: z.array(text.max(8192)).max(64).default([]),
   Mounts: z.array(Mount).max(64).default([]),
   VolumeDriver: z.string().max(256).default(''),
+  /** `box[:ro|rw]`. */
+  VolumesFrom: z.array(text.max(512)).max(64).default([]),
   NetworkMode: z.string().max(256).default('default'),
   PortBindings: PortBindings.default({}),
   ConsoleSize: consoleSize,

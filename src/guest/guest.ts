@@ -35,6 +35,8 @@ import { StdinWriter } from './stdin.ts';
 const PROMPT_MS = 30_000;
 /** The timeout of requests that wait for devices, mounts, or the program to be loaded. */
 const SETUP_MS = 120_000;
+/** The timeout of a spec by which the agent copies files of the image into a volume. */
+const FILL_MS = 1_800_000;
 const STATE_BYTES = 4 * 1024 * 1024;
 const TOP_BYTES = 8 * 1024 * 1024;
 const STATS_BYTES = 256 * 1024;
@@ -125,7 +127,8 @@ export class Guest {
    * boot set, does not make directories of volumes and refuses unknown fields, so the spec is sent to it without them.
    */
   async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
-    const options = { signal, deadlineMs: SETUP_MS };
+    const fills = spec.mounts.some(({ fill }) => fill === true);
+    const options = { signal, deadlineMs: fills ? FILL_MS : SETUP_MS };
     const { directories, ...rest } = spec;
     const told = directories === undefined || this.speaks(5) ? spec : rest;
     return (await this.#session.call('PUT', '/v1/spec', told, SpecTaken, options)).spec;

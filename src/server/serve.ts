@@ -13,6 +13,7 @@ import { Outputs } from '../boxes/output/outputs.ts';
 import { Pools } from '../boxes/pool/pools.ts';
 import { PoolRecords } from '../boxes/pool/records.ts';
 import { DEFAULT_LOGGING } from '../boxes/record/box.ts';
+import { now, timestamp } from '../boxes/record/clock.ts';
 import { BoxStore } from '../boxes/record/store.ts';
 import { Restarts } from '../boxes/restart/restarts.ts';
 import { type AdoptionTiming, adoptBoxes } from '../boxes/run/adopt.ts';
@@ -27,6 +28,8 @@ import { identityFor } from '../jail/identity.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
+import { VolumeRecords } from '../volumes/records.ts';
+import { Volumes } from '../volumes/volumes.ts';
 import type { Dependencies, OpenDependencies } from './dependencies.ts';
 import {
   leaveRuntimeDir,
@@ -94,7 +97,10 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
       const given = { store, snapshots, log, shutdown, ...dependencies };
-      const rt = await createRuntime(config, given, new PoolRecords(database));
+      const rt = await createRuntime(config, given, {
+        pools: new PoolRecords(database),
+        volumes: new VolumeRecords(database),
+      });
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
       await serveRuntime(config, rt, options, () => stopped.abort());
@@ -128,6 +134,7 @@ async function serveRuntime(
     restore: (id, run) => restoreByPolicy(rt, id, run),
   });
   try {
+    await rt.volumes.sweep();
     await adoptBoxes(rt, { timing: options.adoption, restore: options.restore });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
@@ -180,12 +187,13 @@ async function letGo(
 async function createRuntime(
   config: Config,
   given: Dependencies & Pick<Runtime, 'store' | 'snapshots' | 'log' | 'shutdown'>,
-  pools: PoolRecords,
+  records: { readonly pools: PoolRecords; readonly volumes: VolumeRecords },
 ): Promise<Runtime> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
+  const events = new Events();
   const rt = {
     ...{ home, runtimeDir, startTimeoutMs },
     ...given,
@@ -194,7 +202,8 @@ async function createRuntime(
       memoryBytes: totalmem(),
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
-    events: new Events(),
+    events,
+    volumes: openVolumes(home, records.volumes, { store: given.store, events }),
     running: new RunningBoxes(),
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
@@ -218,7 +227,26 @@ async function createRuntime(
   };
   const templates = await openTemplates(config, rt);
   const host = { ...rt, templates };
-  return Object.assign(host, { pools: new Pools(host, pools) });
+  return Object.assign(host, { pools: new Pools(host, records.pools) });
+}
+
+function openVolumes(
+  home: string,
+  records: VolumeRecords,
+  { store, events }: Pick<Runtime, 'store' | 'events'>,
+): Volumes {
+  return new Volumes({
+    home,
+    records,
+    usersOf: (name) =>
+      store
+        .list()
+        .flatMap(({ definition: { id, volumeMounts } }) =>
+          volumeMounts.some((mount) => mount.name === name) ? [id] : [],
+        ),
+    onEvent: (action, { name }) => events.publish('volume', action, name, { driver: 'local' }),
+    now: () => timestamp(now()),
+  });
 }
 
 function whenAborted(signal: AbortSignal, act: () => void): void {

@@ -10,11 +10,12 @@ import type { Limits } from '../record/limits.ts';
 
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
 export function checkConfidential(request: CreateRequest, asked: ConfidentialRequest): void {
-  const [bind] = request.binds;
-  if (bind !== undefined) {
+  const [mount] = [...request.binds, ...request.volumeMounts];
+  if (mount !== undefined) {
+    const kind = 'source' in mount ? 'bind mount' : 'volume';
     throw new A3sError(
       'unsupported-option',
-      `Cannot create the box: the bind mount ${bind.destination} is not supported for a confidential box: the host could read and change what is in it`,
+      `Cannot create the box: the ${kind} ${mount.destination} is not supported for a confidential box: the host could read and change what is in it`,
       { remedy: 'Leave out -v: put files into the image, or inject secrets.' },
     );
   }

@@ -22,13 +22,13 @@ const OWN_MOUNTS = ['/proc', '/sys', '/dev'];
 const REPLACEABLE = '/dev/shm';
 
 /**
- * Checks where the binds of a request appear in the box.
+ * Checks where the mounts of a request appear in the box.
  *
  * @throws A3sError `invalid-argument` for two binds at one place, and for a place where the box has a mount of its own
  */
-export function checkDestinations(binds: readonly Bind[]): void {
+export function checkDestinations(mounts: readonly Pick<Bind, 'destination'>[]): void {
   const seen = new Set<string>();
-  for (const { destination } of binds) {
+  for (const { destination } of mounts) {
     const target = `/${posix.normalize(destination).replace(/^\/+|\/+$/g, '')}`;
     if (seen.has(target)) {
       throw new A3sError('invalid-argument', `Duplicate mount point: ${destination}`);
@@ -49,15 +49,29 @@ function isAtOrBelow(path: string, directory: string): boolean {
 }
 
 /**
- * Records the real path of each bind's source. Every start compares the source with that path. A start makes the
+ * Records the real path of each bind's source. In the long form the source must exist, unless it is to be made. Every start compares the source with that path. A start makes the
  * directories that are missing, below the part of the path that exists now.
  *
  * @throws A3sError `bind-source-missing`
  */
 export async function recordSources(binds: readonly Bind[]): Promise<Bind[]> {
   return await Promise.all(
-    binds.map(async (bind) => ({ ...bind, realPath: await placeOf(bind.source) })),
+    binds.map(async (bind) => {
+      const realPath = await placeOf(bind.source);
+      if (bind.long?.createMountpoint === false && !(await exists(realPath))) {
+        throw new A3sError(
+          'invalid-argument',
+          `invalid mount config for type "bind": bind source path does not exist: ${bind.source}`,
+          { remedy: 'Make it first, or use -v, which makes a directory.' },
+        );
+      }
+      return { ...bind, realPath };
+    }),
   );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 async function placeOf(source: string): Promise<string> {

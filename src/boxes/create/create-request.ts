@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { Bind, BoxDefinition, LogSettings, Port, RestartPolicy } from '../record/box.ts';
+import type {
+  Bind,
+  BoxDefinition,
+  LogSettings,
+  Port,
+  RestartPolicy,
+  VolumeMount,
+} from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
 import type { ConfidentialRequest } from './confidential-request.ts';
 
@@ -19,6 +26,23 @@ export interface HealthRequest {
   readonly startPeriod: number;
   readonly startInterval: number;
   readonly retries: number;
+}
+
+/** A volume that the box mounts; it is made where it is missing. */
+export interface VolumeMountRequest extends Omit<VolumeMount, 'name'> {
+  /** Undefined: an anonymous volume is made for the box. */
+  readonly name: string | undefined;
+  /** Of a volume that is made. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A box whose mounts the new box has too. */
+export interface MountsFrom {
+  /** As it was given, with the access. */
+  readonly text: string;
+  readonly box: string;
+  /** Undefined: as that box has each. */
+  readonly readonly: boolean | undefined;
 }
 
 /** What the caller asks for. What is undefined comes from the image, or from a default. */
@@ -52,7 +76,10 @@ export interface CreateRequest {
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly binds: readonly Bind[];
-  /** Mount points of the request's binds. Clients name them as volumes as well. */
+  readonly volumeMounts: readonly VolumeMountRequest[];
+  readonly mountsFrom: readonly MountsFrom[];
+  readonly volumeDriver: string | undefined;
+  /** Paths of volumes, as the request has them; each has a mount. */
   readonly volumes: readonly string[];
   readonly containerIdFile: string | undefined;
   readonly confidential?: ConfidentialRequest | undefined;

@@ -10,29 +10,33 @@ import { checkHealth } from '../health/check-health.ts';
 import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
-import type { Box } from '../record/box.ts';
+import type { Box, BoxDefinition } from '../record/box.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { publish, type Runtime } from '../runtime.ts';
-import { checkDestinations, recordSources } from './binds.ts';
+import { recordSources } from './binds.ts';
 import { checkResources } from './check-resources.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
+import { makeVolumes, mountsOf } from './mounts.ts';
 import { planBox } from './plan.ts';
-import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
+import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
 import { checkVolumes } from './volumes.ts';
 
 /** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(
   rt: RecordHost &
-    Pick<Runtime, 'boot' | 'engine' | 'events' | 'host' | 'registry' | 'shutdown' | 'trust'>,
+    Pick<
+      Runtime,
+      'boot' | 'engine' | 'events' | 'host' | 'registry' | 'shutdown' | 'trust' | 'volumes'
+    >,
   request: CreateRequest,
   options: TrustOptions = {},
 ): Promise<Box> {
   const name = checkNewName(rt, request.name);
   checkResources(request, rt.host);
-  checkDestinations(request.binds);
+  const mounts = mountsOf(rt, request);
   const asked = request.confidential;
-  if (asked !== undefined) checkConfidential(request, asked);
+  if (asked !== undefined) checkConfidential({ ...request, ...mounts }, asked);
   const image = await rt.images.resolve(request.image);
   checkVolumes(image.config.volumes);
   const names = namesUsed(request.image, image);
@@ -50,8 +54,9 @@ export async function createBox(
   const bootSet = await rt.boot.current(asked?.bootSet);
   const confidential =
     asked === undefined ? {} : await planConfidential(rt, { request, asked, image, bootSet });
-  const binds = await recordSources(request.binds);
-  const box = await recordBox(rt, name, (unique) => ({
+  const binds = await recordSources(mounts.binds);
+  await using made = await makeVolumes(rt.volumes, mounts.volumeMounts);
+  const define = (unique: Unique): BoxDefinition => ({
     ...unique,
     bootSet,
     image: {
@@ -67,9 +72,13 @@ export async function createBox(
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds,
+    volumeMounts: [...made.mounts],
+    ...(request.volumeDriver === undefined ? {} : { volumeDriver: request.volumeDriver }),
+    volumesFrom: request.mountsFrom.map(({ text }) => text),
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],
     ...confidential,
-  }));
+  });
+  const box = await recordBox(rt, name, define, () => made.keep());
   const { tee } = box.definition.confidential ?? {};
   if (tee !== undefined) rt.engine.expectConfidential(tee);
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });

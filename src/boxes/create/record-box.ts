@@ -14,7 +14,7 @@ import { takenUids } from '../record/taken-uids.ts';
 import { boxDirectory, type Runtime } from '../runtime.ts';
 
 /** What is unique to each box. */
-type Unique = Pick<BoxDefinition, 'id' | 'createdAt' | 'identity'>;
+export type Unique = Pick<BoxDefinition, 'id' | 'createdAt' | 'identity'>;
 
 /** @throws A3sError `invalid-argument` for a name that no box can have; `conflict` for one that a box has */
 export function checkNewName(

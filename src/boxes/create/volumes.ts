@@ -1,6 +1,6 @@
 /**
- * The volumes that an image declares: ordinary directories of the box, kept with its changes. They exist even where no
- * layer of the image has them, as with Docker.
+ * The volumes that an image declares: ordinary directories of the box, kept with its changes, unless something is
+ * mounted there. They exist even where no layer of the image has them, as with Docker.
  *
  * @module
  */
@@ -35,15 +35,21 @@ export function checkVolumes(volumes: readonly string[]): void {
   );
 }
 
-/** The directories that the agent makes of volumes. A bind mount makes its own. */
+/** The directories that the agent makes of volumes. A mount makes its own. */
 export function volumeDirectories({
   volumes = [],
   binds = [],
-}: Partial<Pick<BoxDefinition, 'volumes' | 'binds'>>): Pick<BoxSpec, 'directories'> {
-  const bound = new Set(binds.map(({ destination }) => destination));
+  volumeMounts = [],
+}: Partial<Pick<BoxDefinition, 'volumes' | 'binds' | 'volumeMounts'>>): Pick<
+  BoxSpec,
+  'directories'
+> {
+  const mounted = new Set([...binds, ...volumeMounts].map(({ destination }) => destination));
   // Records of earlier versions may have any volumes.
   const paths = volumes.filter(canBeMade).map((path) => mountPoint(posix.join('/', path)));
-  const directories = [...new Set(paths)].filter((path) => !bound.has(path)).slice(0, MAX_VOLUMES);
+  const directories = [...new Set(paths)]
+    .filter((path) => !mounted.has(path))
+    .slice(0, MAX_VOLUMES);
   return directories.length === 0 ? {} : { directories };
 }
 

@@ -26,7 +26,7 @@ export function reasonAgainst(
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's machines ${pool.cpus}`;
   if (machineMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (ports.length > 0) return 'it publishes ports';
-  if (shares.length > 0) return 'it has bind mounts';
+  if (shares.length > 0) return 'it has bind mounts or volumes';
   if (keptChanges) return 'it has run before';
   if (layers.length > TEMPLATE_SLOTS.layers.length) return `it has ${layers.length} layers`;
   return undefined;

@@ -27,9 +27,25 @@ const Bind = z.strictObject({
   realPath: z.string().optional(),
   /** As it was given, for `inspect`. Absent: it was empty, or the record is old. */
   mode: z.string().optional(),
+  /** It was given in the long form, `--mount`. */
+  long: z.strictObject({ createMountpoint: z.boolean() }).optional(),
 });
 /** A host path that appears in the box. */
 export type Bind = z.infer<typeof Bind>;
+
+const VolumeMount = z.strictObject({
+  name: z.string(),
+  destination: z.string(),
+  readonly: z.boolean(),
+  /** The image's files are not copied into the volume where it is empty. */
+  noCopy: z.boolean(),
+  /** As it was given, for `inspect`. */
+  mode: z.string(),
+  /** How it was asked for: `name:/path`, in the long form, or by its path alone. */
+  form: z.enum(['bind', 'long', 'path']),
+});
+/** A volume that appears in the box. */
+export type VolumeMount = z.infer<typeof VolumeMount>;
 
 /** How the output is kept: Docker's driver and its options. */
 export const LogSettings = z.strictObject({
@@ -134,9 +150,14 @@ export const BoxDefinition = z.strictObject({
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   binds: z.array(Bind),
+  volumeMounts: z.array(VolumeMount).default([]),
+  /** As it was given, for `inspect`. Absent: not given. */
+  volumeDriver: z.string().optional(),
+  /** Boxes whose mounts this box has as well, as they were given. */
+  volumesFrom: z.array(z.string()).default([]),
   /** Where the client wrote the id, by its own account. */
   containerIdFile: z.string().optional(),
-  /** Volumes of the image, and those that the request names beside its bind mounts: ordinary directories of the box. */
+  /** Paths of volumes, of the image and of the request. One without a mount is a directory of the box. */
   volumes: z.array(z.string()).default([]),
   /** The id of the memory snapshot that its first run starts from. */
   snapshot: z.string().optional(),

@@ -11,7 +11,7 @@ import { now, timestamp } from '../record/clock.ts';
 import { machineOf } from '../record/machine-of.ts';
 import { isLive } from '../record/states.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish, publishVolumes, type Runtime } from '../runtime.ts';
 import { exitCodeOf } from '../start/exit-code.ts';
 import { type RemovalHost, removeBox } from '../verbs/remove.ts';
 
@@ -43,6 +43,7 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
   output.endRun(ended.state.run);
   if (ended.state.oomKilled) publish(rt, ended, 'oom');
   publish(rt, ended, 'die', { exitCode: String(ended.state.exitCode) });
+  publishVolumes(rt, ended, 'unmount');
   if (ended.state.status === 'restarting') rt.restarts.wait(ended);
   // In turn with other verbs, some of which wait for the end of this very run.
   else if (ended.definition.autoRemove && running?.kept !== true) void removeAfterEnd(rt, id);

@@ -236,10 +236,11 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
 
 /** Ends the microVM. The agent first syncs the writable layer, unless the box is removed anyhow. */
 async function endMachine(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): Promise<void> {
-  const { autoRemove, binds } = box.definition;
+  const { autoRemove, binds, volumeMounts } = box.definition;
   // The guest of a confidential box wipes its secrets.
   const keepsSecrets = box.definition.confidential !== undefined;
-  const nothingToSync = autoRemove && !keepsSecrets && binds.every(({ readonly }) => readonly);
+  const nothingToSync =
+    autoRemove && !keepsSecrets && [...binds, ...volumeMounts].every(({ readonly }) => readonly);
   const timer = new AbortController();
   try {
     if (nothingToSync) return;

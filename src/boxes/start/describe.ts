@@ -33,6 +33,7 @@ import {
 } from '../disks/writable-layer.ts';
 import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
+import type { MountedVolumes } from './volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
 const KEPT_SERIAL = 'changes-kept';
@@ -57,6 +58,7 @@ export async function findParts(
   rt: Pick<Runtime, 'home' | 'boot' | 'images'>,
   { id, bootSet, binds }: BoxDefinition,
   image: Image,
+  volumes: Pick<MountedVolumes, 'shares' | 'mounts'>,
 ): Promise<Found> {
   const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
@@ -67,10 +69,19 @@ export async function findParts(
   return {
     boot,
     layers: layers.map(({ path }, index) => ({ path, serial: `layer-${index}`, readonly: true })),
-    shares,
-    mounts,
+    shares: [...shares, ...volumes.shares],
+    mounts: [...mounts, ...volumes.mounts].sort(byDepth),
     keptChanges,
   };
+}
+
+/** A mount does not hide another that lies below it. */
+function byDepth(a: BoxSpec['mounts'][number], b: BoxSpec['mounts'][number]): number {
+  return depth(a.destination) - depth(b.destination);
+}
+
+function depth(path: string): number {
+  return path.split('/').filter((name) => name !== '').length;
 }
 
 /** The disks for the box's changes. */
@@ -167,7 +178,7 @@ export type Described = Pick<
   | 'limits'
   | 'size'
 > &
-  Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds'>>;
+  Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds' | 'volumeMounts'>>;
 
 /** The box spec, from the record and from what the host found for it. */
 export function specDocument(

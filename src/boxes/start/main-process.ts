@@ -15,7 +15,7 @@ import { drainExecs } from '../run/drain-execs.ts';
 import type { EndHost } from '../run/finish-run.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { type Followed, mainExit, supervise } from '../run/supervise.ts';
-import { publish } from '../runtime.ts';
+import { publish, publishVolumes } from '../runtime.ts';
 import { abandon } from './abandon.ts';
 import type { Launched } from './launch.ts';
 import type { PreparedMain } from './source.ts';
@@ -72,6 +72,7 @@ export function enterRunning(rt: EndHost, running: RunningBox, followed?: Follow
     startedAt: timestamp(now()),
     health: firstHealth(rt.store.expect(running.id).definition),
   });
+  publishVolumes(rt, box, 'mount');
   publish(rt, box, 'start', {
     ...trustAttributes(box.state.trust),
     ...machineAttributes(box.state.machine),

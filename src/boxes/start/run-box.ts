@@ -7,6 +7,8 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box } from '../record/box.ts';
 import type { EndHost } from '../run/finish-run.ts';
+import type { Runtime } from '../runtime.ts';
+import { abandon } from './abandon.ts';
 import { findParts } from './describe.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
@@ -16,20 +18,36 @@ import { type ConfidentialHost, ConfidentialSource } from './sources/confidentia
 import { PoolSource, type PoolStartHost } from './sources/pool.ts';
 import { isFork, SnapshotSource, type SnapshotStartHost } from './sources/snapshot.ts';
 import { TemplateSource, type TemplateStartHost } from './sources/template.ts';
+import { type MountedVolumes, mountVolumes } from './volumes.ts';
 import { reasonToBoot } from './warm.ts';
 
 /** What all sources together need of the server. */
 type SourcesHost = ConfidentialHost & PoolStartHost & SnapshotStartHost & TemplateStartHost;
 
 /** What it takes of the server that a box comes to run. */
-export type RunHost = SourcesHost & AttemptHost & EndHost;
+export type RunHost = SourcesHost & AttemptHost & EndHost & Pick<Runtime, 'volumes'>;
 
 /** Returns when the main process runs, and is on record. */
 export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void> {
+  const volumes = await mountVolumes(rt, box);
+  try {
+    await runWith(rt, box, image, volumes);
+  } finally {
+    volumes.release();
+  }
+}
+
+async function runWith(
+  rt: RunHost,
+  box: Box,
+  image: Image,
+  volumes: MountedVolumes,
+): Promise<void> {
   const passed: StartSource[] = [];
-  for (const source of await sourcesOf(rt, box, image)) {
+  for (const source of await sourcesOf(rt, box, image, volumes)) {
     const launched = await tryLaunch(rt, box, source);
     if (launched !== undefined) {
+      await recordFilled(rt, launched, volumes);
       for (const each of passed) await each.onNextLaunched?.();
       await runMain(rt, launched);
       for (const each of passed) each.onNextStarted?.();
@@ -41,11 +59,16 @@ export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void>
 }
 
 /** The sources that the box may start from, the fastest first. */
-async function sourcesOf(rt: SourcesHost, box: Box, image: Image): Promise<readonly StartSource[]> {
+async function sourcesOf(
+  rt: SourcesHost,
+  box: Box,
+  image: Image,
+  volumes: MountedVolumes,
+): Promise<readonly StartSource[]> {
   const { confidential } = box.definition;
   // A confidential box is measured from the first instruction on. A copy of something else could not be.
   if (confidential !== undefined) return [new ConfidentialSource(rt, box, confidential, image)];
-  const found = await findParts(rt, box.definition, image);
+  const found = await findParts(rt, box.definition, image, volumes);
   if (isFork(box)) return [new SnapshotSource(rt, box, found)];
   const boot = new BootSource(rt, box, found);
   const reason = reasonToBoot(found);
@@ -54,6 +77,20 @@ async function sourcesOf(rt: SourcesHost, box: Box, image: Image): Promise<reado
   }
   rt.log.info('a box boots', { box: box.definition.id, reason });
   return [boot];
+}
+
+/** Before the main process writes to them, so that no later start takes what it wrote for a fill that was cut off. */
+async function recordFilled(
+  rt: Pick<Runtime, 'running'>,
+  { running }: Launched,
+  volumes: MountedVolumes,
+): Promise<void> {
+  try {
+    await volumes.filled();
+  } catch (error) {
+    if (!running.released) await abandon(rt, running);
+    throw error;
+  }
 }
 
 /** @returns undefined where the next source must be tried */

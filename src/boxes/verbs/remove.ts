@@ -14,19 +14,20 @@ import { endStart } from '../start/end-start.ts';
 /** What a removal needs of the server. */
 export type RemovalHost = Pick<
   Runtime,
-  'home' | 'runtimeDir' | 'store' | 'outputs' | 'execs' | 'events'
+  'home' | 'runtimeDir' | 'store' | 'outputs' | 'execs' | 'events' | 'volumes'
 >;
 
 /**
  * Removes the box with all that it wrote.
  *
  * @param options.force ends a running box first
+ * @param options.volumes removes its anonymous volumes as well, unless another box mounts them
  * @throws A3sError `box-running` without `force`
  */
 export async function removeBox(
   rt: RemovalHost & Pick<Runtime, 'locks' | 'running'>,
   id: string,
-  options: { force: boolean },
+  options: { force: boolean; volumes?: boolean },
 ): Promise<void> {
   const ended = options.force && (await endStart(rt, id));
   await rt.locks.run(id, async () => {
@@ -40,7 +41,7 @@ export async function removeBox(
       await running.machine.kill();
       await running.finished;
     } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
-    await removeLocked(rt, id);
+    await removeLocked(rt, id, options);
   });
 }
 
@@ -53,8 +54,15 @@ function boxRunning({ name, state: { status } }: Box): A3sError {
   return new A3sError('box-running', `cannot remove container "/${name}": ${how}`);
 }
 
-/** The caller holds the box's lock. The box has no microVM. */
-export async function removeLocked(rt: RemovalHost, id: string): Promise<void> {
+/**
+ * The caller holds the box's lock. The box has no microVM. The anonymous volumes of a box that is removed at its end are
+ * removed with it.
+ */
+export async function removeLocked(
+  rt: RemovalHost,
+  id: string,
+  { volumes = false }: { readonly volumes?: boolean } = {},
+): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
   await rt.outputs.forget(id);
@@ -64,7 +72,16 @@ export async function removeLocked(rt: RemovalHost, id: string): Promise<void> {
     rm(boxDirectory(rt, id), { recursive: true, force: true }),
   ]);
   rt.execs.forgetBox(id);
+  if (volumes || box.definition.autoRemove) await removeAnonymous(rt, box);
   // Last: until here, the next server finds the record and finishes the removal.
   rt.store.remove(id);
   publish(rt, box, 'destroy');
+}
+
+async function removeAnonymous({ volumes }: RemovalHost, { definition }: Box): Promise<void> {
+  for (const { name } of definition.volumeMounts) {
+    const isOnlyUser = volumes.usersOf(name).every((id) => id === definition.id);
+    const anonymous = volumes.list().some((each) => each.name === name && each.anonymous);
+    if (anonymous && isOnlyUser) await volumes.remove(name, definition.id);
+  }
 }

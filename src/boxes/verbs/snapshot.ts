@@ -127,11 +127,12 @@ function checkCopyable(rt: Pick<Runtime, 'running'>, { definition, state, name }
       { remedy: 'Run a plain box where snapshots are wanted.' },
     );
   }
-  if (definition.binds.length > 0) {
-    const [first] = definition.binds;
+  const [mount] = [...definition.binds, ...definition.volumeMounts];
+  if (mount !== undefined) {
+    const kind = 'source' in mount ? 'bind mount' : 'volume';
     throw new A3sError(
       'unsupported-option',
-      `Cannot snapshot the memory of ${name}: it has the bind mount ${first?.destination}`,
+      `Cannot snapshot the memory of ${name}: it has the ${kind} ${mount.destination}`,
       { remedy: 'Start it without -v; copy files in with exec instead.' },
     );
   }

@@ -88,13 +88,12 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Image: works('busybox', ({ record }) => record.image.reference),
   Volumes: {
     ...differs(
-      'mount points of bind mounts, once more; there are no volumes',
-      { '/data': {} },
-      ({ record }) => record.volumes,
+      'anonymous volumes; an image’s own are directories of the box, kept with its changes',
+      { '/data': {}, '/bound': {} },
+      ({ record }) => record.volumeMounts.map(({ destination }) => destination),
       ['/data'],
     ),
-    besideHost: { Binds: ['/tmp:/data'] },
-    refused: [{ '/data': {}, '/other': {} }],
+    besideHost: { Binds: ['/tmp:/bound'] },
   },
   WorkingDir: works('/w', ({ spec }) => spec.process.cwd),
   Entrypoint: works(['sleep'], ({ spec }) => spec.process.args[0], 'sleep'),
@@ -199,12 +198,15 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   IOMaximumBandwidth: refused(1),
   Binds: {
     ...differs(
-      'host paths; modes of SELinux and of caches ask for nothing here; no volumes, and no mount spreads to or from the host',
-      ['/tmp:/data:ro'],
+      'host paths and volumes; modes of SELinux and of caches ask for nothing here, and no mount spreads to or from the host',
+      ['/tmp:/data:ro', 'volume:/volume'],
       ({ spec }) => spec.mounts.map(({ destination, readonly }) => ({ destination, readonly })),
-      [{ destination: '/data', readonly: true }],
+      [
+        { destination: '/data', readonly: true },
+        { destination: '/volume', readonly: false },
+      ],
     ),
-    refused: [['volume:/data'], ['/a:/b:shared']],
+    refused: [['/a:/b:shared']],
   },
   ContainerIDFile: differs(
     'a note of the client’s: the server writes no file',
@@ -243,9 +245,27 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     { name: 'on-failure', maximumRetryCount: 3 },
   ),
   AutoRemove: works(true, ({ record }) => record.autoRemove),
-  VolumeDriver: refused('local'),
-  VolumesFrom: refused(['other']),
-  Mounts: refused([{ Type: 'bind', Source: '/tmp', Target: '/data' }]),
+  VolumeDriver: {
+    ...differs('local alone', 'local', ({ record }) => record.volumeDriver),
+  },
+  VolumesFrom: works(
+    ['other:ro'],
+    ({ record }) => record.volumeMounts.map(({ name, readonly }) => ({ name, readonly })),
+    [{ name: 'theirs', readonly: true }],
+  ),
+  Mounts: {
+    ...differs(
+      'bind mounts and volumes, without driver options and subpaths',
+      [{ Type: 'bind', Source: '/tmp', Target: '/data' }],
+      ({ spec }) => spec.mounts.map(({ destination }) => destination),
+      ['/data'],
+    ),
+    refused: [
+      [{ Type: 'tmpfs', Target: '/data' }],
+      [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { Propagation: 'shared' } }],
+      [{ Type: 'volume', Target: '/data', VolumeOptions: { Subpath: 'x' } }],
+    ],
+  },
   ConsoleSize: {
     ...works([24, 80], ({ spec }) => spec.process.size, { rows: 24, columns: 80 }),
     beside: { Tty: true },

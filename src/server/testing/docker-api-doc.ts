@@ -29,7 +29,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'POST /containers/create': 'see the fields below; `Confidential` is beside Docker’s',
   'GET /containers/{id}/json':
     '`Trust`, `TrustAtCreate`, `Machine` and `Confidential` are beside Docker’s fields; each box has the same address, in a network of its own',
-  'DELETE /containers/{id}': '`link` is refused; `v` removes nothing more, as there are no volumes',
+  'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',
   'GET /containers/{id}/stats':
@@ -42,10 +42,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /networks/{id}': 'there are `bridge` and `none`',
   'DELETE /networks/{id}': 'those that there are stay',
   'POST /networks/prune': 'there are none that could go',
-  'GET /volumes': 'there are none',
-  'GET /volumes/{id}': 'there are none',
-  'DELETE /volumes/{id}': 'there are none',
-  'POST /volumes/prune': 'there are none',
+  'POST /volumes/create': 'the driver is `local`, without options',
   'POST /build/prune': 'there is no build cache',
   'POST /grpc':
     'it has no worker, and refuses every build in words, so that `docker build` says so in one line and starts no builder of its own',

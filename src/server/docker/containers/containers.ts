@@ -140,7 +140,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
       if (query.link) {
         throw new A3sError('unsupported-option', 'Cannot remove a link: boxes have none');
       }
-      await removeBox(rt, rt.store.resolve(id).definition.id, { force: query.force });
+      const { force, v: volumes } = query;
+      await removeBox(rt, rt.store.resolve(id).definition.id, { force, volumes });
       return empty();
     },
   }),

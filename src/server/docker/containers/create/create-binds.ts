@@ -1,53 +1,75 @@
 /**
- * Bind mounts of Docker's create document.
+ * Mounts of Docker's create document in their short form: `source:destination[:mode]`.
  *
  * @module
  */
 import { posix } from 'node:path';
+import type { VolumeMountRequest } from '../../../../boxes/create/create-request.ts';
 import { mountPoint } from '../../../../boxes/create/volumes.ts';
 import type { Bind } from '../../../../boxes/record/box.ts';
 import { A3sError } from '../../../../errors.ts';
+import { checkVolumeName } from '../../../../volumes/volume.ts';
 import { unsupported } from './unsupported-options.ts';
 
 /** Docker's modes of a bind by kind; at most one of each kind is allowed. */
-const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation'>> = {
-  ...{ ro: 'access', rw: 'access' },
-  // Accepted without effect: boxes have no SELinux labels on the host. What is shared is confined to the box's VMM.
-  ...{ z: 'label', Z: 'label' },
-  ...{ consistent: 'consistency', cached: 'consistency', delegated: 'consistency' },
-  ...{ private: 'propagation', rprivate: 'propagation', shared: 'propagation' },
-  ...{ rshared: 'propagation', slave: 'propagation', rslave: 'propagation' },
-};
+const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation' | 'copy'>> =
+  {
+    ...{ ro: 'access', rw: 'access' },
+    // Accepted without effect: boxes have no SELinux labels on the host. What is shared is confined to the box's VMM.
+    ...{ z: 'label', Z: 'label' },
+    ...{ consistent: 'consistency', cached: 'consistency', delegated: 'consistency' },
+    ...{ private: 'propagation', rprivate: 'propagation', shared: 'propagation' },
+    ...{ rshared: 'propagation', slave: 'propagation', rslave: 'propagation' },
+    nocopy: 'copy',
+  };
 
-/** Parses `source:destination[:mode]`, both absolute. Named volumes and impossible modes are refused by name. */
-export function parseBind(bind: string): Bind {
+/**
+ * Parses `source:destination[:mode]`. The source is a host path, which is absolute, or the name of a volume. Impossible
+ * modes are refused by name.
+ *
+ * @throws A3sError `invalid-argument`, `unsupported-option`
+ */
+export function parseBind(bind: string): Bind | VolumeMountRequest {
   const parts = bind.split(':');
   const [source = '', destination = '', mode = ''] = parts;
   if (parts.length < 2 || parts.length > 3) {
     throw new A3sError('invalid-argument', `invalid volume specification: '${bind}'`);
-  }
-  if (!source.startsWith('/')) {
-    throw unsupported('HostConfig.Binds', `'${source}' names a volume; a host path is absolute`);
   }
   const target = mountPoint(destination);
   if (!destination.startsWith('/') || target === '/') {
     const why = target === '/' ? "destination can't be '/'" : 'mount path must be absolute';
     throw new A3sError('invalid-argument', `invalid volume specification: '${bind}': ${why}`);
   }
+  const words = modeWords(mode);
+  const readonly = words.includes('ro');
+  if (source.startsWith('/')) {
+    if (words.includes('nocopy')) throw invalidMode(mode);
+    const shown = mode === '' ? {} : { mode };
+    return { source: posix.normalize(source), destination: target, readonly, ...shown };
+  }
+  const spread = words.find((word) => MODES[word] === 'propagation');
+  if (spread !== undefined) throw invalidMode(mode);
   return {
-    source: posix.normalize(source),
+    name: checkVolumeName(source),
     destination: target,
-    readonly: isReadonly(mode),
-    ...(mode === '' ? {} : { mode }),
+    readonly,
+    noCopy: words.includes('nocopy'),
+    mode: mode === '' ? 'z' : mode,
+    form: 'bind',
+    labels: {},
   };
 }
 
-function isReadonly(mode: string): boolean {
-  if (mode === '') return false;
+function invalidMode(mode: string): A3sError {
+  return new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
+}
+
+function modeWords(mode: string): readonly string[] {
+  if (mode === '') return [];
   const words = mode.split(',');
   const kinds = words.map((word) => (Object.hasOwn(MODES, word) ? MODES[word] : undefined));
   if (kinds.includes(undefined) || new Set(kinds).size < kinds.length) {
-    throw new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
+    throw invalidMode(mode);
   }
   const spread = words[kinds.indexOf('propagation')];
   if (spread !== undefined && spread !== 'rprivate') {
@@ -56,5 +78,5 @@ function isReadonly(mode: string): boolean {
       `mode ${spread}: mounts do not spread between a box and the host`,
     );
   }
-  return words.includes('ro');
+  return words;
 }

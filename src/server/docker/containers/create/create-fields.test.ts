@@ -19,6 +19,11 @@ import {
 const home = new TestHome();
 beforeAll(async () => {
   await home.start();
+  // The box whose mounts another one has.
+  await home.call('POST', '/containers/create?name=other', {
+    Image: 'busybox',
+    HostConfig: { Binds: ['theirs:/theirs'] },
+  });
 });
 afterAll(() => home.remove());
 

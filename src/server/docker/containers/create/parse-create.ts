@@ -12,12 +12,11 @@ import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
-import { parseBind } from './create-binds.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf } from './create-limits.ts';
+import { parseMounts } from './create-mounts.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
-import { checkVolumes } from './create-volumes.ts';
 import {
   ABSENT_CONFIG,
   ABSENT_HOST_CONFIG,
@@ -67,9 +66,7 @@ export function parseCreate(body: unknown): ParsedCreate {
   const ports = portBindings(host.PortBindings);
   const network = networkOf(host.NetworkMode);
   checkNetworking(networking, network, ignored);
-  const binds = host.Binds.map(parseBind);
-  const volumes = Object.keys(config.Volumes);
-  checkVolumes(volumes, binds);
+  const mounts = parseMounts(host, config.Volumes);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
   if (host.AutoRemove && restart.name !== 'no') {
@@ -111,8 +108,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     network,
     ports,
     exposedPorts: exposed.map(withProtocol),
-    binds,
-    volumes,
+    ...mounts,
     containerIdFile: orUndefined(host.ContainerIDFile),
     confidential,
   };

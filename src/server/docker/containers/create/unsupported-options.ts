@@ -36,7 +36,6 @@ const NO_HOST = 'a box is a machine of its own, and shares nothing of the kind w
 const OWN_MACHINE = 'each box has a kernel of its own, and shares it with no other box';
 const NETWORKS = 'boxes are in a network of their own, or in none';
 const RESOLVER = 'the resolver of a box is the host’s';
-export const NO_VOLUMES = 'there are no volumes; a bind mount has a host path';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
@@ -81,7 +80,6 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Links: absent(NETWORKS),
   MaskedPaths: absent('Docker’s own are masked, always', never),
   MemorySwappiness: absent('a guest has no swap', either(-1)),
-  Mounts: absent('give bind mounts as Binds'),
   OomKillDisable: absent('a box that has no memory left would stand still for ever'),
   OomScoreAdj: absent('the host’s out-of-memory killer knows no process of a box'),
   PidMode: absent(OWN_MACHINE),
@@ -94,11 +92,9 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   ShmSize: absent('/dev/shm has 64 MiB', either(64 * 1024 * 1024)),
   StorageOpt: absent('the disk of changes has one size'),
   Sysctls: absent('the settings of a guest’s kernel are the boot set’s'),
-  Tmpfs: absent('there are no mounts but bind mounts'),
+  Tmpfs: absent('bind mounts and volumes are the only mounts'),
   UTSMode: absent(OWN_MACHINE),
   UsernsMode: absent(OWN_MACHINE),
-  VolumeDriver: absent(NO_VOLUMES),
-  VolumesFrom: absent(NO_VOLUMES),
 };
 
 /** The options of one entry of `EndpointsConfig`. */

@@ -15,17 +15,20 @@ type HostConfig = HostConfigShown;
 
 export function hostConfigOf(box: Box): HostConfig {
   const { definition } = box;
-  const { binds, ports, size, restart, logging } = definition;
+  const { ports, size, restart, logging } = definition;
+  const short = shortMounts(definition);
+  const long = longMounts(definition);
   return {
-    Binds: binds.length === 0 ? null : binds.map(bindText),
+    Binds: short.length === 0 ? null : short,
     ContainerIDFile: definition.containerIdFile ?? '',
     LogConfig: { Type: logging.driver, Config: logging.options },
     NetworkMode: networkName(box),
     PortBindings: byBoxPort(box, ports),
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount },
     AutoRemove: definition.autoRemove,
-    VolumeDriver: '',
-    VolumesFrom: null,
+    VolumeDriver: definition.volumeDriver ?? '',
+    VolumesFrom: definition.volumesFrom.length === 0 ? null : definition.volumesFrom,
+    ...(long.length === 0 ? {} : { Mounts: long }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
     CapAdd: null,
     CapDrop: null,
@@ -55,6 +58,36 @@ export function hostConfigOf(box: Box): HostConfig {
     MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
     ReadonlyPaths: DEFAULT_CONFINEMENT.readonlyPaths,
   };
+}
+
+function shortMounts({ binds, volumeMounts }: Box['definition']): string[] {
+  const volumes = volumeMounts.filter(({ form }) => form === 'bind');
+  return [
+    ...binds.filter(({ long }) => long === undefined).map(bindText),
+    ...volumes.map(({ name, destination, mode }) =>
+      [name, destination, ...(mode === 'z' ? [] : [mode])].join(':'),
+    ),
+  ];
+}
+
+function longMounts({ binds, volumeMounts }: Box['definition']): NonNullable<HostConfig['Mounts']> {
+  const access = (readonly: boolean) => (readonly ? { ReadOnly: true as const } : {});
+  return [
+    ...binds.flatMap(({ source, destination, readonly, long }) =>
+      long === undefined
+        ? []
+        : {
+            ...{ Type: 'bind' as const, Source: source, Target: destination, ...access(readonly) },
+            ...(long.createMountpoint ? { BindOptions: { CreateMountpoint: true as const } } : {}),
+          },
+    ),
+    ...volumeMounts
+      .filter(({ form }) => form === 'long')
+      .map(({ name, destination, readonly, noCopy }) => ({
+        ...{ Type: 'volume' as const, Source: name, Target: destination, ...access(readonly) },
+        ...(noCopy ? { VolumeOptions: { NoCopy: true as const } } : {}),
+      })),
+  ];
 }
 
 /** The size of `/dev/shm`. */

@@ -4,21 +4,36 @@
  * @module
  */
 import type { Box } from '../../../../boxes/record/box.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
 import { bindMode, hasMachine, networkName } from './show.ts';
 
 type Inspect = ContainerInspect;
 
-export function mountsOf({ definition }: Box): Inspect['Mounts'] {
-  return definition.binds.map((bind) => ({
-    Type: 'bind',
+export function mountsOf(
+  { volumes }: Pick<Runtime, 'volumes'>,
+  { definition }: Box,
+): Inspect['Mounts'] {
+  const binds = definition.binds.map((bind) => ({
+    Type: 'bind' as const,
     Source: bind.source,
     Destination: bind.destination,
     Mode: bindMode(bind),
     RW: !bind.readonly,
     Propagation: 'rprivate',
   }));
+  const mounted = definition.volumeMounts.map(({ name, destination, mode, readonly }) => ({
+    Type: 'volume' as const,
+    Name: name,
+    Source: volumes.mountpoint(name),
+    Destination: destination,
+    Driver: 'local' as const,
+    Mode: mode,
+    RW: !readonly,
+    Propagation: '',
+  }));
+  return [...binds, ...mounted];
 }
 
 /** Each box has the same address, in a network of its own. */

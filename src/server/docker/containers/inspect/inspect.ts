@@ -17,7 +17,7 @@ import { healthOf } from './show-health.ts';
 
 type Inspect = ContainerInspect;
 
-export function inspectBox(rt: Pick<Runtime, 'home' | 'execs'>, box: Box): Inspect {
+export function inspectBox(rt: Pick<Runtime, 'home' | 'execs' | 'volumes'>, box: Box): Inspect {
   const { definition } = box;
   const [path = '', ...args] = commandOf(definition);
   return {
@@ -48,7 +48,7 @@ export function inspectBox(rt: Pick<Runtime, 'home' | 'execs'>, box: Box): Inspe
     ExecIDs: execIds(rt, definition.id),
     HostConfig: hostConfigOf(box),
     GraphDriver: { Name: 'erofs', Data: {} },
-    Mounts: mountsOf(box),
+    Mounts: mountsOf(rt, box),
     Config: configOf(box),
     NetworkSettings: networkOf(box),
   };

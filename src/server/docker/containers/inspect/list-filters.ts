@@ -70,8 +70,11 @@ export async function listTests(
       return isIn(Number(number), protocol, range);
     }),
   );
-  any(volume, ({ definition: { binds } }, value) =>
-    binds.some(({ source, destination }) => source === value || destination === value),
+  any(volume, ({ definition: { binds, volumeMounts } }, value) =>
+    [
+      ...binds.flatMap(({ source, destination }) => [source, destination]),
+      ...volumeMounts.flatMap(({ name, destination }) => [name, destination]),
+    ].includes(value),
   );
   any(
     ancestor && (await Promise.all(ancestor.map((value) => ancestorTest(rt, value)))),

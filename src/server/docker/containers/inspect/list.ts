@@ -32,7 +32,7 @@ export interface ListOptions {
 }
 
 /** What a list of boxes needs of the server. */
-export type ListHost = Pick<Runtime, 'home' | 'store' | 'images' | 'log'>;
+export type ListHost = Pick<Runtime, 'home' | 'store' | 'images' | 'volumes' | 'log'>;
 
 type Summary = ContainerSummary;
 
@@ -51,7 +51,7 @@ export async function listBoxes(rt: ListHost, options: ListOptions, now: number)
   return await Promise.all(
     found.map(async (box): Promise<Summary> => {
       const sizes = usage === undefined ? {} : await sizesOrNone(rt, box, usage);
-      return { ...summary(box, now), ...sizes };
+      return { ...summary(rt, box, now), ...sizes };
     }),
   );
 }
@@ -78,7 +78,7 @@ function runs({ state }: Box): boolean {
   return ['running', 'paused', 'restarting'].includes(dockerStatus(state));
 }
 
-function summary(box: Box, now: number): Summary {
+function summary(rt: Pick<Runtime, 'volumes'>, box: Box, now: number): Summary {
   const { definition, state } = box;
   const published = publishedPorts(box);
   const publishedNumbers = new Set(published.map(({ boxPort }) => boxPort));
@@ -109,7 +109,7 @@ function summary(box: Box, now: number): Summary {
     Confidential: summarizeConfidential(box),
     HostConfig: { NetworkMode: networkName(box) },
     NetworkSettings: { Networks: endpointsOf(box) },
-    Mounts: mountsOf(box),
+    Mounts: mountsOf(rt, box),
   };
 }
 

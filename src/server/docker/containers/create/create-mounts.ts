@@ -1,0 +1,137 @@
+/**
+ * Mounts of Docker's create document: in the short and the long form, by a path alone, and from other boxes.
+ *
+ * @module
+ */
+import { posix } from 'node:path';
+import type * as z from 'zod';
+import type {
+  CreateRequest,
+  MountsFrom,
+  VolumeMountRequest,
+} from '../../../../boxes/create/create-request.ts';
+import { mountPoint } from '../../../../boxes/create/volumes.ts';
+import type { Bind } from '../../../../boxes/record/box.ts';
+import type { Config, HostConfig, Mount } from '../../../../docker-api/create.ts';
+import { A3sError } from '../../../../errors.ts';
+import { checkVolumeName } from '../../../../volumes/volume.ts';
+import { checkDriver } from '../../volumes/driver.ts';
+import { parseBind } from './create-binds.ts';
+import { unsupported } from './unsupported-options.ts';
+
+type Asked = Pick<
+  CreateRequest,
+  'binds' | 'volumeMounts' | 'mountsFrom' | 'volumeDriver' | 'volumes'
+>;
+
+/** @throws A3sError `invalid-argument`, `unsupported-option` by name */
+export function parseMounts(
+  host: Pick<z.output<typeof HostConfig>, 'Binds' | 'Mounts' | 'VolumeDriver' | 'VolumesFrom'>,
+  volumes: z.output<typeof Config>['Volumes'],
+): Asked {
+  if (host.VolumeDriver !== '') checkDriver(host.VolumeDriver, {});
+  const all = [...host.Binds.map(parseBind), ...host.Mounts.map(parseMount)];
+  const taken = new Set(all.map(({ destination }) => destination));
+  const paths = Object.keys(volumes);
+  const anonymous = [...new Set(paths.map(volumePath))].filter((path) => !taken.has(path));
+  return {
+    binds: all.filter((each) => 'source' in each),
+    volumeMounts: [...all.filter((each) => 'name' in each), ...anonymous.map(byPath)],
+    mountsFrom: host.VolumesFrom.map(parseMountsFrom),
+    volumeDriver: host.VolumeDriver === '' ? undefined : host.VolumeDriver,
+    volumes: paths,
+  };
+}
+
+function volumePath(path: string): string {
+  const target = mountPoint(path);
+  if (path.startsWith('/') && target !== '/') return target;
+  const why = target === '/' ? "destination can't be '/'" : 'mount path must be absolute';
+  throw new A3sError(
+    'invalid-argument',
+    `invalid volume specification: '${path.slice(0, 128)}': ${why}`,
+  );
+}
+
+function byPath(destination: string): VolumeMountRequest {
+  const given = { readonly: false, noCopy: false, mode: '', labels: {} };
+  return { name: undefined, destination, form: 'path', ...given };
+}
+
+/** `box[:ro|rw]`. */
+function parseMountsFrom(text: string): MountsFrom {
+  const [box = '', mode, ...more] = text.split(':');
+  if (box === '' || more.length > 0) {
+    throw new A3sError('invalid-argument', `malformed volumes-from: ${text.slice(0, 128)}`);
+  }
+  if (mode === undefined) return { text, box, readonly: undefined };
+  if (mode === 'ro' || mode === 'rw') return { text, box, readonly: mode === 'ro' };
+  throw new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
+}
+
+function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest {
+  const { Type: type, Target } = mount;
+  const invalid = (why: string): A3sError =>
+    new A3sError(
+      'invalid-argument',
+      `invalid mount config for type "${type.slice(0, 64)}": ${why}`,
+    );
+  if (Target === '') throw invalid('field Target must not be empty');
+  const destination = mountPoint(Target);
+  if (destination === '/') throw invalid("invalid specification: destination can't be '/'");
+  if (!Target.startsWith('/'))
+    throw invalid(`invalid mount path: '${Target}' mount path must be absolute`);
+  switch (type) {
+    case 'bind':
+      return longBind(mount, destination, invalid);
+    case 'volume':
+      return longVolume(mount, destination, invalid);
+    case 'tmpfs':
+    case 'npipe':
+    case 'cluster':
+    case 'image':
+      throw unsupported(
+        'HostConfig.Mounts',
+        `a mount of type ${type} is neither a bind mount nor a volume`,
+      );
+    default:
+      throw new A3sError('invalid-argument', `mount type unknown: "${type.slice(0, 64)}"`);
+  }
+}
+
+type Invalid = (why: string) => A3sError;
+
+function longBind(mount: z.output<typeof Mount>, destination: string, invalid: Invalid): Bind {
+  const { Source, ReadOnly, BindOptions, VolumeOptions } = mount;
+  if (Source === '') throw invalid('field Source must not be empty');
+  if (VolumeOptions !== undefined) throw invalid('field VolumeOptions must not be specified');
+  if (!Source.startsWith('/')) {
+    throw invalid(`invalid mount path: '${Source}' mount path must be absolute`);
+  }
+  const spread = BindOptions?.Propagation ?? '';
+  if (!['', 'rprivate'].includes(spread)) {
+    throw unsupported(
+      'HostConfig.Mounts',
+      `propagation ${spread}: mounts do not spread between a box and the host`,
+    );
+  }
+  const createMountpoint = BindOptions?.CreateMountpoint === true;
+  const source = posix.normalize(Source);
+  return { source, destination, readonly: ReadOnly, long: { createMountpoint } };
+}
+
+function longVolume(
+  { Source, ReadOnly, BindOptions, VolumeOptions }: z.output<typeof Mount>,
+  destination: string,
+  invalid: Invalid,
+): VolumeMountRequest {
+  if (BindOptions !== undefined) throw invalid('field BindOptions must not be specified');
+  const { NoCopy = false, Labels = {}, DriverConfig, Subpath = '' } = VolumeOptions ?? {};
+  if (Subpath !== '') {
+    throw unsupported('HostConfig.Mounts', 'VolumeOptions.Subpath: a volume is mounted whole');
+  }
+  checkDriver(DriverConfig?.Name ?? '', DriverConfig?.Options ?? {});
+  const name = Source === '' ? undefined : checkVolumeName(Source);
+  const given = { readonly: ReadOnly, noCopy: NoCopy, mode: 'z', labels: Labels };
+  return { name, destination, form: 'long', ...given };
+}
