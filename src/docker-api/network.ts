@@ -1,5 +1,5 @@
 /**
- * Networks, volumes and build caches, as far as there are any.
+ * Networks and build caches, as far as there are any.
  *
  * @module
  */
@@ -39,9 +39,5 @@ export const NetworkConnection = z
   .nullish();
 
 export const NetworksPruned = z.strictObject({ NetworksDeleted: none });
-
-export const Volumes = z.strictObject({ Volumes: none, Warnings: none });
-
-export const VolumesPruned = z.strictObject({ VolumesDeleted: none, SpaceReclaimed: z.literal(0) });
 
 export const CachesPruned = z.strictObject({ CachesDeleted: none, SpaceReclaimed: z.literal(0) });

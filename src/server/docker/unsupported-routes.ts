@@ -27,7 +27,7 @@ type Named = Pick<Request<z.output<typeof named>, unknown>, 'rt' | 'params' | 'q
 const BUILD = 'Build with docker or podman elsewhere, and load the archive.';
 const COPY = 'Use a bind mount, or exec with tar.';
 const NETWORK = 'Boxes are in a network of their own, or in none.';
-const VOLUME = 'Use a bind mount.';
+const VOLUME = 'Remove it, and create another.';
 const PLUGIN = 'This server takes no plugins.';
 
 const named = query({ container: z.string().max(1024).default('') });
@@ -64,7 +64,6 @@ const REFUSED: readonly Refusal[] = [
   ),
   { method: 'POST', path: '/networks/create', what: 'create a network', remedy: NETWORK },
   { method: 'PUT', path: '/volumes/:name', what: 'update a volume', remedy: VOLUME },
-  { method: 'POST', path: '/volumes/create', what: 'create a volume', remedy: VOLUME },
   ...(['GET', 'POST', 'DELETE'] as const).map((method): Refusal => {
     return { method, path: '/plugins/:name{.+}', what: 'manage plugins', remedy: PLUGIN };
   }),

@@ -40,6 +40,7 @@ import { EVENT_ROUTES } from '../docker/system/events.ts';
 import { SWARM_ROUTES } from '../docker/system/swarm.ts';
 import { SYSTEM_ROUTES } from '../docker/system/system.ts';
 import { UNSUPPORTED_ROUTES } from '../docker/unsupported-routes.ts';
+import { VOLUME_ROUTES } from '../docker/volumes/volumes.ts';
 import { json } from './answer.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
@@ -48,6 +49,7 @@ const SERVED: readonly Route[] = [
   ...SYSTEM_ROUTES,
   ...EVENT_ROUTES,
   ...NETWORK_ROUTES,
+  ...VOLUME_ROUTES,
   ...AUTH_ROUTES,
   ...CONTAINER_ROUTES,
   ...RESTART_ROUTES,

@@ -1,18 +1,12 @@
 /**
- * Networks, volumes and the build cache, as far as they exist. Each box has a network of its own, which Docker's
- * clients know as `bridge`, or none. There are no named volumes, and no build cache.
+ * Networks and the build cache, as far as they exist. Each box has a network of its own, which Docker's clients know as
+ * `bridge`, or none. There is no build cache.
  *
  * @module
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import {
-  CachesPruned,
-  Network,
-  NetworksPruned,
-  Volumes,
-  VolumesPruned,
-} from '../../../docker-api/network.ts';
+import { CachesPruned, Network, NetworksPruned } from '../../../docker-api/network.ts';
 import { GUEST_NETWORK } from '../../../engine/network.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
@@ -87,34 +81,6 @@ export const NETWORK_ROUTES: readonly Route[] = [
     body: noBody,
     answers: { 200: NetworksPruned },
     handler: () => json({ NetworksDeleted: [] }),
-  }),
-  route('GET', '/volumes', {
-    access,
-    summary: 'The volumes',
-    query: query({ filters: filters(['dangling', 'driver', 'label', 'name']) }),
-    body: noBody,
-    answers: { 200: Volumes },
-    handler: () => json({ Volumes: [], Warnings: [] }),
-  }),
-  ...(['GET', 'DELETE'] as const).map((method) =>
-    route(method, '/volumes/:id', {
-      access,
-      summary: method === 'GET' ? 'One volume' : 'Removes a volume',
-      query: query({}),
-      body: noBody,
-      answers: {},
-      handler: ({ id }) => {
-        throw new A3sError('no-such-volume', `get ${id.slice(0, 128)}: no such volume`);
-      },
-    }),
-  ),
-  route('POST', '/volumes/prune', {
-    access,
-    summary: 'Removes volumes that nothing uses',
-    query: prunes,
-    body: noBody,
-    answers: { 200: VolumesPruned },
-    handler: () => json({ VolumesDeleted: [], SpaceReclaimed: 0 }),
   }),
   route('POST', '/build/prune', {
     access,

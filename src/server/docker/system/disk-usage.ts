@@ -1,5 +1,5 @@
 /**
- * `docker system df`: what images and boxes take on disk.
+ * `docker system df`: what images, boxes and volumes take on disk.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { type Route, route } from '../../http/route.ts';
 import { type ListHost, listBoxes } from '../containers/inspect/list.ts';
 import { imageSummary } from '../images/image-summary.ts';
 import { noBody, query } from '../query.ts';
+import { describeUsage } from '../volumes/volumes.ts';
 
 const access = 'owner';
 
@@ -20,7 +21,7 @@ const object = z.enum(OBJECTS);
 export const DISK_USAGE_ROUTES: readonly Route[] = [
   route('GET', '/system/df', {
     access,
-    summary: 'What images and boxes take on disk',
+    summary: 'What images, boxes and volumes take on disk',
     answers: { 200: DiskUsage },
     query: query({
       type: z
@@ -33,7 +34,7 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
       return json({
         ...(type.has('image') && (await images(rt, apiVersion))),
         ...(type.has('container') && { Containers: await boxes(rt) }),
-        ...(type.has('volume') && { Volumes: [] }),
+        ...(type.has('volume') && { Volumes: await volumes(rt) }),
         ...(type.has('build-cache') && { BuildCache: [], BuilderSize: 0 }),
       });
     },
@@ -49,6 +50,12 @@ async function images(rt: Pick<Runtime, 'images' | 'store'>, apiVersion: number)
     return [imageSummary(rt, image, { apiVersion, size, shared })];
   });
   return { LayersSize: usage.total, Images: listed };
+}
+
+async function volumes(rt: Pick<Runtime, 'volumes'>) {
+  const described = [];
+  for (const volume of rt.volumes.list()) described.push(await describeUsage(rt, volume));
+  return described;
 }
 
 async function boxes(rt: ListHost) {

@@ -13,17 +13,11 @@ import { type Filters, filters, matchesLabel } from '../filters.ts';
 import { optionalTime, query } from '../query.ts';
 
 /** Kinds of objects that do not exist here. Filters for them match nothing. */
-const ABSENT = [
-  'config',
-  'daemon',
-  'network',
-  'node',
-  'plugin',
-  'secret',
-  'service',
-  'volume',
+const ABSENT = ['config', 'daemon', 'network', 'node', 'plugin', 'secret', 'service'] as const;
+const FILTERS = [
+  ...(['container', 'event', 'image', 'label', 'scope', 'type', 'volume'] as const),
+  ...ABSENT,
 ] as const;
-const FILTERS = ['container', 'event', 'image', 'label', 'scope', 'type', ...ABSENT] as const;
 type Wanted = Filters<(typeof FILTERS)[number]>;
 
 export const EVENT_ROUTES: readonly Route[] = [
@@ -51,7 +45,7 @@ async function* eventLines(
 }
 
 function matches(event: ActorEvent, wanted: Wanted): boolean {
-  const { container, event: actions, image, label, type, scope } = wanted;
+  const { container, event: actions, image, label, type, scope, volume } = wanted;
   const action = event.action.split(':')[0] ?? '';
   const { attributes, id } = event;
   const isContainer = event.type === 'container';
@@ -67,6 +61,7 @@ function matches(event: ActorEvent, wanted: Wanted): boolean {
       (value) => isContainer && (id.startsWith(value) || attributes['name'] === value),
     ) &&
     any(image, (value) => isImage(event, value)) &&
+    any(volume, (value) => event.type === 'volume' && id === value) &&
     (label ?? []).every((value) => matchesLabel(attributes, value))
   );
 }

@@ -1,0 +1,168 @@
+/**
+ * The routes of volumes.
+ *
+ * @module
+ */
+import type { Runtime } from '../../../boxes/runtime.ts';
+import {
+  VolumeCreateBody,
+  VolumeList,
+  VolumesPruned,
+  Volume as Wire,
+} from '../../../docker-api/volume.ts';
+import { A3sError } from '../../../errors.ts';
+import type { Volume } from '../../../volumes/volume.ts';
+import { empty, json } from '../../http/answer.ts';
+import { EMPTY } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { type Filters, filters, matchesLabel } from '../filters.ts';
+import { goBody } from '../go-document.ts';
+import { flag, noBody, query } from '../query.ts';
+import { checkDriver } from './driver.ts';
+
+const access = 'owner';
+
+const LIST_FILTERS = ['dangling', 'driver', 'label', 'name'] as const;
+const PRUNE_FILTERS = ['label', 'label!', 'all', 'until'] as const;
+/** From here on a prune leaves named volumes alone, unless it is asked for all. */
+const ANONYMOUS_ALONE = 42;
+
+export const VOLUME_ROUTES: readonly Route[] = [
+  route('GET', '/volumes', {
+    access,
+    summary: 'The volumes',
+    query: query({ filters: filters(LIST_FILTERS) }),
+    body: noBody,
+    answers: { 200: VolumeList },
+    handler: ({ rt, query: { filters: wanted } }) => {
+      const found = rt.volumes.list().filter(listTest(rt, wanted));
+      return json({ Volumes: found.map((volume) => describe(rt, volume)), Warnings: [] });
+    },
+  }),
+  route('POST', '/volumes/create', {
+    access,
+    summary: 'Makes a volume, or answers with the one of that name',
+    query: query({}),
+    body: goBody(VolumeCreateBody),
+    answers: { 201: Wire },
+    handler: async ({ rt, body: { Name, Driver, DriverOpts, Labels } }) => {
+      checkDriver(Driver, DriverOpts);
+      const name = Name === '' ? undefined : Name;
+      return json(describe(rt, await rt.volumes.create({ name, labels: Labels })), 201);
+    },
+  }),
+  route('GET', '/volumes/:id', {
+    access,
+    summary: 'One volume',
+    query: query({}),
+    body: noBody,
+    answers: { 200: Wire },
+    handler: ({ rt, id }) => json(describe(rt, rt.volumes.expect(id))),
+  }),
+  route('DELETE', '/volumes/:id', {
+    access,
+    summary: 'Removes a volume that no box mounts',
+    query: query({ force: flag }),
+    body: noBody,
+    answers: { 204: EMPTY },
+    handler: async ({ rt, id, query: { force } }) => {
+      try {
+        await rt.volumes.remove(id);
+      } catch (error) {
+        const isGone = error instanceof A3sError && error.code === 'no-such-volume';
+        if (!force || !isGone) throw error;
+      }
+      return empty();
+    },
+  }),
+  route('POST', '/volumes/prune', {
+    access,
+    summary: 'Removes volumes that no box mounts',
+    query: query({ filters: filters(PRUNE_FILTERS) }),
+    body: noBody,
+    answers: { 200: VolumesPruned },
+    handler: async ({ rt, query: { filters: wanted }, apiVersion }) => {
+      const test = pruneTest(wanted, apiVersion < ANONYMOUS_ALONE);
+      const removed: string[] = [];
+      let reclaimed = 0;
+      for (const volume of rt.volumes.list().filter(test)) {
+        if (rt.volumes.usersOf(volume.name).length > 0) continue;
+        const bytes = await rt.volumes.bytes(volume.name);
+        if (!(await removeUnused(rt, volume.name))) continue;
+        removed.push(volume.name);
+        reclaimed += bytes;
+      }
+      rt.events.publish('volume', 'prune', '', { reclaimed: String(reclaimed) });
+      return json({ VolumesDeleted: removed, SpaceReclaimed: reclaimed });
+    },
+  }),
+];
+
+/** With the bytes on the disk and the boxes that mount it, which takes a walk through its files. */
+export async function describeUsage(rt: Pick<Runtime, 'volumes'>, volume: Volume): Promise<Wire> {
+  const [Size, { length }] = [await rt.volumes.bytes(volume.name), rt.volumes.usersOf(volume.name)];
+  return { ...describe(rt, volume), UsageData: { Size, RefCount: length } };
+}
+
+function describe(rt: Pick<Runtime, 'volumes'>, volume: Volume): Wire {
+  const { name, createdAt, labels } = volume;
+  return {
+    CreatedAt: createdAt.replace(/\.\d+Z$/, 'Z'),
+    Driver: 'local',
+    Labels: Object.keys(labels).length === 0 ? null : labels,
+    Mountpoint: rt.volumes.mountpoint(name),
+    Name: name,
+    Options: null,
+    Scope: 'local',
+  };
+}
+
+type ListFilters = Filters<(typeof LIST_FILTERS)[number]>;
+
+function listTest(rt: Pick<Runtime, 'volumes'>, wanted: ListFilters): (volume: Volume) => boolean {
+  const { dangling, driver, label = [], name } = wanted;
+  const unused = dangling === undefined ? undefined : isTrue('dangling', dangling);
+  return (volume) =>
+    (unused === undefined || (rt.volumes.usersOf(volume.name).length === 0) === unused) &&
+    (driver?.includes('local') ?? true) &&
+    label.every((each) => matchesLabel(volume.labels, each)) &&
+    (name?.some((value) => volume.name.includes(value)) ?? true);
+}
+
+type PruneFilters = Filters<(typeof PRUNE_FILTERS)[number]>;
+
+function pruneTest(wanted: PruneFilters, olderClient: boolean): (volume: Volume) => boolean {
+  const { label = [], 'label!': notLabel, all, until } = wanted;
+  if (until !== undefined) {
+    throw new A3sError('invalid-argument', 'The "until" filter is not supported for volumes');
+  }
+  const named = olderClient || (all !== undefined && isTrue('all', all));
+  return ({ labels, anonymous }) =>
+    (named || anonymous) &&
+    label.every((each) => matchesLabel(labels, each)) &&
+    !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false);
+}
+
+function isTrue(filter: string, values: readonly string[]): boolean {
+  const [value = '', ...others] = values;
+  if (others.length === 0 && ['true', '1'].includes(value)) return true;
+  if (others.length === 0 && ['false', '0'].includes(value)) return false;
+  throw new A3sError(
+    'invalid-argument',
+    `invalid filter '${filter}=${values.join(',').slice(0, 64)}'`,
+    { remedy: 'It is true or false.' },
+  );
+}
+
+/** One that a box mounts meanwhile, or that somebody removed, is left to them. */
+async function removeUnused(rt: Pick<Runtime, 'volumes'>, name: string): Promise<boolean> {
+  try {
+    await rt.volumes.remove(name);
+    return true;
+  } catch (error) {
+    const taken =
+      error instanceof A3sError && ['volume-in-use', 'no-such-volume'].includes(error.code);
+    if (taken) return false;
+    throw error;
+  }
+}
