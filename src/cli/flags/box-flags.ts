@@ -52,6 +52,7 @@ const COMMON: readonly Flag[] = [
   string('user', 'Username or UID (format: <name|uid>[:<group|gid>])', { short: 'u' }),
   list('volume', 'Bind mount a volume', { short: 'v' }),
   string('volume-driver', 'Optional volume driver for the box'),
+  list('volumes-from', 'Mount volumes from the specified box(es)'),
   string('workdir', 'Working directory inside the box', { short: 'w' }),
 ];
 
@@ -109,7 +110,6 @@ const REFUSED: readonly Flag[] = [
   refused('tmpfs', VOLUMES, 'list'),
   refused('userns', VM),
   refused('uts', VM),
-  refused('volumes-from', VOLUMES, 'list'),
 ];
 
 export const CREATE_FLAGS: readonly Flag[] = byName([

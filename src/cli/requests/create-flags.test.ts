@@ -75,8 +75,10 @@ describe('flags of run and create', () => {
   it('mount host paths and named volumes, each of them once, and make anonymous volumes', async () => {
     const volumes = ['./a:/a', 'data:/data:ro,nocopy', 'data:/data:ro,nocopy', '/x', '/y', '/x'];
     const args = volumes.flatMap((volume) => ['-v', volume]);
-    const { HostConfig, Volumes } = await created(...args, '--volume-driver', 'local');
+    const more = ['--volume-driver', 'local', '--volumes-from', 'other:ro'];
+    const { HostConfig, Volumes } = await created(...args, ...more);
     expect(HostConfig).toMatchObject({
+      VolumesFrom: ['other:ro'],
       Binds: ['/srv/a:/a', 'data:/data:ro,nocopy'],
       VolumeDriver: 'local',
     });

@@ -1,5 +1,5 @@
 /**
- * `--volume`, `--mount` and `--volume-driver`, as the fields of a create request. What is not given is left out.
+ * `--volume`, `--mount`, `--volumes-from` and `--volume-driver`, as the fields of a create request. What is not given is left out.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { parseVolume } from '../values/volume.ts';
 
 interface MountRequest {
   readonly volumes: CreateBody['Volumes'];
-  readonly host: Pick<HostConfig, 'Binds' | 'Mounts' | 'VolumeDriver'>;
+  readonly host: Pick<HostConfig, 'Binds' | 'Mounts' | 'VolumeDriver' | 'VolumesFrom'>;
 }
 
 /** Docker's warnings go to stderr. @throws UsageError that names the flag */
@@ -18,6 +18,7 @@ export function mountRequest({ flags, context }: Invocation): MountRequest {
   const volumes = flags.parsedList('volume', (spec) => parseVolume(spec, context.cwd));
   const mounts = flags.parsedList('mount', (text) => parseMount(text, context.cwd));
   const driver = flags.string('volume-driver') ?? '';
+  const from = flags.list('volumes-from');
   const warnings = mounts.flatMap((each) => each.warnings);
   if (mounts.length > 0 && driver !== '') {
     warnings.push(
@@ -33,6 +34,7 @@ export function mountRequest({ flags, context }: Invocation): MountRequest {
     host: {
       Binds: [...new Set(binds)],
       Mounts: mounts.length === 0 ? undefined : mounts.map(({ mount }) => mount),
+      VolumesFrom: from.length === 0 ? undefined : from,
       VolumeDriver: driver === '' ? undefined : driver,
     },
   };
