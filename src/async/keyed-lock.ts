@@ -13,31 +13,28 @@ export class KeyedLock {
 
   /** Runs `work` after all earlier work for `key`. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const release = await this.acquire(key);
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const result = before.then(work);
+    const tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#tails.set(key, tail);
     try {
-      return await work();
+      return await result;
     } finally {
-      release();
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
     }
   }
 
   /**
    * Waits for all earlier work for `key`.
    *
-   * @returns what ends the work of the caller; calls after the first do nothing
+   * @returns ends the work of the caller; calls after the first do nothing
    */
-  async acquire(key: string): Promise<() => void> {
-    const before = this.#tails.get(key) ?? Promise.resolve();
-    let release: () => void = () => undefined;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
+  acquire(key: string): Promise<() => void> {
+    return new Promise((acquired) => {
+      void this.run(key, () => new Promise<void>((release) => acquired(release)));
     });
-    const tail = before.then(() => released);
-    this.#tails.set(key, tail);
-    void tail.then(() => {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    });
-    await before;
-    return release;
   }
 }
