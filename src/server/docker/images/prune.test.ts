@@ -55,6 +55,9 @@ describe('docker', () => {
     [['system', 'prune', '-f', '-a', '--volumes']],
     [['container', 'prune', '-f']],
     [['network', 'prune', '-f']],
+    [['volume', 'create', 'mine']],
+    [['volume', 'inspect', 'mine']],
+    [['volume', 'rm', 'mine']],
     [['volume', 'prune', '-f']],
     [['network', 'ls']],
     [['network', 'inspect', 'bridge', 'none']],
@@ -68,10 +71,9 @@ describe('docker', () => {
 
   it.each([
     [['network', 'create', 'mine'], 'Cannot create a network'],
-    [['volume', 'create', 'mine'], 'Cannot create a volume'],
     [['network', 'rm', 'bridge'], 'cannot be removed'],
     [['network', 'inspect', 'mine'], 'network mine not found'],
-    [['volume', 'inspect', 'mine'], 'no such volume'],
+    [['volume', 'inspect', 'gone'], 'no such volume'],
     [['swarm', 'init'], 'Cannot init a swarm'],
     [['service', 'ls'], 'This node is not a swarm manager'],
     [['plugin', 'install', '--grant-all-permissions', 'x/y'], 'Cannot manage plugins'],
