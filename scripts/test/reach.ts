@@ -112,7 +112,10 @@ const RULES: readonly Rule[] = [
   { path: /^src\/templates\//, reaches: { ...ofSource(TEMPLATES), kvm: 'all' } },
   { path: /^src\/snapshots\//, reaches: { ...ofSource(e2e('snapshot')), kvm: 'all' } },
   { path: /^src\/images\//, reaches: ofSource(IMAGES) },
-  { path: /^src\/cli\/commands\/(attest|measure|ratls|policy)/, reaches: ofSource(CONFIDENTIAL) },
+  {
+    path: /^src\/cli\/commands\/(attest|confidential|ratls|policy)/,
+    reaches: ofSource(CONFIDENTIAL),
+  },
   { path: /^src\//, reaches: { check: 'all', unit: [], host: 'all', kvm: 'all', vm: 'all' } },
   { path: /^packaging\//, reaches: { check: 'all', unit: 'all', vm: e2e('systemd') } },
   { path: /^bench\/.*\.ts$/, reaches: { check: 'all', unit: [] } },

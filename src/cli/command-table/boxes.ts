@@ -7,82 +7,88 @@ import { entry, type Group } from './entry.ts';
 
 const attach = entry(
   'Attach local standard input, output, and error streams to a running box',
-  async () => (await import('../commands/attach.ts')).attach,
+  async () => (await import('../commands/box/attach.ts')).attach,
 );
 const create = entry(
   'Create a new box',
-  async () => (await import('../commands/create.ts')).create,
+  async () => (await import('../commands/box/create.ts')).create,
 );
 const exec = entry(
   'Execute a command in a running box',
-  async () => (await import('../commands/exec.ts')).exec,
+  async () => (await import('../commands/box/exec.ts')).exec,
 );
 const inspectContainer = entry(
   'Display detailed information on one or more boxes',
-  async () => (await import('../commands/inspect.ts')).inspectContainer,
+  async () => (await import('../commands/system/inspect.ts')).inspectContainer,
 );
 const kill = entry(
   'Kill one or more running boxes',
-  async () => (await import('../commands/kill.ts')).kill,
+  async () => (await import('../commands/box/kill.ts')).kill,
 );
 const logs = entry(
   'Fetch the logs of a box',
-  async () => (await import('../commands/logs.ts')).logs,
+  async () => (await import('../commands/box/logs.ts')).logs,
 );
 const pause = entry(
   'Pause all processes within one or more boxes',
-  async () => (await import('../commands/pause.ts')).pause,
+  async () => (await import('../commands/box/pause.ts')).pause,
 );
 const port = entry(
   'List port mappings or a specific mapping for the box',
-  async () => (await import('../commands/port.ts')).port,
+  async () => (await import('../commands/box/port.ts')).port,
 );
 const prune = entry(
   'Remove all stopped boxes',
-  async () => (await import('../commands/prune-boxes.ts')).pruneBoxes,
+  async () => (await import('../commands/box/prune-boxes.ts')).pruneBoxes,
 );
-const ps = entry('List boxes', async () => (await import('../commands/ps.ts')).ps);
-const rename = entry('Rename a box', async () => (await import('../commands/rename.ts')).rename);
+const ps = entry('List boxes', async () => (await import('../commands/box/ps.ts')).ps);
+const rename = entry(
+  'Rename a box',
+  async () => (await import('../commands/box/rename.ts')).rename,
+);
 const restart = entry(
   'Restart one or more boxes',
-  async () => (await import('../commands/restart.ts')).restart,
+  async () => (await import('../commands/box/restart.ts')).restart,
 );
-const rm = entry('Remove one or more boxes', async () => (await import('../commands/rm.ts')).rm);
+const rm = entry(
+  'Remove one or more boxes',
+  async () => (await import('../commands/box/rm.ts')).rm,
+);
 const run = entry(
   'Create and run a new box from an image',
-  async () => (await import('../commands/run.ts')).run,
+  async () => (await import('../commands/box/run.ts')).run,
 );
 const shell = entry(
   'Open a shell in a running box',
-  async () => (await import('../commands/shell.ts')).shell,
+  async () => (await import('../commands/box/shell.ts')).shell,
 );
 const start = entry(
   'Start one or more stopped boxes',
-  async () => (await import('../commands/start.ts')).start,
+  async () => (await import('../commands/box/start.ts')).start,
 );
 const stats = entry(
   "Display a live stream of boxes' resource usage statistics",
-  async () => (await import('../commands/stats.ts')).stats,
+  async () => (await import('../commands/box/stats.ts')).stats,
 );
 const stop = entry(
   'Stop one or more running boxes',
-  async () => (await import('../commands/stop.ts')).stop,
+  async () => (await import('../commands/box/stop.ts')).stop,
 );
 const top = entry(
   'Display the running processes of a box',
-  async () => (await import('../commands/top.ts')).top,
+  async () => (await import('../commands/box/top.ts')).top,
 );
 const unpause = entry(
   'Unpause all processes within one or more boxes',
-  async () => (await import('../commands/pause.ts')).unpause,
+  async () => (await import('../commands/box/pause.ts')).unpause,
 );
 const update = entry(
   'Update configuration of one or more boxes',
-  async () => (await import('../commands/update.ts')).update,
+  async () => (await import('../commands/box/update.ts')).update,
 );
 const wait = entry(
   'Block until one or more boxes stop, then print their exit codes',
-  async () => (await import('../commands/wait.ts')).wait,
+  async () => (await import('../commands/box/wait.ts')).wait,
 );
 
 /** Commands that also exist at the top level. */

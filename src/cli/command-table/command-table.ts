@@ -31,7 +31,7 @@ export const COMMON_COMMANDS: Entries = {
 
 /** Of all commands, itself among them. */
 const completion = entry('Print a script that completes commands in a shell', async () => {
-  const { completionOf } = await import('../commands/completion.ts');
+  const { completionOf } = await import('../commands/system/completion.ts');
   return completionOf(COMMANDS, GROUPS);
 });
 

@@ -7,12 +7,12 @@ import { entry, type Group, UNUSABLE } from './entry.ts';
 
 const measure = entry(
   'Compute what a confidential box will be, and the policy that accepts it',
-  async () => (await import('../commands/measure.ts')).measure,
+  async () => (await import('../commands/confidential/measure.ts')).measure,
 );
 
 const injectSecret = entry(
   'Deliver secrets into a confidential box that is verified',
-  async () => (await import('../commands/inject-secret.ts')).injectSecret,
+  async () => (await import('../commands/confidential/inject-secret.ts')).injectSecret,
 );
 
 export const CONFIDENTIAL_COMMANDS = { 'inject-secret': injectSecret, measure };

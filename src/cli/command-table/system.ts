@@ -7,23 +7,23 @@ import { entry, type Group } from './entry.ts';
 
 const events = entry(
   'Get real time events from the server',
-  async () => (await import('../commands/events.ts')).events,
+  async () => (await import('../commands/system/events.ts')).events,
 );
 const info = entry(
   'Display what this installation is, and what its host can do',
-  async () => (await import('../commands/info.ts')).info,
+  async () => (await import('../commands/system/info.ts')).info,
 );
 const inspect = entry(
   'Return low-level information on boxes, images and volumes',
-  async () => (await import('../commands/inspect.ts')).inspect,
+  async () => (await import('../commands/system/inspect.ts')).inspect,
 );
 const serve = entry(
   'Run the control server in the foreground',
-  async () => (await import('../commands/serve.ts')).serve,
+  async () => (await import('../commands/system/serve.ts')).serve,
 );
 const version = entry(
   'Show the A3S Box version information',
-  async () => (await import('../commands/version.ts')).version,
+  async () => (await import('../commands/system/version.ts')).version,
 );
 
 export const SYSTEM_COMMANDS = { events, info, inspect, serve, version };
@@ -33,13 +33,13 @@ export const system: Group = {
   commands: {
     df: entry(
       'Show disk usage of images, boxes and volumes',
-      async () => (await import('../commands/df.ts')).df,
+      async () => (await import('../commands/system/df.ts')).df,
     ),
     events,
     info,
     prune: entry(
       'Remove unused data',
-      async () => (await import('../commands/prune-system.ts')).pruneSystem,
+      async () => (await import('../commands/system/prune-system.ts')).pruneSystem,
     ),
   },
 };
@@ -48,6 +48,6 @@ export const system: Group = {
 export const HIDDEN_COMMANDS = {
   __complete: entry(
     'Print names that complete an operand',
-    async () => (await import('../commands/complete.ts')).complete,
+    async () => (await import('../commands/system/complete.ts')).complete,
   ),
 };

@@ -1,0 +1,78 @@
+import type { Created } from '../../../docker-api/create.ts';
+import type { Client } from '../../client/client.ts';
+import { objectOf, stringOf, stringsOf } from '../../client/json.ts';
+import type { Command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { withCidFile } from '../../files/cid-file.ts';
+import { CREATE_FLAGS } from '../../flags/box-flags.ts';
+import { noteworthy, sayNotes } from '../../requests/confidential-notes.ts';
+import { confidentialRequest } from '../../requests/confidential-request.ts';
+import { type CreateRequest, createRequest, streamsOf } from '../../requests/create-request.ts';
+import {
+  type ImageChoice,
+  imageChoice,
+  refreshAuth,
+  withImage,
+} from '../../requests/image-choice.ts';
+import { registerImagePolicy } from '../../requests/image-policy.ts';
+import { interruptible } from '../../session/interruptible.ts';
+
+export const create: Command = {
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  description: 'Create a new box',
+  flags: CREATE_FLAGS,
+  operands: { min: 1, max: Infinity },
+  passThrough: true,
+  async run(invocation) {
+    const { context } = invocation;
+    const confidential = await confidentialRequest(invocation);
+    const request = createRequest(invocation, streamsOf(invocation.flags), confidential);
+    const choice = await imageChoice(invocation);
+    const client = await context.connect();
+    return interruptible(context, async (signal) => {
+      const { id } = await createBox(context, client, request, choice, signal);
+      sayNotes(context, noteworthy(confidential));
+      context.stdout.write(`${id}\n`);
+      return 0;
+    });
+  },
+};
+
+export interface CreatedBox {
+  readonly id: string;
+  /** The policy that decided about its image, where it is not the standing one. */
+  readonly imagePolicy: string | undefined;
+}
+
+/** The new box, with its image pulled if necessary. The server's warnings go to stderr. */
+export async function createBox(
+  context: Context,
+  client: Client,
+  request: CreateRequest,
+  choice: ImageChoice,
+  signal: AbortSignal,
+): Promise<CreatedBox> {
+  const imagePolicy = await registerImagePolicy(client, choice.policy);
+  const headers = await refreshAuth(context, choice.refresh, choice.image);
+  const call = {
+    method: 'POST',
+    path: '/containers/create',
+    query: {
+      name: request.name,
+      platform: choice.platform,
+      imagePolicy,
+      refreshSignatures: choice.refresh || undefined,
+    },
+    headers,
+    body: request.body,
+  } as const;
+  return withCidFile(request.cidFile, async () => {
+    const created = objectOf<Created>(
+      await withImage(context, client, choice, imagePolicy, signal, () => client.json(call)),
+    );
+    for (const warning of stringsOf(created.Warnings)) {
+      context.stderr.write(`WARNING: ${warning}\n`);
+    }
+    return { id: stringOf(created.Id), imagePolicy };
+  });
+}

@@ -1,0 +1,17 @@
+import type { Command } from '../../command.ts';
+import { waitFor } from '../../session/wait.ts';
+import { eachOf } from '../each-of.ts';
+
+export const wait: Command = {
+  usage: 'BOX [BOX...]',
+  description: 'Block until one or more boxes stop, then print their exit codes',
+  flags: [],
+  operands: { min: 1, max: Infinity },
+  async run({ context, operands }) {
+    const client = await context.connect();
+    return eachOf(context, operands, async (name) => {
+      const waiting = await waitFor(context, client, name, 'not-running');
+      return String(await waiting.status());
+    });
+  },
+};

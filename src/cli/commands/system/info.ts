@@ -1,0 +1,30 @@
+import type { Host } from '../../../docker-api/host.ts';
+import type { Info } from '../../../docker-api/system.ts';
+import { objectOf } from '../../client/json.ts';
+import type { Command } from '../../command.ts';
+import { string } from '../../flags/flag.ts';
+import { describeInfo } from '../../output/info-text.ts';
+import { Template } from '../../output/template.ts';
+import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
+
+export const info: Command = {
+  usage: '[OPTIONS]',
+  description: 'Display what this installation is, and what its host can do',
+  flags: [string('format', DOCUMENT_FORMAT_HELP, { short: 'f' })],
+  operands: { min: 0, max: 0 },
+  async run({ context, flags }) {
+    const format = flags.string('format') ?? '';
+    const template = format === '' || format === 'json' ? undefined : new Template(format);
+    const client = await context.connect();
+    const [docker, host] = await Promise.all([
+      client.json({ method: 'GET', path: '/info' }),
+      client.json({ method: 'GET', path: '/a3s/v1/host' }),
+    ]);
+    // Docker's document, and beside it what Docker has no word for.
+    const data = { ...objectOf<Info>(docker), ...objectOf<Host>(host), Socket: client.socket };
+    if (template !== undefined) context.stdout.write(`${template.evaluate(data)}\n`);
+    else if (format === 'json') context.stdout.write(`${JSON.stringify(data)}\n`);
+    else context.stdout.write(describeInfo(data));
+    return 0;
+  },
+};
