@@ -10,7 +10,7 @@ import { inputErrorOf, isRejection } from '../ratls/open-session.ts';
 import { type Library, PEER_FLAGS, type Trust, trustOf } from '../ratls/peer-flags.ts';
 import { withSession } from '../ratls/with-session.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
-import { SIMULATED_BANNER } from './verdict-text.ts';
+import { SIMULATED_BANNER } from './verdict/verdict-text.ts';
 
 export const attestBox: Command = {
   usage: '[OPTIONS] --policy FILE HOST:PORT|BOX',

@@ -9,7 +9,7 @@ import {
   type KnownVulnerable,
   vulnerableFile,
   vulnerableInputs,
-} from './known-vulnerable.ts';
+} from './input/known-vulnerable.ts';
 import type { Library } from './load-library.ts';
 
 type Inputs = Parameters<Library['explain']>[0];

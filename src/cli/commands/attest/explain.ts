@@ -18,10 +18,10 @@ import {
   vulnerableOf,
 } from './explain-vulnerable.ts';
 import { describeExplanation } from './explanation-text.ts';
+import { EXCEPTIONS_FLAG, exceptionsOf } from './input/known-vulnerable.ts';
+import { type LaunchDocument, readLaunch } from './input/launch-document.ts';
+import { MAX_OVMF, OVMF_FLAGS, ovmfLaunch } from './input/ovmf-launch.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
-import { EXCEPTIONS_FLAG, exceptionsOf } from './known-vulnerable.ts';
-import { type LaunchDocument, readLaunch } from './launch-document.ts';
-import { MAX_OVMF, OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 
 const DIGEST_SIZE = 48;

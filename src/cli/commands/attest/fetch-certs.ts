@@ -6,14 +6,14 @@ import { jsonText } from '../../output/json-text.ts';
 import { printFailure } from '../../print-failure.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseTimeLimit } from '../../values/duration.ts';
-import { cacheDirectory, openCache } from './cached-endorsements.ts';
-import { REPORT_FLAGS } from './evidence-input.ts';
-import { exportCache, importIntoCache } from './exchange-cache.ts';
-import { describeFetched } from './fetched-text.ts';
-import { type FetchedCrl, type FetchedVcek, Fetcher } from './fetcher.ts';
+import { cacheDirectory, openCache } from './endorsements/cached-endorsements.ts';
+import { exportCache, importIntoCache } from './endorsements/exchange-cache.ts';
+import { describeFetched } from './endorsements/fetched-text.ts';
+import { type FetchedCrl, type FetchedVcek, Fetcher } from './endorsements/fetcher.ts';
+import { parseProduct, wantedVcek } from './endorsements/wanted-vcek.ts';
+import { REPORT_FLAGS } from './input/evidence-input.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
 import { type Library, loadLibrary } from './load-library.ts';
-import { parseProduct, wantedVcek } from './wanted-vcek.ts';
 
 const TIMEOUT_MS = 60_000;
 

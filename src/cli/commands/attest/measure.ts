@@ -6,15 +6,15 @@ import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
-import { tellingPrograms } from './json-failure.ts';
 import {
   EXCEPTIONS_FLAG,
   exceptionsOf,
   knownVulnerable,
   vulnerableInputs,
-} from './known-vulnerable.ts';
-import { KRUN_FLAGS, krunLaunch } from './krun-launch.ts';
-import { OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
+} from './input/known-vulnerable.ts';
+import { KRUN_FLAGS, krunLaunch } from './input/krun-launch.ts';
+import { OVMF_FLAGS, ovmfLaunch } from './input/ovmf-launch.ts';
+import { tellingPrograms } from './json-failure.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 
 /** Flags that only an OVMF launch has. */

@@ -7,7 +7,7 @@ import {
   CERTIFICATE_FLAGS,
   REPORT_FLAGS,
   readEvidence,
-} from './evidence-input.ts';
+} from './input/evidence-input.ts';
 import { tellingPrograms } from './json-failure.ts';
 import { loadLibrary, refusing } from './load-library.ts';
 import { describeReport } from './report-text.ts';

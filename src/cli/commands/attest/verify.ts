@@ -8,21 +8,21 @@ import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { parseInstant } from '../../values/instant.ts';
-import { cachedCrl, cachedVek } from './cached-endorsements.ts';
-import { crlOf } from './certificates-input.ts';
+import { cachedCrl, cachedVek } from './endorsements/cached-endorsements.ts';
+import { crlOf } from './input/certificates-input.ts';
 import {
   addCertificates,
   CERTIFICATE_FLAGS,
   type EvidenceInput,
   REPORT_FLAGS,
   readEvidence,
-} from './evidence-input.ts';
+} from './input/evidence-input.ts';
+import { readLaunch } from './input/launch-document.ts';
+import { readPolicy } from './input/policy-input.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
-import { judge, meaningsOf, type Question } from './judge.ts';
-import { readLaunch } from './launch-document.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
-import { readPolicy } from './policy-input.ts';
-import { describeVerdict, SIMULATED_BANNER } from './verdict-text.ts';
+import { judge, meaningsOf, type Question } from './verdict/judge.ts';
+import { describeVerdict, SIMULATED_BANNER } from './verdict/verdict-text.ts';
 
 const MAX_CRL = 1024 * 1024;
 const MAX_ROOTS = 128 * 1024;

@@ -4,7 +4,7 @@ import { readIdBlock } from '../../files/id-block-file.ts';
 import { byName, int, string } from '../../flags/flag.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
-import { EXCEPTIONS_FLAG, exceptionsOf } from '../attest/known-vulnerable.ts';
+import { EXCEPTIONS_FLAG, exceptionsOf } from '../attest/input/known-vulnerable.ts';
 import { loadLibrary } from '../attest/load-library.ts';
 import { cpusOf, teeOf } from './launch-flags.ts';
 

@@ -7,7 +7,7 @@ import { printFailure } from '../../print-failure.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { KEY_FLAG, privateKey } from '../../signing/signing-key.ts';
 import { UsageError } from '../../usage-error.ts';
-import { SIMULATED_BANNER } from '../attest/verdict-text.ts';
+import { SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
 import { inputErrorOf, isRejection, type Session } from '../ratls/open-session.ts';
 import { PEER_FLAGS, trustOf } from '../ratls/peer-flags.ts';
 import { type SessionRequest, withSession } from '../ratls/with-session.ts';

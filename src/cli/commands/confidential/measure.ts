@@ -22,7 +22,7 @@ import { type ImageChoice, imageChoice, withImage } from '../../requests/image-c
 import { registerImagePolicy } from '../../requests/image-policy.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { NO_STREAMS } from '../../values/streams.ts';
-import { exceptionsOf } from '../attest/known-vulnerable.ts';
+import { exceptionsOf } from '../attest/input/known-vulnerable.ts';
 import { loadLibrary } from '../attest/load-library.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
 

@@ -5,7 +5,7 @@
  */
 import { printable } from '../../client/failure.ts';
 import { alignColumns } from '../../output/table.ts';
-import { checkTable, SIMULATED_BANNER } from '../attest/verdict-text.ts';
+import { checkTable, SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
 import type { BoxCheck, BoxVerdict } from './box-verdict.ts';
 import type { Library } from './peer-flags.ts';
 

@@ -9,9 +9,9 @@ import { bool, type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { parseTimeLimit } from '../../values/duration.ts';
 import { parseHexBytes } from '../../values/hex.ts';
-import { cachedCrl, cachedVek } from '../attest/cached-endorsements.ts';
+import { cachedCrl, cachedVek } from '../attest/endorsements/cached-endorsements.ts';
+import { readPolicy } from '../attest/input/policy-input.ts';
 import { refusing } from '../attest/load-library.ts';
-import { readPolicy } from '../attest/policy-input.ts';
 
 /** Its whole content comes from one bundle. */
 export type Library = typeof import('#ratls');

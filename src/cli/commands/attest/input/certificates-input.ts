@@ -6,8 +6,8 @@
  * @module
  */
 import { X509Certificate } from 'node:crypto';
-import { InputError } from '../../files/input-error.ts';
-import { type Library, refusing } from './load-library.ts';
+import { InputError } from '../../../files/input-error.ts';
+import { type Library, refusing } from '../load-library.ts';
 
 /** What endorses a report. */
 export interface Certificates {

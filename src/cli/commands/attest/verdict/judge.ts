@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { describeVulnerable } from './known-vulnerable.ts';
-import type { Library } from './load-library.ts';
+import { describeVulnerable } from '../input/known-vulnerable.ts';
+import type { Library } from '../load-library.ts';
 import type { Sources, Verdict, VerdictCheck } from './verdict.ts';
 import type { Meanings, Refusal } from './verdict-text.ts';
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { loadLibrary } from '../load-library.ts';
 import { judge } from './judge.ts';
-import { loadLibrary } from './load-library.ts';
 
-const GENOA = join(import.meta.dirname, '../../../../test/vectors/hardware/genoa-v5.json');
+const GENOA = join(import.meta.dirname, '../../../../../test/vectors/hardware/genoa-v5.json');
 
 const bytes = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'));
 

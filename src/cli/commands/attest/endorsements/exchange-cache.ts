@@ -5,14 +5,14 @@
  */
 import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Invocation } from '../../command.ts';
-import { inputName, readInput } from '../../files/input-file.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
-import { jsonText } from '../../output/json-text.ts';
-import { UsageError } from '../../usage-error.ts';
+import type { Invocation } from '../../../command.ts';
+import { inputName, readInput } from '../../../files/input-file.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
+import { jsonText } from '../../../output/json-text.ts';
+import { UsageError } from '../../../usage-error.ts';
+import { neededPath } from '../input/ovmf-launch.ts';
+import { type Library, refusingLater } from '../load-library.ts';
 import { openCache } from './cached-endorsements.ts';
-import { neededPath } from './launch-flags.ts';
-import { type Library, refusingLater } from './load-library.ts';
 
 const MAX_BUNDLE = 32 * 1024 * 1024;
 

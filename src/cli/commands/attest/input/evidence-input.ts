@@ -4,13 +4,13 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { Context } from '../../context.ts';
-import { inputName, readInput } from '../../files/input-file.ts';
-import { type Flag, string } from '../../flags/flag.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
-import { UsageError } from '../../usage-error.ts';
+import type { Context } from '../../../context.ts';
+import { inputName, readInput } from '../../../files/input-file.ts';
+import { type Flag, string } from '../../../flags/flag.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
+import { UsageError } from '../../../usage-error.ts';
+import { type Library, refusing } from '../load-library.ts';
 import { type Certificates, certificatesOf, vekOf } from './certificates-input.ts';
-import { type Library, refusing } from './load-library.ts';
 import {
   isJson,
   parseReportFormat,

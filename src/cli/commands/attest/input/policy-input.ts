@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Context } from '../../context.ts';
-import { inputName, readInput } from '../../files/input-file.ts';
-import { type Library, refusing } from './load-library.ts';
+import type { Context } from '../../../context.ts';
+import { inputName, readInput } from '../../../files/input-file.ts';
+import { type Library, refusing } from '../load-library.ts';
 
 /** Longest text of a policy. */
 const MAX_POLICY = 256 * 1024;

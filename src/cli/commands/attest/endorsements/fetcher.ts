@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { InputError } from '../../files/input-error.ts';
-import { type Library, refusingLater } from './load-library.ts';
+import { InputError } from '../../../files/input-error.ts';
+import { type Library, refusingLater } from '../load-library.ts';
 import type { Product, VcekRequest } from './wanted-vcek.ts';
 
 type Store = InstanceType<Library['EndorsementStore']>;

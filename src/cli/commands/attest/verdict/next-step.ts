@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Library } from './load-library.ts';
+import type { Library } from '../load-library.ts';
 
 type Steps<Checks> = { readonly [Code in keyof Checks]?: string };
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { objectOf } from '../../client/json.ts';
-import { InputError } from '../../files/input-error.ts';
+import { objectOf } from '../../../client/json.ts';
+import { InputError } from '../../../files/input-error.ts';
 
 export const REPORT_FORMATS = [
   'raw',

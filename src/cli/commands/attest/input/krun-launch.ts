@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Context } from '../../context.ts';
-import { readInput } from '../../files/input-file.ts';
-import { type Flag, int, string } from '../../flags/flag.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
-import { parseHexNumber } from '../../values/hex.ts';
-import { fpuState, neededNumber, neededPath } from './launch-flags.ts';
-import type { Library } from './load-library.ts';
+import type { Context } from '../../../context.ts';
+import { readInput } from '../../../files/input-file.ts';
+import { type Flag, int, string } from '../../../flags/flag.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
+import { parseHexNumber } from '../../../values/hex.ts';
+import type { Library } from '../load-library.ts';
+import { fpuState, neededNumber, neededPath } from './ovmf-launch.ts';
 
 const MAX_IMAGE = 1024 * 1024 * 1024;
 

@@ -4,11 +4,11 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { Context } from '../../context.ts';
-import { InputError } from '../../files/input-error.ts';
-import { type Flag, string } from '../../flags/flag.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
-import type { Library } from './load-library.ts';
+import type { Context } from '../../../context.ts';
+import { InputError } from '../../../files/input-error.ts';
+import { type Flag, string } from '../../../flags/flag.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
+import type { Library } from '../load-library.ts';
 import { readPolicy } from './policy-input.ts';
 
 export type KnownVulnerable = NonNullable<ReturnType<Library['findVulnerable']>>;

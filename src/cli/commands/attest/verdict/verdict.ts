@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Library } from './load-library.ts';
+import type { Library } from '../load-library.ts';
 
 type Claims = InstanceType<Library['VerifiedReport']>['claims'];
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from 'node:path';
-import type { Context } from '../../context.ts';
-import { humanDuration } from '../../output/human.ts';
-import { type Library, refusingLater } from './load-library.ts';
+import type { Context } from '../../../context.ts';
+import { humanDuration } from '../../../output/human.ts';
+import { type Library, refusingLater } from '../load-library.ts';
 
 type Evidence = Parameters<Library['verify']>[0];
 type Store = InstanceType<Library['EndorsementStore']>;

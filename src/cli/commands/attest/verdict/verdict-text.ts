@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { printable } from '../../client/failure.ts';
-import { wrap } from '../../output/wrap.ts';
+import { printable } from '../../../client/failure.ts';
+import { wrap } from '../../../output/wrap.ts';
 import { nextStep } from './next-step.ts';
 import type { Sources, Verdict, VerdictCheck } from './verdict.ts';
 

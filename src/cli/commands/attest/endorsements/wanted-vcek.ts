@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Invocation } from '../../command.ts';
-import { InputError } from '../../files/input-error.ts';
-import { UsageError } from '../../usage-error.ts';
-import { parseHexBytes } from '../../values/hex.ts';
-import { parseTcb, type TcbParts } from '../../values/tcb.ts';
-import { readEvidence } from './evidence-input.ts';
-import { type Library, refusing } from './load-library.ts';
+import type { Invocation } from '../../../command.ts';
+import { InputError } from '../../../files/input-error.ts';
+import { UsageError } from '../../../usage-error.ts';
+import { parseHexBytes } from '../../../values/hex.ts';
+import { parseTcb, type TcbParts } from '../../../values/tcb.ts';
+import { readEvidence } from '../input/evidence-input.ts';
+import { type Library, refusing } from '../load-library.ts';
 
 type Client = InstanceType<Library['KdsClient']>;
 export type VcekRequest = Parameters<Client['vcek']>[0];

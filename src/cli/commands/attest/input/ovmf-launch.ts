@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Context } from '../../context.ts';
-import { hashInput, readInput } from '../../files/input-file.ts';
-import { type Flag, int, string } from '../../flags/flag.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
-import { parseHexNumber } from '../../values/hex.ts';
-import type { Library } from './load-library.ts';
+import type { Context } from '../../../context.ts';
+import { hashInput, readInput } from '../../../files/input-file.ts';
+import { type Flag, int, string } from '../../../flags/flag.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
+import { parseHexNumber } from '../../../values/hex.ts';
+import type { Library } from '../load-library.ts';
 
 /** The largest number that the library takes. */
 export const MAX_OVMF = 16 * 1024 * 1024;

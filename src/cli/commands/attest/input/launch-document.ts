@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { isObject } from '../../client/json.ts';
-import type { Context } from '../../context.ts';
-import { InputError } from '../../files/input-error.ts';
-import { inputName, readInput } from '../../files/input-file.ts';
-import { type Library, refusing } from './load-library.ts';
+import { isObject } from '../../../client/json.ts';
+import type { Context } from '../../../context.ts';
+import { InputError } from '../../../files/input-error.ts';
+import { inputName, readInput } from '../../../files/input-file.ts';
+import { type Library, refusing } from '../load-library.ts';
 
 /** Room for a spec of 4 MiB with each of its characters escaped, and more. */
 const MAX_DOCUMENT = 32 * 1024 * 1024;

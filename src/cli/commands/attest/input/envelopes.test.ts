@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { amdFile, EvidenceFiles, pem } from '../../testing/evidence-files.ts';
-import { acceptingGenoa, failed, verifyIn } from '../../testing/verify-in.ts';
+import { amdFile, EvidenceFiles, pem } from '../../../testing/evidence-files.ts';
+import { acceptingGenoa, failed, verifyIn } from '../../../testing/verify-in.ts';
 
 let cwd: string;
 beforeEach(() => {
