@@ -6,8 +6,8 @@
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
 import { string } from '../flags/flag.ts';
+import { Template } from '../output/go-template/template.ts';
 import { forTerminals } from '../output/json-text.ts';
-import { Template } from '../output/template.ts';
 import { printFailure } from '../print-failure.ts';
 import { notesOf, sayNotes } from '../requests/confidential-notes.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';

@@ -6,7 +6,7 @@
 import type { EventMessage } from '../../docker-api/system.ts';
 import { printable } from '../client/failure.ts';
 import { type JsonObject, numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
-import { Template } from './template.ts';
+import { Template } from './go-template/template.ts';
 
 type Event = Received<EventMessage>;
 

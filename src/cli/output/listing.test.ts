@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { historyListing, historyRow } from './history-row.ts';
 import { prepareFormat } from './listing.ts';
+import { historyListing, historyRow } from './rows/history-row.ts';
 
 /** Clears the screen, breaks the line, and uses 8-bit control characters. */
 const HOSTILE = 'RUN \x1b[2Jx\nsha256:beef   \u009b2Jtrue';

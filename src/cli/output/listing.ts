@@ -4,9 +4,9 @@
  * @module
  */
 import { printable } from '../client/failure.ts';
+import { Template } from './go-template/template.ts';
 import { forTerminals } from './json-text.ts';
 import { alignColumns } from './table.ts';
-import { Template } from './template.ts';
 
 /** One row: fields for templates, and methods such as `.Label "name"`. */
 export type Row = Readonly<Record<string, unknown>>;

@@ -15,7 +15,7 @@ import type { Client } from '../client/client.ts';
 import { messages } from '../client/messages.ts';
 import type { Context } from '../context.ts';
 import { registryAuth } from '../credentials/registry-auth.ts';
-import { showProgress } from '../output/progress.ts';
+import { showProgress } from '../output/progress/progress.ts';
 
 export interface PullOptions {
   readonly platform: string | undefined;

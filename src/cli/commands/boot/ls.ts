@@ -1,8 +1,8 @@
 import { withBoot } from '../../boot-library.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { BOOT_LISTING, bootRow } from '../../output/boot-row.ts';
 import { prepareFormat } from '../../output/listing.ts';
+import { BOOT_LISTING, bootRow } from '../../output/rows/boot-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 
 export const listBoots: Command = {

@@ -5,7 +5,7 @@ import { objectOf, objectsOf, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { type Format, prepareFormat } from '../../output/listing.ts';
-import { STATS_LISTING, statsRow } from '../../output/stats-row.ts';
+import { STATS_LISTING, statsRow } from '../../output/rows/stats-row.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 import { isGone, isItsOwn, StatsWatch, type Watched } from './stats-watch.ts';

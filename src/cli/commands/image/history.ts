@@ -3,8 +3,8 @@ import { segment } from '../../client/client.ts';
 import { objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { historyListing, historyRow } from '../../output/history-row.ts';
 import { prepareFormat } from '../../output/listing.ts';
+import { historyListing, historyRow } from '../../output/rows/history-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 
 export const history: Command = {

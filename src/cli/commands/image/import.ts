@@ -7,7 +7,7 @@ import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { list, string } from '../../flags/flag.ts';
-import { showProgress } from '../../output/progress.ts';
+import { showProgress } from '../../output/progress/progress.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parsePlatform } from '../../values/platform.ts';

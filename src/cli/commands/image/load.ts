@@ -7,8 +7,8 @@ import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { tarDirectory } from '../../files/layout-tar.ts';
 import { bool, refused, string } from '../../flags/flag.ts';
-import { canMove, showProgress } from '../../output/progress.ts';
-import { Upload } from '../../output/upload-progress.ts';
+import { canMove, showProgress } from '../../output/progress/progress.ts';
+import { Upload } from '../../output/progress/upload-progress.ts';
 import { UsageError } from '../../usage-error.ts';
 
 export const load: Command = {

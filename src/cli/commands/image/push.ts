@@ -10,7 +10,7 @@ import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import { registryAuth } from '../../credentials/registry-auth.ts';
 import { bool, refused } from '../../flags/flag.ts';
-import { showProgress } from '../../output/progress.ts';
+import { showProgress } from '../../output/progress/progress.ts';
 import { withTag } from '../../requests/pull-image.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { UsageError } from '../../usage-error.ts';

@@ -3,7 +3,7 @@ import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { prepareFormat } from '../../output/listing.ts';
-import { POOL_LISTING, poolRow } from '../../output/pool-row.ts';
+import { POOL_LISTING, poolRow } from '../../output/rows/pool-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 
 export const listPools: Command = {

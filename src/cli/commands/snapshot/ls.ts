@@ -3,7 +3,7 @@ import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { prepareFormat } from '../../output/listing.ts';
-import { SNAPSHOT_LISTING, snapshotRow } from '../../output/snapshot-row.ts';
+import { SNAPSHOT_LISTING, snapshotRow } from '../../output/rows/snapshot-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 
 export const listSnapshots: Command = {

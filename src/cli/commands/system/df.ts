@@ -2,8 +2,8 @@ import type { DiskUsage } from '../../../docker-api/system.ts';
 import { objectOf, objectsOf, type Received } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
+import { Template } from '../../output/go-template/template.ts';
 import { prepareFormat } from '../../output/listing.ts';
-import { Template } from '../../output/template.ts';
 import {
   BOX_USAGE_LISTING,
   BUILD_USAGE_LISTING,
@@ -13,7 +13,7 @@ import {
   USAGE_LISTING,
   usageRows,
   VOLUME_USAGE_LISTING,
-} from '../../output/usage-rows.ts';
+} from '../../output/rows/usage-rows.ts';
 import { volumeRow } from '../../output/volume-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 

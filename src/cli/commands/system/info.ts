@@ -3,8 +3,8 @@ import type { Info } from '../../../docker-api/system.ts';
 import { objectOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { string } from '../../flags/flag.ts';
+import { Template } from '../../output/go-template/template.ts';
 import { describeInfo } from '../../output/info-text.ts';
-import { Template } from '../../output/template.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
 
 export const info: Command = {

@@ -3,7 +3,7 @@ import type { Version } from '../../../docker-api/system.ts';
 import { objectOf, type Received, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { Template } from '../../output/template.ts';
+import { Template } from '../../output/go-template/template.ts';
 import { API_VERSION, VERSION } from '../../version.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
 

@@ -3,7 +3,7 @@ import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, list, string } from '../../flags/flag.ts';
 import { prepareFormat } from '../../output/listing.ts';
-import { TEMPLATE_LISTING, templateRow } from '../../output/template-row.ts';
+import { TEMPLATE_LISTING, templateRow } from '../../output/rows/template-row.ts';
 import { encodeFilters, parseFilter } from '../../values/filter.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 

@@ -3,7 +3,7 @@ import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import { bool, list } from '../../flags/flag.ts';
-import { shortId } from '../../output/template-row.ts';
+import { shortId } from '../../output/rows/template-row.ts';
 import { UsageError } from '../../usage-error.ts';
 
 export const warmTemplates: Command = {

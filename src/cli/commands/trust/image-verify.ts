@@ -1,7 +1,7 @@
 import type { Explanation } from '../../../docker-api/trust.ts';
 import type { Command } from '../../command.ts';
 import { byName, string } from '../../flags/flag.ts';
-import { Template } from '../../output/template.ts';
+import { Template } from '../../output/go-template/template.ts';
 import { describeDecision } from '../../output/trust-text.ts';
 import { askAboutTrust, TRUST_FLAGS } from '../../requests/trust-request.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { isObject } from '../client/json.ts';
-import { forTerminals } from './json-text.ts';
-import { isTrue, printValue } from './template-values.ts';
+import { isObject } from '../../client/json.ts';
+import { forTerminals } from '../json-text.ts';
+import { isTrue, printValue } from './values.ts';
 
 type TemplateFunction = (...args: readonly unknown[]) => unknown;
 

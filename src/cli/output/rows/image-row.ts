@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { ImageSummary } from '../../docker-api/image.ts';
-import { numberOf, type Received, stringOf, stringsOf } from '../client/json.ts';
-import { humanDuration, humanSize, localTime } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { ImageSummary } from '../../../docker-api/image.ts';
+import { numberOf, type Received, stringOf, stringsOf } from '../../client/json.ts';
+import { humanDuration, humanSize, localTime } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 const NONE = '<none>';

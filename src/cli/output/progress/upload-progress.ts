@@ -5,8 +5,8 @@
  */
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ProgressLine } from '../../docker-api/progress.ts';
-import type { Received } from '../client/json.ts';
+import type { ProgressLine } from '../../../docker-api/progress.ts';
+import type { Received } from '../../client/json.ts';
 
 export class Upload {
   readonly body: Readable;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { PoolSummary } from '../../docker-api/pool.ts';
-import { numberOf, type Received, stringOf } from '../client/json.ts';
-import { humanMemory } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { PoolSummary } from '../../../docker-api/pool.ts';
+import { numberOf, type Received, stringOf } from '../../client/json.ts';
+import { humanMemory } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 export const POOL_LISTING: Listing = {
   defaults: '{{.Name}}\t{{.Size}}\t{{.Ready}}\t{{.CPUs}}\t{{.Memory}}\t{{.Network}}\t{{.State}}',

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { ProgressLine } from '../../docker-api/progress.ts';
-import { printable } from '../client/failure.ts';
-import { numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
-import type { Context } from '../context.ts';
+import type { ProgressLine } from '../../../docker-api/progress.ts';
+import { printable } from '../../client/failure.ts';
+import { numberOf, objectOf, type Received, stringOf } from '../../client/json.ts';
+import type { Context } from '../../context.ts';
 import { progressRow } from './progress-row.ts';
 import { ProgressScreen } from './progress-screen.ts';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../../usage-error.ts';
 
 export type Token =
   | { readonly kind: 'field'; readonly text: string; readonly joined: boolean }

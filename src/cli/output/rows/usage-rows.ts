@@ -3,15 +3,13 @@
  *
  * @module
  */
-import type { ContainerSummary } from '../../docker-api/container.ts';
-import type { ImageSummary } from '../../docker-api/image.ts';
-import type { DiskUsage } from '../../docker-api/system.ts';
-import type { Volume } from '../../docker-api/volume.ts';
-import { numberOf, objectOf, objectsOf, type Received } from '../client/json.ts';
+import type { ContainerSummary } from '../../../docker-api/container.ts';
+import type { ImageSummary } from '../../../docker-api/image.ts';
+import type { DiskUsage } from '../../../docker-api/system.ts';
+import type { Volume } from '../../../docker-api/volume.ts';
+import { numberOf, objectOf, objectsOf, type Received } from '../../client/json.ts';
 import { boxRow } from './box-row.ts';
-import { humanSize } from './human.ts';
 import { imageRows } from './image-row.ts';
-import type { Listing, Row } from './listing.ts';
 
 const DIGITS = 4;
 

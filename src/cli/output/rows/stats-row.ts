@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { ContainerStats } from '../../docker-api/stats.ts';
-import { numberOf, objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
-import { humanMemory, humanSize } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { ContainerStats } from '../../../docker-api/stats.ts';
+import { numberOf, objectOf, objectsOf, type Received, stringOf } from '../../client/json.ts';
+import { humanMemory, humanSize } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 /** For what is not known. */

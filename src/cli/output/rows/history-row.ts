@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { HistoryEntry } from '../../docker-api/image.ts';
-import { numberOf, type Received, stringOf } from '../client/json.ts';
-import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { HistoryEntry } from '../../../docker-api/image.ts';
+import { numberOf, type Received, stringOf } from '../../client/json.ts';
+import { ellipsis, humanDuration, humanSize, localTime } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 const MAX_COMMAND = 45;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Snapshot } from '../../docker-api/snapshot.ts';
-import { numberOf, objectOf, type Received, stringOf, stringsOf } from '../client/json.ts';
-import { humanDuration, humanSize, localTime } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { Snapshot } from '../../../docker-api/snapshot.ts';
+import { numberOf, objectOf, type Received, stringOf, stringsOf } from '../../client/json.ts';
+import { humanDuration, humanSize, localTime } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { TemplateSummary } from '../../docker-api/template.ts';
-import { numberOf, type Received, stringOf } from '../client/json.ts';
-import { humanDuration, humanMemory, humanSize, localTime } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { TemplateSummary } from '../../../docker-api/template.ts';
+import { numberOf, type Received, stringOf } from '../../client/json.ts';
+import { humanDuration, humanMemory, humanSize, localTime } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 

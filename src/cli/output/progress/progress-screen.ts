@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Context } from '../context.ts';
+import type { Context } from '../../context.ts';
 import { isFinished, type ProgressRow, rowText } from './progress-row.ts';
 
 type Terminal = Context['stdout'];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isObject } from '../client/json.ts';
+import { isObject } from '../../client/json.ts';
 
 /** Go's `%v`. */
 export function printValue(value: unknown): string {

@@ -6,17 +6,11 @@
  *
  * @module
  */
-import { isObject } from '../client/json.ts';
-import { UsageError } from '../usage-error.ts';
-import { FUNCTIONS } from './template-functions.ts';
-import {
-  type Call,
-  type Node,
-  type Operand,
-  type Pipeline,
-  parseTemplate,
-} from './template-parser.ts';
-import { isTrue, printValue, sortedEntries } from './template-values.ts';
+import { isObject } from '../../client/json.ts';
+import { UsageError } from '../../usage-error.ts';
+import { FUNCTIONS } from './functions.ts';
+import { type Call, type Node, type Operand, type Pipeline, parseTemplate } from './parser.ts';
+import { isTrue, printValue, sortedEntries } from './values.ts';
 
 /** A method such as `.Label "name"`. */
 type Method = (...args: readonly string[]) => unknown;

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
-import type { JsonObject } from '../client/json.ts';
+import type { JsonObject } from '../../client/json.ts';
 import { Upload } from './upload-progress.ts';
 
 const CHUNKS = 5000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { lex, type Part, parseError, type Token } from './template-lexer.ts';
+import { lex, type Part, parseError, type Token } from './lexer.ts';
 
 export type Operand =
   | { readonly kind: 'dot' }

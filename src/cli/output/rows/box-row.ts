@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ContainerSummary } from '../../docker-api/container.ts';
+import type { ContainerSummary } from '../../../docker-api/container.ts';
 import {
   numberOf,
   objectOf,
@@ -11,10 +11,10 @@ import {
   type Received,
   stringOf,
   stringsOf,
-} from '../client/json.ts';
-import { NO_TEE, teeColumn } from '../requests/confidential-notes.ts';
-import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+} from '../../client/json.ts';
+import { NO_TEE, teeColumn } from '../../requests/confidential-notes.ts';
+import { ellipsis, humanDuration, humanSize, localTime } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 const MAX_COMMAND = 20;

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../client/json.ts';
+import type { JsonObject } from '../../client/json.ts';
 import { showProgress } from './progress.ts';
 import { progressRow, rowText } from './progress-row.ts';
 

@@ -1,7 +1,7 @@
 import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../../usage-error.ts';
 import { Template } from './template.ts';
 
 const BOX = {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ProgressLine } from '../../docker-api/progress.ts';
-import { numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
-import { humanSize } from './human.ts';
+import type { ProgressLine } from '../../../docker-api/progress.ts';
+import { numberOf, objectOf, type Received, stringOf } from '../../client/json.ts';
+import { humanSize } from '../human.ts';
 
 const DIGITS = 4;
 const FULL_BAR = 50;

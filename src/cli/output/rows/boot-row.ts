@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ListedSet } from '../boot-library.ts';
-import { humanSize } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { ListedSet } from '../../boot-library.ts';
+import { humanSize } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const SHORT_ID = 12;
 
