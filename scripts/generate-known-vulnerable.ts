@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseKnownVulnerable } from '@a3s-box/policies';
 
 const SOURCE = 'policies/defaults/known-vulnerable.json';
-const TARGET = 'policies/src/known-vulnerable-data.ts';
+const TARGET = 'policies/src/known-vulnerable/known-vulnerable-data.ts';
 
 const list = parseKnownVulnerable(JSON.parse(readFileSync(SOURCE, 'utf8')));
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import * as policy from './attestation-policy.ts';
+import * as policy from './attestation-policy/attestation-policy.ts';
+import * as validated from './attestation-policy/is-attestation-policy.ts';
 import * as document from './document.ts';
-import * as image from './image-policy.ts';
+import * as image from './image-policy/image-policy.ts';
 import * as index from './index.ts';
-import * as validated from './is-attestation-policy.ts';
 import * as narrowing from './narrow.ts';
 import * as host from './registry-host.ts';
 

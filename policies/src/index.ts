@@ -1,12 +1,16 @@
 export {
+  KNOWN_VULNERABLE_SCHEMA,
+  parseKnownVulnerable,
+} from './known-vulnerable/parse-known-vulnerable.ts';
+export {
   BOX_SPEC_SCHEMA,
   BoxSpec,
   Confinement,
   ProcessSpec,
   Resources,
   ULIMITS,
-} from './box-spec.ts';
-export { type CanonicalValue, canonicalJson } from './canonical-json.ts';
+} from './launch-spec/box-spec.ts';
+export { type CanonicalValue, canonicalJson } from './launch-spec/canonical-json.ts';
 export {
   HOST_PERMISSIONS,
   type HostPermission,
@@ -14,7 +18,6 @@ export {
   LaunchSpec,
   launchSpecText,
   MAX_LAUNCH_SPEC,
-} from './launch-spec.ts';
-export { KNOWN_VULNERABLE_SCHEMA, parseKnownVulnerable } from './parse-known-vulnerable.ts';
-export { LaunchSpecError, parseLaunchSpec } from './parse-launch-spec.ts';
-export { differingFields, type SpecDifference } from './spec-differences.ts';
+} from './launch-spec/launch-spec.ts';
+export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spec.ts';
+export { differingFields, type SpecDifference } from './launch-spec/spec-differences.ts';

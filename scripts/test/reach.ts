@@ -63,7 +63,7 @@ const RULES: readonly Rule[] = [
         'src/oci/host-spellings.test.ts',
         'src/trust/conditions/conditions.test.ts',
         'ratls/src/readme.test.ts',
-        'policies/src/image-policy.test.ts',
+        'policies/src/image-policy/image-policy.test.ts',
         'test/clients/docker-script.test.ts',
       ],
       host: ['test/docs/'],

@@ -7,8 +7,11 @@ import { AttestationError } from '../../attestation/src/errors.ts';
 import { parseReport } from '../../attestation/src/report/parse.ts';
 import { appraiseSimulated } from '../../attestation/src/simulated/appraise-simulated.ts';
 import { verifySimulated } from '../../attestation/src/simulated/verify-simulated.ts';
-import { parseAttestationPolicy } from '../../policies/src/attestation-policy.ts';
-import { LaunchSpecError, parseLaunchSpec } from '../../policies/src/parse-launch-spec.ts';
+import { parseAttestationPolicy } from '../../policies/src/attestation-policy/attestation-policy.ts';
+import {
+  LaunchSpecError,
+  parseLaunchSpec,
+} from '../../policies/src/launch-spec/parse-launch-spec.ts';
 import { type EvidenceVector, type LaunchSpecVector, NOW, type ReportVector } from './format.ts';
 import { processor } from './processor.ts';
 

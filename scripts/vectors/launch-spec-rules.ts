@@ -4,9 +4,9 @@
  * @module
  */
 
-import { ULIMITS } from '../../policies/src/box-spec.ts';
-import { canonicalJson } from '../../policies/src/canonical-json.ts';
-import type { LaunchSpec } from '../../policies/src/launch-spec.ts';
+import { ULIMITS } from '../../policies/src/launch-spec/box-spec.ts';
+import { canonicalJson } from '../../policies/src/launch-spec/canonical-json.ts';
+import type { LaunchSpec } from '../../policies/src/launch-spec/launch-spec.ts';
 import type { LaunchSpecVector } from './format.ts';
 import { DIRECTORY_RULES, numbered } from './launch-spec-directories.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './launch-spec-resources.ts';

@@ -13,7 +13,7 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// Bounds of policies/src/launch-spec.ts and policies/src/box-spec.ts. Those of texts count characters.
+// Bounds of launch-spec.ts and box-spec.ts in policies/src/launch-spec. Those of texts count characters.
 const (
 	maxString       = 128 << 10
 	maxPath         = 4096

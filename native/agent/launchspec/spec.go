@@ -9,7 +9,7 @@ const Schema = "a3s-box/launch-spec/v1"
 // MaxBytes bounds the text of a launch spec.
 const MaxBytes = 4 << 20
 
-// Spec is a launch spec; policies/src/launch-spec.ts describes every field.
+// Spec is a launch spec; policies/src/launch-spec/launch-spec.ts describes every field.
 type Spec struct {
 	Schema          string           `json:"schema"`
 	Deployment      string           `json:"deployment"`

@@ -5,7 +5,7 @@
  */
 import { PolicyError } from '@a3s-box/policies/attestation-policy';
 import { AttestationError } from '../../../attestation/src/errors.ts';
-import { LaunchSpecError } from '../../../policies/src/parse-launch-spec.ts';
+import { LaunchSpecError } from '../../../policies/src/launch-spec/parse-launch-spec.ts';
 import { CborError } from '../../../ratls/src/certificate/cbor.ts';
 import { RatlsError } from '../../../ratls/src/errors.ts';
 

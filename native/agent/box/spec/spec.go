@@ -1,7 +1,7 @@
 // Package spec has the box spec: its types, its checks, and what a box by it needs of its guest.
 package spec
 
-// Spec is the document that says what the box is; policies/src/box-spec.ts describes every field.
+// Spec is the document that says what the box is; policies/src/launch-spec/box-spec.ts describes every field.
 type Spec struct {
 	Schema      string      `json:"schema"`
 	Hostname    string      `json:"hostname"`

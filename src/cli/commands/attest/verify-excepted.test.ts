@@ -13,7 +13,7 @@ const DIGEST = vi.hoisted(
 );
 
 /** A list that names the launch of the vectors by its digest. */
-vi.mock('../../../../policies/src/known-vulnerable-data.ts', () => {
+vi.mock('../../../../policies/src/known-vulnerable/known-vulnerable-data.ts', () => {
   const digests = [['launch', DIGEST]];
   const group = { id: 'TEST-1', date: '2026-01-01', reason: 'a test', advisory: 'a.md', digests };
   return { KNOWN_VULNERABLE_DATA: { date: '2026-01-01', groups: [group] } };

@@ -7,7 +7,7 @@ import { EvidenceFiles, SIMULATED_ROOTS } from '../../testing/evidence-files.ts'
 import { failed, verifyIn } from '../../testing/verify-in.ts';
 
 /** A list that names the firmware of the vectors alone, by its pages. */
-vi.mock('../../../../policies/src/known-vulnerable-data.ts', () => {
+vi.mock('../../../../policies/src/known-vulnerable/known-vulnerable-data.ts', () => {
   const pages = Buffer.from(Array.from({ length: 48 }, (_, index) => index)).toString('hex');
   const digests = [['firmware-pages', pages]];
   const group = { id: 'TEST-1', date: '2026-01-01', reason: 'a test', advisory: 'a.md', digests };

@@ -22,7 +22,7 @@ const INPUTS = {
 const { ovmf, digest: DIGEST } = launchRecordOf({ ...INPUTS, ovmf: Uint8Array.from(LISTED) });
 const PAGES = ovmf.hash;
 
-vi.mock('../../../../policies/src/known-vulnerable-data.ts', async () => {
+vi.mock('../../../../policies/src/known-vulnerable/known-vulnerable-data.ts', async () => {
   const { createHash } = await import('node:crypto');
   const { ovmfImage } = await import('../../testing/ovmf-image.ts');
   const image = Uint8Array.from(ovmfImage(0x66));

@@ -1,4 +1,4 @@
-import { parseLaunchSpec } from '../../../../policies/src/parse-launch-spec.ts';
+import { parseLaunchSpec } from '../../../../policies/src/launch-spec/parse-launch-spec.ts';
 import { refusing } from '../refusing.ts';
 
 export const fuzz = refusing(parseLaunchSpec);

@@ -7,8 +7,9 @@
  *
  * @module
  */
+
+import { hostSpelling } from '../registry-host.ts';
 import { hasTangledStars } from './glob.ts';
-import { hostSpelling } from './registry-host.ts';
 
 /** Longer than any repository, with a host name and a path of 255 characters each. */
 const MAX_PATTERN = 520;

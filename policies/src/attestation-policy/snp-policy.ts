@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ANY_EXPLICIT } from './policy-values.ts';
+import type { ANY_EXPLICIT } from '../policy-values.ts';
 import type { TcbClass, TcbFloor } from './tcb-minimums.ts';
 
 /** The source of evidence: the hardware, or the simulated secure processor. */

@@ -8,6 +8,10 @@
  * @module
  */
 import * as z from 'zod/mini';
+import { plainCopy } from '../plain-copy.ts';
+import { PolicyError } from '../policy-error.ts';
+import { problemsOf } from '../policy-problems.ts';
+import { closed, integer, list, oneOf } from '../policy-values.ts';
 import {
   denial,
   imagePattern,
@@ -34,11 +38,8 @@ import {
   sourceOfRoot,
   subjectOnce,
 } from './image-rules-checks.ts';
-import { plainCopy } from './plain-copy.ts';
-import { PolicyError } from './policy-error.ts';
-import { problemsOf } from './policy-problems.ts';
-import { closed, integer, list, oneOf } from './policy-values.ts';
 
+export { PolicyError, type PolicyErrorCode, type PolicyProblem } from '../policy-error.ts';
 export { globCovers, matchesGlob } from './glob.ts';
 export { isPem, MAX_MATERIAL } from './image-policy-values.ts';
 export type {
@@ -52,7 +53,6 @@ export type {
   RequireRule,
   TrustedRootSource,
 } from './image-rules.ts';
-export { PolicyError, type PolicyErrorCode, type PolicyProblem } from './policy-error.ts';
 
 /** The value of `schema` in a policy that states one. */
 export const IMAGE_POLICY_SCHEMA = 'a3s-box/image-policy/v1';

@@ -4,7 +4,7 @@ import { findVulnerable, KNOWN_VULNERABLE, VULNERABLE_CHIPS } from './known-vuln
 import { parseKnownVulnerable } from './parse-known-vulnerable.ts';
 
 function shipped(): Record<string, unknown> & { entries: Record<string, unknown>[] } {
-  const url = new URL('../defaults/known-vulnerable.json', import.meta.url);
+  const url = new URL('../../defaults/known-vulnerable.json', import.meta.url);
   return JSON.parse(readFileSync(url, 'utf8'));
 }
 
@@ -22,7 +22,7 @@ describe('the list of what is known to be vulnerable', () => {
   it('links each entry of the list to an existing advisory', () => {
     for (const { advisory } of KNOWN_VULNERABLE.entries) {
       const [path = '', heading] = advisory.split('#');
-      const url = new URL(`../../docs/${path}`, import.meta.url);
+      const url = new URL(`../../../docs/${path}`, import.meta.url);
       expect(existsSync(url), advisory).toBe(true);
       if (heading === undefined) continue;
       const headings = readFileSync(url, 'utf8').match(/^#+ .*$/gm) ?? [];
@@ -35,7 +35,7 @@ describe('the list of what is known to be vulnerable', () => {
 
   it('mentions every digest of the first advisory in its text', () => {
     const text = readFileSync(
-      new URL('../../docs/advisories/A3S-2026-0001.md', import.meta.url),
+      new URL('../../../docs/advisories/A3S-2026-0001.md', import.meta.url),
       'utf8',
     );
     const listed = KNOWN_VULNERABLE.entries.filter(({ id }) => id === 'A3S-2026-0001');

@@ -8,11 +8,10 @@
  * @module
  */
 import * as z from 'zod/mini';
-import { untrustedIdBlock } from './id-block-trust.ts';
-import { VULNERABLE_CHIPS } from './known-vulnerable.ts';
-import { plainCopy } from './plain-copy.ts';
-import { PolicyError } from './policy-error.ts';
-import { problemsOf } from './policy-problems.ts';
+import { VULNERABLE_CHIPS } from '../known-vulnerable/known-vulnerable.ts';
+import { plainCopy } from '../plain-copy.ts';
+import { PolicyError } from '../policy-error.ts';
+import { problemsOf } from '../policy-problems.ts';
 import {
   chipId,
   closed,
@@ -29,12 +28,13 @@ import {
   oneOf,
   unsigned64,
   vulnerableDigest,
-} from './policy-values.ts';
+} from '../policy-values.ts';
+import { untrustedIdBlock } from './id-block-trust.ts';
 import type { SnpPolicy } from './snp-policy.ts';
 import { TCB_MINIMUMS } from './tcb-minimums.ts';
 import { markValidated } from './validated.ts';
 
-export { PolicyError, type PolicyErrorCode, type PolicyProblem } from './policy-error.ts';
+export { PolicyError, type PolicyErrorCode, type PolicyProblem } from '../policy-error.ts';
 export type {
   CrlPolicy,
   PolicyProduct,

@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from 'zod';
+import { narrow } from '../narrow.ts';
 import type {
   KnownVulnerable,
   ListedVulnerable,
   VulnerableKind,
 } from './known-vulnerable-entry.ts';
-import { narrow } from './narrow.ts';
 
 /** The value of `schema` in the list. */
 export const KNOWN_VULNERABLE_SCHEMA = 'a3s-box/known-vulnerable/v1';

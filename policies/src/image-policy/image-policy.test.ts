@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { STRICT_POLICY } from './attestation-policy.ts';
-import { readPolicyDocument } from './document.ts';
+import { STRICT_POLICY } from '../attestation-policy/attestation-policy.ts';
+import { readPolicyDocument } from '../document.ts';
 import {
   type ImagePolicy,
   isImagePolicyDocument,
@@ -23,7 +23,7 @@ function messagesOf(input: unknown): readonly string[] {
 }
 
 function shipped(name: string): ImagePolicy {
-  const url = new URL(`../defaults/${name}`, import.meta.url);
+  const url = new URL(`../../defaults/${name}`, import.meta.url);
   return parseImagePolicy(readPolicyDocument(readFileSync(url)));
 }
 
@@ -46,7 +46,7 @@ describe('the shipped image policies', () => {
   });
 
   it('parses the example in the comments of the shipped default image policy', () => {
-    const url = new URL('../defaults/image-policy.yaml', import.meta.url);
+    const url = new URL('../../defaults/image-policy.yaml', import.meta.url);
     const text = readFileSync(url, 'utf8').replaceAll(/^ {2}# (- | {2})/gm, '  $1');
     expect(parseImagePolicy(readPolicyDocument(text)).images).toMatchObject([
       { pattern: 'registry.example:5000/team/**', require: [{ keys: ['team.pub'] }] },
@@ -70,7 +70,7 @@ describe('the shipped image policies', () => {
 
 describe('the documentation', () => {
   it('parses every image policy in the documentation', () => {
-    const text = readFileSync(new URL('../../docs/image-policy.md', import.meta.url), 'utf8');
+    const text = readFileSync(new URL('../../../docs/image-policy.md', import.meta.url), 'utf8');
     const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml);
     expect(examples).toHaveLength(3);
     for (const yaml of examples) expect(messagesOf(readPolicyDocument(yaml))).toEqual([]);

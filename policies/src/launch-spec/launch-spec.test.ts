@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from './launch-spec.ts';
 import { LaunchSpecError, parseLaunchSpec } from './parse-launch-spec.ts';
 
-const VECTORS = new URL('../../test/vectors/launch-spec/', import.meta.url);
+const VECTORS = new URL('../../../test/vectors/launch-spec/', import.meta.url);
 
 interface Vector {
   readonly name: string;

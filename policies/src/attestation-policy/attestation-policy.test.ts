@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readPolicyDocument } from '../document.ts';
 import {
   isAttestationPolicy,
   PolicyError,
@@ -10,7 +11,6 @@ import {
   STRICT_POLICY,
   TCB_MINIMUMS,
 } from './attestation-policy.ts';
-import { readPolicyDocument } from './document.ts';
 
 function problemsOf(input: unknown): readonly PolicyProblem[] {
   try {
@@ -28,7 +28,7 @@ function messagesOf(input: unknown): readonly string[] {
 }
 
 function shipped(name: string): unknown {
-  return readPolicyDocument(readFileSync(new URL(`../defaults/${name}`, import.meta.url)));
+  return readPolicyDocument(readFileSync(new URL(`../../defaults/${name}`, import.meta.url)));
 }
 
 describe('the strict policy', () => {

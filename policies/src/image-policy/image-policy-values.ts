@@ -6,10 +6,10 @@
  * @module
  */
 import * as z from 'zod/mini';
+import { plainCopy } from '../plain-copy.ts';
+import { converted, list } from '../policy-values.ts';
 import { hasTangledStars } from './glob.ts';
 import { imagePatternFault } from './image-pattern.ts';
-import { plainCopy } from './plain-copy.ts';
-import { converted, list } from './policy-values.ts';
 
 /** Of a PEM file or text, and of a document that is written out, in characters. */
 export const MAX_MATERIAL = 64 * 1024;

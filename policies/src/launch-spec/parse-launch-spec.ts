@@ -3,9 +3,10 @@
  *
  * @module
  */
+
+import { narrow } from '../narrow.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { LaunchSpec, MAX_LAUNCH_SPEC } from './launch-spec.ts';
-import { narrow } from './narrow.ts';
 
 /** Problems that a message names. */
 const MAX_PROBLEMS = 8;
