@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { BUNDLE_FORMAT, exportStore, importStore } from './bundle.ts';
-import { EndorsementStore } from './store.ts';
+import { EndorsementStore } from './store/store.ts';
 import { crlDer, GENOA, MILAN, NOW, TURIN, vcekDer, vlekDer } from './testing/certificates.ts';
 import { testDirectory } from './testing/directory.ts';
 import { refusal } from './testing/refusal.ts';

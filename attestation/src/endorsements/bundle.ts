@@ -10,7 +10,7 @@ import * as z from 'zod/mini';
 import { AttestationError } from '../errors.ts';
 import { crlOf, describeVcek, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, vcekOf } from './answers.ts';
 import { parseJson } from './parse-json.ts';
-import type { EndorsementStore } from './store.ts';
+import type { EndorsementStore } from './store/store.ts';
 import { PRODUCTS } from './vcek-request.ts';
 
 /** The value of `format` in every bundle of this version. */

@@ -5,7 +5,7 @@ import { AttestationError } from '../errors.ts';
 import { claimsOfVersion, sampleReport, TURIN_CLAIMS } from '../report/testing/sample.ts';
 import { Endorsements } from './endorsements.ts';
 import { KdsClient } from './kds.ts';
-import { EndorsementStore } from './store.ts';
+import { EndorsementStore } from './store/store.ts';
 import {
   crlDer,
   endorsementDer,

@@ -12,7 +12,7 @@ import { unverifiedClaims } from '../report/parsed-report.ts';
 import { type Product, productOf } from '../report/product.ts';
 import { crlOf } from './answers.ts';
 import type { KdsClient } from './kds.ts';
-import type { EndorsementStore, ObtainedCrl } from './store.ts';
+import type { EndorsementStore, ObtainedCrl } from './store/store.ts';
 import { PRODUCTS, type VcekRequest } from './vcek-request.ts';
 
 /** The age of a revocation list, in milliseconds, at which a newer one is requested: a day. */

@@ -8,7 +8,6 @@
  */
 export type { VekKind } from '../report/claims.ts';
 export { BUNDLE_FORMAT, exportStore, type Imported, importStore } from './bundle.ts';
-export type { Clock } from './clock.ts';
 export {
   type CompleteEvidence,
   type CompleteOptions,
@@ -17,7 +16,6 @@ export {
   MAX_CRL_AGE,
   type ObtainOptions,
 } from './endorsements.ts';
-export { type Fetch, type FetchOptions, type FetchResponse, httpsFetch } from './fetch.ts';
 export { KdsClient, type KdsOptions } from './kds.ts';
 export {
   EndorsementStore,
@@ -25,8 +23,15 @@ export {
   type StoreOptions,
   type VerifyCrl,
   type VerifyVek,
-} from './store.ts';
-export { KDS_LIMITS, type KdsLimits } from './transport.ts';
-export { importTrusteeStore } from './trustee.ts';
+} from './store/store.ts';
+export { importTrusteeStore } from './store/trustee.ts';
+export type { Clock } from './transport/clock.ts';
+export {
+  type Fetch,
+  type FetchOptions,
+  type FetchResponse,
+  httpsFetch,
+} from './transport/fetch.ts';
+export { KDS_LIMITS, type KdsLimits } from './transport/transport.ts';
 export { certChainUrl, crlUrl, KDS_URL, vcekUrl } from './urls.ts';
 export type { VcekRequest } from './vcek-request.ts';

@@ -2,14 +2,14 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
-import type { Fetch } from './fetch.ts';
-import { httpsFetch } from './fetch.ts';
 import { KdsClient, type KdsOptions } from './kds.ts';
 import { crlDer, GENOA, MILAN, NOW, TURIN, vcekDer, vlekDer } from './testing/certificates.ts';
 import { FakeClock } from './testing/fake-clock.ts';
 import { answer, type Behaviour, KdsServer } from './testing/kds-server.ts';
 import { refusal } from './testing/refusal.ts';
-import type { KdsLimits } from './transport.ts';
+import type { Fetch } from './transport/fetch.ts';
+import { httpsFetch } from './transport/fetch.ts';
+import type { KdsLimits } from './transport/transport.ts';
 import { crlUrl, vcekUrl } from './urls.ts';
 import type { VcekRequest } from './vcek-request.ts';
 

@@ -8,9 +8,9 @@ import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
 import { checkVcek, crlOf, describeVcek, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES } from './answers.ts';
 import { chainOf } from './chain.ts';
-import { type Clock, SYSTEM_CLOCK } from './clock.ts';
-import { type Fetch, httpsFetch } from './fetch.ts';
-import { KDS_LIMITS, type KdsLimits, KdsTransport } from './transport.ts';
+import { type Clock, SYSTEM_CLOCK } from './transport/clock.ts';
+import { type Fetch, httpsFetch } from './transport/fetch.ts';
+import { KDS_LIMITS, type KdsLimits, KdsTransport } from './transport/transport.ts';
 import { certChainUrl, crlUrl, KDS_URL, mirrorUrl, vcekUrl } from './urls.ts';
 import { type VcekRequest, vcekRequest } from './vcek-request.ts';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../transport/clock.ts';
 
 /** Every sleep is over at once, and moves the time, apart from those of lengths that are held. */
 export class FakeClock implements Clock {

@@ -7,8 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createSynced, syncDirectory } from '../durable-file.ts';
-import { AttestationError } from '../errors.ts';
+import { createSynced, syncDirectory } from '../../durable-file.ts';
+import { AttestationError } from '../../errors.ts';
 
 /**
  * The bytes of a file, undefined if there is none.

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { answer, KdsServer } from '../testing/kds-server.ts';
+import { refusal } from '../testing/refusal.ts';
 import { httpsFetch } from './fetch.ts';
-import { answer, KdsServer } from './testing/kds-server.ts';
-import { refusal } from './testing/refusal.ts';
 
 const SIGNAL = new AbortController().signal;
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { join } from 'node:path';
-import { AttestationError } from '../errors.ts';
-import { MAX_CERTIFICATE_BYTES, vcekOf } from './answers.ts';
+import { AttestationError } from '../../errors.ts';
+import { MAX_CERTIFICATE_BYTES, vcekOf } from '../answers.ts';
 import { listDirectory, readFileBounded } from './files.ts';
 import { type EndorsementStore, HWID } from './store.ts';
 

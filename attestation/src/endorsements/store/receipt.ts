@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
+import { parseJson } from '../parse-json.ts';
 import { readFileBounded, writeFileDurably } from './files.ts';
-import { parseJson } from './parse-json.ts';
 
 const MAX_BYTES = 1024;
 

@@ -1,10 +1,10 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { crlDer, GENOA, MILAN, TURIN, vcekDer } from '../testing/certificates.ts';
+import { testDirectory } from '../testing/directory.ts';
+import { refusal } from '../testing/refusal.ts';
 import { EndorsementStore } from './store.ts';
-import { crlDer, GENOA, MILAN, TURIN, vcekDer } from './testing/certificates.ts';
-import { testDirectory } from './testing/directory.ts';
-import { refusal } from './testing/refusal.ts';
 import { importTrusteeStore } from './trustee.ts';
 
 let source: string;

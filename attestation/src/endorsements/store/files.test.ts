@@ -1,9 +1,9 @@
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { testDirectory } from '../testing/directory.ts';
+import { refusal } from '../testing/refusal.ts';
 import { listDirectory, readFileBounded, writeFileDurably } from './files.ts';
-import { testDirectory } from './testing/directory.ts';
-import { refusal } from './testing/refusal.ts';
 
 const BYTES = Uint8Array.of(1, 2, 3);
 

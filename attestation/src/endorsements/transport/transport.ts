@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 import type { Clock } from './clock.ts';
 import { type Fetch, type FetchResponse, tooLong } from './fetch.ts';
 import { Flights } from './flights.ts';

@@ -13,18 +13,18 @@
  * @module
  */
 import { join } from 'node:path';
-import type { Crl } from '../certificates/crl.ts';
-import { AttestationError } from '../errors.ts';
-import { ownedBytes } from '../owned-bytes.ts';
-import type { VekKind } from '../report/claims.ts';
-import type { Product } from '../report/product.ts';
-import { verifyCrl as verifyAmdCrl } from '../verify/verify-crl.ts';
-import { verifyVekSignature } from '../verify/verify-vek.ts';
-import { checkVcek, crlOf, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, vcekOf } from './answers.ts';
+import type { Crl } from '../../certificates/crl.ts';
+import { AttestationError } from '../../errors.ts';
+import { ownedBytes } from '../../owned-bytes.ts';
+import type { VekKind } from '../../report/claims.ts';
+import type { Product } from '../../report/product.ts';
+import { verifyCrl as verifyAmdCrl } from '../../verify/verify-crl.ts';
+import { verifyVekSignature } from '../../verify/verify-vek.ts';
+import { checkVcek, crlOf, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, vcekOf } from '../answers.ts';
+import { level } from '../urls.ts';
+import { type VcekRequest, vcekRequest } from '../vcek-request.ts';
 import { listDirectory, readFileBounded, writeFileDurably } from './files.ts';
 import { readReceipt, writeReceipt } from './receipt.ts';
-import { level } from './urls.ts';
-import { type VcekRequest, vcekRequest } from './vcek-request.ts';
 
 /** A revocation list, and when this party got it. */
 export interface ObtainedCrl {

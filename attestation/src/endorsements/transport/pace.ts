@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 import type { Clock } from './clock.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { refusal } from '../testing/refusal.ts';
 import { Pace } from './pace.ts';
-import { FakeClock } from './testing/fake-clock.ts';
-import { refusal } from './testing/refusal.ts';
 
 const START = new Date('2026-03-01T12:00:00Z');
 const MINUTE = 60_000;

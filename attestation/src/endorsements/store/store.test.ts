@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
-import { readVector } from '../testing/read-vectors.ts';
+import { AttestationError } from '../../errors.ts';
+import { readVector } from '../../testing/read-vectors.ts';
+import { crlDer, GENOA, MILAN, NOW, TURIN, vcekDer } from '../testing/certificates.ts';
+import { testDirectory } from '../testing/directory.ts';
+import { refusal } from '../testing/refusal.ts';
 import { EndorsementStore, type VerifyCrl } from './store.ts';
-import { crlDer, GENOA, MILAN, NOW, TURIN, vcekDer } from './testing/certificates.ts';
-import { testDirectory } from './testing/directory.ts';
-import { refusal } from './testing/refusal.ts';
 
 const MILAN_FILE = `vcek/${MILAN.chipId}/bl04_tee00_snp24_ucode219_vcek.der`;
 const TURIN_FILE = `vcek/${TURIN.chipId}/bl01_tee01_snp04_ucode81_fmc01_vcek.der`;

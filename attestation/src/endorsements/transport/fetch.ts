@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 
 /** The answer to a GET request. */
 export interface FetchResponse {

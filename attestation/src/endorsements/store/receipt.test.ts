@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { NOW } from '../testing/certificates.ts';
+import { testDirectory } from '../testing/directory.ts';
 import { readReceipt, writeReceipt } from './receipt.ts';
-import { NOW } from './testing/certificates.ts';
-import { testDirectory } from './testing/directory.ts';
 
 const LIST = Uint8Array.of(1, 2, 3);
 
