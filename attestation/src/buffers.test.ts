@@ -13,8 +13,8 @@ import {
   evidenceFromCertificateTable,
   parseCertificateTable,
 } from './envelopes/certificate-table.ts';
+import { decodePem, encodePem } from './envelopes/encodings/pem.ts';
 import { evidenceFromExtendedReport } from './envelopes/extended-report.ts';
-import { decodePem, encodePem } from './envelopes/pem.ts';
 import { parseIdAuth } from './measure/id-auth.ts';
 import { parseIdBlock } from './measure/id-block.ts';
 import { signIdBlock, verifyIdBlock } from './measure/id-sign.ts';

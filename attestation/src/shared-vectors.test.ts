@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { appraise } from './appraise/appraise.ts';
 import { evidenceFromCocoJson } from './envelopes/coco.ts';
 import { evidenceFromDstack } from './envelopes/dstack.ts';
-import { decodePem } from './envelopes/pem.ts';
+import { decodePem } from './envelopes/encodings/pem.ts';
 import { codeOf } from './testing/code-of.ts';
 import { HAS_SHARED_VECTORS, SHARED_VECTORS } from './testing/shared-vectors.ts';
 import type { VerifiedReport } from './verify/verified-report.ts';

@@ -7,8 +7,8 @@
 import { appraise, VerificationError, verify } from '@a3s-box/attestation/browser';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { parseCa } from '../../attestation/src/certificates/ca.ts';
-import { fromBase64 } from '../../attestation/src/envelopes/base64.ts';
-import { decodePem } from '../../attestation/src/envelopes/pem.ts';
+import { fromBase64 } from '../../attestation/src/envelopes/encodings/base64.ts';
+import { decodePem } from '../../attestation/src/envelopes/encodings/pem.ts';
 import type { Evidence } from '../../attestation/src/evidence.ts';
 import type { CaAnchor, TrustAnchors } from '../../attestation/src/roots/anchors.ts';
 import type { VerifyOptions } from '../../attestation/src/verify/options.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DerError } from '../der/error.ts';
-import { decodePem } from '../envelopes/pem.ts';
+import { decodePem } from '../envelopes/encodings/pem.ts';
 import { toHex } from '../hex.ts';
 import {
   encodeAuthorityKeyId,

@@ -4,7 +4,7 @@
  * @module
  */
 import { parseCa } from '../certificates/ca.ts';
-import { decodePem } from '../envelopes/pem.ts';
+import { decodePem } from '../envelopes/encodings/pem.ts';
 import { AttestationError } from '../errors.ts';
 import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { type AzureVtpmEvidence, evidenceFromAzureVtpmJson } from './azure-vtpm.ts';
-import { jsonMalformed, jsonObject, jsonValue } from './json.ts';
+import { jsonMalformed, jsonObject, jsonValue } from './encodings/json.ts';
 
 /**
  * Evidence of `{"platform": "az-snp", "evidence": …}`, as text or parsed. What is inside is read as

@@ -3,7 +3,7 @@ import { codeOf } from '../testing/code-of.ts';
 import { verify } from '../verify/verify.ts';
 import { evidenceFromAttestationRsJson } from './attestation-rs.ts';
 import { evidenceFromAzureVtpmJson } from './azure-vtpm.ts';
-import { encodePem } from './pem.ts';
+import { encodePem } from './encodings/pem.ts';
 import { GENOA_VCEK, hclBlob, NOW, REPORT } from './testing/hardware.ts';
 
 type Json = Record<string, unknown>;

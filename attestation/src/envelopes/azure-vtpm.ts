@@ -5,7 +5,6 @@
  * @module
  */
 import { evidenceFromAzureHcl, type HclEvidence } from './azure-hcl.ts';
-import { evidenceOf } from './evidence-of.ts';
 import {
   jsonArray,
   jsonBase64,
@@ -15,7 +14,8 @@ import {
   jsonUint,
   jsonValue,
   type Members,
-} from './json.ts';
+} from './encodings/json.ts';
+import { evidenceOf } from './evidence-of.ts';
 import { jsonEntry } from './json-entry.ts';
 import { jsonByteArray } from './virtee-report.ts';
 

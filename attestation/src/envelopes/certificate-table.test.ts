@@ -9,7 +9,7 @@ import {
   evidenceFromCertificateTable,
   parseCertificateTable,
 } from './certificate-table.ts';
-import { encodePem } from './pem.ts';
+import { encodePem } from './encodings/pem.ts';
 
 const VCEK = Uint8Array.of(0x30, 3, 1, 2, 3);
 const VLEK = Uint8Array.of(0x30, 2, 4, 5);

@@ -14,7 +14,7 @@ import {
 } from '../report/testing/sample.ts';
 import { codeOf } from '../testing/code-of.ts';
 import { evidenceFromCocoJson } from './coco.ts';
-import { encodePem } from './pem.ts';
+import { encodePem } from './encodings/pem.ts';
 import { ARK, ASK, base64, VCEK, VLEK } from './testing/certificates.ts';
 
 const bytes = (hex: string) => [...Buffer.from(hex, 'hex')];

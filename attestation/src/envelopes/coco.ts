@@ -4,8 +4,6 @@
  * @module
  */
 import type { Evidence } from '../evidence.ts';
-import type { EntryName } from './entry-contents.ts';
-import { certificatesOf, type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
 import {
   jsonArray,
   jsonBase64,
@@ -13,7 +11,9 @@ import {
   jsonObject,
   jsonValue,
   type Members,
-} from './json.ts';
+} from './encodings/json.ts';
+import type { EntryName } from './entry-contents.ts';
+import { certificatesOf, type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
 import { jsonEntry } from './json-entry.ts';
 import { jsonByteArray, virteeReport } from './virtee-report.ts';
 

@@ -5,7 +5,7 @@ import { codeOf } from '../testing/code-of.ts';
 import { verify } from '../verify/verify.ts';
 import { encodeCertificateTable } from './certificate-table.ts';
 import { evidenceFromDstack, evidenceFromDstackJson } from './dstack.ts';
-import { encodePem } from './pem.ts';
+import { encodePem } from './encodings/pem.ts';
 import { type DstackParts, msgpack, scaleAttestation } from './testing/dstack.ts';
 import { GENOA_ARK, GENOA_ASK, GENOA_VCEK, NOW, REPORT } from './testing/hardware.ts';
 

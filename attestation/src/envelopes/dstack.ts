@@ -9,11 +9,18 @@ import type { Evidence } from '../evidence.ts';
 import { ownedBytes } from '../owned-bytes.ts';
 import { FIELDS, REPORT_SIZE } from '../report/layout.ts';
 import { evidenceFromCertificateTable } from './certificate-table.ts';
+import {
+  jsonArray,
+  jsonHex,
+  jsonMalformed,
+  jsonObject,
+  jsonUint,
+  jsonValue,
+} from './encodings/json.ts';
+import { decodeMsgpack } from './encodings/msgpack.ts';
+import { ScaleReader } from './encodings/scale.ts';
 import { entryContents } from './entry-contents.ts';
 import { type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
-import { jsonArray, jsonHex, jsonMalformed, jsonObject, jsonUint, jsonValue } from './json.ts';
-import { decodeMsgpack } from './msgpack.ts';
-import { ScaleReader } from './scale.ts';
 import { unnamedCertificates } from './unnamed-certificates.ts';
 import { jsonByteArray } from './virtee-report.ts';
 

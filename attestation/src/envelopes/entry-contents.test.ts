@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DerError } from '../der/error.ts';
 import { AttestationError } from '../errors.ts';
+import { encodePem } from './encodings/pem.ts';
 import { type EntryName, entryContents, MOST_IN_ENTRY } from './entry-contents.ts';
-import { encodePem } from './pem.ts';
 
 const FIRST = Uint8Array.of(0x30, 3, 1, 2, 0);
 const SECOND = Uint8Array.of(0x30, 0x81, 0x80, ...new Uint8Array(128));

@@ -7,7 +7,7 @@ import { DerError } from '../der/error.ts';
 import { DerReader } from '../der/reader.ts';
 import { Tag } from '../der/tags.ts';
 import { isZero } from '../report/field.ts';
-import { decodePem, type PemLabel } from './pem.ts';
+import { decodePem, type PemLabel } from './encodings/pem.ts';
 
 /** The kinds of entries of envelopes. */
 export type EntryName = 'vcek' | 'vlek' | 'ask' | 'ark' | 'crl';

@@ -9,8 +9,8 @@ import {
   TURIN_CLAIMS,
 } from '../report/testing/sample.ts';
 import { codeOf } from '../testing/code-of.ts';
+import { encodePem } from './encodings/pem.ts';
 import { evidenceFromGoSevGuestJson } from './go-sev-guest.ts';
-import { encodePem } from './pem.ts';
 import { ARK, ASK, base64, VCEK, VLEK } from './testing/certificates.ts';
 
 type Json = Record<string, unknown>;

@@ -10,8 +10,6 @@ import type { Evidence } from '../evidence.ts';
 import { setFieldUint } from '../report/field.ts';
 import { FIELDS, type Field, REPORT_SIZE } from '../report/layout.ts';
 import { BYTE_FIELDS } from './byte-fields.ts';
-import type { EntryName } from './entry-contents.ts';
-import { certificatesOf, evidenceOf } from './evidence-of.ts';
 import {
   jsonBase64,
   jsonMalformed,
@@ -19,7 +17,9 @@ import {
   jsonUint,
   jsonValue,
   type Members,
-} from './json.ts';
+} from './encodings/json.ts';
+import type { EntryName } from './entry-contents.ts';
+import { certificatesOf, evidenceOf } from './evidence-of.ts';
 import { jsonEntry } from './json-entry.ts';
 
 /** Numbers of `sevsnp.Report`, by their names in the schema. */

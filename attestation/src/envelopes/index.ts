@@ -16,9 +16,9 @@ export {
 } from './certificate-table.ts';
 export { evidenceFromCocoJson } from './coco.ts';
 export { type DstackEvidence, evidenceFromDstack, evidenceFromDstackJson } from './dstack.ts';
+export { decodePem, encodePem, type PemLabel } from './encodings/pem.ts';
 export { evidenceFromExtendedReport } from './extended-report.ts';
 export { evidenceFromGoSevGuestJson } from './go-sev-guest.ts';
-export { decodePem, encodePem, type PemLabel } from './pem.ts';
 export { evidenceFromReportPem } from './report-pem.ts';
 export { evidenceFromReportResponse } from './report-response.ts';
 export { evidenceFromTinfoilJson } from './tinfoil.ts';

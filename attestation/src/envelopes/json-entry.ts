@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { jsonMalformed } from './encodings/json.ts';
 import { type EntryName, entryContents, MOST_IN_ENTRY } from './entry-contents.ts';
-import { jsonMalformed } from './json.ts';
 
 const MAX_SIZE = 0x1_0000;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { verify } from '../verify/verify.ts';
-import { encodePem, REPORT_LABELS } from './pem.ts';
+import { encodePem, REPORT_LABELS } from './encodings/pem.ts';
 import { evidenceFromReportPem } from './report-pem.ts';
 import { GENOA_ARK, GENOA_ASK, GENOA_VCEK, NOW, REPORT } from './testing/hardware.ts';
 

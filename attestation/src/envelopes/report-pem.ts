@@ -8,8 +8,8 @@
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
 import { REPORT_SIZE } from '../report/layout.ts';
+import { decodePem, REPORT_LABELS } from './encodings/pem.ts';
 import { evidenceOf } from './evidence-of.ts';
-import { decodePem, REPORT_LABELS } from './pem.ts';
 import { unnamedCertificates } from './unnamed-certificates.ts';
 
 /**

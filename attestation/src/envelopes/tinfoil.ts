@@ -5,9 +5,15 @@
  */
 import type { Evidence } from '../evidence.ts';
 import { REPORT_SIZE } from '../report/layout.ts';
+import { gunzip } from './encodings/gunzip.ts';
+import {
+  jsonBase64,
+  jsonMalformed,
+  jsonObject,
+  jsonValue,
+  type Members,
+} from './encodings/json.ts';
 import { evidenceOf } from './evidence-of.ts';
-import { gunzip } from './gunzip.ts';
-import { jsonBase64, jsonMalformed, jsonObject, jsonValue, type Members } from './json.ts';
 import { jsonEntry } from './json-entry.ts';
 
 const FORMAT = 'https://tinfoil.sh/predicate/sev-snp-guest/v2';

@@ -6,7 +6,7 @@
  */
 import type { Evidence } from '../evidence.ts';
 import { evidenceFromCertificateTable } from './certificate-table.ts';
-import { jsonBase64, jsonMalformed, jsonObject, jsonValue } from './json.ts';
+import { jsonBase64, jsonMalformed, jsonObject, jsonValue } from './encodings/json.ts';
 
 /** The kernel ends the line, and clients send it as it is. */
 const PROVIDERS: readonly unknown[] = ['sev_guest', 'sev_guest\n'];

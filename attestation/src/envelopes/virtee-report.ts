@@ -10,7 +10,7 @@ import { setFieldUint } from '../report/field.ts';
 import { FIELDS, type Field, REPORT_SIZE } from '../report/layout.ts';
 import { encodeTcb, type Tcb } from '../report/tcb.ts';
 import { BYTE_FIELDS } from './byte-fields.ts';
-import { jsonArray, jsonMalformed, jsonObject, jsonUint, type Members } from './json.ts';
+import { jsonArray, jsonMalformed, jsonObject, jsonUint, type Members } from './encodings/json.ts';
 
 const NUMBERS: Readonly<Record<string, Field>> = {
   version: FIELDS.VERSION,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type CaCertificate, parseCa } from '../certificates/ca.ts';
 import { parseCrl } from '../certificates/crl.ts';
 import { type RsaPublicKey, rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
-import { decodePem } from '../envelopes/pem.ts';
+import { decodePem } from '../envelopes/encodings/pem.ts';
 import type { Product } from '../report/product.ts';
 import { AMD_ANCHORS } from './amd.ts';
 import type { CaAnchor, ProductAnchors } from './anchors.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assemble, buildCaTbs, type CaFields } from '../certificates/build.ts';
 import { parseCa } from '../certificates/ca.ts';
-import { decodePem, encodePem } from '../envelopes/pem.ts';
+import { decodePem, encodePem } from '../envelopes/encodings/pem.ts';
 import { AttestationError } from '../errors.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import { readVectorFile } from '../testing/read-vectors.ts';

@@ -7,7 +7,7 @@ import { constants, createPublicKey, verify } from 'node:crypto';
 import { type CaCertificate, parseCa } from '../certificates/ca.ts';
 import { rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
 import { formatName } from '../certificates/name.ts';
-import { decodePem, encodePem } from '../envelopes/pem.ts';
+import { decodePem, encodePem } from '../envelopes/encodings/pem.ts';
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodePem } from '../envelopes/pem.ts';
+import { decodePem } from '../envelopes/encodings/pem.ts';
 import { readVector, readVectorFile } from '../testing/read-vectors.ts';
 import { VerificationError } from './trace.ts';
 import { verify } from './verify.ts';

@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeCertificateTable } from '../../../attestation/src/envelopes/certificate-table.ts';
-import { encodePem } from '../../../attestation/src/envelopes/pem.ts';
+import { encodePem } from '../../../attestation/src/envelopes/encodings/pem.ts';
 import {
   AREAS,
   readReportVectors,

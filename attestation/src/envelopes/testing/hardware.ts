@@ -4,7 +4,7 @@
  * @module
  */
 import { readVector, readVectorFile } from '../../testing/read-vectors.ts';
-import { decodePem } from '../pem.ts';
+import { decodePem } from '../encodings/pem.ts';
 
 const { evidence, options } = readVector('hardware/genoa-v5');
 

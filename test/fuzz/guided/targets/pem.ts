@@ -1,4 +1,4 @@
-import { decodePem } from '../../../../attestation/src/envelopes/pem.ts';
+import { decodePem } from '../../../../attestation/src/envelopes/encodings/pem.ts';
 import { refusing } from '../refusing.ts';
 
 export const fuzz = refusing((bytes) => decodePem(bytes, 'CERTIFICATE'));

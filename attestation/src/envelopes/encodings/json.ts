@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 import { fromBase64 } from './base64.ts';
 import { duplicateKey } from './duplicate-keys.ts';
 

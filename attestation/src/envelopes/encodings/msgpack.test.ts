@@ -1,9 +1,9 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { compact, msgpack } from '../testing/dstack.ts';
 import { decodeMsgpack } from './msgpack.ts';
 import { ScaleReader } from './scale.ts';
-import { compact, msgpack } from './testing/dstack.ts';
 
 const decode = (...bytes: number[]) => decodeMsgpack(Uint8Array.from(bytes));
 const letters = (count: number) => new Array<number>(count).fill(0x61);

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 import { decodePem, encodePem } from './pem.ts';
 
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 const END = '-----END CERTIFICATE-----';
 const DER = Uint8Array.of(0x30, 0x03, 0x02, 0x01, 0x05);
 const BLOCK = `${BEGIN}\nMAMCAQU=\n${END}\n`;
-const VECTORS = new URL('../../../test/vectors/amd/', import.meta.url);
+const VECTORS = new URL('../../../../test/vectors/amd/', import.meta.url);
 
 function refusal(message: string): unknown {
   return expect.objectContaining({

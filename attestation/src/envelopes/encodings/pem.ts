@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError, type AttestationErrorDetails } from '../errors.ts';
+import { AttestationError, type AttestationErrorDetails } from '../../errors.ts';
 
 /** Labels of reports: there is no standard one. */
 export const REPORT_LABELS = [
