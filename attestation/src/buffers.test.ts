@@ -15,10 +15,10 @@ import {
 } from './envelopes/certificate-table.ts';
 import { decodePem, encodePem } from './envelopes/encodings/pem.ts';
 import { evidenceFromExtendedReport } from './envelopes/extended-report.ts';
-import { parseIdAuth } from './measure/id-auth.ts';
-import { parseIdBlock } from './measure/id-block.ts';
-import { signIdBlock, verifyIdBlock } from './measure/id-sign.ts';
-import { measuredOvmf } from './measure/ovmf.ts';
+import { parseIdAuth } from './measure/id-block/id-auth.ts';
+import { parseIdBlock } from './measure/id-block/id-block.ts';
+import { signIdBlock, verifyIdBlock } from './measure/id-block/id-sign.ts';
+import { measuredOvmf } from './measure/ovmf/ovmf.ts';
 import { buildOvmf } from './measure/testing/build-ovmf.ts';
 import { parseReport } from './report/parse.ts';
 import { unverifiedClaims } from './report/parsed-report.ts';

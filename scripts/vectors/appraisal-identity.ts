@@ -5,7 +5,7 @@
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { toHex } from '../../attestation/src/hex.ts';
-import { signIdBlock } from '../../attestation/src/measure/id-sign.ts';
+import { signIdBlock } from '../../attestation/src/measure/id-block/id-sign.ts';
 import { measureOvmf } from '../../attestation/src/measure/measure.ts';
 import { affectedLaunch } from '../../attestation/src/measure/testing/affected-launch.ts';
 import { bad, type Case, MEASUREMENT, one, type Policy } from './appraisal-case.ts';

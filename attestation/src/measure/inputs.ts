@@ -4,11 +4,11 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
-import { cmdlineHash, EMPTY_SHA256, type KernelHashes } from './kernel-hashes.ts';
 import type { Launch } from './launch.ts';
 import { sha256 } from './launch-digest.ts';
-import { measuredOvmf } from './ovmf.ts';
-import { checkMeasured, type MeasuredOvmf, supportsKernelHashes } from './ovmf-metadata.ts';
+import { cmdlineHash, EMPTY_SHA256, type KernelHashes } from './ovmf/kernel-hashes.ts';
+import { measuredOvmf } from './ovmf/ovmf.ts';
+import { checkMeasured, type MeasuredOvmf, supportsKernelHashes } from './ovmf/ovmf-metadata.ts';
 import { isVcpuType, VCPU_SIGNATURES, type VcpuType } from './vcpu-types.ts';
 import { type FpuState, VMM_PROFILES, VMMS, type Vmm } from './vmm.ts';
 

@@ -10,10 +10,10 @@ import * as z from 'zod/mini';
 import { AttestationError } from '../errors.ts';
 import { fromHex, toHex } from '../hex.ts';
 import { type LaunchInputs, MAX_VCPUS, resolveLaunch } from './inputs.ts';
-import { type KernelHashes, MAX_CMDLINE } from './kernel-hashes.ts';
 import { measureLaunch } from './launch.ts';
 import { type LaunchMeasurement, measureOvmf } from './measure.ts';
-import { MAX_SECTIONS, SECTION_TYPES, type SectionType } from './ovmf-metadata.ts';
+import { type KernelHashes, MAX_CMDLINE } from './ovmf/kernel-hashes.ts';
+import { MAX_SECTIONS, SECTION_TYPES, type SectionType } from './ovmf/ovmf-metadata.ts';
 import { VCPU_TYPES } from './vcpu-types.ts';
 import { VMMS } from './vmm.ts';
 

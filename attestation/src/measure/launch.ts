@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type KernelHashes, kernelHashesPage } from './kernel-hashes.ts';
+
 import { LaunchDigest, sha384 } from './launch-digest.ts';
-import type { MeasuredOvmf, OvmfSection } from './ovmf-metadata.ts';
+import { type KernelHashes, kernelHashesPage } from './ovmf/kernel-hashes.ts';
+import type { MeasuredOvmf, OvmfSection } from './ovmf/ovmf-metadata.ts';
 import { type FpuState, VMM_PROFILES, type Vmm, vmsaProfile } from './vmm.ts';
 import { RESET_VECTOR, vmsaPage } from './vmsa.ts';
 

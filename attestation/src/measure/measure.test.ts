@@ -6,7 +6,7 @@ import type { LaunchInputs } from './inputs.ts';
 import { resolveLaunch } from './inputs.ts';
 import { measureLaunch } from './launch.ts';
 import { measureOvmf } from './measure.ts';
-import { measuredOvmf } from './ovmf.ts';
+import { measuredOvmf } from './ovmf/ovmf.ts';
 import { buildOvmf, GUIDS } from './testing/build-ovmf.ts';
 import { KNOWN_DIGESTS } from './testing/known-digests.ts';
 import { knownInputs, SIGNED_LAUNCH } from './testing/known-launches.ts';

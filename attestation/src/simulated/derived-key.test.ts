@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { toHex } from '../hex.ts';
-import { signIdBlock } from '../measure/id-sign.ts';
+import { signIdBlock } from '../measure/id-block/id-sign.ts';
 import { measureOvmf } from '../measure/measure.ts';
 import { type DerivedKeyRequest, GUEST_FIELDS, ROOT_KEYS } from './derived-key.ts';
 import type { SimulatedGuest } from './guest.ts';

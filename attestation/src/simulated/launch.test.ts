@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../hex.ts';
-import type { IdBlock } from '../measure/id-block.ts';
-import { signIdBlock } from '../measure/id-sign.ts';
+import type { IdBlock } from '../measure/id-block/id-block.ts';
+import { signIdBlock } from '../measure/id-block/id-sign.ts';
 import { measureOvmf } from '../measure/measure.ts';
 import { parseReport } from '../report/parse.ts';
 import { claimsOf } from '../report/parsed-report.ts';

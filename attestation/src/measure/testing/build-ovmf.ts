@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { guidBytes } from '../guid.ts';
-import { type OvmfSection, SECTION_TYPES } from '../ovmf-metadata.ts';
+import { guidBytes } from '../ovmf/guid.ts';
+import { type OvmfSection, SECTION_TYPES } from '../ovmf/ovmf-metadata.ts';
 
 export const GUIDS = {
   footer: '96b582de-1fb2-45f7-baea-a366c55a082d',

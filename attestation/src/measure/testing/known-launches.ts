@@ -4,7 +4,7 @@
  * @module
  */
 import type { LaunchInputs } from '../inputs.ts';
-import type { MeasuredOvmf, OvmfSection } from '../ovmf-metadata.ts';
+import type { MeasuredOvmf, OvmfSection } from '../ovmf/ovmf-metadata.ts';
 import { AMD_SEV_SECTIONS } from './build-ovmf.ts';
 import type { KnownDigest } from './known-digests.ts';
 

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
+import type { Launch } from '../launch.ts';
+import { EMPTY_SHA256 } from '../ovmf/kernel-hashes.ts';
+import { describeFeatures } from '../sev-features.ts';
+import { describeSignature } from '../vcpu-types.ts';
+import { VMM_PROFILES } from '../vmm.ts';
 import { ovmfKey } from './digest-memo.ts';
-import { EMPTY_SHA256 } from './kernel-hashes.ts';
-import type { Launch } from './launch.ts';
-import { describeFeatures } from './sev-features.ts';
-import { describeSignature } from './vcpu-types.ts';
-import { VMM_PROFILES } from './vmm.ts';
 
 /** What a launch digest covers, each by the name under which it is reported. */
 export const INPUT_NAMES = [

@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 import { encodeIdAuth, type IdAuth, parseIdAuth } from './id-auth.ts';
 import type { IdBlock } from './id-block.ts';
 import { idKeyDigest } from './id-key.ts';

@@ -4,15 +4,20 @@
  * @module
  */
 
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
+import { fileHash, type MeasuredFile, type OvmfInput, resolveOvmf } from '../inputs.ts';
+import { sha256 } from '../launch-digest.ts';
+import {
+  cmdlineHash,
+  EMPTY_SHA256,
+  type KernelHashes,
+  terminatedHash,
+} from '../ovmf/kernel-hashes.ts';
+import { supportsKernelHashes } from '../ovmf/ovmf-metadata.ts';
+import { describeFeatures, KNOWN_FEATURES } from '../sev-features.ts';
+import { describeSignature, VCPU_SIGNATURES } from '../vcpu-types.ts';
+import { VMM_PROFILES, VMMS } from '../vmm.ts';
 import { type InputName, type Names, quoted, type Subject } from './figures.ts';
-import { fileHash, type MeasuredFile, type OvmfInput, resolveOvmf } from './inputs.ts';
-import { cmdlineHash, EMPTY_SHA256, type KernelHashes, terminatedHash } from './kernel-hashes.ts';
-import { sha256 } from './launch-digest.ts';
-import { supportsKernelHashes } from './ovmf-metadata.ts';
-import { describeFeatures, KNOWN_FEATURES } from './sev-features.ts';
-import { describeSignature, VCPU_SIGNATURES } from './vcpu-types.ts';
-import { VMM_PROFILES, VMMS } from './vmm.ts';
 
 /** What may have been launched instead of what was expected: a file, or a command line. */
 export type Artefact =

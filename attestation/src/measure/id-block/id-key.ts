@@ -6,11 +6,11 @@
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { AttestationError } from '../errors.ts';
-import { ownedBytes } from '../owned-bytes.ts';
-import { P384_ORDER } from '../p384-order.ts';
+import { AttestationError } from '../../errors.ts';
+import { ownedBytes } from '../../owned-bytes.ts';
+import { P384_ORDER } from '../../p384-order.ts';
+import { sha384 } from '../launch-digest.ts';
 import { refuseIdBlock } from './id-block-refusal.ts';
-import { sha384 } from './launch-digest.ts';
 
 /** Bytes of a public key. */
 export const ID_KEY_SIZE = 0x404;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AMD_SEV_SECTIONS } from '../testing/build-ovmf.ts';
 import {
   checkMeasured,
   checkMetadata,
@@ -6,7 +7,6 @@ import {
   type OvmfSection,
   supportsKernelHashes,
 } from './ovmf-metadata.ts';
-import { AMD_SEV_SECTIONS } from './testing/build-ovmf.ts';
 
 const GOOD: OvmfMetadata = {
   sections: AMD_SEV_SECTIONS,

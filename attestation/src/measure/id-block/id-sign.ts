@@ -4,7 +4,8 @@
  * @module
  */
 import { type KeyObject, sign, verify } from 'node:crypto';
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
+import { sha384 } from '../launch-digest.ts';
 import { encodeIdAuth, parseIdAuth } from './id-auth.ts';
 import { encodeIdBlock, type IdBlock, parseIdBlock } from './id-block.ts';
 import {
@@ -14,7 +15,6 @@ import {
   parseIdSignature,
   requireP384,
 } from './id-key.ts';
-import { sha384 } from './launch-digest.ts';
 
 /** The ID block to sign, and the keys. */
 export interface IdBlockRequest {

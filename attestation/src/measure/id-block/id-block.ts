@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { ownedBytes } from '../owned-bytes.ts';
+import { ownedBytes } from '../../owned-bytes.ts';
+import { DIGEST_SIZE } from '../launch-digest.ts';
 import { refuseIdBlock } from './id-block-refusal.ts';
-import { DIGEST_SIZE } from './launch-digest.ts';
 
 /** Bytes of an ID block. */
 export const ID_BLOCK_SIZE = 96;

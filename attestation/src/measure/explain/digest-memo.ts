@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { toHex } from '../hex.ts';
-import { type Launch, measureMemory, vmsaHashes } from './launch.ts';
-import { LaunchDigest } from './launch-digest.ts';
+import { toHex } from '../../hex.ts';
+import { type Launch, measureMemory, vmsaHashes } from '../launch.ts';
+import { LaunchDigest } from '../launch-digest.ts';
 
 /** Digests by vCPU count, as far as they were asked for. */
 interface Chain {

@@ -1,10 +1,10 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
-import { toHex } from '../hex.ts';
+import { AttestationError } from '../../errors.ts';
+import { toHex } from '../../hex.ts';
+import { bytes } from '../testing/known-launches.ts';
 import { encodeIdBlock, type IdBlock, parseIdBlock } from './id-block.ts';
-import { bytes } from './testing/known-launches.ts';
 
 const BLOCK: IdBlock = {
   launchDigest: bytes(

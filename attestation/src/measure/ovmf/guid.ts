@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromHex, toHex } from '../hex.ts';
+import { fromHex, toHex } from '../../hex.ts';
 
 export const GUID_SIZE = 16;
 

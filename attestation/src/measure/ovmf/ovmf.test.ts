@@ -1,9 +1,9 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { codeOf } from '../testing/code-of.ts';
+import { codeOf } from '../../testing/code-of.ts';
+import { AMD_SEV_SECTIONS, buildOvmf, GUIDS, type OvmfPlan, words } from '../testing/build-ovmf.ts';
 import { MAX_OVMF_SIZE, measuredOvmf, ovmfHash, parseOvmf, sectionType } from './ovmf.ts';
-import { AMD_SEV_SECTIONS, buildOvmf, GUIDS, type OvmfPlan, words } from './testing/build-ovmf.ts';
 
 const MALFORMED = expect.objectContaining({ code: 'ovmf-malformed' });
 

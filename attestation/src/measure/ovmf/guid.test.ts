@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
 import { guidBytes, guidText } from './guid.ts';
 
 const TEXT = '96b582de-1fb2-45f7-baea-a366c55a082d';

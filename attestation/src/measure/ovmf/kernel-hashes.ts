@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
+import { PAGE_SIZE, sha256 } from '../launch-digest.ts';
 import { GUID_SIZE, guidBytes } from './guid.ts';
-import { PAGE_SIZE, sha256 } from './launch-digest.ts';
 
 const TABLE_GUID = guidBytes('9438d606-4f22-4cc9-b479-a793d411fd21');
 const CMDLINE_GUID = guidBytes('97d02dd8-bd20-4c94-aa78-e7714d36ab2a');

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
+import { type LaunchInputs, resolveLaunch } from '../inputs.ts';
+import { measureLaunch } from '../launch.ts';
+import { sha256 } from '../launch-digest.ts';
+import { launchRecordOf } from '../launch-record.ts';
+import { measureOvmf } from '../measure.ts';
+import { measuredOvmf } from '../ovmf/ovmf.ts';
+import { buildOvmf, GUIDS } from '../testing/build-ovmf.ts';
+import { KNOWN_DIGESTS } from '../testing/known-digests.ts';
+import { knownInputs } from '../testing/known-launches.ts';
 import { type Artefact, type ExplainOptions, type Explanation, explain } from './explain.ts';
-import { type LaunchInputs, resolveLaunch } from './inputs.ts';
-import { measureLaunch } from './launch.ts';
-import { sha256 } from './launch-digest.ts';
-import { launchRecordOf } from './launch-record.ts';
-import { measureOvmf } from './measure.ts';
-import { measuredOvmf } from './ovmf.ts';
-import { buildOvmf, GUIDS } from './testing/build-ovmf.ts';
-import { KNOWN_DIGESTS } from './testing/known-digests.ts';
-import { knownInputs } from './testing/known-launches.ts';
 
 function text(value: string): Uint8Array {
   return new TextEncoder().encode(value);

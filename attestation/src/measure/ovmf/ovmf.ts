@@ -5,9 +5,10 @@
  *
  * @module
  */
+
+import { LaunchDigest, PAGE_SIZE } from '../launch-digest.ts';
 import { GUID_SIZE, guidText } from './guid.ts';
 import { KERNEL_HASH_TABLE_SIZE } from './kernel-hashes.ts';
-import { LaunchDigest, PAGE_SIZE } from './launch-digest.ts';
 import {
   checkMetadata,
   MAX_SECTIONS,

@@ -3,8 +3,11 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
-import { toHex } from '../hex.ts';
+import { AttestationError } from '../../errors.ts';
+import { toHex } from '../../hex.ts';
+import { type LaunchInputs, resolveLaunch } from '../inputs.ts';
+import { measureLaunch } from '../launch.ts';
+import { type LaunchRecord, parseLaunchRecord, recordInputs } from '../launch-record.ts';
 import {
   compare,
   type ExplainedInput,
@@ -13,9 +16,6 @@ import {
   quoted,
   type Subject,
 } from './figures.ts';
-import { type LaunchInputs, resolveLaunch } from './inputs.ts';
-import { measureLaunch } from './launch.ts';
-import { type LaunchRecord, parseLaunchRecord, recordInputs } from './launch-record.ts';
 import { Search, type TriedVariants } from './search.ts';
 import { capital, describeDifferences, differing, remedies } from './sentences.ts';
 import {

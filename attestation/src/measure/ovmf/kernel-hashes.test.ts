@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
+import { sha256, sha384 } from '../launch-digest.ts';
 import {
   cmdlineHash,
   EMPTY_SHA256,
@@ -8,7 +9,6 @@ import {
   kernelHashTable,
   MAX_CMDLINE,
 } from './kernel-hashes.ts';
-import { sha256, sha384 } from './launch-digest.ts';
 
 const HASHES = {
   kernel: sha256(new TextEncoder().encode('fake-kernel-image\n')),

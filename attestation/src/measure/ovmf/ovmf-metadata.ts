@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
+import { DIGEST_SIZE, PAGE_SIZE } from '../launch-digest.ts';
 import { KERNEL_HASH_TABLE_SIZE } from './kernel-hashes.ts';
-import { DIGEST_SIZE, PAGE_SIZE } from './launch-digest.ts';
 
 /** OVMF_SECTION_TYPE of EDK II's `OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm`. */
 export const SECTION_TYPES = {

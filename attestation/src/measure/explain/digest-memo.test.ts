@@ -1,11 +1,11 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
+import { resolveLaunch } from '../inputs.ts';
+import { type Launch, measureLaunch } from '../launch.ts';
+import { buildOvmf } from '../testing/build-ovmf.ts';
 import { DigestMemo } from './digest-memo.ts';
-import { resolveLaunch } from './inputs.ts';
-import { type Launch, measureLaunch } from './launch.ts';
-import { buildOvmf } from './testing/build-ovmf.ts';
 
 const BASE = resolveLaunch({
   vmm: 'qemu',

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { ownedBytes } from '../owned-bytes.ts';
+import { ownedBytes } from '../../owned-bytes.ts';
+import { PAGE_SIZE } from '../launch-digest.ts';
 import { refuseIdBlock } from './id-block-refusal.ts';
 import { ID_KEY_SIZE, ID_SIGNATURE_SIZE, parseIdKey, parseIdSignature } from './id-key.ts';
-import { PAGE_SIZE } from './launch-digest.ts';
 
 /** Bytes of the structure. */
 export const ID_AUTH_SIZE = PAGE_SIZE;

@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../hex.ts';
+import { toHex } from '../../hex.ts';
+import { sha384 } from '../launch-digest.ts';
 import {
   encodeIdKey,
   encodeIdSignature,
@@ -9,7 +10,6 @@ import {
   parseIdKey,
   parseIdSignature,
 } from './id-key.ts';
-import { sha384 } from './launch-digest.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 const ENCODED = encodeIdKey(publicKey);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 
 /**
  * Says what cannot be read, as `an ID block`.
