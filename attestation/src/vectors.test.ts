@@ -8,9 +8,9 @@ import { describe, expect, it } from 'vitest';
 import { appraise } from './appraise/appraise.ts';
 import { APPRAISAL_CHECKS, type Appraisal } from './appraise/checks.ts';
 import { parseReport } from './report/parse.ts';
-import { appraiseSimulated } from './simulated/appraise-simulated.ts';
-import { parseSimulatedRoots } from './simulated/roots.ts';
-import { verifySimulated } from './simulated/verify-simulated.ts';
+import { appraiseSimulated } from './simulated/verifier/appraise-simulated.ts';
+import { parseSimulatedRoots } from './simulated/verifier/roots.ts';
+import { verifySimulated } from './simulated/verifier/verify-simulated.ts';
 import { codeOf } from './testing/code-of.ts';
 import {
   AREAS,

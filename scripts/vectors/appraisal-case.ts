@@ -5,8 +5,8 @@
  */
 import { toHex } from '../../attestation/src/hex.ts';
 import { measureOvmf } from '../../attestation/src/measure/measure.ts';
-import type { Misbehaviour } from '../../attestation/src/simulated/misbehaviour.ts';
-import { SIMULATED_CSP_ID } from '../../attestation/src/simulated/names.ts';
+import { SIMULATED_CSP_ID } from '../../attestation/src/simulated/authorities/names.ts';
+import type { Misbehaviour } from '../../attestation/src/simulated/processor/misbehaviour.ts';
 import type { EvidenceVector } from './format.ts';
 import { type EvidenceOptions, LAUNCH } from './processor.ts';
 

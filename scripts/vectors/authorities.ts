@@ -7,7 +7,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { encodeExtensions } from '../../attestation/src/certificates/extensions.ts';
 import { DerReader } from '../../attestation/src/der/reader.ts';
 import { bitString, explicit, sequence } from '../../attestation/src/der/writer.ts';
-import { nameOf } from '../../attestation/src/simulated/names.ts';
+import { nameOf } from '../../attestation/src/simulated/authorities/names.ts';
 import { type CaForgery, DAY, forgeCa, forgeVek, replace } from './forge.ts';
 import { type EvidenceVector, NOW } from './format.ts';
 import { CHAIN, evidenceOf, processor } from './processor.ts';

@@ -5,11 +5,11 @@
  */
 import type { Evidence } from '../../attestation/src/evidence.ts';
 import type { Tcb } from '../../attestation/src/report/tcb.ts';
-import type { Misbehaviour } from '../../attestation/src/simulated/misbehaviour.ts';
+import type { Misbehaviour } from '../../attestation/src/simulated/processor/misbehaviour.ts';
 import {
   SIMULATED_MODELS,
   type SimulatedModelName,
-} from '../../attestation/src/simulated/models.ts';
+} from '../../attestation/src/simulated/processor/models.ts';
 import { forgeVek, type VekForgery } from './forge.ts';
 import type { EvidenceVector } from './format.ts';
 import {

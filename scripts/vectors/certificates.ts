@@ -9,7 +9,10 @@ import { pssAlgorithm } from '../../attestation/src/certificates/algorithms.ts';
 import { rsaSubjectPublicKeyInfo } from '../../attestation/src/certificates/keys.ts';
 import type { NameFields } from '../../attestation/src/certificates/name.ts';
 import { bitString, oid, sequence } from '../../attestation/src/der/writer.ts';
-import { nameOf, SIMULATED_ORGANIZATION } from '../../attestation/src/simulated/names.ts';
+import {
+  nameOf,
+  SIMULATED_ORGANIZATION,
+} from '../../attestation/src/simulated/authorities/names.ts';
 import { ALGORITHM, both, ENCODING, type VekCase } from './certificate-encoding.ts';
 import { DAY, forgeVek, type VekForgery } from './forge.ts';
 import { type EvidenceVector, NOW } from './format.ts';

@@ -5,8 +5,8 @@
  */
 import { AttestationError } from '../../attestation/src/errors.ts';
 import { parseReport } from '../../attestation/src/report/parse.ts';
-import { appraiseSimulated } from '../../attestation/src/simulated/appraise-simulated.ts';
-import { verifySimulated } from '../../attestation/src/simulated/verify-simulated.ts';
+import { appraiseSimulated } from '../../attestation/src/simulated/verifier/appraise-simulated.ts';
+import { verifySimulated } from '../../attestation/src/simulated/verifier/verify-simulated.ts';
 import { parseAttestationPolicy } from '../../policies/src/attestation-policy/attestation-policy.ts';
 import {
   LaunchSpecError,

@@ -21,18 +21,18 @@ import { vekExtensions } from '../../attestation/src/certificates/vek-extensions
 import { DerReader } from '../../attestation/src/der/reader.ts';
 import { bitString, sequence } from '../../attestation/src/der/writer.ts';
 import { toHex } from '../../attestation/src/hex.ts';
-import {
-  SIMULATED_MODELS,
-  type SimulatedModelName,
-} from '../../attestation/src/simulated/models.ts';
+import { type VekKind, vekKey } from '../../attestation/src/simulated/authorities/certify-vek.ts';
 import {
   nameOf,
   SIMULATED_CRL_URLS,
   SIMULATED_CSP_ID,
   SIMULATED_SERIALS,
-} from '../../attestation/src/simulated/names.ts';
-import { signPss } from '../../attestation/src/simulated/pss.ts';
-import { type VekKind, vekKey } from '../../attestation/src/simulated/vek.ts';
+} from '../../attestation/src/simulated/authorities/names.ts';
+import { signPss } from '../../attestation/src/simulated/authorities/pss.ts';
+import {
+  SIMULATED_MODELS,
+  type SimulatedModelName,
+} from '../../attestation/src/simulated/processor/models.ts';
 import { NOW } from './format.ts';
 import { CHAIN } from './processor.ts';
 

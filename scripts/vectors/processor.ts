@@ -6,20 +6,20 @@
 import { readFileSync } from 'node:fs';
 import type { Evidence } from '../../attestation/src/evidence.ts';
 import { FIELDS, SIGNED_SIZE } from '../../attestation/src/report/layout.ts';
-import type { SimulatedLaunch } from '../../attestation/src/simulated/launch.ts';
-import type { Misbehaviour } from '../../attestation/src/simulated/misbehaviour.ts';
+import { vekKey } from '../../attestation/src/simulated/authorities/certify-vek.ts';
+import { signReport } from '../../attestation/src/simulated/authorities/p384.ts';
+import type { SimulatedLaunch } from '../../attestation/src/simulated/processor/launch-guest.ts';
+import type { ReportRequest } from '../../attestation/src/simulated/processor/make-report.ts';
+import type { Misbehaviour } from '../../attestation/src/simulated/processor/misbehaviour.ts';
 import {
   SIMULATED_MODELS,
   type SimulatedModelName,
-} from '../../attestation/src/simulated/models.ts';
-import { signReport } from '../../attestation/src/simulated/p384.ts';
+} from '../../attestation/src/simulated/processor/models.ts';
 import {
   type SimulatedProcessorOptions,
   SimulatedSecureProcessor,
-} from '../../attestation/src/simulated/processor.ts';
-import type { ReportRequest } from '../../attestation/src/simulated/report.ts';
+} from '../../attestation/src/simulated/processor/processor.ts';
 import { openState } from '../../attestation/src/simulated/state.ts';
-import { vekKey } from '../../attestation/src/simulated/vek.ts';
 import { NOW } from './format.ts';
 
 const STATE: unknown = JSON.parse(readFileSync('test/vectors/simulated/state.json', 'utf8'));

@@ -15,8 +15,8 @@ import {
   time,
   value,
 } from '../../attestation/src/der/writer.ts';
-import { nameOf, SIMULATED_SERIALS } from '../../attestation/src/simulated/names.ts';
-import type { VekKind } from '../../attestation/src/simulated/vek.ts';
+import type { VekKind } from '../../attestation/src/simulated/authorities/certify-vek.ts';
+import { nameOf, SIMULATED_SERIALS } from '../../attestation/src/simulated/authorities/names.ts';
 import { type CrlForgery, children, DAY, forgeCrl, replace } from './forge.ts';
 import { type EvidenceVector, NOW } from './format.ts';
 import { CHAIN, evidenceOf, processor } from './processor.ts';

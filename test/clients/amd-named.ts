@@ -17,8 +17,8 @@ import { unverifiedClaims } from '../../attestation/src/report/parsed-report.ts'
 import { serializeReport } from '../../attestation/src/report/serialize.ts';
 import { AMD_ANCHORS } from '../../attestation/src/roots/amd.ts';
 import type { CaAnchor, TrustAnchors } from '../../attestation/src/roots/anchors.ts';
-import { deriveP384Key, signReport } from '../../attestation/src/simulated/p384.ts';
-import { signPss } from '../../attestation/src/simulated/pss.ts';
+import { deriveP384Key, signReport } from '../../attestation/src/simulated/authorities/p384.ts';
+import { signPss } from '../../attestation/src/simulated/authorities/pss.ts';
 import { type Authority, openState } from '../../attestation/src/simulated/state.ts';
 import { readVector, readVectorFile } from '../../attestation/src/testing/read-vectors.ts';
 

@@ -5,22 +5,27 @@
  *
  * @module
  */
-export { appraiseSimulated } from './appraise-simulated.ts';
-export { createSimulatedState } from './authorities.ts';
-export type { DerivedKeyRequest } from './derived-key.ts';
-export { GUEST_FIELDS, ROOT_KEYS } from './derived-key.ts';
-export type { ReportVersion } from './firmware.ts';
-export type { SimulatedGuest } from './guest.ts';
-export type { SimulatedGuestState } from './guest-state.ts';
-export type { LaunchIdentity } from './id-block.ts';
-export type { SimulatedLaunch } from './launch.ts';
-export { MISBEHAVIOURS, type Misbehaviour } from './misbehaviour.ts';
-export { SIMULATED_MODELS, type SimulatedModel, type SimulatedModelName } from './models.ts';
+
+export type { VekKind } from './authorities/certify-vek.ts';
+export { createSimulatedState } from './authorities/make-authorities.ts';
 export { openSimulatedProcessor } from './open.ts';
-export { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor.ts';
-export type { ReportRequest, ReportResponse } from './report.ts';
-export { parseSimulatedRoots, SimulatedRoots, simulatedRootsOf } from './roots.ts';
-export type { SimulatedReport } from './simulated-report.ts';
+export type { DerivedKeyRequest } from './processor/derived-key.ts';
+export { GUEST_FIELDS, ROOT_KEYS } from './processor/derived-key.ts';
+export type { ReportVersion } from './processor/firmware.ts';
+export type { SimulatedGuest } from './processor/guest.ts';
+export type { SimulatedGuestState } from './processor/guest-state.ts';
+export type { LaunchIdentity } from './processor/identify.ts';
+export type { SimulatedLaunch } from './processor/launch-guest.ts';
+export type { ReportRequest, ReportResponse } from './processor/make-report.ts';
+export { MISBEHAVIOURS, type Misbehaviour } from './processor/misbehaviour.ts';
+export {
+  SIMULATED_MODELS,
+  type SimulatedModel,
+  type SimulatedModelName,
+} from './processor/models.ts';
+export { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor/processor.ts';
 export type { SimulatedState } from './state.ts';
-export type { VekKind } from './vek.ts';
-export { verifySimulated } from './verify-simulated.ts';
+export { appraiseSimulated } from './verifier/appraise-simulated.ts';
+export { parseSimulatedRoots, SimulatedRoots, simulatedRootsOf } from './verifier/roots.ts';
+export type { SimulatedReport } from './verifier/simulated-report.ts';
+export { verifySimulated } from './verifier/verify-simulated.ts';

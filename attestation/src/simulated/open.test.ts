@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSimulatedProcessor } from './open.ts';
 import { LAUNCH, REPORT_DATA, testProcessor } from './testing/guest.ts';
-import { verifySimulated } from './verify-simulated.ts';
+import { verifySimulated } from './verifier/verify-simulated.ts';
 
 let directory: string;
 let stateFile: string;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { createSimulatedState } from './authorities.ts';
-import { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor.ts';
+import { createSimulatedState } from './authorities/make-authorities.ts';
+import { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor/processor.ts';
 import { loadOrCreate } from './state-file.ts';
 
 /**

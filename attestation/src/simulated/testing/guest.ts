@@ -4,9 +4,12 @@
  * @module
  */
 import { readVectorFile } from '../../testing/read-vectors.ts';
-import type { SimulatedGuest } from '../guest.ts';
-import type { SimulatedLaunch } from '../launch.ts';
-import { type SimulatedProcessorOptions, SimulatedSecureProcessor } from '../processor.ts';
+import type { SimulatedGuest } from '../processor/guest.ts';
+import type { SimulatedLaunch } from '../processor/launch-guest.ts';
+import {
+  type SimulatedProcessorOptions,
+  SimulatedSecureProcessor,
+} from '../processor/processor.ts';
 import type { SimulatedState } from '../state.ts';
 
 /** The state of the processor that the test vectors are of: three RSA keys need not be made. */

@@ -1,5 +1,5 @@
-import { parseSimulatedRoots } from '../../../../attestation/src/simulated/roots.ts';
-import { verifySimulated } from '../../../../attestation/src/simulated/verify-simulated.ts';
+import { parseSimulatedRoots } from '../../../../attestation/src/simulated/verifier/roots.ts';
+import { verifySimulated } from '../../../../attestation/src/simulated/verifier/verify-simulated.ts';
 import { readVectorFile } from '../../../../attestation/src/testing/read-vectors.ts';
 import { refusing } from '../refusing.ts';
 

@@ -1,4 +1,4 @@
-import { parseSimulatedRoots } from '../../../../attestation/src/simulated/roots.ts';
+import { parseSimulatedRoots } from '../../../../attestation/src/simulated/verifier/roots.ts';
 import { refusing } from '../refusing.ts';
 
 export const fuzz = refusing(parseSimulatedRoots);

@@ -5,7 +5,7 @@
  * @module
  */
 import { createECDH, createPrivateKey, hkdfSync, type KeyObject, sign } from 'node:crypto';
-import { P384_ORDER } from '../p384-order.ts';
+import { P384_ORDER } from '../../p384-order.ts';
 
 const BYTES = 48;
 /** 64 bits above the order, so that no scalar is likelier than another (FIPS 186-4, B.4.1). */

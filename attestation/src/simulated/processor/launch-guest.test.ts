@@ -1,15 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../hex.ts';
-import type { IdBlock } from '../measure/id-block/id-block.ts';
-import { signIdBlock } from '../measure/id-block/id-sign.ts';
-import { measureOvmf } from '../measure/measure.ts';
-import { parseReport } from '../report/parse.ts';
-import { claimsOf } from '../report/parsed-report.ts';
-import type { LaunchIdentity } from './id-block.ts';
-import type { SimulatedLaunch } from './launch.ts';
+import { toHex } from '../../hex.ts';
+import type { IdBlock } from '../../measure/id-block/id-block.ts';
+import { signIdBlock } from '../../measure/id-block/id-sign.ts';
+import { measureOvmf } from '../../measure/measure.ts';
+import { parseReport } from '../../report/parse.ts';
+import { claimsOf } from '../../report/parsed-report.ts';
+import { LAUNCH, REPORT_DATA, testGuest } from '../testing/guest.ts';
+import type { LaunchIdentity } from './identify.ts';
+import type { SimulatedLaunch } from './launch-guest.ts';
 import type { SimulatedProcessorOptions } from './processor.ts';
-import { LAUNCH, REPORT_DATA, testGuest } from './testing/guest.ts';
 
 function launched(launch: Partial<SimulatedLaunch>, options: SimulatedProcessorOptions = {}) {
   const { report } = testGuest(options, launch).report({ reportData: REPORT_DATA });

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { PlatformInfo } from '../report/claims.ts';
+import type { PlatformInfo } from '../../report/claims.ts';
+import type { OpenedState } from '../state.ts';
 import type { Effect } from './misbehaviour.ts';
 import type { SimulatedModel } from './models.ts';
-import type { OpenedState } from './state.ts';
 
 /** Versions in which a simulated processor can report. */
 export type ReportVersion = 2 | 3 | 4 | 5;

@@ -4,15 +4,15 @@
  *
  * @module
  */
-import type { ReportClaims } from '../report/claims.ts';
-import { decodeGuestPolicy } from '../report/guest-policy.ts';
-import { FIELDS } from '../report/layout.ts';
-import { decodePlatformInfo } from '../report/platform-info.ts';
-import type { Tcb } from '../report/tcb.ts';
-import type { CrlRequest } from './crl.ts';
+import type { ReportClaims } from '../../report/claims.ts';
+import { decodeGuestPolicy } from '../../report/guest-policy.ts';
+import { FIELDS } from '../../report/layout.ts';
+import { decodePlatformInfo } from '../../report/platform-info.ts';
+import type { Tcb } from '../../report/tcb.ts';
+import type { VekRequest } from '../authorities/certify-vek.ts';
+import type { CrlRequest } from '../authorities/make-crl.ts';
+import { SIMULATED_SERIALS } from '../authorities/names.ts';
 import type { SimulatedModel } from './models.ts';
-import { SIMULATED_SERIALS } from './names.ts';
-import type { VekRequest } from './vek.ts';
 
 type ClaimsChange = (claims: ReportClaims, model: SimulatedModel) => ReportClaims;
 

@@ -4,18 +4,18 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { decodePlatformInfo } from '../report/platform-info.ts';
-import type { Tcb } from '../report/tcb.ts';
-import { currentCrl, issueCrl } from './crl.ts';
+import { decodePlatformInfo } from '../../report/platform-info.ts';
+import type { Tcb } from '../../report/tcb.ts';
+import { currentCrl, issueCrl } from '../authorities/make-crl.ts';
+import { openState } from '../state.ts';
+import { rootsOf, type SimulatedRoots } from '../verifier/roots.ts';
 import { applyEffects, type Firmware, type ReportVersion } from './firmware.ts';
 import { SimulatedGuest } from './guest.ts';
 import { openGuest } from './guest-state.ts';
-import { launchGuest, type Platform, type SimulatedLaunch } from './launch.ts';
+import { launchGuest, type Platform, type SimulatedLaunch } from './launch-guest.ts';
+import { endorse } from './make-report.ts';
 import { effectsOf, type Misbehaviour } from './misbehaviour.ts';
 import { SIMULATED_MODELS, type SimulatedModelName } from './models.ts';
-import { endorse } from './report.ts';
-import { rootsOf, type SimulatedRoots } from './roots.ts';
-import { openState } from './state.ts';
 
 /** What is simulated. */
 export interface SimulatedProcessorOptions {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { codeOf } from '../testing/code-of.ts';
-import type { VerifyOptions } from '../verify/options.ts';
-import type { SimulatedModelName } from './models.ts';
-import { LAUNCH, NOW, REPORT_DATA, testProcessor } from './testing/guest.ts';
+import { codeOf } from '../../testing/code-of.ts';
+import type { VerifyOptions } from '../../verify/options.ts';
+import type { SimulatedModelName } from '../processor/models.ts';
+import { LAUNCH, NOW, REPORT_DATA, testProcessor } from '../testing/guest.ts';
 import { verifySimulated } from './verify-simulated.ts';
 
 describe('a certificate that names another product than the report', () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
+import { AttestationError } from '../../errors.ts';
 
 /** Status of a response to a request with a parameter that will not do (MSG_KEY_RSP, STATUS). */
 export const INVALID_PARAMETERS = 0x16;

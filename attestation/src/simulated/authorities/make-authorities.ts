@@ -5,10 +5,10 @@
  */
 import { createHash, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { assemble, buildCaTbs } from '../certificates/build.ts';
+import { assemble, buildCaTbs } from '../../certificates/build.ts';
+import { composeState, type SimulatedState } from '../state.ts';
 import { nameOf, SIMULATED_CRL_URLS, SIMULATED_SERIALS } from './names.ts';
 import { signPss } from './pss.ts';
-import { composeState, type SimulatedState } from './state.ts';
 
 const DAY = 86_400_000;
 const YEARS = 25 * 365 * DAY;

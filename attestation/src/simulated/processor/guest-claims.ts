@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { toHex } from '../hex.ts';
-import type { ReportClaims, VekKind } from '../report/claims.ts';
-import { hasCpuid, hasMitigationVectors } from '../report/layout.ts';
+import { toHex } from '../../hex.ts';
+import type { ReportClaims, VekKind } from '../../report/claims.ts';
+import { hasCpuid, hasMitigationVectors } from '../../report/layout.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
-import type { LaunchedGuest } from './launch.ts';
+import type { LaunchedGuest } from './launch-guest.ts';
 
 /** A guest from its launch on. */
 export interface GuestState extends LaunchedGuest {

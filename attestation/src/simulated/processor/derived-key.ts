@@ -8,7 +8,7 @@
  * @module
  */
 import { hkdfSync } from 'node:crypto';
-import type { ReportClaims } from '../report/claims.ts';
+import type { ReportClaims } from '../../report/claims.ts';
 import {
   decodeTcb,
   encodeTcb,
@@ -17,7 +17,7 @@ import {
   type Tcb,
   type TcbLayout,
   tcbAtLeast,
-} from '../report/tcb.ts';
+} from '../../report/tcb.ts';
 import { permittedVmpl, refused, within } from './request.ts';
 
 /** ROOT_KEY_SELECT: the chip's endorsement key, or the guest's own root key. */

@@ -1,13 +1,13 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
-import { toHex } from '../hex.ts';
+import { AttestationError } from '../../errors.ts';
+import { toHex } from '../../hex.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from '../testing/guest.ts';
+import { verifySimulated } from '../verifier/verify-simulated.ts';
 import { ROOT_KEYS } from './derived-key.ts';
 import type { SimulatedGuestState } from './guest-state.ts';
 import { SimulatedSecureProcessor } from './processor.ts';
-import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from './testing/guest.ts';
-import { verifySimulated } from './verify-simulated.ts';
 
 const KEY = {
   rootKeySelect: ROOT_KEYS.VMRK,

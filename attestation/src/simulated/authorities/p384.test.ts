@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ecSubjectPublicKeyInfo } from '../certificates/keys.ts';
+import { ecSubjectPublicKeyInfo } from '../../certificates/keys.ts';
 import { deriveP384Key, signReport } from './p384.ts';
 
 const SECRET = new Uint8Array(32).fill(1);

@@ -4,10 +4,10 @@
  * @module
  */
 import * as z from 'zod/mini';
-import { AttestationError } from '../errors.ts';
-import { toHex } from '../hex.ts';
-import type { GuestState } from './claims.ts';
-import { acceptedPolicy, type Platform } from './launch.ts';
+import { AttestationError } from '../../errors.ts';
+import { toHex } from '../../hex.ts';
+import type { GuestState } from './guest-claims.ts';
+import { acceptedPolicy, type Platform } from './launch-guest.ts';
 
 const FORMAT = 'a3s-box-simulated-guest';
 const NOTICE = 'SIMULATED, NOT HARDWARE: nothing protects this guest.';

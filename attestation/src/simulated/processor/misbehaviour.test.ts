@@ -1,14 +1,14 @@
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
-import type { AppraisalCode } from '../appraise/checks.ts';
-import { AttestationError } from '../errors.ts';
-import type { VerifyCode } from '../verify/checks.ts';
-import { appraiseSimulated } from './appraise-simulated.ts';
+import type { AppraisalCode } from '../../appraise/checks.ts';
+import { AttestationError } from '../../errors.ts';
+import type { VerifyCode } from '../../verify/checks.ts';
+import { LAUNCH, NOW, REPORT_DATA, testProcessor } from '../testing/guest.ts';
+import { appraiseSimulated } from '../verifier/appraise-simulated.ts';
+import { verifySimulated } from '../verifier/verify-simulated.ts';
 import { MISBEHAVIOURS, type Misbehaviour } from './misbehaviour.ts';
 import type { SimulatedModelName } from './models.ts';
 import type { SimulatedProcessorOptions } from './processor.ts';
-import { LAUNCH, NOW, REPORT_DATA, testProcessor } from './testing/guest.ts';
-import { verifySimulated } from './verify-simulated.ts';
 
 type Verdict = VerifyCode | readonly AppraisalCode[];
 

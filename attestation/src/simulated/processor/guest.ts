@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { tcbLayoutOf } from '../report/tcb.ts';
-import { claimsOf, type GuestState } from './claims.ts';
+import { tcbLayoutOf } from '../../report/tcb.ts';
 import { type DerivedKeyRequest, deriveKey } from './derived-key.ts';
 import type { Firmware } from './firmware.ts';
+import { claimsOf, type GuestState } from './guest-claims.ts';
 import { keepGuest, type SimulatedGuestState } from './guest-state.ts';
-import { makeReport, type ReportRequest, type ReportResponse } from './report.ts';
+import { makeReport, type ReportRequest, type ReportResponse } from './make-report.ts';
 
 /** A guest; {@link SimulatedSecureProcessor.launch} gives it. */
 export class SimulatedGuest {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { assemble, buildCaTbs, type CaFields } from '../certificates/build.ts';
-import { parseCa } from '../certificates/ca.ts';
-import { decodePem, encodePem } from '../envelopes/encodings/pem.ts';
-import { AttestationError } from '../errors.ts';
-import { AMD_ANCHORS } from '../roots/amd.ts';
-import { readVectorFile } from '../testing/read-vectors.ts';
-import { nameOf, SIMULATED_CRL_URLS, SIMULATED_SERIALS } from './names.ts';
-import { signPss } from './pss.ts';
+import { assemble, buildCaTbs, type CaFields } from '../../certificates/build.ts';
+import { parseCa } from '../../certificates/ca.ts';
+import { decodePem, encodePem } from '../../envelopes/encodings/pem.ts';
+import { AttestationError } from '../../errors.ts';
+import { AMD_ANCHORS } from '../../roots/amd.ts';
+import { readVectorFile } from '../../testing/read-vectors.ts';
+import { nameOf, SIMULATED_CRL_URLS, SIMULATED_SERIALS } from '../authorities/names.ts';
+import { signPss } from '../authorities/pss.ts';
+import { openState } from '../state.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from '../testing/guest.ts';
 import { anchorsOf, parseSimulatedRoots, SimulatedRoots, simulatedRootsOf } from './roots.ts';
-import { openState } from './state.ts';
-import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from './testing/guest.ts';
 import { verifySimulated } from './verify-simulated.ts';
 
 const CHAIN = openState(testState());

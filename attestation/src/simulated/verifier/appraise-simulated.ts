@@ -4,7 +4,7 @@
  * @module
  */
 import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
-import { type Appraisal, appraiseClaims, type Expected } from '../appraise/appraise-claims.ts';
+import { type Appraisal, appraiseClaims, type Expected } from '../../appraise/appraise-claims.ts';
 import { SimulatedReport } from './simulated-report.ts';
 
 /**

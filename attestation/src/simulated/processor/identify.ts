@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { toHex } from '../hex.ts';
-import { ID_AUTH_SIZE } from '../measure/id-block/id-auth.ts';
-import { ID_BLOCK_SIZE } from '../measure/id-block/id-block.ts';
-import { type VerifiedIdBlock, verifyIdBlock } from '../measure/id-block/id-sign.ts';
+import { toHex } from '../../hex.ts';
+import { ID_AUTH_SIZE } from '../../measure/id-block/id-auth.ts';
+import { ID_BLOCK_SIZE } from '../../measure/id-block/id-block.ts';
+import { type VerifiedIdBlock, verifyIdBlock } from '../../measure/id-block/id-sign.ts';
 import { exactBytes, refused } from './request.ts';
 
 /** An ID block and who signed it; `signIdBlock` makes them. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assemble, buildCrlTbs } from '../certificates/build.ts';
+import { assemble, buildCrlTbs } from '../../certificates/build.ts';
+import type { Authority } from '../state.ts';
 import { nameOf } from './names.ts';
 import { signPss } from './pss.ts';
-import type { Authority } from './state.ts';
 
 /** The contents of a list. */
 export interface CrlRequest {

@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { encodeCertificateTable } from '../envelopes/certificate-table.ts';
-import type { Evidence } from '../evidence.ts';
-import { toHex } from '../hex.ts';
-import type { VekKind } from '../report/claims.ts';
-import { FIELDS, SIGNED_SIZE } from '../report/layout.ts';
-import { serializeReport } from '../report/serialize.ts';
-import type { Tcb } from '../report/tcb.ts';
-import { claimsOf, type GuestState } from './claims.ts';
+import { encodeCertificateTable } from '../../envelopes/certificate-table.ts';
+import type { Evidence } from '../../evidence.ts';
+import { toHex } from '../../hex.ts';
+import type { VekKind } from '../../report/claims.ts';
+import { FIELDS, SIGNED_SIZE } from '../../report/layout.ts';
+import { serializeReport } from '../../report/serialize.ts';
+import type { Tcb } from '../../report/tcb.ts';
+import { certifyVek, type VekRequest, vekKey } from '../authorities/certify-vek.ts';
+import { SIMULATED_CSP_ID } from '../authorities/names.ts';
+import { signReport } from '../authorities/p384.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
+import { claimsOf, type GuestState } from './guest-claims.ts';
 import type { Effect } from './misbehaviour.ts';
-import { SIMULATED_CSP_ID } from './names.ts';
-import { signReport } from './p384.ts';
 import { exactBytes, permittedVmpl, refused } from './request.ts';
-import { certifyVek, type VekRequest, vekKey } from './vek.ts';
 
 /** A guest's request. */
 export interface ReportRequest {

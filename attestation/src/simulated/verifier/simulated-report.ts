@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { VerifyCheck } from '../verify/checks.ts';
-import type { Claims } from '../verify/claims.ts';
+import type { VerifyCheck } from '../../verify/checks.ts';
+import type { Claims } from '../../verify/claims.ts';
 
 const VERIFIER = Symbol('simulated verifier');
 

@@ -1,9 +1,9 @@
 import { STRICT_POLICY } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
-import { appraise } from '../appraise/appraise.ts';
+import { appraise } from '../../appraise/appraise.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor } from '../testing/guest.ts';
 import { appraiseSimulated } from './appraise-simulated.ts';
 import { SimulatedReport } from './simulated-report.ts';
-import { NOW, REPORT_DATA, testGuest, testProcessor } from './testing/guest.ts';
 import { verifySimulated } from './verify-simulated.ts';
 
 function verified(): SimulatedReport {

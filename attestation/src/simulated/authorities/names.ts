@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { NameAttribute, NameFields } from '../certificates/name.ts';
+import type { NameAttribute, NameFields } from '../../certificates/name.ts';
 
 /** Attributes of every simulated name but its common name. */
 export const SIMULATED_ORGANIZATION: readonly NameAttribute[] = [

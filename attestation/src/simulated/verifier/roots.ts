@@ -4,17 +4,17 @@
  * @module
  */
 import { constants, createPublicKey, verify } from 'node:crypto';
-import { type CaCertificate, parseCa } from '../certificates/ca.ts';
-import { rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
-import { formatName } from '../certificates/name.ts';
-import { decodePem, encodePem } from '../envelopes/encodings/pem.ts';
-import { AttestationError } from '../errors.ts';
-import type { Evidence } from '../evidence.ts';
-import { toHex } from '../hex.ts';
-import { AMD_ANCHORS } from '../roots/amd.ts';
-import type { CaAnchor, TrustAnchors } from '../roots/anchors.ts';
-import { nameOf, SIMULATED_NAMES, SIMULATED_ORGANIZATION } from './names.ts';
-import type { OpenedState } from './state.ts';
+import { type CaCertificate, parseCa } from '../../certificates/ca.ts';
+import { rsaSubjectPublicKeyInfo } from '../../certificates/keys.ts';
+import { formatName } from '../../certificates/name.ts';
+import { decodePem, encodePem } from '../../envelopes/encodings/pem.ts';
+import { AttestationError } from '../../errors.ts';
+import type { Evidence } from '../../evidence.ts';
+import { toHex } from '../../hex.ts';
+import { AMD_ANCHORS } from '../../roots/amd.ts';
+import type { CaAnchor, TrustAnchors } from '../../roots/anchors.ts';
+import { nameOf, SIMULATED_NAMES, SIMULATED_ORGANIZATION } from '../authorities/names.ts';
+import type { OpenedState } from '../state.ts';
 
 const AUTHORITIES = ['ark', 'ask', 'asvk'] as const;
 

@@ -2,14 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
-import { toHex } from '../hex.ts';
-import { signIdBlock } from '../measure/id-block/id-sign.ts';
-import { measureOvmf } from '../measure/measure.ts';
+import { AttestationError } from '../../errors.ts';
+import { toHex } from '../../hex.ts';
+import { signIdBlock } from '../../measure/id-block/id-sign.ts';
+import { measureOvmf } from '../../measure/measure.ts';
+import { LAUNCH, testGuest } from '../testing/guest.ts';
 import { type DerivedKeyRequest, GUEST_FIELDS, ROOT_KEYS } from './derived-key.ts';
 import type { SimulatedGuest } from './guest.ts';
-import type { SimulatedLaunch } from './launch.ts';
-import { LAUNCH, testGuest } from './testing/guest.ts';
+import type { SimulatedLaunch } from './launch-guest.ts';
 
 const REQUEST: DerivedKeyRequest = {
   rootKeySelect: ROOT_KEYS.VCEK,

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { parseCrl } from '../certificates/crl.ts';
-import { parseVek } from '../certificates/vek.ts';
-import { evidenceFromCertificateTable } from '../envelopes/certificate-table.ts';
-import { parseReport } from '../report/parse.ts';
-import { claimsOf } from '../report/parsed-report.ts';
+import { parseCrl } from '../../certificates/crl.ts';
+import { parseVek } from '../../certificates/vek.ts';
+import { evidenceFromCertificateTable } from '../../envelopes/certificate-table.ts';
+import { parseReport } from '../../report/parse.ts';
+import { claimsOf } from '../../report/parsed-report.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from '../testing/guest.ts';
+import { verifySimulated } from '../verifier/verify-simulated.ts';
 import type { ReportVersion } from './firmware.ts';
+import type { ReportRequest } from './make-report.ts';
 import { SIMULATED_MODELS, type SimulatedModelName } from './models.ts';
 import { SimulatedSecureProcessor } from './processor.ts';
-import type { ReportRequest } from './report.ts';
-import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from './testing/guest.ts';
-import { verifySimulated } from './verify-simulated.ts';
 
 const DAY = 86_400_000;
 const ROOTS = testProcessor().roots();

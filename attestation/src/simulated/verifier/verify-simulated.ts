@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Evidence } from '../evidence.ts';
-import { answerNow } from '../verify/node-signatures.ts';
-import type { VerifyOptions } from '../verify/options.ts';
-import { tracedVerification } from '../verify/run.ts';
+import type { Evidence } from '../../evidence.ts';
+import { answerNow } from '../../verify/node-signatures.ts';
+import type { VerifyOptions } from '../../verify/options.ts';
+import { tracedVerification } from '../../verify/run.ts';
 import { anchorsOf, type SimulatedRoots } from './roots.ts';
 import { admitSimulated, type SimulatedReport } from './simulated-report.ts';
 

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Cpuid, FirmwareVersion } from '../report/claims.ts';
-import type { Product, TcbClass } from '../report/product.ts';
-import type { Tcb } from '../report/tcb.ts';
+import type { Cpuid, FirmwareVersion } from '../../report/claims.ts';
+import type { Product, TcbClass } from '../../report/product.ts';
+import type { Tcb } from '../../report/tcb.ts';
 
 /** A kind of processor. */
 export interface SimulatedModel {

@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { toHex } from '../hex.ts';
-import type { LaunchInputs } from '../measure/inputs.ts';
-import { measureOvmf } from '../measure/measure.ts';
-import type { FirmwareVersion, GuestPolicy, PlatformInfo } from '../report/claims.ts';
+import { toHex } from '../../hex.ts';
+import type { LaunchInputs } from '../../measure/inputs.ts';
+import { measureOvmf } from '../../measure/measure.ts';
+import type { FirmwareVersion, GuestPolicy, PlatformInfo } from '../../report/claims.ts';
 import {
   decodeGuestPolicy,
   POLICY_MUST_BE_ONE,
   POLICY_MUST_BE_ZERO,
-} from '../report/guest-policy.ts';
-import { type GuestIdentity, identify, type LaunchIdentity } from './id-block.ts';
+} from '../../report/guest-policy.ts';
+import { type GuestIdentity, identify, type LaunchIdentity } from './identify.ts';
 import { exactBytes, refused, within } from './request.ts';
 
 /** A guest to launch. */
