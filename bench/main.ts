@@ -10,29 +10,29 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { api } from './api.ts';
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts';
-import { attest } from './attest.ts';
 import type { Benchmark } from './benchmark.ts';
-import { burst } from './burst.ts';
-import { cliStart } from './cli-start.ts';
-import { coldBoot } from './cold-boot.ts';
-import { confidentialBoot } from './confidential-boot.ts';
-import { density } from './density.ts';
-import { exec } from './exec.ts';
-import { fork } from './fork.ts';
-import { instructions } from './instructions.ts';
-import { lifecycle } from './lifecycle.ts';
+import { api } from './benchmarks/api.ts';
+import { attest } from './benchmarks/attest.ts';
+import { burst } from './benchmarks/burst.ts';
+import { cliStart } from './benchmarks/cli-start.ts';
+import { coldBoot } from './benchmarks/cold-boot.ts';
+import { confidentialBoot } from './benchmarks/confidential-boot.ts';
+import { density } from './benchmarks/density.ts';
+import { exec } from './benchmarks/exec.ts';
+import { fork } from './benchmarks/fork.ts';
+import { instructions } from './benchmarks/instructions.ts';
+import { lifecycle } from './benchmarks/lifecycle.ts';
+import { pull } from './benchmarks/pull.ts';
+import { restore } from './benchmarks/restore.ts';
+import { runPool } from './benchmarks/run-pool.ts';
+import { runWarm } from './benchmarks/run-warm.ts';
+import { runWarmNet } from './benchmarks/run-warm-net.ts';
+import { verify } from './benchmarks/verify.ts';
+import { verifyImage } from './benchmarks/verify-image.ts';
 import { describeMachine, type MachineDescription } from './machine.ts';
-import { pull } from './pull.ts';
 import { asJson, table } from './report.ts';
-import { restore } from './restore.ts';
-import { runPool } from './run-pool.ts';
-import { runWarm } from './run-warm.ts';
-import { runWarmNet } from './run-warm-net.ts';
 import type { BenchmarkResult } from './statistics.ts';
-import { verify } from './verify.ts';
-import { verifyImage } from './verify-image.ts';
 
 /** In the order of the table. */
 const BENCHMARKS: readonly Benchmark[] = [

@@ -9,7 +9,7 @@ import type { Actor } from '../test/e2e/actor.ts';
 import { BUSYBOX } from '../test/e2e/installation.ts';
 import type { Asked } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';
-import { PODMAN_IMAGE, type Podman } from './podman.ts';
+import { PODMAN_IMAGE, type Podman } from './peers/podman.ts';
 import { type BenchmarkResult, compared, timed } from './statistics.ts';
 
 export interface Runs {

@@ -17,8 +17,8 @@ import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { BUSYBOX } from '../test/e2e/installation.ts';
-import { until } from '../test/e2e/processes.ts';
+import { BUSYBOX } from '../../test/e2e/installation.ts';
+import { until } from '../../test/e2e/processes.ts';
 
 export interface PeerQuestion {
   readonly id: number;

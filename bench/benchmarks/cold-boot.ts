@@ -7,15 +7,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MachineSpec } from '../src/engine/engine.ts';
-import type { Accelerator } from '../src/engine/qemu/command-line/arguments.ts';
-import { BUSYBOX } from '../test/e2e/installation.ts';
-import type { Benchmark } from './benchmark.ts';
-import { inTurns } from './in-turns.ts';
-import { noopInitrd } from './noop-initrd.ts';
-import { chosenAccelerator, plainMachine, startQemu } from './plain-qemu.ts';
-import { compared, timed } from './statistics.ts';
-import { withActor } from './with-actor.ts';
+import type { MachineSpec } from '../../src/engine/engine.ts';
+import type { Accelerator } from '../../src/engine/qemu/command-line/arguments.ts';
+import { BUSYBOX } from '../../test/e2e/installation.ts';
+import type { Benchmark } from '../benchmark.ts';
+import { inTurns } from '../in-turns.ts';
+import { noopInitrd } from '../peers/noop-initrd.ts';
+import { chosenAccelerator, plainMachine, startQemu } from '../peers/plain-qemu.ts';
+import { compared, timed } from '../statistics.ts';
+import { withActor } from '../with-actor.ts';
 
 const DEADLINE_MS = 60_000;
 const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];

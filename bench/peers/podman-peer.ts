@@ -4,7 +4,7 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { finish } from '../test/e2e/actor.ts';
+import { finish } from '../../test/e2e/actor.ts';
 import type { PeerAnswer, PeerQuestion } from './podman.ts';
 
 async function answer({ id, program, args, env, deadlineMs }: PeerQuestion): Promise<void> {

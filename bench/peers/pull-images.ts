@@ -4,7 +4,7 @@
  * @module
  */
 import { createCipheriv } from 'node:crypto';
-import { type BuiltImage, buildImage, type TarFile } from '../test/images/build-image.ts';
+import { type BuiltImage, buildImage, type TarFile } from '../../test/images/build-image.ts';
 
 const MiB = 1024 * 1024;
 

@@ -9,11 +9,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelHashes, kernelHashTable, measuredOvmf } from '@a3s-box/attestation/measure';
-import type { ConfidentialBoot } from '../src/boot/bootset.ts';
-import { listenFor } from '../src/engine/helpers/listener.ts';
-import { type Accelerator, vmmSockets } from '../src/engine/qemu/command-line/arguments.ts';
-import { confidentialArguments } from '../src/engine/qemu/confidential/arguments.ts';
-import type { ConfidentialSpec } from '../src/engine/qemu/confidential/plan.ts';
+import type { ConfidentialBoot } from '../../src/boot/bootset.ts';
+import { listenFor } from '../../src/engine/helpers/listener.ts';
+import { type Accelerator, vmmSockets } from '../../src/engine/qemu/command-line/arguments.ts';
+import { confidentialArguments } from '../../src/engine/qemu/confidential/arguments.ts';
+import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 
 const DEADLINE_MS = 120_000;
 const MEMORY = 512 * 1024 * 1024;

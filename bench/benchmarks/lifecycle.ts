@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { BUSYBOX } from '../test/e2e/installation.ts';
-import { until } from '../test/e2e/processes.ts';
-import type { Benchmark } from './benchmark.ts';
-import { inTurns } from './in-turns.ts';
-import { PODMAN_IMAGE, Podman } from './podman.ts';
-import { compared, timed } from './statistics.ts';
-import { warm } from './warm.ts';
-import { withActor } from './with-actor.ts';
+import { BUSYBOX } from '../../test/e2e/installation.ts';
+import { until } from '../../test/e2e/processes.ts';
+import type { Benchmark } from '../benchmark.ts';
+import { inTurns } from '../in-turns.ts';
+import { PODMAN_IMAGE, Podman } from '../peers/podman.ts';
+import { compared, timed } from '../statistics.ts';
+import { warm } from '../warm.ts';
+import { withActor } from '../with-actor.ts';
 
 const NAME = 'life';
 /** A program that ends at once on a signal: a stop does not include the ten seconds for one that ignores it. */

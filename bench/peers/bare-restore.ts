@@ -10,22 +10,23 @@ import { EventEmitter, on, once } from 'node:events';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { retry } from '../src/async/retry.ts';
-import type { MachineSpec } from '../src/engine/engine.ts';
-import { memoryFile } from '../src/engine/memory-file.ts';
+import { retry } from '../../src/async/retry.ts';
+import type { MachineSpec } from '../../src/engine/engine.ts';
+import { memoryFile } from '../../src/engine/memory-file.ts';
 import {
   type Accelerator,
   type Beginning,
   CONTROL_PORT_ID,
   vmmSockets,
-} from '../src/engine/qemu/command-line/arguments.ts';
-import { STATE_URI } from '../src/engine/qemu/command-line/descriptor-sets.ts';
-import { stubKernel } from '../src/engine/qemu/command-line/stub-kernel.ts';
-import { type Command, plug } from '../src/engine/qemu/monitor/hotplug.ts';
-import { QmpClient, type QmpEvent } from '../src/engine/qemu/monitor/qmp.ts';
-import { growthLimit } from '../src/engine/qemu/template/memory-growth.ts';
-import { openSocket } from '../src/engine/socket.ts';
-import { connectGuest } from '../src/guest/connection.ts';
+} from '../../src/engine/qemu/command-line/arguments.ts';
+import { STATE_URI } from '../../src/engine/qemu/command-line/descriptor-sets.ts';
+import { stubKernel } from '../../src/engine/qemu/command-line/stub-kernel.ts';
+import { type Command, plug } from '../../src/engine/qemu/monitor/hotplug.ts';
+import { QmpClient, type QmpEvent } from '../../src/engine/qemu/monitor/qmp.ts';
+import { growthLimit } from '../../src/engine/qemu/template/memory-growth.ts';
+import { openSocket } from '../../src/engine/socket.ts';
+import { connectGuest } from '../../src/guest/connection.ts';
+import { timed } from '../statistics.ts';
 import {
   chosenAccelerator,
   type GivenFiles,
@@ -33,7 +34,6 @@ import {
   type StartedQemu,
   startQemu,
 } from './plain-qemu.ts';
-import { timed } from './statistics.ts';
 
 const BOOT_MS = 120_000;
 const RESTORE_MS = 30_000;

@@ -6,15 +6,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readBootSet } from '../src/boot/bootset.ts';
-import type { MachineSpec } from '../src/engine/engine.ts';
-import { listenFor } from '../src/engine/helpers/listener.ts';
+import { readBootSet } from '../../src/boot/bootset.ts';
+import type { MachineSpec } from '../../src/engine/engine.ts';
+import { listenFor } from '../../src/engine/helpers/listener.ts';
 import {
   type Accelerator,
   qemuArguments,
   type VmmPlan,
   vmmSockets,
-} from '../src/engine/qemu/command-line/arguments.ts';
+} from '../../src/engine/qemu/command-line/arguments.ts';
 
 /** The memory of the machine of a box that asks for nothing, and of a template. */
 const MEMORY = 512 * 1024 * 1024;
