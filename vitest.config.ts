@@ -1,5 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
-import { isolatedFiles } from './scripts/test/isolation.ts';
+import { isolatedFiles } from './scripts/test/selection/isolation.ts';
 import { scaled } from './test/e2e/time-scale.ts';
 
 /** How long a property test searches; see test/fuzz. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FileResult, TestResult } from './report.ts';
+import type { FileResult, TestResult } from './results/report.ts';
 
 interface GoEvent {
   readonly Action: string;

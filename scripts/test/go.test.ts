@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fuzzTargets, type GoTest, goAgain, goTests } from './go.ts';
-import { count } from './report.ts';
+import { count } from './results/report.ts';
 import { ROOT } from './run.ts';
 
 interface Answer {

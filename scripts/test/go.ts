@@ -5,9 +5,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Rerun, SecondRun } from './flakes.ts';
 import { GoEvents } from './go-events.ts';
-import { type FileResult, type StageReport, singleTest } from './report.ts';
+import type { Rerun, SecondRun } from './results/flakes.ts';
+import { type FileResult, type StageReport, singleTest } from './results/report.ts';
 import { type Print, ROOT, runLines } from './run.ts';
 
 /** The tests of boxes execute their own program where there is no dynamic loader, and -race links with the system's C library. */

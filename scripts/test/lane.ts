@@ -5,9 +5,9 @@
  */
 import { lanesOf } from './lanes.ts';
 import { needsPrograms, type Programs } from './programs.ts';
-import type { Plan } from './reach.ts';
-import { count, type StageReport } from './report.ts';
+import { count, type StageReport } from './results/report.ts';
 import type { Print } from './run.ts';
+import type { Plan } from './selection/reach.ts';
 import type { StageName } from './stage-names.ts';
 import { type Machines, machines, machinesOf, STAGES } from './stages.ts';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Selection } from './reach.ts';
+import type { Selection } from './selection/reach.ts';
 import { STAGE_NAMES, type StageName } from './stage-names.ts';
 
 /**

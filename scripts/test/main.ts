@@ -8,8 +8,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
-import { planOf } from './changed.ts';
-import { closing } from './closing.ts';
+import { goAgain } from './go.ts';
+import { runLanes } from './lane.ts';
+import { needsPrograms, Programs } from './programs.ts';
+import { closing } from './results/closing.ts';
 import {
   type Flake,
   mergeReruns,
@@ -17,15 +19,13 @@ import {
   type RerunOutcome,
   reruns,
   type SecondRun,
-} from './flakes.ts';
-import { goAgain } from './go.ts';
-import { runLanes } from './lane.ts';
-import { needsPrograms, Programs } from './programs.ts';
-import { EVERYTHING, type Plan } from './reach.ts';
-import type { StageReport } from './report.ts';
+} from './results/flakes.ts';
+import type { StageReport } from './results/report.ts';
+import { timesOf, timeTable } from './results/times.ts';
 import { type Print, REPORTS } from './run.ts';
+import { planOf } from './selection/changed.ts';
+import { EVERYTHING, type Plan } from './selection/reach.ts';
 import type { StageName } from './stage-names.ts';
-import { timesOf, timeTable } from './times.ts';
 import { again } from './vitest.ts';
 
 const print: Print = (text) => process.stdout.write(text);

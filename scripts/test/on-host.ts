@@ -8,10 +8,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { install } from '../../test/e2e/installation.ts';
 import { startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
-import { closing } from './closing.ts';
-import { count, type StageReport } from './report.ts';
+import { closing } from './results/closing.ts';
+import { count, type StageReport } from './results/report.ts';
+import { timesOf, timeTable } from './results/times.ts';
 import { type Print, REPORTS, ROOT } from './run.ts';
-import { timesOf, timeTable } from './times.ts';
 import { filesOf } from './vitest.ts';
 
 const REPORT = '/tmp/report.json';

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type StageReport, singleTest } from './report.ts';
+import { type StageReport, singleTest } from './results/report.ts';
 import { type Print, REPORTS, ROOT, run } from './run.ts';
 
 interface ScriptResult {

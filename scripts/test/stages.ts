@@ -5,10 +5,10 @@
  */
 import { goTests } from './go.ts';
 import { batchesOf, splitMachines } from './lanes.ts';
-import type { Selection } from './reach.ts';
-import type { StageReport } from './report.ts';
+import type { StageReport } from './results/report.ts';
 import type { Print } from './run.ts';
 import { script } from './script.ts';
+import type { Selection } from './selection/reach.ts';
 import type { StageName } from './stage-names.ts';
 import { filesOf, vitest } from './vitest.ts';
 

@@ -7,8 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { UserConsoleLog } from 'vitest';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
-import { UNFINISHED, withCrashes } from './crashes.ts';
-import type { FileResult, TestResult } from './report.ts';
+import { UNFINISHED, withCrashes } from './results/crashes.ts';
+import type { FileResult, TestResult } from './results/report.ts';
 import { ROOT } from './run.ts';
 
 const MILLISECONDS = 1000;

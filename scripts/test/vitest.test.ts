@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mergeReruns, reruns } from './flakes.ts';
-import { count, type FileResult, type StageReport } from './report.ts';
+import { mergeReruns, reruns } from './results/flakes.ts';
+import { count, type FileResult, type StageReport } from './results/report.ts';
 import { ROOT } from './run.ts';
 import { again, vitest } from './vitest.ts';
 

@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { namePattern, type Rerun, type SecondRun } from './flakes.ts';
-import type { StageReport } from './report.ts';
+import { namePattern, type Rerun, type SecondRun } from './results/flakes.ts';
+import type { StageReport } from './results/report.ts';
 import { type Print, REPORTS, ROOT, run } from './run.ts';
 
 const VITEST = join(ROOT, 'node_modules/.bin/vitest');

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../run.ts';
+import { STAGE_NAMES } from '../stage-names.ts';
 import { merged, reachOf } from './reach.ts';
-import { ROOT } from './run.ts';
-import { STAGE_NAMES } from './stage-names.ts';
 
 const everything = Object.fromEntries(STAGE_NAMES.map((name) => [name, 'all']));
 

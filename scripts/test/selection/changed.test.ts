@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UsageError } from './arguments.ts';
+import { UsageError } from '../arguments.ts';
 import { changedPaths } from './changed.ts';
 
 let root: string;

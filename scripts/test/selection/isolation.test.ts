@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../run.ts';
 import { changesItsProcess, isolatedFiles } from './isolation.ts';
-import { ROOT } from './run.ts';
 
 // Joined from pieces, so that this file itself does not match.
 const MOCKS = ['vi', "mock('node:fs');"].join('.');

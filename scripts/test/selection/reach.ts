@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StageName } from './stage-names.ts';
+import type { StageName } from '../stage-names.ts';
 
 /** Of a stage: every test, or files by how their paths begin. A stage whose tests are no files runs for any file. */
 export type Selection = 'all' | readonly string[];

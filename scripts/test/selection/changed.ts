@@ -4,10 +4,10 @@
  * @module
  */
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
-import { UsageError } from './arguments.ts';
+import { UsageError } from '../arguments.ts';
+import { ROOT } from '../run.ts';
+import { filesOf } from '../vitest.ts';
 import { merged, type Plan, reachOf } from './reach.ts';
-import { ROOT } from './run.ts';
-import { filesOf } from './vitest.ts';
 
 const OUTPUT: ExecFileSyncOptionsWithStringEncoding = {
   encoding: 'utf8',
