@@ -6,9 +6,9 @@
 
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildBootSet } from '../src/boot/build.ts';
-import { buildPlainBootSet } from '../src/boot/build-plain.ts';
 import { type Firmware, firmware } from '../src/boot/firmware.ts';
+import { buildBootSet } from '../src/boot/make/build.ts';
+import { buildPlainBootSet } from '../src/boot/make/build-plain.ts';
 import { A3sError } from '../src/errors.ts';
 import { EROFS_WRITER } from '../src/images/erofs/format.ts';
 

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cpio } from '../../src/boot/cpio.ts';
+import { cpio } from '../../src/boot/make/cpio.ts';
 
 /** Writes it below `directory`, and gives its path. */
 export function noopInitrd(directory: string): string {

@@ -7,7 +7,7 @@ import type { VcpuType } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { sha256 } from './digest.ts';
 import { FirmwareSource, FirmwareTools } from './firmware-source.ts';
-import { KernelPackage } from './kernel-package.ts';
+import { KernelPackage } from './make/kernel-package.ts';
 
 export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v2';
 export const PLAIN_BOOT_SET_SCHEMA = 'a3s-box/boot-set/v1';

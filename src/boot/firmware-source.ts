@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { sha256OfFile } from './digest.ts';
-import { runTool } from './tool.ts';
+import { runTool } from './make/tool.ts';
 
 const PACKAGE = 'edk2';
 const UPDATE = 'Run apt-get update, and check /etc/apt/sources.list.d and the network.';

@@ -16,7 +16,7 @@ import {
   pinFirmwareSource,
   pinnedFirmwareSource,
 } from './firmware-source.ts';
-import { runTool } from './tool.ts';
+import { runTool } from './make/tool.ts';
 
 const PACKAGES = 'gcc g++ make nasm acpica-tools uuid-dev python3';
 const REMEDY = `Install the Debian packages ${PACKAGES}.`;

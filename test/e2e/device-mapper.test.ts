@@ -7,13 +7,13 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import { makeInitrd } from '../../src/boot/initrd.ts';
+import { makeInitrd } from '../../src/boot/make/initrd.ts';
 import {
   fetchKernelPackage,
   pinnedKernelPackage,
   unpackKernelPackage,
-} from '../../src/boot/kernel-package.ts';
-import { type KernelModule, loadModules, MODULE_PROFILES } from '../../src/boot/modules.ts';
+} from '../../src/boot/make/kernel-package.ts';
+import { type KernelModule, loadModules, MODULE_PROFILES } from '../../src/boot/make/modules.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { saltOf, treeBytes } from '../../src/images/verity/hash-tree.ts';
 

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { cpio } from '../../src/boot/cpio.ts';
 import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts';
+import { cpio } from '../../src/boot/make/cpio.ts';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 

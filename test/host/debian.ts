@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { KernelTree } from '../../src/boot/kernel-package.ts';
+import type { KernelTree } from '../../src/boot/make/kernel-package.ts';
 
 const run = promisify(execFile);
 const CACHE = join(import.meta.dirname, '../../build/cache/debian');

@@ -7,15 +7,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CpioEntry, cpio } from '../../src/boot/cpio.ts';
+import { type CpioEntry, cpio } from '../../src/boot/make/cpio.ts';
 import {
   fetchKernelPackage,
   type KernelPackage,
   type KernelTree,
   pinnedKernelPackage,
   unpackKernelPackage,
-} from '../../src/boot/kernel-package.ts';
-import { loadModules } from '../../src/boot/modules.ts';
+} from '../../src/boot/make/kernel-package.ts';
+import { loadModules } from '../../src/boot/make/modules.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Where set-up keeps the Debian package of the boot set's kernel. */

@@ -3,7 +3,7 @@
 // measuring and spawning: confidential-engine.test.ts.
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { cpio } from '../../../src/boot/cpio.ts';
+import { cpio } from '../../../src/boot/make/cpio.ts';
 import { type HostedLaunch, type HostedLayer, HostileHost, linesOf, textOf } from './host.ts';
 
 const { extra } = vi.hoisted(() => ({ extra: { arguments: [] as readonly string[] } }));

@@ -9,7 +9,7 @@ import { chmod, copyFile, mkdir, mkdtemp, truncate, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readBootSet } from '../../../src/boot/bootset.ts';
-import { cpio } from '../../../src/boot/cpio.ts';
+import { cpio } from '../../../src/boot/make/cpio.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
 import type { QemuEngineOptions } from '../../../src/engine/qemu/engine.ts';
 import { identityFor } from '../../../src/jail/identity.ts';

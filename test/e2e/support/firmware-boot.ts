@@ -9,7 +9,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { cpio } from '../../../src/boot/cpio.ts';
+import { cpio } from '../../../src/boot/make/cpio.ts';
 import { listenFor } from '../../../src/engine/helpers/listener.ts';
 import { QEMU } from '../../../src/engine/qemu/boot/vmm.ts';
 import { vmmSockets } from '../../../src/engine/qemu/command-line/arguments.ts';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { A3sError } from '../errors.ts';
+import { A3sError } from '../../errors.ts';
 import { hasPvhEntry } from './elf.ts';
 import { runTool } from './tool.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { mkdir, readFile } from 'node:fs/promises';
-import { A3sError } from '../errors.ts';
+import { A3sError } from '../../errors.ts';
 import { runTool } from './tool.ts';
 
 const REMEDY =

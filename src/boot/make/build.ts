@@ -15,11 +15,9 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { A3sError } from '../errors.ts';
-import { buildAgent, goVersion } from './agent.ts';
-import { type BootSet, readBootSet } from './bootset.ts';
-import { extractVmlinux } from './bzimage.ts';
-import { sha256, sourceDigest } from './digest.ts';
+import { A3sError } from '../../errors.ts';
+import { type BootSet, readBootSet } from '../bootset.ts';
+import { sha256, sourceDigest } from '../digest.ts';
 import {
   type AnyBootDocument,
   BOOT_FILES,
@@ -30,8 +28,17 @@ import {
   documentText,
   filesOf,
   VCPU_TYPE,
-} from './document.ts';
-import type { Firmware } from './firmware.ts';
+} from '../document.ts';
+import type { Firmware } from '../firmware.ts';
+import {
+  AGENT_PACKAGES,
+  CONFIDENTIAL_COMMAND_LINES,
+  LAUNCH_POLICY,
+  LAUNCH_SPEC_REVISION,
+  PLAIN_COMMAND_LINE,
+} from '../profiles.ts';
+import { buildAgent, goVersion } from './agent.ts';
+import { extractVmlinux } from './bzimage.ts';
 import { makeInitrd } from './initrd.ts';
 import {
   fetchKernelPackage,
@@ -44,13 +51,6 @@ import {
   unpackKernelPackage,
 } from './kernel-package.ts';
 import { type KernelModule, loadModules, MODULE_PROFILES, type ModuleProfile } from './modules.ts';
-import {
-  AGENT_PACKAGES,
-  CONFIDENTIAL_COMMAND_LINES,
-  LAUNCH_POLICY,
-  LAUNCH_SPEC_REVISION,
-  PLAIN_COMMAND_LINE,
-} from './profiles.ts';
 
 const LEFTOVER_MS = 3_600_000;
 

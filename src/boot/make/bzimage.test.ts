@@ -1,10 +1,10 @@
 import { fuzzRuns } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { A3sError } from '../errors.ts';
+import { A3sError } from '../../errors.ts';
+import { syntheticBzImage, syntheticModule, syntheticVmlinux } from '../testing/synthetic.ts';
 import { bzImagePayload, extractVmlinux } from './bzimage.ts';
 import { elfSection, hasPvhEntry } from './elf.ts';
-import { syntheticBzImage, syntheticModule, syntheticVmlinux } from './testing/synthetic.ts';
 
 test('extracts the kernel from a bzImage unchanged', async () => {
   const vmlinux = syntheticVmlinux();

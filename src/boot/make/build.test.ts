@@ -5,16 +5,16 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type BootSet, installBootSet, pinnedBootSet, readBootSet } from './bootset.ts';
-import { buildBootSet } from './build.ts';
-import { buildPlainBootSet } from './build-plain.ts';
-import { BootDocument, bootSetId } from './document.ts';
+import { type BootSet, installBootSet, pinnedBootSet, readBootSet } from '../bootset.ts';
+import { BootDocument, bootSetId } from '../document.ts';
 import {
   syntheticBzImage,
   syntheticFirmware,
   syntheticModule,
   syntheticVmlinux,
-} from './testing/synthetic.ts';
+} from '../testing/synthetic.ts';
+import { buildBootSet } from './build.ts';
+import { buildPlainBootSet } from './build-plain.ts';
 
 const RELEASE = '6.12.1-test';
 const NAME = `linux-image-${RELEASE}`;

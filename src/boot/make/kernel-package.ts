@@ -6,8 +6,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { A3sError } from '../errors.ts';
-import { sha256OfFile } from './digest.ts';
+import { A3sError } from '../../errors.ts';
+import { sha256OfFile } from '../digest.ts';
 import { runTool } from './tool.ts';
 
 const META_PACKAGE = 'linux-image-cloud-amd64';

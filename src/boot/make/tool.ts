@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { A3sError } from '../errors.ts';
+import { A3sError } from '../../errors.ts';
 
 export interface ToolOptions {
   readonly cwd?: string;

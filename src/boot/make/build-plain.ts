@@ -6,7 +6,9 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type BootSet, readBootSet } from './bootset.ts';
+import { type BootSet, readBootSet } from '../bootset.ts';
+import { bootSetId, PLAIN_BOOT_SET_SCHEMA, type PlainBootDocument } from '../document.ts';
+import { PLAIN_COMMAND_LINE } from '../profiles.ts';
 import {
   artefact,
   availableKernel,
@@ -19,14 +21,12 @@ import {
   writeSet,
 } from './build.ts';
 import { extractVmlinux } from './bzimage.ts';
-import { bootSetId, PLAIN_BOOT_SET_SCHEMA, type PlainBootDocument } from './document.ts';
 import {
   fetchKernelPackage,
   pinKernelPackage,
   pinnedKernelPackage,
   unpackKernelPackage,
 } from './kernel-package.ts';
-import { PLAIN_COMMAND_LINE } from './profiles.ts';
 
 /** The full set that replaces this one uses the same pinned kernel. */
 export async function buildPlainBootSet(

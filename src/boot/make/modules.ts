@@ -5,7 +5,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { A3sError } from '../errors.ts';
+import { A3sError } from '../../errors.ts';
 import { elfSection } from './elf.ts';
 import { runTool } from './tool.ts';
 
