@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Job } from './build-queue.ts';
+import type { Job } from './make/build-queue.ts';
 import type { StoredTemplate } from './template-directory.ts';
 import { noSuchTemplate, type TemplateDetails, type TemplateSummary } from './templates.ts';
 

@@ -12,7 +12,7 @@ import { excess } from './bounds.ts';
 import { Damaged } from './damaged.ts';
 import { detailsOf, find, summaries } from './describe.ts';
 import { keyOf } from './key.ts';
-import { Maker, machineDirectory, type Wanted } from './maker.ts';
+import { Maker, machineDirectory, type Wanted } from './make/maker.ts';
 import type { TemplateAction, TemplateStoreOptions } from './options.ts';
 import type { TemplateRecord } from './record.ts';
 import { TemplateCache } from './template-cache.ts';

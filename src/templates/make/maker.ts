@@ -6,14 +6,14 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MachineShape } from '../engine/engine.ts';
+import type { MachineShape } from '../../engine/engine.ts';
+import type { Inputs } from '../key.ts';
+import type { TemplateStoreOptions } from '../options.ts';
+import type { TemplateRecord } from '../record.ts';
+import type { Clock } from '../template-directory.ts';
 import { Backoff } from './backoff.ts';
 import { BuildQueue, type Job } from './build-queue.ts';
-import type { Inputs } from './key.ts';
 import { inventMachineId, makeTemplate, NotCopyable } from './make-template.ts';
-import type { TemplateStoreOptions } from './options.ts';
-import type { TemplateRecord } from './record.ts';
-import type { Clock } from './template-directory.ts';
 
 /** Starts of boxes come first, up to this time. */
 const QUIET_MS = 30_000;

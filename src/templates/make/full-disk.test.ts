@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-const PROGRAM = fileURLToPath(new URL('testing/full-make.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../testing/full-make.ts', import.meta.url));
 /** Room for the RAM of the first fake template, and not for that of a second one. */
 const DISK_KIB = 3 * 1024;
 
