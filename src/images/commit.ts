@@ -12,10 +12,10 @@ import type {
   NewAttachments,
   RepoDigest,
 } from './catalog/catalog.ts';
+import type { StagedFile } from './content/staging.ts';
 import type { Origin } from './image.ts';
 import type { LoadedImage } from './layer-loader.ts';
 import { MAX_ATTACHMENTS } from './limits.ts';
-import type { StagedFile } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
 import { sweep } from './sweep.ts';
 

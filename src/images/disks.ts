@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { Semaphore } from '../async/semaphore.ts';
 import { publish } from '../durable.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
-import { sweepDirectory } from './blobs.ts';
+import { sweepDirectory } from './content/blobs.ts';
+import { createDurably, makePrivate } from './content/files.ts';
+import { Staging } from './content/staging.ts';
 import type { Converter, StoredLayer } from './converter/converter.ts';
 import { DiskBudget, explainDiskError } from './disk-budget.ts';
-import { createDurably, makePrivate } from './files.ts';
 import type { Limits } from './limits.ts';
-import { Staging } from './staging.ts';
 import { type DiskTree, diskTree, notePath } from './verity/disk-tree.ts';
 
 /** How many disks a box may have for its layers. */

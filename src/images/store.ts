@@ -24,15 +24,19 @@ import { readTarFiles } from './archive/tar-files.ts';
 import type { Attachment } from './attachments/attachment.ts';
 import { attach, readAttachments } from './attachments/attachments.ts';
 import { loadedAttachments } from './attachments/loaded-attachments.ts';
-import { Blobs, sweepDirectory } from './blobs.ts';
 import { Catalog, type ImageRecord, type RepoDigest } from './catalog/catalog.ts';
+import { noSuchImage, resolveImage } from './catalog/resolve.ts';
+import { familiar, familiarDigest, viewOf } from './catalog/view.ts';
 import { ChainCounts } from './chain-ids.ts';
 import { commitImages } from './commit.ts';
-import { withContent } from './content.ts';
+import { Blobs, sweepDirectory } from './content/blobs.ts';
+import { withContent } from './content/content.ts';
+import { makePrivate } from './content/files.ts';
+import { Pins } from './content/pins.ts';
+import { Staging } from './content/staging.ts';
 import type { Converter } from './converter/converter.ts';
 import type { SpawnInJail } from './decoder.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
-import { makePrivate } from './files.ts';
 import type { HistoryEntry } from './history/history.ts';
 import { imageHistory } from './history/image-history.ts';
 import type {
@@ -52,20 +56,16 @@ import { Downloads } from './ingest/downloads.ts';
 import { ingest } from './ingest/ingest.ts';
 import { LayerLoader, type LoadedImage } from './layer-loader.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { noteRepoDigest } from './note-repo-digest.ts';
-import { Pins } from './pins.ts';
 import { pruneImages } from './prune/prune-images.ts';
 import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
-import { planRemoval, type RemoveOptions } from './remove.ts';
-import { noSuchImage, resolveImage } from './resolve.ts';
+import { planRemoval, type RemoveOptions } from './prune/remove.ts';
 import { saveImages } from './save/save-images.ts';
-import { Staging } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
 import { settle, sweep } from './sweep.ts';
+import { noteRepoDigest } from './tag/note-repo-digest.ts';
 import { tagImage } from './tag/tag.ts';
 import { imageShares, imageUsage } from './usage/image-usage.ts';
 import type { ImageUsage } from './usage/shares.ts';
-import { familiar, familiarDigest, viewOf } from './view.ts';
 
 export interface ImageStoreOptions {
   /** The store's own directory; made where it is missing. */

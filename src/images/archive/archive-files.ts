@@ -4,7 +4,7 @@
  * @module
  */
 import { type Digest, hexOf } from '../../oci/digest.ts';
-import type { StagedFile } from '../staging.ts';
+import type { StagedFile } from '../content/staging.ts';
 
 export interface ArchiveFiles {
   /** What the archive is, for messages. */

@@ -11,8 +11,8 @@ import { A3sError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { type Descriptor, isManifest } from '../../oci/manifest.ts';
 import { type ArtifactLayers, artifactLayers } from '../attachments/artifact-layers.ts';
+import type { StagedFile } from '../content/staging.ts';
 import type { Limits } from '../limits.ts';
-import type { StagedFile } from '../staging.ts';
 import { type ArchiveFiles, blobPath } from './archive-files.ts';
 import { type ArchivedAttachment, readDocument, requireBlob } from './image-plan.ts';
 

@@ -15,8 +15,8 @@ import {
   withDefaultTag,
 } from '../../oci/reference.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';
+import { readStaged, type StagedFile } from '../content/staging.ts';
 import type { Limits } from '../limits.ts';
-import { readStaged, type StagedFile } from '../staging.ts';
 import { type ArchiveFiles, blobPath } from './archive-files.ts';
 
 export interface PlannedLayer {

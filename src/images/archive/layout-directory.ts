@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
-import type { StagedFile, Staging } from '../staging.ts';
+import type { StagedFile, Staging } from '../content/staging.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 
 /** The file names that a layout may have: no other file is ever opened. */

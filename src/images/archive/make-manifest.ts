@@ -5,8 +5,8 @@
  */
 import { open } from 'node:fs/promises';
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../../oci/manifest.ts';
+import type { StagedFile } from '../content/staging.ts';
 import { compressionOf } from '../decompress.ts';
-import type { StagedFile } from '../staging.ts';
 import type { PlannedLayer } from './image-plan.ts';
 
 export async function makeManifest(

@@ -16,7 +16,7 @@ import {
   parseManifest,
 } from '../../oci/manifest.ts';
 import { samePlatform } from '../../oci/platform.ts';
-import type { StagedFile } from '../staging.ts';
+import type { StagedFile } from '../content/staging.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { splitLayout } from './archived-attachments.ts';
 import {

@@ -6,11 +6,11 @@
 import { A3sError } from '../../errors.ts';
 import { corrupt, printable } from '../../oci/corrupt.ts';
 import { ByteReader } from '../byte-reader.ts';
+import type { StagedFile, Staging } from '../content/staging.ts';
 import type { SpawnInJail } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import { parseEntryPath } from '../layer/entry-path.ts';
 import type { Limits } from '../limits.ts';
-import type { StagedFile, Staging } from '../staging.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 

@@ -9,10 +9,10 @@ import { A3sError } from '../../errors.ts';
 import { corrupt } from '../../oci/corrupt.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';
+import { noSuchImage } from '../catalog/resolve.ts';
 import { commitAttachments, type StagedAttachments } from '../commit.ts';
+import { type StagedFile, Staging } from '../content/staging.ts';
 import { MAX_ATTACHMENTS } from '../limits.ts';
-import { noSuchImage } from '../resolve.ts';
-import { type StagedFile, Staging } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
 import type { Attachment } from './attachment.ts';
 

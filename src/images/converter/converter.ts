@@ -20,9 +20,9 @@ import { converterIdentity } from '../../jail/identity.ts';
 import type { JailProgram } from '../../jail/jail.ts';
 import { narrow } from '../../narrow.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { openNameless } from '../content/files.ts';
 import type { SpawnInJail } from '../decoder.ts';
 import type { DiskBudget } from '../disk-budget.ts';
-import { openNameless } from '../files.ts';
 import type { Limits } from '../limits.ts';
 import type { Job, JobLayer } from './job.ts';
 

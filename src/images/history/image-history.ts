@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { resolveImage } from '../resolve.ts';
+import { resolveImage } from '../catalog/resolve.ts';
+import { familiar } from '../catalog/view.ts';
+import { readStoredDocument } from '../content/stored-document.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { readStoredDocument } from '../stored-document.ts';
-import { familiar } from '../view.ts';
 import { type HistoryEntry, historyOf } from './history.ts';
 
 /** @throws A3sError `no-such-image`; `invalid-image` for a store that is damaged */

@@ -12,16 +12,16 @@ import { OCI_MANIFEST } from '../../oci/manifest.ts';
 import { type Platform, samePlatform } from '../../oci/platform.ts';
 import { type ImagePlan, readConfig, wrongPlatform } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';
+import { familiar, viewOf } from '../catalog/view.ts';
 import { commitImages } from '../commit.ts';
+import { bytesOf, type StagedFile, Staging, streamFile } from '../content/staging.ts';
 import { decompress } from '../decompress.ts';
 import { possibleDisks } from '../disks.ts';
 import type { Image } from '../image.ts';
 import { LayerLoader } from '../layer-loader.ts';
-import { bytesOf, type StagedFile, Staging, streamFile } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { settle } from '../sweep.ts';
 import { tagTarget } from '../tag/tag-target.ts';
-import { familiar, viewOf } from '../view.ts';
 import { applyChanges } from './changes.ts';
 import type { ImportOptions } from './import-options.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../oci/digest.ts';
-import { Blobs } from '../blobs.ts';
-import { Staging } from '../staging.ts';
+import { Blobs } from '../content/blobs.ts';
+import { Staging } from '../content/staging.ts';
 import { Gate } from '../testing/gate.ts';
 import { Downloads } from './downloads.ts';
 

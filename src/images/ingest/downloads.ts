@@ -12,8 +12,8 @@ import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError, MirrorError } from '../../errors.ts';
 import { corrupt } from '../../oci/corrupt.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Blobs } from '../blobs.ts';
-import type { StagedFile, Staging } from '../staging.ts';
+import type { Blobs } from '../content/blobs.ts';
+import type { StagedFile, Staging } from '../content/staging.ts';
 
 /** Each starts from the first byte, and leaves what it has on disk until the pull ends. */
 const MAX_ATTEMPTS = 3;

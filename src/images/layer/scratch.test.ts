@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openNameless } from '../content/files.ts';
 import { DiskBudget } from '../disk-budget.ts';
-import { openNameless } from '../files.ts';
 import { streamed } from '../testing/streams.ts';
 import { Scratch } from './scratch.ts';
 

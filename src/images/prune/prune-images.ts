@@ -7,12 +7,13 @@
  *
  * @module
  */
+
+import { familiar, familiarDigest } from '../catalog/view.ts';
 import { ChainCounts } from '../chain-ids.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { sweep } from '../sweep.ts';
 import { diskParts } from '../usage/image-parts.ts';
 import { type Parts, shareOut } from '../usage/shares.ts';
-import { familiar, familiarDigest } from '../view.ts';
 import { planPrune } from './plan-prune.ts';
 import type { PrunedImage, PruneOptions, PruneResult } from './prune-options.ts';
 

@@ -9,8 +9,8 @@ import { OCI_INDEX, parseIndex, parseManifest } from '../../oci/manifest.ts';
 import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import { artifactLayers } from '../attachments/artifact-layers.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';
+import { readStoredDocument } from '../content/stored-document.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { readStoredDocument } from '../stored-document.ts';
 import type { SavedAttachment, SavedBlob, SavedImage, SavedName } from './saved-image.ts';
 import type { WantedImage } from './wanted-images.ts';
 

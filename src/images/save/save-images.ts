@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest } from '../../oci/digest.ts';
-import { noSuchImage } from '../resolve.ts';
+import { noSuchImage } from '../catalog/resolve.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { settle } from '../sweep.ts';
 import { blobsOf, planSaved } from './plan-saved.ts';

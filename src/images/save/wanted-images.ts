@@ -5,8 +5,8 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Catalog, ImageRecord } from '../catalog/catalog.ts';
+import { resolveImage } from '../catalog/resolve.ts';
 import type { Limits } from '../limits.ts';
-import { resolveImage } from '../resolve.ts';
 import { repositoryOf } from '../tag/repository-of.ts';
 
 export interface WantedImage {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
 import { blobPath } from '../archive/archive-files.ts';
-import { streamFile } from '../staging.ts';
+import { streamFile } from '../content/staging.ts';
 import { endOfArchive, entryHeader, padding } from '../tar/write-header.ts';
 import { archiveBlobs, archiveDocuments } from './documents.ts';
 import type { SavedBlob, SavedImage } from './saved-image.ts';

@@ -3,11 +3,12 @@
  *
  * @module
  */
+
+import { resolveImage } from '../catalog/resolve.ts';
+import { viewOf } from '../catalog/view.ts';
 import type { Image } from '../image.ts';
-import { resolveImage } from '../resolve.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { sweep } from '../sweep.ts';
-import { viewOf } from '../view.ts';
 import { tagTarget } from './tag-target.ts';
 
 /** @throws A3sError `no-such-image`, `invalid-reference` */

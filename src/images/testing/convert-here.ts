@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises';
 import { spawnInJail } from '../../jail/spawn.ts';
+import { streamFile } from '../content/staging.ts';
 import { type Converter, explainMissing, type StoredLayer } from '../converter/converter.ts';
 import { convertLayers, type LayerSource, verifyLayer } from '../layer/convert.ts';
-import { streamFile } from '../staging.ts';
 
 /** Converts in this process: no program needs to be built. */
 export const convertHere: Converter = async ({ layers, below, output, budget, limits }) => {

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bytesOf } from '../staging.ts';
+import { bytesOf } from '../content/staging.ts';
 import { buildImage, ociArchive } from '../testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
 import { diskTree, notePath } from './disk-tree.ts';

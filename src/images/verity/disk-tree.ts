@@ -13,11 +13,11 @@ import { dirname } from 'node:path';
 import * as z from 'zod';
 import { publish } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
+import { createDurably } from '../content/files.ts';
+import { Staging } from '../content/staging.ts';
 import { explainDiskError } from '../disk-budget.ts';
 import { BLOCK_SIZE, imageBlocks } from '../erofs/format.ts';
 import { writeFully } from '../erofs/sparse-writer.ts';
-import { createDurably } from '../files.ts';
-import { Staging } from '../staging.ts';
 import { saltOf, type TreeSink, treeBytes, VERITY_BLOCK, verityRoot } from './hash-tree.ts';
 
 /** The values with which the guest checks every block of a disk. */

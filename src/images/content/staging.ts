@@ -8,9 +8,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Digest } from '../oci/digest.ts';
-import { DiskBudget, explainDiskError } from './disk-budget.ts';
-import { writeFully } from './erofs/sparse-writer.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { DiskBudget, explainDiskError } from '../disk-budget.ts';
+import { writeFully } from '../erofs/sparse-writer.ts';
 import { createDurably, makePrivate } from './files.ts';
 
 const BATCH_BYTES = 1024 * 1024;

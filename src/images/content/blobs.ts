@@ -6,9 +6,9 @@
 import type { Dirent } from 'node:fs';
 import { chmod, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish, syncDirectory } from '../durable.ts';
-import { A3sError } from '../errors.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { publish, syncDirectory } from '../../durable.ts';
+import { A3sError } from '../../errors.ts';
+import { type Digest, hexOf } from '../../oci/digest.ts';
 import { createDurably, makePrivate } from './files.ts';
 import type { StagedFile } from './staging.ts';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError } from '../errors.ts';
+import { A3sError } from '../../errors.ts';
 import {
   canonicalName,
   canonicalRepository,
@@ -11,8 +11,8 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from '../oci/reference.ts';
-import type { Catalog, ImageRecord, RepoDigest } from './catalog/catalog.ts';
+} from '../../oci/reference.ts';
+import type { Catalog, ImageRecord, RepoDigest } from './catalog.ts';
 
 /** An image id: all of it or its first digits, with or without the algorithm. */
 const ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;

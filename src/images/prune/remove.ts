@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { A3sError } from '../errors.ts';
-import { canonicalRepository, familiarName, parseReference } from '../oci/reference.ts';
-import type { Catalog, RepoDigest } from './catalog/catalog.ts';
-import { resolveImage } from './resolve.ts';
+import { A3sError } from '../../errors.ts';
+import { canonicalRepository, familiarName, parseReference } from '../../oci/reference.ts';
+import type { Catalog, RepoDigest } from '../catalog/catalog.ts';
+import { resolveImage } from '../catalog/resolve.ts';
 
 export interface RemoveOptions {
   readonly force: boolean;

@@ -4,9 +4,9 @@
  * @module
  */
 import { open } from 'node:fs/promises';
-import { A3sError } from '../errors.ts';
-import { type Digest, digestOf } from '../oci/digest.ts';
-import type { StoreParts } from './store-parts.ts';
+import { A3sError } from '../../errors.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import type { StoreParts } from '../store-parts.ts';
 
 /** @throws A3sError `invalid-image` when it is missing, too large, or not what was stored */
 export async function readStoredDocument(

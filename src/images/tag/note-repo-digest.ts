@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { RepoDigest } from './catalog/catalog.ts';
-import type { StoreParts } from './store-parts.ts';
+import type { RepoDigest } from '../catalog/catalog.ts';
+import type { StoreParts } from '../store-parts.ts';
 
 /** An image that was removed in the meantime has nothing to record. */
 export async function noteRepoDigest(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { buildImage } from './testing/build-image.ts';
-import { MemorySource } from './testing/memory-source.ts';
-import { type TemporaryStore, temporaryStore } from './testing/temporary-store.ts';
+import { buildImage } from '../testing/build-image.ts';
+import { MemorySource } from '../testing/memory-source.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
 
 let temporary: TemporaryStore;
 beforeEach(async () => {

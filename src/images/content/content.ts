@@ -5,13 +5,13 @@
  */
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { corrupt } from '../oci/corrupt.ts';
-import { digestOf } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
-import type { Image, ImageContent } from './image.ts';
-import { noSuchImage } from './resolve.ts';
-import type { StoreParts } from './store-parts.ts';
-import { settle } from './sweep.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import { digestOf } from '../../oci/digest.ts';
+import { parseManifest } from '../../oci/manifest.ts';
+import { noSuchImage } from '../catalog/resolve.ts';
+import type { Image, ImageContent } from '../image.ts';
+import type { StoreParts } from '../store-parts.ts';
+import { settle } from '../sweep.ts';
 
 /** The blobs stay while `use` runs, even when the image is removed meanwhile. */
 export async function withContent<T>(

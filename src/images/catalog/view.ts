@@ -4,9 +4,9 @@
  * @module
  */
 
-import { familiarName, familiarRepository, parseReference } from '../oci/reference.ts';
-import type { Catalog, ImageRecord } from './catalog/catalog.ts';
-import type { Image } from './image.ts';
+import { familiarName, familiarRepository, parseReference } from '../../oci/reference.ts';
+import type { Image } from '../image.ts';
+import type { Catalog, ImageRecord } from './catalog.ts';
 
 export function viewOf(record: ImageRecord, catalog: Catalog): Image {
   const { stopSignal, ...config } = record.config;
