@@ -12,7 +12,7 @@ import { kernelHashes, kernelHashTable, measuredOvmf } from '@a3s-box/attestatio
 import type { ConfidentialBoot } from '../../src/boot/bootset.ts';
 import { listenFor } from '../../src/engine/helpers/listener.ts';
 import { type Accelerator, vmmSockets } from '../../src/engine/qemu/command-line/arguments.ts';
-import { confidentialArguments } from '../../src/engine/qemu/confidential/arguments.ts';
+import { confidentialArguments } from '../../src/engine/qemu/confidential/confidential-arguments.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 
 const DEADLINE_MS = 120_000;

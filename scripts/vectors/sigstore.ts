@@ -6,10 +6,10 @@
 
 import { PROVENANCE } from '../../src/trust/testing/artifacts.ts';
 import { decideVector, type SigstoreVector } from '../../src/trust/testing/sigstore-vector.ts';
-import { makeAuthorities } from './sigstore/authorities.ts';
 import { BUNDLES } from './sigstore/bundles.ts';
 import { CHECKPOINTS } from './sigstore/checkpoints.ts';
 import { ENTRIES } from './sigstore/entries.ts';
+import { makeAuthorities } from './sigstore/make-authorities.ts';
 import { REKOR_V2 } from './sigstore/rekor-v2.ts';
 import { ROOTS } from './sigstore/roots.ts';
 import { IMAGE, identity, layersOf } from './sigstore/signing.ts';

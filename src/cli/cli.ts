@@ -5,8 +5,8 @@
  */
 import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
+import type { Entry } from './command-table/command-entry.ts';
 import { COMMANDS, GROUPS } from './command-table/command-table.ts';
-import type { Entry } from './command-table/entry.ts';
 import { HIDDEN_COMMANDS } from './command-table/system.ts';
 import type { Context } from './context.ts';
 import { HELP } from './flags/flag.ts';

@@ -15,7 +15,7 @@ import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './home/boot-sets.ts';
-import { openTrust } from './home/image-policies.ts';
+import { openTrust } from './home/open-trust.ts';
 import { exit } from './process/exit.ts';
 import { Foreground } from './process/foreground.ts';
 import { type Announcer, Readiness } from './process/readiness.ts';

@@ -39,7 +39,7 @@ import {
 } from './home/directories.ts';
 import { FileLog } from './home/log.ts';
 import { MIGRATIONS } from './home/migrations.ts';
-import { openTemplates } from './home/templates.ts';
+import { openTemplates } from './home/open-templates.ts';
 import { HttpServer } from './http/http-server.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 

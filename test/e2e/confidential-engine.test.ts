@@ -12,7 +12,7 @@ import { prepareDirectory } from '../../src/engine/qemu/boot/directory.ts';
 import { findVmm } from '../../src/engine/qemu/boot/vmm.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed-file.ts';
-import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn.ts';
+import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn-measured.ts';
 import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
 import { confidentialPlace, flipped } from './support/confidential-machine.ts';

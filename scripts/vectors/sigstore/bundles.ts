@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto';
 import { simpleSigning } from '../../../src/trust/testing/artifacts.ts';
 import { base64 } from '../../../src/trust/testing/signatures.ts';
 import { ISSUER, pair, SUBJECT } from '../../../src/trust/testing/sigstore-world.ts';
-import type { Authorities } from './authorities.ts';
-import { CLOCK } from './authorities.ts';
 import { authorityWithExtensions, spkiOf } from './certificate-log.ts';
+import type { Authorities } from './make-authorities.ts';
+import { CLOCK } from './make-authorities.ts';
 import { type Case, changed, entryV1, IMAGE, loggedV1, signed } from './signing.ts';
 
 const MATERIAL = 'verificationMaterial';

@@ -4,7 +4,7 @@
  * @module
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import type { Authorities } from './authorities.ts';
+import type { Authorities } from './make-authorities.ts';
 import { type Case, entryV1, entryV2, loggedV2, signed } from './signing.ts';
 import { lineOf, type TestLog } from './test-log.ts';
 

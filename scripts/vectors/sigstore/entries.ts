@@ -8,7 +8,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { simpleSigning } from '../../../src/trust/testing/artifacts.ts';
 import { type Parts, pemOf } from '../../../src/trust/testing/signatures.ts';
 import { pair } from '../../../src/trust/testing/sigstore-world.ts';
-import type { Authorities } from './authorities.ts';
+import type { Authorities } from './make-authorities.ts';
 import {
   type Case,
   CLOCK,

@@ -5,7 +5,7 @@
  */
 import { type Parts, pemOf } from '../../../src/trust/testing/signatures.ts';
 import { pair, type SigstoreWorld } from '../../../src/trust/testing/sigstore-world.ts';
-import type { Authorities } from './authorities.ts';
+import type { Authorities } from './make-authorities.ts';
 import {
   type Case,
   changed,

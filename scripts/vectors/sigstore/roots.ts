@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Authorities } from './authorities.ts';
+import type { Authorities } from './make-authorities.ts';
 import { type Case, CLOCK, changed, loggedV1, loggedV2 } from './signing.ts';
 
 const START = '2020-01-01T00:00:00Z';

@@ -21,7 +21,7 @@ import {
   pemOf,
 } from '../../../src/trust/testing/signatures.ts';
 import { ISSUER, pair, SUBJECT } from '../../../src/trust/testing/sigstore-world.ts';
-import { type Authorities, CLOCK, type RootDocument } from './authorities.ts';
+import { type Authorities, CLOCK, type RootDocument } from './make-authorities.ts';
 import type { EntryOptions, TestLog } from './test-log.ts';
 
 export { CLOCK, IMAGE, PAYLOAD, STATEMENT };

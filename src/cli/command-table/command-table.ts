@@ -4,8 +4,8 @@
  * @module
  */
 import { BOX_COMMANDS, boxes } from './boxes.ts';
+import { type Entries, entry, type Group } from './command-entry.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
-import { type Entries, entry, type Group } from './entry.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
 import { pools, snapshots, templates } from './machines.ts';
 import { SYSTEM_COMMANDS, system } from './system.ts';

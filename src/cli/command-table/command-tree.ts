@@ -9,7 +9,7 @@ import { Option, Command as Parser } from 'commander';
 import { GLOBAL_FLAGS } from '../cli-flags.ts';
 import type { Command } from '../command.ts';
 import { type Flag, HELP } from '../flags/flag.ts';
-import type { Entries, Entry, Group } from './entry.ts';
+import type { Entries, Entry, Group } from './command-entry.ts';
 
 /** Loads every command. */
 export async function commandTree(

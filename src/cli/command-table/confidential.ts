@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group, UNUSABLE } from './entry.ts';
+import { entry, type Group, UNUSABLE } from './command-entry.ts';
 
 const measure = entry(
   'Compute what a confidential box will be, and the policy that accepts it',

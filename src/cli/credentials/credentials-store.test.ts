@@ -16,7 +16,7 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { FakeHelper } from '../testing/credential-helper.ts';
+import { FakeHelper } from '../testing/fake-credential-helper.ts';
 import { CredentialHelper } from './credential-helper.ts';
 import { NOBODY } from './credentials.ts';
 import { eraseCredentials, findCredentials, storeCredentials } from './credentials-store.ts';

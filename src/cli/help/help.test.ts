@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Entries } from '../command-table/command-entry.ts';
 import { COMMANDS, GROUPS } from '../command-table/command-table.ts';
-import type { Entries } from '../command-table/entry.ts';
 import { transcript } from '../testing/fake-context.ts';
 
 const verbs = (entries: Entries): string[] => Object.keys(entries);

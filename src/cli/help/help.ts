@@ -4,8 +4,8 @@
  * @module
  */
 
+import type { Group } from '../command-table/command-entry.ts';
 import { COMMON_COMMANDS, GROUPS, OTHER_COMMANDS } from '../command-table/command-table.ts';
-import type { Group } from '../command-table/entry.ts';
 import { hanging, helpRow } from '../output/help-width.ts';
 
 type Summaries = Readonly<Record<string, { readonly summary: string }>>;

@@ -8,8 +8,8 @@
  */
 import type { DirectoryNode, FileNode, Node, WhiteoutNode } from '../layer/tree.ts';
 import { type DirectoryPlan, planDirectory } from './directory.ts';
+import { encodeXattrs } from './encode-xattrs.ts';
 import { BLOCK_SIZE, INODE_SIZE, METADATA_START, SLOT_SIZE } from './format.ts';
-import { encodeXattrs } from './xattrs.ts';
 
 /** A longer last part of a file gets its own block: behind the inode it would waste as much space. */
 const MAX_INLINE = BLOCK_SIZE / 2;

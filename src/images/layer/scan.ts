@@ -12,6 +12,7 @@ import type { ByteReader } from '../byte-reader.ts';
 import type { Limits } from '../limits.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
 import { parseEntryPath } from './entry-path.ts';
+import { keptXattrs } from './kept-xattrs.ts';
 import type { Scratch } from './scratch.ts';
 import {
   type Attributes,
@@ -20,7 +21,6 @@ import {
   type Node,
   WHITEOUT,
 } from './tree.ts';
-import { keptXattrs } from './xattrs.ts';
 
 const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';

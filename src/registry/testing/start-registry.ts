@@ -9,8 +9,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  startTokenServer,
+  type TokenServer,
+  type TokenServerOptions,
+} from './fake-token-server.ts';
 import { type CertificateFiles, type TestAuthority, testAuthority } from './test-authority.ts';
-import { startTokenServer, type TokenServer, type TokenServerOptions } from './token-server.ts';
 
 export const TEST_USER = { username: 'ci', password: 'open sesame' } as const;
 

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openTrust } from '../home/image-policies.ts';
+import { openTrust } from '../home/open-trust.ts';
 import { TestHome } from '../testing/home.ts';
 
 const PATH = '/a3s/v1/image-policies';

@@ -12,7 +12,7 @@ import { type StartedRegistry, startRegistry } from '../../registry/testing/star
 import { decideTrust } from '../decide.ts';
 import { loadPolicy } from '../policy/load-policy.ts';
 import type { PolicyKey, Requirement } from '../policy.ts';
-import { attachmentsOf, pushManifest } from '../testing/fetch-attachments.ts';
+import { attachmentsOf, pushManifest } from '../testing/attachments-of.ts';
 import {
   identityOf,
   keyOf,

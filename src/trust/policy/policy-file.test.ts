@@ -9,7 +9,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { type StartedRegistry, startRegistry } from '../../registry/testing/start-registry.ts';
 import { decideTrust } from '../decide.ts';
 import type { TrustDecision } from '../decision.ts';
-import { attachmentsOf, pushManifest } from '../testing/fetch-attachments.ts';
+import { attachmentsOf, pushManifest } from '../testing/attachments-of.ts';
 import { NOW, questionOf } from '../testing/policies.ts';
 import { type SigstoreServices, startSigstore } from '../testing/sigstore-services.ts';
 import { ISSUER, type SigstoreWorld, SUBJECT, sigstoreWorld } from '../testing/sigstore-world.ts';

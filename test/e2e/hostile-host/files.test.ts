@@ -16,7 +16,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ACTORS, Actor, finish } from '../actor.ts';
 import { BUSYBOX, type Installation, install } from '../installation.ts';
 import { until } from '../processes.ts';
-import { digestOf, hostPlaces, linesWith, memoryHolds } from './traces.ts';
+import { digestOf, hostPlaces, linesWith, memoryHolds } from './forbidden-data.ts';
 
 let installation: Installation;
 let actor: Actor;

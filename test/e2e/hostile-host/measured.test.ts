@@ -9,16 +9,19 @@ import { type HostedLaunch, type HostedLayer, HostileHost, linesOf, textOf } fro
 const { extra } = vi.hoisted(() => ({ extra: { arguments: [] as readonly string[] } }));
 
 // The VMM is the host's: here it gets arguments that the runtime never gives it.
-vi.mock(import('../../../src/engine/qemu/confidential/arguments.ts'), async (original) => {
-  const real = await original();
-  return {
-    ...real,
-    confidentialArguments: (...args) => [
-      ...real.confidentialArguments(...args),
-      ...extra.arguments,
-    ],
-  };
-});
+vi.mock(
+  import('../../../src/engine/qemu/confidential/confidential-arguments.ts'),
+  async (original) => {
+    const real = await original();
+    return {
+      ...real,
+      confidentialArguments: (...args) => [
+        ...real.confidentialArguments(...args),
+        ...extra.arguments,
+      ],
+    };
+  },
+);
 
 let host: HostileHost;
 let layer: HostedLayer;

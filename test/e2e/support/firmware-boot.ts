@@ -13,7 +13,7 @@ import { cpio } from '../../../src/boot/make/cpio.ts';
 import { listenFor } from '../../../src/engine/helpers/listener.ts';
 import { QEMU } from '../../../src/engine/qemu/boot/vmm.ts';
 import { vmmSockets } from '../../../src/engine/qemu/command-line/arguments.ts';
-import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
+import { confidentialArguments } from '../../../src/engine/qemu/confidential/confidential-arguments.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
 import { untilHalted } from './firmware-halt.ts';
 

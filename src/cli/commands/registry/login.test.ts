@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { docker } from '../../../server/testing/docker.ts';
-import { FakeHelper } from '../../testing/credential-helper.ts';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
+import { FakeHelper } from '../../testing/fake-credential-helper.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();

@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import type { Entries, Group } from '../../command-table/entry.ts';
+import type { Entries, Group } from '../../command-table/command-entry.ts';
 import type { Place } from '../../completion/model.ts';
 import { UsageError } from '../../usage-error.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { MachineSpec } from '../../engine.ts';
+import { MOST_DISKS } from './device-places.ts';
 import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
-import { MOST_DISKS } from './slots.ts';
 
 const disk = { path: '/layer', serial: 'layer-0', readonly: true };
 const boot: MachineSpec['boot'] = { kernelPath: '/k', initrdPath: '/i', commandLine: [] };

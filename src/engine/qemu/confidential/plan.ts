@@ -6,7 +6,7 @@
 import { A3sError } from '../../../errors.ts';
 import type { ConfidentialLaunch, MachineSpec } from '../../engine.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
-import { MOST_DISKS } from './slots.ts';
+import { MOST_DISKS } from './device-places.ts';
 
 /** A spec whose machine is launched measured. */
 export type ConfidentialSpec = MachineSpec & { readonly confidential: ConfidentialLaunch };

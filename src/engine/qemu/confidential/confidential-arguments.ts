@@ -25,8 +25,8 @@ import {
 } from '../command-line/arguments.ts';
 import { diskSet, KVM_SET } from '../command-line/descriptor-sets.ts';
 import { asArguments, type Command, NETDEV, placedDisks, translator } from '../monitor/hotplug.ts';
+import { cardPlace, diskPlaces, FIXED_PLACES } from './device-places.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
-import { cardPlace, diskPlaces, FIXED_PLACES } from './slots.ts';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface ConfidentialDescriptors {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ConfidentialLaunch } from '../../engine.ts';
-import { type ConfidentialDescriptors, confidentialArguments } from './arguments.ts';
+import { type ConfidentialDescriptors, confidentialArguments } from './confidential-arguments.ts';
+import { MOST_DISKS } from './device-places.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
-import { MOST_DISKS } from './slots.ts';
 
 const MEBIBYTE = 2 ** 20;
 const confidential: ConfidentialLaunch = {

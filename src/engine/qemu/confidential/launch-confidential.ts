@@ -15,7 +15,7 @@ import { MachineEvents } from '../monitor/events.ts';
 import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
 import { closeSealed, type SealedFile } from './sealed-file.ts';
 import type { SealedFiles } from './sealed-files.ts';
-import { type MeasuredVmm, type SealedBoot, spawnMeasured } from './spawn.ts';
+import { type MeasuredVmm, type SealedBoot, spawnMeasured } from './spawn-measured.ts';
 
 const MEBIBYTE = 2 ** 20;
 /** Firmware lies in the last 16 MiB below 4 GiB. The other limits bound this process's work. */
