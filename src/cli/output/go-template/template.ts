@@ -2,7 +2,7 @@
  * `--format`: the subset of Go's templates that Docker's users write, evaluated on JSON.
  *
  * Fields, variables, pipelines, `if`, `range`, `with`, comments, trim markers and the functions of
- * template-functions.ts; no `define`, no methods but those that a listing offers.
+ * functions.ts; no `define`, no methods but those that a listing offers.
  *
  * @module
  */
