@@ -8,7 +8,9 @@ import type * as z from 'zod';
 import { AGENT_CODES, type AgentCode, RatlsError } from '../errors.ts';
 import { Failure } from '../protocol/messages.ts';
 import type { Answer } from './exchange.ts';
-import { peerText } from './peer-text.ts';
+
+/** Longest text of a peer that is shown. */
+const MOST_TEXT = 1024;
 
 /**
  * The document of an answer with status 200.
@@ -54,4 +56,16 @@ function parsed(body: Buffer): unknown {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * `text` on one line, without control and text-direction characters, of at most 1024 characters: a
+ * peer may try to deceive on a terminal.
+ */
+function peerText(text: string): string {
+  const line = text
+    .slice(0, 4 * MOST_TEXT)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ')
+    .trim();
+  return line.length > MOST_TEXT ? `${line.slice(0, MOST_TEXT)}…` : line;
 }

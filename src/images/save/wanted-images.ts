@@ -4,10 +4,13 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { Catalog, ImageRecord } from '../catalog/catalog.ts';
 import { resolveImage } from '../catalog/resolve.ts';
 import type { Limits } from '../limits.ts';
-import { repositoryOf } from '../tag/repository-of.ts';
+
+/** 64 digits are an id and never a name, with the algorithm before them or without it. */
+const ID = /^(?:sha256:[0-9a-f]{4,64}|[0-9a-f]{64})$/;
 
 export interface WantedImage {
   readonly record: ImageRecord;
@@ -59,4 +62,11 @@ function tagsOf(reference: string, catalog: Catalog) {
     )
     .filter(({ name }) => name.startsWith(`${repository}:`))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The canonical repository that `text` names without tag and digest; undefined where it has one, or is an id. */
+function repositoryOf(text: string): string | undefined {
+  if (ID.test(text)) return undefined;
+  const { domain, path, tag, digest } = parseReference(text);
+  return tag === undefined && digest === undefined ? `${domain}/${path}` : undefined;
 }

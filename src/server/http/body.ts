@@ -4,7 +4,6 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { refuseOddNames } from './odd-names.ts';
 
 /** Largest JSON body; a create request with the largest environment that Linux runs fits. */
 export const MAX_JSON = 4 * 1024 * 1024;
@@ -12,6 +11,8 @@ export const MAX_JSON = 4 * 1024 * 1024;
 const JSON_MS = 30_000;
 /** Longest silence within a body that is read as a stream. */
 const IDLE_MS = 60_000;
+/** The one name that no field of a document may have. */
+const ODD = '__proto__';
 
 /** @throws A3sError `too-large`, `invalid-argument` for what is not one JSON document */
 export async function readJson(
@@ -52,6 +53,23 @@ function parseJson(bytes: Buffer): unknown {
   }
   refuseOddNames(document);
   return document;
+}
+
+/**
+ * Schemas ignore a field of this name, so it would be accepted and have no effect.
+ *
+ * @throws A3sError `invalid-argument`
+ */
+function refuseOddNames(document: unknown): void {
+  const left = [document];
+  while (left.length > 0) {
+    const value = left.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    if (Object.hasOwn(value, ODD)) {
+      throw new A3sError('invalid-argument', `Invalid request: a field cannot be called ${ODD}`);
+    }
+    for (const each of Object.values(value)) left.push(each);
+  }
 }
 
 async function* timed(
