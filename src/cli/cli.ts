@@ -5,7 +5,7 @@
  */
 import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
-import type { Entry } from './command-table/command-entry.ts';
+import type { DescribedCommand, Entry } from './command-table/command-entry.ts';
 import { COMMANDS, GROUPS } from './command-table/command-table.ts';
 import { HIDDEN_COMMANDS } from './command-table/system.ts';
 import type { Context } from './context.ts';
@@ -101,7 +101,7 @@ async function findInGroup(
 
 async function runCommand(
   path: string,
-  command: Command,
+  command: DescribedCommand,
   args: readonly string[],
   context: Context,
 ): Promise<number> {

@@ -18,7 +18,8 @@ export interface Invocation {
 export interface Command {
   /** The usage after the name, such as `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
   readonly usage: string;
-  readonly description: string;
+  /** What its help says, where that is more than the summary in the table of commands. */
+  readonly description?: string;
   readonly flags: readonly Flag[];
   readonly operands: { readonly min: number; readonly max: number };
   /** Everything after the first operand belongs to the program in the box, flags included. */

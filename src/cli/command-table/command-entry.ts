@@ -5,9 +5,14 @@
  */
 import type { Command } from '../command.ts';
 
+/** A command with the description that its help shows. */
+export interface DescribedCommand extends Command {
+  readonly description: string;
+}
+
 export interface Entry {
   readonly summary: string;
-  readonly load: () => Promise<Command>;
+  readonly load: () => Promise<DescribedCommand>;
 }
 
 export type Entries = Readonly<Record<string, Entry>>;
@@ -22,4 +27,6 @@ export interface Group {
 /** Exit status of a command that reaches no decision, since 1 means that evidence is rejected. */
 export const UNUSABLE = 2;
 
-export const entry = (summary: string, load: () => Promise<Command>): Entry => ({ summary, load });
+export function entry(summary: string, load: () => Promise<Command>): Entry {
+  return { summary, load: async () => ({ description: summary, ...(await load()) }) };
+}

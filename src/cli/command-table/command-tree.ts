@@ -7,9 +7,8 @@
  */
 import { Option, Command as Parser } from 'commander';
 import { GLOBAL_FLAGS } from '../cli-flags.ts';
-import type { Command } from '../command.ts';
 import { type Flag, HELP } from '../flags/flag.ts';
-import type { Entries, Entry, Group } from './command-entry.ts';
+import type { DescribedCommand, Entries, Entry, Group } from './command-entry.ts';
 
 /** Loads every command. */
 export async function commandTree(
@@ -51,7 +50,7 @@ async function loaded(name: string, entry: Entry): Promise<Parser> {
 }
 
 /** The commander command of one of this project's commands. */
-export function parserOf(name: string, command: Command): Parser {
+export function parserOf(name: string, command: DescribedCommand): Parser {
   const parser = new Parser(name)
     .description(command.description)
     .usage(command.usage)

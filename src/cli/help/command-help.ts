@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { Command } from '../command.ts';
+import type { DescribedCommand } from '../command-table/command-entry.ts';
 import { parserOf } from '../command-table/command-tree.ts';
 import { type Flag, HELP } from '../flags/flag.ts';
 import { columnsFor, hanging, helpRow } from '../output/help-width.ts';
 
-export function commandHelp(path: string, command: Command, width: number): string {
+export function commandHelp(path: string, command: DescribedCommand, width: number): string {
   return parserOf(path, command)
     .configureHelp({ formatHelp: () => layOut(path, command, width) })
     .helpInformation();
 }
 
-function layOut(path: string, command: Command, width: number): string {
+function layOut(path: string, command: DescribedCommand, width: number): string {
   const usage = hanging('Usage:  ', `a3s-box ${path} ${command.usage}`.trimEnd(), width);
   const shown = [...command.flags, HELP].filter((flag) => flag.refused === undefined);
   const description = command.description.split('\n').map((line) => hanging('', line, width));

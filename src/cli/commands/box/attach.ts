@@ -12,7 +12,6 @@ import { waitFor } from '../../session/wait.ts';
 
 export const attach: Command = {
   usage: '[OPTIONS] BOX',
-  description: 'Attach local standard input, output, and error streams to a running box',
   flags: [
     string('detach-keys', 'Override the key sequence for detaching from a box'),
     bool('no-stdin', 'Do not attach STDIN'),

@@ -19,7 +19,6 @@ import { interruptible } from '../../session/interruptible.ts';
 
 export const create: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
-  description: 'Create a new box',
   flags: CREATE_FLAGS,
   operands: { min: 1, max: Infinity },
   passThrough: true,

@@ -21,7 +21,6 @@ export const EXEC_FLAGS: readonly Flag[] = [
 
 export const exec: Command = {
   usage: '[OPTIONS] BOX COMMAND [ARG...]',
-  description: 'Execute a command in a running box',
   flags: byName([
     ...EXEC_FLAGS,
     bool('detach', 'Detached mode: run command in the background', { short: 'd' }),

@@ -5,7 +5,6 @@ import { eachOf } from '../each-of.ts';
 
 export const kill: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Kill one or more running boxes',
   flags: [string('signal', 'Signal to send to the box (default KILL)', { short: 's' })],
   operands: { min: 1, max: Infinity },
   async run({ context, flags, operands }) {

@@ -9,7 +9,6 @@ import { inspectBox } from './attach.ts';
 
 export const logs: Command = {
   usage: '[OPTIONS] BOX',
-  description: 'Fetch the logs of a box',
   flags: [
     bool('details', 'Show extra details provided to logs'),
     bool('follow', 'Follow log output', { short: 'f' }),

@@ -7,7 +7,6 @@ import { UsageError } from '../../usage-error.ts';
 
 export const port: Command = {
   usage: 'BOX [PRIVATE_PORT[/PROTO]]',
-  description: 'List port mappings or a specific mapping for the box',
   flags: [],
   operands: { min: 1, max: 2 },
   async run({ context, operands }) {

@@ -9,7 +9,6 @@ import { encodeFilters, parseFilter } from '../../values/filter.ts';
 
 export const pruneBoxes: Command = {
   usage: '[OPTIONS]',
-  description: 'Remove all stopped boxes',
   flags: [
     list('filter', 'Provide filter values (e.g. "until=<timestamp>")', { value: 'filter' }),
     bool('force', 'Do not prompt for confirmation', { short: 'f' }),

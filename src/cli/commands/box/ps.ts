@@ -9,7 +9,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const ps: Command = {
   usage: '[OPTIONS]',
-  description: 'List boxes',
   flags: [
     bool('all', 'Show all boxes (default shows just running)', { short: 'a' }),
     list('filter', 'Filter output based on conditions provided', { short: 'f', value: 'filter' }),

@@ -4,7 +4,6 @@ import { UsageError } from '../../usage-error.ts';
 
 export const rename: Command = {
   usage: 'BOX NEW_NAME',
-  description: 'Rename a box',
   flags: [],
   operands: { min: 2, max: 2 },
   async run({ context, operands }) {

@@ -5,7 +5,6 @@ import { eachOf } from '../each-of.ts';
 
 export const restart: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Restart one or more boxes',
   flags: [
     string('signal', 'Signal to send to the box', { short: 's' }),
     int('time', 'Seconds to wait before killing the box', { short: 't', alias: 'timeout' }),

@@ -7,7 +7,6 @@ import { eachOf } from '../each-of.ts';
 
 export const rm: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Remove one or more boxes',
   flags: [
     bool('force', 'Force the removal of a running box (uses SIGKILL)', { short: 'f' }),
     refused('link', 'boxes are not linked', 'bool', 'l'),

@@ -22,7 +22,6 @@ import { type CreatedBox, createBox } from './create.ts';
 
 export const run: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...] | [OPTIONS] --from-snapshot SNAPSHOT',
-  description: 'Create and run a new box from an image',
   flags: RUN_FLAGS,
   operands: { min: 0, max: Infinity },
   passThrough: true,

@@ -18,7 +18,6 @@ import { inspectBox, openSession } from './attach.ts';
 
 export const start: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Start one or more stopped boxes',
   flags: [
     bool('attach', 'Attach STDOUT/STDERR and forward signals', { short: 'a' }),
     refused('checkpoint', 'checkpoints are not implemented'),

@@ -22,7 +22,6 @@ const CLEAR_BELOW = '\x1b[J';
 
 export const stats: Command = {
   usage: '[OPTIONS] [BOX...]',
-  description: "Display a live stream of boxes' resource usage statistics",
   flags: [
     bool('all', 'Show all boxes (default shows just running)', { short: 'a' }),
     string('format', FORMAT_HELP),

@@ -5,7 +5,6 @@ import { eachOf } from '../each-of.ts';
 
 export const stop: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Stop one or more running boxes',
   flags: [
     string('signal', 'Signal to send to the box', { short: 's' }),
     int('time', 'Seconds to wait before killing the box', { short: 't', alias: 'timeout' }),

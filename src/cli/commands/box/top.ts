@@ -10,7 +10,6 @@ const MIN_WIDTH = 20;
 
 export const top: Command = {
   usage: 'BOX [ps OPTIONS]',
-  description: 'Display the running processes of a box',
   flags: [],
   operands: { min: 1, max: Infinity },
   passThrough: true,

@@ -10,7 +10,6 @@ import { eachOf } from '../each-of.ts';
 
 export const update: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Update configuration of one or more boxes',
   flags: byName([...LIMIT_FLAGS, ...REFUSED_LIMIT_FLAGS]),
   operands: { min: 1, max: Infinity },
   async run({ context, flags, operands }) {

@@ -4,7 +4,6 @@ import { eachOf } from '../each-of.ts';
 
 export const wait: Command = {
   usage: 'BOX [BOX...]',
-  description: 'Block until one or more boxes stop, then print their exit codes',
   flags: [],
   operands: { min: 1, max: Infinity },
   async run({ context, operands }) {

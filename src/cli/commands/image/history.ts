@@ -9,7 +9,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const history: Command = {
   usage: '[OPTIONS] IMAGE',
-  description: 'Show the history of an image',
   flags: [
     string('format', FORMAT_HELP),
     bool('human', 'Print sizes and dates in human readable format', { short: 'H', on: true }),

@@ -13,7 +13,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const images: Command = {
   usage: '[OPTIONS] [REPOSITORY[:TAG]]',
-  description: 'List images',
   flags: [
     bool('all', 'Show all images', { short: 'a' }),
     bool('digests', 'Show digests'),

@@ -14,7 +14,6 @@ import { parsePlatform } from '../../values/platform.ts';
 
 export const importImage: Command = {
   usage: '[OPTIONS] file|- [REPOSITORY[:TAG]]',
-  description: 'Import the contents from a tarball to create a filesystem image',
   flags: [
     list('change', 'Apply Dockerfile instruction to the created image', { short: 'c' }),
     string('message', 'Set commit message for imported image', { short: 'm' }),

@@ -13,7 +13,6 @@ import { UsageError } from '../../usage-error.ts';
 
 export const load: Command = {
   usage: '[OPTIONS]',
-  description: 'Load an image from a tar archive, an OCI layout directory, or STDIN',
   flags: [
     string('input', 'Read from tar archive file or OCI layout directory, instead of STDIN', {
       short: 'i',

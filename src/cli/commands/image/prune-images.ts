@@ -10,7 +10,6 @@ import type { Pruned } from '../box/prune-boxes.ts';
 
 export const pruneImages: Command = {
   usage: '[OPTIONS]',
-  description: 'Remove unused images',
   flags: [
     bool('all', 'Remove all unused images, not just dangling ones', { short: 'a' }),
     list('filter', 'Provide filter values (e.g. "until=<timestamp>")', { value: 'filter' }),

@@ -12,7 +12,6 @@ import { parsePlatform } from '../../values/platform.ts';
 
 export const pull: Command = {
   usage: '[OPTIONS] NAME[:TAG|@DIGEST]',
-  description: 'Download an image from a registry',
   flags: [
     refused('all-tags', 'name each tag', 'bool', 'a'),
     refused('disable-content-trust', 'trust is never switched off by a flag', 'bool'),

@@ -17,7 +17,6 @@ import { UsageError } from '../../usage-error.ts';
 
 export const push: Command = {
   usage: '[OPTIONS] NAME[:TAG]',
-  description: 'Upload an image to a registry',
   flags: [
     bool('all-tags', 'Push all tags of an image to the repository', { short: 'a' }),
     refused('disable-content-trust', 'sign with a3s-box image sign', 'bool'),

@@ -7,7 +7,6 @@ import { eachOf } from '../each-of.ts';
 
 export const rmi: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
-  description: 'Remove one or more images',
   flags: [
     bool('force', 'Force removal of the image', { short: 'f' }),
     bool('no-prune', 'Do not delete untagged parents; there are none'),

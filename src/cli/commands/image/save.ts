@@ -9,7 +9,6 @@ import { UsageError } from '../../usage-error.ts';
 
 export const save: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
-  description: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
   flags: [string('output', 'Write to a file, instead of STDOUT', { short: 'o' })],
   operands: { min: 1, max: Infinity },
   async run({ context, flags, operands }) {

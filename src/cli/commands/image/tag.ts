@@ -5,7 +5,6 @@ import { UsageError } from '../../usage-error.ts';
 
 export const tag: Command = {
   usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
-  description: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
   flags: [],
   operands: { min: 2, max: 2 },
   async run({ context, operands }) {

@@ -8,7 +8,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const listPools: Command = {
   usage: '[OPTIONS]',
-  description: 'List pools',
   flags: [string('format', FORMAT_HELP), bool('quiet', 'Only show names of pools', { short: 'q' })],
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {

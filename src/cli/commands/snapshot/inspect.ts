@@ -2,5 +2,4 @@ import { inspectBelow } from '../inspect-each.ts';
 
 export const inspectSnapshot = inspectBelow('/a3s/v1/snapshots', {
   usage: '[OPTIONS] SNAPSHOT [SNAPSHOT...]',
-  description: 'Display detailed information on one or more memory snapshots',
 });

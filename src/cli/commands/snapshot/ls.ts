@@ -8,7 +8,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const listSnapshots: Command = {
   usage: '[OPTIONS]',
-  description: 'List memory snapshots',
   flags: [
     string('format', FORMAT_HELP),
     bool('no-trunc', "Don't truncate output"),

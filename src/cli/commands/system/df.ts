@@ -19,7 +19,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const df: Command = {
   usage: '[OPTIONS]',
-  description: 'Show disk usage of images, boxes and volumes',
   flags: [
     string('format', FORMAT_HELP),
     bool('verbose', 'Show detailed information on space usage', { short: 'v' }),

@@ -9,7 +9,6 @@ import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
 
 export const info: Command = {
   usage: '[OPTIONS]',
-  description: 'Display what this installation is, and what its host can do',
   flags: [string('format', DOCUMENT_FORMAT_HELP, { short: 'f' })],
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {

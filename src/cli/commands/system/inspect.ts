@@ -18,7 +18,6 @@ const MISSING: ReadonlySet<ErrorCode> = new Set([
 /** Boxes first, then images, then volumes. */
 export const inspect: Command = {
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
-  description: 'Return low-level information on boxes, images and volumes',
   flags: [
     INSPECT_FORMAT,
     SIZE,
@@ -30,7 +29,6 @@ export const inspect: Command = {
 
 export const inspectContainer: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
-  description: 'Display detailed information on one or more boxes',
   flags: [INSPECT_FORMAT, SIZE],
   operands: { min: 1, max: Infinity },
   run: (invocation) => inspectKinds(invocation, ['container']),
@@ -38,7 +36,6 @@ export const inspectContainer: Command = {
 
 export const inspectImage: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
-  description: 'Display detailed information on one or more images',
   flags: [INSPECT_FORMAT],
   operands: { min: 1, max: Infinity },
   run: (invocation) => inspectKinds(invocation, ['image']),

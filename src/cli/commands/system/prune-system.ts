@@ -10,7 +10,6 @@ import { removeUnusedVolumes } from '../volume/prune.ts';
 
 export const pruneSystem: Command = {
   usage: '[OPTIONS]',
-  description: 'Remove unused data',
   flags: [
     bool('all', 'Remove all unused images not just dangling ones', { short: 'a' }),
     list('filter', 'Provide filter values (e.g. "label=<key>=<value>")', { value: 'filter' }),

@@ -11,7 +11,6 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
 export const version: Command = {
   usage: '[OPTIONS]',
-  description: 'Show the A3S Box version information',
   flags: [
     bool('client', 'Show the version of the client alone, and start no server'),
     string('format', DOCUMENT_FORMAT_HELP, { short: 'f' }),

@@ -2,5 +2,4 @@ import { inspectBelow } from '../inspect-each.ts';
 
 export const inspectTemplate = inspectBelow('/a3s/v1/templates', {
   usage: '[OPTIONS] TEMPLATE [TEMPLATE...]',
-  description: 'Display detailed information on one or more templates',
 });

@@ -9,7 +9,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const listTemplates: Command = {
   usage: '[OPTIONS]',
-  description: 'List templates',
   flags: [
     list('filter', 'Filter output based on conditions provided (id, state, cpus)', {
       short: 'f',

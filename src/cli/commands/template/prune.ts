@@ -7,7 +7,6 @@ import { isConfirmed } from '../../session/confirm.ts';
 
 export const pruneTemplates: Command = {
   usage: '[OPTIONS]',
-  description: 'Remove all templates that no running box uses',
   flags: [bool('force', 'Do not prompt for confirmation', { short: 'f' })],
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {
