@@ -4,10 +4,10 @@ import type { Digest } from '../../oci/digest.ts';
 import type { BlobDescriptor, Repository } from '../registry.ts';
 import { openRepository } from '../repository.ts';
 import { type Answer, type FaultRegistry, startFaultRegistry } from '../testing/fault-registry.ts';
+import { memoryRegistry, UPLOAD } from '../testing/memory-registry.ts';
 import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';
 
 const BLOB = randomBytes(300_000);
-const BEGUN = '/v2/team/app/blobs/uploads/1?_state=a%3D%3D&x=%2F+y';
 
 let registry: FaultRegistry | undefined;
 let transport: PlainTransport | undefined;
@@ -38,53 +38,6 @@ function source(bytes: Buffer) {
     for (let at = offset; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000);
   }
   return { opened, open };
-}
-
-/** A registry that keeps its uploads in memory. `disturb` replaces some of its answers. */
-function memoryRegistry(disturb: Partial<Record<string, Answer>> = {}) {
-  const state = { data: Buffer.alloc(0), done: undefined as Buffer | undefined, sessions: 0 };
-  const counts: Record<string, number> = {};
-  const answer: Answer = async (request, response) => {
-    const { method } = request;
-    const count = counts[method] ?? 0;
-    counts[method] = count + 1;
-    const disturbed = disturb[`${method} ${count}`] ?? disturb[method];
-    if (disturbed !== undefined) {
-      await disturbed(request, response, count);
-      if (response.headersSent || response.destroyed) return;
-    }
-    const range = { range: `0-${Math.max(state.data.length - 1, 0)}`, location: BEGUN };
-    switch (method) {
-      case 'HEAD':
-        response.writeHead(state.done === undefined ? 404 : 200).end();
-        return;
-      case 'POST':
-        state.sessions += 1;
-        state.data = Buffer.alloc(0);
-        response.writeHead(202, { location: BEGUN }).end();
-        return;
-      case 'GET':
-        response.writeHead(204, range).end();
-        return;
-      case 'PATCH': {
-        const start = Number(/^(\d+)-/.exec(String(request.headers['content-range']))?.[1]);
-        if (start !== state.data.length) {
-          response.writeHead(416, range).end();
-          return;
-        }
-        state.data = Buffer.concat([state.data, await request.body()]);
-        response.writeHead(202, { ...range, range: `0-${state.data.length - 1}` }).end();
-        return;
-      }
-      case 'PUT':
-        state.done = Buffer.concat([state.data, await request.body()]);
-        response.writeHead(201).end();
-        return;
-      default:
-        response.writeHead(204).end();
-    }
-  };
-  return { state, answer };
 }
 
 const methods = () => registry?.requests.map(({ method }) => method);
@@ -121,7 +74,7 @@ describe('a blob to be pushed', () => {
     expect(methods()).toEqual(['HEAD', 'POST', 'PUT']);
     const digest = encodeURIComponent(descriptorOf(BLOB).digest);
     expect(registry?.requests[2]).toMatchObject({
-      url: `${BEGUN}&digest=${digest}`,
+      url: `${UPLOAD}&digest=${digest}`,
       headers: {
         'content-length': String(BLOB.length),
         'content-type': 'application/octet-stream',
@@ -342,7 +295,7 @@ describe('an interrupted upload', () => {
     disturb['PUT 0'] = keepAndCut(state, 5000);
     disturb['PATCH 0'] = async (request, response) => {
       state.data = Buffer.concat([state.data, (await request.body()).subarray(0, 10)]);
-      response.writeHead(202, { range: `0-${state.data.length - 1}`, location: BEGUN }).end();
+      response.writeHead(202, { range: `0-${state.data.length - 1}`, location: UPLOAD }).end();
     };
     const repo = await repository(answer);
     await repo.putBlob(descriptorOf(BLOB), source(BLOB).open);
@@ -360,7 +313,7 @@ describe('an upload in chunks', () => {
       PATCH: async (request, response) => {
         const start = Number(/^(\d+)-/.exec(String(request.headers['content-range']))?.[1]);
         await request.body();
-        response.writeHead(202, { location: BEGUN, range: `0-${start}` }).end();
+        response.writeHead(202, { location: UPLOAD, range: `0-${start}` }).end();
       },
     });
     const pushing = (await repository(answer)).putBlob(descriptorOf(BLOB), source(BLOB).open);
@@ -404,7 +357,7 @@ describe('a request that is too large', () => {
       PATCH: limit,
       POST: (_, response) => {
         state.data = Buffer.alloc(0);
-        response.writeHead(202, { location: BEGUN, 'oci-chunk-min-length': String(min) }).end();
+        response.writeHead(202, { location: UPLOAD, 'oci-chunk-min-length': String(min) }).end();
       },
     });
     const repo = await repository(answer);
@@ -433,7 +386,7 @@ describe('a blob of another repository', () => {
       const from = new URL(request.url, 'http://x').searchParams.get('from');
       const status = answers[from ?? ''];
       if (status === undefined) await memory.answer(request, response, index);
-      else response.writeHead(status, { location: BEGUN }).end();
+      else response.writeHead(status, { location: UPLOAD }).end();
     };
   };
   const put = async (answer: Answer, from: readonly string[]) => {
