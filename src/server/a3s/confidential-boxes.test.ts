@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import type { Image } from '../../images/image.ts';
+import { confidentialBoxes, MINUTE, TIMEOUT, TOKEN } from '../testing/confidential-boxes.ts';
 import { TestHome } from '../testing/home.ts';
 import { FakeImages, TEST_IMAGE } from '../testing/images.ts';
 import { allow, allowConfidential } from '../testing/signed-images.ts';
@@ -23,49 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-const { publicKey } = generateKeyPairSync('ed25519');
-const KEY = String(publicKey.export({ type: 'spki', format: 'pem' }));
-const TOKEN = { Name: 'token', InjectorKeys: [KEY] };
-const MINUTE = ['sleep', 'infinity'];
-
-function body(confidential: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {
-  return { Confidential: { Tee: 'simulate', ...confidential }, ...more };
-}
-
-async function running(confidential: Record<string, unknown> = {}, args = MINUTE): Promise<string> {
-  const id = await home.create(args, body(confidential));
-  const { status, body: answer } = await home.call('POST', `/containers/${id}/start`);
-  expect({ status, answer }).toEqual({ status: 204, answer: undefined });
-  return id;
-}
-
-async function inspect(id: string) {
-  const { body } = await home.call('GET', `/containers/${id}/json`);
-  return body as Record<string, unknown> & {
-    readonly State: Record<string, unknown>;
-    readonly Confidential: Record<string, unknown>;
-  };
-}
-
-async function listed(id: string): Promise<Record<string, unknown> | undefined> {
-  const { body } = await home.call('GET', '/containers/json?all=1');
-  return (body as Record<string, unknown>[]).find((each) => each['Id'] === id);
-}
-
-/** The confidential guest of the fake agent. */
-function guestOf(id: string) {
-  const guest = home.agents.get(id)?.confidential;
-  if (guest === undefined) throw new Error('no confidential guest was launched');
-  return guest;
-}
-
-function changed(id: string, found: (box: ReturnType<typeof record>) => boolean) {
-  if (found(record(id))) return record(id);
-  return home.runtime.store.when(id, (box) => box !== undefined && found(box), TIMEOUT());
-}
-
-const record = (id: string) => home.runtime.store.expect(id);
-const TIMEOUT = (): AbortSignal => AbortSignal.timeout(10_000);
+const { body, changed, guestOf, inspect, listed, record, running } = confidentialBoxes(() => home);
 
 describe('creating a confidential box', () => {
   it('records the launch spec of a confidential box, and shows that it is simulated', async () => {
