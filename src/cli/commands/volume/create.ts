@@ -10,7 +10,6 @@ const CLUSTER = 'there is no cluster mode';
 
 export const createVolume: Command = {
   usage: '[OPTIONS] [VOLUME]',
-  description: 'Create a volume',
   flags: byName([
     string('driver', 'Specify volume driver name (default "local")', { short: 'd' }),
     list('label', 'Set metadata for a volume'),

@@ -2,5 +2,4 @@ import { inspectBelow } from '../inspect-each.ts';
 
 export const inspectVolume = inspectBelow('/volumes', {
   usage: '[OPTIONS] VOLUME [VOLUME...]',
-  description: 'Display detailed information on one or more volumes',
 });

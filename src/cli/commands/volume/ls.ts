@@ -11,7 +11,6 @@ import { FORMAT_HELP } from '../format-help.ts';
 
 export const listVolumes: Command = {
   usage: '[OPTIONS]',
-  description: 'List volumes',
   flags: byName([
     list('filter', 'Provide filter values (e.g. "dangling=true")', { short: 'f', value: 'filter' }),
     string('format', FORMAT_HELP),

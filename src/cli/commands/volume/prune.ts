@@ -7,11 +7,10 @@ import { reclaimed } from '../../output/human.ts';
 import { isConfirmed } from '../../session/confirm.ts';
 import { UsageError } from '../../usage-error.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
-import type { Pruned } from '../prune-boxes.ts';
+import type { Pruned } from '../box/prune-boxes.ts';
 
 export const pruneVolumes: Command = {
   usage: '[OPTIONS]',
-  description: 'Remove unused local volumes',
   flags: [
     bool('all', 'Remove all unused volumes, not just anonymous ones', { short: 'a' }),
     list('filter', 'Provide filter values (e.g. "label=<label>")', { value: 'filter' }),

@@ -8,6 +8,8 @@ import type { ImageSummary } from '../../../docker-api/image.ts';
 import type { DiskUsage } from '../../../docker-api/system.ts';
 import type { Volume } from '../../../docker-api/volume.ts';
 import { numberOf, objectOf, objectsOf, type Received } from '../../client/json.ts';
+import { humanSize } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 import { boxRow } from './box-row.ts';
 import { imageRows } from './image-row.ts';
 
