@@ -14,7 +14,7 @@ import {
   usageRows,
   VOLUME_USAGE_LISTING,
 } from '../../output/rows/usage-rows.ts';
-import { volumeRow } from '../../output/volume-row.ts';
+import { volumeRow } from '../../output/rows/volume-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 
 export const df: Command = {

@@ -5,7 +5,7 @@ import { bool, byName, list, refused, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { prepareFormat } from '../../output/listing.ts';
 import { inNaturalOrder } from '../../output/natural-order.ts';
-import { VOLUME_LISTING, volumeRow } from '../../output/volume-row.ts';
+import { VOLUME_LISTING, volumeRow } from '../../output/rows/volume-row.ts';
 import { encodeFilters, parseFilter } from '../../values/filter.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 

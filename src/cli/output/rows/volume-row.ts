@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Volume } from '../../docker-api/volume.ts';
-import { isObject, numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
-import { humanSize } from './human.ts';
-import type { Listing, Row } from './listing.ts';
+import type { Volume } from '../../../docker-api/volume.ts';
+import { isObject, numberOf, objectOf, type Received, stringOf } from '../../client/json.ts';
+import { humanSize } from '../human.ts';
+import type { Listing, Row } from '../listing.ts';
 
 const DIGITS = 4;
 /** What is not measured, and what volumes of a cluster have alone. */
