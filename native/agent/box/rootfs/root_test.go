@@ -124,3 +124,16 @@ func TestWhatIsNotAPlaceForAMount(t *testing.T) {
 		t.Errorf("a link for a plain directory: %v", err)
 	}
 }
+
+func TestAShareIsNotMountedInFilesOfTheKernel(t *testing.T) {
+	for path, want := range map[string]error{"/proc": errKernelFiles, "/proc/self": errKernelFiles, "/sys": errKernelFiles, "/tmp": nil} {
+		r, err := OpenDirectory(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := refuseKernelFiles(r.FD); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
+		syscall.Close(r.FD)
+	}
+}

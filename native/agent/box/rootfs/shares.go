@@ -44,12 +44,32 @@ func mountShare(r Root, m spec.Mount, own string) error {
 		return err
 	}
 	defer syscall.Close(target)
+	if err := refuseKernelFiles(target); err != nil {
+		return err
+	}
 	if m.Fills() {
 		if err := fillVolume(r, mount, m.Destination); err != nil {
 			return err
 		}
 	}
 	return linux.Attach(mount, target)
+}
+
+// errKernelFiles is a place at which a share would hide what the kernel tells the agent and the box.
+var errKernelFiles = errors.New("it leads into /proc or /sys")
+
+// refuseKernelFiles refuses a mount point in proc or sysfs. The spec has no such destination, but a link of the image, or of a volume that another box
+// writes to, may lead there.
+func refuseKernelFiles(fd int) error {
+	const proc, sysfs = 0x9fa0, 0x62656572
+	var stat syscall.Statfs_t
+	if err := syscall.Fstatfs(fd, &stat); err != nil {
+		return os.NewSyscallError("fstatfs", err)
+	}
+	if stat.Type == proc || stat.Type == sysfs {
+		return errKernelFiles
+	}
+	return nil
 }
 
 // mountSharedFile mounts one file of a share. Only an attached mount can be cloned, so the share is attached out of the box's sight.
