@@ -14,6 +14,7 @@ import { Pools } from '../boxes/pool/pools.ts';
 import { PoolRecords } from '../boxes/pool/records.ts';
 import { DEFAULT_LOGGING } from '../boxes/record/box.ts';
 import { now, timestamp } from '../boxes/record/clock.ts';
+import { isLive } from '../boxes/record/states.ts';
 import { BoxStore } from '../boxes/record/store.ts';
 import { Restarts } from '../boxes/restart/restarts.ts';
 import { type AdoptionTiming, adoptBoxes } from '../boxes/run/adopt.ts';
@@ -133,8 +134,12 @@ async function serveRuntime(
     restart: (id, run) => restartByPolicy(rt, id, run),
     restore: (id, run) => restoreByPolicy(rt, id, run),
   });
+  let swept: Promise<void> | undefined;
   try {
-    await rt.volumes.sweep();
+    // In the background: a volume may have millions of files.
+    swept = rt.volumes.sweep((error, volume) => {
+      rt.log.error('a volume could not be removed', error, { volume });
+    });
     await adoptBoxes(rt, { timing: options.adoption, restore: options.restore });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
@@ -154,6 +159,7 @@ async function serveRuntime(
     await removeSocket(config, options);
     await http.close();
     await letGo(rt);
+    await swept;
     await rt.engine.close();
     await rt.registry.close();
     rt.log.info('stopped', { pid: process.pid });
@@ -203,7 +209,7 @@ async function createRuntime(
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
     events,
-    volumes: openVolumes(home, records.volumes, { store: given.store, events }),
+    volumes: openVolumes(home, records.volumes, { ...given, events }),
     running: new RunningBoxes(),
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
@@ -233,11 +239,19 @@ async function createRuntime(
 function openVolumes(
   home: string,
   records: VolumeRecords,
-  { store, events }: Pick<Runtime, 'store' | 'events'>,
+  { store, events, shutdown }: Pick<Runtime, 'store' | 'events' | 'shutdown'>,
 ): Volumes {
   return new Volumes({
     home,
     records,
+    shutdown,
+    running: store
+      .list()
+      .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : [])),
+    isLive: (id) => {
+      const box = store.get(id);
+      return box !== undefined && isLive(box.state.status);
+    },
     usersOf: (name) =>
       store
         .list()

@@ -6,23 +6,14 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 
-/**
- * What the directory of a volume may hold.
- *
- * - `new`: no box has mounted it; what it holds, its user has put there
- * - `filling`: a guest copies the image's files into it, or was cut off while it did; no process of a box has seen it
- * - `used`: boxes have mounted it
- * - `removing`: it is being removed; nobody sees it any more
- */
-export const VOLUME_STATES = ['new', 'filling', 'used', 'removing'] as const;
-
 export const Volume = z.strictObject({
   name: z.string(),
   createdAt: z.string(),
   labels: z.record(z.string(), z.string()),
   /** Its name was made up; it goes with the box that it was made for. */
   anonymous: z.boolean(),
-  state: z.enum(VOLUME_STATES),
+  /** `removing`: its files go, and nobody sees it any more. */
+  state: z.enum(['present', 'removing']),
 });
 /** A directory of the host's that outlives the boxes that mount it. */
 export type Volume = z.infer<typeof Volume>;

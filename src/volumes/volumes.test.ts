@@ -1,10 +1,20 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../state/database.ts';
 import { VOLUME_MIGRATIONS, VolumeRecords } from './records.ts';
-import { Volumes } from './volumes.ts';
+import { type MountOptions, Volumes } from './volumes.ts';
 
 let home: string;
 let database: Database;
@@ -12,22 +22,28 @@ let volumes: Volumes;
 /** Boxes by the volume that they mount. */
 let users: Record<string, string[]>;
 let events: string[];
+/** Boxes that run. */
+let live: Set<string>;
 
-function open(): Volumes {
+function open(path = home): Volumes {
   return new Volumes({
-    home,
+    home: path,
     records: new VolumeRecords(database),
     usersOf: (name) => users[name] ?? [],
+    running: live,
+    isLive: (box) => live.has(box),
+    shutdown: new AbortController().signal,
     onEvent: (action, { name }) => events.push(`${action} ${name}`),
     now: () => '2026-01-02T03:04:05.000000006Z',
   });
 }
 
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'a3s-volumes-'));
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'a3s-volumes-')));
   database = openDatabase(join(home, 'state.db'), VOLUME_MIGRATIONS);
   users = {};
   events = [];
+  live = new Set();
   volumes = open();
 });
 afterEach(() => {
@@ -119,7 +135,7 @@ describe('removing a volume', () => {
     new VolumeRecords(database).put({ ...volume, state: 'removing' });
     const next = open();
     expect(next.list()).toEqual([]);
-    await next.sweep();
+    await next.sweep(() => expect.fail('it can be removed'));
     expect(readdirSync(join(home, 'volumes'))).toEqual([]);
     expect(new VolumeRecords(database).list()).toEqual([]);
   });
@@ -135,72 +151,136 @@ describe('removing a volume', () => {
 });
 
 describe('filling a volume', () => {
-  const FIRST = { isFirst: true, isWanted: true };
-  const LATER = { isFirst: false, isWanted: true };
-  const first = async (name = 'data') => await volumes.fill(name, FIRST);
-
-  it('fills an empty volume at the first start of a box', async () => {
+  const mount = (box: string, more: Partial<MountOptions> = {}, name = 'data') =>
+    volumes.mount(name, { box, isFirst: true, isFillable: true, ...more });
+  const begin = async (box: string) => {
+    live.add(box);
+    users['data'] = [...(users['data'] ?? []), box];
+    return await mount(box);
+  };
+  const listed = () => readdirSync(volumes.mountpoint('data'));
+  const named = async (what: string) => {
+    const { path, fill } = await begin(what);
+    if (fill === undefined) throw new Error('it is not filled');
+    writeFileSync(join(path, what), '');
+    return fill;
+  };
+  beforeEach(async () => {
     await volumes.create({ name: 'data' });
-    const fill = await first();
-    expect(volumes.expect('data').state).toBe('filling');
+  });
+
+  it('fills an empty volume at the first start of a box, in a directory of its own', async () => {
+    const { path, fill } = await begin('one');
+    expect(path).not.toBe(volumes.mountpoint('data'));
+    writeFileSync(join(path, 'file'), 'of the image');
+    expect(listed()).toEqual([]);
     await fill?.done();
     fill?.release();
-    expect(volumes.expect('data').state).toBe('used');
+    expect(listed()).toEqual(['file']);
+    expect(existsSync(path)).toBe(false);
   });
 
-  it('fills a volume again where a fill was cut off', async () => {
-    await volumes.create({ name: 'data' });
-    const fill = await first();
-    writeFileSync(file('data'), 'half');
+  it('leaves the volume as it was where a fill was cut off, and fills it again', async () => {
+    (await named('half')).release();
+    expect(listed()).toEqual([]);
+    live.clear();
+    volumes = open();
+    const fill = await named('whole');
+    await fill.done();
+    fill.release();
+    expect(listed()).toEqual(['whole']);
+    expect(readdirSync(join(home, 'volumes/data'))).toEqual(['_data']);
+  });
+
+  it('does not fill a volume that another running box mounts', async () => {
+    await mount('other', { isFillable: false });
+    live.add('other');
+    users['data'] = ['other'];
+    expect((await begin('one')).fill).toBeUndefined();
+    live.delete('other');
+    const { fill } = await mount('one');
+    expect(fill).toBeDefined();
     fill?.release();
-    const again = await open().fill('data', LATER);
-    expect(again).toBeDefined();
-    again?.release();
   });
 
-  it('removes what a fill that was cut off has left for a start that does not fill the volume', async () => {
-    await volumes.create({ name: 'data' });
-    const fill = await first();
-    mkdirSync(join(volumes.mountpoint('data'), 'below'));
-    writeFileSync(file('data'), 'half');
-    fill?.release();
-    expect(await volumes.fill('data', { isFirst: true, isWanted: false })).toBeUndefined();
-    expect(readdirSync(volumes.mountpoint('data'))).toEqual([]);
+  it('does not fill a volume that a box of an earlier server mounts', async () => {
+    live.add('other');
+    users['data'] = ['other'];
+    volumes = open();
+    expect((await begin('one')).fill).toBeUndefined();
   });
 
-  it('does not fill a volume that has files', async () => {
-    await volumes.create({ name: 'data' });
+  it('fills a volume although another box that starts waits for it', async () => {
+    const first = await named('one');
+    const second = begin('two');
+    await first.done();
+    first.release();
+    expect((await second).fill).toBeUndefined();
+    expect(listed()).toEqual(['one']);
+  });
+
+  it('refuses what was filled where somebody has put files into the volume meanwhile', async () => {
+    const fill = await named('one');
     writeFileSync(file('data'), 'of its user');
-    expect(await first()).toBeUndefined();
-    expect(volumes.expect('data').state).toBe('used');
+    await expect(fill.done()).rejects.toMatchObject({ code: 'conflict' });
+    fill.release();
+    expect(listed()).toEqual(['file']);
   });
 
-  it('does not fill an empty volume at a later start of a box, which may have emptied it', async () => {
-    await volumes.create({ name: 'data' });
-    expect(await volumes.fill('data', LATER)).toBeUndefined();
+  it.each([
+    ['that has files', {}, true],
+    ['at a later start of a box, which may have emptied it', { isFirst: false }, false],
+    ['that the box does not want filled', { isFillable: false }, false],
+  ])('does not fill a volume %s', async (_, more, hasFiles) => {
+    if (hasFiles) writeFileSync(file('data'), 'of its user');
+    expect(await mount('one', more)).toEqual({ path: volumes.mountpoint('data') });
   });
 
-  it('lets other starts wait until a volume is filled, and they find the files', async () => {
-    await volumes.create({ name: 'data' });
-    const fill = await first();
-    const order: string[] = [];
-    const second = first().then((found) => {
-      order.push('second');
-      return found;
-    });
-    writeFileSync(file('data'), 'of the image');
-    await fill?.done();
-    order.push('filled');
-    fill?.release();
-    expect(await second).toBeUndefined();
-    expect(order).toEqual(['filled', 'second']);
-  });
-
-  it('refuses to fill a volume that is gone', async () => {
-    await expect(first('gone')).rejects.toMatchObject({ code: 'no-such-volume' });
-    // And nobody waits for it.
+  it('refuses to mount a volume that is gone', async () => {
+    await expect(mount('one', {}, 'gone')).rejects.toMatchObject({ code: 'no-such-volume' });
     await volumes.create({ name: 'gone' });
   });
+
+  it('mounts a volume by its real path where a link leads to the home', async () => {
+    const link = `${home}-link`;
+    symlinkSync(home, link);
+    try {
+      const linked = open(link);
+      const { path } = await linked.mount('data', { box: 'x', isFirst: false, isFillable: false });
+      expect(path).toBe(volumes.mountpoint('data'));
+    } finally {
+      rmSync(link);
+    }
+  });
+});
+
+it('removes a tree that is deeper than a path may be', async () => {
+  await volumes.create({ name: 'data' });
+  const script =
+    'for i in $(seq 300); do mkdir 12345678901234567890; cd 12345678901234567890; done';
+  execFileSync('bash', ['-c', script], { cwd: volumes.mountpoint('data') });
+  await volumes.remove('data');
+  expect(readdirSync(join(home, 'volumes'))).toEqual([]);
+});
+
+it('goes on with other removals where one fails', async () => {
+  for (const name of ['one', 'two']) await volumes.create({ name });
+  const records = new VolumeRecords(database);
+  for (const volume of records.list()) records.put({ ...volume, state: 'removing' });
+  const failed: string[] = [];
+  const next = open();
+  const remove = VolumeRecords.prototype.remove;
+  VolumeRecords.prototype.remove = function (name) {
+    if (name === 'one') throw new Error('the disk is full');
+    remove.call(this, name);
+  };
+  try {
+    await next.sweep((_, name) => failed.push(name));
+  } finally {
+    VolumeRecords.prototype.remove = remove;
+  }
+  expect(failed).toEqual(['one']);
+  expect(new VolumeRecords(database).list().map(({ name }) => name)).toEqual(['one']);
 });
 
 it('counts the bytes of a volume on the disk', async () => {

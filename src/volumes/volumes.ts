@@ -2,28 +2,37 @@
  * The volumes of a home: one directory each, `volumes/NAME/_data`, as Docker has them.
  *
  * A record says what is true whenever the server ends: a directory is on the disk before its record is, and a removal is
- * on record before the first file goes.
+ * on record before the first file goes. What a guest has filled becomes the volume's directory by one rename, which the
+ * kernel refuses where that directory has files.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { syncDirectory } from '../durable.ts';
 import { A3sError } from '../errors.ts';
-import { directoryBytes, syncFileSystem } from './directory.ts';
+import { directoryBytes, removeTree, syncFileSystem } from './directory.ts';
 import type { VolumeRecords } from './records.ts';
 import { ANONYMOUS_LABEL, checkVolumeName, type Volume } from './volume.ts';
 
 const DATA = '_data';
+/** What a guest fills; it becomes the directory above. */
+const FILLING = '_fill';
 
 export interface VolumesOptions {
   readonly home: string;
   readonly records: VolumeRecords;
   /** Ids of the boxes that mount the volume. Called again right before a removal is on record. */
   readonly usersOf: (name: string) => readonly string[];
+  /** Ids of the boxes that an earlier server has started. */
+  readonly running: Iterable<string>;
+  /** Whether the box runs, starts or ends. */
+  readonly isLive: (box: string) => boolean;
   readonly onEvent: (action: 'create' | 'destroy', volume: Volume) => void;
+  /** Ends the removals of an earlier server's. */
+  readonly shutdown: AbortSignal;
   /** RFC 3339. */
   readonly now: () => string;
 }
@@ -37,18 +46,32 @@ export interface VolumeRequest {
 }
 
 /** How a start of a box mounts a volume. */
-export interface FillOptions {
+export interface MountOptions {
+  /** Id of the box. */
+  readonly box: string;
   /** No process of the box has ever run. What a box has emptied is not filled again at its next start. */
   readonly isFirst: boolean;
   /** The box may write to the volume, and wants the image's files in it. */
-  readonly isWanted: boolean;
+  readonly isFillable: boolean;
 }
 
-/** A volume that only this start may mount, until it is released. */
+/** A volume at the start of a box. */
+export interface MountedVolume {
+  /** The directory that the box mounts, without a link in it. */
+  readonly path: string;
+  /** The image's files are to be copied into that directory. Absent: it is mounted as it is. */
+  readonly fill?: Fill;
+}
+
+/** A directory that a guest fills from its image, and that then becomes the volume's. */
 export interface Fill {
-  /** The agent has copied the image's files: the volume outlasts a power cut as it is, and may be used. */
+  /**
+   * Makes it the volume's. It outlasts a power cut when this returns. Called before a process of the box runs.
+   *
+   * @throws A3sError `conflict` where somebody has put files into the volume meanwhile
+   */
   done(): Promise<void>;
-  /** Lets other starts have the volume. One that was not done is filled anew. */
+  /** Lets other starts mount the volume. The volume is as it was where `done` was not called. */
   release(): void;
 }
 
@@ -56,10 +79,13 @@ export class Volumes {
   readonly #root: string;
   readonly #options: VolumesOptions;
   readonly #locks = new KeyedLock();
+  /** Ids of boxes that have been given their volumes for the present run; those of an earlier server included. */
+  readonly #mounting: Set<string>;
 
   constructor(options: VolumesOptions) {
     this.#options = options;
     this.#root = join(options.home, 'volumes');
+    this.#mounting = new Set(options.running);
   }
 
   /** By name. */
@@ -97,6 +123,8 @@ export class Volumes {
   async create(request: VolumeRequest = {}): Promise<Volume> {
     const { name, labels = {}, anonymous = name === undefined } = request;
     const chosen = name === undefined ? randomBytes(32).toString('hex') : checkVolumeName(name);
+    const existing = this.#get(chosen);
+    if (existing !== undefined) return existing;
     return await this.#locks.run(chosen, async () => {
       const found = this.#get(chosen);
       if (found !== undefined) return found;
@@ -107,7 +135,7 @@ export class Volumes {
         createdAt: this.#options.now(),
         labels: { ...labels, ...(anonymous ? { [ANONYMOUS_LABEL]: '' } : {}) },
         anonymous,
-        state: 'new',
+        state: 'present',
       });
       this.#options.onEvent('create', volume);
       return volume;
@@ -119,73 +147,99 @@ export class Volumes {
    * @throws A3sError `no-such-volume`, `volume-in-use`
    */
   async remove(name: string, removed?: string): Promise<void> {
+    // Found out at once where a start holds the volume for long.
+    this.#expectUnused(name, removed);
     await this.#locks.run(name, async () => {
-      const volume = this.expect(name);
-      const users = this.usersOf(name).filter((id) => id !== removed);
-      if (users.length > 0) {
-        throw new A3sError(
-          'volume-in-use',
-          `remove ${name}: volume is in use - [${users.join(', ')}]`,
-          { remedy: 'Remove the boxes that mount it first.' },
-        );
-      }
+      const volume = this.#expectUnused(name, removed);
       this.#options.records.put({ ...volume, state: 'removing' });
       await this.#finishRemoval(name);
       this.#options.onEvent('destroy', volume);
     });
   }
 
-  /** Finishes what an earlier server was in the middle of. */
-  async sweep(): Promise<void> {
+  #expectUnused(name: string, removed: string | undefined): Volume {
+    const volume = this.expect(name);
+    const users = this.usersOf(name).filter((id) => id !== removed);
+    if (users.length === 0) return volume;
+    throw new A3sError(
+      'volume-in-use',
+      `remove ${name}: volume is in use - [${users.join(', ')}]`,
+      { remedy: 'Remove the boxes that mount it first.' },
+    );
+  }
+
+  /** Finishes the removals that an earlier server was in the middle of. @param onError one fails, the others go on */
+  async sweep(onError: (error: unknown, volume: string) => void): Promise<void> {
+    const { shutdown } = this.#options;
     for (const { name, state } of this.#options.records.list()) {
-      if (state === 'removing') await this.#locks.run(name, () => this.#finishRemoval(name));
+      if (shutdown.aborted) return;
+      if (state !== 'removing') continue;
+      try {
+        await this.#locks.run(name, async () => {
+          // Somebody may have made another one meanwhile.
+          if (this.#get(name) === undefined) await this.#finishRemoval(name, shutdown);
+        });
+      } catch (error) {
+        if (!shutdown.aborted) onError(error, name);
+      }
     }
   }
 
   /**
-   * Decides whether the image's files are to be copied into the volume at this start of a box, and waits while another
-   * start copies its own. From here to `release` no other start gets the volume. What a fill that was cut off has left
-   * is removed by the agent of the next fill, or here where this start has none: no box sees it.
+   * Decides whether a volume is filled from the image at this start of a box: where it is empty, and no other running box
+   * mounts it. Waits while another start fills it.
    *
-   * @returns undefined where nothing is to be copied
+   * A guest fills a directory of its own, never the one that boxes mount, so that a fill that is cut off leaves the volume
+   * as it was, and no file of a box is ever in the way.
+   *
+   * @throws A3sError `no-such-volume`
    */
-  async fill(name: string, { isFirst, isWanted }: FillOptions): Promise<Fill | undefined> {
+  async mount(name: string, options: MountOptions): Promise<MountedVolume> {
+    this.#mounting.delete(options.box);
     const release = await this.#locks.acquire(name);
     try {
-      const volume = this.expect(name);
-      const wasCutOff = volume.state === 'filling';
-      const fills = isWanted && (wasCutOff || (isFirst && (await this.#isEmpty(name))));
-      if (wasCutOff && !fills) await this.#empty(name);
-      const state = fills ? 'filling' : 'used';
-      if (volume.state !== state) this.#options.records.put({ ...volume, state });
-      if (fills) return { done: () => this.#filled(name), release };
+      const mounted = await this.#mountLocked(name, options, release);
+      if (mounted.fill === undefined) release();
+      return mounted;
     } catch (error) {
       release();
       throw error;
     }
-    release();
-    return undefined;
   }
 
-  async #filled(name: string): Promise<void> {
-    await syncFileSystem(this.mountpoint(name));
-    this.#options.records.put({ ...this.expect(name), state: 'used' });
+  async #mountLocked(
+    name: string,
+    { box, isFirst, isFillable }: MountOptions,
+    release: () => void,
+  ): Promise<MountedVolume> {
+    this.expect(name);
+    // Paths of the home may lead through links of its user's. Below it there are none.
+    const directory = join(await realpath(this.#root), name);
+    const [data, filling] = [join(directory, DATA), join(directory, FILLING)];
+    const isMounted = this.usersOf(name).some(
+      (id) => id !== box && this.#mounting.has(id) && this.#options.isLive(id),
+    );
+    if (!isFirst || !isFillable || isMounted || !(await isEmpty(data))) {
+      this.#mounting.add(box);
+      return { path: data };
+    }
+    // No running box has what an interrupted fill has left.
+    await removeTree(filling);
+    await mkdir(filling, { mode: 0o755 });
+    const done = async (): Promise<void> => {
+      await syncFileSystem(filling);
+      await rename(filling, data).catch((error: unknown) => {
+        throw hasCode(error, 'ENOTEMPTY', 'EEXIST') ? notEmpty(name, data, error) : error;
+      });
+      await syncDirectory(directory);
+      this.#mounting.add(box);
+    };
+    return { path: filling, fill: { done, release } };
   }
 
   #get(name: string): Volume | undefined {
     const volume = this.#options.records.get(name);
     return volume?.state === 'removing' ? undefined : volume;
-  }
-
-  async #isEmpty(name: string): Promise<boolean> {
-    return (await readdir(this.mountpoint(name))).length === 0;
-  }
-
-  async #empty(name: string): Promise<void> {
-    const path = this.mountpoint(name);
-    for (const entry of await readdir(path)) {
-      await rm(join(path, entry), { recursive: true, force: true });
-    }
   }
 
   /** Files that have no record are somebody's: they are neither shown to a box nor removed. */
@@ -195,18 +249,35 @@ export class Volumes {
     // Other users of the host do not come here: the home itself keeps them out.
     await mkdir(directory, { recursive: true, mode: 0o711 });
     await mkdir(path, { mode: 0o755 }).catch(async (error: unknown) => {
-      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      if (!exists) throw error;
-      if (await this.#isEmpty(name)) return;
-      throw new A3sError('conflict', `Cannot create the volume ${name}: ${path} has files`, {
-        remedy: 'Move them away first.',
-      });
+      if (!hasCode(error, 'EEXIST')) throw error;
+      if (!(await isEmpty(path))) throw notEmpty(name, path, error);
     });
     for (const each of [directory, this.#root, join(this.#root, '..')]) await syncDirectory(each);
   }
 
-  async #finishRemoval(name: string): Promise<void> {
-    await rm(join(this.#root, name), { recursive: true, force: true });
+  async #finishRemoval(name: string, signal?: AbortSignal): Promise<void> {
+    await removeTree(join(this.#root, name), signal);
     this.#options.records.remove(name);
   }
+}
+
+/** A directory that may not be read is somebody's, and not empty. */
+async function isEmpty(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).length === 0;
+  } catch (error) {
+    if (hasCode(error, 'EACCES')) return false;
+    throw error;
+  }
+}
+
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+function notEmpty(name: string, path: string, cause: unknown): A3sError {
+  return new A3sError('conflict', `Cannot make the volume ${name}: ${path} has files`, {
+    remedy: 'Move them away first.',
+    cause,
+  });
 }

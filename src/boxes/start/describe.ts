@@ -33,7 +33,7 @@ import {
 } from '../disks/writable-layer.ts';
 import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
-import type { MountedVolumes } from './volumes.ts';
+import { depthOf, type MountedVolumes } from './volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
 const KEPT_SERIAL = 'changes-kept';
@@ -77,11 +77,7 @@ export async function findParts(
 
 /** A mount does not hide another that lies below it. */
 function byDepth(a: BoxSpec['mounts'][number], b: BoxSpec['mounts'][number]): number {
-  return depth(a.destination) - depth(b.destination);
-}
-
-function depth(path: string): number {
-  return path.split('/').filter((name) => name !== '').length;
+  return depthOf(a.destination) - depthOf(b.destination);
 }
 
 /** The disks for the box's changes. */

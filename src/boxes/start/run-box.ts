@@ -79,7 +79,7 @@ async function sourcesOf(
   return [boot];
 }
 
-/** Before the main process writes to them, so that no later start takes what it wrote for a fill that was cut off. */
+/** Before the main process runs: what it writes must be in the volume, not in a directory that is only filled. */
 async function recordFilled(
   rt: Pick<Runtime, 'running'>,
   { running }: Launched,

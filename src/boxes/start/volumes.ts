@@ -5,7 +5,7 @@
  */
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Share } from '../../engine/engine.ts';
-import type { Fill } from '../../volumes/volumes.ts';
+import type { MountedVolume } from '../../volumes/volumes.ts';
 import type { Box, VolumeMount } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -19,40 +19,40 @@ export interface MountedVolumes {
 }
 
 /**
- * A volume that only reads is not filled: nothing of the box may write to it, the agent neither.
+ * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent neither.
  *
  * @throws A3sError `no-such-volume`
  */
 export async function mountVolumes(
   { volumes }: Pick<Runtime, 'volumes'>,
-  { definition: { volumeMounts }, state: { startedAt } }: Box,
+  { definition: { id, volumeMounts }, state: { startedAt } }: Box,
 ): Promise<MountedVolumes> {
-  const fills = new Map<string, Fill>();
+  const mounted = new Map<string, MountedVolume>();
   const release = (): void => {
-    for (const fill of fills.values()) fill.release();
+    for (const { fill } of mounted.values()) fill?.release();
   };
   try {
     const isFirst = startedAt === undefined;
     // In one order everywhere: two starts never wait for each other.
-    for (const name of [...new Set(volumeMounts.map(({ name }) => name))].sort()) {
-      const isWanted = volumeMounts.some((mount) => mount.name === name && isFillable(mount));
-      const fill = await volumes.fill(name, { isFirst, isWanted });
-      if (fill !== undefined) fills.set(name, fill);
+    for (const name of [...new Set(volumeMounts.map((mount) => mount.name))].sort()) {
+      const isFillable = volumeMounts.some((mount) => mount.name === name && takesFiles(mount));
+      mounted.set(name, await volumes.mount(name, { box: id, isFirst, isFillable }));
     }
   } catch (error) {
     release();
     throw error;
   }
+  const unfilled = new Set([...mounted].flatMap(([name, { fill }]) => (fill ? [name] : [])));
+  const placed = [...volumeMounts].sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
-  const pending = new Set(fills.keys());
-  for (const [index, mount] of volumeMounts.entries()) {
+  for (const [index, mount] of placed.entries()) {
     const { name, destination, readonly } = mount;
     const tag = `volume-${index}`;
-    const path = volumes.mountpoint(volumes.expect(name).name);
+    const path = mounted.get(name)?.path ?? '';
     shares.push({ tag, path, readonly, resolved: true });
-    // At the first of its places that can be filled.
-    const fill = isFillable(mount) && pending.delete(name);
+    // At the outermost of its places that take files.
+    const fill = takesFiles(mount) && unfilled.delete(name);
     mounts.push({ kind: 'virtiofs', tag, destination, readonly, ...(fill ? { fill } : {}) });
   }
   return {
@@ -60,12 +60,17 @@ export async function mountVolumes(
     mounts,
     release,
     filled: async () => {
-      for (const fill of fills.values()) await fill.done();
+      for (const { fill } of mounted.values()) await fill?.done();
       release();
     },
   };
 }
 
-function isFillable({ readonly, noCopy }: VolumeMount): boolean {
+function takesFiles({ readonly, noCopy }: VolumeMount): boolean {
   return !readonly && !noCopy;
+}
+
+/** How many directories a path has above it. */
+export function depthOf(path: string): number {
+  return path.split('/').filter((name) => name !== '').length;
 }
