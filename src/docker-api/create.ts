@@ -38,7 +38,7 @@ export const Config = z.strictObject({
   ExposedPorts: z.record(port, z.strictObject({})).default({}),
   Healthcheck: Healthcheck.optional(),
   /** Paths of anonymous volumes. Clients that mount something there name the path here as well. */
-  Volumes: z.record(z.string().max(4096), z.strictObject({})).default({}),
+  Volumes: z.record(text.max(4096), z.strictObject({})).default({}),
 });
 
 /** Clients send empty words for the driver that is configured. */

@@ -29,7 +29,7 @@ export interface HealthRequest {
 }
 
 /** A volume that the box mounts; it is made where it is missing. */
-export interface VolumeMountRequest extends Omit<VolumeMount, 'name'> {
+export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymous'> {
   /** Undefined: an anonymous volume is made for the box. */
   readonly name: string | undefined;
   /** Of a volume that is made. */

@@ -78,7 +78,8 @@ export async function createBox(
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],
     ...confidential,
   });
-  const box = await recordBox(rt, name, define, () => made.keep());
+  const box = await recordBox(rt, name, define, () => made.ensure());
+  made.keep();
   const { tee } = box.definition.confidential ?? {};
   if (tee !== undefined) rt.engine.expectConfidential(tee);
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });

@@ -15,7 +15,7 @@ const MAX_MOUNTS = 64;
 
 export interface Mounts {
   readonly binds: readonly Bind[];
-  readonly volumeMounts: readonly VolumeMountRequest[];
+  readonly volumeMounts: readonly (VolumeMountRequest & { readonly anonymous?: boolean })[];
 }
 
 /**
@@ -30,21 +30,26 @@ export function mountsOf(
   checkDestinations([...binds, ...volumeMounts]);
   // What a path alone asks for is there already where another box mounts something.
   const asked = volumeMounts.filter(({ form }) => form !== 'path');
-  const found = { binds: [...binds], volumeMounts: [...asked] };
+  const found: { binds: Bind[]; volumeMounts: Mounts['volumeMounts'][number][] } = {
+    binds: [...binds],
+    volumeMounts: [...asked],
+  };
   const taken = new Set([...binds, ...asked].map(({ destination }) => destination));
   const isFree = ({ destination }: { readonly destination: string }): boolean => {
     if (taken.has(destination)) return false;
     taken.add(destination);
     return true;
   };
-  for (const { box, readonly } of mountsFrom) {
+  // A later box wins a place, as in Docker.
+  for (const { box, readonly } of [...mountsFrom].reverse()) {
     const { definition } = store.resolve(box);
-    const access = readonly === undefined ? {} : { readonly, mode: readonly ? 'ro' : 'rw' };
+    const access = readonly === true ? { readonly: true, mode: 'ro' } : {};
     found.binds.push(...definition.binds.filter(isFree).map((bind) => ({ ...bind, ...access })));
     found.volumeMounts.push(
-      ...definition.volumeMounts
-        .filter(isFree)
-        .map((mount) => ({ ...mount, ...access, labels: {}, form: 'path' as const })),
+      ...definition.volumeMounts.filter(isFree).map((mount) => ({
+        ...{ ...mount, ...access, noCopy: true },
+        ...{ labels: {}, form: 'path' as const },
+      })),
     );
   }
   found.volumeMounts.push(...volumeMounts.filter(({ form }) => form === 'path').filter(isFree));
@@ -61,7 +66,9 @@ export function mountsOf(
 export interface MadeVolumes extends AsyncDisposable {
   readonly mounts: readonly VolumeMount[];
   /** Called when the box is on record. Makes again what was removed until then. */
-  keep(): Promise<void>;
+  ensure(): Promise<void>;
+  /** The box stays: so do the volumes. */
+  keep(): void;
 }
 
 /**
@@ -71,7 +78,7 @@ export interface MadeVolumes extends AsyncDisposable {
  */
 export async function makeVolumes(
   volumes: Volumes,
-  requests: readonly VolumeMountRequest[],
+  requests: Mounts['volumeMounts'],
 ): Promise<MadeVolumes> {
   const anonymous: string[] = [];
   let kept = false;
@@ -84,17 +91,19 @@ export async function makeVolumes(
     for (const { labels, name: asked, ...mount } of requests) {
       const { name } = await volumes.create({ name: asked, labels });
       if (asked === undefined) anonymous.push(name);
-      mounts.push({ ...mount, name });
+      mounts.push({ anonymous: asked === undefined, ...mount, name });
     }
   } catch (error) {
     await dispose();
     throw error;
   }
-  const keep = async (): Promise<void> => {
+  const ensure = async (): Promise<void> => {
     for (const { name } of mounts) {
       await volumes.create({ name, anonymous: anonymous.includes(name) });
     }
+  };
+  const keep = (): void => {
     kept = true;
   };
-  return { mounts, keep, [Symbol.asyncDispose]: dispose };
+  return { mounts, ensure, keep, [Symbol.asyncDispose]: dispose };
 }

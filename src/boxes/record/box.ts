@@ -35,6 +35,8 @@ export type Bind = z.infer<typeof Bind>;
 
 const VolumeMount = z.strictObject({
   name: z.string(),
+  /** The request named no volume: this one goes with the box. */
+  anonymous: z.boolean(),
   destination: z.string(),
   readonly: z.boolean(),
   /** The image's files are not copied into the volume where it is empty. */

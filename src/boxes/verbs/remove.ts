@@ -79,9 +79,14 @@ export async function removeLocked(
 }
 
 async function removeAnonymous({ volumes }: RemovalHost, { definition }: Box): Promise<void> {
-  for (const { name } of definition.volumeMounts) {
-    const isOnlyUser = volumes.usersOf(name).every((id) => id === definition.id);
-    const anonymous = volumes.list().some((each) => each.name === name && each.anonymous);
-    if (anonymous && isOnlyUser) await volumes.remove(name, definition.id);
+  for (const { name, anonymous } of definition.volumeMounts) {
+    if (anonymous) await volumes.remove(name, definition.id).catch(ignoreTaken);
   }
+}
+
+/** Another box mounts it, or somebody has removed it. */
+function ignoreTaken(error: unknown): void {
+  const isTaken =
+    error instanceof A3sError && ['volume-in-use', 'no-such-volume'].includes(error.code);
+  if (!isTaken) throw error;
 }

@@ -118,7 +118,6 @@ describe('a box with volumes', () => {
     await start(id);
     const mount = { kind: 'virtiofs', destination: '/srv/data', readonly: false };
     expect(mountsOf(id)).toMatchObject([{ ...mount, fill: true }]);
-    expect(home.runtime.volumes.expect('data').state).toBe('used');
     await home.call('POST', `/containers/${id}/kill`);
     await home.call('POST', `/containers/${id}/wait`);
     await start(id);
@@ -157,7 +156,7 @@ describe('a box with volumes', () => {
     home.agentOptions = { refuseSpec: new FakeRefusal('setup-failed', 'no such share') };
     const id = await withMounts({ Binds: ['data:/data'] });
     expect((await start(id)).status).toBeGreaterThanOrEqual(400);
-    expect(home.runtime.volumes.expect('data').state).toBe('filling');
+    expect(readdirSync(home.runtime.volumes.mountpoint('data'))).toEqual([]);
     home.agentOptions = {};
     await start(id);
     expect(mountsOf(id)).toMatchObject([{ fill: true }]);
@@ -272,6 +271,43 @@ describe('a box with volumes', () => {
       ...{ status, body: { message: expect.stringContaining(message) } },
     });
     expect(await list()).toEqual([]);
+  });
+
+  it('takes no more access from --volumes-from than the other box has, and the last box wins', async () => {
+    const first = await withMounts({ Binds: ['/tmp:/both:ro', 'one:/data'] });
+    const second = await withMounts({ Binds: ['two:/data'] });
+    const id = await withMounts({ VolumesFrom: [`${first}:rw`, second] });
+    const { Mounts } = await inspect(id);
+    expect(Mounts).toHaveLength(2);
+    expect(Mounts).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ Destination: '/both', RW: false }),
+        expect.objectContaining({ Destination: '/data', Name: 'two' }),
+      ]),
+    );
+  });
+
+  it('keeps an anonymous volume that a removed box had mounted by its name', async () => {
+    const { Name } = (await make({})).body as { Name: string };
+    const id = await withMounts({ Binds: [`${Name}:/data`] });
+    await home.call('DELETE', `/containers/${id}?v=1`);
+    expect(await list()).toEqual([Name]);
+  });
+
+  it('makes an anonymous volume for a bind that is one path', async () => {
+    const id = await withMounts({ Binds: ['/data'] });
+    const anonymous = { Type: 'volume', Destination: '/data' };
+    expect((await inspect(id)).Mounts).toMatchObject([anonymous]);
+    expect((await inspect(id)).HostConfig['Binds']).toBeNull();
+  });
+
+  it('fills a volume with two places at the outer one', async () => {
+    const id = await withMounts({ Binds: ['data:/x/y', 'data:/x'] });
+    await start(id);
+    expect(mountsOf(id)?.map(({ destination, fill }) => [destination, fill])).toEqual([
+      ['/x', true],
+      ['/x/y', undefined],
+    ]);
   });
 
   it('refuses to remove the volume of a box, and leaves a named one when the box is removed', async () => {

@@ -32,6 +32,7 @@ const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propa
 export function parseBind(bind: string): Bind | VolumeMountRequest {
   const parts = bind.split(':');
   const [source = '', destination = '', mode = ''] = parts;
+  if (parts.length === 1 && source.startsWith('/')) return anonymousVolume(volumePath(source));
   if (parts.length < 2 || parts.length > 3) {
     throw new A3sError('invalid-argument', `invalid volume specification: '${bind}'`);
   }
@@ -79,4 +80,21 @@ function modeWords(mode: string): readonly string[] {
     );
   }
   return words;
+}
+
+/** @throws A3sError `invalid-argument` for a path that no volume can be at */
+export function volumePath(path: string): string {
+  const target = mountPoint(path);
+  if (path.startsWith('/') && target !== '/') return target;
+  const why = target === '/' ? "destination can't be '/'" : 'mount path must be absolute';
+  throw new A3sError(
+    'invalid-argument',
+    `invalid volume specification: '${path.slice(0, 128)}': ${why}`,
+  );
+}
+
+/** A volume that is asked for by its path in the box alone. */
+export function anonymousVolume(destination: string): VolumeMountRequest {
+  const given = { readonly: false, noCopy: false, mode: '', labels: {} };
+  return { name: undefined, destination, form: 'path', ...given };
 }

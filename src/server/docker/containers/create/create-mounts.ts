@@ -16,7 +16,7 @@ import type { Config, HostConfig, Mount } from '../../../../docker-api/create.ts
 import { A3sError } from '../../../../errors.ts';
 import { checkVolumeName } from '../../../../volumes/volume.ts';
 import { checkDriver } from '../../volumes/driver.ts';
-import { parseBind } from './create-binds.ts';
+import { anonymousVolume, parseBind, volumePath } from './create-binds.ts';
 import { unsupported } from './unsupported-options.ts';
 
 type Asked = Pick<
@@ -36,26 +36,11 @@ export function parseMounts(
   const anonymous = [...new Set(paths.map(volumePath))].filter((path) => !taken.has(path));
   return {
     binds: all.filter((each) => 'source' in each),
-    volumeMounts: [...all.filter((each) => 'name' in each), ...anonymous.map(byPath)],
+    volumeMounts: [...all.filter((each) => 'name' in each), ...anonymous.map(anonymousVolume)],
     mountsFrom: host.VolumesFrom.map(parseMountsFrom),
     volumeDriver: host.VolumeDriver === '' ? undefined : host.VolumeDriver,
     volumes: paths,
   };
-}
-
-function volumePath(path: string): string {
-  const target = mountPoint(path);
-  if (path.startsWith('/') && target !== '/') return target;
-  const why = target === '/' ? "destination can't be '/'" : 'mount path must be absolute';
-  throw new A3sError(
-    'invalid-argument',
-    `invalid volume specification: '${path.slice(0, 128)}': ${why}`,
-  );
-}
-
-function byPath(destination: string): VolumeMountRequest {
-  const given = { readonly: false, noCopy: false, mode: '', labels: {} };
-  return { name: undefined, destination, form: 'path', ...given };
 }
 
 /** `box[:ro|rw]`. */
