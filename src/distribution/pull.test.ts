@@ -14,7 +14,6 @@ const ARM64 = { os: 'linux', architecture: 'arm64' };
 let temporary: TemporaryStore;
 let registry: FakeRegistry;
 let questions: TrustQuestion[];
-
 beforeEach(async () => {
   temporary = await temporaryStore(undefined, AMD64);
   registry = new FakeRegistry();
@@ -229,72 +228,6 @@ describe('an index', () => {
     const wrong = { ...mine, manifest: { ...mine.manifest, size: mine.manifest.size + 1 } };
     registry.pushIndex('1', [{ image: wrong, platform: AMD64 }]);
     await expect(pull('team/app:1')).rejects.toMatchObject({ code: 'invalid-image' });
-  });
-});
-
-describe('the image policy', () => {
-  it('asks the image policy with all attachments of manifest and index', async () => {
-    const mine = imageOf('mine');
-    const index = registry.pushIndex('1', [{ image: mine, platform: AMD64 }]);
-    registry.pushArtifact({ tag: `${index.replace(':', '-')}.sig` }, [Buffer.from('index')]);
-    registry.pushArtifact({ tag: `sha256-${mine.manifest.digest.slice(7)}.att` }, [
-      Buffer.from('manifest'),
-    ]);
-    const { image } = await pull('team/app:1', { verdict: 'signed' });
-    expect(questions[0]?.attachments.map(({ subject }) => subject).sort()).toEqual(
-      [index, mine.manifest.digest].sort(),
-    );
-    const stored = await temporary.store.attachments([image.manifestDigest, index]);
-    expect(stored.map(({ subject }) => subject).sort()).toEqual(
-      [index, mine.manifest.digest].sort(),
-    );
-  });
-
-  it('asks the image policy with the attachments from every repository that has the image', async () => {
-    const image = imageOf('a');
-    const digest = registry.push('1', image);
-    const { tag } = { tag: `${digest.replace(':', '-')}.sig` };
-    registry.pushArtifact({ tag }, [Buffer.from('signed in one')]);
-    await pull('one.example/app:1');
-    registry.manifests.delete(tag);
-    await pull('two.example/app:1');
-    expect(questions[1]?.attachments).toEqual([]);
-    expect(await temporary.store.attachments([digest])).toHaveLength(1);
-    await temporary.store.remove('two.example/app:1', { force: false, inUse: () => false });
-    await pull('one.example/app:1');
-    expect(await temporary.store.attachments([digest])).toEqual([]);
-  });
-
-  it('refuses an untrusted image before any layer is fetched, and stores nothing', async () => {
-    registry.push('1', imageOf('a'));
-    await expect(pull('team/app:1', { verdict: 'refused' })).rejects.toMatchObject({
-      code: 'image-untrusted',
-      message: 'rule 3 says no',
-    });
-    expect(registry.fetched).toEqual([]);
-    expect(await temporary.remains()).toEqual([]);
-  });
-
-  it('fails a pull without asking the image policy when attachments cannot be listed', async () => {
-    registry.push('1', imageOf('a'));
-    registry.before = (what) => {
-      if (what.endsWith('.sig')) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' });
-    };
-    await expect(pull('team/app:1')).rejects.toThrow('cut');
-    expect(questions).toEqual([]);
-    expect(await temporary.remains()).toEqual([]);
-  });
-
-  it('stores the image that the policy judged, even if its tag moves meanwhile', async () => {
-    const first = imageOf('good');
-    const digest = registry.push('1', first);
-    registry.before = (what) => {
-      if (what.startsWith('referrers')) registry.push('1', imageOf('evil'));
-    };
-    const { image } = await pull('team/app:1');
-    expect(questions[0]?.manifestDigest).toBe(digest);
-    expect(image.id).toBe(first.config.digest);
-    expect((await temporary.store.resolve('team/app:1')).id).toBe(first.config.digest);
   });
 });
 

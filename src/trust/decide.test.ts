@@ -7,13 +7,10 @@ import type { Requirement } from './policy.ts';
 import { identityOfKey } from './signer/signer-key.ts';
 import {
   attachmentOf,
-  attestedBy,
-  PROVENANCE,
   signatureLayer,
   signedBy,
   signWith,
   simpleSigning,
-  statementOf,
 } from './testing/artifacts.ts';
 import {
   digestOf,
@@ -30,7 +27,6 @@ const IMAGE = digestOf('an image');
 const INDEX = digestOf('an index');
 const OTHER = digestOf('another image');
 const RULE = 'rule 1 ("registry.example:5000/team/**")';
-
 const [alice, bob, eve] = [pair(), pair(), pair()];
 const ALICE = keyOf('alice.pub', alice.publicKey);
 const BOB = keyOf('bob.pub', bob.publicKey);
@@ -339,71 +335,6 @@ describe('keys', () => {
       const decision = await decide(found, { keys: [keyOf('weak.pub', publicKey)] });
       expect(decision.problems).toEqual(['no-key-matches']);
     }
-  });
-});
-
-describe('attestations', () => {
-  const failure = (statement: unknown) =>
-    JSON.stringify(statement).includes('"builder":"ours"') ? undefined : 'the builder is not ours';
-  const attestation = {
-    predicateType: PROVENANCE,
-    conditions: [{ text: 'predicate.builder == "ours"', failure }],
-  };
-  const parts = { keys: [ALICE], attestation };
-
-  it('accepts an attestation by its type, subject, signer and conditions', async () => {
-    const statement = statementOf(IMAGE, { predicate: { builder: 'ours' } });
-    const decision = await decide([attestedBy(alice.privateKey, IMAGE, statement)], parts);
-    expect(decision.verdict).toBe('signed');
-    expect(decision.requirements[0]?.findings[0]).toMatchObject({ predicateType: PROVENANCE });
-  });
-
-  it.each([
-    ['other-predicate-type', statementOf(IMAGE, { predicateType: `${PROVENANCE}.1` })],
-    ['other-digest', statementOf(OTHER, { predicate: { builder: 'ours' } })],
-    ['condition-failed', statementOf(IMAGE, { predicate: { builder: 'theirs' } })],
-    ['malformed', Buffer.from('{"_type":"https://in-toto.io/Statement/v9","subject":[]}')],
-    ['malformed', Buffer.from('[]')],
-  ])('refuses an attestation with the problem %s', async (code, statement) => {
-    const decision = await decide([attestedBy(alice.privateKey, IMAGE, statement)], parts);
-    expect(decision).toMatchObject({ verdict: 'refused', problems: [code] });
-  });
-
-  it('evaluates no conditions on an attestation by an unknown key', async () => {
-    const seen: unknown[] = [];
-    const conditions = [{ text: 'x', failure: (one: unknown) => String(seen.push(one)) }];
-    const decision = await decide([attestedBy(eve.privateKey, IMAGE, statementOf(IMAGE))], {
-      keys: [ALICE],
-      attestation: { ...attestation, conditions },
-    });
-    expect(decision.problems).toEqual(['no-key-matches']);
-    expect(seen).toEqual([]);
-  });
-
-  it('refuses an attestation where the policy requires a reference or annotations', async () => {
-    const statement = statementOf(IMAGE, { predicate: { builder: 'ours' } });
-    const found = [attestedBy(alice.privateKey, IMAGE, statement)];
-    const named = await decide(found, { ...parts, dockerReference: 'repository' });
-    expect(named.problems).toEqual(['other-reference']);
-    const annotated = await decide(found, { ...parts, annotations: { env: 'prod' } });
-    expect(annotated.problems).toEqual(['annotation-differs']);
-  });
-
-  it('refuses an attestation that has a member in another spelling as well', async () => {
-    const text = statementOf(IMAGE, { predicate: { builder: 'ours' } }).toString();
-    const doubled = Buffer.from(text.replace('{', '{"PredicateType":"x",'));
-    const decision = await decide([attestedBy(alice.privateKey, IMAGE, doubled)], parts);
-    expect(decision.problems).toEqual(['malformed']);
-  });
-
-  it('does not accept an attestation as a signature, nor a signature as an attestation', async () => {
-    const attested = attestedBy(alice.privateKey, IMAGE, statementOf(IMAGE));
-    expect(await decide([attested])).toMatchObject({ verdict: 'refused', problems: [] });
-    const signed = signedBy(alice.privateKey, IMAGE);
-    const decision = await decide([signed], parts);
-    expect(decision.reason).toBe(
-      `${RULE}: no attestation of type "${PROVENANCE}" by alice.pub; none was found`,
-    );
   });
 });
 

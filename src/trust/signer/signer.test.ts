@@ -1,6 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decideTrust } from '../decide.ts';
 import type { Requirement } from '../policy.ts';
@@ -29,7 +27,6 @@ const alice = pair();
 let world: SigstoreWorld;
 let elsewhere: SigstoreWorld;
 let unlogged: SigstoreWorld;
-
 beforeAll(async () => {
   // Both worlds share a clock, since one logs what the other certifies.
   const clock = inSeconds(60);
@@ -40,6 +37,7 @@ beforeAll(async () => {
 
 const decide = (parts: Parts, form: Form, requirement?: Partial<Requirement>) =>
   decideIn(world, parts, form, requirement);
+
 const sign = (options?: SignOptions, payload?: Buffer) => signOneIn(world, options, payload);
 
 const KEY_POLICY: Partial<Requirement> = {
@@ -367,48 +365,6 @@ describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signatur
   it('refuses a signature by a key where the policy has identities only', async () => {
     expect((await decide(await sign({ key: alice.privateKey }), form)).code).toBe('no-certificate');
   });
-});
-
-describe('annotations of cosign', () => {
-  it(
-    'finds the same signer or none when any annotation of cosign is changed',
-    async () => {
-      const parts = await sign({ stamped: true });
-      const layer = legacyLayer(parts);
-      const names = Object.keys(layer.annotations ?? {});
-      const change = fc.record({
-        name: fc.constantFrom(...names),
-        at: fc.double({ min: 0, max: 1, noNaN: true }),
-        by: fc.oneof(fc.string({ maxLength: 3 }), fc.base64String({ maxLength: 8 })),
-        cut: fc.nat(4),
-      });
-      const requirement = requirementOf({
-        identities: [{ issuer: ISSUER, matches: () => true, text: 'anybody' }],
-        transparencyLog: 'required',
-        trustMaterial: world.material,
-      });
-      await fuzz(
-        fc.asyncProperty(change, async ({ name, at, by, cut }) => {
-          const text = layer.annotations?.[name] ?? '';
-          const index = Math.floor(at * text.length);
-          const changed = text.slice(0, index) + by + text.slice(index + cut);
-          const annotations = { ...layer.annotations, [name]: changed };
-          const { requirements, verdict } = await decideTrust(
-            questionOf(IMAGE, [attachmentOf(IMAGE, [{ ...layer, annotations }])]),
-            requiring(requirement),
-            NOW,
-          );
-          if (verdict === 'refused') return;
-          expect(requirements[0]?.findings[0]?.signer).toEqual({
-            kind: 'identity',
-            issuer: ISSUER,
-            subject: SUBJECT,
-          });
-        }),
-      );
-    },
-    FUZZ_TIMEOUT,
-  );
 });
 
 /** The same signature with an entry in another log. */
