@@ -16,8 +16,7 @@ import {
 import { A3sError } from '../../errors.ts';
 import type * as stored from '../../templates/templates.ts';
 import { type Filters, filters } from '../docker/filters.ts';
-import { failureLine } from '../docker/images/failure-line.ts';
-import { ProgressLines } from '../docker/images/progress-lines.ts';
+import { failureLine, ProgressLines } from '../docker/images/progress-lines.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json, stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';

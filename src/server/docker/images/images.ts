@@ -14,10 +14,9 @@ import { documentsOf } from '../../http/replies.ts';
 import { type Route, route, streamRoute } from '../../http/route.ts';
 import { type Filters, filters, matchesGlob, matchesLabel } from '../filters.ts';
 import { flag, noBody, query } from '../query.ts';
-import { failureLine } from './failure-line.ts';
 import { imageManifests } from './image-manifests.ts';
 import { imageSummary, sizeFields } from './image-summary.ts';
-import { ProgressLines } from './progress-lines.ts';
+import { failureLine, ProgressLines } from './progress-lines.ts';
 import { dropUpload } from './refused-upload.ts';
 
 const access = 'owner';

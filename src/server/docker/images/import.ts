@@ -8,7 +8,7 @@ import type { Runtime } from '../../../boxes/runtime.ts';
 import { A3sError } from '../../../errors.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { failureOf } from '../../http/failure.ts';
-import { failureLine } from './failure-line.ts';
+import { failureLine } from './progress-lines.ts';
 import { dropUpload } from './refused-upload.ts';
 import { nameOf } from './tag.ts';
 

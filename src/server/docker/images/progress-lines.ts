@@ -4,6 +4,9 @@
  *
  * @module
  */
+import type { FailureLine } from '../../../docker-api/failure-line.ts';
+import type { Failure } from '../../http/failure.ts';
+
 /** The chunks, once the first one exists. A failure before it is thrown here, where it can still become a status. */
 export async function afterFirstChunk(
   chunks: AsyncGenerator<Uint8Array>,
@@ -74,4 +77,9 @@ export class ProgressLines {
     this.#waiting.set(key, line);
     this.#wake();
   }
+}
+
+/** Docker's `code` in the detail is a number, so this project's code is outside the detail. */
+export function failureLine({ body }: Failure): FailureLine {
+  return { ...body, errorDetail: { message: body.message }, error: body.message };
 }

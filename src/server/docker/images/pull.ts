@@ -22,10 +22,9 @@ import { failureOf } from '../../http/failure.ts';
 import { documentsOf } from '../../http/replies.ts';
 import { type Route, streamRoute } from '../../http/route.ts';
 import { query } from '../query.ts';
-import { failureLine } from './failure-line.ts';
 import { importArchive, importQuery } from './import.ts';
-import { afterFirstChunk, ProgressLines } from './progress-lines.ts';
-import { pullLine } from './pull-lines.ts';
+import { pullLine } from './layer-lines.ts';
+import { afterFirstChunk, failureLine, ProgressLines } from './progress-lines.ts';
 import { registryAuth } from './registry-auth.ts';
 import { imagePolicy } from './trust-query.ts';
 

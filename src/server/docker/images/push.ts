@@ -21,9 +21,8 @@ import { failureOf } from '../../http/failure.ts';
 import { documentsOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { flag, noBody, query } from '../query.ts';
-import { failureLine } from './failure-line.ts';
-import { ProgressLines } from './progress-lines.ts';
-import { pushLine } from './push-lines.ts';
+import { pushLine } from './layer-lines.ts';
+import { failureLine, ProgressLines } from './progress-lines.ts';
 import { registryAuth } from './registry-auth.ts';
 
 const access = 'owner';
