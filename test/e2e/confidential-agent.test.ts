@@ -181,7 +181,9 @@ it('runs the box of its launch spec, and lets the host do what the spec permits'
   await expect(guest.freeze()).rejects.toMatchObject(refused);
   await expect(guest.putResources({})).rejects.toMatchObject({ code: 'no-such-exec' });
   await expect(guest.signal('main', 'SIGHUP')).rejects.toMatchObject(refused);
-  await expect(guest.putSpec({} as never)).rejects.toMatchObject({ code: 'no-such-exec' });
+  await expect(guest.putSpec({ mounts: [] } as never)).rejects.toMatchObject({
+    code: 'no-such-exec',
+  });
 
   const exit = guest.exit('main');
   await guest.signal('main', 'SIGKILL');

@@ -136,7 +136,7 @@ const OPENED: Readonly<Record<keyof typeof PERMISSIONS, readonly string[]>> = {
 const PLAIN: Readonly<Record<string, (guest: Guest) => Promise<unknown>>> = {
   prepare: (guest) => guest.prepare(),
   resources: (guest) => guest.putResources({}),
-  spec: (guest) => guest.putSpec({} as never),
+  spec: (guest) => guest.putSpec({ mounts: [] } as never),
 };
 
 async function codeOf(asked: Promise<unknown>): Promise<string> {
