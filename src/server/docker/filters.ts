@@ -50,6 +50,29 @@ function parse<Key extends string>(text: string | undefined, known: readonly Key
   return result;
 }
 
+/** A filter that is true or false. @throws A3sError `invalid-argument` for any other value, and for several */
+export function filterFlag(filter: string, values: readonly string[]): boolean {
+  const [value = '', ...others] = values;
+  if (others.length === 0 && ['true', '1'].includes(value)) return true;
+  if (others.length === 0 && ['false', '0'].includes(value)) return false;
+  throw new A3sError(
+    'invalid-argument',
+    `invalid filter '${filter}=${values.join(',').slice(0, 64)}'`,
+    { remedy: 'It is true or false.' },
+  );
+}
+
+/** Whether labels match all that a prune asks for, and not all that it excludes. */
+export function matchesLabels(
+  labels: Readonly<Record<string, string>>,
+  { label = [], 'label!': notLabel }: Filters<'label' | 'label!'>,
+): boolean {
+  return (
+    label.every((each) => matchesLabel(labels, each)) &&
+    !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false)
+  );
+}
+
 /** Matches `key` or `key=value` against a set of labels. */
 export function matchesLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
   const end = filter.indexOf('=');

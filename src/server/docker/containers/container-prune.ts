@@ -11,7 +11,7 @@ import { ContainersPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
-import { type Filters, filters, matchesLabel } from '../filters.ts';
+import { type Filters, filters, matchesLabels } from '../filters.ts';
 import { untilOf } from '../images/prune.ts';
 import { noBody, query } from '../query.ts';
 
@@ -41,16 +41,11 @@ export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
 ];
 
 /** Found out before the first is removed. @throws A3sError `invalid-argument` */
-function toPrune(
-  { store }: Pick<Runtime, 'store'>,
-  { until, label = [], 'label!': notLabel }: Wanted,
-): Box[] {
-  const before = untilOf(until);
+function toPrune({ store }: Pick<Runtime, 'store'>, wanted: Wanted): Box[] {
+  const before = untilOf(wanted.until);
   return store.list().filter(({ definition: { createdAt, labels }, state }) => {
     const isOld = before === undefined || Date.parse(createdAt) < before;
-    const isMeant =
-      label.every((each) => matchesLabel(labels, each)) &&
-      !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false);
+    const isMeant = matchesLabels(labels, wanted);
     return isOld && isMeant && ['created', 'exited'].includes(state.status);
   });
 }

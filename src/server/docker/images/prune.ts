@@ -7,7 +7,7 @@ import { ImagesPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
-import { filters, matchesLabel } from '../filters.ts';
+import { filterFlag, filters, matchesLabels } from '../filters.ts';
 import { parsePruneTime } from '../prune-time.ts';
 import { noBody, query } from '../query.ts';
 
@@ -23,13 +23,11 @@ export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: async ({ rt, query }) => {
-      const { dangling, until, label = [], 'label!': notLabel } = query.filters;
+      const { dangling = ['true'], until } = query.filters;
       const { removed, reclaimed } = await rt.images.prune({
-        danglingOnly: isDangling(dangling),
+        danglingOnly: filterFlag('dangling', dangling),
         until: untilOf(until),
-        matches: (labels) =>
-          label.every((each) => matchesLabel(labels, each)) &&
-          !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false),
+        matches: (labels) => matchesLabels(labels, query.filters),
         inUse: () => new Set(rt.store.list().map(({ definition }) => definition.image.id)),
       });
       for (const { id, untagged } of removed) {
@@ -47,19 +45,6 @@ export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
     },
   }),
 ];
-
-function isDangling(values: readonly string[] = ['true']): boolean {
-  const [value = '', ...others] = values;
-  if (others.length === 0 && ['true', '1'].includes(value)) return true;
-  if (others.length === 0 && ['false', '0'].includes(value)) return false;
-  throw new A3sError(
-    'invalid-argument',
-    `invalid filter 'dangling=${values.join(',').slice(0, 64)}'`,
-    {
-      remedy: 'It is true or false.',
-    },
-  );
-}
 
 /** Milliseconds since 1970. @throws A3sError `invalid-argument` */
 export function untilOf(values: readonly string[] = []): number | undefined {
