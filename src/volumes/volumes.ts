@@ -79,7 +79,7 @@ export class Volumes {
   readonly #root: string;
   readonly #options: VolumesOptions;
   readonly #locks = new KeyedLock();
-  /** Ids of boxes that have been given their volumes for the present run; those of an earlier server included. */
+  /** Ids of running boxes that have their volumes; those that an earlier server has started included. */
   readonly #mounting: Set<string>;
 
   constructor(options: VolumesOptions) {
@@ -157,6 +157,23 @@ export class Volumes {
     });
   }
 
+  /**
+   * Removes a volume, unless a box mounts it or somebody has removed it.
+   *
+   * @returns whether it was removed
+   */
+  async removeUnused(name: string, removed?: string): Promise<boolean> {
+    try {
+      await this.remove(name, removed);
+      return true;
+    } catch (error) {
+      const isTaken =
+        error instanceof A3sError && ['volume-in-use', 'no-such-volume'].includes(error.code);
+      if (isTaken) return false;
+      throw error;
+    }
+  }
+
   #expectUnused(name: string, removed: string | undefined): Volume {
     const volume = this.expect(name);
     const users = this.usersOf(name).filter((id) => id !== removed);
@@ -216,9 +233,8 @@ export class Volumes {
     // Paths of the home may lead through links of its user's. Below it there are none.
     const directory = join(await realpath(this.#root), name);
     const [data, filling] = [join(directory, DATA), join(directory, FILLING)];
-    const isMounted = this.usersOf(name).some(
-      (id) => id !== box && this.#mounting.has(id) && this.#options.isLive(id),
-    );
+    for (const id of this.#mounting) if (!this.#options.isLive(id)) this.#mounting.delete(id);
+    const isMounted = this.usersOf(name).some((id) => id !== box && this.#mounting.has(id));
     if (!isFirst || !isFillable || isMounted || !(await isEmpty(data))) {
       this.#mounting.add(box);
       return { path: data };

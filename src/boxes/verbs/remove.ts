@@ -80,13 +80,6 @@ export async function removeLocked(
 
 async function removeAnonymous({ volumes }: RemovalHost, { definition }: Box): Promise<void> {
   for (const { name, anonymous } of definition.volumeMounts) {
-    if (anonymous) await volumes.remove(name, definition.id).catch(ignoreTaken);
+    if (anonymous) await volumes.removeUnused(name, definition.id);
   }
-}
-
-/** Another box mounts it, or somebody has removed it. */
-function ignoreTaken(error: unknown): void {
-  const isTaken =
-    error instanceof A3sError && ['volume-in-use', 'no-such-volume'].includes(error.code);
-  if (!isTaken) throw error;
 }

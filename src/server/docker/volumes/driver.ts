@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../../errors.ts';
 
-/** @throws A3sError `no-such-volume` in Docker's words for another driver; `unsupported-option` for an option */
+/** @throws A3sError `no-such-driver` in Docker's words for another driver; `unsupported-option` for an option */
 export function checkDriver(driver: string, options: Readonly<Record<string, string>>): void {
   if (!['', 'local'].includes(driver)) {
     const shown = driver.slice(0, 128);

@@ -15,7 +15,7 @@ import type { Volume } from '../../../volumes/volume.ts';
 import { empty, json } from '../../http/answer.ts';
 import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
-import { type Filters, filters, matchesLabel } from '../filters.ts';
+import { type Filters, filterFlag, filters, matchesLabel, matchesLabels } from '../filters.ts';
 import { goBody } from '../go-document.ts';
 import { flag, noBody, query } from '../query.ts';
 import { checkDriver } from './driver.ts';
@@ -88,7 +88,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
       for (const volume of rt.volumes.list().filter(test)) {
         if (rt.volumes.usersOf(volume.name).length > 0) continue;
         const bytes = await rt.volumes.bytes(volume.name);
-        if (!(await removeUnused(rt, volume.name))) continue;
+        if (!(await rt.volumes.removeUnused(volume.name))) continue;
         removed.push(volume.name);
         reclaimed += bytes;
       }
@@ -121,7 +121,7 @@ type ListFilters = Filters<(typeof LIST_FILTERS)[number]>;
 
 function listTest(rt: Pick<Runtime, 'volumes'>, wanted: ListFilters): (volume: Volume) => boolean {
   const { dangling, driver, label = [], name } = wanted;
-  const unused = dangling === undefined ? undefined : isTrue('dangling', dangling);
+  const unused = dangling === undefined ? undefined : filterFlag('dangling', dangling);
   return (volume) =>
     (unused === undefined || (rt.volumes.usersOf(volume.name).length === 0) === unused) &&
     (driver?.includes('local') ?? true) &&
@@ -132,37 +132,10 @@ function listTest(rt: Pick<Runtime, 'volumes'>, wanted: ListFilters): (volume: V
 type PruneFilters = Filters<(typeof PRUNE_FILTERS)[number]>;
 
 function pruneTest(wanted: PruneFilters, olderClient: boolean): (volume: Volume) => boolean {
-  const { label = [], 'label!': notLabel, all, until } = wanted;
+  const { all, until } = wanted;
   if (until !== undefined) {
     throw new A3sError('invalid-argument', 'The "until" filter is not supported for volumes');
   }
-  const named = olderClient || (all !== undefined && isTrue('all', all));
-  return ({ labels, anonymous }) =>
-    (named || anonymous) &&
-    label.every((each) => matchesLabel(labels, each)) &&
-    !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false);
-}
-
-function isTrue(filter: string, values: readonly string[]): boolean {
-  const [value = '', ...others] = values;
-  if (others.length === 0 && ['true', '1'].includes(value)) return true;
-  if (others.length === 0 && ['false', '0'].includes(value)) return false;
-  throw new A3sError(
-    'invalid-argument',
-    `invalid filter '${filter}=${values.join(',').slice(0, 64)}'`,
-    { remedy: 'It is true or false.' },
-  );
-}
-
-/** One that a box mounts meanwhile, or that somebody removed, is left to them. */
-async function removeUnused(rt: Pick<Runtime, 'volumes'>, name: string): Promise<boolean> {
-  try {
-    await rt.volumes.remove(name);
-    return true;
-  } catch (error) {
-    const taken =
-      error instanceof A3sError && ['volume-in-use', 'no-such-volume'].includes(error.code);
-    if (taken) return false;
-    throw error;
-  }
+  const named = olderClient || (all !== undefined && filterFlag('all', all));
+  return ({ labels, anonymous }) => (named || anonymous) && matchesLabels(labels, wanted);
 }
