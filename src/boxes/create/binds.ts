@@ -91,18 +91,20 @@ async function placeOf(source: string): Promise<string> {
 
 /**
  * Turns binds into shares and mounts, at each start. Checks that each source still leads to its recorded path, and
- * makes a missing source a directory, as Docker's `-v` does.
+ * makes a missing source a directory, as Docker's `-v` does; in the long form it must exist.
  *
  * @throws A3sError `bind-source-missing`, `bind-source-changed`, `unsupported-option` for what cannot be shared
  */
 export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
-  for (const [index, { source, destination, readonly, realPath }] of binds.entries()) {
+  for (const [index, { source, destination, readonly, realPath, long }] of binds.entries()) {
     const tag = `bind-${index}`;
     // This check comes before anything is made: a link may lead to where its owner could not make a directory.
     await checkPlace(source, realPath);
-    const file = (await ensureSource(source, realPath)) === 'file' ? { file: SHARED_FILE } : {};
+    const makes = long === undefined || long.createMountpoint;
+    const kind = await ensureSource(source, realPath, makes);
+    const file = kind === 'file' ? { file: SHARED_FILE } : {};
     await checkPlace(source, realPath);
     const path = realPath ?? source;
     shares.push({ tag, path, readonly, ...(realPath === undefined ? {} : { resolved: true }) });
@@ -124,15 +126,20 @@ async function checkPlace(source: string, realPath: string | undefined): Promise
 }
 
 /** Follows no link below the recorded path, since others may put one there at any time. */
+async function makeSource(source: string, realPath: string | undefined): Promise<void> {
+  if (realPath === undefined) await makeDirectories(source, 0o777);
+  else await makeDirectoriesUnlinked(realPath, 0o777);
+}
+
+/** @param makes whether a missing source becomes a directory */
 async function ensureSource(
   source: string,
   realPath: string | undefined,
+  makes: boolean,
 ): Promise<'file' | 'directory'> {
-  const making =
-    realPath === undefined
-      ? makeDirectories(source, 0o777)
-      : makeDirectoriesUnlinked(realPath, 0o777);
-  const refused = await making.catch((error: unknown) => ({ error }));
+  const refused = makes
+    ? await makeSource(source, realPath).catch((error: unknown) => ({ error }))
+    : undefined;
   const kind = await stat(source).catch(() => undefined);
   if (kind?.isDirectory() === true) return 'directory';
   if (kind?.isFile() === true) return 'file';
@@ -140,7 +147,7 @@ async function ensureSource(
     await checkPlace(source, realPath);
     throw new A3sError(
       'bind-source-missing',
-      `Cannot bind ${source}: it does not exist, and cannot be made`,
+      `Cannot bind ${source}: it does not exist${makes ? ', and cannot be made' : ''}`,
       { cause: refused?.error, remedy: 'Make the directory first.' },
     );
   }

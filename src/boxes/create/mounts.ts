@@ -44,7 +44,11 @@ export function mountsOf(
   for (const { box, readonly } of [...mountsFrom].reverse()) {
     const { definition } = store.resolve(box);
     const access = readonly === true ? { readonly: true, mode: 'ro' } : {};
-    found.binds.push(...definition.binds.filter(isFree).map((bind) => ({ ...bind, ...access })));
+    found.binds.push(
+      ...definition.binds
+        .filter(isFree)
+        .map((bind) => ({ ...bind, ...access, inherited: true as const })),
+    );
     found.volumeMounts.push(
       ...definition.volumeMounts.filter(isFree).map((mount) => ({
         ...{ ...mount, ...access, noCopy: true },
@@ -84,7 +88,7 @@ export async function makeVolumes(
   let kept = false;
   const dispose = async (): Promise<void> => {
     if (kept) return;
-    for (const name of anonymous) await volumes.remove(name);
+    for (const name of anonymous) await volumes.removeUnused(name);
   };
   const mounts: VolumeMount[] = [];
   try {

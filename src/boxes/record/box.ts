@@ -27,6 +27,8 @@ const Bind = z.strictObject({
   realPath: z.string().optional(),
   /** As it was given, for `inspect`. Absent: it was empty, or the record is old. */
   mode: z.string().optional(),
+  /** It is of another box, by `--volumes-from`. */
+  inherited: z.literal(true).optional(),
   /** It was given in the long form, `--mount`. */
   long: z.strictObject({ createMountpoint: z.boolean() }).optional(),
 });

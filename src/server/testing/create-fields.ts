@@ -263,6 +263,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     refused: [
       [{ Type: 'tmpfs', Target: '/data' }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { Propagation: 'shared' } }],
+      [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { NonRecursive: true } }],
       [{ Type: 'volume', Target: '/data', VolumeOptions: { Subpath: 'x' } }],
     ],
   },

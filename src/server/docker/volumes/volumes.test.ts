@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
@@ -171,14 +171,14 @@ describe('a box with volumes', () => {
     const filters = encodeURIComponent(JSON.stringify({ volume: ['data'] }));
     const range = `since=${since.toFixed(3)}&until=${(Date.now() / 1000 + 1).toFixed(3)}`;
     const { body } = await home.call('GET', `/events?${range}&filters=${filters}`);
-    const told = String(body)
+    const published = String(body)
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(told.map(({ Type, Action }) => `${Type} ${Action}`)).toEqual(
+    expect(published.map(({ Type, Action }) => `${Type} ${Action}`)).toEqual(
       ['create', 'mount', 'unmount'].map((action) => `volume ${action}`),
     );
-    expect(told[1].Actor).toMatchObject({
+    expect(published[1].Actor).toMatchObject({
       ...{ ID: 'data', Attributes: { container: id, destination: '/data', 'read/write': 'false' } },
     });
   });
@@ -231,12 +231,24 @@ describe('a box with volumes', () => {
     expect(await list()).toEqual(['data']);
   });
 
+  it('refuses to start a box whose bind in the long form has lost its source', async () => {
+    const source = join(home.config.home, 'source');
+    mkdirSync(source);
+    const id = await withMounts({ Mounts: [{ Type: 'bind', Source: source, Target: '/a' }] });
+    rmdirSync(source);
+    expect(await start(id)).toMatchObject({
+      body: { message: `Cannot bind ${source}: it does not exist` },
+    });
+    expect(existsSync(source)).toBe(false);
+  });
+
   it('gives a box the mounts of another box at the places that are free', async () => {
     const Binds = ['data:/data', '/tmp:/tmp:ro', 'other:/other'];
     const source = await withMounts({ Binds });
     const given = { VolumesFrom: [`${source}:ro`], Binds: ['own:/other'] };
     const id = await withMounts(given);
-    const { Mounts } = await inspect(id);
+    const { Mounts, HostConfig } = await inspect(id);
+    expect(HostConfig).toMatchObject({ Binds: ['own:/other'], VolumesFrom: [`${source}:ro`] });
     expect(Mounts).toHaveLength(3);
     expect(Mounts).toEqual(
       expect.arrayContaining([

@@ -64,8 +64,9 @@ function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest {
   if (Target === '') throw invalid('field Target must not be empty');
   const destination = mountPoint(Target);
   if (destination === '/') throw invalid("invalid specification: destination can't be '/'");
-  if (!Target.startsWith('/'))
+  if (!Target.startsWith('/')) {
     throw invalid(`invalid mount path: '${Target}' mount path must be absolute`);
+  }
   switch (type) {
     case 'bind':
       return longBind(mount, destination, invalid);
@@ -98,6 +99,13 @@ function longBind(mount: z.output<typeof Mount>, destination: string, invalid: I
     throw unsupported(
       'HostConfig.Mounts',
       `propagation ${spread}: mounts do not spread between a box and the host`,
+    );
+  }
+  for (const name of ['NonRecursive', 'ReadOnlyNonRecursive'] as const) {
+    if (BindOptions?.[name] !== true) continue;
+    throw unsupported(
+      'HostConfig.Mounts',
+      `BindOptions.${name}: what is mounted below the source is shared as the source is`,
     );
   }
   const createMountpoint = BindOptions?.CreateMountpoint === true;

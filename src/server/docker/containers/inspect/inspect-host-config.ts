@@ -63,7 +63,7 @@ export function hostConfigOf(box: Box): HostConfig {
 function shortMounts({ binds, volumeMounts }: Box['definition']): string[] {
   const volumes = volumeMounts.filter(({ form }) => form === 'bind');
   return [
-    ...binds.filter(({ long }) => long === undefined).map(bindText),
+    ...binds.filter(({ long, inherited }) => long === undefined && !inherited).map(bindText),
     ...volumes.map(({ name, destination, mode }) =>
       [name, destination, ...(mode === 'z' ? [] : [mode])].join(':'),
     ),
@@ -73,8 +73,8 @@ function shortMounts({ binds, volumeMounts }: Box['definition']): string[] {
 function longMounts({ binds, volumeMounts }: Box['definition']): NonNullable<HostConfig['Mounts']> {
   const access = (readonly: boolean) => (readonly ? { ReadOnly: true as const } : {});
   return [
-    ...binds.flatMap(({ source, destination, readonly, long }) =>
-      long === undefined
+    ...binds.flatMap(({ source, destination, readonly, long, inherited }) =>
+      long === undefined || inherited
         ? []
         : {
             ...{ Type: 'bind' as const, Source: source, Target: destination, ...access(readonly) },
