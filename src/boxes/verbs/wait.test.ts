@@ -68,7 +68,7 @@ it('a wait has no reason for a run that ended on its own', async () => {
   expect(await waiting).toEqual({ exitCode: 3, error: '' });
 });
 
-it('a wait leaves the reason of a failed start to whoever starts the box', async () => {
+it('a wait does not report why a start failed', async () => {
   store.advance(ID, 'start', { run: 1 });
   const first = wait('not-running');
   store.advance(ID, 'undone-created', REFUSED);

@@ -11,7 +11,7 @@ export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
 export interface Ending {
   readonly exitCode: number;
-  /** Why a run did not end on its own; empty for one that did. Whoever starts a box is told why that failed, and no wait is. */
+  /** Why a run did not end on its own; empty for one that did. A failed start is reported by the start, not by a wait. */
   readonly error: string;
 }
 
