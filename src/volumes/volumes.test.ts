@@ -236,6 +236,12 @@ describe('filling a volume', () => {
     expect(await mount('one', more)).toEqual({ path: volumes.mountpoint('data') });
   });
 
+  it('does not fill a volume whose directory is gone, and makes none', async () => {
+    rmSync(volumes.mountpoint('data'), { recursive: true });
+    expect(await mount('one')).toEqual({ path: volumes.mountpoint('data') });
+    expect(existsSync(volumes.mountpoint('data'))).toBe(false);
+  });
+
   it('refuses to mount a volume that is gone', async () => {
     await expect(mount('one', {}, 'gone')).rejects.toMatchObject({ code: 'no-such-volume' });
     await volumes.create({ name: 'gone' });

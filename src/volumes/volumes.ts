@@ -245,7 +245,9 @@ export class Volumes {
     const done = async (): Promise<void> => {
       await syncFileSystem(filling);
       await rename(filling, data).catch((error: unknown) => {
-        throw hasCode(error, 'ENOTEMPTY', 'EEXIST') ? notEmpty(name, data, error) : error;
+        throw hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')
+          ? notEmpty(name, data, error)
+          : error;
       });
       await syncDirectory(directory);
       this.#mounting.add(box);
@@ -277,12 +279,12 @@ export class Volumes {
   }
 }
 
-/** A directory that may not be read is somebody's, and not empty. */
+/** A directory that is not there, or may not be read, is not filled: the file server refuses it with its reason. */
 async function isEmpty(path: string): Promise<boolean> {
   try {
     return (await readdir(path)).length === 0;
   } catch (error) {
-    if (hasCode(error, 'EACCES')) return false;
+    if (hasCode(error, 'EACCES', 'ENOENT', 'ENOTDIR')) return false;
     throw error;
   }
 }
