@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MachineSpec } from '../../src/engine/engine.ts';
+import type { VmSpec } from '../../src/engine/engine.ts';
 import type { Accelerator } from '../../src/engine/qemu/command-line/arguments.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
 import type { Benchmark } from '../benchmark.ts';
@@ -21,7 +21,7 @@ const DEADLINE_MS = 60_000;
 const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
 
 /** Boots straight to power-off, and returns when QEMU has ended. */
-async function bootAndEnd(spec: MachineSpec, accelerator: Accelerator): Promise<void> {
+async function bootAndEnd(spec: VmSpec, accelerator: Accelerator): Promise<void> {
   const plan = { spec, accelerator, beginning: 'boot', growthBytes: 0 } as const;
   // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the end.
   const { child, words } = await startQemu(plan, {}, (args) => [

@@ -11,7 +11,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { retry } from '../../src/async/retry.ts';
-import type { MachineSpec } from '../../src/engine/engine.ts';
+import type { VmSpec } from '../../src/engine/engine.ts';
 import { memoryFile } from '../../src/engine/memory-file.ts';
 import {
   type Accelerator,
@@ -49,13 +49,13 @@ const UNSHARED: Command = [
 /** A machine of the product's default shape, saved by QEMU alone. */
 export class BareTemplate {
   readonly #directory: string;
-  readonly #spec: MachineSpec;
+  readonly #spec: VmSpec;
   readonly #accelerator: Accelerator;
   readonly #ram: number;
 
   private constructor(
     directory: string,
-    { spec, accelerator, ram }: { spec: MachineSpec; accelerator: Accelerator; ram: number },
+    { spec, accelerator, ram }: { spec: VmSpec; accelerator: Accelerator; ram: number },
   ) {
     this.#directory = directory;
     this.#spec = spec;

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { MachineSpec } from '../../src/engine/engine.ts';
+import type { VmSpec } from '../../src/engine/engine.ts';
 import { listenFor } from '../../src/engine/helpers/listener.ts';
 import {
   type Accelerator,
@@ -22,7 +22,7 @@ const MEMORY = 512 * 1024 * 1024;
 const FIRST_FD = 3;
 
 /** That machine, with the boot set of an installation; its sockets lie in `directory`. */
-export async function plainMachine(installation: string, directory: string): Promise<MachineSpec> {
+export async function plainMachine(installation: string, directory: string): Promise<VmSpec> {
   return {
     id: '0'.repeat(64),
     runtimeDir: directory,

@@ -16,7 +16,7 @@ import type { Volumes } from '../volumes/volumes.ts';
 import type { Events } from './events.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { Trust } from './policy/trust-policies.ts';
-import type { MachinePools } from './pool/machine-pools.ts';
+import type { VmPools } from './pool/machine-pools.ts';
 import type { Box } from './record/box.ts';
 import type { BoxStore } from './record/store.ts';
 import type { Restarts } from './restart/restarts.ts';
@@ -67,7 +67,7 @@ export interface Runtime {
   readonly engine: Engine;
   readonly snapshots: Snapshots;
   readonly templates: Templates;
-  readonly pools: MachinePools;
+  readonly pools: VmPools;
   readonly volumes: Volumes;
   readonly log: Logger;
   readonly running: RunningBoxes;

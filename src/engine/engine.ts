@@ -47,9 +47,9 @@ export interface Share {
 }
 
 /** The properties that machines share whose boxes can start from one template. */
-export interface MachineShape {
+export interface VmShape {
   readonly cpus: number;
-  readonly boot: MachineSpec['boot'];
+  readonly boot: VmSpec['boot'];
 }
 
 /**
@@ -70,7 +70,7 @@ export const TEMPLATE_PLUGS = { ports: 4, functions: 8 } as const;
 export interface Template {
   /** Digest of everything that it depends on: 64 lower-case hexadecimal digits. */
   readonly key: string;
-  readonly shape: MachineShape;
+  readonly shape: VmShape;
   /** The size of its RAM. A machine that needs more gets the rest attached. */
   readonly memoryBytes: number;
   /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
@@ -85,7 +85,7 @@ export interface TemplateRequest {
   readonly id: string;
   readonly runtimeDir: string;
   readonly identity: JailIdentity;
-  readonly shape: MachineShape;
+  readonly shape: VmShape;
   /** An empty writable layer. Afterwards it is as the guest left it, mounted. */
   readonly changesPath: string;
   /** Descriptor of an empty file in memory that the identity may write. Afterwards it holds the RAM. */
@@ -93,7 +93,7 @@ export interface TemplateRequest {
   /** The path that the devices' state is written to: a new file, mode 0600. */
   readonly devicePath: string;
   /** Called with the running machine. When it returns, the guest has to be ready and no connection open. */
-  prepare(machine: Machine, signal: AbortSignal): Promise<void>;
+  prepare(machine: Vm, signal: AbortSignal): Promise<void>;
 }
 
 /** Serials that a box's writable layer may have. The first one that a machine has is used. */
@@ -106,7 +106,7 @@ export interface RamExtent {
 }
 
 /** A machine as it was saved while it ran. Its forks must have the same properties. */
-export interface SavedMachine {
+export interface SavedVm {
   /** Where its devices are: a machine that booted has them at other places than one that started from a template. */
   readonly arrangement: 'boot' | 'template';
   /** The serial of its writable layer. */
@@ -128,7 +128,7 @@ export interface SaveRequest {
 export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
 
 /** A saved machine that forks start from. */
-export interface SavedCopy extends SavedMachine {
+export interface SavedCopy extends SavedVm {
   /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
   readonly ram: number;
   /** Descriptor of its state, open for reading. */
@@ -175,7 +175,7 @@ export interface HostLimits {
 }
 
 /** Everything an engine needs to start one virtual machine. */
-export interface MachineSpec {
+export interface VmSpec {
   /** The box's id: 64 lower-case hexadecimal digits. It names the process, so that the process can be found again. */
   readonly id: string;
   /** Per-box directory with a short path, for sockets. Made and removed by the caller. */
@@ -205,12 +205,12 @@ export interface MachineSpec {
   readonly hostLimits?: HostLimits | undefined;
 }
 
-export interface MachineSize {
+export interface VmSize {
   readonly cpus: number;
   readonly memoryBytes: number;
 }
 
-export interface MachineExit {
+export interface VmExit {
   /**
    * `poweroff`: the guest ended by itself; `panic`: its kernel panicked; `killed`: this project killed it; `crashed`:
    * the VMM crashed.
@@ -227,7 +227,7 @@ export interface ControlStream extends Duplex {
 }
 
 /** A running virtual machine. It outlives the object and the process that hold it. */
-export interface Machine {
+export interface Vm {
   readonly id: string;
   /** Process id of the VMM, 0 where there is no process. */
   readonly pid: number;
@@ -243,12 +243,12 @@ export interface Machine {
   /** Applies these limits to its processes from now on, in place of the previous ones. */
   applyLimits(limits: HostLimits): Promise<void>;
   /** Virtual processors and RAM that the guest has. A copy may have more than its box asked for. */
-  size(): Promise<MachineSize>;
+  size(): Promise<VmSize>;
   /**
    * Saves RAM and devices while the machine is paused, and resumes it in every case. When a server dies meanwhile, the
    * machine is resumed when it is adopted.
    */
-  save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine>;
+  save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
   /**
@@ -259,7 +259,7 @@ export interface Machine {
   /** The last bytes of the guest's console, at most 64 KiB. A confidential machine has no console and returns none. */
   console(): Promise<Buffer>;
   /** Resolves when the machine and all its helper processes are gone. Never rejects. */
-  readonly exited: Promise<MachineExit>;
+  readonly exited: Promise<VmExit>;
   /** Releases the machine without touching it; it keeps running. */
   release(): Promise<void>;
 }
@@ -290,7 +290,7 @@ export interface Engine {
   readonly name: string;
   report(): Promise<EngineReport>;
   /** Starts a machine. When it cannot, it rejects with `A3sError` and leaves nothing behind. */
-  launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+  launch(spec: VmSpec, signal: AbortSignal): Promise<Vm>;
   /**
    * Announces that a confidential machine will be launched: starts in the background what takes long the first time.
    * Never fails.
@@ -300,7 +300,7 @@ export interface Engine {
    * What a template of this shape depends on besides the guest's own state: digests of kernel, initrd and VMM, the
    * expanded CPU model, accelerator, arguments. Undefined where this engine makes no template of the shape.
    */
-  templateInputs(shape: MachineShape): Promise<Readonly<Record<string, string>> | undefined>;
+  templateInputs(shape: VmShape): Promise<Readonly<Record<string, string>> | undefined>;
   /** The size of every template's RAM, in bytes. */
   readonly templateMemoryBytes: number;
   /**
@@ -316,7 +316,7 @@ export interface Engine {
     id: string,
     runtimeDir: string,
     confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
-  ): Promise<Machine | undefined>;
+  ): Promise<Vm | undefined>;
   /** Resolves when the engine has no background work left; machines keep running. */
   close(): Promise<void>;
   /** Ends the helper processes that an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */

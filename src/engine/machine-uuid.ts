@@ -6,7 +6,7 @@
  */
 
 /** @param id of the machine: 64 lower-case hexadecimal digits, of which the first half is used */
-export function machineUuid(id: string): string {
+export function vmUuid(id: string): string {
   const parts = [
     [0, 8],
     [8, 12],

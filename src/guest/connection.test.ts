@@ -5,7 +5,7 @@ import { connectGuest } from './connection.ts';
 import type { Guest } from './guest.ts';
 import { PROTOCOL } from './protocol.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
-import { fakeMachine } from './testing/fake-machine.ts';
+import { fakeVm } from './testing/fake-machine.ts';
 
 const signal = new AbortController().signal;
 
@@ -30,7 +30,7 @@ test.each<[string, (stream: Duplex) => void]>([
   ],
   ['never answers', (stream) => stream.resume()],
 ])('a connection that %s is retried', async (_, handler) => {
-  const machine = fakeMachine(agentAfter(handler, handler));
+  const machine = fakeVm(agentAfter(handler, handler));
   const guest = await connectGuest(machine, { signal, deadlineMs: 10_000, attemptMs: 50 });
   expect(guest.hello?.agent).toBe('0.0.0-fake');
   guest.close();
@@ -41,7 +41,7 @@ test('a silent agent that has answered before is given up before the boot deadli
   const agent = new FakeAgent();
   const silent: Duplex[] = [];
   let silence = false;
-  const machine = fakeMachine({
+  const machine = fakeVm({
     serve: (stream) => {
       if (silence && silent.length === 0) silent.push(stream.resume());
       else agent.serve(stream);
@@ -57,7 +57,7 @@ test('a silent agent that has answered before is given up before the boot deadli
 });
 
 test('a missing answer at the deadline is a timeout that shows the console', async () => {
-  const machine = fakeMachine({ serve: (stream) => stream.resume() }, 'one\n\x1b[31mpanic\x07\n');
+  const machine = fakeVm({ serve: (stream) => stream.resume() }, 'one\n\x1b[31mpanic\x07\n');
   await expect(connectGuest(machine, { signal, deadlineMs: 100 })).rejects.toMatchObject({
     code: 'agent-timeout',
     message: 'The guest agent did not answer within 0.1 s; its console ends:\none\n[31mpanic',
@@ -65,7 +65,7 @@ test('a missing answer at the deadline is a timeout that shows the console', asy
 });
 
 test('a microVM that ends before its agent answers is reported at once', async () => {
-  const machine = fakeMachine({ serve: () => machine.end({ reason: 'panic', detail: 'no init' }) });
+  const machine = fakeVm({ serve: () => machine.end({ reason: 'panic', detail: 'no init' }) });
   await expect(connectGuest(machine, { signal, deadlineMs: 60_000 })).rejects.toMatchObject({
     code: 'vmm-failed',
     message: expect.stringContaining('ended before its agent answered (panic): no init'),
@@ -74,17 +74,17 @@ test('a microVM that ends before its agent answers is reported at once', async (
 
 test('an abort ends the wait for the agent with its own reason', async () => {
   const abort = new AbortController();
-  const machine = fakeMachine({ serve: () => abort.abort(new Error('stop')) });
+  const machine = fakeVm({ serve: () => abort.abort(new Error('stop')) });
   const connecting = connectGuest(machine, { signal: abort.signal, deadlineMs: 60_000 });
   await expect(connecting).rejects.toThrow('stop');
 });
 
 test('the highest protocol version that both sides know is used, and none in common is an error', async () => {
-  const machine = fakeMachine(new FakeAgent({ protocol: { minimum: 1, maximum: 9 } }));
+  const machine = fakeVm(new FakeAgent({ protocol: { minimum: 1, maximum: 9 } }));
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 7, maximum: 9 } }));
+  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 7, maximum: 9 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
     message: expect.stringContaining('speaks protocol 7 to 9'),
@@ -95,7 +95,7 @@ test('the highest protocol version that both sides know is used, and none in com
 test('closing the guest closes the stream', async () => {
   let guestEnd: Duplex | undefined;
   const agent = new FakeAgent();
-  const machine = fakeMachine({
+  const machine = fakeVm({
     serve: (stream) => {
       guestEnd = stream;
       agent.serve(stream);
@@ -117,7 +117,7 @@ const WAKE = {
 /** A fake agent of a paused copy, which waits to be resumed. */
 async function asleep(): Promise<FakeAgent> {
   const agent = new FakeAgent();
-  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
+  const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
   await guest.prepare();
   await expect(guest.state()).rejects.toMatchObject({ code: 'conflict' });
   await expect(guest.prepare()).rejects.toMatchObject({ code: 'conflict' });
@@ -128,7 +128,7 @@ async function asleep(): Promise<FakeAgent> {
 test('a paused copy is resumed by the first request, without a greeting', async () => {
   const agent = await asleep();
   const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
-  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000, known });
+  const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000, known });
   expect(guest.hello).toBeUndefined();
   expect(agent.woken).toEqual(WAKE);
   expect(await guest.state()).toMatchObject({ spec: null });
@@ -139,7 +139,7 @@ test('a copy of unknown version uses the highest common version after the first 
   const agent = await asleep();
   const first = (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop);
   const known = { protocol: 2, negotiate: true, first };
-  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000, known });
+  const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000, known });
   expect(agent.woken).toEqual(WAKE);
   expect(guest.speaks(PROTOCOL.maximum)).toBe(true);
   guest.close();
@@ -148,7 +148,7 @@ test('a copy of unknown version uses the highest common version after the first 
 test('a first request whose answer is lost is sent again', async () => {
   const agent = await asleep();
   let lost = false;
-  const machine = fakeMachine({
+  const machine = fakeVm({
     serve: (stream) => {
       agent.serve(stream);
       if (lost) return;
@@ -178,7 +178,7 @@ test('a first request that is refused is not sent again', async () => {
       return guest.wake(WAKE, stop);
     },
   };
-  const machine = fakeMachine(new FakeAgent());
+  const machine = fakeVm(new FakeAgent());
   await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'conflict',
     message: 'the guest is not asleep',
@@ -188,7 +188,7 @@ test('a first request that is refused is not sent again', async () => {
 
 test('a copy with an unsupported protocol version is refused without a request', async () => {
   const known = { protocol: 7, first: () => Promise.reject(new Error('unreachable')) };
-  const machine = fakeMachine(new FakeAgent());
+  const machine = fakeVm(new FakeAgent());
   await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'agent-failed',
   });
@@ -196,7 +196,7 @@ test('a copy with an unsupported protocol version is refused without a request',
 
 test('an agent of protocol 1 refuses to prepare for copies', async () => {
   const agent = new FakeAgent({ protocol: { minimum: 1, maximum: 1 } });
-  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
+  const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
   await expect(guest.prepare()).rejects.toMatchObject({ code: 'no-such-exec' });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();

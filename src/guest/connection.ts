@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Machine } from '../engine/engine.ts';
+import type { Vm } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
 import { Hello, PROTOCOL } from './protocol.ts';
@@ -58,7 +58,7 @@ const answered = new WeakSet<object>();
  * with the signal's reason when it aborts.
  */
 export async function connectGuest(
-  machine: Pick<Machine, 'connect' | 'console' | 'exited'>,
+  machine: Pick<Vm, 'connect' | 'console' | 'exited'>,
   options: ConnectOptions,
 ): Promise<Guest> {
   const ended = new AbortController();
@@ -98,7 +98,7 @@ export async function connectGuest(
 
 /** One connection; undefined when it got no answer. */
 async function attempt(
-  machine: Pick<Machine, 'connect'>,
+  machine: Pick<Vm, 'connect'>,
   stop: AbortSignal,
   attemptMs: number,
   known: KnownAgent | undefined,
@@ -170,7 +170,7 @@ function negotiate(hello: Hello): number {
   return version;
 }
 
-async function withConsole(machine: Pick<Machine, 'console'>, error: A3sError): Promise<A3sError> {
+async function withConsole(machine: Pick<Vm, 'console'>, error: A3sError): Promise<A3sError> {
   const console = await machine.console().catch(() => Buffer.alloc(0));
   const lines = console.subarray(-8192).toString('utf8').split('\n').map(guestText);
   const last = lines.filter((line) => line !== '').slice(-CONSOLE_LINES);

@@ -6,7 +6,7 @@ import { connectGuest } from './connection.ts';
 import type { Guest } from './guest.ts';
 import { MAIN } from './protocol.ts';
 import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
-import { fakeMachine } from './testing/fake-machine.ts';
+import { fakeVm } from './testing/fake-machine.ts';
 import { FakeRefusal } from './testing/fake-refusal.ts';
 
 const open: { agent: FakeAgent; guest: Guest }[] = [];
@@ -47,7 +47,7 @@ function box(main: ProcessSpec): BoxSpec {
 
 async function connect(agent: FakeAgent): Promise<Guest> {
   const signal = new AbortController().signal;
-  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
+  const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
   open.push({ agent, guest });
   return guest;
 }

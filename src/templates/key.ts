@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { Engine, MachineShape } from '../engine/engine.ts';
+import type { Engine, VmShape } from '../engine/engine.ts';
 import { PROTOCOL } from '../guest/protocol.ts';
 import { BLANK_DISK } from './blank-disk.ts';
 
@@ -16,7 +16,7 @@ export type Inputs = Readonly<Record<string, string>>;
 /** The key of a template of this shape; undefined where the engine makes none. */
 export async function keyOf(
   engine: Pick<Engine, 'templateInputs' | 'templateMemoryBytes'>,
-  shape: MachineShape,
+  shape: VmShape,
 ): Promise<{ readonly key: string; readonly inputs: Inputs } | undefined> {
   const given = await engine.templateInputs(shape);
   if (given === undefined) return undefined;

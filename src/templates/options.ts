@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Engine, MachineShape } from '../engine/engine.ts';
+import type { Engine, VmShape } from '../engine/engine.ts';
 import type { Clock } from './template-directory.ts';
 
 export type TemplateAction =
@@ -24,7 +24,7 @@ export interface TemplateStoreOptions {
   readonly engine: Engine;
   readonly boot: {
     current(): Promise<string>;
-    open(id: string): Promise<MachineShape['boot']>;
+    open(id: string): Promise<VmShape['boot']>;
   };
   /** How long a guest may take until its agent answers. */
   readonly bootMs: number;

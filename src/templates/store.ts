@@ -5,14 +5,14 @@
  */
 import { rm, statfs } from 'node:fs/promises';
 import { unlessAborted } from '../async/unless-aborted.ts';
-import type { MachineShape } from '../engine/engine.ts';
+import type { VmShape } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { ageOf, due, expired } from './age.ts';
 import { excess } from './bounds.ts';
 import { Damaged } from './damaged.ts';
 import { detailsOf, find, summaries } from './describe.ts';
 import { keyOf } from './key.ts';
-import { Maker, machineDirectory, type Wanted } from './make/maker.ts';
+import { Maker, vmDirectory, type Wanted } from './make/maker.ts';
 import type { TemplateAction, TemplateStoreOptions } from './options.ts';
 import type { TemplateRecord } from './record.ts';
 import { TemplateCache } from './template-cache.ts';
@@ -64,7 +64,7 @@ export class TemplateStore implements Templates {
     const { engine, runtimeDir, log } = this.#options;
     await this.#stored.open(
       async (id) => {
-        const directory = machineDirectory(runtimeDir, id);
+        const directory = vmDirectory(runtimeDir, id);
         await engine.sweep(id, directory);
         await rm(directory, { recursive: true, force: true });
       },
@@ -75,7 +75,7 @@ export class TemplateStore implements Templates {
     );
   }
 
-  async take(shape: MachineShape): Promise<TakenTemplate | undefined> {
+  async take(shape: VmShape): Promise<TakenTemplate | undefined> {
     let key = '';
     try {
       const wanted = await this.#wanted(shape);
@@ -105,7 +105,7 @@ export class TemplateStore implements Templates {
     }
   }
 
-  booted(shape: MachineShape): void {
+  booted(shape: VmShape): void {
     this.#inBackground('a template could not be made', async () => {
       const wanted = await this.#wanted(shape);
       await this.#sweepStale();
@@ -208,12 +208,12 @@ export class TemplateStore implements Templates {
     await Promise.all(this.#stored.list().map((entry) => this.#cache.unload(entry)));
   }
 
-  async #wanted(shape: MachineShape): Promise<Wanted | undefined> {
+  async #wanted(shape: VmShape): Promise<Wanted | undefined> {
     const found = await keyOf(this.#options.engine, shape);
     return found === undefined ? undefined : { ...found, shape };
   }
 
-  async #allWanted(cpus: Iterable<number>, boot: MachineShape['boot']): Promise<Wanted[]> {
+  async #allWanted(cpus: Iterable<number>, boot: VmShape['boot']): Promise<Wanted[]> {
     const all: Wanted[] = [];
     for (const count of cpus) {
       const wanted = await this.#wanted({ cpus: count, boot });
@@ -237,7 +237,7 @@ export class TemplateStore implements Templates {
     return keys;
   }
 
-  async #currentBoot(): Promise<MachineShape['boot']> {
+  async #currentBoot(): Promise<VmShape['boot']> {
     const { boot } = this.#options;
     return await boot.open(await boot.current());
   }
@@ -282,7 +282,7 @@ export class TemplateStore implements Templates {
     });
   }
 
-  async #lend(entry: StoredTemplate, shape: MachineShape): Promise<TakenTemplate | undefined> {
+  async #lend(entry: StoredTemplate, shape: VmShape): Promise<TakenTemplate | undefined> {
     try {
       const taken = await this.#cache.lend(entry, shape);
       if (taken === undefined) this.#miss(entry.record.key, shape, 'there is no memory for it');
@@ -326,7 +326,7 @@ export class TemplateStore implements Templates {
     }
   }
 
-  #miss(key: string, { cpus }: MachineShape, reason: string): void {
+  #miss(key: string, { cpus }: VmShape, reason: string): void {
     this.#tell('miss', key, { cpus: String(cpus), reason });
   }
 

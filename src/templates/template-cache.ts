@@ -5,7 +5,7 @@
  */
 import { fstat } from 'node:fs';
 import { promisify } from 'node:util';
-import type { MachineShape } from '../engine/engine.ts';
+import type { VmShape } from '../engine/engine.ts';
 import { type LoadedTemplate, loadTemplate } from './loaded.ts';
 import type { StoredTemplate } from './template-directory.ts';
 import type { TakenTemplate } from './templates.ts';
@@ -38,7 +38,7 @@ export class TemplateCache {
    *
    * @throws Damaged
    */
-  async lend(entry: StoredTemplate, shape: MachineShape): Promise<TakenTemplate | undefined> {
+  async lend(entry: StoredTemplate, shape: VmShape): Promise<TakenTemplate | undefined> {
     // Counted before it is loaded, so that nothing unloads it meanwhile.
     entry.holders += 1;
     let held = true;
@@ -114,7 +114,7 @@ async function sizeOf(loaded: LoadedTemplate): Promise<number> {
   return (await statFd(loaded.ram)).blocks * BLOCK_BYTES;
 }
 
-function hand(loaded: LoadedTemplate, shape: MachineShape, release: () => void): TakenTemplate {
+function hand(loaded: LoadedTemplate, shape: VmShape, release: () => void): TakenTemplate {
   const { key, memoryBytes, protocol } = loaded.record;
   const { ram, devicePath } = loaded;
   return {

@@ -58,17 +58,17 @@ export class TemplateDirectory {
   /**
    * Finds the templates that an earlier server left.
    *
-   * @param onMachine called with the id of each machine that was being made
+   * @param onUnfinished called with the id of each machine that was being made
    * @param onTrouble called with the fault of a template; a damaged template is removed by then
    */
   async open(
-    onMachine: (id: string) => Promise<void>,
+    onUnfinished: (id: string) => Promise<void>,
     onTrouble: (key: string, error: unknown) => void,
   ): Promise<void> {
     for (const name of await readdir(this.#directory)) {
       const path = join(this.#directory, name);
       const making = MAKING.exec(name)?.[1];
-      if (making !== undefined) await onMachine(making);
+      if (making !== undefined) await onUnfinished(making);
       if (making !== undefined || GONE.test(name)) await rm(path, { recursive: true, force: true });
       if (!KEY.test(name)) continue;
       try {

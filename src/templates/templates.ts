@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MachineShape, Template } from '../engine/engine.ts';
+import type { Template, VmShape } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { JailIdentity } from '../jail/jail.ts';
 
@@ -80,9 +80,9 @@ export interface Templates {
    * A usable template of this shape; undefined where there is none, and the box then boots without one. A missing
    * template is never waited for; the first read from disk is. Never rejects for a fault of a template.
    */
-  take(shape: MachineShape): Promise<TakenTemplate | undefined>;
+  take(shape: VmShape): Promise<TakenTemplate | undefined>;
   /** Records that a boot of this shape without a template succeeded: a missing template is made in the background. */
-  booted(shape: MachineShape): void;
+  booted(shape: VmShape): void;
   /** Records that a start from it failed: the template is removed, with an event. */
   drop(key: string, reason: string): Promise<void>;
   /**
@@ -125,11 +125,11 @@ export interface Templates {
 export class NoTemplates implements Templates {
   readonly enabled: boolean = false;
 
-  async take(_shape: MachineShape): Promise<TakenTemplate | undefined> {
+  async take(_shape: VmShape): Promise<TakenTemplate | undefined> {
     return undefined;
   }
 
-  booted(_shape: MachineShape): void {
+  booted(_shape: VmShape): void {
     // Nothing is made.
   }
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
+import type { Vm, VmSpec } from '../../src/engine/engine.ts';
 import type { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
@@ -27,10 +27,10 @@ let runtimeDir: string;
 let engine: QemuEngine;
 let layer: string;
 let spec: LaunchSpec;
-let described: Omit<MachineSpec, 'confidential'>;
+let described: Omit<VmSpec, 'confidential'>;
 let commandLines: Record<'snp' | 'simulated', readonly string[]>;
-let launchOf: (hostData: Uint8Array) => NonNullable<MachineSpec['confidential']>;
-let machine: Machine | undefined;
+let launchOf: (hostData: Uint8Array) => NonNullable<VmSpec['confidential']>;
+let machine: Vm | undefined;
 let guest: Guest | undefined;
 
 const signal = (): AbortSignal => AbortSignal.timeout(LAUNCH_MS);
@@ -143,8 +143,8 @@ afterAll(async () => {
 /** A guest that was launched with that HOST_DATA, and has no spec yet. */
 async function boot(
   hostData: Uint8Array,
-  changes: Partial<MachineSpec> = {},
-): Promise<{ machine: Machine; guest: Guest }> {
+  changes: Partial<VmSpec> = {},
+): Promise<{ machine: Vm; guest: Guest }> {
   await mkdir(runtimeDir);
   const confidential = launchOf(hostData);
   machine = await engine.launch({ ...described, confidential, ...changes }, signal());

@@ -7,7 +7,7 @@ import { evidenceFromCertificateTable } from '@a3s-box/attestation/envelopes';
 import { measureOvmf, measureRecord } from '@a3s-box/attestation/measure';
 import { openSimulatedProcessor, verifySimulated } from '@a3s-box/attestation/simulated';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { ConfidentialLaunch, Machine, MachineSpec } from '../../src/engine/engine.ts';
+import type { ConfidentialLaunch, Vm, VmSpec } from '../../src/engine/engine.ts';
 import { prepareDirectory } from '../../src/engine/qemu/boot/directory.ts';
 import { findVmm } from '../../src/engine/qemu/boot/vmm.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
@@ -44,7 +44,7 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
+async function launch(changes: Partial<VmSpec> = {}): Promise<Vm> {
   await mkdir(runtimeDir);
   return engine.launch({ ...spec, ...changes }, AbortSignal.timeout(LAUNCH_MS));
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
+import type { Vm, VmSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
 import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
@@ -26,7 +26,7 @@ let root: string;
 let runtimeDir: string;
 let options: QemuEngineOptions;
 let engine: QemuEngine;
-let spec: MachineSpec;
+let spec: VmSpec;
 
 beforeAll(async () => {
   const set = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
@@ -71,7 +71,7 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
+async function launch(changes: Partial<VmSpec> = {}): Promise<Vm> {
   await mkdir(runtimeDir);
   return engine.launch({ ...spec, ...changes }, AbortSignal.timeout(LAUNCH_MS));
 }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Machine } from '../../src/engine/engine.ts';
+import type { Vm } from '../../src/engine/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { MAIN } from '../../src/guest/protocol.ts';
@@ -21,7 +21,7 @@ const deadlineMs = 120_000;
 const { signal } = new AbortController();
 
 let root: string;
-let machine: Machine;
+let machine: Vm;
 let guest: Guest;
 let count = 0;
 

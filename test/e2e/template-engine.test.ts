@@ -18,7 +18,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Machine, MachineSpec, Template } from '../../src/engine/engine.ts';
+import type { Template, Vm, VmSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
 import type { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
@@ -36,11 +36,11 @@ const run = promisify(execFile);
 
 let root: string;
 let engine: QemuEngine;
-let boot: MachineSpec['boot'];
+let boot: VmSpec['boot'];
 let ram: FileHandle;
 let template: Template;
 const at = (...names: string[]): string => join(root, ...names);
-const running: Machine[] = [];
+const running: Vm[] = [];
 
 beforeAll(async () => {
   boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
@@ -93,14 +93,14 @@ async function emptyChanges(path: string): Promise<void> {
   if (uid === 0) await chown(path, identity.uid, identity.gid);
 }
 
-async function launch(name: string, changes: Partial<MachineSpec> = {}): Promise<Machine> {
+async function launch(name: string, changes: Partial<VmSpec> = {}): Promise<Vm> {
   const id = name.repeat(32);
   const runtimeDir = at(name);
   await mkdir(runtimeDir);
   const path = at(`changes-${name}`);
   await copyFile(at('template-changes'), path);
   if (uid === 0) await chown(path, identity.uid, identity.gid);
-  const spec: MachineSpec = {
+  const spec: VmSpec = {
     id,
     runtimeDir,
     identity,
@@ -119,7 +119,7 @@ async function launch(name: string, changes: Partial<MachineSpec> = {}): Promise
 }
 
 /** As boxes do: nobody says hello to a copy. */
-async function wake(machine: Machine): Promise<Guest> {
+async function wake(machine: Vm): Promise<Guest> {
   const identity = {
     entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
     time: new Date().toISOString().replace('Z', '000000Z'),

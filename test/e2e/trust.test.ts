@@ -95,7 +95,7 @@ function installPolicy(text: string): void {
 const NOTHING = ['--network', 'none'];
 
 /** Nothing of a machine was made: the first that is made stays in the box's directory. */
-function expectNoMachine(id?: string): void {
+function expectNoVm(id?: string): void {
   expect(actor.machines().map(({ commandLine }) => commandLine)).toEqual([]);
   if (id !== undefined) {
     expect(existsSync(join(actor.home, 'boxes', id))).toBe(true);
@@ -174,7 +174,7 @@ describe('images that must not start', () => {
     publish('unsigned:1');
     expectUntrusted(await actor.run(['pull', '--quiet', image]), 1, 'no signature by cosign.pub');
     expectUntrusted(await run(image), 125, 'no signature by cosign.pub');
-    expectNoMachine();
+    expectNoVm();
     const verified = await actor.run(['image', 'verify', image]);
     expect(verified.code).toBe(2);
     expect(verified.stderr).toContain('no-such-image');
@@ -193,7 +193,7 @@ describe('images that must not start', () => {
     expect((await actor.run(['image', 'verify', image])).code).toBe(0);
     expectUntrusted(await actor.run(['start', '--refresh-signatures', id]), 1, 'none was found');
     expectUntrusted(await actor.run(['start', id]), 1, 'none was found');
-    expectNoMachine(id);
+    expectNoVm(id);
     expect(await inspect(id, '{{.State.ExitCode}} {{.Trust.verdict}}')).toBe('125 refused');
     expect(await inspect(id, '{{.State.Error}}')).toContain('no signature by cosign.pub');
     expect(await actor.ok(['ps', '--all', '--format', '{{.Trust}}'])).toBe('refused');
@@ -205,7 +205,7 @@ describe('images that must not start', () => {
     await actor.ok(['load', '--quiet', '--input', archiveOf('loaded:1')]);
     await actor.ok(['tag', 'test/loaded:1', image]);
     expectUntrusted(await run(image, 'true'), 125, 'none was found');
-    expectNoMachine();
+    expectNoVm();
   });
 });
 
@@ -227,7 +227,7 @@ describe('the policy', () => {
     const refused = await actor.run(['start', id]);
     expectRefusal(refused, 1, 'image-untrusted');
     expect(refused.stderr).toContain('closed today');
-    expectNoMachine(id);
+    expectNoVm(id);
   });
 
   it('starts no box while the image policy is malformed', async () => {
@@ -235,7 +235,7 @@ describe('the policy', () => {
     expectRefusal(await actor.run(['start', id]), 1, 'policy-invalid');
     expectRefusal(await run('test/loaded:1', 'true'), 125, 'policy-invalid');
     expectRefusal(await actor.run(['image', 'verify', image]), 2, 'policy-invalid');
-    expectNoMachine(id);
+    expectNoVm(id);
     installPolicy(policy());
   });
 
@@ -247,7 +247,7 @@ describe('the policy', () => {
     expectRefusal(refused, 125, 'image-untrusted');
     expect((await actor.run(['image', 'verify', ...flag, image])).code).toBe(1);
     expect((await actor.run(['image', 'verify', image])).code).toBe(0);
-    expectNoMachine(id);
+    expectNoVm(id);
     const lax = join(actor.directory, 'lax.yaml');
     writeFileSync(lax, 'images: [{ pattern: "**", allowUnsigned: true }]\n', { mode: 0o644 });
     const unsigned = repository('loaded:1');
@@ -278,7 +278,7 @@ it('decides without the registry unless fresh signatures are requested', async (
       125,
       'registry-unreachable',
     );
-    expectNoMachine();
+    expectNoVm();
     expect(await run(image, 'echo', 'offline')).toMatchObject({ code: 0, stdout: 'offline\n' });
   });
 });

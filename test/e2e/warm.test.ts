@@ -46,7 +46,7 @@ async function server(name: ActorName, templates: 'on' | 'off'): Promise<Actor> 
   return actor;
 }
 
-async function machineOf(actor: Actor, box: string): Promise<string> {
+async function startOf(actor: Actor, box: string): Promise<string> {
   const [found] = JSON.parse(await actor.ok(['inspect', box])) as [
     { Machine: { Start: string } | null },
   ];
@@ -105,7 +105,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
         'sleep',
         '1000',
       ]);
-      expect(await machineOf(actor, 'told')).toBe(start);
+      expect(await startOf(actor, 'told')).toBe(start);
       await actor.ok(['rm', '-f', 'told']);
     }
   });
@@ -164,7 +164,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     for (const lines of [1, 2]) {
       const { stdout } = await warm.run(['start', '--attach', 'kept']);
       expect(stdout.split('\n').filter((line) => line !== '')).toHaveLength(lines);
-      expect(await machineOf(warm, 'kept')).toBe('template');
+      expect(await startOf(warm, 'kept')).toBe('template');
     }
     // Another box has none of it.
     const other = ['run', '--rm', '--network', 'none', BUSYBOX, 'ls', '/file'];
@@ -193,7 +193,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
       'cat /layer-*',
     ];
     expect((await both(run)).stdout).toBe(more.map((_, n) => `${n}\n`).join(''));
-    expect(await machineOf(warm, 'layered')).toBe('template');
+    expect(await startOf(warm, 'layered')).toBe('template');
     for (const actor of [warm, cold]) await actor.ok(['rm', 'layered']);
   });
 
@@ -225,7 +225,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
       ...['run', '-d', '--name', 'web', '-p', `127.0.0.1:${port}:8080`, BUSYBOX],
       ...['sh', '-c', 'echo hello > /tmp/greeting; exec httpd -f -p 8080 -h /tmp'],
     ]);
-    expect(await machineOf(warm, 'web')).toBe('template');
+    expect(await startOf(warm, 'web')).toBe('template');
     await until('the port answers', async () => (await get(port)).endsWith('hello\n'));
     await warm.ok(['rm', '-f', 'web']);
   });
@@ -301,7 +301,7 @@ describe('copies of one template', () => {
     const results = await Promise.all(started);
     const after = Math.ceil(Date.now() / 1000);
     expect(results.map(({ code }) => code)).toEqual(results.map(() => 0));
-    const starts = await Promise.all(results.map((_, n) => machineOf(actor, `c${n}`)));
+    const starts = await Promise.all(results.map((_, n) => startOf(actor, `c${n}`)));
     expect(new Set(starts)).toEqual(new Set(['template']));
     const values = results.map(({ stdout }) => stdout.trim().split('\n'));
     for (const each of values) {

@@ -7,12 +7,12 @@ import { chown, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LaunchSpec } from '@a3s-box/policies';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
-import type { ConfidentialLaunch, Disk, MachineSpec } from '../../engine/engine.ts';
+import type { ConfidentialLaunch, Disk, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image, VerityLayer } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
-import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../create/resources.ts';
+import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { ConfidentialDefinition } from '../record/confidential.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
@@ -88,7 +88,7 @@ export function describeConfidential(
   confidential: ConfidentialDefinition,
   { boot, layers }: ConfidentialParts,
   ports: readonly Port[],
-): MachineSpec {
+): VmSpec {
   const { id, identity, network, memoryBytes } = definition;
   const disks: Disk[] = layers.map(({ path }, index) => ({
     ...{ path, serial: `layer-${index}`, readonly: true },
@@ -100,8 +100,8 @@ export function describeConfidential(
   return {
     ...{ id, identity, disks },
     runtimeDir: runtimeDirectory(rt, id),
-    cpus: machineCpus(askedCpus(definition)),
-    memoryBytes: machineMemory(memoryBytes),
+    cpus: vmCpus(askedCpus(definition)),
+    memoryBytes: vmMemory(memoryBytes),
     boot: { kernelPath, initrdPath, commandLine: commandLines[confidential.tee] },
     nic: network === 'none' ? undefined : { mac: macAddress(id), ports: ports.map(forward) },
     shares: [],

@@ -13,7 +13,7 @@ import { A3sError } from '../../errors.ts';
 import { checkSpec } from '../create/check-spec.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import { planBox } from '../create/plan.ts';
-import { askedCpus, machineCpus } from '../create/resources.ts';
+import { askedCpus, vmCpus } from '../create/resources.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkConfidential } from './check.ts';
@@ -62,7 +62,7 @@ export async function measureBox(
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const { tee, specDigest, launchSpec } = confidential;
-  const launch = await launchRecordFor(boot, { tee, cpus: machineCpus(askedCpus(request)) });
+  const launch = await launchRecordFor(boot, { tee, cpus: vmCpus(askedCpus(request)) });
   const exception = exceptionFor(launch.digest, boot, allowKnownVulnerable);
   return {
     measurement: launch.digest,

@@ -11,7 +11,7 @@ import type { Image } from '../../images/image.ts';
 import type { ConfidentialRequest } from '../create/confidential-request.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import { planBox } from '../create/plan.ts';
-import { askedCpus, machineCpus } from '../create/resources.ts';
+import { askedCpus, vmCpus } from '../create/resources.ts';
 import { type BoxDefinition, stopSignalOf } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
 import { signalName } from '../verbs/signal.ts';
@@ -52,7 +52,7 @@ export async function planConfidential(
   );
   const { identity } = asked;
   if (identity !== undefined) {
-    await checkIdentity(boot, identity, { tee: asked.tee, cpus: machineCpus(askedCpus(request)) });
+    await checkIdentity(boot, identity, { tee: asked.tee, cpus: vmCpus(askedCpus(request)) });
   }
   return {
     hostname,

@@ -11,9 +11,8 @@ import {
   type AskedResources,
   askedCpus,
   boxMemory,
-  machineMemory,
   NANO,
-  niceOf,
+  niceOf, vmMemory
 } from './resources.ts';
 
 const MIB = 1024 * 1024;
@@ -47,7 +46,7 @@ function checkMemory({ memoryBytes, limits }: AskedResources, host: ResourceHost
   if (memoryBytes !== 0 && memoryBytes < MIN_MEMORY) {
     throw invalid('Minimum memory limit allowed is 6MB');
   }
-  const machine = machineMemory(memoryBytes);
+  const machine = vmMemory(memoryBytes);
   if (machine > host.memoryBytes) {
     throw invalid(
       `Cannot give the box ${mib(memoryBytes)} MiB: its machine would need ${mib(machine)} MiB, and this host has ${mib(host.memoryBytes)} MiB`,

@@ -6,10 +6,10 @@ import {
   boxMemory,
   changedHostLimits,
   hostLimitsOf,
-  machineCpus,
-  machineMemory,
   niceOf,
   resourcesOf,
+  vmCpus,
+  vmMemory,
 } from './resources.ts';
 
 const MIB = 2 ** 20;
@@ -120,7 +120,7 @@ describe('the limits of the guest', () => {
   });
 
   it('gives the microVM as many CPUs as the CPU limit or quota needs', () => {
-    const cpus = (more: Asked) => machineCpus(askedCpus(asked(more)));
+    const cpus = (more: Asked) => vmCpus(askedCpus(asked(more)));
     expect(cpus({})).toBe(1);
     expect(cpus({ nanoCpus: 1.1e9 })).toBe(2);
     expect(cpus({ cpuQuotaUs: 100_000 })).toBe(1);
@@ -165,12 +165,12 @@ describe('the limits on the host', () => {
 
 describe('the size of the microVM', () => {
   it('adds the memory that the guest needs to the memory of the box', () => {
-    expect(machineMemory(0)).toBe(512 * MIB);
+    expect(vmMemory(0)).toBe(512 * MIB);
     expect(boxMemory(0)).toBe(416 * MIB);
-    expect(machineMemory(64 * MIB)).toBe(160 * MIB);
-    expect(machineMemory(64 * MIB + 1)).toBe(162 * MIB);
+    expect(vmMemory(64 * MIB)).toBe(160 * MIB);
+    expect(vmMemory(64 * MIB + 1)).toBe(162 * MIB);
     // The kernel describes every page.
-    expect(machineMemory(8192 * MIB)).toBe((8192 + 96 + 120) * MIB);
-    expect([0, 1e7, 1e9, 1.1e9].map(machineCpus)).toEqual([1, 1, 1, 2]);
+    expect(vmMemory(8192 * MIB)).toBe((8192 + 96 + 120) * MIB);
+    expect([0, 1e7, 1e9, 1.1e9].map(vmCpus)).toEqual([1, 1, 1, 2]);
   });
 });

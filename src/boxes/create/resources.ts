@@ -41,7 +41,7 @@ export function boxMemory(asked: number): number {
 }
 
 /** The size of the machine: the box's memory and the guest's overhead, in whole steps. */
-export function machineMemory(asked: number): number {
+export function vmMemory(asked: number): number {
   const bytes = boxMemory(asked);
   const descriptions = Math.max(0, bytes - DESCRIBED) / DESCRIPTION;
   return Math.ceil((bytes + GUEST_OVERHEAD + descriptions) / STEP) * STEP;
@@ -57,7 +57,7 @@ export function askedCpus({
 }
 
 /** Virtual CPUs: as many as the asked CPU time needs, at least one. */
-export function machineCpus(nanoCpus: number): number {
+export function vmCpus(nanoCpus: number): number {
   return Math.max(1, Math.ceil(nanoCpus / NANO));
 }
 

@@ -6,18 +6,18 @@
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { checkResources } from '../create/check-resources.ts';
-import { machineMemory, NANO } from '../create/resources.ts';
+import { NANO, vmMemory } from '../create/resources.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 
 /** The limit of all pools together. Each microVM is a process that waits. */
-export const MOST_MACHINES = 64;
+export const MAX_POOLED_VMS = 64;
 
 const Name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/);
 
 export const PoolDefinition = z.strictObject({
   name: Name,
   /** How many microVMs must be ready. */
-  size: z.int().min(0).max(MOST_MACHINES),
+  size: z.int().min(0).max(MAX_POOLED_VMS),
   cpus: z.int().min(1).max(1024),
   /** The memory as boxes ask for it; 0: the default. */
   memoryBytes: z.int().min(0),
@@ -39,17 +39,17 @@ export function checkPool(
   }
   checkResources({ memoryBytes, nanoCpus: cpus * NANO, limits: NO_LIMITS }, host);
   const sum = [...others, definition].reduce((total, { size }) => total + size, 0);
-  if (sum <= MOST_MACHINES) return;
+  if (sum <= MAX_POOLED_VMS) return;
   throw new A3sError(
     'invalid-argument',
-    `Cannot have ${sum} machines in pools: the most are ${MOST_MACHINES}`,
+    `Cannot have ${sum} machines in pools: the most are ${MAX_POOLED_VMS}`,
     { remedy: 'Make this pool or another one smaller.' },
   );
 }
 
 /** The size of each microVM, in bytes. */
 export function poolMemory({ memoryBytes }: Pick<PoolDefinition, 'memoryBytes'>): number {
-  return machineMemory(memoryBytes);
+  return vmMemory(memoryBytes);
 }
 
 /** Whether microVMs of one pool can serve the other. */

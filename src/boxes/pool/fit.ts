@@ -4,7 +4,7 @@
  * @module
  */
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
-import { askedCpus, machineCpus, machineMemory } from '../create/resources.ts';
+import { askedCpus, vmCpus, vmMemory } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './machine-pools.ts';
@@ -21,10 +21,10 @@ export function reasonAgainst(
   { layers, shares, keptChanges }: PoolableParts,
 ): string | undefined {
   const { memoryBytes, network, ports } = definition;
-  const cpus = machineCpus(askedCpus(definition));
+  const cpus = vmCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's machines ${pool.cpus}`;
-  if (machineMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
+  if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (ports.length > 0) return 'it publishes ports';
   if (shares.length > 0) return 'it has bind mounts or volumes';
   if (keptChanges) return 'it has run before';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Machine } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/engine.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
@@ -31,8 +31,8 @@ export interface Expiry {
 }
 
 /** One microVM of a pool, which serves one box or none. */
-export interface PooledMachine {
-  readonly machine: Machine;
+export interface PooledVm {
+  readonly machine: Vm;
   readonly identity: JailIdentity;
   readonly guest: Guest;
   readonly taken: TakenTemplate;
@@ -58,7 +58,7 @@ export interface PoolableParts {
   readonly keptChanges: boolean;
 }
 
-export interface MachinePools {
+export interface VmPools {
   /**
    * Removes what an earlier server left, and begins to fill the pools. Boxes must be adopted before, since microVMs
    * that no box has are swept.
@@ -82,7 +82,7 @@ export interface MachinePools {
    */
   remove(name: string): Promise<void>;
   /** Takes a microVM, which belongs to this box from now on; undefined where no pool has one. Nothing waits. */
-  take(definition: BoxDefinition, parts: PoolableParts): PooledMachine | undefined;
+  take(definition: BoxDefinition, parts: PoolableParts): PooledVm | undefined;
   /** The user ids of the pools' microVMs. */
   uids(): number[];
   /** Ends all microVMs. None is taken or started any more. */

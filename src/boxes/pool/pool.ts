@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { PoolDefinition } from './definition.ts';
-import type { PooledMachine } from './machine-pools.ts';
+import type { PooledVm } from './machine-pools.ts';
 
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 600_000;
@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 600_000;
 export class Pool {
   definition: PoolDefinition;
   /** Oldest first. */
-  readonly ready: PooledMachine[] = [];
+  readonly ready: PooledVm[] = [];
   /** A microVM is being started for it. */
   filling = false;
   /** The pool does not exist any more. */
@@ -38,7 +38,7 @@ export class Pool {
     return Math.max(0, this.#pausedUntil - now);
   }
 
-  filled(machine: PooledMachine): void {
+  filled(machine: PooledVm): void {
     this.ready.push(machine);
     this.tryAtOnce();
   }
@@ -60,7 +60,7 @@ export class Pool {
   }
 
   /** Takes the microVM out of the pool; false when it is no longer there. */
-  takeOut(machine: PooledMachine): boolean {
+  takeOut(machine: PooledVm): boolean {
     const index = this.ready.indexOf(machine);
     if (index < 0) return false;
     this.ready.splice(index, 1);

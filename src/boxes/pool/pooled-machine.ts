@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
@@ -17,7 +17,7 @@ import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { makeRuntimeDirectory } from '../start/describe.ts';
 import { WAKE_MS } from '../start/warm.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
-import type { Expiry, PooledMachine } from './machine-pools.ts';
+import type { Expiry, PooledVm } from './machine-pools.ts';
 import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
 
 /** The network card has this address until the box's own is set. */
@@ -37,7 +37,7 @@ export function poolsDirectory(home: string): string {
 }
 
 /** A new id of a microVM. */
-export function inventMachineId(): string {
+export function newVmId(): string {
   return randomBytes(32).toString('hex');
 }
 
@@ -52,7 +52,7 @@ export async function fillOne(
   shape: PoolDefinition,
   { id, identity }: { readonly id: string; readonly identity: JailIdentity },
   signal: AbortSignal,
-): Promise<PooledMachine> {
+): Promise<PooledVm> {
   const bootSet = await rt.boot.current();
   const boot = await rt.boot.open(bootSet);
   const { cpus } = shape;
@@ -72,7 +72,7 @@ export async function fillOne(
     await taken.writeChanges(changesPath, identity);
     const stage = join(directory, WARM_UP_DISK);
     await writeWarmUpDisk(stage);
-    const spec: MachineSpec = {
+    const spec: VmSpec = {
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
       disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
@@ -90,7 +90,7 @@ export async function fillOne(
     await machine.pause();
     return { machine, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
   } catch (error) {
-    await endMachine(rt, { id, taken, directory });
+    await endVm(rt, { id, taken, directory });
     signal.throwIfAborted();
     if (error instanceof A3sError && error.code === 'template-unusable') {
       await rt.templates.drop(taken.template.key, error.message);
@@ -100,16 +100,16 @@ export async function fillOne(
 }
 
 /** Ends the microVM, and removes all that it had. */
-export async function endPooled(rt: Host, pooled: PooledMachine): Promise<void> {
+export async function endPooled(rt: Host, pooled: PooledVm): Promise<void> {
   const { machine, guest, taken, directory } = pooled;
   guest.close();
   await machine.kill();
   await machine.exited;
   await machine.release();
-  await endMachine(rt, { id: machine.id, taken, directory });
+  await endVm(rt, { id: machine.id, taken, directory });
 }
 
-async function endMachine(
+async function endVm(
   rt: Host,
   { id, taken, directory }: { id: string; taken: TakenTemplate; directory: string },
 ): Promise<void> {
@@ -129,6 +129,6 @@ function expiryOf(rt: Host, key: string): Expiry {
 }
 
 /** Whether its template is too old. */
-export function isExpired({ expiry: { wall, steady } }: Pick<PooledMachine, 'expiry'>): boolean {
+export function isExpired({ expiry: { wall, steady } }: Pick<PooledVm, 'expiry'>): boolean {
   return Date.now() >= wall || performance.now() >= steady;
 }

@@ -14,14 +14,14 @@ import { takenUids } from '../record/taken-uids.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
-import type { MachinePools, PoolableParts, PooledMachine, PoolSummary } from './machine-pools.ts';
+import type { PoolableParts, PooledVm, PoolSummary, VmPools } from './machine-pools.ts';
 import { Pool } from './pool.ts';
 import {
   endPooled,
   fillOne,
   type Host,
-  inventMachineId,
   isExpired,
+  newVmId,
   poolsDirectory,
 } from './pooled-machine.ts';
 import type { PoolRecords } from './records.ts';
@@ -36,7 +36,7 @@ const QUIET_MS = 250;
 
 export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
 
-export class Pools implements MachinePools {
+export class Pools implements VmPools {
   readonly #host: PoolsHost;
   readonly #records: PoolRecords;
   readonly #pools = new Map<string, Pool>();
@@ -117,7 +117,7 @@ export class Pools implements MachinePools {
     this.#look();
   }
 
-  take(definition: BoxDefinition, parts: PoolableParts): PooledMachine | undefined {
+  take(definition: BoxDefinition, parts: PoolableParts): PooledVm | undefined {
     if (this.#closing.signal.aborted) return undefined;
     const reasons: Record<string, string> = {};
     for (const pool of this.#pools.values()) {
@@ -193,7 +193,7 @@ export class Pools implements MachinePools {
   }
 
   /** Whether the microVM has the present shape of the pool, and its template is neither too old nor removed. */
-  #isFit({ definition }: Pool, machine: PooledMachine): boolean {
+  #isFit({ definition }: Pool, machine: PooledVm): boolean {
     const { key } = machine.taken.template;
     const kept = this.#host.templates.list().some((each) => each.key === key);
     return sameShape(machine.shape, definition) && !isExpired(machine) && kept;
@@ -277,7 +277,7 @@ export class Pools implements MachinePools {
     this.#reserved.add(identity.uid);
     pool.filling = true;
     try {
-      const id = inventMachineId();
+      const id = newVmId();
       const machine = await fillOne(this.#host, definition, { id, identity }, this.#closing.signal);
       // The pool may have been removed or given another shape meanwhile.
       if (pool.removed || !sameShape(definition, pool.definition)) {
@@ -308,7 +308,7 @@ export class Pools implements MachinePools {
    * Called for a microVM that ended by itself, or whose agent cannot be reached. The microVM of a box is not handled
    * here.
    */
-  #lost(pool: Pool, machine: PooledMachine): void {
+  #lost(pool: Pool, machine: PooledVm): void {
     if (!pool.ready.includes(machine)) return;
     pool.failed(
       new A3sError('vmm-failed', 'A machine of the pool ended by itself'),
@@ -318,7 +318,7 @@ export class Pools implements MachinePools {
   }
 
   /** Takes the microVM out of the pool and ends it. It is gone when this settles. Never rejects. */
-  #end(pool: Pool, machine: PooledMachine, reason: string): Promise<void> {
+  #end(pool: Pool, machine: PooledVm, reason: string): Promise<void> {
     if (!pool.takeOut(machine)) return Promise.resolve();
     const { uid } = machine.identity;
     const { id } = machine.machine;

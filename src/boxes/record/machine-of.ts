@@ -10,7 +10,7 @@ import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import type { Box, BoxState } from './box.ts';
 
 /** What everything of a microVM is found by: its VMM, its helpers, its sockets. */
-export interface BoxMachine {
+export interface BoxVm {
   readonly id: string;
   readonly identity: JailIdentity;
   /** The directory of its sockets. */
@@ -18,27 +18,27 @@ export interface BoxMachine {
 }
 
 /** The microVM of the box's present run, or of its last. */
-export function machineOf(
+export function vmOf(
   rt: Pick<Runtime, 'runtimeDir'>,
   { definition, state }: Pick<Box, 'definition' | 'state'>,
-): BoxMachine {
+): BoxVm {
   const { id, identity } = state.machine ?? definition;
   return { id, identity, directory: runtimeDirectory(rt, id) };
 }
 
 /** Ends what is left of the box's microVM, and removes its directory. */
-export async function sweepMachine(
+export async function sweepVm(
   rt: Pick<Runtime, 'runtimeDir' | 'engine'>,
   box: Pick<Box, 'definition' | 'state'>,
 ): Promise<void> {
-  const { id, directory } = machineOf(rt, box);
+  const { id, directory } = vmOf(rt, box);
   await rt.engine.sweep(id, directory);
   // Only after the sweep: until then, its user could put links in the way.
   await rm(directory, { recursive: true, force: true });
 }
 
 /** The attributes of an event about how the microVM was started. */
-export function machineAttributes(machine: BoxState['machine']): Record<string, string> {
+export function vmAttributes(machine: BoxState['machine']): Record<string, string> {
   if (machine === undefined) return {};
   const { start, source } = machine;
   return { machine: start, ...(source === undefined ? {} : { machineSource: source }) };

@@ -7,13 +7,13 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
-import { type Machine, PROBE_DIRECTORIES } from '../../engine/engine.ts';
+import { PROBE_DIRECTORIES, type Vm } from '../../engine/engine.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import { guestStatePath } from '../confidential/machine.ts';
 import { layersOf } from '../disks/backing-chain.ts';
 import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
-import { machineOf } from '../record/machine-of.ts';
+import { vmOf } from '../record/machine-of.ts';
 import { isLive } from '../record/states.ts';
 import { isRestored } from '../restart/restart-policy.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
@@ -114,7 +114,7 @@ async function reconcileBox(
   }
   if (status === 'restarting') return rt.restarts.wait(box);
   if (!isLive(status)) return await dropUnusedDisk(rt, box.definition.id);
-  const machine = await findMachine(rt, box, timing, answered);
+  const machine = await findVm(rt, box, timing, answered);
   if (machine === undefined || machine === 'silent') {
     const why = machine ?? 'gone';
     await endLost(
@@ -151,13 +151,13 @@ async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): 
 }
 
 /** The box's microVM; undefined when it is gone, `silent` when it exists and does not answer. */
-async function findMachine(
+async function findVm(
   rt: Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'log' | 'shutdown'>,
   box: Box,
   timing: AdoptionTiming,
   answered: () => void,
-): Promise<Machine | 'silent' | undefined> {
-  const { id, directory } = machineOf(rt, box);
+): Promise<Vm | 'silent' | undefined> {
+  const { id, directory } = vmOf(rt, box);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await rt.engine.adopt(id, directory, confidentialOf(rt, box));
@@ -225,12 +225,12 @@ async function sweepDirectories(
   const running = new Set(
     records
       .filter(({ state }) => isLive(state.status))
-      .map((box) => basename(machineOf(rt, box).directory)),
+      .map((box) => basename(vmOf(rt, box).directory)),
   );
   const probes: readonly string[] = Object.values(PROBE_DIRECTORIES);
   for (const name of await readdir(rt.runtimeDir)) {
-    const ofMachine = /^[0-9a-f]{12}$/.test(name) || probes.includes(name);
-    if (!ofMachine || running.has(name)) continue;
+    const ofVm = /^[0-9a-f]{12}$/.test(name) || probes.includes(name);
+    if (!ofVm || running.has(name)) continue;
     const directory = join(rt.runtimeDir, name);
     await rt.engine.sweep(name, directory);
     await rm(directory, { recursive: true, force: true });

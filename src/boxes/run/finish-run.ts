@@ -8,7 +8,7 @@ import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
-import { machineOf } from '../record/machine-of.ts';
+import { vmOf } from '../record/machine-of.ts';
 import { isLive } from '../record/states.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import { publish, publishVolumes, type Runtime } from '../runtime.ts';
@@ -28,8 +28,8 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
   const { id } = box.definition;
   const output = rt.outputs.of(id);
   await settleAll([
-    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
-    output.close(),
+    rm(vmOf(rt, box).directory, { recursive: true, force: true }),
+    output.close()
   ]);
   const current = rt.store.get(id);
   // The verb that ended the run may have recorded the end meanwhile.

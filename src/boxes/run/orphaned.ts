@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
-import { sweepMachine } from '../record/machine-of.ts';
+import { sweepVm } from '../record/machine-of.ts';
 import { type UndoHost, undoStart } from '../start/undo.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
 
@@ -14,7 +14,7 @@ export type OrphanHost = EndHost & UndoHost;
 
 /** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */
 export async function endLost(rt: OrphanHost, box: Box, why: string): Promise<void> {
-  await sweepMachine(rt, box);
+  await sweepVm(rt, box);
   if (box.state.status !== 'starting') return await finishRun(rt, box, why);
   const interrupted = new A3sError('internal', 'The server ended while the box was starting', {
     remedy: 'Start it again.',

@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { KeyedLock } from '../../async/keyed-lock.ts';
-import type { Machine, MachineExit } from '../../engine/engine.ts';
+import type { Vm, VmExit } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest, type KnownAgent } from '../../guest/connection.ts';
 import type { Guest } from '../../guest/guest.ts';
@@ -29,7 +29,7 @@ export interface RunningBoxOptions {
 export class RunningBox {
   readonly id: string;
   readonly run: number;
-  readonly machine: Machine;
+  readonly machine: Vm;
   readonly input: BoxInput;
   /** Settles when the record says that the run is over. Never rejects. */
   readonly finished: Promise<void>;
@@ -43,7 +43,7 @@ export class RunningBox {
   readonly #held: Disposable | undefined;
   #copy: RunningBoxOptions['copy'];
   #guest: Promise<Guest> | undefined;
-  #machineExit: MachineExit | undefined;
+  #machineExit: VmExit | undefined;
   #released = false;
   #leave: () => void = () => undefined;
   /** Settles when this server releases the box. */
@@ -57,7 +57,7 @@ export class RunningBox {
   /** Connections to the guest's RA-TLS server, also those that are being opened. */
   readonly ratlsConnections = new RatlsConnections();
 
-  constructor(id: string, run: number, machine: Machine, options: RunningBoxOptions) {
+  constructor(id: string, run: number, machine: Vm, options: RunningBoxOptions) {
     this.id = id;
     this.run = run;
     this.machine = machine;
@@ -85,7 +85,7 @@ export class RunningBox {
   }
 
   /** How the microVM ended; undefined while it runs. */
-  get machineExit(): MachineExit | undefined {
+  get vmExit(): VmExit | undefined {
     return this.#machineExit;
   }
 

@@ -124,7 +124,7 @@ async function followMain(
     } catch (error) {
       first = undefined;
       if (running.released) throw error;
-      if (running.machineExit !== undefined) {
+      if (running.vmExit !== undefined) {
         await saveRest(rt, running.id);
         return heard;
       }
@@ -228,14 +228,14 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
   }
   const box = rt.store.get(running.id);
   if (box === undefined || !isLive(box.state.status)) return;
-  if (box.state.status === 'stopping') await endMachine(rt, running, box);
+  if (box.state.status === 'stopping') await endVm(rt, running, box);
   await running.machine.exited;
-  await finishRun(rt, box, running.machineExit?.detail ?? '');
+  await finishRun(rt, box, running.vmExit?.detail ?? '');
   await running.machine.release();
 }
 
 /** Ends the microVM. The agent first syncs the writable layer, unless the box is removed anyhow. */
-async function endMachine(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): Promise<void> {
+async function endVm(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): Promise<void> {
   const { autoRemove, binds, volumeMounts } = box.definition;
   // The guest of a confidential box wipes its secrets.
   const keepsSecrets = box.definition.confidential !== undefined;
@@ -251,11 +251,11 @@ async function endMachine(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Bo
     })();
     await Promise.race([orderly, deadline, running.machine.exited]);
   } catch (error) {
-    if (running.machineExit === undefined) {
+    if (running.vmExit === undefined) {
       rt.log.error('a guest did not power off by itself', error, { box: running.id });
     }
   } finally {
     timer.abort();
-    if (running.machineExit === undefined) await running.machine.kill();
+    if (running.vmExit === undefined) await running.machine.kill();
   }
 }

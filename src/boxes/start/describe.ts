@@ -8,7 +8,7 @@ import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BOX_SPEC_SCHEMA, BoxSpec } from '@a3s-box/policies';
 import { settleAll } from '../../async/settle-all.ts';
-import { type Disk, type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
@@ -19,9 +19,7 @@ import { processEnvironment } from '../create/environment.ts';
 import {
   askedCpus,
   hostLimitsOf,
-  machineCpus,
-  machineMemory,
-  resourcesOf,
+  resourcesOf, vmCpus, vmMemory
 } from '../create/resources.ts';
 import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
@@ -45,9 +43,9 @@ const THROWAWAY = 'changes.slot';
 
 /** What every start of a box needs, whatever its source. */
 export interface Found {
-  readonly boot: MachineSpec['boot'];
+  readonly boot: VmSpec['boot'];
   readonly layers: readonly Disk[];
-  readonly shares: MachineSpec['shares'];
+  readonly shares: VmSpec['shares'];
   readonly mounts: BoxSpec['mounts'];
   /** The box has a writable layer from an earlier run. */
   readonly keptChanges: boolean;
@@ -119,7 +117,7 @@ export async function changesDisks(
 }
 
 /** Describes the microVM and the box, and makes nothing. @param given.ports with their real numbers */
-export function describeMachine(
+export function describeVm(
   definition: BoxDefinition,
   given: {
     readonly found: Found;
@@ -128,18 +126,18 @@ export function describeMachine(
     readonly changes: ChangesDisks;
     readonly taken: TakenTemplate | undefined;
   },
-): { machine: MachineSpec; spec: BoxSpec } {
+): { machine: VmSpec; spec: BoxSpec } {
   const { found, directory, ports, changes, taken } = given;
   const mac = macAddress(definition.id);
   const nic = definition.network === 'none' ? undefined : { mac, ports: ports.map(forward) };
-  const machine: MachineSpec = {
+  const machine: VmSpec = {
     id: definition.id,
     runtimeDir: directory,
     identity: definition.identity,
-    cpus: machineCpus(askedCpus(definition)),
+    cpus: vmCpus(askedCpus(definition)),
     // What the box needs, and so what the host must have. A microVM from a template may have more RAM, but pages that
     // are not written take no memory. The box's limit in the guest is this size less the guest's share.
-    memoryBytes: machineMemory(definition.memoryBytes),
+    memoryBytes: vmMemory(definition.memoryBytes),
     boot: found.boot,
     disks: [...found.layers, ...changes.disks],
     nic,
@@ -240,7 +238,7 @@ export function macAddress(id: string): string {
 /** Makes the directory anew, for its user alone. */
 export async function makeRuntimeDirectory(
   path: string,
-  identity: MachineSpec['identity'],
+  identity: VmSpec['identity'],
 ): Promise<void> {
   await rm(path, { recursive: true, force: true });
   try {

@@ -4,16 +4,16 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import type { Machine } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/engine.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './describe.ts';
+import { changesDisks, describeVm, type Found, makeRuntimeDirectory } from './describe.ts';
 import { launchOnPorts } from './ports.ts';
 
-export interface LaunchedMachine {
-  readonly machine: Machine;
+export interface LaunchedVm {
+  readonly machine: Vm;
   /** The spec for the guest. */
   readonly spec: BoxSpec;
   /** A file that is not needed once the microVM has it open. */
@@ -26,12 +26,12 @@ export interface LaunchedMachine {
 export type LaunchHost = Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>;
 
 /** @param taken undefined: the microVM boots */
-export async function launchMachine(
+export async function launchVm(
   rt: LaunchHost,
   box: Box,
   found: Found,
   taken: TakenTemplate | undefined,
-): Promise<LaunchedMachine> {
+): Promise<LaunchedVm> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
@@ -44,7 +44,7 @@ export async function launchMachine(
     state: { machine: { id, identity, ...start } },
     disks: changesDisks(rt, definition, { found, directory, taken }),
     describe: (ports, changes) =>
-      describeMachine(definition, { found, directory, ports, changes, taken }),
+      describeVm(definition, { found, directory, ports, changes, taken }),
   });
   const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
   // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.

@@ -9,7 +9,7 @@ import { firstHealth } from '../health/health-state.ts';
 import { trustAttributes } from '../policy/trust-record.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { hostSeesOutput } from '../record/host-may.ts';
-import { machineAttributes } from '../record/machine-of.ts';
+import { vmAttributes } from '../record/machine-of.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { drainExecs } from '../run/drain-execs.ts';
 import type { EndHost } from '../run/finish-run.ts';
@@ -75,7 +75,7 @@ export function enterRunning(rt: EndHost, running: RunningBox, followed?: Follow
   publishVolumes(rt, box, 'mount');
   publish(rt, box, 'start', {
     ...trustAttributes(box.state.trust),
-    ...machineAttributes(box.state.machine),
+    ...vmAttributes(box.state.machine),
     ...teeAttributes(box),
   });
   supervise(rt, running, followed);

@@ -6,7 +6,7 @@
 import { createServer } from 'node:net';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { settleAll } from '../../async/settle-all.ts';
-import type { Machine, MachineSpec } from '../../engine/engine.ts';
+import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
@@ -16,7 +16,7 @@ const EVERY_ADDRESS = '0.0.0.0';
 const ATTEMPTS = 3;
 
 /** What a launch needs, once its ports have their real numbers. */
-export interface LaunchPlan<Disks, Description extends { readonly machine: MachineSpec }> {
+export interface LaunchPlan<Disks, Description extends { readonly machine: VmSpec }> {
   /** What is recorded of the microVM. */
   readonly state: Partial<Omit<BoxState, 'status' | 'ports'>>;
   /** The disks, which are made while the ports are chosen. */
@@ -31,12 +31,12 @@ export interface LaunchPlan<Disks, Description extends { readonly machine: Machi
  * Ports and microVM are on record before anything runs or is bound. So a server that takes over finds the microVM and
  * knows its ports.
  */
-export async function launchOnPorts<Disks, Description extends { readonly machine: MachineSpec }>(
+export async function launchOnPorts<Disks, Description extends { readonly machine: VmSpec }>(
   rt: Pick<Runtime, 'engine' | 'store' | 'shutdown'>,
   { definition: { id, ports: asked } }: Box,
   { state, disks: made, describe }: LaunchPlan<Disks, Description>,
 ): Promise<{
-  readonly machine: Machine;
+  readonly machine: Vm;
   readonly disks: Disks;
   readonly description: Description;
 }> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Machine } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/engine.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 
@@ -31,7 +31,7 @@ export interface StartSource {
 
 /** A microVM that belongs to the box, and how its guest is reached. */
 export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
-  readonly machine: Machine;
+  readonly machine: Vm;
   /**
    * Gives the guest all that it needs to start the main process. `running` where the guest's memory has a running one.
    */

@@ -6,7 +6,7 @@
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { Box, BoxState, RestartPolicy } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
-import { sweepMachine } from '../record/machine-of.ts';
+import { sweepVm } from '../record/machine-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
 import { type RemovalHost, removeLocked } from '../verbs/remove.ts';
@@ -29,7 +29,7 @@ export async function undoStart(
   interrupted = isInterrupted(rt),
 ): Promise<void> {
   const { id } = box.definition;
-  await sweepMachine(rt, box);
+  await sweepVm(rt, box);
   const output = rt.outputs.of(id);
   await output.close();
   const { state, definition } = rt.store.expect(id);

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { expect, it } from 'vitest';
 import { connectGuest } from '../../guest/connection.ts';
 import { FakeAgent } from '../../guest/testing/fake-agent.ts';
-import { fakeMachine } from '../../guest/testing/fake-machine.ts';
+import { fakeVm } from '../../guest/testing/fake-machine.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { specDocument } from './describe.ts';
@@ -44,7 +44,7 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
 it('sends the spec to a paused guest once, also when the answer to the resume is lost', async () => {
   const agent = new FakeAgent({ asleep: true });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
-  const machine = fakeMachine(deafened(agent, () => agent.spec !== undefined));
+  const machine = fakeVm(deafened(agent, () => agent.spec !== undefined));
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
   await waking.specSent;
   expect(agent.spec?.hostname).toBe('box');
@@ -54,7 +54,7 @@ it('sends the spec to a paused guest once, also when the answer to the resume is
 it('reports that the agent refused the spec of the box', async () => {
   const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
-  const machine = fakeMachine(deafened(agent, () => true));
+  const machine = fakeVm(deafened(agent, () => true));
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
   await expect(waking.specSent).rejects.toMatchObject({ code: 'conflict' });
   guest.close();

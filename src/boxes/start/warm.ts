@@ -6,11 +6,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
-import { type MachineShape, TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../engine/engine.ts';
-import { machineUuid } from '../../engine/machine-uuid.ts';
+import { TEMPLATE_PLUGS, TEMPLATE_SLOTS, type VmShape } from '../../engine/engine.ts';
+import { vmUuid } from '../../engine/machine-uuid.ts';
 import type { KnownAgent } from '../../guest/connection.ts';
 import { ENTROPY_BYTES, type Wake } from '../../guest/protocol.ts';
-import { askedCpus, machineCpus } from '../create/resources.ts';
+import { askedCpus, vmCpus } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import type { Found } from './describe.ts';
@@ -33,8 +33,8 @@ export function reasonToBoot({ layers, shares, keptChanges }: Found): string | u
 }
 
 /** The shape of the template that the box needs. */
-export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShape {
-  return { cpus: machineCpus(askedCpus(definition)), boot };
+export function shapeOf(definition: BoxDefinition, { boot }: Found): VmShape {
+  return { cpus: vmCpus(askedCpus(definition)), boot };
 }
 
 /**
@@ -54,7 +54,7 @@ export class Waking {
         this.#wake ??= {
           entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
           time: timestamp(now()),
-          machineId: machineUuid(machineId),
+          machineId: vmUuid(machineId),
         };
         const woken = guest.wake(this.#wake, signal);
         // A repeated request is answered as before.

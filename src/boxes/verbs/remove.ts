@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
-import { machineOf } from '../record/machine-of.ts';
+import { vmOf } from '../record/machine-of.ts';
 import { boxDirectory, publish, type Runtime } from '../runtime.ts';
 import { endStart } from '../start/end-start.ts';
 
@@ -68,7 +68,7 @@ export async function removeLocked(
   await rt.outputs.forget(id);
   await settleAll([
     // The rest of its last microVM was removed before that end was recorded. Only an empty directory may be left.
-    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
+    rm(vmOf(rt, box).directory, { recursive: true, force: true }),
     rm(boxDirectory(rt, id), { recursive: true, force: true }),
   ]);
   rt.execs.forgetBox(id);

@@ -5,13 +5,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { linkedSignal } from '../../async/linked-signal.ts';
-import type { SavedMachine } from '../../engine/engine.ts';
+import type { SavedVm } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
-import { machineMemory } from '../create/resources.ts';
+import { vmMemory } from '../create/resources.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
 import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
@@ -54,7 +54,7 @@ export function createSnapshot(
       bootSet: box.definition.bootSet,
       definition: box.definition,
     };
-    const most = Math.max(machineMemory(box.definition.memoryBytes), rt.engine.templateMemoryBytes);
+    const most = Math.max(vmMemory(box.definition.memoryBytes), rt.engine.templateMemoryBytes);
     const directories = await rt.snapshots.begin(record, most);
     try {
       const saved = await save(rt, box, running, directories);
@@ -71,7 +71,7 @@ export function createSnapshot(
 }
 
 /** A guest that has taken over its VMM decides what the VMM saves. It must not decide how much memory the forks get. */
-function checkMemory({ memory, growth }: SavedMachine, most: number): void {
+function checkMemory({ memory, growth }: SavedVm, most: number): void {
   const bytes = memory.bytes + (growth?.bytes ?? 0);
   if (bytes <= most) return;
   throw new A3sError(

@@ -26,7 +26,7 @@ export async function statsOf(
     return await (await running.guest()).stats(signal);
   } catch (error) {
     // The box ended meanwhile.
-    if (running.machineExit !== undefined || rt.running.get(id) !== running) return undefined;
+    if (running.vmExit !== undefined || rt.running.get(id) !== running) return undefined;
     throw error;
   }
 }

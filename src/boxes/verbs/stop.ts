@@ -208,7 +208,7 @@ async function signalMain(running: RunningBox, signal: string): Promise<void> {
       return await (await running.guest()).signal(MAIN, signal);
     } catch (error) {
       // The box ended in between, as was wanted.
-      if (running.machineExit !== undefined) return;
+      if (running.vmExit !== undefined) return;
       const { code = 'internal' } = error instanceof A3sError ? error : {};
       if (code === 'conflict') return;
       if (code !== 'agent-failed' || attempt === SIGNAL_ATTEMPTS) throw error;

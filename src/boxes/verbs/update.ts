@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { A3sError } from '../../errors.ts';
 import { checkRates } from '../confidential/check.ts';
 import { checkResources } from '../create/check-resources.ts';
-import { askedCpus, machineCpus, machineMemory, resourcesOf } from '../create/resources.ts';
+import { askedCpus, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, RestartPolicy } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
@@ -50,7 +50,7 @@ export async function updateBox(rt: UpdateHost, id: string, request: UpdateReque
     checkResources(after, rt.host);
     checkMeasured(box, after);
     const running = runningOf(rt, box);
-    if (running !== undefined) await checkMachine(running, before, after);
+    if (running !== undefined) await checkRunningVm(running, before, after);
     // The record comes first: a server that takes over in between applies its limits.
     const updated = rt.store.redefine(id, after);
     try {
@@ -138,11 +138,11 @@ function checkMeasured({ definition, name }: Box, after: Changed): void {
 }
 
 /** The guest has no more than it was started with. */
-async function checkMachine(running: RunningBox, before: Changed, after: Changed): Promise<void> {
-  const cpus = machineCpus(askedCpus(after));
-  const memoryBytes = machineMemory(after.memoryBytes);
-  const moreMemory = memoryBytes > machineMemory(before.memoryBytes);
-  if (!moreMemory && cpus <= machineCpus(askedCpus(before))) return;
+async function checkRunningVm(running: RunningBox, before: Changed, after: Changed): Promise<void> {
+  const cpus = vmCpus(askedCpus(after));
+  const memoryBytes = vmMemory(after.memoryBytes);
+  const moreMemory = memoryBytes > vmMemory(before.memoryBytes);
+  if (!moreMemory && cpus <= vmCpus(askedCpus(before))) return;
   const size = await running.machine.size();
   if (moreMemory && memoryBytes > size.memoryBytes) {
     throw outgrown(running.id, `${mib(memoryBytes)} MiB of memory`, `${mib(size.memoryBytes)} MiB`);

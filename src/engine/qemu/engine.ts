@@ -13,12 +13,12 @@ import {
   type Engine,
   type EngineReport,
   type HostLimits,
-  type Machine,
-  type MachineShape,
-  type MachineSpec,
   PROBE_DIRECTORIES,
   type Tee,
   type TemplateRequest,
+  type Vm,
+  type VmShape,
+  type VmSpec,
 } from '../engine.ts';
 import { checkPort } from '../helpers/passt.ts';
 import { checkMemory } from '../memory.ts';
@@ -26,15 +26,15 @@ import { endProcesses } from '../processes/sweep.ts';
 import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { reportTees } from '../tees.ts';
 import { prepareDirectory } from './boot/directory.ts';
-import { launchMachine } from './boot/launch.ts';
+import { launchVm } from './boot/launch.ts';
 import { findVmm } from './boot/vmm.ts';
 import { type Accelerator, vmmSockets } from './command-line/arguments.ts';
 import { openStubKernel } from './command-line/stub-kernel.ts';
 import { adoptConfidential } from './confidential/adopt-confidential.ts';
 import { type ConfidentialHost, launchConfidential } from './confidential/launch-confidential.ts';
 import { SealedFiles } from './confidential/sealed-files.ts';
-import { QemuMachine, UNSEEN } from './machine.ts';
-import { MachineEvents } from './monitor/events.ts';
+import { QemuVm, UNSEEN } from './machine.ts';
+import { VmEvents } from './monitor/events.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import {
   chooseAccelerator,
@@ -46,11 +46,11 @@ import {
 import { qemuObjects } from './probe/objects.ts';
 import { probesSettled } from './probe/probe.ts';
 import { qemuVersion } from './probe/version.ts';
-import { forkMachine } from './snapshot/fork.ts';
+import { forkVm } from './snapshot/fork.ts';
 import { endSaving } from './snapshot/save-running.ts';
 import { growthLimit } from './template/memory-growth.ts';
 import { saveTemplate } from './template/save-template.ts';
-import { restoreMachine, wasLaunched } from './template/start-from-template.ts';
+import { startFromTemplate, wasLaunched } from './template/start-from-template.ts';
 import { TemplateInputs } from './template/template-inputs.ts';
 
 const ADOPT_MS = 10_000;
@@ -67,7 +67,7 @@ export interface QemuEngineOptions {
    * The boot set that the accelerator is probed with, which also decides whether confidential machines could boot;
    * undefined while there is none.
    */
-  readonly boot: (MachineSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
+  readonly boot: (VmSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
   /** The file with the accelerator's verdict, such as `A3S_HOME/accelerator.json`. */
   readonly cacheFile: string;
   /** The runtime directory of this home. The probe makes its own directory in it. */
@@ -127,7 +127,7 @@ export class QemuEngine implements Engine {
     return { name: this.name, available: true, version, reason: undefined, accelerators, tees };
   }
 
-  async launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
+  async launch(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     signal.throwIfAborted();
     await checkMemory(spec.memoryBytes);
     for (const port of spec.nic?.ports ?? []) await checkPort(port);
@@ -145,24 +145,24 @@ export class QemuEngine implements Engine {
   }
 
   async #launch(
-    spec: MachineSpec,
+    spec: VmSpec,
     accelerator: Accelerator,
-    signal: AbortSignal,
-  ): Promise<QemuMachine> {
+    signal: AbortSignal
+  ): Promise<QemuVm> {
     const { template, copyOf, confidential } = spec;
     if (confidential !== undefined) {
       const plan = { spec: { ...spec, confidential }, accelerator };
       return await launchConfidential(plan, this.#confidential, signal);
     }
     if (copyOf !== undefined) {
-      return await forkMachine(
+      return await forkVm(
         { spec: { ...spec, copyOf }, accelerator, beginning: 'fork', growthBytes: GROWTH },
         await this.#stub(),
         signal,
       );
     }
-    if (template === undefined) return await launchMachine(spec, accelerator, signal);
-    return await restoreMachine(
+    if (template === undefined) return await launchVm(spec, accelerator, signal);
+    return await startFromTemplate(
       { spec: { ...spec, template }, accelerator, beginning: 'restore', growthBytes: GROWTH },
       await this.#stub(),
       signal,
@@ -184,7 +184,7 @@ export class QemuEngine implements Engine {
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;
 
-  async templateInputs(shape: MachineShape): Promise<Readonly<Record<string, string>> | undefined> {
+  async templateInputs(shape: VmShape): Promise<Readonly<Record<string, string>> | undefined> {
     const { accelerator } = await this.#accelerator();
     const { cacheFile, runtimeDir } = this.#options;
     return await this.#inputs.of(shape, {
@@ -214,10 +214,10 @@ export class QemuEngine implements Engine {
     id: string,
     runtimeDir: string,
     confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
-  ): Promise<Machine | undefined> {
+  ): Promise<Vm | undefined> {
     const vmm = findVmm(id, runtimeDir);
     if (vmm === undefined) return undefined;
-    const events = new MachineEvents();
+    const events = new VmEvents();
     const monitor = await QmpClient.connect(
       vmmSockets(runtimeDir).monitor,
       (event) => events.receive(event),
@@ -232,7 +232,7 @@ export class QemuEngine implements Engine {
       return undefined;
     }
     const parts = { id, runtimeDir, vmm, monitor, helpers: [] };
-    let machine: QemuMachine;
+    let machine: QemuVm;
     try {
       if (confidential === undefined) await endSaving(monitor);
       const adopted = await adoptConfidential(
@@ -241,7 +241,7 @@ export class QemuEngine implements Engine {
         confidential,
         this.#confidential.processor,
       );
-      machine = new QemuMachine({ ...parts, confidential: adopted });
+      machine = new QemuVm({ ...parts, confidential: adopted });
     } catch (error) {
       monitor.close();
       throw error;
@@ -321,7 +321,7 @@ export class QemuEngine implements Engine {
 }
 
 /** A machine whose limits cannot be set is ended. */
-async function limited(machine: QemuMachine, limits: HostLimits): Promise<void> {
+async function limited(machine: QemuVm, limits: HostLimits): Promise<void> {
   try {
     await machine.applyLimits(limits);
   } catch (error) {

@@ -11,11 +11,11 @@ import type {
   ControlStream,
   Disk,
   HostLimits,
-  Machine,
-  MachineExit,
-  MachineSize,
-  SavedMachine,
+  SavedVm,
   SaveRequest,
+  Vm,
+  VmExit,
+  VmSize,
 } from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
@@ -28,14 +28,14 @@ import { insertDisks } from './monitor/attach-disks.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { panicReason, readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
-import { machineSize } from './monitor/size.ts';
+import { vmSize } from './monitor/size.ts';
 import { saveRunning } from './snapshot/save-running.ts';
 
 /** The helper name of the VMM itself. */
 export const VMM = 'qemu';
 
 /** How a machine is taken over: at launch, or by adoption. */
-export interface MachineParts {
+export interface VmParts {
   readonly id: string;
   readonly runtimeDir: string;
   readonly vmm: ProcessFence;
@@ -53,19 +53,19 @@ export interface ConfidentialParts {
   readonly launched: LaunchRecord | undefined;
 }
 
-export class QemuMachine implements Machine {
+export class QemuVm implements Vm {
   readonly id: string;
   readonly pid: number;
-  readonly exited: Promise<MachineExit>;
-  readonly #parts: MachineParts;
+  readonly exited: Promise<VmExit>;
+  readonly #parts: VmParts;
   readonly #control: ControlPort;
   readonly #gone = new AbortController();
-  #settle: (exit: MachineExit) => void = () => undefined;
+  #settle: (exit: VmExit) => void = () => undefined;
   #console: Buffer = Buffer.alloc(0);
   #ending: Promise<void> | undefined;
   #released = false;
 
-  constructor(parts: MachineParts) {
+  constructor(parts: VmParts) {
     this.id = parts.id;
     this.pid = parts.vmm.pid;
     this.#parts = parts;
@@ -104,11 +104,11 @@ export class QemuMachine implements Machine {
     await throttleDisk(this.#parts.monitor, limits.disk);
   }
 
-  async size(): Promise<MachineSize> {
-    return await machineSize(this.#parts.monitor);
+  async size(): Promise<VmSize> {
+    return await vmSize(this.#parts.monitor);
   }
 
-  async save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+  async save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm> {
     this.#requirePlain('be saved: its memory is its own');
     const gone = AbortSignal.any([signal, this.#gone.signal]);
     return await saveRunning(this.#parts.monitor, request, gone);
@@ -159,12 +159,12 @@ export class QemuMachine implements Machine {
   }
 
   /** The first reason counts, and every caller waits for the same end. */
-  #end(exit: MachineExit): Promise<void> {
+  #end(exit: VmExit): Promise<void> {
     this.#ending ??= this.#finish(exit);
     return this.#ending;
   }
 
-  async #finish(exit: MachineExit): Promise<void> {
+  async #finish(exit: VmExit): Promise<void> {
     const { runtimeDir, vmm, helpers, monitor } = this.#parts;
     this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the machine is gone'));
     killProcess(vmm);
@@ -197,13 +197,13 @@ async function endedAlone(helpers: readonly Helper[]): Promise<boolean> {
   return only.ended.aborted;
 }
 
-const CRASHED: MachineExit = { reason: 'crashed', detail: '' };
+const CRASHED: VmExit = { reason: 'crashed', detail: '' };
 
 /** The reason of an end that happened while no server held the machine. */
 export const UNSEEN = 'unseen';
 
 /** `reason` is QEMU's `ShutdownCause`, `guest-panic` among them, or `UNSEEN`. */
-function explainShutdown(reason: string, console: Buffer): MachineExit {
+function explainShutdown(reason: string, console: Buffer): VmExit {
   const panic = panicReason(console);
   if (reason === 'guest-shutdown' || (reason === UNSEEN && panic === ''))
     return { reason: 'poweroff', detail: '' };

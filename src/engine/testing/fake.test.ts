@@ -2,10 +2,10 @@ import type { Duplex } from 'node:stream';
 import { measureRecord, parseLaunchRecord } from '@a3s-box/attestation/measure';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialLaunch, MachineSpec } from '../engine.ts';
+import type { ConfidentialLaunch, VmSpec } from '../engine.ts';
 import { FakeEngine, FakeHost } from './fake.ts';
 
-const spec: MachineSpec = {
+const spec: VmSpec = {
   id: 'a'.repeat(64),
   runtimeDir: '/run/a3s-box/test/a',
   identity: { uid: 1, gid: 1 },

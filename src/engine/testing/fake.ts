@@ -19,14 +19,14 @@ import type {
   Engine,
   EngineReport,
   HostLimits,
-  Machine,
-  MachineExit,
-  MachineShape,
-  MachineSpec,
-  SavedMachine,
+  SavedVm,
   SaveRequest,
   Tee,
   TemplateRequest,
+  Vm,
+  VmExit,
+  VmShape,
+  VmSpec,
 } from '../engine.ts';
 import { SAVED_FILES, TEMPLATE_SLOTS } from '../engine.ts';
 import { checkPlan } from '../qemu/confidential/plan.ts';
@@ -38,7 +38,7 @@ const TEMPLATE_BYTES = 16 * 2 ** 20;
 
 /** What the inside of a fake machine can do to it. */
 export interface FakeGuest {
-  readonly spec: MachineSpec;
+  readonly spec: VmSpec;
   /** It is a copy of a template, which was prepared when it was saved. */
   readonly prepared: boolean;
   /** Ends the machine as the guest's own power-off does. */
@@ -49,10 +49,10 @@ export interface FakeGuest {
 export type FakeAgent = (guest: FakeGuest) => (stream: Duplex) => void;
 
 /** A machine as its host sees it; tests reach it through `FakeHost.machine`. */
-export class FakeMachine implements FakeGuest {
-  readonly spec: MachineSpec;
+export class FakeVm implements FakeGuest {
+  readonly spec: VmSpec;
   readonly prepared: boolean;
-  readonly exited: Promise<MachineExit>;
+  readonly exited: Promise<VmExit>;
   /** Bytes that `Machine.console` answers. */
   console: Buffer = Buffer.from('');
   /** The agent never answers: streams open, and nothing comes. */
@@ -74,10 +74,10 @@ export class FakeMachine implements FakeGuest {
   hung = false;
   readonly #serve: (stream: Duplex) => void;
   readonly #streams = new Set<Duplex>();
-  #settle: (exit: MachineExit) => void = () => undefined;
-  #exit: MachineExit | undefined;
+  #settle: (exit: VmExit) => void = () => undefined;
+  #exit: VmExit | undefined;
 
-  constructor(spec: MachineSpec, agent: FakeAgent) {
+  constructor(spec: VmSpec, agent: FakeAgent) {
     this.spec = spec;
     this.prepared = spec.template !== undefined;
     this.exited = new Promise((resolve) => {
@@ -105,7 +105,7 @@ export class FakeMachine implements FakeGuest {
   }
 
   /** Leaves something to tell it by in each file; the next save that was told to fail does. */
-  async save({ directory }: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+  async save({ directory }: SaveRequest, signal: AbortSignal): Promise<SavedVm> {
     this.#requirePlain();
     signal.throwIfAborted();
     if (this.saveFailure !== undefined) throw this.saveFailure;
@@ -156,7 +156,7 @@ export class FakeMachine implements FakeGuest {
     this.#end({ reason: 'killed', detail: '' });
   }
 
-  #end(exit: MachineExit): void {
+  #end(exit: VmExit): void {
     if (this.#exit !== undefined) return;
     this.#exit = exit;
     this.disconnect();
@@ -168,10 +168,10 @@ type AdoptedLaunch = Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>;
 
 /** Where fake machines live. */
 export class FakeHost {
-  readonly #machines = new Map<string, FakeMachine>();
+  readonly #machines = new Map<string, FakeVm>();
   readonly #agent: FakeAgent;
   /** Every launch that was asked for, failed ones included. */
-  readonly launches: MachineSpec[] = [];
+  readonly launches: VmSpec[] = [];
   /** Every template that was asked for, failed ones included. */
   readonly templates: TemplateRequest[] = [];
   /** Every machine that was looked for, with what was said of it. */
@@ -211,15 +211,15 @@ export class FakeHost {
   }
 
   /** The machine of a box, also after its end. */
-  machine(id: string): FakeMachine | undefined {
+  machine(id: string): FakeVm | undefined {
     return this.#machines.get(id);
   }
 
-  get running(): readonly FakeMachine[] {
+  get running(): readonly FakeVm[] {
     return [...this.#machines.values()].filter((machine) => machine.running);
   }
 
-  async start(spec: MachineSpec, signal: AbortSignal): Promise<FakeMachine> {
+  async start(spec: VmSpec, signal: AbortSignal): Promise<FakeVm> {
     this.launches.push(spec);
     const { confidential } = spec;
     if (confidential !== undefined) {
@@ -232,7 +232,7 @@ export class FakeHost {
     if (this.#machines.get(spec.id)?.running === true) {
       throw new A3sError('conflict', `Cannot launch ${spec.id}: its machine is running`);
     }
-    const machine = new FakeMachine(spec, this.#agent);
+    const machine = new FakeVm(spec, this.#agent);
     this.#machines.set(spec.id, machine);
     return machine;
   }
@@ -242,7 +242,7 @@ export class FakeHost {
     this.templates.push(request);
     const { id, runtimeDir, identity, shape, changesPath, ram, devicePath } = request;
     signal.throwIfAborted();
-    const machine = new FakeMachine(
+    const machine = new FakeVm(
       {
         id,
         runtimeDir,
@@ -290,7 +290,7 @@ export class FakeEngine implements Engine {
     };
   }
 
-  async launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
+  async launch(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     const { confidential } = spec;
     const launched =
       confidential === undefined ? undefined : fakeLaunchRecord({ ...spec, confidential });
@@ -305,7 +305,7 @@ export class FakeEngine implements Engine {
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;
 
-  async templateInputs({ cpus, boot }: MachineShape): Promise<Readonly<Record<string, string>>> {
+  async templateInputs({ cpus, boot }: VmShape): Promise<Readonly<Record<string, string>>> {
     const { kernelPath, initrdPath, commandLine } = boot;
     return {
       engine: this.name,
@@ -322,7 +322,7 @@ export class FakeEngine implements Engine {
     id: string,
     _runtimeDir?: string,
     confidential?: AdoptedLaunch,
-  ): Promise<Machine | undefined> {
+  ): Promise<Vm | undefined> {
     this.#host.adoptions.push({ id, confidential });
     const machine = this.#host.machine(id);
     if (machine?.running === true && machine.hung) {
@@ -337,7 +337,7 @@ export class FakeEngine implements Engine {
   }
 }
 
-function handle(machine: FakeMachine, launched?: LaunchRecord): Machine {
+function handle(machine: FakeVm, launched?: LaunchRecord): Vm {
   const confidential = machine.spec.confidential !== undefined;
   return {
     id: machine.spec.id,

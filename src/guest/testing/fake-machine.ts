@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { Machine, MachineExit } from '../../engine/engine.ts';
+import type { Vm, VmExit } from '../../engine/engine.ts';
 import type { FakeAgent } from './fake-agent.ts';
 import { fakeLink } from './fake-link.ts';
 
-export interface FakeMachine extends Pick<Machine, 'connect' | 'console' | 'exited'> {
+export interface FakeVm extends Pick<Vm, 'connect' | 'console' | 'exited'> {
   /** Ends the machine. */
-  end(exit: MachineExit): void;
+  end(exit: VmExit): void;
 }
 
-export function fakeMachine(agent: Pick<FakeAgent, 'serve'>, console = ''): FakeMachine {
-  let end: (exit: MachineExit) => void = () => undefined;
-  const exited = new Promise<MachineExit>((resolve) => {
+export function fakeVm(agent: Pick<FakeAgent, 'serve'>, console = ''): FakeVm {
+  let end: (exit: VmExit) => void = () => undefined;
+  const exited = new Promise<VmExit>((resolve) => {
     end = resolve;
   });
   return {

@@ -64,7 +64,7 @@ describe('a start with an unusable microVM of a pool', () => {
     spoil();
     expect(await started).toBe(204);
     await until(() => machine?.running === false);
-    expect(await home.machineOf(id)).toMatch(/template/);
+    expect(await home.startOf(id)).toMatch(/template/);
     expect(existsSync(join(home.config.runtimeDir, machine?.spec.id.slice(0, 12) ?? ''))).toBe(
       false,
     );

@@ -19,7 +19,7 @@ describe('a pool', () => {
       HostConfig: { NetworkMode: 'none', ...limits },
     });
     expect(await home.startBox(id)).toBe(204);
-    expect(await home.machineOf(id)).toBe('pool');
+    expect(await home.startOf(id)).toBe('pool');
     const machine = home.runtime.store.expect(id).state.machine?.id ?? '';
     expect(home.host.machine(machine)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
   });
@@ -46,7 +46,7 @@ describe('a pool', () => {
     const machineId = machine?.spec.id ?? '';
     const id = await home.create(['sleep', 'infinity'], NONE);
     expect(await home.startBox(id)).toBe(204);
-    expect(await home.machineOf(id)).toBe('pool');
+    expect(await home.startOf(id)).toBe('pool');
     expect(machine?.paused).toBe(false);
     expect(machine?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
       ['warm-up.erofs', 'layer-6'],
@@ -66,7 +66,7 @@ describe('a pool', () => {
     expect(existsSync(join(home.config.runtimeDir, machineId.slice(0, 12)))).toBe(false);
     // The box has a used disk, and therefore starts from the template the next time.
     expect(await home.startBox(id)).toBe(204);
-    expect(await home.machineOf(id)).toBe('template');
+    expect(await home.startOf(id)).toBe('template');
     expect(await home.pool()).toMatchObject({ ready: 1 });
   });
 
@@ -76,7 +76,7 @@ describe('a pool', () => {
     expect(await Promise.all(ids.map((id) => home.startBox(id)))).toEqual([204, 204]);
     const machines = ids.map((id) => home.runtime.store.expect(id).state.machine?.id);
     expect(new Set(machines).size).toBe(2);
-    expect(await Promise.all(ids.map((id) => home.machineOf(id)))).toEqual(['pool', 'pool']);
+    expect(await Promise.all(ids.map((id) => home.startOf(id)))).toEqual(['pool', 'pool']);
     const entropies = machines.map((id) => home.agents.get(id ?? '')?.woken?.entropy);
     expect(new Set(entropies).size).toBe(2);
   });
@@ -91,7 +91,7 @@ describe('a pool', () => {
     await until(() => home.host.launches.some(({ id }) => id === second));
     open();
     expect(await started).toBe(204);
-    expect(await home.machineOf(second)).toBe('template');
+    expect(await home.startOf(second)).toBe('template');
     expect(await home.happened('pool')).toContain('miss');
   });
 
@@ -103,7 +103,7 @@ describe('a pool', () => {
     await home.filled(1);
     const id = await home.create(['sleep', 'infinity'], more);
     expect(await home.startBox(id)).toBe(204);
-    expect(await home.machineOf(id)).toBe('template');
+    expect(await home.startOf(id)).toBe('template');
     expect(await home.pool()).toMatchObject({ ready: 1 });
   });
 
@@ -119,7 +119,7 @@ describe('a pool', () => {
       HostConfig: { NetworkMode: 'none', Memory: 2 ** 29 },
     });
     expect(await home.startBox(large)).toBe(204);
-    expect(await home.machineOf(large)).toBe('pool');
+    expect(await home.startOf(large)).toBe('pool');
     await home.full();
     await until(() => home.host.running.length === 1 && home.poolDisks().length === 1);
     expect(before).not.toContain(home.host.running[0]?.spec.id);
@@ -166,7 +166,7 @@ describe('a pool', () => {
     home.templates.there = false;
     const id = await home.create(['sleep', 'infinity'], NONE);
     expect(await home.startBox(id)).toBe(204);
-    expect(await home.machineOf(id)).toBe('cold');
+    expect(await home.startOf(id)).toBe('cold');
     await home.set(1);
     await until(() => machine?.running === false);
     expect(await home.pool()).toMatchObject({ ready: 0 });

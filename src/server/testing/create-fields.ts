@@ -6,14 +6,14 @@
  */
 import type { BoxSpec } from '@a3s-box/policies';
 import type { BoxDefinition } from '../../boxes/record/box.ts';
-import type { MachineSpec } from '../../engine/engine.ts';
+import type { VmSpec } from '../../engine/engine.ts';
 
 const MIB = 2 ** 20;
 
 /** The layer that needs a field: the record, by which the server acts, the engine, or the guest. */
 export interface Told {
   readonly record: BoxDefinition;
-  readonly machine: MachineSpec;
+  readonly machine: VmSpec;
   readonly spec: BoxSpec;
 }
 

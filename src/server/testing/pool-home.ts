@@ -53,7 +53,7 @@ export class PoolHome extends TestHome {
     return (await this.call('POST', `/containers/${id}/start`)).status;
   }
 
-  async machineOf(id: string): Promise<string> {
+  async startOf(id: string): Promise<string> {
     const { body } = await this.call('GET', `/containers/${id}/json`);
     return (body as { Machine: { Start: string } | null }).Machine?.Start ?? 'none';
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { writeFile } from 'node:fs/promises';
-import type { MachineShape } from '../../engine/engine.ts';
+import type { VmShape } from '../../engine/engine.ts';
 import { NoTemplates, type TakenTemplate } from '../../templates/templates.ts';
 
 export const TEMPLATE_KEY = 'e'.repeat(64);
@@ -16,7 +16,7 @@ export class FakeTemplates extends NoTemplates {
   /** Number of copies that were not released. */
   held = 0;
   /** Shapes that booted. */
-  readonly boots: MachineShape[] = [];
+  readonly boots: VmShape[] = [];
   /** Why it was dropped, each time. */
   readonly drops: string[] = [];
   /** Paths of the disks that were written. */
@@ -27,7 +27,7 @@ export class FakeTemplates extends NoTemplates {
   failure: Error | undefined;
   there = true;
 
-  override async take(shape: MachineShape): Promise<TakenTemplate | undefined> {
+  override async take(shape: VmShape): Promise<TakenTemplate | undefined> {
     if (!this.there) return undefined;
     this.held += 1;
     let released = false;
@@ -51,7 +51,7 @@ export class FakeTemplates extends NoTemplates {
     };
   }
 
-  override booted(shape: MachineShape): void {
+  override booted(shape: VmShape): void {
     this.boots.push(shape);
   }
 

@@ -8,7 +8,7 @@ import { chmod, chown, type FileHandle, mkdir, open, readdir, rm } from 'node:fs
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { syncDirectory } from '../../durable.ts';
-import type { Engine, Machine, MachineShape } from '../../engine/engine.ts';
+import type { Engine, Vm, VmShape } from '../../engine/engine.ts';
 import { closeDescriptor, giveTo, memoryFile } from '../../engine/memory-file.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
@@ -33,7 +33,7 @@ export interface Making {
   readonly engine: Engine;
   readonly key: string;
   readonly inputs: Inputs;
-  readonly shape: MachineShape;
+  readonly shape: VmShape;
   /** An empty directory, which becomes the template's. */
   readonly directory: string;
   /** Directory of the machine's sockets. It does not exist yet, and is removed at the end. */
@@ -46,7 +46,7 @@ export interface Making {
 }
 
 /** An id for a machine that is only made to be copied. */
-export function inventMachineId(): string {
+export function newVmId(): string {
   return randomBytes(32).toString('hex');
 }
 
@@ -66,7 +66,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
     await giveTo(ram, identity);
     await makeBlankDisk(blank);
     await giveFile(blank, identity);
-    const protocol = await runMachine(making, { identity, ram, blank }, ends);
+    const protocol = await runVm(making, { identity, ram, blank }, ends);
     const files = await writeFiles(making, { ram, blank }, ends);
     await rm(blank);
     const record: TemplateRecord = {
@@ -90,7 +90,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
   }
 }
 
-async function runMachine(
+async function runVm(
   making: Making,
   given: { identity: JailIdentity; ram: number; blank: string },
   signal: AbortSignal,
@@ -105,7 +105,7 @@ async function runMachine(
     const request = {
       ...{ id, runtimeDir, identity: given.identity, shape },
       ...{ changesPath: given.blank, ram: given.ram, devicePath: join(directory, 'device') },
-      prepare: async (machine: Machine, ends: AbortSignal): Promise<void> => {
+      prepare: async (machine: Vm, ends: AbortSignal): Promise<void> => {
         await stepBack(machine.pid);
         protocol = await prepareGuest(machine, bootMs, ends);
       },
@@ -120,9 +120,9 @@ async function runMachine(
 
 /** No connection is open when it returns. */
 async function prepareGuest(
-  machine: Machine,
+  machine: Vm,
   deadlineMs: number,
-  signal: AbortSignal,
+  signal: AbortSignal
 ): Promise<number> {
   const guest = await connectGuest(machine, { signal, deadlineMs });
   try {

@@ -6,14 +6,14 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MachineShape } from '../../engine/engine.ts';
+import type { VmShape } from '../../engine/engine.ts';
 import type { Inputs } from '../key.ts';
 import type { TemplateStoreOptions } from '../options.ts';
 import type { TemplateRecord } from '../record.ts';
 import type { Clock } from '../template-directory.ts';
 import { Backoff } from './backoff.ts';
 import { BuildQueue, type Job } from './build-queue.ts';
-import { inventMachineId, makeTemplate, NotCopyable } from './make-template.ts';
+import { makeTemplate, NotCopyable, newVmId } from './make-template.ts';
 
 /** Starts of boxes come first, up to this time. */
 const QUIET_MS = 30_000;
@@ -22,7 +22,7 @@ const QUIET_MS = 30_000;
 export interface Wanted {
   readonly key: string;
   readonly inputs: Inputs;
-  readonly shape: MachineShape;
+  readonly shape: VmShape;
 }
 
 export interface MakerOptions extends TemplateStoreOptions {
@@ -91,7 +91,7 @@ export class Maker {
     const { signal } = this.#options;
     const { engine, bootMs, runtimeDir, log, tell } = this.#options;
     const begun = this.#options.clock.steady();
-    const id = inventMachineId();
+    const id = newVmId();
     const directory = this.#options.workDirectory(id);
     try {
       await this.#whenQuiet();
@@ -99,7 +99,7 @@ export class Maker {
       await mkdir(directory, { mode: 0o700 });
       const begunAt = this.#options.clock.wall();
       const making = { engine, key, inputs, shape, directory, id, bootMs, begunAt };
-      const machine = { ...making, runtimeDir: machineDirectory(runtimeDir, id) };
+      const machine = { ...making, runtimeDir: vmDirectory(runtimeDir, id) };
       const record = await makeTemplate(machine, signal);
       const milliseconds = String(Math.round(this.#options.clock.steady() - begun));
       await this.#options.keep(directory, record, milliseconds);
@@ -125,6 +125,6 @@ export class Maker {
 }
 
 /** The directory of sockets of a machine that becomes a template. */
-export function machineDirectory(runtimeDir: string, id: string): string {
+export function vmDirectory(runtimeDir: string, id: string): string {
   return join(runtimeDir, id.slice(0, 12));
 }

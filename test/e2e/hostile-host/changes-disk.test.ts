@@ -41,7 +41,7 @@ it('encrypts the writable layer against the host, and does not reuse it in a lat
   // It was written to, and yet nothing of it can be read.
   expect((await stat(changes)).blocks * 512).toBeGreaterThan(2 ** 20);
   expect(readFileSync(changes).includes(one)).toBe(false);
-  await host.endMachines();
+  await host.endVms();
   expect(readFileSync(changes).includes(one)).toBe(false);
 
   // The same box, and the very disk that it had: its key is gone.

@@ -26,7 +26,7 @@ import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { connect, type RatlsSession } from '@a3s-box/ratls';
 import { type ConfidentialBoot, readBootSet } from '../../../src/boot/bootset.ts';
-import type { Disk, Machine } from '../../../src/engine/engine.ts';
+import type { Disk, Vm } from '../../../src/engine/engine.ts';
 import { QemuEngine } from '../../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
@@ -61,7 +61,7 @@ export interface HostedLaunch {
 }
 
 export interface Hosted {
-  readonly machine: Machine;
+  readonly machine: Vm;
   readonly guest: Guest;
 }
 
@@ -70,7 +70,7 @@ export class HostileHost {
   /** The files that a relying party knows. */
   readonly boot: ConfidentialBoot;
   readonly #engine: QemuEngine;
-  readonly #machines: Machine[] = [];
+  readonly #machines: Vm[] = [];
   readonly #guests: Guest[] = [];
   #made = 0;
 
@@ -198,13 +198,13 @@ export class HostileHost {
     return path;
   }
 
-  async endMachines(): Promise<void> {
+  async endVms(): Promise<void> {
     for (const guest of this.#guests.splice(0)) guest.close();
     await Promise.all(this.#machines.splice(0).map((machine) => machine.kill()));
   }
 
   async leave(): Promise<void> {
-    await this.endMachines();
+    await this.endVms();
     for (let number = 1; number <= this.#made; number += 1) {
       const name = number.toString(16).padStart(2, '0');
       await this.#engine.sweep(name.repeat(32), join(this.root, `m${name}`));

@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   extra.arguments = [];
-  await host?.endMachines();
+  await host?.endVms();
 });
 afterAll(() => host?.leave());
 

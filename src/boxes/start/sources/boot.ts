@@ -5,7 +5,7 @@
  */
 import type { Box } from '../../record/box.ts';
 import type { Found } from '../describe.ts';
-import { type LaunchHost, launchMachine } from '../launch-machine.ts';
+import { type LaunchHost, launchVm } from '../launch-machine.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 export class BootSource implements StartSource {
@@ -21,7 +21,7 @@ export class BootSource implements StartSource {
 
   async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
     const opened = openOutput();
-    const launched = await launchMachine(this.#rt, this.#box, this.#found, undefined);
+    const launched = await launchVm(this.#rt, this.#box, this.#found, undefined);
     const { machine, spec, durable } = launched;
     return {
       machine,

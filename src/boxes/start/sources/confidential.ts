@@ -4,7 +4,7 @@
  * @module
  */
 import { measureRecord } from '@a3s-box/attestation/measure';
-import type { Machine } from '../../../engine/engine.ts';
+import type { Vm } from '../../../engine/engine.ts';
 import { A3sError } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
 import type { Image } from '../../../images/image.ts';
@@ -76,7 +76,7 @@ async function launchMeasured(
   box: Box,
   confidential: ConfidentialDefinition,
   image: Image,
-): Promise<{ readonly machine: Machine; readonly launch: ConfidentialState }> {
+): Promise<{ readonly machine: Vm; readonly launch: ConfidentialState }> {
   const { definition } = box;
   const { id, identity, bootSet } = definition;
   const parts = await findConfidential(rt, { ...definition, confidential }, image);

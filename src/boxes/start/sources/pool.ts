@@ -9,12 +9,12 @@ import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { hostLimitsOf } from '../../create/resources.ts';
 import { changesPath, syncChanges } from '../../disks/writable-layer.ts';
-import type { PooledMachine } from '../../pool/machine-pools.ts';
+import type { PooledVm } from '../../pool/machine-pools.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-machine.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { describeMachine, type Found } from '../describe.ts';
+import { describeVm, type Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 import { Waking } from '../warm.ts';
@@ -27,7 +27,7 @@ export class PoolSource implements StartSource {
   readonly #rt: PoolStartHost;
   readonly #box: Box;
   readonly #found: Found;
-  #pooled: PooledMachine | undefined;
+  #pooled: PooledVm | undefined;
 
   constructor(rt: PoolStartHost, box: Box, found: Found) {
     this.#rt = rt;
@@ -56,7 +56,7 @@ export class PoolSource implements StartSource {
 
   async #handOver(
     running: RunningBox,
-    pooled: PooledMachine,
+    pooled: PooledVm,
     opened: Promise<number>,
   ): Promise<PreparedMain> {
     const { definition } = this.#box;
@@ -65,7 +65,7 @@ export class PoolSource implements StartSource {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(this.#rt, machine.id);
     const limits = hostLimitsOf(definition);
-    const { spec } = describeMachine(definition, {
+    const { spec } = describeVm(definition, {
       ...{ found, directory, ports: [], changes, taken },
     });
     await settleAll([
@@ -112,7 +112,7 @@ export class PoolSource implements StartSource {
 async function takeChanges(
   rt: Pick<Runtime, 'home'>,
   { id, identity }: BoxDefinition,
-  { changesPath: from, directory }: PooledMachine,
+  { changesPath: from, directory }: PooledVm,
 ): Promise<void> {
   const to = changesPath(rt, id);
   try {

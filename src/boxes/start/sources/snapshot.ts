@@ -5,8 +5,8 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { Disk, Machine } from '../../../engine/engine.ts';
-import { machineUuid } from '../../../engine/machine-uuid.ts';
+import type { Disk, Vm } from '../../../engine/engine.ts';
+import { vmUuid } from '../../../engine/machine-uuid.ts';
 import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
 import type { OpenSnapshot } from '../../../snapshots/snapshots.ts';
@@ -16,7 +16,7 @@ import { changesPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
+import { describeVm, type Found, makeRuntimeDirectory } from '../describe.ts';
 import type { LaunchHost } from '../launch-machine.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
@@ -75,7 +75,7 @@ async function launchCopy(
   box: Box,
   found: Found,
   { copyOf, snapshot }: OpenSnapshot,
-): Promise<{ machine: Machine; mac: string | null }> {
+): Promise<{ machine: Vm; mac: string | null }> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
@@ -89,7 +89,7 @@ async function launchCopy(
     disks: Promise.resolve({ disks: [disk], serial, throwaway: undefined }),
     describe: (ports, changes) => {
       const given = { found, directory, ports, changes, taken: undefined };
-      return { machine: { ...describeMachine(definition, given).machine, copyOf } };
+      return { machine: { ...describeVm(definition, given).machine, copyOf } };
     },
   });
   return { machine, mac: description.machine.nic?.mac ?? null };
@@ -106,7 +106,7 @@ function forksAs({ id, hostname }: BoxDefinition, mac: string | null): KnownAgen
       fork ??= {
         entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
         time: timestamp(now()),
-        machineId: machineUuid(id),
+        machineId: vmUuid(id),
         hostname,
         mac,
       };

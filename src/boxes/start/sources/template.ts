@@ -4,7 +4,7 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
-import type { MachineShape } from '../../../engine/engine.ts';
+import type { VmShape } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
@@ -14,7 +14,7 @@ import type { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime } from '../../runtime.ts';
 import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
-import { type LaunchHost, launchMachine } from '../launch-machine.ts';
+import { type LaunchHost, launchVm } from '../launch-machine.ts';
 import type { Acquired, StartSource } from '../source.ts';
 import { shapeOf, WAKE_MS, Waking } from '../warm.ts';
 
@@ -26,7 +26,7 @@ export class TemplateSource implements StartSource {
   readonly #rt: TemplateStartHost;
   readonly #box: Box;
   readonly #found: Found;
-  readonly #shape: MachineShape;
+  readonly #shape: VmShape;
   #taken: TakenTemplate | undefined;
   /** Why the template may be the cause of a failure. The box's next source shows whether it is. */
   #suspicion: string | undefined;
@@ -43,7 +43,7 @@ export class TemplateSource implements StartSource {
     if (taken === undefined) return undefined;
     this.#taken = taken;
     const opened = openOutput();
-    const launched = await launchMachine(this.#rt, this.#box, this.#found, taken);
+    const launched = await launchVm(this.#rt, this.#box, this.#found, taken);
     const { machine, spec, throwaway, durable } = launched;
     const waking = new Waking(machine.id, taken.protocol, spec);
     const connectMs = Math.min(WAKE_MS, this.#rt.startTimeoutMs);

@@ -8,24 +8,24 @@
  * @module
  */
 import * as z from 'zod';
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
-import { QemuMachine } from '../machine.ts';
-import { MachineEvents } from '../monitor/events.ts';
+import { QemuVm } from '../machine.ts';
+import { VmEvents } from '../monitor/events.ts';
 import { diskCommands, nicCommands, plug, shareCommands } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { startVmm } from './vmm.ts';
 
 /** On failure processes may be left. The caller ends them, by the runtime directory. */
-export async function launchMachine(
-  spec: MachineSpec,
+export async function launchVm(
+  spec: VmSpec,
   accelerator: Accelerator,
   signal: AbortSignal,
-): Promise<QemuMachine> {
-  const events = new MachineEvents();
+): Promise<QemuVm> {
+  const events = new VmEvents();
   const { id, runtimeDir, identity, nic, shares } = spec;
   const [vmm, ...servers] = await together(signal, (waiting) => [
     startVmm(
@@ -47,12 +47,12 @@ export async function launchMachine(
     throw error;
   }
   const helpers: Helper[] = [helper, ...servers];
-  const machine = new QemuMachine({ id, runtimeDir, vmm: process, monitor, helpers });
+  const machine = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
   events.forward(machine);
   return machine;
 }
 
-async function plugAll(spec: MachineSpec, monitor: QmpClient, signal: AbortSignal): Promise<void> {
+async function plugAll(spec: VmSpec, monitor: QmpClient, signal: AbortSignal): Promise<void> {
   const { runtimeDir, nic, shares } = spec;
   await plug(monitor, diskCommands(spec));
   signal.throwIfAborted();

@@ -9,7 +9,7 @@ import { isJailUid, jailGroup } from '../../../jail/identity.ts';
 import type { JailProgram } from '../../../jail/jail.ts';
 import { findTool } from '../../../jail/tools.ts';
 import { deadline } from '../../deadline.ts';
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import { Helper } from '../../helpers/helper.ts';
 import { limitProcess } from '../../processes/process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
@@ -71,7 +71,7 @@ export async function startVmm(
  * @throws A3sError `vmm-failed` with QEMU's last line
  */
 export async function answeringVmm(
-  spec: Pick<MachineSpec, 'id' | 'runtimeDir' | 'hostLimits'>,
+  spec: Pick<VmSpec, 'id' | 'runtimeDir' | 'hostLimits'>,
   helper: Helper,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
@@ -117,7 +117,7 @@ export function findVmm(id: string, runtimeDir: string): FoundProcess | undefine
 export function vmmJail({
   identity,
   runtimeDir,
-}: Pick<MachineSpec, 'identity' | 'runtimeDir'>): Omit<
+}: Pick<VmSpec, 'identity' | 'runtimeDir'>): Omit<
   JailProgram,
   'path' | 'args' | 'stdio' | 'outlives'
 > {

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import { qemuArguments, type VmmPlan } from './arguments.ts';
 
 const MEBIBYTE = 2 ** 20;
-const spec: MachineSpec = {
+const spec: VmSpec = {
   id: '0123456789abcdef'.repeat(4),
   runtimeDir: '/run/a,b',
   identity: { uid: 1, gid: 1 },

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import { forkDevices, forkMemory } from '../snapshot/fork-devices.ts';
 import { templateDevices } from '../template/template-devices.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
@@ -85,7 +85,7 @@ export function cpuModel(accelerator: Accelerator): string {
 
 /** The input of a command line. */
 export interface VmmPlan {
-  readonly spec: MachineSpec;
+  readonly spec: VmSpec;
   readonly accelerator: Accelerator;
   readonly beginning: Beginning;
   /** How far the RAM of machines from templates can grow, in bytes. It is the same for all machines of one template. */
@@ -110,7 +110,7 @@ function deviceArguments({ spec, beginning }: VmmPlan): string[] {
   return spec.copyOf === undefined ? templateDevices(spec) : forkDevices(spec, spec.copyOf);
 }
 
-export function identity({ id }: MachineSpec): string[] {
+export function identity({ id }: VmSpec): string[] {
   const uuid = [
     id.slice(0, 8),
     id.slice(8, 12),
@@ -156,7 +156,7 @@ export function acceleration(accelerator: Accelerator): string[] {
     : ['-accel', 'tcg,thread=multi'];
 }
 
-export function processors({ cpus }: MachineSpec): string[] {
+export function processors({ cpus }: VmSpec): string[] {
   return ['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`];
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Disk, type MachineSpec, TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../engine.ts';
+import { type Disk, TEMPLATE_PLUGS, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
 
 const FUNCTIONS = TEMPLATE_PLUGS.functions;
 /** A minimum, so that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
@@ -25,7 +25,7 @@ export interface Slot {
   readonly multifunction: boolean;
 }
 
-export function rootPorts({ disks, shares }: MachineSpec): number {
+export function rootPorts({ disks, shares }: VmSpec): number {
   return Math.max(FEWEST_PORTS, 1 + portsFor(disks.length) + portsFor(shares.length));
 }
 
@@ -49,7 +49,7 @@ export function templatePorts(): number {
  * @returns index of each such disk with its place, in the order to attach them; undefined when there are too many
  */
 export function extraSlots(
-  spec: Pick<MachineSpec, 'disks' | 'shares'>,
+  spec: Pick<VmSpec, 'disks' | 'shares'>,
 ): { disks: [number, Slot][]; shares: [number, Slot][] } | undefined {
   const slots = new Set(templateSlots().map(([serial]) => serial));
   const extra = spec.disks.flatMap((disk: Disk, index) => (slots.has(disk.serial) ? [] : [index]));
@@ -68,12 +68,12 @@ export function nicSlot(): Slot {
 }
 
 /** @returns index of each disk with its slot, in the order to attach them */
-export function diskSlots({ disks }: MachineSpec): [number, Slot][] {
+export function diskSlots({ disks }: VmSpec): [number, Slot][] {
   return fill(disks.length, NIC_PORT + 1);
 }
 
 /** @returns index of each share with its slot, in the order to attach them */
-export function shareSlots({ disks, shares }: MachineSpec): [number, Slot][] {
+export function shareSlots({ disks, shares }: VmSpec): [number, Slot][] {
   return fill(shares.length, NIC_PORT + 1 + portsFor(disks.length));
 }
 

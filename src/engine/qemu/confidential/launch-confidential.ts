@@ -10,8 +10,8 @@ import { ProcessorPort } from '../../secure-processor/port.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
 import { answeringVmm } from '../boot/vmm.ts';
 import { vmmSockets } from '../command-line/arguments.ts';
-import { QemuMachine } from '../machine.ts';
-import { MachineEvents } from '../monitor/events.ts';
+import { QemuVm } from '../machine.ts';
+import { VmEvents } from '../monitor/events.ts';
 import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
 import { closeSealed, type SealedFile } from './sealed-file.ts';
 import type { SealedFiles } from './sealed-files.ts';
@@ -36,7 +36,7 @@ export async function launchConfidential(
   plan: ConfidentialPlan,
   host: ConfidentialHost,
   signal: AbortSignal,
-): Promise<QemuMachine> {
+): Promise<QemuVm> {
   const { spec } = plan;
   checkPlan(plan);
   const { id, runtimeDir, identity, nic } = spec;
@@ -45,7 +45,7 @@ export async function launchConfidential(
   const { helper, launched, guest } = await spawnSealed(plan, host, signal);
   if (signal.aborted) helper.release();
   signal.throwIfAborted();
-  const events = new MachineEvents();
+  const events = new VmEvents();
   const vmm = await answeringVmm(spec, helper, (event) => events.receive(event), signal);
   const port =
     guest === undefined ? undefined : new ProcessorPort(vmmSockets(runtimeDir).processor, guest);
@@ -58,7 +58,7 @@ export async function launchConfidential(
     throw error;
   }
   const helpers: Helper[] = passt === undefined ? [helper] : [helper, passt];
-  const machine = new QemuMachine({
+  const machine = new QemuVm({
     id,
     runtimeDir,
     vmm: vmm.process,

@@ -4,12 +4,12 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { ConfidentialLaunch, MachineSpec } from '../../engine.ts';
+import type { ConfidentialLaunch, VmSpec } from '../../engine.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { MOST_DISKS } from './device-places.ts';
 
 /** A spec whose machine is launched measured. */
-export type ConfidentialSpec = MachineSpec & { readonly confidential: ConfidentialLaunch };
+export type ConfidentialSpec = VmSpec & { readonly confidential: ConfidentialLaunch };
 
 /** What a command line is made from. */
 export interface ConfidentialPlan {

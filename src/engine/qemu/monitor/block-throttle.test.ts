@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { throttleDisk } from './block-throttle.ts';
 import { findDisks } from './find-disks.ts';
 import type { QmpClient } from './qmp.ts';
-import { machineSize } from './size.ts';
+import { vmSize } from './size.ts';
 
 interface FakeDisk {
   readonly id: string;
@@ -64,5 +64,5 @@ it('reports the size of a microVM with hot-plugged memory and CPUs', async () =>
     'query-memory-size-summary': plugged,
     'query-cpus-fast': cpus,
   });
-  expect(await machineSize(client)).toEqual({ cpus: 2, memoryBytes: 12 });
+  expect(await vmSize(client)).toEqual({ cpus: 2, memoryBytes: 12 });
 });

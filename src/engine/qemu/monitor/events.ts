@@ -4,14 +4,14 @@
  * @module
  */
 import * as z from 'zod';
-import type { QemuMachine } from '../machine.ts';
+import type { QemuVm } from '../machine.ts';
 import type { QmpEvent } from './qmp.ts';
 
 const Shutdown = z.object({ reason: z.string() });
 
 /** Receives a monitor's events, and passes the end of the guest on, at once or as soon as the machine is known. */
-export class MachineEvents {
-  #machine: QemuMachine | undefined;
+export class VmEvents {
+  #machine: QemuVm | undefined;
   #end: string | undefined;
 
   receive(event: QmpEvent): void {
@@ -22,7 +22,7 @@ export class MachineEvents {
     this.#ended(Shutdown.safeParse(event.data).data?.reason ?? 'no reason');
   }
 
-  forward(machine: QemuMachine): void {
+  forward(machine: QemuVm): void {
     this.#machine = machine;
     if (this.#end !== undefined) void machine.stopped(this.#end);
   }

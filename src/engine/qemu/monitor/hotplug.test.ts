@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { Disk, MachineSpec } from '../../engine.ts';
+import type { Disk, VmSpec } from '../../engine.ts';
 import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
 import { diskCommands, nicCommands, shareCommands } from './hotplug.ts';
 
-function machine(disks: number, shares: number): MachineSpec {
+function machine(disks: number, shares: number): VmSpec {
   return {
     id: 'a'.repeat(64),
     runtimeDir: '/run/box',

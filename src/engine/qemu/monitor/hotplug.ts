@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { Disk, MachineSpec } from '../../engine.ts';
+import type { Disk, VmSpec } from '../../engine.ts';
 import { backingSet, diskSet, setFile } from '../command-line/descriptor-sets.ts';
 import { diskSlots, nicSlot, type Slot, shareSlots } from '../command-line/slots.ts';
 import type { QmpClient } from './qmp.ts';
@@ -16,13 +16,13 @@ export const NETDEV = 'net0';
 export type Command = readonly [name: string, args: Readonly<Record<string, unknown>>];
 
 /** Disks, by their inherited descriptors. */
-export function diskCommands(spec: MachineSpec): Command[] {
+export function diskCommands(spec: VmSpec): Command[] {
   return placedDisks(spec, diskSlots(spec));
 }
 
 /** Attaches only those disks, at those places. */
 export function placedDisks(
-  { disks }: Pick<MachineSpec, 'disks'>,
+  { disks }: Pick<VmSpec, 'disks'>,
   places: readonly (readonly [number, Slot])[],
 ): Command[] {
   return places.flatMap(([index, slot]) => {
@@ -104,13 +104,13 @@ export function nicDevice(mac: string): Command {
 }
 
 /** Attaches shares in the spec's order, each joined to the file server that listens on its socket. */
-export function shareCommands(spec: MachineSpec, sockets: readonly string[]): Command[] {
+export function shareCommands(spec: VmSpec, sockets: readonly string[]): Command[] {
   return placedShares(spec, shareSlots(spec), sockets);
 }
 
 /** Attaches those shares at those places. */
 export function placedShares(
-  { shares }: Pick<MachineSpec, 'shares'>,
+  { shares }: Pick<VmSpec, 'shares'>,
   places: readonly (readonly [number, Slot])[],
   sockets: readonly string[],
 ): Command[] {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { MachineSize } from '../../engine.ts';
+import type { VmSize } from '../../engine.ts';
 import type { QmpClient } from './qmp.ts';
 
 const Memory = z.object({
@@ -13,7 +13,7 @@ const Memory = z.object({
 });
 const Processors = z.array(z.object({ 'cpu-index': z.int() })).max(4096);
 
-export async function machineSize(monitor: Pick<QmpClient, 'execute'>): Promise<MachineSize> {
+export async function vmSize(monitor: Pick<QmpClient, 'execute'>): Promise<VmSize> {
   const memory = await monitor.execute('query-memory-size-summary', {}, Memory);
   const processors = await monitor.execute('query-cpus-fast', {}, Processors);
   return {

@@ -17,7 +17,7 @@ import { release } from 'node:os';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import { printable } from '../../helpers/helper.ts';
 import { startVmm } from '../boot/vmm.ts';
 import { type Accelerator, CONTROL_PORT_ID } from '../command-line/arguments.ts';
@@ -39,7 +39,7 @@ export interface Verdict {
 }
 
 export interface ProbeOptions {
-  readonly boot: MachineSpec['boot'];
+  readonly boot: VmSpec['boot'];
   readonly qemuVersion: string;
   /** The file with the verdict. */
   readonly cacheFile: string;
@@ -153,7 +153,7 @@ function seconds(milliseconds: number): string {
 }
 
 /** Resolves when the agent has opened the control port. */
-async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
+async function bootOnce(spec: VmSpec, signal: AbortSignal): Promise<void> {
   let opened = (): void => undefined;
   const up = new Promise<void>((resolve) => {
     opened = resolve;

@@ -5,14 +5,14 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { CONVERTER_IDENTITY, identityFor } from '../../../jail/identity.ts';
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import { endProcesses } from '../../processes/sweep.ts';
 import { prepareDirectory } from '../boot/directory.ts';
 
 const MEMORY = 256 * 2 ** 20;
 
 export interface ProbePlace {
-  readonly boot: MachineSpec['boot'];
+  readonly boot: VmSpec['boot'];
   /** A short path that does not exist. The probe makes and removes it. */
   readonly runtimeDir: string;
 }
@@ -28,7 +28,7 @@ export async function probesSettled(): Promise<void> {
 /** @param use starts the machine; whatever is left of it afterwards is ended */
 export async function withProbe<T>(
   place: ProbePlace,
-  use: (spec: MachineSpec) => Promise<T>,
+  use: (spec: VmSpec) => Promise<T>,
 ): Promise<T> {
   const probe = probeOnce(place, use);
   probes.add(probe);
@@ -41,7 +41,7 @@ export async function withProbe<T>(
 
 async function probeOnce<T>(
   { boot, runtimeDir }: ProbePlace,
-  use: (spec: MachineSpec) => Promise<T>,
+  use: (spec: VmSpec) => Promise<T>,
 ): Promise<T> {
   const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const identity = own.uid === 0 ? CONVERTER_IDENTITY : identityFor(own.uid, own.gid, []);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { MachineSpec, SavedCopy } from '../../engine.ts';
+import type { SavedCopy, VmSpec } from '../../engine.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -9,7 +9,7 @@ const saved: SavedCopy = {
   growth: { offset: 514 * MEBIBYTE, bytes: 256 * MEBIBYTE },
   ...{ ram: 20, state: 21 },
 };
-const spec: MachineSpec = {
+const spec: VmSpec = {
   id: '0123456789abcdef'.repeat(4),
   runtimeDir: '/run/a',
   identity: { uid: 1, gid: 1 },

@@ -5,7 +5,7 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { MachineSpec, RamExtent, SavedCopy, SavedMachine } from '../../engine.ts';
+import type { RamExtent, SavedCopy, SavedVm, VmSpec } from '../../engine.ts';
 import { extraSlots } from '../command-line/slots.ts';
 import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from '../monitor/hotplug.ts';
 import { HUB, TEMPLATE_MAC, templateDevices } from '../template/template-devices.ts';
@@ -15,7 +15,7 @@ export const RAM_BLOCKS = { memory: 'memory', growth: 'growth' } as const;
 
 /** @param ram descriptor of the file that RAM is mapped from */
 export function forkMemory(
-  { arrangement, memory, growth }: SavedMachine,
+  { arrangement, memory, growth }: SavedVm,
   growthBytes: number,
   ram: number | undefined,
 ): string[] {
@@ -39,7 +39,7 @@ function mapped(id: string, { offset, bytes }: RamExtent, ram: number | undefine
 }
 
 /** @throws A3sError `invalid-argument` where there are too many disks */
-export function forkDevices(spec: MachineSpec, { arrangement }: SavedCopy): string[] {
+export function forkDevices(spec: VmSpec, { arrangement }: SavedCopy): string[] {
   if (arrangement === 'template') {
     const extra = extraSlots(spec);
     if (extra === undefined) {

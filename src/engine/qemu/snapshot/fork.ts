@@ -5,35 +5,31 @@
  */
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { MachineSpec, SavedCopy } from '../../engine.ts';
+import type { SavedCopy, VmSpec } from '../../engine.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
 import { together } from '../boot/launch.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
-import { QemuMachine } from '../machine.ts';
-import { MachineEvents } from '../monitor/events.ts';
+import { QemuVm } from '../machine.ts';
+import { VmEvents } from '../monitor/events.ts';
 import { plug } from '../monitor/hotplug.ts';
 import { load, marker } from '../template/start-from-template.ts';
 import { joinCommands } from '../template/template-devices.ts';
 
 /** A plan whose machine is a fork. */
-export type ForkPlan = VmmPlan & { readonly spec: MachineSpec & { readonly copyOf: SavedCopy } };
+export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: SavedCopy } };
 
 /**
  * On failure processes may be left. The caller ends them, by the runtime directory.
  *
  * @param kernel descriptor of the stub
  */
-export async function forkMachine(
-  plan: ForkPlan,
-  kernel: number,
-  signal: AbortSignal,
-): Promise<QemuMachine> {
+export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal): Promise<QemuVm> {
   const { id, runtimeDir, identity, nic, copyOf, shares } = plan.spec;
   if (shares.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot start a copy of a machine with shares');
   }
-  const events = new MachineEvents();
+  const events = new VmEvents();
   let resumed = (): void => undefined;
   const runs = new Promise<void>((resolve) => {
     resumed = resolve;
@@ -62,7 +58,7 @@ export async function forkMachine(
     signal.throwIfAborted();
     throw (await helper.lastWords()) ?? error;
   }
-  const machine = new QemuMachine({
+  const machine = new QemuVm({
     ...{ id, runtimeDir, vmm: process, monitor },
     helpers: [helper, ...servers],
   });

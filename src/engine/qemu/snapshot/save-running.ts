@@ -14,7 +14,7 @@ import * as z from 'zod';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
 import { deadline } from '../../deadline.ts';
-import { SAVED_FILES, type SavedMachine, type SaveRequest } from '../../engine.ts';
+import { SAVED_FILES, type SavedVm, type SaveRequest } from '../../engine.ts';
 import { overlaySet, SAVING_SETS, setFile } from '../command-line/descriptor-sets.ts';
 import { findDisks } from '../monitor/find-disks.ts';
 import { plug, qcow2 } from '../monitor/hotplug.ts';
@@ -36,7 +36,7 @@ export async function saveRunning(
   monitor: Monitor,
   { directory, overlayPath }: SaveRequest,
   signal: AbortSignal,
-): Promise<SavedMachine> {
+): Promise<SavedVm> {
   const devicesPath = join(directory, 'devices');
   const ramPath = join(directory, SAVED_FILES.ram);
   const found = await findDisk(monitor);
@@ -69,7 +69,7 @@ export async function saveRunning(
   return await describe(directory, devicesPath, found);
 }
 
-interface FoundDisk extends Pick<SavedMachine, 'arrangement' | 'changesSerial'> {
+interface FoundDisk extends Pick<SavedVm, 'arrangement' | 'changesSerial'> {
   /** Name of the writable layer's block node, as it is now. */
   readonly node: string;
 }
@@ -160,7 +160,7 @@ async function describe(
   directory: string,
   devicesPath: string,
   { arrangement, changesSerial }: FoundDisk,
-): Promise<SavedMachine> {
+): Promise<SavedVm> {
   const ramPath = join(directory, SAVED_FILES.ram);
   const statePath = join(directory, SAVED_FILES.state);
   const ram = await open(ramPath, constants.O_RDONLY | constants.O_NOFOLLOW);

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import type { MachineSpec } from '../../engine.ts';
+import type { VmSpec } from '../../engine.ts';
 import { growthCommands, growthLimit } from './memory-growth.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-function machine(memoryBytes: number): MachineSpec {
+function machine(memoryBytes: number): VmSpec {
   const boot = { kernelPath: '/k', initrdPath: '/i', commandLine: [] };
   return {
     id: 'a'.repeat(64),

@@ -10,12 +10,12 @@ import { open } from 'node:fs/promises';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { deadline, whenAborted } from '../../deadline.ts';
-import { type MachineSpec, TEMPLATE_SLOTS, type TemplateRequest } from '../../engine.ts';
+import { TEMPLATE_SLOTS, type TemplateRequest, type VmSpec } from '../../engine.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
-import { QemuMachine } from '../machine.ts';
-import { MachineEvents } from '../monitor/events.ts';
+import { QemuVm } from '../machine.ts';
+import { VmEvents } from '../monitor/events.ts';
 import { plug } from '../monitor/hotplug.ts';
 import type { QmpClient, QmpEvent } from '../monitor/qmp.ts';
 
@@ -36,7 +36,7 @@ export async function saveTemplate(
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const state = await open(request.devicePath, flags, 0o600);
   try {
-    const events = new MachineEvents();
+    const events = new VmEvents();
     const saved = new Saved();
     const spec = machineOf(request, memoryBytes);
     const { monitor, helper, process } = await startVmm(
@@ -49,7 +49,7 @@ export async function saveTemplate(
       signal,
     );
     const { id, runtimeDir } = request;
-    const machine = new QemuMachine({ id, runtimeDir, vmm: process, monitor, helpers: [helper] });
+    const machine = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers: [helper] });
     events.forward(machine);
     try {
       await plug(monitor, [['cont', {}]]);
@@ -67,7 +67,7 @@ export async function saveTemplate(
   }
 }
 
-function machineOf(request: TemplateRequest, memoryBytes: number): MachineSpec {
+function machineOf(request: TemplateRequest, memoryBytes: number): VmSpec {
   const { id, runtimeDir, identity, shape, changesPath } = request;
   return {
     id,
@@ -83,14 +83,14 @@ function machineOf(request: TemplateRequest, memoryBytes: number): MachineSpec {
 
 async function prepare(
   request: TemplateRequest,
-  machine: QemuMachine,
+  machine: QemuVm,
   signal: AbortSignal,
 ): Promise<void> {
   await request.prepare(machine, signal);
   await machine.settle(signal);
 }
 
-async function gone(machine: QemuMachine): Promise<never> {
+async function gone(machine: QemuVm): Promise<never> {
   const { reason, detail } = await machine.exited;
   throw new A3sError('vmm-failed', `The template's machine ended (${reason}) ${detail}`.trim());
 }

@@ -9,7 +9,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { MachineSpec, Template } from '../../engine.ts';
+import type { Template, VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
@@ -18,8 +18,8 @@ import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { extraSlots } from '../command-line/slots.ts';
-import { QemuMachine } from '../machine.ts';
-import { MachineEvents } from '../monitor/events.ts';
+import { QemuVm } from '../machine.ts';
+import { VmEvents } from '../monitor/events.ts';
 import { type Command, placedDisks, placedShares, plug } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { growthCommands } from './memory-growth.ts';
@@ -30,8 +30,8 @@ import { joinCommands } from './template-devices.ts';
 export const LAUNCHED = 'launched';
 
 /** A plan whose machine has a template. */
-export type RestorePlan = VmmPlan & {
-  readonly spec: MachineSpec & { readonly template: Template };
+export type TemplateStartPlan = VmmPlan & {
+  readonly spec: VmSpec & { readonly template: Template };
 };
 
 /**
@@ -40,11 +40,11 @@ export type RestorePlan = VmmPlan & {
  * @param kernel descriptor of the stub
  * @throws A3sError `template-unusable` where the template caused the failure, or may have
  */
-export async function restoreMachine(
-  plan: RestorePlan,
+export async function startFromTemplate(
+  plan: TemplateStartPlan,
   kernel: number,
   signal: AbortSignal,
-): Promise<QemuMachine> {
+): Promise<QemuVm> {
   const { spec } = plan;
   const { id, runtimeDir, identity, nic, shares } = spec;
   const slots = extraSlots(spec);
@@ -54,7 +54,7 @@ export async function restoreMachine(
   const growth = growthCommands(plan);
   // Nothing is attached while the state is loaded.
   const inRunning = growth.length + slots.disks.length + shares.length > 0;
-  const events = new MachineEvents();
+  const events = new VmEvents();
   const [vmm, ...servers] = await together(signal, (waiting) => {
     const { copying, spawned } = startCopy(plan, kernel, events, waiting);
     // Awaited after the VMM, which takes longest.
@@ -93,7 +93,7 @@ export async function restoreMachine(
   if (signal.aborted) monitor.close();
   signal.throwIfAborted();
   const helpers: Helper[] = [helper, ...servers];
-  const machine = new QemuMachine({ id, runtimeDir, vmm: process, monitor, helpers });
+  const machine = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
   events.forward(machine);
   return machine;
 }
@@ -115,9 +115,9 @@ interface Copy extends StartedVmm {
 
 /** `spawned` resolves when the VMM's process exists, or will not exist. */
 function startCopy(
-  plan: RestorePlan,
+  plan: TemplateStartPlan,
   kernel: number,
-  events: MachineEvents,
+  events: VmEvents,
   signal: AbortSignal,
 ): { copying: Promise<Copy>; spawned: Promise<void> } {
   let begun = (): void => undefined;
@@ -130,8 +130,8 @@ function startCopy(
 
 /** Starts a VMM that takes commands and has the RAM. */
 async function copyOf(
-  plan: RestorePlan,
-  { kernel, events, spawned }: { kernel: number; events: MachineEvents; spawned: () => void },
+  plan: TemplateStartPlan,
+  { kernel, events, spawned }: { kernel: number; events: VmEvents; spawned: () => void },
   signal: AbortSignal,
 ): Promise<Copy> {
   const { template, shares, identity } = plan.spec;

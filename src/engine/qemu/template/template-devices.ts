@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type MachineSpec, TEMPLATE_SLOTS } from '../../engine.ts';
+import { TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
 import { templateSlots } from '../command-line/slots.ts';
 import {
   asArguments,
@@ -25,7 +25,7 @@ const ABSENT_BYTES = 2 ** 40;
 export const HUB = 0;
 
 /** On the command line. */
-export function templateDevices(spec: Pick<MachineSpec, 'disks' | 'nic'>): string[] {
+export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
   return [
     '-global',
     // The state does not record that the machine was stopped when it was saved: a copy runs as soon as it may.
@@ -62,7 +62,7 @@ export function joinCommands(socket: string): Command[] {
   ];
 }
 
-function slotCommands({ disks }: Pick<MachineSpec, 'disks'>): Command[] {
+function slotCommands({ disks }: Pick<VmSpec, 'disks'>): Command[] {
   return templateSlots().flatMap(([serial, slot]): Command[] => {
     const index = disks.findIndex((disk) => disk.serial === serial);
     const disk = disks[index];

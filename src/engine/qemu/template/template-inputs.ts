@@ -6,7 +6,7 @@
 
 import { A3sError } from '../../../errors.ts';
 import { findTool } from '../../../jail/tools.ts';
-import { type MachineShape, TEMPLATE_SLOTS } from '../../engine.ts';
+import { TEMPLATE_SLOTS, type VmShape } from '../../engine.ts';
 import { QEMU } from '../boot/vmm.ts';
 import { type Accelerator, qemuArguments } from '../command-line/arguments.ts';
 import { expandedCpuModel } from '../probe/cpu-model.ts';
@@ -35,7 +35,7 @@ export class TemplateInputs {
   /** One QEMU is asked at a time: all would use one directory. */
   #asking: Promise<unknown> = Promise.resolve();
 
-  async of(shape: MachineShape, host: TemplateHost): Promise<Record<string, string>> {
+  async of(shape: VmShape, host: TemplateHost): Promise<Record<string, string>> {
     const { kernelPath, initrdPath } = shape.boot;
     const [qemu, kernel, initrd, firmware] = await Promise.all([
       findTool(QEMU).then((path) => this.#present(path)),
@@ -67,7 +67,7 @@ export class TemplateInputs {
       .join(' ');
   }
 
-  async #cpuModel({ boot }: MachineShape, host: TemplateHost, qemu: string): Promise<string> {
+  async #cpuModel({ boot }: VmShape, host: TemplateHost, qemu: string): Promise<string> {
     const { accelerator, cpuModelFile: cacheFile, probeDir: runtimeDir } = host;
     const asked = this.#asking.then(() =>
       expandedCpuModel(
@@ -82,7 +82,7 @@ export class TemplateInputs {
 
 /** The command line of a machine that is saved, without the values that name one machine or one place. */
 export function canonicalArguments(
-  { cpus, boot }: MachineShape,
+  { cpus, boot }: VmShape,
   {
     accelerator,
     memoryBytes,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitBox } from '../../../boxes/verbs/wait.ts';
-import type { FakeMachine } from '../../../engine/testing/fake.ts';
+import type { FakeVm } from '../../../engine/testing/fake.ts';
 import { TestHome } from '../../testing/home.ts';
 
 let home: TestHome;
@@ -33,7 +33,7 @@ async function starting(): Promise<string> {
   return id;
 }
 
-function machine(id: string): FakeMachine {
+function machine(id: string): FakeVm {
   const found = home.host.machine(id);
   if (found === undefined) throw new Error('the box has no machine');
   return found;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../../../boxes/record/states.ts';
 import type { Config } from '../../../config.ts';
 import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../../engine/engine.ts';
-import type { FakeMachine } from '../../../engine/testing/fake.ts';
+import type { FakeVm } from '../../../engine/testing/fake.ts';
 import { A3sError } from '../../../errors.ts';
 import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../testing/home.ts';
@@ -57,7 +57,7 @@ async function happened(action: string): Promise<Readonly<Record<string, string>
 }
 
 /** Calls `change` with each microVM from a template before the host connects to it. */
-function copies(change: (machine: FakeMachine) => void): void {
+function copies(change: (machine: FakeVm) => void): void {
   const launch = home.host.start.bind(home.host);
   home.host.start = async (spec, signal) => {
     const machine = await launch(spec, signal);
@@ -361,8 +361,8 @@ describe('a server that dies while a box starts from a template', () => {
   );
 
   it('ends a copy of a template that was not resumed before the server died', async () => {
-    let launched: (machine: FakeMachine) => void = () => undefined;
-    const there = new Promise<FakeMachine>((resolve) => {
+    let launched: (machine: FakeVm) => void = () => undefined;
+    const there = new Promise<FakeVm>((resolve) => {
       launched = resolve;
     });
     let copied = 0;

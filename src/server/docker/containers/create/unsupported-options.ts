@@ -33,7 +33,7 @@ const never: Test = () => false;
 
 const WINDOWS = 'it is of Windows';
 const NO_HOST = 'a box is a machine of its own, and shares nothing of the kind with the host';
-const OWN_MACHINE = 'each box has a kernel of its own, and shares it with no other box';
+const OWN_KERNEL = 'each box has a kernel of its own, and shares it with no other box';
 const NETWORKS = 'boxes are in a network of their own, or in none';
 const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
@@ -73,7 +73,7 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   GroupAdd: absent('a process has the groups that the image’s /etc/group says'),
   IOMaximumBandwidth: absent(WINDOWS),
   IOMaximumIOps: absent(WINDOWS),
-  IpcMode: absent(OWN_MACHINE, either('private')),
+  IpcMode: absent(OWN_KERNEL, either('private')),
   Isolation: absent(WINDOWS, either('default')),
   KernelMemory: absent('Docker has removed it'),
   KernelMemoryTCP: absent('Docker has removed it'),
@@ -82,7 +82,7 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   MemorySwappiness: absent('a guest has no swap', either(-1)),
   OomKillDisable: absent('a box that has no memory left would stand still for ever'),
   OomScoreAdj: absent('the host’s out-of-memory killer knows no process of a box'),
-  PidMode: absent(OWN_MACHINE),
+  PidMode: absent(OWN_KERNEL),
   Privileged: absent('no device, and no kernel, of the host is in a box'),
   PublishAllPorts: absent('publish each port by its number'),
   ReadonlyPaths: absent('Docker’s own are read-only, always', never),
@@ -93,8 +93,8 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   StorageOpt: absent('the disk of changes has one size'),
   Sysctls: absent('the settings of a guest’s kernel are the boot set’s'),
   Tmpfs: absent('bind mounts and volumes are the only mounts'),
-  UTSMode: absent(OWN_MACHINE),
-  UsernsMode: absent(OWN_MACHINE),
+  UTSMode: absent(OWN_KERNEL),
+  UsernsMode: absent(OWN_KERNEL),
 };
 
 /** The options of one entry of `EndpointsConfig`. */

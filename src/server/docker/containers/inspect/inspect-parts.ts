@@ -7,7 +7,7 @@ import type { Box } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
-import { bindMode, hasMachine, networkName } from './show.ts';
+import { bindMode, hasVm, networkName } from './show.ts';
 
 type Inspect = ContainerInspect;
 
@@ -38,7 +38,7 @@ export function mountsOf(
 
 /** Each box has the same address, in a network of its own. */
 export function addressOf(box: Box) {
-  const connected = hasMachine(box) && box.definition.network !== 'none';
+  const connected = hasVm(box) && box.definition.network !== 'none';
   return {
     Gateway: connected ? GUEST_NETWORK.gateway : '',
     IPAddress: connected ? GUEST_NETWORK.address : '',

@@ -11,7 +11,7 @@ import { boxDirectory, type Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
-import { dockerStatus, hasMachine, portName, publishedPorts, ZERO_TIME } from './show.ts';
+import { dockerStatus, hasVm, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
 
@@ -31,7 +31,7 @@ export function inspectBox(rt: Pick<Runtime, 'home' | 'execs' | 'volumes'>, box:
     Trust: trustOf(box) ?? null,
     TrustAtCreate: definition.trust ?? null,
     // Docker has no such field: how the microVM of this run, or of the last one, was started.
-    Machine: machineOf(box),
+    Machine: vmOf(box),
     // Null for a plain box.
     Confidential: showConfidential(box),
     ResolvConfPath: '',
@@ -61,14 +61,14 @@ function logPath(rt: Pick<Runtime, 'home'>, box: Box): string {
   return kept ? join(boxDirectory(rt, id), 'output.log') : '';
 }
 
-function machineOf({ state: { machine } }: Box) {
+function vmOf({ state: { machine } }: Box) {
   return machine === undefined ? null : { Start: machine.start, Source: machine.source ?? '' };
 }
 
 function stateOf(box: Box): Inspect['State'] {
   const { state } = box;
   const status = dockerStatus(state);
-  const running = hasMachine(box);
+  const running = hasVm(box);
   return {
     Status: status,
     // Docker, too, shows a restarting container as running.
@@ -134,7 +134,7 @@ function exposedPorts(box: Box): Record<string, Record<string, never>> {
 
 /** Ports that a running box exposes, each without a port of the host. */
 function unpublished(box: Box): Record<string, null> {
-  if (!hasMachine(box) || box.definition.network === 'none') return {};
+  if (!hasVm(box) || box.definition.network === 'none') return {};
   return Object.fromEntries(Object.keys(exposedPorts(box)).map((port) => [port, null]));
 }
 

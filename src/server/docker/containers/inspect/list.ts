@@ -15,11 +15,11 @@ import { endpointsOf, mountsOf } from './inspect-parts.ts';
 import { type ListFilters, listTests } from './list-filters.ts';
 import {
   dockerStatus,
-  hasMachine,
+  hasVm,
   networkName,
   portName,
   publishedPorts,
-  statusText,
+  statusText
 } from './show.ts';
 import { summarizeConfidential } from './show-confidential.ts';
 
@@ -100,7 +100,7 @@ function summary(rt: Pick<Runtime, 'volumes'>, box: Box, now: number): Summary {
         Type: 'tcp',
         ...(portName(box, boxPort) === 'ratls' ? { Name: 'ratls' as const } : {}),
       })),
-      ...(hasMachine(box) ? exposed : []),
+      ...(hasVm(box) ? exposed : []),
     ],
     Labels: definition.labels,
     State: dockerStatus(state),

@@ -62,7 +62,7 @@ export function healthWord({ state }: Box): string {
 }
 
 /** Whether the box runs or is paused. */
-export function hasMachine({ state }: Box): boolean {
+export function hasVm({ state }: Box): boolean {
   const status = dockerStatus(state);
   return status === 'running' || status === 'paused';
 }
@@ -90,7 +90,7 @@ function elapsed(since: string | undefined, now: number): string {
 
 /** The ports as they are now: real numbers while the box runs, none while it does not. */
 export function publishedPorts(box: Box): readonly Port[] {
-  return hasMachine(box) ? box.state.ports : [];
+  return hasVm(box) ? box.state.ports : [];
 }
 
 /** The name of a port of the box. A port of the guest's own service has the service's name. */
