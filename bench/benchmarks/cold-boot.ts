@@ -41,13 +41,13 @@ export const coldBoot: Benchmark = {
       async ({ actor, root }) => {
         const directory = mkdtempSync(join(tmpdir(), 'a3s-plain-'));
         try {
-          const machine = await plainMachine(root, directory);
-          const boot = { ...machine.boot, initrdPath: noopInitrd(directory) };
+          const vm = await plainMachine(root, directory);
+          const boot = { ...vm.boot, initrdPath: noopInitrd(directory) };
           // The first start chooses what both run on.
           await actor.ok(RUN);
           const accelerator = chosenAccelerator(actor.home);
           const { ours, plain } = await inTurns(asked, {
-            plain: () => timed(() => bootAndEnd({ ...machine, boot }, accelerator)),
+            plain: () => timed(() => bootAndEnd({ ...vm, boot }, accelerator)),
             ours: () => timed(() => actor.ok(RUN)),
           });
           const limit = { name: 'plain QEMU', samples: plain };

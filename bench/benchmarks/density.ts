@@ -63,7 +63,7 @@ async function startAll(actor: Actor, signal: AbortSignal): Promise<readonly str
 }
 
 function rows(actor: Actor, ids: readonly string[], fallen: number): readonly BenchmarkResult[] {
-  const processes = actor.machines();
+  const processes = actor.boxProcesses();
   const boxes = ids.map((id) =>
     sum(processes.filter(isOf(id)).map(({ pid }) => proportional(pid))),
   );

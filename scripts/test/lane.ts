@@ -9,7 +9,7 @@ import { count, type StageReport } from './results/report.ts';
 import type { Print } from './run.ts';
 import type { Plan } from './selection/reach.ts';
 import type { StageName } from './stage-names.ts';
-import { type Machines, machines, machinesOf, STAGES } from './stages.ts';
+import { runVmStage, STAGES, type VmStage, vmStageOf } from './stages.ts';
 
 export interface LaneOptions {
   readonly print: Print;
@@ -25,18 +25,18 @@ export async function runLanes(
   options: LaneOptions,
 ): Promise<StageReport[]> {
   const { front, beside } = lanesOf(stages, options.processors);
-  const left = stages.includes('vm') ? machinesOf(plan.vm ?? []) : NO_MACHINES;
+  const left = stages.includes('vm') ? vmStageOf(plan.vm ?? []) : NO_VM_STAGE;
   const lanes = [new Lane('front', plan, options), new Lane('beside', plan, options)] as const;
   const reports = await Promise.all([
     lanes[0].run(front, left.batches),
     beside === undefined ? [] : lanes[1].run(beside, left.batches),
   ]);
   const [first, second] = reports;
-  const alone = await lanes[0].machines('alone', left.alone);
+  const alone = await lanes[0].runVms('alone', left.alone);
   return merged([...second, ...first, ...alone]);
 }
 
-const NO_MACHINES: Machines = { batches: [], alone: [] };
+const NO_VM_STAGE: VmStage = { batches: [], alone: [] };
 
 class Lane {
   readonly #name: string;
@@ -58,14 +58,14 @@ class Lane {
       reports.push(await this.#timed(name, name, (print) => STAGES[name]({ print, files })));
     }
     for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
-      reports.push(...(await this.machines(this.#name, batch)));
+      reports.push(...(await this.runVms(this.#name, batch)));
     }
     return reports;
   }
 
-  async machines(lane: string, files: readonly string[]): Promise<StageReport[]> {
+  async runVms(lane: string, files: readonly string[]): Promise<StageReport[]> {
     if (files.length === 0) return [];
-    return [await this.#timed('vm', `vm, ${lane}`, (print) => machines(lane, files, print))];
+    return [await this.#timed('vm', `vm, ${lane}`, (print) => runVmStage(lane, files, print))];
   }
 
   /** A stage that cannot run has failed, and what comes after it goes on. */

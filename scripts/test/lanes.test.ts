@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ALONE, batchesOf, lanesOf, splitMachines } from './lanes.ts';
+import { ALONE, batchesOf, lanesOf, splitVmStage } from './lanes.ts';
 import { ROOT } from './run.ts';
 import { STAGE_NAMES } from './stage-names.ts';
 import { filesOf } from './vitest.ts';
@@ -32,7 +32,7 @@ describe('the files of the vm stage', () => {
   const files = ['test/e2e/run.test.ts', alone, 'test/e2e/hostile-host/files.test.ts'];
 
   it('runs each file of the vm stage once: beside others, or alone', () => {
-    expect(splitMachines(files, 'all')).toEqual({
+    expect(splitVmStage(files, 'all')).toEqual({
       shared: ['test/e2e/run.test.ts', 'test/e2e/hostile-host/files.test.ts'],
       alone: [alone],
     });
@@ -40,12 +40,12 @@ describe('the files of the vm stage', () => {
 
   it('selects files of the vm stage by the beginning of their paths', () => {
     const none = { shared: [], alone: [] };
-    expect(splitMachines(files, ['test/e2e/hostile-host/'])).toEqual({
+    expect(splitVmStage(files, ['test/e2e/hostile-host/'])).toEqual({
       ...none,
       shared: ['test/e2e/hostile-host/files.test.ts'],
     });
-    expect(splitMachines(files, [alone])).toEqual({ ...none, alone: [alone] });
-    expect(splitMachines(files, [])).toEqual(none);
+    expect(splitVmStage(files, [alone])).toEqual({ ...none, alone: [alone] });
+    expect(splitVmStage(files, [])).toEqual(none);
   });
 
   it('runs slow files of the vm stage one at a time, then a few of the others at a time', () => {

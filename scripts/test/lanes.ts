@@ -30,7 +30,7 @@ export const ALONE: readonly string[] = ['resources', 'hostile-guest'].map(
 );
 
 /** The chosen files of the vm stage: those that may have others beside them, and those that may not. */
-export function splitMachines(
+export function splitVmStage(
   files: readonly string[],
   selection: Selection,
 ): { readonly shared: readonly string[]; readonly alone: readonly string[] } {

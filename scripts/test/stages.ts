@@ -4,7 +4,7 @@
  * @module
  */
 import { goTests } from './go.ts';
-import { batchesOf, splitMachines } from './lanes.ts';
+import { batchesOf, splitVmStage } from './lanes.ts';
 import type { StageReport } from './results/report.ts';
 import type { Print } from './run.ts';
 import { script } from './script.ts';
@@ -41,18 +41,18 @@ export const STAGES: Readonly<Record<Exclude<StageName, 'vm'>, Stage>> = {
 };
 
 /** The vm stage: parts that each run beside others, and the files that run alone, at its end. */
-export interface Machines {
+export interface VmStage {
   readonly batches: string[][];
   readonly alone: readonly string[];
 }
 
-export function machinesOf(files: Selection): Machines {
-  const { shared, alone } = splitMachines(filesOf('vm'), files);
+export function vmStageOf(files: Selection): VmStage {
+  const { shared, alone } = splitVmStage(filesOf('vm'), files);
   return { batches: batchesOf(shared), alone };
 }
 
 /** Runs some files of the vm stage; `lane` tells their report from one that is written meanwhile. */
-export async function machines(
+export async function runVmStage(
   lane: string,
   files: readonly string[],
   print: Print,

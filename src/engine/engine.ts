@@ -93,7 +93,7 @@ export interface TemplateRequest {
   /** The path that the devices' state is written to: a new file, mode 0600. */
   readonly devicePath: string;
   /** Called with the running machine. When it returns, the guest has to be ready and no connection open. */
-  prepare(machine: Vm, signal: AbortSignal): Promise<void>;
+  prepare(vm: Vm, signal: AbortSignal): Promise<void>;
 }
 
 /** Serials that a box's writable layer may have. The first one that a machine has is used. */

@@ -30,8 +30,8 @@ test.each<[string, (stream: Duplex) => void]>([
   ],
   ['never answers', (stream) => stream.resume()],
 ])('a connection that %s is retried', async (_, handler) => {
-  const machine = fakeVm(agentAfter(handler, handler));
-  const guest = await connectGuest(machine, { signal, deadlineMs: 10_000, attemptMs: 50 });
+  const vm = fakeVm(agentAfter(handler, handler));
+  const guest = await connectGuest(vm, { signal, deadlineMs: 10_000, attemptMs: 50 });
   expect(guest.hello?.agent).toBe('0.0.0-fake');
   guest.close();
   await guest.closed;
@@ -41,32 +41,32 @@ test('a silent agent that has answered before is given up before the boot deadli
   const agent = new FakeAgent();
   const silent: Duplex[] = [];
   let silence = false;
-  const machine = fakeVm({
+  const vm = fakeVm({
     serve: (stream) => {
       if (silence && silent.length === 0) silent.push(stream.resume());
       else agent.serve(stream);
     },
   });
-  const first = await connectGuest(machine, { signal, deadlineMs: 4000 });
+  const first = await connectGuest(vm, { signal, deadlineMs: 4000 });
   first.close();
   silence = true;
   // The deadline is shorter than that of a boot.
-  const second = await connectGuest(machine, { signal, deadlineMs: 4000 });
+  const second = await connectGuest(vm, { signal, deadlineMs: 4000 });
   expect(silent).toHaveLength(1);
   second.close();
 });
 
 test('a missing answer at the deadline is a timeout that shows the console', async () => {
-  const machine = fakeVm({ serve: (stream) => stream.resume() }, 'one\n\x1b[31mpanic\x07\n');
-  await expect(connectGuest(machine, { signal, deadlineMs: 100 })).rejects.toMatchObject({
+  const vm = fakeVm({ serve: (stream) => stream.resume() }, 'one\n\x1b[31mpanic\x07\n');
+  await expect(connectGuest(vm, { signal, deadlineMs: 100 })).rejects.toMatchObject({
     code: 'agent-timeout',
     message: 'The guest agent did not answer within 0.1 s; its console ends:\none\n[31mpanic',
   });
 });
 
 test('a microVM that ends before its agent answers is reported at once', async () => {
-  const machine = fakeVm({ serve: () => machine.end({ reason: 'panic', detail: 'no init' }) });
-  await expect(connectGuest(machine, { signal, deadlineMs: 60_000 })).rejects.toMatchObject({
+  const vm = fakeVm({ serve: () => vm.end({ reason: 'panic', detail: 'no init' }) });
+  await expect(connectGuest(vm, { signal, deadlineMs: 60_000 })).rejects.toMatchObject({
     code: 'vmm-failed',
     message: expect.stringContaining('ended before its agent answered (panic): no init'),
   });
@@ -74,14 +74,14 @@ test('a microVM that ends before its agent answers is reported at once', async (
 
 test('an abort ends the wait for the agent with its own reason', async () => {
   const abort = new AbortController();
-  const machine = fakeVm({ serve: () => abort.abort(new Error('stop')) });
-  const connecting = connectGuest(machine, { signal: abort.signal, deadlineMs: 60_000 });
+  const vm = fakeVm({ serve: () => abort.abort(new Error('stop')) });
+  const connecting = connectGuest(vm, { signal: abort.signal, deadlineMs: 60_000 });
   await expect(connecting).rejects.toThrow('stop');
 });
 
 test('the highest protocol version that both sides know is used, and none in common is an error', async () => {
-  const machine = fakeVm(new FakeAgent({ protocol: { minimum: 1, maximum: 9 } }));
-  const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
+  const vm = fakeVm(new FakeAgent({ protocol: { minimum: 1, maximum: 9 } }));
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
   const newer = fakeVm(new FakeAgent({ protocol: { minimum: 7, maximum: 9 } }));
@@ -95,13 +95,13 @@ test('the highest protocol version that both sides know is used, and none in com
 test('closing the guest closes the stream', async () => {
   let guestEnd: Duplex | undefined;
   const agent = new FakeAgent();
-  const machine = fakeVm({
+  const vm = fakeVm({
     serve: (stream) => {
       guestEnd = stream;
       agent.serve(stream);
     },
   });
-  const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000 });
   const closed = guestEnd === undefined ? undefined : once(guestEnd, 'close');
   guest.close();
   await closed;
@@ -148,7 +148,7 @@ test('a copy of unknown version uses the highest common version after the first 
 test('a first request whose answer is lost is sent again', async () => {
   const agent = await asleep();
   let lost = false;
-  const machine = fakeVm({
+  const vm = fakeVm({
     serve: (stream) => {
       agent.serve(stream);
       if (lost) return;
@@ -163,7 +163,7 @@ test('a first request whose answer is lost is sent again', async () => {
     },
   });
   const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
-  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known });
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known });
   expect(lost).toBe(true);
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
@@ -178,8 +178,8 @@ test('a first request that is refused is not sent again', async () => {
       return guest.wake(WAKE, stop);
     },
   };
-  const machine = fakeVm(new FakeAgent());
-  await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
+  const vm = fakeVm(new FakeAgent());
+  await expect(connectGuest(vm, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'conflict',
     message: 'the guest is not asleep',
   });
@@ -188,8 +188,8 @@ test('a first request that is refused is not sent again', async () => {
 
 test('a copy with an unsupported protocol version is refused without a request', async () => {
   const known = { protocol: 7, first: () => Promise.reject(new Error('unreachable')) };
-  const machine = fakeVm(new FakeAgent());
-  await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
+  const vm = fakeVm(new FakeAgent());
+  await expect(connectGuest(vm, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'agent-failed',
   });
 });

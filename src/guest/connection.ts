@@ -58,7 +58,7 @@ const answered = new WeakSet<object>();
  * with the signal's reason when it aborts.
  */
 export async function connectGuest(
-  machine: Pick<Vm, 'connect' | 'console' | 'exited'>,
+  vm: Pick<Vm, 'connect' | 'console' | 'exited'>,
   options: ConnectOptions,
 ): Promise<Guest> {
   const ended = new AbortController();
@@ -69,18 +69,18 @@ export async function connectGuest(
       new A3sError('agent-timeout', `The guest agent did not answer within ${seconds} s`),
     );
   }, options.deadlineMs);
-  void machine.exited.then(({ reason, detail }) => {
+  void vm.exited.then(({ reason, detail }) => {
     const message = `The virtual machine ended before its agent answered (${reason})`;
     ended.abort(new A3sError('vmm-failed', detail === '' ? message : `${message}: ${detail}`));
   });
   try {
-    const usualMs = answered.has(machine) ? RETURN_ATTEMPT_MS : FIRST_ATTEMPT_MS;
+    const usualMs = answered.has(vm) ? RETURN_ATTEMPT_MS : FIRST_ATTEMPT_MS;
     let attemptMs = options.attemptMs ?? usualMs;
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
-      const guest = await attempt(machine, stop, attemptMs, options.known);
+      const guest = await attempt(vm, stop, attemptMs, options.known);
       if (guest !== undefined) {
-        answered.add(machine);
+        answered.add(vm);
         return guest;
       }
       await delay(pauseMs, undefined, { signal: stop });
@@ -90,7 +90,7 @@ export async function connectGuest(
   } catch (error) {
     options.signal.throwIfAborted();
     if (!ended.signal.aborted) throw error;
-    throw await withConsole(machine, ended.signal.reason as A3sError);
+    throw await withConsole(vm, ended.signal.reason as A3sError);
   } finally {
     clearTimeout(timer);
   }
@@ -98,7 +98,7 @@ export async function connectGuest(
 
 /** One connection; undefined when it got no answer. */
 async function attempt(
-  machine: Pick<Vm, 'connect'>,
+  vm: Pick<Vm, 'connect'>,
   stop: AbortSignal,
   attemptMs: number,
   known: KnownAgent | undefined,
@@ -106,7 +106,7 @@ async function attempt(
   stop.throwIfAborted();
   let session: GuestSession | undefined;
   try {
-    session = new GuestSession(await machine.connect(stop));
+    session = new GuestSession(await vm.connect(stop));
     return known === undefined
       ? await greet(session, stop, attemptMs)
       : await meet(session, stop, attemptMs, known);
@@ -170,8 +170,8 @@ function negotiate(hello: Hello): number {
   return version;
 }
 
-async function withConsole(machine: Pick<Vm, 'console'>, error: A3sError): Promise<A3sError> {
-  const console = await machine.console().catch(() => Buffer.alloc(0));
+async function withConsole(vm: Pick<Vm, 'console'>, error: A3sError): Promise<A3sError> {
+  const console = await vm.console().catch(() => Buffer.alloc(0));
   const lines = console.subarray(-8192).toString('utf8').split('\n').map(guestText);
   const last = lines.filter((line) => line !== '').slice(-CONSOLE_LINES);
   const shown =

@@ -52,9 +52,9 @@ beforeEach(() => {
   mkdirSync(join(root, 'templates'), { mode: 0o700 });
   mkdirSync(join(root, 'run'), { mode: 0o700 });
   agentOptions = {};
-  host = new FakeHost((machine) => {
+  host = new FakeHost((vm) => {
     const agent = new FakeAgent(agentOptions);
-    void agent.poweredOff.then(() => machine.poweroff());
+    void agent.poweredOff.then(() => vm.poweroff());
     return (stream) => agent.serve(stream);
   });
   engine = new FakeEngine(host);
@@ -293,9 +293,9 @@ describe('a missing template', () => {
   it('aborts the making of a template when the server stops', async () => {
     const store = await openStore();
     agentOptions = { silent: true } as FakeAgentOptions;
-    const stuck = new FakeHost((machine) => {
+    const stuck = new FakeHost((vm) => {
       queueMicrotask(() => void store.close());
-      void machine;
+      void vm;
       return () => undefined;
     });
     engine.makeTemplate = (request, signal) => stuck.makeTemplate(request, signal);

@@ -120,7 +120,7 @@ describe('docker, with a3s-box and with dockerd', () => {
 
   it('leaves no box and no process of a refused command', async () => {
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
-    await expect.poll(() => actor.machines(), { timeout: 120_000 }).toEqual([]);
+    await expect.poll(() => actor.boxProcesses(), { timeout: 120_000 }).toEqual([]);
   });
 });
 

@@ -244,6 +244,6 @@ describe('a box', () => {
       statusCode: 404,
     });
     expect(await client.listContainers({ all: true })).toEqual([]);
-    await expect.poll(() => actor.machines(), TIMEOUT).toEqual([]);
+    await expect.poll(() => actor.boxProcesses(), TIMEOUT).toEqual([]);
   });
 });

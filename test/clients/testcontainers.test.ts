@@ -145,7 +145,7 @@ describe('testcontainers', () => {
       'HostConfig.Privileged is not supported',
     );
     expect(await boxes()).toBe('');
-    await expect.poll(() => actor.machines(), { timeout: STARTUP_MS }).toEqual([]);
+    await expect.poll(() => actor.boxProcesses(), { timeout: STARTUP_MS }).toEqual([]);
   });
 
   it('testcontainers sets limits that are enforced', async () => {

@@ -195,7 +195,7 @@ export class Actor {
   }
 
   /** Processes that belong to this actor's boxes. A probe of KVM, whose UUID is zero, comes and goes. */
-  machines() {
+  boxProcesses() {
     return this.#processes().filter(({ commandLine }) => !commandLine.includes(' -uuid 00000000-'));
   }
 
@@ -208,7 +208,7 @@ export class Actor {
 
   /** The virtual machine monitors among them; the jail around one name it too, but do not begin with it. */
   vmms() {
-    return this.machines().filter(({ commandLine }) =>
+    return this.boxProcesses().filter(({ commandLine }) =>
       commandLine.startsWith('/usr/bin/qemu-system'),
     );
   }

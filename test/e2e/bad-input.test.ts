@@ -34,7 +34,7 @@ describe.each(ANY_ACTOR)('invalid input by %s', (name) => {
   });
   afterEach(async () => {
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
     expect(files()).toEqual(before);
   });
 

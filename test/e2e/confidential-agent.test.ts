@@ -30,7 +30,7 @@ let spec: LaunchSpec;
 let described: Omit<VmSpec, 'confidential'>;
 let commandLines: Record<'snp' | 'simulated', readonly string[]>;
 let launchOf: (hostData: Uint8Array) => NonNullable<VmSpec['confidential']>;
-let machine: Vm | undefined;
+let vm: Vm | undefined;
 let guest: Guest | undefined;
 
 const signal = (): AbortSignal => AbortSignal.timeout(LAUNCH_MS);
@@ -128,8 +128,8 @@ beforeAll(async () => {
 
 afterEach(async () => {
   guest?.close();
-  await machine?.kill();
-  machine = undefined;
+  await vm?.kill();
+  vm = undefined;
   guest = undefined;
   await engine.sweep(ID, runtimeDir);
   await rm(runtimeDir, { recursive: true, force: true });
@@ -144,12 +144,12 @@ afterAll(async () => {
 async function boot(
   hostData: Uint8Array,
   changes: Partial<VmSpec> = {},
-): Promise<{ machine: Vm; guest: Guest }> {
+): Promise<{ vm: Vm; guest: Guest }> {
   await mkdir(runtimeDir);
   const confidential = launchOf(hostData);
-  machine = await engine.launch({ ...described, confidential, ...changes }, signal());
-  guest = await connectGuest(machine, { signal: signal(), deadlineMs: LAUNCH_MS });
-  return { machine, guest };
+  vm = await engine.launch({ ...described, confidential, ...changes }, signal());
+  guest = await connectGuest(vm, { signal: signal(), deadlineMs: LAUNCH_MS });
+  return { vm, guest };
 }
 
 async function outputOf(from: Guest): Promise<string> {
@@ -163,7 +163,7 @@ async function outputOf(from: Guest): Promise<string> {
 
 it('runs the box of its launch spec, and lets the host do what the spec permits', async () => {
   const text = launchSpecText(spec);
-  const { machine, guest } = await boot(digest(text));
+  const { vm, guest } = await boot(digest(text));
   const taken = await guest.putLaunchSpec(text);
   expect(taken.specDigest).toBe(digest(text).toString('hex'));
   expect(taken.instance).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
@@ -189,7 +189,7 @@ it('runs the box of its launch spec, and lets the host do what the spec permits'
   await guest.signal('main', 'SIGKILL');
   expect(await exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
   await guest.poweroff();
-  expect((await machine.exited).reason).toBe('poweroff');
+  expect((await vm.exited).reason).toBe('poweroff');
 });
 
 it('freezes a confidential box with permission for signals, and applies init and ulimits', async () => {
@@ -213,12 +213,12 @@ it('freezes a confidential box with permission for signals, and applies init and
 });
 
 it('ends, and gives the reason, when the host sends another launch spec', async () => {
-  const { machine, guest } = await boot(digest(launchSpecText(spec)));
+  const { vm, guest } = await boot(digest(launchSpecText(spec)));
   const other = launchSpecText({ ...spec, hostMay: ['exec', 'logs'] });
   const refused = guest.putLaunchSpec(other);
   await expect(refused).rejects.toMatchObject({ code: 'launch-spec-mismatch' });
   await expect(refused).rejects.toThrow(digest(other).toString('hex'));
-  await machine.exited;
+  await vm.exited;
 });
 
 it('ends, and gives the reason, when one byte of a layer is changed', async () => {
@@ -228,10 +228,10 @@ it('ends, and gives the reason, when one byte of a layer is changed', async () =
     const byte = Buffer.alloc(1);
     await file.read(byte, 0, 1, 1024);
     await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, 1024);
-    const { machine, guest } = await boot(digest(text));
+    const { vm, guest } = await boot(digest(text));
     await expect(guest.putLaunchSpec(text)).rejects.toMatchObject({ code: 'verity-mismatch' });
     await file.write(byte, 0, 1, 1024);
-    await machine.exited;
+    await vm.exited;
   } finally {
     await file.close();
   }
@@ -244,5 +244,5 @@ it('refuses a simulated processor when its command line names a real one', async
   });
   await expect(asReal).rejects.toMatchObject({ code: 'tee-unavailable' });
   await expect(asReal).rejects.toThrow('this is no SEV-SNP guest');
-  await machine?.exited;
+  await vm?.exited;
 });

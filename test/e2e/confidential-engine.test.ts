@@ -118,15 +118,15 @@ function filesBelow(directory: string): string[] {
 }
 
 it('boots what was measured, answers its report requests, and is adopted by another server', async () => {
-  const machine = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
+  const vm = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
   const signal = AbortSignal.timeout(LAUNCH_MS);
-  const { launched } = machine;
+  const { launched } = vm;
   if (launched === undefined) throw new Error('there is no launch record');
   expect(launched.digest).toBe(measured());
   expect(measureRecord(launched).digest).toBe(launched.digest);
   expect((await stat(spec.confidential.guestStatePath)).mode & 0o777).toBe(0o600);
 
-  const stream = await machine.connect(signal);
+  const stream = await vm.connect(signal);
   const before = await claimsOf(await ask(stream, REPORT));
   expect(before).toMatchObject({
     measurement: launched.digest,
@@ -142,28 +142,28 @@ it('boots what was measured, answers its report requests, and is adopted by anot
   expect(await ask(stream, { ...KEY, vmpl: 9 })).toMatchObject({ error: { code: 'malformed' } });
 
   // There is nothing to look at it through, and nothing of it in a file.
-  expect(await machine.console()).toHaveLength(0);
-  expect(readFileSync(`/proc/${machine.pid}/limits`, 'utf8')).toMatch(
-    /^Max core file size\s+0\s+0\s/m,
+  expect(await vm.console()).toHaveLength(0);
+  expect(readFileSync(`/proc/${vm.pid}/limits`, 'utf8')).toMatch(
+    /^Max core file size\s+0\s+0\s/m
   );
-  for (const line of readFileSync(`/proc/${machine.pid}/maps`, 'utf8').trim().split('\n')) {
+  for (const line of readFileSync(`/proc/${vm.pid}/maps`, 'utf8').trim().split('\n')) {
     const [, access = '', , device] = line.split(/\s+/);
     // What is mapped shared and writable ends in a file; in memory, which has no device, nothing does.
     if (/^rw.s$/.test(access)) expect(device).toBe('00:01');
   }
   const inFile = Buffer.from(REPORT.reportData);
   for (const path of filesBelow(root)) expect(readFileSync(path).includes(inFile)).toBe(false);
-  await expect(machine.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
+  await expect(vm.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
   await expect(
-    machine.save({ directory: root, overlayPath: join(root, 'overlay') }, signal),
+    vm.save({ directory: root, overlayPath: join(root, 'overlay') }, signal),
   ).rejects.toMatchObject({ code: 'unsupported-option' });
 
   stream.destroy();
-  await machine.release();
+  await vm.release();
   const other = openEngine(options);
   const adopted = await other.adopt(ID, runtimeDir, spec.confidential);
   if (adopted === undefined) throw new Error('the machine is gone');
-  expect(adopted.pid).toBe(machine.pid);
+  expect(adopted.pid).toBe(vm.pid);
   expect(adopted.launched).toBeUndefined();
   const again = await adopted.connect(signal);
   const after = await claimsOf(await ask(again, REPORT));
@@ -175,8 +175,8 @@ it('boots what was measured, answers its report requests, and is adopted by anot
 });
 
 it('adopts no confidential microVM whose processor state is damaged', async () => {
-  const machine = await launch();
-  await machine.release();
+  const vm = await launch();
+  await vm.release();
   const { guestStatePath } = spec.confidential;
   const kept = await readFile(guestStatePath, 'utf8');
   const adopt = (): Promise<unknown> =>

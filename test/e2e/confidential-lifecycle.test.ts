@@ -57,7 +57,7 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
   afterAll(() => actor.leave());
 
   afterEach(() => {
-    expect(actor.machines().map(({ commandLine }) => commandLine)).toEqual([]);
+    expect(actor.boxProcesses().map(({ commandLine }) => commandLine)).toEqual([]);
     expect(entries(join(actor.home, 'boxes'))).toEqual([]);
     expect(entries(actor.runtimeDir).filter((entry) => entry !== 'server.sock')).toEqual([]);
   });
@@ -94,7 +94,7 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
     await actor.ok(['stop', '--time', '60', 'life']);
     expect(await actor.ok(['logs', 'life'])).toBe(`${said}\ntold`);
     expect((await inspect('life')).State).toMatchObject({ Status: 'exited', ExitCode: 7 });
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
 
     // The next start is a launch of its own, which has none of those secrets.
     await actor.ok(['start', 'life']);

@@ -66,7 +66,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     guest.close();
     expect(await actor.ok(['wait', 'alone'])).toBe('6');
     expect(await actor.ok(['logs', 'alone'])).toBe('before\nafter');
-    await until('its machine is gone', () => actor.machines().length === 0);
+    await until('its machine is gone', () => actor.boxProcesses().length === 0);
     await actor.ok(['rm', 'alone']);
   });
 
@@ -105,6 +105,6 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     });
     const all = await actor.ok(['ps', '--all', '--quiet']);
     if (all !== '') await actor.ok(['rm', '--force', ...all.split('\n')]);
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
   });
 });

@@ -84,7 +84,7 @@ async function expectNothingLeft(): Promise<void> {
 
 it('boots to an answering agent, lets another process adopt the microVM, and ends with the guest', async () => {
   const port = await freePort();
-  const machine = await launch({
+  const vm = await launch({
     nic: {
       mac: '02:00:00:00:00:01',
       ports: [{ hostIp: '127.0.0.1', hostPort: port, boxPort: 80, protocol: 'tcp' }],
@@ -92,37 +92,37 @@ it('boots to an answering agent, lets another process adopt the microVM, and end
     shares: [{ tag: 'share-0', path: join(root, 'shared'), readonly: true }],
   });
   const signal = AbortSignal.timeout(LAUNCH_MS);
-  const guest = await connectGuest(machine, { signal, deadlineMs: LAUNCH_MS });
+  const guest = await connectGuest(vm, { signal, deadlineMs: LAUNCH_MS });
   const { hello } = guest;
   expect(hello).toMatchObject({ protocol: { minimum: 1 } });
   expect(hello).not.toMatchObject({ kernel: release() });
 
   // One stream at a time: the second ends the first.
-  const first = await machine.connect(signal);
+  const first = await vm.connect(signal);
   const closed = new Promise((done) => first.once('close', done));
-  const second = await machine.connect(signal);
+  const second = await vm.connect(signal);
   await closed;
   second.destroy();
 
   await guest.closed;
-  await machine.pause();
-  const later = connectGuest(machine, { signal, deadlineMs: LAUNCH_MS });
-  await machine.resume();
+  await vm.pause();
+  const later = connectGuest(vm, { signal, deadlineMs: LAUNCH_MS });
+  await vm.resume();
   expect((await later).hello).toEqual(hello);
 
-  const before = await machine.console();
+  const before = await vm.console();
   expect(before.length).toBeLessThanOrEqual(64 * 1024);
-  expect((await machine.console()).subarray(0, before.length)).toEqual(before);
+  expect((await vm.console()).subarray(0, before.length)).toEqual(before);
 
-  await machine.release();
+  await vm.release();
   const script = fileURLToPath(new URL('./support/adopt.ts', import.meta.url));
   const job = JSON.stringify({ options, id: ID, runtimeDir });
   const { stdout } = await run(process.execPath, ['--import', 'tsx', script, job]);
-  expect(JSON.parse(stdout)).toEqual({ pid: machine.pid, hello });
+  expect(JSON.parse(stdout)).toEqual({ pid: vm.pid, hello });
 
   const adopted = await openEngine(options).adopt(ID, runtimeDir);
   if (adopted === undefined) throw new Error('the machine is gone');
-  expect(adopted.pid).toBe(machine.pid);
+  expect(adopted.pid).toBe(vm.pid);
   const last = await connectGuest(adopted, { signal, deadlineMs: LAUNCH_MS });
   // The answer may be lost with the guest.
   await Promise.allSettled([last.poweroff()]);
@@ -133,8 +133,8 @@ it('boots to an answering agent, lets another process adopt the microVM, and end
 });
 
 it('keeps the VMM in its jail, with the files of its box and no others', async () => {
-  const machine = await launch();
-  const status = readFileSync(`/proc/${machine.pid}/status`, 'utf8');
+  const vm = await launch();
+  const status = readFileSync(`/proc/${vm.pid}/status`, 'utf8');
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
     expect(status).toMatch(new RegExp(`^${set}:\t0+$`, 'm'));
   }
@@ -145,7 +145,7 @@ it('keeps the VMM in its jail, with the files of its box and no others', async (
   if (uid === 0) {
     expect(status).toMatch(new RegExp(`^Groups:\t${jailGroup(runtimeDir)} *$`, 'm'));
   }
-  const tree = readdirSync(`/proc/${machine.pid}/root/`);
+  const tree = readdirSync(`/proc/${vm.pid}/root/`);
   for (const hidden of [
     'boot',
     'home',
@@ -160,22 +160,22 @@ it('keeps the VMM in its jail, with the files of its box and no others', async (
   ].filter(notPartOf(root))) {
     expect(tree).not.toContain(hidden);
   }
-  expect(readdirSync(`/proc/${machine.pid}/root${root}`)).toEqual(['box']);
-  const files = readdirSync(`/proc/${machine.pid}/fd`)
-    .map((fd) => readlinkSync(`/proc/${machine.pid}/fd/${fd}`))
+  expect(readdirSync(`/proc/${vm.pid}/root${root}`)).toEqual(['box']);
+  const files = readdirSync(`/proc/${vm.pid}/fd`)
+    .map((fd) => readlinkSync(`/proc/${vm.pid}/fd/${fd}`))
     .filter((target) => target.startsWith('/') && !target.startsWith('/dev/'));
   const { kernelPath, initrdPath } = spec.boot;
   const own = [kernelPath, initrdPath, ...spec.disks.map(({ path }) => path)];
   expect(files.filter((file) => !own.includes(file))).toEqual([]);
-  await machine.kill();
-  expect(await machine.exited).toEqual({ reason: 'killed', detail: '' });
+  await vm.kill();
+  expect(await vm.exited).toEqual({ reason: 'killed', detail: '' });
   await expectNothingLeft();
 });
 
 it('notices a VMM that is killed, and ends its helpers', async () => {
-  const machine = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
-  process.kill(machine.pid, 'SIGKILL');
-  expect(await machine.exited).toEqual({
+  const vm = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
+  process.kill(vm.pid, 'SIGKILL');
+  expect(await vm.exited).toEqual({
     reason: 'crashed',
     detail: 'qemu ended: signal SIGKILL',
   });
@@ -185,8 +185,8 @@ it('notices a VMM that is killed, and ends its helpers', async () => {
 
 it('keeps the console of a kernel panic, also while no server runs', async () => {
   const commandLine = [...spec.boot.commandLine, 'rdinit=/none', 'init=/none'];
-  const machine = await launch({ boot: { ...spec.boot, commandLine } });
-  await machine.release();
+  const vm = await launch({ boot: { ...spec.boot, commandLine } });
+  await vm.release();
   const adopted = await engine.adopt(ID, runtimeDir);
   expect(await adopted?.exited).toMatchObject({
     reason: 'panic',

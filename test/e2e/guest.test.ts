@@ -24,7 +24,7 @@ const deadlineMs = 120_000;
 const { signal } = new AbortController();
 
 let root: string;
-let machine: Vm;
+let vm: Vm;
 let guest: Guest;
 let count = 0;
 
@@ -73,7 +73,7 @@ beforeAll(async () => {
   const cacheFile = engineCache(root);
   const engine = openEngine({ boot, cacheFile, runtimeDir: root });
   const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
-  machine = await engine.launch(
+  vm = await engine.launch(
     {
       id: 'a7'.repeat(32),
       runtimeDir,
@@ -87,7 +87,7 @@ beforeAll(async () => {
     },
     signal,
   );
-  guest = await connectGuest(machine, { signal, deadlineMs });
+  guest = await connectGuest(vm, { signal, deadlineMs });
   const digest = await guest.putSpec(spec);
   expect(digest).toBe(`sha256:${createHash('sha256').update(JSON.stringify(spec)).digest('hex')}`);
   expect(await guest.process('main')).toMatchObject({ state: 'created', startedAt: null, pid: 0 });
@@ -96,7 +96,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   guest?.close();
-  await machine?.kill();
+  await vm?.kill();
   await closeEngines();
   await rm(root, { recursive: true });
 });
@@ -218,7 +218,7 @@ it('keeps output for the next host without a gap, and blocks the process meanwhi
   }
   guest.close();
   await guest.closed;
-  guest = await connectGuest(machine, { signal, deadlineMs });
+  guest = await connectGuest(vm, { signal, deadlineMs });
   const { spec: digest, processes } = await guest.state();
   expect(digest).toMatch(/^sha256:/);
   const found = processes.find((process) => process.id === id);
@@ -233,6 +233,6 @@ it('keeps output for the next host without a gap, and blocks the process meanwhi
 
 it('powers off on request', async () => {
   await guest.poweroff();
-  expect(await machine.exited).toMatchObject({ reason: 'poweroff' });
+  expect(await vm.exited).toMatchObject({ reason: 'poweroff' });
   await guest.closed;
 });

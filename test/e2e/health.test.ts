@@ -73,6 +73,6 @@ describe.each(ANY_ACTOR)('a health check of %s', (name) => {
     const all = await inBox('for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done');
     expect(all.split('\n').filter((line) => line.startsWith('sleep'))).toEqual(['sleep 1000 ']);
     await actor.ok(['rm', '--force', 'checked']);
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ const deadlineMs = 120_000;
 const { signal } = new AbortController();
 
 let root: string;
-let machine: Vm;
+let vm: Vm;
 let guest: Guest;
 let count = 0;
 
@@ -81,7 +81,7 @@ beforeAll(async () => {
   const cacheFile = engineCache(root);
   const engine = openEngine({ boot, cacheFile, runtimeDir: root });
   const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
-  machine = await engine.launch(
+  vm = await engine.launch(
     {
       id: 'a7'.repeat(32),
       runtimeDir,
@@ -95,7 +95,7 @@ beforeAll(async () => {
     },
     signal,
   );
-  guest = await connectGuest(machine, { signal, deadlineMs });
+  guest = await connectGuest(vm, { signal, deadlineMs });
   await guest.putSpec(spec);
   await guest.startMain();
   const ready = await guest.output(MAIN, 0);
@@ -105,7 +105,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   guest?.close();
-  await machine?.kill();
+  await vm?.kill();
   await closeEngines();
   await rm(root, { recursive: true });
 });

@@ -80,7 +80,7 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
     taken.close();
     expect(result.code).toBe(125);
     expect(result.stderr).toContain('port-in-use');
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
   });
 });

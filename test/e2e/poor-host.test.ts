@@ -36,7 +36,7 @@ describe.each(ANY_ACTOR)('the boot set of %s', (name) => {
   });
   afterEach(async () => {
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
     await actor.leave();
     expect(actor.remains()).toEqual([]);
   });
@@ -129,7 +129,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
     expectRefusal(await actor.run(RUN), 125, 'disk-full');
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
     expect(kept()).toEqual(booted);
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
 
     rmSync(ballast());
     const id = await actor.ok(['create', BUSYBOX, 'true']);

@@ -172,9 +172,9 @@ describe.each(ACTORS)('a box of %s', (who) => {
     expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 3`, 'group 3']);
     // A template may be in the making beside it.
     const own = (await api.id(name)).slice(0, 12);
-    const machine = actor.machines().filter(({ commandLine }) => commandLine.includes(own));
-    expect(machine.length).toBeGreaterThan(0);
-    for (const { pid } of machine) expect(held(pid)).toContain(`on ${ONE}, nice 3`);
+    const vm = actor.boxProcesses().filter(({ commandLine }) => commandLine.includes(own));
+    expect(vm.length).toBeGreaterThan(0);
+    for (const { pid } of vm) expect(held(pid)).toContain(`on ${ONE}, nice 3`);
     await api.update(name, { CpuShares: 256 });
     expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 6`, 'group 6']);
     // A server that is killed leaves it so, and the next one can change it.

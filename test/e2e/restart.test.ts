@@ -47,7 +47,7 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     await actor.ok(['stop', '--time', '0', 'kept']);
     await actor.killServer();
     expect((await inspect('kept')).State.Status).toBe('exited');
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
     await actor.ok(['rm', 'kept']);
   });
 
@@ -65,6 +65,6 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     expect({ RestartCount, Status: State.Status }).toEqual({ RestartCount: 0, Status: 'running' });
     expect(State.StartedAt).not.toBe(before);
     await actor.ok(['rm', '--force', 'always']);
-    expect(actor.machines()).toEqual([]);
+    expect(actor.boxProcesses()).toEqual([]);
   });
 });

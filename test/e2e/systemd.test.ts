@@ -74,15 +74,15 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
     it('systemd restarts a killed server, and its box continues', async () => {
       await host.ok(user, ['run', '-d', '--name', 'kept', '--restart', 'always', ...FOREVER]);
       const started = await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept']);
-      const machines = await host.machines();
-      expect(machines).not.toEqual([]);
+      const vmms = await host.vmms();
+      expect(vmms).not.toEqual([]);
       await host.kill(await mainPid(), 'KILL');
       await until('systemd has started another', async () => (await restarts()) === 1);
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
       expect(await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept'])).toBe(
         started,
       );
-      expect(await host.machines()).toEqual(machines);
+      expect(await host.vmms()).toEqual(vmms);
     });
 
     it('systemd ends a server that no longer answers the watchdog', async () => {
@@ -96,10 +96,10 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
     });
 
     it('leaves boxes running when the service is stopped', async () => {
-      const machines = await host.machines();
+      const vmms = await host.vmms();
       await host.manager(user, 'stop', SERVICE);
       expect(await host.property(user, SERVICE, 'Result')).toBe('success');
-      expect(await host.machines()).toEqual(machines);
+      expect(await host.vmms()).toEqual(vmms);
       // The socket stays, and starts it again.
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
     });
@@ -130,7 +130,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       );
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
       await host.ok(user, ['rm', '--force', 'kept', 'once', 'stopped']);
-      await until('no machine is left', async () => (await host.machines()).length === 0);
+      await until('no machine is left', async () => (await host.vmms()).length === 0);
       await host.manager(user, 'stop', 'a3s-box.socket', SERVICE);
     });
   });

@@ -61,8 +61,8 @@ beforeAll(async () => {
       changesPath: at('template-changes'),
       ram: writer.fd,
       devicePath: at('device'),
-      async prepare(machine, signal) {
-        const guest = await connectGuest(machine, { signal, deadlineMs: LAUNCH_MS });
+      async prepare(vm, signal) {
+        const guest = await connectGuest(vm, { signal, deadlineMs: LAUNCH_MS });
         await guest.prepare(signal);
       },
     },
@@ -77,7 +77,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  for (const machine of running.splice(0)) await machine.kill();
+  for (const vm of running.splice(0)) await vm.kill();
 });
 
 afterAll(async () => {
@@ -113,19 +113,19 @@ async function launch(name: string, changes: Partial<VmSpec> = {}): Promise<Vm> 
     template,
     ...changes,
   };
-  const machine = await engine.launch(spec, AbortSignal.timeout(LAUNCH_MS));
-  running.push(machine);
-  return machine;
+  const vm = await engine.launch(spec, AbortSignal.timeout(LAUNCH_MS));
+  running.push(vm);
+  return vm;
 }
 
 /** As boxes do: nobody says hello to a copy. */
-async function wake(machine: Vm): Promise<Guest> {
+async function wake(vm: Vm): Promise<Guest> {
   const identity = {
     entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
     time: new Date().toISOString().replace('Z', '000000Z'),
     machineId: randomUUID(),
   };
-  return await connectGuest(machine, {
+  return await connectGuest(vm, {
     signal: AbortSignal.timeout(LAUNCH_MS),
     deadlineMs: LAUNCH_MS,
     known: { protocol: 2, first: (guest, signal) => guest.wake(identity, signal) },
@@ -144,12 +144,12 @@ it('starts any number of microVMs from one template, and does not change it', as
 
 it('hot-plugs memory, a share and the network, which have no slot in the template', async () => {
   await mkdir(at('shared'));
-  const machine = await launch('b1', {
+  const vm = await launch('b1', {
     memoryBytes: 2 * template.memoryBytes,
     nic: { mac: '02:00:00:00:00:01', ports: [] },
     shares: [{ tag: 'share-0', path: at('shared'), readonly: false }],
   });
-  const guest = await wake(machine);
+  const guest = await wake(vm);
   expect(await guest.state()).toBeDefined();
   const programs = findProcesses(at('b1'), isJailUid).map(({ program }) => program);
   expect(programs).toEqual(expect.arrayContaining(['passt', 'qemu-system-x86_64', 'virtiofsd']));
@@ -166,13 +166,13 @@ it('blames the template when its state is damaged, and leaves nothing behind', a
 });
 
 it('lets another server adopt a microVM from a template, and ends with the guest', async () => {
-  const machine = await launch('d1');
-  const guest = await wake(machine);
-  await machine.release();
+  const vm = await launch('d1');
+  const guest = await wake(vm);
+  await vm.release();
   await guest.closed;
-  const adopted = await engine.adopt(machine.id, at('d1'));
+  const adopted = await engine.adopt(vm.id, at('d1'));
   if (adopted === undefined) throw new Error('the machine is gone');
-  expect(adopted.pid).toBe(machine.pid);
+  expect(adopted.pid).toBe(vm.pid);
   running.push(adopted);
   const again = await connectGuest(adopted, {
     signal: AbortSignal.timeout(LAUNCH_MS),

@@ -146,7 +146,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
         await until('the server is gone', () => actor.serverPid() === undefined);
         // The next server ends what a killed one left.
         expect(await list()).toBe('');
-        await until('no machine is left', () => actor.machines().length === 0);
+        await until('no machine is left', () => actor.boxProcesses().length === 0);
         expect(readdirSync(directory())).toEqual([]);
         expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
           [],

@@ -96,7 +96,7 @@ const NOTHING = ['--network', 'none'];
 
 /** Nothing of a machine was made: the first that is made stays in the box's directory. */
 function expectNoVm(id?: string): void {
-  expect(actor.machines().map(({ commandLine }) => commandLine)).toEqual([]);
+  expect(actor.boxProcesses().map(({ commandLine }) => commandLine)).toEqual([]);
   if (id !== undefined) {
     expect(existsSync(join(actor.home, 'boxes', id))).toBe(true);
     expect(existsSync(join(actor.home, 'boxes', id, 'changes.ext4'))).toBe(false);

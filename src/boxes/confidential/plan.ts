@@ -98,7 +98,7 @@ export async function confidentialBoot(
 async function checkIdentity(
   boot: ConfidentialBoot,
   { block, auth }: NonNullable<ConfidentialRequest['identity']>,
-  machine: Parameters<typeof launchRecordFor>[1],
+  given: Parameters<typeof launchRecordFor>[1],
 ): Promise<void> {
   let signed: string;
   let policy: bigint;
@@ -111,7 +111,7 @@ async function checkIdentity(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new A3sError('invalid-argument', `Cannot use the ID block: ${why}`, { cause });
   }
-  const { digest } = await launchRecordFor(boot, machine);
+  const { digest } = await launchRecordFor(boot, given);
   if (signed === digest && policy === boot.policy) return;
   throw new A3sError(
     'invalid-argument',

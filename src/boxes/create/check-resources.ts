@@ -46,10 +46,10 @@ function checkMemory({ memoryBytes, limits }: AskedResources, host: ResourceHost
   if (memoryBytes !== 0 && memoryBytes < MIN_MEMORY) {
     throw invalid('Minimum memory limit allowed is 6MB');
   }
-  const machine = vmMemory(memoryBytes);
-  if (machine > host.memoryBytes) {
+  const needed = vmMemory(memoryBytes);
+  if (needed > host.memoryBytes) {
     throw invalid(
-      `Cannot give the box ${mib(memoryBytes)} MiB: its machine would need ${mib(machine)} MiB, and this host has ${mib(host.memoryBytes)} MiB`,
+      `Cannot give the box ${mib(memoryBytes)} MiB: its machine would need ${mib(needed)} MiB, and this host has ${mib(host.memoryBytes)} MiB`,
       'Ask for less memory.',
     );
   }

@@ -32,7 +32,7 @@ export interface Expiry {
 
 /** One microVM of a pool, which serves one box or none. */
 export interface PooledVm {
-  readonly machine: Vm;
+  readonly vm: Vm;
   readonly identity: JailIdentity;
   readonly guest: Guest;
   readonly taken: TakenTemplate;

@@ -38,8 +38,8 @@ export class Pool {
     return Math.max(0, this.#pausedUntil - now);
   }
 
-  filled(machine: PooledVm): void {
-    this.ready.push(machine);
+  filled(pooled: PooledVm): void {
+    this.ready.push(pooled);
     this.tryAtOnce();
   }
 
@@ -60,8 +60,8 @@ export class Pool {
   }
 
   /** Takes the microVM out of the pool; false when it is no longer there. */
-  takeOut(machine: PooledVm): boolean {
-    const index = this.ready.indexOf(machine);
+  takeOut(pooled: PooledVm): boolean {
+    const index = this.ready.indexOf(pooled);
     if (index < 0) return false;
     this.ready.splice(index, 1);
     this.changed();

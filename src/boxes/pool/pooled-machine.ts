@@ -80,15 +80,15 @@ export async function fillOne(
       shares: [],
       template: taken.template,
     };
-    const machine = await rt.engine.launch(spec, signal);
-    const guest = await connectGuest(machine, { signal, deadlineMs: WAKE_MS });
+    const vm = await rt.engine.launch(spec, signal);
+    const guest = await connectGuest(vm, { signal, deadlineMs: WAKE_MS });
     // It is attached while the guest runs, as the box's layers will be.
-    await machine.insert([warmUpDisk(stage)]);
+    await vm.insert([warmUpDisk(stage)]);
     const warmUp = warmUpSpec(shape.network);
     // The guest cleans up after the first warm-up during the second. It also takes other code paths the second time.
     for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);
-    await machine.pause();
-    return { machine, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
+    await vm.pause();
+    return { vm, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
   } catch (error) {
     await endVm(rt, { id, taken, directory });
     signal.throwIfAborted();
@@ -101,12 +101,12 @@ export async function fillOne(
 
 /** Ends the microVM, and removes all that it had. */
 export async function endPooled(rt: Host, pooled: PooledVm): Promise<void> {
-  const { machine, guest, taken, directory } = pooled;
+  const { vm, guest, taken, directory } = pooled;
   guest.close();
-  await machine.kill();
-  await machine.exited;
-  await machine.release();
-  await endVm(rt, { id: machine.id, taken, directory });
+  await vm.kill();
+  await vm.exited;
+  await vm.release();
+  await endVm(rt, { id: vm.id, taken, directory });
 }
 
 async function endVm(

@@ -123,15 +123,15 @@ export class Pools implements VmPools {
     for (const pool of this.#pools.values()) {
       const { name } = pool.definition;
       const against = reasonAgainst(pool.definition, definition, parts);
-      const machine = pool.ready.find(
+      const pooled = pool.ready.find(
         (each) => each.bootSet === definition.bootSet && this.#isFit(pool, each),
       );
-      if (against === undefined && machine !== undefined) {
-        pool.takeOut(machine);
+      if (against === undefined && pooled !== undefined) {
+        pool.takeOut(pooled);
         this.#taken = performance.now();
-        this.#tell('take', pool, { box: definition.id, machine: machine.machine.id });
+        this.#tell('take', pool, { box: definition.id, machine: pooled.vm.id });
         this.#look();
-        return machine;
+        return pooled;
       }
       reasons[name] = against ?? 'it has no machine ready';
       if (against === undefined && pool.definition.size > 0) {
@@ -193,10 +193,10 @@ export class Pools implements VmPools {
   }
 
   /** Whether the microVM has the present shape of the pool, and its template is neither too old nor removed. */
-  #isFit({ definition }: Pool, machine: PooledVm): boolean {
-    const { key } = machine.taken.template;
+  #isFit({ definition }: Pool, pooled: PooledVm): boolean {
+    const { key } = pooled.taken.template;
     const kept = this.#host.templates.list().some((each) => each.key === key);
-    return sameShape(machine.shape, definition) && !isExpired(machine) && kept;
+    return sameShape(pooled.shape, definition) && !isExpired(pooled) && kept;
   }
 
   /** Has the background work run, or run again. */
@@ -278,14 +278,14 @@ export class Pools implements VmPools {
     pool.filling = true;
     try {
       const id = newVmId();
-      const machine = await fillOne(this.#host, definition, { id, identity }, this.#closing.signal);
+      const pooled = await fillOne(this.#host, definition, { id, identity }, this.#closing.signal);
       // The pool may have been removed or given another shape meanwhile.
       if (pool.removed || !sameShape(definition, pool.definition)) {
-        return await endPooled(this.#host, machine);
+        return await endPooled(this.#host, pooled);
       }
-      pool.filled(machine);
-      void machine.machine.exited.then(() => this.#lost(pool, machine));
-      void machine.guest.closed.then(() => this.#lost(pool, machine));
+      pool.filled(pooled);
+      void pooled.vm.exited.then(() => this.#lost(pool, pooled));
+      void pooled.guest.closed.then(() => this.#lost(pool, pooled));
       const milliseconds = String(Math.round(performance.now() - since));
       this.#tell('fill', pool, { machine: id, milliseconds });
     } catch (error) {
@@ -308,23 +308,23 @@ export class Pools implements VmPools {
    * Called for a microVM that ended by itself, or whose agent cannot be reached. The microVM of a box is not handled
    * here.
    */
-  #lost(pool: Pool, machine: PooledVm): void {
-    if (!pool.ready.includes(machine)) return;
+  #lost(pool: Pool, pooled: PooledVm): void {
+    if (!pool.ready.includes(pooled)) return;
     pool.failed(
       new A3sError('vmm-failed', 'A machine of the pool ended by itself'),
       performance.now(),
     );
-    void this.#end(pool, machine, 'lost').then(() => this.#look());
+    void this.#end(pool, pooled, 'lost').then(() => this.#look());
   }
 
   /** Takes the microVM out of the pool and ends it. It is gone when this settles. Never rejects. */
-  #end(pool: Pool, machine: PooledVm, reason: string): Promise<void> {
-    if (!pool.takeOut(machine)) return Promise.resolve();
-    const { uid } = machine.identity;
-    const { id } = machine.machine;
+  #end(pool: Pool, pooled: PooledVm, reason: string): Promise<void> {
+    if (!pool.takeOut(pooled)) return Promise.resolve();
+    const { uid } = pooled.identity;
+    const { id } = pooled.vm;
     this.#reserved.add(uid);
     this.#tell('end', pool, { machine: id, reason });
-    const ended = endPooled(this.#host, machine)
+    const ended = endPooled(this.#host, pooled)
       .catch((error: unknown) => {
         this.#host.log.error('a machine of a pool could not be ended', error, { machine: id });
       })
@@ -351,6 +351,6 @@ function summary(pool: Pool): PoolSummary {
     ready: ready.length,
     state: missing === 0 ? 'full' : lacks,
     error: failure?.message ?? '',
-    pids: ready.map(({ machine }) => machine.pid),
+    pids: ready.map(({ vm: pooled }) => pooled.pid),
   };
 }

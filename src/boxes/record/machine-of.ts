@@ -38,8 +38,8 @@ export async function sweepVm(
 }
 
 /** The attributes of an event about how the microVM was started. */
-export function vmAttributes(machine: BoxState['machine']): Record<string, string> {
-  if (machine === undefined) return {};
-  const { start, source } = machine;
+export function vmAttributes(vm: BoxState['machine']): Record<string, string> {
+  if (vm === undefined) return {};
+  const { start, source } = vm;
   return { machine: start, ...(source === undefined ? {} : { machineSource: source }) };
 }

@@ -114,9 +114,9 @@ async function reconcileBox(
   }
   if (status === 'restarting') return rt.restarts.wait(box);
   if (!isLive(status)) return await dropUnusedDisk(rt, box.definition.id);
-  const machine = await findVm(rt, box, timing, answered);
-  if (machine === undefined || machine === 'silent') {
-    const why = machine ?? 'gone';
+  const vm = await findVm(rt, box, timing, answered);
+  if (vm === undefined || vm === 'silent') {
+    const why = vm ?? 'gone';
     await endLost(
       rt,
       box,
@@ -124,10 +124,10 @@ async function reconcileBox(
     );
     return await dropUnusedDisk(rt, box.definition.id);
   }
-  if (rt.shutdown.aborted) return await machine.release();
-  const running = new RunningBox(box.definition.id, run, machine, { connectMs: rt.startTimeoutMs });
+  if (rt.shutdown.aborted) return await vm.release();
+  const running = new RunningBox(box.definition.id, run, vm, { connectMs: rt.startTimeoutMs });
   rt.running.add(running);
-  rt.log.info('adopted a box', { box: running.id, pid: machine.pid });
+  rt.log.info('adopted a box', { box: running.id, pid: vm.pid });
   if (status !== 'starting') {
     supervise(rt, running);
     void drainExecs(rt, running);
@@ -192,7 +192,7 @@ async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Pr
 /** @param still whether the microVM may still be paused, as one of a pool is until its box goes on */
 async function mainStarted(running: RunningBox, still: boolean): Promise<boolean> {
   try {
-    if (still) await running.machine.resume();
+    if (still) await running.vm.resume();
     const { processes } = await (await running.guest()).state(running.signal);
     return processes.some(({ id, state }) => id === MAIN && state !== 'created');
   } catch {

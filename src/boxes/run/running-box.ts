@@ -29,7 +29,7 @@ export interface RunningBoxOptions {
 export class RunningBox {
   readonly id: string;
   readonly run: number;
-  readonly machine: Vm;
+  readonly vm: Vm;
   readonly input: BoxInput;
   /** Settles when the record says that the run is over. Never rejects. */
   readonly finished: Promise<void>;
@@ -43,7 +43,7 @@ export class RunningBox {
   readonly #held: Disposable | undefined;
   #copy: RunningBoxOptions['copy'];
   #guest: Promise<Guest> | undefined;
-  #machineExit: VmExit | undefined;
+  #vmExit: VmExit | undefined;
   #released = false;
   #leave: () => void = () => undefined;
   /** Settles when this server releases the box. */
@@ -57,10 +57,10 @@ export class RunningBox {
   /** Connections to the guest's RA-TLS server, also those that are being opened. */
   readonly ratlsConnections = new RatlsConnections();
 
-  constructor(id: string, run: number, machine: Vm, options: RunningBoxOptions) {
+  constructor(id: string, run: number, vm: Vm, options: RunningBoxOptions) {
     this.id = id;
     this.run = run;
-    this.machine = machine;
+    this.vm = vm;
     this.#connectMs = options.connectMs;
     this.#copy = options.copy;
     this.#held = options.held;
@@ -77,8 +77,8 @@ export class RunningBox {
     this.left = new Promise((resolve) => {
       this.#leave = resolve;
     });
-    void machine.exited.then((exit) => {
-      this.#machineExit = exit;
+    void vm.exited.then((exit) => {
+      this.#vmExit = exit;
       this.#held?.[Symbol.dispose]();
       this.#ended.abort(new A3sError('box-not-running', `The machine of box ${id} is gone`));
     });
@@ -86,7 +86,7 @@ export class RunningBox {
 
   /** How the microVM ended; undefined while it runs. */
   get vmExit(): VmExit | undefined {
-    return this.#machineExit;
+    return this.#vmExit;
   }
 
   /** Whether this server has released the box. */
@@ -98,7 +98,7 @@ export class RunningBox {
   guest(): Promise<Guest> {
     if (this.#guest !== undefined) return this.#guest;
     const copy = this.#copy;
-    const connecting = connectGuest(this.machine, {
+    const connecting = connectGuest(this.vm, {
       signal: this.signal,
       deadlineMs: copy?.connectMs ?? this.#connectMs,
       ...(copy === undefined ? {} : { known: copy.known }),
@@ -128,7 +128,7 @@ export class RunningBox {
       (guest) => guest.close(),
       () => undefined,
     );
-    await this.machine.release();
+    await this.vm.release();
     this.#held?.[Symbol.dispose]();
   }
 }

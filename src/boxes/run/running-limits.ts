@@ -63,7 +63,7 @@ async function onHost(
   after: AskedResources,
 ): Promise<void> {
   const limits = changedHostLimits(before.limits, after.limits);
-  if (limits !== undefined) await running.machine.applyLimits(limits);
+  if (limits !== undefined) await running.vm.applyLimits(limits);
 }
 
 /**
@@ -73,7 +73,7 @@ async function onHost(
  */
 export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {
-    await running.machine.applyLimits(askedHostLimits(rt.store.expect(running.id).definition));
+    await running.vm.applyLimits(askedHostLimits(rt.store.expect(running.id).definition));
   });
   await reported(rt, running, async () => {
     const guest = running.guest();

@@ -229,9 +229,9 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
   const box = rt.store.get(running.id);
   if (box === undefined || !isLive(box.state.status)) return;
   if (box.state.status === 'stopping') await endVm(rt, running, box);
-  await running.machine.exited;
+  await running.vm.exited;
   await finishRun(rt, box, running.vmExit?.detail ?? '');
-  await running.machine.release();
+  await running.vm.release();
 }
 
 /** Ends the microVM. The agent first syncs the writable layer, unless the box is removed anyhow. */
@@ -247,15 +247,15 @@ async function endVm(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): P
     const deadline = delay(POWEROFF_MS, undefined, { signal: timer.signal, ref: false });
     const orderly = (async () => {
       await (await running.guest()).poweroff();
-      await running.machine.exited;
+      await running.vm.exited;
     })();
-    await Promise.race([orderly, deadline, running.machine.exited]);
+    await Promise.race([orderly, deadline, running.vm.exited]);
   } catch (error) {
     if (running.vmExit === undefined) {
       rt.log.error('a guest did not power off by itself', error, { box: running.id });
     }
   } finally {
     timer.abort();
-    if (running.vmExit === undefined) await running.machine.kill();
+    if (running.vmExit === undefined) await running.vm.kill();
   }
 }

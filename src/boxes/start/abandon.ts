@@ -8,8 +8,8 @@ import type { Runtime } from '../runtime.ts';
 
 /** Returns when the microVM is gone, and no verb finds it any more. */
 export async function abandon(rt: Pick<Runtime, 'running'>, running: RunningBox): Promise<void> {
-  await running.machine.kill();
-  await running.machine.exited;
+  await running.vm.kill();
+  await running.vm.exited;
   await running.release();
   rt.running.delete(running);
   running.finish();

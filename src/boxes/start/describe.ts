@@ -126,11 +126,11 @@ export function describeVm(
     readonly changes: ChangesDisks;
     readonly taken: TakenTemplate | undefined;
   },
-): { machine: VmSpec; spec: BoxSpec } {
+): { vm: VmSpec; spec: BoxSpec } {
   const { found, directory, ports, changes, taken } = given;
   const mac = macAddress(definition.id);
   const nic = definition.network === 'none' ? undefined : { mac, ports: ports.map(forward) };
-  const machine: VmSpec = {
+  const vm: VmSpec = {
     id: definition.id,
     runtimeDir: directory,
     identity: definition.identity,
@@ -153,7 +153,7 @@ export function describeVm(
       network: nic === undefined ? { kind: 'none' } : guestNic(mac),
     }),
   );
-  return { machine, spec };
+  return { vm, spec };
 }
 
 /** The fields of a definition that the box spec contains. */

@@ -20,6 +20,6 @@ export async function endStart(
   const box = rt.store.get(id);
   if (box?.definition.confidential === undefined || box.state.status !== 'starting') return false;
   rt.store.amend(id, { stopRequested: true });
-  await rt.running.get(id)?.machine.kill();
+  await rt.running.get(id)?.vm.kill();
   return true;
 }

@@ -30,5 +30,5 @@ export async function enter(
 ): Promise<void> {
   rt.running.add(running);
   if (rt.shutdown.aborted) await running.release();
-  else if (rt.restarts.held) await running.machine.kill();
+  else if (rt.restarts.held) await running.vm.kill();
 }

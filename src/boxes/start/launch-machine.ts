@@ -13,7 +13,7 @@ import { changesDisks, describeVm, type Found, makeRuntimeDirectory } from './de
 import { launchOnPorts } from './ports.ts';
 
 export interface LaunchedVm {
-  readonly machine: Vm;
+  readonly vm: Vm;
   /** The spec for the guest. */
   readonly spec: BoxSpec;
   /** A file that is not needed once the microVM has it open. */
@@ -40,7 +40,7 @@ export async function launchVm(
       ? { start: 'cold' as const }
       : { start: 'template' as const, source: taken.template.key };
   await makeRuntimeDirectory(directory, identity);
-  const { machine, disks, description } = await launchOnPorts(rt, box, {
+  const { vm, disks, description } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, ...start } },
     disks: changesDisks(rt, definition, { found, directory, taken }),
     describe: (ports, changes) =>
@@ -49,5 +49,5 @@ export async function launchVm(
   const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
   // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.
   durable.catch(() => undefined);
-  return { machine, spec: description.spec, throwaway: disks.throwaway, durable };
+  return { vm, spec: description.spec, throwaway: disks.throwaway, durable };
 }

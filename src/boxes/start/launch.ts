@@ -43,8 +43,8 @@ export async function launch(
   try {
     const acquired = await source.acquire(openOutput);
     if (acquired === undefined) return undefined;
-    const { machine, handOver, ...options } = acquired;
-    running = new RunningBox(id, run, machine, { connectMs: rt.startTimeoutMs, ...options });
+    const { vm, handOver, ...options } = acquired;
+    running = new RunningBox(id, run, vm, { connectMs: rt.startTimeoutMs, ...options });
     await enter(rt, running);
     return { running, main: await handOver(running) };
   } catch (error) {

@@ -68,7 +68,7 @@ async function startMain(
  */
 export function enterRunning(rt: EndHost, running: RunningBox, followed?: Followed): void {
   const box = rt.store.advance(running.id, 'started', {
-    pid: running.machine.pid,
+    pid: running.vm.pid,
     startedAt: timestamp(now()),
     health: firstHealth(rt.store.expect(running.id).definition),
   });

@@ -16,7 +16,7 @@ const EVERY_ADDRESS = '0.0.0.0';
 const ATTEMPTS = 3;
 
 /** What a launch needs, once its ports have their real numbers. */
-export interface LaunchPlan<Disks, Description extends { readonly machine: VmSpec }> {
+export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> {
   /** What is recorded of the microVM. */
   readonly state: Partial<Omit<BoxState, 'status' | 'ports'>>;
   /** The disks, which are made while the ports are chosen. */
@@ -31,12 +31,12 @@ export interface LaunchPlan<Disks, Description extends { readonly machine: VmSpe
  * Ports and microVM are on record before anything runs or is bound. So a server that takes over finds the microVM and
  * knows its ports.
  */
-export async function launchOnPorts<Disks, Description extends { readonly machine: VmSpec }>(
+export async function launchOnPorts<Disks, Description extends { readonly vm: VmSpec }>(
   rt: Pick<Runtime, 'engine' | 'store' | 'shutdown'>,
   { definition: { id, ports: asked } }: Box,
   { state, disks: made, describe }: LaunchPlan<Disks, Description>,
 ): Promise<{
-  readonly machine: Vm;
+  readonly vm: Vm;
   readonly disks: Disks;
   readonly description: Description;
 }> {
@@ -46,8 +46,8 @@ export async function launchOnPorts<Disks, Description extends { readonly machin
     rt.store.amend(id, { ...state, ports });
     const shutdown = linkedSignal(rt.shutdown);
     try {
-      const machine = await rt.engine.launch(description.machine, shutdown.signal);
-      return { machine, disks, description };
+      const vm = await rt.engine.launch(description.vm, shutdown.signal);
+      return { vm, disks, description };
     } catch (error) {
       if (!mayTryOtherPorts(error, asked, attempt)) throw error;
     } finally {

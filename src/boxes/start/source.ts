@@ -31,7 +31,7 @@ export interface StartSource {
 
 /** A microVM that belongs to the box, and how its guest is reached. */
 export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
-  readonly machine: Vm;
+  readonly vm: Vm;
   /**
    * Gives the guest all that it needs to start the main process. `running` where the guest's memory has a running one.
    */

@@ -44,8 +44,8 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
 it('sends the spec to a paused guest once, also when the answer to the resume is lost', async () => {
   const agent = new FakeAgent({ asleep: true });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
-  const machine = fakeVm(deafened(agent, () => agent.spec !== undefined));
-  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
+  const vm = fakeVm(deafened(agent, () => agent.spec !== undefined));
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: waking.known });
   await waking.specSent;
   expect(agent.spec?.hostname).toBe('box');
   guest.close();
@@ -54,8 +54,8 @@ it('sends the spec to a paused guest once, also when the answer to the resume is
 it('reports that the agent refused the spec of the box', async () => {
   const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
-  const machine = fakeVm(deafened(agent, () => true));
-  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
+  const vm = fakeVm(deafened(agent, () => true));
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: waking.known });
   await expect(waking.specSent).rejects.toMatchObject({ code: 'conflict' });
   guest.close();
 });

@@ -38,7 +38,7 @@ export async function removeBox(
     if (running !== undefined) {
       if (!options.force) throw boxRunning(box);
       rt.store.amend(id, { stopRequested: true });
-      await running.machine.kill();
+      await running.vm.kill();
       await running.finished;
     } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
     await removeLocked(rt, id, options);

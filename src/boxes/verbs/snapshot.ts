@@ -156,7 +156,7 @@ async function save(
     await freeze(guest, signal);
     const main = await guest.process(MAIN, signal);
     if (main.state !== 'running') throw notRunning(running.id);
-    const machine = await running.machine.save({ directory: memory, overlayPath }, signal);
+    const machine = await running.vm.save({ directory: memory, overlayPath }, signal);
     const pausedMs = Math.round(performance.now() - began);
     await shareLayers(files, disk);
     return { machine, written: main.written, pausedMs };

@@ -90,7 +90,7 @@ export async function stopForHost(rt: StopAllHost, timeoutMs: number): Promise<v
       const { definition, state } = rt.store.expect(running.id);
       if (state.status === 'starting') {
         // Nothing of the box has run, and its start is undone.
-        await running.machine.kill();
+        await running.vm.kill();
         return await running.finished;
       }
       const seconds = definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
@@ -177,7 +177,7 @@ async function startEnded(
 
 async function end(rt: FreezeHost, running: RunningBox): Promise<void> {
   if (await endsOn(rt, running, 'SIGKILL', KILL_MS)) return;
-  await running.machine.kill();
+  await running.vm.kill();
   await running.finished;
 }
 

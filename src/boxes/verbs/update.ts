@@ -143,7 +143,7 @@ async function checkRunningVm(running: RunningBox, before: Changed, after: Chang
   const memoryBytes = vmMemory(after.memoryBytes);
   const moreMemory = memoryBytes > vmMemory(before.memoryBytes);
   if (!moreMemory && cpus <= vmCpus(askedCpus(before))) return;
-  const size = await running.machine.size();
+  const size = await running.vm.size();
   if (moreMemory && memoryBytes > size.memoryBytes) {
     throw outgrown(running.id, `${mib(memoryBytes)} MiB of memory`, `${mib(size.memoryBytes)} MiB`);
   }

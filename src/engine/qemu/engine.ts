@@ -135,9 +135,9 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
-      const machine = await this.#launch(spec, accelerator, signal);
-      if (spec.hostLimits !== undefined) await limited(machine, spec.hostLimits);
-      return machine;
+      const vm = await this.#launch(spec, accelerator, signal);
+      if (spec.hostLimits !== undefined) await limited(vm, spec.hostLimits);
+      return vm;
     } catch (error) {
       await endProcesses(spec.runtimeDir);
       throw error;
@@ -232,7 +232,7 @@ export class QemuEngine implements Engine {
       return undefined;
     }
     const parts = { id, runtimeDir, vmm, monitor, helpers: [] };
-    let machine: QemuVm;
+    let vm: QemuVm;
     try {
       if (confidential === undefined) await endSaving(monitor);
       const adopted = await adoptConfidential(
@@ -241,14 +241,14 @@ export class QemuEngine implements Engine {
         confidential,
         this.#confidential.processor,
       );
-      machine = new QemuVm({ ...parts, confidential: adopted });
+      vm = new QemuVm({ ...parts, confidential: adopted });
     } catch (error) {
       monitor.close();
       throw error;
     }
-    events.forward(machine);
-    if (ENDED.has(status)) void machine.stopped(UNSEEN);
-    return machine;
+    events.forward(vm);
+    if (ENDED.has(status)) void vm.stopped(UNSEEN);
+    return vm;
   }
 
   async sweep(_id: string, runtimeDir: string): Promise<void> {
@@ -321,11 +321,11 @@ export class QemuEngine implements Engine {
 }
 
 /** A machine whose limits cannot be set is ended. */
-async function limited(machine: QemuVm, limits: HostLimits): Promise<void> {
+async function limited(vm: QemuVm, limits: HostLimits): Promise<void> {
   try {
-    await machine.applyLimits(limits);
+    await vm.applyLimits(limits);
   } catch (error) {
-    await machine.kill();
+    await vm.kill();
     throw error;
   }
 }

@@ -29,10 +29,10 @@ async function roundTrip(stream: Duplex, text: string): Promise<string> {
 
 it('connects the control stream of a fake microVM to its agent, one stream at a time', async () => {
   const host = new FakeHost(echo);
-  const machine = await new FakeEngine(host).launch(spec, never);
-  const first = await machine.connect(never);
+  const vm = await new FakeEngine(host).launch(spec, never);
+  const first = await vm.connect(never);
   const closed = new Promise((resolve) => first.once('close', resolve));
-  const second = await machine.connect(never);
+  const second = await vm.connect(never);
   await closed;
   expect(await roundTrip(second, 'hello')).toBe('hello');
 });
@@ -42,7 +42,7 @@ it('lets a second engine adopt the microVM of the first, until it ends', async (
   await (await new FakeEngine(host).launch(spec, never)).release();
   const adopted = await new FakeEngine(host).adopt(spec.id);
   expect(await roundTrip((await adopted?.connect(never)) as Duplex, 'again')).toBe('again');
-  host.machine(spec.id)?.crash();
+  host.vm(spec.id)?.crash();
   expect(await adopted?.exited).toMatchObject({ reason: 'crashed' });
   expect(await new FakeEngine(host).adopt(spec.id)).toBeUndefined();
 });
@@ -60,9 +60,9 @@ it('powers off a fake microVM from inside', async () => {
   const host = new FakeHost((guest) => (stream) => {
     stream.once('data', () => guest.poweroff());
   });
-  const machine = await new FakeEngine(host).launch(spec, never);
-  (await machine.connect(never)).write('off');
-  expect(await machine.exited).toEqual({ reason: 'poweroff', detail: '' });
+  const vm = await new FakeEngine(host).launch(spec, never);
+  (await vm.connect(never)).write('off');
+  expect(await vm.exited).toEqual({ reason: 'poweroff', detail: '' });
 });
 
 describe('a confidential fake microVM', () => {
@@ -88,13 +88,13 @@ describe('a confidential fake microVM', () => {
 
   it('gives a confidential microVM no console, no save and no attached disks', async () => {
     const host = new FakeHost(echo);
-    const machine = await new FakeEngine(host).launch({ ...spec, confidential }, never);
-    const fake = host.machine(spec.id);
+    const vm = await new FakeEngine(host).launch({ ...spec, confidential }, never);
+    const fake = host.vm(spec.id);
     if (fake !== undefined) fake.console = Buffer.from('secret');
-    expect(await machine.console()).toHaveLength(0);
-    await expect(machine.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
+    expect(await vm.console()).toHaveLength(0);
+    await expect(vm.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
     const request = { directory: '/d', overlayPath: '/o' };
-    await expect(machine.save(request, never)).rejects.toMatchObject({
+    await expect(vm.save(request, never)).rejects.toMatchObject({
       code: 'unsupported-option',
     });
   });

@@ -48,7 +48,7 @@ export interface FakeGuest {
 /** Made once per machine; called with each control stream that a host opens. */
 export type FakeAgent = (guest: FakeGuest) => (stream: Duplex) => void;
 
-/** A machine as its host sees it; tests reach it through `FakeHost.machine`. */
+/** A machine as its host sees it; tests reach it through `FakeHost.vm`. */
 export class FakeVm implements FakeGuest {
   readonly spec: VmSpec;
   readonly prepared: boolean;
@@ -168,7 +168,7 @@ type AdoptedLaunch = Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>;
 
 /** Where fake machines live. */
 export class FakeHost {
-  readonly #machines = new Map<string, FakeVm>();
+  readonly #vms = new Map<string, FakeVm>();
   readonly #agent: FakeAgent;
   /** Every launch that was asked for, failed ones included. */
   readonly launches: VmSpec[] = [];
@@ -211,12 +211,12 @@ export class FakeHost {
   }
 
   /** The machine of a box, also after its end. */
-  machine(id: string): FakeVm | undefined {
-    return this.#machines.get(id);
+  vm(id: string): FakeVm | undefined {
+    return this.#vms.get(id);
   }
 
   get running(): readonly FakeVm[] {
-    return [...this.#machines.values()].filter((machine) => machine.running);
+    return [...this.#vms.values()].filter((vm) => vm.running);
   }
 
   async start(spec: VmSpec, signal: AbortSignal): Promise<FakeVm> {
@@ -229,12 +229,12 @@ export class FakeHost {
     signal.throwIfAborted();
     const failure = this.#failures.shift();
     if (failure !== undefined) throw failure;
-    if (this.#machines.get(spec.id)?.running === true) {
+    if (this.#vms.get(spec.id)?.running === true) {
       throw new A3sError('conflict', `Cannot launch ${spec.id}: its machine is running`);
     }
-    const machine = new FakeVm(spec, this.#agent);
-    this.#machines.set(spec.id, machine);
-    return machine;
+    const vm = new FakeVm(spec, this.#agent);
+    this.#vms.set(spec.id, vm);
+    return vm;
   }
 
   /** Prepares a machine, then leaves something to tell it by in each file. */
@@ -242,7 +242,7 @@ export class FakeHost {
     this.templates.push(request);
     const { id, runtimeDir, identity, shape, changesPath, ram, devicePath } = request;
     signal.throwIfAborted();
-    const machine = new FakeVm(
+    const vm = new FakeVm(
       {
         id,
         runtimeDir,
@@ -256,7 +256,7 @@ export class FakeHost {
       this.#agent,
     );
     try {
-      await request.prepare(handle(machine), signal);
+      await request.prepare(handle(vm), signal);
       signal.throwIfAborted();
       const failure = this.#templateFailures.shift();
       if (failure !== undefined) throw failure;
@@ -265,7 +265,7 @@ export class FakeHost {
       await writeFile(changesPath, `changes of ${id}`, { flag: 'r+' });
       await writeFile(devicePath, `devices of ${id}`, { flag: 'wx', mode: 0o600 });
     } finally {
-      machine.killed();
+      vm.killed();
     }
   }
 }
@@ -324,42 +324,42 @@ export class FakeEngine implements Engine {
     confidential?: AdoptedLaunch,
   ): Promise<Vm | undefined> {
     this.#host.adoptions.push({ id, confidential });
-    const machine = this.#host.machine(id);
-    if (machine?.running === true && machine.hung) {
+    const vm = this.#host.vm(id);
+    if (vm?.running === true && vm.hung) {
       throw new A3sError('vmm-failed', `The machine of ${id} does not answer`);
     }
-    return machine?.running === true ? handle(machine) : undefined;
+    return vm?.running === true ? handle(vm) : undefined;
   }
 
   async sweep(id: string): Promise<void> {
     this.#host.sweeps.push(id);
-    this.#host.machine(id)?.killed();
+    this.#host.vm(id)?.killed();
   }
 }
 
-function handle(machine: FakeVm, launched?: LaunchRecord): Vm {
-  const confidential = machine.spec.confidential !== undefined;
+function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
+  const confidential = vm.spec.confidential !== undefined;
   return {
-    id: machine.spec.id,
+    id: vm.spec.id,
     pid: 0,
-    exited: machine.exited,
+    exited: vm.exited,
     connect: async (signal) => {
       signal.throwIfAborted();
-      return machine.open();
+      return vm.open();
     },
     pause: async () => {
-      machine.paused = true;
+      vm.paused = true;
     },
     resume: async () => {
-      machine.paused = false;
+      vm.paused = false;
     },
-    insert: (disks) => machine.insert(disks),
-    applyLimits: (limits) => machine.applyLimits(limits),
-    size: async () => ({ cpus: machine.spec.cpus, memoryBytes: machine.spec.memoryBytes }),
-    save: (request, signal) => machine.save(request, signal),
-    kill: async () => machine.killed(),
+    insert: (disks) => vm.insert(disks),
+    applyLimits: (limits) => vm.applyLimits(limits),
+    size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
+    save: (request, signal) => vm.save(request, signal),
+    kill: async () => vm.killed(),
     launched,
-    console: async () => (confidential ? Buffer.alloc(0) : machine.console),
-    release: async () => machine.disconnect(),
+    console: async () => (confidential ? Buffer.alloc(0) : vm.console),
+    release: async () => vm.disconnect(),
   };
 }

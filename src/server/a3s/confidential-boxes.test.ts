@@ -152,7 +152,7 @@ describe('creating a confidential box', () => {
     });
     const id = await home.create(MINUTE, body({}, ports));
     await home.call('POST', `/containers/${id}/start`);
-    expect(home.host.machine(id)?.spec.nic?.ports).toMatchObject([{ boxPort: 4433 }]);
+    expect(home.host.vm(id)?.spec.nic?.ports).toMatchObject([{ boxPort: 4433 }]);
     const shown = await inspect(id);
     expect(shown['NetworkSettings']).toMatchObject({
       Ports: { 'ratls/tcp': [{ HostIp: '127.0.0.1' }] },
@@ -166,7 +166,7 @@ describe('starting a confidential box', () => {
   it('launches the measured boot set with disks to verify, and hands over the exact launch spec', async () => {
     const id = await running({ Changes: 'encrypted-disk' });
     const { definition, state } = record(id);
-    const spec = home.host.machine(id)?.spec;
+    const spec = home.host.vm(id)?.spec;
     expect(spec).toMatchObject({
       boot: { kernelPath: '/boot/bzImage', commandLine: ['a3s.tee=simulated'] },
       shares: [],
@@ -198,7 +198,7 @@ describe('starting a confidential box', () => {
 
   it('gives each start of a confidential box a new instance and an empty encrypted disk', async () => {
     const id = await running({ Changes: 'encrypted-disk' });
-    const disk = home.host.machine(id)?.spec.disks.at(-1)?.path ?? '';
+    const disk = home.host.vm(id)?.spec.disks.at(-1)?.path ?? '';
     const { size, blocks, mode } = statSync(disk);
     expect({ blocks, mode: mode & 0o777 }).toEqual({ blocks: 0, mode: 0o600 });
     expect(size).toBeGreaterThan(2 ** 30);

@@ -65,7 +65,7 @@ describe('a box that waits for secrets', () => {
         secrets: { state: 'expired', delivered: [] },
       },
     });
-    home.host.machine(id)?.poweroff();
+    home.host.vm(id)?.poweroff();
     await changed(id, ({ state }) => state.status === 'exited');
     expect(record(id).state).toMatchObject({ exitCode: 125 });
   });
@@ -108,10 +108,10 @@ describe('ending a box whose guest never comes up', () => {
     const launch = home.host.start.bind(home.host);
     const launched = new Promise<void>((resolve) => {
       home.host.start = async (spec, signal) => {
-        const machine = await launch(spec, signal);
-        machine.silent = true;
+        const vm = await launch(spec, signal);
+        vm.silent = true;
         resolve();
-        return machine;
+        return vm;
       };
     });
     const id = await home.create(MINUTE, body({}, more));
@@ -149,16 +149,16 @@ describe('ending a box whose guest never comes up', () => {
   it('removes a box by force whose microVM the next server has not adopted yet', async () => {
     const { id, start } = await starting();
     start.catch(() => undefined);
-    const machine = home.host.machine(id);
-    if (machine === undefined) throw new Error('there is no machine');
+    const vm = home.host.vm(id);
+    if (vm === undefined) throw new Error('there is no machine');
     await expect.poll(() => home.runtime.running.get(id)).toBeDefined();
     await home.crash();
-    machine.hung = true;
+    vm.hung = true;
     home.adoption = { attempts: 1000, pauseMs: 10, serveAfterMs: 100 };
     await home.start();
     const removed = home.call('DELETE', `/containers/${id}?force=1`);
     await home.runtime.store.when(id, (box) => box?.state.stopRequested === true, TIMEOUT());
-    machine.hung = false;
+    vm.hung = false;
     expect((await removed).status).toBe(204);
     expect(home.host.running).toEqual([]);
   });

@@ -36,7 +36,7 @@ describe('a confidential box', () => {
     expect(spec).toMatchObject({
       resources: { memoryBytes: 64 * MIB, cpuMillis: 500, pids: 9 },
     });
-    expect(home.host.machine(id)?.limits).toMatchObject([{ processors: [0] }]);
+    expect(home.host.vm(id)?.limits).toMatchObject([{ processors: [0] }]);
   });
 
   it('refuses to update measured limits, and updates host limits', async () => {
@@ -51,7 +51,7 @@ describe('a confidential box', () => {
     const allowed = { CpusetCpus: '0', RestartPolicy: { Name: 'always' } };
     expect((await ask(id, 'update', allowed)).status).toBe(200);
     expect(definition(id)).toMatchObject({ limits: { cpuset: '0' }, restart: { name: 'always' } });
-    expect(home.host.machine(id)?.limits).toMatchObject([{ processors: [0] }]);
+    expect(home.host.vm(id)?.limits).toMatchObject([{ processors: [0] }]);
   });
 
   it('refuses disk rates for a box whose changes are in memory', async () => {

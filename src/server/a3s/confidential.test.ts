@@ -174,7 +174,7 @@ describe('an ID block', () => {
     expect(status).toBe(201);
     const { Id: id } = body as { Id: string };
     await home.call('POST', `/containers/${id}/start`);
-    const identity = home.host.machine(id)?.spec.confidential?.identity;
+    const identity = home.host.vm(id)?.spec.confidential?.identity;
     expect(identity?.block).toHaveLength(96);
     expect(identity?.auth).toHaveLength(4096);
   });

@@ -94,7 +94,7 @@ describe('a boot set that is known to be vulnerable', () => {
     });
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
     bootFrom(FIRMWARE);
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     const state = () => home.runtime.store.expect(id).state;
     await expect.poll(state, { timeout: 20_000 }).toMatchObject({
       ...{ status: 'exited', exitCode: 125, restartDelayMs: undefined },

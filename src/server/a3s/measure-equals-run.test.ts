@@ -144,7 +144,7 @@ async function compareLaunch(id: string, measured: Readonly<Record<string, strin
   // Only the guest detects, for instance, a user that the image lacks.
   const { status } = await home.call('POST', `/containers/${id}/start`);
   if (status !== 204) return;
-  const { cpus, boot, confidential } = home.host.machine(id)?.spec ?? {};
+  const { cpus, boot, confidential } = home.host.vm(id)?.spec ?? {};
   const append = boot?.commandLine.join(' ');
   expect(measured['launch']).toMatchObject({ vcpus: cpus, append });
   const hostData = Buffer.from(confidential?.hostData ?? []).toString('hex');

@@ -57,33 +57,33 @@ describe('a start with an unusable microVM of a pool', () => {
     ['its disk is gone', () => home.host.running.map(({ spec }) => unlink(spec.disks[0]?.path))],
   ])('starts from the template when the microVM from the pool fails: %s', async (_, spoil) => {
     await home.filled(1);
-    const [machine] = home.host.running;
+    const [vm] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
     // The microVM breaks before the pool notices.
     const started = home.startBox(id);
     spoil();
     expect(await started).toBe(204);
-    await until(() => machine?.running === false);
+    await until(() => vm?.running === false);
     expect(await home.startOf(id)).toMatch(/template/);
-    expect(existsSync(join(home.config.runtimeDir, machine?.spec.id.slice(0, 12) ?? ''))).toBe(
-      false,
+    expect(existsSync(join(home.config.runtimeDir, vm?.spec.id.slice(0, 12) ?? ''))).toBe(
+      false
     );
   });
 
   it('leaves no microVM and no disk of a failed start that the box itself caused', async () => {
     await home.filled(1);
-    const [machine] = home.host.running;
+    const [vm] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
     const started = home.startBox(id);
-    if (machine !== undefined) machine.insertFailure = new A3sError('state-unusable', 'no layer');
+    if (vm !== undefined) vm.insertFailure = new A3sError('state-unusable', 'no layer');
     expect(await started).toBe(500);
-    expect(machine?.running).toBe(false);
+    expect(vm?.running).toBe(false);
     expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
   });
 
   function insertFails(): void {
-    for (const machine of home.host.running) {
-      machine.insertFailure = new A3sError('vmm-failed', 'no');
+    for (const vm of home.host.running) {
+      vm.insertFailure = new A3sError('vmm-failed', 'no');
     }
   }
 

@@ -20,18 +20,18 @@ describe('a pool', () => {
     });
     expect(await home.startBox(id)).toBe(204);
     expect(await home.startOf(id)).toBe('pool');
-    const machine = home.runtime.store.expect(id).state.machine?.id ?? '';
-    expect(home.host.machine(machine)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
+    const vm = home.runtime.store.expect(id).state.machine?.id ?? '';
+    expect(home.host.vm(vm)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
   });
 
   it('fills the pool in the background with warmed up, paused microVMs', async () => {
     await home.filled(2);
     expect(await home.pool()).toMatchObject({ size: 2, ready: 2, state: 'full', error: '' });
     expect(home.host.running).toHaveLength(2);
-    for (const machine of home.host.running) {
-      expect(machine.paused).toBe(true);
-      expect(machine.spec.template?.key).toBe(TEMPLATE_KEY);
-      const agent = home.agents.get(machine.spec.id);
+    for (const vm of home.host.running) {
+      expect(vm.paused).toBe(true);
+      expect(vm.spec.template?.key).toBe(TEMPLATE_KEY);
+      const agent = home.agents.get(vm.spec.id);
       expect(agent?.warmedUp?.process.args).toEqual(['true']);
       expect(agent?.woken).toBeUndefined();
     }
@@ -42,13 +42,13 @@ describe('a pool', () => {
 
   it('gives a microVM of the pool to a box, and refills the pool', async () => {
     await home.filled(1);
-    const [machine] = home.host.running;
-    const machineId = machine?.spec.id ?? '';
+    const [vm] = home.host.running;
+    const machineId = vm?.spec.id ?? '';
     const id = await home.create(['sleep', 'infinity'], NONE);
     expect(await home.startBox(id)).toBe(204);
     expect(await home.startOf(id)).toBe('pool');
-    expect(machine?.paused).toBe(false);
-    expect(machine?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
+    expect(vm?.paused).toBe(false);
+    expect(vm?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
       ['warm-up.erofs', 'layer-6'],
       ['null', 'layer-0'],
     ]);
@@ -62,7 +62,7 @@ describe('a pool', () => {
     expect(home.poolDisks()).toHaveLength(1);
     expect(await home.happened('pool')).toEqual(['create', 'fill', 'take', 'fill']);
     expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
-    expect(machine?.running).toBe(false);
+    expect(vm?.running).toBe(false);
     expect(existsSync(join(home.config.runtimeDir, machineId.slice(0, 12)))).toBe(false);
     // The box has a used disk, and therefore starts from the template the next time.
     expect(await home.startBox(id)).toBe(204);
@@ -74,10 +74,10 @@ describe('a pool', () => {
     await home.filled(2);
     const ids = [await home.create(['true'], NONE), await home.create(['true'], NONE)];
     expect(await Promise.all(ids.map((id) => home.startBox(id)))).toEqual([204, 204]);
-    const machines = ids.map((id) => home.runtime.store.expect(id).state.machine?.id);
-    expect(new Set(machines).size).toBe(2);
+    const vmIds = ids.map((id) => home.runtime.store.expect(id).state.machine?.id);
+    expect(new Set(vmIds).size).toBe(2);
     expect(await Promise.all(ids.map((id) => home.startOf(id)))).toEqual(['pool', 'pool']);
-    const entropies = machines.map((id) => home.agents.get(id ?? '')?.woken?.entropy);
+    const entropies = vmIds.map((id) => home.agents.get(id ?? '')?.woken?.entropy);
     expect(new Set(entropies).size).toBe(2);
   });
 
@@ -144,14 +144,14 @@ describe('a pool', () => {
 
   it('replaces pool microVMs that end unexpectedly', async () => {
     await home.filled(1);
-    const [machine] = home.host.running;
-    machine?.crash();
+    const [vm] = home.host.running;
+    vm?.crash();
     await until(async () => (await home.happened('pool')).includes('end'));
     await until(() => home.leftDirectories().length === 0);
     await home.set(1);
     await home.full();
     expect(home.host.running).toHaveLength(1);
-    expect(home.host.running[0]).not.toBe(machine);
+    expect(home.host.running[0]).not.toBe(vm);
   });
 
   it('replaces pool microVMs whose template is too old or dropped', async () => {
@@ -162,13 +162,13 @@ describe('a pool', () => {
     home.templates.expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     await home.full();
     await until(() => home.host.running.length === 1);
-    const [machine] = home.host.running;
+    const [vm] = home.host.running;
     home.templates.there = false;
     const id = await home.create(['sleep', 'infinity'], NONE);
     expect(await home.startBox(id)).toBe(204);
     expect(await home.startOf(id)).toBe('cold');
     await home.set(1);
-    await until(() => machine?.running === false);
+    await until(() => vm?.running === false);
     expect(await home.pool()).toMatchObject({ ready: 0 });
   });
 });
@@ -228,11 +228,11 @@ describe('a server that ends', () => {
 
   it('undoes a start from the pool that a killed server began', async () => {
     await home.filled(1);
-    const [machine] = home.host.running;
+    const [vm] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
     // The start is recorded, and its microVM has not been resumed yet.
     home.runtime.store.advance(id, 'start', { run: 1 });
-    const { spec } = machine ?? {};
+    const { spec } = vm ?? {};
     if (spec === undefined) throw new Error('there is no machine');
     const state = { id: spec.id, identity: spec.identity, start: 'pool' as const };
     home.runtime.store.amend(id, { machine: { ...state, source: TEMPLATE_KEY } });
@@ -242,7 +242,7 @@ describe('a server that ends', () => {
     await home.crash();
     await home.serve();
     await until(() => home.runtime.store.expect(id).state.status === 'created');
-    expect(machine?.running).toBe(false);
+    expect(vm?.running).toBe(false);
     await kept();
   });
 

@@ -48,14 +48,14 @@ function launches(id: string): () => number {
 }
 /** Delays the save of memory until the returned function is called. */
 function holdSave(id: string): () => void {
-  const machine = home.host.machine(id);
-  if (machine === undefined) throw new Error('no machine');
-  const save = machine.save.bind(machine);
+  const vm = home.host.vm(id);
+  if (vm === undefined) throw new Error('no machine');
+  const save = vm.save.bind(vm);
   let release = (): void => undefined;
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  machine.save = async (request, signal) => {
+  vm.save = async (request, signal) => {
     await held;
     return await save(request, signal);
   };
@@ -131,9 +131,9 @@ describe('a memory snapshot', () => {
 
   it('leaves the box running and no files when a memory snapshot fails', async () => {
     const box = await running();
-    const machine = home.host.machine(box);
-    if (machine === undefined) throw new Error('no machine');
-    machine.saveFailure = new A3sError('vmm-failed', 'it could not be saved');
+    const vm = home.host.vm(box);
+    if (vm === undefined) throw new Error('no machine');
+    vm.saveFailure = new A3sError('vmm-failed', 'it could not be saved');
     expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
     expect(home.agents.get(box)?.frozen).toBe(false);
     expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
@@ -142,7 +142,7 @@ describe('a memory snapshot', () => {
 
   it('refuses a memory snapshot larger than the memory of the box', async () => {
     const box = await running();
-    for (const machine of home.host.running) machine.savedBytes = 2 ** 40;
+    for (const vm of home.host.running) vm.savedBytes = 2 ** 40;
     expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
     expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
     expect(home.agents.get(box)?.frozen).toBe(false);

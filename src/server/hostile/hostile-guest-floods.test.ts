@@ -191,7 +191,7 @@ it.each(ATTACKS)(
     expect(await execInOther()).toBe(200);
     expect(sent).toBeLessThan(MOST_TAKEN);
     expect(most - memory).toBeLessThan(MOST_MEMORY);
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
   },
   60_000,
 );

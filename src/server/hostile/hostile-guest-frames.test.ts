@@ -134,7 +134,7 @@ it.each(ATTACKS)(
     expect(await starting).toMatchObject({ status: 500, body: { code: 'agent-failed' } });
     clearInterval(watch);
     await expectOtherBoxWorks();
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
     expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
     expect(most - before).toBeLessThan(MOST_MEMORY);
   },
@@ -154,5 +154,5 @@ it('gives up at the start timeout on a guest that allows no streams', async () =
     status: 500,
     body: { code: 'agent-timeout' },
   });
-  expect(home.host.machine(id)?.running).toBe(false);
+  expect(home.host.vm(id)?.running).toBe(false);
 });

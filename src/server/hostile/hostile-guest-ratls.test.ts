@@ -115,7 +115,7 @@ it('a vanished RA-TLS client is dropped with its box at the latest', async () =>
   const running = home.runtime.running.expect(id);
   expect(running.ratlsConnections.count).toBe(1);
   socket.destroy();
-  home.host.machine(id)?.crash();
+  home.host.vm(id)?.crash();
   await expect.poll(() => running.ratlsConnections.count).toBe(0);
 });
 

@@ -93,7 +93,7 @@ describe('a greeting of the agent', () => {
   ])('ends the start of a box on a greeting %s', async (_, greeting, code) => {
     const id = await lying({ 'GET /v1/hello': saying(greeting) });
     expect(await start(id)).toMatchObject({ status: 500, body: { code } });
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
   });
 
   it.each<[string, Lie]>([
@@ -103,7 +103,7 @@ describe('a greeting of the agent', () => {
   ])('waits for a greeting %s until the start timeout', async (_, lie) => {
     const id = await lying({ 'GET /v1/hello': lie });
     expect(await start(id)).toMatchObject({ status: 500, body: { code: 'agent-timeout' } });
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
   });
 
   it('removes control characters from the agent’s version in an error', async () => {
@@ -152,7 +152,7 @@ describe('an answer to the launch spec', () => {
     const id = await lying({ 'PUT /v1/launch-spec': lie });
     const { status, body } = await start(id);
     expect({ status, body }).toMatchObject({ status: 500, body: { code } });
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
     for (const text of textsOf([body, await inspect(id), await listed(id)])) {
       expect(text).not.toMatch(OBEYED);
     }
@@ -176,7 +176,7 @@ describe('an answer to the launch spec', () => {
     home.takeover = undefined;
     await home.start();
     await expect.poll(async () => (await inspect(id)).State.Status).toBe('created');
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
     expect((await start(id)).status).toBe(204);
   });
 });
@@ -217,7 +217,7 @@ describe('the state of secrets', () => {
     await expectOtherBoxWorks();
     expect(home.runtime.store.expect(id).state.launch?.secrets.state).toBe('waiting');
     expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
-    expect(home.host.machine(id)?.running).toBe(false);
+    expect(home.host.vm(id)?.running).toBe(false);
   });
 });
 
@@ -260,7 +260,7 @@ describe('the end of the main process', () => {
     expect((await start(id)).status).toBe(204);
     await expectOtherBoxWorks();
     expect((await inspect(id)).State).toMatchObject({ Status: 'running', Error: '' });
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await ends(id);
     expect((await inspect(id)).State.ExitCode).toBe(137);
   });
@@ -286,5 +286,5 @@ it('ends the microVM of a guest that refuses to stop the box', async () => {
   expect((await start(id)).status).toBe(204);
   expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
   expect((await inspect(id)).State.Status).toBe('exited');
-  expect(home.host.machine(id)?.running).toBe(false);
+  expect(home.host.vm(id)?.running).toBe(false);
 }, 60_000);

@@ -239,7 +239,7 @@ describe('a box that runs while the server dies', () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     await home.crash();
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await home.start();
     await settled(id, { Status: 'exited', ExitCode: 137, Error: expect.stringMatching(/gone/) });
     nothingRuns([id]);

@@ -30,10 +30,10 @@ it('undoes a pending start when the host shuts down, and drops no template for i
   const launch = home.host.start.bind(home.host);
   const silent = new Promise<void>((resolve) => {
     home.host.start = async (spec, signal) => {
-      const machine = await launch(spec, signal);
-      machine.silent = true;
+      const vm = await launch(spec, signal);
+      vm.silent = true;
       resolve();
-      return machine;
+      return vm;
     };
   });
   const starting = home.call('POST', `/containers/${id}/start`);

@@ -73,7 +73,7 @@ it('stops the other boxes when one cannot be stopped, and logs it', async () => 
     return expectBox(id);
   };
   await home.stop();
-  expect(home.host.machine(stubborn)?.running).toBe(false);
+  expect(home.host.vm(stubborn)?.running).toBe(false);
   const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
   expect(log).toMatch(/not all boxes could be stopped.*no such page/);
 });

@@ -13,7 +13,7 @@ const MIB = 2 ** 20;
 /** The layer that needs a field: the record, by which the server acts, the engine, or the guest. */
 export interface Told {
   readonly record: BoxDefinition;
-  readonly machine: VmSpec;
+  readonly vm: VmSpec;
   readonly spec: BoxSpec;
 }
 
@@ -117,7 +117,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   CpuShares: differs(
     'a weight among the processes of the box, and of its machine among those of the host: above 1024 root’s alone',
     512,
-    ({ record, machine }) => [record.limits.cpuShares, (machine.hostLimits?.nice ?? 0) > 0],
+    ({ record, vm }) => [record.limits.cpuShares, (vm.hostLimits?.nice ?? 0) > 0],
     [512, true],
   ),
   Memory: differs(
@@ -129,19 +129,19 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   BlkioWeight: refused(100),
   BlkioWeightDevice: refused([{ Path: '/dev/root', Weight: 100 }]),
   BlkioDeviceReadBps: {
-    ...differs(RATES, rate(1000), ({ machine }) => machine.hostLimits?.disk.readBps, 1000),
+    ...differs(RATES, rate(1000), ({ vm }) => vm.hostLimits?.disk.readBps, 1000),
     refused: OTHER_DISK,
   },
   BlkioDeviceWriteBps: {
-    ...differs(RATES, rate(1000), ({ machine }) => machine.hostLimits?.disk.writeBps, 1000),
+    ...differs(RATES, rate(1000), ({ vm }) => vm.hostLimits?.disk.writeBps, 1000),
     refused: OTHER_DISK,
   },
   BlkioDeviceReadIOps: {
-    ...differs(RATES, rate(100), ({ machine }) => machine.hostLimits?.disk.readIops, 100),
+    ...differs(RATES, rate(100), ({ vm }) => vm.hostLimits?.disk.readIops, 100),
     refused: OTHER_DISK,
   },
   BlkioDeviceWriteIOps: {
-    ...differs(RATES, rate(100), ({ machine }) => machine.hostLimits?.disk.writeIops, 100),
+    ...differs(RATES, rate(100), ({ vm }) => vm.hostLimits?.disk.writeIops, 100),
     refused: OTHER_DISK,
   },
   CpuPeriod: {
@@ -159,7 +159,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   CpusetCpus: differs(
     'processors of the host that the machine runs on',
     '0',
-    ({ machine }) => machine.hostLimits?.processors,
+    ({ vm }) => vm.hostLimits?.processors,
     [0],
   ),
   CpusetMems: refused('0'),
@@ -181,7 +181,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   NanoCpus: differs(
     'a machine has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
     500_000_000,
-    ({ spec, machine }) => [spec.resources.cpuMillis, machine.cpus],
+    ({ spec, vm }) => [spec.resources.cpuMillis, vm.cpus],
     [500, 1],
   ),
   OomKillDisable: refused(true),
@@ -234,7 +234,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ...differs(
       'TCP over IPv4, each port by itself',
       { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
-      ({ machine }) => machine.nic?.ports.map(({ hostIp, boxPort }) => ({ hostIp, boxPort })),
+      ({ vm }) => vm.nic?.ports.map(({ hostIp, boxPort }) => ({ hostIp, boxPort })),
       [{ hostIp: '127.0.0.1', boxPort: 80 }],
     ),
     refused: [{ '53/udp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],

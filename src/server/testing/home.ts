@@ -69,16 +69,16 @@ export class TestHome {
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
     };
     this.images = images;
-    this.host = new FakeHost((machine) => {
-      const copyOf = machine.spec.copyOf === undefined ? undefined : this.#sourceOf(machine);
+    this.host = new FakeHost((vm) => {
+      const copyOf = vm.spec.copyOf === undefined ? undefined : this.#sourceOf(vm);
       const agent = new FakeAgent({
-        asleep: machine.prepared,
+        asleep: vm.prepared,
         copyOf,
-        confidential: this.#confidentialOf(machine),
+        confidential: this.#confidentialOf(vm),
         ...this.agentOptions,
       });
-      this.agents.set(machine.spec.id, agent);
-      void agent.poweredOff.then(() => machine.poweroff());
+      this.agents.set(vm.spec.id, agent);
+      void agent.poweredOff.then(() => vm.poweroff());
       const { takeover } = this;
       return (stream) => {
         if (takeover === undefined) agent.serve(stream);
@@ -155,7 +155,7 @@ export class TestHome {
   /** Ends everything, and removes the home. */
   async remove(): Promise<void> {
     await this.stop();
-    for (const machine of this.host.running) machine.killed();
+    for (const vm of this.host.running) vm.killed();
     for (const agent of this.agents.values()) agent.kill();
     rmSync(join(this.config.home, '..'), { recursive: true, force: true });
   }

@@ -105,9 +105,9 @@ async function runVm(
     const request = {
       ...{ id, runtimeDir, identity: given.identity, shape },
       ...{ changesPath: given.blank, ram: given.ram, devicePath: join(directory, 'device') },
-      prepare: async (machine: Vm, ends: AbortSignal): Promise<void> => {
-        await stepBack(machine.pid);
-        protocol = await prepareGuest(machine, bootMs, ends);
+      prepare: async (vm: Vm, ends: AbortSignal): Promise<void> => {
+        await stepBack(vm.pid);
+        protocol = await prepareGuest(vm, bootMs, ends);
       },
     };
     await engine.makeTemplate(request, signal);
@@ -120,11 +120,11 @@ async function runVm(
 
 /** No connection is open when it returns. */
 async function prepareGuest(
-  machine: Vm,
+  vm: Vm,
   deadlineMs: number,
   signal: AbortSignal
 ): Promise<number> {
-  const guest = await connectGuest(machine, { signal, deadlineMs });
+  const guest = await connectGuest(vm, { signal, deadlineMs });
   try {
     const protocol = Math.min(guest.hello?.protocol.maximum ?? 0, PROTOCOL.maximum);
     if (protocol < FIRST_PROTOCOL) {

@@ -99,8 +99,8 @@ export class Maker {
       await mkdir(directory, { mode: 0o700 });
       const begunAt = this.#options.clock.wall();
       const making = { engine, key, inputs, shape, directory, id, bootMs, begunAt };
-      const machine = { ...making, runtimeDir: vmDirectory(runtimeDir, id) };
-      const record = await makeTemplate(machine, signal);
+      const request = { ...making, runtimeDir: vmDirectory(runtimeDir, id) };
+      const record = await makeTemplate(request, signal);
       const milliseconds = String(Math.round(this.#options.clock.steady() - begun));
       await this.#options.keep(directory, record, milliseconds);
     } catch (error) {

@@ -61,7 +61,7 @@ export interface HostedLaunch {
 }
 
 export interface Hosted {
-  readonly machine: Vm;
+  readonly vm: Vm;
   readonly guest: Guest;
 }
 
@@ -70,7 +70,7 @@ export class HostileHost {
   /** The files that a relying party knows. */
   readonly boot: ConfidentialBoot;
   readonly #engine: QemuEngine;
-  readonly #machines: Vm[] = [];
+  readonly #vms: Vm[] = [];
   readonly #guests: Guest[] = [];
   #made = 0;
 
@@ -132,7 +132,7 @@ export class HostileHost {
     }));
     const kept =
       changes === undefined ? [] : [{ path: changes, serial: 'changes', readonly: false }];
-    const machine = await this.#engine.launch(
+    const vm = await this.#engine.launch(
       {
         id: number.repeat(32),
         runtimeDir,
@@ -154,10 +154,10 @@ export class HostileHost {
       },
       deadline(),
     );
-    this.#machines.push(machine);
-    const guest = await connectGuest(machine, { signal: deadline(), deadlineMs: TIMEOUT_MS });
+    this.#vms.push(vm);
+    const guest = await connectGuest(vm, { signal: deadline(), deadlineMs: TIMEOUT_MS });
     this.#guests.push(guest);
-    return { machine, guest };
+    return { vm, guest };
   }
 
   /** Starts it, and its main process. */
@@ -200,7 +200,7 @@ export class HostileHost {
 
   async endVms(): Promise<void> {
     for (const guest of this.#guests.splice(0)) guest.close();
-    await Promise.all(this.#machines.splice(0).map((machine) => machine.kill()));
+    await Promise.all(this.#vms.splice(0).map((vm) => vm.kill()));
   }
 
   async leave(): Promise<void> {

@@ -39,9 +39,9 @@ const CHANGES: Readonly<Record<string, Change>> = {
 async function refusal(
   text: string,
 ): Promise<{ readonly error: unknown; readonly reason: string }> {
-  const { machine, guest } = await host.launch({ disks: [layer.path], admitted: text });
+  const { vm, guest } = await host.launch({ disks: [layer.path], admitted: text });
   const error = await guest.putLaunchSpec(text).catch((refused: unknown) => refused);
-  const { reason } = await machine.exited;
+  const { reason } = await vm.exited;
   return { error, reason };
 }
 

@@ -81,9 +81,9 @@ it('refuses the disk of another box, and a truncated disk', async () => {
   const all = await Promise.all(
     pairs.map(async ([named, given]) => {
       const admitted = textOf([named], 'echo here');
-      const { machine, guest } = await host.launch({ disks: [given.path], admitted });
+      const { vm, guest } = await host.launch({ disks: [given.path], admitted });
       const error = await guest.putLaunchSpec(admitted).catch((refused: unknown) => refused);
-      return { error, reason: (await machine.exited).reason };
+      return { error, reason: (await vm.exited).reason };
     }),
   );
   for (const refused of all) {

@@ -9,13 +9,13 @@ import { connectGuest } from '../../../src/guest/connection.ts';
 async function main(): Promise<void> {
   const { options, id, runtimeDir } = JSON.parse(process.argv[2] ?? '');
   const engine = new QemuEngine(options);
-  const machine = await engine.adopt(id, runtimeDir);
-  if (machine === undefined) throw new Error('there is no machine');
+  const vm = await engine.adopt(id, runtimeDir);
+  if (vm === undefined) throw new Error('there is no machine');
   const signal = new AbortController().signal;
-  const { hello } = await connectGuest(machine, { signal, deadlineMs: 60_000 });
-  await machine.release();
+  const { hello } = await connectGuest(vm, { signal, deadlineMs: 60_000 });
+  await vm.release();
   await engine.close();
-  process.stdout.write(JSON.stringify({ pid: machine.pid, hello }));
+  process.stdout.write(JSON.stringify({ pid: vm.pid, hello }));
 }
 
 await main();

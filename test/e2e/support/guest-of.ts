@@ -17,7 +17,7 @@ const DEADLINE_MS = 120_000;
 /** Sends requests over the agent's socket directly. The server must be dead, and gets no request. */
 export async function guestOf(actor: Actor, id: string): Promise<Guest> {
   const { control } = vmmSockets(join(actor.runtimeDir, id.slice(0, 12)));
-  const machine = {
+  const vm = {
     connect: async (signal: AbortSignal) => {
       const socket = connect({ path: control, signal });
       await once(socket, 'connect');
@@ -27,5 +27,5 @@ export async function guestOf(actor: Actor, id: string): Promise<Guest> {
     exited: new Promise<never>(() => {}),
   };
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  return connectGuest(machine, { signal, deadlineMs: DEADLINE_MS });
+  return connectGuest(vm, { signal, deadlineMs: DEADLINE_MS });
 }

@@ -103,7 +103,7 @@ export class SystemdHost {
   }
 
   /** The process ids, in there, of the boxes' machines: a probe of KVM, whose UUID is zero, comes and goes. */
-  async machines(): Promise<readonly string[]> {
+  async vmms(): Promise<readonly string[]> {
     const { stdout } = await this.#enter('root', ['pgrep', '-a', '-f', '^/usr/bin/qemu-system']);
     return stdout
       .split('\n')

@@ -21,7 +21,7 @@ export function tracesOf(actor: Actor): Traces {
   return {
     files: below(actor.directory).filter((path) => !KEPT.test(path.replace(/^home\//, ''))),
     sockets: below(actor.runtimeDir).filter((path) => path !== 'server.sock'),
-    processes: actor.machines().map(({ commandLine }) => commandLine),
+    processes: actor.boxProcesses().map(({ commandLine }) => commandLine),
   };
 }
 

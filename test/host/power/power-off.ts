@@ -10,7 +10,7 @@ import { until } from '../../e2e/processes.ts';
 /** All processes are gone at once, and with them what was in memory. */
 export async function powerOff(actor: Actor): Promise<void> {
   await until('every process is gone', () => {
-    const pids = [actor.serverPid(), ...actor.machines().map(({ pid }) => pid)];
+    const pids = [actor.serverPid(), ...actor.boxProcesses().map(({ pid }) => pid)];
     const left = pids.filter((pid) => pid !== undefined);
     for (const pid of left) {
       try {

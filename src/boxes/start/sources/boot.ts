@@ -22,9 +22,9 @@ export class BootSource implements StartSource {
   async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
     const opened = openOutput();
     const launched = await launchVm(this.#rt, this.#box, this.#found, undefined);
-    const { machine, spec, durable } = launched;
+    const { vm, spec, durable } = launched;
     return {
-      machine,
+      vm,
       handOver: async (running) => {
         const guest = await running.guest();
         await guest.putSpec(spec, running.signal);

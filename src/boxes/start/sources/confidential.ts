@@ -50,13 +50,13 @@ export class ConfidentialSource implements StartSource {
     const rt = this.#rt;
     const box = this.#box;
     const confidential = this.#confidential;
-    const { machine, launch } = await launchMeasured(rt, box, confidential, this.#image);
+    const { vm, launch } = await launchMeasured(rt, box, confidential, this.#image);
     return {
-      machine,
+      vm,
       handOver: async (running) => {
         // A stop or a kill that ended this start found no microVM yet.
         const { stopRequested } = rt.store.expect(running.id).state;
-        if (!running.released && stopRequested) await machine.kill();
+        if (!running.released && stopRequested) await vm.kill();
         const guest = await running.guest();
         await handOver(rt, running, guest, confidential, launch);
         // Nothing is kept where the host may not see the output.
@@ -76,7 +76,7 @@ async function launchMeasured(
   box: Box,
   confidential: ConfidentialDefinition,
   image: Image,
-): Promise<{ readonly machine: Vm; readonly launch: ConfidentialState }> {
+): Promise<{ readonly vm: Vm; readonly launch: ConfidentialState }> {
   const { definition } = box;
   const { id, identity, bootSet } = definition;
   const parts = await findConfidential(rt, { ...definition, confidential }, image);
@@ -88,13 +88,13 @@ async function launchMeasured(
     bootSet,
     secrets: { state: confidential.secrets.length === 0 ? 'none' : 'waiting', delivered: [] },
   };
-  const { machine } = await launchOnPorts(rt, box, {
+  const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
     disks: Promise.resolve(),
-    describe: (ports) => ({ machine: describeConfidential(rt, box, confidential, parts, ports) }),
+    describe: (ports) => ({ vm: describeConfidential(rt, box, confidential, parts, ports) }),
   });
-  const record = machine.launched;
-  if (record === undefined) return { machine, launch: planned };
+  const record = vm.launched;
+  if (record === undefined) return { vm, launch: planned };
   const launch = { ...planned, record, measurement: measureRecord(record).digest };
   rt.store.amend(id, { launch });
   rt.log.info('launched a confidential box', {
@@ -102,7 +102,7 @@ async function launchMeasured(
     ...teeAttributes(box),
     measurement: launch.measurement,
   });
-  return { machine, launch };
+  return { vm, launch };
 }
 
 /** The guest's answer is not trusted: relying parties see in its evidence that it took these bytes. */

@@ -40,16 +40,16 @@ export class PoolSource implements StartSource {
     const pooled = this.#rt.pools.take(definition, this.#found);
     if (pooled === undefined) return undefined;
     this.#pooled = pooled;
-    const { machine, identity, guest, taken } = pooled;
+    const { vm, identity, guest, taken } = pooled;
     const source = taken.template.key;
     // On record before anything is done to the microVM, so that the next server finds it.
     this.#rt.store.amend(definition.id, {
       ports: [],
-      machine: { id: machine.id, identity, start: 'pool', source },
+      machine: { id: vm.id, identity, start: 'pool', source },
     });
     const opened = openOutput();
     return {
-      ...{ machine, guest, held: taken },
+      ...{ vm, guest, held: taken },
       handOver: (running) => this.#handOver(running, pooled, opened),
     };
   }
@@ -60,24 +60,24 @@ export class PoolSource implements StartSource {
     opened: Promise<number>,
   ): Promise<PreparedMain> {
     const { definition } = this.#box;
-    const { machine, guest, taken } = pooled;
+    const { vm, guest, taken } = pooled;
     const found = this.#found;
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
-    const directory = runtimeDirectory(this.#rt, machine.id);
+    const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
     const { spec } = describeVm(definition, {
       ...{ found, directory, ports: [], changes, taken },
     });
     await settleAll([
-      machine.insert(found.layers),
+      vm.insert(found.layers),
       takeChanges(this.#rt, definition, pooled),
-      limits === undefined ? Promise.resolve() : machine.applyLimits(limits),
+      limits === undefined ? Promise.resolve() : vm.applyLimits(limits),
     ]);
     const durable = syncChanges(this.#rt, definition);
     durable.catch(() => undefined);
-    const waking = new Waking(machine.id, taken.protocol, spec);
+    const waking = new Waking(vm.id, taken.protocol, spec);
     // A request that is sent while the guest is paused is there when the guest goes on.
-    await settleAll([machine.resume(), waking.known.first(guest, running.signal)]);
+    await settleAll([vm.resume(), waking.known.first(guest, running.signal)]);
     await waking.specSent;
     return { guest, offset: await opened, durable };
   }
@@ -101,7 +101,7 @@ export class PoolSource implements StartSource {
     if (!(error instanceof A3sError) || isInterrupted(this.#rt)) return 'fail';
     // The microVM already has the memory of its template, so no failure is the template's any more.
     if (ERRORS[error.code].machineFault !== 'possible') return 'fail';
-    const machine = pooled.machine.id;
+    const machine = pooled.vm.id;
     this.#rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });
     publish(this.#rt, this.#box, 'pool-failed', { machine, reason: error.message });
     return 'next';

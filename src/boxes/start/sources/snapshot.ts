@@ -51,9 +51,9 @@ export class SnapshotSource implements StartSource {
     const open = await this.#rt.snapshots.open(definition.snapshot ?? '');
     this.#open = open;
     await forkChangesDisk(this.#rt, definition, open.disk);
-    const { machine, mac } = await launchCopy(this.#rt, this.#box, this.#found, open);
+    const { vm, mac } = await launchCopy(this.#rt, this.#box, this.#found, open);
     return {
-      machine,
+      vm,
       copy: { known: forksAs(definition, mac), connectMs: CONNECT_MS },
       handOver: async (running) => {
         const guest = await running.guest();
@@ -75,7 +75,7 @@ async function launchCopy(
   box: Box,
   found: Found,
   { copyOf, snapshot }: OpenSnapshot,
-): Promise<{ machine: Vm; mac: string | null }> {
+): Promise<{ vm: Vm; mac: string | null }> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
@@ -84,15 +84,15 @@ async function launchCopy(
   const layers = await changesLayers(changesPath(rt, id));
   const disk: Disk = { ...layers, serial, readonly: false };
   const { written } = snapshot.saved;
-  const { machine, description } = await launchOnPorts(rt, box, {
+  const { vm, description } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'snapshot', source: snapshot.id, written } },
     disks: Promise.resolve({ disks: [disk], serial, throwaway: undefined }),
     describe: (ports, changes) => {
       const given = { found, directory, ports, changes, taken: undefined };
-      return { machine: { ...describeVm(definition, given).machine, copyOf } };
+      return { vm: { ...describeVm(definition, given).vm, copyOf } };
     },
   });
-  return { machine, mac: description.machine.nic?.mac ?? null };
+  return { vm, mac: description.vm.nic?.mac ?? null };
 }
 
 /** How the agent of a fork is first contacted: it gets what no two boxes may share, while the box is still frozen. */

@@ -44,11 +44,11 @@ export class TemplateSource implements StartSource {
     this.#taken = taken;
     const opened = openOutput();
     const launched = await launchVm(this.#rt, this.#box, this.#found, taken);
-    const { machine, spec, throwaway, durable } = launched;
-    const waking = new Waking(machine.id, taken.protocol, spec);
+    const { vm, spec, throwaway, durable } = launched;
+    const waking = new Waking(vm.id, taken.protocol, spec);
     const connectMs = Math.min(WAKE_MS, this.#rt.startTimeoutMs);
     return {
-      machine,
+      vm,
       copy: { known: waking.known, connectMs },
       held: taken,
       handOver: async (running) => {

@@ -47,9 +47,9 @@ export async function launchVm(
     throw error;
   }
   const helpers: Helper[] = [helper, ...servers];
-  const machine = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
-  events.forward(machine);
-  return machine;
+  const vm = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
+  events.forward(vm);
+  return vm;
 }
 
 async function plugAll(spec: VmSpec, monitor: QmpClient, signal: AbortSignal): Promise<void> {

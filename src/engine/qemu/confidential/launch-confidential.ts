@@ -58,7 +58,7 @@ export async function launchConfidential(
     throw error;
   }
   const helpers: Helper[] = passt === undefined ? [helper] : [helper, passt];
-  const machine = new QemuVm({
+  const vm = new QemuVm({
     id,
     runtimeDir,
     vmm: vmm.process,
@@ -66,8 +66,8 @@ export async function launchConfidential(
     helpers,
     confidential: { port, launched },
   });
-  events.forward(machine);
-  return machine;
+  events.forward(vm);
+  return vm;
 }
 
 /** The VMM has its own descriptors once it is spawned. */

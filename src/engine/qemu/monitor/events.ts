@@ -11,24 +11,24 @@ const Shutdown = z.object({ reason: z.string() });
 
 /** Receives a monitor's events, and passes the end of the guest on, at once or as soon as the machine is known. */
 export class VmEvents {
-  #machine: QemuVm | undefined;
+  #vm: QemuVm | undefined;
   #end: string | undefined;
 
   receive(event: QmpEvent): void {
     // A monitor that breaks meanwhile ends the machine by itself.
-    if (event.name === 'STOP') this.#machine?.halted().catch(() => undefined);
+    if (event.name === 'STOP') this.#vm?.halted().catch(() => undefined);
     if (event.name === 'GUEST_PANICKED') this.#ended('guest-panic');
     if (event.name !== 'SHUTDOWN') return;
     this.#ended(Shutdown.safeParse(event.data).data?.reason ?? 'no reason');
   }
 
-  forward(machine: QemuVm): void {
-    this.#machine = machine;
-    if (this.#end !== undefined) void machine.stopped(this.#end);
+  forward(vm: QemuVm): void {
+    this.#vm = vm;
+    if (this.#end !== undefined) void vm.stopped(this.#end);
   }
 
   #ended(reason: string): void {
     this.#end ??= reason;
-    void this.#machine?.stopped(reason);
+    void this.#vm?.stopped(reason);
   }
 }

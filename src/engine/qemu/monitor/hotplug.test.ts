@@ -3,7 +3,7 @@ import type { Disk, VmSpec } from '../../engine.ts';
 import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
 import { diskCommands, nicCommands, shareCommands } from './hotplug.ts';
 
-function machine(disks: number, shares: number): VmSpec {
+function vmSpec(disks: number, shares: number): VmSpec {
   return {
     id: 'a'.repeat(64),
     runtimeDir: '/run/box',
@@ -22,7 +22,7 @@ function machine(disks: number, shares: number): VmSpec {
 }
 
 it('hot-plugs a disk by its descriptor, and locks only a writable one', () => {
-  const [node, device, readonlyNode] = diskCommands(machine(9, 0)).slice(-4);
+  const [node, device, readonlyNode] = diskCommands(vmSpec(9, 0)).slice(-4);
   expect(readonlyNode).toEqual([
     'blockdev-add',
     {
@@ -60,7 +60,7 @@ it('hot-plugs a disk by its descriptor, and locks only a writable one', () => {
 });
 
 it('plugs the functions of a slot in descending order, because function 0 activates the slot', () => {
-  const places = diskCommands(machine(10, 0))
+  const places = diskCommands(vmSpec(10, 0))
     .filter(([name]) => name === 'device_add')
     .map(([, args]) => `${args['serial']} ${args['bus']} ${args['addr']} ${args['multifunction']}`);
   expect(places).toEqual([
@@ -98,7 +98,7 @@ it('plugs the network card into a port of its own', () => {
 });
 
 it('plugs shares into the ports after those of the disks', () => {
-  expect(shareCommands(machine(3, 1), ['/run/box/fs0.sock'])).toEqual([
+  expect(shareCommands(vmSpec(3, 1), ['/run/box/fs0.sock'])).toEqual([
     [
       'chardev-add',
       {
@@ -125,9 +125,9 @@ it('plugs shares into the ports after those of the disks', () => {
 });
 
 it('has at least four ports, and enough for the largest box', () => {
-  expect(rootPorts(machine(2, 0))).toBe(4);
-  expect(rootPorts(machine(40, 16))).toBe(8);
-  expect(rootPorts(machine(57, 64))).toBe(17);
+  expect(rootPorts(vmSpec(2, 0))).toBe(4);
+  expect(rootPorts(vmSpec(40, 16))).toBe(8);
+  expect(rootPorts(vmSpec(57, 64))).toBe(17);
 });
 
 it('places the disks of a template in its slots, and all others in the slots after them', () => {
@@ -135,7 +135,7 @@ it('places the disks of a template in its slots, and all others in the slots aft
     'changes rp1 0x0.0x0',
     ...[0, 1, 2, 3, 4, 5, 6].map((n) => `layer-${n} rp1 0x0.0x${n + 1}`),
   ]);
-  const places = extraSlots(machine(9, 1));
+  const places = extraSlots(vmSpec(9, 1));
   expect(places?.disks.map(([index, { bus, addr }]) => `${index} ${bus} ${addr}`)).toEqual([
     '8 rp2 0x0.0x1',
     '7 rp2 0x0.0x0',
@@ -144,6 +144,6 @@ it('places the disks of a template in its slots, and all others in the slots aft
 });
 
 it('reports that a template has too few slots for the disks and shares', () => {
-  expect(extraSlots(machine(7 + 8, 24))).toBeDefined();
-  expect(extraSlots(machine(7 + 9, 24))).toBeUndefined();
+  expect(extraSlots(vmSpec(7 + 8, 24))).toBeDefined();
+  expect(extraSlots(vmSpec(7 + 9, 24))).toBeUndefined();
 });

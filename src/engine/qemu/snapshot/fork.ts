@@ -58,10 +58,10 @@ export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal
     signal.throwIfAborted();
     throw (await helper.lastWords()) ?? error;
   }
-  const machine = new QemuVm({
+  const vm = new QemuVm({
     ...{ id, runtimeDir, vmm: process, monitor },
     helpers: [helper, ...servers],
   });
-  events.forward(machine);
-  return machine;
+  events.forward(vm);
+  return vm;
 }

@@ -59,7 +59,7 @@ export async function saveRunning(
     await make(ramPath, SAVING_SETS.ram, fresh);
     await make(devicesPath, SAVING_SETS.devices, fresh);
     await make(overlayPath, overlay, constants.O_RDWR | constants.O_NOFOLLOW);
-    await stopMachine(monitor, found, overlay, limit);
+    await saveWhilePaused(monitor, found, overlay, limit);
   } finally {
     for (const file of files) await file.close();
     for (const set of [SAVING_SETS.ram, SAVING_SETS.devices]) {
@@ -75,7 +75,7 @@ interface FoundDisk extends Pick<SavedVm, 'arrangement' | 'changesSerial'> {
 }
 
 /** All steps that need the guest paused. */
-async function stopMachine(
+async function saveWhilePaused(
   monitor: Monitor,
   { node }: FoundDisk,
   overlay: number,

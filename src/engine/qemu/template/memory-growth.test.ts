@@ -5,7 +5,7 @@ import { growthCommands, growthLimit } from './memory-growth.ts';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-function machine(memoryBytes: number): VmSpec {
+function vmSpec(memoryBytes: number): VmSpec {
   const boot = { kernelPath: '/k', initrdPath: '/i', commandLine: [] };
   return {
     id: 'a'.repeat(64),
@@ -27,7 +27,7 @@ function machine(memoryBytes: number): VmSpec {
   };
 }
 const sizes = (memoryBytes: number): unknown[] =>
-  growthCommands({ spec: machine(memoryBytes), growthBytes: 8 * GIB }).map(
+  growthCommands({ spec: vmSpec(memoryBytes), growthBytes: 8 * GIB }).map(
     ([, args]) => args['size'] ?? args['driver'],
   );
 

@@ -49,15 +49,15 @@ export async function saveTemplate(
       signal,
     );
     const { id, runtimeDir } = request;
-    const machine = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers: [helper] });
-    events.forward(machine);
+    const vm = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers: [helper] });
+    events.forward(vm);
     try {
       await plug(monitor, [['cont', {}]]);
-      await Promise.race([prepare(request, machine, signal), gone(machine), whenAborted(signal)]);
+      await Promise.race([prepare(request, vm, signal), gone(vm), whenAborted(signal)]);
       await plug(monitor, [['stop', {}]]);
       await save(monitor, saved, signal);
     } finally {
-      await machine.kill();
+      await vm.kill();
     }
     // The state is on the disk before the caller gets it.
     await state.sync();
@@ -81,17 +81,13 @@ function machineOf(request: TemplateRequest, memoryBytes: number): VmSpec {
   };
 }
 
-async function prepare(
-  request: TemplateRequest,
-  machine: QemuVm,
-  signal: AbortSignal,
-): Promise<void> {
-  await request.prepare(machine, signal);
-  await machine.settle(signal);
+async function prepare(request: TemplateRequest, vm: QemuVm, signal: AbortSignal): Promise<void> {
+  await request.prepare(vm, signal);
+  await vm.settle(signal);
 }
 
-async function gone(machine: QemuVm): Promise<never> {
-  const { reason, detail } = await machine.exited;
+async function gone(vm: QemuVm): Promise<never> {
+  const { reason, detail } = await vm.exited;
   throw new A3sError('vmm-failed', `The template's machine ended (${reason}) ${detail}`.trim());
 }
 

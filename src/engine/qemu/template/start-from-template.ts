@@ -93,9 +93,9 @@ export async function startFromTemplate(
   if (signal.aborted) monitor.close();
   signal.throwIfAborted();
   const helpers: Helper[] = [helper, ...servers];
-  const machine = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
-  events.forward(machine);
-  return machine;
+  const vm = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
+  events.forward(vm);
+  return vm;
 }
 
 /** All commands are sent at once, when the uplink is there. QEMU runs them while it loads the state, or afterwards. */

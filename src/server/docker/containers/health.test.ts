@@ -188,7 +188,7 @@ describe('a health check', () => {
     await expect.poll(() => probe.running, TIMEOUT).toBe(1);
     const running = home.runtime.running.expect(id);
     const lost = await running.guest();
-    home.host.machine(id)?.disconnect();
+    home.host.vm(id)?.disconnect();
     await lost.closed;
     await expect.poll(async () => (await running.guest()) !== lost, TIMEOUT).toBe(true);
     expect(health(id)).toMatchObject({ status: 'starting', failingStreak: 0 });

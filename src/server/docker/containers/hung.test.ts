@@ -33,8 +33,8 @@ async function starting(): Promise<string> {
   return id;
 }
 
-function machine(id: string): FakeVm {
-  const found = home.host.machine(id);
+function vmOf(id: string): FakeVm {
+  const found = home.host.vm(id);
   if (found === undefined) throw new Error('the box has no machine');
   return found;
 }
@@ -47,7 +47,7 @@ async function state(id: string): Promise<unknown> {
 describe('a microVM that does not answer after a restart of the server', () => {
   it('undoes the start of a box whose microVM does not answer the next server', async () => {
     const id = await starting();
-    machine(id).hung = true;
+    vmOf(id).hung = true;
     await home.start();
     await expect
       .poll(() => state(id))
@@ -62,18 +62,18 @@ describe('a microVM that does not answer after a restart of the server', () => {
 
   it('adopts a starting box whose microVM recovers', async () => {
     const id = await starting();
-    machine(id).hung = true;
+    vmOf(id).hung = true;
     home.adoption = { attempts: 1000, pauseMs: 10, serveAfterMs: 2000 };
     await home.start();
     expect(await state(id)).toMatchObject({ Running: false });
-    machine(id).hung = false;
+    vmOf(id).hung = false;
     await expect.poll(() => state(id)).toMatchObject({ Status: 'running' });
   });
 
   it('ends a running box whose microVM does not answer the next server', async () => {
     const id = await runBox();
     await home.crash();
-    machine(id).hung = true;
+    vmOf(id).hung = true;
     await home.start();
     await expect
       .poll(() => state(id))
@@ -88,7 +88,7 @@ describe('a microVM that does not answer after a restart of the server', () => {
   it('neither delays requests, other boxes nor its own stop for microVMs that do not answer', async () => {
     const ids = [await runBox(), await runBox(), await runBox()];
     await home.crash();
-    for (const id of ids.slice(0, 2)) machine(id).hung = true;
+    for (const id of ids.slice(0, 2)) vmOf(id).hung = true;
     home.adoption = { attempts: 1000, pauseMs: 60_000, serveAfterMs: 60_000 };
     await home.start();
     expect(await state(ids[2] ?? '')).toMatchObject({ Status: 'running' });
@@ -108,8 +108,8 @@ describe('a microVM that does not answer after a restart of the server', () => {
 describe('stop', () => {
   it('stops a box whose agent does not answer by ending its microVM', async () => {
     const id = await runBox();
-    machine(id).silent = true;
-    machine(id).disconnect();
+    vmOf(id).silent = true;
+    vmOf(id).disconnect();
     expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
     expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137, Error: '' });
     expect(home.host.running).toEqual([]);
@@ -156,7 +156,7 @@ describe('an exec whose connection is lost', () => {
     const created = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['told'] });
     const { Id } = created.body as { Id: string };
     expect((await home.call('POST', `/exec/${Id}/start`, { Detach: true })).status).toBe(200);
-    machine(id).disconnect();
+    vmOf(id).disconnect();
     const inspect = async (): Promise<unknown> => (await home.call('GET', `/exec/${Id}/json`)).body;
     expect(await inspect()).toMatchObject({ Running: true });
     end(9);

@@ -62,7 +62,7 @@ describe('a box', () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     const waiting = home.call('POST', `/containers/${id}/wait`);
-    home.host.machine(id)?.crash('the VMM ended with signal SIGKILL');
+    home.host.vm(id)?.crash('the VMM ended with signal SIGKILL');
     const why = 'the virtual machine ended unexpectedly: the VMM ended with signal SIGKILL';
     expect((await waiting).body).toEqual({ StatusCode: 137, Error: { Message: why } });
     const { body } = await home.call('GET', `/containers/${id}/json`);
@@ -74,7 +74,7 @@ describe('a box', () => {
   it('keeps a box running when its control stream is cut, and loses no output', async () => {
     const id = await home.create(['cat'], { OpenStdin: true, StdinOnce: true, Tty: true });
     await home.call('POST', `/containers/${id}/start`);
-    home.host.machine(id)?.disconnect();
+    home.host.vm(id)?.disconnect();
     const exec = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
     expect(exec.status).toBe(201);
     await home.call('POST', `/containers/${id}/kill`);

@@ -96,10 +96,10 @@ describe('a paused box', () => {
     const id = await runBox();
     await ask(id, 'pause');
     await home.crash();
-    const machine = home.host.machine(id);
-    if (machine === undefined) throw new Error('it has no machine');
+    const vm = home.host.vm(id);
+    if (vm === undefined) throw new Error('it has no machine');
     const gate = new Gate();
-    machine.applyLimits = () => gate.opened;
+    vm.applyLimits = () => gate.opened;
     await home.start();
     const running = home.runtime.running.expect(id);
     const guest = await running.guest();
@@ -137,7 +137,7 @@ describe('a paused box', () => {
     const id = await runBox();
     await ask(id, 'pause');
     const ended = ask(id, 'wait');
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     expect((await ended).body).toMatchObject({ StatusCode: 137 });
     expect(status(id)).toBe('exited');
   });

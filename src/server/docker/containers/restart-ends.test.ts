@@ -43,7 +43,7 @@ describe('the exit of a box', () => {
     const { Id: exec } = created.body as { Id: string };
     expect((await home.call('POST', `/exec/${exec}/start`, { Detach: true })).status).toBe(200);
     expect(state(id).status).toBe('running');
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await expect.poll(() => state(id), TIMEOUT).toMatchObject({ status: 'exited', exitCode: 7 });
   });
 });
@@ -117,7 +117,7 @@ describe('a box that is paused', () => {
     await home.crash();
     await home.start();
     expect(state(id).status).toBe('paused');
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await expect.poll(() => state(id), TIMEOUT).toMatchObject({ status: 'running', run: 2 });
   });
 });

@@ -45,7 +45,7 @@ async function running(
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   for (let i = 1; i < run; i += 1) {
     await ready(id, i);
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await becomes(id, { status: 'running', run: i + 1 });
   }
   return id;
@@ -63,7 +63,7 @@ async function waiting(): Promise<string> {
     };
     return advance(box, event, event === 'gone-restart' ? { ...change, ...later } : change);
   };
-  home.host.machine(id)?.crash();
+  home.host.vm(id)?.crash();
   await becomes(id, { status: 'restarting' });
   store.advance = advance;
   return id;
@@ -136,10 +136,10 @@ describe('a restart policy', () => {
   it('retries a restart that failed temporarily, and gives up on one that was refused', async () => {
     const id = await running('always', 1);
     home.host.failNextLaunch(new A3sError('vmm-failed', 'QEMU did not start'));
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await becomes(id, { status: 'running', restartCount: 2, run: 3 });
     home.trust.rules = [deny('**')];
-    home.host.machine(id)?.crash();
+    home.host.vm(id)?.crash();
     await becomes(id, { status: 'exited', exitCode: 125, restartDelayMs: undefined });
     home.trust.rules = [allow('**')];
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
@@ -210,7 +210,7 @@ describe('a box that waits for its restart', () => {
     async (how) => {
       const id = await running('always', 1);
       const ended = waitBox(home.runtime, id, how, home.runtime.shutdown);
-      home.host.machine(id)?.crash();
+      home.host.vm(id)?.crash();
       expect(await ended).toMatchObject({ exitCode: 137 });
       await becomes(id, { status: 'running', run: 2 });
     },
@@ -256,7 +256,7 @@ describe('a server that is killed', () => {
     const policies = ['no', 'on-failure', 'always', 'unless-stopped'];
     const ids = await Promise.all(policies.map((name) => running(name, 1)));
     await home.crash();
-    for (const machine of home.host.running) machine.killed();
+    for (const vm of home.host.running) vm.killed();
     await home.start();
     const [none = '', ...others] = ids;
     for (const id of others) await becomes(id, { status: 'running', run: 2, restartCount: 1 });
@@ -275,7 +275,7 @@ describe('a server that is killed', () => {
     async (event, when) => {
       const id = await running('on-failure', 1);
       const died = dieAt(event, when);
-      home.host.machine(id)?.crash();
+      home.host.vm(id)?.crash();
       await died;
       await home.start();
       await becomes(id, { status: 'running', restartCount: 1 });

@@ -29,7 +29,7 @@ async function running(
 const update = (id: string, body: unknown) => home.call('POST', `/containers/${id}/update`, body);
 const definition = (id: string) => home.runtime.store.expect(id).definition;
 const resources = (id: string) => home.agents.get(id)?.resources;
-const limits = (id: string) => home.host.machine(id)?.limits;
+const limits = (id: string) => home.host.vm(id)?.limits;
 
 /** An update without changes, as Docker's command line sends it. */
 const NOTHING = {
@@ -163,8 +163,8 @@ describe('update', () => {
 
   it('changes nothing when the host refuses an update', async () => {
     const id = await running({ Memory: 64 * MIB });
-    const machine = home.host.machine(id);
-    if (machine !== undefined) machine.limitsFailure = new Error('no');
+    const vm = home.host.vm(id);
+    if (vm !== undefined) vm.limitsFailure = new Error('no');
     expect(await update(id, { Memory: 32 * MIB, CpusetCpus: '0' })).toMatchObject({ status: 500 });
     expect(definition(id)).toMatchObject({ memoryBytes: 64 * MIB, limits: NO_LIMITS });
     expect(resources(id)).toEqual({ memoryBytes: 64 * MIB });

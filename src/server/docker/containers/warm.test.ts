@@ -57,12 +57,12 @@ async function happened(action: string): Promise<Readonly<Record<string, string>
 }
 
 /** Calls `change` with each microVM from a template before the host connects to it. */
-function copies(change: (machine: FakeVm) => void): void {
+function copies(change: (vm: FakeVm) => void): void {
   const launch = home.host.start.bind(home.host);
   home.host.start = async (spec, signal) => {
-    const machine = await launch(spec, signal);
-    if (spec.template !== undefined) change(machine);
-    return machine;
+    const vm = await launch(spec, signal);
+    if (spec.template !== undefined) change(vm);
+    return vm;
   };
 }
 
@@ -246,8 +246,8 @@ describe('an unusable template', () => {
   it('drops a template when its guest does not answer', async () => {
     await home.stop();
     await serve({ ...home.config, startTimeoutMs: 500 });
-    copies((machine) => {
-      machine.silent = true;
+    copies((vm) => {
+      vm.silent = true;
     });
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
@@ -269,7 +269,7 @@ describe('an unusable template', () => {
   });
 
   it('drops a template when its microVM ends while it resumes', async () => {
-    copies((machine) => machine.crash());
+    copies((vm) => vm.crash());
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
     await bootedAfterAll(id, /does not wake/);
@@ -361,24 +361,24 @@ describe('a server that dies while a box starts from a template', () => {
   );
 
   it('ends a copy of a template that was not resumed before the server died', async () => {
-    let launched: (machine: FakeVm) => void = () => undefined;
+    let launched: (vm: FakeVm) => void = () => undefined;
     const there = new Promise<FakeVm>((resolve) => {
       launched = resolve;
     });
     let copied = 0;
-    copies((machine) => {
+    copies((vm) => {
       copied += 1;
-      machine.silent = copied === 1;
-      launched(machine);
+      vm.silent = copied === 1;
+      launched(vm);
     });
     const id = await home.create(['sleep', 'infinity']);
     void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
-    const machine = await there;
+    const vm = await there;
     expect(home.runtime.store.expect(id).state.machine).toMatchObject({
       ...{ id, start: 'template', source: TEMPLATE_KEY },
     });
     await home.crash();
-    machine.silent = false;
+    vm.silent = false;
     await restart();
     await settled(id, 'created');
     await nothingRuns(id);
@@ -454,17 +454,17 @@ describe('a microVM with an id of its own', () => {
     if (spec === undefined) throw new Error('nothing was launched');
     const agentOf = home.agents.get(id);
     await home.crash();
-    home.host.machine(id)?.killed();
+    home.host.vm(id)?.killed();
     agentOf?.kill();
-    const machine = await home.host.start(
+    const vm = await home.host.start(
       { ...spec, id: OWN, runtimeDir: runtimeOf(OWN) },
       new AbortController().signal,
     );
-    machine.hung = true;
+    vm.hung = true;
     home.adoption = { attempts: 1, pauseMs: 1, serveAfterMs: 1000 };
     await serve();
     await expect.poll(async () => (await inspect(id)).State.Status).toBe('exited');
     expect(home.host.sweeps).toContain(OWN);
-    expect(machine.running).toBe(false);
+    expect(vm.running).toBe(false);
   });
 });

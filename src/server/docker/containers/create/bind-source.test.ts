@@ -30,7 +30,7 @@ it('does not restart a box by its policy when its bind source has become a link'
   });
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   replaceByLink();
-  home.host.machine(id)?.crash();
+  home.host.vm(id)?.crash();
   const error = () => home.runtime.store.expect(id).state.error;
   await expect.poll(error, { timeout: 20_000 }).toContain('when the box was created');
   expect(shared()).toEqual([source]);

@@ -81,7 +81,7 @@ describe('requests of the Python SDK', () => {
     const { Id } = await created({ Cmd: ['sleep', '1'], HostConfig: { NanoCpus: 1 } });
     expect((await home.call('POST', `/containers/${Id}/start`)).status).toBe(204);
     expect(home.agents.get(Id)?.spec?.resources).toMatchObject({ cpuMillis: 1 });
-    expect(home.host.machine(Id)?.spec.cpus).toBe(1);
+    expect(home.host.vm(Id)?.spec.cpus).toBe(1);
     expect((await home.call('GET', `/containers/${Id}/json`)).body).toMatchObject({
       HostConfig: { NanoCpus: 1 },
     });

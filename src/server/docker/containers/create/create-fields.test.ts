@@ -107,11 +107,11 @@ describe('supported fields', () => {
       const id = await created(bodyWith(place, name, field.value, field));
       expect((await inspected(id))[place]?.[name]).toEqual(field.shown ?? field.value);
       expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
-      const machine = home.host.machine(id)?.spec;
+      const vm = home.host.vm(id)?.spec;
       const spec = home.agents.get(id)?.spec;
-      if (machine === undefined || spec === undefined) throw new Error('the box does not run');
+      if (vm === undefined || spec === undefined) throw new Error('the box does not run');
       const { definition: record } = home.runtime.store.expect(id);
-      expect(field.told({ record, machine, spec })).toEqual(field.expected);
+      expect(field.told({ record, vm, spec })).toEqual(field.expected);
       // A box without the field shows another value.
       const plain = await created(bodyWith('Config', 'Image', 'busybox'));
       const { [place]: shown } = await inspected(plain);

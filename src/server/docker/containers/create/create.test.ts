@@ -169,10 +169,10 @@ describe('the specs of the microVM and the agent', () => {
       },
     });
     await home.call('POST', `/containers/${id}/start`);
-    const machine = home.host.machine(id)?.spec;
-    expect(machine).toMatchObject({ cpus: 2, memoryBytes: (64 + 96) * 2 ** 20 });
-    expect(machine?.nic?.ports).toMatchObject([{ hostIp: '127.0.0.1', boxPort: 80 }]);
-    expect(machine?.nic?.ports[0]?.hostPort).toBeGreaterThan(0);
+    const vm = home.host.vm(id)?.spec;
+    expect(vm).toMatchObject({ cpus: 2, memoryBytes: (64 + 96) * 2 ** 20 });
+    expect(vm?.nic?.ports).toMatchObject([{ hostIp: '127.0.0.1', boxPort: 80 }]);
+    expect(vm?.nic?.ports[0]?.hostPort).toBeGreaterThan(0);
     const spec = home.agents.get(id)?.spec;
     expect(spec?.process.env).toEqual([
       `HOSTNAME=${id.slice(0, 12)}`,
@@ -181,7 +181,7 @@ describe('the specs of the microVM and the agent', () => {
     expect(spec).toMatchObject({
       process: { size: { rows: 24, columns: 80 }, cwd: '/' },
       resources: { memoryBytes: 64 * 2 ** 20, cpuMillis: 1500 },
-      network: { kind: 'nic', mac: machine?.nic?.mac },
+      network: { kind: 'nic', mac: vm?.nic?.mac },
       confinement: { seccomp: 'default' },
     });
     expect(spec?.confinement.capabilities).toHaveLength(14);
