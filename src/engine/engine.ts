@@ -46,14 +46,14 @@ export interface Share {
   readonly resolved?: boolean;
 }
 
-/** The properties that machines share whose boxes can start from one template. */
+/** The properties that VMs share whose boxes can start from one template. */
 export interface VmShape {
   readonly cpus: number;
   readonly boot: VmSpec['boot'];
 }
 
 /**
- * Serials of the disks that every templated machine has from the start, in its slots. The guest has mounted the
+ * Serials of the disks that every templated VM has from the start, in its slots. The guest has mounted the
  * writable layer when the template is saved, so a box that starts from the template brings a copy of the template's
  * writable layer. Layers beyond the slots, a writable layer that has been used before, and shares are attached after
  * the start.
@@ -66,12 +66,12 @@ export const TEMPLATE_SLOTS = {
 /** Capacity for devices that have no slot: root ports, each of which takes that many disks or shares, but not both. */
 export const TEMPLATE_PLUGS = { ports: 4, functions: 8 } as const;
 
-/** A machine that was booted, prepared and stopped once. Other machines start as copies of it. */
+/** A VM that was booted, prepared and stopped once. Other VMs start as copies of it. */
 export interface Template {
   /** Digest of everything that it depends on: 64 lower-case hexadecimal digits. */
   readonly key: string;
   readonly shape: VmShape;
-  /** The size of its RAM. A machine that needs more gets the rest attached. */
+  /** The size of its RAM. A VM that needs more gets the rest attached. */
   readonly memoryBytes: number;
   /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
   readonly ram: number;
@@ -81,7 +81,7 @@ export interface Template {
 
 /** What an engine needs to make a template. */
 export interface TemplateRequest {
-  /** Names the machine while it runs: 64 lower-case hexadecimal digits. */
+  /** Names the VM while it runs: 64 lower-case hexadecimal digits. */
   readonly id: string;
   readonly runtimeDir: string;
   readonly identity: JailIdentity;
@@ -92,11 +92,11 @@ export interface TemplateRequest {
   readonly ram: number;
   /** The path that the devices' state is written to: a new file, mode 0600. */
   readonly devicePath: string;
-  /** Called with the running machine. When it returns, the guest has to be ready and no connection open. */
+  /** Called with the running VM. When it returns, the guest has to be ready and no connection open. */
   prepare(vm: Vm, signal: AbortSignal): Promise<void>;
 }
 
-/** Serials that a box's writable layer may have. The first one that a machine has is used. */
+/** Serials that a box's writable layer may have. The first one that a VM has is used. */
 export const CHANGES_SERIALS = ['changes-kept', TEMPLATE_SLOTS.changes] as const;
 
 /** A part of a file that holds RAM. */
@@ -105,9 +105,9 @@ export interface RamExtent {
   readonly bytes: number;
 }
 
-/** A machine as it was saved while it ran. Its forks must have the same properties. */
+/** A VM as it was saved while it ran. Its forks must have the same properties. */
 export interface SavedVm {
-  /** Where its devices are: a machine that booted has them at other places than one that started from a template. */
+  /** Where its devices are: a VM that booted has them at other places than one that started from a template. */
   readonly arrangement: 'boot' | 'template';
   /** The serial of its writable layer. */
   readonly changesSerial: (typeof CHANGES_SERIALS)[number];
@@ -116,18 +116,18 @@ export interface SavedVm {
   readonly growth?: RamExtent | undefined;
 }
 
-/** What an engine needs to save a machine that keeps running. */
+/** What an engine needs to save a VM that keeps running. */
 export interface SaveRequest {
   /** A private directory in memory. Afterwards it holds RAM and state, under these names. */
   readonly directory: string;
-  /** An empty qcow2 image, which takes the machine's writes from then on. Its writable layer stays as it was. */
+  /** An empty qcow2 image, which takes the VM's writes from then on. Its writable layer stays as it was. */
   readonly overlayPath: string;
 }
 
-/** The files of a saved machine. */
+/** The files of a saved VM. */
 export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
 
-/** A saved machine that forks start from. */
+/** A saved VM that forks start from. */
 export interface SavedCopy extends SavedVm {
   /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
   readonly ram: number;
@@ -139,7 +139,7 @@ export interface SavedCopy extends SavedVm {
 export const TEES = ['snp', 'simulated'] as const;
 export type Tee = (typeof TEES)[number];
 
-/** What a confidential machine is launched with besides kernel, initrd and command line. */
+/** What a confidential VM is launched with besides kernel, initrd and command line. */
 export interface ConfidentialLaunch {
   readonly tee: Tee;
   /** The OVMF image that checks kernel, initrd and command line against the measured table. */
@@ -159,7 +159,7 @@ export interface ConfidentialLaunch {
   readonly guestStatePath: string;
 }
 
-/** The limits of a machine's processes on the host. */
+/** The limits of a VM's processes on the host. */
 export interface HostLimits {
   /** Processors that they may run on. Empty: all of them; undefined: unchanged. */
   readonly processors?: readonly number[] | undefined;
@@ -193,15 +193,15 @@ export interface VmSpec {
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
   /**
-   * The machine starts as a copy of this template instead of booting. It has the same shape, and the disks with the
+   * The VM starts as a copy of this template instead of booting. It has the same shape, and the disks with the
    * serials of the template's slots go into them.
    */
   readonly template?: Template | undefined;
-  /** The machine starts as a fork of this saved machine. It has the same shape, and its disks have the same serials. */
+  /** The VM starts as a fork of this saved VM. It has the same shape, and its disks have the same serials. */
   readonly copyOf?: SavedCopy | undefined;
-  /** The machine is launched measured. It then boots, and has no template, no shares and no console. */
+  /** The VM is launched measured. It then boots, and has no template, no shares and no console. */
   readonly confidential?: ConfidentialLaunch | undefined;
-  /** Limits in force when the machine is launched; absent: none. */
+  /** Limits in force when the VM is launched; absent: none. */
   readonly hostLimits?: HostLimits | undefined;
 }
 
@@ -220,7 +220,7 @@ export interface VmExit {
   readonly detail: string;
 }
 
-/** The control stream of a machine. It counts its bytes as a socket does. */
+/** The control stream of a VM. It counts its bytes as a socket does. */
 export interface ControlStream extends Duplex {
   readonly bytesRead: number;
   readonly bytesWritten: number;
@@ -236,7 +236,7 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
-   * Puts read-only disks into slots that were empty when the machine started from its template. The guest must not have
+   * Puts read-only disks into slots that were empty when the VM started from its template. The guest must not have
    * read those slots yet.
    */
   insert(disks: readonly Disk[]): Promise<void>;
@@ -245,22 +245,22 @@ export interface Vm {
   /** Virtual processors and RAM that the guest has. A copy may have more than its box asked for. */
   size(): Promise<VmSize>;
   /**
-   * Saves RAM and devices while the machine is paused, and resumes it in every case. When a server dies meanwhile, the
-   * machine is resumed when it is adopted.
+   * Saves RAM and devices while the VM is paused, and resumes it in every case. When a server dies meanwhile, the
+   * VM is resumed when it is adopted.
    */
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
   /**
-   * The measured input of a confidential machine's launch, computed from the very bytes that the VMM was given.
-   * Undefined for other machines, and after adoption.
+   * The measured input of a confidential VM's launch, computed from the very bytes that the VMM was given.
+   * Undefined for other VMs, and after adoption.
    */
   readonly launched?: LaunchRecord | undefined;
-  /** The last bytes of the guest's console, at most 64 KiB. A confidential machine has no console and returns none. */
+  /** The last bytes of the guest's console, at most 64 KiB. A confidential VM has no console and returns none. */
   console(): Promise<Buffer>;
-  /** Resolves when the machine and all its helper processes are gone. Never rejects. */
+  /** Resolves when the VM and all its helper processes are gone. Never rejects. */
   readonly exited: Promise<VmExit>;
-  /** Releases the machine without touching it; it keeps running. */
+  /** Releases the VM without touching it; it keeps running. */
   release(): Promise<void>;
 }
 
@@ -282,17 +282,17 @@ export interface Capability {
 }
 
 /**
- * A directory below the runtime directory where an engine starts probe machines. A server that dies leaves them there.
+ * A directory below the runtime directory where an engine starts probe VMs. A server that dies leaves them there.
  */
 export const PROBE_DIRECTORIES = { accelerator: 'probe', cpuModel: 'cpu' } as const;
 
 export interface Engine {
   readonly name: string;
   report(): Promise<EngineReport>;
-  /** Starts a machine. When it cannot, it rejects with `A3sError` and leaves nothing behind. */
+  /** Starts a VM. When it cannot, it rejects with `A3sError` and leaves nothing behind. */
   launch(spec: VmSpec, signal: AbortSignal): Promise<Vm>;
   /**
-   * Announces that a confidential machine will be launched: starts in the background what takes long the first time.
+   * Announces that a confidential VM will be launched: starts in the background what takes long the first time.
    * Never fails.
    */
   expectConfidential(tee: Tee): void;
@@ -304,21 +304,21 @@ export interface Engine {
   /** The size of every template's RAM, in bytes. */
   readonly templateMemoryBytes: number;
   /**
-   * Boots, prepares, stops and saves a machine. When it cannot, it rejects with `A3sError` and leaves no process
+   * Boots, prepares, stops and saves a VM. When it cannot, it rejects with `A3sError` and leaves no process
    * behind.
    */
   makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void>;
   /**
-   * Finds the machine of a box that an earlier server started. Undefined when the machine no longer runs, or never came
-   * to run. Rejects with `vmm-failed` when the machine does not answer, and leaves it as it is.
+   * Finds the VM of a box that an earlier server started. Undefined when the VM no longer runs, or never came
+   * to run. Rejects with `vmm-failed` when the VM does not answer, and leaves it as it is.
    */
   adopt(
     id: string,
     runtimeDir: string,
     confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
   ): Promise<Vm | undefined>;
-  /** Resolves when the engine has no background work left; machines keep running. */
+  /** Resolves when the engine has no background work left; VMs keep running. */
   close(): Promise<void>;
-  /** Ends the helper processes that an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */
+  /** Ends the helper processes that an earlier server's VM left behind (passt, virtiofsd of a dead VMM). */
   sweep(id: string, runtimeDir: string): Promise<void>;
 }

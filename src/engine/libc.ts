@@ -1,5 +1,5 @@
 /**
- * Calls of the C library that machines need and Node does not have.
+ * Calls of the C library that engines need and Node does not have.
  *
  * @module
  */

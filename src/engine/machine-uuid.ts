@@ -1,11 +1,11 @@
 /**
- * The id by which a guest knows its machine. Its firmware reports it. The request `wake` carries it where the firmware
- * ran before the machine was copied.
+ * The id by which a guest knows its VM. Its firmware reports it. The request `wake` carries it where the firmware
+ * ran before the VM was copied.
  *
  * @module
  */
 
-/** @param id of the machine: 64 lower-case hexadecimal digits, of which the first half is used */
+/** @param id of the VM: 64 lower-case hexadecimal digits, of which the first half is used */
 export function vmUuid(id: string): string {
   const parts = [
     [0, 8],

@@ -1,5 +1,5 @@
 /**
- * Checks whether the host has the memory that a machine asks for.
+ * Checks whether the host has the memory that a VM asks for.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A helper program of a machine while this process is its parent.
+ * A helper program of a VM while this process is its parent.
  *
  * This process reads the program's standard error from a pipe and keeps a short tail. After the server exits nobody
  * reads the pipe, and the program's output is dropped: no file can grow.
@@ -37,7 +37,7 @@ export class Helper {
     child.once('close', (code, signal) => {
       controller.abort(new A3sError('vmm-failed', `${name} ended: ${this.#words(code, signal)}`));
     });
-    // The machine outlives this process, so the machine must not keep this process alive.
+    // The VM outlives this process, so the VM must not keep this process alive.
     child.unref();
     if (child.stderr instanceof Socket) child.stderr.unref();
   }

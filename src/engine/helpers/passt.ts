@@ -23,9 +23,9 @@ import { Helper } from './helper.ts';
 import { listensRenamed } from './listening.ts';
 
 /**
- * The address of the metadata service, where clouds serve a machine its credentials. The agent's route keeps the box's
+ * The address of the metadata service, where clouds serve a VM its credentials. The agent's route keeps the box's
  * programs from all of 169.254/16. This mapping keeps a compromised guest kernel from this one address: passt then
- * connects to the guest's own address as the host sees it, 10.0.2.15. A machine with that address in the host's network
+ * connects to the guest's own address as the host sees it, 10.0.2.15. A VM with that address in the host's network
  * cannot be reached otherwise, and is not the metadata service. The mapping needs an address that can belong to
  * somebody: until the guest's first packet, passt delivers to it.
  */

@@ -1,5 +1,5 @@
 /**
- * Limits the processes of a machine to processors of the host and to a share of their time. It sets both for each
+ * Limits the processes of a VM to processors of the host and to a share of their time. It sets both for each
  * thread; threads that are made later inherit them.
  *
  * @module
@@ -22,7 +22,7 @@ const MASK_BYTES = 1024;
 const MOST_LOOKS = 64;
 
 /**
- * Limits all processes of the machine that works in a runtime directory, as they are now. @throws A3sError as
+ * Limits all processes of the VM that works in a runtime directory, as they are now. @throws A3sError as
  * `limitProcess` does
  */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {

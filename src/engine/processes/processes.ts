@@ -1,5 +1,5 @@
 /**
- * Finds the processes of a machine through `/proc`, so that a server that did not start them can end them.
+ * Finds the processes of a VM through `/proc`, so that a server that did not start them can end them.
  *
  * A process id alone may belong to another process by now, so each process is also identified by its start time. A
  * zombie counts as gone: it has no memory, no files and no code, and its parent may never reap it.
@@ -21,14 +21,14 @@ export interface FoundProcess extends ProcessFence {
   /** Name of the program that it runs. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Whether the kernel reports that the process is of the machine's group. */
+  /** Whether the kernel reports that the process is of the VM's group. */
   readonly inGroup: boolean;
 }
 
 /** The program that runs beside each program in a jail of namespaces, and ends with it. */
 export const KEEPER = 'bwrap';
 
-/** The programs of a machine, and the programs that build their jails. */
+/** The programs of a VM, and the programs that build their jails. */
 const PROGRAMS = new Set([
   KEEPER,
   'passt',
@@ -39,9 +39,9 @@ const PROGRAMS = new Set([
 ]);
 
 /**
- * All processes of the machine that works in a runtime directory.
+ * All processes of the VM that works in a runtime directory.
  *
- * A process can overwrite its own command line. So three things count: the machine's group, where root set one; the
+ * A process can overwrite its own command line. So three things count: the VM's group, where root set one; the
  * command line; and descent from a process that counts. No process can change its parent, and descent leads from a
  * jail's keeper to its program, also to virtiofsd, which as root gives up its groups.
  *

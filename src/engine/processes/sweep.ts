@@ -1,6 +1,6 @@
 /**
- * Ends every process of the machine that works in a runtime directory, no matter which server started it. Root may
- * remove that directory only afterwards: the machine's user owns it, and could put links into the path that root
+ * Ends every process of the VM that works in a runtime directory, no matter which server started it. Root may
+ * remove that directory only afterwards: the VM's user owns it, and could put links into the path that root
  * removes.
  *
  * @module
@@ -38,7 +38,7 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
   await removeSockets(runtimeDir);
 }
 
-/** For a machine that has no process left. */
+/** For a VM that has no process left. */
 export async function removeSockets(runtimeDir: string): Promise<void> {
   for (const name of await list(runtimeDir)) {
     if (SOCKETS.test(name)) await rm(join(runtimeDir, name), { force: true });

@@ -64,7 +64,7 @@ const GROWTH = growthLimit(TEMPLATE_BYTES);
 
 export interface QemuEngineOptions {
   /**
-   * The boot set that the accelerator is probed with, which also decides whether confidential machines could boot;
+   * The boot set that the accelerator is probed with, which also decides whether confidential VMs could boot;
    * undefined while there is none.
    */
   readonly boot: (VmSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
@@ -224,7 +224,7 @@ export class QemuEngine implements Engine {
       deadline(ADOPT_MS, 'vmm-failed', `The VMM of ${id.slice(0, 12)} did not answer`),
     );
     const { status } = await monitor.execute('query-status', {}, Status);
-    // Its server died in the middle of the launch: the machine lacks disks or its state.
+    // Its server died in the middle of the launch: the VM lacks disks or its state.
     const restored = vmm.args.includes('-incoming');
     if (BEFORE.has(status) || (restored && !(await wasLaunched(monitor)))) {
       monitor.close();
@@ -320,7 +320,7 @@ export class QemuEngine implements Engine {
   }
 }
 
-/** A machine whose limits cannot be set is ended. */
+/** A VM whose limits cannot be set is ended. */
 async function limited(vm: QemuVm, limits: HostLimits): Promise<void> {
   try {
     await vm.applyLimits(limits);

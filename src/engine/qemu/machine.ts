@@ -34,7 +34,7 @@ import { saveRunning } from './snapshot/save-running.ts';
 /** The helper name of the VMM itself. */
 export const VMM = 'qemu';
 
-/** How a machine is taken over: at launch, or by adoption. */
+/** How a VM is taken over: at launch, or by adoption. */
 export interface VmParts {
   readonly id: string;
   readonly runtimeDir: string;
@@ -42,7 +42,7 @@ export interface VmParts {
   readonly monitor: QmpClient;
   /** Helpers that this process started; none when adopted. */
   readonly helpers: readonly Helper[];
-  /** Set for a confidential machine. */
+  /** Set for a confidential VM. */
   readonly confidential?: ConfidentialParts | undefined;
 }
 
@@ -184,7 +184,7 @@ export class QemuVm implements Vm {
 const KEEPER_MS = 1000;
 
 /**
- * Whether the VMM was the machine's only process, and has ended as a child of this process: then nothing else can be
+ * Whether the VMM was the VM's only process, and has ended as a child of this process: then nothing else can be
  * left. The VMM is the first process of its namespace, and cannot make others. A search for some would cost more than
  * its end did.
  */
@@ -199,7 +199,7 @@ async function endedAlone(helpers: readonly Helper[]): Promise<boolean> {
 
 const CRASHED: VmExit = { reason: 'crashed', detail: '' };
 
-/** The reason of an end that happened while no server held the machine. */
+/** The reason of an end that happened while no server held the VM. */
 export const UNSEEN = 'unseen';
 
 /** `reason` is QEMU's `ShutdownCause`, `guest-panic` among them, or `UNSEEN`. */
@@ -207,7 +207,7 @@ function explainShutdown(reason: string, console: Buffer): VmExit {
   const panic = panicReason(console);
   if (reason === 'guest-shutdown' || (reason === UNSEEN && panic === ''))
     return { reason: 'poweroff', detail: '' };
-  // Only the guest's kernel resets the machine, which it does after a panic.
+  // Only the guest's kernel resets the VM, which it does after a panic.
   if (['guest-reset', 'guest-panic', UNSEEN].includes(reason)) {
     return { reason: 'panic', detail: panic };
   }

@@ -18,14 +18,14 @@ const OTHERS = 0o077;
 
 const GuestFile = z.strictObject({
   schema: z.literal(SCHEMA),
-  /** The machine's id: the file of another machine is refused. */
+  /** The VM's id: the file of another VM is refused. */
   machine: z.string().regex(/^[0-9a-f]{64}$/),
   /** Any value: the processor checks it. */
   guest: z.unknown(),
 });
 
 /**
- * Keeps the guest of a machine in a file of mode 0600, which replaces an earlier one.
+ * Keeps the guest of a VM in a file of mode 0600, which replaces an earlier one.
  *
  * @throws A3sError `state-unusable`
  */
@@ -51,9 +51,9 @@ export async function writeGuestFile(
 }
 
 /**
- * Reads what {@link writeGuestFile} wrote for that machine.
+ * Reads what {@link writeGuestFile} wrote for that VM.
  *
- * @throws A3sError `state-unusable` where it is missing, damaged, another machine's, or open to others
+ * @throws A3sError `state-unusable` where it is missing, damaged, another VM's, or open to others
  */
 export async function readGuestFile(path: string, machine: string): Promise<unknown> {
   let text: string;

@@ -1,5 +1,5 @@
 /**
- * The simulated secure processor of this installation. Its code is loaded when the first simulated machine needs it, so
+ * The simulated secure processor of this installation. Its code is loaded when the first simulated VM needs it, so
  * it costs neither the server's start nor a plain box.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * The launch record of a fake confidential machine: well-formed, and another one for other paths and another command line. The
+ * The launch record of a fake confidential VM: well-formed, and another one for other paths and another command line. The
  * files need not exist.
  *
  * @module

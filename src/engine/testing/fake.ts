@@ -1,7 +1,7 @@
 /**
  * An engine without processes, for the tests of the tiers above it.
  *
- * `FakeHost` is what would be the operating system: its machines go on when an engine is thrown away, and a second
+ * `FakeHost` is what would be the operating system: its VMs go on when an engine is thrown away, and a second
  * `FakeEngine` on the same host adopts them, as a restarted server does.
  *
  * @module
@@ -36,24 +36,24 @@ import { fakeLaunchRecord } from './fake-launch-record.ts';
 /** RAM of a fake template: enough for more than one chunk of whoever stores it. */
 const TEMPLATE_BYTES = 16 * 2 ** 20;
 
-/** What the inside of a fake machine can do to it. */
+/** What the inside of a fake VM can do to it. */
 export interface FakeGuest {
   readonly spec: VmSpec;
   /** It is a copy of a template, which was prepared when it was saved. */
   readonly prepared: boolean;
-  /** Ends the machine as the guest's own power-off does. */
+  /** Ends the VM as the guest's own power-off does. */
   poweroff(): void;
 }
 
-/** Made once per machine; called with each control stream that a host opens. */
+/** Made once per VM; called with each control stream that a host opens. */
 export type FakeAgent = (guest: FakeGuest) => (stream: Duplex) => void;
 
-/** A machine as its host sees it; tests reach it through `FakeHost.vm`. */
+/** A VM as its host sees it; tests reach it through `FakeHost.vm`. */
 export class FakeVm implements FakeGuest {
   readonly spec: VmSpec;
   readonly prepared: boolean;
   readonly exited: Promise<VmExit>;
-  /** Bytes that `Machine.console` answers. */
+  /** Bytes that `Vm.console` answers. */
   console: Buffer = Buffer.from('');
   /** The agent never answers: streams open, and nothing comes. */
   silent = false;
@@ -135,7 +135,7 @@ export class FakeVm implements FakeGuest {
     return host;
   }
 
-  /** Cuts the control stream and leaves the machine running. */
+  /** Cuts the control stream and leaves the VM running. */
   disconnect(): void {
     for (const stream of this.#streams) stream.destroy();
   }
@@ -166,7 +166,7 @@ export class FakeVm implements FakeGuest {
 
 type AdoptedLaunch = Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>;
 
-/** Where fake machines live. */
+/** Where fake VMs live. */
 export class FakeHost {
   readonly #vms = new Map<string, FakeVm>();
   readonly #agent: FakeAgent;
@@ -174,9 +174,9 @@ export class FakeHost {
   readonly launches: VmSpec[] = [];
   /** Every template that was asked for, failed ones included. */
   readonly templates: TemplateRequest[] = [];
-  /** Every machine that was looked for, with what was said of it. */
+  /** Every VM that was looked for, with what was said of it. */
   readonly adoptions: { id: string; confidential: AdoptedLaunch | undefined }[] = [];
-  /** Confidential machines that were announced. */
+  /** Confidential VMs that were announced. */
   readonly expected: Tee[] = [];
   /** Ids that were swept. */
   readonly sweeps: string[] = [];
@@ -210,7 +210,7 @@ export class FakeHost {
     return open;
   }
 
-  /** The machine of a box, also after its end. */
+  /** The VM of a box, also after its end. */
   vm(id: string): FakeVm | undefined {
     return this.#vms.get(id);
   }
@@ -237,7 +237,7 @@ export class FakeHost {
     return vm;
   }
 
-  /** Prepares a machine, then leaves something to tell it by in each file. */
+  /** Prepares a VM, then leaves something to tell it by in each file. */
   async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
     this.templates.push(request);
     const { id, runtimeDir, identity, shape, changesPath, ram, devicePath } = request;

@@ -1,5 +1,5 @@
 /**
- * The runtime directory of a machine.
+ * The runtime directory of a VM.
  *
  * @module
  */

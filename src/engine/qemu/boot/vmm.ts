@@ -89,7 +89,7 @@ export async function answeringVmm(
     });
     const process = found ?? findVmm(spec.id, spec.runtimeDir);
     if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
-    // The limits are set before the guest runs. Processes of the machine that start later get them when they exist.
+    // The limits are set before the guest runs. Processes of the VM that start later get them when they exist.
     if (spec.hostLimits !== undefined) await limitProcess(process, spec.hostLimits);
     return { helper, monitor, process };
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * QEMU's command line, as a pure function of the machine.
+ * QEMU's command line, as a pure function of the VM.
  *
- * It has only what every machine of a shape has, and the slots of templates. Everything else that belongs to one box
+ * It has only what every VM of a shape has, and the slots of templates. Everything else that belongs to one box
  * (disks, network, shares) is attached through the monitor, see `hotplug.ts`.
  *
  * @module
@@ -15,15 +15,15 @@ import { rootPorts, templatePorts } from './slots.ts';
 export type Accelerator = 'kvm' | 'tcg';
 
 /**
- * How a machine starts: by booting; by booting to be saved as a template; as a copy of a template; as a fork of a
- * machine that ran.
+ * How a VM starts: by booting; by booting to be saved as a template; as a copy of a template; as a fork of a
+ * VM that ran.
  */
 export type Beginning = 'boot' | 'save' | 'restore' | 'fork';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface VmmDescriptors {
   readonly kernel: number;
-  /** Absent where a machine starts from saved RAM. */
+  /** Absent where a VM starts from saved RAM. */
   readonly initrd: number | undefined;
   /** The file that RAM is mapped from, where it is one. */
   readonly ram?: number | undefined;
@@ -39,11 +39,11 @@ export interface VmmDescriptors {
   readonly backing?: readonly (readonly number[])[];
 }
 
-/** Sockets of one machine, in its runtime directory. */
+/** Sockets of one VM, in its runtime directory. */
 export interface VmmSockets {
   readonly monitor: string;
   readonly control: string;
-  /** The socket of a confidential machine whose secure processor is simulated. */
+  /** The socket of a confidential VM whose secure processor is simulated. */
   readonly processor: string;
 }
 
@@ -73,7 +73,7 @@ export function vmmSockets(runtimeDir: string): VmmSockets {
   };
 }
 
-/** The name of the machine in the VMM's command line, by which the machine is found again. */
+/** The name of the VM in the VMM's command line, by which the VM is found again. */
 export function guestName(id: string): string {
   return `guest=${id}`;
 }
@@ -88,7 +88,7 @@ export interface VmmPlan {
   readonly spec: VmSpec;
   readonly accelerator: Accelerator;
   readonly beginning: Beginning;
-  /** How far the RAM of machines from templates can grow, in bytes. It is the same for all machines of one template. */
+  /** How far the RAM of VMs from templates can grow, in bytes. It is the same for all VMs of one template. */
   readonly growthBytes: number;
 }
 
@@ -188,7 +188,7 @@ export function addFd(fd: number | undefined, set: number): string[] {
   return fd === undefined ? [] : ['-add-fd', `fd=${fd},set=${set}`];
 }
 
-/** A machine that starts from saved RAM has its kernel there already. The stub that replaces it here never runs. */
+/** A VM that starts from saved RAM has its kernel there already. The stub that replaces it here never runs. */
 function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
   const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
   if (beginning === 'restore' || beginning === 'fork') {
@@ -239,8 +239,8 @@ export function monitorArguments(fd: number): string[] {
 }
 
 /**
- * A guest that powers off, resets (a kernel panic does, with `panic=-1`) or triple-faults stops the machine and leaves
- * the VMM, which holds the console's last bytes. The server that holds the machine reads them and ends the VMM. When no
+ * A guest that powers off, resets (a kernel panic does, with `panic=-1`) or triple-faults stops the VM and leaves
+ * the VMM, which holds the console's last bytes. The server that holds the VM reads them and ends the VMM. When no
  * server runs, the next one does.
  */
 export function lifecycle(): string[] {

@@ -32,12 +32,12 @@ export function insertedSet(slot: number): number {
 
 const FIRST_INSERTED_SET = 800;
 
-/** Sets of files that are passed while the machine is saved. */
+/** Sets of files that are passed while the VM is saved. */
 export const SAVING_SETS = { ram: 900, devices: 901 } as const;
 const FIRST_OVERLAY_SET = 10_000;
 const OVERLAY_SETS = 1_000_000;
 
-/** A set for one more layer of a disk. Each further save of a machine needs another one. */
+/** A set for one more layer of a disk. Each further save of a VM needs another one. */
 export function overlaySet(): number {
   return FIRST_OVERLAY_SET + Math.floor(Math.random() * OVERLAY_SETS);
 }

@@ -10,7 +10,7 @@ const FUNCTIONS = TEMPLATE_PLUGS.functions;
 const FEWEST_PORTS = 4;
 
 /**
- * Root ports of a machine that starts from a template: the network's, the slots', and those for devices that are
+ * Root ports of a VM that starts from a template: the network's, the slots', and those for devices that are
  * attached later. Each costs every start 0.8 ms in QEMU.
  */
 const TEMPLATE_PORTS = 2 + TEMPLATE_PLUGS.ports;
@@ -29,7 +29,7 @@ export function rootPorts({ disks, shares }: VmSpec): number {
   return Math.max(FEWEST_PORTS, 1 + portsFor(disks.length) + portsFor(shares.length));
 }
 
-/** Serials of the disks that a templated machine has from the start, with their places. */
+/** Serials of the disks that a templated VM has from the start, with their places. */
 export function templateSlots(): [serial: string, slot: Slot][] {
   const serials = [TEMPLATE_SLOTS.changes, ...TEMPLATE_SLOTS.layers];
   return serials.map((serial, n) => [
@@ -38,13 +38,13 @@ export function templateSlots(): [serial: string, slot: Slot][] {
   ]);
 }
 
-/** Root ports of every templated machine. */
+/** Root ports of every templated VM. */
 export function templatePorts(): number {
   return TEMPLATE_PORTS;
 }
 
 /**
- * Where a machine from a template attaches disks that have no slot of their own.
+ * Where a VM from a template attaches disks that have no slot of their own.
  *
  * @returns index of each such disk with its place, in the order to attach them; undefined when there are too many
  */

@@ -1,7 +1,7 @@
 /**
- * The stub kernel of a machine that starts from saved RAM.
+ * The stub kernel of a VM that starts from saved RAM.
  *
- * QEMU loads a kernel before it loads a machine's state, whose RAM already contains one. Loading the real one, which is
+ * QEMU loads a kernel before it loads a VM's state, whose RAM already contains one. Loading the real one, which is
  * then overwritten, would read its 57 MB for every box, and keep them.
  *
  * @module
@@ -10,7 +10,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Inside every machine's RAM, and where nothing of the firmware is. */
+/** Inside every VM's RAM, and where nothing of the firmware is. */
 const ENTRY = 0x100_0000n;
 const ELF_HEADER = 64;
 const PROGRAM_HEADER = 56;

@@ -1,5 +1,5 @@
 /**
- * Adopts the secure processor of a confidential machine that an earlier server launched, where the processor is
+ * Adopts the secure processor of a confidential VM that an earlier server launched, where the processor is
  * simulated.
  *
  * @module
@@ -13,7 +13,7 @@ import { vmmSockets } from '../command-line/arguments.ts';
 import type { ConfidentialParts } from '../machine.ts';
 
 /**
- * @returns undefined for a machine that is not confidential
+ * @returns undefined for a VM that is not confidential
  * @throws A3sError `state-unusable` where no processor can serve its guest any more
  */
 export async function adoptConfidential(

@@ -1,5 +1,5 @@
 /**
- * QEMU's command line of a confidential machine, as a pure function of the machine.
+ * QEMU's command line of a confidential VM, as a pure function of the VM.
  *
  * All devices are there from the start, and none lets the host look inside: no console, no template, no files of the
  * host, no balloon, modern virtio only. With SEV-SNP, QEMU passes the measured pages to the secure processor.

@@ -1,5 +1,5 @@
 /**
- * Where the devices of a confidential machine are: on the root bus, each at its own place from the start. Nothing is
+ * Where the devices of a confidential VM are: on the root bus, each at its own place from the start. Nothing is
  * attached later, so it has no root ports.
  *
  * @module
@@ -15,7 +15,7 @@ const LAST_DISK = 0x1e;
 /** How many disks there is room for. */
 export const MOST_DISKS = (LAST_DISK - FIRST_DISK + 1) * FUNCTIONS;
 
-/** Options that place a device which every confidential machine has. */
+/** Options that place a device which every confidential VM has. */
 export const FIXED_PLACES = {
   random: `bus=${BUS},addr=0x1`,
   serial: `bus=${BUS},addr=0x2`,

@@ -21,7 +21,7 @@ const MEBIBYTE = 2 ** 20;
 /** Firmware lies in the last 16 MiB below 4 GiB. The other limits bound this process's work. */
 const LARGEST = { firmware: 16 * MEBIBYTE, kernel: 256 * MEBIBYTE, initrd: 1024 * MEBIBYTE };
 
-/** What an engine shares among all its confidential machines. */
+/** What an engine shares among all its confidential VMs. */
 export interface ConfidentialHost {
   readonly processor: InstalledProcessor;
   readonly files: SealedFiles;

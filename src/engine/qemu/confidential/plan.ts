@@ -8,7 +8,7 @@ import type { ConfidentialLaunch, VmSpec } from '../../engine.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { MOST_DISKS } from './device-places.ts';
 
-/** A spec whose machine is launched measured. */
+/** A spec whose VM is launched measured. */
 export type ConfidentialSpec = VmSpec & { readonly confidential: ConfidentialLaunch };
 
 /** What a command line is made from. */

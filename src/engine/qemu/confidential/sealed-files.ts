@@ -1,5 +1,5 @@
 /**
- * The sealed boot files of machines, each in memory once for all machines that boot from it. A VMM keeps what it
+ * The sealed boot files of VMs, each in memory once for all VMs that boot from it. A VMM keeps what it
  * inherited for as long as it lives.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Spawns the VMM of a confidential machine, from files that are measured before the VMM gets them and cannot change
+ * Spawns the VMM of a confidential VM, from files that are measured before the VMM gets them and cannot change
  * afterwards.
  *
  * @module
@@ -23,7 +23,7 @@ import { closeSealed, contentOf, type SealedFile, sealBytes, sha256Of } from './
 
 const { O_RDONLY, O_RDWR } = constants;
 
-/** The files that a machine boots from, in memory and unchangeable. */
+/** The files that a VM boots from, in memory and unchangeable. */
 export interface SealedBoot {
   readonly firmware: SealedFile;
   readonly kernel: SealedFile;
@@ -124,7 +124,7 @@ async function measure(spec: ConfidentialSpec, sealed: SealedBoot): Promise<Meas
   }
 }
 
-/** The guest is kept before it runs, so that a server that adopts its machine can serve it. */
+/** The guest is kept before it runs, so that a server that adopts its VM can serve it. */
 async function launch(
   { id, confidential }: ConfidentialSpec,
   inputs: LaunchInputs,

@@ -1,5 +1,5 @@
 /**
- * Puts disks into slots of a machine that runs or is paused. The image replaces the empty node below the guest's
+ * Puts disks into slots of a VM that runs or is paused. The image replaces the empty node below the guest's
  * device.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Limits what a machine reads and writes of its writable layer. The VMM applies the limit before the host's disk,
+ * Limits what a VM reads and writes of its writable layer. The VMM applies the limit before the host's disk,
  * whatever the guest does.
  *
  * @module
@@ -9,7 +9,7 @@ import type { HostLimits } from '../../engine.ts';
 import { findDisks } from './find-disks.ts';
 import type { QmpClient } from './qmp.ts';
 
-/** Does nothing where the machine has no such disk. */
+/** Does nothing where the VM has no such disk. */
 export async function throttleDisk(
   monitor: Pick<QmpClient, 'execute'>,
   { readBps, writeBps, readIops, writeIops }: HostLimits['disk'],

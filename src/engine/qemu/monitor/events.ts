@@ -1,5 +1,5 @@
 /**
- * Collects the monitor's events until a machine exists to receive them.
+ * Collects the monitor's events until a VM exists to receive them.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { QmpEvent } from './qmp.ts';
 
 const Shutdown = z.object({ reason: z.string() });
 
-/** Receives a monitor's events, and passes the end of the guest on, at once or as soon as the machine is known. */
+/** Receives a monitor's events, and passes the end of the guest on, at once or as soon as the VM is known. */
 export class VmEvents {
   #vm: QemuVm | undefined;
   #end: string | undefined;
 
   receive(event: QmpEvent): void {
-    // A monitor that breaks meanwhile ends the machine by itself.
+    // A monitor that breaks meanwhile ends the VM by itself.
     if (event.name === 'STOP') this.#vm?.halted().catch(() => undefined);
     if (event.name === 'GUEST_PANICKED') this.#ended('guest-panic');
     if (event.name !== 'SHUTDOWN') return;

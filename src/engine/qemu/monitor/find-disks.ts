@@ -1,5 +1,5 @@
 /**
- * Asks the VMM which disks of a machine its guest may write to. An adopted machine has no other source for it.
+ * Asks the VMM which disks of a VM its guest may write to. An adopted VM has no other source for it.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const Blocks = z
   .max(MOST_DEVICES);
 
 export interface FoundDisks {
-  /** Whether the machine came from a template. */
+  /** Whether the VM came from a template. */
   readonly templated: boolean;
   /** Undefined where it has none. */
   readonly changes: FoundChanges | undefined;

@@ -1,5 +1,5 @@
 /**
- * Attaches the devices of one box to its machine, through the monitor.
+ * Attaches the devices of one box to its VM, through the monitor.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export function diskDevice(serial: string, id: string, slot: Slot): Command {
       drive: id,
       id,
       serial,
-      // A host without space is an error that the guest sees. QEMU's default stops the machine silently.
+      // A host without space is an error that the guest sees. QEMU's default stops the VM silently.
       werror: 'report',
       rerror: 'report',
     },
@@ -98,7 +98,7 @@ export function translator(id: string, socket: string): Command {
 export function nicDevice(mac: string): Command {
   return [
     'device_add',
-    // No boot ROM: no machine boots from the network.
+    // No boot ROM: no VM boots from the network.
     { ...placed('virtio-net-pci', nicSlot()), netdev: NETDEV, id: 'nic0', mac, romfile: '' },
   ];
 }
@@ -142,7 +142,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   netdev_add: '-netdev',
 };
 
-/** The same device, for a machine that has it from the start. */
+/** The same device, for a VM that has it from the start. */
 export function asArguments(commands: readonly Command[]): string[] {
   return commands.flatMap(([name, args]) => {
     const option = OPTIONS[name];

@@ -1,5 +1,5 @@
 /**
- * Asks the VMM how large a machine is.
+ * Asks the VMM how large a VM is.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The features of a guest's CPU on this host, as QEMU reports them.
  *
- * The name of a model says little: `host` differs between hosts, and `max` between QEMU versions. A machine that was
+ * The name of a model says little: `host` differs between hosts, and `max` between QEMU versions. A VM that was
  * saved with one cannot run on another. QEMU is asked once, in its jail, and the answer is kept until QEMU, the
  * accelerator, the host's CPU or its kernel changes.
  *

@@ -1,5 +1,5 @@
 /**
- * A machine without a box, used for a probe.
+ * A VM without a box, used for a probe.
  *
  * @module
  */
@@ -20,12 +20,12 @@ export interface ProbePlace {
 /** Probes that are under way. */
 const probes = new Set<Promise<unknown>>();
 
-/** Resolves when this process has no probe machine left, and no file of one. */
+/** Resolves when this process has no probe VM left, and no file of one. */
 export async function probesSettled(): Promise<void> {
   await Promise.allSettled([...probes]);
 }
 
-/** @param use starts the machine; whatever is left of it afterwards is ended */
+/** @param use starts the VM; whatever is left of it afterwards is ended */
 export async function withProbe<T>(
   place: ProbePlace,
   use: (spec: VmSpec) => Promise<T>,

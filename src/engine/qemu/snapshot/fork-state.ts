@@ -2,7 +2,7 @@
  * The state that a fork is loaded from: it lists the RAM, contains no page that is mapped from a file, and has the
  * devices after it.
  *
- * It is the stream that QEMU itself makes with the capability `x-ignore-shared`. QEMU cannot make it of a machine with
+ * It is the stream that QEMU itself makes with the capability `x-ignore-shared`. QEMU cannot make it of a VM with
  * private RAM, and a fork's RAM is private. But QEMU saves devices alone (`xen-save-devices-state`), and the place of
  * the RAM is known (`saved-ram.ts`).
  *
@@ -26,7 +26,7 @@ const FLAG_PAGE = 8;
 const END_OF_SECTION = 16;
 /** Firmware and its tables: a few hundred KiB. A larger block has to be mapped. */
 const MOST_COPIED = 8 * 2 ** 20;
-/** QEMU's state of a machine's devices; some 200 KiB. */
+/** QEMU's state of a VM's devices; some 200 KiB. */
 export const MOST_DEVICES_BYTES = 64 * 2 ** 20;
 
 /**

@@ -16,7 +16,7 @@ import { plug } from '../monitor/hotplug.ts';
 import { load, marker } from '../template/start-from-template.ts';
 import { joinCommands } from '../template/template-devices.ts';
 
-/** A plan whose machine is a fork. */
+/** A plan whose VM is a fork. */
 export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: SavedCopy } };
 
 /**

@@ -1,8 +1,8 @@
 /**
- * Saves a machine that keeps running: RAM and devices as they are at one moment. The writable layer stays as it was at
+ * Saves a VM that keeps running: RAM and devices as they are at one moment. The writable layer stays as it was at
  * that moment; later writes go to a layer over it.
  *
- * The machine is paused for as long as its RAM takes to be written to memory: about 1 ms for each MiB in use. Blocks in
+ * The VM is paused for as long as its RAM takes to be written to memory: about 1 ms for each MiB in use. Blocks in
  * flight are finished first (`stop` waits for them), so the disk has what the guest believes it has.
  *
  * @module
@@ -26,12 +26,12 @@ import { readSavedRam } from './saved-ram.ts';
 type Monitor = Pick<QmpClient, 'execute'>;
 
 const SAVE_MS = 120_000;
-/** The presence of this backend says that the machine is paused only to be saved. */
+/** The presence of this backend says that the VM is paused only to be saved. */
 const SAVING = 'saving';
 /** QEMU's default is meant for a network. */
 const BANDWIDTH = 2 ** 42;
 
-/** @throws A3sError `vmm-failed`, `out-of-memory`; the machine resumes in every case */
+/** @throws A3sError `vmm-failed`, `out-of-memory`; the VM resumes in every case */
 export async function saveRunning(
   monitor: Monitor,
   { directory, overlayPath }: SaveRequest,
@@ -121,7 +121,7 @@ async function migrated(monitor: Monitor): Promise<true | undefined> {
 
 const Chardevs = z.array(z.object({ label: z.string() }));
 
-/** Resumes a machine that is paused to be saved; any other is left as it is. */
+/** Resumes a VM that is paused to be saved; any other is left as it is. */
 export async function endSaving(monitor: Monitor): Promise<void> {
   const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
   if (!chardevs.some(({ label }) => label === SAVING)) return;
@@ -146,7 +146,7 @@ export async function endSaving(monitor: Monitor): Promise<void> {
 
 const RUNNING: ReadonlySet<string> = new Set(['setup', 'active', 'device', 'cancelling']);
 
-/** Finds the writable layer among the machine's disks. */
+/** Finds the writable layer among the VM's disks. */
 async function findDisk(monitor: Monitor): Promise<FoundDisk> {
   const { templated, changes } = await findDisks(monitor);
   if (changes === undefined) {

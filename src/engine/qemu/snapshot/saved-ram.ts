@@ -1,5 +1,5 @@
 /**
- * Finds the RAM of a stopped machine in the file that QEMU saved it to.
+ * Finds the RAM of a stopped VM in the file that QEMU saved it to.
  *
  * With the capability `mapped-ram` each block of RAM has one place in the file, as in memory, with holes for zero pages
  * (QEMU's docs/devel/migration/mapped-ram.rst). The headers between the blocks are parsed strictly: a guest that has

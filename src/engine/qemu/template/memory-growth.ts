@@ -1,5 +1,5 @@
 /**
- * Attaches more RAM to machines that need more than their template has.
+ * Attaches more RAM to VMs that need more than their template has.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const STEP = 128 * 2 ** 20;
 const GIB = 2 ** 30;
 
 /**
- * The largest RAM of a machine from a template on this host: as much as the host has, in whole GiB, and one GiB for
+ * The largest RAM of a VM from a template on this host: as much as the host has, in whole GiB, and one GiB for
  * alignment.
  */
 export function growthLimit(templateBytes: number, hostBytes = totalmem()): number {

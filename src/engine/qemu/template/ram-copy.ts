@@ -1,5 +1,5 @@
 /**
- * A copy of a template's RAM for one machine, which shares it with its device processes.
+ * A copy of a template's RAM for one VM, which shares it with its device processes.
  *
  * The copy lies in memory and has no name: guest RAM never lies on a disk.
  *

@@ -1,5 +1,5 @@
 /**
- * Makes a template: boots a machine, lets the caller prepare its guest, stops it and saves it.
+ * Makes a template: boots a VM, lets the caller prepare its guest, stops it and saves it.
  *
  * Its RAM is the request's file itself. Only the devices' state is written.
  *

@@ -29,7 +29,7 @@ import { joinCommands } from './template-devices.ts';
 /** The presence of this backend says that a launch from a template was completed. */
 export const LAUNCHED = 'launched';
 
-/** A plan whose machine has a template. */
+/** A plan whose VM has a template. */
 export type TemplateStartPlan = VmmPlan & {
   readonly spec: VmSpec & { readonly template: Template };
 };
@@ -205,7 +205,7 @@ export function marker(): Command {
 
 const Chardevs = z.array(z.object({ label: z.string() }));
 
-/** Whether the launch of a machine from a template was completed. */
+/** Whether the launch of a VM from a template was completed. */
 export async function wasLaunched(monitor: QmpClient): Promise<boolean> {
   const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
   return chardevs.some(({ label }) => label === LAUNCHED);

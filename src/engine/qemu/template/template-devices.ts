@@ -1,5 +1,5 @@
 /**
- * Devices that a templated machine has from its boot on, so that its guest knows them when it is saved: a network card
+ * Devices that a templated VM has from its boot on, so that its guest knows them when it is saved: a network card
  * and the slots of disks. In the template most of them are empty; a copy has its box's disks there.
  *
  * @module
@@ -28,7 +28,7 @@ export const HUB = 0;
 export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
   return [
     '-global',
-    // The state does not record that the machine was stopped when it was saved: a copy runs as soon as it may.
+    // The state does not record that the VM was stopped when it was saved: a copy runs as soon as it may.
     'migration.store-global-state=off',
     // `migration.announce-rounds=0` is not used: the card then has no timer, and QEMU dies when its guest powers off
     // and resets the card.

@@ -80,7 +80,7 @@ export class TemplateInputs {
   }
 }
 
-/** The command line of a machine that is saved, without the values that name one machine or one place. */
+/** The command line of a VM that is saved, without the values that name one VM or one place. */
 export function canonicalArguments(
   { cpus, boot }: VmShape,
   {
