@@ -40,7 +40,7 @@ export function boxMemory(asked: number): number {
   return asked === 0 ? DEFAULT_MEMORY : asked;
 }
 
-/** The size of the machine: the box's memory and the guest's overhead, in whole steps. */
+/** The size of the VM: the box's memory and the guest's overhead, in whole steps. */
 export function vmMemory(asked: number): number {
   const bytes = boxMemory(asked);
   const descriptions = Math.max(0, bytes - DESCRIBED) / DESCRIPTION;

@@ -23,10 +23,10 @@ export const BOX_STATUSES = [
   'running',
   /** No process of the box runs until it goes on. */
   'paused',
-  /** The main process has ended; the machine is on its way out. */
+  /** The main process has ended; the VM is on its way out. */
   'stopping',
   'exited',
-  /** The machine is gone; the policy starts the box again after a pause. */
+  /** The VM is gone; the policy starts the box again after a pause. */
   'restarting',
   'removing',
 ] as const;
@@ -45,9 +45,9 @@ export type BoxEvent =
   | 'ended'
   | 'pause'
   | 'unpause'
-  /** The machine is gone. */
+  /** The VM is gone. */
   | 'gone'
-  /** The machine is gone, and the policy will start the box again. */
+  /** The VM is gone, and the policy will start the box again. */
   | 'gone-restart'
   /** The start by the policy failed, and it will try again. */
   | 'undone-restart'
@@ -84,7 +84,7 @@ export function transition(status: BoxStatus, event: BoxEvent): BoxStatus {
   return next;
 }
 
-/** Whether a machine may exist for a box in this status. */
+/** Whether a VM may exist for a box in this status. */
 export function isLive(status: BoxStatus): boolean {
   return (
     status === 'starting' || status === 'running' || status === 'paused' || status === 'stopping'

@@ -12,7 +12,7 @@ import { type EndHost, finishRun } from './finish-run.ts';
 /** What the end of an orphaned box needs of the server. */
 export type OrphanHost = EndHost & UndoHost;
 
-/** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */
+/** Ends what is left of the VM, and puts that on record. For callers that hold the box's lock. */
 export async function endLost(rt: OrphanHost, box: Box, why: string): Promise<void> {
   await sweepVm(rt, box);
   if (box.state.status !== 'starting') return await finishRun(rt, box, why);
