@@ -13,7 +13,7 @@ const WARM_MS = 300_000;
 /** What the server tells of a start that did not begin with a template, or whose template was no good. */
 const COLD = /"Action":"(miss|drop|template-failed)"/;
 
-/** What it tells of every start, and of one in a machine of a pool. */
+/** What it tells of every start, and of one in a VM of a pool. */
 const STARTED = /"Type":"container".*"Action":"start"|"Action":"start".*"Type":"container"/;
 const IN_POOL = /"machine":"pool"/;
 
@@ -41,7 +41,7 @@ export async function warmly<T>(actor: Actor, use: () => Promise<T>): Promise<T>
 }
 
 /**
- * What `use` measures, when every box that it started was in a machine of a pool.
+ * What `use` measures, when every box that it started was in a VM of a pool.
  *
  * @throws Error when one was not: that must not be measured as such
  */

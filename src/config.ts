@@ -27,11 +27,11 @@ export interface Config {
 }
 
 export interface TemplatesConfig {
-  /** Whether machines start from templates. `A3S_TEMPLATES=off` makes every one boot. */
+  /** Whether VMs start from templates. `A3S_TEMPLATES=off` makes every one boot. */
   readonly enabled: boolean;
   /** How many templates are kept. `A3S_TEMPLATES_MAX`. */
   readonly max: number;
-  /** The maximum age of a template that machines start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in seconds. */
+  /** The maximum age of a template that VMs start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in seconds. */
   readonly maxAgeMs: number;
 }
 

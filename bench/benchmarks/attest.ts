@@ -80,7 +80,7 @@ async function handshakes(asked: Asked, place: ConfidentialPlace): Promise<Bench
   }
 }
 
-/** With a key of the same kind, and no machine in between. */
+/** With a key of the same kind, and no VM in between. */
 async function hostServer(): Promise<Server> {
   const pem = execFileSync('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384', '-nodes'],

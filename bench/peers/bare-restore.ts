@@ -1,5 +1,5 @@
 /**
- * The lower bound for a start from a template: QEMU alone maps the memory of a machine whose agent serves, loads the
+ * The lower bound for a start from a template: QEMU alone maps the memory of a VM whose agent serves, loads the
  * state of its devices, resumes, and the agent answers one request. No jail, no disks, no network, no box.
  *
  * QEMU makes the template from the same boot set, with the arguments that the product uses.
@@ -46,7 +46,7 @@ const UNSHARED: Command = [
   },
 ];
 
-/** A machine of the product's default shape, saved by QEMU alone. */
+/** A VM of the product's default shape, saved by QEMU alone. */
 export class BareTemplate {
   readonly #directory: string;
   readonly #spec: VmSpec;
@@ -163,7 +163,7 @@ export class BareTemplate {
   }
 }
 
-/** Of one machine, until the signal's end. */
+/** Of one VM, until the signal's end. */
 class Events {
   readonly #seen = new EventEmitter();
   readonly #signal: AbortSignal;

@@ -1,5 +1,5 @@
 /**
- * The shortest possible initrd: its one program powers the machine off.
+ * The shortest possible initrd: its one program powers the VM off.
  *
  * @module
  */

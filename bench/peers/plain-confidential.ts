@@ -1,5 +1,5 @@
 /**
- * QEMU alone with the machine of confidential boxes: the same firmware and kernel, the same check of their hashes, and
+ * QEMU alone with the VM of confidential boxes: the same firmware and kernel, the same check of their hashes, and
  * an initrd that powers off.
  *
  * @module
@@ -19,7 +19,7 @@ const DEADLINE_MS = 120_000;
 const MEMORY = 512 * 1024 * 1024;
 const FIRST_FD = 3;
 
-/** Such a machine, with nothing but its boot; its sockets lie in `directory`. */
+/** Such a VM, with nothing but its boot; its sockets lie in `directory`. */
 export function plainConfidential(
   boot: ConfidentialBoot,
   initrdPath: string,

@@ -1,5 +1,5 @@
 /**
- * QEMU alone, with the machine of boxes and nothing around it.
+ * QEMU alone, with the VM of boxes and nothing around it.
  *
  * @module
  */
@@ -16,12 +16,12 @@ import {
   vmmSockets,
 } from '../../src/engine/qemu/command-line/arguments.ts';
 
-/** The memory of the machine of a box that asks for nothing, and of a template. */
+/** The memory of the VM of a box that asks for nothing, and of a template. */
 const MEMORY = 512 * 1024 * 1024;
 
 const FIRST_FD = 3;
 
-/** That machine, with the boot set of an installation; its sockets lie in `directory`. */
+/** That VM, with the boot set of an installation; its sockets lie in `directory`. */
 export async function plainMachine(installation: string, directory: string): Promise<VmSpec> {
   return {
     id: '0'.repeat(64),
@@ -44,7 +44,7 @@ export function chosenAccelerator(home: string): Accelerator {
   return accelerator;
 }
 
-/** Open files that take the place of what the machine would begin with. */
+/** Open files that take the place of what the VM would begin with. */
 export interface GivenFiles {
   /** A kernel that is not run; no initrd then. */
   readonly kernel?: number;

@@ -45,7 +45,7 @@ function diskOf(home: string, diffId: string): string {
   return join(home, found);
 }
 
-/** In place: the machine of a box that runs has this very file. */
+/** In place: the VM of a box that runs has this very file. */
 function write(path: string, at: number, byte: number): void {
   const { mode } = statSync(path);
   chmodSync(path, 0o600);

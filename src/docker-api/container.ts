@@ -221,7 +221,7 @@ export const ContainerInspect = z.strictObject({
   /** The last decision about the image; null for a box that is older than trust. */
   Trust: TrustDecision.nullable(),
   TrustAtCreate: TrustDecision.nullable(),
-  /** How the machine of this run, or the last one, came to be. */
+  /** How the VM of this run, or the last one, came to be. */
   Machine: z
     .strictObject({
       Start: z.enum(['cold', 'template', 'pool', 'snapshot']),

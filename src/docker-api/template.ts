@@ -11,7 +11,7 @@ export const TemplateSummary = z.strictObject({
   id: z.string(),
   state: z.enum(['making', 'on disk', 'loaded', 'in use']),
   cpus: z.int(),
-  /** Of the machine. */
+  /** Of the VM. */
   memoryBytes: z.int(),
   sizeBytes: z.int(),
   createdAt: z.string(),

@@ -1,5 +1,5 @@
 /**
- * Connects to the agent of a machine that boots, or that an earlier server left running.
+ * Connects to the agent of a VM that boots, or that an earlier server left running.
  *
  * @module
  */
@@ -47,13 +47,13 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 400;
 const CONSOLE_LINES = 12;
 
-/** The machines whose agent this process has reached. */
+/** The VMs whose agent this process has reached. */
 const answered = new WeakSet<object>();
 
 /**
  * Connects until the agent answers, and agrees on a version with it.
  *
- * Rejects with `agent-timeout` after the deadline and with `vmm-failed` when the machine ends, both with the end of the
+ * Rejects with `agent-timeout` after the deadline and with `vmm-failed` when the VM ends, both with the end of the
  * guest's console; with `agent-failed` when no version fits; with the agent's answer when it refuses the first request;
  * with the signal's reason when it aborts.
  */

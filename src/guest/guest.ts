@@ -330,7 +330,7 @@ export class Guest {
     return this.#session.call('GET', '/v1/stats', undefined, Stats, options);
   }
 
-  /** Orders the guest to power off. It has ended when the machine has. */
+  /** Orders the guest to power off. It has ended when the VM has. */
   async poweroff(): Promise<void> {
     await this.#session.call('POST', '/v1/poweroff', undefined, nothing, prompt());
   }

@@ -17,7 +17,7 @@ const COUNT = 0xffff;
 /** The user of image converters: the last of the range, never a box's. */
 export const CONVERTER_IDENTITY: JailIdentity = { uid: FIRST + COUNT, gid: FIRST + COUNT };
 
-/** The user of machines that become templates: one machine at a time, and never a box. */
+/** The user of VMs that become templates: one VM at a time, and never a box. */
 export const TEMPLATE_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 1, gid: FIRST + COUNT - 1 };
 
 /** The number of ids for boxes. */
@@ -55,12 +55,12 @@ export function identityFor(uid: number, gid: number, taken: Iterable<number>): 
   return uid === 0 ? allocateIdentity(taken) : { uid, gid };
 }
 
-/** First of the groups that mark a machine's processes: above the whole range. No file has one of them. */
+/** First of the groups that mark a VM's processes: above the whole range. No file has one of them. */
 const FIRST_GROUP = 0x7b00_0000;
 const GROUP_BYTES = 3;
 
 /**
- * The group that marks the processes of one machine. User ids alone do not: each home assigns them by itself, so two
+ * The group that marks the processes of one VM. User ids alone do not: each home assigns them by itself, so two
  * homes of root may use the same.
  */
 export function jailGroup(runtimeDir: string): number {

@@ -182,7 +182,7 @@ async function letGo(
   const boxes = rt.running.list();
   await Promise.all(boxes.map((running) => running.release()));
   await rt.locks.idle();
-  // Nothing takes a pooled machine any more.
+  // Nothing takes a pooled VM any more.
   await rt.pools.close();
   await Promise.all(boxes.filter(({ watched }) => watched).map(({ finished }) => finished));
   await rt.outputs.close();

@@ -15,7 +15,7 @@ const SIZE = '10G';
 export const BLANK_DISK_BYTES = 10 * 2 ** 30;
 const DEADLINE_MS = 60_000;
 
-/** A fixed value, since each machine has one such disk: equal inputs give equal bytes. */
+/** A fixed value, since each VM has one such disk: equal inputs give equal bytes. */
 const FILESYSTEM_ID = 'a3500000-0000-4000-8000-000000000001';
 const EXTENDED = [
   'hash_seed=a3500000-0000-4000-8000-000000000002',

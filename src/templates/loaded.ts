@@ -77,7 +77,7 @@ export class LoadedTemplate {
     }
   }
 
-  /** Running machines keep their mappings. */
+  /** Running VMs keep their mappings. */
   close(): Promise<void> {
     this.#closed ??= Promise.all([closeDescriptor(this.ram), closeDescriptor(this.#device)]).then(
       () => undefined,

@@ -19,7 +19,7 @@ export type TemplateAction =
 export interface TemplateStoreOptions {
   /** The directory exists, and belongs to this user alone. */
   readonly directory: string;
-  /** The directory that holds the machines' directories. */
+  /** The directory that holds the VMs' directories. */
   readonly runtimeDir: string;
   readonly engine: Engine;
   readonly boot: {
@@ -34,7 +34,7 @@ export interface TemplateStoreOptions {
     /** The memory limit of all loaded templates together. */
     readonly memoryBytes: number;
   };
-  /** Keys of the templates that machines of running boxes are copies of. */
+  /** Keys of the templates that VMs of running boxes are copies of. */
   inUse(): ReadonlySet<string>;
   /** Ids of the boot sets that boxes have pinned. */
   pinned(): Iterable<string>;

@@ -242,7 +242,7 @@ export class TemplateStore implements Templates {
     return await boot.open(await boot.current());
   }
 
-  /** Whether there is a template that machines can start from. */
+  /** Whether there is a template that VMs can start from. */
   #fit(key: string): boolean {
     const entry = this.#stored.get(key);
     if (entry === undefined) return false;

@@ -1,5 +1,5 @@
 /**
- * The cache of loaded templates: each is read once, held while a machine uses it, and unloaded when room is needed.
+ * The cache of loaded templates: each is read once, held while a VM uses it, and unloaded when room is needed.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export class TemplateCache {
     }
   }
 
-  /** Unloads it; machines keep their mappings. */
+  /** Unloads it; VMs keep their mappings. */
   async unload(entry: StoredTemplate): Promise<void> {
     const { loaded } = entry;
     entry.loaded = undefined;

@@ -29,7 +29,7 @@ export interface StoredTemplate {
   lastUsed: number;
   touched: number;
   uses: number;
-  /** Running machines that started from it. */
+  /** Running VMs that started from it. */
   holders: number;
   loading: Promise<LoadedTemplate> | undefined;
   loaded: LoadedTemplate | undefined;
@@ -58,7 +58,7 @@ export class TemplateDirectory {
   /**
    * Finds the templates that an earlier server left.
    *
-   * @param onUnfinished called with the id of each machine that was being made
+   * @param onUnfinished called with the id of each VM that was being made
    * @param onTrouble called with the fault of a template; a damaged template is removed by then
    */
   async open(
@@ -91,7 +91,7 @@ export class TemplateDirectory {
     return entries.sort((a, b) => Date.parse(b.record.createdAt) - Date.parse(a.record.createdAt));
   }
 
-  /** The directory of a template whose machine has this id. */
+  /** The directory of a template whose VM has this id. */
   workDirectory(machineId: string): string {
     return join(this.#directory, `.making-${machineId}`);
   }

@@ -1,5 +1,5 @@
 /**
- * The interface of templates: for code that starts machines from them, and for code that manages them.
+ * The interface of templates: for code that starts VMs from them, and for code that manages them.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface TakenTemplate {
    * @throws A3sError `disk-full`; nothing is left then
    */
   writeChanges(path: string, identity: JailIdentity): Promise<void>;
-  /** Called when the machine is gone, or this server releases it. Repeated calls have no effect. */
+  /** Called when the VM is gone, or this server releases it. Repeated calls have no effect. */
   release(): void;
   [Symbol.dispose](): void;
 }
@@ -37,7 +37,7 @@ export interface TemplateSummary {
   readonly key: string;
   readonly state: TemplateState;
   readonly cpus: number;
-  /** The RAM of the machine, in bytes. */
+  /** The RAM of the VM, in bytes. */
   readonly memoryBytes: number;
   /** The size of its files on disk; 0 while it is made. */
   readonly sizeBytes: number;
@@ -74,7 +74,7 @@ export interface WarmProgress {
 }
 
 export interface Templates {
-  /** Machines start from templates on this server. */
+  /** VMs start from templates on this server. */
   readonly enabled: boolean;
   /**
    * A usable template of this shape; undefined where there is none, and the box then boots without one. A missing
@@ -86,7 +86,7 @@ export interface Templates {
   /** Records that a start from it failed: the template is removed, with an event. */
   drop(key: string, reason: string): Promise<void>;
   /**
-   * Makes the missing templates for machines of the present boot set with these numbers of CPUs, and waits for them.
+   * Makes the missing templates for VMs of the present boot set with these numbers of CPUs, and waits for them.
    *
    * @throws A3sError for the first that cannot be made: `unsupported-option` where this host makes none, `vmm-failed`,
    * `agent-timeout`, `disk-full`…; those before it exist

@@ -151,7 +151,7 @@ export class Actor {
   async prepare(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const prepared = join(this.#installation.root, 'homes', String(this.#uid));
     if (!existsSync(prepared)) await this.#prepareHome(prepared);
-    // The owners of its files as well: a machine's own files belong to its jail.
+    // The owners of its files as well: a VM's own files belong to its jail.
     execFileSync('cp', ['-a', `${prepared}/.`, this.home]);
     await this.ok(['ps'], { env });
   }

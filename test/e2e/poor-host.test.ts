@@ -103,7 +103,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
 
   it('refuses images and boxes on a full disk, and accepts them once there is space', async () => {
     const load = ['load', '--input', installation.archives.busybox];
-    // A template in the making is a machine, and takes space.
+    // A template in the making is a VM, and takes space.
     const untemplated = { env: { A3S_TEMPLATES: 'off' } };
     expect(await actor.ok(['ps', '--quiet'], untemplated)).toBe('');
     const empty = kept();

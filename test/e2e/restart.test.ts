@@ -55,7 +55,7 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     const args = ['run', '-d', '--name', 'always', '--network', 'none', '--restart', 'always'];
     await actor.ok([...args, BUSYBOX, 'sleep', '1000']);
     await actor.killServer();
-    // As the end of the host: its machines are gone, and nobody saw it.
+    // As the end of the host: its VMs are gone, and nobody saw it.
     for (const { pid } of actor.vmms()) process.kill(pid, 'SIGKILL');
     await until('the machines are gone', () => actor.vmms().length === 0);
     await runs('always', 1, 'running');

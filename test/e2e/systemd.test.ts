@@ -40,7 +40,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
 
     /** Of the user; root's runs already. */
     async function startManager(): Promise<void> {
-      // Every machine is a box's.
+      // Every VM is a box's.
       await override('templates', 'Environment=A3S_TEMPLATES=off');
       const { code } = await (user === 'root'
         ? host.systemctl('daemon-reload')

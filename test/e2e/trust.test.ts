@@ -94,7 +94,7 @@ function installPolicy(text: string): void {
 
 const NOTHING = ['--network', 'none'];
 
-/** Nothing of a machine was made: the first that is made stays in the box's directory. */
+/** Nothing of a VM was made: the first that is made stays in the box's directory. */
 function expectNoVm(id?: string): void {
   expect(actor.boxProcesses().map(({ commandLine }) => commandLine)).toEqual([]);
   if (id !== undefined) {

@@ -53,7 +53,7 @@ async function startOf(actor: Actor, box: string): Promise<string> {
   return found.Machine?.Start ?? 'none';
 }
 
-/** Flags that make another machine, or another process in it. */
+/** Flags that make another VM, or another process in it. */
 const DIFFERENCES: readonly (readonly [string, readonly string[]])[] = [
   ['without a network', ['--network', 'none']],
   ['with half its memory', ['-m', '128m']],
@@ -250,7 +250,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
           const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
             { State: { Status: string } },
           ];
-          // One that is being settled counts as created, and has its machine still.
+          // One that is being settled counts as created, and has its VM still.
           const machines = found.State.Status === 'running' ? 1 : 0;
           return warm.vmms().length === machines;
         });

@@ -26,12 +26,12 @@ export class BoxChecks {
     return this.#host.docker(['exec', box, 'sh', '-c', script]);
   }
 
-  /** How its machine was started. */
+  /** How its VM was started. */
   async startOf(box: string): Promise<string | undefined> {
     return (await this.#host.inspect(box)).Machine?.Start;
   }
 
-  /** Process ids of all machines. */
+  /** Process ids of all VMs. */
   vmms(): Promise<readonly string[]> {
     return this.#host.pids('^/usr/bin/qemu-system');
   }

@@ -172,12 +172,12 @@ export class FakeAgent {
     this.#answer(stream, headers).catch((error: unknown) => refuse(stream, error));
   }
 
-  /** Cuts the connection, as a dying host or machine does. */
+  /** Cuts the connection, as a dying host or VM does. */
   disconnect(): void {
     this.#session?.destroy();
   }
 
-  /** Kills every process, as the end of the machine does. */
+  /** Kills every process, as the end of the VM does. */
   kill(): void {
     this.#stopping = true;
     for (const process of this.#processes.values()) {

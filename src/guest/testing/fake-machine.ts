@@ -1,5 +1,5 @@
 /**
- * A machine with nothing but a fake agent in it, for tests of the client.
+ * A VM with nothing but a fake agent in it, for tests of the client.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { FakeAgent } from './fake-agent.ts';
 import { fakeLink } from './fake-link.ts';
 
 export interface FakeVm extends Pick<Vm, 'connect' | 'console' | 'exited'> {
-  /** Ends the machine. */
+  /** Ends the VM. */
   end(exit: VmExit): void;
 }
 

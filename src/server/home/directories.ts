@@ -11,7 +11,7 @@ import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
 
 /**
- * The home, which only its user can enter: machines get their files in it as open descriptors.
+ * The home, which only its user can enter: VMs get their files in it as open descriptors.
  *
  * @throws A3sError `state-unusable` for a directory that others could have put there
  */
@@ -57,7 +57,7 @@ function holdsFiles(path: string): boolean {
 }
 
 /**
- * Machines of root's boxes run as other users, who pass through this directory to their sockets. None of them can list
+ * VMs of root's boxes run as other users, who pass through this directory to their sockets. None of them can list
  * it.
  */
 function socketsMode(uid: number): number {

@@ -1,5 +1,5 @@
 /**
- * A home with a control server over fakes, for tests. Its machines keep running in the fake host when the server ends
+ * A home with a control server over fakes, for tests. Its VMs keep running in the fake host when the server ends
  * or crashes, and the next server of the home finds them.
  *
  * @module
@@ -36,7 +36,7 @@ export class TestHome {
   readonly images: ImageStore;
   readonly trust = new FakeTrust();
   registry: Registry = NO_REGISTRY;
-  /** The agent inside each machine, by the box's id. */
+  /** The agent inside each VM, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
   /** The agents of confidential guests. */
@@ -48,7 +48,7 @@ export class TestHome {
   restore = false;
   /** The host shuts down when the server is ended with `stop`. */
   hostStops = false;
-  /** What answers on the control stream of the machines that are launched from now on, in place of their agents. */
+  /** What answers on the control stream of the VMs that are launched from now on, in place of their agents. */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
   #stop = new AbortController();
@@ -87,7 +87,7 @@ export class TestHome {
     });
   }
 
-  /** The processor whose HOST_DATA is the value of the machine's launch. */
+  /** The processor whose HOST_DATA is the value of the VM's launch. */
   #confidentialOf({ spec }: FakeGuest): FakeConfidentialOptions | undefined {
     if (spec.confidential === undefined) return undefined;
     const { tee, hostData } = spec.confidential;

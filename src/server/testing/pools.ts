@@ -6,7 +6,7 @@
 import type { TemplateDetails, TemplateSummary } from '../../templates/templates.ts';
 import { FakeTemplates, TEMPLATE_KEY } from './templates.ts';
 
-/** One template fits every machine, and exists until it is dropped. */
+/** One template fits every VM, and exists until it is dropped. */
 export class PoolTemplates extends FakeTemplates {
   override readonly enabled = true;
   /** The time from which it is too old. */

@@ -11,7 +11,7 @@ export const TEMPLATE_KEY = 'e'.repeat(64);
 const MEMORY_BYTES = 16 * 2 ** 20;
 const PROTOCOL = 2;
 
-/** One fits every machine until it is dropped. */
+/** One fits every VM until it is dropped. */
 export class FakeTemplates extends NoTemplates {
   /** Number of copies that were not released. */
   held = 0;

@@ -1,5 +1,5 @@
 /**
- * Makes a template: boots a machine, prepares and stops it, and writes its state down.
+ * Makes a template: boots a VM, prepares and stops it, and writes its state down.
  *
  * @module
  */
@@ -36,16 +36,16 @@ export interface Making {
   readonly shape: VmShape;
   /** An empty directory, which becomes the template's. */
   readonly directory: string;
-  /** Directory of the machine's sockets. It does not exist yet, and is removed at the end. */
+  /** Directory of the VM's sockets. It does not exist yet, and is removed at the end. */
   readonly runtimeDir: string;
-  /** Names the machine. */
+  /** Names the VM. */
   readonly id: string;
   readonly bootMs: number;
   /** Milliseconds since 1970: the time from which its kernel's random state ages. */
   readonly begunAt: number;
 }
 
-/** An id for a machine that is only made to be copied. */
+/** An id for a VM that is only made to be copied. */
 export function newVmId(): string {
   return randomBytes(32).toString('hex');
 }

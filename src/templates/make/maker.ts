@@ -29,7 +29,7 @@ export interface MakerOptions extends TemplateStoreOptions {
   readonly clock: Clock;
   /** Aborts when the server ends. */
   readonly signal: AbortSignal;
-  /** A directory for the template whose machine has this id. It does not exist yet. */
+  /** A directory for the template whose VM has this id. It does not exist yet. */
   workDirectory(machineId: string): string;
   /** Takes over the finished template. */
   keep(directory: string, record: TemplateRecord, milliseconds: string): Promise<void>;
@@ -52,7 +52,7 @@ export class Maker {
   }
 
   /**
-   * Records that a machine did not start from the template. Once may be chance. A template that fails repeatedly is not
+   * Records that a VM did not start from the template. Once may be chance. A template that fails repeatedly is not
    * worth a boot each time.
    */
   distrust(key: string): void {
@@ -124,7 +124,7 @@ export class Maker {
   }
 }
 
-/** The directory of sockets of a machine that becomes a template. */
+/** The directory of sockets of a VM that becomes a template. */
 export function vmDirectory(runtimeDir: string, id: string): string {
   return join(runtimeDir, id.slice(0, 12));
 }

@@ -171,13 +171,13 @@ it('the firmware powers off for another command line', async () => {
   expect(await boot(measured, {}, { boot: { ...spec.boot, commandLine } })).toBe('');
 });
 
-/** A machine without devices: one of another kind has no place for them. */
+/** A VM without devices: one of another kind has no place for them. */
 const machine = (kind: string): BootOptions => ({
   without: ['-machine', '-device'],
   extra: ['-machine', `${kind},memory-backend=memory`],
 });
 
-/** Before there is memory, nothing can switch a machine off. */
+/** Before there is memory, nothing can switch a VM off. */
 it.each<[string, BootOptions, Partial<ConfidentialSpec>]>([
   ['another host bridge', { ...machine('pc'), halts: true }, {}],
   ['less memory than it needs', { halts: true }, { memoryBytes: 64 * 2 ** 20 }],

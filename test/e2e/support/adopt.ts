@@ -1,5 +1,5 @@
 /**
- * A second process that adopts a machine, sends requests to its agent, and releases it.
+ * A second process that adopts a VM, sends requests to its agent, and releases it.
  *
  * @module
  */

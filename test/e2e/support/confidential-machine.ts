@@ -1,5 +1,5 @@
 /**
- * A confidential machine whose guest lets a test use its secure processor, in its own directory.
+ * A confidential VM whose guest lets a test use its secure processor, in its own directory.
  *
  * @module
  */

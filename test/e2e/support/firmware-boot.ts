@@ -31,14 +31,14 @@ export interface BootOptions {
   readonly extra?: readonly string[];
   /** Options, each with a value, that the VMM is not given. */
   readonly without?: readonly string[];
-  /** Ends the boot once this text was printed, not only when the machine powers off. */
+  /** Ends the boot once this text was printed, not only when the VM powers off. */
   readonly until?: RegExp;
-  /** The firmware is to give up without switching the machine off. */
+  /** The firmware is to give up without switching the VM off. */
   readonly halts?: boolean;
 }
 
 /**
- * Boots, until the machine switches itself off.
+ * Boots, until the VM switches itself off.
  *
  * @returns what was written to the debug port: by the firmware nothing, by the guest of `factsInitrd` its facts
  */
@@ -105,7 +105,7 @@ export async function bootFirmware(
   return heard;
 }
 
-/** Starts the machine, and waits for its end. */
+/** Starts the VM, and waits for its end. */
 async function switchedOff(path: string, signal: AbortSignal): Promise<void> {
   const monitor = connect({ path, signal });
   for (const execute of ['qmp_capabilities', 'cont'])

@@ -1,5 +1,5 @@
 /**
- * Detects a firmware that gave up, and loops until its machine is switched off.
+ * Detects a firmware that gave up, and loops until its VM is switched off.
  *
  * @module
  */
@@ -12,10 +12,10 @@ const LOOKS = 40;
 const LOOP_BYTES = 32n;
 
 /**
- * Starts the machine, and waits until its processor is in such a loop.
+ * Starts the VM, and waits until its processor is in such a loop.
  *
  * @param monitor path of the socket
- * @throws where the machine is switched off instead
+ * @throws where the VM is switched off instead
  */
 export async function untilHalted(monitor: string, signal: AbortSignal): Promise<void> {
   const socket = connect({ path: monitor, signal });

@@ -102,7 +102,7 @@ export class SystemdHost {
     throw new Error(`a3s-box ${args.join(' ')}: ${code}\n${stdout}${stderr}\n${this.#console}`);
   }
 
-  /** The process ids, in there, of the boxes' machines: a probe of KVM, whose UUID is zero, comes and goes. */
+  /** The process ids, in there, of the boxes' VMs: a probe of KVM, whose UUID is zero, comes and goes. */
   async vmms(): Promise<readonly string[]> {
     const { stdout } = await this.#enter('root', ['pgrep', '-a', '-f', '^/usr/bin/qemu-system']);
     return stdout

@@ -16,7 +16,7 @@ export interface Traces {
   readonly processes: readonly string[];
 }
 
-/** Directories, disks and sockets by their names, and the processes of machines with all that stands beside them. */
+/** Directories, disks and sockets by their names, and the processes of VMs with all that stands beside them. */
 export function tracesOf(actor: Actor): Traces {
   return {
     files: below(actor.directory).filter((path) => !KEPT.test(path.replace(/^home\//, ''))),

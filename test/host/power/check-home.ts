@@ -106,7 +106,7 @@ async function checkBoxes(
     const name = Names[0]?.slice(1) ?? '';
     const { State, HostConfig } = Inspected.parse(await api.json(`/containers/${Id}/json`));
     found.set(name, `${Id} ${policyText(HostConfig.RestartPolicy)}`);
-    // Whatever ran has lost its machine.
+    // Whatever ran has lost its VM.
     expect(['created', 'exited']).toContain(State.Status);
     const exit = ledger.allowed(`exit ${name}`, position);
     if (!exit.includes(undefined)) {

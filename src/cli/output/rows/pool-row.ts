@@ -1,5 +1,5 @@
 /**
- * A pool of machines as a row of `pool ls`.
+ * A pool of VMs as a row of `pool ls`.
  *
  * @module
  */

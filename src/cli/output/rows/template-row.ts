@@ -1,5 +1,5 @@
 /**
- * A template of machines as a row of `template ls`.
+ * A template of VMs as a row of `template ls`.
  *
  * @module
  */
