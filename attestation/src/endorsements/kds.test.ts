@@ -98,7 +98,7 @@ describe('the rate limit', () => {
   });
 
   it('refuses a caller that would have to wait longer than its timeout', async () => {
-    const kds = client({ patience: 5_000 });
+    const kds = client({ timeout: 5_000 });
     await kds.vcek(MILAN);
     const error = await refusal(() => kds.vcek(GENOA));
     expect(error.code).toBe('kds-rate-limited');
@@ -202,7 +202,7 @@ describe('a service that fails', () => {
 
   it('gives a VCEK request up when its next turn would come after its timeout', async () => {
     server.script.push(answer('', 500));
-    const error = await refusal(() => client({ patience: 5_000 }).vcek(MILAN));
+    const error = await refusal(() => client({ timeout: 5_000 }).vcek(MILAN));
     expect(error.code).toBe('kds-unreachable');
     expect(error.found).toBe('status 500');
     expect(waited()).toBe(0);
@@ -210,7 +210,7 @@ describe('a service that fails', () => {
 
   it('does not ask the service again after the timeout of the call', async () => {
     server.script.push(answer('', 500));
-    const error = await refusal(() => client({ patience: 999 }).crl('VCEK', 'Milan'));
+    const error = await refusal(() => client({ timeout: 999 }).crl('VCEK', 'Milan'));
     expect(error.code).toBe('kds-unreachable');
     expect(server.requests).toHaveLength(1);
   });

@@ -15,7 +15,7 @@ export interface KdsLimits {
   /** Between two requests for VCEKs; one without an answer is repeated after `backoff`. */
   readonly vcekSpacing: number;
   /** The timeout of a call; no attempt begins after it. */
-  readonly patience: number;
+  readonly timeout: number;
   /** For one attempt, the last one too. */
   readonly attemptTimeout: number;
   /** Attempts that end without an answer, or with a status of 500 or more. */
@@ -34,7 +34,7 @@ export interface KdsLimits {
  */
 export const KDS_LIMITS: KdsLimits = {
   vcekSpacing: 10_000,
-  patience: 60_000,
+  timeout: 60_000,
   attemptTimeout: 15_000,
   attempts: 3,
   backoff: 1_000,
@@ -88,7 +88,7 @@ export class KdsTransport {
   }
 
   async #persist(request: Request, signal: AbortSignal): Promise<Uint8Array> {
-    const { attempts, backoff, patience } = this.#limits;
+    const { attempts, backoff, timeout: patience } = this.#limits;
     const deadline = this.#clock.now() + patience;
     const own = request.paced ? this.#vceks : this.#others;
     let pace = own;

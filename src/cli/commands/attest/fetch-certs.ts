@@ -155,5 +155,5 @@ function client(
   baseUrl?: string,
 ): InstanceType<Library['KdsClient']> {
   const attemptTimeout = Math.min(timeout, library.KDS_LIMITS.attemptTimeout);
-  return new library.KdsClient({ baseUrl, limits: { patience: timeout, attemptTimeout } });
+  return new library.KdsClient({ baseUrl, limits: { timeout, attemptTimeout } });
 }
