@@ -54,9 +54,9 @@ export const tio: Rule = ({ claims, policy }) => {
 };
 
 export const iommuWriteSafe: Rule = ({ claims, policy }) => {
-  const told = claims.product === 'Turin';
-  const on = told && claims.platformInfo.iommuWriteSafe;
-  const actual = `IOMMU write-safe ${told ? onOff(on) : `not reported by ${claims.product}`}`;
+  const reported = claims.product === 'Turin';
+  const on = reported && claims.platformInfo.iommuWriteSafe;
+  const actual = `IOMMU write-safe ${reported ? onOff(on) : `not reported by ${claims.product}`}`;
   if (!policy.requireIommuWriteSafe) return skip(NOT_ASKED, actual);
   return demand(on, 'IOMMU write-safe on, which only Turin reports', actual);
 };

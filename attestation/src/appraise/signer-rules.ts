@@ -41,9 +41,9 @@ const CHIP_ID_DIGITS = 128;
  * An attacker with the keys of a denied chip may sign a report that masks it.
  */
 function chipIds({ chipId, chipMasked: masked, endorsement }: Claims): readonly string[] {
-  const told = masked ? [] : [chipId];
+  const reported = masked ? [] : [chipId];
   const { hwid } = endorsement;
-  return hwid === null ? told : [...new Set([...told, hwid.padEnd(CHIP_ID_DIGITS, '0')])];
+  return hwid === null ? reported : [...new Set([...reported, hwid.padEnd(CHIP_ID_DIGITS, '0')])];
 }
 
 export const chipAllow: Rule = ({ claims, policy }) => {

@@ -78,8 +78,8 @@ describe('chip-deny', () => {
 
   it('skips the deny list for the extracted chip when the policy allows it by name', () => {
     const policy = { allowKnownVulnerable: [CHIP] };
-    const told = { claims: { ...claims, endorsement: { ...endorsement, productName: 'Milan' } } };
-    expect(checkOf('chip-deny', { ...told, policy })?.verdict).toBe('skipped');
+    const input = { claims: { ...claims, endorsement: { ...endorsement, productName: 'Milan' } } };
+    expect(checkOf('chip-deny', { ...input, policy })?.verdict).toBe('skipped');
   });
 
   it('passes a VLEK that names no chip while only the shipped list denies chips', () => {

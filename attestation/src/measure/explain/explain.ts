@@ -98,7 +98,7 @@ export function explain(
   if (expected === task.actual) return { ...frame, ...matching(task) };
   const tried = claim === undefined ? [] : [triedRecord(claim)];
   if (claim !== undefined && record === 'confirmed') {
-    return { ...frame, ...told(task, claim.subject, 'record'), tried, exhausted: false };
+    return { ...frame, ...explained(task, claim.subject, 'record'), tried, exhausted: false };
   }
   const found = searched(task);
   const remark = record === 'refuted' ? REFUTED : '';
@@ -190,13 +190,13 @@ function searched(task: Task): Finding {
   const changes = variantsOf(task.append, task.known);
   const result = search.run(changes, vcpuVariants(), triplesOf(task.known));
   const { found, tried, complete } = result;
-  const outcome = found === undefined ? untold(task, complete) : told(task, found, 'variant');
+  const outcome = found === undefined ? unexplained(task, complete) : explained(task, found, 'variant');
   return { ...outcome, tried, exhausted: complete };
 }
 
 type Outcome = Omit<Finding, 'tried' | 'exhausted'>;
 
-function told(task: Task, found: Subject, source: Cause['source']): Outcome {
+function explained(task: Task, found: Subject, source: Cause['source']): Outcome {
   const inputs = compare(task.subject, found, task.names);
   const text = describeDifferences(inputs);
   return {
@@ -212,7 +212,7 @@ const NO_KERNEL =
 const ASK =
   'Ask the host for its launch record, and hand over the firmware, kernels, initrds and command lines that it may have launched.';
 
-function untold(task: Task, complete: boolean): Outcome {
+function unexplained(task: Task, complete: boolean): Outcome {
   const why = complete
     ? 'No launch that differs in one or two of the inputs gives this digest.'
     : `None of the ${task.maxVariants} launches that were tried gives this digest.`;
