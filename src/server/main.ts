@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   await exit(status);
 }
 
-async function run(announcer: Announcer, restore: boolean): Promise<void> {
+async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
   const uid = process.geteuid?.() ?? 0;
   const config = readConfig(process.env, uid, installDirectory());
   acceptWeakJails(config.allowWeakJail);
@@ -57,7 +57,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
   await serve(config, {
     signal: stop.signal,
     listening,
-    restore,
+    afterReboot,
     hostStops: () => announcer.hostStops(),
     openDependencies: async (database, log) => ({
       boot,

@@ -21,7 +21,7 @@ import { type AdoptionTiming, adoptBoxes } from '../boxes/run/adopt.ts';
 import { Execs } from '../boxes/run/execs.ts';
 import { RunningBoxes } from '../boxes/run/running-box.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
-import { restartByPolicy, restoreByPolicy } from '../boxes/start/start.ts';
+import { restartAfterReboot, restartByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { type StopAllHost, stopForHost } from '../boxes/verbs/stop.ts';
 import type { Config } from '../config.ts';
@@ -54,7 +54,7 @@ export interface ServeOptions {
   readonly onReady?: (rt: Runtime) => void;
   readonly adoption?: AdoptionTiming | undefined;
   /** Whether boxes are started whose restart policy asks for it, as after a reboot of the host. */
-  readonly restore?: boolean | undefined;
+  readonly afterReboot?: boolean | undefined;
   /** Sockets that a service manager listens on. They are neither made nor removed here. */
   readonly listening?: readonly ActivatedSocket[] | undefined;
 }
@@ -132,7 +132,7 @@ async function serveRuntime(
   const http = new HttpServer(rt, stopServer);
   rt.restarts.begin({
     restart: (id, run) => restartByPolicy(rt, id, run),
-    restore: (id, run) => restoreByPolicy(rt, id, run),
+    afterReboot: (id, run) => restartAfterReboot(rt, id, run),
   });
   let swept: Promise<void> | undefined;
   try {
@@ -140,7 +140,7 @@ async function serveRuntime(
     swept = rt.volumes.sweep((error, volume) => {
       rt.log.error('a volume could not be removed', error, { volume });
     });
-    await adoptBoxes(rt, { timing: options.adoption, restore: options.restore });
+    await adoptBoxes(rt, { timing: options.adoption, afterReboot: options.afterReboot });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
     const given = options.listening ?? [];

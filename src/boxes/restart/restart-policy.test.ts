@@ -2,7 +2,7 @@ import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RestartPolicy } from '../record/box.ts';
-import { type EndedRun, restartAfter, restoredBy } from './restart-policy.ts';
+import { type EndedRun, restartAfter, restartsAfterReboot } from './restart-policy.ts';
 
 const run: EndedRun = {
   ...{ exitCode: 1, stopRequested: false, ranMs: 50 },
@@ -96,8 +96,8 @@ describe('a reboot of the host', () => {
     'restores after a reboot under the policy %s, stopped by a user %s: %s',
     (name, stopped, expected) => {
       const state = { started: true, stopRequested: stopped };
-      expect(restoredBy(policy(name), state)).toBe(expected);
-      expect(restoredBy(policy(name), { ...state, started: false })).toBe(false);
+      expect(restartsAfterReboot(policy(name), state)).toBe(expected);
+      expect(restartsAfterReboot(policy(name), { ...state, started: false })).toBe(false);
     },
   );
 });

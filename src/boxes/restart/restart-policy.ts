@@ -71,7 +71,7 @@ function delayAfter({ ranMs, delayMs = 0 }: EndedRun): number {
  *
  * @param run.started the box ran before; a box that never ran waits for its user
  */
-export function restoredBy(
+export function restartsAfterReboot(
   { name }: RestartPolicy,
   run: { readonly started: boolean; readonly stopRequested: boolean },
 ): boolean {
@@ -80,8 +80,11 @@ export function restoredBy(
 }
 
 /** Whether the box has ended and must be started when its host starts. */
-export function isRestored({ definition, state }: Pick<Box, 'definition' | 'state'>): boolean {
+export function isRestartedAfterReboot({
+  definition,
+  state,
+}: Pick<Box, 'definition' | 'state'>): boolean {
   const { status, startedAt, stopRequested } = state;
   const run = { started: startedAt !== undefined, stopRequested };
-  return status === 'exited' && restoredBy(definition.restart, run);
+  return status === 'exited' && restartsAfterReboot(definition.restart, run);
 }

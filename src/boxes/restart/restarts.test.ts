@@ -24,7 +24,8 @@ const tell = (how: string) => (id: string, run: number) => {
     finishStart = resolve;
   });
 };
-const begin = (): void => restarts.begin({ restart: tell('restart'), restore: tell('restore') });
+const begin = (): void =>
+  restarts.begin({ restart: tell('restart'), afterReboot: tell('after-reboot') });
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
 function waiting(run: number): Box {
@@ -39,31 +40,31 @@ function waiting(run: number): Box {
   };
 }
 
-it('starts a waiting box as a restart, and a box that has not run since the host started as a restore', async () => {
+it('starts a waiting box as a restart, and a box that has not run since the host started as after a reboot', async () => {
   begin();
   restarts.wait(waiting(3));
   await turn();
   finishStart();
-  restarts.restore(OTHER, 7);
+  restarts.startAfterReboot(OTHER, 7);
   await turn();
-  expect(started).toEqual(['restart 1 after run 3', 'restore 2 after run 7']);
+  expect(started).toEqual(['restart 1 after run 3', 'after-reboot 2 after run 7']);
 });
 
 it('starts no more boxes at once than it was made for', async () => {
   begin();
-  restarts.restore(ID, 1);
-  restarts.restore(OTHER, 1);
+  restarts.startAfterReboot(ID, 1);
+  restarts.startAfterReboot(OTHER, 1);
   await turn();
-  expect(started).toEqual(['restore 1 after run 1']);
+  expect(started).toEqual(['after-reboot 1 after run 1']);
   finishStart();
   await turn();
-  expect(started).toEqual(['restore 1 after run 1', 'restore 2 after run 1']);
+  expect(started).toEqual(['after-reboot 1 after run 1', 'after-reboot 2 after run 1']);
 });
 
-it('lets a box be restored once, and not after a user wanted it to rest', () => {
-  restarts.restore(ID, 1);
+it('lets a box be started after a reboot once, and not after a user wanted it to rest', () => {
+  restarts.startAfterReboot(ID, 1);
   expect([restarts.takes(ID), restarts.takes(ID)]).toEqual([true, false]);
-  restarts.restore(OTHER, 1);
+  restarts.startAfterReboot(OTHER, 1);
   restarts.drop(OTHER);
   expect(restarts.takes(OTHER)).toBe(false);
 });
@@ -71,13 +72,13 @@ it('lets a box be restored once, and not after a user wanted it to rest', () => 
 it('starts nothing while the host goes down, and nothing after the server ended', async () => {
   begin();
   restarts.hold();
-  restarts.restore(ID, 1);
+  restarts.startAfterReboot(ID, 1);
   restarts.wait(waiting(1));
   await turn();
   expect(restarts.held).toBe(true);
   const ended = new Restarts(AbortSignal.abort(), 1);
-  ended.begin({ restart: tell('restart'), restore: tell('restore') });
-  ended.restore(ID, 1);
+  ended.begin({ restart: tell('restart'), afterReboot: tell('after-reboot') });
+  ended.startAfterReboot(ID, 1);
   ended.wait(waiting(1));
   await turn();
   expect(started).toEqual([]);

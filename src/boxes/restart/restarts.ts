@@ -11,21 +11,21 @@ import type { Box } from '../record/box.ts';
 export interface PolicyStarts {
   readonly restart: (id: string, run: number) => Promise<void>;
   /** Asks `takes`. */
-  readonly restore: (id: string, run: number) => Promise<void>;
+  readonly afterReboot: (id: string, run: number) => Promise<void>;
 }
 
 export class Restarts {
   readonly #shutdown: AbortSignal;
-  readonly #turns: Semaphore;
-  /** Boxes that wait for their turn because the host was started. */
-  readonly #restored = new Set<string>();
-  #starts: PolicyStarts = { restart: async () => undefined, restore: async () => undefined };
+  readonly #slots: Semaphore;
+  /** Boxes that wait to be started because the host was rebooted. */
+  readonly #afterReboot = new Set<string>();
+  #starts: PolicyStarts = { restart: async () => undefined, afterReboot: async () => undefined };
   #held = false;
 
   /** @param most how many starts may be under way at once: after a reboot all boxes want to start */
   constructor(shutdown: AbortSignal, most: number) {
     this.#shutdown = shutdown;
-    this.#turns = new Semaphore(most);
+    this.#slots = new Semaphore(most);
   }
 
   /** To be called before any box waits. */
@@ -40,7 +40,7 @@ export class Restarts {
     const left = restartAt === undefined ? 0 : Date.parse(restartAt) - Date.now();
     const pause = Math.min(Math.max(left, 0), restartDelayMs);
     delay(pause, undefined, { signal: this.#shutdown, ref: false }).then(
-      () => this.#inTurn(() => this.#starts.restart(id, run)),
+      () => this.#inSlot(() => this.#starts.restart(id, run)),
       () => undefined,
     );
   }
@@ -55,25 +55,25 @@ export class Restarts {
     return this.#held;
   }
 
-  /** Starts a box that has not run since this run, in its turn. */
-  restore(id: string, run: number): void {
-    this.#restored.add(id);
-    void this.#inTurn(() => this.#starts.restore(id, run));
+  /** Starts a box that has not run since this run, as soon as few enough starts are under way. */
+  startAfterReboot(id: string, run: number): void {
+    this.#afterReboot.add(id);
+    void this.#inSlot(() => this.#starts.afterReboot(id, run));
   }
 
   /** Whether the box must still be started. A second call returns false. */
   takes(id: string): boolean {
-    return this.#restored.delete(id);
+    return this.#afterReboot.delete(id);
   }
 
   /** The box must not be started: a user wants it to rest. */
   drop(id: string): void {
-    this.#restored.delete(id);
+    this.#afterReboot.delete(id);
   }
 
   /** Does the work as one of few at a time. Does not do it where the server ends first. */
-  async #inTurn(start: () => Promise<void>): Promise<void> {
-    await this.#turns.run(async () => {
+  async #inSlot(start: () => Promise<void>): Promise<void> {
+    await this.#slots.run(async () => {
       if (!this.#shutdown.aborted && !this.#held) await start();
     });
   }

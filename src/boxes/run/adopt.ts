@@ -15,7 +15,7 @@ import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { vmOf } from '../record/machine-of.ts';
 import { isLive } from '../record/states.ts';
-import { isRestored } from '../restart/restart-policy.ts';
+import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { abandon } from '../start/abandon.ts';
 import { enterRunning } from '../start/main-process.ts';
@@ -40,7 +40,7 @@ const TIMING: AdoptionTiming = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 
 export interface AdoptionOptions {
   readonly timing?: AdoptionTiming | undefined;
   /** Whether to start the boxes whose policies say so when the host, and this server with it, was started. */
-  readonly restore?: boolean | undefined;
+  readonly afterReboot?: boolean | undefined;
 }
 
 /** What adoption needs of the server. */
@@ -52,7 +52,7 @@ export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Runtime, 'startTime
  */
 export async function adoptBoxes(
   rt: AdoptionHost,
-  { timing = TIMING, restore = false }: AdoptionOptions = {},
+  { timing = TIMING, afterReboot = false }: AdoptionOptions = {},
 ): Promise<void> {
   await sweepDirectories(rt);
   const shutdown = linkedSignal(rt.shutdown);
@@ -66,7 +66,7 @@ export async function adoptBoxes(
   try {
     await Promise.race([
       late,
-      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { timing, restore }))),
+      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { timing, afterReboot }))),
     ]);
   } finally {
     shutdown.unlink();
@@ -78,7 +78,7 @@ export async function adoptBoxes(
 function adoptBox(
   rt: AdoptionHost,
   box: Box,
-  { timing, restore }: Required<AdoptionOptions> & { timing: AdoptionTiming },
+  { timing, afterReboot }: Required<AdoptionOptions> & { timing: AdoptionTiming },
 ): Promise<void> {
   const { id } = box.definition;
   return new Promise((answered) => {
@@ -86,7 +86,7 @@ function adoptBox(
     rt.locks
       .run(id, async () => {
         await reconcileBox(rt, box, timing, answered);
-        if (restore) restoreBox(rt, id);
+        if (afterReboot) queueRestart(rt, id);
       })
       .catch((error: unknown) => {
         if (!rt.shutdown.aborted) rt.log.error('a box could not be adopted', error, { box: id });
@@ -95,11 +95,11 @@ function adoptBox(
   });
 }
 
-/** Starts it where its policy has that, in its turn among all. */
-function restoreBox(rt: Pick<Runtime, 'store' | 'restarts'>, id: string): void {
+/** Queues the start of a box whose policy asks for it after a reboot. */
+function queueRestart(rt: Pick<Runtime, 'store' | 'restarts'>, id: string): void {
   const box = rt.store.get(id);
-  if (box === undefined || !isRestored(box)) return;
-  rt.restarts.restore(id, box.state.run);
+  if (box === undefined || !isRestartedAfterReboot(box)) return;
+  rt.restarts.startAfterReboot(id, box.state.run);
 }
 
 async function reconcileBox(

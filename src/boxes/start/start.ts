@@ -15,7 +15,7 @@ import { namesOnRecord } from '../policy/trust-names.ts';
 import { trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxState } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import { isRestored } from '../restart/restart-policy.ts';
+import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
 import { type RunHost, runBox } from './run-box.ts';
@@ -58,10 +58,10 @@ export function restartByPolicy(rt: StartHost, id: string, run: number): Promise
  * Starts a box that has not run since this run, because the host, or its server, was started. Does not where the box or
  * its policy has changed meanwhile. Never rejects.
  */
-export function restoreByPolicy(rt: StartHost, id: string, run: number): Promise<void> {
+export function restartAfterReboot(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, (box) => {
     const wanted = rt.restarts.takes(id);
-    if (!wanted || box.state.run !== run || !isRestored(box)) return undefined;
+    if (!wanted || box.state.run !== run || !isRestartedAfterReboot(box)) return undefined;
     return { restartCount: 0, restartDelayMs: 0 };
   });
 }

@@ -28,7 +28,7 @@ it('stops boxes with the host by their stop signals, and starts them again by th
   await home.stop();
   expect(home.host.running).toEqual([]);
 
-  home.restore = true;
+  home.afterReboot = true;
   await home.start();
   expect(state(plain)).toMatchObject({ status: 'exited', exitCode: 143, stopRequested: false });
   expect(state(plain).error ?? '').toBe('');

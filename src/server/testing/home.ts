@@ -45,7 +45,7 @@ export class TestHome {
   boot: BootFiles = BOOT;
   adoption: AdoptionTiming | undefined;
   /** Servers start in the mode of the host's boot. */
-  restore = false;
+  afterReboot = false;
   /** The host shuts down when the server is ended with `stop`. */
   hostStops = false;
   /** What answers on the control stream of the VMs that are launched from now on, in place of their agents. */
@@ -129,7 +129,7 @@ export class TestHome {
         },
         onReady: resolve,
         adoption: this.adoption,
-        restore: this.restore,
+        afterReboot: this.afterReboot,
         hostStops: this.hostStops ? async () => true : undefined,
       });
       this.#served.catch(reject);

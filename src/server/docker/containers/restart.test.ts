@@ -296,14 +296,14 @@ describe('a server that is killed', () => {
       ...['exited', 'exited', 'created'],
     ]);
     await home.stop();
-    home.restore = true;
+    home.afterReboot = true;
     await home.start();
     await becomes(always, { status: 'running', restartCount: 0 });
     expect([unless, never].map((id) => state(id).status)).toEqual(['exited', 'created']);
   });
 
   it('restores boxes in the background, a few at a time', async () => {
-    const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
+    const { ids, open } = await rebooted(RESTARTS_AT_ONCE + 2);
     expect((await home.call('GET', '/_ping')).status).toBe(200);
     expect(ids.filter((id) => state(id).status === 'exited')).toHaveLength(2);
     open();
@@ -311,7 +311,7 @@ describe('a server that is killed', () => {
   });
 
   it('does not restore a queued box that a user stops, updates or removes', async () => {
-    const { ids, open } = await restoring(RESTARTS_AT_ONCE + 4);
+    const { ids, open } = await rebooted(RESTARTS_AT_ONCE + 4);
     const queued = ids.filter((id) => state(id).status === 'exited');
     const [stopped = '', updated = '', removed = '', last = ''] = queued;
     expect((await home.call('POST', `/containers/${stopped}/stop`)).status).toBe(304);
@@ -326,7 +326,7 @@ describe('a server that is killed', () => {
   });
 
   it('does not restore a queued box that a user has started and that has ended', async () => {
-    const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
+    const { ids, open } = await rebooted(RESTARTS_AT_ONCE + 2);
     const [again = '', last = ''] = ids.filter((id) => state(id).status === 'exited');
     const { store } = home.runtime;
     // The record is as after a start and an end, which would be queued here.
@@ -337,13 +337,13 @@ describe('a server that is killed', () => {
   });
 });
 
-/** Boxes that a server restores while their launches are held: as many are starting as may start at once. */
-async function restoring(count: number): Promise<{ ids: readonly string[]; open: () => void }> {
+/** Boxes that a server starts after a reboot while their launches are held: as many are starting as may start at once. */
+async function rebooted(count: number): Promise<{ ids: readonly string[]; open: () => void }> {
   const ids: string[] = [];
   for (let i = 0; i < count; i += 1) ids.push(await running('always', 1));
   for (const id of ids) await home.call('POST', `/containers/${id}/stop`);
   await home.stop();
-  home.restore = true;
+  home.afterReboot = true;
   const open = home.host.holdLaunches();
   await home.start();
   const starting = () => ids.filter((id) => state(id).status === 'starting');
