@@ -1,5 +1,5 @@
 /**
- * A box that starts from a template until the first command in it is answered, against a bare restore with one round trip.
+ * A box that starts from a template until the first command in it is answered, against a bare start from saved memory with one round trip.
  *
  * The clock runs from the request to start the box, which is a little before its process begins, to the command's end.
  *
@@ -26,7 +26,7 @@ export const restore: Benchmark = {
         (template) =>
           warmly(actor, () =>
             inTurns(asked, {
-              bare: () => template.restore(),
+              bare: () => template.startFromTemplate(),
               ours: async () => {
                 const box = await actor.ok(BOX);
                 const taken = await timed(async () => {

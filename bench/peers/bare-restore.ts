@@ -15,8 +15,8 @@ import type { VmSpec } from '../../src/engine/engine.ts';
 import { memoryFile } from '../../src/engine/memory-file.ts';
 import {
   type Accelerator,
-  type Beginning,
   CONTROL_PORT_ID,
+  type StartKind,
   vmmSockets,
 } from '../../src/engine/qemu/command-line/arguments.ts';
 import { STATE_URI } from '../../src/engine/qemu/command-line/descriptor-sets.ts';
@@ -36,7 +36,7 @@ import {
 } from './plain-qemu.ts';
 
 const BOOT_MS = 120_000;
-const RESTORE_MS = 30_000;
+const START_MS = 30_000;
 
 /** The memory is a file already and not part of the state, and events report the progress. */
 const UNSHARED: Command = [
@@ -63,7 +63,7 @@ export class BareTemplate {
     this.#ram = ram;
   }
 
-  /** Boots one and saves it; `use` may restore it as often as it likes. */
+  /** Boots one and saves it; `use` may start copies of it as often as it likes. */
   static async with<T>(
     { installation, home }: { readonly installation: string; readonly home: string },
     use: (template: BareTemplate) => Promise<T>,
@@ -83,14 +83,14 @@ export class BareTemplate {
   }
 
   /** Milliseconds from the start of the process to the agent's first answer. */
-  async restore(): Promise<number> {
-    const signal = AbortSignal.timeout(RESTORE_MS);
+  async startFromTemplate(): Promise<number> {
+    const signal = AbortSignal.timeout(START_MS);
     const kernel = openSync(this.#kernel, 'r');
     const state = openSync(this.#state, 'r');
     let qemu: StartedQemu | undefined;
     try {
       return await timed(async () => {
-        qemu = await this.#start('restore', { kernel, state });
+        qemu = await this.#start('template', { kernel, state });
         const monitor = await this.#monitor(signal);
         // All at once: `cont` is taken while the state is loaded, and done after.
         await plug(monitor, [UNSHARED, ['migrate-incoming', { uri: STATE_URI }], ['cont', {}]]);
@@ -113,9 +113,9 @@ export class BareTemplate {
     return join(this.#directory, 'kernel');
   }
 
-  #start(beginning: Beginning, files: GivenFiles): Promise<StartedQemu> {
+  #start(start: StartKind, files: GivenFiles): Promise<StartedQemu> {
     const growthBytes = growthLimit(this.#spec.memoryBytes);
-    const plan = { spec: this.#spec, accelerator: this.#accelerator, beginning, growthBytes };
+    const plan = { spec: this.#spec, accelerator: this.#accelerator, start, growthBytes };
     return startQemu(plan, { ...files, ram: this.#ram });
   }
 
@@ -157,7 +157,7 @@ export class BareTemplate {
         console: async () => Buffer.alloc(0),
         exited: new Promise(() => {}),
       },
-      { signal, deadlineMs: RESTORE_MS },
+      { signal, deadlineMs: START_MS },
     );
     guest.close();
   }

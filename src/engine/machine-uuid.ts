@@ -1,5 +1,5 @@
 /**
- * The id by which a guest knows its VM. Its firmware reports it. The request `wake` carries it where the firmware
+ * The id by which a guest knows its VM. Its firmware reports it. The request `/v1/wake` carries it where the firmware
  * ran before the VM was copied.
  *
  * @module

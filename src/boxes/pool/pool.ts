@@ -79,15 +79,15 @@ export class Pool {
    */
   full(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const settle = (finish: () => void): void => {
+      const end = (finish: () => void): void => {
         this.#watchers.delete(look);
         signal.removeEventListener('abort', look);
         finish();
       };
       const look = (): void => {
         const refusal: unknown = signal.aborted ? signal.reason : this.#obstacle();
-        if (refusal !== undefined) settle(() => reject(refusal));
-        else if (this.missing === 0) settle(resolve);
+        if (refusal !== undefined) end(() => reject(refusal));
+        else if (this.missing === 0) end(resolve);
       };
       this.#watchers.add(look);
       signal.addEventListener('abort', look);

@@ -54,7 +54,7 @@ function server(): number {
 }
 
 /** The process id once the file server has confined itself: it listens before it changes its root and drops rights. */
-async function settledServer(): Promise<number> {
+async function confinedServer(): Promise<number> {
   const pid = server();
   await vi.waitFor(() => expect(status(pid, 'Seccomp')).toBe('2'), { timeout: 30_000 });
   return pid;
@@ -85,7 +85,7 @@ it('keeps user ids for root, and squashes them for an ordinary user', () => {
 
 it('confines virtiofsd to the shared directory, with six capabilities at most', async () => {
   await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, runtimeDir, identity, never);
-  const pid = await settledServer();
+  const pid = await confinedServer();
   expect((await readdir(`/proc/${pid}/root/`)).sort()).toEqual(['a', 'b']);
   // CHOWN, DAC_OVERRIDE, FOWNER, FSETID; and SETGID, SETUID where they mean anything.
   expect(status(pid, 'CapEff')).toBe(uid === 0 ? '00000000000000db' : '000000000000001b');
@@ -97,14 +97,14 @@ it('shares a single file under a fixed name, without its siblings', async () => 
   const link = join(root, 'link');
   await symlink(join(shared, 'b'), link);
   await startVirtiofsd({ tag: 's', path: link, readonly: false }, 0, runtimeDir, identity, never);
-  const files = `/proc/${await settledServer()}/root/`;
+  const files = `/proc/${await confinedServer()}/root/`;
   expect(await readdir(files)).toEqual(['file']);
   expect(readFileSync(`${files}file`, 'utf8')).toBe('b');
 });
 
 it('enforces a read-only share by a read-only mount', async () => {
   await startVirtiofsd({ tag: 's', path: shared, readonly: true }, 0, runtimeDir, identity, never);
-  const pid = await settledServer();
+  const pid = await confinedServer();
   const mount = readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
     .split('\n')
     .find((line) => line.split(' ')[4] === '/');

@@ -44,7 +44,7 @@ import {
   type Verdict,
 } from './probe/accelerator.ts';
 import { qemuObjects } from './probe/objects.ts';
-import { probesSettled } from './probe/probe.ts';
+import { probesEnded } from './probe/probe.ts';
 import { qemuVersion } from './probe/version.ts';
 import { forkVm } from './snapshot/fork.ts';
 import { endSaving } from './snapshot/save-running.ts';
@@ -156,14 +156,14 @@ export class QemuEngine implements Engine {
     }
     if (copyOf !== undefined) {
       return await forkVm(
-        { spec: { ...spec, copyOf }, accelerator, beginning: 'fork', growthBytes: GROWTH },
+        { spec: { ...spec, copyOf }, accelerator, start: 'fork', growthBytes: GROWTH },
         await this.#stub(),
         signal,
       );
     }
     if (template === undefined) return await launchVm(spec, accelerator, signal);
     return await startFromTemplate(
-      { spec: { ...spec, template }, accelerator, beginning: 'restore', growthBytes: GROWTH },
+      { spec: { ...spec, template }, accelerator, start: 'template', growthBytes: GROWTH },
       await this.#stub(),
       signal,
     );
@@ -173,7 +173,7 @@ export class QemuEngine implements Engine {
     // The results are recorded first. Otherwise the next server would have to probe again.
     await this.#verdict?.catch(() => undefined);
     this.#closing.abort();
-    await probesSettled();
+    await probesEnded();
   }
 
   expectConfidential(tee: Tee): void {
@@ -225,8 +225,8 @@ export class QemuEngine implements Engine {
     );
     const { status } = await monitor.execute('query-status', {}, Status);
     // Its server died in the middle of the launch: the VM lacks disks or its state.
-    const restored = vmm.args.includes('-incoming');
-    if (BEFORE.has(status) || (restored && !(await wasLaunched(monitor)))) {
+    const fromSavedRam = vmm.args.includes('-incoming');
+    if (BEFORE.has(status) || (fromSavedRam && !(await wasLaunched(monitor)))) {
       monitor.close();
       await endProcesses(runtimeDir);
       return undefined;

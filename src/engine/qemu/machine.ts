@@ -60,7 +60,7 @@ export class QemuVm implements Vm {
   readonly #parts: VmParts;
   readonly #control: ControlPort;
   readonly #gone = new AbortController();
-  #settle: (exit: VmExit) => void = () => undefined;
+  #resolveExit: (exit: VmExit) => void = () => undefined;
   #console: Buffer = Buffer.alloc(0);
   #ending: Promise<void> | undefined;
   #released = false;
@@ -71,7 +71,7 @@ export class QemuVm implements Vm {
     this.#parts = parts;
     this.#control = new ControlPort(vmmSockets(parts.runtimeDir).control, parts.monitor);
     this.exited = new Promise((resolve) => {
-      this.#settle = resolve;
+      this.#resolveExit = resolve;
     });
     void parts.monitor.closed.then(() => {
       if (!this.#released) void this.#end(CRASHED);
@@ -115,8 +115,8 @@ export class QemuVm implements Vm {
   }
 
   /** Ends a control stream that is open, and waits until the guest is ready for the next. */
-  async settle(signal: AbortSignal): Promise<void> {
-    await this.#control.settle(AbortSignal.any([signal, this.#gone.signal]));
+  async resetControl(signal: AbortSignal): Promise<void> {
+    await this.#control.reset(AbortSignal.any([signal, this.#gone.signal]));
   }
 
   async console(): Promise<Buffer> {
@@ -176,7 +176,7 @@ export class QemuVm implements Vm {
     const detail = exit === CRASHED ? await lastWords(helpers) : exit.detail;
     for (const helper of helpers) helper.release();
     monitor.close();
-    this.#settle({ ...exit, detail });
+    this.#resolveExit({ ...exit, detail });
   }
 }
 

@@ -74,14 +74,14 @@ export class FakeVm implements FakeGuest {
   hung = false;
   readonly #serve: (stream: Duplex) => void;
   readonly #streams = new Set<Duplex>();
-  #settle: (exit: VmExit) => void = () => undefined;
+  #resolveExit: (exit: VmExit) => void = () => undefined;
   #exit: VmExit | undefined;
 
   constructor(spec: VmSpec, agent: FakeAgent) {
     this.spec = spec;
     this.prepared = spec.template !== undefined;
     this.exited = new Promise((resolve) => {
-      this.#settle = resolve;
+      this.#resolveExit = resolve;
     });
     if (spec.hostLimits !== undefined) this.limits.push(spec.hostLimits);
     this.#serve = agent(this);
@@ -160,7 +160,7 @@ export class FakeVm implements FakeGuest {
     if (this.#exit !== undefined) return;
     this.#exit = exit;
     this.disconnect();
-    this.#settle(exit);
+    this.#resolveExit(exit);
   }
 }
 

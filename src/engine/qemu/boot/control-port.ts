@@ -28,7 +28,7 @@ export class ControlPort {
   readonly #monitor: QmpClient;
   #stream: Socket | undefined;
   /** The time by which the guest has finished with the previous stream. */
-  #settled = 0;
+  #readyAt = 0;
 
   constructor(path: string, monitor: QmpClient) {
     this.#path = path;
@@ -38,11 +38,11 @@ export class ControlPort {
   /** Opens the stream. A stream that is open ends. */
   async connect(signal: AbortSignal): Promise<Socket> {
     await this.close();
-    if (performance.now() < this.#settled) await this.#reopened(signal);
+    if (performance.now() < this.#readyAt) await this.#reopened(signal);
     const stream = await retry(() => openSocket(this.#path), signal);
     this.#stream = stream;
     stream.once('close', () => {
-      this.#settled = performance.now() + REOPEN_MS;
+      this.#readyAt = performance.now() + REOPEN_MS;
     });
     return stream;
   }
@@ -60,9 +60,9 @@ export class ControlPort {
    *
    * @throws A3sError `vmm-failed` when it is not in time
    */
-  async settle(signal: AbortSignal): Promise<void> {
+  async reset(signal: AbortSignal): Promise<void> {
     await this.close();
-    if (performance.now() < this.#settled) await this.#reopened(signal);
+    if (performance.now() < this.#readyAt) await this.#reopened(signal);
     if (await this.#guestHasIt()) return;
     throw new A3sError('vmm-failed', 'The guest does not listen on its control port');
   }
@@ -71,8 +71,8 @@ export class ControlPort {
    * Polls without a pause until the guest has closed its end, since the end may be closed for less time than any pause.
    */
   async #reopened(signal: AbortSignal): Promise<void> {
-    while (performance.now() < this.#settled && (await this.#guestHasIt())) signal.throwIfAborted();
-    while (performance.now() < this.#settled && !(await this.#guestHasIt())) {
+    while (performance.now() < this.#readyAt && (await this.#guestHasIt())) signal.throwIfAborted();
+    while (performance.now() < this.#readyAt && !(await this.#guestHasIt())) {
       await delay(1);
       signal.throwIfAborted();
     }

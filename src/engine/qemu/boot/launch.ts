@@ -29,7 +29,7 @@ export async function launchVm(
   const { id, runtimeDir, identity, nic, shares } = spec;
   const [vmm, ...servers] = await together(signal, (waiting) => [
     startVmm(
-      { spec, accelerator, beginning: 'boot', growthBytes: 0 },
+      { spec, accelerator, start: 'boot', growthBytes: 0 },
       {},
       (event) => events.receive(event),
       waiting,

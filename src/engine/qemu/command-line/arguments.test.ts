@@ -22,7 +22,7 @@ const spec: VmSpec = {
   shares: [],
 };
 function plan(changes: Partial<VmmPlan> = {}): VmmPlan {
-  return { spec, accelerator: 'tcg', beginning: 'boot', growthBytes: 0, ...changes };
+  return { spec, accelerator: 'tcg', start: 'boot', growthBytes: 0, ...changes };
 }
 const rootPorts = Array.from({ length: 4 }, (_, n) => [
   '-device',

@@ -18,7 +18,7 @@ export type Accelerator = 'kvm' | 'tcg';
  * How a VM starts: by booting; by booting to be saved as a template; as a copy of a template; as a fork of a
  * VM that ran.
  */
-export type Beginning = 'boot' | 'save' | 'restore' | 'fork';
+export type StartKind = 'boot' | 'save' | 'template' | 'fork';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface VmmDescriptors {
@@ -87,7 +87,7 @@ export function cpuModel(accelerator: Accelerator): string {
 export interface VmmPlan {
   readonly spec: VmSpec;
   readonly accelerator: Accelerator;
-  readonly beginning: Beginning;
+  readonly start: StartKind;
   /** How far the RAM of VMs from templates can grow, in bytes. It is the same for all VMs of one template. */
   readonly growthBytes: number;
 }
@@ -105,8 +105,8 @@ export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
   ];
 }
 
-function deviceArguments({ spec, beginning }: VmmPlan): string[] {
-  if (beginning === 'boot') return [];
+function deviceArguments({ spec, start }: VmmPlan): string[] {
+  if (start === 'boot') return [];
   return spec.copyOf === undefined ? templateDevices(spec) : forkDevices(spec, spec.copyOf);
 }
 
@@ -161,8 +161,8 @@ export function processors({ cpus }: VmSpec): string[] {
 }
 
 /** Guest memory never lies on a disk. Where the box has shares, device processes map it too, so then it is a memfd. */
-function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors): string[] {
-  if (beginning === 'boot') {
+function memory({ spec, start, growthBytes }: VmmPlan, fds: VmmDescriptors): string[] {
+  if (start === 'boot') {
     const common = `id=memory,size=${spec.memoryBytes}B,dump=off,merge=off`;
     const backend =
       spec.shares.length === 0
@@ -175,7 +175,7 @@ function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors):
   // Where the RAM is shared with device processes it is a copy of its own. Otherwise it is the template's, and only
   // pages that are written get copied.
   const access =
-    beginning === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
+    start === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
   return [
     '-m',
     `size=${size}B,slots=1,maxmem=${growthBytes}B`,
@@ -189,9 +189,9 @@ export function addFd(fd: number | undefined, set: number): string[] {
 }
 
 /** A VM that starts from saved RAM has its kernel there already. The stub that replaces it here never runs. */
-function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
+function boot({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
   const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
-  if (beginning === 'restore' || beginning === 'fork') {
+  if (start === 'template' || start === 'fork') {
     return [...kernel, ...addFd(fds.state, STATE_SET), '-incoming', 'defer'];
   }
   return [
@@ -204,8 +204,8 @@ function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
   ];
 }
 
-function devices({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
-  const ownPorts = beginning === 'boot' || spec.copyOf?.arrangement === 'boot';
+function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
+  const ownPorts = start === 'boot' || spec.copyOf?.arrangement === 'boot';
   const ports = ownPorts ? rootPorts(spec) : templatePorts();
   const { control } = vmmSockets(spec.runtimeDir);
   return [

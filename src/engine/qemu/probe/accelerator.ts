@@ -159,7 +159,7 @@ async function bootOnce(spec: VmSpec, signal: AbortSignal): Promise<void> {
     opened = resolve;
   });
   const { monitor, helper } = await startVmm(
-    { spec, accelerator: 'kvm', beginning: 'boot', growthBytes: 0 },
+    { spec, accelerator: 'kvm', start: 'boot', growthBytes: 0 },
     {},
     (event) => {
       const change = PortChange.safeParse(event.data);

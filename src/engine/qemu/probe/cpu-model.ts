@@ -68,7 +68,7 @@ export async function expandedCpuModel(
 async function ask(options: CpuModelOptions, signal: AbortSignal): Promise<string> {
   const { accelerator } = options;
   return await withProbe(options, async (spec) => {
-    const plan = { spec, accelerator, beginning: 'boot', growthBytes: 0 } as const;
+    const plan = { spec, accelerator, start: 'boot', growthBytes: 0 } as const;
     const { monitor, helper } = await startVmm(plan, {}, () => undefined, signal);
     try {
       const question = { type: 'full', model: modelOf(cpuModel(accelerator)) };

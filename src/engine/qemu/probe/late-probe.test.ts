@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-type Told = [accelerator: string, reason: string];
+type Reported = [accelerator: string, reason: string];
 
 function engineThat(onLateProbe: QemuEngineOptions['onLateProbe']): QemuEngine {
   return new QemuEngine({
@@ -39,20 +39,20 @@ async function kvmOf(engine: QemuEngine) {
 }
 
 it('emulates after a probe that timed out, reports it, and probes again in the background', async (context) => {
-  const told: Told[] = [];
-  const engine = engineThat((...found) => told.push(found));
+  const reported: Reported[] = [];
+  const engine = engineThat((...found) => reported.push(found));
   try {
     const first = await kvmOf(engine);
     expect(first.available).toBe(false);
     if (first.reason?.includes('/dev/kvm') === true) {
       return context.skip(`there is nothing to probe: ${first.reason}`);
     }
-    await vi.waitFor(() => expect(told).toHaveLength(2), 20_000);
-    expect(told[0]).toEqual([
+    await vi.waitFor(() => expect(reported).toHaveLength(2), 20_000);
+    expect(reported[0]).toEqual([
       'tcg',
       expect.stringMatching(/within 0\.001 s; it is tried again with 0\.003 s$/),
     ]);
-    const [, second] = told[1] ?? [];
+    const [, second] = reported[1] ?? [];
     expect(second).toMatch(/within 0\.003 s; it is tried again after an hour/);
     expect((await kvmOf(engine)).reason).toBe(second);
   } finally {
@@ -75,10 +75,10 @@ it('reports that the second probe found KVM, or why it failed', async () => {
   ] as const) {
     vi.mocked(accelerator.chooseAccelerator).mockResolvedValueOnce({ ...LATE, unsure: true });
     vi.mocked(accelerator.confirmAccelerator).mockImplementationOnce(second);
-    const told: Told[] = [];
-    const engine = engineThat((...found) => told.push(found));
+    const reported: Reported[] = [];
+    const engine = engineThat((...found) => reported.push(found));
     await kvmOf(engine);
-    await vi.waitFor(() => expect(told).toEqual([['tcg', 'late'], said]), 20_000);
+    await vi.waitFor(() => expect(reported).toEqual([['tcg', 'late'], said]), 20_000);
     expect((await kvmOf(engine)).available).toBe(said[0] === 'kvm');
     await engine.close();
   }

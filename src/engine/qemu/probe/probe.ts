@@ -21,7 +21,7 @@ export interface ProbePlace {
 const probes = new Set<Promise<unknown>>();
 
 /** Resolves when this process has no probe VM left, and no file of one. */
-export async function probesSettled(): Promise<void> {
+export async function probesEnded(): Promise<void> {
   await Promise.allSettled([...probes]);
 }
 

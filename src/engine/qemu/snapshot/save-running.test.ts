@@ -19,7 +19,7 @@ const MEBIBYTE = 2 ** 20;
 
 /** A fake QEMU that answers, and records the commands that it gets. */
 class FakeMonitor {
-  readonly told: string[] = [];
+  readonly commands: string[] = [];
   readonly chardevs = new Set<string>();
   running = true;
   /** The status of the migration at each query. */
@@ -36,7 +36,7 @@ class FakeMonitor {
   }
 
   async execute<T>(name: string, args: Readonly<Record<string, unknown>>, schema: z.ZodType<T>) {
-    this.told.push(name);
+    this.commands.push(name);
     if (name === this.refuses) throw new A3sError('vmm-failed', `QEMU refused ${name}`);
     return schema.parse(await this.#answer(name, args));
   }
@@ -117,7 +117,7 @@ describe('saving a running microVM', () => {
       ...{ arrangement: 'boot', changesSerial: 'changes' },
       memory: { offset: MEBIBYTE, bytes: MEBIBYTE },
     });
-    const still = monitor.told.slice(monitor.told.indexOf('stop'), monitor.told.indexOf('cont'));
+    const still = monitor.commands.slice(monitor.commands.indexOf('stop'), monitor.commands.indexOf('cont'),);
     expect(still.slice(0, 4)).toEqual([
       ...['stop', 'blockdev-snapshot', 'xen-save-devices-state', 'migrate'],
     ]);
@@ -150,7 +150,7 @@ describe('saving a running microVM', () => {
     const gone = AbortSignal.abort(new A3sError('internal', 'nobody waits'));
     const abandoned = saveRunning(monitor, { directory, overlayPath }, gone);
     await expect(abandoned).rejects.toMatchObject({ code: 'internal' });
-    expect([monitor.running, monitor.told.includes('migrate_cancel')]).toEqual([true, true]);
+    expect([monitor.running, monitor.commands.includes('migrate_cancel')]).toEqual([true, true]);
   });
 
   it('limits how much device state it reads from QEMU', async () => {

@@ -40,7 +40,7 @@ export async function saveTemplate(
     const saved = new Saved();
     const spec = machineOf(request, memoryBytes);
     const { monitor, helper, process } = await startVmm(
-      { spec, accelerator, beginning: 'save', growthBytes },
+      { spec, accelerator, start: 'save', growthBytes },
       { ram: request.ram, state: state.fd },
       (event) => {
         events.receive(event);
@@ -83,7 +83,7 @@ function machineOf(request: TemplateRequest, memoryBytes: number): VmSpec {
 
 async function prepare(request: TemplateRequest, vm: QemuVm, signal: AbortSignal): Promise<void> {
   await request.prepare(vm, signal);
-  await vm.settle(signal);
+  await vm.resetControl(signal);
 }
 
 async function gone(vm: QemuVm): Promise<never> {
@@ -110,11 +110,11 @@ async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Prom
 /** Learns from the monitor's events when the state is written. */
 class Saved {
   readonly done: Promise<void>;
-  #settle: (status: string) => void = () => undefined;
+  #resolveStatus: (status: string) => void = () => undefined;
 
   constructor() {
     this.done = new Promise((resolve, reject) => {
-      this.#settle = (status) => {
+      this.#resolveStatus = (status) => {
         if (status === 'completed') resolve();
         else reject(new A3sError('vmm-failed', `The machine could not be saved: ${status}`));
       };
@@ -125,7 +125,8 @@ class Saved {
   receive(event: QmpEvent): void {
     if (event.name !== 'MIGRATION') return;
     const status = Migration.safeParse(event.data).data?.status ?? 'unknown';
-    if (['completed', 'failed', 'cancelled', 'unknown'].includes(status)) this.#settle(status);
+    if (['completed', 'failed', 'cancelled', 'unknown'].includes(status))
+      this.#resolveStatus(status);
   }
 }
 

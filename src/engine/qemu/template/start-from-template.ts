@@ -67,7 +67,7 @@ export async function startFromTemplate(
       second.then(() => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
     );
     second.catch(() => undefined);
-    const restored = copying.then(async (copy) => {
+    const started = copying.then(async (copy) => {
       const { monitor } = copy;
       const uplink = passt?.then(() => joinCommands(passtSocket(runtimeDir)));
       const running = run(copy, waiting);
@@ -87,7 +87,7 @@ export async function startFromTemplate(
       await queued;
       return copy;
     });
-    return [restored, ...(passt === undefined ? [] : [passt]), ...files];
+    return [started, ...(passt === undefined ? [] : [passt]), ...files];
   });
   const { monitor, helper, process } = vmm;
   if (signal.aborted) monitor.close();
@@ -120,11 +120,11 @@ function startCopy(
   events: VmEvents,
   signal: AbortSignal,
 ): { copying: Promise<Copy>; spawned: Promise<void> } {
-  let begun = (): void => undefined;
+  let markSpawned = (): void => undefined;
   const spawned = new Promise<void>((resolve) => {
-    begun = resolve;
+    markSpawned = resolve;
   });
-  const copying = copyOf(plan, { kernel, events, spawned: begun }, signal).finally(begun);
+  const copying = copyOf(plan, { kernel, events, spawned: markSpawned }, signal).finally(markSpawned,);
   return { copying, spawned };
 }
 

@@ -109,5 +109,5 @@ export function canonicalArguments(
     monitor: 0,
     disks: [0],
   };
-  return qemuArguments({ spec, accelerator, beginning: 'save', growthBytes }, fds);
+  return qemuArguments({ spec, accelerator, start: 'save', growthBytes }, fds);
 }
