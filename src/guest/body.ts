@@ -15,11 +15,11 @@ import { agentFailed } from './refusal.ts';
  */
 export async function* bytesOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void, void> {
   let ended = stream.readableEnded;
-  let wake: () => void = () => undefined;
-  const onReadable = (): void => wake();
+  let notify: () => void = () => undefined;
+  const onReadable = (): void => notify();
   const onEnd = (): void => {
     ended = true;
-    wake();
+    notify();
   };
   stream.on('readable', onReadable);
   stream.on('end', onEnd);
@@ -31,7 +31,7 @@ export async function* bytesOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer
       else if (ended || stream.destroyed) break;
       else {
         await new Promise<void>((resolve) => {
-          wake = resolve;
+          notify = resolve;
         });
       }
     }

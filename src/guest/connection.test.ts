@@ -108,14 +108,14 @@ test('closing the guest closes the stream', async () => {
   await expect(guest.state()).rejects.toMatchObject({ code: 'agent-failed' });
 });
 
-const WAKE = {
+const RESEED = {
   entropy: Buffer.alloc(64, 7).toString('base64'),
   time: '2026-01-02T03:04:05.000000006Z',
   machineId: '00000000-0000-4000-8000-000000000001',
 };
 
 /** A fake agent of a paused copy, which waits to be resumed. */
-async function asleep(): Promise<FakeAgent> {
+async function pausedAgent(): Promise<FakeAgent> {
   const agent = new FakeAgent();
   const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
   await guest.prepare();
@@ -126,27 +126,27 @@ async function asleep(): Promise<FakeAgent> {
 }
 
 test('a paused copy is resumed by the first request, without a greeting', async () => {
-  const agent = await asleep();
-  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
+  const agent = await pausedAgent();
+  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop), };
   const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000, known });
   expect(guest.hello).toBeUndefined();
-  expect(agent.woken).toEqual(WAKE);
+  expect(agent.reseeded).toEqual(RESEED);
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
 });
 
 test('a copy of unknown version uses the highest common version after the first request', async () => {
-  const agent = await asleep();
-  const first = (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop);
+  const agent = await pausedAgent();
+  const first = (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop);
   const known = { protocol: 2, negotiate: true, first };
   const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000, known });
-  expect(agent.woken).toEqual(WAKE);
+  expect(agent.reseeded).toEqual(RESEED);
   expect(guest.speaks(PROTOCOL.maximum)).toBe(true);
   guest.close();
 });
 
 test('a first request whose answer is lost is sent again', async () => {
-  const agent = await asleep();
+  const agent = await pausedAgent();
   let lost = false;
   const vm = fakeVm({
     serve: (stream) => {
@@ -156,13 +156,13 @@ test('a first request whose answer is lost is sent again', async () => {
       // The connection closes after the request was handled, and before its answer is read.
       const pass = stream.write.bind(stream);
       stream.write = ((chunk: Buffer, ...rest: []) => {
-        if (agent.woken === undefined) return pass(chunk, ...rest);
+        if (agent.reseeded === undefined) return pass(chunk, ...rest);
         stream.destroy();
         return false;
       }) as typeof stream.write;
     },
   });
-  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
+  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop), };
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known });
   expect(lost).toBe(true);
   expect(await guest.state()).toMatchObject({ spec: null });
@@ -175,7 +175,7 @@ test('a first request that is refused is not sent again', async () => {
     protocol: 2,
     first: (guest: Guest, stop: AbortSignal) => {
       sent += 1;
-      return guest.wake(WAKE, stop);
+      return guest.reseed(RESEED, stop);
     },
   };
   const vm = fakeVm(new FakeAgent());

@@ -32,7 +32,7 @@ export interface KnownAgent {
   readonly negotiate?: boolean;
   /**
    * The first request. Its answer shows that the connection works. It may be sent again when its answer is lost, so it
-   * must be idempotent, as `wake` and `fork` are.
+   * must be idempotent, as `reseed` and `fork` are.
    */
   readonly first: (guest: Guest, signal: AbortSignal) => Promise<void>;
 }

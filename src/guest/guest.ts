@@ -20,12 +20,12 @@ import {
   type ProcessEntry,
   ProcessId,
   ProcessList,
+  Reseed,
   SecretsReport,
   SpecTaken,
   StartProcess,
   Stats,
   type TerminalSize,
-  Wake,
 } from './protocol.ts';
 import { refusal } from './refusal.ts';
 import { discard, type GuestSession } from './session.ts';
@@ -76,8 +76,8 @@ export class Guest {
   }
 
   /**
-   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. The guest is asleep
-   * afterwards: until `wake`, requests other than `hello`, `rehearse` and `poweroff` are a `conflict`. Protocol 2.
+   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. Afterwards the guest
+   * answers requests than `hello`, `rehearse` and `poweroff` are a `conflict`. Protocol 2.
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -85,7 +85,7 @@ export class Guest {
   }
 
   /**
-   * Has a copy that is asleep run a warm-up of its later requests, in namespaces that it discards, so that an emulated
+   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it discards, so that an emulated
    * processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
@@ -94,8 +94,8 @@ export class Guest {
   }
 
   /** Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes nothing. */
-  async wake(wake: Wake, signal?: AbortSignal): Promise<void> {
-    const body = Wake.parse(wake);
+  async reseed(reseed: Reseed, signal?: AbortSignal): Promise<void> {
+    const body = Reseed.parse(reseed);
     await this.#session.call('POST', '/v1/wake', body, nothing, prompt(signal));
   }
 
@@ -130,8 +130,8 @@ export class Guest {
     const fills = spec.mounts.some(({ fill }) => fill === true);
     const options = { signal, deadlineMs: fills ? FILL_MS : SETUP_MS };
     const { directories, ...rest } = spec;
-    const told = directories === undefined || this.speaks(5) ? spec : rest;
-    return (await this.#session.call('PUT', '/v1/spec', told, SpecTaken, options)).spec;
+    const document = directories === undefined || this.speaks(5) ? spec : rest;
+    return (await this.#session.call('PUT', '/v1/spec', document, SpecTaken, options)).spec;
   }
 
   /**

@@ -8,8 +8,8 @@ const budget = (): OverheadBudget => new OverheadBudget(WINDOW, FULL);
 describe('the overhead budget of a session', () => {
   it('exhausts the overhead budget on bytes without payload', () => {
     const some = budget();
-    expect(some.settle(FULL, 0)).toBe(true);
-    expect(some.settle(1, 0)).toBe(false);
+    expect(some.account(FULL, 0)).toBe(true);
+    expect(some.account(1, 0)).toBe(false);
   });
 
   it('never exhausts the overhead budget on payload with headers of equal size', () => {
@@ -17,7 +17,7 @@ describe('the overhead budget of a session', () => {
     for (const bytes of [100, 1e9, 1]) {
       for (let n = 0; n < 1000; n += 1) {
         some.delivered(bytes);
-        expect(some.settle(2 * bytes, 0)).toBe(true);
+        expect(some.account(2 * bytes, 0)).toBe(true);
       }
     }
   });
@@ -26,24 +26,24 @@ describe('the overhead budget of a session', () => {
     const some = budget();
     some.delivered(1e9);
     for (let n = 0; n < 1000; n += 1) some.requested();
-    expect(some.settle(1e9, 1e9)).toBe(true);
-    expect(some.settle(FULL + 1, 0)).toBe(false);
+    expect(some.account(1e9, 1e9)).toBe(true);
+    expect(some.account(FULL + 1, 0)).toBe(false);
   });
 
   it('does not let the host’s answers to a flood raise the overhead budget', () => {
     const some = budget();
-    for (let n = 0; n < 62; n += 1) expect(some.settle(17, 17)).toBe(true);
-    expect(some.settle(17, 17)).toBe(false);
+    for (let n = 0; n < 62; n += 1) expect(some.account(17, 17)).toBe(true);
+    expect(some.account(17, 17)).toBe(false);
   });
 
   it('raises the overhead budget by the windows of abandoned streams, up to a bound', () => {
     const some = budget();
     for (let n = 0; n < 1000; n += 1) some.abandoned();
-    expect(some.settle(0, 0)).toBe(true);
+    expect(some.account(0, 0)).toBe(true);
     // Payload does not reduce this allowance.
     some.delivered(1);
-    expect(some.settle(1, 0)).toBe(true);
-    expect(some.settle(FULL + 256 * WINDOW, 0)).toBe(true);
-    expect(some.settle(1, 0)).toBe(false);
+    expect(some.account(1, 0)).toBe(true);
+    expect(some.account(FULL + 256 * WINDOW, 0)).toBe(true);
+    expect(some.account(1, 0)).toBe(false);
   });
 });

@@ -56,7 +56,7 @@ export class OverheadBudget {
    * @param sent all bytes sent. Only a fraction counts, so that answers to a flood do not pay for the flood.
    * @returns whether the session is within its budget
    */
-  settle(received: number, sent: number): boolean {
+  account(received: number, sent: number): boolean {
     this.#left -= received - this.#delivered;
     const refill = this.#delivered + sent / SENT_PER_BYTE + this.#requests * ANSWER_BYTES;
     // The allowance for abandoned streams may exceed the initial size. A refill does not cut it.

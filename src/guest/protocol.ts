@@ -36,7 +36,7 @@ export const Hello = z.object({
   protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
   agent: line,
   kernel: line,
-  /** Empty while the guest is asleep: each copy of a template has its own id. */
+  /** Empty until a prepared guest is reseeded: each copy of a template has its own id. */
   bootId: line,
   /** The processor that serves a confidential guest; absent where there is none. */
   tee: z.enum(TEES).optional(),
@@ -206,8 +206,8 @@ const identity = {
 };
 
 /** Body of `POST /v1/wake`: the new identity of a prepared guest's copy. */
-export const Wake = z.strictObject(identity);
-export type Wake = z.infer<typeof Wake>;
+export const Reseed = z.strictObject(identity);
+export type Reseed = z.infer<typeof Reseed>;
 
 /** Body of `POST /v1/fork`: the new identity of a running guest's copy. */
 export const Fork = z.strictObject({

@@ -84,7 +84,7 @@ export class GuestSession {
     const { bytesRead, bytesWritten } = this.#socket;
     const { read, written } = this.#counted;
     Object.assign(this.#counted, { read: bytesRead, written: bytesWritten });
-    if (this.#overhead.settle(bytesRead - read, bytesWritten - written)) return;
+    if (this.#overhead.account(bytesRead - read, bytesWritten - written)) return;
     this.#break('it sent too much that belongs to no answer');
   }
 

@@ -119,7 +119,7 @@ async function launch(name: string, changes: Partial<VmSpec> = {}): Promise<Vm> 
 }
 
 /** As boxes do: nobody says hello to a copy. */
-async function wake(vm: Vm): Promise<Guest> {
+async function resumed(vm: Vm): Promise<Guest> {
   const identity = {
     entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
     time: new Date().toISOString().replace('Z', '000000Z'),
@@ -128,14 +128,14 @@ async function wake(vm: Vm): Promise<Guest> {
   return await connectGuest(vm, {
     signal: AbortSignal.timeout(LAUNCH_MS),
     deadlineMs: LAUNCH_MS,
-    known: { protocol: 2, first: (guest, signal) => guest.wake(identity, signal) },
+    known: { protocol: 2, first: (guest, signal) => guest.reseed(identity, signal) },
   });
 }
 
 it('starts any number of microVMs from one template, and does not change it', async () => {
   const before = await ram.readFile();
   const guests = [];
-  for (const name of ['a1', 'a2', 'a3']) guests.push(await wake(await launch(name)));
+  for (const name of ['a1', 'a2', 'a3']) guests.push(await resumed(await launch(name)));
   const states = await Promise.all(guests.map((guest) => guest.state()));
   expect(states).toHaveLength(3);
   const { buffer } = await ram.read(Buffer.alloc(before.length), 0, before.length, 0);
@@ -149,7 +149,7 @@ it('hot-plugs memory, a share and the network, which have no slot in the templat
     nic: { mac: '02:00:00:00:00:01', ports: [] },
     shares: [{ tag: 'share-0', path: at('shared'), readonly: false }],
   });
-  const guest = await wake(vm);
+  const guest = await resumed(vm);
   expect(await guest.state()).toBeDefined();
   const programs = findProcesses(at('b1'), isJailUid).map(({ program }) => program);
   expect(programs).toEqual(expect.arrayContaining(['passt', 'qemu-system-x86_64', 'virtiofsd']));
@@ -167,7 +167,7 @@ it('blames the template when its state is damaged, and leaves nothing behind', a
 
 it('lets another server adopt a microVM from a template, and ends with the guest', async () => {
   const vm = await launch('d1');
-  const guest = await wake(vm);
+  const guest = await resumed(vm);
   await vm.release();
   await guest.closed;
   const adopted = await engine.adopt(vm.id, at('d1'));

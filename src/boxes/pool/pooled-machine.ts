@@ -15,7 +15,7 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import { CHANGES_DISK } from '../disks/writable-layer.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { makeRuntimeDirectory } from '../start/describe.ts';
-import { WAKE_MS } from '../start/warm.ts';
+import { RESUME_MS } from '../start/warm.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledVm } from './machine-pools.ts';
 import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
@@ -42,7 +42,7 @@ export function newVmId(): string {
 }
 
 /**
- * Starts a microVM, warms it up and pauses it. Leaves nothing behind when it cannot.
+ * Starts a microVM from its template, warms it up and pauses it. Leaves nothing behind when it cannot.
  *
  * @throws A3sError `template-unusable`, `out-of-memory`, `disk-full`, `vmm-failed`, `agent-timeout`…; the signal's
  * reason
@@ -81,7 +81,7 @@ export async function fillOne(
       template: taken.template,
     };
     const vm = await rt.engine.launch(spec, signal);
-    const guest = await connectGuest(vm, { signal, deadlineMs: WAKE_MS });
+    const guest = await connectGuest(vm, { signal, deadlineMs: RESUME_MS });
     // It is attached while the guest runs, as the box's layers will be.
     await vm.insert([warmUpDisk(stage)]);
     const warmUp = warmUpSpec(shape.network);

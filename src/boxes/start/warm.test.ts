@@ -6,7 +6,7 @@ import { fakeVm } from '../../guest/testing/fake-machine.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { specDocument } from './describe.ts';
-import { Waking } from './warm.ts';
+import { Handshake } from './warm.ts';
 
 const signal = new AbortController().signal;
 const SPEC = specDocument(
@@ -33,7 +33,7 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
       lost = true;
       const pass = stream.write.bind(stream);
       stream.write = ((chunk: Buffer, ...rest: []) => {
-        if (agent.woken === undefined) return pass(chunk, ...rest);
+        if (agent.reseeded === undefined) return pass(chunk, ...rest);
         if (over()) stream.destroy();
         return true;
       }) as typeof stream.write;
@@ -42,20 +42,20 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
 }
 
 it('sends the spec to a paused guest once, also when the answer to the resume is lost', async () => {
-  const agent = new FakeAgent({ asleep: true });
-  const waking = new Waking('a'.repeat(64), 2, SPEC);
+  const agent = new FakeAgent({ paused: true });
+  const handshake = new Handshake('a'.repeat(64), 2, SPEC);
   const vm = fakeVm(deafened(agent, () => agent.spec !== undefined));
-  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: waking.known });
-  await waking.specSent;
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: handshake.known });
+  await handshake.specSent;
   expect(agent.spec?.hostname).toBe('box');
   guest.close();
 });
 
 it('reports that the agent refused the spec of the box', async () => {
-  const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
-  const waking = new Waking('a'.repeat(64), 2, SPEC);
+  const agent = new FakeAgent({ paused: true, refuseSpec: new FakeRefusal('conflict', 'no') });
+  const handshake = new Handshake('a'.repeat(64), 2, SPEC);
   const vm = fakeVm(deafened(agent, () => true));
-  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: waking.known });
-  await expect(waking.specSent).rejects.toMatchObject({ code: 'conflict' });
+  const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: handshake.known });
+  await expect(handshake.specSent).rejects.toMatchObject({ code: 'conflict' });
   guest.close();
 });

@@ -9,14 +9,14 @@ import type { BoxSpec } from '@a3s-box/policies';
 import { TEMPLATE_PLUGS, TEMPLATE_SLOTS, type VmShape } from '../../engine/engine.ts';
 import { vmUuid } from '../../engine/machine-uuid.ts';
 import type { KnownAgent } from '../../guest/connection.ts';
-import { ENTROPY_BYTES, type Wake } from '../../guest/protocol.ts';
+import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
 import { askedCpus, vmCpus } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import type { Found } from './describe.ts';
 
 /** How long such a guest may take to answer. The limit is generous, since fifty at once share the host's processors. */
-export const WAKE_MS = 60_000;
+export const RESUME_MS = 60_000;
 
 /**
  * Why a box boots whether or not there is a template; undefined: it need not.
@@ -38,12 +38,12 @@ export function shapeOf(definition: BoxDefinition, { boot }: Found): VmShape {
 }
 
 /**
- * How the agent of a copied guest is first contacted. Before anything else it gets random numbers, the time and the
+ * The first requests to the agent of a copied guest is first contacted. Before anything else it gets random numbers, the time and the
  * microVM's id. The spec is sent right after that, and the agent takes it after the `wake`.
  */
-export class Waking {
+export class Handshake {
   readonly known: KnownAgent;
-  #wake: Wake | undefined;
+  #reseed: Reseed | undefined;
   #specSent: Promise<unknown> | undefined;
 
   constructor(machineId: string, protocol: number, spec: BoxSpec) {
@@ -51,16 +51,16 @@ export class Waking {
       protocol,
       first: async (guest, signal) => {
         // Made once, when it is first sent. The same values may be sent twice; other values must not follow.
-        this.#wake ??= {
+        this.#reseed ??= {
           entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
           time: timestamp(now()),
           machineId: vmUuid(machineId),
         };
-        const woken = guest.wake(this.#wake, signal);
+        const resumed = guest.reseed(this.#reseed, signal);
         // A repeated request is answered as before.
         this.#specSent = guest.putSpec(spec);
         this.#specSent.catch(() => undefined);
-        await woken;
+        await resumed;
       },
     };
   }

@@ -19,10 +19,10 @@ import {
   MAIN,
   PROTOCOL,
   PROTOCOL_HEADER,
+  type Reseed,
   Signal,
   StartProcess,
   TerminalSize,
-  type Wake,
 } from '../protocol.ts';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
 import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
@@ -49,7 +49,7 @@ export interface FakeAgentOptions {
   /** Users that the box knows, apart from numbers. */
   readonly users?: readonly string[];
   /** It is the copy of a guest that was prepared. */
-  readonly asleep?: boolean;
+  readonly paused?: boolean;
   /** It is the copy of a guest whose box ran this spec, and was frozen. */
   readonly copyOf?: BoxSpec | undefined;
   /** It is the agent of a confidential guest. */
@@ -98,7 +98,7 @@ export class FakeAgent {
 
   constructor(options: FakeAgentOptions = {}) {
     this.#options = options;
-    this.#copies = new FakeCopies(options.asleep === true, options.refuseWarmUp);
+    this.#copies = new FakeCopies(options.paused === true, options.refuseWarmUp);
     this.#programs = fakePrograms({ probe: this.probe.program, ...options.programs });
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;
@@ -110,7 +110,7 @@ export class FakeAgent {
     this.#routes = [
       ['POST', /^\/v1\/prepare$/, async (s) => this.#copies.prepare(s, this.#copied())],
       ['POST', /^\/v1\/rehearse$/, (stream) => this.#copies.warmUp(stream)],
-      ['POST', /^\/v1\/wake$/, (stream) => this.#copies.wake(stream)],
+      ['POST', /^\/v1\/wake$/, (stream) => this.#copies.reseed(stream)],
       ['POST', /^\/v1\/fork$/, (stream) => this.#copies.fork(stream, this.#copied())],
       ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
       ['POST', /^\/v1\/thaw$/, async (stream) => this.#freeze(stream, false)],
@@ -138,8 +138,8 @@ export class FakeAgent {
   }
 
   /** The identity that this copy was given. */
-  get woken(): Wake | undefined {
-    return this.#copies.woken;
+  get reseeded(): Reseed | undefined {
+    return this.#copies.reseeded;
   }
 
   /** The last identity that a running copy was given. */
@@ -191,7 +191,7 @@ export class FakeAgent {
     const { minimum, maximum } = this.#options.protocol ?? PROTOCOL;
     if (method === 'GET' && url.pathname === '/v1/hello') {
       const protocol = { minimum, maximum };
-      const bootId = this.#copies.asleep ? '' : 'fake';
+      const bootId = this.#copies.paused ? '' : 'fake';
       const tee = this.confidential === undefined ? {} : { tee: this.confidential.tee };
       json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId, ...tee });
       return;
@@ -206,7 +206,7 @@ export class FakeAgent {
       if (!hasRoute(url.pathname, version, this.confidential !== undefined)) continue;
       this.confidential?.checkPermission(method, url.pathname);
       return await this.#inOrder(method, url.pathname, async () => {
-        this.#copies.checkAwake(url.pathname);
+        this.#copies.checkResumed(url.pathname);
         await handler(stream, match, url.searchParams, version);
       });
     }

@@ -1,12 +1,12 @@
 /**
- * The copies of the fake agent: it is prepared, warmed up, woken and forked as the real one is.
+ * The copies of the fake agent: it is prepared, warmed up, reseeded and forked as the real one is.
  *
  * @module
  */
 import type { ServerHttp2Stream } from 'node:http2';
 import { isDeepStrictEqual } from 'node:util';
 import { BoxSpec } from '@a3s-box/policies';
-import { Fork, Wake } from '../protocol.ts';
+import { Fork, Reseed } from '../protocol.ts';
 import { json, readJson } from './fake-agent-streams.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 
@@ -21,46 +21,46 @@ interface Copied {
 }
 
 export class FakeCopies {
-  asleep: boolean;
-  woken: Wake | undefined;
+  paused: boolean;
+  reseeded: Reseed | undefined;
   forked: Fork | undefined;
   warmedUp: BoxSpec | undefined;
   readonly #refuseWarmUp: FakeRefusal | undefined;
 
-  constructor(asleep: boolean, refuseWarmUp: FakeRefusal | undefined) {
-    this.asleep = asleep;
+  constructor(paused: boolean, refuseWarmUp: FakeRefusal | undefined) {
+    this.paused = paused;
     this.#refuseWarmUp = refuseWarmUp;
   }
 
   /** Refuses what a paused guest does not do. */
-  checkAwake(path: string): void {
-    if (this.asleep && path !== '/v1/wake' && path !== '/v1/rehearse') {
+  checkResumed(path: string): void {
+    if (this.paused && path !== '/v1/wake' && path !== '/v1/rehearse') {
       throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
     }
   }
 
   prepare(stream: ServerHttp2Stream, { hasSpec }: Copied): void {
-    if (hasSpec || this.asleep || this.woken !== undefined) {
+    if (hasSpec || this.paused || this.reseeded !== undefined) {
       throw new FakeRefusal('conflict', 'the guest was prepared already, or has a spec');
     }
-    this.asleep = true;
+    this.paused = true;
     json(stream, 204);
   }
 
   async warmUp(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, BoxSpec, SPEC_BYTES);
-    if (!this.asleep) throw new FakeRefusal('conflict', 'the guest is not asleep');
+    if (!this.paused) throw new FakeRefusal('conflict', 'the guest is not asleep');
     if (this.#refuseWarmUp !== undefined) throw this.#refuseWarmUp;
     this.warmedUp = value;
     json(stream, 204);
   }
 
-  async wake(stream: ServerHttp2Stream): Promise<void> {
-    const { value } = await readJson(stream, Wake, JSON_BYTES);
-    const again = isDeepStrictEqual(this.woken, value);
-    if (!this.asleep && !again) throw new FakeRefusal('conflict', 'the guest is not asleep');
-    this.asleep = false;
-    this.woken = value;
+  async reseed(stream: ServerHttp2Stream): Promise<void> {
+    const { value } = await readJson(stream, Reseed, JSON_BYTES);
+    const again = isDeepStrictEqual(this.reseeded, value);
+    if (!this.paused && !again) throw new FakeRefusal('conflict', 'the guest is not asleep');
+    this.paused = false;
+    this.reseeded = value;
     json(stream, 204);
   }
 

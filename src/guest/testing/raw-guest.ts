@@ -60,13 +60,13 @@ export class RawPeer {
   readonly #requests: number[] = [];
   #bytes = Buffer.alloc(0);
   #begun = false;
-  #wake: () => void = () => undefined;
+  #notify: () => void = () => undefined;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
     stream.on('error', () => stream.destroy());
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.on('close', () => this.#wake());
+    stream.on('close', () => this.#notify());
   }
 
   get gone(): boolean {
@@ -91,7 +91,7 @@ export class RawPeer {
       const next = this.#requests.shift();
       if (next !== undefined || this.gone) return next;
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#notify = resolve;
       });
     }
   }
@@ -114,7 +114,7 @@ export class RawPeer {
       if (this.#bytes[3] === TYPE.headers) this.#requests.push(this.#bytes.readUInt32BE(5));
       this.#bytes = this.#bytes.subarray(end);
     }
-    this.#wake();
+    this.#notify();
   }
 }
 

@@ -33,7 +33,7 @@ describe('a pool', () => {
       expect(vm.spec.template?.key).toBe(TEMPLATE_KEY);
       const agent = home.agents.get(vm.spec.id);
       expect(agent?.warmedUp?.process.args).toEqual(['true']);
-      expect(agent?.woken).toBeUndefined();
+      expect(agent?.reseeded).toBeUndefined();
     }
     const uids = home.host.running.map(({ spec }) => spec.identity.uid);
     if (process.geteuid?.() === 0) expect(new Set(uids).size).toBe(2);
@@ -53,7 +53,7 @@ describe('a pool', () => {
       ['null', 'layer-0'],
     ]);
     const agent = home.agents.get(machineId);
-    expect(agent?.woken?.machineId.replaceAll('-', '')).toBe(machineId.slice(0, 32));
+    expect(agent?.reseeded?.machineId.replaceAll('-', '')).toBe(machineId.slice(0, 32));
     expect(agent?.spec?.hostname).toBe(id.slice(0, 12));
     const disk = join(home.config.home, 'boxes', id, 'changes.ext4');
     expect(readFileSync(disk, 'utf8')).toBe('template');
@@ -77,7 +77,7 @@ describe('a pool', () => {
     const vmIds = ids.map((id) => home.runtime.store.expect(id).state.machine?.id);
     expect(new Set(vmIds).size).toBe(2);
     expect(await Promise.all(ids.map((id) => home.startOf(id)))).toEqual(['pool', 'pool']);
-    const entropies = vmIds.map((id) => home.agents.get(id ?? '')?.woken?.entropy);
+    const entropies = vmIds.map((id) => home.agents.get(id ?? '')?.reseeded?.entropy);
     expect(new Set(entropies).size).toBe(2);
   });
 

@@ -72,7 +72,7 @@ export class TestHome {
     this.host = new FakeHost((vm) => {
       const copyOf = vm.spec.copyOf === undefined ? undefined : this.#sourceOf(vm);
       const agent = new FakeAgent({
-        asleep: vm.prepared,
+        paused: vm.prepared,
         copyOf,
         confidential: this.#confidentialOf(vm),
         ...this.agentOptions,

@@ -17,7 +17,7 @@ import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { describeVm, type Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
-import { Waking } from '../warm.ts';
+import { Handshake } from '../warm.ts';
 
 /** What a start in a machine of a pool needs of the server. */
 export type PoolStartHost = PoolHost &
@@ -75,10 +75,10 @@ export class PoolSource implements StartSource {
     ]);
     const durable = syncChanges(this.#rt, definition);
     durable.catch(() => undefined);
-    const waking = new Waking(vm.id, taken.protocol, spec);
+    const handshake = new Handshake(vm.id, taken.protocol, spec);
     // A request that is sent while the guest is paused is there when the guest goes on.
-    await settleAll([vm.resume(), waking.known.first(guest, running.signal)]);
-    await waking.specSent;
+    await settleAll([vm.resume(), handshake.known.first(guest, running.signal)]);
+    await handshake.specSent;
     return { guest, offset: await opened, durable };
   }
 
@@ -99,7 +99,7 @@ export class PoolSource implements StartSource {
     // The disk came from the microVM: the box has no writable layer of its own yet.
     await rm(changesPath(this.#rt, id), { force: true });
     if (!(error instanceof A3sError) || isInterrupted(this.#rt)) return 'fail';
-    // The microVM already has the memory of its template, so no failure is the template's any more.
+    // The microVM already was started from the memory of its template before: the template, so no failure is the template's any more.
     if (ERRORS[error.code].machineFault !== 'possible') return 'fail';
     const machine = pooled.vm.id;
     this.#rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });

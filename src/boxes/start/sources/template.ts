@@ -16,7 +16,7 @@ import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
 import { type LaunchHost, launchVm } from '../launch-machine.ts';
 import type { Acquired, StartSource } from '../source.ts';
-import { shapeOf, WAKE_MS, Waking } from '../warm.ts';
+import { Handshake, RESUME_MS, shapeOf } from '../warm.ts';
 
 /** What a start from a template needs of the server. */
 export type TemplateStartHost = LaunchHost &
@@ -45,15 +45,15 @@ export class TemplateSource implements StartSource {
     const opened = openOutput();
     const launched = await launchVm(this.#rt, this.#box, this.#found, taken);
     const { vm, spec, throwaway, durable } = launched;
-    const waking = new Waking(vm.id, taken.protocol, spec);
-    const connectMs = Math.min(WAKE_MS, this.#rt.startTimeoutMs);
+    const handshake = new Handshake(vm.id, taken.protocol, spec);
+    const connectMs = Math.min(RESUME_MS, this.#rt.startTimeoutMs);
     return {
       vm,
-      copy: { known: waking.known, connectMs },
+      copy: { known: handshake.known, connectMs },
       held: taken,
       handOver: async (running) => {
-        const guest = await wake(running);
-        await waking.specSent;
+        const guest = await resumed(running);
+        await handshake.specSent;
         // The microVM has it open.
         if (throwaway !== undefined) await rm(throwaway, { force: true });
         return { guest, offset: await opened, durable };
@@ -94,8 +94,8 @@ export class TemplateSource implements StartSource {
   }
 }
 
-/** A guest before its `wake` has nothing of the box in it, so every failure here is the template's. */
-async function wake(running: RunningBox): Promise<Guest> {
+/** A guest before its `wake` has nothing of the box in it, so every failure here is the template causes its failures's. */
+async function resumed(running: RunningBox): Promise<Guest> {
   try {
     return await running.guest();
   } catch (cause) {

@@ -88,10 +88,10 @@ describe('a box with a template', () => {
       ['changes', 'changes.ext4'],
     ]);
     expect(readFileSync(changesOf(id), 'utf8')).toBe('template');
-    const woken = home.agents.get(id)?.woken;
-    expect(woken?.machineId.replaceAll('-', '')).toBe(id.slice(0, 32));
-    expect(Math.abs(Date.parse(woken?.time ?? '') - Date.now())).toBeLessThan(60_000);
-    expect(woken?.entropy).not.toBe(home.agents.get(other)?.woken?.entropy);
+    const reseeded = home.agents.get(id)?.reseeded;
+    expect(reseeded?.machineId.replaceAll('-', '')).toBe(id.slice(0, 32));
+    expect(Math.abs(Date.parse(reseeded?.time ?? '') - Date.now())).toBeLessThan(60_000);
+    expect(reseeded?.entropy).not.toBe(home.agents.get(other)?.reseeded?.entropy);
     expect(await inspect(id)).toMatchObject({ State: { Status: 'running' }, Machine: WARM });
     expect(templates).toMatchObject({ held: 2, boots: [], drops: [] });
     await stop(id);
@@ -255,7 +255,7 @@ describe('an unusable template', () => {
   });
 
   it('drops a template when its guest is not paused', async () => {
-    home.agentOptions = { asleep: false };
+    home.agentOptions = { paused: false };
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
     await bootedAfterAll(id, /does not wake.*not asleep/);
@@ -336,7 +336,7 @@ describe('a server that dies while a box starts from a template', () => {
     await serve();
   }
 
-  async function settled(id: string, status: string): Promise<void> {
+  async function untilStatus(id: string, status: string): Promise<void> {
     await expect
       .poll(async () => (await inspect(id)).State.Status, { timeout: 10_000 })
       .toBe(status);
@@ -354,7 +354,7 @@ describe('a server that dies while a box starts from a template', () => {
       void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
       await died;
       await restart();
-      await settled(id, expected);
+      await untilStatus(id, expected);
       if (expected === 'created') await nothingRuns(id);
       else expect((await inspect(id)).Machine).toEqual(WARM);
     },
@@ -380,7 +380,7 @@ describe('a server that dies while a box starts from a template', () => {
     await home.crash();
     vm.silent = false;
     await restart();
-    await settled(id, 'created');
+    await untilStatus(id, 'created');
     await nothingRuns(id);
     expect(await start(id)).toBe(204);
     expect((await inspect(id)).Machine).toEqual(WARM);
@@ -398,7 +398,7 @@ describe('a server that dies while a box starts from a template', () => {
     if (spec === undefined) throw new Error('nothing was launched');
     await home.host.start(spec, new AbortController().signal);
     await restart();
-    await settled(id, 'created');
+    await untilStatus(id, 'created');
     await nothingRuns(id);
   });
 
@@ -413,7 +413,7 @@ describe('a server that dies while a box starts from a template', () => {
     expect(templates).toMatchObject({ held: 0, drops: [] });
     expect(home.host.running).toEqual([]);
     await restart();
-    await settled(id, 'created');
+    await untilStatus(id, 'created');
   });
 
   it('releases the templates of running boxes when the server stops', async () => {
@@ -423,7 +423,7 @@ describe('a server that dies while a box starts from a template', () => {
     await home.stop();
     expect(templates.held).toBe(0);
     await restart();
-    await settled(id, 'running');
+    await untilStatus(id, 'running');
     expect(home.runtime.store.expect(id).state.machine?.source).toBe(TEMPLATE_KEY);
   });
 
