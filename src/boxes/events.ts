@@ -55,18 +55,18 @@ export class Events {
         : this.#recent.filter(
             ({ time }) => (since ?? 0n) <= time && (until === undefined || time <= until),
           );
-    let wake: () => void = () => undefined;
+    let notify: () => void = () => undefined;
     let overrun = false;
     const listener = (event: ActorEvent): void => {
       if (queue.length < BACKLOG) queue.push(event);
       else overrun = true;
-      wake();
+      notify();
     };
-    const onAbort = (): void => wake();
+    const onAbort = (): void => notify();
     let ended = false;
     const timer = endTimer(until, () => {
       ended = true;
-      wake();
+      notify();
     });
     this.#listeners.add(listener);
     signal.addEventListener('abort', onAbort);
@@ -78,7 +78,7 @@ export class Events {
         }
         if (signal.aborted || overrun || ended) return;
         await new Promise<void>((resolve) => {
-          wake = resolve;
+          notify = resolve;
         });
       }
     } finally {

@@ -61,7 +61,7 @@ import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
 import { planRemoval, type RemoveOptions } from './prune/remove.ts';
 import { saveImages } from './save/save-images.ts';
 import type { StoreParts } from './store-parts.ts';
-import { settle, sweep } from './sweep.ts';
+import { lockAndSweep, sweep } from './sweep.ts';
 import { noteRepoDigest } from './tag/note-repo-digest.ts';
 import { tagImage } from './tag/tag.ts';
 import { imageShares, imageUsage } from './usage/image-usage.ts';
@@ -113,7 +113,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   };
   // A user could not even remove a name that another version accepted and this version refuses.
   for (const name of parts.catalog.keepNames(isReference)) options.onNameRemoved?.(name);
-  await settle(parts);
+  await lockAndSweep(parts);
   return new Store(parts);
 }
 
@@ -265,7 +265,7 @@ class Store implements ImageStore {
       return await this.#loadStaged(staging, await read(staging), progress);
     } catch (error) {
       // Some disks may have been made before a layer was refused.
-      await settle(this.#parts);
+      await lockAndSweep(this.#parts);
       throw error;
     } finally {
       await staging.remove();

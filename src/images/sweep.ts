@@ -7,7 +7,7 @@ import { planDisks } from './disks.ts';
 import type { StoreParts } from './store-parts.ts';
 
 /** Takes the lock, then sweeps. */
-export async function settle(parts: StoreParts): Promise<void> {
+export async function lockAndSweep(parts: StoreParts): Promise<void> {
   await parts.lock.run(() => sweep(parts));
 }
 

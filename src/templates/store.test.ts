@@ -42,7 +42,7 @@ let engine: FakeEngine;
 let kernel: string;
 let used: Set<string>;
 let pinned: string[];
-let told: { action: string; key: string; attributes: Readonly<Record<string, string>> }[];
+let events: { action: string; key: string; attributes: Readonly<Record<string, string>> }[];
 let time: { wall: number; steady: number };
 let stores: TemplateStore[];
 let limits: TemplateStoreOptions['limits'];
@@ -61,7 +61,7 @@ beforeEach(() => {
   kernel = 'kernel-1';
   used = new Set();
   pinned = [];
-  told = [];
+  events = [];
   time = { wall: Date.now(), steady: 0 };
   stores = [];
   limits = { max: 8, maxAgeMs: DAY, memoryBytes: 1024 * MEBIBYTE };
@@ -82,7 +82,7 @@ async function openStore(more: Partial<TemplateStoreOptions> = {}): Promise<Temp
     inUse: () => used,
     pinned: () => pinned,
     quiet: async () => undefined,
-    tell: (action, key, attributes) => told.push({ action, key, attributes }),
+    tell: (action, key, attributes) => events.push({ action, key, attributes }),
     log: { info: () => undefined, error: () => undefined },
     clock: { wall: () => time.wall, steady: () => time.steady },
     ...more,
@@ -109,7 +109,7 @@ async function warm(store: TemplateStore, cpus: readonly number[] = [1]): Promis
 }
 
 function actions(): string[] {
-  return told.map(({ action }) => action);
+  return events.map(({ action }) => action);
 }
 
 /** Waits for background work, whose end is reported only by an event. */
@@ -259,9 +259,9 @@ describe('a missing template', () => {
     await expect(warm(store)).rejects.toMatchObject({ code: 'vmm-failed' });
     expect(left()).toEqual([]);
     expect(host.running).toEqual([]);
-    expect(told).toMatchObject([{ action: 'fail', attributes: { cpus: '1', reason: 'no' } }]);
+    expect(events).toMatchObject([{ action: 'fail', attributes: { cpus: '1', reason: 'no' } }]);
     store.booted(shape());
-    await settle(store);
+    await untilIdle(store);
     expect(host.templates).toHaveLength(1);
     time.steady += 30_000;
     store.booted(shape());
@@ -275,7 +275,7 @@ describe('a missing template', () => {
     await event('fail');
     time.steady += DAY;
     store.booted(shape());
-    await settle(store);
+    await untilIdle(store);
     await expect(warm(store)).rejects.toMatchObject({ code: 'unsupported-option' });
     expect(host.templates).toHaveLength(1);
     expect(left()).toEqual([]);
@@ -301,7 +301,7 @@ describe('a missing template', () => {
     engine.makeTemplate = (request, signal) => stuck.makeTemplate(request, signal);
     await expect(warm(store)).rejects.toMatchObject({ message: 'The server is stopping' });
     expect(left()).toEqual([]);
-    expect(told).toEqual([]);
+    expect(events).toEqual([]);
   });
 
   it('removes what a killed server left of an unfinished template', async () => {
@@ -373,7 +373,7 @@ describe('a damaged template', () => {
       harm(join(root, 'templates', key));
       expect(await store.take(shape())).toBeUndefined();
       expect(actions()).toEqual(['create', 'drop']);
-      expect(told[1]).toMatchObject({ key, attributes: { reason: expect.stringMatching(reason) } });
+      expect(events[1]).toMatchObject({ key, attributes: { reason: expect.stringMatching(reason) } });
       expect(left()).toEqual([]);
       store.booted(shape());
       await event('create', 2);
@@ -413,7 +413,7 @@ describe('a damaged template', () => {
       writeFileSync(path, text(readFileSync(path, 'utf8')));
       const store = await openStore();
       expect(store.list()).toEqual([]);
-      expect(told[1]).toMatchObject({
+      expect(events[1]).toMatchObject({
         action: 'drop',
         attributes: { reason: expect.stringMatching(reason) },
       });
@@ -426,7 +426,7 @@ describe('a damaged template', () => {
     await warm(store);
     chownSync(join(root, 'templates', onlyKey(store), 'ram'), 12_345, 12_345);
     expect(await store.take(shape())).toBeUndefined();
-    expect(told[1]?.attributes['reason']).toBe('ram: it belongs to user 12345');
+    expect(events[1]?.attributes['reason']).toBe('ram: it belongs to user 12345');
   });
 
   it('drops a template that microVMs do not start from, and does not remake it forever', async () => {
@@ -435,14 +435,14 @@ describe('a damaged template', () => {
     const key = onlyKey(store);
     await store.drop(key, 'vmm-failed: no');
     await store.drop(key, 'twice');
-    expect(told.slice(1)).toMatchObject([
+    expect(events.slice(1)).toMatchObject([
       { action: 'drop', attributes: { reason: 'vmm-failed: no' } },
     ]);
     store.booted(shape());
     await event('create', 2);
     await store.drop(key, 'again');
     store.booted(shape());
-    await settle(store);
+    await untilIdle(store);
     expect(host.templates).toHaveLength(2);
   });
 
@@ -535,7 +535,7 @@ describe('the limits of the store', () => {
     const held = await small.take(shape(1));
     expect(held).toBeDefined();
     expect(await small.take(shape(2))).toBeUndefined();
-    expect(told.at(-1)).toMatchObject({ action: 'miss', attributes: { cpus: '2' } });
+    expect(events.at(-1)).toMatchObject({ action: 'miss', attributes: { cpus: '2' } });
     held?.release();
     using other = await small.take(shape(2));
     expect(other).toBeDefined();
@@ -579,7 +579,7 @@ describe('after an upgrade', () => {
     const store = await openStore();
     store.refresh();
     await event('create', 4);
-    await settle(store);
+    await untilIdle(store);
     expect(actions().filter((action) => action === 'stale')).toHaveLength(2);
     expect(
       store
@@ -600,13 +600,13 @@ describe('after an upgrade', () => {
     const store = await openStore();
     store.refresh();
     await event('create', 2);
-    await settle(store);
+    await untilIdle(store);
     expect(store.list().map(({ key }) => key)).toContain(old);
     pinned = [];
     used.add(old);
     const next = await openStore();
     next.refresh();
-    await settle(next);
+    await untilIdle(next);
     expect(next.list().map(({ key }) => key)).toContain(old);
     used.clear();
     (await next.take(shape()))?.release();
@@ -633,7 +633,7 @@ it('keeps the templates of two homes apart', async () => {
 });
 
 /** Waits until no template is being made. */
-async function settle(store: TemplateStore): Promise<void> {
+async function untilIdle(store: TemplateStore): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   await expect.poll(() => store.list().filter(({ state }) => state === 'making')).toEqual([]);
 }

@@ -9,7 +9,7 @@ import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
 /** Ends as it is told to, and says so. */
-const PATIENT = 'trap "echo bye; exit 3" TERM; echo ready; sleep 1000 & wait';
+const EXITS_ON_TERM = 'trap "echo bye; exit 3" TERM; echo ready; sleep 1000 & wait';
 const TIMEOUT = { timeout: 120_000 };
 
 let installation: Installation;
@@ -34,7 +34,7 @@ afterAll(async () => {
 
 const named = (name: string, more: Partial<Docker.ContainerCreateOptions> = {}) =>
   client.createContainer({
-    ...{ name, Image: BUSYBOX, Cmd: ['sh', '-c', PATIENT], Labels: { suite: 'dockerode' } },
+    ...{ name, Image: BUSYBOX, Cmd: ['sh', '-c', EXITS_ON_TERM], Labels: { suite: 'dockerode' } },
     ...more,
     HostConfig: { NetworkMode: 'none', ...more.HostConfig },
   });

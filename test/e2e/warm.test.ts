@@ -250,7 +250,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
           const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
             { State: { Status: string } },
           ];
-          // One that is being settled counts as created, and has its VM still.
+          // One that is being reconciled counts as created, and has its VM still.
           const machines = found.State.Status === 'running' ? 1 : 0;
           return warm.vmms().length === machines;
         });

@@ -52,17 +52,17 @@ export async function openChannel(endpoint: Endpoint, signal: AbortSignal): Prom
 function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const give = (error: RatlsError) => {
-      settle();
+      finish();
       reject(error);
     };
     const onSecure = () => {
-      settle();
+      finish();
       resolve();
     };
     const onError = (error: NodeJS.ErrnoException) => give(failureOf(error));
     const onClose = () => give(failureOf(new Error('it hung up')));
     const onAbort = () => give(interruption(signal));
-    const settle = () => {
+    const finish = () => {
       socket.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
       signal.removeEventListener('abort', onAbort);
     };

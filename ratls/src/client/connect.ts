@@ -39,9 +39,12 @@ export async function connect(options: ConnectOptions): Promise<RatlsSession> {
   }
 }
 
-type Settled = ConnectOptions & { readonly timeout: number; readonly signal: AbortSignal };
+type ResolvedOptions = ConnectOptions & { readonly timeout: number; readonly signal: AbortSignal };
 
-async function verified(options: Settled, skipped: Set<RatlsCheckCode>): Promise<RatlsSession> {
+async function verified(
+  options: ResolvedOptions,
+  skipped: Set<RatlsCheckCode>,
+): Promise<RatlsSession> {
   const { expect = {} } = options;
   const channel = await openChannel(options, options.signal);
   let session: ClientHttp2Session | undefined;

@@ -35,11 +35,11 @@ async function nextRun(
   ended: number,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const settled = (box: Box | undefined): boolean => box === undefined || !isUnsettled(box, ended);
+  const decided = (box: Box | undefined): boolean => box === undefined || !isUnsettled(box, ended);
   const present = rt.store.get(id);
-  const box = settled(present)
+  const box = decided(present)
     ? present
-    : await rt.store.when(id, settled, signal).catch(() => undefined);
+    : await rt.store.when(id, decided, signal).catch(() => undefined);
   return box !== undefined && box.state.run > ended && isLive(box.state.status)
     ? box.state.run
     : undefined;

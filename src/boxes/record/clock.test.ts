@@ -13,16 +13,16 @@ it.each([
   now();
   vi.spyOn(Date, 'now').mockImplementation(() => wall() + by);
   const before = BigInt(Date.now()) * MILLISECOND;
-  const told = now();
-  expect(told).toBeGreaterThanOrEqual(before - 20n * MILLISECOND);
-  expect(told).toBeLessThanOrEqual(BigInt(Date.now() + 20) * MILLISECOND);
+  const moment = now();
+  expect(moment).toBeGreaterThanOrEqual(before - 20n * MILLISECOND);
+  expect(moment).toBeLessThanOrEqual(BigInt(Date.now() + 20) * MILLISECOND);
 });
 
 it('distinguishes moments within a millisecond, in their order', () => {
   vi.spyOn(Date, 'now').mockReturnValue(wall());
-  const told = Array.from({ length: 50 }, now);
-  expect(told.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(told);
-  expect(new Set(told.map((moment) => moment / MILLISECOND)).size).toBeLessThan(new Set(told).size);
+  const moments = Array.from({ length: 50 }, now);
+  expect(moments.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(moments);
+  expect(new Set(moments.map((moment) => moment / MILLISECOND)).size).toBeLessThan(new Set(moments).size,);
 });
 
 it('writes a time with nine digits behind the second', () => {

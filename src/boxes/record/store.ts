@@ -173,17 +173,17 @@ export class BoxStore {
     signal: AbortSignal,
   ): Promise<Box | undefined> {
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
+      const finish = (): void => {
         this.#changes.off(id, onChange);
         signal.removeEventListener('abort', onAbort);
       };
       const onChange = (box: Box | undefined): void => {
         if (!found(box)) return;
-        settle();
+        finish();
         resolve(box);
       };
       const onAbort = (): void => {
-        settle();
+        finish();
         reject(signal.reason);
       };
       if (signal.aborted) return onAbort();

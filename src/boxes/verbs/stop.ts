@@ -189,7 +189,7 @@ async function endsOn(
   milliseconds: number,
 ): Promise<boolean> {
   const ended = inTime(running.finished, milliseconds);
-  const told = signalMain(running, signal)
+  const signalled = signalMain(running, signal)
     .then(() => thaw(rt, running))
     .then(
       () => ended,
@@ -198,7 +198,7 @@ async function endsOn(
         return false;
       },
     );
-  return await Promise.race([ended, told]);
+  return await Promise.race([ended, signalled]);
 }
 
 /** Uses a new connection where the old one was lost. Gives up on an agent that keeps failing. */
@@ -217,15 +217,15 @@ async function signalMain(running: RunningBox, signal: string): Promise<void> {
 }
 
 /** Whether it settles in time. */
-async function inTime(settling: Promise<void>, milliseconds: number): Promise<boolean> {
+async function inTime(promise: Promise<void>, milliseconds: number): Promise<boolean> {
   if (milliseconds === Number.POSITIVE_INFINITY) {
-    await settling;
+    await promise;
     return true;
   }
   const timer = new AbortController();
   try {
     return await Promise.race([
-      settling.then(() => true),
+      promise.then(() => true),
       delay(Math.min(milliseconds, MAX_DELAY_MS), false, {
         signal: timer.signal,
         ref: false,

@@ -27,12 +27,12 @@ export class Screen {
     });
     this.#terminal.onData((data) => {
       this.#shown += data;
-      this.#wake();
+      this.#notify();
     });
   }
 
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+  #notify(): void {
+    for (const notify of this.#waiting.splice(0)) notify();
   }
 
   type(keys: string): void {
@@ -46,7 +46,7 @@ export class Screen {
   /** Waits until the screen shows the text. Earlier output is discarded. */
   async until(wanted: string | RegExp): Promise<string> {
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
-    deadline.addEventListener('abort', () => this.#wake());
+    deadline.addEventListener('abort', () => this.#notify());
     for (;;) {
       if (deadline.aborted)
         throw new Error(`waiting for ${wanted}, it shows ${JSON.stringify(this.#shown)}`);

@@ -11,7 +11,7 @@ import { parseManifest } from '../../oci/manifest.ts';
 import { noSuchImage } from '../catalog/resolve.ts';
 import type { Image, ImageContent } from '../image.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { settle } from '../sweep.ts';
+import { lockAndSweep } from '../sweep.ts';
 
 /** The blobs stay while `use` runs, even when the image is removed meanwhile. */
 export async function withContent<T>(
@@ -48,6 +48,6 @@ export async function withContent<T>(
   });
   return await given.finally(async () => {
     // The sweep deletes what was removed while the pins held it.
-    if (catalog.byManifest(digest) === undefined) await settle(parts);
+    if (catalog.byManifest(digest) === undefined) await lockAndSweep(parts);
   });
 }

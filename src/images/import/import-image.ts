@@ -20,7 +20,7 @@ import { possibleDisks } from '../disks.ts';
 import type { Image } from '../image.ts';
 import { LayerLoader } from '../layer-loader.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { settle } from '../sweep.ts';
+import { lockAndSweep } from '../sweep.ts';
 import { tagTarget } from '../tag/tag-target.ts';
 import { applyChanges } from './changes.ts';
 import type { ImportOptions } from './import-options.ts';
@@ -60,7 +60,7 @@ export async function importImage(
     });
   } catch (error) {
     // The disk may have been made before the image was refused.
-    await settle(parts);
+    await lockAndSweep(parts);
     throw error;
   } finally {
     await staging.remove();

@@ -25,7 +25,7 @@ import { mergedCount, possibleDisks, standAlone } from '../disks.ts';
 import type { Image, ImageSource, IngestEvent } from '../image.ts';
 import { LayerLoader, type LoadedImage } from '../layer-loader.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { settle } from '../sweep.ts';
+import { lockAndSweep } from '../sweep.ts';
 import { checkSource, type SourceDocuments } from './source-documents.ts';
 
 const DOWNLOADS_AT_ONCE = 3;
@@ -47,7 +47,7 @@ export async function ingest(
     return await task.run();
   } catch (error) {
     // Some blobs and disks may have been made before one was refused.
-    await settle(parts);
+    await lockAndSweep(parts);
     throw error;
   } finally {
     await staging.remove();
@@ -201,7 +201,7 @@ class IngestTask {
   async #fetch(descriptor: Descriptor): ReturnType<StoreParts['downloads']['fetch']> {
     const { digest: layer, size } = descriptor;
     const isLayer = descriptor !== this.#documents.manifest.config;
-    let toldAt = Number.NEGATIVE_INFINITY;
+    let reportedAt = Number.NEGATIVE_INFINITY;
     const tell = (event: IngestEvent) => {
       if (isLayer) this.#progress(event);
     };
@@ -213,8 +213,8 @@ class IngestTask {
       signal: this.#signal,
       onBytes: (current) => {
         const now = performance.now();
-        if (current < size && now - toldAt < TELL_EVERY_MS) return;
-        toldAt = now;
+        if (current < size && now - reportedAt < TELL_EVERY_MS) return;
+        reportedAt = now;
         tell({ layer, state: 'downloading', current, total: size });
       },
       onVerify: () => tell({ layer, state: 'verifying' }),

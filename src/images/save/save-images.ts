@@ -6,7 +6,7 @@
 import type { Digest } from '../../oci/digest.ts';
 import { noSuchImage } from '../catalog/resolve.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { settle } from '../sweep.ts';
+import { lockAndSweep } from '../sweep.ts';
 import { blobsOf, planSaved } from './plan-saved.ts';
 import type { SavedBlob, SavedImage } from './saved-image.ts';
 import { wantedImages } from './wanted-images.ts';
@@ -51,7 +51,7 @@ async function* streamArchive(
   } finally {
     release();
     // The sweep deletes what was removed while the pins held it.
-    if (gone() !== undefined) await settle(parts);
+    if (gone() !== undefined) await lockAndSweep(parts);
   }
 }
 

@@ -59,13 +59,13 @@ it('a path outside the OpenAPI documents is not served', async () => {
 
 it('the test client rejects answers that the document does not describe', () => {
   const type = 'application/json';
-  const told = (status: number, body: unknown) => () =>
+  const checking = (status: number, body: unknown) => () =>
     expectDescribed('GET', '/v1.44/networks', { status, type, text: JSON.stringify(body) });
-  expect(told(200, [])).not.toThrow();
-  expect(told(200, [{ Name: 'mine' }])).toThrow('is not what the route is described with');
-  expect(told(204, [])).toThrow('it has no such answer');
-  expect(told(404, { message: 'x' })).toThrow('code');
-  expect(told(404, { message: 'x', code: 'no-such-box' })).not.toThrow();
+  expect(checking(200, [])).not.toThrow();
+  expect(checking(200, [{ Name: 'mine' }])).toThrow('is not what the route is described with');
+  expect(checking(204, [])).toThrow('it has no such answer');
+  expect(checking(404, { message: 'x' })).toThrow('code');
+  expect(checking(404, { message: 'x', code: 'no-such-box' })).not.toThrow();
 });
 
 it('the type of a handler’s answer follows from the route’s description', () => {

@@ -47,7 +47,7 @@ async function status(id: string): Promise<unknown> {
   return code === 404 ? 'gone' : (body as { State: unknown }).State;
 }
 
-async function settled(id: string, expected: object | string): Promise<void> {
+async function untilStatus(id: string, expected: object | string): Promise<void> {
   const matcher = typeof expected === 'string' ? expected : expect.objectContaining(expected);
   await expect.poll(() => status(id), { timeout: 10_000 }).toEqual(matcher);
 }
@@ -77,7 +77,7 @@ describe('a server that dies while a box starts', () => {
       void ask('POST', `/containers/${id}/start`);
       await died;
       await home.start();
-      await settled(id, { Status: expected });
+      await untilStatus(id, { Status: expected });
       if (expected === 'created') nothingRuns([id]);
       // The box still starts, stops and can be removed.
       if (expected === 'created') await home.call('POST', `/containers/${id}/start`);
@@ -100,7 +100,7 @@ describe('a server that dies while a box starts', () => {
     if (spec === undefined) throw new Error('nothing was launched');
     await home.host.start(spec, new AbortController().signal);
     await home.start();
-    await settled(id, { Status: 'created', ExitCode: 128 });
+    await untilStatus(id, { Status: 'created', ExitCode: 128 });
     nothingRuns([id]);
   });
 
@@ -114,7 +114,7 @@ describe('a server that dies while a box starts', () => {
     await stopping;
     expect(home.host.running).toEqual([]);
     await home.start();
-    await settled(id, { Status: 'created', ExitCode: 128 });
+    await untilStatus(id, { Status: 'created', ExitCode: 128 });
     nothingRuns([id]);
   });
 });
@@ -141,7 +141,7 @@ describe('the writable layer after a power cut', () => {
     await died;
     writeFileSync(disk(id), '');
     await home.start();
-    await settled(id, { Status: 'created' });
+    await untilStatus(id, { Status: 'created' });
     await expect.poll(() => existsSync(disk(id))).toBe(false);
   });
 
@@ -149,7 +149,7 @@ describe('the writable layer after a power cut', () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     await home.call('POST', `/containers/${id}/kill`);
-    await settled(id, { Status: 'exited' });
+    await untilStatus(id, { Status: 'exited' });
     await home.crash();
     await home.start();
     expect(existsSync(disk(id))).toBe(true);
@@ -170,7 +170,7 @@ describe('a server that dies while a box ends', () => {
       void ask('POST', `/containers/${id}/start`);
       await died;
       await home.start();
-      await settled(id, { Status: 'exited', ExitCode: 42, Error: '' });
+      await untilStatus(id, { Status: 'exited', ExitCode: 42, Error: '' });
       const logs = await home.call('GET', `/containers/${id}/logs?stdout=1`);
       expect(logs.body).toBe('last words\n');
       nothingRuns([id]);
@@ -191,7 +191,7 @@ describe('a server that dies while a box ends', () => {
       void ask('POST', `/containers/${id}/start`);
       await died;
       await home.start();
-      await settled(id, 'gone');
+      await untilStatus(id, 'gone');
       nothingRuns([]);
     },
   );
@@ -207,7 +207,7 @@ describe('a box that runs while the server dies', () => {
       await home.start();
       await home.call('GET', `/containers/${id}/json`);
     }
-    await settled(id, { Status: 'exited', ExitCode: 0 });
+    await untilStatus(id, { Status: 'exited', ExitCode: 0 });
     const log = home.runtime.outputs.of(id);
     let offset = 0;
     for await (const record of log.read(0, undefined, new AbortController().signal)) {
@@ -232,7 +232,7 @@ describe('a box that runs while the server dies', () => {
     end(9);
     await code;
     await home.start();
-    await settled(id, { Status: 'exited', ExitCode: 9 });
+    await untilStatus(id, { Status: 'exited', ExitCode: 9 });
   });
 
   it('reports exit code 137 for a box that lost its microVM while no server ran', async () => {
@@ -241,7 +241,7 @@ describe('a box that runs while the server dies', () => {
     await home.crash();
     home.host.vm(id)?.crash();
     await home.start();
-    await settled(id, { Status: 'exited', ExitCode: 137, Error: expect.stringMatching(/gone/) });
+    await untilStatus(id, { Status: 'exited', ExitCode: 137, Error: expect.stringMatching(/gone/), });
     nothingRuns([id]);
   });
 
@@ -257,7 +257,7 @@ describe('a box that runs while the server dies', () => {
     const started = await home.call('POST', `/exec/${Id}/start`, { Tty: true });
     expect(started.body).toBe('again\n');
     expect((await home.call('POST', `/containers/${id}/stop?t=5`)).status).toBe(204);
-    await settled(id, { Status: 'exited', ExitCode: 143 });
+    await untilStatus(id, { Status: 'exited', ExitCode: 143 });
   });
 
   it('keeps a box running when its server stops', async () => {
@@ -268,7 +268,7 @@ describe('a box that runs while the server dies', () => {
     expect(readdirSync(home.config.runtimeDir)).toEqual([id.slice(0, 12)]);
     expect(home.host.running).toHaveLength(1);
     await home.start();
-    await settled(id, { Status: 'running' });
+    await untilStatus(id, { Status: 'running' });
   });
 });
 
@@ -325,7 +325,7 @@ describe('a server that starts', () => {
     expect(readdirSync(image)).toEqual(['a']);
     renameSync(join(directory, 'saved'), join(directory, 'state.db'));
     await home.start();
-    await settled(id, { Status: 'created' });
+    await untilStatus(id, { Status: 'created' });
   });
 
   it('lets no other user into the home', async () => {

@@ -17,8 +17,8 @@ it('notifies the service manager of the stop before it stops the boxes', async (
   try {
     const foreground = new Foreground({ NOTIFY_SOCKET: name }, process.pid, process.stderr);
     await foreground.hostStops();
-    const told = expect.poll(() => manager.receive(), { timeout: 60_000, interval: 5 });
-    await told.toBe('STOPPING=1\nSTATUS=Stopping');
+    const received = expect.poll(() => manager.receive(), { timeout: 60_000, interval: 5 });
+    await received.toBe('STOPPING=1\nSTATUS=Stopping');
   } finally {
     manager.close();
   }

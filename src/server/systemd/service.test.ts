@@ -59,7 +59,7 @@ it('waits for a service manager whose queue is full', async () => {
   // The kernel queues this many messages: later senders wait.
   const kept = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8'));
   const senders = kept + 100;
-  const told = Array.from({ length: senders }, (_, index) => notify(name, [`STATUS=${index}`]));
+  const notified = Array.from({ length: senders }, (_, index) => notify(name, [`STATUS=${index}`]));
   let received = 0;
   await expect
     .poll(
@@ -70,5 +70,5 @@ it('waits for a service manager whose queue is full', async () => {
       { timeout: 60_000, interval: 5 },
     )
     .toBe(senders);
-  expect(new Set(await Promise.all(told))).toEqual(new Set([true]));
+  expect(new Set(await Promise.all(notified))).toEqual(new Set([true]));
 });

@@ -11,7 +11,7 @@ import type { VmSpec } from '../../engine/engine.ts';
 const MIB = 2 ** 20;
 
 /** The layer that needs a field: the record, by which the server acts, the engine, or the guest. */
-export interface Told {
+export interface Effects {
   readonly record: BoxDefinition;
   readonly vm: VmSpec;
   readonly spec: BoxSpec;
@@ -22,7 +22,7 @@ export interface Works {
   readonly value: unknown;
   /** The cases in which the inspection does not show the value as it was given. */
   readonly shown?: unknown;
-  readonly told: (told: Told) => unknown;
+  readonly effect: (effect: Effects) => unknown;
   readonly expected: unknown;
   /** The rest of the request: fields of `HostConfig`, or beside it. */
   readonly beside?: Readonly<Record<string, unknown>>;
@@ -43,17 +43,17 @@ export interface Refused {
 
 export type Field = Works | Refused;
 
-function works(value: unknown, told: Works['told'], expected: unknown = value): Works {
-  return { kind: 'works', value, told, expected };
+function works(value: unknown, effect: Works['effect'], expected: unknown = value): Works {
+  return { kind: 'works', value, effect, expected };
 }
 
 function differs(
   note: string,
   value: unknown,
-  told: Works['told'],
+  effect: Works['effect'],
   expected: unknown = value,
 ): Works {
-  return { ...works(value, told, expected), kind: 'differs', note };
+  return { ...works(value, effect, expected), kind: 'differs', note };
 }
 
 function refused(value: unknown, ...neutral: readonly unknown[]): Refused {

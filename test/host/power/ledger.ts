@@ -22,9 +22,9 @@ export class Ledger {
     const changes = this.#changes.get(key) ?? [];
     changes.push(change);
     this.#changes.set(key, changes);
-    return (done, settled = value) => {
+    return (done, outcome = value) => {
       change.done = done;
-      change.value = settled;
+      change.value = outcome;
     };
   }
 

@@ -53,17 +53,17 @@ export class ProgressScreen {
 
   /** Leaves all rows as they are for good, and writes below them. */
   line(text: string): void {
-    this.#settle();
+    this.#finish();
     this.#terminal.write(`${text}\n`);
   }
 
   /** Leaves the terminal as others expect it. */
   end(): void {
-    this.#settle();
+    this.#finish();
     this.#terminal.off('resize', this.#schedule);
   }
 
-  #settle(): void {
+  #finish(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#rows.size === 0) return;

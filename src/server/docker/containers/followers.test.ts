@@ -48,7 +48,7 @@ function openFiles(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-async function settled(): Promise<void> {
+async function lastLineLogged(): Promise<void> {
   await expect
     .poll(
       async () => {
@@ -85,7 +85,7 @@ it('serves a thousand followers, some of which read nothing, with little memory 
     if (!input.write(line)) await new Promise((resolve) => input.once('drain', resolve));
   }
   input.write('the last line\n');
-  await settled();
+  await lastLineLogged();
   await expect
     .poll(() => heard.filter(({ last }) => !last.includes('the last line')).length, {
       timeout: 120_000,

@@ -16,15 +16,15 @@ describe('rename', () => {
     await home.call('POST', `/containers/${id}/start`);
     const before = home.runtime.store.expect(id).name;
     const since = home.runtime.events;
-    const told: Record<string, string>[] = [];
+    const renames: Record<string, string>[] = [];
     const publish = since.publish.bind(since);
     since.publish = (...args: Parameters<typeof publish>) => {
-      if (args[1] === 'rename') told.push({ ...args[3] });
+      if (args[1] === 'rename') renames.push({ ...args[3] });
       return publish(...args);
     };
     expect((await rename(before, '/other')).status).toBe(204);
     since.publish = publish;
-    expect(told).toMatchObject([{ name: 'other', oldName: `/${before}` }]);
+    expect(renames).toMatchObject([{ name: 'other', oldName: `/${before}` }]);
     expect((await home.call('GET', '/containers/other/json')).body).toMatchObject({ Id: id });
     expect((await home.call('GET', `/containers/${before}/json`)).status).toBe(404);
   });

@@ -119,8 +119,8 @@ describe('stats', () => {
 
   it('ends a stats stream when its client goes away', async () => {
     const id = await running();
-    for await (const { id: told } of follow(id)) {
-      expect(told).toBe(id);
+    for await (const { id: shown } of follow(id)) {
+      expect(shown).toBe(id);
       break;
     }
     expect((await home.call('GET', '/_ping')).status).toBe(200);

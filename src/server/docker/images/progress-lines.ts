@@ -33,7 +33,7 @@ export class ProgressLines {
   #count = 0;
   #puts = 0;
   #ended = false;
-  #wake: () => void = () => undefined;
+  #notify: () => void = () => undefined;
 
   /** Whether no line was ever added. */
   get isEmpty(): boolean {
@@ -53,7 +53,7 @@ export class ProgressLines {
 
   end(): void {
     this.#ended = true;
-    this.#wake();
+    this.#notify();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -66,7 +66,7 @@ export class ProgressLines {
       }
       if (this.#ended) return;
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#notify = resolve;
       });
     }
   }
@@ -75,7 +75,7 @@ export class ProgressLines {
     if (this.#ended) return;
     this.#puts += 1;
     this.#waiting.set(key, line);
-    this.#wake();
+    this.#notify();
   }
 }
 

@@ -111,7 +111,7 @@ describe('supported fields', () => {
       const spec = home.agents.get(id)?.spec;
       if (vm === undefined || spec === undefined) throw new Error('the box does not run');
       const { definition: record } = home.runtime.store.expect(id);
-      expect(field.told({ record, vm, spec })).toEqual(field.expected);
+      expect(field.effect({ record, vm, spec })).toEqual(field.expected);
       // A box without the field shows another value.
       const plain = await created(bodyWith('Config', 'Image', 'busybox'));
       const { [place]: shown } = await inspected(plain);
