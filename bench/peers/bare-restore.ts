@@ -21,7 +21,7 @@ import {
 } from '../../src/engine/qemu/command-line/arguments.ts';
 import { STATE_URI } from '../../src/engine/qemu/command-line/descriptor-sets.ts';
 import { stubKernel } from '../../src/engine/qemu/command-line/stub-kernel.ts';
-import { type Command, plug } from '../../src/engine/qemu/monitor/hotplug.ts';
+import { type Command, executeAll } from '../../src/engine/qemu/monitor/hotplug.ts';
 import { QmpClient, type QmpEvent } from '../../src/engine/qemu/monitor/qmp.ts';
 import { growthLimit } from '../../src/engine/qemu/template/memory-growth.ts';
 import { openSocket } from '../../src/engine/socket.ts';
@@ -93,7 +93,7 @@ export class BareTemplate {
         qemu = await this.#start('template', { kernel, state });
         const monitor = await this.#monitor(signal);
         // All at once: `cont` is taken while the state is loaded, and done after.
-        await plug(monitor, [UNSHARED, ['migrate-incoming', { uri: STATE_URI }], ['cont', {}]]);
+        await executeAll(monitor, [UNSHARED, ['migrate-incoming', { uri: STATE_URI }], ['cont', {}],]);
         await this.#greet(signal);
       });
     } catch (error) {
@@ -130,11 +130,11 @@ export class BareTemplate {
       const monitor = await this.#monitor(signal, events);
       await Promise.all([
         events.one('VSERPORT_CHANGE', { id: CONTROL_PORT_ID, open: true }),
-        plug(monitor, [['cont', {}]]),
+        executeAll(monitor, [['cont', {}]]),
       ]);
       await Promise.all([
         events.one('MIGRATION', { status: 'completed' }),
-        plug(monitor, [['stop', {}], UNSHARED, ['migrate', { uri: STATE_URI }]]),
+        executeAll(monitor, [['stop', {}], UNSHARED, ['migrate', { uri: STATE_URI }]]),
       ]);
     } catch (error) {
       throw failed('saved', error, qemu);

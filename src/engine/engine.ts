@@ -64,7 +64,7 @@ export const TEMPLATE_SLOTS = {
 } as const;
 
 /** Capacity for devices that have no slot: root ports, each of which takes that many disks or shares, but not both. */
-export const TEMPLATE_PLUGS = { ports: 4, functions: 8 } as const;
+export const HOTPLUG_CAPACITY = { ports: 4, functions: 8 } as const;
 
 /** A VM that was booted, prepared and stopped once. Other VMs start as copies of it. */
 export interface Template {
@@ -236,10 +236,10 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
-   * Puts read-only disks into slots that were empty when the VM started from its template. The guest must not have
+   * Attaches read-only disks to slots that were empty when the VM started from its template. The guest must not have
    * read those slots yet.
    */
-  insert(disks: readonly Disk[]): Promise<void>;
+  attach(disks: readonly Disk[]): Promise<void>;
   /** Applies these limits to its processes from now on, in place of the previous ones. */
   applyLimits(limits: HostLimits): Promise<void>;
   /** Virtual processors and RAM that the guest has. A copy may have more than its box asked for. */

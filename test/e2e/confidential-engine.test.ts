@@ -153,7 +153,7 @@ it('boots what was measured, answers its report requests, and is adopted by anot
   }
   const inFile = Buffer.from(REPORT.reportData);
   for (const path of filesBelow(root)) expect(readFileSync(path).includes(inFile)).toBe(false);
-  await expect(vm.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
+  await expect(vm.attach([])).rejects.toMatchObject({ code: 'unsupported-option' });
   await expect(
     vm.save({ directory: root, overlayPath: join(root, 'overlay') }, signal),
   ).rejects.toMatchObject({ code: 'unsupported-option' });

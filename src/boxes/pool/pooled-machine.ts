@@ -83,7 +83,7 @@ export async function fillOne(
     const vm = await rt.engine.launch(spec, signal);
     const guest = await connectGuest(vm, { signal, deadlineMs: RESUME_MS });
     // It is attached while the guest runs, as the box's layers will be.
-    await vm.insert([warmUpDisk(stage)]);
+    await vm.attach([warmUpDisk(stage)]);
     const warmUp = warmUpSpec(shape.network);
     // The guest cleans up after the first warm-up during the second. It also takes other code paths the second time.
     for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
-import { TEMPLATE_PLUGS, TEMPLATE_SLOTS, type VmShape } from '../../engine/engine.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS, type VmShape } from '../../engine/engine.ts';
 import { vmUuid } from '../../engine/machine-uuid.ts';
 import type { KnownAgent } from '../../guest/connection.ts';
 import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
@@ -26,7 +26,7 @@ export const RESUME_MS = 60_000;
  */
 export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
   const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);
-  const { ports, functions } = TEMPLATE_PLUGS;
+  const { ports, functions } = HOTPLUG_CAPACITY;
   const needed = Math.ceil(disks / functions) + Math.ceil(shares.length / functions);
   if (needed <= ports) return undefined;
   return `${layers.length} layers and ${shares.length} shares are more than a template has room for`;

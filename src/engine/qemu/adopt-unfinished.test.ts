@@ -12,7 +12,7 @@ import { prepareDirectory } from './boot/directory.ts';
 import { QEMU, vmmJail } from './boot/vmm.ts';
 import { guestName, vmmSockets } from './command-line/arguments.ts';
 import { QemuEngine } from './engine.ts';
-import { plug } from './monitor/hotplug.ts';
+import { executeAll } from './monitor/hotplug.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import { marker, wasLaunched } from './template/start-from-template.ts';
 
@@ -58,7 +58,7 @@ it.each([
   'ends a VMM that has not loaded its state instead of adopting it, although %s',
   async (_, marked) => {
     await monitored(async (monitor) => {
-      if (marked) await plug(monitor, [marker()]);
+      if (marked) await executeAll(monitor, [marker()]);
       expect(await wasLaunched(monitor)).toBe(marked);
     });
     const cacheFile = join(runtimeDir, 'accelerator.json');

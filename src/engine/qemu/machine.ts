@@ -24,7 +24,7 @@ import { endProcesses, removeSockets } from '../processes/sweep.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
 import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
-import { insertDisks } from './monitor/attach-disks.ts';
+import { attachDisks } from './monitor/attach-disks.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { panicReason, readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
@@ -94,9 +94,9 @@ export class QemuVm implements Vm {
     return this.#parts.confidential?.launched;
   }
 
-  async insert(disks: readonly Disk[]): Promise<void> {
+  async attach(disks: readonly Disk[]): Promise<void> {
     this.#requirePlain('get disks while it runs');
-    await insertDisks(this.#parts.monitor, disks);
+    await attachDisks(this.#parts.monitor, disks);
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {

@@ -92,7 +92,7 @@ describe('a confidential fake microVM', () => {
     const fake = host.vm(spec.id);
     if (fake !== undefined) fake.console = Buffer.from('secret');
     expect(await vm.console()).toHaveLength(0);
-    await expect(vm.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
+    await expect(vm.attach([])).rejects.toMatchObject({ code: 'unsupported-option' });
     const request = { directory: '/d', overlayPath: '/o' };
     await expect(vm.save(request, never)).rejects.toMatchObject({
       code: 'unsupported-option',

@@ -60,12 +60,12 @@ export class FakeVm implements FakeGuest {
   paused = false;
   /** Why it cannot be saved. */
   saveFailure: Error | undefined;
-  /** What was put into its slots. */
-  readonly inserted: Disk[] = [];
+  /** The disks that were attached to its slots. */
+  readonly attached: Disk[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
   savedBytes: number | undefined;
-  /** Why nothing can be put there. */
-  insertFailure: Error | undefined;
+  /** The error of each `attach`. */
+  attachFailure: Error | undefined;
   /** What it is held to on the host, each time that was said, the launch included. */
   readonly limits: HostLimits[] = [];
   /** Why it cannot be held to anything else, once. */
@@ -91,10 +91,10 @@ export class FakeVm implements FakeGuest {
     return this.#exit === undefined;
   }
 
-  async insert(disks: readonly Disk[]): Promise<void> {
+  async attach(disks: readonly Disk[]): Promise<void> {
     this.#requirePlain();
-    if (this.insertFailure !== undefined) throw this.insertFailure;
-    this.inserted.push(...disks);
+    if (this.attachFailure !== undefined) throw this.attachFailure;
+    this.attached.push(...disks);
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {
@@ -353,7 +353,7 @@ function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     resume: async () => {
       vm.paused = false;
     },
-    insert: (disks) => vm.insert(disks),
+    attach: (disks) => vm.attach(disks),
     applyLimits: (limits) => vm.applyLimits(limits),
     size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
     save: (request, signal) => vm.save(request, signal),

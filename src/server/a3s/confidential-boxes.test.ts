@@ -81,13 +81,13 @@ describe('creating a confidential box', () => {
   it('puts SIMULATED into the events of a simulated box', async () => {
     await running();
     const all = { since: 1n, until: undefined };
-    const heard: Record<string, string>[] = [];
+    const events: Record<string, string>[] = [];
     for await (const { action, attributes } of home.runtime.events.follow(all, TIMEOUT())) {
-      heard.push({ action, ...attributes });
+      events.push({ action, ...attributes });
       if (action === 'start') break;
     }
     for (const action of ['create', 'start']) {
-      expect(heard).toContainEqual(expect.objectContaining({ action, tee: 'SIMULATED' }));
+      expect(events).toContainEqual(expect.objectContaining({ action, tee: 'SIMULATED' }));
     }
   });
 

@@ -52,7 +52,7 @@ describe('a pool that cannot be filled', () => {
 
 describe('a start with an unusable microVM of a pool', () => {
   it.each([
-    ['it takes no layers', () => insertFails()],
+    ['it takes no layers', () => attachFails()],
     ['its agent is gone', () => home.host.running[0]?.crash()],
     ['its disk is gone', () => home.host.running.map(({ spec }) => unlink(spec.disks[0]?.path))],
   ])('starts from the template when the microVM from the pool fails: %s', async (_, spoil) => {
@@ -75,15 +75,15 @@ describe('a start with an unusable microVM of a pool', () => {
     const [vm] = home.host.running;
     const id = await home.create(['sleep', 'infinity'], NONE);
     const started = home.startBox(id);
-    if (vm !== undefined) vm.insertFailure = new A3sError('state-unusable', 'no layer');
+    if (vm !== undefined) vm.attachFailure = new A3sError('state-unusable', 'no layer');
     expect(await started).toBe(500);
     expect(vm?.running).toBe(false);
     expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
   });
 
-  function insertFails(): void {
+  function attachFails(): void {
     for (const vm of home.host.running) {
-      vm.insertFailure = new A3sError('vmm-failed', 'no');
+      vm.attachFailure = new A3sError('vmm-failed', 'no');
     }
   }
 

@@ -48,7 +48,7 @@ describe('a pool', () => {
     expect(await home.startBox(id)).toBe(204);
     expect(await home.startOf(id)).toBe('pool');
     expect(vm?.paused).toBe(false);
-    expect(vm?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
+    expect(vm?.attached.map(({ path, serial }) => [basename(path), serial])).toEqual([
       ['warm-up.erofs', 'layer-6'],
       ['null', 'layer-0'],
     ]);

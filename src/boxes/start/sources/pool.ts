@@ -69,7 +69,7 @@ export class PoolSource implements StartSource {
       ...{ found, directory, ports: [], changes, taken },
     });
     await settleAll([
-      vm.insert(found.layers),
+      vm.attach(found.layers),
       takeChanges(this.#rt, definition, pooled),
       limits === undefined ? Promise.resolve() : vm.applyLimits(limits),
     ]);

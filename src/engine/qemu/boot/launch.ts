@@ -15,7 +15,7 @@ import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { diskCommands, nicCommands, plug, shareCommands } from '../monitor/hotplug.ts';
+import { diskCommands, executeAll, nicCommands, shareCommands } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { startVmm } from './vmm.ts';
 
@@ -39,7 +39,7 @@ export async function launchVm(
   ]);
   const { monitor, helper, process } = vmm;
   try {
-    await plugAll(spec, monitor, signal);
+    await attachDevices(spec, monitor, signal);
     await monitor.execute('cont', {}, z.unknown());
     signal.throwIfAborted();
   } catch (error) {
@@ -52,14 +52,14 @@ export async function launchVm(
   return vm;
 }
 
-async function plugAll(spec: VmSpec, monitor: QmpClient, signal: AbortSignal): Promise<void> {
+async function attachDevices(spec: VmSpec, monitor: QmpClient, signal: AbortSignal): Promise<void> {
   const { runtimeDir, nic, shares } = spec;
-  await plug(monitor, diskCommands(spec));
+  await executeAll(monitor, diskCommands(spec));
   signal.throwIfAborted();
-  if (nic !== undefined) await plug(monitor, nicCommands(nic.mac, passtSocket(runtimeDir)));
+  if (nic !== undefined) await executeAll(monitor, nicCommands(nic.mac, passtSocket(runtimeDir)));
   signal.throwIfAborted();
   const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
-  await plug(monitor, shareCommands(spec, sockets));
+  await executeAll(monitor, shareCommands(spec, sockets));
 }
 
 /** Waits for all. The first failure aborts the others, and is thrown once all have settled. */

@@ -25,12 +25,12 @@ export function backingSet(disk: number, n: number): number {
   return FIRST_BACKING_SET + disk * MOST_BACKING + n;
 }
 
-/** The set of the file that is put into the nth slot. */
-export function insertedSet(slot: number): number {
-  return FIRST_INSERTED_SET + slot;
+/** The set of the file that is attached to the nth slot. */
+export function attachedSet(slot: number): number {
+  return FIRST_ATTACHED_SET + slot;
 }
 
-const FIRST_INSERTED_SET = 800;
+const FIRST_ATTACHED_SET = 800;
 
 /** Sets of files that are passed while the VM is saved. */
 export const SAVING_SETS = { ram: 900, devices: 901 } as const;

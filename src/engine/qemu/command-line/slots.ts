@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Disk, TEMPLATE_PLUGS, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
+import { type Disk, HOTPLUG_CAPACITY, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
 
-const FUNCTIONS = TEMPLATE_PLUGS.functions;
+const FUNCTIONS = HOTPLUG_CAPACITY.functions;
 /** A minimum, so that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
 const FEWEST_PORTS = 4;
 
@@ -13,7 +13,7 @@ const FEWEST_PORTS = 4;
  * Root ports of a VM that starts from a template: the network's, the slots', and those for devices that are
  * attached later. Each costs every start 0.8 ms in QEMU.
  */
-const TEMPLATE_PORTS = 2 + TEMPLATE_PLUGS.ports;
+const TEMPLATE_PORTS = 2 + HOTPLUG_CAPACITY.ports;
 
 /** The network's port, then as many as the disks need, then the shares'. */
 const NIC_PORT = 0;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { insertDisks } from './attach-disks.ts';
+import { attachDisks } from './attach-disks.ts';
 import type { QmpClient } from './qmp.ts';
 
 let directory: string;
@@ -39,7 +39,7 @@ function monitor(): { asked: Asked[]; client: QmpClient } {
 
 it('attaches an image below the node of its slot, and leaves no descriptor in QEMU', async () => {
   const { asked, client } = monitor();
-  await insertDisks(client, [{ path: image, serial: 'layer-1', readonly: true }]);
+  await attachDisks(client, [{ path: image, serial: 'layer-1', readonly: true }]);
   const set = { 'fdset-id': 801 };
   expect(asked).toMatchObject([
     { command: 'add-fd', args: set, passed: true },
@@ -61,7 +61,7 @@ it.each([
   ['that is written to', 'layer-0', false],
 ])('refuses a disk %s before it asks QEMU for anything', async (_, serial, readonly) => {
   const { asked, client } = monitor();
-  await expect(insertDisks(client, [{ path: image, serial, readonly }])).rejects.toMatchObject({
+  await expect(attachDisks(client, [{ path: image, serial, readonly }])).rejects.toMatchObject({
     code: 'invalid-argument',
   });
   expect(asked).toEqual([]);
@@ -70,5 +70,5 @@ it.each([
 it('reports a disk image that cannot be opened', async () => {
   const { client } = monitor();
   const disk = { path: join(directory, 'none'), serial: 'layer-0', readonly: true };
-  await expect(insertDisks(client, [disk])).rejects.toMatchObject({ code: 'state-unusable' });
+  await expect(attachDisks(client, [disk])).rejects.toMatchObject({ code: 'state-unusable' });
 });

@@ -1,5 +1,5 @@
 /**
- * Puts disks into slots of a VM that runs or is paused. The image replaces the empty node below the guest's
+ * Attaches disks to slots of a VM that runs or is paused. The image replaces the empty node below the guest's
  * device.
  *
  * @module
@@ -10,8 +10,8 @@ import { open } from 'node:fs/promises';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { type Disk, TEMPLATE_SLOTS } from '../../engine.ts';
-import { insertedSet, setFile } from '../command-line/descriptor-sets.ts';
-import { type Command, plug } from './hotplug.ts';
+import { attachedSet, setFile } from '../command-line/descriptor-sets.ts';
+import { type Command, executeAll } from './hotplug.ts';
 import type { QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;
@@ -19,15 +19,15 @@ type Monitor = Pick<QmpClient, 'execute'>;
 const SLOTS: readonly string[] = TEMPLATE_SLOTS.layers;
 
 /** @throws A3sError `invalid-argument` for what has no slot, `state-unusable` for a file that cannot be opened, `vmm-failed` */
-export async function insertDisks(monitor: Monitor, disks: readonly Disk[]): Promise<void> {
+export async function attachDisks(monitor: Monitor, disks: readonly Disk[]): Promise<void> {
   const placed = disks.map((disk) => ({ ...disk, slot: SLOTS.indexOf(disk.serial) }));
   if (placed.some(({ slot, readonly }) => slot < 0 || !readonly)) {
-    throw new A3sError('invalid-argument', 'Cannot put a disk into a slot that is not for it');
+    throw new A3sError('invalid-argument', 'Cannot attach a disk to a slot that is not for it');
   }
-  for (const { path, slot } of placed) await handOver(monitor, path, insertedSet(slot));
-  await plug(
+  for (const { path, slot } of placed) await handOver(monitor, path, attachedSet(slot));
+  await executeAll(
     monitor,
-    placed.flatMap(({ serial, slot }) => insertion(serial, insertedSet(slot))),
+    placed.flatMap(({ serial, slot }) => slotCommands(serial, attachedSet(slot))),
   );
 }
 
@@ -46,7 +46,7 @@ async function handOver(monitor: Monitor, path: string, set: number): Promise<vo
 }
 
 /** The device keeps its node, which is now a layer over the image. The descriptor set keeps no unused descriptor. */
-function insertion(serial: string, set: number): Command[] {
+function slotCommands(serial: string, set: number): Command[] {
   // A new name: an earlier disk in the slot, such as the disk of a warm-up, keeps its own.
   const file = `${serial}-${randomBytes(8).toString('hex')}`;
   return [

@@ -129,7 +129,7 @@ export function placedShares(
 }
 
 /** Sends all commands in order without waiting for the answers between them. Throws the first refusal. */
-export async function plug(
+export async function executeAll(
   monitor: Pick<QmpClient, 'execute'>,
   commands: readonly Command[],
 ): Promise<void> {

@@ -12,7 +12,7 @@ import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { plug } from '../monitor/hotplug.ts';
+import { executeAll } from '../monitor/hotplug.ts';
 import { load, marker } from '../template/start-from-template.ts';
 import { joinCommands } from '../template/template-devices.ts';
 
@@ -48,10 +48,10 @@ export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal
   ]);
   const { monitor, helper, process } = vmm;
   try {
-    if (nic !== undefined) await plug(monitor, joinCommands(passtSocket(runtimeDir)));
+    if (nic !== undefined) await executeAll(monitor, joinCommands(passtSocket(runtimeDir)));
     await load(monitor);
     await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);
-    await plug(monitor, [marker()]);
+    await executeAll(monitor, [marker()]);
     signal.throwIfAborted();
   } catch (error) {
     monitor.close();

@@ -17,7 +17,7 @@ import { deadline } from '../../deadline.ts';
 import { SAVED_FILES, type SavedVm, type SaveRequest } from '../../engine.ts';
 import { overlaySet, SAVING_SETS, setFile } from '../command-line/descriptor-sets.ts';
 import { findDisks } from '../monitor/find-disks.ts';
-import { plug, qcow2 } from '../monitor/hotplug.ts';
+import { executeAll, qcow2 } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { RAM_BLOCKS } from './fork-devices.ts';
 import { forkState, MOST_DEVICES_BYTES } from './fork-state.ts';
@@ -84,14 +84,14 @@ async function saveWhilePaused(
   const layer = `over-${overlay}`;
   const file = { driver: 'file', filename: setFile(overlay) };
   const image = { 'node-name': layer, 'read-only': false, discard: 'unmap', file };
-  await plug(monitor, [
+  await executeAll(monitor, [
     ['chardev-add', { id: SAVING, backend: { type: 'null', data: {} } }],
     ['migrate-set-capabilities', { capabilities: CAPABILITIES }],
     ['migrate-set-parameters', { 'max-bandwidth': BANDWIDTH }],
     ['blockdev-add', qcow2(image, null)],
   ]);
   try {
-    await plug(monitor, [
+    await executeAll(monitor, [
       ['stop', {}],
       ['blockdev-snapshot', { node, overlay: layer }],
       ['xen-save-devices-state', { filename: setFile(SAVING_SETS.devices), live: false }],
@@ -138,7 +138,7 @@ export async function endSaving(monitor: Monitor): Promise<void> {
       return RUNNING.has(status) ? undefined : true;
     }, limit);
   }
-  await plug(monitor, [
+  await executeAll(monitor, [
     ['cont', {}],
     ['chardev-remove', { id: SAVING }],
   ]);

@@ -16,7 +16,7 @@ import type { Accelerator } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { plug } from '../monitor/hotplug.ts';
+import { executeAll } from '../monitor/hotplug.ts';
 import type { QmpClient, QmpEvent } from '../monitor/qmp.ts';
 
 const SAVE_MS = 30_000;
@@ -52,9 +52,9 @@ export async function saveTemplate(
     const vm = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers: [helper] });
     events.forward(vm);
     try {
-      await plug(monitor, [['cont', {}]]);
+      await executeAll(monitor, [['cont', {}]]);
       await Promise.race([prepare(request, vm, signal), gone(vm), whenAborted(signal)]);
-      await plug(monitor, [['stop', {}]]);
+      await executeAll(monitor, [['stop', {}]]);
       await save(monitor, saved, signal);
     } finally {
       await vm.kill();
@@ -95,7 +95,7 @@ async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Prom
   const capabilities = ['x-ignore-shared', 'events'].map((capability) => {
     return { capability, state: true };
   });
-  await plug(monitor, [
+  await executeAll(monitor, [
     ['migrate-set-capabilities', { capabilities }],
     ['migrate', { uri: STATE_URI }],
   ]);

@@ -20,7 +20,7 @@ import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { extraSlots } from '../command-line/slots.ts';
 import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { type Command, placedDisks, placedShares, plug } from '../monitor/hotplug.ts';
+import { type Command, executeAll, placedDisks, placedShares } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { growthCommands } from './memory-growth.ts';
 import { privateRam } from './ram-copy.ts';
@@ -78,11 +78,11 @@ export async function startFromTemplate(
       if (inRunning) {
         const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
         await Promise.all([
-          plug(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
-          Promise.all(files).then(() => plug(monitor, placedShares(spec, slots.shares, sockets))),
+          executeAll(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
+          Promise.all(files).then(() => executeAll(monitor, placedShares(spec, slots.shares, sockets)),),
           queued,
         ]);
-        await plug(monitor, [marker()]);
+        await executeAll(monitor, [marker()]);
       }
       await queued;
       return copy;
@@ -104,7 +104,7 @@ async function queue(
   uplink: Promise<Command[]> | undefined,
   commands: readonly Command[],
 ): Promise<void> {
-  await plug(monitor, [...((await uplink) ?? []), ...commands]);
+  await executeAll(monitor, [...((await uplink) ?? []), ...commands]);
 }
 
 /** A VMM that is about to load a state. */
@@ -192,7 +192,7 @@ function templateFailure(error: unknown, signal: AbortSignal): unknown {
 /** Sent together: QEMU takes `cont` while the state is loaded, and runs it afterwards. */
 export async function load(monitor: QmpClient): Promise<void> {
   const capabilities = [{ capability: 'x-ignore-shared', state: true }];
-  await plug(monitor, [
+  await executeAll(monitor, [
     ['migrate-set-capabilities', { capabilities }],
     ['migrate-incoming', { uri: STATE_URI }],
     ['cont', {}],

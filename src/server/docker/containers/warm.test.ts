@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../../../boxes/record/states.ts';
 import type { Config } from '../../../config.ts';
-import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../../engine/engine.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../../engine/engine.ts';
 import type { FakeVm } from '../../../engine/testing/fake.ts';
 import { A3sError } from '../../../errors.ts';
 import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
@@ -73,7 +73,7 @@ function disks(launch: number) {
 const changesOf = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
 const runtimeOf = (id: string): string => join(home.config.runtimeDir, id.slice(0, 12));
 /** The maximum number of layers of a microVM from a template: in slots, and hot-plugged. */
-const ROOM = TEMPLATE_SLOTS.layers.length + TEMPLATE_PLUGS.ports * TEMPLATE_PLUGS.functions;
+const ROOM = TEMPLATE_SLOTS.layers.length + HOTPLUG_CAPACITY.ports * HOTPLUG_CAPACITY.functions;
 const WARM = { Start: 'template', Source: TEMPLATE_KEY };
 const COLD = { Start: 'cold', Source: '' };
 
