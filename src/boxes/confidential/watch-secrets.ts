@@ -25,7 +25,7 @@ export async function watchSecrets(
     try {
       const report = await (await running.guest()).secrets(seen, running.signal);
       seen = report.version;
-      if (isWaiting(rt, running)) note(rt, running, report);
+      if (isWaiting(rt, running)) recordSecrets(rt, running, report);
     } catch (error) {
       failure = error;
     }
@@ -49,7 +49,7 @@ function isWaiting(rt: Pick<Runtime, 'store'>, running: RunningBox): boolean {
  * Records only names that the launch spec has, and only progress. So a guest that lies can cause no more writes than
  * that.
  */
-function note(
+function recordSecrets(
   rt: Pick<Runtime, 'events' | 'store'>,
   running: RunningBox,
   report: SecretsReport,
@@ -58,19 +58,19 @@ function note(
   const { launch } = box.state;
   const wanted = box.definition.confidential?.secrets ?? [];
   if (launch === undefined) return;
-  const said = new Set(report.secrets.flatMap(({ name, delivered }) => (delivered ? [name] : [])));
+  const reported = new Set(report.secrets.flatMap(({ name, delivered }) => (delivered ? [name] : [])),);
   const before = new Set(launch.secrets.delivered);
   const delivered = wanted.flatMap(({ name }) =>
-    before.has(name) || said.has(name) ? [name] : [],
+    before.has(name) || reported.has(name) ? [name] : [],
   );
   const state = report.state === 'none' ? 'waiting' : report.state;
   if (state === launch.secrets.state && delivered.length === before.size) return;
-  const noted = rt.store.amend(running.id, {
+  const amended = rt.store.amend(running.id, {
     launch: { ...launch, secrets: { state, delivered } },
   });
   const fresh = delivered.filter((name) => !before.has(name));
-  for (const secret of fresh) publish(rt, noted, 'secret-delivered', { secret });
-  if (state !== 'waiting') publish(rt, noted, `secrets-${state}`, teeAttributes(noted));
+  for (const secret of fresh) publish(rt, amended, 'secret-delivered', { secret });
+  if (state !== 'waiting') publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
 }
 
 /** What the end of the main process says of its secrets. That end may be known before the guest's report about them. */

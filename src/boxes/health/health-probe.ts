@@ -124,7 +124,7 @@ class Probe {
         return await this.#take(started.output, started.exit);
       })
       .catch(async (error: unknown) => {
-        if (signal.aborted || !guest.speaks(4) || !isLost(error)) throw error;
+        if (signal.aborted || !guest.speaks(4) || !isConnectionLost(error)) throw error;
         return await this.#goOn();
       })
       .catch((error: unknown) => {
@@ -199,7 +199,7 @@ class Probe {
 /**
  * Whether the connection failed, and not the process. Only a probe whose start got no answer is looked up by its id.
  */
-function isLost(error: unknown): boolean {
+function isConnectionLost(error: unknown): boolean {
   return error instanceof A3sError && ['agent-failed', 'agent-timeout'].includes(error.code);
 }
 

@@ -26,7 +26,7 @@ export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<
       const stopped = whileRunning(rt, running);
       try {
         const result = await runProbe(rt, running, box, check, stopped.signal);
-        if (result !== undefined) note(rt, running, check, result);
+        if (result !== undefined) recordResult(rt, running, check, result);
       } finally {
         stopped.unlink();
       }
@@ -85,13 +85,13 @@ function whileRunning(
   };
 }
 
-function note(rt: HealthHost, running: RunningBox, check: HealthCheck, result: ProbeResult): void {
+function recordResult(rt: HealthHost, running: RunningBox, check: HealthCheck, result: ProbeResult,): void {
   const box = presentRun(rt, running);
   if (box === undefined) return;
   const before = box.state.health ?? { status: 'starting' as const, failingStreak: 0, log: [] };
   const health = healthAfter(check, before, result, startOf(box));
-  const noted = rt.store.noteHealth(running.id, health);
-  if (health.status !== before.status) publish(rt, noted, `health_status: ${health.status}`);
+  const amended = rt.store.recordHealth(running.id, health);
+  if (health.status !== before.status) publish(rt, amended, `health_status: ${health.status}`);
 }
 
 /** The record of this run, while the run goes on and this server follows it; else undefined. */

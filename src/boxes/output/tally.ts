@@ -28,24 +28,24 @@ export function tallied(tally: Tally, record: OutputRecord): Tally {
   const late = record.time > tally.latest;
   const index = record.stream - 1;
   const [out, err] = tally.lines;
-  const begun = linesBegun(record.payload, tally.open[index] === true);
+  const started = linesStarted(record.payload, tally.open[index] === true);
   const open = record.payload.at(-1) !== NEWLINE;
   return {
     run: record.run,
     offset: record.offset + record.payload.length,
     latest: late ? record.time : tally.latest,
-    lines: index === 0 ? [out + begun, err] : [out, err + begun],
+    lines: index === 0 ? [out + started, err] : [out, err + started],
     open: index === 0 ? [open, tally.open[1]] : [tally.open[0], open],
   };
 }
 
 /** @param open the first byte continues a line */
-function linesBegun(payload: Buffer, open: boolean): number {
-  let begun = open ? 0 : 1;
+function linesStarted(payload: Buffer, open: boolean): number {
+  let started = open ? 0 : 1;
   let at = payload.indexOf(NEWLINE);
   while (at !== -1 && at + 1 < payload.length) {
-    begun += 1;
+    started += 1;
     at = payload.indexOf(NEWLINE, at + 1);
   }
-  return begun;
+  return started;
 }

@@ -284,8 +284,8 @@ export class Pools implements VmPools {
         return await endPooled(this.#host, pooled);
       }
       pool.filled(pooled);
-      void pooled.vm.exited.then(() => this.#lost(pool, pooled));
-      void pooled.guest.closed.then(() => this.#lost(pool, pooled));
+      void pooled.vm.exited.then(() => this.#onOrphaned(pool, pooled));
+      void pooled.guest.closed.then(() => this.#onOrphaned(pool, pooled));
       const milliseconds = String(Math.round(performance.now() - since));
       this.#tell('fill', pool, { machine: id, milliseconds });
     } catch (error) {
@@ -308,7 +308,7 @@ export class Pools implements VmPools {
    * Called for a microVM that ended by itself, or whose agent cannot be reached. The microVM of a box is not handled
    * here.
    */
-  #lost(pool: Pool, pooled: PooledVm): void {
+  #onOrphaned(pool: Pool, pooled: PooledVm): void {
     if (!pool.ready.includes(pooled)) return;
     pool.failed(
       new A3sError('vmm-failed', 'A machine of the pool ended by itself'),

@@ -100,7 +100,7 @@ it('syncs only those changes at once that a power cut must not lose', () => {
   store.advance(A, 'started', { pid: 5 });
   expect(unsynced()).toBe(0);
   const health: HealthState = { status: 'healthy', failingStreak: 0, log: [] };
-  expect(store.noteHealth(A, health).state).toMatchObject({ health, pid: 5 });
+  expect(store.recordHealth(A, health).state).toMatchObject({ health, pid: 5 });
   expect(unsynced()).toBe(1);
   store.advance(A, 'ended', { exitCode: 3 });
   store.advance(A, 'gone');

@@ -126,7 +126,7 @@ export class BoxStore {
   }
 
   /** Records the result of a probe. This happens every few seconds for each box with a health check. */
-  noteHealth(id: string, health: HealthState): Box {
+  recordHealth(id: string, health: HealthState): Box {
     const box = this.expect(id);
     const { definition, name } = box;
     return this.#replace(box, { definition, name, state: { ...box.state, health } }, true);

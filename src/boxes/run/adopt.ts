@@ -21,7 +21,7 @@ import { abandon } from '../start/abandon.ts';
 import { enterRunning } from '../start/main-process.ts';
 import { removeLocked } from '../verbs/remove.ts';
 import { drainExecs } from './drain-execs.ts';
-import { endLost, type OrphanHost } from './orphaned.ts';
+import { endOrphaned, type OrphanHost } from './orphaned.ts';
 import { RunningBox } from './running-box.ts';
 import { type ReconcileHost, reconcileAdopted } from './running-limits.ts';
 import { supervise } from './supervise.ts';
@@ -117,7 +117,7 @@ async function reconcileBox(
   const vm = await findVm(rt, box, timing, answered);
   if (vm === undefined || vm === 'silent') {
     const why = vm ?? 'gone';
-    await endLost(
+    await endOrphaned(
       rt,
       box,
       why === 'gone' ? 'it was gone when the server came' : 'its machine did not answer',
@@ -186,7 +186,7 @@ async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Pr
   if (!copy && !ended && (await mainStarted(running, still))) return enterRunning(rt, running);
   if (running.released) return;
   await abandon(rt, running);
-  await endLost(rt, box, '');
+  await endOrphaned(rt, box, '');
 }
 
 /** @param still whether the microVM may still be paused, as one of a pool is until its box goes on */

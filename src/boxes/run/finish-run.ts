@@ -53,7 +53,7 @@ function recordEnd(rt: Pick<Runtime, 'store'>, { definition, state }: Box, detai
   const known = state.status === 'stopping';
   const finished = {
     ...{ exitCode: state.exitCode, finishedAt: state.finishedAt },
-    ...(known ? {} : { ...lostRun(state, detail), finishedAt: timestamp(now()) }),
+    ...(known ? {} : { ...unseenExit(state, detail), finishedAt: timestamp(now()) }),
   };
   const { startedAt, restartDelayMs: delayMs, restartCount, stopRequested } = state;
   const ranMs = Date.parse(finished.finishedAt ?? '') - Date.parse(startedAt ?? '');
@@ -67,8 +67,8 @@ function recordEnd(rt: Pick<Runtime, 'store'>, { definition, state }: Box, detai
   });
 }
 
-/** The result of a run whose end nobody reported. */
-function lostRun(
+/** The result of a run whose end no server reported. */
+function unseenExit(
   { launch, stopRequested }: BoxState,
   detail: string,
 ): Pick<BoxState, 'exitCode' | 'error'> {

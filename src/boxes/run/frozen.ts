@@ -13,7 +13,7 @@ export type FreezeHost = Pick<Runtime, 'store' | 'events' | 'log'>;
 
 /** @throws A3sError `box-not-running`, what the guest answers; then it is not paused */
 export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void> {
-  await inTurn(running, async () => {
+  await serialized(running, async () => {
     if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
     // The record comes first: a server that takes over in between finds what has to be done, and does it.
     const box = rt.store.advance(running.id, 'pause');
@@ -30,14 +30,14 @@ export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void>
 
 /** Freezes a box that is recorded as paused, and may have resumed. */
 export async function freezeAgain(rt: FreezeHost, running: RunningBox): Promise<void> {
-  await inTurn(running, async () => {
+  await serialized(running, async () => {
     if (isPaused(rt, running)) await (await running.guest()).freeze(running.signal);
   });
 }
 
 /** Does nothing where the box is not paused. */
 export async function thaw(rt: FreezeHost, running: RunningBox): Promise<void> {
-  await inTurn(running, async () => {
+  await serialized(running, async () => {
     if (!isPaused(rt, running)) return;
     await (await running.guest()).thaw(running.signal);
     // A signal that the process got before ends it now.
@@ -50,7 +50,7 @@ function isPaused(rt: Pick<Runtime, 'store'>, { id }: RunningBox): boolean {
 }
 
 /** One at a time: a guest that gets both requests at once does not report which one came last. */
-async function inTurn(running: RunningBox, work: () => Promise<void>): Promise<void> {
+async function serialized(running: RunningBox, work: () => Promise<void>): Promise<void> {
   await running.freezeLock.run(running.id, work);
 }
 

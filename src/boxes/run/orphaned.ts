@@ -13,7 +13,7 @@ import { type EndHost, finishRun } from './finish-run.ts';
 export type OrphanHost = EndHost & UndoHost;
 
 /** Ends what is left of the VM, and puts that on record. For callers that hold the box's lock. */
-export async function endLost(rt: OrphanHost, box: Box, why: string): Promise<void> {
+export async function endOrphaned(rt: OrphanHost, box: Box, why: string): Promise<void> {
   await sweepVm(rt, box);
   if (box.state.status !== 'starting') return await finishRun(rt, box, why);
   const interrupted = new A3sError('internal', 'The server ended while the box was starting', {

@@ -101,7 +101,7 @@ async function followMain(
   const log = rt.outputs.of(running.id);
   let progress = followed?.progress;
   let first = followed;
-  let heard: Exit | undefined;
+  let reported: Exit | undefined;
   for (;;) {
     try {
       if (progress === undefined || log.broken) {
@@ -115,7 +115,7 @@ async function followMain(
       // An agent of protocol 4 reports the exit at once, so that it is known whatever becomes of the output.
       exit.then(
         (known) => {
-          heard = known;
+          reported = known;
         },
         () => undefined,
       );
@@ -126,7 +126,7 @@ async function followMain(
       if (running.released) throw error;
       if (running.vmExit !== undefined) {
         await saveRest(rt, running.id);
-        return heard;
+        return reported;
       }
       rt.log.error('the connection to a box was lost', error, { box: running.id });
       await delay(RETRY_MS, undefined, { signal: running.signal }).catch(() => undefined);

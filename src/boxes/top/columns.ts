@@ -69,7 +69,7 @@ const time = (entry: ProcessEntry): string => clock(seconds(entry));
 const cpu = (entry: ProcessEntry, context: PsContext): string => percent(cpuShare(entry, context));
 const memory = ({ residentBytes }: ProcessEntry, { memoryBytes }: PsContext): string =>
   percent(residentBytes / memoryBytes);
-const begun = (entry: ProcessEntry, { now }: PsContext): string =>
+const startedAt = (entry: ProcessEntry, { now }: PsContext): string =>
   shortStart(Date.parse(entry.startedAt), now);
 
 const column = (title: string, show: PsColumn['show']): PsColumn => ({ title, show });
@@ -113,9 +113,9 @@ export const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map([
   ['etimes', column('ELAPSED', (entry, context) => String(Math.floor(age(entry, context) / 1000)))],
   ['start', column('STARTED', (entry, { now }) => startOfDay(Date.parse(entry.startedAt), now))],
   ['lstart', column('STARTED', (entry) => longStart(Date.parse(entry.startedAt)))],
-  ['start_time', column('START', begun)],
-  ['bsdstart', column('START', begun)],
-  ['stime', column('STIME', begun)],
+  ['start_time', column('START', startedAt)],
+  ['bsdstart', column('START', startedAt)],
+  ['stime', column('STIME', startedAt)],
   ['pcpu', column('%CPU', cpu)],
   ['%cpu', column('%CPU', cpu)],
   [

@@ -150,14 +150,14 @@ async function save(
   const overlayPath = await addLayer(base, box.definition.identity);
   const shutdown = linkedSignal(rt.shutdown);
   const signal = AbortSignal.any([shutdown.signal, running.signal]);
-  const began = performance.now();
+  const startedAt = performance.now();
   try {
     const guest = await running.guest();
     await freeze(guest, signal);
     const main = await guest.process(MAIN, signal);
     if (main.state !== 'running') throw notRunning(running.id);
     const machine = await running.vm.save({ directory: memory, overlayPath }, signal);
-    const pausedMs = Math.round(performance.now() - began);
+    const pausedMs = Math.round(performance.now() - startedAt);
     await shareLayers(files, disk);
     return { machine, written: main.written, pausedMs };
   } finally {

@@ -11,7 +11,7 @@ import { type Box, stopSignalOf } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import { type FreezeHost, thaw } from '../run/frozen.ts';
-import { endLost, type OrphanHost } from '../run/orphaned.ts';
+import { endOrphaned, type OrphanHost } from '../run/orphaned.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { notRunning } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
@@ -60,7 +60,7 @@ export async function stopBox(rt: StopHost, id: string, options: StopOptions): P
   rt.restarts.drop(id);
   if (endWait(rt, id, 'stop')) return true;
   const running = rt.running.get(id);
-  if (running === undefined) return await stopLost(rt, id);
+  if (running === undefined) return await stopOrphaned(rt, id);
   running.kept ||= options.keep === true;
   const box = rt.store.amend(id, { stopRequested: true });
   const signal = asked ?? stopSignalOf(definition);
@@ -109,7 +109,7 @@ function endWait(rt: Pick<Runtime, 'store' | 'events'>, id: string, action: stri
 }
 
 /** A box that nobody could take over or end: what is left of it ends now. False when it does not run. */
-async function stopLost(rt: OrphanHost, id: string): Promise<boolean> {
+async function stopOrphaned(rt: OrphanHost, id: string): Promise<boolean> {
   const box = rt.store.get(id);
   if (box === undefined || !isLive(box.state.status)) return false;
   return await rt.locks.run(id, async () => {
@@ -119,7 +119,7 @@ async function stopLost(rt: OrphanHost, id: string): Promise<boolean> {
     // A start by its policy may have come first. The policy must not start the box again.
     const asked = rt.store.amend(id, { stopRequested: true });
     if (running !== undefined) await end(rt, running);
-    else await endLost(rt, asked, '');
+    else await endOrphaned(rt, asked, '');
     return true;
   });
 }
