@@ -28,7 +28,7 @@ export interface PushParts {
   readonly registry: Pick<Registry, 'repository'>;
   readonly images: Pick<
     ImageStore,
-    'resolve' | 'list' | 'content' | 'attachments' | 'noteRepoDigest'
+    'resolve' | 'list' | 'content' | 'attachments' | 'recordRepoDigest'
   >;
 }
 
@@ -97,7 +97,7 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
     }
     await putDocument(repository, tag, manifest);
     const { digest } = manifest;
-    await parts.images.noteRepoDigest({ repository: canonicalRepository(reference), digest });
+    await parts.images.recordRepoDigest({ repository: canonicalRepository(reference), digest });
     return { tag, digest, size: manifest.bytes.length };
   });
 }

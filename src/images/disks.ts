@@ -15,7 +15,7 @@ import { Staging } from './content/staging.ts';
 import type { Converter, StoredLayer } from './converter/converter.ts';
 import { DiskBudget, explainDiskError } from './disk-budget.ts';
 import type { Limits } from './limits.ts';
-import { type DiskTree, diskTree, notePath } from './verity/disk-tree.ts';
+import { type DiskTree, diskTree, recordPath } from './verity/disk-tree.ts';
 
 /** How many disks a box may have for its layers. */
 export const MAX_DISKS = 56;
@@ -145,7 +145,7 @@ export class Disks {
   /** Deletes every disk that is not in `reachable`. */
   async sweep(reachable: ReadonlySet<Digest>): Promise<void> {
     const names = new Set(
-      [...reachable].flatMap((digest) => [this.#name(digest), notePath(this.#name(digest))]),
+      [...reachable].flatMap((digest) => [this.#name(digest), recordPath(this.#name(digest))]),
     );
     await sweepDirectory(this.#directory, (entry) => names.has(entry.name));
   }
@@ -180,7 +180,7 @@ export class Disks {
       if (!written) return false;
       await chmod(path, 0o400);
       // A file that a failed sweep left here belongs to another disk.
-      await rm(notePath(this.path(plan.digest)), { force: true });
+      await rm(recordPath(this.path(plan.digest)), { force: true });
       await publish(path, this.path(plan.digest));
       return true;
     } catch (error) {

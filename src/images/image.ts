@@ -178,7 +178,7 @@ export interface ImageStore {
   /**
    * Records that a canonical repository has this manifest now. Does nothing where the store no longer has the manifest.
    */
-  noteRepoDigest(repoDigest: {
+  recordRepoDigest(repoDigest: {
     readonly repository: string;
     readonly digest: Digest;
   }): Promise<void>;

@@ -194,8 +194,8 @@ class Store implements ImageStore {
     return await withContent(this.#parts, image, use);
   }
 
-  async noteRepoDigest(repoDigest: RepoDigest): Promise<void> {
-    await noteRepoDigest(this.#parts, repoDigest);
+  async recordRepoDigest(repoDigest: RepoDigest): Promise<void> {
+    await recordRepoDigest(this.#parts, repoDigest);
   }
 
   async history(reference: string): Promise<readonly HistoryEntry[]> {

@@ -30,11 +30,11 @@ export function openRepository(
 ): Repository {
   const retryLimits = { ...RETRY_LIMITS, ...options.retryLimits };
   const context = repositoryContext(transport, name, options, retryLimits);
-  let turn: Promise<unknown> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
   /** Serializes updates of a list of referrers, so that none of our own requests loses what another adds. */
-  const inTurn = async (task: () => Promise<void>): Promise<void> => {
-    const mine = turn.then(task);
-    turn = mine.catch(() => undefined);
+  const serialized = async (task: () => Promise<void>): Promise<void> => {
+    const mine = last.then(task);
+    last = mine.catch(() => undefined);
     await mine;
   };
   return {
@@ -51,7 +51,7 @@ export function openRepository(
       if (referrer === undefined) return digest;
       const listed = headers['oci-subject'];
       if (listed === undefined) {
-        await inTurn(() => addToFallback(context, referrer.subject, referrer.descriptor));
+        await serialized(() => addToFallback(context, referrer.subject, referrer.descriptor));
       } else if (listed !== referrer.subject) {
         const what = `manifest ${digest} of ${context.name}`;
         const where = `at ${quoted(listed)}, not at ${referrer.subject}`;

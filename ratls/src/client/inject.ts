@@ -11,17 +11,17 @@ import { RatlsError } from '../errors.ts';
 import { MAX_ANSWER } from '../protocol/messages.ts';
 import type { VerifiedPeer } from './verify-peer.ts';
 
-export interface Delivery {
+export interface InjectionRequest {
   readonly name: string;
   readonly value: Uint8Array;
   readonly key: KeyObject;
 }
 
 /** @throws {RatlsError} `no-such-secret`, `injector-not-permitted`, `secret-too-large` */
-export function injectionOf(socket: TLSSocket, peer: VerifiedPeer, delivery: Delivery) {
-  const { name, value, key } = delivery;
+export function injectionOf(socket: TLSSocket, peer: VerifiedPeer, request: InjectionRequest) {
+  const { name, value, key } = request;
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
-  requirePermitted(peer, delivery, spki);
+  requirePermitted(peer, request, spki);
   const context = Buffer.from(name, 'utf8');
   const injection = {
     exporter: socket.exportKeyingMaterial(EXPORTER_SIZE, INJECT_EXPORTER, context),
@@ -41,7 +41,11 @@ export function injectionOf(socket: TLSSocket, peer: VerifiedPeer, delivery: Del
 }
 
 /** The verified spec says who may inject what, so a value that the agent would refuse is never sent. */
-function requirePermitted({ spec }: VerifiedPeer, { name, value }: Delivery, spki: Buffer): void {
+function requirePermitted(
+  { spec }: VerifiedPeer,
+  { name, value }: InjectionRequest,
+  spki: Buffer,
+): void {
   const secret = spec.secrets.find((each) => each.name === name);
   if (secret === undefined) {
     const expected = spec.secrets.map((each) => each.name).join(', ') || 'none';

@@ -9,7 +9,7 @@ import { string } from '../flags/flag.ts';
 import { Template } from '../output/go-template/template.ts';
 import { forTerminals } from '../output/json-text.ts';
 import { printFailure } from '../print-failure.ts';
-import { notesOf, sayNotes } from '../requests/confidential-notes.ts';
+import { printWarnings, warningsOf } from '../requests/confidential-notes.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f' });
@@ -55,7 +55,7 @@ export async function showEach(
     const json = JSON.stringify(found, null, format === 'json' ? 0 : 4);
     context.stdout.write(`${forTerminals(json)}\n`);
   }
-  for (const notes of found.map(notesOf)) sayNotes(context, notes);
+  for (const warnings of found.map(warningsOf)) printWarnings(context, warnings);
   for (const failure of failures) printFailure(context, failure);
   return failures.length > 0 ? 1 : 0;
 }

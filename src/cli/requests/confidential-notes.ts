@@ -1,5 +1,5 @@
 /**
- * What is said wherever a confidential box is made or looked at, and nobody may overlook.
+ * The warnings that every command prints when it makes or shows a confidential box.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { ContainerInspect } from '../../docker-api/container.ts';
 import { objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
 import type { Context } from '../context.ts';
 
-/** Of the box, or of the request that makes it: both call these alike. */
-export interface Noteworthy {
+/** Read from the box, or from the request that makes it: both name these fields alike. */
+export interface ConfidentialWarnings {
   readonly simulated: boolean;
-  /** Secrets that whoever reaches the box may inject. */
+  /** Secrets that any client that reaches the box may inject. */
   readonly openSecrets: readonly string[];
 }
 
@@ -19,14 +19,17 @@ const SIMULATED =
   'SIMULATED: no hardware protects this box; its host can read its memory, secrets included';
 
 /** On stderr, so that output stays the box's own. */
-export function sayNotes({ stderr }: Pick<Context, 'stderr'>, noted: Noteworthy): void {
+export function printWarnings(
+  { stderr }: Pick<Context, 'stderr'>,
+  noted: ConfidentialWarnings,
+): void {
   if (noted.simulated) stderr.write(`${SIMULATED}\n`);
   if (noted.openSecrets.length === 0) return;
   stderr.write(`WARNING: whoever reaches the box may inject: ${noted.openSecrets.join(', ')}\n`);
 }
 
 /** What both documents say. */
-interface Noted {
+interface ConfidentialDocument {
   readonly Tee?: ConfidentialShown['Tee'];
   readonly Secrets?:
     | readonly { readonly Name?: string; readonly AllowAnyInjector?: boolean | undefined }[]
@@ -34,7 +37,9 @@ interface Noted {
 }
 
 /** Of `Confidential` in a create request, or in a box's document. */
-export function noteworthy(confidential: Noted | null | undefined): Noteworthy {
+export function warningsFor(
+  confidential: ConfidentialDocument | null | undefined,
+): ConfidentialWarnings {
   const { Tee, Secrets } = objectOf(confidential);
   const open = objectsOf(Secrets).filter((secret) => secret.AllowAnyInjector === true);
   return {
@@ -44,8 +49,8 @@ export function noteworthy(confidential: Noted | null | undefined): Noteworthy {
 }
 
 /** Of a box's document. */
-export function notesOf(box: unknown): Noteworthy {
-  return noteworthy(objectOf<ContainerInspect>(box).Confidential);
+export function warningsOf(box: unknown): ConfidentialWarnings {
+  return warningsFor(objectOf<ContainerInspect>(box).Confidential);
 }
 
 /** For a plain box. */

@@ -60,12 +60,12 @@ async function readEnding(
     }
   } catch (error) {
     if (error instanceof A3sError) throw error;
-    throw lost(client, error);
+    throw serverEnded(client, error);
   }
-  throw lost(client, undefined);
+  throw serverEnded(client, undefined);
 }
 
-function lost(client: Client, cause: unknown): A3sError {
+function serverEnded(client: Client, cause: unknown): A3sError {
   return new A3sError('server-unreachable', `The control server at ${client.socket} has ended`, {
     remedy: 'The box runs on; a3s-box attach or a3s-box wait finds it again.',
     cause,

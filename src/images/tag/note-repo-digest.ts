@@ -7,7 +7,7 @@ import type { RepoDigest } from '../catalog/catalog.ts';
 import type { StoreParts } from '../store-parts.ts';
 
 /** An image that was removed in the meantime has nothing to record. */
-export async function noteRepoDigest(
+export async function recordRepoDigest(
   { lock, catalog }: StoreParts,
   repoDigest: RepoDigest,
 ): Promise<void> {

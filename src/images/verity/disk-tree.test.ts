@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOf } from '../content/staging.ts';
 import { buildImage, ociArchive } from '../testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
-import { diskTree, notePath } from './disk-tree.ts';
+import { diskTree, recordPath } from './disk-tree.ts';
 import { saltOf, treeBytes } from './hash-tree.ts';
 
 let temporary: TemporaryStore;
@@ -93,15 +93,15 @@ describe('the layers of a confidential box', () => {
       },
     ];
     for (const change of changes) {
-      const note = readFileSync(notePath(path));
+      const note = readFileSync(recordPath(path));
       change();
       await expect(temporary.store.verityLayers(image)).rejects.toMatchObject({
         code: 'invalid-image',
       });
       rmSync(path);
       copyFileSync(kept, path);
-      rmSync(notePath(path));
-      writeFileSync(notePath(path), note);
+      rmSync(recordPath(path));
+      writeFileSync(recordPath(path), note);
       expect((await temporary.store.verityLayers(image))[1]).toEqual(layer);
     }
   });
@@ -136,7 +136,7 @@ describe('an unfinished hash tree', () => {
       () => appendFileSync(path, Buffer.alloc(100_000, 1)),
     ];
     for (const crash of spoilt) {
-      rmSync(notePath(path));
+      rmSync(recordPath(path));
       chmodSync(path, 0o600);
       crash();
       expect(await diskTree({ path, diffId, staging })).toEqual(first);
@@ -146,14 +146,14 @@ describe('an unfinished hash tree', () => {
 
   it('refuses a disk tree whose record names another root', async () => {
     await diskTree({ path, diffId, staging });
-    spoil(notePath(path), 40);
+    spoil(recordPath(path), 40);
     await expect(diskTree({ path, diffId, staging })).rejects.toMatchObject({
       code: 'invalid-image',
     });
   });
 
   const ignoresRecord = async (record: string): Promise<void> => {
-    writeFileSync(notePath(path), record);
+    writeFileSync(recordPath(path), record);
     const { root } = await diskTree({ path, diffId, staging });
     expect(root).toMatch(/^[0-9a-f]{64}$/);
   };

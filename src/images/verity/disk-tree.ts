@@ -28,15 +28,15 @@ export interface DiskTree {
   readonly root: string;
 }
 
-const Note = z.strictObject({
+const TreeRecord = z.strictObject({
   bytes: z.int().min(BLOCK_SIZE).multipleOf(BLOCK_SIZE),
   root: z.string().regex(/^[0-9a-f]{64}$/),
 });
-const MAX_NOTE = 4096;
+const MAX_RECORD = 4096;
 const PIECE = 1024 * 1024;
 
 /** Path of the file that records a disk's tree. */
-export function notePath(diskPath: string): string {
+export function recordPath(diskPath: string): string {
   return `${diskPath}.verity`;
 }
 
@@ -56,11 +56,11 @@ export interface TreeOptions {
  */
 export async function diskTree(options: TreeOptions): Promise<DiskTree> {
   const { path, diffId } = options;
-  const noted = await readNote(path);
+  const recorded = await readRecord(path);
   try {
-    if (noted === undefined) return await makeTree(options);
-    await checkTree(path, diffId, noted);
-    return noted;
+    if (recorded === undefined) return await makeTree(options);
+    await checkTree(path, diffId, recorded);
+    return recorded;
   } catch (error) {
     throw explainDiskError(error, dirname(path));
   }
@@ -79,11 +79,11 @@ async function makeTree({ path, diffId, staging }: TreeOptions): Promise<DiskTre
       await file.sync();
       return { bytes, root };
     });
-    const note = place.nextPath();
-    await createDurably(note, async (file) => {
+    const record = place.nextPath();
+    await createDurably(record, async (file) => {
       await file.writeFile(JSON.stringify(tree));
     });
-    await publish(note, notePath(path));
+    await publish(record, recordPath(path));
     return tree;
   } finally {
     await place.remove();
@@ -102,17 +102,17 @@ async function writable<T>(path: string, use: (file: FileHandle) => Promise<T>):
   }
 }
 
-async function checkTree(path: string, diffId: string, noted: DiskTree): Promise<void> {
+async function checkTree(path: string, diffId: string, recorded: DiskTree): Promise<void> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    if (size !== noted.bytes + treeBytes(noted.bytes)) throw changed(path);
-    const root = await rootOf(path, noted.bytes, diffId, async (block, offset) => {
+    if (size !== recorded.bytes + treeBytes(recorded.bytes)) throw changed(path);
+    const root = await rootOf(path, recorded.bytes, diffId, async (block, offset) => {
       const stored = Buffer.alloc(VERITY_BLOCK);
-      const { bytesRead } = await file.read(stored, 0, VERITY_BLOCK, noted.bytes + offset);
+      const { bytesRead } = await file.read(stored, 0, VERITY_BLOCK, recorded.bytes + offset);
       if (bytesRead !== VERITY_BLOCK || !stored.equals(block)) throw changed(path);
     });
-    if (root !== noted.root) throw changed(path);
+    if (root !== recorded.root) throw changed(path);
   } finally {
     await file.close();
   }
@@ -140,10 +140,10 @@ async function imageBytes(file: FileHandle, path: string): Promise<number> {
 }
 
 /** Undefined where the record is missing or cannot be read: the tree is made again then. */
-async function readNote(diskPath: string): Promise<DiskTree | undefined> {
-  const text = await readFile(notePath(diskPath), 'utf8').catch(() => '');
-  if (text.length > MAX_NOTE) return undefined;
-  return Note.safeParse(parseJson(text)).data;
+async function readRecord(diskPath: string): Promise<DiskTree | undefined> {
+  const text = await readFile(recordPath(diskPath), 'utf8').catch(() => '');
+  if (text.length > MAX_RECORD) return undefined;
+  return TreeRecord.safeParse(parseJson(text)).data;
 }
 
 function parseJson(text: string): unknown {

@@ -53,8 +53,8 @@ async function* download(
       complete = true;
     } catch (error) {
       // Without any byte and any answer, the transport has already made all of its attempts.
-      const isLost = isCut(error) && (error instanceof Cut || state.offset > 0);
-      if (!isLost) throw error;
+      const mayResume = isCut(error) && (error instanceof Cut || state.offset > 0);
+      if (!mayResume) throw error;
       // An answer without a length may lack only its end.
       if (state.offset === size && size > 0) complete = true;
       else {

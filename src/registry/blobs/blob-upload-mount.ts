@@ -36,15 +36,15 @@ export async function mountBlob(
     .map((name) => parseReference(name))
     .filter(({ domain, path }) => domain === context.domain && path !== context.path)
     .map(({ path }) => path);
-  let begun: MountResult = {};
+  let result: MountResult = {};
   for (const path of [...new Set(paths)].slice(0, MAX_SOURCES)) {
-    if (begun.session !== undefined) {
-      await cancelUpload(context, begun.session, `upload to ${context.name}`);
+    if (result.session !== undefined) {
+      await cancelUpload(context, result.session, `upload to ${context.name}`);
     }
-    begun = await tryMount(context, digest, path);
-    if (begun.from !== undefined) break;
+    result = await tryMount(context, digest, path);
+    if (result.from !== undefined) break;
   }
-  return begun;
+  return result;
 }
 
 async function tryMount(

@@ -27,7 +27,7 @@ export function requireWorking({ status }: Pick<Exchange, 'status'>, what: strin
   throw new Cut(what, `the registry answers with status ${status}`);
 }
 
-export async function beginUpload(
+export async function startUpload(
   context: RepositoryContext,
   what: string,
 ): Promise<UploadSession> {

@@ -16,12 +16,12 @@ import type { BlobDescriptor, Repository } from '../registry.ts';
 import { mountBlob } from './blob-upload-mount.ts';
 import {
   askSession,
-  beginUpload,
   cancelUpload,
   endOfRange,
   moved,
   PASSING_FAILURES,
   requireWorking,
+  startUpload,
   type UploadSession,
   withDigest,
 } from './blob-upload-session.ts';
@@ -103,14 +103,14 @@ class Upload {
     this.#what = `upload of blob ${descriptor.digest} to ${context.name}`;
   }
 
-  async run(begun: UploadSession | undefined): Promise<void> {
+  async run(started: UploadSession | undefined): Promise<void> {
     const { digest, size } = this.#descriptor;
     const attempts = new Attempts(this.#context.retryLimits, size, this.#context.signal);
-    let session = begun;
+    let session = started;
     let best = 0;
     for (;;) {
       try {
-        session ??= await beginUpload(this.#context, this.#what);
+        session ??= await startUpload(this.#context, this.#what);
         await this.#finish(await this.#sendChunks(session));
         return;
       } catch (error) {

@@ -49,7 +49,7 @@ export class AddressGuard {
       const known = this.#reached.get(registry);
       return known === undefined || kind === 'elsewhere' || kind === known;
     };
-    return this.#connector(permitted, build, (address) => this.#note(registry, address));
+    return this.#connector(permitted, build, (address) => this.#record(registry, address));
   }
 
   /** For a host that a registry named; the registry itself is at `place`. */
@@ -57,7 +57,7 @@ export class AddressGuard {
     return this.#connector((kind) => kind === 'elsewhere' || kind === place, build);
   }
 
-  #note(registry: string, address: string): void {
+  #record(registry: string, address: string): void {
     const kind = addressKind(address);
     const known = this.#reached.get(registry) ?? kind;
     this.#reached.delete(registry);
@@ -69,7 +69,7 @@ export class AddressGuard {
   #connector(
     permitted: (kind: AddressKind) => boolean,
     build: ConnectorBuilder,
-    note: (address: string) => void = () => undefined,
+    record: (address: string) => void = () => undefined,
   ): buildConnector.connector {
     const connect = build(this.#lookup(permitted));
     return (options, callback) => {
@@ -83,7 +83,7 @@ export class AddressGuard {
         if (error !== null) return callback(error, null);
         // A socket that its peer has reset has no remote address. Its kind is unknown then.
         const address = socket.remoteAddress ?? (isIP(literal) === 0 ? undefined : literal);
-        if (address !== undefined) note(address);
+        if (address !== undefined) record(address);
         callback(null, socket);
       });
     };

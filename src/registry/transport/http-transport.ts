@@ -51,7 +51,7 @@ export class HttpTransport implements Transport {
   /** Whether any host has answered. */
   #reached = false;
   /** Whether the registry itself could not be reached when a mirror denied something. */
-  #lost = false;
+  #unreachable = false;
   #host: Promise<Host> | undefined;
   #authenticator: Authenticator | undefined;
 
@@ -70,7 +70,7 @@ export class HttpTransport implements Transport {
     const host = await this.#host;
     const mirrored = isPull(request) ? await this.#askMirrors(host, request) : undefined;
     if (mirrored !== undefined && mirrored.status !== 404) return mirrored;
-    if (mirrored !== undefined && this.#lost) return mirrored;
+    if (mirrored !== undefined && this.#unreachable) return mirrored;
     try {
       const base = await this.#network.baseOf(host, this.#reached, request.signal);
       return await this.#sendTo(host, this.#origin(host, base), request);
@@ -79,7 +79,7 @@ export class HttpTransport implements Transport {
       this.#network.forgetBase(host);
       request.signal?.throwIfAborted();
       if (mirrored === undefined) throw error;
-      this.#lost = true;
+      this.#unreachable = true;
       return mirrored;
     }
   }

@@ -25,7 +25,7 @@ function dial(): Socket {
 }
 
 /** Reads everything that the server sends until it closes. */
-async function hear(socket: Socket): Promise<string> {
+async function receive(socket: Socket): Promise<string> {
   try {
     return await text(socket);
   } catch {
@@ -45,7 +45,7 @@ describe('slow clients', () => {
   ])('closes the connection of clients that send %s', async (_name, bytes) => {
     const socket = dial();
     socket.write(bytes);
-    expect(await hear(socket)).toMatch(/^HTTP\/1\.1 408 [\s\S]*did not arrive in time/);
+    expect(await receive(socket)).toMatch(/^HTTP\/1\.1 408 [\s\S]*did not arrive in time/);
   });
 });
 
@@ -62,17 +62,17 @@ describe('too many clients', () => {
     for (const request of [PING, `POST /containers/x/attach HTTP/1.1\r\n${upgrade}`]) {
       const late = dial();
       late.write(request);
-      expect(await hear(late)).toMatch(/^HTTP\/1\.1 503 [\s\S]*Too many connections/);
+      expect(await receive(late)).toMatch(/^HTTP\/1\.1 503 [\s\S]*Too many connections/);
     }
     const silent = Array.from({ length: 20 }, () => dial());
     // The server closes further connections at once, without waiting for their requests.
-    await Promise.all(silent.map((socket) => hear(socket)));
+    await Promise.all(silent.map((socket) => receive(socket)));
     expect((await home.call('GET', '/_ping')).status).toBe(200);
     for (const socket of sockets) socket.destroy();
     const again = async (): Promise<string> => {
       const socket = dial();
       socket.write(PING);
-      return await hear(socket);
+      return await receive(socket);
     };
     await expect.poll(again, { timeout: 120_000 }).toMatch(/^HTTP\/1\.1 200 /);
   });

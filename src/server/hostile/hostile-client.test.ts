@@ -52,14 +52,14 @@ async function until(what: () => unknown): Promise<void> {
 
 /** Collects what a socket receives. */
 function listen(socket: Socket): { text: string; ended: boolean } {
-  const heard = { text: '', ended: false };
+  const received = { text: '', ended: false };
   socket.on('data', (chunk: Buffer) => {
-    heard.text += chunk.toString('latin1');
+    received.text += chunk.toString('latin1');
   });
   socket.on('end', () => {
-    heard.ended = true;
+    received.ended = true;
   });
-  return heard;
+  return received;
 }
 
 describe('malformed requests', () => {
@@ -200,17 +200,17 @@ describe('documents', () => {
 
   it('refuses a document early that is announced too large', async () => {
     const socket = dial();
-    const heard = listen(socket);
+    const received = listen(socket);
     socket.write(
       'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n',
     );
     const piece = Buffer.alloc(64 * 1024, ' ');
     const pour = (): void => {
-      while (!socket.destroyed && heard.text === '' && socket.write(piece));
+      while (!socket.destroyed && received.text === '' && socket.write(piece));
     };
     socket.on('drain', pour);
     pour();
-    await until(() => heard.text.startsWith('HTTP/1.1 413 '));
+    await until(() => received.text.startsWith('HTTP/1.1 413 '));
     socket.destroy();
   });
 });
@@ -226,9 +226,9 @@ describe('pipelined requests', () => {
 
   it('buffers no pipelined requests behind an endless answer', async () => {
     const socket = dial();
-    const heard = listen(socket);
+    const received = listen(socket);
     socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
-    await until(() => heard.text.includes('200 OK'));
+    await until(() => received.text.includes('200 OK'));
     let taken = true;
     for (let sent = 0; taken && sent < 20_000; sent += 1) {
       taken = socket.write('GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
@@ -251,9 +251,9 @@ describe('clients that come and go', () => {
 
   async function type(line: string): Promise<void> {
     const socket = dial();
-    const heard = listen(socket);
+    const received = listen(socket);
     socket.write(`POST /containers/${box}/attach?stream=1&stdin=1 HTTP/1.1\r\n${UPGRADE}\r\n`);
-    await until(() => heard.text.includes('101 '));
+    await until(() => received.text.includes('101 '));
     socket.write(line);
     const log = async (): Promise<unknown> =>
       (await home.call('GET', `/containers/${box}/logs?stdout=1`)).body;
@@ -268,13 +268,13 @@ describe('clients that come and go', () => {
       `POST /containers/${box}/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`,
     ]) {
       const socket = dial();
-      const heard = listen(socket);
+      const received = listen(socket);
       socket.end(request);
-      await until(() => /^HTTP\/1\.1 (200|101) /.test(heard.text));
+      await until(() => /^HTTP\/1\.1 (200|101) /.test(received.text));
       const word = `word${Math.random()}`;
       await type(word);
-      await until(() => heard.text.includes(word));
-      expect(heard.ended).toBe(false);
+      await until(() => received.text.includes(word));
+      expect(received.ended).toBe(false);
       socket.destroy();
     }
   });

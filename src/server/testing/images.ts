@@ -114,7 +114,7 @@ export class FakeImages implements ImageStore {
     throw new A3sError('not-implemented', 'Cannot read the content of an image that has none');
   }
 
-  async noteRepoDigest(): Promise<void> {}
+  async recordRepoDigest(): Promise<void> {}
 
   async history(): ReturnType<ImageStore['history']> {
     return [];

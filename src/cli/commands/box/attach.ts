@@ -4,7 +4,8 @@ import { type Client, segment } from '../../client/client.ts';
 import { objectOf, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { type Noteworthy, notesOf, sayNotes } from '../../requests/confidential-notes.ts';
+import { type ConfidentialWarnings, printWarnings,
+  warningsOf, } from '../../requests/confidential-notes.ts';
 import { attend } from '../../session/attend.ts';
 import { Session } from '../../session/session.ts';
 import { checkTerminal, detachKeys } from '../../session/terminal.ts';
@@ -33,7 +34,7 @@ export const attach: Command = {
         remedy: box.status === 'paused' ? 'Unpause it first.' : 'Wait until it is running again.',
       });
     }
-    sayNotes(context, box.notes);
+    printWarnings(context, box.warnings);
     const waiting = await waitFor(context, client, box.id, 'not-running');
     try {
       const input = !flags.bool('no-stdin') && box.openStdin;
@@ -62,7 +63,7 @@ export interface AttachedBox {
   readonly autoRemove: boolean;
   /** The image reference of the box's creation: a name, or an id. */
   readonly image: string;
-  readonly notes: Noteworthy;
+  readonly warnings: ConfidentialWarnings;
 }
 
 export async function inspectBox(client: Client, name: string): Promise<AttachedBox> {
@@ -78,7 +79,7 @@ export async function inspectBox(client: Client, name: string): Promise<Attached
     openStdin: config.OpenStdin === true,
     autoRemove: objectOf(HostConfig).AutoRemove === true,
     image: stringOf(config.Image),
-    notes: notesOf(box),
+    warnings: warningsOf(box),
   };
 }
 

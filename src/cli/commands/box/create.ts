@@ -5,7 +5,7 @@ import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { withCidFile } from '../../files/cid-file.ts';
 import { CREATE_FLAGS } from '../../flags/box-flags.ts';
-import { noteworthy, sayNotes } from '../../requests/confidential-notes.ts';
+import { printWarnings, warningsFor } from '../../requests/confidential-notes.ts';
 import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { type CreateRequest, createRequest, streamsOf } from '../../requests/create-request.ts';
 import {
@@ -30,7 +30,7 @@ export const create: Command = {
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const { id } = await createBox(context, client, request, choice, signal);
-      sayNotes(context, noteworthy(confidential));
+      printWarnings(context, warningsFor(confidential));
       context.stdout.write(`${id}\n`);
       return 0;
     });

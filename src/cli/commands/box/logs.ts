@@ -1,7 +1,7 @@
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { sayNotes } from '../../requests/confidential-notes.ts';
+import { printWarnings } from '../../requests/confidential-notes.ts';
 import { copyOutput } from '../../session/output.ts';
 import { leaveOnSignals, signalStatus } from '../../session/signals.ts';
 import { parseTimestamp } from '../../values/timestamp.ts';
@@ -41,7 +41,7 @@ export const logs: Command = {
     };
     const client = await context.connect();
     const box = await inspectBox(client, operands[0] ?? '');
-    sayNotes(context, box.notes);
+    printWarnings(context, box.warnings);
     const aborted = new AbortController();
     let left: NodeJS.Signals | undefined;
     const stop = leaveOnSignals(context, (signal) => {

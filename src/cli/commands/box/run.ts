@@ -4,7 +4,7 @@ import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { RUN_FLAGS } from '../../flags/box-flags.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { noteworthy, sayNotes } from '../../requests/confidential-notes.ts';
+import { printWarnings, warningsFor } from '../../requests/confidential-notes.ts';
 import { confidentialRequest, requireOutput } from '../../requests/confidential-request.ts';
 import { createRequest, streamsOf } from '../../requests/create-request.ts';
 import { createFork, forkRequest } from '../../requests/fork-request.ts';
@@ -68,7 +68,7 @@ async function maker(invocation: Invocation): Promise<Make> {
   const request = createRequest(invocation, attached, confidential);
   const choice = await imageChoice(invocation);
   return async (client, signal) => {
-    sayNotes(context, noteworthy(confidential));
+    printWarnings(context, warningsFor(confidential));
     return createBox(context, client, request, choice, signal);
   };
 }

@@ -47,20 +47,20 @@ export const injectSecret: Command = {
     for (const [name, place] of named)
       secrets.push({ name, value: await secretValue(context, place) });
     return interruptible(context, (signal) =>
-      deliver({ context, library, target, trust, signal }, secrets, key),
+      injectAll({ context, library, target, trust, signal }, secrets, key),
     );
   },
 };
 
-async function deliver(
+async function injectAll(
   request: SessionRequest,
   secrets: readonly Secret[],
   key: KeyObject,
 ): Promise<number> {
   const { context, library } = request;
-  const delivery = new Delivery(request, secrets, key);
+  const injector = new Injector(request, secrets, key);
   try {
-    await withSession(request, (session) => delivery.proceed(session));
+    await withSession(request, (session) => injector.proceed(session));
     return 0;
   } catch (error) {
     if (!(error instanceof library.RatlsError)) throw error;
@@ -74,7 +74,7 @@ async function deliver(
 }
 
 /** Injects secrets, in further sessions where one breaks off. */
-class Delivery {
+class Injector {
   readonly #request: SessionRequest;
   readonly #secrets: readonly Secret[];
   readonly #key: KeyObject;

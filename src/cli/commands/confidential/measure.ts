@@ -14,7 +14,7 @@ import { Template } from '../../output/go-template/template.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { describeMeasurement, type Measurement } from '../../output/measurement-text.ts';
 import { attestationPolicyText } from '../../output/policy-yaml.ts';
-import { noteworthy, sayNotes } from '../../requests/confidential-notes.ts';
+import { printWarnings, warningsFor } from '../../requests/confidential-notes.ts';
 import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { createRequest } from '../../requests/create-request.ts';
 import { FROM_SNAPSHOT_FLAG } from '../../requests/fork-request.ts';
@@ -61,7 +61,7 @@ export const measure: Command = {
     return interruptible(context, async (signal) => {
       const answer = await ask(invocation, client, body, { choice, allowed }, signal);
       const measurement = measurementOf(confidential, objectOf<Measured>(answer));
-      sayNotes(context, noteworthy(confidential));
+      printWarnings(context, warningsFor(confidential));
       for (const { target, text } of files(measurement)) {
         await writeOutput(target, Readable.from([text]), signal);
       }

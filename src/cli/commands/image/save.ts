@@ -24,16 +24,16 @@ export const save: Command = {
     return interruptible(context, async (signal) => {
       const query = { names: operands };
       const archive = await client.stream({ method: 'GET', path: '/images/get', query, signal });
-      let lost: unknown;
+      let streamError: unknown;
       archive.once('error', (error) => {
-        lost = error;
+        streamError = error;
       });
       try {
         if (target === undefined) await pipeline(archive, context.stdout, { end: false, signal });
         else await writeOutput(target, archive, signal);
       } catch (error) {
         // Distinguishes a connection that ends early from a file that cannot be written.
-        if (error instanceof A3sError || lost === undefined || error !== lost) throw error;
+        if (error instanceof A3sError || streamError === undefined || error !== streamError) throw error;
         throw unreachable(error, client.socket);
       }
       return 0;

@@ -63,7 +63,7 @@ async function lastLineLogged(): Promise<void> {
 it('serves a thousand followers, some of which read nothing, with little memory and no files', async () => {
   const lazy = Array.from({ length: LAZY }, follow);
   const eager = Array.from({ length: EAGER }, follow);
-  const heard = eager.map((socket) => {
+  const received = eager.map((socket) => {
     const sum = { bytes: 0, last: '' };
     socket.on('data', (chunk: Buffer) => {
       sum.bytes += chunk.length;
@@ -77,7 +77,7 @@ it('serves a thousand followers, some of which read nothing, with little memory 
       socket.pause();
     }),
   );
-  await expect.poll(() => heard.every(({ bytes }) => bytes > 0), { timeout: 120_000 }).toBe(true);
+  await expect.poll(() => received.every(({ bytes }) => bytes > 0), { timeout: 120_000 }).toBe(true);
   const files = openFiles();
   const before = process.memoryUsage().rss;
   const line = `${'x'.repeat(1023)}\n`;
@@ -87,7 +87,7 @@ it('serves a thousand followers, some of which read nothing, with little memory 
   input.write('the last line\n');
   await lastLineLogged();
   await expect
-    .poll(() => heard.filter(({ last }) => !last.includes('the last line')).length, {
+    .poll(() => received.filter(({ last }) => !last.includes('the last line')).length, {
       timeout: 120_000,
     })
     .toBe(0);

@@ -92,11 +92,11 @@ it('attaches again after a server restart under the log driver none', async () =
   socket.end(
     `POST /containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nagain\n`,
   );
-  let heard = '';
+  let received = '';
   socket.on('data', (chunk: Buffer) => {
-    heard += chunk.toString('latin1');
+    received += chunk.toString('latin1');
   });
-  await until(() => heard.includes('again\n'));
+  await until(() => received.includes('again\n'));
   socket.destroy();
 });
 

@@ -47,7 +47,7 @@ describe('update', () => {
   it('updates the guest, the host and the record of a running box, and publishes an event', async () => {
     const id = await running({ Memory: 64 * MIB, PidsLimit: 7 });
     const events = home.runtime.events;
-    const heard: string[] = [];
+    const actions: string[] = [];
     const body = {
       ...NOTHING,
       ...{ Memory: 32 * MIB, MemoryReservation: 16 * MIB, NanoCpus: 5e8, PidsLimit: 9 },
@@ -56,12 +56,12 @@ describe('update', () => {
     };
     const publish = events.publish.bind(events);
     events.publish = (...args: Parameters<typeof publish>) => {
-      heard.push(args[1]);
+      actions.push(args[1]);
       return publish(...args);
     };
     expect(await update(id, body)).toMatchObject({ status: 200, body: { Warnings: [] } });
     events.publish = publish;
-    expect(heard).toEqual(['update']);
+    expect(actions).toEqual(['update']);
     expect(resources(id)).toEqual({
       ...{ memoryBytes: 32 * MIB, cpuMillis: 500, pids: 9, memoryReservationBytes: 16 * MIB },
       cpuWeight: 20,

@@ -96,13 +96,13 @@ it('keeps serving the builder after calls that are reset at once', async () => {
     frame(TYPE.resetStream, 0, 2 * index + 1, Buffer.from([0, 0, 0, code])),
   ]);
   const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-  const heard: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => heard.push(chunk));
+  const received: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => received.push(chunk));
   // The answer to a ping comes after the calls were handled.
   const ping = frame(TYPE.ping, 0, 0, Buffer.from('the end.'));
   socket.write(Buffer.concat([preface, frame(TYPE.settings, 0, 0), ...calls]));
   socket.write(ping);
-  while (!Buffer.concat(heard).includes('the end.')) await once(socket, 'data');
+  while (!Buffer.concat(received).includes('the end.')) await once(socket, 'data');
   expect((await home.call('GET', '/_ping')).status).toBe(200);
   socket.destroy();
   const session = connectHttp2('http://builder', {
