@@ -58,16 +58,16 @@ async function watched<T>(
   const docker = apiOf(actor);
   const since = now();
   // The server keeps the last few hundred events. Earlier ones are read as they arrive.
-  const heard = (await docker.getEvents({ since })) as Readable;
+  const events = (await docker.getEvents({ since })) as Readable;
   const words: Buffer[] = [];
-  heard.on('data', (chunk: Buffer) => words.push(chunk));
+  events.on('data', (chunk: Buffer) => words.push(chunk));
   try {
     const result = await use();
     const last = await text(await docker.getEvents({ since, until: now() }));
     refuse(`${Buffer.concat(words).toString()}${last}`, isWrong);
     return result;
   } finally {
-    heard.destroy();
+    events.destroy();
   }
 }
 

@@ -5,13 +5,13 @@ import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
 import { GuestSession } from './session.ts';
-import { fakeLink } from './testing/fake-link.ts';
+import { fakeStreams } from './testing/fake-link.ts';
 
 const hello = { protocol: { minimum: 1, maximum: 1 }, agent: 'x', kernel: 'x', bootId: 'x' };
 
 /** A client of an agent that answers every request with `answer`. */
 function guestOf(answer: (stream: ServerHttp2Stream) => void): Guest {
-  const [host, guest] = fakeLink();
+  const [host, guest] = fakeStreams();
   const server = performServerHandshake(guest);
   server.on('error', () => server.destroy());
   server.on('stream', (stream) => {

@@ -165,7 +165,7 @@ export class Guest {
    */
   async ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
     const route = '/v1/ratls';
-    const stream = await this.#session.openInTurn('POST', route, { signal });
+    const stream = await this.#session.openInOrder('POST', route, { signal });
     const onAbort = (): void => discard(stream);
     signal?.addEventListener('abort', onAbort, { once: true });
     stream.once('close', () => signal?.removeEventListener('abort', onAbort));
@@ -250,7 +250,7 @@ export class Guest {
   /** The process's output from `offset` on. A new reader displaces the old one. */
   async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
     const route = `${path(id)}/output?offset=${offset}`;
-    const stream = await this.#session.openInTurn('POST', route, { signal });
+    const stream = await this.#session.openInOrder('POST', route, { signal });
     const reader = new OutputReader(stream, offset, signal);
     const onAbort = (): void => reader.close();
     signal?.addEventListener('abort', onAbort, { once: true });

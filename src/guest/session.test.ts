@@ -6,7 +6,7 @@ import { encodeFrame } from './frame.ts';
 import { Guest } from './guest.ts';
 import { OverheadBudget } from './overhead.ts';
 import { GuestSession } from './session.ts';
-import { fakeLink } from './testing/fake-link.ts';
+import { fakeStreams } from './testing/fake-link.ts';
 
 const KIB = 1024;
 /** The flow control window of one stream. */
@@ -18,7 +18,7 @@ afterEach(() => {
 
 /** A session with a small overhead budget, its agent, and the number of bytes that the agent has sent. */
 function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string) => void) {
-  const [host, end] = fakeLink();
+  const [host, end] = fakeStreams();
   const server = performServerHandshake(end);
   server.on('error', () => server.destroy());
   server.on('stream', (stream, headers) => {

@@ -103,7 +103,7 @@ export class GuestSession {
    * Opens a stream once the earlier requests are sent completely. An agent of protocol 2 starts requests in the order
    * in which they are complete, and HTTP/2 may send the headers of a later one before the body of an earlier one.
    */
-  async openInTurn(
+  async openInOrder(
     method: string,
     path: string,
     options: { endStream?: boolean; signal?: AbortSignal | undefined; body?: unknown } = {},
@@ -192,7 +192,7 @@ export class GuestSession {
     options: CallOptions,
   ): Promise<{ status: number; bytes: Buffer }> {
     const { signal } = options;
-    const stream = await this.openInTurn(method, path, {
+    const stream = await this.openInOrder(method, path, {
       ...{ signal, body, endStream: body === undefined },
     });
     const limits = new StreamLimits(stream, `${method} ${path}`, options);

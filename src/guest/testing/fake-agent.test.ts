@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 
 import { afterEach, expect, test } from 'vitest';
 import { FakeAgent } from './fake-agent.ts';
-import { fakeLink } from './fake-link.ts';
+import { fakeStreams } from './fake-link.ts';
 
 const sessions: ClientHttp2Session[] = [];
 
@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 function open(agent: FakeAgent): ClientHttp2Session {
-  const [host, guest] = fakeLink();
+  const [host, guest] = fakeStreams();
   agent.serve(guest);
   const session = connect('http://guest', { createConnection: () => host });
   session.on('error', () => undefined);

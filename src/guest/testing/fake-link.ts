@@ -41,7 +41,7 @@ class End extends Duplex {
 }
 
 /** Two ends; as with a socket, the end of one is the end of the other. */
-export function fakeLink(): [host: End, guest: End] {
+export function fakeStreams(): [host: End, guest: End] {
   const host = new End();
   const guest = new End();
   host.peer = guest;
@@ -51,7 +51,7 @@ export function fakeLink(): [host: End, guest: End] {
 
 /** `stream` with the buffers that it may lack. */
 export function buffered(stream: Duplex): Duplex {
-  const [outer, inner] = fakeLink();
+  const [outer, inner] = fakeStreams();
   stream.pipe(outer).pipe(stream);
   stream.on('error', () => stream.destroy());
   stream.on('close', () => outer.destroy());

@@ -5,7 +5,7 @@
  */
 import type { Vm, VmExit } from '../../engine/engine.ts';
 import type { FakeAgent } from './fake-agent.ts';
-import { fakeLink } from './fake-link.ts';
+import { fakeStreams } from './fake-link.ts';
 
 export interface FakeVm extends Pick<Vm, 'connect' | 'console' | 'exited'> {
   /** Ends the VM. */
@@ -22,7 +22,7 @@ export function fakeVm(agent: Pick<FakeAgent, 'serve'>, console = ''): FakeVm {
     end,
     console: async () => Buffer.from(console),
     connect: async () => {
-      const [host, guest] = fakeLink();
+      const [host, guest] = fakeStreams();
       agent.serve(guest);
       return host;
     },

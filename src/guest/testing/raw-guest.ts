@@ -59,7 +59,7 @@ export class RawPeer {
   readonly #stream: Duplex;
   readonly #requests: number[] = [];
   #bytes = Buffer.alloc(0);
-  #begun = false;
+  #started = false;
   #notify: () => void = () => undefined;
 
   constructor(stream: Duplex) {
@@ -104,11 +104,11 @@ export class RawPeer {
   /** Finds where requests begin; all else that the host says is passed over. */
   #take(chunk: Buffer): void {
     this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    if (!this.#begun && this.#bytes.length >= PREFACE_BYTES) {
-      this.#begun = true;
+    if (!this.#started && this.#bytes.length >= PREFACE_BYTES) {
+      this.#started = true;
       this.#bytes = this.#bytes.subarray(PREFACE_BYTES);
     }
-    while (this.#begun && this.#bytes.length >= HEADER_BYTES) {
+    while (this.#started && this.#bytes.length >= HEADER_BYTES) {
       const end = HEADER_BYTES + this.#bytes.readUIntBE(0, 3);
       if (this.#bytes.length < end) return;
       if (this.#bytes[3] === TYPE.headers) this.#requests.push(this.#bytes.readUInt32BE(5));

@@ -42,7 +42,7 @@ export interface Making {
   readonly id: string;
   readonly bootMs: number;
   /** Milliseconds since 1970: the time from which its kernel's random state ages. */
-  readonly begunAt: number;
+  readonly seededAt: number;
 }
 
 /** An id for a VM that is only made to be copied. */
@@ -76,7 +76,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
       cpus: making.shape.cpus,
       memoryBytes: making.engine.templateMemoryBytes,
       protocol,
-      createdAt: new Date(making.begunAt).toISOString(),
+      createdAt: new Date(making.seededAt).toISOString(),
       files,
     };
     await writeRecord(making.directory, record);

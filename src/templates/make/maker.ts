@@ -76,11 +76,11 @@ export class Maker {
     await this.begin(wanted).done.catch(() => undefined);
   }
 
-  /** @param onTurn called when it no longer waits for others; not called where the job already exists */
-  begin(wanted: Wanted, onTurn: () => void = () => undefined): Job<void> {
+  /** @param onStart called when it no longer waits for others; not called where the job already exists */
+  begin(wanted: Wanted, onStart: () => void = () => undefined): Job<void> {
     const about = { cpus: wanted.shape.cpus, since: this.#options.clock.wall() };
     const job = this.#queue.begin(wanted.key, about, async () => {
-      onTurn();
+      onStart();
       await this.#make(wanted);
     });
     job.done.catch(() => undefined);
@@ -90,18 +90,18 @@ export class Maker {
   async #make({ key, inputs, shape }: Wanted): Promise<void> {
     const { signal } = this.#options;
     const { engine, bootMs, runtimeDir, log, tell } = this.#options;
-    const begun = this.#options.clock.steady();
+    const startedAt = this.#options.clock.steady();
     const id = newVmId();
     const directory = this.#options.workDirectory(id);
     try {
       await this.#whenQuiet();
       signal.throwIfAborted();
       await mkdir(directory, { mode: 0o700 });
-      const begunAt = this.#options.clock.wall();
-      const making = { engine, key, inputs, shape, directory, id, bootMs, begunAt };
+      const seededAt = this.#options.clock.wall();
+      const making = { engine, key, inputs, shape, directory, id, bootMs, seededAt };
       const request = { ...making, runtimeDir: vmDirectory(runtimeDir, id) };
       const record = await makeTemplate(request, signal);
-      const milliseconds = String(Math.round(this.#options.clock.steady() - begun));
+      const milliseconds = String(Math.round(this.#options.clock.steady() - startedAt));
       await this.#options.keep(directory, record, milliseconds);
     } catch (error) {
       await rm(directory, { recursive: true, force: true });

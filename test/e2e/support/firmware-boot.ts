@@ -74,7 +74,7 @@ export async function bootFirmware(
   });
   // Its output has been read to the end by then.
   const gone = once(vmm, 'close');
-  let heard = '';
+  let printed = '';
   let errors = '';
   vmm.stderr?.on('data', (data) => {
     errors += String(data);
@@ -83,8 +83,8 @@ export async function bootFirmware(
     await listener.close();
     const found = new Promise<void>((resolve) => {
       vmm.stdout?.on('data', (data) => {
-        heard += String(data);
-        if (until.test(heard)) resolve();
+        printed += String(data);
+        if (until.test(printed)) resolve();
       });
     });
     const failed = gone.then(() => {
@@ -102,7 +102,7 @@ export async function bootFirmware(
     files.forEach((file) => void closeSync(file));
     rmSync(runtimeDir, { recursive: true });
   }
-  return heard;
+  return printed;
 }
 
 /** Starts the VM, and waits for its end. */

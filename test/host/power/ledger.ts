@@ -7,7 +7,7 @@
 
 interface Change {
   /** Position before the command was given, and after it had succeeded. */
-  readonly begun: number;
+  readonly start: number;
   readonly done: number;
   /** Undefined: there is none. */
   readonly value: string | undefined;
@@ -18,7 +18,7 @@ export class Ledger {
 
   /** Called before the command is given, since the cut may come while it runs. */
   begin(key: string, value: string | undefined, position: number): Pending {
-    const change = { begun: position, done: Number.POSITIVE_INFINITY, value };
+    const change = { start: position, done: Number.POSITIVE_INFINITY, value };
     const changes = this.#changes.get(key) ?? [];
     changes.push(change);
     this.#changes.set(key, changes);
@@ -36,7 +36,9 @@ export class Ledger {
   allowed(key: string, position: number): readonly (string | undefined)[] {
     const changes = this.#changes.get(key) ?? [];
     const promised = changes.findLast(({ done }) => done <= position);
-    const underWay = changes.filter(({ begun, done }) => begun <= position && done > position);
+    const underWay = changes.filter(
+      ({ start: begun, done }) => begun <= position && done > position,
+    );
     return [promised?.value, ...underWay.map(({ value }) => value)];
   }
 }

@@ -34,7 +34,7 @@ export function cutDisk(
   const log = openSync(paths.log, 'r');
   const disk = openSync(paths.target, 'r+');
   let kept = 0;
-  let lost = 0;
+  let dropped = 0;
   try {
     for (const [index, { write }] of past.entries()) {
       if (write === undefined) continue;
@@ -46,14 +46,14 @@ export function cutDisk(
         if (keep) copy(log, write.from + done, disk, write.to + done, length);
         if (safe) continue;
         if (keep) kept += 1;
-        else lost += 1;
+        else dropped += 1;
       }
     }
   } finally {
     closeSync(disk);
     closeSync(log);
   }
-  return `cut at ${position}: of what was not flushed ${kept} parts kept, ${lost} lost`;
+  return `cut at ${position}: of what was not flushed ${kept} parts kept, ${dropped} lost`;
 }
 
 function copy(from: number, at: number, to: number, target: number, length: number): void {

@@ -30,7 +30,7 @@ export interface Play {
 }
 
 interface Span {
-  readonly begun: number;
+  readonly start: number;
   readonly done: number;
 }
 
@@ -84,12 +84,12 @@ async function work(play: Play, workload: Workload, settle: () => number): Promi
   await workload.load(busyboxImage(BUSYBOX));
   if (play.machines) await workload.warm();
   const spans: Span[] = [];
-  let begun = settle();
+  let start = settle();
   for (let step = 0; step < play.steps; step += 1) {
     await workload.step(play.machines);
     const done = settle();
-    spans.push({ begun, done });
-    begun = done;
+    spans.push({ start, done });
+    start = done;
   }
   return spans;
 }
@@ -101,7 +101,7 @@ function momentOf(
   spans: readonly Span[],
   random: Random,
 ): number {
-  const { begun, done } = random.pick(spans);
+  const { start: begun, done } = random.pick(spans);
   const within = entries.filter(({ end }) => end > begun && end <= done);
   return random.pick(cut % 2 === 0 && within.length > 0 ? within : entries).end;
 }

@@ -185,11 +185,11 @@ export class Workload {
     if (box === undefined || name === undefined) return await this.#create();
     const at = this.#place.position();
     const ends = [...this.#keysOf(box.name)].map((key) => this.ledger.begin(key, undefined, at));
-    const begins = this.ledger.begin(`box ${name}`, `${box.id} ${box.restart}`, at);
+    const pending = this.ledger.begin(`box ${name}`, `${box.id} ${box.restart}`, at);
     await this.#ok(['rename', box.name, name]);
     this.#boxes.delete(box.name);
     this.#boxes.set(name, { ...box, name });
-    for (const done of [...ends, begins]) done(this.#place.position());
+    for (const done of [...ends, pending]) done(this.#place.position());
     return 'rename';
   }
 
