@@ -181,7 +181,7 @@ test('a first request that is refused is not sent again', async () => {
   const vm = fakeVm(new FakeAgent());
   await expect(connectGuest(vm, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'conflict',
-    message: 'the guest is not asleep',
+    message: 'the guest was reseeded already, or never prepared',
   });
   expect(sent).toBe(1);
 });

@@ -49,8 +49,8 @@ type Box struct {
 	ready    bool
 	stopping bool
 	started  bool
-	// asleep: the guest was or is being prepared, and has no identity of its own yet.
-	asleep   bool
+	// paused: the guest was or is being prepared, and has no identity of its own yet.
+	paused   bool
 	prepared bool
 	sandbox  *sandbox.Sandbox
 	// frozen: no process of the box runs until it is thawed, so none can be started.
@@ -170,8 +170,8 @@ func (b *Box) claim(spec *spec.Spec, digest string) error {
 	switch {
 	case b.stopping:
 		return ErrStopping
-	case b.asleep:
-		return ErrAsleep
+	case b.paused:
+		return ErrPaused
 	case b.spec != nil:
 		return ErrSpecTaken
 	}
@@ -194,8 +194,8 @@ func (b *Box) Process(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch h := b.handles[id]; {
-	case b.asleep:
-		return nil, ErrAsleep
+	case b.paused:
+		return nil, ErrPaused
 	case !b.ready:
 		return nil, ErrSpecMissing
 	case h == nil:

@@ -13,43 +13,43 @@ import (
 
 // Errors of guests that copies are made of.
 var (
-	// ErrAsleep is a guest that was prepared and not woken: it does nothing else before it is woken.
-	ErrAsleep = errors.New("the guest was prepared, and not woken yet")
-	// ErrNotAsleep is a guest that was woken already, or never prepared.
-	ErrNotAsleep = errors.New("the guest is not asleep")
+	// ErrPaused is a guest that was prepared and not reseeded: until then it does nothing else.
+	ErrPaused = errors.New("the guest was prepared and not reseeded yet")
+	// ErrNotPaused is a guest that was reseeded already, or never prepared.
+	ErrNotPaused = errors.New("the guest was reseeded already, or never prepared")
 	// ErrPrepared is a guest that cannot be prepared: it was already, or has a spec.
 	ErrPrepared = errors.New("the guest was prepared already, or has a spec")
 	// ErrNetwork is a MAC address for a box without a network device, or none for a box with one.
 	ErrNetwork = errors.New("a MAC address belongs to a box with a network device, and to no other")
 )
 
-// Asleep says whether the guest was prepared and not woken.
-func (b *Box) Asleep() bool {
+// Paused says whether the guest was prepared and not reseeded.
+func (b *Box) Paused() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.asleep
+	return b.paused
 }
 
-// Wake gives an identity to the copy of a prepared guest: random numbers, the time, and an id (a lower-case UUID). Where that fails, the guest stays
-// asleep.
-func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
+// Reseed gives an identity to the copy of a prepared guest: random numbers, the time, and an id (a lower-case UUID). Where that fails, the guest stays
+// paused.
+func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopping {
 		return ErrStopping
 	}
-	// A guest that could not be prepared is asleep for ever.
-	if !b.asleep || !b.prepared {
-		return ErrNotAsleep
+	// A guest that could not be prepared is paused for ever.
+	if !b.paused || !b.prepared {
+		return ErrNotPaused
 	}
 	if err := b.sandbox.Renew(entropy, now, machineID); err != nil {
 		return err
 	}
-	b.asleep = false
+	b.paused = false
 	return nil
 }
 
-// Fork gives an identity to the copy of a guest whose main process is frozen: what Wake gives, and a host name, and a MAC address where the box has
+// Fork gives an identity to the copy of a guest whose main process is frozen: what Reseed gives, and a host name, and a MAC address where the box has
 // an eth0 (nil where it has none). Connections that lead out of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
 	if !spec.IsHostname(hostname) {
@@ -63,8 +63,8 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	switch {
 	case b.stopping:
 		return ErrStopping
-	case b.asleep:
-		return ErrAsleep
+	case b.paused:
+		return ErrPaused
 	case !b.ready:
 		return ErrSpecMissing
 	case b.handles[MainID].Report().State != process.StateRunning:
@@ -89,12 +89,12 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	return b.sandbox.Readdress(mac)
 }
 
-// BootID returns the boot id that the box reads. It is empty in a guest that is asleep, since the kernel makes its boot id when a process first
+// BootID returns the boot id that the box reads. It is empty in a guest that is paused, since the kernel makes its boot id when a process first
 // reads it.
 func (b *Box) BootID() (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.asleep {
+	if b.paused {
 		return "", nil
 	}
 	if b.sandbox != nil && b.sandbox.BootID != "" {

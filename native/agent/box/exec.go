@@ -39,8 +39,8 @@ func (b *Box) claimMain() (*process.Handle, error) {
 	switch {
 	case b.stopping:
 		return nil, ErrStopping
-	case b.asleep:
-		return nil, ErrAsleep
+	case b.paused:
+		return nil, ErrPaused
 	case !b.ready:
 		return nil, ErrSpecMissing
 	case b.started:
@@ -89,8 +89,8 @@ func (b *Box) claimExec(id string) (*process.Handle, error) {
 	switch {
 	case b.stopping:
 		return nil, ErrStopping
-	case b.asleep:
-		return nil, ErrAsleep
+	case b.paused:
+		return nil, ErrPaused
 	case !b.ready:
 		return nil, ErrSpecMissing
 	case b.handles[id] != nil:

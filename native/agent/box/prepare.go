@@ -9,10 +9,10 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// Prepare does all of a box's set-up that does not depend on its spec. After it, every other verb fails with ErrAsleep until Wake, or for ever if
+// Prepare does all of a box's set-up that does not depend on its spec. After it, every other verb fails with ErrPaused until Reseed, or for ever if
 // Prepare fails.
 func (b *Box) Prepare() error {
-	if err := b.fallAsleep(); err != nil {
+	if err := b.markPaused(); err != nil {
 		return err
 	}
 	if err := b.drivers(spec.UseNIC); err != nil {
@@ -44,15 +44,15 @@ func (b *Box) Prepare() error {
 	return nil
 }
 
-func (b *Box) fallAsleep() error {
+func (b *Box) markPaused() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case b.stopping:
 		return ErrStopping
-	case b.asleep || b.spec != nil || b.sandbox != nil:
+	case b.paused || b.spec != nil || b.sandbox != nil:
 		return ErrPrepared
 	}
-	b.asleep = true
+	b.paused = true
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
-	b := &Box{asleep: true, handles: map[string]*process.Handle{}}
+	b := &Box{paused: true, handles: map[string]*process.Handle{}}
 	_, taken := b.TakeSpec([]byte(minimalSpec))
 	_, started := b.Start()
 	_, executed := b.Exec("e", &spec.Process{}, false)
@@ -20,16 +20,16 @@ func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
 		"spec": taken, "start": started, "exec": executed, "process": found, "stats": counted, "forget": b.Forget("e"),
 		"fork": b.Fork(nil, time.Time{}, "", "name", nil),
 	} {
-		if !errors.Is(err, ErrAsleep) {
+		if !errors.Is(err, ErrPaused) {
 			t.Errorf("%s: got %v", verb, err)
 		}
 	}
 	if err := b.Prepare(); !errors.Is(err, ErrPrepared) {
 		t.Errorf("prepare: got %v", err)
 	}
-	// It was never prepared to the end, so it cannot be woken.
-	if err := b.Wake(nil, time.Time{}, ""); !errors.Is(err, ErrNotAsleep) || !b.Asleep() {
-		t.Errorf("wake: got %v", err)
+	// It was never prepared to the end, so it cannot be reseeded.
+	if err := b.Reseed(nil, time.Time{}, ""); !errors.Is(err, ErrNotPaused) || !b.Paused() {
+		t.Errorf("reseed: got %v", err)
 	}
 	if id, err := b.BootID(); id != "" || err != nil {
 		t.Errorf("boot id: got %q, %v", id, err)
@@ -38,7 +38,7 @@ func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
 
 func TestAGuestThatIsAwakeIsNotWoken(t *testing.T) {
 	b := &Box{handles: map[string]*process.Handle{}}
-	if err := b.Wake(nil, time.Time{}, ""); !errors.Is(err, ErrNotAsleep) {
+	if err := b.Reseed(nil, time.Time{}, ""); !errors.Is(err, ErrNotPaused) {
 		t.Errorf("got %v", err)
 	}
 	if id, err := b.BootID(); len(id) != 36 || err != nil {

@@ -55,8 +55,8 @@ func (b *Box) present() (memory *int64, err error) {
 	switch {
 	case b.stopping:
 		return nil, ErrStopping
-	case b.asleep:
-		return nil, ErrAsleep
+	case b.paused:
+		return nil, ErrPaused
 	case !b.ready:
 		return nil, ErrSpecMissing
 	}

@@ -9,8 +9,8 @@ import (
 
 // Stats answers the counters of the box.
 func (b *Box) Stats() (*stats.Stats, error) {
-	if b.Asleep() {
-		return nil, ErrAsleep
+	if b.Paused() {
+		return nil, ErrPaused
 	}
 	if b.Digest() == "" {
 		return nil, ErrSpecMissing

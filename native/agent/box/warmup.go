@@ -30,15 +30,15 @@ func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID strin
 	}
 	sum := sha256.Sum256(data)
 	b.mu.Lock()
-	stopping, sleeps := b.stopping, b.asleep && b.prepared
+	stopping, paused := b.stopping, b.paused && b.prepared
 	b.mu.Unlock()
 	switch {
 	case stopping:
 		return report, ErrStopping
-	case !sleeps:
-		return report, ErrNotAsleep
+	case !paused:
+		return report, ErrNotPaused
 	}
-	// Wake replaces this identity.
+	// Reseed replaces this identity.
 	if err := b.sandbox.Renew(entropy, now, machineID); err != nil {
 		return report, err
 	}

@@ -62,7 +62,7 @@ func (s *Server) warmUp(body []byte) (reply, error) {
 
 var errWarmUp = errors.New("the main process of the warm-up failed")
 
-func (s *Server) wake(body []byte) (reply, error) {
+func (s *Server) reseed(body []byte) (reply, error) {
 	var request struct {
 		Entropy   string `json:"entropy"`
 		Time      string `json:"time"`
@@ -71,17 +71,17 @@ func (s *Server) wake(body []byte) (reply, error) {
 	if err := strictjson.Decode(body, &request); err != nil {
 		return reply{}, err
 	}
-	if s.woken.was(body) {
+	if s.reseeded.was(body) {
 		return nothing, nil
 	}
 	copied, err := parseCopy(request.Entropy, request.Time, request.MachineID)
 	if err != nil {
 		return reply{}, err
 	}
-	if err := s.Box.Wake(copied.entropy, copied.now, request.MachineID); err != nil {
+	if err := s.Box.Reseed(copied.entropy, copied.now, request.MachineID); err != nil {
 		return reply{}, err
 	}
-	s.woken.is(body)
+	s.reseeded.is(body)
 	return nothing, nil
 }
 

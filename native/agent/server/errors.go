@@ -51,7 +51,7 @@ var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, process.ErrNotRunning, box.ErrRunning,
 	process.ErrNoTerminal, box.ErrStopping, process.ErrInputTaken, process.ErrNoInput,
 	box.ErrTooManyTops, cgroup.ErrMemoryInUse,
-	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
+	box.ErrPaused, box.ErrNotPaused, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
 }
 
 // codeOf gives an error its code; what nobody foresaw is a set-up that failed.

@@ -39,8 +39,8 @@ func (s *Server) hello(t stream.Stream, _ []byte, _ string) {
 }
 
 func (s *Server) state(t stream.Stream, _ []byte, _ string) {
-	if s.Box.Asleep() {
-		writeError(t, box.ErrAsleep)
+	if s.Box.Paused() {
+		writeError(t, box.ErrPaused)
 		return
 	}
 	to := append(make([]byte, 0, 512), `{"spec":`...)
@@ -70,7 +70,7 @@ func (s *Server) powerOff(t stream.Stream, body []byte, _ string) {
 		return
 	}
 	writeJSON(t, reply{status: 202})
-	// The host learns of the guest's end by the machine's, so an answer that gets lost is no loss.
+	// The host learns of the guest's end by the VM's, so an answer that gets lost is no loss.
 	s.end(t)
 }
 

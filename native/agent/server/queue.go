@@ -13,13 +13,13 @@ const maxJobs = 64
 // guest begins, sets the guest up. All other requests wait for that, and for the start of their process.
 type requestQueue struct {
 	jobs chan func()
-	// ended: the guest ends, and no request is begun any more.
+	// ended: the guest ends, and no request is started any more.
 	ended atomic.Bool
 
 	mu sync.Mutex
 	// done is closed after the last job; nil: no job waits.
 	done chan struct{}
-	// last has a channel for every process with requests that wait. It is closed once the last of them has begun.
+	// last has a channel for every process with requests that wait. It is closed once the last of them has started.
 	last map[string]chan struct{}
 }
 
@@ -66,34 +66,34 @@ func (q *requestQueue) after(id string, begin func()) {
 		begin()
 		return
 	}
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	if id != "" {
-		q.last[id] = begun
+		q.last[id] = started
 	}
 	q.mu.Unlock()
-	go q.inTurn(id, begun, done, earlier, begin)
+	go q.startInOrder(id, started, done, earlier, begin)
 }
 
 // start starts a process in a goroutine, so that a slow start holds up only the requests for this process.
 func (q *requestQueue) start(id string, begin func()) {
 	q.mu.Lock()
 	done, earlier := q.done, q.last[id]
-	begun := make(chan struct{})
-	q.last[id] = begun
+	started := make(chan struct{})
+	q.last[id] = started
 	q.mu.Unlock()
-	go q.inTurn(id, begun, done, earlier, begin)
+	go q.startInOrder(id, started, done, earlier, begin)
 }
 
-func (q *requestQueue) inTurn(id string, begun, done, earlier chan struct{}, begin func()) {
+func (q *requestQueue) startInOrder(id string, started, done, earlier chan struct{}, begin func()) {
 	wait(done)
 	wait(earlier)
 	begin()
 	q.mu.Lock()
-	if q.last[id] == begun {
+	if q.last[id] == started {
 		delete(q.last, id)
 	}
 	q.mu.Unlock()
-	close(begun)
+	close(started)
 }
 
 func wait(done chan struct{}) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// notes are what was begun, in order.
+// notes are what was started, in order.
 type notes struct {
 	mu   sync.Mutex
 	list []string
@@ -73,9 +73,9 @@ func TestTwoStartsOfOneIDAreInOrder(t *testing.T) {
 
 func TestWhatWaitsForSetUpIsBounded(t *testing.T) {
 	q := newRequestQueue()
-	hold, begun := make(chan struct{}), make(chan struct{})
-	q.setUp(func() { close(begun); <-hold })
-	<-begun
+	hold, started := make(chan struct{}), make(chan struct{})
+	q.setUp(func() { close(started); <-hold })
+	<-started
 	for range maxJobs {
 		if !q.setUp(func() {}) {
 			t.Fatal("too few")
@@ -103,8 +103,8 @@ func TestRequestsOfAProcessAreBegunAsTheyCame(t *testing.T) {
 		q.after("e1", func() { got <- 2 })
 		q.after("e1", func() { got <- 3 })
 		for want := 1; want <= 3; want++ {
-			if begun := <-got; begun != want {
-				t.Fatalf("request %d was begun as number %d", begun, want)
+			if started := <-got; started != want {
+				t.Fatalf("request %d was started as number %d", started, want)
 			}
 		}
 		close(q.jobs)

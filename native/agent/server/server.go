@@ -37,8 +37,8 @@ type Server struct {
 	// Confidential is what a confidential guest has besides; nil in a plain one.
 	Confidential Confidential
 
-	queue         *requestQueue
-	woken, forked once
+	queue            *requestQueue
+	reseeded, forked once
 }
 
 // reply is a document, or none.
@@ -72,7 +72,7 @@ type route struct {
 var routes = []route{
 	{method: "POST", path: "/v1/prepare", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
 	{method: "POST", path: "/v1/rehearse", in: plainGuests, may: free, since: 2, limit: maxSpecBytes, setUp: (*Server).warmUp},
-	{method: "POST", path: "/v1/wake", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
+	{method: "POST", path: "/v1/wake", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).reseed},
 	{method: "POST", path: "/v1/fork", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
 	{method: "POST", path: "/v1/freeze", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},
 	{method: "POST", path: "/v1/thaw", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).thaw},

@@ -35,7 +35,7 @@ export class FakeCopies {
   /** Refuses what a paused guest does not do. */
   checkResumed(path: string): void {
     if (this.paused && path !== '/v1/wake' && path !== '/v1/rehearse') {
-      throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
+      throw new FakeRefusal('conflict', 'the guest was prepared and not reseeded yet');
     }
   }
 
@@ -49,7 +49,7 @@ export class FakeCopies {
 
   async warmUp(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, BoxSpec, SPEC_BYTES);
-    if (!this.paused) throw new FakeRefusal('conflict', 'the guest is not asleep');
+    if (!this.paused) throw new FakeRefusal('conflict', 'the guest was reseeded already, or never prepared');
     if (this.#refuseWarmUp !== undefined) throw this.#refuseWarmUp;
     this.warmedUp = value;
     json(stream, 204);
@@ -58,7 +58,7 @@ export class FakeCopies {
   async reseed(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, Reseed, JSON_BYTES);
     const again = isDeepStrictEqual(this.reseeded, value);
-    if (!this.paused && !again) throw new FakeRefusal('conflict', 'the guest is not asleep');
+    if (!this.paused && !again) throw new FakeRefusal('conflict', 'the guest was reseeded already, or never prepared');
     this.paused = false;
     this.reseeded = value;
     json(stream, 204);

@@ -66,7 +66,7 @@ func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
 	if err := mountAll(r, networkMounts); err != nil {
 		return r, err
 	}
-	// A machine without firmware tables has no id.
+	// A VM without firmware tables has no id.
 	if _, _, err := r.Lookup(machineIDPath); err == nil {
 		if err := t.machineID.cover(r, machineIDPath, harmless|linux.Readonly); err != nil {
 			return r, err

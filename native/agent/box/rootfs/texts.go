@@ -77,7 +77,7 @@ type Texts struct {
 	machineID, bootID, hostname, hosts, resolvConf *text
 }
 
-// Files of the kernel with ids of the machine and the boot; /sys/class/dmi/id leads to the first.
+// Files of the kernel with ids of the VM and the boot; /sys/class/dmi/id leads to the first.
 const (
 	machineIDPath = "/sys/devices/virtual/dmi/id/product_uuid"
 	bootIDPath    = "/proc/sys/kernel/random/boot_id"
@@ -140,7 +140,7 @@ func (t *Texts) Rename(hostname string, network *spec.Network) error {
 	return t.hosts.set(hosts(hostname, network))
 }
 
-// Reidentify gives the box other ids of its machine and its boot.
+// Reidentify gives the box other ids of its VM and its boot.
 func (t *Texts) Reidentify(machineID, bootID string) error {
 	if err := t.machineID.set(machineID + "\n"); err != nil {
 		return err

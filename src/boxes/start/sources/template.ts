@@ -102,7 +102,7 @@ async function resumed(running: RunningBox): Promise<Guest> {
     if (running.released || !(cause instanceof A3sError)) throw cause;
     throw new A3sError(
       'template-unusable',
-      `A copy of the template does not wake: ${cause.message}`,
+      `Cannot resume a copy of the template: ${cause.message}`,
       { cause },
     );
   }

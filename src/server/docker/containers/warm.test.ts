@@ -251,28 +251,28 @@ describe('an unusable template', () => {
     });
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /does not wake/);
+    await bootedAfterAll(id, /Cannot resume a copy/);
   });
 
   it('drops a template when its guest is not paused', async () => {
     home.agentOptions = { paused: false };
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /does not wake.*not asleep/);
+    await bootedAfterAll(id, /Cannot resume a copy.*never prepared/);
   });
 
   it('drops a template when its guest speaks an unsupported protocol', async () => {
     templates.protocol = 99;
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /does not wake.*protocol 99/);
+    await bootedAfterAll(id, /Cannot resume a copy.*protocol 99/);
   });
 
   it('drops a template when its microVM ends while it resumes', async () => {
     copies((vm) => vm.crash());
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /does not wake/);
+    await bootedAfterAll(id, /Cannot resume a copy/);
   });
 
   it('keeps the writable layer of a box when its template is dropped', async () => {
