@@ -20,10 +20,10 @@ type connection struct {
 	next chan<- []byte
 	once sync.Once
 
-	// reading is held by a read, and protects heard, successor and ended.
+	// reading is held by a read, and protects buffered, successor and ended.
 	reading sync.Mutex
-	// heard was read from the port before the server asked for it.
-	heard []byte
+	// buffered was read from the port before the server asked for it.
+	buffered []byte
 	// space is what is read into for a server that asks for little at a time.
 	space     []byte
 	successor []byte
@@ -39,9 +39,9 @@ func (c *connection) Read(buffer []byte) (int, error) {
 	if c.ended {
 		return 0, io.EOF
 	}
-	if len(c.heard) > 0 {
-		n := copy(buffer, c.heard)
-		c.heard = c.heard[n:]
+	if len(c.buffered) > 0 {
+		n := copy(buffer, c.buffered)
+		c.buffered = c.buffered[n:]
 		return n, nil
 	}
 	// A preface has to be read in one piece.
@@ -62,9 +62,9 @@ func (c *connection) Read(buffer []byte) (int, error) {
 		return 0, err
 	}
 	if len(buffer) < readSize {
-		c.heard = into[:n]
-		n = copy(buffer, c.heard)
-		c.heard = c.heard[n:]
+		c.buffered = into[:n]
+		n = copy(buffer, c.buffered)
+		c.buffered = c.buffered[n:]
 	}
 	return n, nil
 }

@@ -49,7 +49,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 				return nil, err
 			}
 		}
-		return &connection{port: l.port, next: l.next, heard: first}, nil
+		return &connection{port: l.port, next: l.next, buffered: first}, nil
 	case <-l.done:
 		return nil, net.ErrClosed
 	}
@@ -57,19 +57,19 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // awaitPreface drops what is left of a connection that broke off, and answers from the preface on.
 func awaitPreface(port *os.File) ([]byte, error) {
-	var heard []byte
+	var received []byte
 	buffer := make([]byte, readSize)
 	for {
 		n, err := readOnce(port, buffer)
 		if err != nil {
 			return nil, err
 		}
-		heard = append(heard, buffer[:n]...)
-		if at := bytes.Index(heard, []byte(preface)); at >= 0 {
-			return heard[at:], nil
+		received = append(received, buffer[:n]...)
+		if at := bytes.Index(received, []byte(preface)); at >= 0 {
+			return received[at:], nil
 		}
 		// The end may be the beginning of a preface.
-		heard = heard[max(0, len(heard)-len(preface)+1):]
+		received = received[max(0, len(received)-len(preface)+1):]
 	}
 }
 

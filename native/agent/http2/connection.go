@@ -22,7 +22,7 @@ const defaultWindow = 1<<16 - 1
 // maxWindow is the largest that a window may be.
 const maxWindow = 1<<31 - 1
 
-// lastWords is how long a client that broke the rules has to be told so.
+// lastWords is how long a client that broke the rules has to read the error.
 const lastWords = time.Second
 
 // fault is the end of a connection that broke the rules.
@@ -35,8 +35,8 @@ type connection struct {
 	handler stream.Handler
 	headers *decoder
 	// last is the highest stream that the client opened.
-	last    uint32
-	settled bool
+	last             uint32
+	settingsReceived bool
 	// block is a header block that continues, of the stream `continued`, whose first frame had these flags.
 	block     []byte
 	continued uint32
@@ -54,9 +54,9 @@ type connection struct {
 	// window is what may be sent on all streams together, initial what on a new one.
 	window, initial int
 	maxFrame        int
-	// queued has the frames that wait for the goroutine that writes. spare is a second buffer, which is not in use.
-	queued, spare []byte
-	writing       bool
+	// queued has the frames that wait for the goroutine that writes. standby is a second buffer, which is not in use.
+	queued, standby []byte
+	writing         bool
 }
 
 func newConnection(conn net.Conn, handler stream.Handler) *connection {
@@ -72,14 +72,14 @@ func newConnection(conn net.Conn, handler stream.Handler) *connection {
 func (c *connection) serve(buffer []byte) {
 	defer c.end()
 	var held int
-	for begun := false; ; {
+	for started := false; ; {
 		n, err := c.net.Read(buffer[held:])
 		if err != nil {
 			return
 		}
 		held += n
 		data := buffer[:held]
-		if !begun {
+		if !started {
 			if len(data) < len(preface) {
 				if !bytes.HasPrefix([]byte(preface), data) {
 					return
@@ -89,7 +89,7 @@ func (c *connection) serve(buffer []byte) {
 			if string(data[:len(preface)]) != preface {
 				return
 			}
-			begun = true
+			started = true
 			data = data[len(preface):]
 			c.send(greeting())
 		}
@@ -141,7 +141,7 @@ func (c *connection) take(data []byte) (rest []byte, err error) {
 }
 
 func (c *connection) handle(f *frame) error {
-	if !c.settled && (f.kind != typeSettings || f.has(flagAck)) {
+	if !c.settingsReceived && (f.kind != typeSettings || f.has(flagAck)) {
 		return fault(stream.ProtocolError)
 	}
 	if c.continued != 0 && (f.kind != typeContinuation || f.stream != c.continued) {
@@ -204,7 +204,7 @@ func (c *connection) settings(f *frame) error {
 	if len(f.payload)%6 != 0 {
 		return fault(frameSizeError)
 	}
-	c.settled = true
+	c.settingsReceived = true
 	c.mu.Lock()
 	err := c.apply(f.payload)
 	c.changed.Broadcast()

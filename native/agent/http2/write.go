@@ -53,7 +53,7 @@ func (c *connection) write(promptly bool) {
 			return
 		}
 		data := c.queued
-		c.queued, c.spare = c.spare[:0], nil
+		c.queued, c.standby = c.standby[:0], nil
 		c.mu.Unlock()
 		taken := 0
 		if promptly {
@@ -72,7 +72,7 @@ func (c *connection) write(promptly bool) {
 			return
 		}
 		c.mu.Lock()
-		c.spare = data[:0]
+		c.standby = data[:0]
 		c.mu.Unlock()
 	}
 }

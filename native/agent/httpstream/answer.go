@@ -77,10 +77,10 @@ func (t *request) tell() error {
 	if ended || status == 0 {
 		return stream.ErrEnded
 	}
-	if t.told {
+	if t.headersSent {
 		return nil
 	}
-	t.told = true
+	t.headersSent = true
 	header := t.writer.Header()
 	// Nil keeps package http from adding its own: the clock of the guest is no concern of the host.
 	header["Date"] = nil

@@ -33,9 +33,9 @@ type request struct {
 	collect func(body []byte, err error)
 	each    func(piece []byte, last bool)
 
-	// writing is held while the writer is used, and protects `told`: the headers of the answer were given to it.
-	writing sync.Mutex
-	told    bool
+	// writing is held while the writer is used, and protects `headersSent`: the headers of the answer were given to it.
+	writing     sync.Mutex
+	headersSent bool
 
 	mu sync.Mutex
 	// changed wakes the goroutine of package http.
@@ -135,7 +135,7 @@ func (t *request) Answer(status int, contentType string, body []byte) {
 		t.status, t.kind, t.complete, t.document = status, contentType, true, body
 	}
 	t.mu.Unlock()
-	t.wake()
+	t.notify()
 }
 
 func (t *request) Begin(status int, contentType string) {
@@ -144,7 +144,7 @@ func (t *request) Begin(status int, contentType string) {
 		t.status, t.kind = status, contentType
 	}
 	t.mu.Unlock()
-	t.wake()
+	t.notify()
 }
 
 func (t *request) Write(data []byte, last bool) error {
@@ -181,7 +181,7 @@ func (t *request) Flush() {
 	}
 }
 
-func (t *request) wake() {
+func (t *request) notify() {
 	select {
 	case t.changed <- struct{}{}:
 	default:
@@ -202,5 +202,5 @@ func (t *request) end(abort bool) {
 	for _, end := range ends {
 		end()
 	}
-	t.wake()
+	t.notify()
 }

@@ -14,7 +14,7 @@ type requestQueueKey struct{}
 
 // requestQueue begins the requests of a connection in the order of their numbers, one at a time.
 type requestQueue struct {
-	patience time.Duration
+	timeout time.Duration
 	// calling is locked while a handler runs.
 	calling sync.Mutex
 
@@ -26,8 +26,8 @@ type requestQueue struct {
 	waiting map[uint64]chan struct{}
 }
 
-func newRequestQueue(patience time.Duration) *requestQueue {
-	return &requestQueue{patience: patience, next: 1, waiting: map[uint64]chan struct{}{}}
+func newRequestQueue(timeout time.Duration) *requestQueue {
+	return &requestQueue{timeout: timeout, next: 1, waiting: map[uint64]chan struct{}{}}
 }
 
 func (q *requestQueue) call(handler func()) {
@@ -48,7 +48,7 @@ func (q *requestQueue) enter(r *http.Request) (leave func()) {
 		return func() {}
 	}
 	for {
-		timer := time.NewTimer(q.patience)
+		timer := time.NewTimer(q.timeout)
 		select {
 		case <-turn:
 			timer.Stop()

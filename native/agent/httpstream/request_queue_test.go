@@ -22,12 +22,12 @@ func numbered(t *testing.T, number int) *http.Request {
 
 func TestRequestsBeginInTheOrderOfTheirNumbers(t *testing.T) {
 	var mu sync.Mutex
-	var begun []string
+	var started []string
 	c := client(t, func(s stream.Stream) {
 		s.Collect(4, func([]byte, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			begun = append(begun, s.Head().Path)
+			started = append(started, s.Head().Path)
 			s.Answer(204, "", nil)
 		})
 	})
@@ -49,14 +49,14 @@ func TestRequestsBeginInTheOrderOfTheirNumbers(t *testing.T) {
 		}()
 	}
 	all.Wait()
-	if !slices.Equal(begun, want) {
-		t.Errorf("got %v", begun)
+	if !slices.Equal(started, want) {
+		t.Errorf("got %v", started)
 	}
 }
 
 func TestARequestThatNeverComesIsWaitedForAWhile(t *testing.T) {
 	queue := newRequestQueue(time.Millisecond)
-	begun := make(chan int, 3)
+	started := make(chan int, 3)
 	first := queue.enter(numbered(t, 1))
 	var all sync.WaitGroup
 	for _, number := range []int{5, 3} {
@@ -64,7 +64,7 @@ func TestARequestThatNeverComesIsWaitedForAWhile(t *testing.T) {
 		go func() {
 			defer all.Done()
 			leave := queue.enter(numbered(t, number))
-			begun <- number
+			started <- number
 			leave()
 		}()
 	}
@@ -74,12 +74,12 @@ func TestARequestThatNeverComesIsWaitedForAWhile(t *testing.T) {
 		waiting = len(queue.waiting)
 		queue.mu.Unlock()
 	}
-	if len(begun) != 0 {
-		t.Error("one has begun out of order")
+	if len(started) != 0 {
+		t.Error("one has started out of order")
 	}
 	first()
 	all.Wait()
-	if a, b := <-begun, <-begun; a != 3 || b != 5 {
+	if a, b := <-started, <-started; a != 3 || b != 5 {
 		t.Errorf("got %d, %d", a, b)
 	}
 	// A request that comes late, or twice, does not wait.

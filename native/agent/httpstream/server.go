@@ -46,16 +46,16 @@ func (s *Server) HTTP() *HTTPServer {
 			MaxReceiveBufferPerStream:     streamWindow,
 		},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(withConnection(ctx, conn), requestQueueKey{}, newRequestQueue(patience))
+			return context.WithValue(withConnection(ctx, conn), requestQueueKey{}, newRequestQueue(timeout))
 		},
 		// Its messages quote the host, and nobody reads them.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}}
 }
 
-// patience bounds how long a request waits for a request with a lower number. The host may cancel a request that it has numbered and
+// timeout bounds how long a request waits for a request with a lower number. The host may cancel a request that it has numbered and
 // not sent: later requests then wait this long.
-const patience = time.Second
+const timeout = time.Second
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	defer crash()

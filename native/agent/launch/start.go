@@ -29,7 +29,7 @@ func (l *Launch) Start() (*process.Handle, error) {
 
 func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
 	select {
-	case <-store.Settled():
+	case <-store.Done():
 	case <-h.Complete():
 		return
 	}
@@ -38,7 +38,7 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
 		return
 	}
 	l.Box.Abandon(h, &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"})
-	// The host is told by the exit, and then ends the guest. One that does not is not waited for.
+	// The exit reports it to the host, which then ends the guest. One that does not is not waited for.
 	if l.after != nil {
 		l.after(lingers, l.End)
 		return

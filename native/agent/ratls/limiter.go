@@ -34,8 +34,8 @@ type member struct {
 	until time.Time
 	// greeted: it has sent its ClientHello. asked: it has asked for evidence.
 	greeted, asked bool
-	// settled: its evidence prolongs its protection. attesting: that is being made.
-	settled, attesting bool
+	// extended: its evidence prolongs its protection. attesting: that is being made.
+	extended, attesting bool
 }
 
 // admit answers nil where there is no place.
@@ -102,8 +102,8 @@ func (l *limiter) ask(m *member) (answered func()) {
 		return func() {}
 	}
 	m.asked = true
-	m.settled = l.settles()
-	m.attesting = m.settled
+	m.extended = l.mayExtend()
+	m.attesting = m.extended
 	return func() { l.answered(m) }
 }
 
@@ -111,19 +111,19 @@ func (l *limiter) ask(m *member) (answered func()) {
 func (l *limiter) answered(m *member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m.settled = m.settled || l.settles()
+	m.extended = m.extended || l.mayExtend()
 	m.attesting = false
-	if m.settled {
+	if m.extended {
 		m.until = l.now().Add(l.protect)
 	}
 }
 
-// settles says whether fewer than half of the places are held by evidence. The caller holds the lock.
-func (l *limiter) settles() bool {
+// mayExtend says whether fewer than half of the places are held by evidence. The caller holds the lock.
+func (l *limiter) mayExtend() bool {
 	held := 0
 	now := l.now()
 	for _, m := range l.members {
-		if m.settled && m.protected(now) {
+		if m.extended && m.protected(now) {
 			held++
 		}
 	}

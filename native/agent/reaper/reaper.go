@@ -69,7 +69,7 @@ func (r *Reaper) Start(spawn func() (pid int, err error)) (*Child, error) {
 		return nil, err
 	}
 	child := r.register(pid)
-	r.wake()
+	r.notify()
 	return child, nil
 }
 
@@ -79,7 +79,7 @@ func (r *Reaper) register(pid int) *Child {
 	return child
 }
 
-func (r *Reaper) wake() {
+func (r *Reaper) notify() {
 	select {
 	case r.started <- struct{}{}:
 	default:
@@ -111,7 +111,7 @@ func (r *Reaper) Adopt(pid int) *Child {
 		delete(r.unclaimed, pid)
 		r.finish(child, status)
 	}
-	r.wake()
+	r.notify()
 	return child
 }
 

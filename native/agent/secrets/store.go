@@ -41,8 +41,8 @@ type Store struct {
 	// version counts changes, and changed is closed at the next one.
 	version int64
 	changed chan struct{}
-	// settled is closed once nothing is waited for.
-	settled  chan struct{}
+	// done is closed once nothing is waited for.
+	done     chan struct{}
 	deadline time.Time
 	timer    *time.Timer
 	ended    bool
@@ -74,12 +74,12 @@ type SecretStatus struct {
 
 // NewStore makes a store in which nothing is yet. The time that the box waits begins.
 func NewStore(secrets []launchspec.Secret, wait time.Duration) *Store {
-	s := &Store{state: None, version: 1, changed: make(chan struct{}), settled: make(chan struct{})}
+	s := &Store{state: None, version: 1, changed: make(chan struct{}), done: make(chan struct{})}
 	for _, secret := range secrets {
 		s.entries = append(s.entries, entry{secret: secret})
 	}
 	if len(s.entries) == 0 {
-		close(s.settled)
+		close(s.done)
 		return s
 	}
 	// The timer may go off before this returns.
@@ -126,7 +126,7 @@ func (s *Store) Deliver(name string, value []byte) error {
 			return nil
 		}
 	}
-	s.settle(Ready)
+	s.finish(Ready)
 	return nil
 }
 
@@ -161,14 +161,14 @@ func (s *Store) expire() {
 	}
 	// What came too early for the rest is of no use to anybody.
 	s.forget()
-	s.settle(Expired)
+	s.finish(Expired)
 }
 
-// settle ends the wait; the caller holds the lock.
-func (s *Store) settle(state State) {
+// finish ends the wait; the caller holds the lock.
+func (s *Store) finish(state State) {
 	s.state = state
 	s.timer.Stop()
-	close(s.settled)
+	close(s.done)
 	s.change()
 }
 
@@ -178,8 +178,8 @@ func (s *Store) change() {
 	s.changed = make(chan struct{})
 }
 
-// Settled is closed once nothing is waited for: Status says why.
-func (s *Store) Settled() <-chan struct{} { return s.settled }
+// Done is closed once nothing is waited for: Status says why.
+func (s *Store) Done() <-chan struct{} { return s.done }
 
 // Status is the present one.
 func (s *Store) Status() Status {

@@ -44,7 +44,7 @@ func deliver(t *testing.T, s *Store, name, value string, want error) {
 
 func TestABoxWithoutSecretsWaitsForNothing(t *testing.T) {
 	s := NewStore(nil, time.Nanosecond)
-	<-s.Settled()
+	<-s.Done()
 	expect(t, s, None)
 	if !s.Status().Deadline.IsZero() {
 		t.Error("it has a deadline")
@@ -67,12 +67,12 @@ func TestASecretIsDeliveredOnce(t *testing.T) {
 	deliver(t, s, "a", "y", ErrDelivered)
 	expect(t, s, Waiting, "a")
 	select {
-	case <-s.Settled():
+	case <-s.Done():
 		t.Error("it is settled with one secret of two")
 	default:
 	}
 	deliver(t, s, "b", "", nil)
-	<-s.Settled()
+	<-s.Done()
 	expect(t, s, Ready, "a", "b")
 	deliver(t, s, "b", "", ErrDelivered)
 }
@@ -113,7 +113,7 @@ func TestAValueThatIsRefusedCanBeDeliveredRight(t *testing.T) {
 
 func TestTheDeadlineEndsTheWait(t *testing.T) {
 	s := NewStore([]launchspec.Secret{file("a"), file("b")}, time.Millisecond)
-	<-s.Settled()
+	<-s.Done()
 	expect(t, s, Expired)
 	deliver(t, s, "a", "x", ErrExpired)
 	if _, err := s.HandOver(nil, users.User{}); !errors.Is(err, ErrNotReady) {

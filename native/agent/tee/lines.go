@@ -27,8 +27,8 @@ type device interface {
 
 // deviceLines are lines over a device. What is longer than a line may be is dropped up to its end.
 type deviceLines struct {
-	device device
-	heard  []byte
+	device   device
+	received []byte
 	// skipping: the line that comes is too long.
 	skipping bool
 }
@@ -51,7 +51,7 @@ func (d *deviceLines) Receive(until time.Time) ([]byte, error) {
 			return line, nil
 		}
 		n, err := d.device.Read(buffer)
-		d.heard = append(d.heard, buffer[:n]...)
+		d.received = append(d.received, buffer[:n]...)
 		if n > 0 {
 			continue
 		}
@@ -67,18 +67,18 @@ func (d *deviceLines) Receive(until time.Time) ([]byte, error) {
 	}
 }
 
-// next answers a whole line of what was heard.
+// next answers a whole line of what was received.
 func (d *deviceLines) next() ([]byte, bool) {
 	for {
-		end := bytes.IndexByte(d.heard, '\n')
+		end := bytes.IndexByte(d.received, '\n')
 		if end < 0 {
-			if len(d.heard) > maxLine {
-				d.heard, d.skipping = nil, true
+			if len(d.received) > maxLine {
+				d.received, d.skipping = nil, true
 			}
 			return nil, false
 		}
-		line := slices.Clone(d.heard[:end])
-		d.heard = d.heard[end+1:]
+		line := slices.Clone(d.received[:end])
+		d.received = d.received[end+1:]
 		skip := d.skipping || len(line) > maxLine
 		d.skipping = false
 		if !skip {

@@ -46,8 +46,8 @@ func TestALineThatIsTooLongIsDroppedToItsEnd(t *testing.T) {
 			t.Errorf("got %d bytes, %v, want %d", len(line), err, len(want))
 		}
 	}
-	if len(d.heard) > 2*maxLine {
-		t.Errorf("%d bytes are kept", len(d.heard))
+	if len(d.received) > 2*maxLine {
+		t.Errorf("%d bytes are kept", len(d.received))
 	}
 }
 

@@ -17,10 +17,10 @@ import (
 // PortName is what the host calls the port of its simulated processor.
 const PortName = "a3s.sp"
 
-// Patience of a guest: an answer that takes longer is lost, as one is when the host's server is replaced by another.
+// The timeout of a guest: an answer that takes longer is lost, as one is when the host's server is replaced by another.
 const (
 	attemptTime = 5 * time.Second
-	patience    = 60 * time.Second
+	timeout     = 60 * time.Second
 )
 
 // ErrSilent is a simulated processor that does not answer.
@@ -43,15 +43,15 @@ type lines interface {
 
 // port is the simulated processor: the host plays it. A guest talks to it only where its measured command line says so.
 type port struct {
-	lines             lines
-	attempt, patience time.Duration
-	mu                sync.Mutex
-	now               func() time.Time
-	identify          func() string
+	lines            lines
+	attempt, timeout time.Duration
+	mu               sync.Mutex
+	now              func() time.Time
+	identify         func() string
 }
 
 func newPort(l lines) *port {
-	return &port{lines: l, attempt: attemptTime, patience: patience, now: time.Now, identify: newID}
+	return &port{lines: l, attempt: attemptTime, timeout: timeout, now: time.Now, identify: newID}
 }
 
 func newID() string {
@@ -138,7 +138,7 @@ func (p *port) DeriveKey(r KeyRequest) ([32]byte, error) {
 func (p *port) ask(r request) (*answer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for end := p.now().Add(p.patience); p.now().Before(end); {
+	for end := p.now().Add(p.timeout); p.now().Before(end); {
 		until := p.now().Add(p.attempt)
 		if until.After(end) {
 			until = end

@@ -107,23 +107,23 @@ func TestThePortAsksAnewUnderAnotherName(t *testing.T) {
 		}
 		return []string{late, reportLine(t, request)}
 	}
-	begun := h.time
+	start := h.time
 	if _, err := portTo(h).Report([64]byte{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(h.sent) != 2 || h.time.Sub(begun) != attemptTime || !strings.Contains(h.sent[1], "0000000000000002") {
-		t.Errorf("sent %q in %s", h.sent, h.time.Sub(begun))
+	if len(h.sent) != 2 || h.time.Sub(start) != attemptTime || !strings.Contains(h.sent[1], "0000000000000002") {
+		t.Errorf("sent %q in %s", h.sent, h.time.Sub(start))
 	}
 }
 
 func TestThePortGivesUp(t *testing.T) {
 	h := &host{answer: func(map[string]any) []string { return nil }}
-	begun := h.time
+	start := h.time
 	if _, err := portTo(h).Report([64]byte{}); !errors.Is(err, ErrSilent) {
 		t.Errorf("got %v", err)
 	}
-	if len(h.sent) != int(patience/attemptTime) || h.time.Sub(begun) != patience {
-		t.Errorf("%d requests in %s", len(h.sent), h.time.Sub(begun))
+	if len(h.sent) != int(timeout/attemptTime) || h.time.Sub(start) != timeout {
+		t.Errorf("%d requests in %s", len(h.sent), h.time.Sub(start))
 	}
 	broken := errors.New("broken")
 	if _, err := portTo(&host{fails: broken}).Report([64]byte{}); !errors.Is(err, broken) {
