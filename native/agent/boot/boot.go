@@ -20,7 +20,7 @@ const portDeadline = 30 * time.Second
 // garbagePercent lets the heap grow from 4 MiB, Go's smallest, to as many times more.
 const garbagePercent = 400
 
-// Guest is a machine that has booted and has no box yet.
+// Guest is a microVM that has booted and has no box yet.
 type Guest struct {
 	Reaper *reaper.Reaper
 	Cgroup *cgroup.Cgroup

@@ -5,20 +5,20 @@ import (
 	"syscall"
 )
 
-// Fail is what every failure of the agent comes to: it is told on the console, and the guest ends.
+// Fail is called for every failure of the agent: it prints the failure on the console and ends the guest.
 func Fail(err error) {
 	Report("a3s-agent failed: " + err.Error())
 	PowerOff(nil)
 }
 
-// PowerOff ends the guest; an error on the way is told, and changes nothing.
+// PowerOff ends the guest; an error on the way is printed, and changes nothing.
 func PowerOff(err error) {
 	if err != nil {
 		Report("a3s-agent: power off: " + err.Error())
 	}
 	syscall.Sync()
 	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
-		// Process 1 must not return; its end makes the kernel panic, which ends the machine too.
+		// Process 1 must not return; its end makes the kernel panic, which ends the microVM too.
 		Report("a3s-agent: power off: " + err.Error())
 		os.Exit(1)
 	}

@@ -90,7 +90,7 @@ func unavailable(err error) error {
 	return &server.Error{Code: "tee-unavailable", Message: "secure processor: " + err.Error()}
 }
 
-// serveBroken has the host told what is wrong, which has no other way to learn it: there is no console.
+// serveBroken reports to the host what is wrong. A confidential guest has no console to print it on.
 func serveBroken(g *boot.Guest, cause error) error {
 	h := (&httpstream.Server{Handler: server.Broken(cause, func() { boot.Fail(cause) })}).HTTP()
 	go func() { g.Failed <- h.Serve(g.Control) }()

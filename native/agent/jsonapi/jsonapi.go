@@ -61,7 +61,7 @@ func Refuse(w http.ResponseWriter, e *Error) {
 	Write(w, e.Status, map[string]any{"error": map[string]string{"code": e.Code, "message": e.Message}})
 }
 
-// Write answers with a document. That the peer has gone meanwhile is not told to anybody.
+// Write answers with a document. That the peer has gone meanwhile is reported to nobody.
 func Write(w http.ResponseWriter, status int, document any) {
 	body, err := json.Marshal(document)
 	if err != nil {
