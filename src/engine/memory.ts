@@ -16,7 +16,7 @@ export async function checkMemory(memoryBytes: number): Promise<void> {
   const mebibytes = (bytes: number): string => `${Math.floor(bytes / 2 ** 20)} MiB`;
   throw new A3sError(
     'out-of-memory',
-    `Cannot start a machine of ${mebibytes(memoryBytes)}: the host has ${mebibytes(available)} available, and ${mebibytes(OVERHEAD_BYTES)} are needed besides`,
+    `Cannot start a microVM of ${mebibytes(memoryBytes)}: the host has ${mebibytes(available)} available, and ${mebibytes(OVERHEAD_BYTES)} are needed besides`,
     { remedy: 'Stop another box, or give this one less memory with -m.' },
   );
 }

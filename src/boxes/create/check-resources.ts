@@ -49,7 +49,7 @@ function checkMemory({ memoryBytes, limits }: AskedResources, host: ResourceHost
   const needed = vmMemory(memoryBytes);
   if (needed > host.memoryBytes) {
     throw invalid(
-      `Cannot give the box ${mib(memoryBytes)} MiB: its machine would need ${mib(needed)} MiB, and this host has ${mib(host.memoryBytes)} MiB`,
+      `Cannot give the box ${mib(memoryBytes)} MiB: its microVM would need ${mib(needed)} MiB, and this host has ${mib(host.memoryBytes)} MiB`,
       'Ask for less memory.',
     );
   }

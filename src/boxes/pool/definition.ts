@@ -42,7 +42,7 @@ export function checkPool(
   if (sum <= MAX_POOLED_VMS) return;
   throw new A3sError(
     'invalid-argument',
-    `Cannot have ${sum} machines in pools: the most are ${MAX_POOLED_VMS}`,
+    `Cannot have ${sum} microVMs in pools: the most are ${MAX_POOLED_VMS}`,
     { remedy: 'Make this pool or another one smaller.' },
   );
 }

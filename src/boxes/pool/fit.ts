@@ -23,7 +23,7 @@ export function reasonAgainst(
   const { memoryBytes, network, ports } = definition;
   const cpus = vmCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
-  if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's machines ${pool.cpus}`;
+  if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (ports.length > 0) return 'it publishes ports';
   if (shares.length > 0) return 'it has bind mounts or volumes';

@@ -59,7 +59,7 @@ export async function fillOne(
   await rt.templates.warm([cpus], () => undefined, signal);
   const taken = await rt.templates.take({ cpus, boot });
   if (taken === undefined) {
-    throw new A3sError('template-unusable', 'There is no template for the machines of the pool');
+    throw new A3sError('template-unusable', 'There is no template for the microVMs of the pool');
   }
   const expiry = expiryOf(rt, taken.template.key);
   const directory = join(poolsDirectory(rt.home), id);

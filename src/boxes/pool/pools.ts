@@ -133,7 +133,7 @@ export class Pools implements VmPools {
         this.#look();
         return pooled;
       }
-      reasons[name] = against ?? 'it has no machine ready';
+      reasons[name] = against ?? 'it has no microVM ready';
       if (against === undefined && pool.definition.size > 0) {
         this.#tell('miss', pool, { box: definition.id });
       }
@@ -187,7 +187,7 @@ export class Pools implements VmPools {
     const mebibytes = (value: number): string => `${Math.floor(value / 2 ** 20)} MiB`;
     throw new A3sError(
       'out-of-memory',
-      `Cannot fill the pool: its machines may come to need ${mebibytes(bytes)}, and the host has ${mebibytes(available)} available`,
+      `Cannot fill the pool: its microVMs may come to need ${mebibytes(bytes)}, and the host has ${mebibytes(available)} available`,
       { remedy: 'Choose a smaller --size, or less memory with -m.' },
     );
   }
@@ -290,7 +290,7 @@ export class Pools implements VmPools {
       this.#tell('fill', pool, { machine: id, milliseconds });
     } catch (error) {
       if (this.#closing.signal.aborted) throw error;
-      this.#host.log.error('a machine for a pool could not be restored', error, {
+      this.#host.log.error('a microVM for a pool could not be started', error, {
         pool: definition.name,
       });
       const reason = error instanceof Error ? error.message : String(error);
@@ -311,7 +311,7 @@ export class Pools implements VmPools {
   #onOrphaned(pool: Pool, pooled: PooledVm): void {
     if (!pool.ready.includes(pooled)) return;
     pool.failed(
-      new A3sError('vmm-failed', 'A machine of the pool ended by itself'),
+      new A3sError('vmm-failed', 'A microVM of the pool ended by itself'),
       performance.now(),
     );
     void this.#end(pool, pooled, 'lost').then(() => this.#look());
@@ -326,7 +326,7 @@ export class Pools implements VmPools {
     this.#tell('end', pool, { machine: id, reason });
     const ended = endPooled(this.#host, pooled)
       .catch((error: unknown) => {
-        this.#host.log.error('a machine of a pool could not be ended', error, { machine: id });
+        this.#host.log.error('a microVM of a pool could not be ended', error, { machine: id });
       })
       .finally(() => {
         this.#reserved.delete(uid);

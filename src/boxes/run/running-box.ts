@@ -80,7 +80,7 @@ export class RunningBox {
     void vm.exited.then((exit) => {
       this.#vmExit = exit;
       this.#held?.[Symbol.dispose]();
-      this.#ended.abort(new A3sError('box-not-running', `The machine of box ${id} is gone`));
+      this.#ended.abort(new A3sError('box-not-running', `The microVM of box ${id} is gone`));
     });
   }
 

@@ -55,7 +55,7 @@ async function runWith(
     }
     passed.push(source);
   }
-  throw new A3sError('internal', 'Cannot start the box: no source had a machine for it');
+  throw new A3sError('internal', 'Cannot start the box: no source had a microVM for it');
 }
 
 /** The sources that the box may start from, the fastest first. */

@@ -153,7 +153,7 @@ async function checkRunningVm(running: RunningBox, before: Changed, after: Chang
 function outgrown(id: string, needed: string, has: string): A3sError {
   return new A3sError(
     'conflict',
-    `Cannot update container ${id}: its machine would need ${needed}, and was started with ${has}`,
+    `Cannot update container ${id}: its microVM would need ${needed}, and was started with ${has}`,
     { remedy: 'Stop the box, update it, and start it again.' },
   );
 }

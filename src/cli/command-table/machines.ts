@@ -12,7 +12,7 @@ const poolRm = entry(
 );
 
 export const pools: Group = {
-  summary: 'Manage pools, machines that wait for boxes',
+  summary: 'Manage pools, microVMs that wait for boxes',
   commands: {
     inspect: entry(
       'Display detailed information on one or more pools',

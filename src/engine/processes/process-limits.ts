@@ -104,7 +104,7 @@ export function maskOf(processors: readonly number[]): Uint8Array {
 }
 
 function refused(what: string, why: string): A3sError {
-  return new A3sError('invalid-argument', `Cannot hold the machine to ${what}: ${why}`, {
+  return new A3sError('invalid-argument', `Cannot hold the microVM to ${what}: ${why}`, {
     remedy: 'Only root may give a running box a larger share of the host’s processors than it has.',
   });
 }

@@ -45,7 +45,7 @@ export async function setSessionNice(
       throw error;
     }
   };
-  const what = `Cannot hold the machine to its CPU shares: the kernel lets the users of this host set the nice values of ten sessions a second, and it was not the turn of process ${pid}`;
+  const what = `Cannot hold the microVM to its CPU shares: the kernel lets the users of this host set the nice values of ten sessions a second, and it was not the turn of process ${pid}`;
   await retry(attempt, deadline(milliseconds, 'vmm-failed', what));
 }
 

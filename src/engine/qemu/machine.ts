@@ -155,7 +155,7 @@ export class QemuVm implements Vm {
 
   #requirePlain(what: string): void {
     if (this.#parts.confidential === undefined) return;
-    throw new A3sError('unsupported-option', `A confidential machine cannot ${what}`);
+    throw new A3sError('unsupported-option', `A confidential microVM cannot ${what}`);
   }
 
   /** The first reason counts, and every caller waits for the same end. */
@@ -166,7 +166,7 @@ export class QemuVm implements Vm {
 
   async #finish(exit: VmExit): Promise<void> {
     const { runtimeDir, vmm, helpers, monitor } = this.#parts;
-    this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the machine is gone'));
+    this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the microVM is gone'));
     killProcess(vmm);
     const alone = await endedAlone(helpers);
     await untilGone([vmm], new AbortController().signal);

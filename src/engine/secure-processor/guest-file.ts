@@ -71,7 +71,7 @@ export async function readGuestFile(path: string, machine: string): Promise<unkn
   }
   const read = narrow(GuestFile, parseJson(text));
   if (!read.success) throw unusable(path, 'it is damaged', read.error);
-  if (read.data.machine !== machine) throw unusable(path, 'it is that of another machine');
+  if (read.data.machine !== machine) throw unusable(path, 'it is that of another microVM');
   return read.data.guest;
 }
 

@@ -121,11 +121,11 @@ export class FakeVm implements FakeGuest {
 
   #requirePlain(): void {
     if (this.spec.confidential === undefined) return;
-    throw new A3sError('unsupported-option', 'A confidential machine cannot do that');
+    throw new A3sError('unsupported-option', 'A confidential microVM cannot do that');
   }
 
   open(): ControlStream {
-    if (!this.running) throw new A3sError('vmm-failed', 'Cannot connect: the machine is gone');
+    if (!this.running) throw new A3sError('vmm-failed', 'Cannot connect: the microVM is gone');
     for (const stream of this.#streams) stream.destroy();
     const [host, guest] = duplexPair();
     this.#streams.add(host);
@@ -230,7 +230,7 @@ export class FakeHost {
     const failure = this.#failures.shift();
     if (failure !== undefined) throw failure;
     if (this.#vms.get(spec.id)?.running === true) {
-      throw new A3sError('conflict', `Cannot launch ${spec.id}: its machine is running`);
+      throw new A3sError('conflict', `Cannot launch ${spec.id}: its microVM is running`);
     }
     const vm = new FakeVm(spec, this.#agent);
     this.#vms.set(spec.id, vm);
@@ -326,7 +326,7 @@ export class FakeEngine implements Engine {
     this.#host.adoptions.push({ id, confidential });
     const vm = this.#host.vm(id);
     if (vm?.running === true && vm.hung) {
-      throw new A3sError('vmm-failed', `The machine of ${id} does not answer`);
+      throw new A3sError('vmm-failed', `The microVM of ${id} does not answer`);
     }
     return vm?.running === true ? handle(vm) : undefined;
   }

@@ -51,7 +51,7 @@ export const POOL_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/a3s/v1/pools/:id', {
     access,
-    summary: 'Removes a pool, and ends its machines',
+    summary: 'Removes a pool, and ends its microVMs',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,

@@ -115,13 +115,13 @@ const OTHER_DISK = [[{ Path: '/dev/sda', Rate: 1 }]];
 
 export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   CpuShares: differs(
-    'a weight among the processes of the box, and of its machine among those of the host: above 1024 root’s alone',
+    'a weight among the processes of the box, and of its microVM among those of the host: above 1024 root’s alone',
     512,
     ({ record, vm }) => [record.limits.cpuShares, (vm.hostLimits?.nice ?? 0) > 0],
     [512, true],
   ),
   Memory: differs(
-    'of the box’s processes; the machine has 96 MiB more for its kernel',
+    'of the box’s processes; the microVM has 96 MiB more for its kernel',
     64 * MIB,
     ({ spec }) => spec.resources.memoryBytes,
   ),
@@ -157,7 +157,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   CpuRealtimePeriod: refused(1000),
   CpuRealtimeRuntime: refused(1000),
   CpusetCpus: differs(
-    'processors of the host that the machine runs on',
+    'processors of the host that the microVM runs on',
     '0',
     ({ vm }) => vm.hostLimits?.processors,
     [0],
@@ -179,7 +179,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   MemorySwappiness: refused(60, -1),
   NanoCpus: differs(
-    'a machine has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
+    'a microVM has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
     500_000_000,
     ({ spec, vm }) => [spec.resources.cpuMillis, vm.cpus],
     [500, 1],

@@ -102,7 +102,7 @@ export class PoolSource implements StartSource {
     // The microVM already was started from the memory of its template before: the template, so no failure is the template's any more.
     if (ERRORS[error.code].machineFault !== 'possible') return 'fail';
     const machine = pooled.vm.id;
-    this.#rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });
+    this.#rt.log.error('a box could not start in a microVM of a pool', error, { box: id, machine });
     publish(this.#rt, this.#box, 'pool-failed', { machine, reason: error.message });
     return 'next';
   }
@@ -121,7 +121,7 @@ async function takeChanges(
     await rm(directory, { recursive: true, force: true });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new A3sError('vmm-failed', `Cannot take the disk of a machine of a pool: ${why}`, {
+    throw new A3sError('vmm-failed', `Cannot take the disk of a microVM of a pool: ${why}`, {
       cause,
     });
   }

@@ -4,7 +4,7 @@ import { eachOf } from '../each-of.ts';
 
 export const removePools: Command = {
   usage: 'POOL [POOL...]',
-  description: 'Remove one or more pools, and end their machines',
+  description: 'Remove one or more pools, and end their microVMs',
   flags: [],
   operands: { min: 1, max: Infinity },
   async run({ context, operands }) {

@@ -10,11 +10,11 @@ const DEFAULT_NAME = 'default';
 export const setPool: Command = {
   usage: '--size N [OPTIONS] [NAME]',
   description:
-    'Make a pool, or change it: so many machines wait, and a box that fits one of them\n' +
+    'Make a pool, or change it: so many microVMs wait, and a box that fits one of them\n' +
     'waits for none to start. Each takes memory while it waits. A pool of size 0 is\n' +
     'empty. Boxes with bind mounts or published ports come from no pool.',
   flags: [
-    int('size', 'Number of machines that wait', { value: 'int' }),
+    int('size', 'Number of microVMs that wait', { value: 'int' }),
     int('cpus', 'Number of CPUs of each (default 1)', { value: 'int' }),
     string('memory', 'Memory that a box can have', { short: 'm', value: 'bytes' }),
     string('network', 'Network of its boxes: default or none', { value: 'network' }),

@@ -50,7 +50,7 @@ async function openFile(path: string, flags: number): Promise<FileHandle> {
     return await open(path, flags | constants.O_NOFOLLOW);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new A3sError('state-unusable', `Cannot start a machine from ${path}: ${why}`, {
+    throw new A3sError('state-unusable', `Cannot start a microVM from ${path}: ${why}`, {
       cause: error,
     });
   }

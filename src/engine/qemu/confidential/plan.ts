@@ -52,5 +52,5 @@ function refuse(
   why: string,
 ): never {
   const remedy = code === 'tee-unavailable' ? 'a3s-box info says what is missing.' : undefined;
-  throw new A3sError(code, `Cannot start a confidential machine: ${why}`, { remedy });
+  throw new A3sError(code, `Cannot start a confidential microVM: ${why}`, { remedy });
 }

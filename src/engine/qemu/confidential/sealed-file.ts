@@ -30,7 +30,7 @@ export async function sealFile(path: string, limit: number): Promise<SealedFile>
   const from = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (cause: unknown) => {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new A3sError('state-unusable', `Cannot start a machine from ${path}: ${why}`, {
+      throw new A3sError('state-unusable', `Cannot start a microVM from ${path}: ${why}`, {
         cause,
       });
     },
@@ -40,7 +40,7 @@ export async function sealFile(path: string, limit: number): Promise<SealedFile>
     return await sealed(async (at) => {
       const { bytesRead } = await from.read(buffer, 0, CHUNK_BYTES, at);
       if (at + bytesRead > limit) {
-        const message = `Cannot start a machine from ${path}: it has more than ${limit} bytes`;
+        const message = `Cannot start a microVM from ${path}: it has more than ${limit} bytes`;
         throw new A3sError('state-unusable', message);
       }
       return buffer.subarray(0, bytesRead);

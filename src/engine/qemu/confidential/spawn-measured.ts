@@ -160,7 +160,7 @@ async function launch(
 function refusal(cause: unknown): A3sError {
   const why = cause instanceof Error ? cause.message : String(cause);
   const remedy = cause instanceof Error && 'remedy' in cause ? cause.remedy : undefined;
-  return new A3sError('unsupported-option', `Cannot launch a confidential machine: ${why}`, {
+  return new A3sError('unsupported-option', `Cannot launch a confidential microVM: ${why}`, {
     cause,
     remedy: typeof remedy === 'string' ? remedy : undefined,
   });

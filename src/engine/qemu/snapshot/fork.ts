@@ -27,7 +27,7 @@ export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: Sa
 export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal): Promise<QemuVm> {
   const { id, runtimeDir, identity, nic, copyOf, shares } = plan.spec;
   if (shares.length > 0) {
-    throw new A3sError('invalid-argument', 'Cannot start a copy of a machine with shares');
+    throw new A3sError('invalid-argument', 'Cannot start a copy of a microVM with shares');
   }
   const events = new VmEvents();
   let resumed = (): void => undefined;

@@ -42,7 +42,7 @@ export async function saveRunning(
   const found = await findDisk(monitor);
   const limit = AbortSignal.any([
     signal,
-    deadline(SAVE_MS, 'vmm-failed', 'The machine was not saved in time'),
+    deadline(SAVE_MS, 'vmm-failed', 'The microVM was not saved in time'),
   ]);
   const files: FileHandle[] = [];
   const make = async (path: string, set: number, flags: number): Promise<void> => {
@@ -116,7 +116,7 @@ async function migrated(monitor: Monitor): Promise<true | undefined> {
   if (answer.status === 'completed') return true;
   if (answer.status !== 'failed' && answer.status !== 'cancelled') return undefined;
   const why = answer['error-desc'] ?? answer.status;
-  throw new A3sError('vmm-failed', `The machine’s RAM could not be saved: ${why.slice(0, 200)}`);
+  throw new A3sError('vmm-failed', `The microVM’s RAM could not be saved: ${why.slice(0, 200)}`);
 }
 
 const Chardevs = z.array(z.object({ label: z.string() }));
@@ -132,7 +132,7 @@ export async function endSaving(monitor: Monitor): Promise<void> {
   );
   if (RUNNING.has(answer.status ?? '')) {
     await monitor.execute('migrate_cancel', {}, z.unknown());
-    const limit = deadline(SAVE_MS, 'vmm-failed', 'The machine did not stop being saved');
+    const limit = deadline(SAVE_MS, 'vmm-failed', 'The microVM did not stop being saved');
     await retry(async () => {
       const { status } = await monitor.execute('query-migrate', {}, Migration);
       return RUNNING.has(status) ? undefined : true;
@@ -150,7 +150,7 @@ const RUNNING: ReadonlySet<string> = new Set(['setup', 'active', 'device', 'canc
 async function findDisk(monitor: Monitor): Promise<FoundDisk> {
   const { templated, changes } = await findDisks(monitor);
   if (changes === undefined) {
-    throw new A3sError('vmm-failed', 'The machine has no disk of changes');
+    throw new A3sError('vmm-failed', 'The microVM has no writable layer');
   }
   const { serial, node } = changes;
   return { arrangement: templated ? 'template' : 'boot', changesSerial: serial, node };

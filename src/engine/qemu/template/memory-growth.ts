@@ -30,7 +30,7 @@ export function growthCommands({
   const size = Math.ceil((spec.memoryBytes - base) / STEP) * STEP;
   if (base + size > growthBytes) {
     const limit = Math.floor(growthBytes / 2 ** 20);
-    throw new A3sError('out-of-memory', `Cannot give a machine more than ${limit} MiB`);
+    throw new A3sError('out-of-memory', `Cannot give a microVM more than ${limit} MiB`);
   }
   const shared = spec.shares.length > 0;
   const id = 'growth';

@@ -55,7 +55,7 @@ async function checkRoom(bytes: number): Promise<void> {
 }
 
 function noRoom(why: string, cause?: unknown): A3sError {
-  return new A3sError('out-of-memory', `Cannot copy a machine's RAM to ${DIRECTORY}: ${why}`, {
+  return new A3sError('out-of-memory', `Cannot copy a microVM's RAM to ${DIRECTORY}: ${why}`, {
     remedy: `Mount a tmpfs there with room for it, such as mount -o remount,size=50% ${DIRECTORY}.`,
     cause,
   });

@@ -88,7 +88,7 @@ async function prepare(request: TemplateRequest, vm: QemuVm, signal: AbortSignal
 
 async function gone(vm: QemuVm): Promise<never> {
   const { reason, detail } = await vm.exited;
-  throw new A3sError('vmm-failed', `The template's machine ended (${reason}) ${detail}`.trim());
+  throw new A3sError('vmm-failed', `The template's microVM ended (${reason}) ${detail}`.trim());
 }
 
 async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Promise<void> {
@@ -99,7 +99,7 @@ async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Prom
     ['migrate-set-capabilities', { capabilities }],
     ['migrate', { uri: STATE_URI }],
   ]);
-  const late = deadline(SAVE_MS, 'vmm-failed', 'The machine was not saved');
+  const late = deadline(SAVE_MS, 'vmm-failed', 'The microVM was not saved');
   await Promise.race([
     saved.done,
     whenAborted(AbortSignal.any([signal, late])),
@@ -116,7 +116,7 @@ class Saved {
     this.done = new Promise((resolve, reject) => {
       this.#resolveStatus = (status) => {
         if (status === 'completed') resolve();
-        else reject(new A3sError('vmm-failed', `The machine could not be saved: ${status}`));
+        else reject(new A3sError('vmm-failed', `The microVM could not be saved: ${status}`));
       };
     });
     this.done.catch(() => undefined);
@@ -143,5 +143,5 @@ async function checkState(path: string): Promise<void> {
   } finally {
     await state.close();
   }
-  throw new A3sError('vmm-failed', 'QEMU wrote no state of the machine');
+  throw new A3sError('vmm-failed', 'QEMU wrote no state of the microVM');
 }
