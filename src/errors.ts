@@ -122,7 +122,7 @@ const ROWS = {
     status: 403,
     lasting: true,
     meaning: 'The launch spec of a confidential box does not let the host do this.',
-    remedy: 'Create the box with `--host-may`, which whoever verifies it sees.',
+    remedy: 'Create the box with `--host-may`. A verifier of the box sees this permission.',
   },
   'known-vulnerable': {
     status: 403,

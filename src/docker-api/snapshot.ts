@@ -14,7 +14,7 @@ export const Snapshot = z.strictObject({
   box: z.strictObject({ id: z.string(), name: z.string(), image: z.string() }),
   state: z.enum(['creating', 'ready', 'gone']),
   memoryBytes: z.int(),
-  /** How long the box stood still. */
+  /** How long the box was paused. */
   pausedMs: z.number(),
   /** Ids of those that run from it. */
   boxes: z.array(z.string()),

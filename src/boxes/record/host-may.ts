@@ -34,7 +34,7 @@ export function expectPermission(
     'host-not-permitted',
     `Cannot ${what} ${box.name}: the launch spec of this confidential box does not let the host (${permissions.join(' or ')})`,
     {
-      remedy: `Create it with --host-may ${first}: whoever verifies the box then sees that the host may.`,
+      remedy: `Create it with --host-may ${first}. A verifier of the box sees this permission.`,
     },
   );
 }

@@ -120,7 +120,7 @@ async function reconcileBox(
     await endOrphaned(
       rt,
       box,
-      why === 'gone' ? 'it was gone when the server came' : 'its machine did not answer',
+      why === 'gone' ? 'it was gone when the server came' : 'its microVM did not answer',
     );
     return await dropUnusedDisk(rt, box.definition.id);
   }
@@ -162,7 +162,7 @@ async function findVm(
     try {
       return await rt.engine.adopt(id, directory, confidentialOf(rt, box));
     } catch (error) {
-      rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
+      rt.log.error('a microVM did not answer', error, { box: box.definition.id, attempt });
     }
     answered();
     if (attempt === timing.attempts) return 'silent';
@@ -189,7 +189,7 @@ async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Pr
   await endOrphaned(rt, box, '');
 }
 
-/** @param still whether the microVM may still be paused, as one of a pool is until its box goes on */
+/** @param still whether the microVM may still be paused, as one of a pool is until its box resumes it */
 async function mainStarted(running: RunningBox, still: boolean): Promise<boolean> {
   try {
     if (still) await running.vm.resume();

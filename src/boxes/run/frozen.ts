@@ -61,6 +61,6 @@ async function undoFreeze(rt: Pick<Runtime, 'log'>, running: RunningBox): Promis
     await (await running.guest()).thaw(running.signal);
   } catch (error) {
     if (running.signal.aborted) return;
-    rt.log.error('a box that was not paused may stand still', error, { box: running.id });
+    rt.log.error('a box that was not paused may be frozen', error, { box: running.id });
   }
 }

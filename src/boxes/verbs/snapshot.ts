@@ -112,7 +112,7 @@ export async function endUnfinishedSnapshots(
       if (running !== undefined) await thaw(rt, running);
     });
     thawed.catch((error: unknown) => {
-      if (!rt.shutdown.aborted) rt.log.error('a box may stand still', error, { box: id });
+      if (!rt.shutdown.aborted) rt.log.error('a box may be frozen', error, { box: id });
     });
   }
 }
@@ -184,7 +184,7 @@ async function thaw(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void
     await persist(running, (guest) => guest.thaw(running.signal));
   } catch (error) {
     if (running.signal.aborted || isTooOld(error)) return;
-    rt.log.error('a box may stand still', error, { box: running.id });
+    rt.log.error('a box may be frozen', error, { box: running.id });
   }
 }
 

@@ -25,7 +25,9 @@ export function printWarnings(
 ): void {
   if (noted.simulated) stderr.write(`${SIMULATED}\n`);
   if (noted.openSecrets.length === 0) return;
-  stderr.write(`WARNING: whoever reaches the box may inject: ${noted.openSecrets.join(', ')}\n`);
+  stderr.write(
+    `WARNING: any client that reaches the box may inject: ${noted.openSecrets.join(', ')}\n`,
+  );
 }
 
 /** What both documents say. */

@@ -49,7 +49,8 @@ export class FakeCopies {
 
   async warmUp(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, BoxSpec, SPEC_BYTES);
-    if (!this.paused) throw new FakeRefusal('conflict', 'the guest was reseeded already, or never prepared');
+    if (!this.paused)
+      throw new FakeRefusal('conflict', 'the guest was reseeded already, or never prepared');
     if (this.#refuseWarmUp !== undefined) throw this.#refuseWarmUp;
     this.warmedUp = value;
     json(stream, 204);
@@ -58,7 +59,8 @@ export class FakeCopies {
   async reseed(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, Reseed, JSON_BYTES);
     const again = isDeepStrictEqual(this.reseeded, value);
-    if (!this.paused && !again) throw new FakeRefusal('conflict', 'the guest was reseeded already, or never prepared');
+    if (!this.paused && !again)
+      throw new FakeRefusal('conflict', 'the guest was reseeded already, or never prepared');
     this.paused = false;
     this.reseeded = value;
     json(stream, 204);
@@ -69,7 +71,7 @@ export class FakeCopies {
     if (!mainRuns) throw new FakeRefusal('conflict', 'the process is not running');
     // The same once more is answered as before.
     if (!frozen && !isDeepStrictEqual(this.forked, value)) {
-      throw new FakeRefusal('conflict', 'the processes of the box do not stand still');
+      throw new FakeRefusal('conflict', 'the processes of the box are not frozen');
     }
     this.forked = value;
     json(stream, 204);

@@ -11,7 +11,7 @@ import type { DescribedBody, Route } from './route.ts';
 
 const ABOUT = `The Docker Engine API, and under /a3s/v1 what Docker has no word for. Every path may begin with a version of
 Docker's API, /v${MIN_API_VERSION} to /v${API_VERSION}; without one it is ${API_VERSION}. What a version changes is said in docs/docker-api.md.
-Whoever may open the socket may call everything. HEAD is answered wherever GET is.`;
+A client that may open the socket may call everything. HEAD is answered wherever GET is.`;
 
 export function openApiDocument(routes: readonly Route[]) {
   const paths: Record<string, Record<string, unknown>> = {};

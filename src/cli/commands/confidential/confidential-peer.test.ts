@@ -204,7 +204,7 @@ describe('inject-secret', () => {
     const stdin = new PassThrough();
     stdin.end(SECRET);
     const done = await inject(['--key=stranger.key', address, 'open=-'], { stdin });
-    expect(done.stderr).toContain('WARNING: anybody who reaches the box may inject open.');
+    expect(done.stderr).toContain('WARNING: any client that reaches the box may inject open.');
     expect(done.status).toBe(0);
     expect(box.injected.get('open')).toBe(SECRET);
   });

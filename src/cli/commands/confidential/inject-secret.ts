@@ -26,7 +26,7 @@ export const injectSecret: Command = {
   description: [
     'Verify a confidential box as attest box does, and deliver secrets into its memory, once each.',
     'A value on the command line can be seen by others on this host: name a file, or - for standard',
-    'input. The key proves that you are whom the launch spec of the box names; it is Ed25519, or on',
+    'input. The launch spec of the box must name the key; it is Ed25519, or on',
     'P-256 or P-384. The password of an encrypted key is taken from A3S_SIGNING_PASSWORD or',
     'COSIGN_PASSWORD, or asked for.',
     'Exits with 0 if all are delivered, 1 if the box is rejected or refuses, 2 if that cannot be decided.',
@@ -132,7 +132,7 @@ function warnOfAnyInjector(
 ): void {
   for (const { name, allowAnyInjector } of declared) {
     if (!allowAnyInjector || !secrets.some((secret) => secret.name === name)) continue;
-    context.stderr.write(`WARNING: anybody who reaches the box may inject ${name}.\n`);
+    context.stderr.write(`WARNING: any client that reaches the box may inject ${name}.\n`);
   }
 }
 

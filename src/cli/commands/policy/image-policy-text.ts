@@ -92,11 +92,11 @@ function describeKey({ name, keyId }: LoadedRequirement['keys'][number]): string
 function describeIdentity(identity: ImageRequirement['identities'][number]): string {
   const { issuer } = identity;
   if (!('subjectPattern' in identity) || identity.subjectPattern === undefined) {
-    return `${'subject' in identity ? identity.subject : ''}, for whom ${issuer} vouches`;
+    return `${'subject' in identity ? identity.subject : ''}, certified by ${issuer}`;
   }
   return /^\*+$/.test(identity.subjectPattern)
-    ? `anybody at all for whom ${issuer} vouches`
-    : `anybody like ${identity.subjectPattern} for whom ${issuer} vouches`;
+    ? `any identity certified by ${issuer}`
+    : `any identity like ${identity.subjectPattern} certified by ${issuer}`;
 }
 
 function conditionsOf({ attestation }: ImageRequirement): readonly string[] {

@@ -24,7 +24,7 @@ const WHEN_ABSENT = {
   familyIds: 'not looked at',
   imageIds: 'not looked at',
   hostData: 'not said',
-  reportData: 'not said: whoever verifies has to say it',
+  reportData: 'not said: the verifier has to say it',
 } as const satisfies Partial<Record<Key, string>>;
 
 /** Every key that a policy may have, including those that this one lacks. */

@@ -8,7 +8,7 @@ export const createSnapshot: Command = {
   usage: '--memory [OPTIONS] BOX',
   description:
     'Make a snapshot of a running box: its memory and its disk. Boxes go on from it\n' +
-    'with a3s-box run --from-snapshot. The box stands still for a moment, and goes on.',
+    'with a3s-box run --from-snapshot. The box is paused for a moment, and resumed.',
   flags: [
     bool('memory', 'Include what is in memory; there is no snapshot without'),
     string('name', 'Assign a name to the snapshot'),

@@ -10,7 +10,7 @@ import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
 
 export const events: Command = {
   usage: '[OPTIONS]',
-  description: 'Get real time events from the server: of boxes, of images, and of whom is trusted',
+  description: 'Get real time events from the server: of boxes, images and trust decisions',
   flags: [
     list('filter', 'Filter output based on conditions provided', { short: 'f', value: 'filter' }),
     string('format', DOCUMENT_FORMAT_HELP),

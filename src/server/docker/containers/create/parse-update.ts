@@ -22,7 +22,7 @@ const NUMA = 'a guest has one memory node';
 const KERNEL = 'Docker itself has no such limit any more';
 const DEVICE = 'a box has no device of the host';
 const WINDOWS = 'it is an option of Windows containers';
-const WEIGHT = 'a machine has one disk of its own, and QEMU does not weigh it against others';
+const WEIGHT = 'a microVM has one disk of its own, and QEMU does not weigh it against others';
 
 /** Fields that may be present only with a value that asks for nothing, and why. */
 export const NOT_UPDATED: ReadonlyMap<string, string> = new Map([

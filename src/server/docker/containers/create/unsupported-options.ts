@@ -32,7 +32,7 @@ const CREATE = 'create the box';
 const never: Test = () => false;
 
 const WINDOWS = 'it is of Windows';
-const NO_HOST = 'a box is a machine of its own, and shares nothing of the kind with the host';
+const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the host';
 const OWN_KERNEL = 'each box has a kernel of its own, and shares it with no other box';
 const NETWORKS = 'boxes are in a network of their own, or in none';
 const RESOLVER = 'the resolver of a box is the host’s';
@@ -80,7 +80,7 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Links: absent(NETWORKS),
   MaskedPaths: absent('Docker’s own are masked, always', never),
   MemorySwappiness: absent('a guest has no swap', either(-1)),
-  OomKillDisable: absent('a box that has no memory left would stand still for ever'),
+  OomKillDisable: absent('a box that has no memory left would hang for ever'),
   OomScoreAdj: absent('the host’s out-of-memory killer knows no process of a box'),
   PidMode: absent(OWN_KERNEL),
   Privileged: absent('no device, and no kernel, of the host is in a box'),
@@ -90,7 +90,7 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Runtime: absent('there is one runtime, a3s-box', either('a3s-box')),
   SecurityOpt: absent('Docker’s default seccomp profile holds, and there is no other'),
   ShmSize: absent('/dev/shm has 64 MiB', either(64 * 1024 * 1024)),
-  StorageOpt: absent('the disk of changes has one size'),
+  StorageOpt: absent('the writable layer has one size'),
   Sysctls: absent('the settings of a guest’s kernel are the boot set’s'),
   Tmpfs: absent('bind mounts and volumes are the only mounts'),
   UTSMode: absent(OWN_KERNEL),
