@@ -42,7 +42,7 @@ export class ByteReader {
     while (this.#rest.length === 0) {
       if (!(await this.#more())) return;
     }
-    throw new RangeError('it goes on behind its end');
+    throw new RangeError('it has bytes behind its end');
   }
 
   /** Releases the stream. */

@@ -51,7 +51,7 @@ export function recordedDirectory({ home, uid, parent }: MemoryOwner): string {
   }
   if (NAME.test(name)) return join(parent ?? SHARED_MEMORY, name);
   throw new A3sError('state-unusable', `Cannot read ${path}: it names no directory of memory`, {
-    remedy: 'Remove it. Snapshots that are there are gone then.',
+    remedy: 'Remove it; this deletes the snapshots in it.',
   });
 }
 

@@ -86,7 +86,7 @@ export class Snapshots {
     if (this.#records.list().length >= MOST_SNAPSHOTS) {
       throw new A3sError(
         'conflict',
-        `There are ${MOST_SNAPSHOTS} snapshots, and there can be no more`,
+        `Cannot make a snapshot: there are ${MOST_SNAPSHOTS}, which are the most`,
         {
           remedy: 'Remove some with a3s-box snapshot rm.',
         },
@@ -210,6 +210,6 @@ export class Snapshots {
 
 function gone(name: string): A3sError {
   return new A3sError('conflict', `The memory of the snapshot ${name} is gone`, {
-    remedy: `It lay in memory, and the host has started anew since: remove it with a3s-box snapshot rm ${name}.`,
+    remedy: `The host was rebooted since, and its memory is gone: remove it with a3s-box snapshot rm ${name}.`,
   });
 }

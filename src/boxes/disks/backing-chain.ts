@@ -38,7 +38,7 @@ export async function addLayer(base: string, identity: JailIdentity): Promise<st
   if (files.length > MOST_LAYERS) {
     throw new A3sError(
       'conflict',
-      `The disk of the box has ${MOST_LAYERS} layers, and can have no more`,
+      `Cannot add a layer to the disk of the box: it has ${MOST_LAYERS}, which are the most`,
       {
         remedy:
           'Each snapshot of a box adds one, and so does each start from a snapshot. Start anew from an image.',

@@ -148,7 +148,7 @@ export class Client {
         length += chunk.length;
         chunks.push(chunk);
         if (length > limit) {
-          response.destroy(new A3sError('too-large', 'The server answered with too much'));
+          response.destroy(new A3sError('too-large', 'The answer of the server is too large'));
         }
       });
       response.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));

@@ -79,6 +79,6 @@ function byDigits(digits: string, catalog: Catalog): ImageRecord | undefined {
 export function noSuchImage(name: string): A3sError {
   return new A3sError('no-such-image', `No such image: ${name}`, {
     remedy:
-      'Get it with a3s-box pull, or a3s-box load -i FILE. What is here, a3s-box images shows.',
+      'Get it with a3s-box pull, or a3s-box load -i FILE. List the images with a3s-box images.',
   });
 }

@@ -130,7 +130,7 @@ describe('attest explain --launch', () => {
     expect(await transcript('/nonexistent', args, { cwd })).toMatchObject({ status: 0 });
     const more = [...args, `--actual-host-data=${sha256(SPEC)}`];
     const done = await transcript('/nonexistent', more, { cwd });
-    expect(done.stderr).toContain('no launch spec that it could be held against');
+    expect(done.stderr).toContain('no launch spec to compare it with');
     expect(done.status).toBe(2);
   });
 
@@ -138,8 +138,8 @@ describe('attest explain --launch', () => {
 
   it.each([
     [['--launch=gone', GOOD], 'open gone: no such file'],
-    [['--launch=expected', GOOD, '--ovmf=x'], '--launch says already what --ovmf says'],
-    [['--launch=expected', GOOD, '--vmm=qemu'], '--launch says already what --vmm says'],
+    [['--launch=expected', GOOD, '--ovmf=x'], 'cannot use --ovmf with --launch'],
+    [['--launch=expected', GOOD, '--vmm=qemu'], 'cannot use --vmm with --launch'],
     [['--launch=expected', GOOD, '--actual-host-data=ab'], 'exactly 64 hexadecimal digits'],
     [['--launch=expected'], 'flag --actual is missing'],
     [['--launch=list', GOOD], '(launch-record-malformed)'],

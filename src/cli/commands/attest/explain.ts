@@ -129,7 +129,7 @@ async function expectedLaunch(
     return { inputs: await ovmfLaunch(context, flags, library, vmm), spec: undefined };
   }
   const other = ['vmm', ...OVMF_FLAGS.map(({ name }) => name)].find((name) => flags.given(name));
-  if (other !== undefined) throw new UsageError(`--launch says already what --${other} says`);
+  if (other !== undefined) throw new UsageError(`cannot use --${other} with --launch: the launch record has it`);
   const { record, spec } = await readLaunch(context, library, path, '--launch');
   if (record === undefined) {
     throw new InputError('launch-record-malformed', `${inputName(path)}: it has no launch record`);
@@ -139,10 +139,10 @@ async function expectedLaunch(
 
 function withoutSpec(): UsageError {
   return new UsageError(
-    '--actual-host-data: there is no launch spec that it could be held against',
+    '--actual-host-data: there is no launch spec to compare it with',
     {
       remedy: 'Give --launch with what a3s-box measure --launch-out wrote.',
-    },
+    }
   );
 }
 

@@ -302,7 +302,7 @@ describe('what fetch-certs cannot use', () => {
   const without = (name: string): readonly string[] =>
     NAMED.filter((flag) => !flag.startsWith(`--${name}=`));
   const MISTAKES: readonly (readonly [string, readonly string[], string])[] = [
-    ['nothing to get', [], 'Nothing says what to get'],
+    ['nothing to get', [], 'Cannot fetch: no report'],
     ['two things at once', ['--crl', '--export=x'], '--export and --crl cannot be used together'],
     ['a report and a chip', ['--report=report.bin', ...NAMED], 'cannot be used together'],
     ['a chip of no product', without('product'), 'flag --product is missing'],

@@ -73,7 +73,7 @@ function modeOf(flags: FlagValues): Mode {
   );
   const [first, second] = asked;
   if (first === undefined) {
-    throw new UsageError('Nothing says what to get', {
+    throw new UsageError('Cannot fetch: no report, processor or revocation list is named', {
       remedy: 'Use --report FILE, or --product, --chip-id and --tcb, or --crl.',
     });
   }

@@ -126,11 +126,11 @@ describe('attest measure', () => {
       '--ovmf: /dev/zero is longer than 16777216 bytes',
     ],
     ['an initrd alone', without('kernel'), 'a kernel for the initrd and the command line'],
-    ['memory for OVMF', [...LAUNCH, '--ram=1'], '--ram says nothing of a launch by qemu'],
+    ['memory for OVMF', [...LAUNCH, '--ram=1'], '--ram does not apply to a launch by qemu'],
     [
       'a command line for libkrun',
       [...KRUN, '--append=x'],
-      '--append says nothing of a launch by krun',
+      '--append does not apply to a launch by krun',
     ],
     ['no memory for libkrun', KRUN.slice(0, -1), 'flag --ram is missing'],
     ['no address', KRUN.filter((flag) => !flag.includes('address')), '--kernel-address is missing'],

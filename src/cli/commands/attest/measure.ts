@@ -96,7 +96,7 @@ function parseVmm(text: string): (typeof VMMS)[number] {
 
 function refuseFlags(flags: FlagValues, vmm: string, names: readonly string[]): void {
   const given = names.find((name) => flags.given(name));
-  if (given !== undefined) throw new UsageError(`--${given} says nothing of a launch by ${vmm}`);
+  if (given !== undefined) throw new UsageError(`--${given} does not apply to a launch by ${vmm}`);
 }
 
 async function writeRecord(context: Context, path: string, record: object): Promise<void> {

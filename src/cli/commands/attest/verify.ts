@@ -120,7 +120,7 @@ async function readSimulatedRoots(
   if (path === undefined && !allowed) return undefined;
   if (path === undefined || !allowed) {
     throw new UsageError('--simulated-roots and --allow-simulated only work together', {
-      remedy: 'Simulated evidence proves nothing, so both have to be said.',
+      remedy: 'Give both flags: simulated evidence proves nothing.',
     });
   }
   const pem = await readInput(context, path, MAX_ROOTS, '--simulated-roots');

@@ -35,7 +35,7 @@ async function handOver(monitor: Monitor, path: string, set: number): Promise<vo
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (cause: unknown) => {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new A3sError('state-unusable', `Cannot give a microVM ${path}: ${why}`, { cause });
+      throw new A3sError('state-unusable', `Cannot attach ${path} to a microVM: ${why}`, { cause });
     },
   );
   try {

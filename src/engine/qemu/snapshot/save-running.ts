@@ -42,7 +42,7 @@ export async function saveRunning(
   const found = await findDisk(monitor);
   const limit = AbortSignal.any([
     signal,
-    deadline(SAVE_MS, 'vmm-failed', 'The microVM was not saved in time'),
+    deadline(SAVE_MS, 'vmm-failed', 'QEMU did not save the microVM'),
   ]);
   const files: FileHandle[] = [];
   const make = async (path: string, set: number, flags: number): Promise<void> => {
@@ -132,7 +132,7 @@ export async function endSaving(monitor: Monitor): Promise<void> {
   );
   if (RUNNING.has(answer.status ?? '')) {
     await monitor.execute('migrate_cancel', {}, z.unknown());
-    const limit = deadline(SAVE_MS, 'vmm-failed', 'The microVM did not stop being saved');
+    const limit = deadline(SAVE_MS, 'vmm-failed', 'QEMU did not cancel the save of the microVM');
     await retry(async () => {
       const { status } = await monitor.execute('query-migrate', {}, Migration);
       return RUNNING.has(status) ? undefined : true;

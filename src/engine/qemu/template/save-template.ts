@@ -99,7 +99,7 @@ async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Prom
     ['migrate-set-capabilities', { capabilities }],
     ['migrate', { uri: STATE_URI }],
   ]);
-  const late = deadline(SAVE_MS, 'vmm-failed', 'The microVM was not saved');
+  const late = deadline(SAVE_MS, 'vmm-failed', 'QEMU did not save the microVM');
   await Promise.race([
     saved.done,
     whenAborted(AbortSignal.any([signal, late])),

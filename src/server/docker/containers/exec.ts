@@ -117,7 +117,7 @@ function expectSameBox({ store }: Pick<Runtime, 'store'>, id: string, reference:
   throw new A3sError(
     'invalid-argument',
     `Cannot exec: Container is ${reference.slice(0, 64)}, and the path names another box`,
-    { remedy: 'Leave Container out: the path says it.' },
+    { remedy: 'Leave Container out: the path names the box.' },
   );
 }
 
