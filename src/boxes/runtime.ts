@@ -16,7 +16,7 @@ import type { Volumes } from '../volumes/volumes.ts';
 import type { Events } from './events.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { Trust } from './policy/trust-policies.ts';
-import type { VmPools } from './pool/machine-pools.ts';
+import type { VmPools } from './pool/vm-pools.ts';
 import type { Box } from './record/box.ts';
 import type { BoxStore } from './record/store.ts';
 import type { Restarts } from './restart/restarts.ts';

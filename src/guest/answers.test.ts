@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
 import { GuestSession } from './session.ts';
-import { fakeStreams } from './testing/fake-link.ts';
+import { fakeStreams } from './testing/fake-streams.ts';
 
 const hello = { protocol: { minimum: 1, maximum: 1 }, agent: 'x', kernel: 'x', bootId: 'x' };
 

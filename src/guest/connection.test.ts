@@ -5,7 +5,7 @@ import { connectGuest } from './connection.ts';
 import type { Guest } from './guest.ts';
 import { PROTOCOL } from './protocol.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
-import { fakeVm } from './testing/fake-machine.ts';
+import { fakeVm } from './testing/fake-vm.ts';
 
 const signal = new AbortController().signal;
 

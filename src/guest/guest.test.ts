@@ -6,8 +6,8 @@ import { connectGuest } from './connection.ts';
 import type { Guest } from './guest.ts';
 import { MAIN } from './protocol.ts';
 import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
-import { fakeVm } from './testing/fake-machine.ts';
 import { FakeRefusal } from './testing/fake-refusal.ts';
+import { fakeVm } from './testing/fake-vm.ts';
 
 const open: { agent: FakeAgent; guest: Guest }[] = [];
 

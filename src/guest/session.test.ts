@@ -6,7 +6,7 @@ import { encodeFrame } from './frame.ts';
 import { Guest } from './guest.ts';
 import { OverheadBudget } from './overhead.ts';
 import { GuestSession } from './session.ts';
-import { fakeStreams } from './testing/fake-link.ts';
+import { fakeStreams } from './testing/fake-streams.ts';
 
 const KIB = 1024;
 /** The flow control window of one stream. */

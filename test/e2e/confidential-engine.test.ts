@@ -15,7 +15,7 @@ import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed
 import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn-measured.ts';
 import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
-import { confidentialPlace, flipped } from './support/confidential-machine.ts';
+import { confidentialPlace, flipped } from './support/confidential-vm.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
 
 const ID = 'c0'.repeat(32);

@@ -7,7 +7,7 @@ import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { askedCpus, vmCpus, vmMemory } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
-import type { PoolableParts } from './machine-pools.ts';
+import type { PoolableParts } from './vm-pools.ts';
 
 /**
  * Why a box does not come from this pool; undefined: it can.

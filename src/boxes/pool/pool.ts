@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { PoolDefinition } from './definition.ts';
-import type { PooledVm } from './machine-pools.ts';
+import type { PooledVm } from './vm-pools.ts';
 
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 600_000;

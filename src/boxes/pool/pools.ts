@@ -14,7 +14,6 @@ import { takenUids } from '../record/taken-uids.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
-import type { PoolableParts, PooledVm, PoolSummary, VmPools } from './machine-pools.ts';
 import { Pool } from './pool.ts';
 import {
   endPooled,
@@ -22,9 +21,10 @@ import {
   type Host,
   isExpired,
   newVmId,
-  poolsDirectory,
-} from './pooled-machine.ts';
+  poolsDirectory
+} from './pooled-vm.ts';
 import type { PoolRecords } from './records.ts';
+import type { PoolableParts, PooledVm, PoolSummary, VmPools } from './vm-pools.ts';
 
 /** How often the age of the microVMs is checked. */
 const LOOK_MS = 60_000;

@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
-import { sweepVm } from '../record/machine-of.ts';
+import { sweepVm } from '../record/vm-of.ts';
 import { type UndoHost, undoStart } from '../start/undo.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
 

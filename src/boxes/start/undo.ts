@@ -6,7 +6,7 @@
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { Box, BoxState, RestartPolicy } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
-import { sweepVm } from '../record/machine-of.ts';
+import { sweepVm } from '../record/vm-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
 import { type RemovalHost, removeLocked } from '../verbs/remove.ts';

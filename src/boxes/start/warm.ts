@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
 import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS, type VmShape } from '../../engine/engine.ts';
-import { vmUuid } from '../../engine/machine-uuid.ts';
+import { vmUuid } from '../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../guest/connection.ts';
 import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
 import { askedCpus, vmCpus } from '../create/resources.ts';

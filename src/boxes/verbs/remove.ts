@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
-import { vmOf } from '../record/machine-of.ts';
+import { vmOf } from '../record/vm-of.ts';
 import { boxDirectory, publish, type Runtime } from '../runtime.ts';
 import { endStart } from '../start/end-start.ts';
 

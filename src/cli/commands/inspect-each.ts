@@ -9,7 +9,7 @@ import { string } from '../flags/flag.ts';
 import { Template } from '../output/go-template/template.ts';
 import { forTerminals } from '../output/json-text.ts';
 import { printFailure } from '../print-failure.ts';
-import { printWarnings, warningsOf } from '../requests/confidential-notes.ts';
+import { printWarnings, warningsOf } from '../requests/confidential-warnings.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f' });

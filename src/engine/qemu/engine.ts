@@ -33,7 +33,6 @@ import { openStubKernel } from './command-line/stub-kernel.ts';
 import { adoptConfidential } from './confidential/adopt-confidential.ts';
 import { type ConfidentialHost, launchConfidential } from './confidential/launch-confidential.ts';
 import { SealedFiles } from './confidential/sealed-files.ts';
-import { QemuVm, UNSEEN } from './machine.ts';
 import { VmEvents } from './monitor/events.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import {
@@ -52,6 +51,7 @@ import { growthLimit } from './template/memory-growth.ts';
 import { saveTemplate } from './template/save-template.ts';
 import { startFromTemplate, wasLaunched } from './template/start-from-template.ts';
 import { TemplateInputs } from './template/template-inputs.ts';
+import { QemuVm, UNSEEN } from './vm.ts';
 
 const ADOPT_MS = 10_000;
 /** The default, unless the configuration sets it. */

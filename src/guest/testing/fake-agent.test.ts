@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 
 import { afterEach, expect, test } from 'vitest';
 import { FakeAgent } from './fake-agent.ts';
-import { fakeStreams } from './fake-link.ts';
+import { fakeStreams } from './fake-streams.ts';
 
 const sessions: ClientHttp2Session[] = [];
 

@@ -28,12 +28,12 @@ import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-a
 import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
 import { FakeCopies } from './fake-copies.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
-import { buffered } from './fake-link.ts';
 import { FakeProbe } from './fake-probe.ts';
 import { FakeProcess, type FakeProgram } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { hasRoute, isOrdered } from './fake-routes.ts';
+import { buffered } from './fake-streams.ts';
 
 export interface FakeAgentOptions {
   /** More programs, by the last part of `args[0]`. */

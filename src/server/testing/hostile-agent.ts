@@ -6,7 +6,7 @@
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { FakeAgent } from '../../guest/testing/fake-agent.ts';
-import { buffered } from '../../guest/testing/fake-link.ts';
+import { buffered } from '../../guest/testing/fake-streams.ts';
 
 export type Lie = (stream: ServerHttp2Stream) => void;
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { kernelHashes, kernelHashTable, parseOvmf } from '@a3s-box/attestation/measure';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
-import { confidentialPlace, flipped } from '../support/confidential-machine.ts';
+import { confidentialPlace, flipped } from '../support/confidential-vm.ts';
 import { efiProgram, optionRom } from '../support/efi-program.ts';
 import {
   type BootOptions,

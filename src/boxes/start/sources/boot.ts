@@ -5,7 +5,7 @@
  */
 import type { Box } from '../../record/box.ts';
 import type { Found } from '../describe.ts';
-import { type LaunchHost, launchVm } from '../launch-machine.ts';
+import { type LaunchHost, launchVm } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 export class BootSource implements StartSource {

@@ -12,8 +12,8 @@ import { hostCertificates } from '../../confidential/host-certificates.ts';
 import {
   describeConfidential,
   findConfidential,
-  renewChanges,
-} from '../../confidential/machine.ts';
+  renewChanges
+} from '../../confidential/vm.ts';
 import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
 import { hostSeesOutput } from '../../record/host-may.ts';
@@ -21,7 +21,7 @@ import { teeAttributes } from '../../record/tee-names.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { makeRuntimeDirectory } from '../describe.ts';
-import type { LaunchHost } from '../launch-machine.ts';
+import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 

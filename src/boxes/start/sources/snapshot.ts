@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Disk, Vm } from '../../../engine/engine.ts';
-import { vmUuid } from '../../../engine/machine-uuid.ts';
+import { vmUuid } from '../../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
 import type { OpenSnapshot } from '../../../snapshots/snapshots.ts';
@@ -17,7 +17,7 @@ import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { describeVm, type Found, makeRuntimeDirectory } from '../describe.ts';
-import type { LaunchHost } from '../launch-machine.ts';
+import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 

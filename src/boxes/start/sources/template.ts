@@ -14,7 +14,7 @@ import type { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime } from '../../runtime.ts';
 import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
-import { type LaunchHost, launchVm } from '../launch-machine.ts';
+import { type LaunchHost, launchVm } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 import { Handshake, RESUME_MS, shapeOf } from '../warm.ts';
 

@@ -5,8 +5,8 @@ import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { withCidFile } from '../../files/cid-file.ts';
 import { CREATE_FLAGS } from '../../flags/box-flags.ts';
-import { printWarnings, warningsFor } from '../../requests/confidential-notes.ts';
 import { confidentialRequest } from '../../requests/confidential-request.ts';
+import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
 import { type CreateRequest, createRequest, streamsOf } from '../../requests/create-request.ts';
 import {
   type ImageChoice,

@@ -1,7 +1,7 @@
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { printWarnings } from '../../requests/confidential-notes.ts';
+import { printWarnings } from '../../requests/confidential-warnings.ts';
 import { copyOutput } from '../../session/output.ts';
 import { leaveOnSignals, signalStatus } from '../../session/signals.ts';
 import { parseTimestamp } from '../../values/timestamp.ts';

@@ -12,7 +12,7 @@ import {
   stringOf,
   stringsOf,
 } from '../../client/json.ts';
-import { NO_TEE, teeColumn } from '../../requests/confidential-notes.ts';
+import { NO_TEE, teeColumn } from '../../requests/confidential-warnings.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';
 

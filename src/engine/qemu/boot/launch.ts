@@ -13,10 +13,10 @@ import type { Helper } from '../../helpers/helper.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
-import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { diskCommands, executeAll, nicCommands, shareCommands } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
+import { QemuVm } from '../vm.ts';
 import { startVmm } from './vmm.ts';
 
 /** On failure processes may be left. The caller ends them, by the runtime directory. */

@@ -15,8 +15,8 @@ import { limitProcess } from '../../processes/process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
 import { guestName, qemuArguments, type VmmPlan, vmmSockets } from '../command-line/arguments.ts';
 import { DescriptorTable } from '../command-line/descriptor-table.ts';
-import { VMM } from '../machine.ts';
 import { QmpClient, type QmpEvent } from '../monitor/qmp.ts';
+import { VMM } from '../vm.ts';
 
 export const QEMU = 'qemu-system-x86_64';
 const { O_RDONLY, O_RDWR } = constants;

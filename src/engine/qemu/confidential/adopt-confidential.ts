@@ -10,7 +10,7 @@ import { readGuestFile } from '../../secure-processor/guest-file.ts';
 import { ProcessorPort } from '../../secure-processor/port.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
 import { vmmSockets } from '../command-line/arguments.ts';
-import type { ConfidentialParts } from '../machine.ts';
+import type { ConfidentialParts } from '../vm.ts';
 
 /**
  * @returns undefined for a VM that is not confidential

@@ -16,7 +16,7 @@ import type { InstalledProcessor } from '../../secure-processor/processor.ts';
 import { QEMU, vmmJail } from '../boot/vmm.ts';
 import { vmmSockets } from '../command-line/arguments.ts';
 import { DescriptorTable } from '../command-line/descriptor-table.ts';
-import { VMM } from '../machine.ts';
+import { VMM } from '../vm.ts';
 import { confidentialArguments, hasAuthor } from './confidential-arguments.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
 import { closeSealed, contentOf, type SealedFile, sealBytes, sha256Of } from './sealed-file.ts';

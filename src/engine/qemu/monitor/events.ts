@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { QemuVm } from '../machine.ts';
+import type { QemuVm } from '../vm.ts';
 import type { QmpEvent } from './qmp.ts';
 
 const Shutdown = z.object({ reason: z.string() });

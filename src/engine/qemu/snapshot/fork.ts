@@ -10,11 +10,11 @@ import { passtSocket, startPasst } from '../../helpers/passt.ts';
 import { together } from '../boot/launch.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
-import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/hotplug.ts';
 import { load, marker } from '../template/start-from-template.ts';
 import { joinCommands } from '../template/template-devices.ts';
+import { QemuVm } from '../vm.ts';
 
 /** A plan whose VM is a fork. */
 export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: SavedCopy } };

@@ -14,10 +14,10 @@ import { TEMPLATE_SLOTS, type TemplateRequest, type VmSpec } from '../../engine.
 import { startVmm } from '../boot/vmm.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
-import { QemuVm } from '../machine.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/hotplug.ts';
 import type { QmpClient, QmpEvent } from '../monitor/qmp.ts';
+import { QemuVm } from '../vm.ts';
 
 const SAVE_MS = 30_000;
 /** Every state begins with these bytes. */

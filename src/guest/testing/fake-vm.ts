@@ -5,7 +5,7 @@
  */
 import type { Vm, VmExit } from '../../engine/engine.ts';
 import type { FakeAgent } from './fake-agent.ts';
-import { fakeStreams } from './fake-link.ts';
+import { fakeStreams } from './fake-streams.ts';
 
 export interface FakeVm extends Pick<Vm, 'connect' | 'console' | 'exited'> {
   /** Ends the VM. */

@@ -17,7 +17,7 @@ import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { makeRuntimeDirectory } from '../start/describe.ts';
 import { RESUME_MS } from '../start/warm.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
-import type { Expiry, PooledVm } from './machine-pools.ts';
+import type { Expiry, PooledVm } from './vm-pools.ts';
 import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
 
 /** The network card has this address until the box's own is set. */
