@@ -21,7 +21,7 @@ const Secret = z.strictObject({
   }),
   /** Public keys in PEM whose holders may inject it. */
   InjectorKeys: z.array(z.string().max(MAX_PEM)).max(MAX_KEYS).default([]),
-  /** Whoever reaches the box may. */
+  /** Any client that reaches the box may inject it. */
   AllowAnyInjector: z.boolean().default(false),
   /** The variable of the main process that it becomes, instead of a file. */
   Env: z

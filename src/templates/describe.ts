@@ -31,7 +31,7 @@ export function summaries(
 function summary(entry: StoredTemplate, used: boolean): TemplateSummary {
   const { record, sizeBytes, uses, lastUsed } = entry;
   const { key, cpus, memoryBytes, createdAt } = record;
-  const there = entry.loaded === undefined ? 'on disk' : 'loaded';
+  const there = entry.mapped === undefined ? 'on disk' : 'loaded';
   return {
     ...{ key, cpus, memoryBytes, sizeBytes, createdAt, uses },
     state: used ? 'in use' : there,

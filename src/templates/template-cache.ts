@@ -6,7 +6,7 @@
 import { fstat } from 'node:fs';
 import { promisify } from 'node:util';
 import type { VmShape } from '../engine/engine.ts';
-import { type LoadedTemplate, loadTemplate } from './loaded.ts';
+import { type MappedTemplate, mapTemplate } from './mapped-template.ts';
 import type { StoredTemplate } from './template-directory.ts';
 import type { TakenTemplate } from './templates.ts';
 
@@ -49,12 +49,12 @@ export class TemplateCache {
       if (entry.removed && entry.holders === 0) this.unload(entry).catch(this.#onError);
     };
     try {
-      const loaded = await this.#load(entry);
-      if (loaded === undefined) {
+      const mapped = await this.#load(entry);
+      if (mapped === undefined) {
         release();
         return undefined;
       }
-      return hand(loaded, shape, release);
+      return hand(mapped, shape, release);
     } catch (error) {
       release();
       throw error;
@@ -63,10 +63,10 @@ export class TemplateCache {
 
   /** Unloads it; VMs keep their mappings. */
   async unload(entry: StoredTemplate): Promise<void> {
-    const { loaded } = entry;
-    entry.loaded = undefined;
+    const { mapped } = entry;
+    entry.mapped = undefined;
     entry.loading = undefined;
-    await loaded?.close();
+    await mapped?.close();
   }
 
   /** It is no longer kept, and is unloaded with its last holder. */
@@ -74,14 +74,14 @@ export class TemplateCache {
     if (entry.holders === 0) await this.unload(entry);
   }
 
-  async #load(entry: StoredTemplate): Promise<LoadedTemplate | undefined> {
+  async #load(entry: StoredTemplate): Promise<MappedTemplate | undefined> {
     if (entry.loading === undefined) {
       if (!(await this.#makeRoom(entry))) return undefined;
-      entry.loading ??= loadTemplate(entry.directory, entry.record);
+      entry.loading ??= mapTemplate(entry.directory, entry.record);
     }
     try {
-      entry.loaded = await entry.loading;
-      return entry.loaded;
+      entry.mapped = await entry.loading;
+      return entry.mapped;
     } catch (error) {
       entry.loading = undefined;
       throw error;
@@ -91,11 +91,11 @@ export class TemplateCache {
   /** Unloads the least recently used ones. */
   async #makeRoom(entry: StoredTemplate): Promise<boolean> {
     const needed = entry.record.files.ram.bytes;
-    const others = this.#entries().filter((other) => other !== entry && other.loaded !== undefined);
+    const others = this.#entries().filter((other) => other !== entry && other.mapped !== undefined);
     const sizes = new Map<StoredTemplate, number>();
     let taken = 0;
     for (const other of others) {
-      const size = other.loaded === undefined ? 0 : await sizeOf(other.loaded);
+      const size = other.mapped === undefined ? 0 : await sizeOf(other.mapped);
       sizes.set(other, size);
       taken += size;
     }
@@ -110,17 +110,17 @@ export class TemplateCache {
 }
 
 /** More than was read: pages that guests only read become memory too. */
-async function sizeOf(loaded: LoadedTemplate): Promise<number> {
-  return (await statFd(loaded.ram)).blocks * BLOCK_BYTES;
+async function sizeOf(mapped: MappedTemplate): Promise<number> {
+  return (await statFd(mapped.ram)).blocks * BLOCK_BYTES;
 }
 
-function hand(loaded: LoadedTemplate, shape: VmShape, release: () => void): TakenTemplate {
-  const { key, memoryBytes, protocol } = loaded.record;
-  const { ram, devicePath } = loaded;
+function hand(mapped: MappedTemplate, shape: VmShape, release: () => void): TakenTemplate {
+  const { key, memoryBytes, protocol } = mapped.record;
+  const { ram, devicePath } = mapped;
   return {
     template: { key, shape, memoryBytes, ram, devicePath },
     protocol,
-    writeChanges: (path, identity) => loaded.writeChanges(path, identity),
+    writeChanges: (path, identity) => mapped.writeChanges(path, identity),
     release,
     [Symbol.dispose]: release,
   };

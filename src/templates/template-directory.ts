@@ -8,7 +8,7 @@ import { lstat, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publish } from '../durable.ts';
 import { Damaged } from './damaged.ts';
-import type { LoadedTemplate } from './loaded.ts';
+import type { MappedTemplate } from './mapped-template.ts';
 import { checkPrivateDirectory } from './private-file.ts';
 import { readRecord, TEMPLATE_FILES, type TemplateRecord } from './record.ts';
 
@@ -31,8 +31,8 @@ export interface StoredTemplate {
   uses: number;
   /** Running VMs that started from it. */
   holders: number;
-  loading: Promise<LoadedTemplate> | undefined;
-  loaded: LoadedTemplate | undefined;
+  loading: Promise<MappedTemplate> | undefined;
+  mapped: MappedTemplate | undefined;
   /** It is no longer kept; its holders keep it. */
   removed: boolean;
 }
@@ -144,7 +144,7 @@ export class TemplateDirectory {
       ...{ record, directory, sizeBytes, lastUsed },
       seen: { wall: this.#clock.wall(), steady: this.#clock.steady() },
       ...{ touched: 0, uses: 0, holders: 0, removed: false },
-      ...{ loading: undefined, loaded: undefined },
+      ...{ loading: undefined, mapped: undefined },
     });
   }
 

@@ -1,6 +1,6 @@
 /**
  * The launch spec of a box. It depends on the request and on the image, and on nothing that the host chooses. So a
- * relying party that has both computes the same text, and the same HOST_DATA, on another machine.
+ * relying party that has both computes the same text, and the same HOST_DATA, on another host.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { injectorDigest } from './injector-key.ts';
 /** The host name of a box that was given none. An id would be the host's choice. */
 export const DEFAULT_HOSTNAME = 'box';
 
-/** The fields of a definition that the launch spec contains. */
+/** The fields of a definition that that the launch spec contains. */
 export type SpecifiedBox = Pick<
   BoxDefinition,
   | 'entrypoint'

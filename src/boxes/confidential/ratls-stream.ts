@@ -34,12 +34,12 @@ export async function openRatls(
 
 async function openLine(running: RunningBox, name: string, signal: AbortSignal): Promise<Duplex> {
   const evicted = new AbortController();
-  const leave = running.ratlsConnections.admit(() => evicted.abort(busy(name)));
-  if (leave === undefined) throw busy(name);
+  const release = running.ratlsConnections.admit(() => evicted.abort(busy(name)));
+  if (release === undefined) throw busy(name);
   const linked = linkedSignal(signal, running.signal, evicted.signal);
   const over = (): void => {
     linked.unlink();
-    leave();
+    release();
   };
   try {
     const line = await (await running.guest()).ratls(linked.signal);

@@ -17,7 +17,7 @@ export interface Retention {
 }
 
 const MAX_FILE = 8 * 1024 * 1024;
-/** A reader of a compressed file holds all of it. */
+/** A reader of a compressed file holds all of it in memory. */
 const MAX_COMPRESSED_FILE = 1024 * 1024;
 /** A few records have to fit. */
 const MIN_FILE = 4096;

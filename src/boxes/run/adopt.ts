@@ -47,7 +47,7 @@ export interface AdoptionOptions {
 export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Runtime, 'startTimeoutMs'>;
 
 /**
- * Brings every record in line with what exists. When it returns, every box whose microVM answers is followed. What must
+ * Reconciles every record with what exists. When it returns, every box whose microVM answers is followed. What must
  * wait for a microVM or a guest goes on in the background, under the box's lock; so do starts by policies.
  */
 export async function adoptBoxes(
@@ -180,19 +180,19 @@ function confidentialOf(rt: Pick<Runtime, 'home'>, { definition: { id, confident
 async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Promise<void> {
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
-  const still = box.state.machine?.start === 'pool';
+  const paused = box.state.machine?.start === 'pool';
   // A stop or a kill ended this start before its microVM was found.
   const ended = rt.store.expect(running.id).state.stopRequested;
-  if (!copy && !ended && (await mainStarted(running, still))) return enterRunning(rt, running);
+  if (!copy && !ended && (await mainStarted(running, paused))) return enterRunning(rt, running);
   if (running.released) return;
   await abandon(rt, running);
   await endOrphaned(rt, box, '');
 }
 
-/** @param still whether the microVM may still be paused, as one of a pool is until its box resumes it */
-async function mainStarted(running: RunningBox, still: boolean): Promise<boolean> {
+/** @param paused whether the microVM may still be paused, as one of a pool is until its box resumes it */
+async function mainStarted(running: RunningBox, paused: boolean): Promise<boolean> {
   try {
-    if (still) await running.vm.resume();
+    if (paused) await running.vm.resume();
     const { processes } = await (await running.guest()).state(running.signal);
     return processes.some(({ id, state }) => id === MAIN && state !== 'created');
   } catch {

@@ -1,5 +1,5 @@
 /**
- * From a record to the two documents of a start: the microVM for the engine, and the box spec for the agent.
+ * Makes the two documents of a start from a record: the microVM for the engine, and the box spec for the agent.
  *
  * @module
  */
@@ -156,7 +156,7 @@ export function describeVm(
   return { vm, spec };
 }
 
-/** The fields of a definition that the box spec contains. */
+/** The fields of a definition that goes into that the box spec contains. */
 export type Described = Pick<
   BoxDefinition,
   | 'hostname'

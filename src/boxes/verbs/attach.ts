@@ -26,7 +26,7 @@ export interface AttachOptions {
 }
 
 /**
- * Where a client's output begins. It is fixed before the client is told that it is attached, so that the client misses
+ * The position from which a client's output begins. It is fixed before the client is attached, so that it misses the client misses
  * nothing of the run that it starts next.
  */
 export interface AttachPoint {

@@ -21,12 +21,12 @@ const SIMULATED =
 /** On stderr, so that output stays the box's own. */
 export function printWarnings(
   { stderr }: Pick<Context, 'stderr'>,
-  noted: ConfidentialWarnings,
+  warnings: ConfidentialWarnings,
 ): void {
-  if (noted.simulated) stderr.write(`${SIMULATED}\n`);
-  if (noted.openSecrets.length === 0) return;
+  if (warnings.simulated) stderr.write(`${SIMULATED}\n`);
+  if (warnings.openSecrets.length === 0) return;
   stderr.write(
-    `WARNING: any client that reaches the box may inject: ${noted.openSecrets.join(', ')}\n`,
+    `WARNING: any client that reaches the box may inject: ${warnings.openSecrets.join(', ')}\n`,
   );
 }
 

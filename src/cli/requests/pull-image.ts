@@ -48,7 +48,7 @@ export async function pullImage(
   await showProgress(messages<ProgressLine>(client, call), options.output, context.env);
 }
 
-/** What an image is called in a command, with `latest` where nothing else is said; `say` is told of that. */
+/** What an image is called in a command, with `latest` where no tag is given; `say` prints that. */
 export function withTag(text: string, say: (line: string) => void): Reference {
   const reference = parseReference(text);
   if (reference.tag !== undefined || reference.digest !== undefined) return reference;

@@ -7,7 +7,7 @@ import type { Client } from '../client/client.ts';
 import type { Context } from '../context.ts';
 import { followSize } from './resize.ts';
 import type { Session } from './session.ts';
-import { leaveOnSignals, proxySignals, signalStatus } from './signals.ts';
+import { exitOnSignals, proxySignals, signalStatus } from './signals.ts';
 
 export interface Attendance {
   readonly context: Context;
@@ -25,14 +25,14 @@ export interface Attendance {
 export async function attend(attendance: Attendance): Promise<number> {
   const { context, client, session, signalled, resize } = attendance;
   let left: NodeJS.Signals | undefined;
-  const leave = (signal: NodeJS.Signals): void => {
+  const exitBy = (signal: NodeJS.Signals): void => {
     left = signal;
     session.close();
   };
   const stops = [
     signalled === undefined
-      ? leaveOnSignals(context, leave)
-      : proxySignals(context, client, signalled, leave),
+      ? exitOnSignals(context, exitBy)
+      : proxySignals(context, client, signalled, exitBy),
     resize === undefined ? () => undefined : followSize(context, client, resize),
   ];
   try {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context } from '../context.ts';
-import { leaveOnSignals, signalStatus } from './signals.ts';
+import { exitOnSignals, signalStatus } from './signals.ts';
 
 /** The exit status of `act`, or that of the signal that aborted it. */
 export async function interruptible(
@@ -13,7 +13,7 @@ export async function interruptible(
 ): Promise<number> {
   const aborted = new AbortController();
   let left: NodeJS.Signals | undefined;
-  const stop = leaveOnSignals(context, (signal) => {
+  const stop = exitOnSignals(context, (signal) => {
     left ??= signal;
     aborted.abort();
   });

@@ -47,7 +47,7 @@ export function proxySignals(
  *
  * @returns the function that stops it
  */
-export function leaveOnSignals(
+export function exitOnSignals(
   context: Context,
   giveUp: (signal: NodeJS.Signals) => void,
 ): () => void {

@@ -10,7 +10,7 @@ import { deadline } from '../deadline.ts';
 import { codeOf, isGone } from './gone.ts';
 
 /** Far more than all starts of a full host take, at ten a second. */
-const TURN_MS = 30_000;
+const SLOT_MS = 30_000;
 
 export interface SessionFile {
   read(path: string): string;
@@ -31,7 +31,7 @@ export async function setSessionNice(
   pid: number,
   nice: number,
   file: SessionFile = FILE,
-  milliseconds: number = TURN_MS,
+  milliseconds: number = SLOT_MS,
 ): Promise<void> {
   if (isSet(pid, nice, file)) return;
   const attempt = async (): Promise<true | undefined> => {

@@ -22,9 +22,9 @@ const never = new AbortController().signal;
 it('allows a burst at once, then the configured rate', async () => {
   const clock = new TestClock();
   const pace = new Pace({ burst: 4, perSecond: 10 }, clock);
-  for (let n = 0; n < 4; n++) await pace.turn(never);
+  for (let n = 0; n < 4; n++) await pace.take(never);
   expect(clock.slept).toBe(0);
-  for (let n = 0; n < 20; n++) await pace.turn(never);
+  for (let n = 0; n < 20; n++) await pace.take(never);
   expect(clock.slept).toBe(2000);
 });
 
@@ -32,15 +32,15 @@ it('saves up no more than one burst', async () => {
   const clock = new TestClock();
   const pace = new Pace({ burst: 2, perSecond: 1 }, clock);
   clock.time = 1_000_000;
-  for (let n = 0; n < 3; n++) await pace.turn(never);
+  for (let n = 0; n < 3; n++) await pace.take(never);
   expect(clock.slept).toBe(1000);
 });
 
 it('stops waiting for its turn when the signal is aborted', async () => {
   const pace = new Pace({ burst: 1, perSecond: 0.001 });
-  await pace.turn(never);
+  await pace.take(never);
   const stop = new AbortController();
-  const waiting = pace.turn(stop.signal);
+  const waiting = pace.take(stop.signal);
   stop.abort();
   await expect(waiting).rejects.toThrow();
 });

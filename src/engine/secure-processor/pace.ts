@@ -22,29 +22,29 @@ export class Pace {
   readonly #burst: number;
   readonly #perSecond: number;
   readonly #clock: Clock;
-  #turns: number;
+  #tokens: number;
   #counted: number;
 
   constructor({ burst, perSecond }: { burst: number; perSecond: number }, clock: Clock = SYSTEM) {
     this.#burst = burst;
     this.#perSecond = perSecond;
     this.#clock = clock;
-    this.#turns = burst;
+    this.#tokens = burst;
     this.#counted = clock.now();
   }
 
-  /** Waits for a turn and takes it. One caller at a time. */
-  async turn(signal: AbortSignal): Promise<void> {
+  /** Waits for a token and takes it. One caller at a time. */
+  async take(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
       const now = this.#clock.now();
       const earned = ((now - this.#counted) * this.#perSecond) / 1000;
-      this.#turns = Math.min(this.#burst, this.#turns + earned);
+      this.#tokens = Math.min(this.#burst, this.#tokens + earned);
       this.#counted = now;
-      if (this.#turns >= 1) break;
-      const missing = Math.ceil(((1 - this.#turns) * 1000) / this.#perSecond);
+      if (this.#tokens >= 1) break;
+      const missing = Math.ceil(((1 - this.#tokens) * 1000) / this.#perSecond);
       await this.#clock.sleep(missing, signal);
     }
-    this.#turns -= 1;
+    this.#tokens -= 1;
   }
 }

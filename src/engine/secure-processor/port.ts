@@ -16,8 +16,8 @@ import { LineReader } from './lines.ts';
 import { Pace } from './pace.ts';
 import { MAX_LINE } from './protocol.ts';
 
-/** Each chunk that is read takes a turn, and each line in it. A report takes some milliseconds of this process. */
-const TURNS = { burst: 64, perSecond: 32 };
+/** Each chunk that is read takes a token, and so does each line in it. A report takes some milliseconds of this process. */
+const CHUNK_RATE = { burst: 64, perSecond: 32 };
 /** The pause between a connection that ended and the next. */
 const PAUSE_MS = 200;
 
@@ -40,7 +40,7 @@ export class ProcessorPort {
   async #serve(path: string, guest: AskedGuest): Promise<void> {
     const { signal } = this.#closing;
     // The limit is the guest's, not a connection's.
-    const pace = new Pace(TURNS);
+    const pace = new Pace(CHUNK_RATE);
     for (;;) {
       await converse(await attach(path, signal), guest, pace, signal).catch(() => undefined);
       signal.throwIfAborted();
@@ -69,9 +69,9 @@ export async function converse(
   if (signal.aborted) end();
   try {
     for await (const chunk of stream) {
-      await pace.turn(signal);
+      await pace.take(signal);
       for (const line of lines.push(chunk)) {
-        await pace.turn(signal);
+        await pace.take(signal);
         const answer = answerLine(guest, line);
         if (answer !== undefined) await send(stream, `${JSON.stringify(answer)}\n`, signal);
       }

@@ -33,7 +33,7 @@ import { checkPlan } from '../qemu/confidential/plan.ts';
 import { duplexPair } from './duplex-pair.ts';
 import { fakeLaunchRecord } from './fake-launch-record.ts';
 
-/** RAM of a fake template: enough for more than one chunk of whoever stores it. */
+/** RAM of a fake template: more than one chunk of the store. */
 const TEMPLATE_BYTES = 16 * 2 ** 20;
 
 /** What the inside of a fake VM can do to it. */
@@ -104,7 +104,7 @@ export class FakeVm implements FakeGuest {
     this.limits.push(limits);
   }
 
-  /** Leaves something to tell it by in each file; the next save that was told to fail does. */
+  /** Writes a mark into each file. Fails where `saveFailure` is set. */
   async save({ directory }: SaveRequest, signal: AbortSignal): Promise<SavedVm> {
     this.#requirePlain();
     signal.throwIfAborted();

@@ -6,7 +6,7 @@
 import type { FakeProgram } from './fake-process.ts';
 
 export class FakeProbe {
-  /** What it exits with; `hang`: it runs until it is killed, or told to end. */
+  /** What it exits with; `hang`: it runs until it is killed, or gets a signal to end. */
   outcome: number | 'hang' = 0;
   /** What it writes first. */
   output = '';

@@ -93,12 +93,12 @@ export async function serveLine(
   const named = answer.multiplexed && apiMinor >= NAMES_FRAMING_SINCE;
   const { output } = line;
   const gone = new AbortController();
-  const leave = (): void => gone.abort();
-  output.once('close', leave);
+  const disconnect = (): void => gone.abort();
+  output.once('close', disconnect);
   // The end of a connection is not an error; `close` follows.
-  output.on('error', leave);
-  signal.addEventListener('abort', leave);
-  if (signal.aborted || output.destroyed) leave();
+  output.on('error', disconnect);
+  signal.addEventListener('abort', disconnect);
+  if (signal.aborted || output.destroyed) disconnect();
   const stdio: Stdio = {
     input: line.input,
     gone: gone.signal,
@@ -114,7 +114,7 @@ export async function serveLine(
   } catch (error) {
     if (!gone.signal.aborted) onError(error);
   } finally {
-    signal.removeEventListener('abort', leave);
+    signal.removeEventListener('abort', disconnect);
   }
   await hangUp(line, gone.signal);
 }

@@ -17,7 +17,7 @@ import { TEMPLATE_IDENTITY } from '../../jail/identity.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES, makeBlankDisk } from '../blank-disk.ts';
 import { type Inputs, TEMPLATE_SCHEMA } from '../key.ts';
-import { CHANGES_CHUNK, RAM_CHUNK } from '../loaded.ts';
+import { CHANGES_CHUNK, RAM_CHUNK } from '../mapped-template.ts';
 import { type Packed, pack } from '../packed.ts';
 import { type TemplateRecord, writeRecord } from '../record.ts';
 

@@ -17,7 +17,7 @@ describe('Pace', () => {
     const pace = new Pace(clock, 10_000);
     const times: number[] = [];
     for (let turn = 0; turn < 3; turn += 1) {
-      await pace.turn(later(MINUTE), SIGNAL);
+      await pace.acquire(later(MINUTE), SIGNAL);
       times.push(clock.time - START.getTime());
     }
     expect(times).toEqual([0, 10_000, 20_000]);
@@ -26,17 +26,17 @@ describe('Pace', () => {
   it('grants a turn at once when the spacing has already passed', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 10_000);
-    await pace.turn(later(MINUTE), SIGNAL);
+    await pace.acquire(later(MINUTE), SIGNAL);
     clock.time += 30_000;
-    await pace.turn(later(MINUTE), SIGNAL);
+    await pace.acquire(later(MINUTE), SIGNAL);
     expect(clock.time).toBe(later(30_000));
   });
 
   it('refuses at once a turn that would come too late, and says when to try again', async () => {
     const clock = new FakeClock(START, [0, 10_000]);
     const pace = new Pace(clock, 10_000);
-    const turns = [pace.turn(later(15_000), SIGNAL), pace.turn(later(15_000), SIGNAL)];
-    const error = await refusal(() => pace.turn(later(15_000), SIGNAL));
+    const turns = [pace.acquire(later(15_000), SIGNAL), pace.acquire(later(15_000), SIGNAL)];
+    const error = await refusal(() => pace.acquire(later(15_000), SIGNAL));
     expect(error.code).toBe('kds-rate-limited');
     expect(error.message).toContain('2026-03-01T12:00:20.000Z');
     expect(error.remedy).toContain('2026-03-01T12:00:20.000Z');
@@ -47,9 +47,9 @@ describe('Pace', () => {
   it('gives the turn of a refused caller to the next one', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 10_000);
-    await pace.turn(later(0), SIGNAL);
-    await refusal(() => pace.turn(later(0), SIGNAL));
-    await pace.turn(later(10_000), SIGNAL);
+    await pace.acquire(later(0), SIGNAL);
+    await refusal(() => pace.acquire(later(0), SIGNAL));
+    await pace.acquire(later(10_000), SIGNAL);
     expect(clock.time).toBe(later(10_000));
   });
 
@@ -58,15 +58,15 @@ describe('Pace', () => {
     const pace = new Pace(clock, 0);
     pace.hold(later(5_000));
     pace.hold(later(3_000));
-    await pace.turn(later(MINUTE), SIGNAL);
+    await pace.acquire(later(MINUTE), SIGNAL);
     expect(clock.time).toBe(later(5_000));
   });
 
   it('extends the wait for a turn when a pause begins meanwhile', async () => {
     const clock = new FakeClock(START, [10_000]);
     const pace = new Pace(clock, 10_000);
-    await pace.turn(later(MINUTE), SIGNAL);
-    const turn = pace.turn(later(MINUTE), SIGNAL);
+    await pace.acquire(later(MINUTE), SIGNAL);
+    const turn = pace.acquire(later(MINUTE), SIGNAL);
     pace.hold(later(30_000));
     clock.time += 10_000;
     clock.wake();
@@ -77,9 +77,9 @@ describe('Pace', () => {
   it('releases the turn of a caller that stops waiting', async () => {
     const clock = new FakeClock(START, [10_000]);
     const pace = new Pace(clock, 10_000);
-    await pace.turn(later(MINUTE), SIGNAL);
+    await pace.acquire(later(MINUTE), SIGNAL);
     const abort = new AbortController();
-    const turn = pace.turn(later(MINUTE), abort.signal);
+    const turn = pace.acquire(later(MINUTE), abort.signal);
     const reason = new Error('enough');
     abort.abort(reason);
     await expect(turn).rejects.toBe(reason);

@@ -37,7 +37,7 @@ export class Pace {
    * @throws AttestationError `kds-rate-limited` if that would be after `deadline`, with the time at
    * which to try again.
    */
-  async turn(deadline: number, signal: AbortSignal): Promise<void> {
+  async acquire(deadline: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
       const turn = Math.max(now, this.free);

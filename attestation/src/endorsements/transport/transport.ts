@@ -93,7 +93,7 @@ export class KdsTransport {
     const own = request.paced ? this.#vceks : this.#others;
     let pace = own;
     for (let failures = 0; ; ) {
-      await pace.turn(deadline, signal);
+      await pace.acquire(deadline, signal);
       const attempt = await this.#attempt(request, signal);
       if (!('failure' in attempt)) {
         const body = this.#answer(request, attempt);

@@ -54,7 +54,7 @@ export class ConfidentialSource implements StartSource {
     return {
       vm,
       handOver: async (running) => {
-        // A stop or a kill that ended this start found no microVM yet.
+        // A stop or a kill that ended this start may have been ended before there was a microVM.
         const { stopRequested } = rt.store.expect(running.id).state;
         if (!running.released && stopRequested) await vm.kill();
         const guest = await running.guest();

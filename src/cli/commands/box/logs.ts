@@ -3,7 +3,7 @@ import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { printWarnings } from '../../requests/confidential-warnings.ts';
 import { copyOutput } from '../../session/output.ts';
-import { leaveOnSignals, signalStatus } from '../../session/signals.ts';
+import { exitOnSignals, signalStatus } from '../../session/signals.ts';
 import { parseTimestamp } from '../../values/timestamp.ts';
 import { inspectBox } from './attach.ts';
 
@@ -44,7 +44,7 @@ export const logs: Command = {
     printWarnings(context, box.warnings);
     const aborted = new AbortController();
     let left: NodeJS.Signals | undefined;
-    const stop = leaveOnSignals(context, (signal) => {
+    const stop = exitOnSignals(context, (signal) => {
       left = signal;
       aborted.abort();
     });

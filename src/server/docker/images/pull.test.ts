@@ -166,10 +166,10 @@ describe('a client that goes away', () => {
       started();
       await new Promise(() => undefined);
     };
-    const leave = new AbortController();
-    const request = fetchWith('/images/create?fromImage=gone/app&tag=1', {}, leave.signal);
+    const disconnected = new AbortController();
+    const request = fetchWith('/images/create?fromImage=gone/app&tag=1', {}, disconnected.signal);
     await downloading;
-    leave.abort();
+    disconnected.abort();
     await expect(request).rejects.toThrow();
     registry.before = () => undefined;
     // A second pull of the same layer does not wait for the first one.

@@ -62,11 +62,11 @@ async function serveBuilder(stdio: Stdio): Promise<void> {
     if (headers[':path'] === LIST_WORKERS) listNone(stream);
     else refuse(stream);
   });
-  const leave = (): void => session.destroy();
-  stdio.gone.addEventListener('abort', leave);
-  if (stdio.gone.aborted) leave();
+  const disconnect = (): void => session.destroy();
+  stdio.gone.addEventListener('abort', disconnect);
+  if (stdio.gone.aborted) disconnect();
   await closed;
-  stdio.gone.removeEventListener('abort', leave);
+  stdio.gone.removeEventListener('abort', disconnect);
 }
 
 /** Whether Node refuses to send on the stream: one that was reset without an error is closed, and not destroyed. */

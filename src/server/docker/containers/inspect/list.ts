@@ -63,12 +63,12 @@ export async function sizesOf(rt: Pick<Runtime, 'home'>, box: Box, { images }: I
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
 }
 
-/** In a list, a box whose size cannot be told goes without, and the others do not. */
+/** A box whose size cannot be read is listed withoutit ; the others keep theirs. */
 async function sizesOrNone(rt: Pick<Runtime, 'home' | 'log'>, box: Box, usage: ImageUsage) {
   try {
     return await sizesOf(rt, box, usage);
   } catch (error) {
-    rt.log.error('the size of a box could not be told', error, { box: box.definition.id });
+    rt.log.error('the size of a box could not be read', error, { box: box.definition.id });
     return {};
   }
 }

@@ -32,7 +32,7 @@ interface DiskExtent {
   readonly data: Buffer;
 }
 
-export class LoadedTemplate {
+export class MappedTemplate {
   readonly record: TemplateRecord;
   /** Its size in memory, in bytes. */
   readonly memoryBytes: number;
@@ -91,16 +91,16 @@ export class LoadedTemplate {
  *
  * @throws Damaged, with the name of the file
  */
-export async function loadTemplate(
+export async function mapTemplate(
   directory: string,
   record: TemplateRecord,
-): Promise<LoadedTemplate> {
+): Promise<MappedTemplate> {
   await checkPrivateDirectory(directory);
   const changes = await named('changes', () => loadChanges(directory, record.files.changes));
   const ram = await named('ram', () => loadRam(directory, record));
   try {
     const device = await named('device', () => loadDevice(directory, record.files.device));
-    return new LoadedTemplate(record, ram, device, changes);
+    return new MappedTemplate(record, ram, device, changes);
   } catch (error) {
     await closeDescriptor(ram);
     throw error;
