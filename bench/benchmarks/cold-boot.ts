@@ -13,7 +13,7 @@ import { BUSYBOX } from '../../test/e2e/installation.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { inTurns } from '../in-turns.ts';
 import { noopInitrd } from '../peers/noop-initrd.ts';
-import { chosenAccelerator, plainMachine, startQemu } from '../peers/plain-qemu.ts';
+import { chosenAccelerator, plainVm, startQemu } from '../peers/plain-qemu.ts';
 import { compared, timed } from '../statistics.ts';
 import { withActor } from '../with-actor.ts';
 
@@ -41,7 +41,7 @@ export const coldBoot: Benchmark = {
       async ({ actor, root }) => {
         const directory = mkdtempSync(join(tmpdir(), 'a3s-plain-'));
         try {
-          const vm = await plainMachine(root, directory);
+          const vm = await plainVm(root, directory);
           const boot = { ...vm.boot, initrdPath: noopInitrd(directory) };
           // The first start chooses what both run on.
           await actor.ok(RUN);

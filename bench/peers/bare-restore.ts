@@ -30,7 +30,7 @@ import { timed } from '../statistics.ts';
 import {
   chosenAccelerator,
   type GivenFiles,
-  plainMachine,
+  plainVm,
   type StartedQemu,
   startQemu,
 } from './plain-qemu.ts';
@@ -71,7 +71,7 @@ export class BareTemplate {
     const directory = mkdtempSync(join(tmpdir(), 'a3s-bare-'));
     const ram = await memoryFile('bare-template');
     try {
-      const spec = await plainMachine(installation, directory);
+      const spec = await plainVm(installation, directory);
       const accelerator = chosenAccelerator(home);
       const template = new BareTemplate(directory, { spec, accelerator, ram });
       await template.#make();

@@ -22,7 +22,7 @@ const MEMORY = 512 * 1024 * 1024;
 const FIRST_FD = 3;
 
 /** That VM, with the boot set of an installation; its sockets lie in `directory`. */
-export async function plainMachine(installation: string, directory: string): Promise<VmSpec> {
+export async function plainVm(installation: string, directory: string): Promise<VmSpec> {
   return {
     id: '0'.repeat(64),
     runtimeDir: directory,

@@ -196,8 +196,8 @@ describe('push', () => {
     const failing = push('app:1', { reference: parseReference(`${faulty.host}/app:1`) });
     await expect(failing).rejects.toMatchObject({ code: 'registry-denied' });
     expect(tagged).toEqual([]);
-    const begun = faulty.requests.filter(({ method }) => method === 'HEAD');
-    expect(begun.length).toBeLessThanOrEqual(3);
+    const heads = faulty.requests.filter(({ method }) => method === 'HEAD');
+    expect(heads.length).toBeLessThanOrEqual(3);
     await faulty.stop();
   });
 });

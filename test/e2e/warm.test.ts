@@ -251,8 +251,8 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
             { State: { Status: string } },
           ];
           // One that is being reconciled counts as created, and has its VM still.
-          const machines = found.State.Status === 'running' ? 1 : 0;
-          return warm.vmms().length === machines;
+          const vms = found.State.Status === 'running' ? 1 : 0;
+          return warm.vmms().length === vms;
         });
         await warm.ok(['start', box]);
         expect(await warm.ok(['exec', box, 'echo', 'in'])).toBe('in');

@@ -12,7 +12,7 @@ type MemoryError struct{ Asked, Most int64 }
 
 // Error names both sizes.
 func (e *MemoryError) Error() string {
-	return "the box cannot have " + strconv.FormatInt(e.Asked, 10) + " bytes of memory: its machine was started with enough for " +
+	return "the box cannot have " + strconv.FormatInt(e.Asked, 10) + " bytes of memory: its microVM was started with enough for " +
 		strconv.FormatInt(e.Most, 10)
 }
 

@@ -47,8 +47,8 @@ func drain(t *testing.T, host *os.File) {
 	})
 }
 
-// patience is how long a host waits for an answer that has to come: the race detector on a busy machine takes seconds for it.
-const patience = 30 * time.Second
+// limit is how long a host waits for an answer that has to come: the race detector on a busy machine takes seconds for it.
+const limit = 30 * time.Second
 
 // Both servers go on with the next host after one that broke off, wherever in a frame that was.
 func TestTheNextHostIsServed(t *testing.T) {
@@ -67,8 +67,8 @@ func TestTheNextHostIsServed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, host := port(t)
 			go func() { _ = serve(l) }()
-			ask := func(c *http.Client, patience time.Duration) bool {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ask := func(c *http.Client, limit time.Duration) bool {
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
 				request, err := http.NewRequestWithContext(ctx, "GET", "http://guest/hello", nil)
 				if err != nil {
@@ -83,7 +83,7 @@ func TestTheNextHostIsServed(t *testing.T) {
 				return err == nil && string(text) == "hello"
 			}
 			first, detach := attach(t, host)
-			if !ask(first, patience) {
+			if !ask(first, limit) {
 				t.Fatal("the first host is not served")
 			}
 			body, more := io.Pipe()

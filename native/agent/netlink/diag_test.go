@@ -100,9 +100,9 @@ func connect(from [4]byte, listener int) (int, error) {
 		return -1, err
 	}
 	// Whatever goes wrong, nobody waits for ever.
-	patience := syscall.Timeval{Sec: 10}
+	timeout := syscall.Timeval{Sec: 10}
 	err = errors.Join(
-		syscall.SetsockoptTimeval(client, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &patience),
+		syscall.SetsockoptTimeval(client, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout),
 		syscall.Bind(client, &syscall.SockaddrInet4{Addr: from}),
 		syscall.Connect(client, to),
 	)

@@ -46,7 +46,7 @@ export class Handshake {
   #reseed: Reseed | undefined;
   #specSent: Promise<unknown> | undefined;
 
-  constructor(machineId: string, protocol: number, spec: BoxSpec) {
+  constructor(vmId: string, protocol: number, spec: BoxSpec) {
     this.known = {
       protocol,
       first: async (guest, signal) => {
@@ -54,7 +54,7 @@ export class Handshake {
         this.#reseed ??= {
           entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
           time: timestamp(now()),
-          machineId: vmUuid(machineId),
+          machineId: vmUuid(vmId),
         };
         const resumed = guest.reseed(this.#reseed, signal);
         // A repeated request is answered as before.

@@ -24,7 +24,7 @@ export interface Play {
   readonly steps: number;
   readonly cuts: number;
   /** Boxes run, from a template, and are started again after each cut. */
-  readonly machines: boolean;
+  readonly vms: boolean;
   /** Images that can be pulled. */
   readonly remote: ReadonlyMap<string, string>;
 }
@@ -63,7 +63,7 @@ export async function playCuts(play: Play): Promise<readonly string[]> {
       await withMounted(target, actor.home, async () => {
         try {
           const promised = { ledger: workload.ledger, position, disks };
-          await checkHome(actor, { ...promised, startBoxes: play.machines });
+          await checkHome(actor, { ...promised, startBoxes: play.vms });
         } catch (error) {
           const why = error instanceof Error ? error.stack : String(error);
           failures.push(`${what}\n${why}\n${lastOfLog(actor)}`);
@@ -82,11 +82,11 @@ export async function playCuts(play: Play): Promise<readonly string[]> {
 /** @param settle tells the position, when a command has ended */
 async function work(play: Play, workload: Workload, settle: () => number): Promise<Span[]> {
   await workload.load(busyboxImage(BUSYBOX));
-  if (play.machines) await workload.warm();
+  if (play.vms) await workload.warm();
   const spans: Span[] = [];
   let start = settle();
   for (let step = 0; step < play.steps; step += 1) {
-    await workload.step(play.machines);
+    await workload.step(play.vms);
     const done = settle();
     spans.push({ start, done });
     start = done;

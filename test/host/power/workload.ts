@@ -53,8 +53,8 @@ export class Workload {
     this.#images.set(name, id);
   }
 
-  /** One command, or a few. @param machines also those that start a microVM */
-  async step(machines: boolean): Promise<string> {
+  /** One command, or a few. @param vms also those that start a microVM */
+  async step(vms: boolean): Promise<string> {
     const plain = [
       () => this.#load(),
       () => this.#pull(),
@@ -70,7 +70,7 @@ export class Workload {
       () => this.#pruneImages(),
       () => this.#pool(),
     ];
-    return await this.#random.pick(machines ? [...plain, ...this.#withMachines()] : plain)();
+    return await this.#random.pick(vms ? [...plain, ...this.#withMachines()] : plain)();
   }
 
   #withMachines(): (() => Promise<string>)[] {

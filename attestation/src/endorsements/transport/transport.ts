@@ -88,8 +88,8 @@ export class KdsTransport {
   }
 
   async #persist(request: Request, signal: AbortSignal): Promise<Uint8Array> {
-    const { attempts, backoff, timeout: patience } = this.#limits;
-    const deadline = this.#clock.now() + patience;
+    const { attempts, backoff, timeout } = this.#limits;
+    const deadline = this.#clock.now() + timeout;
     const own = request.paced ? this.#vceks : this.#others;
     let pace = own;
     for (let failures = 0; ; ) {

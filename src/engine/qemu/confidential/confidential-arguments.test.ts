@@ -70,7 +70,7 @@ const CONTROL = [
   ...['-chardev', 'socket,id=control,path=/run/a,,b/ctl.sock,server=on,wait=off'],
   ...['-device', 'virtserialport,id=control-port,chardev=control,name=a3s.control,nr=1'],
 ];
-const MACHINE =
+const SPEC =
   'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off,smm=off';
 
 function block(name: string, fd: number, readonly: boolean): string {
@@ -137,7 +137,7 @@ describe('the arguments of a confidential microVM', () => {
   it('places the table of hashes for the firmware when the processor is simulated', () => {
     expect(confidentialArguments(simulated, simulatedFds)).toEqual([
       ...HEAD,
-      ...['-machine', MACHINE, '-accel', 'tcg,thread=multi', '-cpu', 'EPYC-Milan-v2'],
+      ...['-machine', SPEC, '-accel', 'tcg,thread=multi', '-cpu', 'EPYC-Milan-v2'],
       ...['-add-fd', 'fd=8,set=2', '-add-fd', 'fd=9,set=3'],
       ...['-smp', 'cpus=2,sockets=1,cores=2,threads=1'],
       ...['-m', 'size=536870912B'],
@@ -156,7 +156,7 @@ describe('the arguments of a confidential microVM', () => {
   it('makes QEMU hand everything measured to the processor with SEV-SNP', () => {
     expect(confidentialArguments(snp, snpFds)).toEqual([
       ...HEAD,
-      ...['-machine', `${MACHINE},confidential-guest-support=snp`],
+      ...['-machine', `${SPEC},confidential-guest-support=snp`],
       ...['-accel', 'kvm,device=/dev/fdset/1', '-cpu', 'EPYC-Milan-v2'],
       ...['-add-fd', 'fd=10,set=1', '-add-fd', 'fd=8,set=2', '-add-fd', 'fd=9,set=3'],
       ...['-smp', 'cpus=2,sockets=1,cores=2,threads=1'],

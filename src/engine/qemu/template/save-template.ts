@@ -38,7 +38,7 @@ export async function saveTemplate(
   try {
     const events = new VmEvents();
     const saved = new Saved();
-    const spec = machineOf(request, memoryBytes);
+    const spec = vmSpecOf(request, memoryBytes);
     const { monitor, helper, process } = await startVmm(
       { spec, accelerator, start: 'save', growthBytes },
       { ram: request.ram, state: state.fd },
@@ -67,7 +67,7 @@ export async function saveTemplate(
   }
 }
 
-function machineOf(request: TemplateRequest, memoryBytes: number): VmSpec {
+function vmSpecOf(request: TemplateRequest, memoryBytes: number): VmSpec {
   const { id, runtimeDir, identity, shape, changesPath } = request;
   return {
     id,
