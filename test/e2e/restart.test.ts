@@ -34,7 +34,7 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     await actor.ok([...failing, '--restart', 'on-failure:2', BUSYBOX, 'sh', '-c', script]);
     await runs('failing', 2, 'exited');
     expect((await inspect('failing')).State.ExitCode).toBe(3);
-    // Its disk of changes is the same one in every run.
+    // Its writable layer is the same one in every run.
     expect(await actor.ok(['logs', 'failing'])).toBe('run \nrun again\nrun again');
     await actor.ok(['rm', 'failing']);
 

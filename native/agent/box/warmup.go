@@ -22,7 +22,7 @@ var errWarmUp = errors.New("the main process of the warm-up did not end")
 // WarmUp takes an identity, sets a box up by a spec, and runs its main process to the end, in a sandbox that is gone afterwards. The prepared
 // sandbox stays as it is. An emulated processor has translated that code then, and the caches of kernel and agent are filled.
 //
-// The spec has the prepared disk of changes, and no shares. The report is that of the main process.
+// The spec has the prepared writable layer, and no shares. The report is that of the main process.
 func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID string) (report process.Report, err error) {
 	spec, err := spec.Parse(data)
 	if err != nil {

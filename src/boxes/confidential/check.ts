@@ -39,7 +39,7 @@ export function checkRates({ disk }: Limits, changes: ConfidentialRequest['chang
   if (changes !== 'memory' || Object.values(disk).every((rate: number) => rate === 0)) return;
   throw new A3sError(
     'unsupported-option',
-    'Cannot bound what the box reads and writes of its disk of changes: it has none, and keeps them in its memory',
+    'Cannot limit what the box reads and writes of its writable layer: it has none, and keeps its changes in memory',
     { remedy: 'Leave out --device-read-bps and its like, or keep changes on an encrypted disk.' },
   );
 }

@@ -18,7 +18,7 @@ const FLAG = 'from-snapshot';
 
 export const FROM_SNAPSHOT_FLAG: Flag = string(
   FLAG,
-  'Go on from a memory snapshot, instead of starting an image',
+  'Start from a memory snapshot instead of an image',
   { value: 'snapshot' },
 );
 

@@ -41,7 +41,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/snapshots', {
     access,
-    summary: 'Saves a running box with its memory; it goes on',
+    summary: 'Saves a running box with its memory, and resumes it',
     answers: { 201: SnapshotCreated },
     query: query({}),
     body: SnapshotBody,
@@ -64,7 +64,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/snapshots/:id/boxes', {
     access,
-    summary: 'Makes a box whose first start goes on from a snapshot',
+    summary: 'Makes a box whose first start is from a memory snapshot',
     answers: { 201: Forked },
     query: query({ ...trustQuery }),
     body: ForkBody,

@@ -45,6 +45,6 @@ func TestAGuestIsPreparedForWhatTheHostAsksFor(t *testing.T) {
 		}
 	}
 	if !strings.Contains(source("engine/engine.ts"), "changes: '"+expectedSerial+"'") {
-		t.Errorf("the disk of changes is not %q", expectedSerial)
+		t.Errorf("the writable layer is not %q", expectedSerial)
 	}
 }

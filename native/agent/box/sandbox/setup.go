@@ -98,7 +98,7 @@ func setHostname(name string) error {
 	return nil
 }
 
-// warmUpDir is where the box of a warm-up writes, on the disk of changes. It is removed afterwards.
+// warmUpDir is where the box of a warm-up writes, on the writable layer. It is removed afterwards.
 const warmUpDir = rootfs.ChangesDir + "/warm-up"
 
 // SetUpWarmUp sets up the sandbox of a warm-up, with the disks of a prepared guest.

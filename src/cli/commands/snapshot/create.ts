@@ -7,7 +7,7 @@ import { UsageError } from '../../usage-error.ts';
 export const createSnapshot: Command = {
   usage: '--memory [OPTIONS] BOX',
   description:
-    'Make a snapshot of a running box: its memory and its disk. Boxes go on from it\n' +
+    'Make a snapshot of a running box: its memory and its disk. Boxes start from it\n' +
     'with a3s-box run --from-snapshot. The box is paused for a moment, and resumed.',
   flags: [
     bool('memory', 'Include what is in memory; there is no snapshot without'),
