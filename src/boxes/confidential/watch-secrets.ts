@@ -73,7 +73,7 @@ function recordSecrets(
   if (state !== 'waiting') publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
 }
 
-/** What the end of the main process says of its secrets. That end may be known before the guest's report about them. */
+/** The secrets' state according to the exit of the main process. That end may be known before the guest's report about them. */
 export function expiredBy(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
   if (launch?.secrets.state !== 'waiting' || exit.error?.code !== 'secrets-deadline') return {};
   return { launch: { ...launch, secrets: { ...launch.secrets, state: 'expired' } } };

@@ -1,5 +1,5 @@
 /**
- * The output of every box, one object each, so that readers hear of what is appended.
+ * The output of every box, one object each, so that readers are notified of what is appended.
  *
  * @module
  */

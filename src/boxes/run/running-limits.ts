@@ -32,7 +32,7 @@ export async function applyToRunning(
   const tried: (typeof inGuest)[] = [];
   try {
     for (const step of [inGuest, onHost]) {
-      // Before the step, since it may take effect although its answer is lost.
+      // Before the step, since the change may take effect although its answer is lost.
       tried.push(step);
       await step(running, before, after);
     }
