@@ -93,7 +93,11 @@ export class BareTemplate {
         qemu = await this.#start('template', { kernel, state });
         const monitor = await this.#monitor(signal);
         // All at once: `cont` is taken while the state is loaded, and done after.
-        await executeAll(monitor, [UNSHARED, ['migrate-incoming', { uri: STATE_URI }], ['cont', {}],]);
+        await executeAll(monitor, [
+          UNSHARED,
+          ['migrate-incoming', { uri: STATE_URI }],
+          ['cont', {}],
+        ]);
         await this.#greet(signal);
       });
     } catch (error) {

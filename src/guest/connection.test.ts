@@ -127,7 +127,10 @@ async function pausedAgent(): Promise<FakeAgent> {
 
 test('a paused copy is resumed by the first request, without a greeting', async () => {
   const agent = await pausedAgent();
-  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop), };
+  const known = {
+    protocol: 2,
+    first: (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop),
+  };
   const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000, known });
   expect(guest.hello).toBeUndefined();
   expect(agent.reseeded).toEqual(RESEED);
@@ -162,7 +165,10 @@ test('a first request whose answer is lost is sent again', async () => {
       }) as typeof stream.write;
     },
   });
-  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop), };
+  const known = {
+    protocol: 2,
+    first: (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop),
+  };
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known });
   expect(lost).toBe(true);
   expect(await guest.state()).toMatchObject({ spec: null });

@@ -373,7 +373,10 @@ describe('a damaged template', () => {
       harm(join(root, 'templates', key));
       expect(await store.take(shape())).toBeUndefined();
       expect(actions()).toEqual(['create', 'drop']);
-      expect(events[1]).toMatchObject({ key, attributes: { reason: expect.stringMatching(reason) } });
+      expect(events[1]).toMatchObject({
+        key,
+        attributes: { reason: expect.stringMatching(reason) },
+      });
       expect(left()).toEqual([]);
       store.booted(shape());
       await event('create', 2);

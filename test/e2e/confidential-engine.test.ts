@@ -143,9 +143,7 @@ it('boots what was measured, answers its report requests, and is adopted by anot
 
   // There is nothing to look at it through, and nothing of it in a file.
   expect(await vm.console()).toHaveLength(0);
-  expect(readFileSync(`/proc/${vm.pid}/limits`, 'utf8')).toMatch(
-    /^Max core file size\s+0\s+0\s/m
-  );
+  expect(readFileSync(`/proc/${vm.pid}/limits`, 'utf8')).toMatch(/^Max core file size\s+0\s+0\s/m);
   for (const line of readFileSync(`/proc/${vm.pid}/maps`, 'utf8').trim().split('\n')) {
     const [, access = '', , device] = line.split(/\s+/);
     // What is mapped shared and writable ends in a file; in memory, which has no device, nothing does.

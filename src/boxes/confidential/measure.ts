@@ -47,9 +47,13 @@ export async function measureBox(
 ): Promise<Measured> {
   const asked = request.confidential;
   if (asked === undefined) {
-    throw new A3sError('invalid-argument', 'Cannot measure a plain box: only a confidential box has a launch measurement', {
-      remedy: 'Name the secure processor: --tee snp, or --tee simulate.',
-    },);
+    throw new A3sError(
+      'invalid-argument',
+      'Cannot measure a plain box: only a confidential box has a launch measurement',
+      {
+        remedy: 'Name the secure processor: --tee snp, or --tee simulate.',
+      },
+    );
   }
   checkConfidential(request, asked);
   const image = await rt.images.resolve(request.image);

@@ -7,13 +7,7 @@ import { readFileSync } from 'node:fs';
 import { A3sError } from '../../errors.ts';
 import type { Limits, Ulimit } from '../record/limits.ts';
 import { cpusetText, parseCpuset } from './cpuset.ts';
-import {
-  type AskedResources,
-  askedCpus,
-  boxMemory,
-  NANO,
-  niceOf, vmMemory
-} from './resources.ts';
+import { type AskedResources, askedCpus, boxMemory, NANO, niceOf, vmMemory } from './resources.ts';
 
 const MIB = 1024 * 1024;
 /** Docker's bounds. */

@@ -85,7 +85,12 @@ function whileRunning(
   };
 }
 
-function recordResult(rt: HealthHost, running: RunningBox, check: HealthCheck, result: ProbeResult,): void {
+function recordResult(
+  rt: HealthHost,
+  running: RunningBox,
+  check: HealthCheck,
+  result: ProbeResult,
+): void {
   const box = presentRun(rt, running);
   if (box === undefined) return;
   const before = box.state.health ?? { status: 'starting' as const, failingStreak: 0, log: [] };

@@ -15,14 +15,7 @@ import type { Runtime } from '../runtime.ts';
 import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
 import { Pool } from './pool.ts';
-import {
-  endPooled,
-  fillOne,
-  type Host,
-  isExpired,
-  newVmId,
-  poolsDirectory
-} from './pooled-vm.ts';
+import { endPooled, fillOne, type Host, isExpired, newVmId, poolsDirectory } from './pooled-vm.ts';
 import type { PoolRecords } from './records.ts';
 import type { PoolableParts, PooledVm, PoolSummary, VmPools } from './vm-pools.ts';
 

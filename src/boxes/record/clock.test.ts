@@ -22,7 +22,9 @@ it('distinguishes moments within a millisecond, in their order', () => {
   vi.spyOn(Date, 'now').mockReturnValue(wall());
   const moments = Array.from({ length: 50 }, now);
   expect(moments.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(moments);
-  expect(new Set(moments.map((moment) => moment / MILLISECOND)).size).toBeLessThan(new Set(moments).size,);
+  expect(new Set(moments.map((moment) => moment / MILLISECOND)).size).toBeLessThan(
+    new Set(moments).size,
+  );
 });
 
 it('writes a time with nine digits behind the second', () => {

@@ -27,10 +27,7 @@ export type EndHost = RemovalHost & Pick<Runtime, 'locks' | 'log' | 'restarts' |
 export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
   const output = rt.outputs.of(id);
-  await settleAll([
-    rm(vmOf(rt, box).directory, { recursive: true, force: true }),
-    output.close()
-  ]);
+  await settleAll([rm(vmOf(rt, box).directory, { recursive: true, force: true }), output.close()]);
   const current = rt.store.get(id);
   // The verb that ended the run may have recorded the end meanwhile.
   if (current === undefined || current.state.run !== box.state.run) return;

@@ -16,11 +16,7 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
 import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
 import { processEnvironment } from '../create/environment.ts';
-import {
-  askedCpus,
-  hostLimitsOf,
-  resourcesOf, vmCpus, vmMemory
-} from '../create/resources.ts';
+import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
 import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
 import {

@@ -144,11 +144,7 @@ export class QemuEngine implements Engine {
     }
   }
 
-  async #launch(
-    spec: VmSpec,
-    accelerator: Accelerator,
-    signal: AbortSignal
-  ): Promise<QemuVm> {
+  async #launch(spec: VmSpec, accelerator: Accelerator, signal: AbortSignal): Promise<QemuVm> {
     const { template, copyOf, confidential } = spec;
     if (confidential !== undefined) {
       const plan = { spec: { ...spec, confidential }, accelerator };

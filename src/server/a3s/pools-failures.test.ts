@@ -65,9 +65,7 @@ describe('a start with an unusable microVM of a pool', () => {
     expect(await started).toBe(204);
     await until(() => vm?.running === false);
     expect(await home.startOf(id)).toMatch(/template/);
-    expect(existsSync(join(home.config.runtimeDir, vm?.spec.id.slice(0, 12) ?? ''))).toBe(
-      false
-    );
+    expect(existsSync(join(home.config.runtimeDir, vm?.spec.id.slice(0, 12) ?? ''))).toBe(false);
   });
 
   it('leaves no microVM and no disk of a failed start that the box itself caused', async () => {

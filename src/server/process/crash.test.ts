@@ -241,7 +241,11 @@ describe('a box that runs while the server dies', () => {
     await home.crash();
     home.host.vm(id)?.crash();
     await home.start();
-    await untilStatus(id, { Status: 'exited', ExitCode: 137, Error: expect.stringMatching(/gone/), });
+    await untilStatus(id, {
+      Status: 'exited',
+      ExitCode: 137,
+      Error: expect.stringMatching(/gone/),
+    });
     nothingRuns([id]);
   });
 

@@ -119,11 +119,7 @@ async function runVm(
 }
 
 /** No connection is open when it returns. */
-async function prepareGuest(
-  vm: Vm,
-  deadlineMs: number,
-  signal: AbortSignal
-): Promise<number> {
+async function prepareGuest(vm: Vm, deadlineMs: number, signal: AbortSignal): Promise<number> {
   const guest = await connectGuest(vm, { signal, deadlineMs });
   try {
     const protocol = Math.min(guest.hello?.protocol.maximum ?? 0, PROTOCOL.maximum);

@@ -190,7 +190,8 @@ function searched(task: Task): Finding {
   const changes = variantsOf(task.append, task.known);
   const result = search.run(changes, vcpuVariants(), triplesOf(task.known));
   const { found, tried, complete } = result;
-  const outcome = found === undefined ? unexplained(task, complete) : explained(task, found, 'variant');
+  const outcome =
+    found === undefined ? unexplained(task, complete) : explained(task, found, 'variant');
   return { ...outcome, tried, exhausted: complete };
 }
 

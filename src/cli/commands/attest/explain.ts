@@ -129,7 +129,8 @@ async function expectedLaunch(
     return { inputs: await ovmfLaunch(context, flags, library, vmm), spec: undefined };
   }
   const other = ['vmm', ...OVMF_FLAGS.map(({ name }) => name)].find((name) => flags.given(name));
-  if (other !== undefined) throw new UsageError(`cannot use --${other} with --launch: the launch record has it`);
+  if (other !== undefined)
+    throw new UsageError(`cannot use --${other} with --launch: the launch record has it`);
   const { record, spec } = await readLaunch(context, library, path, '--launch');
   if (record === undefined) {
     throw new InputError('launch-record-malformed', `${inputName(path)}: it has no launch record`);
@@ -138,12 +139,9 @@ async function expectedLaunch(
 }
 
 function withoutSpec(): UsageError {
-  return new UsageError(
-    '--actual-host-data: there is no launch spec to compare it with',
-    {
-      remedy: 'Give --launch with what a3s-box measure --launch-out wrote.',
-    }
-  );
+  return new UsageError('--actual-host-data: there is no launch spec to compare it with', {
+    remedy: 'Give --launch with what a3s-box measure --launch-out wrote.',
+  });
 }
 
 function unexplained(error: unknown): object {

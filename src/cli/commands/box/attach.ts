@@ -4,8 +4,11 @@ import { type Client, segment } from '../../client/client.ts';
 import { objectOf, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { type ConfidentialWarnings, printWarnings,
-  warningsOf, } from '../../requests/confidential-warnings.ts';
+import {
+  type ConfidentialWarnings,
+  printWarnings,
+  warningsOf,
+} from '../../requests/confidential-warnings.ts';
 import { attend } from '../../session/attend.ts';
 import { Session } from '../../session/session.ts';
 import { checkTerminal, detachKeys } from '../../session/terminal.ts';

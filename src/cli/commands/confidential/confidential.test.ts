@@ -36,7 +36,9 @@ describe('run --tee', () => {
         ' --secrets-deadline 2m --deployment prod --changes encrypted-disk --boot abc' +
         ' --id-block id.bin -p 127.0.0.1:8443:ratls box both',
     );
-    expect(done.stderr).toMatch(/^SIMULATED: .*\nWARNING: any client that reaches the box .*: db.url\n$/,);
+    expect(done.stderr).toMatch(
+      /^SIMULATED: .*\nWARNING: any client that reaches the box .*: db.url\n$/,
+    );
     expect(done.stdout).toMatch(/^a+1\n$/);
     expect(sent()).toMatchObject({
       ExposedPorts: { 'ratls/tcp': {} },
@@ -216,7 +218,9 @@ it('shows everywhere that a box has a secret that anybody may inject', async () 
   server.answers.set('GET /containers/db/json', { json: { Id: 'a'.repeat(64), Confidential } });
   expect((await a3s('ps --format {{.Tee}}')).stdout).toBe('snp, any injector\n');
   for (const line of ['inspect db', 'logs db']) {
-    expect((await a3s(line)).stderr).toBe('WARNING: any client that reaches the box may inject: token\n',);
+    expect((await a3s(line)).stderr).toBe(
+      'WARNING: any client that reaches the box may inject: token\n',
+    );
   }
 });
 

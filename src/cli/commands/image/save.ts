@@ -33,7 +33,8 @@ export const save: Command = {
         else await writeOutput(target, archive, signal);
       } catch (error) {
         // Distinguishes a connection that ends early from a file that cannot be written.
-        if (error instanceof A3sError || streamError === undefined || error !== streamError) throw error;
+        if (error instanceof A3sError || streamError === undefined || error !== streamError)
+          throw error;
         throw unreachable(error, client.socket);
       }
       return 0;

@@ -117,7 +117,10 @@ describe('saving a running microVM', () => {
       ...{ arrangement: 'boot', changesSerial: 'changes' },
       memory: { offset: MEBIBYTE, bytes: MEBIBYTE },
     });
-    const still = monitor.commands.slice(monitor.commands.indexOf('stop'), monitor.commands.indexOf('cont'),);
+    const still = monitor.commands.slice(
+      monitor.commands.indexOf('stop'),
+      monitor.commands.indexOf('cont'),
+    );
     expect(still.slice(0, 4)).toEqual([
       ...['stop', 'blockdev-snapshot', 'xen-save-devices-state', 'migrate'],
     ]);

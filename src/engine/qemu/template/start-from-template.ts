@@ -79,7 +79,9 @@ export async function startFromTemplate(
         const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
         await Promise.all([
           executeAll(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
-          Promise.all(files).then(() => executeAll(monitor, placedShares(spec, slots.shares, sockets)),),
+          Promise.all(files).then(() =>
+            executeAll(monitor, placedShares(spec, slots.shares, sockets)),
+          ),
           queued,
         ]);
         await executeAll(monitor, [marker()]);
@@ -124,7 +126,9 @@ function startCopy(
   const spawned = new Promise<void>((resolve) => {
     markSpawned = resolve;
   });
-  const copying = copyOf(plan, { kernel, events, spawned: markSpawned }, signal).finally(markSpawned,);
+  const copying = copyOf(plan, { kernel, events, spawned: markSpawned }, signal).finally(
+    markSpawned,
+  );
   return { copying, spawned };
 }
 

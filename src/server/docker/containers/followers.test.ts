@@ -77,7 +77,9 @@ it('serves a thousand followers, some of which read nothing, with little memory 
       socket.pause();
     }),
   );
-  await expect.poll(() => received.every(({ bytes }) => bytes > 0), { timeout: 120_000 }).toBe(true);
+  await expect
+    .poll(() => received.every(({ bytes }) => bytes > 0), { timeout: 120_000 })
+    .toBe(true);
   const files = openFiles();
   const before = process.memoryUsage().rss;
   const line = `${'x'.repeat(1023)}\n`;
