@@ -1,5 +1,5 @@
 /**
- * The interface of an engine. An engine turns a machine description into a running virtual machine and returns a byte
+ * The interface of an engine. An engine turns a VM's description into a running virtual machine and returns a byte
  * stream to the agent inside. Engines know nothing of images or HTTP.
  *
  * @module

@@ -76,8 +76,8 @@ export class Guest {
   }
 
   /**
-   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. Afterwards the guest
-   * answers requests than `hello`, `rehearse` and `poweroff` are a `conflict`. Protocol 2.
+   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. Until `reseed`,
+   * requests other than `hello`, `rehearse` and `poweroff` are a `conflict`. Protocol 2.
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -85,8 +85,8 @@ export class Guest {
   }
 
   /**
-   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it discards, so that an emulated
-   * processor has translated that code. Protocol 2; may be repeated.
+   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it discards, so that an
+   * emulated processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };

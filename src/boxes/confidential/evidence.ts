@@ -101,7 +101,7 @@ async function handshake(line: Duplex): Promise<TLSSocket> {
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve);
-    // The handler stays for the socket's life: an error without a guest can cause several errors, and an unhandled one would end the
+    // The handler stays for the socket's life: a guest can cause several errors, and an unhandled one would end the
     // server.
     socket.on('error', reject);
     line.once('close', () => reject(new Error('the guest closed the connection')));

@@ -18,7 +18,7 @@ import { injectorDigest } from './injector-key.ts';
 /** The host name of a box that was given none. An id would be the host's choice. */
 export const DEFAULT_HOSTNAME = 'box';
 
-/** The fields of a definition that that the launch spec contains. */
+/** The fields of a definition that the launch spec contains. */
 export type SpecifiedBox = Pick<
   BoxDefinition,
   | 'entrypoint'

@@ -58,7 +58,9 @@ function recordSecrets(
   const { launch } = box.state;
   const wanted = box.definition.confidential?.secrets ?? [];
   if (launch === undefined) return;
-  const reported = new Set(report.secrets.flatMap(({ name, delivered }) => (delivered ? [name] : [])),);
+  const reported = new Set(
+    report.secrets.flatMap(({ name, delivered }) => (delivered ? [name] : [])),
+  );
   const before = new Set(launch.secrets.delivered);
   const delivered = wanted.flatMap(({ name }) =>
     before.has(name) || reported.has(name) ? [name] : [],
@@ -73,7 +75,7 @@ function recordSecrets(
   if (state !== 'waiting') publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
 }
 
-/** The secrets' state according to the exit of the main process. That end may be known before the guest's report about them. */
+/** The secrets' state at the exit of the main process, which may be known before the guest's report about them. */
 export function expiredBy(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
   if (launch?.secrets.state !== 'waiting' || exit.error?.code !== 'secrets-deadline') return {};
   return { launch: { ...launch, secrets: { ...launch.secrets, state: 'expired' } } };

@@ -14,8 +14,8 @@ export interface Following {
   /** The run to whose end the log is followed. */
   readonly run: number;
   /**
-   * Called with the run that has ended. Waits until it follows the ended one, when it is known which run comes next, and returns that run. Undefined:
-   * none follows.
+   * Called with the run that has ended. Waits until it is known which run comes next, and returns that run. Undefined:
+   * none.
    */
   readonly next?: ((ended: number, signal: AbortSignal) => Promise<number | undefined>) | undefined;
 }

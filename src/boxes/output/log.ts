@@ -31,7 +31,7 @@ export class OutputLog {
   readonly path: string;
   /** Called for each failed write. The box is held back until a write succeeds. */
   readonly onFailure: (error: unknown) => void;
-  /** Called with the path of the kept file, where a log is damaged in the middle, and was kept. */
+  /** Called with the path of the kept file, where a log is damaged in the middle. */
   readonly onDamage: (keptAs: string) => void;
   readonly #retention: Retention;
   readonly #files: LogFiles;

@@ -36,7 +36,7 @@ export function namesUsed(reference: string, image: Named): readonly string[] {
 }
 
 /**
- * The same for a box of an older version, whose record is older than the field `names`. Its name may have moved to another image since.
+ * The same for a box whose record is older than the field `names`. Its name may have moved to another image since.
  *
  * @throws A3sError `conflict`
  */

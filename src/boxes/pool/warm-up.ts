@@ -74,7 +74,7 @@ async function* once(data: Buffer): AsyncGenerator<Buffer> {
   yield data;
 }
 
-/** The spec that the guest gets. It resembles an ordinary box's as far as possible. */
+/** The spec that the guest gets. It resembles an ordinary box's spec as far as possible. */
 export function warmUpSpec(network: 'default' | 'none'): BoxSpec {
   const definition = {
     ...{ hostname: 'warm-up', entrypoint: [], cmd: [PROGRAM], env: [PATH] },

@@ -42,7 +42,7 @@ async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<
     for await (const { offset, data } of reader) reader.ack(offset + data.length);
     await guest.forget(exec.id);
   } catch (error) {
-    // The exec ended meanwhile meanwhile, or its follower has made the guest forget it.
+    // The exec ended meanwhile, or its follower has made the guest forget it.
     if (finality(error) === 'state') return;
     throw error;
   }

@@ -152,7 +152,7 @@ export function describeVm(
   return { vm, spec };
 }
 
-/** The fields of a definition that goes into that the box spec contains. */
+/** The fields of a definition that the box spec contains. */
 export type Described = Pick<
   BoxDefinition,
   | 'hostname'

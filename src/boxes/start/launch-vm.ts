@@ -47,7 +47,7 @@ export async function launchVm(
       describeVm(definition, { found, directory, ports, changes, taken }),
   });
   const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
-  // The caller that starts the main process awaits a failure. Before that, perhaps nobody awaits this.
+  // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.
   durable.catch(() => undefined);
   return { vm, spec: description.spec, throwaway: disks.throwaway, durable };
 }

@@ -38,8 +38,8 @@ export function shapeOf(definition: BoxDefinition, { boot }: Found): VmShape {
 }
 
 /**
- * The first requests to the agent of a copied guest is first contacted. Before anything else it gets random numbers, the time and the
- * microVM's id. The spec is sent right after that, and the agent takes it after the `wake`.
+ * The first requests to the agent of a copied guest. Before anything else it gets random numbers, the time and the
+ * microVM's id. The spec is sent right after that, and the agent takes it after the `reseed`.
  */
 export class Handshake {
   readonly known: KnownAgent;

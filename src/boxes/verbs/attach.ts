@@ -26,8 +26,8 @@ export interface AttachOptions {
 }
 
 /**
- * The position from which a client's output begins. It is fixed before the client is attached, so that it misses the client misses
- * nothing of the run that it starts next.
+ * The position from which a client's output begins. It is fixed before the client is attached, so that the client
+ * misses nothing of the run that it starts next.
  */
 export interface AttachPoint {
   readonly from: number;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHome } from '../../server/testing/home.ts';
 import { type FakeEnds, type Transcript, transcript } from '../testing/fake-context.ts';
 
-/** The command line against the real control server, whose machines are fakes. */
+/** The command line against the real control server, whose VMs are fakes. */
 const home = new TestHome();
 beforeAll(() => home.start());
 afterAll(() => home.remove());

@@ -16,7 +16,9 @@ import { LineReader } from './lines.ts';
 import { Pace } from './pace.ts';
 import { MAX_LINE } from './protocol.ts';
 
-/** Each chunk that is read takes a token, and so does each line in it. A report takes some milliseconds of this process. */
+/**
+ * Each chunk that is read takes a token, and so does each line in it. A report takes some milliseconds of this process.
+ */
 const CHUNK_RATE = { burst: 64, perSecond: 32 };
 /** The pause between a connection that ended and the next. */
 const PAUSE_MS = 200;

@@ -9,11 +9,7 @@ import { A3sError } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
 import type { Image } from '../../../images/image.ts';
 import { hostCertificates } from '../../confidential/host-certificates.ts';
-import {
-  describeConfidential,
-  findConfidential,
-  renewChanges
-} from '../../confidential/vm.ts';
+import { describeConfidential, findConfidential, renewChanges } from '../../confidential/vm.ts';
 import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
 import { hostSeesOutput } from '../../record/host-may.ts';
@@ -54,7 +50,7 @@ export class ConfidentialSource implements StartSource {
     return {
       vm,
       handOver: async (running) => {
-        // A stop or a kill that ended this start may have been ended before there was a microVM.
+        // A stop or a kill that ended this start found no microVM yet.
         const { stopRequested } = rt.store.expect(running.id).state;
         if (!running.released && stopRequested) await vm.kill();
         const guest = await running.guest();

@@ -19,7 +19,7 @@ import { isInterrupted } from '../enter.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 import { Handshake } from '../warm.ts';
 
-/** What a start in a machine of a pool needs of the server. */
+/** What a start in a microVM of a pool needs of the server. */
 export type PoolStartHost = PoolHost &
   Pick<Runtime, 'events' | 'pools' | 'restarts' | 'running' | 'shutdown'>;
 
@@ -99,7 +99,7 @@ export class PoolSource implements StartSource {
     // The disk came from the microVM: the box has no writable layer of its own yet.
     await rm(changesPath(this.#rt, id), { force: true });
     if (!(error instanceof A3sError) || isInterrupted(this.#rt)) return 'fail';
-    // The microVM already was started from the memory of its template before: the template, so no failure is the template's any more.
+    // The microVM already has the memory of its template, so no failure is the template's any more.
     if (ERRORS[error.code].machineFault !== 'possible') return 'fail';
     const machine = pooled.vm.id;
     this.#rt.log.error('a box could not start in a microVM of a pool', error, { box: id, machine });

@@ -94,7 +94,7 @@ export class TemplateSource implements StartSource {
   }
 }
 
-/** A guest before its `wake` has nothing of the box in it, so every failure here is the template causes its failures's. */
+/** A guest before its `reseed` has nothing of the box in it, so every failure here is the template's. */
 async function resumed(running: RunningBox): Promise<Guest> {
   try {
     return await running.guest();

@@ -337,7 +337,9 @@ describe('a server that is killed', () => {
   });
 });
 
-/** Boxes that a server starts after a reboot while their launches are held: as many are starting as may start at once. */
+/**
+ * Boxes that a server starts after a reboot while their launches are held: as many are starting as may start at once.
+ */
 async function rebooted(count: number): Promise<{ ids: readonly string[]; open: () => void }> {
   const ids: string[] = [];
   for (let i = 0; i < count; i += 1) ids.push(await running('always', 1));

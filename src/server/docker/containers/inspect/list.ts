@@ -13,14 +13,7 @@ import type { ContainerSummary } from '../../../../docker-api/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
 import { endpointsOf, mountsOf } from './inspect-parts.ts';
 import { type ListFilters, listTests } from './list-filters.ts';
-import {
-  dockerStatus,
-  hasVm,
-  networkName,
-  portName,
-  publishedPorts,
-  statusText
-} from './show.ts';
+import { dockerStatus, hasVm, networkName, portName, publishedPorts, statusText } from './show.ts';
 import { summarizeConfidential } from './show-confidential.ts';
 
 export interface ListOptions {
@@ -63,7 +56,7 @@ export async function sizesOf(rt: Pick<Runtime, 'home'>, box: Box, { images }: I
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
 }
 
-/** A box whose size cannot be read is listed withoutit ; the others keep theirs. */
+/** A box whose size cannot be read is listed without it; the others keep theirs. */
 async function sizesOrNone(rt: Pick<Runtime, 'home' | 'log'>, box: Box, usage: ImageUsage) {
   try {
     return await sizesOf(rt, box, usage);
