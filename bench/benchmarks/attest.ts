@@ -26,7 +26,7 @@ async function attested({ options }: ConfidentialPlace, signal: AbortSignal): Pr
   session.close();
 }
 
-/** A handshake with whoever listens, without any challenge. */
+/** A handshake with the listener, without any challenge. */
 function handshake(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = tlsConnect({

@@ -245,7 +245,7 @@ function notASpec(): readonly LaunchSpecVector[] {
     ),
     refused(
       'sealing',
-      'Sealing, which there is none of.',
+      'Sealing, which does not exist yet.',
       edited('"sealing":"none"', '"sealing":"measurement"'),
     ),
     refused('no-deadline', 'A wait without an end.', edited(':600,', ':0,')),

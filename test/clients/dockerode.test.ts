@@ -8,7 +8,7 @@ import { ACTORS, Actor } from '../e2e/actor.ts';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
-/** Ends as it is told to, and says so. */
+/** Ends as the test asks, and prints that. */
 const EXITS_ON_TERM = 'trap "echo bye; exit 3" TERM; echo ready; sleep 1000 & wait';
 const TIMEOUT = { timeout: 120_000 };
 

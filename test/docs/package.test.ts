@@ -1,5 +1,5 @@
 /**
- * The packages as whoever installs them gets them: what `npm pack` takes, beside their dependencies
+ * The packages as their users install them: what `npm pack` takes, beside their dependencies
  * alone, in a directory outside of the repository.
  *
  * @module

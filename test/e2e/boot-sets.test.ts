@@ -28,7 +28,7 @@ it('builds firmware that refuses a kernel whose hashes were not measured', () =>
 
 describe.each(ANY_ACTOR)('a boot set, as %s', (name) => {
   let actor: Actor;
-  /** Whoever has no set but the one that was carried over. */
+  /** A user who has no set but the exported one. */
   let elsewhere: Actor;
   const none = { env: { A3S_BOOT: '/nonexistent' } };
 

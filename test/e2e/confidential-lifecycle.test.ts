@@ -12,7 +12,7 @@ import { until } from './processes.ts';
 const IMAGES =
   'images:\n  - pattern: "**"\n    allowUnsigned: true\n    allowUnsignedConfidential: true\n';
 const SIMULATED = ['--tee', 'simulate', '--host-may', 'logs', '--network', 'none'];
-/** Says what it has, and has a word to say when it is told to stop. */
+/** Prints its secrets, and a line when it is asked to stop. */
 const PROGRAM = `
 trap 'echo told; exit 7' USR1
 echo "$(nproc) $PIN $(cat /run/secrets/token) $(ls /sys/class/net)"

@@ -42,7 +42,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     expect(await actor.ok(['ps', '--format', '{{.Names}} {{.State}}'])).toBe('counting running');
     killServer();
     await until('the server is dead again', () => actor.serverPid() === undefined);
-    // The box may end, and this process with it, before it has told of its own end.
+    // The box may end, and this process with it, before it has reported its own end.
     await actor.run(['exec', 'counting', 'sh', '-c', 'echo > /go']);
     expect(await actor.ok(['wait', 'counting'])).toBe('6');
     const expected = Array.from({ length: 3000 }, (_, index) => String(index)).join('\n');

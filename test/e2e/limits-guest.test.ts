@@ -1,4 +1,4 @@
-// What a box is held to in its guest: limits that workloads run into, the init, process groups, and a box that stands still.
+// Limits that the guest enforces on workloads, the init, process groups, and a paused box.
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
 /*
- * A guest that joins its control port and its secure processor's port, byte for byte: whoever is at the one talks to the other.
+ * A guest that relays bytes between its control port and its secure processor's port.
  * It ends when it reads a line that says "poweroff" at the control port.
  */
 #include <dirent.h>

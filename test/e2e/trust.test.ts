@@ -26,7 +26,7 @@ afterAll(async () => {
   installation?.remove();
 });
 
-/** A program of the host, as whoever publishes images runs it. */
+/** A program of the host, as publishers of images run it. */
 function tool(program: string, args: readonly string[]): string {
   return execFileSync(program, args, {
     cwd: registry.directory,

@@ -239,14 +239,14 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
         const starting = warm.start(['start', box]);
         const ended = new Promise((resolve) => starting.once('close', resolve));
         await until(
-          'its start has begun',
+          'its start is under way',
           () => warm.vmms().length > 0 || starting.exitCode !== null,
         );
         await new Promise((resolve) => setTimeout(resolve, pause));
         const server = warm.serverPid();
         if (server !== undefined) process.kill(server, 'SIGKILL');
         await ended;
-        await until('its start has been settled', async () => {
+        await until('its start has been reconciled', async () => {
           const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
             { State: { Status: string } },
           ];

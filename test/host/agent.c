@@ -189,7 +189,7 @@ static void receive(int port) {
   ssize_t n = read(port, chunk, sizeof chunk);
   if (n > 0) append(&received, chunk, n), accept_frames();
   else if (n < 0 && errno != EAGAIN && errno != EINTR) fail("port");
-  /* Nobody is at the other end: whoever comes next begins with a frame. */
+  /* Nobody is at the other end: the next client begins with a frame. */
   else if (n == 0) received.length = sent.length = 0, usleep(20000);
 }
 

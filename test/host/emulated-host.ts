@@ -70,7 +70,7 @@ process.once('disconnect', () => process.exit(1));
 
 const DEFAULTS = { memoryMiB: 6144, processors: 2, accelerator: 'tcg,thread=multi' };
 
-/** A host that runs. Whoever started it ends it: `await using`, or `kill()`, which is also a power cut. */
+/** A host that runs. Its caller ends it: `await using`, or `kill()`, which is also a power cut. */
 export class EmulatedHost implements AsyncDisposable {
   readonly #directory: string;
   readonly #vmm: ChildProcess;
@@ -197,7 +197,7 @@ export class EmulatedHost implements AsyncDisposable {
   }
 
   /**
-   * Shuts it down by a command in there, `busybox poweroff -f` unless told, and returns when it is off and its files are
+   * Shuts it down by a command in there, `busybox poweroff -f` by default, and returns when it is off and its files are
    * gone. Where systemd runs: `['systemctl', 'poweroff']`.
    */
   async powerOff(

@@ -130,7 +130,7 @@ export interface Inspected {
 /**
  * Starts it, from its kept memory where nothing changed.
  *
- * @param keep whether to keep its memory where none is kept, for whoever starts many
+ * @param keep whether to keep its memory where none is kept, for callers that start many
  */
 export async function startKvmHost(installation: Installation, keep: boolean): Promise<KvmHost> {
   const initrd = join(ROOT, 'build/host/kvm.initrd');

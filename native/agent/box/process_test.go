@@ -113,7 +113,7 @@ func TestStdinComesBackAsItWent(t *testing.T) {
 		}
 		sum.Write(payload)
 		next += uint64(len(payload))
-		// After the last byte the agent hears no more acknowledgements.
+		// After the last byte the agent receives no more acknowledgements.
 		_, _ = acks.Write(binary.BigEndian.AppendUint64(nil, next))
 	}
 	<-sent

@@ -17,12 +17,12 @@ func TestReadIsBounded(t *testing.T) {
 		length int64
 		want   error
 	}{
-		"nothing":               {bytes.NewReader(nil), 0, nil},
-		"as much as may be":     {bytes.NewReader(make([]byte, limit)), -1, nil},
-		"a byte more":           {bytes.NewReader(make([]byte, limit+1)), -1, ErrTooLarge},
-		"a byte more, and told": {bytes.NewReader(nil), limit + 1, ErrTooLarge},
-		"one that is late":      {broken{os.ErrDeadlineExceeded}, -1, ErrTimeout},
-		"one that breaks off":   {broken{errors.New("stream error")}, -1, ErrBody},
+		"nothing":                   {bytes.NewReader(nil), 0, nil},
+		"as much as may be":         {bytes.NewReader(make([]byte, limit)), -1, nil},
+		"a byte more":               {bytes.NewReader(make([]byte, limit+1)), -1, ErrTooLarge},
+		"a byte more, and declared": {bytes.NewReader(nil), limit + 1, ErrTooLarge},
+		"one that is late":          {broken{os.ErrDeadlineExceeded}, -1, ErrTimeout},
+		"one that breaks off":       {broken{errors.New("stream error")}, -1, ErrBody},
 	} {
 		_, err := Read(&http.Request{Body: io.NopCloser(c.body), ContentLength: c.length}, limit)
 		if !errors.Is(err, c.want) {

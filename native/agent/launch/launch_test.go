@@ -24,7 +24,7 @@ import (
 	"a3s.dev/box/agent/users"
 )
 
-// guest is a box that does as it is told.
+// guest is a box that each test configures.
 type guest struct {
 	main      *process.Handle
 	spec      *spec.Spec

@@ -55,7 +55,7 @@ func (l *Launch) wipeAfter(ended <-chan struct{}, store *secrets.Store) {
 	}
 }
 
-// begin hands the secrets over to a process that has not begun yet.
+// begin hands the secrets over to a process that has not started yet.
 func (l *Launch) begin(h *process.Handle, store *secrets.Store) {
 	owner, err := l.Box.MainUser()
 	if err != nil {

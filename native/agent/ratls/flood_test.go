@@ -71,7 +71,7 @@ type stranger struct {
 	address string
 	all     sync.WaitGroup
 	hold    func(s *stranger, conn net.Conn)
-	// held is told of each connection that has come as far as the stranger wants it.
+	// held receives each connection that is as far as the stranger wants it.
 	held chan struct{}
 }
 

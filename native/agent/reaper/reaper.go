@@ -123,7 +123,7 @@ func (r *Reaper) finish(child *Child, status syscall.WaitStatus) {
 
 // Run reaps, for ever; an error other than "no child" is a bug or a broken kernel.
 func (r *Reaper) Run() error {
-	if err := hushChildren(); err != nil {
+	if err := resetSigchld(); err != nil {
 		return err
 	}
 	for {
@@ -142,9 +142,9 @@ func (r *Reaper) Run() error {
 	}
 }
 
-// hushChildren takes from this process the Go runtime's handler of SIGCHLD, which does nothing: by default the kernel sends no such signal,
+// resetSigchld takes from this process the Go runtime's handler of SIGCHLD, which does nothing: by default the kernel sends no such signal,
 // and keeps those who ended until they are waited for.
-func hushChildren() error {
+func resetSigchld() error {
 	// The kernel's struct sigaction: handler, flags, restorer, mask. All zero is the default.
 	var action [4]uint64
 	const maskSize = 8

@@ -90,7 +90,7 @@ func signal(r *Reaper) error {
 	return nil
 }
 
-// adopted children are not ours until we are told of them, which may be after their end.
+// adopted children are not known before the test reads their ids, which may be after their end.
 func adopted(r *Reaper) error {
 	done := r.Adopting()
 	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", "exit 7"}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}})

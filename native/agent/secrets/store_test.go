@@ -68,7 +68,7 @@ func TestASecretIsDeliveredOnce(t *testing.T) {
 	expect(t, s, Waiting, "a")
 	select {
 	case <-s.Done():
-		t.Error("it is settled with one secret of two")
+		t.Error("the store is complete with one secret of two")
 	default:
 	}
 	deliver(t, s, "b", "", nil)

@@ -74,7 +74,7 @@ func TestParseDecidesAsTheVectorsSay(t *testing.T) {
 	}
 }
 
-// sample is a report of version 5 from a Milan whose bytes are told apart.
+// sample is a report of version 5 from a Milan whose bytes differ from each other.
 func sample() []byte {
 	report := make([]byte, Size)
 	fill := func(at, size int, value byte) {

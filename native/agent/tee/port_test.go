@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// host is a simulated processor as a guest hears it: it answers each request with lines, or with none, while time passes only where it waits.
+// host simulates the processor at the other end of the port: it answers each request with lines, or with none. Time passes only while it waits.
 type host struct {
 	answer func(request map[string]any) []string
 	sent   []string

@@ -109,7 +109,7 @@ function isOver(running: RunningBox, { state }: Box): boolean {
   return state.run !== running.run || (state.status !== 'running' && state.status !== 'paused');
 }
 
-/** A box that waits for its secrets is not probed: its program has not begun. */
+/** A box that waits for its secrets is not probed: its program has not started. */
 function isProbed({ state }: Box): boolean {
   return state.status === 'running' && state.launch?.secrets.state !== 'waiting';
 }

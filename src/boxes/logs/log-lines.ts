@@ -23,7 +23,7 @@ interface StreamState {
 }
 
 export class LineFilter {
-  /** The number of lines that have begun so far. */
+  /** The number of lines that have started so far. */
   #lines: number;
   readonly #options: LineOptions;
   readonly #first: number;

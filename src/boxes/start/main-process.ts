@@ -64,7 +64,7 @@ async function startMain(
 /**
  * Records that the main process runs, and follows it from now on.
  *
- * @param followed what of it is already followed
+ * @param followed the streams that are already followed
  */
 export function enterRunning(rt: EndHost, running: RunningBox, followed?: Followed): void {
   const box = rt.store.advance(running.id, 'started', {

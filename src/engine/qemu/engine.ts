@@ -327,7 +327,7 @@ async function limited(vm: QemuVm, limits: HostLimits): Promise<void> {
 }
 
 const Status = z.object({ status: z.string() });
-/** States of a VMM whose guest has not begun. */
+/** States of a VMM whose guest does not run yet. */
 const BEFORE = new Set(['prelaunch', 'inmigrate']);
 /** States of a VMM whose guest has ended. */
 const ENDED = new Set(['shutdown', 'guest-panicked', 'internal-error']);

@@ -18,7 +18,7 @@ const MAX_SOURCES = 4;
 export interface MountResult {
   /** Canonical name of the repository that had it. */
   readonly from?: string;
-  /** The upload that the registry has begun instead. */
+  /** The upload that the registry has started instead. */
   readonly session?: UploadSession;
 }
 

@@ -1,5 +1,5 @@
 /**
- * An upload that a registry has begun (distribution-spec 1.1, "Pushing blobs"): its location and its progress.
+ * An upload that a registry has started (distribution-spec 1.1, "Pushing blobs"): its location and its progress.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export async function startUpload(
   return startedBy(head, what);
 }
 
-/** The session that an answer with status 202 has begun. @throws A3sError `registry-failed` without a usable location */
+/** The session that an answer with status 202 starts. @throws A3sError `registry-failed` without a usable location */
 export function startedBy(head: Pick<Exchange, 'headers' | 'url'>, what: string): UploadSession {
   const text = head.headers['oci-chunk-min-length'];
   if (text !== undefined && !/^\d{1,15}$/.test(text)) {

@@ -5,7 +5,7 @@
  */
 import type { Answer } from './fault-registry.ts';
 
-/** Where an upload goes on once it has begun. */
+/** Where an upload continues once it has started. */
 export const UPLOAD = '/v2/team/app/blobs/uploads/1?_state=a%3D%3D&x=%2F+y';
 
 /** A registry that keeps its uploads in memory, and a way to disturb it. */

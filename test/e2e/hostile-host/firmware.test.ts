@@ -49,7 +49,7 @@ function handOver(firmware: Uint8Array, commandLine: readonly string[]): HandedO
   return { firmware, kernel, initrd, table: { bytes, address } };
 }
 
-/** What was heard from the debug port. */
+/** What the debug port has printed. */
 async function boot(
   handed: HandedOver,
   options: BootOptions = {},

@@ -1,4 +1,4 @@
-// Who relies on a box speaks to that box, or to nobody: whoever is on the way, or in its place, is found out.
+// A relying party speaks to the attested box or to nobody: a man in the middle, or another box in its place, is detected.
 
 import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

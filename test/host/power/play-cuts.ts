@@ -79,7 +79,7 @@ export async function playCuts(play: Play): Promise<readonly string[]> {
   }
 }
 
-/** @param settle tells the position, when a command has ended */
+/** @param settle returns the position after a command has ended */
 async function work(play: Play, workload: Workload, settle: () => number): Promise<Span[]> {
   await workload.load(busyboxImage(BUSYBOX));
   if (play.vms) await workload.warm();

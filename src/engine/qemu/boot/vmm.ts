@@ -1,5 +1,5 @@
 /**
- * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that has not begun to run.
+ * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that does not run yet.
  *
  * @module
  */

@@ -124,7 +124,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     body: noBody,
     handler: ({ rt, id, query, signal }) => {
       const box = rt.store.resolve(id);
-      // Begun before the answer's headers leave: what the client does next is not missed.
+      // Started before the headers are sent, so that it misses nothing that the client does next.
       const ending = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
       ending.catch(() => undefined);
       return stream(waitDocument(ending), 'application/json');
