@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export { APPRAISAL_CHECKS } from './appraise/appraisal-checks.ts';
 export { appraise } from './appraise/appraise.ts';
 export type {
   Appraisal,
@@ -10,10 +12,12 @@ export type {
   AppraisalCode,
   Expected,
 } from './appraise/appraise-claims.ts';
-export { APPRAISAL_CHECKS } from './appraise/checks.ts';
 export { parseVek, type Vek } from './certificates/vek.ts';
 export { type AttestationCode, AttestationError, type InputCode } from './errors.ts';
 export type { Evidence } from './evidence.ts';
+export { parseReport } from './report/parse.ts';
+export { type ParsedReport, unverifiedClaims } from './report/parsed-report.ts';
+export { type Product, productOf, type TcbClass } from './report/product.ts';
 export type {
   Cpuid,
   FirmwareVersion,
@@ -22,13 +26,10 @@ export type {
   PlatformInfo,
   ReportClaims,
   VekKind,
-} from './report/claims.ts';
-export { parseReport } from './report/parse.ts';
-export { type ParsedReport, unverifiedClaims } from './report/parsed-report.ts';
-export { type Product, productOf, type TcbClass } from './report/product.ts';
+} from './report/report-claims.ts';
 export { formatTcb, type Tcb } from './report/tcb.ts';
-export { VERIFY_CHECKS, type VerifyCheck, type VerifyCode } from './verify/checks.ts';
-export type { Claims, EndorsementClaims, RevocationClaims } from './verify/claims.ts';
 export type { VerifyOptions } from './verify/options.ts';
 export { VerificationError } from './verify/trace.ts';
+export type { Claims, EndorsementClaims, RevocationClaims } from './verify/verified-claims.ts';
 export { VerifiedReport } from './verify/verified-report.ts';
+export { VERIFY_CHECKS, type VerifyCheck, type VerifyCode } from './verify/verify-checks.ts';

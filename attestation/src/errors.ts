@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { VerifyCode } from './verify/checks.ts';
+import type { VerifyCode } from './verify/verify-checks.ts';
 
 /** Codes of refusals outside {@link VerifyCode}'s checks. */
 export type InputCode =

@@ -5,8 +5,8 @@
  */
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
+import { APPRAISAL_CHECKS, type Appraisal } from './appraise/appraisal-checks.ts';
 import { appraise } from './appraise/appraise.ts';
-import { APPRAISAL_CHECKS, type Appraisal } from './appraise/checks.ts';
 import { parseReport } from './report/parse.ts';
 import { appraiseSimulated } from './simulated/verifier/appraise-simulated.ts';
 import { parseSimulatedRoots } from './simulated/verifier/roots.ts';
@@ -19,8 +19,8 @@ import {
   readVectors,
   type Vector,
 } from './testing/read-vectors.ts';
-import { VERIFY_CHECKS } from './verify/checks.ts';
 import { verify } from './verify/verify.ts';
+import { VERIFY_CHECKS } from './verify/verify-checks.ts';
 
 const roots = parseSimulatedRoots(readVectorFile('roots.pem'));
 const SIMULATED = AREAS.filter((area) => area !== 'hardware').flatMap(readVectors);

@@ -5,5 +5,5 @@
  */
 export { type Extension, ExtensionSet } from './certificates/extensions.ts';
 export { parseEcPublicKey } from './certificates/keys.ts';
-export { type Certificate, readForeignCertificate } from './certificates/x509.ts';
+export { type Certificate, readForeignCertificate } from './certificates/x509-structures.ts';
 export { DerError } from './der/error.ts';

@@ -6,7 +6,7 @@
 import { pssAlgorithm } from '../../attestation/src/certificates/algorithms.ts';
 import { Tag } from '../../attestation/src/der/tags.ts';
 import { explicit, integer, oid, sequence, time, value } from '../../attestation/src/der/writer.ts';
-import type { VerifyCode } from '../../attestation/src/verify/checks.ts';
+import type { VerifyCode } from '../../attestation/src/verify/verify-checks.ts';
 import { children, DAY, replace, type VekForgery } from './forge.ts';
 import { NOW } from './format.ts';
 

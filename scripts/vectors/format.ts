@@ -4,9 +4,9 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { AppraisalCode } from '../../attestation/src/appraise/checks.ts';
+import type { AppraisalCode } from '../../attestation/src/appraise/appraisal-checks.ts';
 import type { Evidence } from '../../attestation/src/evidence.ts';
-import type { VerifyCode } from '../../attestation/src/verify/checks.ts';
+import type { VerifyCode } from '../../attestation/src/verify/verify-checks.ts';
 
 /** A report, and what a parser must say to it. */
 export interface ReportVector {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { VerifyCode } from '../../attestation/src/verify/checks.ts';
+import type { VerifyCode } from '../../attestation/src/verify/verify-checks.ts';
 import type { ReportVector } from './format.ts';
 import { bad, type EvidenceOptions, evidenceOf, patched } from './processor.ts';
 

@@ -11,9 +11,9 @@ import { assemble, buildCaTbs, buildVekTbs } from '../../attestation/src/certifi
 import { amd } from '../../attestation/src/certificates/testing/samples.ts';
 import type { Evidence } from '../../attestation/src/evidence.ts';
 import { toHex } from '../../attestation/src/hex.ts';
-import type { ReportClaims } from '../../attestation/src/report/claims.ts';
 import { parseReport } from '../../attestation/src/report/parse.ts';
 import { unverifiedClaims } from '../../attestation/src/report/parsed-report.ts';
+import type { ReportClaims } from '../../attestation/src/report/report-claims.ts';
 import { serializeReport } from '../../attestation/src/report/serialize.ts';
 import { AMD_ANCHORS } from '../../attestation/src/roots/amd.ts';
 import type { CaAnchor, TrustAnchors } from '../../attestation/src/roots/anchors.ts';

@@ -18,9 +18,9 @@ import {
   readVectors,
   type Vector,
 } from '../../attestation/src/testing/read-vectors.ts';
-import { VERIFY_CHECKS, type VerifyCode } from '../../attestation/src/verify/checks.ts';
 import { answerNow } from '../../attestation/src/verify/node-signatures.ts';
 import { tracedVerification } from '../../attestation/src/verify/run.ts';
+import { VERIFY_CHECKS, type VerifyCode } from '../../attestation/src/verify/verify-checks.ts';
 import { amdNamedGenoa, reportDataOf } from './amd-named.ts';
 import { type Chain, OpenSsl } from './openssl.ts';
 import { tinfoilVerifies, tinfoilVerifiesUnder } from './tinfoil.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeCertificateTable, encodePem, VERIFY_CHECKS } from '@a3s-box/attestation';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { APPRAISAL_CHECKS } from '../../attestation/src/appraise/checks.ts';
+import { APPRAISAL_CHECKS } from '../../attestation/src/appraise/appraisal-checks.ts';
 import { buildOvmf } from '../../attestation/src/measure/testing/build-ovmf.ts';
 import { parseReport } from '../../attestation/src/report/parse.ts';
 import { unverifiedClaims } from '../../attestation/src/report/parsed-report.ts';

@@ -3,9 +3,9 @@ import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Claims } from '../verify/claims.ts';
+import type { Claims } from '../verify/verified-claims.ts';
+import { APPRAISAL_CHECKS, type Appraisal, type AppraisalCode } from './appraisal-checks.ts';
 import { appraiseClaims } from './appraise-claims.ts';
-import { APPRAISAL_CHECKS, type Appraisal, type AppraisalCode } from './checks.ts';
 import {
   appraisalOf,
   CHIP,

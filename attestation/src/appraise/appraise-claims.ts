@@ -6,9 +6,9 @@
 import type { PolicyTee, SnpPolicy } from '@a3s-box/policies/attestation-policy';
 import { isAttestationPolicy } from '@a3s-box/policies/is-attestation-policy';
 import { fromHex, toHex } from '../hex.ts';
-import type { Claims } from '../verify/claims.ts';
+import type { Claims } from '../verify/verified-claims.ts';
+import type { Appraisal, AppraisalCheck, AppraisalCode } from './appraisal-checks.ts';
 import * as binding from './binding-rules.ts';
-import type { Appraisal, AppraisalCheck, AppraisalCode } from './checks.ts';
 import * as firmware from './firmware-rules.ts';
 import * as guest from './guest-rules.ts';
 import * as identity from './identity-rules.ts';
@@ -18,7 +18,7 @@ import * as revocation from './revocation-rules.ts';
 import * as signer from './signer-rules.ts';
 import * as vulnerable from './vulnerable-rules.ts';
 
-export type { Appraisal, AppraisalCheck, AppraisalCode } from './checks.ts';
+export type { Appraisal, AppraisalCheck, AppraisalCode } from './appraisal-checks.ts';
 
 /** The values that the caller knows and the policy does not. */
 export interface Expected {

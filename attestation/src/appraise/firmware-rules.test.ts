@@ -1,6 +1,6 @@
 import { STRICT_POLICY } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
-import type { Claims } from '../verify/claims.ts';
+import type { Claims } from '../verify/verified-claims.ts';
 import { checkOf, failuresOf, HOST_DATA, MEASUREMENT, MILAN, TURIN } from './testing/specimen.ts';
 
 const ACCEPTING = { measurements: [MEASUREMENT], hostData: HOST_DATA };

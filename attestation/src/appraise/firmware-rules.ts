@@ -7,9 +7,9 @@
  * @module
  */
 import type { TcbFloor, TcbFloors } from '@a3s-box/policies/attestation-policy';
-import type { FirmwareVersion } from '../report/claims.ts';
+import type { FirmwareVersion } from '../report/report-claims.ts';
 import { formatTcb, type Tcb, tcbAtLeast, tcbEquals } from '../report/tcb.ts';
-import type { Claims } from '../verify/claims.ts';
+import type { Claims } from '../verify/verified-claims.ts';
 import { demand, type Judgement, NOT_ASKED, type Rule, skip } from './judgement.ts';
 
 export const tcbReported: Rule = ({ claims, policy }) =>

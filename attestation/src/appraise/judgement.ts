@@ -4,8 +4,8 @@
  * @module
  */
 import type { PolicyTee, SnpPolicy } from '@a3s-box/policies/attestation-policy';
-import type { Claims } from '../verify/claims.ts';
-import type { AppraisalCheck } from './checks.ts';
+import type { Claims } from '../verify/verified-claims.ts';
+import type { AppraisalCheck } from './appraisal-checks.ts';
 
 /** All inputs of an appraisal. */
 export interface Subject {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AppraisalCode } from './checks.ts';
+import type { AppraisalCode } from './appraisal-checks.ts';
 import { checkOf, failuresOf, MILAN, type Specimen, TURIN } from './testing/specimen.ts';
 
 interface Bits {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Claims } from '../verify/claims.ts';
+import type { Claims } from '../verify/verified-claims.ts';
 import { onOff } from './guest-rules.ts';
 import { demand, NOT_ASKED, type Rule, skip } from './judgement.ts';
 

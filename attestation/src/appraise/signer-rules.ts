@@ -4,7 +4,7 @@
  * @module
  */
 import { VULNERABLE_CHIPS } from '@a3s-box/policies/known-vulnerable';
-import type { Claims } from '../verify/claims.ts';
+import type { Claims } from '../verify/verified-claims.ts';
 import { demand, NOT_ASKED, oneOf, type Rule, skip } from './judgement.ts';
 
 export const signingKey: Rule = ({ claims, policy }) =>

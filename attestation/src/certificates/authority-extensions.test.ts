@@ -16,7 +16,7 @@ import {
 } from './authority-extensions.ts';
 import { ExtensionId, ExtensionSet } from './extensions.ts';
 import { hexBytes } from './hex-bytes.ts';
-import { readCertificate } from './x509.ts';
+import { readCertificate } from './x509-structures.ts';
 
 const VECTORS = new URL('../../../test/vectors/amd/', import.meta.url);
 const URL_OF_LIST = 'https://kdsintf.amd.com/vcek/v1/Milan/crl';

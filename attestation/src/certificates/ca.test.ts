@@ -22,7 +22,7 @@ import {
   VCEK,
   vek,
 } from './testing/samples.ts';
-import { readCertificate } from './x509.ts';
+import { readCertificate } from './x509-structures.ts';
 
 const URL = new TextEncoder().encode('https://crl.example/list');
 const BOTH: [string, CaFields][] = Object.entries({ ARK, ASK });

@@ -15,7 +15,7 @@ import {
 import { type Extension, ExtensionId, ExtensionSet } from './extensions.ts';
 import { parseRsaPublicKey, type RsaPublicKey } from './keys.ts';
 import type { DistinguishedName } from './name.ts';
-import { type Certificate, readCertificate, requirePss } from './x509.ts';
+import { type Certificate, readCertificate, requirePss } from './x509-structures.ts';
 
 /** Real ones have 1639 to 1683. */
 const MAX_BYTES = 4096;

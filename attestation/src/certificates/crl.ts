@@ -12,7 +12,7 @@ import { toHex } from '../hex.ts';
 import { takeAuthorityKeyId } from './authority-extensions.ts';
 import { ExtensionId, ExtensionSet, readExtensions } from './extensions.ts';
 import { type DistinguishedName, readName } from './name.ts';
-import { readSigned, requirePss } from './x509.ts';
+import { readSigned, requirePss } from './x509-structures.ts';
 
 /** Real ones have less than 1000. */
 const MAX_BYTES = 65_536;

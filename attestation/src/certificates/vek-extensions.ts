@@ -10,7 +10,7 @@ import { Tag } from '../der/tags.ts';
 import { readText } from '../der/text.ts';
 import { ia5String, integer } from '../der/writer.ts';
 import { toHex } from '../hex.ts';
-import type { VekKind } from '../report/claims.ts';
+import type { VekKind } from '../report/report-claims.ts';
 import type { Tcb } from '../report/tcb.ts';
 import { type Extension, ExtensionSet } from './extensions.ts';
 import { hexBytes } from './hex-bytes.ts';

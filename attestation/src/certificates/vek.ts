@@ -9,7 +9,7 @@ import type { Extension } from './extensions.ts';
 import { type EcPublicKey, parseEcPublicKey } from './keys.ts';
 import type { DistinguishedName } from './name.ts';
 import { readVekExtensions, type VekIdentity } from './vek-extensions.ts';
-import { readCertificate, requirePss } from './x509.ts';
+import { readCertificate, requirePss } from './x509-structures.ts';
 
 /** Real ones have 1289 to 1361. */
 const MAX_BYTES = 4096;

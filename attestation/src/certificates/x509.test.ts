@@ -4,7 +4,7 @@ import { Tag } from '../der/tags.ts';
 import { bitString, integer, sequence } from '../der/writer.ts';
 import { pssAlgorithm } from './algorithms.ts';
 import { SIGNATURE, VCEK, vek } from './testing/samples.ts';
-import { readCertificate, readSigned, requirePss } from './x509.ts';
+import { readCertificate, readSigned, requirePss } from './x509-structures.ts';
 
 describe('what is signed', () => {
   it('keeps the signed part of a certificate as it is encoded', () => {

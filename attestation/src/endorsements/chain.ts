@@ -6,8 +6,8 @@
 import { parseCa } from '../certificates/ca.ts';
 import { decodePem } from '../envelopes/encodings/pem.ts';
 import { AttestationError } from '../errors.ts';
-import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
+import type { VekKind } from '../report/report-claims.ts';
 
 /**
  * DER of the intermediate, then of the root.

@@ -6,10 +6,10 @@
 import { parseVekCertificate } from '../certificates/vek.ts';
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
-import type { ReportClaims, VekKind } from '../report/claims.ts';
 import { parseReport } from '../report/parse.ts';
 import { unverifiedClaims } from '../report/parsed-report.ts';
 import { type Product, productOf } from '../report/product.ts';
+import type { ReportClaims, VekKind } from '../report/report-claims.ts';
 import { crlOf } from './answers.ts';
 import type { KdsClient } from './kds.ts';
 import type { EndorsementStore, ObtainedCrl } from './store/store.ts';

@@ -6,7 +6,7 @@
  *
  * @module
  */
-export type { VekKind } from '../report/claims.ts';
+export type { VekKind } from '../report/report-claims.ts';
 export { BUNDLE_FORMAT, exportStore, type Imported, importStore } from './bundle.ts';
 export {
   type CompleteEvidence,

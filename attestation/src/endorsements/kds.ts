@@ -4,8 +4,8 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
-import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
+import type { VekKind } from '../report/report-claims.ts';
 import { checkVcek, crlOf, describeVcek, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES } from './answers.ts';
 import { chainOf } from './chain.ts';
 import { type Clock, SYSTEM_CLOCK } from './transport/clock.ts';

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import type { VekKind } from '../report/claims.ts';
+
 import type { Product } from '../report/product.ts';
+import type { VekKind } from '../report/report-claims.ts';
 import { type VcekRequest, vcekRequest } from './vcek-request.ts';
 
 /** The key distribution service of AMD. */

@@ -1,8 +1,8 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ReportClaims } from '../report/claims.ts';
 import { encodeKeyInfo } from '../report/key-info.ts';
+import type { ReportClaims } from '../report/report-claims.ts';
 import { serializeReport } from '../report/serialize.ts';
 import type { Tcb } from '../report/tcb.ts';
 import {

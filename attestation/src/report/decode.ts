@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { Cpuid, FirmwareVersion, ReportClaims } from './claims.ts';
+
 import { fieldBytes, fieldHex, fieldUint8, fieldUint32, fieldUint64 } from './field.ts';
 import { decodeGuestPolicy } from './guest-policy.ts';
 import { decodeKeyInfo } from './key-info.ts';
 import { FIELDS, type Field, hasCpuid, hasMitigationVectors } from './layout.ts';
 import { decodePlatformInfo } from './platform-info.ts';
 import type { Product } from './product.ts';
+import type { Cpuid, FirmwareVersion, ReportClaims } from './report-claims.ts';
 import { decodeTcb, type Tcb, tcbLayoutOf } from './tcb.ts';
 
 /** Every field, frozen throughout; {@link checkReport} has returned the product. */

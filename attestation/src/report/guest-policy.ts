@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GuestPolicy } from './claims.ts';
+import type { GuestPolicy } from './report-claims.ts';
 
 /** Bit 17, which must be one. */
 export const POLICY_MUST_BE_ONE = 1n << 17n;

@@ -6,8 +6,8 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
-import type { KeyInfo } from './claims.ts';
 import { hexNumber } from './field.ts';
+import type { KeyInfo } from './report-claims.ts';
 
 const SIGNING_KEYS = ['VCEK', 'VLEK'] as const;
 /** SIGNING_KEY of a report that a VLEK signed. */

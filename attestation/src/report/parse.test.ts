@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { codeOf } from '../testing/code-of.ts';
-import { VERIFY_CHECKS } from '../verify/checks.ts';
+import { VERIFY_CHECKS } from '../verify/verify-checks.ts';
 import { FIELDS, type Field, REPORT_SIZE } from './layout.ts';
 import { parseReport } from './parse.ts';
 import { unverifiedClaims } from './parsed-report.ts';

@@ -9,11 +9,11 @@
 
 import { ownedBytes } from '../owned-bytes.ts';
 import { checkReport } from './check.ts';
-import type { ReportClaims } from './claims.ts';
 import { decodeClaims } from './decode.ts';
 import { fieldBytes } from './field.ts';
 import { FIELDS, type Field, SCALAR_SIZE, SIGNED_SIZE } from './layout.ts';
 import { type Product, type TcbClass, tcbClassOf as tcbClassOfProcessor } from './product.ts';
+import type { ReportClaims } from './report-claims.ts';
 
 let bytesOf: (report: ParsedReport) => Uint8Array;
 let fieldsOf: (report: ParsedReport) => ReportClaims;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PlatformInfo } from './claims.ts';
+import type { PlatformInfo } from './report-claims.ts';
 
 /** Bits that have a meaning; a policy decides on others, since firmware adds to them. */
 export const PLATFORM_INFO_KNOWN = 0xffn;

@@ -6,7 +6,6 @@
  * @module
  */
 import { fromHex } from '../hex.ts';
-import type { FirmwareVersion, ReportClaims } from './claims.ts';
 import { hexNumber, setFieldUint } from './field.ts';
 import { decodeGuestPolicy } from './guest-policy.ts';
 import { encodeKeyInfo } from './key-info.ts';
@@ -20,6 +19,7 @@ import {
 } from './layout.ts';
 import { decodePlatformInfo } from './platform-info.ts';
 import { productOf } from './product.ts';
+import type { FirmwareVersion, ReportClaims } from './report-claims.ts';
 import { encodeTcb, tcbLayoutOf } from './tcb.ts';
 
 const UNSIGNED = new Uint8Array(2 * SCALAR_SIZE);

@@ -5,12 +5,12 @@
  */
 import type { Evidence } from '../evidence.ts';
 import type { TrustAnchors } from '../roots/anchors.ts';
-import type { VerifyCheck } from './checks.ts';
-import type { Claims } from './claims.ts';
 import { fixOptions, type VerifyOptions } from './options.ts';
 import type { Verification } from './signature.ts';
 import { isRefusal, Trace, VerificationError } from './trace.ts';
 import { fixEvidence, verification } from './verification.ts';
+import type { Claims } from './verified-claims.ts';
+import type { VerifyCheck } from './verify-checks.ts';
 
 export interface Outcome {
   readonly claims: Claims;

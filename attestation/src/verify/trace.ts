@@ -4,7 +4,7 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
-import { VERIFY_CHECKS, type VerifyCheck, type VerifyCode } from './checks.ts';
+import { VERIFY_CHECKS, type VerifyCheck, type VerifyCode } from './verify-checks.ts';
 
 const ORDER = Object.keys(VERIFY_CHECKS) as readonly VerifyCode[];
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
-import type { VerifyCode } from './checks.ts';
+import type { VerifyCode } from './verify-checks.ts';
 
 /** A span of time, in milliseconds since 1970, both ends included (RFC 5280, 4.1.2.5). */
 export interface Span {

@@ -10,7 +10,6 @@ import { parseVekCertificate, readVek, type Vek } from '../certificates/vek.ts';
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
 import { ownedBytes } from '../owned-bytes.ts';
-import type { ReportClaims } from '../report/claims.ts';
 import { parseReport } from '../report/parse.ts';
 import {
   claimsOf,
@@ -20,15 +19,16 @@ import {
   signedBytes,
 } from '../report/parsed-report.ts';
 import type { Product } from '../report/product.ts';
+import type { ReportClaims } from '../report/report-claims.ts';
 import { formatTcb, tcbEquals } from '../report/tcb.ts';
 import type { CaAnchor, ProductAnchors, TrustAnchors } from '../roots/anchors.ts';
 import { authoritiesVerification, MAX_AUTHORITIES } from './authorities.ts';
-import { type Claims, verifiedClaims } from './claims.ts';
-import { checkNotRevoked, crlVerification } from './crl.ts';
+import { checkNotRevoked, crlVerification } from './check-crl.ts';
 import type { FixedOptions } from './options.ts';
 import type { Verification } from './signature.ts';
 import type { Trace } from './trace.ts';
 import { checkValidity } from './validity.ts';
+import { type Claims, verifiedClaims } from './verified-claims.ts';
 
 /** Verifies evidence against anchors and returns the claims, or throws the refusal. */
 export function* verification(

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { VerifyCheck } from './checks.ts';
-import type { Claims } from './claims.ts';
+
+import type { Claims } from './verified-claims.ts';
+import type { VerifyCheck } from './verify-checks.ts';
 
 const VERIFIER = Symbol('verifier');
 

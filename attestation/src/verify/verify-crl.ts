@@ -6,7 +6,7 @@
 import { ownedBytes } from '../owned-bytes.ts';
 import type { Product } from '../report/product.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
-import { crlVerification } from './crl.ts';
+import { crlVerification } from './check-crl.ts';
 import { answerNow } from './node-signatures.ts';
 import { time } from './options.ts';
 import { timestamp } from './validity.ts';

@@ -4,8 +4,8 @@
  * @module
  */
 import { ownedBytes } from '../owned-bytes.ts';
-import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
+import type { VekKind } from '../report/report-claims.ts';
 import type { Tcb } from '../report/tcb.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import { answerNow } from './node-signatures.ts';

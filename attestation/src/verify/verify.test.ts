@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Evidence } from '../evidence.ts';
 import { readVector, readVectors } from '../testing/read-vectors.ts';
-import { VERIFY_CHECKS, type VerifyCode } from './checks.ts';
 import type { VerifyOptions } from './options.ts';
 import { VerificationError } from './trace.ts';
 import { VerifiedReport } from './verified-report.ts';
 import { verify } from './verify.ts';
+import { VERIFY_CHECKS, type VerifyCode } from './verify-checks.ts';
 import { verify as verifyOnWebCrypto } from './verify-web.ts';
 
 const genoa = readVector('hardware/genoa-v5');

@@ -5,9 +5,9 @@
  */
 import { type PolicyTee, parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import type { Tcb } from '../../report/tcb.ts';
-import type { Claims } from '../../verify/claims.ts';
+import type { Claims } from '../../verify/verified-claims.ts';
+import type { Appraisal, AppraisalCheck, AppraisalCode } from '../appraisal-checks.ts';
 import { appraiseClaims, type Expected } from '../appraise-claims.ts';
-import type { Appraisal, AppraisalCheck, AppraisalCode } from '../checks.ts';
 
 export const MEASUREMENT = 'c5'.repeat(48);
 export const REPORT_DATA = 'ab'.repeat(64);

@@ -7,8 +7,8 @@ import { createECDH } from 'node:crypto';
 import { assemble, buildCaTbs, buildCrlTbs, buildVekTbs } from '../../certificates/build.ts';
 import type { NameFields } from '../../certificates/name.ts';
 import { encodePem } from '../../envelopes/encodings/pem.ts';
-import type { VekKind } from '../../report/claims.ts';
 import type { Product } from '../../report/product.ts';
+import type { VekKind } from '../../report/report-claims.ts';
 import type { VcekRequest } from '../vcek-request.ts';
 
 export const MILAN: VcekRequest = {

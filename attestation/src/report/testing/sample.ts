@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { ReportClaims } from '../claims.ts';
+
 import { decodeGuestPolicy } from '../guest-policy.ts';
 import { decodePlatformInfo } from '../platform-info.ts';
+import type { ReportClaims } from '../report-claims.ts';
 import { serializeReport } from '../serialize.ts';
 
 const TCB = { bl: 4, tee: 0, snp: 24, ucode: 213 };

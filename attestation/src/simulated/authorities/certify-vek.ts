@@ -6,15 +6,15 @@
  */
 import { assemble, buildVekTbs } from '../../certificates/build.ts';
 import type { VekIdentity } from '../../certificates/vek-extensions.ts';
-import type { VekKind } from '../../report/claims.ts';
 import type { Product } from '../../report/product.ts';
+import type { VekKind } from '../../report/report-claims.ts';
 import { encodeTcb, type Tcb, tcbLayoutOf } from '../../report/tcb.ts';
 import type { OpenedState } from '../state.ts';
 import { nameOf, SIMULATED_CSP_ID } from './names.ts';
 import { deriveP384Key, type P384Key } from './p384.ts';
 import { signPss } from './pss.ts';
 
-export type { VekKind } from '../../report/claims.ts';
+export type { VekKind } from '../../report/report-claims.ts';
 
 /** What a certificate is to say. */
 export interface VekRequest extends VekIdentity {

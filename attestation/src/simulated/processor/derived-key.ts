@@ -8,7 +8,7 @@
  * @module
  */
 import { hkdfSync } from 'node:crypto';
-import type { ReportClaims } from '../../report/claims.ts';
+import type { ReportClaims } from '../../report/report-claims.ts';
 import {
   decodeTcb,
   encodeTcb,

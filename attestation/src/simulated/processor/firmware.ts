@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PlatformInfo } from '../../report/claims.ts';
+import type { PlatformInfo } from '../../report/report-claims.ts';
 import type { OpenedState } from '../state.ts';
 import type { Effect } from './misbehaviour.ts';
 import type { SimulatedModel } from './models.ts';

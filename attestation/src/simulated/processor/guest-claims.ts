@@ -4,8 +4,8 @@
  * @module
  */
 import { toHex } from '../../hex.ts';
-import type { ReportClaims, VekKind } from '../../report/claims.ts';
 import { hasCpuid, hasMitigationVectors } from '../../report/layout.ts';
+import type { ReportClaims, VekKind } from '../../report/report-claims.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
 import type { LaunchedGuest } from './launch-guest.ts';
 

@@ -7,12 +7,12 @@
 import { toHex } from '../../hex.ts';
 import type { LaunchInputs } from '../../measure/inputs.ts';
 import { measureOvmf } from '../../measure/measure.ts';
-import type { FirmwareVersion, GuestPolicy, PlatformInfo } from '../../report/claims.ts';
 import {
   decodeGuestPolicy,
   POLICY_MUST_BE_ONE,
   POLICY_MUST_BE_ZERO,
 } from '../../report/guest-policy.ts';
+import type { FirmwareVersion, GuestPolicy, PlatformInfo } from '../../report/report-claims.ts';
 import { type GuestIdentity, identify, type LaunchIdentity } from './identify.ts';
 import { exactBytes, refused, within } from './request.ts';
 

@@ -6,8 +6,8 @@
 import { encodeCertificateTable } from '../../envelopes/certificate-table.ts';
 import type { Evidence } from '../../evidence.ts';
 import { toHex } from '../../hex.ts';
-import type { VekKind } from '../../report/claims.ts';
 import { FIELDS, SIGNED_SIZE } from '../../report/layout.ts';
+import type { VekKind } from '../../report/report-claims.ts';
 import { serializeReport } from '../../report/serialize.ts';
 import type { Tcb } from '../../report/tcb.ts';
 import { certifyVek, type VekRequest, vekKey } from '../authorities/certify-vek.ts';

@@ -1,8 +1,8 @@
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
-import type { AppraisalCode } from '../../appraise/checks.ts';
+import type { AppraisalCode } from '../../appraise/appraisal-checks.ts';
 import { AttestationError } from '../../errors.ts';
-import type { VerifyCode } from '../../verify/checks.ts';
+import type { VerifyCode } from '../../verify/verify-checks.ts';
 import { LAUNCH, NOW, REPORT_DATA, testProcessor } from '../testing/guest.ts';
 import { appraiseSimulated } from '../verifier/appraise-simulated.ts';
 import { verifySimulated } from '../verifier/verify-simulated.ts';

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { ReportClaims } from '../../report/claims.ts';
+
 import { decodeGuestPolicy } from '../../report/guest-policy.ts';
 import { FIELDS } from '../../report/layout.ts';
 import { decodePlatformInfo } from '../../report/platform-info.ts';
+import type { ReportClaims } from '../../report/report-claims.ts';
 import type { Tcb } from '../../report/tcb.ts';
 import type { VekRequest } from '../authorities/certify-vek.ts';
 import type { CrlRequest } from '../authorities/make-crl.ts';

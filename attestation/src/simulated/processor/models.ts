@@ -5,8 +5,9 @@
  *
  * @module
  */
-import type { Cpuid, FirmwareVersion } from '../../report/claims.ts';
+
 import type { Product, TcbClass } from '../../report/product.ts';
+import type { Cpuid, FirmwareVersion } from '../../report/report-claims.ts';
 import type { Tcb } from '../../report/tcb.ts';
 
 /** A kind of processor. */

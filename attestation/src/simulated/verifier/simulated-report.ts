@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { VerifyCheck } from '../../verify/checks.ts';
-import type { Claims } from '../../verify/claims.ts';
+
+import type { Claims } from '../../verify/verified-claims.ts';
+import type { VerifyCheck } from '../../verify/verify-checks.ts';
 
 const VERIFIER = Symbol('simulated verifier');
 

@@ -5,9 +5,9 @@
  */
 import type { Crl } from '../certificates/crl.ts';
 import type { Vek } from '../certificates/vek.ts';
-import type { ReportClaims, VekKind } from '../report/claims.ts';
 import { tcbClassOf } from '../report/parsed-report.ts';
 import type { Product, TcbClass } from '../report/product.ts';
+import type { ReportClaims, VekKind } from '../report/report-claims.ts';
 import type { FixedOptions } from './options.ts';
 import { timestamp } from './validity.ts';
 
