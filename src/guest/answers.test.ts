@@ -1,5 +1,5 @@
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
-import { FUZZ_TIMEOUT, fuzzRuns } from '@a3s-box/test-fuzz';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
@@ -110,7 +110,7 @@ test(
           ),
         ),
     );
-    await fc.assert(
+    await fuzz(
       fc.asyncProperty(bytes, fc.constantFrom(200, 204, 400, 404, 500, 599), async (data, code) => {
         body = data;
         status = code;
@@ -130,7 +130,6 @@ test(
           }
         }
       }),
-      fuzzRuns(),
     );
     guest.close();
   },

@@ -1,5 +1,5 @@
-import { fuzzRuns } from '@a3s-box/test-fuzz';
-import { fc, test } from '@fast-check/vitest';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { frame } from '../testing/fake-box.ts';
@@ -27,27 +27,35 @@ describe('demultiplex', () => {
   const cut = fc.array(fc.nat(2000), { maxLength: 20 });
   const pieces = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), fc.uint8Array({ maxLength: 100 })));
 
-  test.prop([pieces, cut], fuzzRuns())(
+  it(
     'separates the streams of output frames, wherever reads are cut',
-    async (written, cuts) => {
-      const bytes = Buffer.concat(
-        written.map(([stream, payload]) => frame(stream, Buffer.from(payload))),
-      );
-      const of = (wanted: readonly number[]): string =>
-        Buffer.concat(
-          written.filter(([stream]) => wanted.includes(stream)).map(([, payload]) => payload),
-        ).toString('hex');
-      expect(await read(bytes, cuts)).toEqual({ stdout: of([0, 1]), stderr: of([2]) });
-    },
+    () =>
+      fuzz(
+        fc.asyncProperty(pieces, cut, async (written, cuts) => {
+          const bytes = Buffer.concat(
+            written.map(([stream, payload]) => frame(stream, Buffer.from(payload))),
+          );
+          const of = (wanted: readonly number[]): string =>
+            Buffer.concat(
+              written.filter(([stream]) => wanted.includes(stream)).map(([, payload]) => payload),
+            ).toString('hex');
+          expect(await read(bytes, cuts)).toEqual({ stdout: of([0, 1]), stderr: of([2]) });
+        }),
+      ),
+    FUZZ_TIMEOUT,
   );
 
-  test.prop([fc.uint8Array({ maxLength: 200 }), cut], fuzzRuns())(
+  it(
     'reads or refuses arbitrary bytes as output frames',
-    async (bytes, cuts) => {
-      await read(Buffer.from(bytes), cuts).catch((error: unknown) =>
-        expect(error).toBeInstanceOf(A3sError),
-      );
-    },
+    () =>
+      fuzz(
+        fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), cut, async (bytes, cuts) => {
+          await read(Buffer.from(bytes), cuts).catch((error: unknown) =>
+            expect(error).toBeInstanceOf(A3sError),
+          );
+        }),
+      ),
+    FUZZ_TIMEOUT,
   );
 
   it.each([

@@ -134,9 +134,7 @@ describe('what is saved', () => {
     }
   });
 
-  it('loads and saves the signature in an archive that cosign saved', {
-    timeout: 60_000,
-  }, async () => {
+  it('loads and saves the signature in an archive that cosign saved', async () => {
     const registry = await startRegistry();
     try {
       const name = `${registry.host}/team/app`;

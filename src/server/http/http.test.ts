@@ -1,8 +1,8 @@
 import { lstatSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { fuzzRuns } from '@a3s-box/test-fuzz';
-import { fc, test as fuzz } from '@fast-check/vitest';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHome } from '../testing/home.ts';
 import { MAX_JSON } from './body.ts';
@@ -186,12 +186,16 @@ describe('clients that vanish', () => {
   });
 });
 
-fuzz.prop([fc.uint8Array({ maxLength: 500 })], fuzzRuns())(
+it(
   'survives arbitrary bytes on the socket',
-  async (bytes) => {
-    await say(bytes).catch(() => '');
-    await alive();
-  },
+  () =>
+    fuzz(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async (bytes) => {
+        await say(bytes).catch(() => '');
+        await alive();
+      }),
+    ),
+  FUZZ_TIMEOUT,
 );
 
 const paths = fc.constantFrom(
@@ -206,14 +210,24 @@ const paths = fc.constantFrom(
 const upgrades = fc.constantFrom('', 'Connection: Upgrade\r\nUpgrade: tcp\r\n', 'Upgrade: h2c\r\n');
 const lengths = fc.option(fc.nat(600));
 
-fuzz.prop([paths, upgrades, lengths, fc.uint8Array({ maxLength: 300 })], fuzzRuns())(
+it(
   'answers or closes on any body at any route, and stays alive',
-  async (path, upgrade, length, body) => {
-    const size = length === null ? '' : `Content-Length: ${length}\r\n`;
-    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}${size}\r\n`;
-    const answer = await say(Buffer.concat([Buffer.from(head), body])).catch(() => '');
-    expect(answer).toMatch(/^($|HTTP\/1\.1 [1245]\d\d )/);
-    expect(answer).not.toMatch(/^HTTP\/1\.1 500 /);
-    await alive();
-  },
+  () =>
+    fuzz(
+      fc.asyncProperty(
+        paths,
+        upgrades,
+        lengths,
+        fc.uint8Array({ maxLength: 300 }),
+        async (path, upgrade, length, body) => {
+          const size = length === null ? '' : `Content-Length: ${length}\r\n`;
+          const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}${size}\r\n`;
+          const answer = await say(Buffer.concat([Buffer.from(head), body])).catch(() => '');
+          expect(answer).toMatch(/^($|HTTP\/1\.1 [1245]\d\d )/);
+          expect(answer).not.toMatch(/^HTTP\/1\.1 500 /);
+          await alive();
+        },
+      ),
+    ),
+  FUZZ_TIMEOUT,
 );
