@@ -12,28 +12,30 @@ export const REGENERATE = 'npm run docs';
 
 const PREAMBLE = `# The command line
 
-All commands, flags and defaults. Made from the program itself by \`${REGENERATE}\`; a test fails where it is out of date.
+All commands, flags and defaults, generated from the program by \`${REGENERATE}\`; a test fails where this
+page is out of date.
 
-Flags are written as Docker's: \`--memory 64m\`, \`--memory=64m\`, \`-m 64m\`, \`-it\`, \`--rm=false\`; after \`--\` there are none. A flag that takes a list may be
-given more than once. What Docker has and this has not is refused by name, with the reason, and nothing is done.
+Flags are written as Docker's: \`--memory 64m\`, \`--memory=64m\`, \`-m 64m\`, \`-it\`, \`--rm=false\`. \`--\`
+ends them. A flag that takes a list may be given more than once. Flags of Docker that A3S Box does
+not support are refused by name, with the reason, before anything changes.
 
-| exit status | says |
+| exit status | means |
 |---|---|
-| 0 | it is done |
+| 0 | success |
 | 1 | the server refused, or something failed; of several boxes or images, at least one |
-| 125 | a flag that cannot be used; of \`run\`, also what kept the box from being made or started |
-| 126, 127 | of \`run\`: the program of the box cannot be executed, or is not there |
-| 126 | of \`exec\` and \`shell\`: the program did not start: it, its user or its directory is not there, or it cannot be executed |
+| 125 | a flag cannot be used; for \`run\`, also: the box could not be created or started |
+| 126, 127 | for \`run\`: the box's program cannot be executed, or was not found |
+| 126 | for \`exec\` and \`shell\`: the program could not be started, or its user or directory was not found |
 | 128 + *n* | signal *n* ended the command; 130 is Ctrl-C |
-| anything | of \`run\`, \`exec\`, \`shell\`, \`attach\` and \`start --attach\`: that of the program in the box |
-| 0, 1, 2 | of \`attest\`, \`policy\`, \`image verify\` and \`trust\`: accepted, refused, undecided |
+| any | for \`run\`, \`exec\`, \`shell\`, \`attach\` and \`start --attach\`: that of the program in the box |
+| 0, 1, 2 | for \`attest\`, \`policy\`, \`image verify\` and \`trust\`: accepted, refused, undecided |
 
 Call the program itself: \`a3s-box\` where it is installed, \`./a3s-box\` in a checkout. Node reads
 \`--env-file\` anywhere in its own command line, and runs the NODE_OPTIONS of that file on this host.
 So \`--env-file\` is refused through \`node dist/a3s-box.cjs\` and \`npx a3s-box\`, but Node has read the
 file by then. \`npm exec a3s-box\` without \`--\` drops the flag, and nothing can tell.
 
-\`a3s-box completion\` prints what completes all of this in bash, zsh and fish.
+\`a3s-box completion\` prints completion scripts for bash, zsh and fish.
 `;
 
 /** Loads every command. */

@@ -16,7 +16,7 @@ import {
 import { VERSION } from '../version.ts';
 import { humanMemory, humanSize } from './human.ts';
 
-/** Docker's document, and beside it what Docker has no word for. */
+/** Docker's document, and fields that Docker does not have. */
 type Shown = Received<Info & Host & { readonly Socket: string }>;
 
 export function describeInfo(info: Shown): string {

@@ -49,7 +49,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
       blob: z.string().max(128).optional(),
     }),
     body: noBody,
-    summary: 'What lies beside an image: signatures, attestations, bundles',
+    summary: 'List the signatures, attestations and bundles of an image',
     answers: { 200: z.array(AttachmentShown) },
     handler: async ({ rt, params, query }) => {
       const image = await rt.images.resolve(params['name'] ?? '');
@@ -62,7 +62,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/images/:name{.+}/attachments', {
     access,
-    summary: 'Puts a signature or an attestation beside an image, and into its registry',
+    summary: 'Attach a signature or an attestation to an image, here and in its registry',
     query: query({ upload: flag.default(true) }),
     body: Addition,
     limit: MAX_BODY,

@@ -39,7 +39,8 @@ function isNonce(bytes: number): boolean {
 export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/boxes/:id/evidence', {
     access,
-    summary: 'Evidence of a running confidential box, over a session of this host with its guest',
+    summary:
+      'Get the evidence of a running confidential box, over a session of this host with its guest',
     query: query({ nonce }),
     body: noBody,
     answers: { 200: Evidence },
@@ -58,7 +59,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/boxes/:id/launch', {
     access,
-    summary: 'What this host launched for the present run of a confidential box, or its last',
+    summary: 'Get the launch record of the present or last run of a confidential box',
     query: query({}),
     body: noBody,
     answers: { 200: Launch },
@@ -66,7 +67,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   }),
   streamRoute('POST', '/a3s/v1/boxes/:id/ratls', {
     access,
-    summary: 'The bytes of a connection to the RA-TLS server in the guest; leaves HTTP',
+    summary: 'Connect to the RA-TLS server in the guest; the connection leaves HTTP',
     query: query({}),
     upload: 'application/octet-stream',
     answers: { 101: HIJACK },
@@ -82,7 +83,8 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/measure', {
     access,
-    summary: 'What a confidential box would be, from the body of its create request; makes nothing',
+    summary:
+      'Compute the launch of a confidential box from its create request, without creating it',
     query: query({
       platform: z.string().max(64).optional(),
       allowKnownVulnerable: digestList.optional(),

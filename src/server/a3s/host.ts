@@ -16,7 +16,7 @@ import { type Route, route } from '../http/route.ts';
 export const HOST_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/host', {
     access: 'owner',
-    summary: 'What this host can do, and why not where it cannot',
+    summary: 'Describe what this host can do, with a reason for what it cannot',
     answers: { 200: Host },
     query: query({}),
     body: noBody,

@@ -11,7 +11,7 @@ import { type Route, route } from '../http/route.ts';
 export const IMAGE_POLICY_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/image-policies', {
     access: 'owner',
-    summary: 'Hands over an image policy, for calls to name by its id',
+    summary: 'Add an image policy, which other requests name by its id',
     answers: { 201: ImagePolicyAdded },
     query: query({}),
     body: ImagePolicyBody,

@@ -16,7 +16,7 @@ const access = 'owner';
 export const POOL_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/pools', {
     access,
-    summary: 'All pools',
+    summary: 'List pools',
     answers: { 200: Pools },
     query: query({}),
     body: noBody,
@@ -24,7 +24,7 @@ export const POOL_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/pools/:id', {
     access,
-    summary: 'One pool',
+    summary: 'Inspect a pool',
     answers: { 200: PoolSummary },
     query: query({}),
     body: noBody,
@@ -32,7 +32,7 @@ export const POOL_ROUTES: readonly Route[] = [
   }),
   route('PUT', '/a3s/v1/pools/:id', {
     access,
-    summary: 'Makes a pool, or changes it',
+    summary: 'Create or change a pool',
     answers: { 200: PoolSummary },
     query: query({}),
     body: PoolBody,
@@ -43,7 +43,7 @@ export const POOL_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/pools/:id/wait', {
     access,
-    summary: 'Waits until a pool is full',
+    summary: 'Wait until a pool is full',
     answers: { 200: PoolSummary },
     query: query({}),
     body: noBody,
@@ -51,7 +51,7 @@ export const POOL_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/a3s/v1/pools/:id', {
     access,
-    summary: 'Removes a pool, and ends its microVMs',
+    summary: 'Remove a pool and end its microVMs',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,

@@ -11,7 +11,7 @@ import { type Route, route } from '../http/route.ts';
 export const SERVER_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/server/stop', {
     access: 'owner',
-    summary: 'Ends this server; boxes run on',
+    summary: 'Stop this server; boxes keep running',
     answers: { 202: EMPTY },
     query: query({}),
     body: noBody,

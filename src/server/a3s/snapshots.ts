@@ -24,7 +24,7 @@ const DROPPED =
 export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/snapshots', {
     access,
-    summary: 'All memory snapshots',
+    summary: 'List memory snapshots',
     answers: { 200: Snapshots },
     query: query({}),
     body: noBody,
@@ -33,7 +33,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/snapshots/:id', {
     access,
-    summary: 'One memory snapshot',
+    summary: 'Inspect a memory snapshot',
     answers: { 200: Snapshot },
     query: query({}),
     body: noBody,
@@ -41,7 +41,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/snapshots', {
     access,
-    summary: 'Saves a running box with its memory, and resumes it',
+    summary: 'Save a running box with its memory, and resume it',
     answers: { 201: SnapshotCreated },
     query: query({}),
     body: SnapshotBody,
@@ -53,7 +53,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/a3s/v1/snapshots/:id', {
     access,
-    summary: 'Removes a snapshot',
+    summary: 'Remove a memory snapshot',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
@@ -64,7 +64,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/snapshots/:id/boxes', {
     access,
-    summary: 'Makes a box whose first start is from a memory snapshot',
+    summary: 'Create a box whose first start is from a memory snapshot',
     answers: { 201: Forked },
     query: query({ ...trustQuery }),
     body: ForkBody,

@@ -29,7 +29,7 @@ const FILTERS = ['id', 'state', 'cpus'] as const;
 export const TEMPLATE_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/templates', {
     access,
-    summary: 'All templates',
+    summary: 'List templates',
     answers: { 200: Templates },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
@@ -40,7 +40,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/templates/:id', {
     access,
-    summary: 'One template, with all that it depends on',
+    summary: 'Inspect a template, with all that it depends on',
     answers: { 200: TemplateDetails },
     query: query({}),
     body: noBody,
@@ -48,7 +48,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/a3s/v1/templates/:id', {
     access,
-    summary: 'Removes a template',
+    summary: 'Remove a template',
     answers: { 200: TemplateRemoved },
     query: query({}),
     body: noBody,
@@ -56,7 +56,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/templates/prune', {
     access,
-    summary: 'Removes templates that nothing will start from any more',
+    summary: 'Remove templates that no box will start from any more',
     answers: { 200: TemplatesPruned },
     query: query({}),
     body: noBody,
@@ -64,7 +64,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/templates/warm', {
     access,
-    summary: 'Has templates made, and tells how far it is',
+    summary: 'Make templates, and report the progress',
     answers: { 200: documentsOf(WarmUpLine) },
     query: query({}),
     body: WarmUpBody,

@@ -27,7 +27,7 @@ const trustQuery = query({ imagePolicy, refresh: flag, confidential: flag });
 export const TRUST_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/trust', {
     access,
-    summary: 'What would be decided about an image',
+    summary: 'Decide about an image, without creating a box',
     answers: { 200: TrustDecision },
     query: trustQuery,
     body: noBody,
@@ -38,7 +38,7 @@ export const TRUST_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/images/:name{.+}/trust/explanation', {
     access,
-    summary: 'Why: a decision for each name, and the rules',
+    summary: 'Explain the decision about an image, for each of its names and rules',
     answers: { 200: Explanation },
     query: trustQuery,
     body: noBody,

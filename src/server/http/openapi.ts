@@ -9,7 +9,7 @@ import { API_VERSION, MIN_API_VERSION, VERSION } from '../version.ts';
 import type { Replies, Reply } from './replies.ts';
 import type { DescribedBody, Route } from './route.ts';
 
-const ABOUT = `The Docker Engine API, and under /a3s/v1 what Docker has no word for. Every path may begin with a version of
+const ABOUT = `The Docker Engine API, and under /a3s/v1 routes that Docker does not have. Every path may begin with a version of
 Docker's API, /v${MIN_API_VERSION} to /v${API_VERSION}; without one it is ${API_VERSION}. What a version changes is said in docs/docker-api.md.
 A client that may open the socket may call everything. HEAD is answered wherever GET is.`;
 

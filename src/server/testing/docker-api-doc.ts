@@ -20,51 +20,59 @@ import { CONFIG_FIELDS, ENDPOINT_FIELDS, type Field, HOST_CONFIG_FIELDS } from '
 
 /** Where a route does less than Docker's, or differs from it. */
 export const ROUTE_NOTES: Readonly<Record<string, string>> = {
-  'GET /info': 'of control groups it tells what holds in the guest; the host’s hold no box',
+  'GET /info': 'control groups are those of the guest; those of the host contain no box',
   'GET /events': 'the last 256 events are kept; templates, snapshots and pools have events too',
-  'GET /system/df': 'sizes are what is allocated on this host',
-  'POST /auth': 'nothing is kept: clients send credentials with the calls that need them',
+  'GET /system/df': 'sizes are the bytes allocated on this host',
+  'POST /auth': 'credentials are not stored: clients send them with each request that needs them',
   'GET /containers/json':
-    'the filter `name` is a part of the name, which `^` and `$` bind to its ends, and no regular expression otherwise; `Trust` and `Confidential` are beside Docker’s fields',
-  'POST /containers/create': 'see the fields below; `Confidential` is beside Docker’s',
+    'the filter `name` matches a part of the name, with `^` and `$` as anchors, and is no regular expression; `Trust` and `Confidential` are additional fields',
+  'POST /containers/create': 'see the fields below; `Confidential` is an additional field',
   'GET /containers/{id}/json':
-    '`Trust`, `TrustAtCreate`, `Machine` and `Confidential` are beside Docker’s fields; each box has the same address, in a network of its own',
+    '`Trust`, `TrustAtCreate`, `Machine` and `Confidential` are additional fields; each box has the same address, in a network of its own',
   'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',
   'GET /containers/{id}/stats':
-    'what is counted is what the guest counts, of the box alone; disks are those of the machine',
+    'the guest counts, for the box alone; the disks are those of the microVM',
   'POST /containers/{id}/update': 'see the fields below',
-  'POST /images/create': 'an archive comes in the body: `fromSrc` with an address is refused',
-  'POST /images/{name}/push': '`signatures` pushes what lies beside the image as well',
-  'GET /images/{name}/json': '`Origins` is beside Docker’s fields',
-  'GET /networks': '`bridge`, which every box that is in a network has for itself, and `none`',
-  'GET /networks/{id}': 'there are `bridge` and `none`',
-  'DELETE /networks/{id}': 'those that there are stay',
-  'POST /networks/prune': 'there are none that could go',
+  'POST /images/create': 'an archive is sent in the body; `fromSrc` with a URL is refused',
+  'POST /images/{name}/push':
+    '`signatures` pushes the signatures and attestations of the image as well',
+  'GET /images/{name}/json': '`Origins` is an additional field',
+  'GET /networks': '`bridge`, of which each box has one of its own, and `none`',
+  'GET /networks/{id}': 'the networks are `bridge` and `none`',
+  'DELETE /networks/{id}': '`bridge` and `none` cannot be removed',
+  'POST /networks/prune': '`bridge` and `none` are never removed',
   'POST /volumes/create': 'the driver is `local`, without options',
   'POST /build/prune': 'there is no build cache',
   'POST /grpc':
-    'it has no worker, and refuses every build in words, so that `docker build` says so in one line and starts no builder of its own',
-  'POST /session': 'nothing is asked of it',
+    'there is no worker: each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',
+  'POST /session': 'the server requests no file',
   'GET /plugins': 'there are none',
 };
 
 const ABOUT = `# The Docker Engine API
 
-The control server speaks Docker's API on the unix socket of its \`A3S_HOME\`: \`docker\`, dockerode and testcontainers work against it
-(\`DOCKER_HOST=unix://…\`; \`a3s-box info\` names the socket). \`GET /a3s/v1/openapi.json\` describes every route with its schemas, and the server is held to it: an answer that
-the document does not describe does not compile, and every answer that a test gets is compared with it. This page is made from the same tables, and a test fails when it is not.
+The control server serves Docker's API on the unix socket of its \`A3S_HOME\`: \`docker\`, dockerode
+and testcontainers work with it (\`DOCKER_HOST=unix://…\`; \`a3s-box info\` prints the socket's path).
+\`GET /a3s/v1/openapi.json\` describes every route with its schemas. An answer that differs from its
+schema does not compile, and each answer that a test receives is compared with it. This page is
+generated from the same tables; a test fails where it is out of date.
 
-- **Versions.** \`/v${MIN_API_VERSION}/…\` to \`/v${API_VERSION}/…\`, and without a version the newest. Docker changed little between 1.43 and 1.45, and what it added is answered for all of them. Since 1.42
-  the type of \`logs\` and \`attach\` says whether streams are multiplexed. An unknown version is refused with 400, in words.
-- **Errors** are Docker's \`{"message": …}\`, with \`code\`, which is stable, and where there is a next step \`remedy\`.
-- **Nothing that asks for something is ignored.** A field in a table is one of three: it *works*, it works and *differs* in what is said beside it, or it is *refused* by its name, with the reason, before anything changes.
-  A refused field may be there with the value that asks for nothing, as clients send it.
-- **Documents are read as Go reads them.** The name of a field matches in any case, the keys of maps do not, and null is as if the field were not there.
-- **A field that is in no table below** is passed over where its value is zero (null, false, 0, or an empty text, list or object), as clients of later versions send everything that they know:
-  it asks for nothing, and the \`Warnings\` of create and update name it. With any other value it is refused, since what it asks for would not happen.
-- **Parameters of a query** that a route does not know are passed over, as Docker does. Filters that it does not know are refused.
+- **Versions**: \`/v${MIN_API_VERSION}/…\` to \`/v${API_VERSION}/…\`; without a version, the newest. What Docker added between
+  1.43 and 1.45 is in the answers of all versions. Since 1.42, the content type of \`logs\` and
+  \`attach\` says whether the streams are multiplexed. An unknown version is refused with 400.
+- **Errors** are Docker's \`{"message": …}\` with a stable \`code\` and, where there is a next step, a
+  \`remedy\`.
+- **No request is ignored.** Each field in the tables below *works*, works and *differs* as its row
+  says, or is *refused* by name, with the reason, before anything changes. A refused field may be
+  present with a value that requests nothing, as clients send it.
+- **JSON is read as Go reads it**: names of fields match in any case, keys of maps do not, and null
+  means that the field is absent.
+- **Unknown fields**, those in no table below, are accepted when their value is zero (null, false, 0,
+  or an empty string, list or object), since newer clients send all fields that they know. The
+  \`Warnings\` of create and update name them. With any other value they are refused.
+- **Unknown query parameters** are ignored, as Docker does. Unknown filters are refused.
 `;
 
 /** The whole page. */
@@ -75,7 +83,7 @@ export function dockerApiDocument(): string {
     ABOUT,
     '## Routes',
     routes(docker),
-    'Beside them, under `/a3s/v1`, is what Docker has no word for:',
+    'Routes that Docker does not have are under `/a3s/v1`:',
     table(
       ['route', 'does'],
       ours.map((route) => [`\`${nameOf(route)}\``, route.description.summary]),
@@ -85,7 +93,7 @@ export function dockerApiDocument(): string {
     '### `HostConfig`',
     fields(HOST_CONFIG_FIELDS, ABSENT_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
-    'The networks are `default`, which is also called `bridge`, and `none`; any other is refused. Of one:',
+    'The networks are `default`, also called `bridge`, and `none`; any other is refused. Fields of a network:',
     fields(ENDPOINT_FIELDS, ABSENT_ENDPOINT),
     '## Fields of `POST /containers/{id}/exec`',
     table(
@@ -100,7 +108,7 @@ export function dockerApiDocument(): string {
       ],
     ),
     '## Fields of `POST /containers/{id}/update`',
-    'A value that asks for nothing changes nothing. What a running machine cannot be given, more memory than it was started with or more processors than it has, is refused until the box is stopped; what is in the launch spec of a confidential box never changes.',
+    'A zero value changes nothing. More memory than a running microVM was started with, or more processors than it has, is refused until the box is stopped. What is in the launch spec of a confidential box never changes.',
     table(
       ['field', '', ''],
       [

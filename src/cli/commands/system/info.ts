@@ -19,7 +19,7 @@ export const info: Command = {
       client.json({ method: 'GET', path: '/info' }),
       client.json({ method: 'GET', path: '/a3s/v1/host' }),
     ]);
-    // Docker's document, and beside it what Docker has no word for.
+    // Docker's document, and fields that Docker does not have.
     const data = { ...objectOf<Info>(docker), ...objectOf<Host>(host), Socket: client.socket };
     if (template !== undefined) context.stdout.write(`${template.evaluate(data)}\n`);
     else if (format === 'json') context.stdout.write(`${JSON.stringify(data)}\n`);

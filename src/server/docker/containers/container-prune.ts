@@ -21,7 +21,7 @@ type Wanted = Filters<(typeof FILTERS)[number]>;
 export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
   route('POST', '/containers/prune', {
     access: 'owner',
-    summary: 'Removes boxes that do not run',
+    summary: 'Remove stopped boxes',
     answers: { 200: ContainersPruned },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,

@@ -30,7 +30,7 @@ const access = 'owner';
 export const CONTAINER_ROUTES: readonly Route[] = [
   route('GET', '/containers/json', {
     access,
-    summary: 'The boxes, newest first',
+    summary: 'List boxes, newest first',
     answers: { 200: z.array(ContainerSummary) },
     query: query({ all: flag, limit: optionalInt, size: flag, filters: listFilters }),
     body: noBody,
@@ -38,7 +38,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/create', {
     access,
-    summary: 'Makes a box',
+    summary: 'Create a box',
     answers: { 201: Created },
     query: query({
       name: z.string().max(1024).optional(),
@@ -59,7 +59,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('GET', '/containers/:id/json', {
     access,
-    summary: 'All about one box',
+    summary: 'Inspect a box',
     answers: { 200: ContainerInspect },
     query: query({ size: flag }),
     body: noBody,
@@ -71,7 +71,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/start', {
     access,
-    summary: 'Starts a box',
+    summary: 'Start a box',
     answers: { 204: EMPTY, 304: EMPTY },
     query: query({ detachKeys: z.string().max(256).optional(), ...trustQuery }),
     body: noBody,
@@ -83,7 +83,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/stop', {
     access,
-    summary: 'Ends a box, by its signal and after a while by force',
+    summary: 'Stop a box by its signal, and by SIGKILL after a timeout',
     answers: { 204: EMPTY, 304: EMPTY },
     query: query({ t: optionalInt, signal: z.string().max(32).optional() }),
     body: noBody,
@@ -95,7 +95,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/kill', {
     access,
-    summary: 'Sends a signal to the main process',
+    summary: 'Send a signal to the main process',
     answers: { 204: EMPTY },
     query: query({ signal: z.string().max(32).default('SIGKILL') }),
     body: noBody,
@@ -106,7 +106,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/resize', {
     access,
-    summary: 'Changes the size of the terminal',
+    summary: 'Resize the terminal of a box',
     answers: { 200: EMPTY },
     query: sizeQuery,
     body: noBody,
@@ -118,7 +118,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/wait', {
     access,
-    summary: 'Answers when the box has ended, or is gone',
+    summary: 'Wait until a box has ended or was removed',
     answers: { 200: documentsOf(Waited) },
     query: query({ condition: z.enum(['not-running', 'next-exit', 'removed', '']).optional() }),
     body: noBody,
@@ -132,7 +132,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/containers/:id', {
     access,
-    summary: 'Removes a box',
+    summary: 'Remove a box',
     answers: { 204: EMPTY },
     query: query({ v: flag, force: flag, link: flag }),
     body: noBody,

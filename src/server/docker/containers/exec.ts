@@ -34,7 +34,7 @@ export const EXEC_KEYS = Object.keys(ExecCreate.shape);
 export const EXEC_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/exec', {
     access,
-    summary: 'Makes a process of a running box, to be started',
+    summary: 'Create a process in a running box',
     answers: { 201: ExecCreated },
     query: query({}),
     // As in Docker, a missing box is reported before an unsupported option.
@@ -62,7 +62,7 @@ export const EXEC_ROUTES: readonly Route[] = [
   }),
   route('POST', '/exec/:id/start', {
     access,
-    summary: 'Starts it, and gives the client its streams',
+    summary: 'Start a process that exec has created, and attach to its streams',
     answers: { 101: HIJACK, 200: EMPTY },
     query: query({}),
     body: goBody(ExecStart),
@@ -86,7 +86,7 @@ export const EXEC_ROUTES: readonly Route[] = [
   }),
   route('POST', '/exec/:id/resize', {
     access,
-    summary: 'Changes the size of its terminal',
+    summary: 'Resize the terminal of an exec process',
     answers: { 200: EMPTY },
     query: sizeQuery,
     body: noBody,
@@ -97,7 +97,7 @@ export const EXEC_ROUTES: readonly Route[] = [
   }),
   route('GET', '/exec/:id/json', {
     access,
-    summary: 'How it is with such a process',
+    summary: 'Inspect an exec process',
     answers: { 200: ExecInspect },
     query: query({}),
     body: noBody,

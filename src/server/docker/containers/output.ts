@@ -24,7 +24,7 @@ const access = 'owner';
 export const OUTPUT_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/logs', {
     access,
-    summary: 'What a box has written, and what it goes on to write',
+    summary: 'Get the output of a box, and follow it',
     answers: { 200: bytesOf(RAW_STREAM, MULTIPLEXED_STREAM) },
     query: query({
       ...{ follow: flag, stdout: flag, stderr: flag, timestamps: flag, details: flag },
@@ -62,7 +62,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
   // The body is not read as a document: where the client does not upgrade, it is the box's input.
   streamRoute('POST', '/containers/:id/attach', {
     access,
-    summary: 'The streams of a box, for a client to hold',
+    summary: 'Attach to the streams of a box',
     upload: RAW_STREAM,
     answers: { 101: HIJACK },
     query: query({

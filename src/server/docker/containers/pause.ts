@@ -12,7 +12,7 @@ import { noBody, query } from '../query.ts';
 export const PAUSE_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/pause', {
     access: 'owner',
-    summary: 'Freezes all processes of a box',
+    summary: 'Pause all processes of a box',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
@@ -23,7 +23,7 @@ export const PAUSE_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/unpause', {
     access: 'owner',
-    summary: 'Thaws the processes of a paused box',
+    summary: 'Resume a paused box',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,

@@ -13,7 +13,7 @@ import { noBody, query } from '../query.ts';
 export const RENAME_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/rename', {
     access: 'owner',
-    summary: 'Gives a box another name',
+    summary: 'Rename a box',
     answers: { 204: EMPTY },
     query: query({ name: z.string().max(1024).default('') }),
     body: noBody,

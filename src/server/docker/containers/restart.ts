@@ -14,7 +14,7 @@ import { noBody, optionalInt, query } from '../query.ts';
 export const RESTART_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/restart', {
     access: 'owner',
-    summary: 'Ends a box where it runs, and starts it',
+    summary: 'Stop a box if it runs, and start it',
     answers: { 204: EMPTY },
     query: query({ t: optionalInt, signal: z.string().max(32).optional(), ...trustQuery }),
     body: noBody,

@@ -20,7 +20,7 @@ const INTERVAL_MS = 1000;
 export const STATS_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/stats', {
     access: 'owner',
-    summary: 'What a box uses: once, or a document a second',
+    summary: 'Get the resource usage of a box, once or every second',
     answers: { 200: documentsOf(ContainerStats) },
     query: query({ stream: flag.prefault('1'), 'one-shot': flag }),
     body: noBody,

@@ -13,7 +13,7 @@ import { noBody, query } from '../query.ts';
 export const TOP_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/top', {
     access: 'owner',
-    summary: 'The processes of a box, as ps lists them',
+    summary: 'List the processes of a box as ps does',
     answers: { 200: Processes },
     query: query({ ps_args: z.string().max(8192).default('') }),
     body: noBody,

@@ -13,7 +13,7 @@ import { parseUpdate } from './create/parse-update.ts';
 export const UPDATE_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/update', {
     access: 'owner',
-    summary: 'Changes what a box may use, and how it is restarted',
+    summary: 'Change the limits and the restart policy of a box',
     answers: { 200: Updated },
     query: query({}),
     // As in Docker, a missing box is reported before an unsupported option.

@@ -14,7 +14,7 @@ import { registryAuth } from './registry-auth.ts';
 export const DISTRIBUTION_ROUTES: readonly Route[] = [
   route('GET', '/distribution/:name{.+}/json', {
     access: 'owner',
-    summary: 'What a name stands for in its registry',
+    summary: 'Resolve a name in its registry',
     answers: { 200: Remote },
     query: query({}),
     body: noBody,

@@ -14,7 +14,7 @@ const access = 'owner';
 export const HISTORY_ROUTES: readonly Route[] = [
   route('GET', '/images/:name{.+}/history', {
     access,
-    summary: 'What an image was made of, step by step',
+    summary: 'List the steps that an image was made in',
     answers: { 200: z.array(HistoryEntry) },
     query: query({}),
     body: noBody,

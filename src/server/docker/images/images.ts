@@ -24,7 +24,7 @@ const access = 'owner';
 export const IMAGE_ROUTES: readonly Route[] = [
   route('GET', '/images/json', {
     access,
-    summary: 'The images',
+    summary: 'List images',
     answers: { 200: z.array(ImageSummary) },
     query: query({
       all: flag,
@@ -58,7 +58,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
   streamRoute('POST', '/images/load', {
     access,
-    summary: 'Takes an archive of images in; lines of progress',
+    summary: 'Load an archive of images, with progress',
     answers: { 200: documentsOf(ProgressLine) },
     query: query({ quiet: flag }),
     upload: 'application/x-tar',
@@ -66,7 +66,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
   route('GET', '/images/:name{.+}/json', {
     access,
-    summary: 'One image',
+    summary: 'Inspect an image',
     answers: { 200: ImageInspect },
     query: query({}),
     body: noBody,
@@ -79,7 +79,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/images/:name{.+}', {
     access,
-    summary: 'Removes a name of an image, and the image with its last one',
+    summary: 'Remove a name of an image, and the image with its last name',
     answers: { 200: z.array(Removed) },
     query: query({ force: flag, noprune: flag }),
     body: noBody,

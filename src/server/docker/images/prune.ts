@@ -18,7 +18,7 @@ const FILTERS = ['dangling', 'until', 'label', 'label!'] as const;
 export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
   route('POST', '/images/prune', {
     access,
-    summary: 'Removes images that nothing uses',
+    summary: 'Remove unused images',
     answers: { 200: ImagesPruned },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,

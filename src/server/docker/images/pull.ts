@@ -33,7 +33,7 @@ const access = 'owner';
 export const PULL_ROUTES: readonly Route[] = [
   streamRoute('POST', '/images/create', {
     access,
-    summary: 'Pulls an image, or makes one of a root filesystem; lines of progress',
+    summary: 'Pull an image, or import a root filesystem as one, with progress',
     upload: 'application/x-tar',
     answers: { 200: documentsOf(ProgressLine) },
     query: query({

@@ -30,7 +30,7 @@ const access = 'owner';
 export const PUSH_ROUTES: readonly Route[] = [
   route('POST', '/images/:name{.+}/push', {
     access,
-    summary: 'Pushes an image into its registry; lines of progress',
+    summary: 'Push an image to its registry, with progress',
     answers: { 200: documentsOf(ProgressLine) },
     query: query({ tag: z.string().max(256).default(''), signatures: flag }),
     body: noBody,

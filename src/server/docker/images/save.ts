@@ -25,7 +25,7 @@ const ARCHIVE = 'application/x-tar';
 export const SAVE_ROUTES: readonly Route[] = [
   route('GET', '/images/get', {
     access,
-    summary: 'Images as one archive',
+    summary: 'Save images as one archive',
     answers: { 200: bytesOf(ARCHIVE) },
     query: query({ names }),
     body: noBody,
@@ -33,7 +33,7 @@ export const SAVE_ROUTES: readonly Route[] = [
   }),
   route('GET', '/images/:name{.+}/get', {
     access,
-    summary: 'An image as an archive',
+    summary: 'Save an image as an archive',
     answers: { 200: bytesOf(ARCHIVE) },
     query: query({}),
     body: noBody,

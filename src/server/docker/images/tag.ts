@@ -17,7 +17,7 @@ const text = z.string().max(1024).default('');
 export const TAG_ROUTES: readonly Route[] = [
   route('POST', '/images/:name{.+}/tag', {
     access,
-    summary: 'Gives an image another name',
+    summary: 'Give an image another name',
     answers: { 201: EMPTY },
     query: query({ repo: text, tag: text }),
     body: noBody,

@@ -32,7 +32,7 @@ const prunes = query({ filters: filters(['until', 'label', 'label!', 'all']) });
 export const NETWORK_ROUTES: readonly Route[] = [
   route('GET', '/networks', {
     access,
-    summary: 'The networks that a box can be in',
+    summary: 'List networks',
     query: query({ filters: filters(NETWORK_FILTERS) }),
     body: noBody,
     answers: { 200: z.array(Network) },
@@ -54,7 +54,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('GET', '/networks/:id', {
     access,
-    summary: 'One network',
+    summary: 'Inspect a network',
     query: query({}),
     body: noBody,
     answers: { 200: Network },
@@ -62,7 +62,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/networks/:id', {
     access,
-    summary: 'Removes a network',
+    summary: 'Remove a network',
     query: query({}),
     body: noBody,
     answers: {},
@@ -76,7 +76,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('POST', '/networks/prune', {
     access,
-    summary: 'Removes networks that nothing uses',
+    summary: 'Remove unused networks',
     query: prunes,
     body: noBody,
     answers: { 200: NetworksPruned },
@@ -84,7 +84,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('POST', '/build/prune', {
     access,
-    summary: 'Empties the build cache',
+    summary: 'Prune the build cache',
     query: query({}),
     body: noBody,
     answers: { 200: CachesPruned },
@@ -92,7 +92,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('GET', '/plugins', {
     access,
-    summary: 'The plugins',
+    summary: 'List plugins',
     query: query({}),
     body: noBody,
     answers: { 200: none },

@@ -15,7 +15,7 @@ import { query } from '../query.ts';
 export const AUTH_ROUTES: readonly Route[] = [
   route('POST', '/auth', {
     access: 'owner',
-    summary: 'Whether a registry takes these credentials; nothing of them is kept',
+    summary: 'Check credentials against a registry; they are not stored',
     answers: { 200: LoggedIn },
     query: query({}),
     body: goBody(AuthBody),

@@ -31,12 +31,12 @@ const access = 'owner';
 export const BUILDER_ROUTES: readonly Route[] = [
   streamRoute('POST', '/grpc', {
     ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
-    summary: 'A builder for BuildKit’s clients, which refuses every build',
+    summary: 'Refuse every build of a BuildKit client',
     handler: () => ({ kind: 'hijack' as const, multiplexed: false, serve: serveBuilder }),
   }),
   streamRoute('POST', '/session', {
     ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
-    summary: 'The files of a build for its builder, which asks for none',
+    summary: 'Offer the files of a build, none of which is read',
     // The client serves calls on this connection, and waits for them until its build is refused.
     handler: () => ({
       ...{ kind: 'hijack' as const, multiplexed: false },

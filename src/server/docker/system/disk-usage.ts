@@ -21,7 +21,7 @@ const object = z.enum(OBJECTS);
 export const DISK_USAGE_ROUTES: readonly Route[] = [
   route('GET', '/system/df', {
     access,
-    summary: 'What images, boxes and volumes take on disk',
+    summary: 'Get the disk usage of images, boxes and volumes',
     answers: { 200: DiskUsage },
     query: query({
       type: z

@@ -23,7 +23,7 @@ type Wanted = Filters<(typeof FILTERS)[number]>;
 export const EVENT_ROUTES: readonly Route[] = [
   route('GET', '/events', {
     access: 'owner',
-    summary: 'What happens, and of the last few hundred events what happened',
+    summary: 'Stream events, beginning with recent ones',
     answers: { 200: documentsOf(EventMessage) },
     query: query({ since: optionalTime, until: optionalTime, filters: filters(FILTERS) }),
     body: z.unknown(),

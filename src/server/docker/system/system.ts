@@ -32,7 +32,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   // The same route answers HEAD, which Docker's CLI sends.
   route('GET', '/_ping', {
     access,
-    summary: 'Whether the server is there',
+    summary: 'Ping the server',
     query: query({}),
     body: noBody,
     answers: { 200: TEXT },
@@ -40,7 +40,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   }),
   route('GET', '/version', {
     access,
-    summary: 'What this server is',
+    summary: 'Get the version of this server',
     answers: { 200: Version },
     query: query({}),
     body: noBody,
@@ -48,7 +48,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   }),
   route('GET', '/info', {
     access,
-    summary: 'What this server has, and what it can do',
+    summary: 'Get system information',
     answers: { 200: Info },
     query: query({}),
     body: noBody,

@@ -30,7 +30,7 @@ const ANONYMOUS_ALONE = 42;
 export const VOLUME_ROUTES: readonly Route[] = [
   route('GET', '/volumes', {
     access,
-    summary: 'The volumes',
+    summary: 'List volumes',
     query: query({ filters: filters(LIST_FILTERS) }),
     body: noBody,
     answers: { 200: VolumeList },
@@ -41,7 +41,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
   }),
   route('POST', '/volumes/create', {
     access,
-    summary: 'Makes a volume, or answers with the one of that name',
+    summary: 'Create a volume, or return the existing one of that name',
     query: query({}),
     body: goBody(VolumeCreateBody),
     answers: { 201: Wire },
@@ -53,7 +53,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
   }),
   route('GET', '/volumes/:id', {
     access,
-    summary: 'One volume',
+    summary: 'Inspect a volume',
     query: query({}),
     body: noBody,
     answers: { 200: Wire },
@@ -61,7 +61,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/volumes/:id', {
     access,
-    summary: 'Removes a volume that no box mounts',
+    summary: 'Remove a volume that no box mounts',
     query: query({ force: flag }),
     body: noBody,
     answers: { 204: EMPTY },
@@ -77,7 +77,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
   }),
   route('POST', '/volumes/prune', {
     access,
-    summary: 'Removes volumes that no box mounts',
+    summary: 'Remove volumes that no box mounts',
     query: query({ filters: filters(PRUNE_FILTERS) }),
     body: noBody,
     answers: { 200: VolumesPruned },
