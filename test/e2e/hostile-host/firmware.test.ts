@@ -283,6 +283,7 @@ describe('a firmware that accepts offers of the host', () => {
       'a disk to boot from',
       () => ({ extra: bootDisk(), without: ['-kernel', '-initrd', '-append'] }),
     ],
+    ['the option ROM of a card', () => ({ extra: cardWithRom() })],
     [
       'an ACPI table, which writes memory',
       () => ({ extra: ['-acpitable', `file=${hostTable('hst2', true)}`] }),

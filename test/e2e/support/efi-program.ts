@@ -8,6 +8,8 @@ const EFI_APPLICATION = 10;
 const EFI_DRIVER = 11;
 const PAGE = 0x1000;
 const FILE_ALIGNMENT = 0x200;
+/** OVMF runs no driver of a ROM of 2 KiB, as this one would be. */
+const ROM_BYTES = 64 * 1024;
 
 /** A PE32+ image (UEFI 2.10, 2.1.1) that says `message` and returns EFI_UNSUPPORTED. */
 export function efiProgram(message: string, subsystem: number = EFI_APPLICATION): Buffer {
@@ -66,7 +68,8 @@ export function optionRom(message: string, device: { vendor: number; device: num
   const driver = efiProgram(message, EFI_DRIVER);
   const driverAt = 0x40;
   const size = Math.ceil((driverAt + driver.length) / 512) * 512;
-  const rom = Buffer.alloc(size);
+  const rom = Buffer.alloc(ROM_BYTES, 0xff);
+  rom.fill(0, 0, driverAt);
   rom.writeUInt16LE(0xaa55, 0);
   rom.writeUInt16LE(size / 512, 2);
   rom.writeUInt32LE(0x0ef1, 4); // EFI signature
