@@ -10,6 +10,7 @@ import type { LaunchSpec } from '../../policies/src/launch-spec/launch-spec.ts';
 import type { LaunchSpecVector } from './format.ts';
 import { DIRECTORY_RULES, numbered } from './launch-spec-directories.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './launch-spec-resources.ts';
+import { TMPFS_ACCEPTED, TMPFS_RULES } from './launch-spec-tmpfs.ts';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);
@@ -182,6 +183,7 @@ const REFUSED: readonly Refused[] = [
   ['pids-unsafe', '2^53.', ['resources.pids', 2 ** 53]],
   ...RESOURCE_RULES,
   ...DIRECTORY_RULES,
+  ...TMPFS_RULES,
   ['resources-swap', 'An unknown limit.', ['resources.swap', 1]],
   ['host-may-unknown', 'An unknown permission.', ['hostMay', ['debug']]],
   ['host-may-all', 'A word for all of them.', ['hostMay', ['*']]],
@@ -340,6 +342,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ]),
     accepted('directories-256', 'All the directories.', ['directories', numbered(256)]),
     accepted('directories-4096', 'The longest.', ['directories', [`/${'é'.repeat(4095)}`]]),
+    ...TMPFS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     accepted('secret-any', 'Whoever reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),
     ...OTHER_TEXTS.map(([name, comment, change]) => vector(name, comment, change(small))),

@@ -43,8 +43,8 @@ export const CONFIDENTIAL_COMMAND_LINES = {
 /** POLICY of a launch: SMT is allowed, debugging and migration are not; bit 17 is always one. */
 export const LAUNCH_POLICY = 0x30000;
 
-/** Revision of launch specs that the agent of this checkout reads: `directories` came with 2. */
-export const LAUNCH_SPEC_REVISION = 2;
+/** Revision of launch specs that the agent of this checkout reads: `directories` came with 2, `tmpfs` and `shmBytes` with 3. */
+export const LAUNCH_SPEC_REVISION = 3;
 
 /** Where in the agent's module the programs are that become `/init`. */
 export const AGENT_PACKAGES = { plain: '.', confidential: './confidential' } as const;

@@ -95,3 +95,25 @@ func TestABoxWithoutANetworkHasNoAddress(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 }
+
+func TestABoxHasTheFilesystemsInMemoryOfItsSpec(t *testing.T) {
+	for name, want := range map[string]struct {
+		tmpfs int
+		shm   int64
+	}{"small": {0, 0}, "tmpfs": {2, 0}, "shm": {0, 1}} {
+		launched, err := Parse(textOf(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := launched.Box()
+		if b.Tmpfs != nil && len(*b.Tmpfs) != want.tmpfs || (b.Tmpfs == nil) != (want.tmpfs == 0) {
+			t.Errorf("%s: got %v", name, b.Tmpfs)
+		}
+		if b.ShmBytes != nil && *b.ShmBytes != want.shm || (b.ShmBytes == nil) != (want.shm == 0) {
+			t.Errorf("%s: got %v", name, b.ShmBytes)
+		}
+		if err := b.CheckIntegrity(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -74,10 +74,19 @@ func (c *checks) spec(s *Spec) {
 	c.confinement(&s.Confinement)
 	c.resources(&s.Resources)
 	c.directories(s.Directories)
+	c.tmpfs(s.Tmpfs)
+	c.nested(spec.CheckShm(s.ShmBytes))
 	c.hostMay(s.HostMay)
 	c.secrets(s.Secrets)
 	c.between(s.SecretsDeadline, 1, maxDeadline, "secretsDeadline")
 	c.that(s.Sealing == "none", "sealing", "must be none")
+}
+
+// nested keeps what a check of package spec found.
+func (c *checks) nested(err error) {
+	if c.err == nil {
+		c.err = err
+	}
 }
 
 func (c *checks) rootfs(r *Rootfs) {
@@ -140,10 +149,23 @@ func (c *checks) directories(directories *[]string) {
 	c.that(ascending(*directories), "directories", "must be sorted, each once")
 }
 
-func (c *checks) resources(r *spec.Resources) {
-	if err := spec.CheckResources(r, "resources."); err != nil && c.err == nil {
-		c.err = err
+// tmpfs takes each destination in its one spelling, and one order of them.
+func (c *checks) tmpfs(list *[]spec.Tmpfs) {
+	if list == nil {
+		return
 	}
+	c.that(len(*list) > 0, "tmpfs", "must have an entry")
+	c.nested(spec.CheckTmpfs(list, "tmpfs"))
+	destinations := make([]string, len(*list))
+	for index, t := range *list {
+		destinations[index] = t.Destination
+		c.that(isAbsolute(t.Destination) && path.Clean(t.Destination) == t.Destination, "tmpfs", "holds what is not a clean absolute path")
+	}
+	c.that(ascending(destinations), "tmpfs", "must be sorted by destination, each once")
+}
+
+func (c *checks) resources(r *spec.Resources) {
+	c.nested(spec.CheckResources(r, "resources."))
 	if r.Ulimits == nil {
 		return
 	}

@@ -23,6 +23,8 @@ type Spec struct {
 	Resources       spec.Resources   `json:"resources"`
 	Init            *bool            `json:"init"`
 	Directories     *[]string        `json:"directories"`
+	Tmpfs           *[]spec.Tmpfs    `json:"tmpfs"`
+	ShmBytes        *int64           `json:"shmBytes"`
 	HostMay         []string         `json:"hostMay"`
 	Secrets         []Secret         `json:"secrets"`
 	SecretsDeadline int64            `json:"secretsDeadline"`

@@ -14,6 +14,9 @@ const (
 	Nodev    uint64 = 0x4
 	Noexec   uint64 = 0x8
 	Noatime  uint64 = 0x10
+	// Strictatime stands for itself alone: relatime is what neither of both is.
+	Strictatime uint64 = 0x20
+	Nodiratime  uint64 = 0x80
 )
 
 const (

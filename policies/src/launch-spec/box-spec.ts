@@ -8,21 +8,11 @@
  * @module
  */
 import * as z from 'zod';
+import { absolutePath, text } from './absolute-path.ts';
+import { shmBytes, Tmpfs } from './tmpfs.ts';
 
 /** The value of `schema` in every document of this version. */
 export const BOX_SPEC_SCHEMA = 'a3s-box/box-spec/v1';
-
-/** The longest argument or environment entry, in characters; the kernel's own bound is 128 KiB. */
-const MAX_STRING = 128 * 1024;
-
-const text = z
-  .string()
-  .max(MAX_STRING)
-  .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
-
-export const absolutePath = text.max(4096).refine((path) => path.startsWith('/'), {
-  error: 'must be an absolute path',
-});
 
 /** Virtio-blk serial by which the agent finds a disk: virtio allows 20 bytes. */
 const diskSerial = z.string().regex(/^[a-z0-9][a-z0-9-]{0,19}$/);
@@ -193,6 +183,9 @@ export const BoxSpec = z.strictObject({
   init: z.boolean().optional(),
   /** Directories that are made where the image lacks them: of its volumes. Absent is none. */
   directories: z.array(absolutePath).max(256).optional(),
+  /** Mounted among the shares, by the depth of their destinations. Absent is none. */
+  tmpfs: z.array(Tmpfs).max(64).optional(),
+  shmBytes,
 });
 /** A validated box spec. */
 export type BoxSpec = z.infer<typeof BoxSpec>;

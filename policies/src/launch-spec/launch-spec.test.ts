@@ -140,6 +140,11 @@ describe('launchSpecText', () => {
       { ...FULL, confinement: { ...FULL.confinement, seccomp: 'unconfined' } },
       { ...FULL, resources: {} },
       { ...FULL, directories: ['/data'] },
+      {
+        ...FULL,
+        tmpfs: [{ destination: '/run', readonly: false, sizeBytes: 4096, flags: ['exec'] }],
+      },
+      { ...FULL, shmBytes: 4096 },
       { ...FULL, hostMay: [] },
       { ...FULL, secrets: [] },
       { ...FULL, secretsDeadline: 601 },

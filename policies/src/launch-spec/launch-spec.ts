@@ -7,8 +7,10 @@
  * @module
  */
 import * as z from 'zod';
-import { absolutePath, Confinement, ProcessSpec, Resources } from './box-spec.ts';
+import { absolutePath } from './absolute-path.ts';
+import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { shmBytes, Tmpfs } from './tmpfs.ts';
 
 /** The value of `schema` in every document of this version. */
 export const LAUNCH_SPEC_SCHEMA = 'a3s-box/launch-spec/v1';
@@ -124,6 +126,20 @@ export const LaunchSpec = z.strictObject({
     .max(256)
     .refine((paths) => ascending(paths), { error: 'must be sorted, each once' })
     .optional(),
+  /** Filesystems in the guest's memory. Absent is none. Since revision 3. */
+  tmpfs: z
+    .array(Tmpfs.extend({ destination: directory }))
+    .min(1)
+    .max(64)
+    .refine((list) => ascending(list.map(({ destination }) => destination)), {
+      error: 'must be sorted by destination, each once',
+    })
+    .refine((list) => list.every(({ destination }) => !isKernels(destination)), {
+      error: 'must not be in /proc, /sys or /dev, but for /dev/shm',
+    })
+    .optional(),
+  /** Since revision 3. */
+  shmBytes,
   hostMay: z
     .array(z.enum(HOST_PERMISSIONS))
     .refine((permissions) => ascending(permissions), { error: 'must be sorted, each once' }),
@@ -148,6 +164,11 @@ export type LaunchSpec = z.infer<typeof LaunchSpec>;
 /** The text of a launch spec whose SHA-256 is HOST_DATA. */
 export function launchSpecText(spec: LaunchSpec): string {
   return canonicalJson(spec);
+}
+
+/** What the agent mounts in every box; a tmpfs may replace `/dev/shm`. */
+function isKernels(path: string): boolean {
+  return /^\/(proc|sys|dev)(\/|$)/.test(path) && !/^\/dev\/shm(\/|$)/.test(path);
 }
 
 function variableOf({ delivery }: { delivery: { kind: string; variable?: string } }): string[] {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
 )
 
 const (
@@ -13,8 +14,12 @@ const (
 )
 
 // mountEtc lays the three files of the network over those of the image, like Docker: what the image has there
-// stays as it is.
+// stays as it is. The box can write to them, unless its root is read-only.
 func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
+	var attributes uint64
+	if spec.Rootfs.Readonly {
+		attributes = linux.Readonly
+	}
 	for _, file := range []struct {
 		text          *text
 		path, content string
@@ -26,7 +31,7 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 		if err := file.text.set(file.content); err != nil {
 			return err
 		}
-		if err := file.text.cover(r, file.path, 0); err != nil {
+		if err := file.text.cover(r, file.path, attributes); err != nil {
 			return &DeviceError{"mount", file.path, err}
 		}
 	}

@@ -32,7 +32,12 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 	if err := t.mountEtc(r, spec); err != nil {
 		return err
 	}
-	if err := mountShares(r, spec.Mounts); err != nil {
+	if spec.ShmBytes != nil {
+		if err := r.resizeShm(*spec.ShmBytes); err != nil {
+			return &DeviceError{"resize", shmPath, err}
+		}
+	}
+	if err := mountAsked(r, spec); err != nil {
 		return err
 	}
 	// Before the agent's own mounts, in which only the agent makes files.
@@ -48,7 +53,7 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 		return err
 	}
 	if spec.Rootfs.Readonly {
-		if err := linux.SetAttributes(r.FD, linux.Readonly, false); err != nil {
+		if err := r.makeReadonlyRoot(spec.Directories); err != nil {
 			return err
 		}
 	}

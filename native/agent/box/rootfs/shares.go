@@ -3,7 +3,6 @@ package rootfs
 import (
 	"errors"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -11,17 +10,6 @@ import (
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/uevent"
 )
-
-// mountShares mounts the virtio-fs shares at places that are resolved inside the root, in the order in which the spec has them: a share can be mounted
-// in an earlier one.
-func mountShares(r Root, mounts []spec.Mount) error {
-	for index, m := range mounts {
-		if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
-			return &DeviceError{"share " + m.Tag + " at", m.Destination, err}
-		}
-	}
-	return nil
-}
 
 func mountShare(r Root, m spec.Mount, own string) error {
 	if err := awaitShare(m.Tag); err != nil {

@@ -25,7 +25,7 @@ var ownMounts = []systemMount{
 	{"/dev/pts", "devpts", linux.Nosuid | linux.Noexec, []linux.Option{
 		{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: "5"},
 	}},
-	{"/dev/shm", "tmpfs", harmless, []linux.Option{{Key: "mode", Value: "1777"}, {Key: "size", Value: "65536k"}}},
+	{shmPath, "tmpfs", harmless, []linux.Option{{Key: "mode", Value: "1777"}, {Key: "size", Value: "65536k"}}},
 	{"/dev/mqueue", "mqueue", harmless, nil},
 }
 

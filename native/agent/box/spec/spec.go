@@ -15,6 +15,10 @@ type Spec struct {
 	Init *bool `json:"init"`
 	// Directories are made where the image lacks them; nil is none.
 	Directories *[]string `json:"directories"`
+	// Tmpfs is nil for none.
+	Tmpfs *[]Tmpfs `json:"tmpfs"`
+	// ShmBytes is the size of /dev/shm; nil is the usual one.
+	ShmBytes *int64 `json:"shmBytes"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 }

@@ -38,6 +38,8 @@ func Parse(data []byte) (*Spec, error) {
 	c.confinement(&spec.Confinement)
 	c.resources(&spec.Resources, "resources.")
 	c.directories(spec.Directories)
+	c.tmpfs(spec.Tmpfs, "tmpfs")
+	c.shm(spec.ShmBytes)
 	return spec, c.err
 }
 

@@ -1,0 +1,50 @@
+package rootfs
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"a3s.dev/box/agent/box/spec"
+)
+
+// askedMount is a mount that the spec asks for.
+type askedMount struct {
+	destination string
+	mount       func() error
+}
+
+// mountAsked mounts shares and filesystems in memory, at places that are resolved inside the root. What lies deeper comes later, since it can be in
+// another one of them; of the same depth they come in the order of the spec, shares first.
+func mountAsked(r Root, s *spec.Spec) error {
+	var asked []askedMount
+	for index, m := range s.Mounts {
+		asked = append(asked, askedMount{m.Destination, func() error {
+			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
+				return &DeviceError{"share " + m.Tag + " at", m.Destination, err}
+			}
+			return nil
+		}})
+	}
+	if s.Tmpfs != nil {
+		for _, t := range *s.Tmpfs {
+			asked = append(asked, askedMount{t.Destination, func() error {
+				if err := mountTmpfs(r, t); err != nil {
+					return &DeviceError{"tmpfs at", t.Destination, err}
+				}
+				return nil
+			}})
+		}
+	}
+	slices.SortStableFunc(asked, func(a, b askedMount) int { return depth(a.destination) - depth(b.destination) })
+	for _, each := range asked {
+		if err := each.mount(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// depth counts the directories that a path leads through.
+func depth(name string) int { return strings.Count(strings.TrimSuffix(path.Clean(name), "/"), "/") }

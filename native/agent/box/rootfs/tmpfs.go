@@ -1,0 +1,120 @@
+package rootfs
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
+)
+
+// mountTmpfs mounts a filesystem in memory, over a directory that is made if missing. Like Docker's, it has the permissions of the directory that was
+// there, unless the spec has others, and 01777 where there was none.
+func mountTmpfs(r Root, t spec.Tmpfs) error {
+	existing, err := openPresent(r, t.Destination)
+	if err != nil {
+		return err
+	}
+	if existing >= 0 {
+		defer syscall.Close(existing)
+	}
+	mode, err := tmpfsMode(t, existing)
+	if err != nil {
+		return err
+	}
+	target, err := r.directory(t.Destination)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(target)
+	if err := refuseKernelFiles(target); err != nil {
+		return err
+	}
+	mount, err := linux.NewMount("tmpfs", tmpfsAttributes(t), tmpfsOptions(t, mode)...)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	return linux.Attach(mount, target)
+}
+
+func tmpfsMode(t spec.Tmpfs, existing int) (int64, error) {
+	switch {
+	case t.Mode != nil:
+		return *t.Mode, nil
+	case existing < 0:
+		return 0o1777, nil
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(existing, &stat); err != nil {
+		return 0, os.NewSyscallError("fstat", err)
+	}
+	return int64(stat.Mode & 0o7777), nil
+}
+
+// tmpfsAttributes are those of the mount. There is no flag that takes back nodev: the devices of a box are in its /dev alone.
+func tmpfsAttributes(t spec.Tmpfs) uint64 {
+	attributes := harmless
+	if t.Readonly {
+		attributes |= linux.Readonly
+	}
+	for _, flag := range t.Flags {
+		switch flag {
+		case spec.FlagExec:
+			attributes &^= linux.Noexec
+		case spec.FlagSuid:
+			attributes &^= linux.Nosuid
+		case spec.FlagNoatime:
+			attributes |= linux.Noatime
+		case spec.FlagNodiratime:
+			attributes |= linux.Nodiratime
+		case spec.FlagStrictatime:
+			attributes |= linux.Strictatime
+		}
+	}
+	return attributes
+}
+
+// tmpfsOptions are those of the filesystem.
+func tmpfsOptions(t spec.Tmpfs, mode int64) []linux.Option {
+	options := []linux.Option{
+		{Key: "source", Value: "tmpfs"},
+		{Key: "mode", Value: strconv.FormatInt(mode, 8)},
+		{Key: "size", Value: strconv.FormatInt(t.SizeBytes, 10)},
+	}
+	for _, number := range []struct {
+		key   string
+		value *int64
+	}{{"uid", t.UID}, {"gid", t.GID}, {"nr_inodes", t.Inodes}} {
+		if number.value != nil {
+			options = append(options, linux.Option{Key: number.key, Value: strconv.FormatInt(*number.value, 10)})
+		}
+	}
+	for _, flag := range t.Flags {
+		if flag == spec.FlagSync || flag == spec.FlagDirsync {
+			options = append(options, linux.Option{Key: flag})
+		}
+	}
+	return options
+}
+
+// shmPath is where programs share memory by name.
+const shmPath = "/dev/shm"
+
+// resizeShm gives /dev/shm a size of the spec's. It was mounted before there was a spec.
+func (r Root) resizeShm(bytes int64) error {
+	const flags = syscall.MS_REMOUNT | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
+	fd, err := r.open(shmPath, syscall.O_DIRECTORY, linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(fd)
+	err = syscall.Mount("", byDescriptor(fd), "", flags, "size="+strconv.FormatInt(bytes, 10))
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return &linux.Error{Op: "remount", On: shmPath, Errno: errno}
+	}
+	return err
+}
