@@ -132,6 +132,8 @@ it('keeps user id 0 for a file server of root, with its listed capabilities alon
   expect(asRoot).not.toContain('--unshare-user');
   expect(asRoot.join(' ')).toContain('--cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_SETUID');
   expect(asRoot.join(' ')).toContain('--ro-bind /srv /share');
+  const held = { ...server, binds: [{ source: 3, target: '/share', readonly: true }] };
+  expect(jailCommand(host, both, held).join(' ')).toContain('--ro-bind-fd 3 /share');
   const asUser = jailCommand(host, user, server).join(' ');
   expect(asUser).toContain('--unshare-user --unshare-all --disable-userns --uid 0 --gid 0');
 });

@@ -128,8 +128,8 @@ function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgra
     ...program.readable.flatMap((path) => ['--ro-bind', path, path]),
     ...program.writable.flatMap((path) => ['--bind', path, path]),
     ...(program.binds ?? []).flatMap(({ source, target, readonly }) => [
-      readonly ? '--ro-bind' : '--bind',
-      source,
+      `${readonly ? '--ro-bind' : '--bind'}${typeof source === 'number' ? '-fd' : ''}`,
+      String(source),
       target,
     ]),
     '--remount-ro',

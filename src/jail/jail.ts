@@ -95,7 +95,8 @@ export type RootCapability =
   | 'sys_chroot';
 
 export interface JailBind {
-  readonly source: string;
+  /** A path, or the position in `stdio` of a descriptor that names a file or directory; the program does not inherit it. */
+  readonly source: string | number;
   readonly target: string;
   readonly readonly: boolean;
 }

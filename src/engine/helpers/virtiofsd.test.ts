@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readlink,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +131,18 @@ it('refuses a link in a path that was resolved before', async () => {
   const refused = startVirtiofsd(share, 0, runtimeDir, identity, never);
   await expect(refused).rejects.toMatchObject({ code: 'bind-source-changed' });
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
+
+it('shares a resolved path by its descriptor, which the server does not inherit', async () => {
+  const path = await realpath(shared);
+  const share = { tag: 's', path, readonly: true, resolved: true };
+  await startVirtiofsd(share, 0, runtimeDir, identity, never);
+  const pid = await confinedServer();
+  expect((await readdir(`/proc/${pid}/root/`)).sort()).toEqual(['a', 'b']);
+  const open = await Promise.all(
+    (await readdir(`/proc/${pid}/fd`)).map((fd) => readlink(`/proc/${pid}/fd/${fd}`)),
+  );
+  expect(open.filter((target) => target.startsWith(path))).toEqual([]);
 });
 
 it('refuses a missing share, and one that is neither directory nor file', async () => {

@@ -9,19 +9,22 @@
  *
  * @module
  */
-import { lchown, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, lchown, realpath, stat } from 'node:fs/promises';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
 import type { JailIdentity, RootCapability } from '../../jail/jail.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
+import { openUnlinked } from '../../open-unlinked.ts';
 import { deadline } from '../deadline.ts';
 import { SHARED_FILE, type Share } from '../engine.ts';
 import { Helper } from './helper.ts';
 import { listensInJail } from './listening.ts';
 
 const SHARED = '/share';
+/** The position of the first descriptor that a helper is given besides its standard ones. */
+const HELD = 3;
 const READY_MS = 10_000;
 const OPEN_FILES = 65_536;
 
@@ -85,10 +88,11 @@ export async function startVirtiofsd(
       { remedy: 'Install bubblewrap, and allow user namespaces.' },
     );
   }
-  const { source, target } = await resolveShare(share);
+  const { source, target, held } = await resolveShare(share);
+  await using _ = held;
   const socket = shareSocket(runtimeDir, index);
   signal.throwIfAborted();
-  const helper = await Helper.start(`virtiofsd for ${share.path}`, {
+  const program = {
     path: await findTool('virtiofsd'),
     args: virtiofsdArguments(socket, share.readonly, features.identity),
     identity,
@@ -96,10 +100,12 @@ export async function startVirtiofsd(
     rootCapabilities: CAPABILITIES,
     writable: [runtimeDir],
     readable: [],
-    binds: [{ source, target, readonly: share.readonly }],
+    binds: [{ source: held === undefined ? source : HELD, target, readonly: share.readonly }],
     network: false,
     limits: { openFiles: OPEN_FILES },
-  });
+  };
+  const fds = held === undefined ? [] : [held.fd];
+  const helper = await Helper.start(`virtiofsd for ${share.path}`, program, fds);
   const waiting = AbortSignal.any([
     signal,
     helper.ended,
@@ -117,23 +123,35 @@ export async function startVirtiofsd(
   }
 }
 
-async function resolveShare({
-  path,
-  resolved,
-}: Share): Promise<{ source: string; target: string }> {
+/** What is shared, and where the program sees it. */
+interface ResolvedShare {
+  readonly source: string;
+  readonly target: string;
+  /** A descriptor of it. It is still the one that was checked when somebody has put a link in its path. */
+  readonly held?: FileHandle;
+}
+
+async function resolveShare({ path, resolved }: Share): Promise<ResolvedShare> {
+  let held: FileHandle | undefined;
   try {
     const source = await realpath(path);
-    if (resolved === true && source !== path) throw changed(path, source);
-    const found = await stat(source);
-    if (found.isDirectory()) return { source, target: SHARED };
-    if (found.isFile()) return { source, target: `${SHARED}/${SHARED_FILE}` };
+    if (resolved === true) {
+      if (source !== path) throw changed(path, source);
+      held = await openUnlinked(path);
+    }
+    const found = await (held?.stat() ?? stat(source));
+    const kept = held === undefined ? {} : { held };
+    if (found.isDirectory()) return { source, target: SHARED, ...kept };
+    if (found.isFile()) return { source, target: `${SHARED}/${SHARED_FILE}`, ...kept };
   } catch (error) {
+    await held?.close();
     if (error instanceof A3sError) throw error;
     throw new A3sError('bind-source-missing', `Cannot mount ${path}: it does not exist`, {
       remedy: 'Create it first.',
       cause: error,
     });
   }
+  await held?.close();
   throw new A3sError('bind-source-missing', `Cannot mount ${path}: neither directory nor file`);
 }
 
