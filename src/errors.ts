@@ -80,7 +80,8 @@ const ROWS = {
   },
   'bind-source-missing': {
     status: 400,
-    meaning: 'The source of a bind mount is not there, or is neither file nor directory.',
+    meaning:
+      'The source of a bind mount, or the part of a volume, is not there, or is neither file nor directory.',
     remedy: 'Create it first.',
   },
   'policy-invalid': {

@@ -20,6 +20,8 @@ it('exports exactly these names from the policies entry', () => {
     'MAX_LAUNCH_SPEC',
     'ProcessSpec',
     'Resources',
+    'TMPFS_FLAGS',
+    'Tmpfs',
     'ULIMITS',
     'canonicalJson',
     'differingFields',

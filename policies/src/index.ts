@@ -21,3 +21,4 @@ export {
 } from './launch-spec/launch-spec.ts';
 export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spec.ts';
 export { differingFields, type SpecDifference } from './launch-spec/spec-differences.ts';
+export { TMPFS_FLAGS, Tmpfs } from './launch-spec/tmpfs.ts';

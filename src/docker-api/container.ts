@@ -50,15 +50,25 @@ const Mount = z.discriminatedUnion('Type', [
     Driver: z.literal('local'),
     ...mounted,
   }),
+  z.strictObject({ Type: z.literal('tmpfs'), ...mounted }),
 ]);
 
 const MountAsked = z.strictObject({
-  Type: z.enum(['bind', 'volume']),
+  Type: z.enum(['bind', 'volume', 'tmpfs']),
   Source: z.string().optional(),
   Target: z.string(),
   ReadOnly: z.literal(true).optional(),
   BindOptions: z.strictObject({ CreateMountpoint: z.literal(true) }).optional(),
-  VolumeOptions: z.strictObject({ NoCopy: z.literal(true) }).optional(),
+  VolumeOptions: z
+    .strictObject({ NoCopy: z.literal(true).optional(), Subpath: z.string().optional() })
+    .optional(),
+  TmpfsOptions: z
+    .strictObject({
+      SizeBytes: z.int().optional(),
+      Mode: z.int().optional(),
+      Options: z.array(strings).optional(),
+    })
+    .optional(),
 });
 
 const Bindings = z.record(
@@ -119,6 +129,10 @@ export const HostConfigShown = LimitsShown.extend({
   VolumesFrom: strings.nullable(),
   /** In the long form; left out where there are none. */
   Mounts: z.array(MountAsked).optional(),
+  /** By path; left out where there are none. */
+  Tmpfs: z.record(z.string(), z.string()).optional(),
+  /** Left out where nobody asked for a size of the writable layer. */
+  StorageOpt: z.record(z.string(), z.string()).optional(),
   ConsoleSize: z.tuple([z.int(), z.int()]),
   CapAdd: z.null(),
   CapDrop: strings.nullable(),

@@ -8,6 +8,7 @@ import { Confidential } from './confidential.ts';
 import type { Document } from './document.ts';
 import { Healthcheck } from './healthcheck.ts';
 import { LIMIT_FIELDS } from './limits.ts';
+import { Mount } from './mount.ts';
 import { PortBindings, port } from './ports.ts';
 import { consoleSize, environment, text, texts } from './process.ts';
 import { RestartPolicy } from './restart-policy.ts';
@@ -50,47 +51,18 @@ export const LogConfig = z.strictObject({
     .transform((config) => config ?? {}),
 });
 
-const PROPAGATION = ['', 'private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
-
-/** The long form of a bind mount or a volume. */
-export const Mount = z.strictObject({
-  Type: z.string().max(64),
-  /** The host path, or the name of the volume; empty is an anonymous volume. */
-  Source: text.max(4096).default(''),
-  Target: text.max(4096).default(''),
-  ReadOnly: z.boolean().default(false),
-  Consistency: z.string().max(64).default(''),
-  BindOptions: z
-    .strictObject({
-      Propagation: z.enum(PROPAGATION).default(''),
-      NonRecursive: z.boolean().default(false),
-      /** Makes a missing source a directory. */
-      CreateMountpoint: z.boolean().default(false),
-      ReadOnlyNonRecursive: z.boolean().default(false),
-      ReadOnlyForceRecursive: z.boolean().default(false),
-    })
-    .optional(),
-  VolumeOptions: z
-    .strictObject({
-      /** A new volume stays empty. */
-      NoCopy: z.boolean().default(false),
-      Labels: z.record(z.string().max(1024), text).default({}),
-      DriverConfig: z
-        .strictObject({
-          Name: z.string().max(256).default(''),
-          Options: z.record(z.string().max(1024), text).default({}),
-        })
-        .optional(),
-      Subpath: text.max(4096).default(''),
-    })
-    .optional(),
-});
-
 export const HostConfig = z.strictObject({
   AutoRemove: z.boolean().default(false),
   Binds: z.array(text.max(8192)).max(64).default([]),
   Mounts: z.array(Mount).max(64).default([]),
   VolumeDriver: z.string().max(256).default(''),
+  /** Options, such as `size=64m,mode=1770`, by the path of each filesystem in memory. */
+  Tmpfs: z.record(text.max(4096), text.max(4096)).default({}),
+  /** Bytes of `/dev/shm`; 0: 64 MiB. */
+  ShmSize: z.int().default(0),
+  ReadonlyRootfs: z.boolean().default(false),
+  /** `size` of the writable layer. */
+  StorageOpt: z.record(z.string().max(256), text.max(256)).default({}),
   /** `box[:ro|rw]`. */
   VolumesFrom: z.array(text.max(512)).max(64).default([]),
   NetworkMode: z.string().max(256).default('default'),

@@ -13,6 +13,10 @@ const run = promisify(execFile);
 /** The size that `df` shows inside. Only written blocks take space on the host. */
 const SIZE = '10G';
 export const BLANK_DISK_BYTES = 10 * 2 ** 30;
+/** Sizes that a box may ask for. A smaller disk has hardly room for its own tables; the file of a larger one is more than the host's filesystem takes. */
+export const MIN_DISK_BYTES = 32 * 2 ** 20;
+export const MAX_DISK_BYTES = 8 * 2 ** 40;
+const KIB = 1024;
 const DEADLINE_MS = 60_000;
 
 /** A fixed value, since each VM has one such disk: equal inputs give equal bytes. */
@@ -37,15 +41,16 @@ const OPTIONS = [
 export const BLANK_DISK = [...OPTIONS, SIZE].join(' ');
 
 /**
- * Makes a new one at `path`. It reads nothing of a guest, so no jail is needed. It takes about 15 ms.
+ * Makes a new one at `path`, of the usual size or of another one. It reads nothing of a guest, so no jail is needed. It takes about 15 ms.
  *
  * @throws A3sError `disk-full`, `tool-missing`
  */
-export async function makeBlankDisk(path: string): Promise<void> {
+export async function makeBlankDisk(path: string, bytes = BLANK_DISK_BYTES): Promise<void> {
   const program = await findTool('mkfs.ext4');
   try {
     const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', SOURCE_DATE_EPOCH: '1' };
-    await run(program, [...OPTIONS, path, SIZE], { env, timeout: DEADLINE_MS });
+    const size = bytes === BLANK_DISK_BYTES ? SIZE : `${Math.floor(bytes / KIB)}k`;
+    await run(program, [...OPTIONS, path, size], { env, timeout: DEADLINE_MS });
   } catch (cause) {
     const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : '';
     const full = /no space left/i.test(stderr);

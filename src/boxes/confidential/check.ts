@@ -19,6 +19,15 @@ export function checkConfidential(request: CreateRequest, asked: ConfidentialReq
       { remedy: 'Leave out -v: put files into the image, or inject secrets.' },
     );
   }
+  if (request.storage !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      'Cannot create the box: --storage-opt is not supported for a confidential box: no launch spec says how large its writable layer is',
+      {
+        remedy: 'Leave the option out. Changes in memory take at most half of what --memory says.',
+      },
+    );
+  }
   checkRates(request.limits, asked.changes);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;

@@ -58,6 +58,32 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 describe('launchSpecOf', () => {
+  it('has filesystems in memory, the size of /dev/shm and a read-only root in its text', () => {
+    const mount = (destination: string, size?: { bytes: number } | { percent: number }) => ({
+      ...{ destination, readonly: false, flags: ['exec' as const] },
+      ...(size === undefined ? {} : { size }),
+      asked: { form: 'short' as const, path: destination, options: 'exec' },
+    });
+    const tmpfs = [mount('/tmp'), mount('/a', { bytes: 4096 }), mount('/b', { percent: 10 })];
+    const box = { ...BOX, memoryBytes: 2 ** 30, tmpfs, shmBytes: 8192, readonlyRootfs: true };
+    const { spec } = launchSpecOf(box, { ...IMAGE, volumes: ['/tmp', '/log'] }, ASKED);
+    const shown = { readonly: false, flags: ['exec'] };
+    expect(spec).toMatchObject({
+      rootfs: { readonly: true },
+      directories: ['/log'],
+      shmBytes: 8192,
+      tmpfs: [
+        { destination: '/a', sizeBytes: 4096, ...shown },
+        { destination: '/b', sizeBytes: Math.floor(2 ** 30 / 10), ...shown },
+        { destination: '/tmp', sizeBytes: 2 ** 29, ...shown },
+      ],
+    });
+    const { spec: plain } = launchSpecOf(BOX, IMAGE, ASKED);
+    expect(plain.rootfs.readonly).toBe(false);
+    expect(Object.keys(plain)).not.toContain('tmpfs');
+    expect(Object.keys(plain)).not.toContain('shmBytes');
+  });
+
   it('writes exactly this text for a launch spec', () => {
     const { text, digest } = launchSpecOf(BOX, IMAGE, ASKED);
     const confinement = JSON.stringify(sorted(DEFAULT_CONFINEMENT));

@@ -9,6 +9,7 @@ import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from 
 import { A3sError } from '../../errors.ts';
 import type { ConfidentialRequest, SecretRequest } from '../create/confidential-request.ts';
 import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { memoryMounts } from '../create/memory-mounts.ts';
 import { resourcesOf } from '../create/resources.ts';
 import { specifiedDirectories } from '../create/volumes.ts';
 import type { BoxDefinition } from '../record/box.ts';
@@ -34,7 +35,9 @@ export type SpecifiedBox = Pick<
   | 'limits'
   | 'network'
 > &
-  Partial<Pick<BoxDefinition, 'init'>> & { readonly stopSignal: string };
+  Partial<Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'>> & {
+    readonly stopSignal: string;
+  };
 
 export interface SpecifiedImage {
   readonly manifestDigest: string;
@@ -62,7 +65,7 @@ export function launchSpecOf(
     rootfs: {
       layers: image.layers.map(({ diffId, bytes, root }) => ({ diffId, bytes, root })),
       changes: asked.changes,
-      readonly: false,
+      readonly: box.readonlyRootfs === true,
     },
     process,
     stopSignal: box.stopSignal,
@@ -74,7 +77,8 @@ export function launchSpecOf(
     secretsDeadline: asked.secretsDeadline,
     sealing: 'none',
     ...(box.init === true ? { init: true } : {}),
-    ...specifiedDirectories(image.volumes),
+    ...specifiedDirectories(image.volumes, box.tmpfs ?? []),
+    ...memoryMounts(box),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

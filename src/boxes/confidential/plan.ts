@@ -23,6 +23,8 @@ import { launchRecordFor } from './measurement.ts';
  * know.
  */
 const WITH_DIRECTORIES = 2;
+/** The one that added `tmpfs` and `shmBytes`. */
+const WITH_MEMORY_MOUNTS = 3;
 
 /** The request, and what it was resolved to. */
 export interface Plan {
@@ -43,6 +45,7 @@ export async function planConfidential(
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
   const stopSignal = signalName(stopSignalOf(planned));
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
+  checkMemoryMounts(request, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -71,6 +74,20 @@ export async function planConfidential(
         : { identity: { block: base64(identity.block), auth: base64(identity.auth) } }),
     },
   };
+}
+
+/** Finds out at create what the agent would refuse at start. @throws A3sError `unsupported-option` */
+function checkMemoryMounts(
+  { tmpfs, shmBytes }: CreateRequest,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (launchSpec >= WITH_MEMORY_MOUNTS || (tmpfs.length === 0 && shmBytes === undefined)) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes had --tmpfs and --shm-size`,
+    { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
+  );
 }
 
 /**

@@ -18,13 +18,13 @@ export interface BoundPaths {
 
 /** What the agent mounts in every box. */
 const OWN_MOUNTS = ['/proc', '/sys', '/dev'];
-/** A tmpfs of the box, which a bind may replace, as in a container. */
+/** A tmpfs of the box, which another mount may replace, as in a container. */
 const REPLACEABLE = '/dev/shm';
 
 /**
  * Checks where the mounts of a request appear in the box.
  *
- * @throws A3sError `invalid-argument` for two binds at one place, and for a place where the box has a mount of its own
+ * @throws A3sError `invalid-argument` for two mounts at one place, and for a place where the box has a mount of its own
  */
 export function checkDestinations(mounts: readonly Pick<Bind, 'destination'>[]): void {
   const seen = new Set<string>();
@@ -38,7 +38,7 @@ export function checkDestinations(mounts: readonly Pick<Bind, 'destination'>[]):
     if (own === undefined || isAtOrBelow(target, REPLACEABLE)) continue;
     throw new A3sError(
       'invalid-argument',
-      `Cannot bind to ${destination}: the box has its own ${own}`,
+      `Cannot mount at ${destination}: the box has its own ${own}`,
       { remedy: 'Choose another path in the box.' },
     );
   }

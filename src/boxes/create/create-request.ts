@@ -13,6 +13,7 @@ import type {
   VolumeMount,
 } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
+import type { TmpfsMount } from '../record/tmpfs.ts';
 import type { ConfidentialRequest } from './confidential-request.ts';
 
 /**
@@ -78,6 +79,11 @@ export interface CreateRequest {
   readonly binds: readonly Bind[];
   readonly volumeMounts: readonly VolumeMountRequest[];
   readonly mountsFrom: readonly MountsFrom[];
+  readonly tmpfs: readonly TmpfsMount[];
+  readonly shmBytes: number | undefined;
+  readonly readonlyRootfs: boolean;
+  /** The size of the writable layer, and the options as they were given. */
+  readonly storage: BoxDefinition['storage'];
   readonly volumeDriver: string | undefined;
   /** Paths of volumes, as the request has them; each has a mount. */
   readonly volumes: readonly string[];

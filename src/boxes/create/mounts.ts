@@ -19,22 +19,28 @@ export interface Mounts {
 }
 
 /**
- * The mounts that were asked for, and those of other boxes at every path that is not taken yet.
+ * The mounts that were asked for, and those of other boxes at every path that is not taken yet. What other boxes have in
+ * memory is theirs alone.
  *
  * @throws A3sError `no-such-box`, `invalid-argument`
  */
 export function mountsOf(
   { store }: Pick<Runtime, 'store'>,
-  { binds, volumeMounts, mountsFrom }: Pick<CreateRequest, 'binds' | 'volumeMounts' | 'mountsFrom'>,
+  {
+    binds,
+    volumeMounts,
+    tmpfs,
+    mountsFrom,
+  }: Pick<CreateRequest, 'binds' | 'volumeMounts' | 'tmpfs' | 'mountsFrom'>,
 ): Mounts {
-  checkDestinations([...binds, ...volumeMounts]);
+  checkDestinations([...binds, ...volumeMounts, ...tmpfs]);
   // What a path alone asks for is there already where another box mounts something.
   const asked = volumeMounts.filter(({ form }) => form !== 'path');
   const found: { binds: Bind[]; volumeMounts: Mounts['volumeMounts'][number][] } = {
     binds: [...binds],
     volumeMounts: [...asked],
   };
-  const taken = new Set([...binds, ...asked].map(({ destination }) => destination));
+  const taken = new Set([...binds, ...asked, ...tmpfs].map(({ destination }) => destination));
   const isFree = ({ destination }: { readonly destination: string }): boolean => {
     if (taken.has(destination)) return false;
     taken.add(destination);
@@ -57,7 +63,7 @@ export function mountsOf(
     );
   }
   found.volumeMounts.push(...volumeMounts.filter(({ form }) => form === 'path').filter(isFree));
-  const count = found.binds.length + found.volumeMounts.length;
+  const count = found.binds.length + found.volumeMounts.length + tmpfs.length;
   if (count <= MAX_MOUNTS) return found;
   throw new A3sError(
     'invalid-argument',

@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest';
+import type { TmpfsMount } from '../record/tmpfs.ts';
 import { checkVolumes, mountPoint, specifiedDirectories, volumeDirectories } from './volumes.ts';
 
+const shortTmpfs = (path: string): TmpfsMount => ({
+  ...{ destination: mountPoint(path), readonly: false, flags: [] },
+  asked: { form: 'short', path, options: '' },
+});
 const bind = (destination: string) => ({ source: '/tmp', destination, readonly: false });
 
 it('makes a directory for each volume once, except for volumes covered by a bind mount', () => {
@@ -13,10 +18,18 @@ it('makes a directory for each volume once, except for volumes covered by a bind
 });
 
 it('sorts the directories of a launch spec, without duplicates and without the root', () => {
-  expect(specifiedDirectories(['/var/lib/x/', '/', 'data', '/a/./b', '/data'])).toEqual({
+  expect(specifiedDirectories(['/var/lib/x/', '/', 'data', '/a/./b', '/data'], [])).toEqual({
     directories: ['/a/b', '/data', '/var/lib/x'],
   });
-  expect(specifiedDirectories(['/'])).toEqual({});
+  expect(specifiedDirectories(['/'], [])).toEqual({});
+});
+
+it('makes no directory of a volume that a tmpfs replaces', () => {
+  const tmpfs = [shortTmpfs('/data/')];
+  expect(volumeDirectories({ volumes: ['/data', '/log'], tmpfs })).toEqual({
+    directories: ['/log'],
+  });
+  expect(specifiedDirectories(['/data'], tmpfs)).toEqual({});
 });
 
 it('skips volumes in old records that cannot become directories', () => {

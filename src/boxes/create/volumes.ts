@@ -40,11 +40,14 @@ export function volumeDirectories({
   volumes = [],
   binds = [],
   volumeMounts = [],
-}: Partial<Pick<BoxDefinition, 'volumes' | 'binds' | 'volumeMounts'>>): Pick<
+  tmpfs = [],
+}: Partial<Pick<BoxDefinition, 'volumes' | 'binds' | 'volumeMounts' | 'tmpfs'>>): Pick<
   BoxSpec,
   'directories'
 > {
-  const mounted = new Set([...binds, ...volumeMounts].map(({ destination }) => destination));
+  const mounted = new Set(
+    [...binds, ...volumeMounts, ...tmpfs].map(({ destination }) => destination),
+  );
   // Records of earlier versions may have any volumes.
   const paths = volumes.filter(canBeMade).map((path) => mountPoint(posix.join('/', path)));
   const directories = [...new Set(paths)]
@@ -54,8 +57,11 @@ export function volumeDirectories({
 }
 
 /** The same in the text of a launch spec: sorted, and without the root. A confidential box has no bind mounts. */
-export function specifiedDirectories(volumes: readonly string[]): Pick<LaunchSpec, 'directories'> {
-  const paths = volumeDirectories({ volumes: [...volumes] }).directories ?? [];
+export function specifiedDirectories(
+  volumes: readonly string[],
+  tmpfs: BoxDefinition['tmpfs'],
+): Pick<LaunchSpec, 'directories'> {
+  const paths = volumeDirectories({ volumes: [...volumes], tmpfs }).directories ?? [];
   const directories = paths.filter((path) => path !== '/').sort();
   return directories.length === 0 ? {} : { directories };
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +19,17 @@ describe('the writable layer of a box', () => {
     expect(await hasChangesDisk(path)).toBe(true);
     await ensureChangesDisk(path, IDENTITY);
     expect(await readFile(path, 'utf8')).toBe('what the box has written');
+  });
+
+  it('makes one of the size that is asked for', async () => {
+    const path = join(directory, CHANGES_DISK);
+    await ensureChangesDisk(path, IDENTITY, 64 * 2 ** 20);
+    expect((await stat(path)).size).toBe(64 * 2 ** 20);
+    // The superblock is at 1024; its second number is that of the blocks, of 4096 bytes each.
+    const file = await open(path, 'r');
+    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 1024);
+    await file.close();
+    expect(buffer.readUInt32LE(4)).toBe((64 * 2 ** 20) / 4096);
   });
 
   it('does not treat a writable layer as missing when it cannot be looked up', async () => {

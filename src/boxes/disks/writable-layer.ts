@@ -26,12 +26,17 @@ export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
  * It starts empty. Nothing of a guest is read here, so no jail is needed. Making it takes about 15 ms, which a start
  * from a template does not need.
  *
+ * @param bytes its size; undefined: the usual one
  * @throws A3sError `disk-full`, `tool-missing`
  */
-export async function ensureChangesDisk(path: string, identity: JailIdentity): Promise<void> {
+export async function ensureChangesDisk(
+  path: string,
+  identity: JailIdentity,
+  bytes?: number,
+): Promise<void> {
   if (await hasChangesDisk(path)) return;
   await make(path, async (partial) => {
-    await makeBlankDisk(partial);
+    await makeBlankDisk(partial, bytes);
     await chmod(partial, 0o600);
     if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
   });

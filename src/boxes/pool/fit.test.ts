@@ -26,6 +26,11 @@ describe('a box', () => {
       { limits: { ...NO_LIMITS, cpuset: '0', cpuShares: 512, cpuQuotaUs: 50_000 } },
       {},
     ],
+    [
+      'with mounts in memory and a read-only root',
+      { tmpfs: [{}], shmBytes: 4096, readonlyRootfs: true },
+      {},
+    ],
     ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],
     ['with as many layers as there are slots', {}, { layers: layers(7) }],
   ])('serves a box %s from the pool', (_, definition, found) => {
@@ -44,6 +49,12 @@ describe('a box', () => {
       'publishes ports',
     ],
     ['bind mounts', {}, { shares: [{ tag: 'bind-0', path: '/', readonly: true }] }, 'bind mounts'],
+    [
+      'a writable layer of its own size',
+      { storage: { bytes: 2 ** 30, options: {} } },
+      { keptChanges: true },
+      'a size of its own',
+    ],
     ['a disk that it has written to', {}, { keptChanges: true }, 'has run before'],
     ['more layers than there are slots', {}, { layers: layers(8) }, '8 layers'],
   ])('serves no box with %s from the pool', (_, definition, found, why) => {

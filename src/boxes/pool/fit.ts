@@ -20,13 +20,14 @@ export function reasonAgainst(
   definition: BoxDefinition,
   { layers, shares, keptChanges }: PoolableParts,
 ): string | undefined {
-  const { memoryBytes, network, ports } = definition;
+  const { memoryBytes, network, ports, storage } = definition;
   const cpus = vmCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (ports.length > 0) return 'it publishes ports';
   if (shares.length > 0) return 'it has bind mounts or volumes';
+  if (storage !== undefined) return 'its writable layer has a size of its own';
   if (keptChanges) return 'it has run before';
   if (layers.length > TEMPLATE_SLOTS.layers.length) return `it has ${layers.length} layers`;
   return undefined;

@@ -8,6 +8,7 @@ import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
 import { BOX_STATUSES } from './states.ts';
+import { TmpfsMount } from './tmpfs.ts';
 
 const Port = z.strictObject({
   boxPort: z.int().min(1).max(65_535),
@@ -41,6 +42,8 @@ const VolumeMount = z.strictObject({
   anonymous: z.boolean(),
   destination: z.string(),
   readonly: z.boolean(),
+  /** The path in it that is mounted. Absent: its root. */
+  subpath: z.string().optional(),
   /** The image's files are not copied into the volume where it is empty. */
   noCopy: z.boolean(),
   /** As it was given, for `inspect`. */
@@ -155,6 +158,19 @@ export const BoxDefinition = z.strictObject({
   exposedPorts: z.array(z.string()),
   binds: z.array(Bind),
   volumeMounts: z.array(VolumeMount).default([]),
+  tmpfs: z.array(TmpfsMount).default([]),
+  /** The size of `/dev/shm`. Absent: 64 MiB. */
+  shmBytes: z.int().min(1).optional(),
+  /** The root is read-only for the processes of the box. */
+  readonlyRootfs: z.boolean().default(false),
+  /** The writable layer has a size of its own. */
+  storage: z
+    .strictObject({
+      bytes: z.int().min(1),
+      /** As it was given, for `inspect`. */
+      options: z.record(z.string(), z.string()),
+    })
+    .optional(),
   /** As it was given, for `inspect`. Absent: not given. */
   volumeDriver: z.string().optional(),
   /** Boxes whose mounts this box has as well, as they were given. */

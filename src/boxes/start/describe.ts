@@ -16,6 +16,7 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
 import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
 import { processEnvironment } from '../create/environment.ts';
+import { memoryMounts } from '../create/memory-mounts.ts';
 import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
 import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
@@ -43,14 +44,14 @@ export interface Found {
   readonly layers: readonly Disk[];
   readonly shares: VmSpec['shares'];
   readonly mounts: BoxSpec['mounts'];
-  /** The box has a writable layer from an earlier run. */
+  /** The box has a writable layer, from an earlier run or of a size of its own, so a template's is not used. */
   readonly keptChanges: boolean;
 }
 
-/** Finds the parts. Makes missing host paths that the box binds. */
+/** Finds the parts. Makes missing host paths that the box binds, and a writable layer that has a size of its own. */
 export async function findParts(
   rt: Pick<Runtime, 'home' | 'boot' | 'images'>,
-  { id, bootSet, binds }: BoxDefinition,
+  { id, identity, bootSet, binds, storage }: BoxDefinition,
   image: Image,
   volumes: Pick<MountedVolumes, 'shares' | 'mounts'>,
 ): Promise<Found> {
@@ -58,7 +59,7 @@ export async function findParts(
     rt.boot.open(bootSet),
     rt.images.bootLayers(image),
     bindPaths(binds),
-    hasChangesDisk(changesPath(rt, id)),
+    keepsChanges(changesPath(rt, id), identity, storage?.bytes),
   ]);
   return {
     boot,
@@ -67,6 +68,17 @@ export async function findParts(
     mounts: [...mounts, ...volumes.mounts].sort(byDepth),
     keptChanges,
   };
+}
+
+/** @returns whether the writable layer is there before the microVM is. Only one of the usual size comes with a template. */
+async function keepsChanges(
+  path: string,
+  identity: BoxDefinition['identity'],
+  bytes: number | undefined,
+): Promise<boolean> {
+  if (bytes === undefined) return await hasChangesDisk(path);
+  await ensureChangesDisk(path, identity, bytes);
+  return true;
 }
 
 /** A mount does not hide another that lies below it. */
@@ -168,7 +180,12 @@ export type Described = Pick<
   | 'limits'
   | 'size'
 > &
-  Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds' | 'volumeMounts'>>;
+  Partial<
+    Pick<
+      BoxDefinition,
+      'init' | 'volumes' | 'binds' | 'volumeMounts' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'
+    >
+  >;
 
 /** The box spec, from the record and from what the host found for it. */
 export function specDocument(
@@ -181,7 +198,7 @@ export function specDocument(
     rootfs: {
       layers: found.layers,
       changes: found.changes,
-      readonly: false,
+      readonly: definition.readonlyRootfs === true,
     },
     process: mainProcess(definition),
     mounts: found.mounts,
@@ -190,6 +207,7 @@ export function specDocument(
     resources: resourcesOf(definition),
     ...(definition.init === true ? { init: true } : {}),
     ...volumeDirectories(definition),
+    ...memoryMounts(definition),
   };
 }
 

@@ -46,7 +46,9 @@ export async function launchVm(
     describe: (ports, changes) =>
       describeVm(definition, { found, directory, ports, changes, taken }),
   });
-  const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
+  const isNew =
+    !found.keptChanges || (definition.storage !== undefined && box.state.startedAt === undefined);
+  const durable = isNew ? syncChanges(rt, definition) : Promise.resolve();
   // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.
   durable.catch(() => undefined);
   return { vm, spec: description.spec, throwaway: disks.throwaway, durable };

@@ -4,7 +4,8 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import type { Share } from '../../engine/engine.ts';
+import { SHARED_FILE, type Share } from '../../engine/engine.ts';
+import { partOf } from '../../volumes/part.ts';
 import type { MountedVolume } from '../../volumes/volumes.ts';
 import type { Box, VolumeMount } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
@@ -21,7 +22,7 @@ export interface MountedVolumes {
 /**
  * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent neither.
  *
- * @throws A3sError `no-such-volume`
+ * @throws A3sError `no-such-volume`, `bind-source-missing` and `invalid-argument` for a part of a volume
  */
 export async function mountVolumes(
   { volumes }: Pick<Runtime, 'volumes'>,
@@ -31,6 +32,7 @@ export async function mountVolumes(
   const release = (): void => {
     for (const { fill } of mounted.values()) fill?.release();
   };
+  let placed: Placed;
   try {
     const isFirst = startedAt === undefined;
     // In one order everywhere: two starts never wait for each other.
@@ -38,26 +40,13 @@ export async function mountVolumes(
       const isFillable = volumeMounts.some((mount) => mount.name === name && takesFiles(mount));
       mounted.set(name, await volumes.mount(name, { box: id, isFirst, isFillable }));
     }
+    placed = await place(volumeMounts, mounted);
   } catch (error) {
     release();
     throw error;
   }
-  const unfilled = new Set([...mounted].flatMap(([name, { fill }]) => (fill ? [name] : [])));
-  const placed = [...volumeMounts].sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
-  const shares: Share[] = [];
-  const mounts: BoxSpec['mounts'] = [];
-  for (const [index, mount] of placed.entries()) {
-    const { name, destination, readonly } = mount;
-    const tag = `volume-${index}`;
-    const path = mounted.get(name)?.path ?? '';
-    shares.push({ tag, path, readonly, resolved: true });
-    // At the outermost of its places that take files.
-    const fill = takesFiles(mount) && unfilled.delete(name);
-    mounts.push({ kind: 'virtiofs', tag, destination, readonly, ...(fill ? { fill } : {}) });
-  }
   return {
-    shares,
-    mounts,
+    ...placed,
     release,
     filled: async () => {
       for (const { fill } of mounted.values()) await fill?.done();
@@ -66,8 +55,35 @@ export async function mountVolumes(
   };
 }
 
-function takesFiles({ readonly, noCopy }: VolumeMount): boolean {
-  return !readonly && !noCopy;
+type Placed = Pick<MountedVolumes, 'shares' | 'mounts'>;
+
+async function place(
+  volumeMounts: readonly VolumeMount[],
+  mounted: ReadonlyMap<string, MountedVolume>,
+): Promise<Placed> {
+  const unfilled = new Set([...mounted].flatMap(([name, { fill }]) => (fill ? [name] : [])));
+  const sorted = [...volumeMounts].sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
+  const shares: Share[] = [];
+  const mounts: BoxSpec['mounts'] = [];
+  for (const [index, mount] of sorted.entries()) {
+    const { name, destination, readonly, subpath } = mount;
+    const tag = `volume-${index}`;
+    const { path, isFile } = await partOf(mounted.get(name)?.path ?? '', subpath);
+    shares.push({ tag, path, readonly, resolved: true });
+    // At the outermost of its places that take files.
+    const fill = takesFiles(mount) && unfilled.delete(name);
+    mounts.push({
+      ...{ kind: 'virtiofs', tag, destination, readonly },
+      ...(isFile ? { file: SHARED_FILE } : {}),
+      ...(fill ? { fill } : {}),
+    });
+  }
+  return { shares, mounts };
+}
+
+/** A part of a volume has to be there already, so that volume is not a new one. */
+function takesFiles({ readonly, noCopy, subpath }: VolumeMount): boolean {
+  return !readonly && !noCopy && subpath === undefined;
 }
 
 /** How many directories a path has above it. */

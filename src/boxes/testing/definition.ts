@@ -17,7 +17,7 @@ export function testDefinition(id: string): BoxDefinition {
     attach: { stdin: false, stdout: false, stderr: false },
     ...{ hostname: 'h', labels: {}, stopSignal: 'SIGTERM', autoRemove: false },
     ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
-    ...{ volumeMounts: [], volumesFrom: [], volumes: [] },
+    ...{ volumeMounts: [], volumesFrom: [], volumes: [], tmpfs: [], readonlyRootfs: false },
     limits: NO_LIMITS,
     restart: { name: 'no', maximumRetryCount: 0 },
     ...{ init: false, logging: DEFAULT_LOGGING },

@@ -71,6 +71,22 @@ describe('creating a confidential box', () => {
     expect(await specified()).toEqual(rest);
   });
 
+  it('refuses mounts in memory where the boot set is from before them, and a size of the disk', async () => {
+    const answer = (HostConfig: object) =>
+      home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', Cmd: ['x'], ...body({}, { HostConfig }) },
+      });
+    const refusal = { status: 400, body: { code: 'unsupported-option' } };
+    expect(await answer({ StorageOpt: { size: '1G' } })).toMatchObject(refusal);
+    expect((await answer({ Tmpfs: { '/run': '' }, ShmSize: 4096 })).status).toBe(201);
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 2 } };
+    expect(await answer({ Tmpfs: { '/run': '' } })).toMatchObject(refusal);
+    expect(await answer({ ShmSize: 4096 })).toMatchObject(refusal);
+    expect((await answer({ ReadonlyRootfs: true })).status).toBe(201);
+  });
+
   it('prepares the engine when a confidential box is created', async () => {
     await home.create(MINUTE);
     expect(home.host.expected).toEqual([]);

@@ -95,10 +95,32 @@ describe('a pool', () => {
     expect(await home.happened('pool')).toContain('miss');
   });
 
+  it('gives a box of the pool its mounts in memory and a read-only root', async () => {
+    await home.filled(1);
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: {
+        ...{ NetworkMode: 'none', Memory: 2 ** 26, ShmSize: 4096, ReadonlyRootfs: true },
+        Tmpfs: { '/run': 'exec' },
+      },
+    });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    const vm = home.runtime.store.expect(id).state.machine?.id ?? '';
+    expect(home.agents.get(vm)?.spec).toMatchObject({
+      rootfs: { readonly: true },
+      shmBytes: 4096,
+      tmpfs: [{ destination: '/run', sizeBytes: 2 ** 25, flags: ['exec'] }],
+    });
+  });
+
   it.each([
     ['the other network', {}],
     ['more memory', { HostConfig: { NetworkMode: 'none', Memory: 2 ** 30 } }],
     ['a bind mount', { HostConfig: { NetworkMode: 'none', Binds: ['/tmp:/mnt'] } }],
+    [
+      'a disk of another size',
+      { HostConfig: { NetworkMode: 'none', StorageOpt: { size: '64M' } } },
+    ],
   ])('does not use the pool for a box with %s', async (_, more) => {
     await home.filled(1);
     const id = await home.create(['sleep', 'infinity'], more);

@@ -255,16 +255,21 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   Mounts: {
     ...differs(
-      'bind mounts and volumes, without driver options and subpaths',
-      [{ Type: 'bind', Source: '/tmp', Target: '/data' }],
-      ({ spec }) => spec.mounts.map(({ destination }) => destination),
-      ['/data'],
+      'bind mounts, volumes and tmpfs, without driver options',
+      [
+        { Type: 'bind', Source: '/tmp', Target: '/data' },
+        { Type: 'tmpfs', Target: '/memory', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1770 } },
+      ],
+      ({ spec }) => [
+        ...spec.mounts.map(({ destination }) => destination),
+        ...(spec.tmpfs ?? []).map(({ destination, sizeBytes }) => `${destination} ${sizeBytes}`),
+      ],
+      ['/data', '/memory 4096'],
     ),
     refused: [
-      [{ Type: 'tmpfs', Target: '/data' }],
+      [{ Type: 'image', Source: 'busybox', Target: '/data' }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { Propagation: 'shared' } }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { NonRecursive: true } }],
-      [{ Type: 'volume', Target: '/data', VolumeOptions: { Subpath: 'x' } }],
     ],
   },
   ConsoleSize: {
@@ -287,13 +292,34 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   PidMode: refused('host'),
   Privileged: refused(true),
   PublishAllPorts: refused(true),
-  ReadonlyRootfs: refused(true),
+  ReadonlyRootfs: works(true, ({ spec }) => spec.rootfs.readonly),
   SecurityOpt: refused(['seccomp=unconfined']),
-  StorageOpt: refused({ size: '10G' }),
-  Tmpfs: refused({ '/run': '' }),
+  StorageOpt: {
+    ...differs(
+      'size, from 32 MiB to 8 TiB, of the writable layer; nothing else',
+      { size: '1G' },
+      ({ record }) => record.storage?.bytes,
+      2 ** 30,
+    ),
+    refused: [{ 'dm.basesize': '1G' }],
+  },
+  Tmpfs: {
+    ...differs(
+      'without device nodes, other propagation than private, and memory policies; half of the box’s memory where there is no size',
+      { '/run': 'size=1m,mode=1770,exec' },
+      ({ spec }) => spec.tmpfs,
+      [
+        {
+          ...{ destination: '/run', readonly: false, sizeBytes: MIB, mode: 0o1770 },
+          flags: ['exec'],
+        },
+      ],
+    ),
+    refused: [{ '/run': 'dev' }, { '/run': 'shared' }, { '/run': 'mpol=bind:0' }],
+  },
   UTSMode: refused('host'),
   UsernsMode: refused('host'),
-  ShmSize: refused(128 * MIB, 64 * MIB),
+  ShmSize: works(128 * MIB, ({ spec }) => spec.shmBytes),
   Sysctls: refused({ 'net.core.somaxconn': '1024' }),
   Runtime: refused('runc', 'a3s-box'),
   Isolation: refused('hyperv', 'default'),

@@ -20,6 +20,7 @@ import { type Route, route } from '../../http/route.ts';
 import { trustOptions, trustQuery } from '../images/trust-query.ts';
 import { expectPlatform, parsePlatform } from '../platform.ts';
 import { flag, noBody, optionalInt, query, sizeQuery } from '../query.ts';
+import { checkSubpaths } from './create/create-mounts.ts';
 import { parseCreate } from './create/parse-create.ts';
 import { inspectBox } from './inspect/inspect.ts';
 import { listBoxes, sizesOf } from './inspect/list.ts';
@@ -49,7 +50,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
       schema: CreateBody,
       read: (document, asked) => parseCreate(withoutQuery(document, asked)),
     },
-    handler: async ({ rt, query, body: { request: asked, warnings }, headers }) => {
+    handler: async ({ rt, query, body: { request: asked, warnings }, headers, apiVersion }) => {
+      checkSubpaths(asked, apiVersion);
       const platform = parsePlatform(query.platform);
       const request = { ...asked, name: query.name || undefined };
       await expectPlatform(rt, platform, request.image);

@@ -102,6 +102,29 @@ describe('a box with a template', () => {
     expect(attributes).toMatchObject({ machine: 'template', machineSource: TEMPLATE_KEY });
   });
 
+  it('gives a box from a template its mounts in memory, and a disk of the size that it asks for', async () => {
+    const HostConfig = {
+      ...{ StorageOpt: { size: '64M' }, Tmpfs: { '/run': '' }, ShmSize: 4096, Memory: 2 ** 26 },
+      ReadonlyRootfs: true,
+    };
+    const id = await home.create(['sleep', 'infinity'], { HostConfig });
+    await start(id);
+    expect((await inspect(id)).Machine).toEqual(WARM);
+    expect(disks(0)).toEqual([
+      ['layer-0', 'null'],
+      ['changes', 'changes.slot'],
+      ['changes-kept', 'changes.ext4'],
+    ]);
+    expect(statSync(changesOf(id)).size).toBe(64 * 2 ** 20);
+    const changes = { kind: 'disk', serial: 'changes-kept' };
+    expect(home.agents.get(id)?.spec).toMatchObject({
+      rootfs: { changes, readonly: true },
+      // Half of the box's memory, however much the template has.
+      tmpfs: [{ destination: '/run', sizeBytes: 2 ** 25 }],
+      shmBytes: 4096,
+    });
+  });
+
   it('keeps the writable layer of a box at its next start from a template', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await start(id);

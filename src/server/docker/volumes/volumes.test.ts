@@ -274,7 +274,7 @@ describe('a box with volumes', () => {
       400,
       'does not exist: /gone/x',
     ],
-    [{ Mounts: [{ Type: 'tmpfs', Target: '/a' }] }, 400, 'tmpfs'],
+    [{ Mounts: [{ Type: 'image', Target: '/a' }] }, 400, 'image'],
     [{ Mounts: [{ Type: 'what', Target: '/a' }] }, 400, 'mount type unknown'],
     [{ VolumeDriver: 'nfs' }, 404, 'plugin "nfs" not found'],
   ])('refuses a box with %j, and makes no volume', async (HostConfig, status, message) => {

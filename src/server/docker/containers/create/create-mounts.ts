@@ -12,35 +12,59 @@ import type {
 } from '../../../../boxes/create/create-request.ts';
 import { mountPoint } from '../../../../boxes/create/volumes.ts';
 import type { Bind } from '../../../../boxes/record/box.ts';
-import type { Config, HostConfig, Mount } from '../../../../docker-api/create.ts';
+import type { TmpfsMount } from '../../../../boxes/record/tmpfs.ts';
+import type { Config, HostConfig } from '../../../../docker-api/create.ts';
+import type { Mount } from '../../../../docker-api/mount.ts';
 import { A3sError } from '../../../../errors.ts';
 import { checkVolumeName } from '../../../../volumes/volume.ts';
 import { checkDriver } from '../../volumes/driver.ts';
 import { anonymousVolume, parseBind, volumePath } from './create-binds.ts';
+import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
 import { unsupported } from './unsupported-options.ts';
 
 type Asked = Pick<
   CreateRequest,
-  'binds' | 'volumeMounts' | 'mountsFrom' | 'volumeDriver' | 'volumes'
+  'binds' | 'volumeMounts' | 'tmpfs' | 'mountsFrom' | 'volumeDriver' | 'volumes'
 >;
 
 /** @throws A3sError `invalid-argument`, `unsupported-option` by name */
 export function parseMounts(
-  host: Pick<z.output<typeof HostConfig>, 'Binds' | 'Mounts' | 'VolumeDriver' | 'VolumesFrom'>,
+  host: Pick<
+    z.output<typeof HostConfig>,
+    'Binds' | 'Mounts' | 'Tmpfs' | 'VolumeDriver' | 'VolumesFrom'
+  >,
   volumes: z.output<typeof Config>['Volumes'],
 ): Asked {
   if (host.VolumeDriver !== '') checkDriver(host.VolumeDriver, {});
-  const all = [...host.Binds.map(parseBind), ...host.Mounts.map(parseMount)];
+  const all = [
+    ...host.Binds.map(parseBind),
+    ...host.Mounts.map(parseMount),
+    ...Object.entries(host.Tmpfs).map(([path, options]) => shortTmpfs(path, options)),
+  ];
   const taken = new Set(all.map(({ destination }) => destination));
   const paths = Object.keys(volumes);
   const anonymous = [...new Set(paths.map(volumePath))].filter((path) => !taken.has(path));
   return {
     binds: all.filter((each) => 'source' in each),
     volumeMounts: [...all.filter((each) => 'name' in each), ...anonymous.map(anonymousVolume)],
+    tmpfs: all.filter((each) => 'flags' in each),
     mountsFrom: host.VolumesFrom.map(parseMountsFrom),
     volumeDriver: host.VolumeDriver === '' ? undefined : host.VolumeDriver,
     volumes: paths,
   };
+}
+
+/** The first version of Docker's API that has parts of volumes. */
+const SUBPATHS_SINCE = 45;
+
+/** @throws A3sError `invalid-argument` for a part of a volume, where the client's version has none */
+export function checkSubpaths(
+  { volumeMounts }: Pick<CreateRequest, 'volumeMounts'>,
+  apiVersion: number,
+): void {
+  if (apiVersion >= SUBPATHS_SINCE) return;
+  if (volumeMounts.every(({ subpath }) => subpath === undefined)) return;
+  throw new A3sError('invalid-argument', 'VolumeOptions.Subpath needs API v1.45 or newer');
 }
 
 /** `box[:ro|rw]`. */
@@ -54,7 +78,7 @@ function parseMountsFrom(text: string): MountsFrom {
   throw new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
 }
 
-function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest {
+function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest | TmpfsMount {
   const { Type: type, Target } = mount;
   const invalid = (why: string): A3sError =>
     new A3sError(
@@ -67,18 +91,25 @@ function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest {
   if (!Target.startsWith('/')) {
     throw invalid(`invalid mount path: '${Target}' mount path must be absolute`);
   }
+  if (mount.TmpfsOptions !== undefined && (type === 'bind' || type === 'volume')) {
+    throw invalid('field TmpfsOptions must not be specified');
+  }
   switch (type) {
     case 'bind':
       return longBind(mount, destination, invalid);
     case 'volume':
       return longVolume(mount, destination, invalid);
     case 'tmpfs':
+      for (const name of ['BindOptions', 'VolumeOptions'] as const) {
+        if (mount[name] !== undefined) throw invalid(`field ${name} must not be specified`);
+      }
+      return longTmpfs(mount, destination, invalid);
     case 'npipe':
     case 'cluster':
     case 'image':
       throw unsupported(
         'HostConfig.Mounts',
-        `a mount of type ${type} is neither a bind mount nor a volume`,
+        `a mount of type ${type} is none of bind, volume and tmpfs`,
       );
     default:
       throw new A3sError('invalid-argument', `mount type unknown: "${type.slice(0, 64)}"`);
@@ -120,11 +151,22 @@ function longVolume(
 ): VolumeMountRequest {
   if (BindOptions !== undefined) throw invalid('field BindOptions must not be specified');
   const { NoCopy = false, Labels = {}, DriverConfig, Subpath = '' } = VolumeOptions ?? {};
-  if (Subpath !== '') {
-    throw unsupported('HostConfig.Mounts', 'VolumeOptions.Subpath: a volume is mounted whole');
-  }
+  const subpath = Subpath === '' ? undefined : subpathOf(Subpath, Source, invalid);
   checkDriver(DriverConfig?.Name ?? '', DriverConfig?.Options ?? {});
   const name = Source === '' ? undefined : checkVolumeName(Source);
   const given = { readonly: ReadOnly, noCopy: NoCopy, mode: 'z', labels: Labels };
-  return { name, destination, form: 'long', ...given };
+  return {
+    ...{ name, destination, form: 'long', ...given },
+    ...(subpath === undefined ? {} : { subpath }),
+  };
+}
+
+/** The part of the volume; undefined: all of it. Each start finds out where it leads. */
+function subpathOf(path: string, volume: string, invalid: Invalid): string | undefined {
+  if (volume === '') throw invalid('must not set Subpath when using anonymous volumes');
+  const clean = posix.normalize(path).replace(/\/$/, '');
+  if (clean.startsWith('/') || clean === '..' || clean.startsWith('../')) {
+    throw invalid('subpath must be a relative path within the volume');
+  }
+  return clean === '.' ? undefined : clean;
 }

@@ -17,6 +17,7 @@ import { limitsOf } from './create-limits.ts';
 import { parseMounts } from './create-mounts.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
+import { shmBytesOf, storageOf } from './create-storage.ts';
 import {
   ABSENT_CONFIG,
   ABSENT_HOST_CONFIG,
@@ -109,6 +110,9 @@ export function parseCreate(body: unknown): ParsedCreate {
     ports,
     exposedPorts: exposed.map(withProtocol),
     ...mounts,
+    shmBytes: shmBytesOf(host.ShmSize),
+    readonlyRootfs: host.ReadonlyRootfs,
+    storage: storageOf(host.StorageOpt),
     containerIdFile: orUndefined(host.ContainerIDFile),
     confidential,
   };

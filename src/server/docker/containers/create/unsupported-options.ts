@@ -86,13 +86,9 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Privileged: absent('no device, and no kernel, of the host is in a box'),
   PublishAllPorts: absent('publish each port by its number'),
   ReadonlyPaths: absent('Docker’s own are read-only, always', never),
-  ReadonlyRootfs: absent('the root of a box can be written to'),
   Runtime: absent('there is one runtime, a3s-box', either('a3s-box')),
   SecurityOpt: absent('Docker’s default seccomp profile holds, and there is no other'),
-  ShmSize: absent('/dev/shm has 64 MiB', either(64 * 1024 * 1024)),
-  StorageOpt: absent('the writable layer has one size'),
   Sysctls: absent('the settings of a guest’s kernel are the boot set’s'),
-  Tmpfs: absent('bind mounts and volumes are the only mounts'),
   UTSMode: absent(OWN_KERNEL),
   UsernsMode: absent(OWN_KERNEL),
 };

@@ -9,7 +9,8 @@ import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
-import { bindText, networkName, portName } from './show.ts';
+import { networkName, portName } from './show.ts';
+import { longMounts, shortMounts, shortTmpfs } from './show-mounts.ts';
 
 type HostConfig = HostConfigShown;
 
@@ -29,6 +30,8 @@ export function hostConfigOf(box: Box): HostConfig {
     VolumeDriver: definition.volumeDriver ?? '',
     VolumesFrom: definition.volumesFrom.length === 0 ? null : definition.volumesFrom,
     ...(long.length === 0 ? {} : { Mounts: long }),
+    ...shortTmpfs(definition),
+    ...(definition.storage === undefined ? {} : { StorageOpt: definition.storage.options }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
     CapAdd: null,
     CapDrop: null,
@@ -45,11 +48,11 @@ export function hostConfigOf(box: Box): HostConfig {
     PidMode: '',
     Privileged: false,
     PublishAllPorts: false,
-    ReadonlyRootfs: false,
+    ReadonlyRootfs: definition.readonlyRootfs,
     SecurityOpt: null,
     UTSMode: '',
     UsernsMode: '',
-    ShmSize: SHARED_MEMORY,
+    ShmSize: definition.shmBytes ?? SHARED_MEMORY,
     Runtime: 'a3s-box',
     Isolation: '',
     // As in Docker, the field is left out where nobody asked for it.
@@ -60,37 +63,7 @@ export function hostConfigOf(box: Box): HostConfig {
   };
 }
 
-function shortMounts({ binds, volumeMounts }: Box['definition']): string[] {
-  const volumes = volumeMounts.filter(({ form }) => form === 'bind');
-  return [
-    ...binds.filter(({ long, inherited }) => long === undefined && !inherited).map(bindText),
-    ...volumes.map(({ name, destination, mode }) =>
-      [name, destination, ...(mode === 'z' ? [] : [mode])].join(':'),
-    ),
-  ];
-}
-
-function longMounts({ binds, volumeMounts }: Box['definition']): NonNullable<HostConfig['Mounts']> {
-  const access = (readonly: boolean) => (readonly ? { ReadOnly: true as const } : {});
-  return [
-    ...binds.flatMap(({ source, destination, readonly, long, inherited }) =>
-      long === undefined || inherited
-        ? []
-        : {
-            ...{ Type: 'bind' as const, Source: source, Target: destination, ...access(readonly) },
-            ...(long.createMountpoint ? { BindOptions: { CreateMountpoint: true as const } } : {}),
-          },
-    ),
-    ...volumeMounts
-      .filter(({ form }) => form === 'long')
-      .map(({ name, destination, readonly, noCopy }) => ({
-        ...{ Type: 'volume' as const, Source: name, Target: destination, ...access(readonly) },
-        ...(noCopy ? { VolumeOptions: { NoCopy: true as const } } : {}),
-      })),
-  ];
-}
-
-/** The size of `/dev/shm`. */
+/** The usual size of `/dev/shm`. */
 export const SHARED_MEMORY = 64 * 1024 * 1024;
 
 function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): LimitsShown {

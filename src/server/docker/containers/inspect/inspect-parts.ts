@@ -33,7 +33,14 @@ export function mountsOf(
     RW: !readonly,
     Propagation: '',
   }));
-  return [...binds, ...mounted];
+  // As in Docker, one that was asked for by `--tmpfs` is in `HostConfig` alone.
+  const inMemory = definition.tmpfs
+    .filter(({ asked }) => asked.form === 'long')
+    .map(({ destination, readonly }) => ({
+      ...{ Type: 'tmpfs' as const, Source: '', Destination: destination },
+      ...{ Mode: '', RW: !readonly, Propagation: '' },
+    }));
+  return [...binds, ...mounted, ...inMemory];
 }
 
 /** Each box has the same address, in a network of its own. */
