@@ -13,7 +13,6 @@ import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource
 const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
 const NETWORK = 'a box has its own outbound network, or --network none';
 const VM = 'a box is a virtual machine, and shares no namespace or device with the host';
-const VOLUMES = 'only host paths and volumes can be mounted, each with -v or --mount';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 const MEMORY = 'the kernel of a box decides, and it has no swap';
 const WINDOWS = 'it is for Windows';
@@ -45,9 +44,15 @@ const COMMON: readonly Flag[] = [
   list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
     short: 'p',
   }),
+  bool('read-only', "Mount the box's root filesystem as read only"),
   bool('rm', 'Automatically remove the box when it exits'),
+  string('shm-size', 'Size of /dev/shm', { value: 'bytes' }),
   string('stop-signal', 'Signal to stop the box'),
   int('stop-timeout', 'Timeout (in seconds) to stop a box'),
+  list('storage-opt', 'Storage options of the box: size=BYTES of its writable layer', {
+    value: 'option',
+  }),
+  list('tmpfs', 'Mount a tmpfs directory', { value: 'path' }),
   bool('tty', 'Allocate a pseudo-TTY', { short: 't' }),
   string('user', 'Username or UID (format: <name|uid>[:<group|gid>])', { short: 'u' }),
   list('volume', 'Bind mount a volume', { short: 'v' }),
@@ -101,13 +106,9 @@ const REFUSED: readonly Flag[] = [
   refused('pid', VM),
   refused('privileged', CONFINEMENT, 'bool'),
   refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
-  refused('read-only', 'the root file system of a box is always writable', 'bool'),
   refused('runtime', 'there is one runtime'),
   refused('security-opt', CONFINEMENT, 'list'),
-  refused('shm-size', '/dev/shm of a box has one size'),
-  refused('storage-opt', 'every box has the one kind of disk', 'list'),
   refused('sysctl', VM, 'list'),
-  refused('tmpfs', VOLUMES, 'list'),
   refused('userns', VM),
   refused('uts', VM),
 ];

@@ -1,16 +1,28 @@
 /**
- * `--volume`, `--mount`, `--volumes-from` and `--volume-driver`, as the fields of a create request. What is not given is left out.
+ * `--volume`, `--mount`, `--tmpfs` and their like, as the fields of a create request. What is not given is left out.
  *
  * @module
  */
 import type { CreateBody, HostConfig } from '../../docker-api/create.ts';
 import type { Invocation } from '../command.ts';
 import { parseMount } from '../values/mount.ts';
+import { parseBytes } from '../values/size.ts';
+import { parseStorageOption, tmpfsByPath } from '../values/tmpfs.ts';
 import { parseVolume } from '../values/volume.ts';
 
 interface MountRequest {
   readonly volumes: CreateBody['Volumes'];
-  readonly host: Pick<HostConfig, 'Binds' | 'Mounts' | 'VolumeDriver' | 'VolumesFrom'>;
+  readonly host: Pick<
+    HostConfig,
+    | 'Binds'
+    | 'Mounts'
+    | 'Tmpfs'
+    | 'ShmSize'
+    | 'ReadonlyRootfs'
+    | 'StorageOpt'
+    | 'VolumeDriver'
+    | 'VolumesFrom'
+  >;
 }
 
 /** Docker's warnings go to stderr. @throws UsageError that names the flag */
@@ -19,6 +31,8 @@ export function mountRequest({ flags, context }: Invocation): MountRequest {
   const mounts = flags.parsedList('mount', (text) => parseMount(text, context.cwd));
   const driver = flags.string('volume-driver') ?? '';
   const from = flags.list('volumes-from');
+  const memory = flags.list('tmpfs');
+  const storage = flags.parsedList('storage-opt', parseStorageOption);
   const warnings = mounts.flatMap((each) => each.warnings);
   if (mounts.length > 0 && driver !== '') {
     warnings.push(
@@ -34,6 +48,10 @@ export function mountRequest({ flags, context }: Invocation): MountRequest {
     host: {
       Binds: [...new Set(binds)],
       Mounts: mounts.length === 0 ? undefined : mounts.map(({ mount }) => mount),
+      Tmpfs: memory.length === 0 ? undefined : tmpfsByPath(memory),
+      ShmSize: flags.parsed('shm-size', parseBytes),
+      ReadonlyRootfs: flags.bool('read-only') || undefined,
+      StorageOpt: storage.length === 0 ? undefined : Object.fromEntries(storage),
       VolumesFrom: from.length === 0 ? undefined : from,
       VolumeDriver: driver === '' ? undefined : driver,
     },

@@ -26,7 +26,7 @@ export const PROPAGATIONS: readonly Propagation[] = [
 ];
 
 /** Docker's types that boxes do not have. */
-const UNSUPPORTED_TYPES: readonly string[] = ['cluster', 'image', 'npipe', 'tmpfs'];
+const UNSUPPORTED_TYPES: readonly string[] = ['cluster', 'image', 'npipe'];
 
 /** What the pairs have set so far. */
 interface Draft {
@@ -49,7 +49,7 @@ interface Draft {
     options?: Record<string, string>;
     subpath?: string;
   };
-  tmpfs?: true;
+  tmpfs?: { sizeBytes?: number; mode?: number };
 }
 
 /**
@@ -103,8 +103,8 @@ const SETTERS: ReadonlyMap<string, Setter> = new Map<string, Setter>([
   ['volume-label', (draft, value) => put(volume(draft).labels, value)],
   ['volume-driver', (draft, value) => (volume(draft).driver = value)],
   ['volume-opt', setOption],
-  ['tmpfs-size', (draft, value, key) => setTmpfs(draft, key, value, isSize(value))],
-  ['tmpfs-mode', (draft, value, key) => setTmpfs(draft, key, value, isMode(value))],
+  ['tmpfs-size', (draft, value, key) => (tmpfs(draft).sizeBytes = size(value, key))],
+  ['tmpfs-mode', (draft, value, key) => (tmpfs(draft).mode = mode(value, key))],
 ]);
 
 /** Keys that may stand alone. */
@@ -151,22 +151,23 @@ function setOption(draft: Draft, value: string): void {
   put(kept.options, value);
 }
 
-function setTmpfs(draft: Draft, key: string, value: string, valid: boolean): void {
-  if (!valid) throw new RangeError(`invalid value for ${key}: ${value}`);
-  draft.tmpfs = true;
+function tmpfs(draft: Draft): NonNullable<Draft['tmpfs']> {
+  draft.tmpfs ??= {};
+  return draft.tmpfs;
 }
 
-function isSize(text: string): boolean {
+function size(text: string, key: string): number {
   try {
-    parseBytes(text);
-    return true;
-  } catch {
-    return false;
+    return parseBytes(text);
+  } catch (cause) {
+    throw new RangeError(`invalid value for ${key}: ${text}`, { cause });
   }
 }
 
-function isMode(text: string): boolean {
-  return /^[0-7]+$/.test(text) && Number.parseInt(text, 8) < 2 ** 32;
+function mode(text: string, key: string): number {
+  const bits = /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
+  if (bits < 2 ** 32) return bits;
+  throw new RangeError(`invalid value for ${key}: ${text}`);
 }
 
 function truth(value: string, key: string): boolean {
@@ -192,13 +193,10 @@ function check(draft: Draft): void {
   if (draft.tmpfs !== undefined && type !== 'tmpfs') throw mixed('tmpfs', type);
   checkRecursion(draft);
   if (UNSUPPORTED_TYPES.includes(type)) {
-    throw unsupported(`mount type ${type}`, 'Write it as type=bind or type=volume.');
+    throw unsupported(`mount type ${type}`, 'Write it as type=bind, type=volume or type=tmpfs.');
   }
-  if (type !== 'bind' && type !== 'volume') {
+  if (type !== 'bind' && type !== 'volume' && type !== 'tmpfs') {
     throw new RangeError(`invalid mount config for type "${type}": mount type unknown`);
-  }
-  if ((draft.volume?.subpath ?? '') !== '') {
-    throw unsupported('volume-subpath', 'Leave it out: the whole volume is mounted.');
   }
 }
 
@@ -218,15 +216,18 @@ function mixed(options: string, type: string): RangeError {
 }
 
 function unsupported(what: string, remedy: string): UsageError {
-  return new UsageError(`unsupported ${what} in --mount: a box mounts host paths and volumes`, {
-    code: 'unsupported-option',
-    remedy,
-  });
+  return new UsageError(
+    `unsupported ${what} in --mount: a box mounts host paths, volumes and memory`,
+    {
+      code: 'unsupported-option',
+      remedy,
+    },
+  );
 }
 
 /** As Docker sends it: what asks for nothing is left out. */
 function mountOf(draft: Draft): Mount {
-  const { bind: bound, volume: kept } = draft;
+  const { bind: bound, volume: kept, tmpfs: memory } = draft;
   return {
     Type: draft.type,
     Source: draft.source || undefined,
@@ -243,6 +244,11 @@ function mountOf(draft: Draft): Mount {
       NoCopy: kept.noCopy || undefined,
       Labels: Object.keys(kept.labels).length === 0 ? undefined : kept.labels,
       DriverConfig: { Name: kept.driver || undefined, Options: kept.options },
+      Subpath: kept.subpath || undefined,
+    },
+    TmpfsOptions: memory && {
+      SizeBytes: memory.sizeBytes || undefined,
+      Mode: memory.mode || undefined,
     },
   };
 }
