@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Extent } from '../engine/data-extents.ts';
 import { A3sError } from '../errors.ts';
-import { makeBlankDisk } from './blank-disk.ts';
+import { BLANK_DISK_BYTES, makeBlankDisk } from './blank-disk.ts';
 
 const SUPERBLOCK = { at: 1024, bytes: 1024, magic: 0xef53 };
 const BLOCK = 4096;
@@ -27,22 +27,29 @@ export interface BlankLayout {
   readonly allocated: number;
 }
 
-let layout: Promise<BlankLayout> | undefined;
+/** The most sizes whose layouts are kept: a user may choose any number of them. */
+const KEPT = 16;
+const layouts = new Map<number, Promise<BlankLayout>>();
 
-/** The layout of the disks that this installation makes: one is made, once, and inspected. */
-export function blankLayout(): Promise<BlankLayout> {
-  layout ??= measure().catch((error: unknown) => {
-    layout = undefined;
+/** The layout of the disks of that size that this installation makes: one is made, once, and inspected. */
+export function blankLayout(bytes = BLANK_DISK_BYTES): Promise<BlankLayout> {
+  const known = layouts.get(bytes);
+  if (known !== undefined) return known;
+  const layout = measure(bytes).catch((error: unknown) => {
+    layouts.delete(bytes);
     throw error;
   });
+  const [oldest] = layouts.keys();
+  if (layouts.size >= KEPT && oldest !== undefined) layouts.delete(oldest);
+  layouts.set(bytes, layout);
   return layout;
 }
 
-async function measure(): Promise<BlankLayout> {
+async function measure(bytes: number): Promise<BlankLayout> {
   const directory = await mkdtemp(join(tmpdir(), 'a3s-box-layout-'));
   try {
     const path = join(directory, 'disk');
-    await makeBlankDisk(path);
+    await makeBlankDisk(path, bytes);
     return { inUse: await extentsInUse(path), allocated: allocatedBytes(await stat(path)) };
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -58,6 +58,15 @@ it('does not count the tables and the journal of the file system', async () => {
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
 });
 
+it('knows the tables of a disk of another size', async () => {
+  const bytes = 300 * 2 ** 20;
+  await makeBlankDisk(disk, bytes);
+  const { inUse } = await blankLayout(bytes);
+  const last = inUse.at(-1)?.end ?? 0;
+  await fill(last, 300 * 1024);
+  expect(await writtenBytes({ home }, ID, false, bytes)).toBe(300 * 1024 - 64 * 1024);
+});
+
 it('counts data blocks, but not the directories that every box has', async () => {
   await makeBlankDisk(disk);
   await fill(await endOfTables(), 64 * 1024);

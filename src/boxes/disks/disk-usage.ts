@@ -30,20 +30,23 @@ const EXTENTS_AT_ONCE = 512;
  * server for seconds, until the kernel has discarded what the guest discards.
  *
  * @param running whether a microVM may have the disk
+ * @param size of the writable layer; undefined: the usual one
  */
 export async function writtenBytes(
   rt: Pick<Runtime, 'home'>,
   id: string,
   running: boolean,
+  size?: number,
 ): Promise<number> {
   if (running) {
-    const blank = (await blankLayout()).allocated;
+    const blank = (await blankLayout(size)).allocated;
     return Math.max(0, (await changesBytes(rt, id)) - blank - OWN_DIRECTORIES - MOUNTED);
   }
   const disk = await open(changesPath(rt, id), 'r').catch(absent);
   if (disk === undefined) return 0;
   try {
-    return Math.max(0, (await bytesOutside(disk, (await blankLayout()).inUse)) - OWN_DIRECTORIES);
+    const { inUse } = await blankLayout(size);
+    return Math.max(0, (await bytesOutside(disk, inUse)) - OWN_DIRECTORIES);
   } finally {
     await disk.close();
   }

@@ -11,6 +11,10 @@ const POOL: PoolDefinition = {
 const BOX = {
   ...{ nanoCpus: 0, memoryBytes: 0, limits: NO_LIMITS, network: 'none', ports: [] },
 } as unknown as BoxDefinition;
+const TMPFS: BoxDefinition['tmpfs'][number] = {
+  ...{ destination: '/run', readonly: false, flags: [] },
+  asked: { form: 'short', path: '/run', options: '' },
+};
 const layers = (count: number): Found['layers'] =>
   Array.from({ length: count }, (_, n) => ({ path: '/l', serial: `layer-${n}`, readonly: true }));
 const FOUND = {
@@ -28,7 +32,7 @@ describe('a box', () => {
     ],
     [
       'with mounts in memory and a read-only root',
-      { tmpfs: [{}], shmBytes: 4096, readonlyRootfs: true },
+      { tmpfs: [TMPFS], shmBytes: 4096, readonlyRootfs: true },
       {},
     ],
     ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],

@@ -51,8 +51,8 @@ export async function listBoxes(rt: ListHost, options: ListOptions, now: number)
 
 /** What a box takes on disk, beside its image and with it. */
 export async function sizesOf(rt: Pick<Runtime, 'home'>, box: Box, { images }: ImageUsage) {
-  const { id, image } = box.definition;
-  const own = await writtenBytes(rt, id, isLive(box.state.status));
+  const { id, image, storage } = box.definition;
+  const own = await writtenBytes(rt, id, isLive(box.state.status), storage?.bytes);
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
 }
 
