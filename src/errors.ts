@@ -125,6 +125,11 @@ const ROWS = {
     meaning: 'The launch spec of a confidential box does not let the host do this.',
     remedy: 'Create the box with `--host-may`. A verifier of the box sees this permission.',
   },
+  'read-only-files': {
+    status: 403,
+    meaning: 'The root of the box, or the volume at the path, is mounted read-only.',
+    remedy: 'Choose a path that can be written to.',
+  },
   'known-vulnerable': {
     status: 403,
     exitCode: 125,
@@ -190,6 +195,11 @@ const ROWS = {
     status: 404,
     meaning: 'No box has the name or id.',
     remedy: 'List them with `a3s-box ps -a`.',
+  },
+  'no-such-file': {
+    status: 404,
+    meaning: 'The box does not have the path.',
+    remedy: 'Look with `a3s-box exec BOX ls`.',
   },
   'no-such-exec': {
     status: 404,
@@ -261,6 +271,12 @@ const ROWS = {
     status: 500,
     meaning: 'The host’s port is taken.',
     remedy: 'Choose another one, or stop what uses it.',
+  },
+  'box-disk-full': {
+    status: 500,
+    unlogged: true,
+    meaning: 'The disk of the box, or of its volume, has no room.',
+    remedy: 'Remove files in it.',
   },
   'disk-full': {
     status: 500,

@@ -32,10 +32,11 @@ var layers = map[string][]string{
 	"box/spec":    {},
 	"box/cgroup":  {"box/spec"},
 	"box/rootfs":  {"box/spec"},
+	"box/files":   {"box/rootfs"},
 	"box/process": {"box/spec", "box/cgroup", "stage"},
 	"box/stats":   {"box/cgroup"},
 	"box/sandbox": {"box/spec", "box/cgroup", "box/rootfs", "box/process"},
-	"box":         {"box/spec", "box/cgroup", "box/rootfs", "box/process", "box/stats", "box/sandbox", "stage"},
+	"box":         {"box/spec", "box/cgroup", "box/rootfs", "box/files", "box/process", "box/stats", "box/sandbox", "stage"},
 	"launchspec":  {"box/spec"},
 	"stage":       {},
 }

@@ -40,6 +40,11 @@ const ROWS = {
   'launch-spec-mismatch': { status: 403, code: 'launch-spec-mismatch' },
   'verity-mismatch': { status: 500, code: 'verity-mismatch' },
   'tee-unavailable': { status: 500, code: 'tee-unavailable' },
+  // Of copies of files, since protocol 7.
+  'path-invalid': { status: 400, code: 'invalid-argument', final: 'request' },
+  'path-not-found': { status: 404, code: 'no-such-file', final: 'request' },
+  'path-readonly': { status: 403, code: 'read-only-files', final: 'request' },
+  'disk-full': { status: 507, code: 'box-disk-full' },
 } as const satisfies Record<string, GuestErrorRow>;
 
 /** An error code of the agent. */

@@ -63,6 +63,7 @@ type Box struct {
 	tops chan struct{}
 	// standby is nil before the first stage is kept.
 	standby *process.Standby
+	copies  *copies
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers loads the drivers of the box's devices and of
@@ -71,6 +72,7 @@ func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses 
 	return &Box{
 		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits},
 		drivers:  drivers, handles: map[string]*process.Handle{}, tops: make(chan struct{}, maxTops),
+		copies: newCopies(),
 	}
 }
 

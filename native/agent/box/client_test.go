@@ -41,6 +41,7 @@ type host struct {
 	groupDir string
 	// version is 1 where it is empty.
 	version string
+	box     *box.Box
 }
 
 // serve answers for a box on a socket.
@@ -111,7 +112,7 @@ func prepared(t *testing.T, spec string, attachments ...spec.Attachment) *host {
 		t.Fatal(err)
 	}
 	h := serve(t, b)
-	h.groupDir = groupDir
+	h.groupDir, h.box = groupDir, b
 	t.Cleanup(func() {
 		if err := box.CloseTestBox(b); err != nil {
 			t.Error(err)

@@ -19,7 +19,8 @@ func (b *Box) Close() error {
 	b.mu.Lock()
 	sandbox, standby := b.sandbox, b.standby
 	b.mu.Unlock()
-	err := b.launcher.Cgroup.KillAll()
+	// What they have open for writing would keep the disk from being clean.
+	err := errors.Join(b.copies.end(), b.launcher.Cgroup.KillAll())
 	if sandbox == nil {
 		syscall.Sync()
 		return err

@@ -106,7 +106,7 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.Cgroup.Procs), syscall.Close(b.launcher.Binary))
-	return errors.Join(err, b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
+	return errors.Join(err, b.copies.end(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.
@@ -117,4 +117,11 @@ func (b *Box) CoreLimit() uint64 {
 		}
 	}
 	return ^uint64(0)
+}
+
+// ShowAttachments has copies see what is attached, as they see shares.
+func ShowAttachments(b *Box) {
+	for _, attachment := range b.spec.Attachments {
+		b.spec.Mounts = append(b.spec.Mounts, spec.Mount{Kind: "virtiofs", Destination: attachment.Path})
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/files"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/output"
@@ -39,6 +40,10 @@ var statuses = map[string]int{
 	"launch-spec-mismatch":     403,
 	"verity-mismatch":          500,
 	"tee-unavailable":          500,
+	files.CodeInvalid:          400,
+	files.CodeMissing:          404,
+	files.CodeReadonly:         403,
+	files.CodeFull:             507,
 	stage.CommandNotFound:      422,
 	stage.CommandNotExecutable: 422,
 	stage.UserNotFound:         422,
@@ -50,7 +55,7 @@ var statuses = map[string]int{
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, process.ErrNotRunning, box.ErrRunning,
 	process.ErrNoTerminal, box.ErrStopping, process.ErrInputTaken, process.ErrNoInput,
-	box.ErrTooManyTops, cgroup.ErrMemoryInUse,
+	box.ErrTooManyTops, box.ErrTooManyCopies, cgroup.ErrMemoryInUse,
 	box.ErrPaused, box.ErrNotPaused, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
 }
 
@@ -61,6 +66,7 @@ func codeOf(err error) string {
 	var invalid *strictjson.Error
 	var cwd *rootfs.CwdError
 	var memory *box.MemoryError
+	var copied *files.Error
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -70,6 +76,8 @@ func codeOf(err error) string {
 		return "invalid"
 	case errors.As(err, &cwd):
 		return stage.CwdInvalid
+	case errors.As(err, &copied):
+		return copied.Code
 	case errors.As(err, &memory):
 		return "conflict"
 	case errors.Is(err, stream.ErrTooLarge):

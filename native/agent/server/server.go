@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 6
+	maxProtocol = 7
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -98,6 +98,9 @@ var routes = []route{
 	{method: "GET", path: "/v1/top", in: allGuests, may: may(launchspec.MayStats), since: 4, stream: (*Server).top},
 	{method: "GET", path: "/v1/stats", in: allGuests, may: may(launchspec.MayStats), since: 4, prompt: (*Server).detailedStats},
 	{method: "GET", path: "/v1/stats", in: allGuests, may: may(launchspec.MayStats), prompt: (*Server).stats},
+	{method: "POST", path: "/v1/files/stat", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).statFile},
+	{method: "POST", path: "/v1/files/read", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readFiles},
+	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},

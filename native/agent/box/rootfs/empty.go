@@ -19,8 +19,8 @@ type emptier struct {
 	buffer [namesBuffer]byte
 }
 
-// empty removes all that a directory has, and keeps the directory.
-func empty(root int) error {
+// Empty removes all that a directory has, and keeps the directory.
+func Empty(root int) error {
 	e := &emptier{root: root}
 	for {
 		names, err := e.someNames(root)

@@ -1,0 +1,40 @@
+package files
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Codes of errors; docs/guest-protocol.md.
+const (
+	CodeInvalid  = "path-invalid"
+	CodeMissing  = "path-not-found"
+	CodeReadonly = "path-readonly"
+	CodeFull     = "disk-full"
+)
+
+// Error is a copy that is refused, or that failed. Its text is Docker's where Docker has one.
+type Error struct{ Code, Message string }
+
+func (e *Error) Error() string { return e.Message }
+
+// codes are those of the system's errors that a user can do something about.
+var codes = map[syscall.Errno]string{
+	syscall.ENOENT: CodeMissing, syscall.EROFS: CodeReadonly, syscall.ENOSPC: CodeFull, syscall.EDQUOT: CodeFull, syscall.ENOTDIR: CodeInvalid,
+	syscall.ELOOP: CodeInvalid, syscall.EISDIR: CodeInvalid, syscall.ENAMETOOLONG: CodeInvalid, syscall.EBUSY: CodeInvalid, syscall.EXDEV: CodeInvalid,
+	syscall.EFBIG: CodeFull,
+}
+
+// pathError names what was done and the path, as Go's own file errors do, which Docker shows.
+func pathError(what string, err error) error {
+	var own *Error
+	var errno syscall.Errno
+	if err == nil || errors.As(err, &own) || !errors.As(err, &errno) {
+		return err
+	}
+	code, known := codes[errno]
+	if !known {
+		return err
+	}
+	return &Error{code, what + ": " + errno.Error()}
+}

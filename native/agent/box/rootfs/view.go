@@ -1,0 +1,149 @@
+package rootfs
+
+import (
+	"errors"
+	"runtime"
+	"syscall"
+
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
+)
+
+// View is the box's root as Docker shows it to who copies files: with the box's shares and the three files of the network, and without the kernel's
+// filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing that happens in the box's changes it.
+type View struct {
+	Root Root
+	// release ends the thread that holds the namespace.
+	release chan struct{}
+}
+
+// Clones are detached copies of what a view shows.
+type Clones struct {
+	root   Root
+	shares []clone
+}
+
+type clone struct {
+	mount int
+	path  string
+}
+
+// CloneShown copies the box's mounts that a view shows. The calling thread is in the box's mount namespace.
+func (r Root) CloneShown(mounts []spec.Mount) (*Clones, error) {
+	mount, err := linux.CloneMount(r.FD, "", false)
+	if err != nil {
+		return nil, err
+	}
+	c := &Clones{root: Root{mount}}
+	paths := []string{hostnamePath, hostsPath, resolvConfPath}
+	for _, m := range mounts {
+		if m.Kind != "tmpfs" {
+			paths = append(paths, m.Destination)
+		}
+	}
+	for _, path := range paths {
+		if err := c.add(r, path); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	return c, nil
+}
+
+// add copies what is mounted at a path. The box may have moved it away, or put a link in its place, which leads no further than the box's own files.
+func (c *Clones) add(r Root, path string) error {
+	fd, err := r.open(path, 0, 0)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(fd)
+	if err := refuseKernelFiles(fd); errors.Is(err, errKernelFiles) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	mount, err := linux.CloneMount(fd, "", false)
+	if err != nil {
+		return err
+	}
+	c.shares = append(c.shares, clone{mount, path})
+	return nil
+}
+
+// Close closes what no view has taken.
+func (c *Clones) Close() error {
+	err := syscall.Close(c.root.FD)
+	for _, share := range c.shares {
+		err = errors.Join(err, syscall.Close(share.mount))
+	}
+	return err
+}
+
+// NewView mounts the clones in a mount namespace of their own, a copy of the one that `namespace` is open on.
+func NewView(c *Clones, namespace int) (*View, error) {
+	v := &View{Root: c.root, release: make(chan struct{})}
+	made := make(chan error)
+	go func() {
+		// Never unlocked: the thread ends with this function, and the namespace with it.
+		runtime.LockOSThread()
+		made <- v.mount(c, namespace)
+		<-v.release
+	}()
+	err := <-made
+	for _, share := range c.shares {
+		err = errors.Join(err, syscall.Close(share.mount))
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
+func (v *View) mount(c *Clones, namespace int) error {
+	if err := linux.Unshare(syscall.CLONE_FS); err != nil {
+		return err
+	}
+	if err := linux.SetNamespace(namespace, syscall.CLONE_NEWNS); err != nil {
+		return err
+	}
+	if err := linux.Unshare(syscall.CLONE_NEWNS); err != nil {
+		return err
+	}
+	if err := attach(v.Root.FD, "/"); err != nil {
+		return err
+	}
+	if err := EnterRoot(v.Root); err != nil {
+		return err
+	}
+	for _, share := range c.shares {
+		if err := v.show(share); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show mounts a clone at its path. Without what it was mounted on, or on another kind of file, it is not shown.
+func (v *View) show(c clone) error {
+	target, err := v.Root.open(c.path, 0, 0)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(target)
+	err = linux.Attach(c.mount, target)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return err
+}
+
+// Close ends the view. Files that are open in it stay open.
+func (v *View) Close() error {
+	close(v.release)
+	return syscall.Close(v.Root.FD)
+}
