@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 
 	"a3s.dev/box/agent/box/files"
 	"a3s.dev/box/agent/box/rootfs"
@@ -121,4 +122,30 @@ func (b *Box) endCopy() {
 	c.running--
 	c.mu.Unlock()
 	c.all.Done()
+}
+
+// ExportFiles writes the box's root as an archive, without what is mounted in it.
+func (b *Box) ExportFiles(begin func(context.Context) io.Writer) error {
+	return b.copy(func(ctx context.Context, _ files.Tree) error {
+		bare, err := b.sandbox.Bare()
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(bare.FD)
+		return files.Tree{Root: bare}.Export(ctx, begin(ctx))
+	})
+}
+
+// Changes calls a function with each path that differs from the image, after `begin`.
+func (b *Box) Changes(begin func(context.Context), emit func(files.Change) error) error {
+	return b.copy(func(ctx context.Context, _ files.Tree) error {
+		upper, lower, err := b.sandbox.Layers(b.spec.Rootfs.Layers)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(upper.FD)
+		defer syscall.Close(lower.FD)
+		begin(ctx)
+		return files.Changes(ctx, upper.FD, lower, emit)
+	})
 }

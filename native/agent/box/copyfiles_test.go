@@ -42,15 +42,20 @@ func (h *host) readFiles(path string) (string, string) {
 	if status != 200 || !found {
 		h.t.Fatalf("%s: %d %s", path, status, answer)
 	}
+	return stat, archiveNames(h.t, archive)
+}
+
+func archiveNames(t *testing.T, archive string) string {
+	t.Helper()
 	var names []string
 	reader := tar.NewReader(strings.NewReader(archive))
 	for {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return stat, strings.Join(names, " ")
+			return strings.Join(names, " ")
 		}
 		if err != nil {
-			h.t.Fatal(err)
+			t.Fatal(err)
 		}
 		names = append(names, header.Name)
 	}
@@ -92,6 +97,25 @@ func TestFilesOfARunningBoxAreCopiedBothWays(t *testing.T) {
 		if _, names := h.readFiles(path); strings.Count(names, " ") > 9 || strings.Contains(names, "uptime") || strings.Contains(names, "null") {
 			t.Errorf("%s has %s", path, names)
 		}
+	}
+}
+
+func TestAnExportHasTheRootAlone(t *testing.T) {
+	guesttest.NeedRoot(t)
+	mount, err := linux.NewMount("tmpfs", linux.Nodev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(mount)
+	h := start(t, document, spec.Attachment{Mount: mount, Path: "/data"})
+	box.ShowAttachments(h.box)
+	h.version = "7"
+	h.run("a", script("echo x > /tmp/a; echo x > /data/b"))
+	status, archive := h.call("POST", "/v1/files/export", nil)
+	names := " " + archiveNames(t, archive) + " "
+	if status != 200 || !strings.Contains(names, " tmp/a ") || !strings.Contains(names, " data/ ") || strings.Contains(names, " data/b ") ||
+		strings.Contains(names, " proc/uptime ") {
+		t.Errorf("%d %s", status, names)
 	}
 }
 

@@ -59,10 +59,7 @@ func (s *Server) readFiles(t stream.Stream, body []byte, _ string) {
 func (s *Server) sendFiles(t stream.Stream, path string) {
 	var sent *archiveWriter
 	err := s.Box.ReadFiles(path, func(ctx context.Context, stat *files.Stat) (io.Writer, error) {
-		stop := context.AfterFunc(ctx, func() { t.Reset(stream.InternalError) })
-		t.OnEnd(func() { stop() })
-		t.Begin(200, "application/octet-stream")
-		sent = newArchiveWriter(t)
+		sent = beginArchive(ctx, t)
 		_, err := sent.Write(append(appendStat(nil, stat), '\n'))
 		return sent, err
 	})
@@ -153,4 +150,50 @@ func readHead(t io.Reader) (*writeRequest, error) {
 	}
 	request := &writeRequest{}
 	return request, strictjson.Decode(line, request)
+}
+
+// exportFiles answers with an archive of the whole root.
+func (s *Server) exportFiles(t stream.Stream, body []byte, _ string) {
+	if len(body) > 0 {
+		writeError(t, errBody)
+		return
+	}
+	s.queue.after("", func() {
+		go func() {
+			var sent *archiveWriter
+			err := s.Box.ExportFiles(func(ctx context.Context) io.Writer {
+				sent = beginArchive(ctx, t)
+				return sent
+			})
+			finish(t, sent, err)
+		}()
+	})
+}
+
+// listChanges answers with a document of one line for each path that differs from the image.
+func (s *Server) listChanges(t stream.Stream, body []byte, _ string) {
+	if len(body) > 0 {
+		writeError(t, errBody)
+		return
+	}
+	s.queue.after("", func() {
+		go func() {
+			var sent *archiveWriter
+			err := s.Box.Changes(func(ctx context.Context) { sent = beginArchive(ctx, t) }, func(c files.Change) error {
+				line := appendText([]byte(`{"path":`), c.Path)
+				line = strconv.AppendInt(append(line, `,"kind":`...), int64(c.Kind), 10)
+				_, err := sent.Write(append(line, "}\n"...))
+				return err
+			})
+			finish(t, sent, err)
+		}()
+	})
+}
+
+// beginArchive begins an answer of bytes, which is reset when the box stops.
+func beginArchive(ctx context.Context, t stream.Stream) *archiveWriter {
+	stop := context.AfterFunc(ctx, func() { t.Reset(stream.InternalError) })
+	t.OnEnd(func() { stop() })
+	t.Begin(200, "application/octet-stream")
+	return newArchiveWriter(t)
 }

@@ -21,7 +21,7 @@ func fillVolume(r Root, volume int, destination string) error {
 	if err := Empty(target); err != nil {
 		return err
 	}
-	image, err := r.withoutMounts()
+	image, err := r.WithoutMounts()
 	if err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func fillVolume(r Root, volume int, destination string) error {
 	return err
 }
 
-// withoutMounts returns a read-only view of the root in which nothing is mounted.
-func (r Root) withoutMounts() (Root, error) {
+// WithoutMounts returns a read-only view of the root in which nothing is mounted.
+func (r Root) WithoutMounts() (Root, error) {
 	mount, err := linux.CloneMount(r.FD, "", false)
 	if err != nil {
 		return Root{-1}, err
