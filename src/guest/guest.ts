@@ -8,9 +8,13 @@ import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
+import { exportFiles, listChanges, type ReadFiles, readFiles, writeFiles } from './files.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
+  type FileChange,
+  FilePath,
+  FileStat,
   Fork,
   GuestState,
   type Hello,
@@ -26,6 +30,7 @@ import {
   StartProcess,
   Stats,
   type TerminalSize,
+  type WriteFiles,
 } from './protocol.ts';
 import { refusal } from './refusal.ts';
 import { discard, type GuestSession } from './session.ts';
@@ -40,6 +45,7 @@ const FILL_MS = 1_800_000;
 const STATE_BYTES = 4 * 1024 * 1024;
 const TOP_BYTES = 8 * 1024 * 1024;
 const STATS_BYTES = 256 * 1024;
+const CHANGES_BYTES = 32 * 1024 * 1024;
 
 const nothing = z.undefined();
 
@@ -328,6 +334,43 @@ export class Guest {
   stats(signal?: AbortSignal): Promise<Stats> {
     const options = { ...prompt(signal), answerBytes: STATS_BYTES };
     return this.#session.call('GET', '/v1/stats', undefined, Stats, options);
+  }
+
+  /** What a path of the box names. Protocol 7. */
+  statFile(filePath: string, signal: AbortSignal): Promise<FileStat> {
+    this.#expect(7, 'copies of files');
+    // A file server of the host may take its time.
+    const options = { signal, deadlineMs: SETUP_MS };
+    const body = FilePath.parse({ path: filePath });
+    return this.#session.call('POST', '/v1/files/stat', body, FileStat, options);
+  }
+
+  /** What a path of the box names, and its archive. Protocol 7. */
+  readFiles(filePath: string, signal: AbortSignal): Promise<ReadFiles> {
+    this.#expect(7, 'copies of files');
+    return readFiles(this.#session, filePath, signal);
+  }
+
+  /** Extracts an archive into a directory of the box. Protocol 7. */
+  writeFiles(
+    request: WriteFiles,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#expect(7, 'copies of files');
+    return writeFiles(this.#session, request, archive, signal);
+  }
+
+  /** The root of the box as an archive, without what is mounted in it. Protocol 7. */
+  exportFiles(signal: AbortSignal): Promise<AsyncGenerator<Uint8Array, void, void>> {
+    this.#expect(7, 'copies of files');
+    return exportFiles(this.#session, signal);
+  }
+
+  /** The paths that differ from the image. Protocol 7. */
+  listChanges(signal: AbortSignal): Promise<readonly FileChange[]> {
+    this.#expect(7, 'copies of files');
+    return listChanges(this.#session, CHANGES_BYTES, signal);
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */

@@ -13,7 +13,7 @@ import * as z from 'zod';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 6 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 7 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -233,6 +233,41 @@ export const StartProcess = z.strictObject({
   group: z.boolean().optional(),
 });
 export type StartProcess = z.infer<typeof StartProcess>;
+
+/** What a path of the box names. Protocol 7. */
+export const FileStat = z.object({
+  name: z.string().max(4096),
+  size: count,
+  /** The bits of Go's `fs.FileMode`, by which Docker's clients read a mode. */
+  mode: z.int().min(0).max(0xffff_ffff),
+  /** Seconds since 1970, and nanoseconds. */
+  mtime: z.int(),
+  nanoseconds: z.int().min(0).max(999_999_999),
+  /** The absolute path that a symbolic link leads to; empty for anything else. */
+  linkTarget: z.string().max(16_384),
+});
+export type FileStat = z.infer<typeof FileStat>;
+
+/** Body of `POST /v1/files/stat` and `POST /v1/files/read`. */
+export const FilePath = z.strictObject({ path: z.string().min(1).max(4096) });
+
+/** One line of the answer of `POST /v1/files/changes`. */
+export const FileChange = z.object({
+  path: z.string().max(16_384),
+  /** 0: modified, 1: added, 2: deleted. */
+  kind: z.int().min(0).max(2),
+});
+export type FileChange = z.infer<typeof FileChange>;
+
+/** First line of the body of `PUT /v1/files`. */
+export const WriteFiles = z.strictObject({
+  path: FilePath.shape.path,
+  /** A directory is not replaced by anything else, nor the other way round. */
+  keepKinds: z.boolean(),
+  /** The files belong to the user of the main process, whatever the archive says. */
+  ofUser: z.boolean(),
+});
+export type WriteFiles = z.infer<typeof WriteFiles>;
 
 /** Body of `POST /v1/processes/{id}/signal`. */
 export const Signal = z.strictObject({ signal: z.string().regex(/^(SIG[A-Z0-9+-]+|\d{1,2})$/) });

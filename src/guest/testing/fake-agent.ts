@@ -28,6 +28,7 @@ import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-a
 import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
 import { FakeCopies } from './fake-copies.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
+import { FakeFiles } from './fake-files.ts';
 import { FakeProbe } from './fake-probe.ts';
 import { FakeProcess, type FakeProgram } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';
@@ -81,6 +82,7 @@ export class FakeAgent {
   readonly poweredOff: Promise<void>;
   /** What the program `probe` does, from now on. */
   readonly probe = new FakeProbe();
+  readonly files = new FakeFiles();
   readonly #options: FakeAgentOptions;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Map<string, FakeProcess>();
@@ -126,6 +128,11 @@ export class FakeAgent {
       ['PUT', new RegExp(`^${id}/stdin$`), (s, m) => takeStdin(s, this.#find(m))],
       ['POST', new RegExp(`^${id}/signal$`), (s, m) => this.#signal(s, m)],
       ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
+      ['POST', /^\/v1\/files\/stat$/, (stream) => this.files.stat(stream)],
+      ['POST', /^\/v1\/files\/read$/, (stream) => this.files.read(stream)],
+      ['POST', /^\/v1\/files\/export$/, (stream) => this.files.export(stream)],
+      ['POST', /^\/v1\/files\/changes$/, (stream) => this.files.changes(stream)],
+      ['PUT', /^\/v1\/files$/, (stream) => this.files.write(stream)],
       ['GET', /^\/v1\/stats$/, (s, _, __, version) => this.#stats(s, version)],
       ['GET', /^\/v1\/top$/, async (s) => this.#top(s)],
       ['PUT', /^\/v1\/resources$/, (stream) => this.#putResources(stream)],

@@ -25,10 +25,14 @@ const PLAIN: ReadonlySet<string> = new Set([
 
 const SINCE_4 = /^\/v1\/(top|resources|processes\/[a-z0-9]+\/ended)$/;
 
+const FILES = /^\/v1\/files(\/|$)/;
+
 export function hasRoute(path: string, version: number, confidential: boolean): boolean {
   if (version === 1 && COPIES.has(path)) return false;
   if (version < 4 && SINCE_4.test(path)) return false;
+  if (version < 7 && FILES.test(path)) return false;
   if (!confidential) return true;
+  if (FILES.test(path)) return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));
 }
 

@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { afterEach, expect, it, vi } from 'vitest';
+import { connectGuest } from './connection.ts';
+import type { Guest } from './guest.ts';
+import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
+import { fakeVm } from './testing/fake-vm.ts';
+
+const open: { agent: FakeAgent; guest: Guest }[] = [];
+const { signal } = new AbortController();
+
+afterEach(() => {
+  for (const { agent, guest } of open.splice(0)) {
+    guest.close();
+    agent.kill();
+  }
+});
+
+async function connect(options: FakeAgentOptions = {}) {
+  const agent = new FakeAgent(options);
+  const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
+  open.push({ agent, guest });
+  return { agent, guest };
+}
+
+it.each([
+  ['that is no JSON', 'no json\n'],
+  ['of another shape', '{"name":"x"}\n'],
+  [
+    'with a mode that is none',
+    '{"name":"x","size":1,"mode":-1,"mtime":0,"nanoseconds":0,"linkTarget":""}\n',
+  ],
+  ['that does not end', 'x'.repeat(200_000)],
+  ['that breaks off', '{"name":'],
+])('refuses a description of a path %s', async (_, text) => {
+  const { agent, guest } = await connect();
+  vi.spyOn(agent.files, 'read').mockImplementation(async (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.end(text);
+  });
+  await expect(guest.readFiles('/', signal)).rejects.toMatchObject({ code: 'agent-failed' });
+});
+
+it('resets an archive that its reader does not want any more', async () => {
+  const { agent, guest } = await connect();
+  const closed = new Promise<number>((resolve) => {
+    vi.spyOn(agent.files, 'read').mockImplementation(async (stream) => {
+      stream.on('close', () => resolve(stream.rstCode));
+      stream.respond({ ':status': 200 });
+      stream.write(
+        '{"name":"x","size":1,"mode":1,"mtime":0,"nanoseconds":0,"linkTarget":""}\nfirst',
+      );
+    });
+  });
+  const { archive } = await guest.readFiles('/', signal);
+  expect((await archive.next()).value?.toString()).toBe('first');
+  await archive.return();
+  expect(await closed).not.toBe(0);
+});
+
+it('resets an archive whose source fails, and passes the reason on', async () => {
+  const { agent, guest } = await connect();
+  const reason = new Error('the client is gone');
+  const request = { path: '/tmp', keepKinds: false, ofUser: false };
+  const written = guest.writeFiles(
+    request,
+    (async function* () {
+      yield Buffer.from('first');
+      throw reason;
+    })(),
+    signal,
+  );
+  await expect(written).rejects.toBe(reason);
+  expect(agent.files.written).toEqual([]);
+});
+
+it('ends what the caller aborts', async () => {
+  const { agent, guest } = await connect();
+  vi.spyOn(agent.files, 'read').mockImplementation(async (stream) => {
+    await once(stream, 'close');
+  });
+  const aborted = new AbortController();
+  const read = guest.readFiles('/', aborted.signal);
+  aborted.abort(new Error('enough'));
+  await expect(read).rejects.toThrow('enough');
+});
+
+it('says which version an older agent lacks', async () => {
+  const { guest } = await connect({ protocol: { minimum: 1, maximum: 6 } });
+  expect(() => guest.statFile('/', signal)).toThrow('copies of files came with protocol 7');
+});

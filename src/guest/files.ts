@@ -1,0 +1,188 @@
+/**
+ * Copies files of the box as tar archives. The archives pass through; nothing here reads them.
+ *
+ * @module
+ */
+import type { ClientHttp2Stream } from 'node:http2';
+import { narrow } from '../narrow.ts';
+import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
+import { FileChange, FilePath, FileStat, WriteFiles } from './protocol.ts';
+import { agentFailed, refusal } from './refusal.ts';
+import { discard, type GuestSession } from './session.ts';
+
+const ANSWER_BYTES = 64 * 1024;
+const LINE_FEED = 0x0a;
+
+/** What a path names, and the archive of it. */
+export interface ReadFiles {
+  readonly stat: FileStat;
+  /** To be read to its end, or ended early. Throws `agent-failed` where it breaks off. */
+  readonly archive: AsyncGenerator<Uint8Array, void, void>;
+}
+
+/** @throws A3sError `no-such-file`, `invalid-argument` */
+export async function readFiles(
+  session: GuestSession,
+  path: string,
+  signal: AbortSignal,
+): Promise<ReadFiles> {
+  const stream = await openAnswer(session, '/v1/files/read', FilePath.parse({ path }), signal);
+  try {
+    const bytes = bytesOf(stream);
+    const { line, rest } = await firstLine(bytes);
+    const stat = narrow(FileStat, parseJson(line));
+    if (!stat.success) throw agentFailed('its description of a path is malformed', stat.error);
+    return { stat: stat.data, archive: archiveOf(stream, rest, bytes) };
+  } catch (error) {
+    discard(stream);
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** The root of the box as an archive, without what is mounted in it. */
+export async function exportFiles(
+  session: GuestSession,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Uint8Array, void, void>> {
+  const stream = await openAnswer(session, '/v1/files/export', undefined, signal);
+  return archiveOf(stream, Buffer.alloc(0), bytesOf(stream));
+}
+
+/** The paths that differ from the image. Throws `agent-failed` for more than `limit` bytes of them. */
+export async function listChanges(
+  session: GuestSession,
+  limit: number,
+  signal: AbortSignal,
+): Promise<FileChange[]> {
+  const stream = await openAnswer(session, '/v1/files/changes', undefined, signal);
+  try {
+    const text = (await readAnswer(stream, limit)).toString();
+    return text.split('\n').flatMap((line) => {
+      if (line === '') return [];
+      const change = narrow(FileChange, parseJson(Buffer.from(line)));
+      if (!change.success) throw agentFailed('its list of changes is malformed', change.error);
+      return [change.data];
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    discard(stream);
+  }
+}
+
+/** A stream with an answer of bytes. It ends when the signal aborts. */
+async function openAnswer(
+  session: GuestSession,
+  route: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<ClientHttp2Stream> {
+  const stream = await session.openInOrder('POST', route, {
+    ...{ signal, body, endStream: body === undefined },
+  });
+  const onAbort = (): void => discard(stream);
+  signal.addEventListener('abort', onAbort, { once: true });
+  stream.once('close', () => signal.removeEventListener('abort', onAbort));
+  try {
+    const status = await answerStatus(stream);
+    if (status === 200) return stream;
+    throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, ANSWER_BYTES)));
+  } catch (error) {
+    discard(stream);
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function firstLine(
+  bytes: AsyncGenerator<Buffer, void, void>,
+): Promise<{ line: Buffer; rest: Buffer }> {
+  let head: Buffer = Buffer.alloc(0);
+  for (;;) {
+    const end = head.indexOf(LINE_FEED);
+    if (end >= 0) return { line: head.subarray(0, end), rest: head.subarray(end + 1) };
+    if (head.length > ANSWER_BYTES) throw agentFailed('its description of a path is too long');
+    const next = await bytes.next();
+    if (next.done === true) throw agentFailed('its description of a path broke off');
+    head = Buffer.concat([head, next.value]);
+  }
+}
+
+async function* archiveOf(
+  stream: ClientHttp2Stream,
+  first: Buffer,
+  rest: AsyncGenerator<Buffer, void, void>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    if (first.length > 0) yield first;
+    yield* rest;
+  } finally {
+    discard(stream);
+  }
+}
+
+/**
+ * Extracts an archive into a directory of the box. Returns when all of it is there. Where the archive breaks off, what
+ * came before stays, and no part of a file.
+ *
+ * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`; what `archive` throws
+ */
+export async function writeFiles(
+  session: GuestSession,
+  request: WriteFiles,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  const route = '/v1/files';
+  const stream = await session.openInOrder('PUT', route, { signal });
+  const onAbort = (): void => discard(stream);
+  signal.addEventListener('abort', onAbort, { once: true });
+  // The agent answers before the end of the archive only where it refuses it.
+  const answered = answerStatus(stream);
+  answered.catch(() => undefined);
+  try {
+    const head = Buffer.from(`${JSON.stringify(WriteFiles.parse(request))}\n`);
+    const sent = send(stream, head, archive);
+    sent.catch(() => undefined);
+    await Promise.race([sent, answered]);
+    const status = await answered;
+    const body = await readAnswer(stream, ANSWER_BYTES);
+    if (status !== 204) throw refusal(`PUT ${route}`, status, parseJson(body));
+    await sent;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    discard(stream);
+  }
+}
+
+/** Sends with back pressure, and stops where the stream has ended. */
+async function send(
+  stream: ClientHttp2Stream,
+  head: Buffer,
+  archive: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await write(stream, head);
+  for await (const chunk of archive) {
+    if (!stream.writable) return;
+    await write(stream, chunk);
+  }
+  stream.end();
+}
+
+function write(stream: ClientHttp2Stream, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    // A write that the agent does not wait for is never reported. The answer says why.
+    const done = (): void => {
+      stream.off('close', done);
+      resolve();
+    };
+    stream.once('close', done);
+    if (stream.writable) stream.write(chunk, done);
+    else done();
+  });
+}
