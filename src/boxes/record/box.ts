@@ -243,6 +243,8 @@ export const BoxState = z.strictObject({
       written: z.int().optional(),
     })
     .optional(),
+  /** Its writable layer has files that were copied into it, or read from it, before its first run. */
+  hasFiles: z.boolean().optional(),
   /** The launch of this run of a confidential box. */
   launch: ConfidentialState.optional(),
 });

@@ -142,11 +142,12 @@ async function reconcileBox(
 
 /**
  * Removes the disk of a box that never ran. A power cut during its first start may have left the name of the disk
- * without its content. Nothing on it was promised to anybody.
+ * without its content. Nothing on it was promised to anybody, unless files were copied into the box.
  */
 async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);
   if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
+  if (box.state.hasFiles === true) return;
   for (const file of await layersOf(changesPath(rt, id))) await rm(file, { force: true });
 }
 

@@ -25,7 +25,6 @@ interface Refusal {
 type Named = Pick<Request<z.output<typeof named>, unknown>, 'rt' | 'params' | 'query'>;
 
 const BUILD = 'Build with docker or podman elsewhere, and load the archive.';
-const COPY = 'Use a bind mount, or exec with tar.';
 const NETWORK = 'Boxes are in a network of their own, or in none.';
 const VOLUME = 'Remove it, and create another.';
 const PLUGIN = 'This server takes no plugins.';
@@ -53,11 +52,6 @@ const REFUSED: readonly Refusal[] = [
       if (container !== '') rt.store.resolve(container);
     },
   },
-  // The same route answers HEAD.
-  ofBox('GET', 'archive', 'copy files out of a box', COPY),
-  ofBox('PUT', 'archive', 'copy files into a box', COPY),
-  ofBox('GET', 'changes', 'list what a box has changed', 'Use exec with find.'),
-  ofBox('GET', 'export', 'export the files of a box', 'Use exec with tar.'),
   ofBox(
     ...(['GET', 'attach/ws', 'attach over a web socket'] as const),
     'Use POST /containers/{id}/attach, which takes the connection over.',

@@ -25,6 +25,7 @@ export type Answer =
       readonly status: number;
       readonly type: string;
       readonly chunks: AsyncIterable<Uint8Array>;
+      readonly headers?: Headers;
     }
   | {
       readonly kind: 'hijack';

@@ -36,6 +36,7 @@ export function responseOf(
       // The encoding is set here, so that the headers are sent at once and not with the first chunk.
       return respond(streamOf(answer.chunks, signal), status, answer.type, {
         'Transfer-Encoding': 'chunked',
+        ...answer.headers,
       });
   }
 }

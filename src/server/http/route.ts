@@ -24,6 +24,8 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: AsyncIterable<Uint8Array>;
+  /** The client asks for the headers of a GET alone. Handlers of streams must not begin one then. */
+  readonly head: boolean;
   /** The version in the path's prefix: 1.45 is 45. */
   readonly apiVersion: number;
   /** Aborts when the client is gone. */

@@ -76,6 +76,8 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
     query: url.searchParams,
     headers: context.req.raw.headers,
     body: iterateBody(hasBody(context.env.incoming) ? context.req.raw.body : null),
+    // Routes of GET answer it too.
+    head: context.req.raw.method === 'HEAD',
     apiVersion: splitVersion(url.pathname)?.minor ?? 0,
     signal,
     stopServer: options.stopServer,

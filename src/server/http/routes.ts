@@ -13,6 +13,7 @@ import { SERVER_ROUTES } from '../a3s/server.ts';
 import { SNAPSHOT_ROUTES } from '../a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from '../a3s/templates.ts';
 import { TRUST_ROUTES } from '../a3s/trust.ts';
+import { ARCHIVE_ROUTES, CHANGES_ROUTES } from '../docker/containers/archive.ts';
 import { CONTAINER_PRUNE_ROUTES } from '../docker/containers/container-prune.ts';
 import { CONTAINER_ROUTES } from '../docker/containers/containers.ts';
 import { EXEC_ROUTES } from '../docker/containers/exec.ts';
@@ -60,6 +61,8 @@ const SERVED: readonly Route[] = [
   ...UPDATE_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
+  ...ARCHIVE_ROUTES,
+  ...CHANGES_ROUTES,
   ...BUILDER_ROUTES,
   ...UNSUPPORTED_ROUTES,
   ...SWARM_ROUTES,

@@ -32,6 +32,10 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',
+  'GET /containers/{id}/archive':
+    'a path that cannot be followed is a 400, where dockerd answers 500; a confidential box is refused',
+  'PUT /containers/{id}/archive':
+    'plain, gzip and bzip2; device nodes, and entries that lead out of the directory through a link, are refused; a confidential box is refused',
   'GET /containers/{id}/stats':
     'the guest counts, for the box alone; the disks are those of the microVM',
   'POST /containers/{id}/update': 'see the fields below',

@@ -10,6 +10,7 @@ import { stream } from '../../http/answer.ts';
 import { bytesOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
+import { logged } from '../streamed.ts';
 
 const access = 'owner';
 
@@ -49,7 +50,7 @@ async function save(
   for (const reference of references) {
     rt.events.publish('image', 'save', await idOf(rt, reference), { name: reference });
   }
-  return stream(logged(rt, archive), ARCHIVE);
+  return stream(logged(rt, 'images could not be saved', archive), ARCHIVE);
 }
 
 /** The name itself where the image was removed meanwhile. */
@@ -58,19 +59,6 @@ async function idOf({ images }: Pick<Runtime, 'images'>, reference: string): Pro
     return (await images.resolve(reference)).id;
   } catch (error) {
     if (error instanceof A3sError) return reference;
-    throw error;
-  }
-}
-
-/** The client only sees that its archive breaks off, so the reason is logged here. */
-async function* logged(
-  { log }: Pick<Runtime, 'log'>,
-  archive: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* archive;
-  } catch (error) {
-    log.error('images could not be saved', error);
     throw error;
   }
 }

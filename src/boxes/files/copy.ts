@@ -1,0 +1,139 @@
+/**
+ * Copies files of a box, as `docker cp` does: archives in both directions, and what a path names.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { FileChange, FileStat, WriteFiles } from '../../guest/protocol.ts';
+import type { Box } from '../record/box.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { type FilesHost, filesGuest } from './with-files.ts';
+
+/** What copies need of the server. */
+export type CopyHost = FilesHost & Pick<Runtime, 'events'>;
+
+const WHAT = 'copy files of';
+
+/** @throws A3sError `no-such-file`, `invalid-argument`, `host-not-permitted` */
+export async function statFile(
+  rt: CopyHost,
+  box: Box,
+  path: string,
+  client: AbortSignal,
+): Promise<FileStat> {
+  const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
+  try {
+    return await guest.statFile(path, signal);
+  } catch (error) {
+    throw named(error, box, path);
+  } finally {
+    await release();
+  }
+}
+
+/**
+ * What a path names, and its archive. The guest is released at the end of the archive, which the caller reads or ends.
+ *
+ * @throws A3sError `no-such-file`, `invalid-argument`, `host-not-permitted`
+ */
+export async function readFiles(
+  rt: CopyHost,
+  box: Box,
+  path: string,
+  client: AbortSignal,
+): Promise<{ stat: FileStat; archive: AsyncGenerator<Uint8Array, void, void> }> {
+  const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
+  try {
+    const { stat, archive } = await guest.readFiles(path, signal);
+    // A client that is gone before the archive is read reads none of it.
+    client.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
+    publish(rt, box, 'archive-path');
+    return { stat, archive: ending(archive, release) };
+  } catch (error) {
+    await release();
+    throw named(error, box, path);
+  }
+}
+
+async function* ending(
+  archive: AsyncGenerator<Uint8Array, void, void>,
+  release: () => Promise<void>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* archive;
+  } finally {
+    await release();
+  }
+}
+
+/**
+ * Extracts an archive into a directory of the box.
+ *
+ * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`, `host-not-permitted`
+ */
+export async function writeFiles(
+  rt: CopyHost,
+  box: Box,
+  request: WriteFiles,
+  archive: AsyncIterable<Uint8Array>,
+  client: AbortSignal,
+): Promise<void> {
+  const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
+  try {
+    await guest.writeFiles(request, archive, signal);
+    publish(rt, box, 'extract-to-dir');
+  } catch (error) {
+    throw named(error, box, request.path);
+  } finally {
+    await release();
+  }
+}
+
+/**
+ * The root of a box as an archive, without what is mounted in it.
+ *
+ * @throws A3sError `host-not-permitted`
+ */
+export async function exportFiles(
+  rt: CopyHost,
+  box: Box,
+  client: AbortSignal,
+): Promise<AsyncGenerator<Uint8Array, void, void>> {
+  const { guest, signal, release } = await filesGuest(rt, box, 'export the files of', client);
+  try {
+    const archive = await guest.exportFiles(signal);
+    client.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
+    publish(rt, box, 'export');
+    return ending(archive, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/**
+ * The paths of a box that differ from its image.
+ *
+ * @throws A3sError `host-not-permitted`
+ */
+export async function listChanges(
+  rt: CopyHost,
+  box: Box,
+  client: AbortSignal,
+): Promise<readonly FileChange[]> {
+  const what = 'list the changed files of';
+  const { guest, signal, release } = await filesGuest(rt, box, what, client);
+  try {
+    return await guest.listChanges(signal);
+  } finally {
+    await release();
+  }
+}
+
+/** In Docker's words. */
+function named(error: unknown, box: Box, path: string): unknown {
+  if (!(error instanceof A3sError) || error.code !== 'no-such-file') return error;
+  return new A3sError('no-such-file', `Could not find the file ${path} in container ${box.name}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * A microVM on the disk and the mounts of a box that does not run, whose main process is never started. It serves the
+ * files of the box: no port is published, and the box has no network in it.
+ *
+ * Nothing of it is on record. The next server ends one that is left, since its box does not run.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
+import type { TakenTemplate } from '../../templates/templates.ts';
+import { changesPath, syncChanges } from '../disks/writable-layer.ts';
+import type { Box } from '../record/box.ts';
+import { pinnedImage } from '../record/pinned-image.ts';
+import { RunningBox } from '../run/running-box.ts';
+import { type Runtime, runtimeDirectory } from '../runtime.ts';
+import {
+  changesDisks,
+  describeVm,
+  type Found,
+  findParts,
+  makeRuntimeDirectory,
+} from '../start/describe.ts';
+import { expectHostStays } from '../start/enter.ts';
+import type { LaunchHost } from '../start/launch-vm.ts';
+import { isFork } from '../start/sources/snapshot.ts';
+import { type MountedVolumes, mountVolumes } from '../start/volumes.ts';
+import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../start/warm.ts';
+
+/** How long the guest may take to write all out and power off. */
+const POWER_OFF_MS = 60_000;
+
+/** What such a microVM needs of the server. */
+export type FilesVmHost = LaunchHost &
+  Pick<
+    Runtime,
+    'boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'startTimeoutMs'
+  >;
+
+export class FilesVm {
+  readonly guest: Guest;
+  /** Aborts when the microVM is gone. */
+  readonly signal: AbortSignal;
+  readonly #rt: FilesVmHost;
+  readonly #box: Box;
+  readonly #running: RunningBox;
+  readonly #found: Found;
+
+  private constructor(
+    rt: FilesVmHost,
+    box: Box,
+    { guest, running, found }: { guest: Guest; running: RunningBox; found: Found },
+  ) {
+    this.#rt = rt;
+    this.#box = box;
+    this.#running = running;
+    this.#found = found;
+    this.guest = guest;
+    this.signal = running.signal;
+  }
+
+  /**
+   * The caller holds the box's lock until the microVM has ended.
+   *
+   * @throws A3sError `conflict` for a fork that has not run, whose files are in its memory snapshot
+   */
+  static async launch(rt: FilesVmHost, box: Box): Promise<FilesVm> {
+    expectHostStays(rt);
+    if (isFork(box)) {
+      throw new A3sError(
+        'conflict',
+        `Cannot copy files of ${box.name}: it is a fork that has not run`,
+        {
+          remedy: 'Start it first.',
+        },
+      );
+    }
+    const image = await pinnedImage(rt, box.definition);
+    const volumes = await mountVolumes(rt, box);
+    try {
+      const found = await findParts(rt, box.definition, image, volumes);
+      const { guest, running } = await launchFastest(rt, box, found, volumes);
+      return new FilesVm(rt, box, { guest, running, found });
+    } finally {
+      volumes.release();
+    }
+  }
+
+  /** Returns when the box's files are on its disk, and nothing of the microVM is left. */
+  async end(): Promise<void> {
+    const { exited } = this.#running.vm;
+    try {
+      await this.guest.poweroff();
+      await Promise.race([exited, delay(POWER_OFF_MS, undefined, { ref: false })]);
+    } catch (error) {
+      this.#rt.log.error('a microVM that served files did not power off', error, {
+        box: this.#box.definition.id,
+      });
+    }
+    await endVm(this.#rt, this.#box, this.#running);
+    if (!this.#found.keptChanges) await this.#keepDisk();
+  }
+
+  /** From here on the disk of a box that never ran has files that somebody relies on. */
+  async #keepDisk(): Promise<void> {
+    const { id } = this.#box.definition;
+    if (this.#rt.store.get(id) === undefined) return;
+    await syncChanges(this.#rt, this.#box.definition);
+    this.#rt.store.amend(id, { hasFiles: true });
+  }
+}
+
+interface Launched {
+  readonly guest: Guest;
+  readonly running: RunningBox;
+}
+
+/** From a template where there is one. Where that fails, the microVM boots. */
+async function launchFastest(
+  rt: FilesVmHost,
+  box: Box,
+  found: Found,
+  volumes: MountedVolumes,
+): Promise<Launched> {
+  const { definition } = box;
+  const taken =
+    reasonToBoot(found) === undefined
+      ? await rt.templates.take(shapeOf(definition, found))
+      : undefined;
+  if (taken === undefined) return await launch(rt, box, found, volumes, undefined);
+  try {
+    return await launch(rt, box, found, volumes, taken);
+  } catch (error) {
+    taken.release();
+    if (rt.shutdown.aborted) throw error;
+    rt.log.error('files could not be served from a template, so a microVM boots', error, {
+      box: definition.id,
+      template: taken.template.key,
+    });
+    if (!found.keptChanges) await rm(changesPath(rt, definition.id), { force: true });
+    return await launch(rt, box, found, volumes, undefined);
+  }
+}
+
+async function launch(
+  rt: FilesVmHost,
+  box: Box,
+  found: Found,
+  volumes: MountedVolumes,
+  taken: TakenTemplate | undefined,
+): Promise<Launched> {
+  const { definition, state } = box;
+  const { id, identity } = definition;
+  const directory = runtimeDirectory(rt, id);
+  await makeRuntimeDirectory(directory, identity);
+  const changes = await changesDisks(rt, definition, { found, directory, taken });
+  const offline = { ...definition, network: 'none' as const, ports: [] };
+  const { vm: description, spec } = describeVm(offline, {
+    ...{ found, directory, ports: [], changes, taken },
+  });
+  const vm = await rt.engine.launch(description, rt.shutdown);
+  const handshake = taken === undefined ? undefined : new Handshake(vm.id, taken.protocol, spec);
+  const running = new RunningBox(id, state.run, vm, {
+    connectMs: rt.startTimeoutMs,
+    ...(handshake === undefined
+      ? {}
+      : {
+          copy: {
+            known: handshake.known,
+            connectMs: Math.min(RESUME_MS, rt.startTimeoutMs),
+          },
+        }),
+    held: taken,
+  });
+  try {
+    const guest = await running.guest();
+    await (handshake?.specSent ?? guest.putSpec(spec, running.signal));
+    if (changes.throwaway !== undefined) await rm(changes.throwaway, { force: true });
+    await volumes.filled();
+    return { guest, running };
+  } catch (error) {
+    await endVm(rt, box, running);
+    throw error;
+  }
+}
+
+async function endVm(
+  rt: Pick<Runtime, 'runtimeDir'>,
+  { definition: { id } }: Box,
+  running: RunningBox,
+): Promise<void> {
+  await running.vm.kill();
+  await running.vm.exited;
+  await running.release();
+  await rm(runtimeDirectory(rt, id), { recursive: true, force: true });
+}

@@ -1,0 +1,96 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
+import { TestHome } from '../../server/testing/home.ts';
+import { allowConfidential } from '../../server/testing/signed-images.ts';
+
+let home: TestHome;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+});
+afterEach(() => home.remove());
+
+const put = (id: string) =>
+  home.call('PUT', `/containers/${id}/archive?path=/tmp`, JSON.stringify('an archive'));
+const state = async (id: string): Promise<unknown> => {
+  const { body } = await home.call('GET', `/containers/${id}/json`);
+  return (body as { State: unknown }).State;
+};
+const disk = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
+/** Directories of sockets of microVMs. */
+const directories = (): string[] =>
+  readdirSync(home.config.runtimeDir).filter((name) => /^[0-9a-f]{12}$/.test(name));
+
+describe('files of a box that does not run', () => {
+  it('are served by a microVM without main process, network and events, which is gone afterwards', async () => {
+    const ports = { '80/tcp': [{ HostPort: '' }] };
+    const id = await home.create(['true'], { HostConfig: { PortBindings: ports } });
+    const before = await state(id);
+    const launched = vi.spyOn(home.runtime.engine, 'launch');
+    const published = vi.spyOn(home.runtime.events, 'publish');
+    expect(await put(id)).toMatchObject({ status: 200 });
+    expect(launched.mock.calls.map(([{ nic }]) => nic)).toEqual([undefined]);
+    expect(home.agents.get(id)?.files.written).toHaveLength(1);
+    expect(home.agents.get(id)?.spec?.network).toEqual({ kind: 'none' });
+    expect(published.mock.calls.map(([, action]) => action)).toEqual(['extract-to-dir']);
+    expect(home.host.running).toHaveLength(0);
+    expect(directories()).toEqual([]);
+    expect(await state(id)).toEqual(before);
+  });
+
+  it('leave the exit code and the times of its last run as they are', async () => {
+    const id = await home.create(['false']);
+    await home.call('POST', `/containers/${id}/start`);
+    await home.call('POST', `/containers/${id}/wait`);
+    const before = await state(id);
+    expect(before).toMatchObject({ Status: 'exited', ExitCode: 1 });
+    expect((await home.call('HEAD', `/containers/${id}/archive?path=/`)).status).toBe(200);
+    expect(await state(id)).toEqual(before);
+  });
+
+  it('stay on the disk of a box that never ran, whatever servers come', async () => {
+    const [kept, unused] = [await home.create(['true']), await home.create(['true'])];
+    expect((await put(kept)).status).toBe(200);
+    await home.stop();
+    await home.start();
+    expect(existsSync(disk(kept))).toBe(true);
+    expect(existsSync(disk(unused))).toBe(false);
+    expect((await home.call('POST', `/containers/${kept}/start`)).status).toBe(204);
+  });
+
+  it('leave nothing behind where the guest refuses', async () => {
+    const id = await home.create(['true']);
+    expect(await home.call('GET', `/containers/${id}/archive?path=/absent`)).toMatchObject({
+      ...{ status: 404, body: { code: 'no-such-file' } },
+    });
+    home.agentOptions = { refuseSpec: new FakeRefusal('setup-failed', 'no disk') };
+    expect(await put(id)).toMatchObject({ status: 500, body: { code: 'agent-failed' } });
+    expect(home.host.running).toHaveLength(0);
+    expect(directories()).toEqual([]);
+    home.agentOptions = {};
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('hold a start up until they are copied', async () => {
+    const id = await home.create(['true']);
+    const copied = put(id);
+    await expect.poll(() => home.agents.has(id)).toBe(true);
+    const started = home.call('POST', `/containers/${id}/start`);
+    expect((await copied).status).toBe(200);
+    expect((await started).status).toBe(204);
+  });
+
+  it.each(['archive?path=/', 'changes', 'export'])(
+    'are refused of a confidential box: GET %s',
+    async (verb) => {
+      home.trust.rules = [allowConfidential('**')];
+      const id = await home.create(['true'], { Confidential: { Tee: 'simulate' } });
+      expect(await home.call('GET', `/containers/${id}/${verb}`)).toMatchObject({
+        status: 403,
+        body: { code: 'host-not-permitted', message: expect.stringContaining('sees no file') },
+      });
+    },
+  );
+});

@@ -1,0 +1,89 @@
+/**
+ * Gives work on the files of a box the agent that does it: the one of its microVM, or of one that is launched for it.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
+import type { Box } from '../record/box.ts';
+import type { Runtime } from '../runtime.ts';
+import { FilesVm, type FilesVmHost } from './files-vm.ts';
+
+/** What work on files needs of the server. */
+export type FilesHost = FilesVmHost & Pick<Runtime, 'running' | 'locks'>;
+
+/** An agent that serves the files of a box. */
+export interface FilesGuest {
+  readonly guest: Guest;
+  /** Aborts when the microVM is gone, or the client. */
+  readonly signal: AbortSignal;
+  /** Call it when the work is done or has failed. Later calls return what the first one does. */
+  release(): Promise<void>;
+}
+
+/**
+ * The agent of a running or paused box. For any other box a microVM is launched, and the box cannot be started,
+ * removed or changed until the work is released. The box itself stays as it is.
+ *
+ * @param what for the message, such as `copy files of`
+ * @throws A3sError `host-not-permitted` for a confidential box; what a launch throws
+ */
+export async function filesGuest(
+  rt: FilesHost,
+  box: Box,
+  what: string,
+  client: AbortSignal,
+): Promise<FilesGuest> {
+  expectVisible(box, what);
+  const { id } = box.definition;
+  const running = await ofRunning(rt, id, client);
+  if (running !== undefined) return running;
+  const unlock = await rt.locks.acquire(id);
+  try {
+    client.throwIfAborted();
+    // Its last run may still be ending.
+    if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
+    const started = await ofRunning(rt, id, client);
+    if (started !== undefined) {
+      unlock();
+      return started;
+    }
+    const vm = await FilesVm.launch(rt, rt.store.expect(id));
+    const signal = AbortSignal.any([vm.signal, client]);
+    return { guest: vm.guest, signal, release: once(() => vm.end().finally(unlock)) };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Undefined where the box neither runs nor is paused. */
+async function ofRunning(
+  rt: Pick<FilesHost, 'running' | 'store'>,
+  id: string,
+  client: AbortSignal,
+): Promise<FilesGuest | undefined> {
+  const { status } = rt.store.expect(id).state;
+  const running = status === 'running' || status === 'paused' ? rt.running.get(id) : undefined;
+  if (running === undefined) return undefined;
+  const signal = AbortSignal.any([running.signal, client]);
+  return { guest: await running.guest(), signal, release: async () => undefined };
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
+}
+
+/** @throws A3sError `host-not-permitted` for a confidential box */
+function expectVisible({ definition, name }: Box, what: string): void {
+  if (definition.confidential === undefined) return;
+  throw new A3sError(
+    'host-not-permitted',
+    `Cannot ${what} ${name}: the host sees no file of a confidential box`,
+    { remedy: 'Have a program of the box send its files, over RA-TLS for example.' },
+  );
+}
