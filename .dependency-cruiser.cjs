@@ -8,6 +8,9 @@ const ROOMS = {
     'trust/policy/load-policy',
     'trust/policy/invalid-image-policy',
     'docker-api',
+    // `cp` extracts archives of boxes.
+    'images/tar',
+    'images/byte-reader',
     'config',
     'durable',
     'errors',

@@ -9,9 +9,17 @@ const attach = entry(
   'Attach local standard input, output, and error streams to a running box',
   async () => (await import('../commands/box/attach.ts')).attach,
 );
+const cp = entry(
+  'Copy files between a box and this host',
+  async () => (await import('../commands/box/cp.ts')).cp,
+);
 const create = entry(
   'Create a new box',
   async () => (await import('../commands/box/create.ts')).create,
+);
+const diff = entry(
+  'List the files of a box that differ from its image',
+  async () => (await import('../commands/box/diff.ts')).diff,
 );
 const exec = entry(
   'Execute a command in a running box',
@@ -20,6 +28,10 @@ const exec = entry(
 const inspectContainer = entry(
   'Display detailed information on one or more boxes',
   async () => (await import('../commands/system/inspect.ts')).inspectContainer,
+);
+const exportBox = entry(
+  'Write the files of a box as a tar archive',
+  async () => (await import('../commands/box/export-box.ts')).exportBox,
 );
 const kill = entry(
   'Kill one or more running boxes',
@@ -94,8 +106,11 @@ const wait = entry(
 /** Commands that also exist at the top level. */
 export const BOX_COMMANDS = {
   attach,
+  cp,
   create,
+  diff,
   exec,
+  export: exportBox,
   kill,
   logs,
   pause,

@@ -26,6 +26,7 @@ export interface Recorded {
 
 interface Answer {
   readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
   /** Documents of progress, one a line. */
   readonly lines?: readonly unknown[];
@@ -100,7 +101,11 @@ export class FakeServer {
   }
 
   #send(response: ServerResponse, answer: Answer): void {
-    const headers = { 'content-type': 'application/json', 'api-version': '1.45' };
+    const headers = {
+      'content-type': 'application/json',
+      'api-version': '1.45',
+      ...answer.headers,
+    };
     response.writeHead(answer.status ?? 200, headers);
     for (const line of answer.lines ?? []) response.write(`${JSON.stringify(line)}\r\n`);
     if (answer.json !== undefined) response.write(JSON.stringify(answer.json));
