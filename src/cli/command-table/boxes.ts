@@ -25,13 +25,13 @@ const exec = entry(
   'Execute a command in a running box',
   async () => (await import('../commands/box/exec.ts')).exec,
 );
-const inspectContainer = entry(
-  'Display detailed information on one or more boxes',
-  async () => (await import('../commands/system/inspect.ts')).inspectContainer,
-);
 const exportBox = entry(
   'Write the files of a box as a tar archive',
   async () => (await import('../commands/box/export-box.ts')).exportBox,
+);
+const inspectContainer = entry(
+  'Display detailed information on one or more boxes',
+  async () => (await import('../commands/system/inspect.ts')).inspectContainer,
 );
 const kill = entry(
   'Kill one or more running boxes',

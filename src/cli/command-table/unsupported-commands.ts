@@ -7,7 +7,6 @@
 const IMAGES = 'pull an image that another tool has built, or load it: a3s-box load -i ARCHIVE';
 const NETWORKS = 'a box has its own outbound network, or none';
 const SWARM = 'there is no cluster mode';
-const FILES = 'mount a path of the host with run -v, or stream with exec -i';
 
 export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['build', IMAGES],
@@ -18,9 +17,6 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['compose', 'start boxes one by one with run'],
   ['config', SWARM],
   ['context', 'A3S_HOME names the installation'],
-  ['cp', FILES],
-  ['diff', FILES],
-  ['export', FILES],
   ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],
   ['network', NETWORKS],
   ['node', SWARM],

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakeFiles } from '../../../guest/testing/fake-files.ts';
 import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
+import { docker } from '../../testing/docker.ts';
 import { TestHome } from '../../testing/home.ts';
 
 const home = new TestHome();
@@ -183,6 +186,34 @@ describe('changes and export', () => {
     const answer = await ask('GET', `/containers/${id}/export`);
     expect(answer).toMatchObject({ status: 200, type: 'application/octet-stream', complete: true });
     expect(answer.bytes.equals(files.root)).toBe(true);
+  });
+});
+
+describe('Docker’s own command line', () => {
+  const run = (args: readonly string[], input?: Buffer) =>
+    docker(home.config.socket, args, input);
+
+  it('copies both ways', async () => {
+    const file = join(home.config.home, 'local');
+    writeFileSync(file, 'content');
+    expect(await run(['cp', file, `${id}:/tmp`])).toMatchObject({ code: 0 });
+    const last = files.written.at(-1);
+    expect(last).toMatchObject({ path: '/tmp', keepKinds: true, ofUser: false });
+    expect(last?.archive.includes('content')).toBe(true);
+    const { archive } = last ?? {};
+    files.paths.set('/tmp/local', { stat: { mode: 0o644 }, ...(archive ? { archive } : {}) });
+    expect(await run(['cp', `${id}:/tmp/local`, `${file}-back`])).toMatchObject({ code: 0 });
+    expect(readFileSync(`${file}-back`, 'utf8')).toBe('content');
+    const missing = await run(['cp', `${id}:/absent`, '.']);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('Could not find the file /absent in container');
+  });
+
+  it('lists changes, and exports', async () => {
+    files.changed = [{ path: '/etc/new', kind: 1 }];
+    expect((await run(['diff', id])).stdout).toBe('A /etc/new\n');
+    files.root = Buffer.from('all files');
+    expect((await run(['export', id])).stdout).toBe('all files');
   });
 });
 
