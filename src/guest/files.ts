@@ -86,6 +86,8 @@ async function openAnswer(
   signal.addEventListener('abort', onAbort, { once: true });
   stream.once('close', () => signal.removeEventListener('abort', onAbort));
   try {
+    // It may have aborted while the stream was opened.
+    signal.throwIfAborted();
     const status = await answerStatus(stream);
     if (status === 200) return stream;
     throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, ANSWER_BYTES)));
@@ -143,6 +145,8 @@ export async function writeFiles(
   const answered = answerStatus(stream);
   answered.catch(() => undefined);
   try {
+    // It may have aborted while the stream was opened.
+    signal.throwIfAborted();
     const head = Buffer.from(`${JSON.stringify(WriteFiles.parse(request))}\n`);
     const sent = send(stream, head, archive);
     sent.catch(() => undefined);
