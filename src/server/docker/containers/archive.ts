@@ -40,7 +40,7 @@ const path = z
 export const ARCHIVE_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/archive', {
     access,
-    summary: 'An archive of a path of a box; HEAD: what the path names, in a header',
+    summary: 'Get an archive of a path of a box; HEAD describes the path in a header',
     answers: { 200: bytesOf(ARCHIVE) },
     query: query({ path }),
     body: noBody,
@@ -59,7 +59,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
   }),
   streamRoute('PUT', '/containers/:id/archive', {
     access,
-    summary: 'Extracts an archive into a directory of a box',
+    summary: 'Extract an archive into a directory of a box',
     upload: ARCHIVE,
     answers: { 200: EMPTY },
     query: query({ path, noOverwriteDirNonDir: flag, copyUIDGID: flag }),
@@ -80,7 +80,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
 export const CHANGES_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/changes', {
     access,
-    summary: 'The paths of a box that differ from its image',
+    summary: 'List the paths of a box that differ from its image',
     answers: { 200: Changes },
     query: query({}),
     body: noBody,
@@ -91,7 +91,7 @@ export const CHANGES_ROUTES: readonly Route[] = [
   }),
   route('GET', '/containers/:id/export', {
     access,
-    summary: 'The root of a box as an archive, without its mounts',
+    summary: 'Export the root of a box as an archive, without its mounts',
     answers: { 200: bytesOf(BYTES) },
     query: query({}),
     body: noBody,
