@@ -18,12 +18,7 @@ describe('diff', () => {
     const { status, stdout } = await transcript(socket, ['diff', 'web']);
     expect({ status, lines: stdout.split('\n') }).toEqual({
       status: 0,
-      lines: [
-        'C /etc',
-        'A /etc/new',
-        expect.stringMatching(/^D \/etc\/a D \/etc\/b/),
-        '',
-      ],
+      lines: ['C /etc', 'A /etc/new', expect.stringMatching(/^D \/etc\/a D \/etc\/b/), ''],
     });
     expect(stdout).not.toContain('\u001b');
   });

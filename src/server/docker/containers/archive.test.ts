@@ -190,8 +190,7 @@ describe('changes and export', () => {
 });
 
 describe('Docker’s own command line', () => {
-  const run = (args: readonly string[], input?: Buffer) =>
-    docker(home.config.socket, args, input);
+  const run = (args: readonly string[], input?: Buffer) => docker(home.config.socket, args, input);
 
   it('copies both ways', async () => {
     const file = join(home.config.home, 'local');
