@@ -1,9 +1,12 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { A3sError } from '../../errors.ts';
+import { PROTOCOL } from '../../guest/protocol.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allowConfidential } from '../../server/testing/signed-images.ts';
+import { FakeTemplates, TEMPLATE_KEY } from '../../server/testing/templates.ts';
 
 let home: TestHome;
 beforeEach(async () => {
@@ -93,4 +96,30 @@ describe('files of a box that does not run', () => {
       });
     },
   );
+
+  it('are served from a template where there is one, and by a boot where that fails', async () => {
+    const templates = Object.assign(new FakeTemplates(), { protocol: PROTOCOL.maximum });
+    Object.assign(home.runtime, { templates });
+    const launched = vi.spyOn(home.runtime.engine, 'launch');
+    const id = await home.create(['true']);
+    expect(await put(id)).toMatchObject({ status: 200 });
+    home.host.failNextLaunch(new A3sError('template-unusable', 'it is damaged'));
+    expect((await put(id)).status).toBe(200);
+    expect(launched.mock.calls.map(([{ template }]) => template?.key)).toEqual([
+      ...[TEMPLATE_KEY, TEMPLATE_KEY, undefined],
+    ]);
+    expect(templates.held).toBe(0);
+    expect(home.host.running).toHaveLength(0);
+  });
+
+  it('are given up with their microVM by the server that follows one that was killed', async () => {
+    const id = await home.create(['true']);
+    await home.stop();
+    // What such a server leaves.
+    mkdirSync(join(home.config.runtimeDir, id.slice(0, 12)), { recursive: true });
+    await home.start();
+    expect(home.host.sweeps).toContain(id.slice(0, 12));
+    expect(directories()).toEqual([]);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
 });
