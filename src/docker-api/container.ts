@@ -120,7 +120,7 @@ export const HostConfigShown = LimitsShown.extend({
   /** In the long form; left out where there are none. */
   Mounts: z.array(MountAsked).optional(),
   ConsoleSize: z.tuple([z.int(), z.int()]),
-  CapAdd: z.null(),
+  CapAdd: strings.nullable(),
   CapDrop: strings.nullable(),
   CgroupnsMode: z.literal('private'),
   Dns: z.null(),

@@ -10,6 +10,7 @@ import { Healthcheck } from './healthcheck.ts';
 import { LIMIT_FIELDS } from './limits.ts';
 import { PortBindings, port } from './ports.ts';
 import { consoleSize, environment, text, texts } from './process.ts';
+import { PROCESS_OPTION_FIELDS } from './process-options.ts';
 import { RestartPolicy } from './restart-policy.ts';
 
 /** One string is a list of one, as in Docker. */
@@ -102,6 +103,7 @@ export const HostConfig = z.strictObject({
   /** Where the client wrote the id: a note of its own, which the inspection shows. */
   ContainerIDFile: text.max(4096).default(''),
   ...LIMIT_FIELDS,
+  ...PROCESS_OPTION_FIELDS,
 });
 export type HostConfig = Document<typeof HostConfig>;
 

@@ -1,9 +1,11 @@
 /**
- * The confinement of every process of a box: Docker's defaults.
+ * The confinement of every process of a box: Docker's defaults, and what a box asks for instead.
  *
  * @module
  */
 import type { Confinement } from '@a3s-box/policies';
+import type { Security } from '../record/security.ts';
+import { tweakCapabilities } from './capabilities.ts';
 
 export const DEFAULT_CONFINEMENT: Confinement = {
   capabilities: [
@@ -39,3 +41,11 @@ export const DEFAULT_CONFINEMENT: Confinement = {
   ],
   readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
 };
+
+/** The confinement of a box, by what it asked for. */
+export function confinementOf({ capAdd, capDrop }: Security): Confinement {
+  return {
+    ...DEFAULT_CONFINEMENT,
+    capabilities: tweakCapabilities(DEFAULT_CONFINEMENT.capabilities, capAdd, capDrop),
+  };
+}

@@ -14,7 +14,7 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
-import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { confinementOf } from '../create/confinement.ts';
 import { processEnvironment } from '../create/environment.ts';
 import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
 import { volumeDirectories } from '../create/volumes.ts';
@@ -166,6 +166,7 @@ export type Described = Pick<
   | 'memoryBytes'
   | 'nanoCpus'
   | 'limits'
+  | 'security'
   | 'size'
 > &
   Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds' | 'volumeMounts'>>;
@@ -186,7 +187,7 @@ export function specDocument(
     process: mainProcess(definition),
     mounts: found.mounts,
     network: found.network,
-    confinement: DEFAULT_CONFINEMENT,
+    confinement: confinementOf(definition.security),
     resources: resourcesOf(definition),
     ...(definition.init === true ? { init: true } : {}),
     ...volumeDirectories(definition),
@@ -195,7 +196,7 @@ export function specDocument(
 
 /** The main process of the box. */
 export function mainProcess(
-  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits'>,
+  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits' | 'security'>,
 ): BoxSpec['process'] {
   return {
     args: commandOf(definition),

@@ -9,6 +9,7 @@ import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 import { HEALTH_FLAGS } from './health-flags.ts';
 import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
+import { SECURITY_FLAGS } from './security-flags.ts';
 
 const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
 const NETWORK = 'a box has its own outbound network, or --network none';
@@ -24,6 +25,7 @@ const COMMON: readonly Flag[] = [
   ...CONFIDENTIAL_FLAGS,
   ...LIMIT_FLAGS,
   ...CREATE_LIMIT_FLAGS,
+  ...SECURITY_FLAGS,
   ...HEALTH_FLAGS,
   list('attach', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', value: 'stream' }),
   string('cidfile', 'Write the ID of the box to the file', { value: 'file' }),
@@ -68,8 +70,6 @@ const REFUSED: readonly Flag[] = [
   refused('add-host', NETWORK, 'list'),
   refused('annotation', 'annotations are not kept', 'list'),
   refused('blkio-weight-device', WEIGHT, 'list'),
-  refused('cap-add', CONFINEMENT, 'list'),
-  refused('cap-drop', CONFINEMENT, 'list'),
   refused('cgroup-parent', VM),
   refused('cgroupns', VM),
   refused('cpu-count', WINDOWS),

@@ -50,6 +50,10 @@ describe('flags of run and create', () => {
       { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 } },
     ],
     [['--restart=no', '--rm'], { RestartPolicy: { Name: 'no', MaximumRetryCount: 0 } }],
+    [
+      ['--cap-add', 'SYS_ADMIN', '--cap-add', 'net_admin', '--cap-drop=ALL'],
+      { CapAdd: ['SYS_ADMIN', 'net_admin'], CapDrop: ['ALL'] },
+    ],
     [['--init'], { Init: true }],
     [['--init=false'], { Init: false }],
     [

@@ -26,6 +26,7 @@ import { healthcheck } from './health-request.ts';
 import { logConfig } from './log-request.ts';
 import { mountRequest } from './mount-request.ts';
 import { createLimits } from './resource-request.ts';
+import { securityRequest } from './security-request.ts';
 
 export interface CreateRequest {
   readonly name: string | undefined;
@@ -83,6 +84,7 @@ export function createRequest(
       NetworkMode: flags.parsed('network', network) ?? 'default',
       PortBindings: portBindings(ports),
       ...createLimits(flags),
+      ...securityRequest(flags),
       Init: flags.given('init') ? flags.bool('init') : undefined,
       LogConfig: logConfig(flags),
       ConsoleSize: consoleSize(invocation),

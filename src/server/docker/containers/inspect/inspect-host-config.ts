@@ -9,6 +9,7 @@ import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
+import { securityShown } from './inspect-security.ts';
 import { bindText, networkName, portName } from './show.ts';
 
 type HostConfig = HostConfigShown;
@@ -30,8 +31,6 @@ export function hostConfigOf(box: Box): HostConfig {
     VolumesFrom: definition.volumesFrom.length === 0 ? null : definition.volumesFrom,
     ...(long.length === 0 ? {} : { Mounts: long }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
-    CapAdd: null,
-    CapDrop: null,
     CgroupnsMode: 'private',
     Dns: null,
     DnsOptions: null,
@@ -55,6 +54,7 @@ export function hostConfigOf(box: Box): HostConfig {
     // As in Docker, the field is left out where nobody asked for it.
     ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),
+    ...securityShown(definition.security),
     MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
     ReadonlyPaths: DEFAULT_CONFINEMENT.readonlyPaths,
   };
