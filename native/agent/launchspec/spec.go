@@ -11,22 +11,31 @@ const MaxBytes = 4 << 20
 
 // Spec is a launch spec; policies/src/launch-spec/launch-spec.ts describes every field.
 type Spec struct {
-	Schema          string           `json:"schema"`
-	Deployment      string           `json:"deployment"`
-	Image           Image            `json:"image"`
-	Hostname        string           `json:"hostname"`
-	Rootfs          Rootfs           `json:"rootfs"`
-	Process         Process          `json:"process"`
-	StopSignal      string           `json:"stopSignal"`
-	Network         string           `json:"network"`
-	Confinement     spec.Confinement `json:"confinement"`
-	Resources       spec.Resources   `json:"resources"`
-	Init            *bool            `json:"init"`
-	Directories     *[]string        `json:"directories"`
-	HostMay         []string         `json:"hostMay"`
-	Secrets         []Secret         `json:"secrets"`
-	SecretsDeadline int64            `json:"secretsDeadline"`
-	Sealing         string           `json:"sealing"`
+	Schema          string         `json:"schema"`
+	Deployment      string         `json:"deployment"`
+	Image           Image          `json:"image"`
+	Hostname        string         `json:"hostname"`
+	Rootfs          Rootfs         `json:"rootfs"`
+	Process         Process        `json:"process"`
+	StopSignal      string         `json:"stopSignal"`
+	Network         string         `json:"network"`
+	Confinement     Confinement    `json:"confinement"`
+	Resources       spec.Resources `json:"resources"`
+	Init            *bool          `json:"init"`
+	Directories     *[]string      `json:"directories"`
+	HostMay         []string       `json:"hostMay"`
+	Secrets         []Secret       `json:"secrets"`
+	SecretsDeadline int64          `json:"secretsDeadline"`
+	Sealing         string         `json:"sealing"`
+}
+
+// Confinement has the privileges of every process of the box. What a box spec has besides, no launch spec has.
+type Confinement struct {
+	Capabilities    []string `json:"capabilities"`
+	NoNewPrivileges bool     `json:"noNewPrivileges"`
+	Seccomp         string   `json:"seccomp"`
+	MaskedPaths     []string `json:"maskedPaths"`
+	ReadonlyPaths   []string `json:"readonlyPaths"`
 }
 
 // Image is what the box was made from.

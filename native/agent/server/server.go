@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 6
+	maxProtocol = 7
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -85,7 +85,8 @@ var routes = []route{
 	{method: "GET", path: "/v1/secrets", in: confidentialGuests, may: free, since: 3, stream: (*Server).secrets},
 	{method: "POST", path: "/v1/ratls", in: confidentialGuests, may: free, since: 3, stream: (*Server).ratls},
 	{method: "POST", path: "/v1/processes/main/start", in: allGuests, may: free, limit: maxDocumentBytes, setUp: (*Server).startMain},
-	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), since: 4, limit: maxSpecBytes, stream: (*Server).exec},
+	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), since: 7, limit: maxSpecBytes, stream: (*Server).exec},
+	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), since: 4, limit: maxSpecBytes, stream: (*Server).execGrouped},
 	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), limit: maxSpecBytes, stream: (*Server).execUngrouped},
 	{method: "POST", path: "/v1/processes/{id}/output", in: allGuests, may: ofMain(launchspec.MayLogs, launchspec.MayAttach), stream: (*Server).output},
 	{method: "GET", path: "/v1/processes/{id}/exit", in: allGuests, may: freeOfMain, stream: (*Server).exit},
