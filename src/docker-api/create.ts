@@ -19,6 +19,7 @@ const command = z.union([texts, text.transform((one) => [one])]);
 export const Config = z.strictObject({
   Image: z.string().min(1).max(4096),
   Hostname: z.string().max(63).default(''),
+  Domainname: z.string().max(256).default(''),
   User: text.max(256).default(''),
   AttachStdin: z.boolean().default(false),
   AttachStdout: z.boolean().default(false),

@@ -13,7 +13,7 @@ import * as z from 'zod';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 6 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 7 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -231,6 +231,8 @@ export const StartProcess = z.strictObject({
    * started. A health probe is such a process.
    */
   group: z.boolean().optional(),
+  /** Protocol 7: the process has all capabilities. */
+  privileged: z.boolean().optional(),
 });
 export type StartProcess = z.infer<typeof StartProcess>;
 

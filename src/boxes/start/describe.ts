@@ -17,6 +17,7 @@ import { bindPaths } from '../create/binds.ts';
 import { confinementOf } from '../create/confinement.ts';
 import { processEnvironment } from '../create/environment.ts';
 import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
+import { sysctlsOf } from '../create/sysctls.ts';
 import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
 import {
@@ -188,9 +189,19 @@ export function specDocument(
     mounts: found.mounts,
     network: found.network,
     confinement: confinementOf(definition.security),
+    ...kernelOf(definition.security),
     resources: resourcesOf(definition),
     ...(definition.init === true ? { init: true } : {}),
     ...volumeDirectories(definition),
+  };
+}
+
+/** Domain and settings of the kernel, where there are any. */
+function kernelOf({ domainname, sysctls }: Described['security']) {
+  const settings = sysctlsOf(sysctls, domainname);
+  return {
+    ...(domainname === '' ? {} : { domainname }),
+    ...(settings.length === 0 ? {} : { sysctls: [...settings] }),
   };
 }
 

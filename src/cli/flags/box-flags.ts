@@ -11,7 +11,6 @@ import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
 import { SECURITY_FLAGS } from './security-flags.ts';
 
-const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
 const NETWORK = 'a box has its own outbound network, or --network none';
 const VM = 'a box is a virtual machine, and shares no namespace or device with the host';
 const VOLUMES = 'only host paths and volumes can be mounted, each with -v or --mount';
@@ -68,27 +67,21 @@ const ONLY_RUN: readonly Flag[] = [
 const REFUSED: readonly Flag[] = [
   ...REFUSED_LIMIT_FLAGS,
   refused('add-host', NETWORK, 'list'),
-  refused('annotation', 'annotations are not kept', 'list'),
   refused('blkio-weight-device', WEIGHT, 'list'),
   refused('cgroup-parent', VM),
-  refused('cgroupns', VM),
   refused('cpu-count', WINDOWS),
   refused('cpu-percent', WINDOWS),
-  refused('device', VM, 'list'),
   refused('device-cgroup-rule', VM, 'list'),
   refused('disable-content-trust', 'trust is never switched off by a flag', 'bool'),
   refused('dns', NETWORK, 'list'),
   refused('dns-opt', NETWORK, 'list'),
   refused('dns-option', NETWORK, 'list'),
   refused('dns-search', NETWORK, 'list'),
-  refused('domainname', NETWORK),
   refused('gpus', VM),
-  refused('group-add', 'name user and group with --user', 'list'),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
   refused('ip', NETWORK),
   refused('ip6', NETWORK),
-  refused('ipc', VM),
   refused('isolation', WINDOWS),
   refused('link', NETWORK, 'list'),
   refused('link-local-ip', NETWORK, 'list'),
@@ -97,19 +90,12 @@ const REFUSED: readonly Flag[] = [
   refused('net-alias', NETWORK, 'list'),
   refused('network-alias', NETWORK, 'list'),
   refused('oom-kill-disable', MEMORY, 'bool'),
-  refused('oom-score-adj', VM),
-  refused('pid', VM),
-  refused('privileged', CONFINEMENT, 'bool'),
   refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
   refused('read-only', 'the root file system of a box is always writable', 'bool'),
   refused('runtime', 'there is one runtime'),
-  refused('security-opt', CONFINEMENT, 'list'),
   refused('shm-size', '/dev/shm of a box has one size'),
   refused('storage-opt', 'every box has the one kind of disk', 'list'),
-  refused('sysctl', VM, 'list'),
   refused('tmpfs', VOLUMES, 'list'),
-  refused('userns', VM),
-  refused('uts', VM),
 ];
 
 export const CREATE_FLAGS: readonly Flag[] = byName([

@@ -102,7 +102,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     memoryBytes: host.Memory,
     nanoCpus: host.NanoCpus,
     limits: limitsOf('HostConfig.', host),
-    security: securityOf(host),
+    security: securityOf(host, config.Domainname),
     restart,
     init: host.Init,
     logging: logging(host.LogConfig),

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
@@ -31,23 +30,14 @@ export function hostConfigOf(box: Box): HostConfig {
     VolumesFrom: definition.volumesFrom.length === 0 ? null : definition.volumesFrom,
     ...(long.length === 0 ? {} : { Mounts: long }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
-    CgroupnsMode: 'private',
     Dns: null,
     DnsOptions: null,
     DnsSearch: null,
     ExtraHosts: null,
-    GroupAdd: null,
-    IpcMode: 'private',
     Cgroup: '',
     Links: null,
-    OomScoreAdj: 0,
-    PidMode: '',
-    Privileged: false,
     PublishAllPorts: false,
     ReadonlyRootfs: false,
-    SecurityOpt: null,
-    UTSMode: '',
-    UsernsMode: '',
     ShmSize: SHARED_MEMORY,
     Runtime: 'a3s-box',
     Isolation: '',
@@ -55,8 +45,6 @@ export function hostConfigOf(box: Box): HostConfig {
     ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),
     ...securityShown(definition.security),
-    MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
-    ReadonlyPaths: DEFAULT_CONFINEMENT.readonlyPaths,
   };
 }
 
@@ -93,7 +81,9 @@ function longMounts({ binds, volumeMounts }: Box['definition']): NonNullable<Hos
 /** The size of `/dev/shm`. */
 export const SHARED_MEMORY = 64 * 1024 * 1024;
 
-function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): LimitsShown {
+function limitsOf({
+  definition: { memoryBytes, nanoCpus, limits },
+}: Box): Omit<LimitsShown, 'Devices'> {
   const { disk } = limits;
   return {
     CpuShares: limits.cpuShares,
@@ -112,7 +102,6 @@ function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): Limit
     CpuRealtimeRuntime: 0,
     CpusetCpus: limits.cpuset,
     CpusetMems: '',
-    Devices: null,
     DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: limits.memoryReservationBytes,
