@@ -8,6 +8,8 @@ export {
   Confinement,
   ProcessSpec,
   Resources,
+  SeccompAction,
+  SeccompProfile,
   ULIMITS,
 } from './launch-spec/box-spec.ts';
 export { type CanonicalValue, canonicalJson } from './launch-spec/canonical-json.ts';

@@ -48,7 +48,7 @@ const VALUES: readonly Case[] = [
 ];
 
 const FLAGS_AND_COMMANDS: readonly Case[] = [
-  [run('--privileged'), 125, 'unsupported-option'],
+  [run('--gpus', 'all'), 125, 'unsupported-option'],
   [run('--device', '/dev/kvm'), 125, 'unsupported-option'],
   [run('--no-such-flag'), 125, 'invalid-argument'],
   [['run'], 1, 'invalid-argument'],

@@ -11,6 +11,7 @@ import { LIMIT_FIELDS } from './limits.ts';
 import { Mount } from './mount.ts';
 import { PortBindings, port } from './ports.ts';
 import { consoleSize, environment, text, texts } from './process.ts';
+import { PROCESS_OPTION_FIELDS } from './process-options.ts';
 import { RestartPolicy } from './restart-policy.ts';
 
 /** One string is a list of one, as in Docker. */
@@ -19,6 +20,7 @@ const command = z.union([texts, text.transform((one) => [one])]);
 export const Config = z.strictObject({
   Image: z.string().min(1).max(4096),
   Hostname: z.string().max(63).default(''),
+  Domainname: z.string().max(256).default(''),
   User: text.max(256).default(''),
   AttachStdin: z.boolean().default(false),
   AttachStdout: z.boolean().default(false),
@@ -74,6 +76,7 @@ export const HostConfig = z.strictObject({
   /** Where the client wrote the id: a note of its own, which the inspection shows. */
   ContainerIDFile: text.max(4096).default(''),
   ...LIMIT_FIELDS,
+  ...PROCESS_OPTION_FIELDS,
 });
 export type HostConfig = Document<typeof HostConfig>;
 

@@ -16,6 +16,8 @@ export const ExecCreate = z.strictObject({
   Tty: z.boolean().default(false),
   Detach: z.boolean().default(false),
   DetachKeys: z.string().max(256).default(''),
+  /** With all capabilities, and otherwise what every process of the box is held to. */
+  Privileged: z.boolean().default(false),
   Cmd: texts.default([]),
   Env: environment.default([]),
   User: text.max(256).default(''),
@@ -48,7 +50,7 @@ export const ExecInspect = z.strictObject({
     tty: z.boolean(),
     entrypoint: z.string(),
     arguments: z.array(z.string()),
-    privileged: z.literal(false),
+    privileged: z.boolean(),
     user: z.string(),
   }),
   OpenStdin: z.boolean(),

@@ -61,6 +61,8 @@ export interface LaunchedProcess {
 export interface StartOptions {
   /** The process has a control group of its own, so that SIGKILL by its id ends all that it started. Protocol 4. */
   readonly group?: boolean;
+  /** The process has all capabilities. Protocol 7. */
+  readonly privileged?: boolean;
 }
 
 /**
@@ -206,10 +208,12 @@ export class Guest {
     id: string,
     process: ProcessSpec,
     signal?: AbortSignal,
-    { group = false }: StartOptions = {},
+    { group = false, privileged = false }: StartOptions = {},
   ): Promise<Process> {
     if (group) this.#expect(4, 'a process with a control group of its own');
-    const body = StartProcess.parse(group ? { id, process, group } : { id, process });
+    if (privileged) this.#expect(7, 'a privileged process');
+    const more = { ...(group ? { group } : {}), ...(privileged ? { privileged } : {}) };
+    const body = StartProcess.parse({ id, process, ...more });
     const options = { signal, deadlineMs: SETUP_MS };
     return this.#session.call('POST', '/v1/processes', body, Process, options);
   }

@@ -231,6 +231,8 @@ export const StartProcess = z.strictObject({
    * started. A health probe is such a process.
    */
   group: z.boolean().optional(),
+  /** Protocol 7: the process has all capabilities. */
+  privileged: z.boolean().optional(),
 });
 export type StartProcess = z.infer<typeof StartProcess>;
 

@@ -6,6 +6,7 @@ import (
 
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/stage"
 )
 
@@ -23,7 +24,10 @@ func (b *Box) Start() (*process.Handle, error) {
 
 // begin starts the main process by the stage that waits for it.
 func (b *Box) begin(h *process.Handle, p *spec.Process) error {
-	request := b.request(p)
+	request, err := b.request(p)
+	if err != nil {
+		return err
+	}
 	request.Main = true
 	request.Init = b.spec.Init != nil && *b.spec.Init
 	w := b.sandbox.Main
@@ -52,17 +56,33 @@ func (b *Box) claimMain() (*process.Handle, error) {
 	return b.handles[MainID], nil
 }
 
-// Exec starts another process in the box. A grouped process has a control group of its own below the box's.
-func (b *Box) Exec(id string, p *spec.Process, grouped bool) (*process.Handle, error) {
+// ExecOptions are what an exec has that the box has not.
+type ExecOptions struct {
+	// Grouped: it has a control group of its own below the box's.
+	Grouped bool
+	// Privileged: it has all capabilities. All else is the box's, as in Docker.
+	Privileged bool
+}
+
+// Exec starts another process in the box.
+func (b *Box) Exec(id string, p *spec.Process, options ExecOptions) (*process.Handle, error) {
 	h, err := b.claimExec(id)
 	if err != nil {
 		return nil, err
 	}
-	if grouped {
+	if options.Grouped {
 		h.Group, err = b.launcher.Cgroup.NewChild(id)
 	}
+	var request *stage.ExecRequest
 	if err == nil {
-		err = b.exec(h, b.request(p))
+		request, err = b.request(p)
+	}
+	if err == nil && options.Privileged {
+		// As in Docker, all that there are to give.
+		request.Capabilities, err = linux.Permitted()
+	}
+	if err == nil {
+		err = b.exec(h, request)
 	}
 	if h.Group != nil {
 		err = errors.Join(err, h.Group.Entered())
@@ -108,24 +128,30 @@ func (b *Box) claimExec(id string) (*process.Handle, error) {
 }
 
 // request makes the exec request for main, execs and terminals, which all have the confinement of the box.
-func (b *Box) request(p *spec.Process) *stage.ExecRequest {
+func (b *Box) request(p *spec.Process) (*stage.ExecRequest, error) {
 	b.mu.Lock()
 	limits := process.LimitsWith(b.launcher.Limits, b.ulimits)
 	b.mu.Unlock()
+	confinement := &b.spec.Confinement
 	request := &stage.ExecRequest{
 		Args: p.Args, Env: p.Env, Cwd: p.Cwd, User: p.User,
 		Terminal: p.Terminal, Stdin: p.Stdin,
-		NoNewPrivileges: b.spec.Confinement.NoNewPrivileges,
+		NoNewPrivileges: confinement.NoNewPrivileges,
 		Limits:          limits,
 	}
 	if p.Size != nil {
 		request.Rows, request.Columns = uint16(p.Size.Rows), uint16(p.Size.Columns)
 	}
-	request.Capabilities = process.CapabilitySet(b.spec.Confinement.Capabilities)
-	if b.spec.Confinement.Seccomp == spec.SeccompDefault {
-		request.Filter = b.filters.Of(request.Capabilities)
+	if confinement.Groups != nil {
+		request.Groups = *confinement.Groups
 	}
-	return request
+	if confinement.OOMScore != nil {
+		request.OOMScore = int16(*confinement.OOMScore)
+	}
+	request.Capabilities = process.CapabilitySet(confinement.Capabilities)
+	var err error
+	request.Filter, request.FilterFlags, err = b.filters.For(confinement)
+	return request, err
 }
 
 func (b *Box) exec(h *process.Handle, request *stage.ExecRequest) error {

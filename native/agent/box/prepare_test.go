@@ -13,7 +13,7 @@ func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
 	b := &Box{paused: true, handles: map[string]*process.Handle{}}
 	_, taken := b.TakeSpec([]byte(minimalSpec))
 	_, started := b.Start()
-	_, executed := b.Exec("e", &spec.Process{}, false)
+	_, executed := b.Exec("e", &spec.Process{}, ExecOptions{})
 	_, found := b.Process(MainID)
 	_, counted := b.Stats()
 	for verb, err := range map[string]error{

@@ -43,8 +43,10 @@ var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/
 
 // confinement is what the spec says, and never less than what keeps the workload from the agent and its secure processor.
 func (s *Spec) confinement() spec.Confinement {
-	confinement := s.Confinement
-	confinement.ReadonlyPaths = slices.Clone(s.Confinement.ReadonlyPaths)
+	confinement := spec.Confinement{
+		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,
+		MaskedPaths: s.Confinement.MaskedPaths, ReadonlyPaths: slices.Clone(s.Confinement.ReadonlyPaths),
+	}
 	for _, path := range kernelPaths {
 		if !slices.Contains(confinement.ReadonlyPaths, path) {
 			confinement.ReadonlyPaths = append(confinement.ReadonlyPaths, path)

@@ -117,7 +117,7 @@ func (c *checks) process(p *Process) {
 // ask the secure processor for a report over any bytes, which is then as good as the agent's own.
 var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"}
 
-func (c *checks) confinement(f *spec.Confinement) {
+func (c *checks) confinement(f *Confinement) {
 	c.that(len(f.Capabilities) <= maxCapabilities, "confinement.capabilities", "has too many entries")
 	for _, name := range f.Capabilities {
 		_, known := capability.Number(name)

@@ -19,7 +19,7 @@ type Spec struct {
 	Process         Process          `json:"process"`
 	StopSignal      string           `json:"stopSignal"`
 	Network         string           `json:"network"`
-	Confinement     spec.Confinement `json:"confinement"`
+	Confinement     Confinement      `json:"confinement"`
 	Resources       spec.Resources   `json:"resources"`
 	Init            *bool            `json:"init"`
 	Directories     *[]string        `json:"directories"`
@@ -29,6 +29,15 @@ type Spec struct {
 	Secrets         []Secret         `json:"secrets"`
 	SecretsDeadline int64            `json:"secretsDeadline"`
 	Sealing         string           `json:"sealing"`
+}
+
+// Confinement has the privileges of every process of the box. What a box spec has besides, no launch spec has.
+type Confinement struct {
+	Capabilities    []string `json:"capabilities"`
+	NoNewPrivileges bool     `json:"noNewPrivileges"`
+	Seccomp         string   `json:"seccomp"`
+	MaskedPaths     []string `json:"maskedPaths"`
+	ReadonlyPaths   []string `json:"readonlyPaths"`
 }
 
 // Image is what the box was made from.

@@ -52,6 +52,17 @@ func SetCapabilities(set uint64) error {
 	return failed("capset", "", errno)
 }
 
+// Permitted returns the permitted set of the thread.
+func Permitted() (uint64, error) {
+	header := struct {
+		version uint32
+		pid     int32
+	}{version: 0x20080522}
+	var data [2]struct{ effective, permitted, inheritable uint32 }
+	_, errno := call(syscall.SYS_CAPGET, address(&header), address(&data), 0, 0, 0, 0)
+	return uint64(data[1].permitted)<<32 | uint64(data[0].permitted), failed("capget", "", errno)
+}
+
 // SetCredentials makes the thread, and only the thread, run as a user. Package syscall would change
 // every thread of the process.
 func SetCredentials(uid, gid uint32, groups []uint32) error {
@@ -77,13 +88,13 @@ type Instruction struct {
 	K      uint32
 }
 
-// SetFilter installs a seccomp filter on the thread.
-func SetFilter(program []Instruction) error {
+// SetFilter installs a seccomp filter on the thread, with flags of linux/seccomp.h.
+func SetFilter(program []Instruction, flags uint32) error {
 	descriptor := struct {
 		length uint16
 		filter *Instruction
 	}{uint16(len(program)), &program[0]}
-	_, errno := call(sysSeccomp, seccompSetModeFilter, 0, address(&descriptor), 0, 0, 0)
+	_, errno := call(sysSeccomp, seccompSetModeFilter, uintptr(flags), address(&descriptor), 0, 0, 0)
 	runtime.KeepAlive(program)
 	return failed("seccomp", "", errno)
 }

@@ -27,7 +27,7 @@ func apply() error {
 	if err := linux.SetNoNewPrivileges(); err != nil {
 		return err
 	}
-	if err := linux.SetFilter(Default(docker())); err != nil {
+	if err := linux.SetFilter(Default(docker()), 0); err != nil {
 		return err
 	}
 	say := func(name string, errno syscall.Errno) { os.Stdout.WriteString(name + ": " + errno.Error() + "\n") }

@@ -1,6 +1,7 @@
 package seccomp
 
 import (
+	"maps"
 	"slices"
 	"syscall"
 
@@ -42,17 +43,22 @@ const (
 	returnKillProcess = 0x80000000
 )
 
-// span begins at a number and reaches to the next span.
-type span struct {
+// span begins at a number and reaches to the next span. Spans of one key have the same code.
+type span[Key comparable] struct {
 	from uint32
-	rule rule
+	key  Key
 }
 
 // Default compiles Docker's default profile for a process with some capabilities in its bounding set.
 func Default(capabilities uint64) []linux.Instruction {
 	profile := rules(capabilities)
-	amd := tree(spans(profile, x8664, x32))
-	intel := tree(spans(profile, i386))
+	amd := tree(spans(profile, x8664, x32), body)
+	intel := tree(spans(profile, i386), body)
+	return byArchitecture(amd, intel)
+}
+
+// byArchitecture joins the programs of both architectures. A call of any other ends its process.
+func byArchitecture(amd, intel []linux.Instruction) []linux.Instruction {
 	var program []linux.Instruction
 	program = append(program,
 		linux.Instruction{Code: opLoad, K: offsetArch},
@@ -68,8 +74,8 @@ func Default(capabilities uint64) []linux.Instruction {
 	return append(program, intel...)
 }
 
-// spans divides all numbers of an architecture into stretches of one rule.
-func spans(profile map[string]rule, abis ...int) []span {
+// spans divides all numbers of some ABIs into stretches of one rule.
+func spans(profile map[string]rule, abis ...int) []span[rule] {
 	byNumber := map[uint32]rule{}
 	for name, rule := range profile {
 		row, known := numbers()[name]
@@ -82,28 +88,27 @@ func spans(profile map[string]rule, abis ...int) []span {
 			}
 		}
 	}
-	ordered := make([]uint32, 0, len(byNumber))
-	for number := range byNumber {
-		ordered = append(ordered, number)
+	return stretches(byNumber, func(uint32) rule { return deny })
+}
+
+// stretches joins neighbours of one key. gap has the key of a number that has none; it changes at most where a number with a key ends, and where
+// those of x32 begin.
+func stretches[Key comparable](byNumber map[uint32]Key, gap func(number uint32) Key) []span[Key] {
+	starts := map[uint32]Key{}
+	for number, key := range byNumber {
+		starts[number] = key
 	}
-	slices.Sort(ordered)
-	result := []span{{0, deny}}
-	next := uint32(0)
-	add := func(from uint32, rule rule) {
-		if last := &result[len(result)-1]; last.from == from {
-			last.rule = rule
-		} else if last.rule != rule {
-			result = append(result, span{from, rule})
+	for _, number := range append(slices.Collect(maps.Keys(byNumber)), ^uint32(0), x32Bit-1) {
+		if _, found := byNumber[number+1]; !found {
+			starts[number+1] = gap(number + 1)
 		}
 	}
-	for _, number := range ordered {
-		if number != next {
-			add(next, deny)
+	var result []span[Key]
+	for _, number := range slices.Sorted(maps.Keys(starts)) {
+		if last := len(result) - 1; last < 0 || result[last].key != starts[number] {
+			result = append(result, span[Key]{number, starts[number]})
 		}
-		add(number, byNumber[number])
-		next = number + 1
 	}
-	add(next, deny)
 	return result
 }
 
@@ -115,12 +120,12 @@ func address(abi, number int) uint32 {
 }
 
 // tree finds the span of the loaded number by bisection.
-func tree(spans []span) []linux.Instruction {
+func tree[Key comparable](spans []span[Key], body func(Key) []linux.Instruction) []linux.Instruction {
 	if len(spans) == 1 {
-		return body(spans[0].rule)
+		return body(spans[0].key)
 	}
 	middle := len(spans) / 2
-	low, high := tree(spans[:middle]), tree(spans[middle:])
+	low, high := tree(spans[:middle], body), tree(spans[middle:], body)
 	// Conditional jumps reach 255 instructions, the unconditional one any number.
 	test := []linux.Instruction{{Code: opJumpAtLeast, K: spans[middle].from, Jt: uint8(min(len(low), maxConditional))}}
 	if len(low) > maxConditional {

@@ -21,6 +21,12 @@ func interpret(t *testing.T, program []linux.Instruction, c call) uint32 {
 	binary.LittleEndian.PutUint32(data, c.number)
 	binary.LittleEndian.PutUint32(data[4:], c.arch)
 	binary.LittleEndian.PutUint64(data[16:], c.argument)
+	return run(t, program, data)
+}
+
+// run runs a filter over a struct seccomp_data.
+func run(t *testing.T, program []linux.Instruction, data []byte) uint32 {
+	t.Helper()
 	var a uint32
 	for pc := 0; pc < len(program); {
 		in := program[pc]
@@ -43,6 +49,8 @@ func interpret(t *testing.T, program []linux.Instruction, c call) uint32 {
 			jump(a == in.K)
 		case opJumpAtLeast:
 			jump(a >= in.K)
+		case opJumpAbove:
+			jump(a > in.K)
 		case opReturn:
 			return in.K
 		default:

@@ -1,4 +1,4 @@
-// Package seccomp compiles Docker's default system call profile into a filter for x86_64 kernels.
+// Package seccomp compiles Docker's default system call profile, and those that boxes bring, into filters for x86_64 kernels.
 package seccomp
 
 import (
@@ -38,17 +38,17 @@ const (
 	x8664 = iota
 	i386
 	x32
-	abis
+	abiCount
 )
 
-var numbers = sync.OnceValue(func() map[string][abis]int {
-	table := map[string][abis]int{}
+var numbers = sync.OnceValue(func() map[string][abiCount]int {
+	table := map[string][abiCount]int{}
 	for line := range strings.Lines(syscallTable) {
 		fields := strings.Fields(line)
-		if len(fields) != 1+abis || fields[0] == "#" {
+		if len(fields) != 1+abiCount || fields[0] == "#" {
 			continue
 		}
-		var row [abis]int
+		var row [abiCount]int
 		for abi := range row {
 			row[abi] = -1
 			if n, err := strconv.Atoi(fields[1+abi]); err == nil {

@@ -165,3 +165,13 @@ func TestASignalThatIsNoneIsInvalid(t *testing.T) {
 		}
 	}
 }
+
+func TestNoConfidentialGuestHasPrivilegedProcesses(t *testing.T) {
+	privileged := box.ExecOptions{Privileged: true}
+	if err := (&Server{Confidential: &guest{permitting(allPermissions...)}}).permitOptions(privileged); codeOf(err) != "host-not-permitted" {
+		t.Errorf("got %v", err)
+	}
+	if err := (&Server{}).permitOptions(privileged); err != nil {
+		t.Error(err)
+	}
+}

@@ -32,15 +32,43 @@ func (s *Server) startMain(body []byte) (reply, error) {
 	return report(s.Box.Start())
 }
 
-// exec is since version 4.
+// exec is since version 7.
 func (s *Server) exec(t stream.Stream, body []byte, _ string) {
+	var request struct {
+		ID         string       `json:"id"`
+		Process    spec.Process `json:"process"`
+		Group      *bool        `json:"group"`
+		Privileged *bool        `json:"privileged"`
+	}
+	err := strictjson.Decode(body, &request)
+	options := box.ExecOptions{
+		Grouped: request.Group != nil && *request.Group, Privileged: request.Privileged != nil && *request.Privileged,
+	}
+	if err == nil {
+		err = s.permitOptions(options)
+	}
+	s.execute(t, err, request.ID, &request.Process, options)
+}
+
+// errPrivileged: no launch spec gives a process more than the box has.
+var errPrivileged = &Error{"host-not-permitted", "the launch spec does not permit the host a privileged process"}
+
+func (s *Server) permitOptions(options box.ExecOptions) error {
+	if options.Privileged && s.Confidential != nil {
+		return errPrivileged
+	}
+	return nil
+}
+
+// execGrouped is of versions 4 to 6.
+func (s *Server) execGrouped(t stream.Stream, body []byte, _ string) {
 	var request struct {
 		ID      string       `json:"id"`
 		Process spec.Process `json:"process"`
 		Group   *bool        `json:"group"`
 	}
 	err := strictjson.Decode(body, &request)
-	s.execute(t, err, request.ID, &request.Process, request.Group != nil && *request.Group)
+	s.execute(t, err, request.ID, &request.Process, box.ExecOptions{Grouped: request.Group != nil && *request.Group})
 }
 
 func (s *Server) execUngrouped(t stream.Stream, body []byte, _ string) {
@@ -49,10 +77,10 @@ func (s *Server) execUngrouped(t stream.Stream, body []byte, _ string) {
 		Process spec.Process `json:"process"`
 	}
 	err := strictjson.Decode(body, &request)
-	s.execute(t, err, request.ID, &request.Process, false)
+	s.execute(t, err, request.ID, &request.Process, box.ExecOptions{})
 }
 
-func (s *Server) execute(t stream.Stream, err error, id string, process *spec.Process, grouped bool) {
+func (s *Server) execute(t stream.Stream, err error, id string, process *spec.Process, options box.ExecOptions) {
 	if err == nil && (!isID(id) || id == box.MainID) {
 		err = &strictjson.Error{Path: "id", Reason: "is not an id"}
 	}
@@ -63,7 +91,7 @@ func (s *Server) execute(t stream.Stream, err error, id string, process *spec.Pr
 		writeError(t, err)
 		return
 	}
-	s.queue.start(id, func() { give(t)(report(s.Box.Exec(id, process, grouped))) })
+	s.queue.start(id, func() { give(t)(report(s.Box.Exec(id, process, options))) })
 }
 
 func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.Box.Process(id)) }

@@ -12,7 +12,7 @@ import (
 
 // confine makes this thread what the workload's process has to be, and finds the program as that user.
 func confine(request *ExecRequest, stdio *stdio) (path string, err error) {
-	user, err := resolveUser(request.User)
+	user, err := resolveUser(request.User, request.Groups)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +75,7 @@ func installFilter(request *ExecRequest) error {
 	if len(request.Filter) == 0 {
 		return nil
 	}
-	return linux.SetFilter(request.Filter)
+	return linux.SetFilter(request.Filter, request.FilterFlags)
 }
 
 // dropBounding removes every capability that the kernel knows and the box is not given.
@@ -95,7 +95,7 @@ func dropBounding(kept uint64) error {
 	return nil
 }
 
-func resolveUser(spec string) (users.User, error) {
+func resolveUser(spec string, groups []string) (users.User, error) {
 	// The paths are the box's: this thread's root is. A magic link of /proc could lead out of it.
 	passwd, err := readAccounts("/etc/passwd")
 	if err != nil {
@@ -106,6 +106,9 @@ func resolveUser(spec string) (users.User, error) {
 		return users.User{}, err
 	}
 	user, err := users.Resolve(spec, passwd, group)
+	if err == nil {
+		err = user.Join(groups, group)
+	}
 	var missing *users.NotFound
 	if errors.As(err, &missing) {
 		return user, &Refusal{UserNotFound, missing.Error()}

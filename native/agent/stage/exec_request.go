@@ -26,8 +26,13 @@ type ExecRequest struct {
 
 	Capabilities    uint64
 	NoNewPrivileges bool
-	// Filter is empty for an unconfined process.
-	Filter []linux.Instruction
+	// Filter is empty for an unconfined process. FilterFlags are those of linux/seccomp.h.
+	Filter      []linux.Instruction
+	FilterFlags uint32
+	// Groups are supplementary groups besides those of the user, each a name or a number.
+	Groups []string
+	// OOMScore says how readily the kernel ends the process for lack of memory, from -1000 to 1000.
+	OOMScore int16
 
 	Limits []Limit
 }
@@ -52,9 +57,11 @@ func (r *ExecRequest) encode(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, r.Rows)
 	b = binary.LittleEndian.AppendUint16(b, r.Columns)
 	b = binary.LittleEndian.AppendUint64(b, r.Capabilities)
+	b = binary.LittleEndian.AppendUint16(b, uint16(r.OOMScore))
+	b = binary.LittleEndian.AppendUint32(b, r.FilterFlags)
 	b = appendText(b, r.Cwd)
 	b = appendText(b, r.User)
-	for _, list := range [][]string{r.Args, r.Env} {
+	for _, list := range [][]string{r.Args, r.Env, r.Groups} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(list)))
 		for _, text := range list {
 			b = appendText(b, text)
@@ -88,9 +95,11 @@ func decodeRequest(data []byte) (*ExecRequest, error) {
 	r.Rows = binary.LittleEndian.Uint16(d.take(2))
 	r.Columns = binary.LittleEndian.Uint16(d.take(2))
 	r.Capabilities = binary.LittleEndian.Uint64(d.take(8))
+	r.OOMScore = int16(binary.LittleEndian.Uint16(d.take(2)))
+	r.FilterFlags = binary.LittleEndian.Uint32(d.take(4))
 	r.Cwd = d.text()
 	r.User = d.text()
-	for _, list := range []*[]string{&r.Args, &r.Env} {
+	for _, list := range []*[]string{&r.Args, &r.Env, &r.Groups} {
 		for range d.count() {
 			*list = append(*list, d.text())
 		}

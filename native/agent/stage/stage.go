@@ -12,6 +12,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -69,8 +70,13 @@ func stage(reply reply) error {
 	if err := linux.SetUndumpable(); err != nil {
 		return err
 	}
+	// Open from the beginning: the box may mask what its own /proc has.
+	score, err := linux.OpenAt(-1, "/proc/self/oom_score_adj", syscall.O_WRONLY, 0, 0)
+	if err != nil {
+		return err
+	}
 	// The agent's own score of -1000 would make the workload immune to the out-of-memory killer.
-	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("0"), 0); err != nil {
+	if err := setOOMScore(score, 0); err != nil {
 		return err
 	}
 	syscall.Umask(0o022)
@@ -86,6 +92,11 @@ func stage(reply reply) error {
 	request, place, err := receive(FdSocket)
 	if err != nil || request == nil {
 		return err
+	}
+	if request.OOMScore != 0 {
+		if err := setOOMScore(score, int(request.OOMScore)); err != nil {
+			return err
+		}
 	}
 	if err := enter(request, place.Network); err != nil {
 		return err
@@ -103,6 +114,12 @@ func stage(reply reply) error {
 		cgroup = place.Cgroup
 	}
 	return execute(request, path, stdio, cgroup, reply)
+}
+
+// setOOMScore says how readily the kernel ends this process, and its children, for lack of memory.
+func setOOMScore(file, score int) error {
+	_, err := syscall.Pwrite(file, []byte(strconv.Itoa(score)), 0)
+	return os.NewSyscallError("set the out-of-memory score", err)
 }
 
 // wait writes to the agent that this process waits. Main is in the box's control group and in a session of its own from then on. It passes a
@@ -187,7 +204,7 @@ func warmUp() error {
 		return err
 	}
 	// There are no accounts and no programs in the agent's root.
-	user, err := resolveUser(request.User)
+	user, err := resolveUser(request.User, request.Groups)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package users
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,6 +47,27 @@ func Resolve(spec string, passwd, group []byte) (User, error) {
 	}
 	user.Groups, err = memberships(login, user.GID, group)
 	return user, err
+}
+
+// Join gives the user further groups, each a name or a number. The texts of its errors are Docker's.
+func (u *User) Join(groups []string, group []byte) error {
+	for _, name := range groups {
+		gid, err := findGroup(name, group)
+		if err != nil {
+			if !looksNumeric(name) {
+				err = &NotFound{"Unable to find group " + name + ": no matching entries in group file"}
+			}
+			return err
+		}
+		if slices.Contains(u.Groups, gid) {
+			continue
+		}
+		if len(u.Groups) == maxGroups {
+			return &NotFound{"the user is in too many groups"}
+		}
+		u.Groups = append(u.Groups, gid)
+	}
+	return nil
 }
 
 // findUser answers the entry's name too, which may differ from a number that was asked for.

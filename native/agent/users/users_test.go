@@ -93,3 +93,32 @@ func FuzzPasswd(f *testing.F) {
 		}
 	})
 }
+
+func TestJoin(t *testing.T) {
+	for name, c := range map[string]struct {
+		groups []string
+		want   []uint32
+		err    string
+	}{
+		"none":                      {nil, []uint32{1001, 2000, 10}, ""},
+		"a name and a number":       {[]string{"root", "77"}, []uint32{1001, 2000, 10, 0, 77}, ""},
+		"groups that it has":        {[]string{"extra", "10", "app"}, []uint32{1001, 2000, 10}, ""},
+		"a group that there is not": {[]string{"root", "nope"}, nil, "Unable to find group nope: no matching entries in group file"},
+		"no name":                   {[]string{""}, nil, "Unable to find group : no matching entries in group file"},
+		"a negative number":         {[]string{"-1"}, nil, "uids and gids must be in range 0-2147483647"},
+		"a number that is too high": {[]string{"2147483648"}, nil, "uids and gids must be in range 0-2147483647"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			user, err := Resolve("app", []byte(passwd), []byte(group))
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch err = user.Join(c.groups, []byte(group)); {
+			case c.err == "" && (err != nil || !reflect.DeepEqual(user.Groups, c.want)):
+				t.Errorf("got %v, %v", user.Groups, err)
+			case c.err != "" && (err == nil || err.Error() != c.err):
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

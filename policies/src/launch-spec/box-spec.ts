@@ -48,18 +48,81 @@ export const ProcessSpec = z.strictObject({
 });
 export type ProcessSpec = z.infer<typeof ProcessSpec>;
 
+/** A path below a directory that the field says, in its one spelling. */
+const relativePath = text
+  .max(256)
+  .refine((path) => path.split('/').every((part) => !['', '.', '..'].includes(part)), {
+    error: 'must be a relative path without . and ..',
+  });
+
+/** What becomes of a system call. */
+export const SeccompAction = z.strictObject({
+  kind: z.enum(['allow', 'log', 'errno', 'trace', 'trap', 'kill-thread', 'kill-process']),
+  /** The error number of `errno`, or what a tracer reads of `trace`; otherwise 0. */
+  value: z.int().min(0).max(65_535),
+});
+export type SeccompAction = z.infer<typeof SeccompAction>;
+
+/** 64 bits are more than a number of JSON has. */
+const decimal = z.string().regex(/^\d{1,20}$/);
+
+/** A profile of system calls. x86_64 is always in it; a call of an architecture that is not ends its process. */
+export const SeccompProfile = z.strictObject({
+  default: SeccompAction,
+  x86: z.boolean(),
+  x32: z.boolean(),
+  /** Has the guest's kernel log what is not allowed. */
+  log: z.boolean(),
+  /** Leaves out a mitigation of speculative execution. */
+  specAllow: z.boolean(),
+  rules: z
+    .array(
+      z.strictObject({
+        /** Calls that the guest's kernel does not have are left out. */
+        names: z.array(text.max(64)).max(4096),
+        action: SeccompAction,
+        /** All of them have to hold. A rule without any goes before all others of its calls. */
+        conditions: z
+          .array(
+            z.strictObject({
+              index: z.int().min(0).max(5),
+              op: z.enum(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'masked-eq']),
+              value: decimal,
+              /** What `masked-eq` compares with, its `value` being the mask; otherwise unused. */
+              valueTwo: decimal,
+            }),
+          )
+          .max(64),
+      }),
+    )
+    .max(4096),
+});
+export type SeccompProfile = z.infer<typeof SeccompProfile>;
+
 /** The confinement of every process of the box: main, exec and terminals alike. */
 export const Confinement = z.strictObject({
   /** Bounding, permitted and effective set of root; a user other than root starts with none. */
   capabilities: z.array(capability).max(64),
   /** `PR_SET_NO_NEW_PRIVS`: set-user-ID programs and file capabilities gain nothing. */
   noNewPrivileges: z.boolean(),
-  /** `default` is the profile that Docker ships. */
-  seccomp: z.enum(['default', 'unconfined']),
+  /** `default` is the profile that Docker ships, `profile` that of `seccompProfile`. */
+  seccomp: z.enum(['default', 'unconfined', 'profile']),
   /** Paths that read as empty. */
   maskedPaths: z.array(absolutePath).max(256),
   /** Paths that cannot be written. */
   readonlyPaths: z.array(absolutePath).max(256),
+  seccompProfile: SeccompProfile.optional(),
+  /** Supplementary groups of every process, names or numbers, resolved inside the box. */
+  groups: z.array(text.max(256)).max(256).optional(),
+  /** How readily the guest's kernel ends a process of the box for lack of memory; absent is 0. */
+  oomScoreAdj: z.int().min(-1000).max(1000).optional(),
+  /** Devices of the guest that the box may open, by their paths below `/dev`. */
+  devices: z.array(relativePath).max(64).optional(),
+  /**
+   * Gives the box all devices of its guest, and lets it write to `/sys` and its control groups.
+   * Nothing protects the agent from such a box. Absent is false.
+   */
+  privileged: z.boolean().optional(),
 });
 export type Confinement = z.infer<typeof Confinement>;
 
@@ -186,6 +249,16 @@ export const BoxSpec = z.strictObject({
   /** Mounted among the shares, by the depth of their destinations. Absent is none. */
   tmpfs: z.array(Tmpfs).max(64).optional(),
   shmBytes,
+  /** The NIS domain of the box, which `/etc/hosts` has behind its host name. */
+  domainname: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .optional(),
+  /** Settings of the guest's kernel that the box's namespaces have for themselves, by their paths below `/proc/sys`. */
+  sysctls: z
+    .array(z.strictObject({ path: relativePath, value: text.max(4096) }))
+    .max(256)
+    .optional(),
 });
 /** A validated box spec. */
 export type BoxSpec = z.infer<typeof BoxSpec>;

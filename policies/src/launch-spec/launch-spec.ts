@@ -46,6 +46,14 @@ const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
   'CAP_SYS_RAWIO',
 ]);
 
+/** What a box spec may have besides, no launch spec has. */
+const LaunchConfinement = Confinement.pick({
+  capabilities: true,
+  noNewPrivileges: true,
+  maskedPaths: true,
+  readonlyPaths: true,
+}).extend({ seccomp: z.enum(['default', 'unconfined']) });
+
 /** File name, and last part of the path, of a secret. */
 const secretName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
 
@@ -105,7 +113,7 @@ export const LaunchSpec = z.strictObject({
   /** `nic`: one network card that leads to the host; its address is a constant of the agent. */
   network: z.enum(['none', 'nic']),
   /** The agent makes the kernel's own files read-only whether or not they are listed. */
-  confinement: Confinement.refine(
+  confinement: LaunchConfinement.refine(
     ({ capabilities }) => !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
     { error: 'capabilities must not be good for the whole guest' },
   ),

@@ -5,8 +5,10 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { ConfidentialRequest } from '../create/confidential-request.ts';
+import { confinementOf } from '../create/confinement.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import type { Limits } from '../record/limits.ts';
+import type { Security } from '../record/security.ts';
 
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
 export function checkConfidential(request: CreateRequest, asked: ConfidentialRequest): void {
@@ -29,6 +31,7 @@ export function checkConfidential(request: CreateRequest, asked: ConfidentialReq
     );
   }
   checkRates(request.limits, asked.changes);
+  checkSecurity(request.security);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
     throw new A3sError(
@@ -37,6 +40,32 @@ export function checkConfidential(request: CreateRequest, asked: ConfidentialReq
       { remedy: `Leave out -e ${variable}, or the secret's variable.` },
     );
   }
+}
+
+/**
+ * A launch spec has capabilities, `no_new_privs`, the two named profiles and the protected paths. What it has no word
+ * for, its relying parties would not see.
+ *
+ * @throws A3sError `unsupported-option` with the option's name
+ */
+function checkSecurity(security: Security): void {
+  const { groups, oomScoreAdj, seccomp } = confinementOf({ ...security, privileged: false });
+  const refused: readonly (readonly [string, boolean])[] = [
+    ['Privileged', security.privileged],
+    ['Devices', security.devices.length > 0],
+    ['GroupAdd', groups !== undefined],
+    ['OomScoreAdj', oomScoreAdj !== undefined],
+    ['Sysctls', Object.keys(security.sysctls).length > 0],
+    ['Domainname', security.domainname !== ''],
+    ['SecurityOpt seccomp', seccomp === 'profile'],
+  ];
+  const [name] = refused.find(([, asked]) => asked) ?? [];
+  if (name === undefined) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: ${name} is not supported for a confidential box: its launch spec, by which relying parties know it, has no word for it`,
+    { remedy: 'Leave the option out.' },
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import { A3sError } from '../../errors.ts';
 import type { SecretRequest } from '../create/confidential-request.ts';
 import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { NO_SECURITY } from '../record/security.ts';
 import { launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 
 const BOX: SpecifiedBox = {
@@ -19,6 +20,7 @@ const BOX: SpecifiedBox = {
   memoryBytes: 0,
   nanoCpus: 1_500_000_000,
   limits: NO_LIMITS,
+  security: NO_SECURITY,
   network: 'default',
 };
 const IMAGE = {

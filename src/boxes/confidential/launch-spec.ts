@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
 import type { ConfidentialRequest, SecretRequest } from '../create/confidential-request.ts';
-import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { confinementOf } from '../create/confinement.ts';
 import { memoryMounts } from '../create/memory-mounts.ts';
 import { resourcesOf } from '../create/resources.ts';
 import { specifiedDirectories } from '../create/volumes.ts';
@@ -33,6 +33,7 @@ export type SpecifiedBox = Pick<
   | 'memoryBytes'
   | 'nanoCpus'
   | 'limits'
+  | 'security'
   | 'network'
 > &
   Partial<Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'>> & {
@@ -70,7 +71,7 @@ export function launchSpecOf(
     process,
     stopSignal: box.stopSignal,
     network: box.network === 'none' ? 'none' : 'nic',
-    confinement: DEFAULT_CONFINEMENT,
+    confinement: confinementOf(box.security),
     resources: resourcesOf(box),
     hostMay: [...new Set(asked.hostMay)].sort(),
     secrets: asked.secrets.map(secretOf).sort((a, b) => (a.name < b.name ? -1 : 1)),

@@ -13,6 +13,7 @@ import type {
   VolumeMount,
 } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
+import type { Security } from '../record/security.ts';
 import type { TmpfsMount } from '../record/tmpfs.ts';
 import type { ConfidentialRequest } from './confidential-request.ts';
 
@@ -68,6 +69,7 @@ export interface CreateRequest {
   readonly memoryBytes: number;
   readonly nanoCpus: number;
   readonly limits: Limits;
+  readonly security: Security;
   readonly restart: RestartPolicy;
   readonly init: boolean;
   readonly logging: LogSettings;

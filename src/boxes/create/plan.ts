@@ -38,14 +38,14 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
 function pick(request: CreateRequest) {
   const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
   const { autoRemove, memoryBytes, nanoCpus, network } = request;
-  const { limits, restart, init, logging, containerIdFile } = request;
+  const { limits, security, restart, init, logging, containerIdFile } = request;
   const { tmpfs, shmBytes, readonlyRootfs, storage } = request;
   return {
     ...{ terminal, openStdin, stdinOnce, attach },
     ...(size === undefined ? {} : { size }),
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
     ...(containerIdFile === undefined ? {} : { containerIdFile }),
-    ...{ autoRemove, memoryBytes, nanoCpus, network, limits, restart, init, logging },
+    ...{ autoRemove, memoryBytes, nanoCpus, network, limits, security, restart, init, logging },
     ...{ tmpfs: [...tmpfs], readonlyRootfs },
     ...(shmBytes === undefined ? {} : { shmBytes }),
     ...(storage === undefined ? {} : { storage }),

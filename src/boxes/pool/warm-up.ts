@@ -10,6 +10,7 @@ import { DiskBudget } from '../../images/disk-budget.ts';
 import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { NO_SECURITY } from '../record/security.ts';
 import { guestNic, specDocument } from '../start/describe.ts';
 import { warmUpProgram } from './warm-up-program.ts';
 
@@ -80,6 +81,7 @@ export function warmUpSpec(network: 'default' | 'none'): BoxSpec {
     ...{ hostname: 'warm-up', entrypoint: [], cmd: [PROGRAM], env: [PATH] },
     ...{ cwd: '/', user: '', terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
     limits: NO_LIMITS,
+    security: NO_SECURITY,
   };
   return specDocument(definition, {
     layers: [{ serial: SLOT }],

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
+import { Security } from './security.ts';
 import { BOX_STATUSES } from './states.ts';
 import { TmpfsMount } from './tmpfs.ts';
 
@@ -146,6 +147,7 @@ export const BoxDefinition = z.strictObject({
   nanoCpus: z.int(),
   /** The other limits of the box. Old records have none. */
   limits: Limits.default(NO_LIMITS),
+  security: Security.prefault({}),
   restart: RestartPolicy.default({ name: 'no', maximumRetryCount: 0 }),
   /** The main process is a child of an init. */
   init: z.boolean().default(false),

@@ -11,6 +11,7 @@ export interface Exec {
   readonly boxId: string;
   readonly run: number;
   readonly process: ProcessSpec;
+  readonly privileged: boolean;
   readonly attach: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly detachKeys: Uint8Array;
   state: 'created' | 'running' | 'exited';

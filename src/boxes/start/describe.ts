@@ -14,10 +14,11 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
-import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { confinementOf } from '../create/confinement.ts';
 import { processEnvironment } from '../create/environment.ts';
 import { memoryMounts } from '../create/memory-mounts.ts';
 import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
+import { sysctlsOf } from '../create/sysctls.ts';
 import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
 import {
@@ -178,6 +179,7 @@ export type Described = Pick<
   | 'memoryBytes'
   | 'nanoCpus'
   | 'limits'
+  | 'security'
   | 'size'
 > &
   Partial<
@@ -203,7 +205,8 @@ export function specDocument(
     process: mainProcess(definition),
     mounts: found.mounts,
     network: found.network,
-    confinement: DEFAULT_CONFINEMENT,
+    confinement: confinementOf(definition.security),
+    ...kernelOf(definition.security),
     resources: resourcesOf(definition),
     ...(definition.init === true ? { init: true } : {}),
     ...volumeDirectories(definition),
@@ -211,9 +214,18 @@ export function specDocument(
   };
 }
 
+/** Domain and settings of the kernel, where there are any. */
+function kernelOf({ domainname, sysctls }: Described['security']) {
+  const settings = sysctlsOf(sysctls, domainname);
+  return {
+    ...(domainname === '' ? {} : { domainname }),
+    ...(settings.length === 0 ? {} : { sysctls: [...settings] }),
+  };
+}
+
 /** The main process of the box. */
 export function mainProcess(
-  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits'>,
+  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits' | 'security'>,
 ): BoxSpec['process'] {
   return {
     args: commandOf(definition),

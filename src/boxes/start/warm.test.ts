@@ -5,6 +5,7 @@ import { FakeAgent } from '../../guest/testing/fake-agent.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { fakeVm } from '../../guest/testing/fake-vm.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { NO_SECURITY } from '../record/security.ts';
 import { specDocument } from './describe.ts';
 import { Handshake } from './warm.ts';
 
@@ -14,6 +15,7 @@ const SPEC = specDocument(
     ...{ hostname: 'box', entrypoint: [], cmd: ['/true'], env: [], cwd: '/', user: '' },
     ...{ terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
     limits: NO_LIMITS,
+    security: NO_SECURITY,
   },
   {
     layers: [{ serial: 'layer-0' }],

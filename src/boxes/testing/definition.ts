@@ -5,6 +5,7 @@
  */
 import { type BoxDefinition, DEFAULT_LOGGING } from '../record/box.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { NO_SECURITY } from '../record/security.ts';
 
 /** A box that asks for nothing; boxes whose ids begin with a later digit are younger. */
 export function testDefinition(id: string): BoxDefinition {
@@ -19,6 +20,7 @@ export function testDefinition(id: string): BoxDefinition {
     ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
     ...{ volumeMounts: [], volumesFrom: [], volumes: [], tmpfs: [], readonlyRootfs: false },
     limits: NO_LIMITS,
+    security: NO_SECURITY,
     restart: { name: 'no', maximumRetryCount: 0 },
     ...{ init: false, logging: DEFAULT_LOGGING },
   };

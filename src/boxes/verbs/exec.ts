@@ -36,6 +36,7 @@ export interface ExecRequest {
   readonly size: TerminalSize | undefined;
   readonly attach: Exec['attach'];
   readonly detachKeys: Uint8Array;
+  readonly privileged: boolean;
 }
 
 /** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
@@ -47,6 +48,7 @@ export function createExec(
   const box = rt.store.expect(boxId);
   expectPermission(box, 'run a program in', 'exec');
   checkActive(box);
+  if (request.privileged) expectPlain(box);
   const running = rt.running.expect(boxId);
   if (request.command.length === 0) {
     throw new A3sError('invalid-argument', 'No exec command specified');
@@ -56,6 +58,7 @@ export function createExec(
     boxId,
     run: running.run,
     process: execProcess(box.definition, request),
+    privileged: request.privileged,
     attach: request.attach,
     detachKeys: request.detachKeys,
     state: 'created',
@@ -65,6 +68,16 @@ export function createExec(
   rt.execs.add(exec);
   publish(rt, box, `exec_create: ${request.command.join(' ')}`, { execID: exec.id });
   return exec;
+}
+
+/** No launch spec gives a process more than its box has. @throws A3sError `unsupported-option` */
+function expectPlain({ definition: { confidential } }: Box): void {
+  if (confidential === undefined) return;
+  throw new A3sError(
+    'unsupported-option',
+    'Cannot exec: Privileged is not supported for a confidential box: its processes have what its launch spec says',
+    { remedy: 'Leave --privileged out.' },
+  );
 }
 
 /** @throws A3sError `box-not-running`, `conflict` for a box that is paused or waits for its next run */
@@ -153,7 +166,8 @@ async function start(
       running,
       async () => {
         const guest = await running.guest();
-        return { guest, launched: await guest.launch(exec.id, process, running.signal) };
+        const how = exec.privileged ? { privileged: true } : {};
+        return { guest, launched: await guest.launch(exec.id, process, running.signal, how) };
       },
       () => checkActive(rt.store.expect(exec.boxId)),
     );

@@ -24,6 +24,7 @@ const EXEC: ExecRequest = {
   ...{ command: ['true'], env: [], cwd: '', user: '', terminal: false, size: undefined },
   attach: { stdin: false, stdout: true, stderr: true },
   detachKeys: new Uint8Array(),
+  privileged: false,
 };
 const { signal } = new AbortController();
 

@@ -92,7 +92,7 @@ describe('bash', () => {
   });
 
   it('bash completion offers no unsupported flag', () => {
-    expect(offered('a3s-box run --')).not.toContain('--privileged');
+    expect(offered('a3s-box run --')).not.toContain('--gpus');
   });
 
   it('bash completion is valid, and registers itself', () => {

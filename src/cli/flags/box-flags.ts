@@ -9,8 +9,8 @@ import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 import { HEALTH_FLAGS } from './health-flags.ts';
 import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
+import { SECURITY_FLAGS } from './security-flags.ts';
 
-const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
 const NETWORK = 'a box has its own outbound network, or --network none';
 const VM = 'a box is a virtual machine, and shares no namespace or device with the host';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
@@ -23,6 +23,7 @@ const COMMON: readonly Flag[] = [
   ...CONFIDENTIAL_FLAGS,
   ...LIMIT_FLAGS,
   ...CREATE_LIMIT_FLAGS,
+  ...SECURITY_FLAGS,
   ...HEALTH_FLAGS,
   list('attach', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', value: 'stream' }),
   string('cidfile', 'Write the ID of the box to the file', { value: 'file' }),
@@ -71,29 +72,21 @@ const ONLY_RUN: readonly Flag[] = [
 const REFUSED: readonly Flag[] = [
   ...REFUSED_LIMIT_FLAGS,
   refused('add-host', NETWORK, 'list'),
-  refused('annotation', 'annotations are not kept', 'list'),
   refused('blkio-weight-device', WEIGHT, 'list'),
-  refused('cap-add', CONFINEMENT, 'list'),
-  refused('cap-drop', CONFINEMENT, 'list'),
   refused('cgroup-parent', VM),
-  refused('cgroupns', VM),
   refused('cpu-count', WINDOWS),
   refused('cpu-percent', WINDOWS),
-  refused('device', VM, 'list'),
   refused('device-cgroup-rule', VM, 'list'),
   refused('disable-content-trust', 'trust is never switched off by a flag', 'bool'),
   refused('dns', NETWORK, 'list'),
   refused('dns-opt', NETWORK, 'list'),
   refused('dns-option', NETWORK, 'list'),
   refused('dns-search', NETWORK, 'list'),
-  refused('domainname', NETWORK),
   refused('gpus', VM),
-  refused('group-add', 'name user and group with --user', 'list'),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
   refused('ip', NETWORK),
   refused('ip6', NETWORK),
-  refused('ipc', VM),
   refused('isolation', WINDOWS),
   refused('link', NETWORK, 'list'),
   refused('link-local-ip', NETWORK, 'list'),
@@ -102,15 +95,8 @@ const REFUSED: readonly Flag[] = [
   refused('net-alias', NETWORK, 'list'),
   refused('network-alias', NETWORK, 'list'),
   refused('oom-kill-disable', MEMORY, 'bool'),
-  refused('oom-score-adj', VM),
-  refused('pid', VM),
-  refused('privileged', CONFINEMENT, 'bool'),
   refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
   refused('runtime', 'there is one runtime'),
-  refused('security-opt', CONFINEMENT, 'list'),
-  refused('sysctl', VM, 'list'),
-  refused('userns', VM),
-  refused('uts', VM),
 ];
 
 export const CREATE_FLAGS: readonly Flag[] = byName([

@@ -50,6 +50,42 @@ describe('flags of run and create', () => {
       { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 } },
     ],
     [['--restart=no', '--rm'], { RestartPolicy: { Name: 'no', MaximumRetryCount: 0 } }],
+    [
+      ['--cap-add', 'SYS_ADMIN', '--cap-add', 'net_admin', '--cap-drop=ALL'],
+      { CapAdd: ['SYS_ADMIN', 'net_admin'], CapDrop: ['ALL'] },
+    ],
+    [['--group-add', 'audio', '--group-add=42'], { GroupAdd: ['audio', '42'] }],
+    [['--oom-score-adj', '-500'], { OomScoreAdj: -500 }],
+    [['--privileged'], { Privileged: true }],
+    [
+      ['--sysctl', 'net.core.somaxconn=1024', '--annotation', 'a=b', '--annotation', 'c'],
+      { Sysctls: { 'net.core.somaxconn': '1024' }, Annotations: { a: 'b', c: '' } },
+    ],
+    [
+      ['--ipc', 'shareable', '--pid=', '--uts', '', '--userns=private', '--cgroupns=private'],
+      {
+        ...{ IpcMode: 'shareable', PidMode: '', UTSMode: '', UsernsMode: 'private' },
+        CgroupnsMode: 'private',
+      },
+    ],
+    [
+      ['--device', '/dev/fuse', '--device', '/dev/net/tun:rw', '--device=/dev/fuse:/dev/fuse:rwm'],
+      {
+        Devices: [
+          { PathOnHost: '/dev/fuse', PathInContainer: '/dev/fuse', CgroupPermissions: 'rwm' },
+          { PathOnHost: '/dev/net/tun', PathInContainer: '/dev/net/tun', CgroupPermissions: 'rw' },
+          { PathOnHost: '/dev/fuse', PathInContainer: '/dev/fuse', CgroupPermissions: 'rwm' },
+        ],
+      },
+    ],
+    [
+      ['--security-opt', 'no-new-privileges', '--security-opt=seccomp=unconfined'],
+      { SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'] },
+    ],
+    [
+      ['--security-opt=systempaths=unconfined', '--security-opt', 'label:disable'],
+      { SecurityOpt: ['label:disable'], MaskedPaths: [], ReadonlyPaths: [] },
+    ],
     [['--init'], { Init: true }],
     [['--init=false'], { Init: false }],
     [
@@ -70,6 +106,42 @@ describe('flags of run and create', () => {
       'PortBindings',
     ]);
     expect(Healthcheck).toBeUndefined();
+  });
+
+  it('sends the domain of the box', async () => {
+    expect(await created('--domainname', 'example.com')).toMatchObject({
+      Domainname: 'example.com',
+    });
+  });
+
+  it('sends the text of a seccomp profile, and refuses a file that has none', async () => {
+    const profile = join(directory, 'profile.json');
+    writeFileSync(profile, '{"defaultAction": "SCMP_ACT_ALLOW",\n "x": 18446744073709551615}\n');
+    const { HostConfig } = await created('--security-opt', `seccomp=${profile}`);
+    expect(HostConfig).toMatchObject({
+      SecurityOpt: ['seccomp={"defaultAction": "SCMP_ACT_ALLOW",\n "x": 18446744073709551615}'],
+    });
+    writeFileSync(profile, '{');
+    const sent = server.calls.length;
+    for (const [option, message] of [
+      [`seccomp=${profile}`, `compacting json for seccomp profile (${profile}) failed: `],
+      ['seccomp=/no/such', 'opening seccomp profile (/no/such) failed: ENOENT'],
+      ['seccomp', 'invalid --security-opt: "seccomp"'],
+    ] as const) {
+      const done = await a3s(['create', '--security-opt', option, 'img']);
+      expect(done.status).toBe(125);
+      expect(done.stderr).toContain(message);
+    }
+    expect(server.calls).toHaveLength(sent);
+  });
+
+  it.each([
+    [['--device', 'a:b:c:d'], 'invalid device specification: a:b:c:d'],
+    [['--sysctl', 'net.core.somaxconn'], "sysctl 'net.core.somaxconn' is not allowed"],
+  ])('refuses %j in Docker’s words', async (args, message) => {
+    const done = await a3s(['create', ...args, 'img']);
+    expect(done.status).toBe(125);
+    expect(done.stderr).toContain(message);
   });
 
   it('mount host paths and named volumes, each of them once, and make anonymous volumes', async () => {

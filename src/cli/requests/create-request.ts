@@ -26,6 +26,7 @@ import { healthcheck } from './health-request.ts';
 import { logConfig } from './log-request.ts';
 import { mountRequest } from './mount-request.ts';
 import { createLimits } from './resource-request.ts';
+import { securityRequest } from './security-request.ts';
 
 export interface CreateRequest {
   readonly name: string | undefined;
@@ -62,6 +63,7 @@ export function createRequest(
     Env: environment(invocation),
     Labels: toMap([...flags.list('label-file').flatMap(readLabelFile), ...flags.list('label')]),
     Hostname: flags.string('hostname'),
+    Domainname: flags.string('domainname'),
     User: flags.string('user'),
     WorkingDir: flags.string('workdir'),
     StopSignal: flags.string('stop-signal'),
@@ -83,6 +85,7 @@ export function createRequest(
       NetworkMode: flags.parsed('network', network) ?? 'default',
       PortBindings: portBindings(ports),
       ...createLimits(flags),
+      ...securityRequest(invocation),
       Init: flags.given('init') ? flags.bool('init') : undefined,
       LogConfig: logConfig(flags),
       ConsoleSize: consoleSize(invocation),

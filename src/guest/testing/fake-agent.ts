@@ -74,6 +74,8 @@ export class FakeAgent {
   resources: Resources = {};
   /** The ids of processes that have a control group of their own. */
   readonly grouped = new Set<string>();
+  /** The ids of processes that have all capabilities. */
+  readonly privileged = new Set<string>();
   /** No process of the box runs, or is started: programs run on here, but no signal except SIGKILL reaches them. */
   frozen = false;
   /** Of a confidential guest. */
@@ -317,7 +319,11 @@ export class FakeAgent {
     const process = new FakeProcess(body.id, body.process);
     this.#start(process, false);
     this.#processes.set(body.id, process);
+    if (body.privileged !== undefined && version < 7) {
+      throw new FakeRefusal('invalid', 'privileged');
+    }
     if (body.group === true) this.grouped.add(body.id);
+    if (body.privileged === true) this.privileged.add(body.id);
     json(stream, 200, process.describe());
   }
 

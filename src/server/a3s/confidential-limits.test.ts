@@ -39,6 +39,33 @@ describe('a confidential box', () => {
     expect(home.host.vm(id)?.limits).toMatchObject([{ processors: [0] }]);
   });
 
+  it('puts capabilities, privileges, profile and paths into the launch spec', async () => {
+    const id = await running(
+      {},
+      {
+        ...{ CapAdd: ['SYS_TIME'], CapDrop: ['ALL'], MaskedPaths: ['/proc/keys'] },
+        ...{ SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'], ReadonlyPaths: [] },
+      },
+    );
+    const spec: unknown = JSON.parse(definition(id).confidential?.launchSpec ?? '');
+    expect(spec).toMatchObject({
+      confinement: {
+        ...{ capabilities: ['CAP_SYS_TIME'], noNewPrivileges: true, seccomp: 'unconfined' },
+        ...{ maskedPaths: ['/proc/keys'], readonlyPaths: [] },
+      },
+    });
+  });
+
+  it('refuses a privileged exec', async () => {
+    const id = await running({ HostMay: ['exec'] });
+    const exec = { Cmd: ['true'], Privileged: true };
+    expect(await ask(id, 'exec', exec)).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('Privileged') },
+    });
+    expect((await ask(id, 'exec', { ...exec, Privileged: false })).status).toBe(201);
+  });
+
   it('refuses to update measured limits, and updates host limits', async () => {
     const id = await running({}, { Memory: 64 * MIB });
     for (const body of [{ Memory: 32 * MIB }, { PidsLimit: 4 }, { CpuShares: 512 }]) {

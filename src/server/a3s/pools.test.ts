@@ -70,6 +70,32 @@ describe('a pool', () => {
     expect(await home.pool()).toMatchObject({ ready: 1 });
   });
 
+  it('gives a box of the pool its options, and the same ones at its next start', async () => {
+    await home.filled(1);
+    const [vm] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: {
+        ...{ NetworkMode: 'none', CapDrop: ['ALL'], GroupAdd: ['42'], OomScoreAdj: 5 },
+        Sysctls: { 'net.core.somaxconn': '9' },
+      },
+    });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    const spec = home.agents.get(vm?.spec.id ?? '')?.spec;
+    expect(spec).toMatchObject({
+      confinement: { capabilities: [], groups: ['42'], oomScoreAdj: 5 },
+      sysctls: [{ path: 'net/core/somaxconn', value: '9' }],
+    });
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('template');
+    const { confinement, sysctls } = home.agents.get(id)?.spec ?? {};
+    expect({ confinement, sysctls }).toEqual({
+      confinement: spec?.confinement,
+      sysctls: spec?.sysctls,
+    });
+  });
+
   it('gives two boxes that start at once different microVMs of the pool', async () => {
     await home.filled(2);
     const ids = [await home.create(['true'], NONE), await home.create(['true'], NONE)];

@@ -252,6 +252,22 @@ describe('a fork', () => {
     expect(process.geteuid?.() === 0 ? new Set(uids).size : uids.length).toBe(3);
   });
 
+  it('gives a fork the options of its source, also at its next start', async () => {
+    const options = { CapDrop: ['ALL'], GroupAdd: ['42'], OomScoreAdj: 5, Privileged: false };
+    const source = await running(RUN, options);
+    const { confinement } = home.agents.get(source)?.spec ?? {};
+    expect(confinement).toMatchObject({ capabilities: [], groups: ['42'], oomScoreAdj: 5 });
+    await snapshot(source, 'origin');
+    const id = await fork('origin');
+    expect((await start(id)).status).toBe(204);
+    expect((await home.call('GET', `/containers/${id}/json`)).body).toMatchObject({
+      HostConfig: options,
+    });
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect((await start(id)).status).toBe(204);
+    expect(home.agents.get(id)?.spec?.confinement).toEqual(confinement);
+  });
+
   it('gives a fork its own writable layer above the saved disk, and keeps it for the next start', async () => {
     const source = await running();
     await snapshot(source, 'origin');

@@ -62,7 +62,7 @@ function refused(value: unknown, ...neutral: readonly unknown[]): Refused {
 
 export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Hostname: works('h1', ({ spec }) => spec.hostname),
-  Domainname: refused('example.com'),
+  Domainname: works('example.com', ({ spec }) => spec.domainname),
   User: works('1:2', ({ spec }) => spec.process.user),
   AttachStdin: works(true, ({ record }) => record.attach.stdin),
   AttachStdout: works(true, ({ record }) => record.attach.stdout),
@@ -163,7 +163,19 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     [0],
   ),
   CpusetMems: refused('0'),
-  Devices: refused([{ PathOnHost: '/dev/fuse', PathInContainer: '/dev/fuse' }]),
+  Devices: {
+    ...differs(
+      'devices of the microVM’s own kernel, /dev/fuse and /dev/net/tun, in their places, as far as that kernel has them',
+      [{ PathOnHost: '/dev/fuse', PathInContainer: '/dev/fuse', CgroupPermissions: 'rwm' }],
+      ({ spec }) => spec.confinement.devices,
+      ['fuse'],
+    ),
+    refused: [
+      [{ PathOnHost: '/dev/kvm', PathInContainer: '/dev/kvm', CgroupPermissions: 'rwm' }],
+      [{ PathOnHost: '/dev/fuse', PathInContainer: '/dev/other', CgroupPermissions: 'rwm' }],
+      [{ PathOnHost: '/dev/fuse', PathInContainer: '', CgroupPermissions: 'r' }],
+    ],
+  },
   DeviceCgroupRules: refused(['c 13:* rwm']),
   DeviceRequests: refused([{ Driver: 'nvidia', Count: -1 }]),
   KernelMemory: refused(1),
@@ -276,24 +288,64 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ...works([24, 80], ({ spec }) => spec.process.size, { rows: 24, columns: 80 }),
     beside: { Tty: true },
   },
-  Annotations: refused({ a: 'b' }),
-  CapAdd: refused(['SYS_ADMIN']),
-  CapDrop: refused(['ALL']),
+  Annotations: {
+    ...differs(
+      'kept, and shown; nothing reads them, and those of `dev.a3s.` are refused',
+      { a: 'b' },
+      ({ record }) => record.security.annotations,
+    ),
+    refused: [{ 'dev.a3s.no': 'x' }],
+  },
+  CapAdd: works(
+    ['SYS_ADMIN'],
+    ({ spec }) => spec.confinement.capabilities.includes('CAP_SYS_ADMIN'),
+    true,
+  ),
+  CapDrop: works(['ALL'], ({ spec }) => spec.confinement.capabilities, []),
   CgroupnsMode: refused('host', 'private'),
   Dns: refused(['1.1.1.1']),
   DnsOptions: refused(['ndots:2']),
   DnsSearch: refused(['example.com']),
   ExtraHosts: refused(['a:1.2.3.4']),
-  GroupAdd: refused(['audio']),
-  IpcMode: refused('host', 'private'),
+  GroupAdd: works(['audio', '42'], ({ spec }) => spec.confinement.groups),
+  IpcMode: {
+    ...differs(
+      'private, also where it is shareable, since no other box has this kernel',
+      'shareable',
+      ({ record }) => record.security.ipcMode,
+    ),
+    refused: ['host', 'none', 'container:x'],
+  },
   Cgroup: refused('x'),
   Links: refused(['other:alias']),
-  OomScoreAdj: refused(500),
+  OomScoreAdj: differs(
+    'among the processes of the microVM',
+    500,
+    ({ spec }) => spec.confinement.oomScoreAdj,
+  ),
   PidMode: refused('host'),
-  Privileged: refused(true),
+  Privileged: differs(
+    'all capabilities and devices of the microVM, and none of the host’s; nothing protects the guest’s agent from such a box',
+    true,
+    ({ spec: { confinement } }) => [
+      confinement.privileged,
+      confinement.seccomp,
+      confinement.maskedPaths.length + confinement.readonlyPaths.length,
+      confinement.capabilities.length,
+    ],
+    [true, 'unconfined', 0, 41],
+  ),
   PublishAllPorts: refused(true),
   ReadonlyRootfs: works(true, ({ spec }) => spec.rootfs.readonly),
-  SecurityOpt: refused(['seccomp=unconfined']),
+  SecurityOpt: {
+    ...differs(
+      'labels of SELinux ask for nothing, and AppArmor can be unconfined alone: the guest’s kernel has neither',
+      ['no-new-privileges', 'seccomp=unconfined', 'label=disable', 'apparmor=unconfined'],
+      ({ spec: { confinement } }) => [confinement.noNewPrivileges, confinement.seccomp],
+      [true, 'unconfined'],
+    ),
+    refused: [['apparmor=mine']],
+  },
   StorageOpt: {
     ...differs(
       'size, from 32 MiB to 8 TiB, of the writable layer; nothing else',
@@ -318,13 +370,18 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     refused: [{ '/run': 'dev' }, { '/run': 'shared' }, { '/run': 'mpol=bind:0' }],
   },
   UTSMode: refused('host'),
-  UsernsMode: refused('host'),
+  UsernsMode: {
+    ...works('private', ({ record }) => record.security.usernsMode),
+    refused: ['host'],
+  },
   ShmSize: works(128 * MIB, ({ spec }) => spec.shmBytes),
-  Sysctls: refused({ 'net.core.somaxconn': '1024' }),
+  Sysctls: works({ 'net.core.somaxconn': '1024' }, ({ spec }) => spec.sysctls, [
+    { path: 'net/core/somaxconn', value: '1024' },
+  ]),
   Runtime: refused('runc', 'a3s-box'),
   Isolation: refused('hyperv', 'default'),
-  MaskedPaths: refused([]),
-  ReadonlyPaths: refused([]),
+  MaskedPaths: works(['/proc/keys'], ({ spec }) => spec.confinement.maskedPaths),
+  ReadonlyPaths: works([], ({ spec }) => spec.confinement.readonlyPaths),
 };
 
 /** Fields of one entry of `NetworkingConfig.EndpointsConfig`. */

@@ -7,7 +7,6 @@ import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/parse-upda
 import {
   ABSENT_CONFIG,
   ABSENT_ENDPOINT,
-  ABSENT_EXEC,
   ABSENT_HOST_CONFIG,
   type AbsentOptions,
 } from '../docker/containers/create/unsupported-options.ts';
@@ -53,6 +52,12 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
     'there is no worker: each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',
   'POST /session': 'the server requests no file',
   'GET /plugins': 'there are none',
+};
+
+const EXEC_NOTES: Readonly<Record<string, string>> = {
+  Detach: 'as in Docker, the start says whether',
+  Privileged:
+    'all capabilities; the processes of a confidential box have what its launch spec says',
 };
 
 const ABOUT = `# The Docker Engine API
@@ -102,14 +107,7 @@ export function dockerApiDocument(): string {
     '## Fields of `POST /containers/{id}/exec`',
     table(
       ['field', '', ''],
-      [
-        ...EXEC_KEYS.map((name) => [
-          `\`${name}\``,
-          'works',
-          name === 'Detach' ? 'as in Docker, the start says whether' : '',
-        ]),
-        ...refusals(ABSENT_EXEC),
-      ],
+      [...EXEC_KEYS.map((name) => [`\`${name}\``, 'works', EXEC_NOTES[name] ?? ''])],
     ),
     '## Fields of `POST /containers/{id}/update`',
     'A zero value changes nothing. More memory than a running microVM was started with, or more processors than it has, is refused until the box is stopped. What is in the launch spec of a confidential box never changes.',
@@ -165,10 +163,6 @@ function updatedFields(): Record<string, Field> {
   return Object.fromEntries(
     Object.entries(HOST_CONFIG_FIELDS).filter(([name]) => updated.has(name)),
   );
-}
-
-function refusals(absent: AbsentOptions): string[][] {
-  return Object.entries(absent).map(([name, { why }]) => [`\`${name}\``, 'refused', why]);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -25,7 +25,7 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 		path, content string
 	}{
 		{t.hostname, hostnamePath, spec.Hostname + "\n"},
-		{t.hosts, hostsPath, hosts(spec.Hostname, &spec.Network)},
+		{t.hosts, hostsPath, hosts(spec.Hostname, spec.Domainname, &spec.Network)},
 		{t.resolvConf, resolvConfPath, resolvConf(&spec.Network)},
 	} {
 		if err := file.text.set(file.content); err != nil {
@@ -38,7 +38,7 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 	return nil
 }
 
-func hosts(hostname string, network *spec.Network) string {
+func hosts(hostname string, domain *string, network *spec.Network) string {
 	text := "127.0.0.1\tlocalhost\n" +
 		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
 		"fe00::\tip6-localnet\n" +
@@ -46,7 +46,11 @@ func hosts(hostname string, network *spec.Network) string {
 		"ff02::1\tip6-allnodes\n" +
 		"ff02::2\tip6-allrouters\n"
 	if network.Kind == spec.NetworkNIC {
-		text += *network.Address + "\t" + hostname + "\n"
+		text += *network.Address + "\t"
+		if domain != nil {
+			text += hostname + "." + *domain + " "
+		}
+		text += hostname + "\n"
 	}
 	return text
 }

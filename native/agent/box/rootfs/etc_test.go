@@ -13,7 +13,11 @@ func TestFilesOfTheNetwork(t *testing.T) {
 	if got, want := resolvConf(network), "nameserver 10.0.2.3\nsearch a.b\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := hosts("box1", network); got[len(got)-len("10.0.2.15\tbox1\n"):] != "10.0.2.15\tbox1\n" {
+	domain := "example.com"
+	if got := hosts("box1", &domain, network); !strings.HasSuffix(got, "\n10.0.2.15\tbox1.example.com box1\n") {
+		t.Errorf("got %q", got)
+	}
+	if got := hosts("box1", nil, network); got[len(got)-len("10.0.2.15\tbox1\n"):] != "10.0.2.15\tbox1\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -34,7 +38,7 @@ func FuzzFilesOfTheNetwork(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.ContainsAny(hosts(spec.Hostname, &spec.Network), "\x00\r") || strings.ContainsAny(resolvConf(&spec.Network), "\x00\r;#") {
+		if strings.ContainsAny(hosts(spec.Hostname, spec.Domainname, &spec.Network), "\x00\r") || strings.ContainsAny(resolvConf(&spec.Network), "\x00\r;#") {
 			t.Fatal("a file of the network can be forged")
 		}
 	})

@@ -11,27 +11,43 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Protection has the paths of a root that are read-only, and those that are masked.
-type Protection struct{ Readonly, Masked []string }
+// Protection has the paths of a root that are read-only, and those that are masked. Devices are nodes of the guest that the box has besides the
+// usual ones; a privileged box has all of them, and may write to all files of the kernel.
+type Protection struct {
+	Readonly, Masked, Devices []string
+	Privileged                bool
+}
 
 // ProtectionOf returns the protection of a spec.
 func ProtectionOf(s *spec.Spec) Protection {
-	return Protection{s.Confinement.ReadonlyPaths, s.Confinement.MaskedPaths}
+	c := &s.Confinement
+	p := Protection{Readonly: c.ReadonlyPaths, Masked: c.MaskedPaths, Privileged: c.IsPrivileged()}
+	if c.Devices != nil {
+		p.Devices = *c.Devices
+	}
+	return p
 }
 
 // Equal compares the paths in their order.
 func (p Protection) Equal(other Protection) bool {
-	return slices.Equal(p.Readonly, other.Readonly) && slices.Equal(p.Masked, other.Masked)
+	return slices.Equal(p.Readonly, other.Readonly) && slices.Equal(p.Masked, other.Masked) &&
+		slices.Equal(p.Devices, other.Devices) && p.Privileged == other.Privileged
 }
 
 // below keeps the paths in one of some directories; outside keeps all others.
 func (p Protection) below(directories ...string) Protection {
-	return Protection{slices.DeleteFunc(slices.Clone(p.Readonly), without(directories)), slices.DeleteFunc(slices.Clone(p.Masked), without(directories))}
+	return p.less(without(directories))
 }
 
 func (p Protection) outside(directories ...string) Protection {
 	in := func(name string) bool { return !without(directories)(name) }
-	return Protection{slices.DeleteFunc(slices.Clone(p.Readonly), in), slices.DeleteFunc(slices.Clone(p.Masked), in)}
+	return p.less(in)
+}
+
+// less leaves paths out.
+func (p Protection) less(out func(name string) bool) Protection {
+	p.Readonly, p.Masked = slices.DeleteFunc(slices.Clone(p.Readonly), out), slices.DeleteFunc(slices.Clone(p.Masked), out)
+	return p
 }
 
 // without says whether a path is in none of the directories, or is not clean, so that it may be anywhere.

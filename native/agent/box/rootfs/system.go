@@ -3,6 +3,7 @@ package rootfs
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -35,16 +36,34 @@ var networkMounts = []systemMount{
 	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
 }
 
+// of takes from the mounts of a privileged box what keeps it from the kernel: it may write to /sys, and open the nodes that it makes in /dev.
+func (p Protection) of(mounts []systemMount) []systemMount {
+	if !p.Privileged {
+		return mounts
+	}
+	mounts = slices.Clone(mounts)
+	for index := range mounts {
+		mounts[index].attributes &^= linux.Readonly
+		if mounts[index].path == "/dev" {
+			mounts[index].attributes &^= linux.Nodev
+		}
+	}
+	return mounts
+}
+
 // MountSystem makes the box's /dev and /proc, where they wait for its root. proc is a mount of its /proc. What was made in part is returned too.
 func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
 	r, err := makeRoot(systemDir)
 	if err != nil {
 		return r, err
 	}
-	if err := mountAll(r, ownMounts); err != nil {
+	if err := mountAll(r, p.of(ownMounts)); err != nil {
 		return r, err
 	}
 	if err := makeDevices(r); err != nil {
+		return r, err
+	}
+	if err := giveDevices(r, p); err != nil {
 		return r, err
 	}
 	if err := attachTo(r, proc, "/proc"); err != nil {
@@ -63,7 +82,7 @@ func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := mountAll(r, networkMounts); err != nil {
+	if err := mountAll(r, p.of(networkMounts)); err != nil {
 		return r, err
 	}
 	// A VM without firmware tables has no id.

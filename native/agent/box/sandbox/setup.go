@@ -48,6 +48,9 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 		if err := setHostname(spec.Hostname); err != nil {
 			return err
 		}
+		if err := setKernel(spec, in); err != nil {
+			return err
+		}
 		if err := s.protect(rootfs.ProtectionOf(spec)); err != nil {
 			return err
 		}

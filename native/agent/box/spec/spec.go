@@ -1,6 +1,8 @@
 // Package spec has the box spec: its types, its checks, and what a box by it needs of its guest.
 package spec
 
+import "a3s.dev/box/agent/seccomp"
+
 // Spec is the document that says what the box is; policies/src/launch-spec/box-spec.ts describes every field.
 type Spec struct {
 	Schema      string      `json:"schema"`
@@ -19,6 +21,10 @@ type Spec struct {
 	Tmpfs *[]Tmpfs `json:"tmpfs"`
 	// ShmBytes is the size of /dev/shm; nil is the usual one.
 	ShmBytes *int64 `json:"shmBytes"`
+	// Domainname is the NIS domain, and the domain of the host name in /etc/hosts; nil is none.
+	Domainname *string `json:"domainname"`
+	// Sysctls are settings of the kernel that the box's namespaces have for themselves; nil is none.
+	Sysctls *[]Sysctl `json:"sysctls"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 }
@@ -118,6 +124,8 @@ type Network struct {
 const (
 	SeccompDefault    = "default"
 	SeccompUnconfined = "unconfined"
+	// SeccompProfile is the profile of Confinement.SeccompProfile.
+	SeccompProfile = "profile"
 )
 
 // Confinement has the privileges of every process of the box.
@@ -127,4 +135,23 @@ type Confinement struct {
 	Seccomp         string   `json:"seccomp"`
 	MaskedPaths     []string `json:"maskedPaths"`
 	ReadonlyPaths   []string `json:"readonlyPaths"`
+	// SeccompProfile belongs to the profile of that name, and to no other.
+	SeccompProfile *seccomp.Profile `json:"seccompProfile"`
+	// Groups are supplementary groups of every process, by the image's /etc/group; nil is none.
+	Groups *[]string `json:"groups"`
+	// OOMScore is the out-of-memory score that the kernel adds; nil is 0.
+	OOMScore *int64 `json:"oomScoreAdj"`
+	// Devices are files below the guest's /dev; nil is none.
+	Devices *[]string `json:"devices"`
+	// Privileged gives the box all devices of the guest, and lets it write to all files of the kernel; nil is false.
+	Privileged *bool `json:"privileged"`
+}
+
+// IsPrivileged says whether the box has all of its guest.
+func (c *Confinement) IsPrivileged() bool { return c.Privileged != nil && *c.Privileged }
+
+// Sysctl is a setting by its path below /proc/sys.
+type Sysctl struct {
+	Path  string `json:"path"`
+	Value string `json:"value"`
 }

@@ -13,9 +13,13 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 {"kind":"virtiofs","tag":"share-1","destination":"/volume","readonly":false,"fill":true}],
 "network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
 "nameservers":["10.0.2.3"],"search":["a.b"]},
-"confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[]},
+"confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[],
+"groups":["audio"],"oomScoreAdj":-5,"devices":["net/tun"],"privileged":true},
 "resources":{"memoryBytes":1,"cpuMillis":2,"pids":3,"memoryReservationBytes":4,"cpuWeight":5,
-"ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true,"directories":["/data/x"]}`
+"ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true,"directories":["/data/x"],
+"domainname":"example.com","sysctls":[{"path":"net/core/somaxconn","value":"99"}]}`
+
+const allowAll = `{"default":{"kind":"allow","value":0},"x86":false,"x32":false,"log":false,"specAllow":false,"rules":[]}`
 
 func TestParseSpecReadsEveryField(t *testing.T) {
 	spec, err := Parse([]byte(example))
@@ -27,7 +31,9 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	}
 	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
 		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
-		(*spec.Directories)[0] != "/data/x" || spec.Mounts[0].Fills() || !spec.Mounts[1].Fills() {
+		(*spec.Directories)[0] != "/data/x" || spec.Mounts[0].Fills() || !spec.Mounts[1].Fills() || *spec.Confinement.OOMScore != -5 ||
+		(*spec.Confinement.Groups)[0] != "audio" || (*spec.Confinement.Devices)[0] != "net/tun" || !spec.Confinement.IsPrivileged() ||
+		*spec.Domainname != "example.com" || (*spec.Sysctls)[0].Value != "99" {
 		t.Errorf("got %+v", spec)
 	}
 }
@@ -61,7 +67,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a relative directory":        {`"/data/x"`, `"data"`, "directories: holds what is not an absolute path"},
 		"too many directories":        {`"/data/x"`, `"/a"` + strings.Repeat(`,"/a"`, 256), "directories: has too many entries"},
 		"an unknown capability":       {"CAP_CHOWN", "CAP_ALL", "confinement.capabilities: holds what is not a capability"},
-		"an unknown profile":          {`"default"`, `"none"`, "confinement.seccomp: must be default or unconfined"},
+		"an unknown profile":          {`"default"`, `"none"`, "confinement.seccomp: must be default, unconfined or profile"},
 		"a relative masked path":      {`"/proc/kcore"`, `"kcore"`, "confinement.maskedPaths: holds what is not an absolute path"},
 		"no process":                  {`"pids":3`, `"pids":0`, "resources.pids: must be at least 1"},
 		"no reservation":              {`Bytes":4`, `Bytes":0`, "resources.memoryReservationBytes: must be at least 1"},
@@ -73,6 +79,16 @@ func TestParseSpecRefuses(t *testing.T) {
 		"soft without bound":          {`"soft":0`, `"soft":-1`, "resources.ulimits[1].soft: must not be above the hard limit"},
 		"an init that is a string":    {`"init":true`, `"init":"true"`, "init: must be true or false"},
 		"an unknown key":              {`"pids":3`, `"pids":3,"cpus":1`, `resources: unknown key "cpus"`},
+		"a profile that is missing":   {`"seccomp":"default"`, `"seccomp":"profile"`, "confinement.seccompProfile: is missing"},
+		"a profile beside default":    {`"groups"`, `"seccompProfile":` + allowAll + `,"groups"`, "confinement.seccompProfile: belongs to no other profile"},
+		"an unknown action":           {`"seccomp":"default"`, `"seccomp":"profile","seccompProfile":` + strings.Replace(allowAll, "allow", "x", 1), "confinement.seccompProfile: holds what is not an action"},
+		"a long group":                {`"audio"`, `"` + strings.Repeat("a", 800) + `"`, "confinement.groups: holds a text that is too long or holds NUL"},
+		"a score that is too low":     {`-5`, `-1001`, "confinement.oomScoreAdj: must be from -1000 to 1000"},
+		"a device outside of /dev":    {`"net/tun"`, `"../x"`, "confinement.devices: holds what is not the path of a device"},
+		"a domain with a space":       {`"example.com"`, `"a b"`, "domainname: is not a domain"},
+		"a setting of the guest":      {"net/core/somaxconn", "kernel/core_pattern", "sysctls[0].path: is not a setting of a namespace"},
+		"a setting by a way out":      {"net/core/somaxconn", "net/../kernel/core_pattern", "sysctls[0].path: is not a setting of a namespace"},
+		"NUL in a setting":            {`"99"`, `"\u0000"`, "sysctls[0].value: is too long or holds NUL"},
 		"a fill that is a word":       {`"fill":true`, `"fill":"true"`, "mounts[1].fill: must be true or false"},
 		"a read-only fill":            {`"readonly":false,"fill"`, `"readonly":true,"fill"`, "mounts[1].fill: must not be with readonly or file"},
 		"a fill of a file":            {`"fill":true`, `"fill":true,"file":"f"`, "mounts[1].fill: must not be with readonly or file"},

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"a3s.dev/box/agent/capability"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -40,6 +39,8 @@ func Parse(data []byte) (*Spec, error) {
 	c.directories(spec.Directories)
 	c.tmpfs(spec.Tmpfs, "tmpfs")
 	c.shm(spec.ShmBytes)
+	c.domainname(spec.Domainname)
+	c.sysctls(spec.Sysctls)
 	return spec, c.err
 }
 
@@ -148,24 +149,6 @@ func (c *checks) network(network *Network) {
 	c.that(len(*network.Search) <= maxSearch, "network.search", "has too many entries")
 	for _, domain := range *network.Search {
 		c.that(matches(domain, 253, isDomainByte, isDomainByte), "network.search", "holds what is not a domain")
-	}
-}
-
-func (c *checks) confinement(confinement *Confinement) {
-	c.that(len(confinement.Capabilities) <= 64, "confinement.capabilities", "has too many entries")
-	for _, name := range confinement.Capabilities {
-		_, known := capability.Number(name)
-		c.that(known, "confinement.capabilities", "holds what is not a capability")
-	}
-	profile := confinement.Seccomp
-	c.that(profile == SeccompDefault || profile == SeccompUnconfined, "confinement.seccomp", "must be default or unconfined")
-	for field, paths := range map[string][]string{
-		"confinement.maskedPaths": confinement.MaskedPaths, "confinement.readonlyPaths": confinement.ReadonlyPaths,
-	} {
-		c.that(len(paths) <= maxPaths, field, "has too many entries")
-		for _, path := range paths {
-			c.that(isAbsolute(path), field, "holds what is not an absolute path")
-		}
 	}
 }
 

@@ -4,7 +4,7 @@ import { type Client, segment } from '../../client/client.ts';
 import { numberOf, objectOf, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { bool, byName, type Flag, list, refused, string } from '../../flags/flag.ts';
+import { bool, byName, type Flag, list, string } from '../../flags/flag.ts';
 import { attend } from '../../session/attend.ts';
 import { Session } from '../../session/session.ts';
 import { checkTerminal, detachKeys } from '../../session/terminal.ts';
@@ -25,7 +25,7 @@ export const exec: Command = {
     ...EXEC_FLAGS,
     bool('detach', 'Detached mode: run command in the background', { short: 'd' }),
     bool('interactive', 'Keep STDIN open even if not attached', { short: 'i' }),
-    refused('privileged', 'every process of a box has the confinement of the box', 'bool'),
+    bool('privileged', 'Give all capabilities to the command'),
     bool('tty', 'Allocate a pseudo-TTY', { short: 't' }),
   ]),
   operands: { min: 2, max: Infinity },
@@ -39,6 +39,7 @@ export const exec: Command = {
       detach: flags.bool('detach'),
       input: flags.bool('interactive'),
       terminal: flags.bool('tty'),
+      privileged: flags.bool('privileged'),
     });
   },
 };
@@ -50,6 +51,7 @@ export interface Execution {
   readonly detach: boolean;
   readonly input: boolean;
   readonly terminal: boolean;
+  readonly privileged?: boolean;
 }
 
 /** @param invocation with EXEC_FLAGS among its flags @returns the exit status of the command */
@@ -84,7 +86,7 @@ export async function runExec(invocation: Invocation, execution: Execution): Pro
 
 function execRequest(
   { context, flags }: Invocation,
-  { command, detach, input, terminal }: Execution,
+  { command, detach, input, terminal, privileged }: Execution,
 ): ExecCreate {
   const attach = !detach;
   const fromFiles = flags
@@ -96,6 +98,7 @@ function execRequest(
     AttachStdout: attach,
     AttachStderr: attach,
     Tty: terminal,
+    ...(privileged ? { Privileged: true } : {}),
     Cmd: command,
     Env: [...fromFiles, ...fromFlags.filter((entry) => entry !== undefined)],
     User: flags.string('user') ?? '',

@@ -3,7 +3,6 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { framesIn } from '../../testing/frames.ts';
 import { TestHome } from '../../testing/home.ts';
-import { ABSENT_EXEC } from './create/unsupported-options.ts';
 import { EXEC_KEYS } from './exec.ts';
 
 const home = new TestHome();
@@ -25,6 +24,7 @@ const WORKS: Readonly<Record<string, readonly [value: unknown, made: object]>> =
   Tty: [true, { process: { terminal: true } }],
   // As in Docker, how it is started says so.
   Detach: [true, {}],
+  Privileged: [true, { privileged: true }],
   DetachKeys: ['ctrl-a', { detachKeys: Uint8Array.of(1) }],
   Cmd: [['id', '-u'], { process: { args: ['id', '-u'] } }],
   Env: [['A=1'], { process: { env: expect.arrayContaining(['A=1']) } }],
@@ -48,7 +48,7 @@ it.each(Object.entries(WORKS))(
   },
 );
 
-it.each([...Object.keys(ABSENT_EXEC), 'Unheard', 'valueOf'])(
+it.each(['Unheard', 'valueOf'])(
   'refuses the exec field %s by name, with the reason',
   async (name) => {
     const before = home.runtime.execs.ofBox(box).length;
@@ -153,4 +153,18 @@ it('sends raw stdout alone when only exec start requests a terminal', async () =
   const { type, bytes } = await started(BOTH, { Tty: true });
   expect(type).toBe('raw');
   expect(bytes.toString()).toBe('out\n');
+});
+
+it('gives a privileged exec all capabilities, and shows it', async () => {
+  for (const Privileged of [true, false]) {
+    const made = await home.call('POST', `/containers/${box}/exec`, { Cmd: ['true'], Privileged });
+    const { Id } = made.body as { Id: string };
+    expect(await home.call('POST', `/exec/${Id}/start`, { Detach: true })).toMatchObject({
+      status: 200,
+    });
+    expect(home.agents.get(box)?.privileged.has(Id)).toBe(Privileged);
+    expect((await home.call('GET', `/exec/${Id}/json`)).body).toMatchObject({
+      ProcessConfig: { privileged: Privileged },
+    });
+  }
 });

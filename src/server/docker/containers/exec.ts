@@ -24,7 +24,7 @@ import { type Route, route } from '../../http/route.ts';
 import { goBody, goDocument } from '../go-document.ts';
 import { noBody, query, sizeQuery } from '../query.ts';
 import { sizeOf } from './create/parse-create.ts';
-import { ABSENT_EXEC, withoutAbsent } from './create/unsupported-options.ts';
+import { withoutAbsent } from './create/unsupported-options.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';
@@ -56,6 +56,7 @@ export const EXEC_ROUTES: readonly Route[] = [
           stderr: asked.AttachStderr,
         },
         detachKeys: parseDetachKeys(asked.DetachKeys),
+        privileged: asked.Privileged,
       });
       return json({ Id: exec.id }, 201);
     },
@@ -107,7 +108,7 @@ export const EXEC_ROUTES: readonly Route[] = [
 
 /** @throws A3sError `unsupported-option` by name, or `invalid-argument` */
 function readCreate(document: unknown): z.output<typeof ExecCreate> {
-  const given = withoutAbsent('', document, EXEC_KEYS, ABSENT_EXEC, { verb: 'exec' });
+  const given = withoutAbsent('', document, EXEC_KEYS, {}, { verb: 'exec' });
   return parseRequest(ExecCreate, goDocument(ExecCreate, given));
 }
 
@@ -156,7 +157,7 @@ function inspectExec(exec: Exec): ExecInspect {
       tty: exec.process.terminal,
       entrypoint,
       arguments: args,
-      privileged: false,
+      privileged: exec.privileged,
       user: exec.process.user,
     },
     OpenStdin: exec.attach.stdin,

@@ -190,11 +190,41 @@ describe('the specs of the microVM and the agent', () => {
 
 describe('refusals of create', () => {
   it.each([
-    ['HostConfig.Privileged', { HostConfig: { Privileged: true } }],
-    ['HostConfig.CapAdd', { HostConfig: { CapAdd: ['SYS_ADMIN'] } }],
-    ['HostConfig.CapDrop', { HostConfig: { CapDrop: ['ALL'] } }],
-    ['HostConfig.SecurityOpt', { HostConfig: { SecurityOpt: ['seccomp=unconfined'] } }],
-    ['HostConfig.MaskedPaths', { HostConfig: { MaskedPaths: [] } }],
+    [{ CapAdd: ['foo'] }, 'invalid CapAdd: unknown capability: "CAP_FOO"'],
+    [{ CapDrop: ['foo'] }, 'invalid CapDrop: unknown capability: "CAP_FOO"'],
+    [{ SecurityOpt: ['foo'] }, 'invalid --security-opt 1: "foo"'],
+    [{ SecurityOpt: ['seccomp={'] }, 'Decoding seccomp profile failed: '],
+    [{ OomScoreAdj: 1001 }, 'Invalid value 1001, range for oom score adj is [-1000, 1000]'],
+    [{ Sysctls: { 'vm.swappiness': '1' } }, 'sysctl "vm.swappiness" is not in a separate kernel'],
+    [{ Annotations: { '': 'x' } }, 'invalid Annotations: the empty string is not permitted'],
+    [{ IpcMode: 'foo' }, 'invalid IPC mode: foo'],
+    [{ MaskedPaths: ['a'] }, 'invalid MaskedPaths: "a" is not an absolute path'],
+    [{ ReadonlyPaths: ['a'] }, 'invalid ReadonlyPaths: "a" is not an absolute path'],
+    [
+      { Devices: [{ PathOnHost: '/dev/fuse', CgroupPermissions: 'rq' }] },
+      'invalid device mode: "rq"',
+    ],
+    [
+      { Devices: [{ PathOnHost: '/dev/fuse', CgroupPermissions: 'rr' }] },
+      'invalid device mode: "rr"',
+    ],
+  ])('refuses the option %j in words', async (HostConfig, message) => {
+    const answer = await refused({ Image: 'busybox', HostConfig });
+    expect(answer).toMatchObject({ status: 400, code: 'invalid-argument' });
+    expect(answer.message).toContain(message);
+  });
+
+  it('refuses a domain that is none', async () => {
+    const answer = await refused({ Image: 'busybox', Domainname: 'a b' });
+    expect(answer).toMatchObject({ status: 400, code: 'invalid-argument' });
+    expect(answer.message).toContain('invalid domainname format: a b');
+  });
+
+  it.each([
+    ['HostConfig.Devices', { HostConfig: { Devices: [{ PathOnHost: '/dev/kvm' }] } }],
+    ['HostConfig.CpusetMems', { HostConfig: { CpusetMems: '0' } }],
+    ['HostConfig.SecurityOpt', { HostConfig: { SecurityOpt: ['apparmor=mine'] } }],
+    ['HostConfig.Annotations', { HostConfig: { Annotations: { 'dev.a3s.x': 'y' } } }],
     ['HostConfig.PidMode', { HostConfig: { PidMode: 'host' } }],
     ['HostConfig.NetworkMode', { HostConfig: { NetworkMode: 'host' } }],
     ['HostConfig.LogConfig', { HostConfig: { LogConfig: { Type: 'syslog' } } }],
@@ -209,6 +239,7 @@ describe('refusals of create', () => {
       'NetworkingConfig.EndpointsConfig',
       { NetworkingConfig: { EndpointsConfig: { mine: { Aliases: ['x'] } } } },
     ],
+    ['HostConfig.IpcMode', { HostConfig: { IpcMode: 'none' } }],
   ])('refuses the unsupported option %s', async (name, options) => {
     const answer = await refused({ Image: 'busybox', ...options });
     expect(answer).toMatchObject({ status: 400, code: 'unsupported-option' });

@@ -17,6 +17,7 @@ import { limitsOf } from './create-limits.ts';
 import { parseMounts } from './create-mounts.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
+import { securityOf } from './create-security.ts';
 import { shmBytesOf, storageOf } from './create-storage.ts';
 import {
   ABSENT_CONFIG,
@@ -102,6 +103,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     memoryBytes: host.Memory,
     nanoCpus: host.NanoCpus,
     limits: limitsOf('HostConfig.', host),
+    security: securityOf(host, config.Domainname),
     restart,
     init: host.Init,
     logging: logging(host.LogConfig),

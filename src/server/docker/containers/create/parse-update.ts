@@ -20,7 +20,7 @@ const HOST_CGROUP = 'a box has control groups in its guest, and none on the host
 const REAL_TIME = 'the guest has no real-time scheduling of groups';
 const NUMA = 'a guest has one memory node';
 const KERNEL = 'Docker itself has no such limit any more';
-const DEVICE = 'a box has no device of the host';
+const DEVICE = 'devices are given at create';
 const WINDOWS = 'it is an option of Windows containers';
 const WEIGHT = 'a microVM has one disk of its own, and QEMU does not weigh it against others';
 

@@ -29,11 +29,10 @@ function absent(why: string, neutral: Test = isZero): Absent {
 /** The refused action, in messages. */
 const CREATE = 'create the box';
 
-const never: Test = () => false;
-
 const WINDOWS = 'it is of Windows';
 const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the host';
-const OWN_KERNEL = 'each box has a kernel of its own, and shares it with no other box';
+export const OWN_KERNEL =
+  'each box has a kernel of its own, and shares it with neither the host nor another box';
 const NETWORKS = 'boxes are in a network of their own, or in none';
 const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
@@ -41,7 +40,6 @@ const GUEST_IO =
 
 export const ABSENT_CONFIG: AbsentOptions = {
   ArgsEscaped: absent(WINDOWS),
-  Domainname: absent('boxes have a hostname, and no domain'),
   MacAddress: absent('the address of a box’s network card is not chosen'),
   NetworkDisabled: absent('say HostConfig.NetworkMode none'),
   OnBuild: absent('images are not built here'),
@@ -49,15 +47,12 @@ export const ABSENT_CONFIG: AbsentOptions = {
 };
 
 export const ABSENT_HOST_CONFIG: AbsentOptions = {
-  Annotations: absent('no runtime is there to read them; use Labels'),
   BlkioWeight: absent(GUEST_IO),
   BlkioWeightDevice: absent(GUEST_IO),
-  CapAdd: absent('boxes have Docker’s default capabilities, and none beyond'),
-  CapDrop: absent('boxes have Docker’s default capabilities'),
-  Capabilities: absent('boxes have Docker’s default capabilities'),
+  Capabilities: absent('say CapAdd and CapDrop'),
   Cgroup: absent(NO_HOST),
   CgroupParent: absent('the control groups of a box are in its own kernel'),
-  CgroupnsMode: absent(NO_HOST, either('private')),
+  CgroupnsMode: absent(OWN_KERNEL, either('private')),
   CpuCount: absent(WINDOWS),
   CpuPercent: absent(WINDOWS),
   CpuRealtimePeriod: absent('the kernel of a guest schedules nothing in real time'),
@@ -65,32 +60,22 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   CpusetMems: absent('a box’s memory is bound to no node of the host'),
   DeviceCgroupRules: absent('no device of the host is in a box'),
   DeviceRequests: absent('no device of the host is in a box'),
-  Devices: absent('no device of the host is in a box'),
   Dns: absent(RESOLVER),
   DnsOptions: absent(RESOLVER),
   DnsSearch: absent(RESOLVER),
   ExtraHosts: absent('/etc/hosts is the image’s'),
-  GroupAdd: absent('a process has the groups that the image’s /etc/group says'),
   IOMaximumBandwidth: absent(WINDOWS),
   IOMaximumIOps: absent(WINDOWS),
-  IpcMode: absent(OWN_KERNEL, either('private')),
   Isolation: absent(WINDOWS, either('default')),
   KernelMemory: absent('Docker has removed it'),
   KernelMemoryTCP: absent('Docker has removed it'),
   Links: absent(NETWORKS),
-  MaskedPaths: absent('Docker’s own are masked, always', never),
   MemorySwappiness: absent('a guest has no swap', either(-1)),
   OomKillDisable: absent('a box that has no memory left would hang for ever'),
-  OomScoreAdj: absent('the host’s out-of-memory killer knows no process of a box'),
   PidMode: absent(OWN_KERNEL),
-  Privileged: absent('no device, and no kernel, of the host is in a box'),
   PublishAllPorts: absent('publish each port by its number'),
-  ReadonlyPaths: absent('Docker’s own are read-only, always', never),
   Runtime: absent('there is one runtime, a3s-box', either('a3s-box')),
-  SecurityOpt: absent('Docker’s default seccomp profile holds, and there is no other'),
-  Sysctls: absent('the settings of a guest’s kernel are the boot set’s'),
   UTSMode: absent(OWN_KERNEL),
-  UsernsMode: absent(OWN_KERNEL),
 };
 
 /** The options of one entry of `EndpointsConfig`. */
@@ -110,10 +95,6 @@ export const ABSENT_ENDPOINT: AbsentOptions = {
   DriverOpts: absent('a box’s network has no options'),
   DNSNames: absent(NETWORKS),
   GwPriority: absent(NETWORKS),
-};
-
-export const ABSENT_EXEC: AbsentOptions = {
-  Privileged: absent('what a box is held to holds for every process of it'),
 };
 
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
+import { securityShown } from './inspect-security.ts';
 import { networkName, portName } from './show.ts';
 import { longMounts, shortMounts, shortTmpfs } from './show-mounts.ts';
 
@@ -33,40 +33,30 @@ export function hostConfigOf(box: Box): HostConfig {
     ...shortTmpfs(definition),
     ...(definition.storage === undefined ? {} : { StorageOpt: definition.storage.options }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
-    CapAdd: null,
-    CapDrop: null,
-    CgroupnsMode: 'private',
     Dns: null,
     DnsOptions: null,
     DnsSearch: null,
     ExtraHosts: null,
-    GroupAdd: null,
-    IpcMode: 'private',
     Cgroup: '',
     Links: null,
-    OomScoreAdj: 0,
-    PidMode: '',
-    Privileged: false,
     PublishAllPorts: false,
     ReadonlyRootfs: definition.readonlyRootfs,
-    SecurityOpt: null,
-    UTSMode: '',
-    UsernsMode: '',
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,
     Runtime: 'a3s-box',
     Isolation: '',
     // As in Docker, the field is left out where nobody asked for it.
     ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),
-    MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
-    ReadonlyPaths: DEFAULT_CONFINEMENT.readonlyPaths,
+    ...securityShown(definition.security),
   };
 }
 
 /** The usual size of `/dev/shm`. */
 export const SHARED_MEMORY = 64 * 1024 * 1024;
 
-function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): LimitsShown {
+function limitsOf({
+  definition: { memoryBytes, nanoCpus, limits },
+}: Box): Omit<LimitsShown, 'Devices'> {
   const { disk } = limits;
   return {
     CpuShares: limits.cpuShares,
@@ -85,7 +75,6 @@ function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): Limit
     CpuRealtimeRuntime: 0,
     CpusetCpus: limits.cpuset,
     CpusetMems: '',
-    Devices: null,
     DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: limits.memoryReservationBytes,

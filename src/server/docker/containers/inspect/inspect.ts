@@ -97,7 +97,7 @@ function configOf(box: Box): Inspect['Config'] {
   const healthcheck = definition.health?.asked ?? definition.inertHealth;
   return {
     Hostname: definition.hostname,
-    Domainname: '',
+    Domainname: definition.security.domainname,
     User: definition.user,
     AttachStdin: attach.stdin,
     AttachStdout: attach.stdout,

@@ -1,0 +1,105 @@
+package spec
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"a3s.dev/box/agent/capability"
+	"a3s.dev/box/agent/seccomp"
+)
+
+const (
+	maxGroups   = 256
+	maxDevices  = 64
+	maxSysctls  = 256
+	maxOOMScore = 1000
+	maxDomain   = 64
+)
+
+func (c *checks) confinement(confinement *Confinement) {
+	c.that(len(confinement.Capabilities) <= 64, "confinement.capabilities", "has too many entries")
+	for _, name := range confinement.Capabilities {
+		_, known := capability.Number(name)
+		c.that(known, "confinement.capabilities", "holds what is not a capability")
+	}
+	c.seccomp(confinement)
+	for field, paths := range map[string][]string{
+		"confinement.maskedPaths": confinement.MaskedPaths, "confinement.readonlyPaths": confinement.ReadonlyPaths,
+	} {
+		c.that(len(paths) <= maxPaths, field, "has too many entries")
+		for _, path := range paths {
+			c.that(isAbsolute(path), field, "holds what is not an absolute path")
+		}
+	}
+	if groups := confinement.Groups; groups != nil {
+		c.that(len(*groups) <= maxGroups, "confinement.groups", "has too many entries")
+		for _, name := range *groups {
+			c.that(isText(name, maxUser), "confinement.groups", "holds a text that is too long or holds NUL")
+		}
+	}
+	if score := confinement.OOMScore; score != nil {
+		c.between(*score, -maxOOMScore, maxOOMScore, "confinement.oomScoreAdj")
+	}
+	if devices := confinement.Devices; devices != nil {
+		c.that(len(*devices) <= maxDevices, "confinement.devices", "has too many entries")
+		for _, name := range *devices {
+			c.that(isBelow(name), "confinement.devices", "holds what is not the path of a device")
+		}
+	}
+}
+
+func (c *checks) seccomp(confinement *Confinement) {
+	switch confinement.Seccomp {
+	case SeccompDefault, SeccompUnconfined:
+		c.that(confinement.SeccompProfile == nil, "confinement.seccompProfile", "belongs to no other profile")
+	case SeccompProfile:
+		if confinement.SeccompProfile == nil {
+			c.that(false, "confinement.seccompProfile", "is missing")
+			return
+		}
+		if _, err := seccomp.Compile(confinement.SeccompProfile); err != nil {
+			c.that(false, "confinement.seccompProfile", err.Error())
+		}
+	default:
+		c.that(false, "confinement.seccomp", "must be default, unconfined or profile")
+	}
+}
+
+func (c *checks) domainname(name *string) {
+	if name != nil {
+		c.that(matches(*name, maxDomain, isDomainByte, isDomainByte), "domainname", "is not a domain")
+	}
+}
+
+// namespaced are the settings that a box has for itself: of its network, its IPC and its UTS namespace. All others are those of the guest.
+var namespaced = []string{
+	"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced",
+	"kernel/domainname",
+}
+
+func (c *checks) sysctls(sysctls *[]Sysctl) {
+	if sysctls == nil {
+		return
+	}
+	c.that(len(*sysctls) <= maxSysctls, "sysctls", "has too many entries")
+	for index, setting := range *sysctls {
+		field := "sysctls[" + strconv.Itoa(index) + "]."
+		own := slices.Contains(namespaced, setting.Path) || strings.HasPrefix(setting.Path, "net/") || strings.HasPrefix(setting.Path, "fs/mqueue/")
+		c.that(isBelow(setting.Path) && own, field+"path", "is not a setting of a namespace")
+		c.that(isText(setting.Value, maxPath), field+"value", "is too long or holds NUL")
+	}
+}
+
+// isBelow says whether a text is a path below some directory, in its one spelling.
+func isBelow(name string) bool {
+	if !isText(name, maxUser) {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,112 @@
+/**
+ * What the processes of a box may do, in Docker's create document.
+ *
+ * @module
+ */
+import type * as z from 'zod';
+import { checkCapabilities } from '../../../../boxes/create/capabilities.ts';
+import { confinementOf, GUEST_DEVICES } from '../../../../boxes/create/confinement.ts';
+import { sysctlsOf } from '../../../../boxes/create/sysctls.ts';
+import { Security } from '../../../../boxes/record/security.ts';
+import type { ProcessOptions } from '../../../../docker-api/process-options.ts';
+import { A3sError } from '../../../../errors.ts';
+import { checkNamespace } from './create-namespaces.ts';
+import { unsupported } from './unsupported-options.ts';
+
+type Asked = z.output<typeof ProcessOptions>;
+
+const SCORE = 1000;
+const DOMAIN = /^[A-Za-z0-9._-]{1,64}$/;
+/** The prefix of annotations that this product would read. There are none yet. */
+const OWN = 'dev.a3s.';
+
+/**
+ * Everything is checked here, before there is a record.
+ *
+ * @throws A3sError `invalid-argument`, `unsupported-option` with the option's name
+ */
+export function securityOf(asked: Asked, domainname: string): Security {
+  checkCapabilities(asked.CapAdd, 'CapAdd');
+  checkCapabilities(asked.CapDrop, 'CapDrop');
+  checkScore(asked.OomScoreAdj);
+  checkNamespace('IpcMode', asked.IpcMode);
+  checkNamespace('UsernsMode', asked.UsernsMode);
+  checkAnnotations(asked.Annotations);
+  checkPaths('MaskedPaths', asked.MaskedPaths);
+  checkPaths('ReadonlyPaths', asked.ReadonlyPaths);
+  if (domainname !== '' && !DOMAIN.test(domainname)) {
+    throw new A3sError('invalid-argument', `invalid domainname format: ${domainname}`);
+  }
+  const security = Security.parse({
+    capAdd: asked.CapAdd,
+    capDrop: asked.CapDrop,
+    groupAdd: asked.GroupAdd,
+    securityOpt: asked.SecurityOpt,
+    ...(asked.MaskedPaths === undefined ? {} : { maskedPaths: asked.MaskedPaths }),
+    ...(asked.ReadonlyPaths === undefined ? {} : { readonlyPaths: asked.ReadonlyPaths }),
+    oomScoreAdj: asked.OomScoreAdj,
+    sysctls: asked.Sysctls,
+    domainname,
+    annotations: asked.Annotations,
+    ipcMode: asked.IpcMode === '' ? 'private' : asked.IpcMode,
+    usernsMode: asked.UsernsMode,
+    privileged: asked.Privileged,
+    devices: devicesOf(asked.Devices),
+  });
+  sysctlsOf(security.sysctls, domainname);
+  confinementOf(security);
+  return security;
+}
+
+function checkScore(score: number): void {
+  if (Math.abs(score) <= SCORE) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Invalid value ${score}, range for oom score adj is [-${SCORE}, ${SCORE}]`,
+  );
+}
+
+function checkAnnotations(annotations: Asked['Annotations']): void {
+  for (const key of Object.keys(annotations)) {
+    if (key === '') {
+      throw new A3sError(
+        'invalid-argument',
+        'invalid Annotations: the empty string is not permitted as an annotation key',
+      );
+    }
+    if (key.startsWith(OWN)) {
+      throw unsupported('HostConfig.Annotations', `there is no annotation ${key.slice(0, 64)}`);
+    }
+  }
+}
+
+/** Docker passes over a path that leads nowhere; one that is not absolute never leads anywhere. */
+function checkPaths(field: string, paths: readonly string[] | undefined): void {
+  const relative = paths?.find((path) => !path.startsWith('/'));
+  if (relative === undefined) return;
+  throw new A3sError(
+    'invalid-argument',
+    `invalid ${field}: ${JSON.stringify(relative.slice(0, 128))} is not an absolute path`,
+  );
+}
+
+function devicesOf(asked: Asked['Devices']): Security['devices'] {
+  const devices = asked.map(({ PathOnHost, PathInContainer, CgroupPermissions }) => {
+    const path = GUEST_DEVICES.find((known) => known === PathOnHost);
+    if (path === undefined || !['', path].includes(PathInContainer)) {
+      const why = `a box has devices of its own microVM alone, in their places: ${GUEST_DEVICES.join(' and ')}`;
+      throw unsupported('HostConfig.Devices', `${PathOnHost.slice(0, 64)}: ${why}`);
+    }
+    if (!/^(?:(?!(.).*\1)[rwm]*)$/.test(CgroupPermissions)) {
+      throw new A3sError(
+        'invalid-argument',
+        `invalid device mode: ${JSON.stringify(CgroupPermissions)}`,
+      );
+    }
+    if (!/^(?=.*r)(?=.*w)|^$/.test(CgroupPermissions)) {
+      throw unsupported('HostConfig.Devices', `${path} can be read and written, and not less`);
+    }
+    return { path, permissions: CgroupPermissions };
+  });
+  return devices.filter(({ path }, at) => devices.findIndex((other) => other.path === path) === at);
+}
