@@ -11,24 +11,24 @@ const MaxBytes = 4 << 20
 
 // Spec is a launch spec; policies/src/launch-spec/launch-spec.ts describes every field.
 type Spec struct {
-	Schema          string           `json:"schema"`
-	Deployment      string           `json:"deployment"`
-	Image           Image            `json:"image"`
-	Hostname        string           `json:"hostname"`
-	Rootfs          Rootfs           `json:"rootfs"`
-	Process         Process          `json:"process"`
-	StopSignal      string           `json:"stopSignal"`
-	Network         string           `json:"network"`
-	Confinement     Confinement      `json:"confinement"`
-	Resources       spec.Resources   `json:"resources"`
-	Init            *bool            `json:"init"`
-	Directories     *[]string        `json:"directories"`
-	Tmpfs           *[]spec.Tmpfs    `json:"tmpfs"`
-	ShmBytes        *int64           `json:"shmBytes"`
-	HostMay         []string         `json:"hostMay"`
-	Secrets         []Secret         `json:"secrets"`
-	SecretsDeadline int64            `json:"secretsDeadline"`
-	Sealing         string           `json:"sealing"`
+	Schema          string         `json:"schema"`
+	Deployment      string         `json:"deployment"`
+	Image           Image          `json:"image"`
+	Hostname        string         `json:"hostname"`
+	Rootfs          Rootfs         `json:"rootfs"`
+	Process         Process        `json:"process"`
+	StopSignal      string         `json:"stopSignal"`
+	Network         string         `json:"network"`
+	Confinement     Confinement    `json:"confinement"`
+	Resources       spec.Resources `json:"resources"`
+	Init            *bool          `json:"init"`
+	Directories     *[]string      `json:"directories"`
+	Tmpfs           *[]spec.Tmpfs  `json:"tmpfs"`
+	ShmBytes        *int64         `json:"shmBytes"`
+	HostMay         []string       `json:"hostMay"`
+	Secrets         []Secret       `json:"secrets"`
+	SecretsDeadline int64          `json:"secretsDeadline"`
+	Sealing         string         `json:"sealing"`
 }
 
 // Confinement has the privileges of every process of the box. What a box spec has besides, no launch spec has.

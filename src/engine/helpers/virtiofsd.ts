@@ -16,11 +16,11 @@ import { jailGroup } from '../../jail/identity.ts';
 import type { JailIdentity, RootCapability } from '../../jail/jail.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
-import { openUnlinked } from '../../open-unlinked.ts';
 import { deadline } from '../deadline.ts';
 import { SHARED_FILE, type Share } from '../engine.ts';
 import { Helper } from './helper.ts';
 import { listensInJail } from './listening.ts';
+import { openWithoutLinks } from './open-without-links.ts';
 
 const SHARED = '/share';
 /** The position of the first descriptor that a helper is given besides its standard ones. */
@@ -137,7 +137,7 @@ async function resolveShare({ path, resolved }: Share): Promise<ResolvedShare> {
     const source = await realpath(path);
     if (resolved === true) {
       if (source !== path) throw changed(path, source);
-      held = await openUnlinked(path);
+      held = await openWithoutLinks(path);
     }
     const found = await (held?.stat() ?? stat(source));
     const kept = held === undefined ? {} : { held };

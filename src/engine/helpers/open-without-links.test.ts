@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openUnlinked } from './open-unlinked.ts';
+import { openWithoutLinks } from './open-without-links.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 it.each(['real', 'real/below', 'real/file'])('holds %s by its descriptor', async (name) => {
-  await using held = await openUnlinked(join(root, name));
+  await using held = await openWithoutLinks(join(root, name));
   expect(await realpath(`/proc/self/fd/${held.fd}`)).toBe(join(root, name));
 });
 
@@ -25,5 +25,5 @@ it.each([
   ['link/below', 'ENOTDIR'],
   ['real/none', 'ENOENT'],
 ])('refuses %s with %s', async (name, code) => {
-  await expect(openUnlinked(join(root, name))).rejects.toMatchObject({ code });
+  await expect(openWithoutLinks(join(root, name))).rejects.toMatchObject({ code });
 });

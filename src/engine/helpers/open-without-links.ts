@@ -16,7 +16,7 @@ const NAMED = O_PATH | constants.O_NOFOLLOW;
  * @param path absolute, without `.` and `..`
  * @throws the kernel's error, with its `code`: `ENOTDIR` for a link before the last name, `ELOOP` for one in its place
  */
-export async function openUnlinked(path: string): Promise<FileHandle> {
+export async function openWithoutLinks(path: string): Promise<FileHandle> {
   let held = await open('/', NAMED | constants.O_DIRECTORY);
   try {
     const names = path.split('/').filter((name) => name !== '');
