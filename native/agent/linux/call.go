@@ -6,7 +6,6 @@ package linux
 
 import (
 	"syscall"
-	"unsafe"
 )
 
 // System call numbers of x86_64.
@@ -50,7 +49,10 @@ func failed(op, on string, errno syscall.Errno) error {
 	return &Error{Op: op, On: on, Errno: errno}
 }
 
-// call retries a system call that a signal of the Go scheduler interrupted.
+// call retries a system call that a signal of the Go scheduler interrupted. Pointers have to be converted in the list of its arguments: the directive
+// then keeps what they point to on the heap. A stack may move before the kernel has written to it.
+//
+//go:uintptrescapes
 func call(number, a, b, c, d, e, f uintptr) (uintptr, syscall.Errno) {
 	for {
 		result, _, errno := syscall.Syscall6(number, a, b, c, d, e, f)
@@ -67,5 +69,3 @@ func cstring(text string) (*byte, error) {
 	}
 	return pointer, nil
 }
-
-func address[T any](pointer *T) uintptr { return uintptr(unsafe.Pointer(pointer)) }

@@ -1,6 +1,9 @@
 package linux
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // LinkAt gives a file below one directory a name below another. A symbolic link is not followed.
 func LinkAt(from int, name string, to int, newName string) error {
@@ -12,7 +15,7 @@ func LinkAt(from int, name string, to int, newName string) error {
 	if err != nil {
 		return err
 	}
-	_, errno := call(syscall.SYS_LINKAT, uintptr(from), address(old), uintptr(to), address(made), 0, 0)
+	_, errno := call(syscall.SYS_LINKAT, uintptr(from), uintptr(unsafe.Pointer(old)), uintptr(to), uintptr(unsafe.Pointer(made)), 0, 0)
 	return failed("link", newName, errno)
 }
 
@@ -23,7 +26,7 @@ func RemoveDirectoryAt(dir int, name string) error {
 	if err != nil {
 		return err
 	}
-	_, errno := call(syscall.SYS_UNLINKAT, uintptr(dir), address(path), atRemovedir, 0, 0, 0)
+	_, errno := call(syscall.SYS_UNLINKAT, uintptr(dir), uintptr(unsafe.Pointer(path)), atRemovedir, 0, 0, 0)
 	return failed("rmdir", name, errno)
 }
 

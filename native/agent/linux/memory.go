@@ -1,6 +1,9 @@
 package linux
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 const mfdCloexec = 1
 
@@ -10,7 +13,7 @@ func Memory(name string, data []byte) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	made, errno := call(sysMemfdCreate, address(label), mfdCloexec, 0, 0, 0, 0)
+	made, errno := call(sysMemfdCreate, uintptr(unsafe.Pointer(label)), mfdCloexec, 0, 0, 0, 0)
 	if errno != 0 {
 		return -1, failed("memfd_create", name, errno)
 	}

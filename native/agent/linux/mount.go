@@ -42,7 +42,7 @@ func NewMount(kind string, attributes uint64, options ...Option) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	context, errno := call(sysFsopen, address(name), 1, 0, 0, 0, 0)
+	context, errno := call(sysFsopen, uintptr(unsafe.Pointer(name)), 1, 0, 0, 0, 0)
 	if errno != 0 {
 		return -1, failed("fsopen", kind, errno)
 	}
@@ -68,7 +68,7 @@ func configure(context uintptr, option Option) error {
 		return err
 	}
 	if option.Value == "" {
-		_, errno := call(sysFsconfig, context, fsconfigSetFlag, address(key), 0, 0, 0)
+		_, errno := call(sysFsconfig, context, fsconfigSetFlag, uintptr(unsafe.Pointer(key)), 0, 0, 0)
 		runtime.KeepAlive(key)
 		return failed("mount option", option.Key, errno)
 	}
@@ -76,7 +76,7 @@ func configure(context uintptr, option Option) error {
 	if err != nil {
 		return err
 	}
-	_, errno := call(sysFsconfig, context, fsconfigSetString, address(key), address(value), 0, 0)
+	_, errno := call(sysFsconfig, context, fsconfigSetString, uintptr(unsafe.Pointer(key)), uintptr(unsafe.Pointer(value)), 0, 0)
 	runtime.KeepAlive(key)
 	runtime.KeepAlive(value)
 	return failed("mount option", option.Key, errno)
@@ -111,7 +111,7 @@ func explain(context uintptr, kind string, cause error) error {
 // Attach puts a mount on top of the file or directory that target is open on.
 func Attach(mount, target int) error {
 	var empty byte
-	_, errno := call(sysMoveMount, uintptr(mount), address(&empty), uintptr(target), address(&empty),
+	_, errno := call(sysMoveMount, uintptr(mount), uintptr(unsafe.Pointer(&empty)), uintptr(target), uintptr(unsafe.Pointer(&empty)),
 		moveMountFromEmpty|moveMountToEmpty, 0)
 	return failed("move_mount", "", errno)
 }
@@ -130,7 +130,7 @@ func CloneMount(dir int, path string, recursive bool) (int, error) {
 	if recursive {
 		flags |= atRecursive
 	}
-	mount, errno := call(sysOpenTree, uintptr(dir), address(name), flags, 0, 0, 0)
+	mount, errno := call(sysOpenTree, uintptr(dir), uintptr(unsafe.Pointer(name)), flags, 0, 0, 0)
 	if errno != 0 {
 		return -1, failed("open_tree", path, errno)
 	}
@@ -151,6 +151,6 @@ func SetAttributes(mount int, attributes uint64, recursive bool) error {
 	if recursive {
 		flags |= atRecursive
 	}
-	_, errno := call(sysMountSetattr, uintptr(mount), address(&empty), flags, address(&change), unsafe.Sizeof(change), 0)
+	_, errno := call(sysMountSetattr, uintptr(mount), uintptr(unsafe.Pointer(&empty)), flags, uintptr(unsafe.Pointer(&change)), unsafe.Sizeof(change), 0)
 	return failed("mount_setattr", "", errno)
 }

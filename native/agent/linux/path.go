@@ -27,7 +27,7 @@ func OpenAt(dir int, path string, flags int, mode uint32, resolve uint64) (int, 
 	}
 	how := openHow{flags: uint64(flags | syscall.O_CLOEXEC), mode: uint64(mode), resolve: resolve}
 	for {
-		fd, errno := call(sysOpenat2, uintptr(dir), address(name), address(&how), unsafe.Sizeof(how), 0, 0)
+		fd, errno := call(sysOpenat2, uintptr(dir), uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
 		// Someone renamed a directory of the path meanwhile; the kernel asks to walk again.
 		if errno == syscall.EAGAIN {
 			continue
@@ -51,7 +51,7 @@ func Executable(path string) syscall.Errno {
 		return syscall.EINVAL
 	}
 	dir := atFdcwd
-	_, errno := call(sysFaccessat2, uintptr(dir), address(name), xOK, atEaccess, 0, 0)
+	_, errno := call(sysFaccessat2, uintptr(dir), uintptr(unsafe.Pointer(name)), xOK, atEaccess, 0, 0)
 	return errno
 }
 
@@ -59,7 +59,7 @@ func Executable(path string) syscall.Errno {
 func ReadLink(fd int) (string, error) {
 	var empty byte
 	buffer := make([]byte, 4096)
-	n, errno := call(syscall.SYS_READLINKAT, uintptr(fd), address(&empty), address(&buffer[0]), uintptr(len(buffer)), 0, 0)
+	n, errno := call(syscall.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&empty)), uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)), 0, 0)
 	if errno != 0 {
 		return "", failed("readlink", "", errno)
 	}
@@ -113,7 +113,7 @@ func SymlinkAt(target string, dir int, name string) error {
 	if err != nil {
 		return err
 	}
-	_, errno := call(syscall.SYS_SYMLINKAT, address(to), uintptr(dir), address(link), 0, 0, 0)
+	_, errno := call(syscall.SYS_SYMLINKAT, uintptr(unsafe.Pointer(to)), uintptr(dir), uintptr(unsafe.Pointer(link)), 0, 0, 0)
 	return failed("symlink", name, errno)
 }
 

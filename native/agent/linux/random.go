@@ -31,13 +31,13 @@ func AddEntropy(random int, entropy []byte) error {
 // SetClock sets the time of day.
 func SetClock(seconds, nanoseconds int64) error {
 	time := syscall.Timespec{Sec: seconds, Nsec: nanoseconds}
-	_, errno := call(sysClockSettime, clockRealtime, address(&time), 0, 0, 0, 0)
+	_, errno := call(sysClockSettime, clockRealtime, uintptr(unsafe.Pointer(&time)), 0, 0, 0, 0)
 	return failed("clock_settime", "", errno)
 }
 
 // Random fills a buffer, or the beginning of it, with random bytes.
 func Random(buffer []byte) (int, error) {
-	n, errno := call(sysGetrandom, address(&buffer[0]), uintptr(len(buffer)), 0, 0, 0, 0)
+	n, errno := call(sysGetrandom, uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)), 0, 0, 0, 0)
 	return int(n), failed("getrandom", "", errno)
 }
 

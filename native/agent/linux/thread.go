@@ -48,7 +48,7 @@ func SetCapabilities(set uint64) error {
 		{effective: uint32(set), permitted: uint32(set)},
 		{effective: uint32(set >> 32), permitted: uint32(set >> 32)},
 	}
-	_, errno := call(syscall.SYS_CAPSET, address(&header), address(&data), 0, 0, 0, 0)
+	_, errno := call(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0, 0, 0, 0)
 	return failed("capset", "", errno)
 }
 
@@ -59,7 +59,7 @@ func Permitted() (uint64, error) {
 		pid     int32
 	}{version: 0x20080522}
 	var data [2]struct{ effective, permitted, inheritable uint32 }
-	_, errno := call(syscall.SYS_CAPGET, address(&header), address(&data), 0, 0, 0, 0)
+	_, errno := call(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0, 0, 0, 0)
 	return uint64(data[1].permitted)<<32 | uint64(data[0].permitted), failed("capget", "", errno)
 }
 
@@ -70,7 +70,7 @@ func SetCredentials(uid, gid uint32, groups []uint32) error {
 	if len(groups) > 0 {
 		first = &groups[0]
 	}
-	if _, errno := call(syscall.SYS_SETGROUPS, uintptr(len(groups)), address(first), 0, 0, 0, 0); errno != 0 {
+	if _, errno := call(syscall.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(first)), 0, 0, 0, 0); errno != 0 {
 		return failed("setgroups", "", errno)
 	}
 	runtime.KeepAlive(groups)
@@ -94,7 +94,7 @@ func SetFilter(program []Instruction, flags uint32) error {
 		length uint16
 		filter *Instruction
 	}{uint16(len(program)), &program[0]}
-	_, errno := call(sysSeccomp, seccompSetModeFilter, uintptr(flags), address(&descriptor), 0, 0, 0)
+	_, errno := call(sysSeccomp, seccompSetModeFilter, uintptr(flags), uintptr(unsafe.Pointer(&descriptor)), 0, 0, 0)
 	runtime.KeepAlive(program)
 	return failed("seccomp", "", errno)
 }
@@ -145,7 +145,7 @@ func SetNamespace(fd int, kind uintptr) error {
 // LoadModule loads the kernel module that fd is open on.
 func LoadModule(fd int) error {
 	var parameters byte
-	_, errno := call(sysFinitModule, uintptr(fd), address(&parameters), 0, 0, 0, 0)
+	_, errno := call(sysFinitModule, uintptr(fd), uintptr(unsafe.Pointer(&parameters)), 0, 0, 0, 0)
 	return failed("finit_module", "", errno)
 }
 
@@ -167,20 +167,20 @@ func Ioctl(fd int, request uintptr, argument unsafe.Pointer) error {
 // RaiseLimit raises the hard limit of a resource of this process where it is lower, behind the back of package syscall, which would restore its own.
 func RaiseLimit(resource int, hard uint64) error {
 	var limit syscall.Rlimit
-	if _, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), 0, address(&limit), 0, 0); errno != 0 {
+	if _, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(&limit)), 0, 0); errno != 0 {
 		return failed("prlimit", "", errno)
 	}
 	if limit.Max >= hard {
 		return nil
 	}
 	limit.Max = hard
-	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), address(&limit), 0, 0, 0)
+	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	return failed("prlimit", "", errno)
 }
 
 // SetLimit sets both limits of a resource of this process, in the same way.
 func SetLimit(resource int, value uint64) error {
 	limit := syscall.Rlimit{Cur: value, Max: value}
-	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), address(&limit), 0, 0, 0)
+	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	return failed("prlimit", "", errno)
 }

@@ -22,6 +22,8 @@ export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
   /** The path below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have no version. */
   readonly path: string;
+  /** The version of Docker's API, where the call needs a newer one than the client speaks otherwise. */
+  readonly version?: string;
   /** A list repeats its name for each of its values. */
   readonly query?: Readonly<Record<string, QueryValue | readonly string[] | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -100,7 +102,8 @@ export class Client {
         query.append(name, typeof one === 'boolean' ? bit(one) : `${one}`);
       }
     }
-    const base = /^\/(_ping|a3s\/)/.test(call.path) ? call.path : `/v${API_VERSION}${call.path}`;
+    const { path, version = API_VERSION } = call;
+    const base = /^\/(_ping|a3s\/)/.test(path) ? path : `/v${version}${path}`;
     return request({
       // Without an agent: it has no use here, and it would resolve host names.
       createConnection: () => this.#greeted?.take() ?? connect(this.socket),

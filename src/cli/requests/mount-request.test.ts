@@ -39,3 +39,9 @@ it.each([
     stderr: expect.stringContaining(message),
   });
 });
+
+it('creates a box by a version of the API that has parts of volumes', async () => {
+  const mount = 'type=volume,src=data,dst=/x,volume-subpath=a';
+  await transcript(socket, ['create', '--mount', mount, 'img'], { cwd: process.cwd() });
+  expect(server.called('POST /containers/create')?.version).toBe('1.45');
+});

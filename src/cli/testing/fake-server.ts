@@ -19,6 +19,8 @@ import { FakeBox } from './fake-box.ts';
 
 export interface Recorded {
   readonly call: string;
+  /** Of Docker's API, in the path; empty where the path has none. */
+  readonly version: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -233,8 +235,9 @@ function failure(status: number, code: string, message: string, remedy?: string)
 function record(request: IncomingMessage, body: string): Recorded {
   const url = new URL(request.url ?? '', 'http://localhost');
   const path = url.pathname.replace(/^\/v1\.\d+/, '');
+  const version = /^\/v(1\.\d+)/.exec(url.pathname)?.[1] ?? '';
   const call = `${request.method} ${path}`;
-  return { call, query: url.searchParams, headers: request.headers, body };
+  return { call, version, query: url.searchParams, headers: request.headers, body };
 }
 
 async function readAll(request: IncomingMessage): Promise<string> {

@@ -130,11 +130,7 @@ export class FakeAgent {
       ['PUT', new RegExp(`^${id}/stdin$`), (s, m) => takeStdin(s, this.#find(m))],
       ['POST', new RegExp(`^${id}/signal$`), (s, m) => this.#signal(s, m)],
       ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
-      ['POST', /^\/v1\/files\/stat$/, (stream) => this.files.stat(stream)],
-      ['POST', /^\/v1\/files\/read$/, (stream) => this.files.read(stream)],
-      ['POST', /^\/v1\/files\/export$/, (stream) => this.files.export(stream)],
-      ['POST', /^\/v1\/files\/changes$/, (stream) => this.files.changes(stream)],
-      ['PUT', /^\/v1\/files$/, (stream) => this.files.write(stream)],
+      ...this.files.routes,
       ['GET', /^\/v1\/stats$/, (s, _, __, version) => this.#stats(s, version)],
       ['GET', /^\/v1\/top$/, async (s) => this.#top(s)],
       ['PUT', /^\/v1\/resources$/, (stream) => this.#putResources(stream)],
@@ -319,9 +315,7 @@ export class FakeAgent {
     const process = new FakeProcess(body.id, body.process);
     this.#start(process, false);
     this.#processes.set(body.id, process);
-    if (body.privileged !== undefined && version < 7) {
-      throw new FakeRefusal('invalid', 'privileged');
-    }
+    if (body.privileged && version < 7) throw new FakeRefusal('invalid', 'privileged');
     if (body.group === true) this.grouped.add(body.id);
     if (body.privileged === true) this.privileged.add(body.id);
     json(stream, 200, process.describe());

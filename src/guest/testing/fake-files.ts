@@ -21,7 +21,20 @@ export interface WrittenFiles extends WriteFiles {
   readonly archive: Buffer;
 }
 
+type FilesRoute = [
+  method: string,
+  path: RegExp,
+  answer: (stream: ServerHttp2Stream) => Promise<void>,
+];
+
 export class FakeFiles {
+  readonly routes: readonly FilesRoute[] = [
+    ['POST', /^\/v1\/files\/stat$/, (stream) => this.stat(stream)],
+    ['POST', /^\/v1\/files\/read$/, (stream) => this.read(stream)],
+    ['POST', /^\/v1\/files\/export$/, (stream) => this.export(stream)],
+    ['POST', /^\/v1\/files\/changes$/, (stream) => this.changes(stream)],
+    ['PUT', /^\/v1\/files$/, (stream) => this.write(stream)],
+  ];
   /** What paths name, by their text. */
   readonly paths = new Map<string, FakeFile>([
     ['/', {}],

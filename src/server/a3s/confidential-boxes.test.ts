@@ -113,36 +113,18 @@ describe('creating a confidential box', () => {
     expect(await listed(id)).toMatchObject({ Confidential: null });
   });
 
+  const host = (HostConfig: object) => ({ HostConfig });
+  const PROFILE = 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}';
   it.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
     ['a bind mount', {}, { HostConfig: { Binds: ['/srv:/srv'] } }, 'unsupported-option'],
     ['privileges', {}, { HostConfig: { Privileged: true } }, 'unsupported-option'],
     ['a group', {}, { HostConfig: { GroupAdd: ['audio'] } }, 'unsupported-option'],
     ['an OOM score', {}, { HostConfig: { OomScoreAdj: 5 } }, 'unsupported-option'],
     ['a domain', {}, { Domainname: 'example.com' }, 'unsupported-option'],
-    [
-      'a device',
-      {},
-      { HostConfig: { Devices: [{ PathOnHost: '/dev/fuse' }] } },
-      'unsupported-option',
-    ],
-    [
-      'a setting of the kernel',
-      {},
-      { HostConfig: { Sysctls: { 'net.core.somaxconn': '9' } } },
-      'unsupported-option',
-    ],
-    [
-      'a profile of system calls',
-      {},
-      { HostConfig: { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'] } },
-      'unsupported-option',
-    ],
-    [
-      'a capability over the whole guest',
-      {},
-      { HostConfig: { CapAdd: ['SYS_ADMIN'] } },
-      'invalid-argument',
-    ],
+    ['a device', {}, host({ Devices: [{ PathOnHost: '/dev/fuse' }] }), 'unsupported-option'],
+    ['a setting', {}, host({ Sysctls: { 'net.core.somaxconn': '9' } }), 'unsupported-option'],
+    ['a profile of its own', {}, host({ SecurityOpt: [PROFILE] }), 'unsupported-option'],
+    ['a capability over the guest', {}, host({ CapAdd: ['SYS_ADMIN'] }), 'invalid-argument'],
     ['a processor that there is not', { Tee: 'tdx' }, {}, 'invalid-argument'],
     ['an unknown key', { Debug: true }, {}, 'invalid-argument'],
     ['an unknown permission', { HostMay: ['debug'] }, {}, 'invalid-argument'],

@@ -32,6 +32,12 @@ func mountTmpfs(r Root, t spec.Tmpfs) error {
 	if err := refuseKernelFiles(target); err != nil {
 		return err
 	}
+	if existing < 0 && t.Mode == nil {
+		// The directory stays in the writable layer, and the next start finds it there.
+		if err := syscall.Chmod(byDescriptor(target), uint32(mode)); err != nil {
+			return systemError("chmod", err)
+		}
+	}
 	mount, err := linux.NewMount("tmpfs", tmpfsAttributes(t), tmpfsOptions(t, mode)...)
 	if err != nil {
 		return err

@@ -56,6 +56,8 @@ export async function createBox(
   const call = {
     method: 'POST',
     path: '/containers/create',
+    // It has parts of volumes.
+    version: '1.45',
     query: {
       name: request.name,
       platform: choice.platform,
