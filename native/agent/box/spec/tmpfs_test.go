@@ -6,10 +6,10 @@ import (
 )
 
 const memory = `"directories":["/data/x"],"shmBytes":4096,"tmpfs":[{"destination":"/t","readonly":true,"sizeBytes":9,"mode":1,"uid":2,"gid":3,
-"inodes":4,"flags":["exec","suid"]}]}`
+"inodes":4,"flags":["exec","suid"]}]`
 
 func withMemory(old, new string) []byte {
-	return []byte(strings.Replace(example, `"directories":["/data/x"]}`, strings.Replace(memory, old, new, 1), 1))
+	return []byte(strings.Replace(example, `"directories":["/data/x"]`, strings.Replace(memory, old, new, 1), 1))
 }
 
 func TestParseSpecReadsFilesystemsInMemory(t *testing.T) {
@@ -25,7 +25,7 @@ func TestParseSpecReadsFilesystemsInMemory(t *testing.T) {
 }
 
 func TestParseSpecRefusesFilesystemsInMemory(t *testing.T) {
-	one := memory[strings.Index(memory, `{"destination"`):strings.LastIndex(memory, "]}")]
+	one := memory[strings.Index(memory, `{"destination"`):strings.LastIndex(memory, "]")]
 	for name, c := range map[string]struct{ old, new, message string }{
 		"no shared memory":     {"4096", "0", "shmBytes: must be at least 1"},
 		"too many":             {one, one + strings.Repeat(","+one, 64), "tmpfs: has too many entries"},
