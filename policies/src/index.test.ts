@@ -20,6 +20,8 @@ it('exports exactly these names from the policies entry', () => {
     'MAX_LAUNCH_SPEC',
     'ProcessSpec',
     'Resources',
+    'SeccompAction',
+    'SeccompProfile',
     'TMPFS_FLAGS',
     'Tmpfs',
     'ULIMITS',

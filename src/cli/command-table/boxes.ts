@@ -135,8 +135,11 @@ export const boxes: Group = {
   summary: 'Manage boxes',
   commands: {
     attach,
+    cp,
     create,
+    diff,
     exec,
+    export: exportBox,
     inspect: inspectContainer,
     kill,
     logs,

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
+import { PROTOCOL } from '../../guest/protocol.ts';
 import { TestHome } from '../testing/home.ts';
 
 const ENABLED = { enabled: true, max: 8, maxAgeMs: 86_400_000 };
@@ -58,7 +59,12 @@ describe('templates', () => {
     expect(await warm()).toEqual([{ cpus: 1, id, status: 'ready' }]);
     expect(await eventsOf(id)).toEqual(['create']);
     const { body } = await home.call('GET', `/a3s/v1/templates/${id.slice(0, 12)}`);
-    expect(body).toMatchObject({ id, protocol: 6, inputs: { cpus: '1' }, files: [{}, {}, {}] });
+    expect(body).toMatchObject({
+      id,
+      protocol: PROTOCOL.maximum,
+      inputs: { cpus: '1' },
+      files: [{}, {}, {}],
+    });
     expect((await home.call('GET', '/a3s/v1/host')).body).toMatchObject({
       templates: { enabled: true, count: 1, inUse: 0 },
     });

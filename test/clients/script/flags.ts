@@ -74,6 +74,19 @@ const FLAGS: readonly (readonly [flag: string, format: string, differs?: Differe
   ['--volume /tmp:/mnt --workdir /mnt', '{{.Config.WorkingDir}}'],
   ['--entrypoint ""', '{{json .Config.Entrypoint}} {{json .Config.Cmd}}'],
   ['--privileged=false', '{{.HostConfig.Privileged}}'],
+  ['--privileged', '{{.HostConfig.Privileged}} {{json .HostConfig.SecurityOpt}}'],
+  ['--cap-add net_admin --cap-drop CHOWN', '{{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}}'],
+  ['--security-opt no-new-privileges', '{{json .HostConfig.SecurityOpt}}'],
+  ['--group-add 5 --group-add users', '{{json .HostConfig.GroupAdd}}'],
+  [
+    '--oom-score-adj 7 --domainname example.com',
+    '{{.HostConfig.OomScoreAdj}} {{.Config.Domainname}}',
+  ],
+  ['--sysctl net.core.somaxconn=99', '{{json .HostConfig.Sysctls}}'],
+  ['--annotation a=b', '{{json .HostConfig.Annotations}}'],
+  ['--read-only --shm-size 128m', '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.ShmSize}}'],
+  ['--tmpfs /run:size=1m', '{{json .HostConfig.Tmpfs}} {{json .Mounts}}'],
+  ['--mount type=tmpfs,dst=/t,tmpfs-size=1m', '{{json .HostConfig.Mounts}} {{json .Mounts}}'],
   ['--pull never', '{{.Config.Image}}'],
 ];
 

@@ -117,7 +117,7 @@ describe('measure', () => {
     ['measure --tee snp --policy-out /nonexistent/p img', 'invalid-argument', 'does not exist'],
     ['measure --tee snp --from-snapshot s img', 'invalid-argument', 'unknown flag'],
     ['measure --tee snp --format {{.Foo img', 'invalid-argument', 'unclosed action'],
-    ['measure --tee snp --read-only img', 'unsupported-option', 'for measure'],
+    ['measure --tee snp --gpus all img', 'unsupported-option', 'for measure'],
   ])('refuses the command line: %s', async (line, code, words) => {
     const done = await a3s(line);
     expect(done.stderr).toContain(`(${code})`);
