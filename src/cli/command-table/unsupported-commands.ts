@@ -12,7 +12,7 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['build', IMAGES],
   ['builder', IMAGES],
   ['buildx', IMAGES],
-  ['checkpoint', 'boxes cannot be saved while they run'],
+  ['checkpoint', 'use a3s-box snapshot create --memory'],
   ['commit', 'a box cannot become an image'],
   ['compose', 'start boxes one by one with run'],
   ['config', SWARM],

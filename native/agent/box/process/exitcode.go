@@ -13,7 +13,7 @@ const SecretsDeadline = "secrets-deadline"
 // that does not exist and 126 for one that cannot be executed. 125 is Docker's code for a failure of Docker itself before the command: here, the
 // secrets did not come.
 //
-// The host has the same codes for boxes whose start it was refused: src/boxes/start/exit-code.ts, and the column exitCode of src/errors.ts.
+// The host has the same codes for boxes whose start it was refused: src/boxes/start/exit-code.ts, and the column exitCode of src/error-rows.ts.
 // test/vectors/guest-errors.json has both.
 var exitCodes = map[string]int{
 	stage.CommandNotFound:      127,
