@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { readConfig, readyDescriptor } from '../config.ts';
-import { QemuEngine } from '../engine/qemu/engine.ts';
+import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
 import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
 import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';

@@ -10,7 +10,7 @@ import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Vm, VmSpec } from '../../src/engine/engine.ts';
-import type { QemuEngine } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine } from '../../src/engine/qemu/qemu-engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';

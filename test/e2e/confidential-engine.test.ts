@@ -13,7 +13,7 @@ import { findVmm } from '../../src/engine/qemu/boot/vmm.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed-file.ts';
 import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn-measured.ts';
-import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/qemu-engine.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
 import { confidentialPlace, flipped } from './support/confidential-vm.ts';
 import { closeEngines, openEngine } from './support/engines.ts';

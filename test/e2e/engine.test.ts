@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Vm, VmSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
-import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/qemu-engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';

@@ -20,7 +20,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Template, Vm, VmSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
-import type { QemuEngine } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine } from '../../src/engine/qemu/qemu-engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';

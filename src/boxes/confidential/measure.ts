@@ -17,9 +17,9 @@ import { askedCpus, vmCpus } from '../create/resources.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkConfidential } from './check.ts';
+import { confidentialBoot, planConfidential } from './launch-plan.ts';
 import { DEFAULT_HOSTNAME } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
-import { confidentialBoot, planConfidential } from './plan.ts';
 
 export interface Measured {
   /** Launch digest: 96 hexadecimal digits. */

@@ -17,7 +17,7 @@ import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { ConfidentialDefinition } from '../record/confidential.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { forward, macAddress } from '../start/describe.ts';
-import { confidentialBoot } from './plan.ts';
+import { confidentialBoot } from './launch-plan.ts';
 
 /** Serial of the writable layer's disk, which is encrypted with a key that only the guest has. */
 const CHANGES = 'changes';

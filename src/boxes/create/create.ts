@@ -4,8 +4,8 @@
  * @module
  */
 import { checkConfidential } from '../confidential/check.ts';
+import { planConfidential } from '../confidential/launch-plan.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
-import { planConfidential } from '../confidential/plan.ts';
 import { checkHealth } from '../health/check-health.ts';
 import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
 import { namesUsed } from '../policy/trust-names.ts';

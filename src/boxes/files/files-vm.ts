@@ -25,8 +25,8 @@ import {
 } from '../start/describe.ts';
 import { expectHostStays } from '../start/enter.ts';
 import type { LaunchHost } from '../start/launch-vm.ts';
+import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
 import { isFork } from '../start/sources/snapshot.ts';
-import { type MountedVolumes, mountVolumes } from '../start/volumes.ts';
 import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../start/warm.ts';
 
 /** How long the guest may take to write all out and power off. */

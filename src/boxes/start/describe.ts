@@ -29,7 +29,7 @@ import {
 } from '../disks/writable-layer.ts';
 import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
-import { depthOf, type MountedVolumes } from './volumes.ts';
+import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
 const KEPT_SERIAL = 'changes-kept';

@@ -12,13 +12,13 @@ import { abandon } from './abandon.ts';
 import { findParts } from './describe.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
+import { type MountedVolumes, mountVolumes } from './mount-volumes.ts';
 import type { StartSource } from './source.ts';
 import { BootSource } from './sources/boot.ts';
 import { type ConfidentialHost, ConfidentialSource } from './sources/confidential.ts';
 import { PoolSource, type PoolStartHost } from './sources/pool.ts';
 import { isFork, SnapshotSource, type SnapshotStartHost } from './sources/snapshot.ts';
 import { TemplateSource, type TemplateStartHost } from './sources/template.ts';
-import { type MountedVolumes, mountVolumes } from './volumes.ts';
 import { reasonToBoot } from './warm.ts';
 
 /** What all sources together need of the server. */

@@ -7,9 +7,9 @@ import { BOX_COMMANDS, boxes } from './boxes.ts';
 import { type Entries, entry, type Group } from './command-entry.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
-import { pools, snapshots, templates } from './machines.ts';
 import { SYSTEM_COMMANDS, system } from './system.ts';
 import { volumes } from './volumes.ts';
+import { pools, snapshots, templates } from './warm-starts.ts';
 
 /** The everyday commands, which the help shows first. */
 const { run, exec, ps, ...boxCommands } = BOX_COMMANDS;

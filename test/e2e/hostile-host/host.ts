@@ -27,7 +27,7 @@ import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { connect, type RatlsSession } from '@a3s-box/ratls';
 import { type ConfidentialBoot, readBootSet } from '../../../src/boot/bootset.ts';
 import type { Disk, Vm } from '../../../src/engine/engine.ts';
-import { QemuEngine } from '../../../src/engine/qemu/engine.ts';
+import { QemuEngine } from '../../../src/engine/qemu/qemu-engine.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { diskTree } from '../../../src/images/verity/disk-tree.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { QemuEngine } from '../../../src/engine/qemu/engine.ts';
+import { QemuEngine } from '../../../src/engine/qemu/qemu-engine.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 
 async function main(): Promise<void> {

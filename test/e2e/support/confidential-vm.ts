@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { readBootSet } from '../../../src/boot/bootset.ts';
 import { cpio } from '../../../src/boot/make/cpio.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
-import type { QemuEngineOptions } from '../../../src/engine/qemu/engine.ts';
+import type { QemuEngineOptions } from '../../../src/engine/qemu/qemu-engine.ts';
 import { identityFor } from '../../../src/jail/identity.ts';
 
 export interface ConfidentialPlace {

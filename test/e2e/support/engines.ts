@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { QemuEngine, type QemuEngineOptions } from '../../../src/engine/qemu/engine.ts';
+import { QemuEngine, type QemuEngineOptions } from '../../../src/engine/qemu/qemu-engine.ts';
 
 const engines: QemuEngine[] = [];
 

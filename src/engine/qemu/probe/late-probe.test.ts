@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { QemuEngine, type QemuEngineOptions } from '../engine.ts';
+import { QemuEngine, type QemuEngineOptions } from '../qemu-engine.ts';
 import * as accelerator from './accelerator.ts';
 
 vi.mock('./accelerator.ts', { spy: true });
