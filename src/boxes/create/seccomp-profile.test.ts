@@ -42,6 +42,24 @@ it('reads a profile with everything that the agent takes', () => {
   });
 });
 
+it('reads the names of fields in any case, as Docker does', () => {
+  const call = (fields: string) =>
+    `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_TRAP",${fields}}]}`;
+  const argument = '{"index":1,"value":18446744073709551615,"op":"SCMP_CMP_NE"}';
+  for (const text of [
+    call(`"args":[${argument}]`),
+    call('"includes":{"caps":["CAP_SYS_ADMIN"]}'),
+    call('"excludes":{"arches":["amd64"]}'),
+  ]) {
+    const other = text.replace(/"(\w+)":/g, (_, name: string) => `"${name.toUpperCase()}":`);
+    expect(other).not.toBe(text);
+    expect(readSeccompProfile(other, [])).toEqual(readSeccompProfile(text, []));
+  }
+  expect(() => read({ ...ALLOW, DefaultAction: 'SCMP_ACT_ERRNO' })).toThrow(
+    'the field defaultAction is there twice',
+  );
+});
+
 it('keeps all 64 bits of a value', () => {
   const text =
     '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_TRAP","args":[{"index":1,"value" : 18446744073709551615 ,"op":"SCMP_CMP_NE"}]}]}';

@@ -141,8 +141,9 @@ function parse(text: string): Document {
   }
   let found: unknown;
   try {
-    found = JSON.parse(quoteValues(text));
+    found = named(JSON.parse(quoteValues(text)));
   } catch (cause) {
+    if (cause instanceof A3sError) throw cause;
     throw invalid(cause instanceof Error ? cause.message : String(cause));
   }
   const result = Document.safeParse(found);
@@ -156,7 +157,33 @@ function parse(text: string): Document {
  * without a backslash, so what matches here is always a member.
  */
 function quoteValues(text: string): string {
-  return text.replace(/("value(?:Two)?"\s*:\s*)(\d+)(?=\s*[,}])/g, '$1"$2"');
+  return text.replace(/("value(?:Two)?"\s*:\s*)(\d+)(?=\s*[,}])/gi, '$1"$2"');
+}
+
+/**
+ * The fields of a profile by their names in small letters. Docker reads profiles with Go's decoder, which takes a name
+ * in any case: one that was passed over would take a rule, or all of them, away.
+ */
+const FIELDS = new Map(
+  [
+    ...['defaultAction', 'defaultErrnoRet', 'architectures', 'archMap', 'flags', 'listenerPath'],
+    ...['syscalls', 'architecture', 'subArchitectures', 'names', 'name', 'action', 'errnoRet'],
+    ...['args', 'includes', 'excludes', 'caps', 'arches', 'minKernel'],
+    ...['index', 'value', 'valueTwo', 'op'],
+  ].map((name) => [name.toLowerCase(), name]),
+);
+
+/** The document with these names. No object of a profile has keys that are data. */
+function named(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(named);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = new Map<string, unknown>();
+  for (const [key, field] of Object.entries(value)) {
+    const name = FIELDS.get(key.toLowerCase()) ?? key;
+    if (fields.has(name)) throw invalid(`the field ${name} is there twice`);
+    fields.set(name, named(field));
+  }
+  return Object.fromEntries(fields);
 }
 
 /** Whether a rule is for a box with these capabilities. */
