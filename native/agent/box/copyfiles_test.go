@@ -133,3 +133,20 @@ func TestACopyThatCannotBeIsRefused(t *testing.T) {
 	h.refuses("PUT", "/v1/files", packed(t, strings.Replace(head, "/tmp", "/absent", 1), "a"), 404, "path-not-found")
 	h.refuses("PUT", "/v1/files", io.LimitReader(packed(t, head, "a"), int64(len(head))+514), 400, "path-invalid")
 }
+
+func TestACopyLeavesTheMountsOfABoxThatSharesThemAlone(t *testing.T) {
+	privileged := strings.Replace(document, `"capabilities":["CAP_CHOWN"`, `"capabilities":["CAP_CHOWN","CAP_SYS_ADMIN"`, 1)
+	h := start(t, privileged)
+	h.version = "7"
+	const mounts = "busybox wc -l < /proc/mounts; echo x > /dev/null && busybox echo ok"
+	if got, _ := h.run("s", script("busybox mount --make-rshared / && echo shared")); got != "shared\n" {
+		t.Fatalf("got %q", got)
+	}
+	before, _ := h.run("b", script(mounts))
+	if status, stat := h.call("POST", "/v1/files/stat", strings.NewReader(`{"path":"/etc/hostname"}`)); status != 200 {
+		t.Errorf("got %d %s", status, stat)
+	}
+	if after, _ := h.run("a", script(mounts)); after != before || !strings.HasSuffix(after, "ok\n") {
+		t.Errorf("got %q, before %q", after, before)
+	}
+}

@@ -139,18 +139,28 @@ func CloneMount(dir int, path string, recursive bool) (int, error) {
 
 // mountAttributes is struct mount_attr: what to set, then what to clear, the propagation and a user namespace.
 type mountAttributes struct {
-	set uint64
-	_   [3]uint64
+	set         uint64
+	_           uint64
+	propagation uint64
+	_           uint64
 }
 
 // SetAttributes adds attributes to a mount, and to all below it when recursive.
 func SetAttributes(mount int, attributes uint64, recursive bool) error {
-	var empty byte
-	change := mountAttributes{set: attributes}
 	flags := uintptr(atEmptyPath)
 	if recursive {
 		flags |= atRecursive
 	}
+	return setAttributes(mount, mountAttributes{set: attributes}, flags)
+}
+
+// MakePrivate takes a mount, such as a clone of a shared one, out of its peer group.
+func MakePrivate(mount int) error {
+	return setAttributes(mount, mountAttributes{propagation: syscall.MS_PRIVATE}, atEmptyPath)
+}
+
+func setAttributes(mount int, change mountAttributes, flags uintptr) error {
+	var empty byte
 	_, errno := call(sysMountSetattr, uintptr(mount), uintptr(unsafe.Pointer(&empty)), flags, uintptr(unsafe.Pointer(&change)), unsafe.Sizeof(change), 0)
 	return failed("mount_setattr", "", errno)
 }

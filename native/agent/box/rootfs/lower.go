@@ -34,8 +34,8 @@ func mountLower(layers []spec.Layer, disks map[string]string) (Root, error) {
 	if err := linux.Unshare(syscall.CLONE_FS | syscall.CLONE_NEWNS); err != nil {
 		return none, err
 	}
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return none, &linux.Error{Op: "make private", On: "/", Errno: err.(syscall.Errno)}
+	if err := makePrivate(); err != nil {
+		return none, err
 	}
 	if err := MountAt("tmpfs", boxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return none, err

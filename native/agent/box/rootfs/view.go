@@ -30,7 +30,7 @@ type clone struct {
 
 // CloneShown copies the box's mounts that a view shows. The calling thread is in the box's mount namespace.
 func (r Root) CloneShown(mounts []spec.Mount) (*Clones, error) {
-	mount, err := linux.CloneMount(r.FD, "", false)
+	mount, err := clonePrivate(r.FD)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (c *Clones) add(r Root, path string) error {
 	} else if err != nil {
 		return err
 	}
-	mount, err := linux.CloneMount(fd, "", false)
+	mount, err := clonePrivate(fd)
 	if err != nil {
 		return err
 	}
@@ -111,6 +111,10 @@ func (v *View) mount(c *Clones, namespace int) error {
 	if err := linux.Unshare(syscall.CLONE_NEWNS); err != nil {
 		return err
 	}
+	// A process with the right to mount may have made the box's mounts shared: what is mounted here would then appear in the box.
+	if err := makePrivate(); err != nil {
+		return err
+	}
 	if err := attach(v.Root.FD, "/"); err != nil {
 		return err
 	}
@@ -121,6 +125,26 @@ func (v *View) mount(c *Clones, namespace int) error {
 		if err := v.show(share); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// clonePrivate clones a mount. The clone of a shared one would be shared too.
+func clonePrivate(fd int) (int, error) {
+	mount, err := linux.CloneMount(fd, "", false)
+	if err != nil {
+		return -1, err
+	}
+	if err := linux.MakePrivate(mount); err != nil {
+		return -1, errors.Join(err, syscall.Close(mount))
+	}
+	return mount, nil
+}
+
+// makePrivate keeps the mounts of the thread's namespace from spreading to others, and those of others from spreading to it.
+func makePrivate() error {
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return &linux.Error{Op: "make private", On: "/", Errno: err.(syscall.Errno)}
 	}
 	return nil
 }
