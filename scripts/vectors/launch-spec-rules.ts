@@ -171,6 +171,7 @@ const REFUSED: readonly Refused[] = [
   ['capability-bpf', 'For the whole guest.', ['confinement.capabilities', ['CAP_BPF']]],
   ['capability-perfmon', 'For the whole guest.', ['confinement.capabilities', ['CAP_PERFMON']]],
   ['capability-module', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_MODULE']]],
+  ['capability-ptrace', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_PTRACE']]],
   ['capability-rawio', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_RAWIO']]],
   ['capabilities-65', '65 of them.', ['confinement.capabilities', Array(65).fill('CAP_CHOWN')]],
   ['seccomp-path', 'A profile of the host’s.', ['confinement.seccomp', '/etc/seccomp.json']],

@@ -113,9 +113,9 @@ func (c *checks) process(p *Process) {
 	c.that(isText(p.User, maxUser), "process.user", "is too long or holds NUL")
 }
 
-// guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, and to the agent's memory. Who has one of them can
-// ask the secure processor for a report over any bytes, which is then as good as the agent's own.
-var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"}
+// guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, to the agent's memory, and to processes that the agent
+// is about to start. Who has one of them may be able to ask the secure processor for a report over any bytes, which is then as good as the agent's own.
+var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}
 
 func (c *checks) confinement(f *Confinement) {
 	c.that(len(f.Capabilities) <= maxCapabilities, "confinement.capabilities", "has too many entries")

@@ -43,6 +43,7 @@ const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
   'CAP_PERFMON',
   'CAP_SYS_ADMIN',
   'CAP_SYS_MODULE',
+  'CAP_SYS_PTRACE',
   'CAP_SYS_RAWIO',
 ]);
 
