@@ -27,7 +27,11 @@ type step struct {
 	comparison bool
 }
 
+// checkConditions allows one for each argument: the jumps over more of them would not fit into an instruction.
 func checkConditions(conditions []Condition) error {
+	if len(conditions) > arguments {
+		return errCondition
+	}
 	for _, c := range conditions {
 		_, err := strconv.ParseUint(c.Value, 10, 64)
 		_, errTwo := strconv.ParseUint(c.ValueTwo, 10, 64)

@@ -3,6 +3,7 @@ package seccomp
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -188,13 +189,14 @@ func TestCompileRefuses(t *testing.T) {
 		profile *Profile
 		want    error
 	}{
-		"an unknown default":            {&Profile{Default: Action{"notify", 0}}, errAction},
-		"an allowed call with a number": {&Profile{Default: Action{"allow", 1}}, errAction},
-		"an unknown action":             {&Profile{Default: allowed0, Rules: []Rule{{nil, Action{"x", 0}, nil}}}, errAction},
-		"a seventh argument":            {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, []Condition{condition(6, "eq", 1)}}}}, errCondition},
-		"an unknown comparison":         {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, []Condition{condition(0, "is", 1)}}}}, errCondition},
-		"a value that is no number":     {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, []Condition{{0, "eq", "-1", "0"}}}}}, errCondition},
-		"more than the kernel takes":    {long, errTooLong},
+		"an unknown default":             {&Profile{Default: Action{"notify", 0}}, errAction},
+		"an allowed call with a number":  {&Profile{Default: Action{"allow", 1}}, errAction},
+		"an unknown action":              {&Profile{Default: allowed0, Rules: []Rule{{nil, Action{"x", 0}, nil}}}, errAction},
+		"a seventh argument":             {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, []Condition{condition(6, "eq", 1)}}}}, errCondition},
+		"more conditions than arguments": {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, slices.Repeat([]Condition{condition(0, "eq", 1)}, 7)}}}, errCondition},
+		"an unknown comparison":          {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, []Condition{condition(0, "is", 1)}}}}, errCondition},
+		"a value that is no number":      {&Profile{Default: allowed0, Rules: []Rule{{nil, deniedHere, []Condition{{0, "eq", "-1", "0"}}}}}, errCondition},
+		"more than the kernel takes":     {long, errTooLong},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Compile(c.profile); !errors.Is(err, c.want) {

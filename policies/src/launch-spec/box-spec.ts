@@ -92,7 +92,7 @@ export const SeccompProfile = z.strictObject({
               valueTwo: decimal,
             }),
           )
-          .max(64),
+          .max(6),
       }),
     )
     .max(4096),
