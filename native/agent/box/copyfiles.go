@@ -8,7 +8,7 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/files"
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/sandbox"
 )
 
 // maxCopies bounds the copies that run at once: each has descriptors and buffers of its own.
@@ -20,7 +20,7 @@ var ErrTooManyCopies = errors.New("too many copies of files are running already"
 // copies are those that run, and the view that they have of the box's files.
 type copies struct {
 	mu      sync.Mutex
-	view    *rootfs.View
+	view    *sandbox.View
 	running int
 	// context ends when the box stops.
 	context context.Context
@@ -113,7 +113,7 @@ func (b *Box) beginCopy() (files.Tree, error) {
 	}
 	c.running++
 	c.all.Add(1)
-	return files.Tree{Root: c.view.Root}, nil
+	return files.Tree{Root: c.view.Root, Run: c.view.Run}, nil
 }
 
 func (b *Box) endCopy() {

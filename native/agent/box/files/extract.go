@@ -31,6 +31,7 @@ type ExtractOptions struct {
 // extraction extracts one archive. All that it changes lies below `into`.
 type extraction struct {
 	ctx     context.Context
+	run     rootfs.Runner
 	options ExtractOptions
 	into    int
 	// text is the directory's path, for messages.
@@ -53,7 +54,7 @@ func (t Tree) Extract(ctx context.Context, text string, options ExtractOptions, 
 		return err
 	}
 	defer syscall.Close(into)
-	e := &extraction{ctx: ctx, options: options, into: into, text: p.clean, walk: below, buffer: make([]byte, copyBuffer)}
+	e := &extraction{ctx: ctx, run: t.Run, options: options, into: into, text: p.clean, walk: below, buffer: make([]byte, copyBuffer)}
 	if p.clean == "/" {
 		e.walk = inRoot
 	}
@@ -244,7 +245,7 @@ func (e *extraction) place(archive *tar.Reader, header *tar.Header, parent int, 
 	case becomesDir && isDir:
 		return e.directory(header, parent, name)
 	case kind != 0:
-		if err := remove(parent, base, isDir); err != nil {
+		if err := e.remove(parent, base, isDir); err != nil {
 			return err
 		}
 	}
@@ -287,20 +288,28 @@ func kindAt(dir int, name string) (uint32, error) {
 	return stat.Mode & syscall.S_IFMT, err
 }
 
-// remove removes what is to be replaced, a directory with all that it has. It enters no other mount.
-func remove(dir int, name string, isDir bool) error {
+// remove removes what is to be replaced, a directory with all that it has. It enters no other mount, and removes nothing that has one on it.
+func (e *extraction) remove(dir int, name string, isDir bool) error {
 	if !isDir {
-		return syscall.Unlinkat(dir, name)
+		return e.run(func() error { return syscall.Unlinkat(dir, name) })
 	}
+	err := e.removeDirectory(dir, name)
+	if errors.Is(err, syscall.EXDEV) {
+		return syscall.EBUSY
+	}
+	return err
+}
+
+func (e *extraction) removeDirectory(dir int, name string) error {
 	fd, err := linux.OpenAt(dir, name, linux.OPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, plain|linux.NoCrossing)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(fd)
-	if err := rootfs.Empty(fd); err != nil {
+	if err := rootfs.Empty(fd, e.run); err != nil {
 		return err
 	}
-	return linux.RemoveDirectoryAt(dir, name)
+	return e.run(func() error { return linux.RemoveDirectoryAt(dir, name) })
 }
 
 // hardLink links to a file that an earlier entry made, or that the directory had.

@@ -37,7 +37,7 @@ func treeForTest(t *testing.T) (Tree, string) {
 	root, err := rootfs.OpenDirectory(dir)
 	must(t, err)
 	t.Cleanup(func() { _ = syscall.Close(root.FD) })
-	return Tree{root}, dir
+	return Tree{root, rootfs.Here}, dir
 }
 
 // archiveOf returns the names in an archive of a path, with the targets of links.

@@ -25,7 +25,11 @@ const (
 const maxLinks = 40
 
 // Tree is the root of the files that are copied.
-type Tree struct{ Root rootfs.Root }
+type Tree struct {
+	Root rootfs.Root
+	// Run runs what replaces a file, which only an extraction does. Its thread is in the box's mount namespace, so that nothing there is unmounted.
+	Run rootfs.Runner
+}
 
 // place is a path as Docker reads it.
 type place struct {

@@ -27,10 +27,10 @@ func (e *extraction) file(archive *tar.Reader, header *tar.Header, parent int, b
 	// A file server reports errors of writes here too.
 	err = errors.Join(err, syscall.Close(fd))
 	if err == nil && overDirectory {
-		err = remove(parent, base, true)
+		err = e.remove(parent, base, true)
 	}
 	if err == nil {
-		if err = syscall.Renameat(parent, partial, parent, base); err == nil {
+		if err = e.run(func() error { return syscall.Renameat(parent, partial, parent, base) }); err == nil {
 			return nil
 		}
 	}

@@ -11,17 +11,25 @@ import (
 // namesBuffer holds some hundred names of a directory.
 const namesBuffer = 32 << 10
 
+// Runner runs what removes or replaces a name, on a thread whose mount namespace decides. Where something is mounted on the name in that namespace, the
+// kernel refuses it (EBUSY). What is mounted there in other namespaces alone is unmounted with the name.
+type Runner func(work func() error) error
+
+// Here runs it on the calling thread.
+func Here(work func() error) error { return work() }
+
 // emptier removes what a directory, the root, has. Before it removes a directory there, it moves that one's own directories into the root. So a deep
 // tree takes neither memory, nor descriptors, nor long paths.
 type emptier struct {
 	root   int
+	run    Runner
 	moved  int
 	buffer [namesBuffer]byte
 }
 
 // Empty removes all that a directory has, and keeps the directory.
-func Empty(root int) error {
-	e := &emptier{root: root}
+func Empty(root int, run Runner) error {
+	e := &emptier{root: root, run: run}
 	for {
 		names, err := e.someNames(root)
 		if err != nil || len(names) == 0 {
@@ -47,7 +55,7 @@ func (e *emptier) someNames(dir int) ([]string, error) {
 
 // remove removes what the root has by that name.
 func (e *emptier) remove(name string) error {
-	err := removeAt(e.root, name)
+	err := e.removeAt(e.root, name)
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
 		return err
 	}
@@ -62,7 +70,7 @@ func (e *emptier) remove(name string) error {
 			return err
 		}
 		if len(names) == 0 {
-			return removeAt(e.root, name)
+			return e.removeAt(e.root, name)
 		}
 		for _, child := range names {
 			if err := e.removeChild(dir, child); err != nil {
@@ -74,7 +82,7 @@ func (e *emptier) remove(name string) error {
 
 // removeChild removes what a directory has by a name, or moves it into the root if it is a directory that is not empty.
 func (e *emptier) removeChild(dir int, name string) error {
-	err := removeAt(dir, name)
+	err := e.removeAt(dir, name)
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
 		return err
 	}
@@ -88,7 +96,7 @@ func (e *emptier) removeChild(dir int, name string) error {
 	}
 	for {
 		e.moved++
-		err := syscall.Renameat(dir, name, e.root, ".moved-"+strconv.Itoa(e.moved))
+		err := e.run(func() error { return syscall.Renameat(dir, name, e.root, ".moved-"+strconv.Itoa(e.moved)) })
 		switch err {
 		case nil:
 			return nil
@@ -101,12 +109,14 @@ func (e *emptier) removeChild(dir int, name string) error {
 }
 
 // removeAt removes a file or an empty directory.
-func removeAt(dir int, name string) error {
-	err := syscall.Unlinkat(dir, name)
-	if err == syscall.EISDIR {
-		return linux.RemoveDirectoryAt(dir, name)
-	}
-	return systemError("unlink", err)
+func (e *emptier) removeAt(dir int, name string) error {
+	return e.run(func() error {
+		err := syscall.Unlinkat(dir, name)
+		if err == syscall.EISDIR {
+			return linux.RemoveDirectoryAt(dir, name)
+		}
+		return systemError("unlink", err)
+	})
 }
 
 // openWritable opens a directory of which entries are to be removed. The file server of an ordinary user needs a mode that permits that.

@@ -18,7 +18,7 @@ func fillVolume(r Root, volume int, destination string) error {
 		return err
 	}
 	defer syscall.Close(target)
-	if err := Empty(target); err != nil {
+	if err := Empty(target, Here); err != nil {
 		return err
 	}
 	image, err := r.WithoutMounts()

@@ -373,7 +373,7 @@ func TestAVolumeIsEmptiedHoweverDeepItIs(t *testing.T) {
 	fewDescriptors(t, 128)
 	fd, volume := volumeForTest(t, "tmpfs")
 	chain(t, volume, 5000)
-	must(t, Empty(fd))
+	must(t, Empty(fd, Here))
 	if entries, err := os.ReadDir(volume); err != nil || len(entries) > 0 {
 		t.Errorf("got %v, %v", entries, err)
 	}

@@ -6,10 +6,26 @@ import (
 
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
 )
 
+// View is a view of the box's files, and a thread in the box's mount namespace.
+type View struct {
+	*rootfs.View
+	thread *thread
+}
+
+// Run runs a function on the thread.
+func (v *View) Run(work func() error) error { return v.thread.do(work) }
+
+// Close ends the view and the thread.
+func (v *View) Close() error {
+	v.thread.end()
+	return v.View.Close()
+}
+
 // View makes a view of the box's files. The box has its root.
-func (s *Sandbox) View(mounts []spec.Mount) (*rootfs.View, error) {
+func (s *Sandbox) View(mounts []spec.Mount) (*View, error) {
 	var clones *rootfs.Clones
 	if err := s.thread.do(func() (err error) {
 		clones, err = s.Root.CloneShown(mounts)
@@ -17,7 +33,24 @@ func (s *Sandbox) View(mounts []spec.Mount) (*rootfs.View, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return rootfs.NewView(clones, s.Namespaces.Mount)
+	view, err := rootfs.NewView(clones, s.Namespaces.Mount)
+	if err != nil {
+		return nil, err
+	}
+	// The sandbox's own thread does not wait for a file server.
+	v := &View{view, startThread()}
+	if err := v.Run(s.enterMounts); err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
+// enterMounts moves the calling thread to the box's mount namespace.
+func (s *Sandbox) enterMounts() error {
+	if err := linux.Unshare(syscall.CLONE_FS); err != nil {
+		return err
+	}
+	return linux.SetNamespace(s.Namespaces.Mount, syscall.CLONE_NEWNS)
 }
 
 // Bare returns the box's root without anything that is mounted in it, read-only. The caller closes it.
