@@ -107,7 +107,7 @@ func (b *Box) beginCopy() (files.Tree, error) {
 	}
 	if c.view == nil {
 		var err error
-		if c.view, err = b.sandbox.View(b.spec.Mounts); err != nil {
+		if c.view, err = b.sandbox.View(b.spec); err != nil {
 			return files.Tree{}, err
 		}
 	}

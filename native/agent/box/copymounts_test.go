@@ -54,3 +54,30 @@ func TestACopyUnmountsNothing(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestCopiesReachTheVolumesOfAReadOnlyRoot(t *testing.T) {
+	guesttest.NeedRoot(t)
+	mount, err := linux.NewMount("tmpfs", linux.Nodev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(mount)
+	h := start(t, withMounts(t, true, `"directories":["/","/data","/data/below","/dev/x","/memory","/share/x"],
+"tmpfs":[{"destination":"/memory","readonly":false,"sizeBytes":65536,"flags":[]}]`), spec.Attachment{Mount: mount, Path: "/data/share"})
+	box.ShowAttachments(h.box)
+	h.version = "7"
+	for path, want := range map[string]int{
+		"/data": 204, "/data/below": 204, "/data/share": 204, "/": 403, "/tmp": 403, "/bin": 403,
+		// As in Docker, a tmpfs is not seen.
+		"/memory": 403,
+	} {
+		head := `{"path":"` + path + `","keepKinds":false,"ofUser":false}`
+		if status, answer := h.call("PUT", "/v1/files", packed(t, head, "new")); status != want {
+			t.Errorf("%s: %d %s", path, status, answer)
+		}
+	}
+	got, _ := h.run("a", script("cd /data; busybox cat new below/new share/new; busybox ls /memory /bin; "))
+	if got != "datadatadata/bin:\nbad\nbusybox\nplain\n\n/memory:\n" {
+		t.Errorf("got %q", got)
+	}
+}

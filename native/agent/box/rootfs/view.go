@@ -9,8 +9,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// View is the box's root as Docker shows it to who copies files: with the box's shares and the three files of the network, and without the kernel's
-// filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing that happens in the box's changes it.
+// View is the box's root as Docker shows it to who copies files: with the box's shares, the directories of its volumes and the three files of the
+// network, and without the kernel's filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing that happens in the
+// box's changes it.
 type View struct {
 	Root Root
 	// release ends the thread that holds the namespace.
@@ -29,28 +30,46 @@ type clone struct {
 }
 
 // CloneShown copies the box's mounts that a view shows. The calling thread is in the box's mount namespace.
-func (r Root) CloneShown(mounts []spec.Mount) (*Clones, error) {
+func (r Root) CloneShown(box *spec.Spec) (*Clones, error) {
 	mount, err := clonePrivate(r.FD)
 	if err != nil {
 		return nil, err
 	}
 	c := &Clones{root: Root{mount}}
+	// They come first: the others may be mounted in them.
+	if box.Rootfs.Readonly && box.Directories != nil {
+		for _, path := range *box.Directories {
+			if err := c.add(r, path, r.isOwnDirectory); err != nil {
+				return nil, errors.Join(err, c.Close())
+			}
+		}
+	}
 	paths := []string{hostnamePath, hostsPath, resolvConfPath}
-	for _, m := range mounts {
+	for _, m := range box.Mounts {
 		if m.Kind != "tmpfs" {
 			paths = append(paths, m.Destination)
 		}
 	}
 	for _, path := range paths {
-		if err := c.add(r, path); err != nil {
+		if err := c.add(r, path, nil); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
 	return c, nil
 }
 
-// add copies what is mounted at a path. The box may have moved it away, or put a link in its place, which leads no further than the box's own files.
-func (c *Clones) add(r Root, path string) error {
+// isOwnDirectory says whether a directory is of the root's own filesystem, and is not the root. makeReadonlyRoot has mounted it on itself, writable.
+func (r Root) isOwnDirectory(fd int) (bool, error) {
+	var root, directory syscall.Stat_t
+	if err := errors.Join(syscall.Fstat(r.FD, &root), syscall.Fstat(fd, &directory)); err != nil {
+		return false, err
+	}
+	return directory.Mode&syscall.S_IFMT == syscall.S_IFDIR && directory.Dev == root.Dev && directory.Ino != root.Ino, nil
+}
+
+// add copies what is mounted at a path, if the function says that it is to be shown. The box may have moved it away, or put a link in its place, which
+// leads no further than the box's own files.
+func (c *Clones) add(r Root, path string, shown func(fd int) (bool, error)) error {
 	fd, err := r.open(path, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return nil
@@ -63,6 +82,11 @@ func (c *Clones) add(r Root, path string) error {
 		return nil
 	} else if err != nil {
 		return err
+	}
+	if shown != nil {
+		if is, err := shown(fd); err != nil || !is {
+			return err
+		}
 	}
 	mount, err := clonePrivate(fd)
 	if err != nil {

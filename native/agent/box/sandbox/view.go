@@ -25,10 +25,10 @@ func (v *View) Close() error {
 }
 
 // View makes a view of the box's files. The box has its root.
-func (s *Sandbox) View(mounts []spec.Mount) (*View, error) {
+func (s *Sandbox) View(box *spec.Spec) (*View, error) {
 	var clones *rootfs.Clones
 	if err := s.thread.do(func() (err error) {
-		clones, err = s.Root.CloneShown(mounts)
+		clones, err = s.Root.CloneShown(box)
 		return err
 	}); err != nil {
 		return nil, err
