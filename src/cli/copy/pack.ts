@@ -4,13 +4,13 @@
  * @module
  */
 import { constants, type Stats } from 'node:fs';
-import { lstat, open, opendir, readlink } from 'node:fs/promises';
+import { open, opendir, readlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { UsageError } from '../usage-error.ts';
+import { Held, MAX_DEPTH, withPath } from './held.ts';
 import { endOfTar, paddingOf, tarHeader } from './tar-header.ts';
 
 const CHUNK = 256 * 1024;
-/** The most directories in each other. */
-const MAX_DEPTH = 1024;
 
 /** What is counted while a stream is made. */
 export interface Packed {
@@ -18,71 +18,110 @@ export interface Packed {
   bytes: number;
 }
 
+/** Something to send: a name in a directory that is held. */
+interface Source {
+  readonly parent: Held;
+  readonly name: Buffer;
+  /** For messages. */
+  readonly path: Buffer;
+}
+
 /**
  * Owners are the numbers that they have here. Sockets are left out, as Docker does. A file that has several names is
  * sent once for each of them.
+ *
+ * What is sent may be shared with a guest, which may put links in it meanwhile. None of them is followed.
  *
  * @param path of the file, of which links were followed as far as they are to be followed
  * @param name of its first entry
  */
 export async function* pack(path: string, name: string, packed: Packed): AsyncGenerator<Buffer> {
-  const bytes = Buffer.from(path);
-  yield* entry(bytes, await lstat(bytes), Buffer.from(name).toString('latin1'), packed, 0);
+  const parent = await Held.directory(dirname(path));
+  try {
+    const source = { parent, name: Buffer.from(basename(path) || '.'), path: Buffer.from(path) };
+    yield* entry(source, Buffer.from(name).toString('latin1'), packed, 0);
+  } finally {
+    await parent.close();
+  }
   yield endOfTar();
 }
 
 async function* entry(
-  path: Buffer,
-  stats: Stats,
+  source: Source,
   name: string,
   packed: Packed,
   depth: number,
 ): AsyncGenerator<Buffer> {
-  if (depth > MAX_DEPTH) throw refused(path, `more than ${MAX_DEPTH} directories in each other`);
+  const { parent, path } = source;
+  try {
+    // Held before its header is sent: the name may be something else by the time that the next one is asked for.
+    const held = await parent.child(source.name);
+    try {
+      yield* content(source, held, name, packed, depth);
+    } finally {
+      await held.close();
+    }
+  } catch (error) {
+    throw withPath(error, path);
+  }
+}
+
+async function* content(
+  source: Source,
+  held: Held,
+  name: string,
+  packed: Packed,
+  depth: number,
+): AsyncGenerator<Buffer> {
+  const stats = await held.stat();
   const of = { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
   const seconds = Math.max(0, Math.floor(stats.mtimeMs / 1000));
   const common = { ...of, mtime: seconds, size: 0, link: '' };
   if (stats.isDirectory()) {
+    if (depth >= MAX_DEPTH) {
+      throw refused(source.path, `more than ${MAX_DEPTH} directories in each other`);
+    }
     const prefix = name.endsWith('/') ? name : `${name}/`;
     yield tarHeader({ ...common, type: '5', name: prefix });
-    yield* children(path, prefix, packed, depth);
+    yield* children(source.path, held, prefix, packed, depth);
   } else if (stats.isFile()) {
-    yield* file(path, stats, { ...common, type: '0', name }, packed);
+    yield* file(source.path, held, stats, { ...common, type: '0', name }, packed);
   } else if (stats.isSymbolicLink()) {
-    const link = (await readlink(path, { encoding: 'buffer' })).toString('latin1');
-    yield tarHeader({ ...common, type: '2', name, link });
+    const target = await readlink(source.parent.at(source.name), { encoding: 'buffer' });
+    yield tarHeader({ ...common, type: '2', name, link: target.toString('latin1') });
   } else if (stats.isFIFO()) {
     yield tarHeader({ ...common, type: '6', name });
   } else if (!stats.isSocket()) {
-    throw refused(path, 'it is a device node, which no box can open');
+    throw refused(source.path, 'it is a device node, which no box can open');
   }
 }
 
 async function* children(
   path: Buffer,
+  parent: Held,
   prefix: string,
   packed: Packed,
   depth: number,
 ): AsyncGenerator<Buffer> {
   // Names are bytes: the types have no such encoding here, and the system has.
-  const directory = await opendir(path, { encoding: 'latin1' as BufferEncoding });
-  for await (const { name } of directory) {
-    const child = Buffer.concat([path, Buffer.from(`/${name}`, 'latin1')]);
-    yield* entry(child, await lstat(child), `${prefix}${name}`, packed, depth + 1);
+  const directory = await opendir(parent.itself, { encoding: 'latin1' as BufferEncoding });
+  for await (const { name: text } of directory) {
+    const name = Buffer.from(text, 'latin1');
+    const child = { parent, name, path: Buffer.concat([path, Buffer.from('/'), name]) };
+    yield* entry(child, `${prefix}${text}`, packed, depth + 1);
   }
 }
 
 async function* file(
   path: Buffer,
-  { size, ino }: Stats,
+  held: Held,
+  { size }: Stats,
   header: Parameters<typeof tarHeader>[0],
   packed: Packed,
 ): AsyncGenerator<Buffer> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await open(path, flags);
+  // The very file that is held: no name is looked up.
+  const handle = await open(held.itself, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const opened = await handle.stat();
-    if (!opened.isFile() || opened.ino !== ino) throw refused(path, 'it was replaced meanwhile');
     yield tarHeader({ ...header, size });
     for (let at = 0; at < size; ) {
       const wanted = Math.min(CHUNK, size - at);
