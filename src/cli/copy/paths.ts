@@ -25,6 +25,15 @@ export function localPath(cwd: string, path: string): string {
   return path.endsWith('/') ? ended : absolute;
 }
 
+/**
+ * The path from the root of a box, as the server resolves it. Its last name is one that a file can have.
+ *
+ * An empty path is left to the server, which refuses it.
+ */
+export function boxPath(path: string): string {
+  return path === '' ? '' : localPath('/', path);
+}
+
 /** Whether the last component is `.`. */
 export function namesCurrent(path: string): boolean {
   return posix.basename(path) === '.' && !path.endsWith('/');
@@ -61,6 +70,12 @@ export interface Placement {
  * @param name of the source's first entry
  */
 export function placeCopy(source: Side & { readonly name: string }, destination: Side): Placement {
+  const placement = placementOf(source, destination);
+  if (placement.name === '..') throw refused('cannot copy to the name ".."');
+  return placement;
+}
+
+function placementOf(source: Side & { readonly name: string }, destination: Side): Placement {
   if (destination.exists && destination.isDirectory) {
     return { directory: destination.path, name: source.name };
   }

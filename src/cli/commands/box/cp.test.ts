@@ -144,6 +144,18 @@ describe('cp into a box', () => {
     expect(server.called(`PUT ${ARCHIVE}`)).toBeUndefined();
   });
 
+  it.each([
+    ['..', '/', DIRECTORY, '/', ['file']],
+    ['foo/..', '/', DIRECTORY, '/', ['file']],
+    ['etc/../..', '/', DIRECTORY, '/', ['file']],
+    ['foo/../new', '/new', undefined, '/', ['new']],
+  ] as const)('resolves %s in the box', async (to, asked, mode, path, entries) => {
+    destination(mode);
+    expect((await cp(['dir/file', `web:${to}`])).status).toBe(0);
+    expect(server.called(`HEAD ${ARCHIVE}`)?.query.get('path')).toBe(asked);
+    expect(await sent()).toEqual({ path, entries });
+  });
+
   it('sends an archive from standard input as it is', async () => {
     destination(DIRECTORY);
     const stdin = new PassThrough();
@@ -193,6 +205,18 @@ describe('cp out of a box', () => {
     expect((await cp(['web:/dir/.', '.'])).status).toBe(0);
     expect(readdirSync(work)).toEqual(['file']);
   });
+
+  it.each(['..', 'foo/..', '/foo/../..'])(
+    'copies the root for %s, into the destination',
+    async (path) => {
+      source(DIRECTORY, { type: '5', name: '/' }, { name: '/file', data: 'content' });
+      mkdirSync(join(work, 'into'));
+      expect(await cp([`web:${path}`, 'into'])).toMatchObject({ status: 0, stderr: '' });
+      expect(server.called(`GET ${ARCHIVE}`)?.query.get('path')).toBe('/');
+      expect(readdirSync(work)).toEqual(['into']);
+      expect(readdirSync(join(work, 'into'))).toEqual(['file']);
+    },
+  );
 
   it('follows a link with -L, and keeps its name', async () => {
     source(0o644, { name: 'target', data: 'content' });

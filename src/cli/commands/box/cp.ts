@@ -15,6 +15,7 @@ import { pack } from '../../copy/pack.ts';
 import { type BoxPath, statBoxPath, statOfHeaders } from '../../copy/path-stat.ts';
 import {
   assertsDirectory,
+  boxPath,
   localPath,
   placeCopy,
   type Side,
@@ -77,10 +78,11 @@ async function copyFrom(copy: Copy, from: BoxPath, destination: string): Promise
   const local = destination === STREAM ? STREAM : localPath(context.cwd, destination);
   if (local !== STREAM) checkLocal(local);
   // The name of the copy is that of the link, also where what it leads to is copied.
-  let { path } = from;
+  let path = boxPath(from.path);
+  const { name } = splitPath(path);
   if (flags.bool('follow-link') && !assertsDirectory(path)) {
-    const found = await statBoxPath(client, from, signal);
-    if (found?.link !== undefined) path = found.link;
+    const found = await statBoxPath(client, { box: from.box, path }, signal);
+    if (found?.link !== undefined) path = boxPath(found.link);
   }
   const archive = await client.stream({
     ...{ method: 'GET', path: `/containers/${segment(from.box)}/archive`, query: { path }, signal },
@@ -94,7 +96,7 @@ async function copyFrom(copy: Copy, from: BoxPath, destination: string): Promise
     if (local === STREAM) await pipeline(archive, context.stdout, { end: false, signal });
     else {
       const { isDirectory } = statOfHeaders(archive.headers);
-      const source = { path, exists: true, isDirectory, name: splitPath(from.path).name };
+      const source = { path, exists: true, isDirectory, name };
       const placement = placeCopy(source, await localSide(local));
       await unpack(archive, splitPath(path).name, placement, unpacked);
     }
@@ -133,10 +135,10 @@ async function copyTo(copy: Copy, source: string, to: BoxPath): Promise<void> {
 
 /** What the destination in a box is. As in Docker, what cannot be described does not exist. */
 async function boxSide(client: Client, to: BoxPath, signal: AbortSignal): Promise<Side> {
-  let { path } = to;
-  let found = await statBoxPath(client, to, signal);
+  let path = boxPath(to.path);
+  let found = await statBoxPath(client, { box: to.box, path }, signal);
   if (found?.link !== undefined) {
-    path = found.link;
+    path = boxPath(found.link);
     found = await statBoxPath(client, { box: to.box, path }, signal);
   }
   if (found === undefined) return { path, exists: false, isDirectory: false };
