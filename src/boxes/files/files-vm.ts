@@ -46,17 +46,15 @@ export class FilesVm {
   readonly #rt: FilesVmHost;
   readonly #box: Box;
   readonly #running: RunningBox;
-  readonly #found: Found;
 
   private constructor(
     rt: FilesVmHost,
     box: Box,
-    { guest, running, found }: { guest: Guest; running: RunningBox; found: Found },
+    { guest, running }: Launched,
   ) {
     this.#rt = rt;
     this.#box = box;
     this.#running = running;
-    this.#found = found;
     this.guest = guest;
     this.signal = running.signal;
   }
@@ -81,8 +79,7 @@ export class FilesVm {
     const volumes = await mountVolumes(rt, box);
     try {
       const found = await findParts(rt, box.definition, image, volumes);
-      const { guest, running } = await launchFastest(rt, box, found, volumes);
-      return new FilesVm(rt, box, { guest, running, found });
+      return new FilesVm(rt, box, await launchFastest(rt, box, found, volumes));
     } finally {
       volumes.release();
     }
@@ -100,13 +97,17 @@ export class FilesVm {
       });
     }
     await endVm(this.#rt, this.#box, this.#running);
-    if (!this.#found.keptChanges) await this.#keepDisk();
+    await this.#keepDisk();
   }
 
-  /** From here on the disk of a box that never ran has files that somebody relies on. */
+  /**
+   * From here on the disk of a box that never ran has files that somebody relies on, whoever made the disk: it may have
+   * a size of its own, or come from a start that failed.
+   */
   async #keepDisk(): Promise<void> {
     const { id } = this.#box.definition;
-    if (this.#rt.store.get(id) === undefined) return;
+    const state = this.#rt.store.get(id)?.state;
+    if (state === undefined || state.startedAt !== undefined || state.hasFiles === true) return;
     await syncChanges(this.#rt, this.#box.definition);
     this.#rt.store.amend(id, { hasFiles: true });
   }

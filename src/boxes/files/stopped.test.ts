@@ -63,6 +63,35 @@ describe('files of a box that does not run', () => {
     expect((await home.call('POST', `/containers/${kept}/start`)).status).toBe(204);
   });
 
+  it.each([
+    ['of a size of its own', { StorageOpt: { size: '64M' } }, async () => undefined],
+    [
+      'that a failed start has left',
+      {},
+      async (id: string) => {
+        home.agentOptions = { refuseSpec: new FakeRefusal('setup-failed', 'no disk') };
+        expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(500);
+        home.agentOptions = {};
+      },
+    ],
+    [
+      'that a failed copy has left',
+      {},
+      async (id: string) => {
+        home.agentOptions = { refuseSpec: new FakeRefusal('setup-failed', 'no disk') };
+        expect((await put(id)).status).toBe(500);
+        home.agentOptions = {};
+      },
+    ],
+  ] as const)('stay on a disk %s', async (_, HostConfig, before) => {
+    const id = await home.create(['true'], { HostConfig });
+    await before(id);
+    expect((await put(id)).status).toBe(200);
+    await home.stop();
+    await home.start();
+    expect(existsSync(disk(id))).toBe(true);
+  });
+
   it('leave nothing behind where the guest refuses', async () => {
     const id = await home.create(['true']);
     expect(await home.call('GET', `/containers/${id}/archive?path=/absent`)).toMatchObject({
