@@ -378,8 +378,8 @@ export class Guest {
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */
-  async poweroff(): Promise<void> {
-    await this.#session.call('POST', '/v1/poweroff', undefined, nothing, prompt());
+  async poweroff(signal?: AbortSignal): Promise<void> {
+    await this.#session.call('POST', '/v1/poweroff', undefined, nothing, prompt(signal));
   }
 
   /** Closes the connection. The box keeps running. */

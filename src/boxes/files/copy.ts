@@ -57,7 +57,7 @@ export async function readFiles(
 
 async function* ending(
   archive: AsyncGenerator<Uint8Array, void, void>,
-  release: () => Promise<void>,
+  release: () => Promise<unknown>,
 ): AsyncGenerator<Uint8Array, void, void> {
   try {
     yield* archive;
@@ -69,7 +69,8 @@ async function* ending(
 /**
  * Extracts an archive into a directory of the box.
  *
- * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`, `host-not-permitted`
+ * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`, `host-not-permitted`;
+ * `agent-failed` where the files may be lost
  */
 export async function writeFiles(
   rt: CopyHost,
@@ -79,14 +80,16 @@ export async function writeFiles(
   client: AbortSignal,
 ): Promise<void> {
   const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
+  let lost: A3sError | undefined;
   try {
     await guest.writeFiles(request, archive, signal);
-    publish(rt, box, 'extract-to-dir');
   } catch (error) {
     throw named(error, box, request.path);
   } finally {
-    await release();
+    lost = await release();
   }
+  if (lost !== undefined) throw lost;
+  publish(rt, box, 'extract-to-dir');
 }
 
 /**

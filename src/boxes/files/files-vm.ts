@@ -7,7 +7,7 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
@@ -29,15 +29,28 @@ import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
 import { isFork } from '../start/sources/snapshot.ts';
 import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../start/warm.ts';
 
-/** How long the guest may take to write all out and power off. */
-const POWER_OFF_MS = 60_000;
+export interface FilesTiming {
+  /** How long the guest may take to write all out and power off. */
+  readonly powerOffMs: number;
+  /** The same where it has failed. */
+  readonly hurryMs: number;
+}
+
+const TIMING: FilesTiming = { powerOffMs: 60_000, hurryMs: 5_000 };
 
 /** What such a microVM needs of the server. */
 export type FilesVmHost = LaunchHost &
   Pick<
     Runtime,
     'boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'startTimeoutMs'
-  >;
+  > & {
+    /** Tests shorten it. */
+    readonly filesTiming?: Partial<FilesTiming>;
+  };
+
+function timingOf({ filesTiming }: FilesVmHost): FilesTiming {
+  return { ...TIMING, ...filesTiming };
+}
 
 export class FilesVm {
   readonly guest: Guest;
@@ -47,11 +60,7 @@ export class FilesVm {
   readonly #box: Box;
   readonly #running: RunningBox;
 
-  private constructor(
-    rt: FilesVmHost,
-    box: Box,
-    { guest, running }: Launched,
-  ) {
+  private constructor(rt: FilesVmHost, box: Box, { guest, running }: Launched) {
     this.#rt = rt;
     this.#box = box;
     this.#running = running;
@@ -85,19 +94,49 @@ export class FilesVm {
     }
   }
 
-  /** Returns when the box's files are on its disk, and nothing of the microVM is left. */
-  async end(): Promise<void> {
-    const { exited } = this.#running.vm;
-    try {
-      await this.guest.poweroff();
-      await Promise.race([exited, delay(POWER_OFF_MS, undefined, { ref: false })]);
-    } catch (error) {
-      this.#rt.log.error('a microVM that served files did not power off', error, {
-        box: this.#box.definition.id,
-      });
-    }
+  /**
+   * Returns when nothing of the microVM is left.
+   *
+   * @returns why what was written may not be on the disk; undefined where the guest has written all out and ended
+   */
+  async end(): Promise<A3sError | undefined> {
+    const failure = await this.#powerOff();
     await endVm(this.#rt, this.#box, this.#running);
     await this.#keepDisk();
+    return failure;
+  }
+
+  /** Waits for the guest's own end. */
+  async #powerOff(): Promise<A3sError | undefined> {
+    const { powerOffMs, hurryMs } = timingOf(this.#rt);
+    const patience = new AbortController();
+    const giveUp = (): void => patience.abort(new Error('it did not power off in time'));
+    const timers = [setTimeout(giveUp, powerOffMs)];
+    let cause: unknown;
+    try {
+      await this.guest.poweroff(patience.signal).catch((error: unknown) => {
+        cause = error;
+        // It may have powered off before its answer came.
+        timers.push(setTimeout(giveUp, hurryMs));
+      });
+      const { reason, detail } = await unlessAborted(this.#running.vm.exited, patience.signal);
+      if (reason === 'poweroff') return undefined;
+      cause ??= new Error(`the microVM ended: ${reason} ${detail}`.trimEnd());
+    } catch (error) {
+      cause ??= error;
+    } finally {
+      for (const timer of timers) clearTimeout(timer);
+    }
+    const { name, definition } = this.#box;
+    const failure = new A3sError(
+      'agent-failed',
+      `The microVM that served the files of ${name} did not power off, so files that were written may be lost`,
+      { remedy: 'Copy the files again.', cause },
+    );
+    this.#rt.log.error('a microVM that served files did not power off', failure, {
+      box: definition.id,
+    });
+    return failure;
   }
 
   /**

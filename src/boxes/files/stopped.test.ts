@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { PROTOCOL } from '../../guest/protocol.ts';
+import { FakeAgent } from '../../guest/testing/fake-agent.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allowConfidential } from '../../server/testing/signed-images.ts';
@@ -103,6 +104,31 @@ describe('files of a box that does not run', () => {
     expect(directories()).toEqual([]);
     home.agentOptions = {};
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it.each([
+    ['does not power off', () => new Promise<void>(() => undefined)],
+    ['ends in another way', async (id: string) => home.host.vm(id)?.panic()],
+  ])('are reported as lost where the guest %s', async (_, instead) => {
+    Object.assign(home.runtime, { filesTiming: { powerOffMs: 200 } });
+    const error = vi.spyOn(home.runtime.log, 'error');
+    const id = await home.create(['true']);
+    home.takeover = (agent, stream) => {
+      vi.spyOn(agent, 'answer').mockImplementation((asked, headers) => {
+        if (headers[':path'] === '/v1/poweroff') void instead(id);
+        else FakeAgent.prototype.answer.call(agent, asked, headers);
+      });
+      agent.serve(stream);
+    };
+    expect(await put(id)).toMatchObject({
+      ...{ status: 500, body: { code: 'agent-failed' } },
+      body: { message: expect.stringContaining('may be lost') },
+    });
+    expect(error).toHaveBeenCalled();
+    // What was read is whole.
+    expect((await home.call('GET', `/containers/${id}/archive?path=/`)).status).toBe(200);
+    expect(home.host.running).toHaveLength(0);
+    expect(directories()).toEqual([]);
   });
 
   it('hold a start up until they are copied', async () => {

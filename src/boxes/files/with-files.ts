@@ -17,8 +17,12 @@ export interface FilesGuest {
   readonly guest: Guest;
   /** Aborts when the microVM is gone, or the client. */
   readonly signal: AbortSignal;
-  /** Call it when the work is done or has failed. Later calls return what the first one does. */
-  release(): Promise<void>;
+  /**
+   * Call it when the work is done or has failed. Later calls return what the first one does.
+   *
+   * @returns why what was written may be lost
+   */
+  release(): Promise<A3sError | undefined>;
 }
 
 /**
@@ -70,8 +74,8 @@ async function ofRunning(
   return { guest: await running.guest(), signal, release: async () => undefined };
 }
 
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined;
   return () => {
     done ??= work();
     return done;
