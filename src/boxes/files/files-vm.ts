@@ -7,6 +7,7 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import { linkedSignal } from '../../async/linked-signal.ts';
 import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
@@ -32,7 +33,7 @@ import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../start/warm.ts';
 export interface FilesTiming {
   /** How long the guest may take to write all out and power off. */
   readonly powerOffMs: number;
-  /** The same where it has failed. */
+  /** The same where it has failed, or the server ends. */
   readonly hurryMs: number;
 }
 
@@ -71,9 +72,10 @@ export class FilesVm {
   /**
    * The caller holds the box's lock until the microVM has ended.
    *
+   * @param client its abort ends the launch
    * @throws A3sError `conflict` for a fork that has not run, whose files are in its memory snapshot
    */
-  static async launch(rt: FilesVmHost, box: Box): Promise<FilesVm> {
+  static async launch(rt: FilesVmHost, box: Box, client: AbortSignal): Promise<FilesVm> {
     expectHostStays(rt);
     if (isFork(box)) {
       throw new A3sError(
@@ -86,10 +88,13 @@ export class FilesVm {
     }
     const image = await pinnedImage(rt, box.definition);
     const volumes = await mountVolumes(rt, box);
+    const { signal, unlink } = linkedSignal(rt.shutdown, client);
     try {
       const found = await findParts(rt, box.definition, image, volumes);
-      return new FilesVm(rt, box, await launchFastest(rt, box, found, volumes));
+      const launched = await launchFastest(rt, box, { found, volumes, signal });
+      return new FilesVm(rt, box, launched);
     } finally {
+      unlink();
       volumes.release();
     }
   }
@@ -112,12 +117,16 @@ export class FilesVm {
     const patience = new AbortController();
     const giveUp = (): void => patience.abort(new Error('it did not power off in time'));
     const timers = [setTimeout(giveUp, powerOffMs)];
+    const hurry = (): void => void timers.push(setTimeout(giveUp, hurryMs));
+    const { signal: hurried, unlink } = linkedSignal(this.#rt.shutdown);
     let cause: unknown;
     try {
+      if (hurried.aborted) hurry();
+      else hurried.addEventListener('abort', hurry, { once: true });
       await this.guest.poweroff(patience.signal).catch((error: unknown) => {
         cause = error;
         // It may have powered off before its answer came.
-        timers.push(setTimeout(giveUp, hurryMs));
+        hurry();
       });
       const { reason, detail } = await unlessAborted(this.#running.vm.exited, patience.signal);
       if (reason === 'poweroff') return undefined;
@@ -125,6 +134,7 @@ export class FilesVm {
     } catch (error) {
       cause ??= error;
     } finally {
+      unlink();
       for (const timer of timers) clearTimeout(timer);
     }
     const { name, definition } = this.#box;
@@ -157,38 +167,40 @@ interface Launched {
   readonly running: RunningBox;
 }
 
+/** What a launch is given. */
+interface Given {
+  readonly found: Found;
+  readonly volumes: MountedVolumes;
+  readonly signal: AbortSignal;
+}
+
 /** From a template where there is one. Where that fails, the microVM boots. */
-async function launchFastest(
-  rt: FilesVmHost,
-  box: Box,
-  found: Found,
-  volumes: MountedVolumes,
-): Promise<Launched> {
+async function launchFastest(rt: FilesVmHost, box: Box, given: Given): Promise<Launched> {
   const { definition } = box;
+  const { found, signal } = given;
   const taken =
     reasonToBoot(found) === undefined
       ? await rt.templates.take(shapeOf(definition, found))
       : undefined;
-  if (taken === undefined) return await launch(rt, box, found, volumes, undefined);
+  if (taken === undefined) return await launch(rt, box, given, undefined);
   try {
-    return await launch(rt, box, found, volumes, taken);
+    return await launch(rt, box, given, taken);
   } catch (error) {
     taken.release();
-    if (rt.shutdown.aborted) throw error;
+    if (signal.aborted) throw error;
     rt.log.error('files could not be served from a template, so a microVM boots', error, {
       box: definition.id,
       template: taken.template.key,
     });
     if (!found.keptChanges) await rm(changesPath(rt, definition.id), { force: true });
-    return await launch(rt, box, found, volumes, undefined);
+    return await launch(rt, box, given, undefined);
   }
 }
 
 async function launch(
   rt: FilesVmHost,
   box: Box,
-  found: Found,
-  volumes: MountedVolumes,
+  { found, volumes, signal }: Given,
   taken: TakenTemplate | undefined,
 ): Promise<Launched> {
   const { definition, state } = box;
@@ -200,7 +212,7 @@ async function launch(
   const { vm: description, spec } = describeVm(offline, {
     ...{ found, directory, ports: [], changes, taken },
   });
-  const vm = await rt.engine.launch(description, rt.shutdown);
+  const vm = await rt.engine.launch(description, signal);
   const handshake = taken === undefined ? undefined : new Handshake(vm.id, taken.protocol, spec);
   const running = new RunningBox(id, state.run, vm, {
     connectMs: rt.startTimeoutMs,
@@ -215,8 +227,12 @@ async function launch(
     held: taken,
   });
   try {
-    const guest = await running.guest();
-    await (handshake?.specSent ?? guest.putSpec(spec, running.signal));
+    const ready = async (): Promise<Guest> => {
+      const guest = await running.guest();
+      await (handshake?.specSent ?? guest.putSpec(spec, running.signal));
+      return guest;
+    };
+    const guest = await unlessAborted(ready(), signal);
     if (changes.throwaway !== undefined) await rm(changes.throwaway, { force: true });
     await volumes.filled();
     return { guest, running };

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
@@ -26,6 +27,17 @@ const disk = (id: string): string => join(home.config.home, 'boxes', id, 'change
 /** Directories of sockets of microVMs. */
 const directories = (): string[] =>
   readdirSync(home.config.runtimeDir).filter((name) => /^[0-9a-f]{12}$/.test(name));
+
+/** What agents do instead of an answer to a request. */
+function onRequest(route: string, instead: () => void): void {
+  home.takeover = (agent, stream) => {
+    vi.spyOn(agent, 'answer').mockImplementation((asked, headers) => {
+      if (headers[':path'] === route) instead();
+      else FakeAgent.prototype.answer.call(agent, asked, headers);
+    });
+    agent.serve(stream);
+  };
+}
 
 describe('files of a box that does not run', () => {
   it('are served by a microVM without main process, network and events, which is gone afterwards', async () => {
@@ -113,13 +125,7 @@ describe('files of a box that does not run', () => {
     Object.assign(home.runtime, { filesTiming: { powerOffMs: 200 } });
     const error = vi.spyOn(home.runtime.log, 'error');
     const id = await home.create(['true']);
-    home.takeover = (agent, stream) => {
-      vi.spyOn(agent, 'answer').mockImplementation((asked, headers) => {
-        if (headers[':path'] === '/v1/poweroff') void instead(id);
-        else FakeAgent.prototype.answer.call(agent, asked, headers);
-      });
-      agent.serve(stream);
-    };
+    onRequest('/v1/poweroff', () => void instead(id));
     expect(await put(id)).toMatchObject({
       ...{ status: 500, body: { code: 'agent-failed' } },
       body: { message: expect.stringContaining('may be lost') },
@@ -129,6 +135,31 @@ describe('files of a box that does not run', () => {
     expect((await home.call('GET', `/containers/${id}/archive?path=/`)).status).toBe(200);
     expect(home.host.running).toHaveLength(0);
     expect(directories()).toEqual([]);
+  });
+
+  it('hold the end of the server up for a short time', async () => {
+    Object.assign(home.runtime, { filesTiming: { hurryMs: 200 } });
+    const asked = new Promise<void>((resolve) => onRequest('/v1/poweroff', resolve));
+    const id = await home.create(['true']);
+    put(id).catch(() => undefined);
+    await asked;
+    await home.stop();
+    expect(home.host.running).toHaveLength(0);
+  });
+
+  it('hold neither the server nor a client up where the guest does not come', async () => {
+    const ids = [await home.create(['true']), await home.create(['true'])];
+    home.takeover = (_, stream) => stream.resume();
+    const path = `/containers/${ids[0]}/archive?path=/`;
+    const sent = request({ socketPath: home.config.socket, path, agent: false });
+    sent.on('error', () => undefined).end();
+    await expect.poll(() => home.host.running.length).toBe(1);
+    sent.destroy();
+    await expect.poll(() => home.host.running.length).toBe(0);
+    home.call('HEAD', `/containers/${ids[1]}/archive?path=/`).catch(() => undefined);
+    await expect.poll(() => home.host.running.length).toBe(1);
+    await home.stop();
+    expect(home.host.running).toHaveLength(0);
   });
 
   it('hold a start up until they are copied', async () => {

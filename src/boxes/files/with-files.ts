@@ -52,7 +52,7 @@ export async function filesGuest(
       unlock();
       return started;
     }
-    const vm = await FilesVm.launch(rt, rt.store.expect(id));
+    const vm = await FilesVm.launch(rt, rt.store.expect(id), client);
     const signal = AbortSignal.any([vm.signal, client]);
     return { guest: vm.guest, signal, release: once(() => vm.end().finally(unlock)) };
   } catch (error) {
