@@ -200,6 +200,7 @@ async function createRuntime(
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
   const events = new Events();
+  const running = new RunningBoxes();
   const rt = {
     ...{ home, runtimeDir, startTimeoutMs },
     ...given,
@@ -209,8 +210,8 @@ async function createRuntime(
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
     events,
-    volumes: openVolumes(home, records.volumes, { ...given, events }),
-    running: new RunningBoxes(),
+    volumes: openVolumes(home, records.volumes, { ...given, events, running }),
+    running,
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
       (id, error) =>
@@ -239,7 +240,7 @@ async function createRuntime(
 function openVolumes(
   home: string,
   records: VolumeRecords,
-  { store, events, shutdown }: Pick<Runtime, 'store' | 'events' | 'shutdown'>,
+  { store, events, running, shutdown }: Pick<Runtime, 'store' | 'events' | 'running' | 'shutdown'>,
 ): Volumes {
   return new Volumes({
     home,
@@ -250,7 +251,8 @@ function openVolumes(
       .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : [])),
     isLive: (id) => {
       const box = store.get(id);
-      return box !== undefined && isLive(box.state.status);
+      if (box === undefined) return false;
+      return isLive(box.state.status) || running.copying.has(id);
     },
     usersOf: (name) =>
       store

@@ -28,7 +28,7 @@ export interface VolumesOptions {
   readonly usersOf: (name: string) => readonly string[];
   /** Ids of the boxes that an earlier server has started. */
   readonly running: Iterable<string>;
-  /** Whether the box runs, starts or ends. */
+  /** Whether the box runs, starts or ends, or a microVM serves its files. */
   readonly isLive: (box: string) => boolean;
   readonly onEvent: (action: 'create' | 'destroy', volume: Volume) => void;
   /** Ends the removals of an earlier server's. */

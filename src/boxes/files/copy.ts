@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 import type { FileChange, FileStat, WriteFiles } from '../../guest/protocol.ts';
 import type { Box } from '../record/box.ts';
 import { publish, type Runtime } from '../runtime.ts';
-import { type FilesHost, filesGuest } from './with-files.ts';
+import { type FilesGuest, type FilesHost, filesGuest } from './with-files.ts';
 
 /** What copies need of the server. */
 export type CopyHost = FilesHost & Pick<Runtime, 'events'>;
@@ -42,28 +42,31 @@ export async function readFiles(
   path: string,
   client: AbortSignal,
 ): Promise<{ stat: FileStat; archive: AsyncGenerator<Uint8Array, void, void> }> {
-  const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
+  const files = await filesGuest(rt, box, WHAT, client);
   try {
-    const { stat, archive } = await guest.readFiles(path, signal);
-    // A client that is gone before the archive is read reads none of it.
-    client.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
+    const { stat, archive } = await files.guest.readFiles(path, files.signal);
     publish(rt, box, 'archive-path');
-    return { stat, archive: ending(archive, release) };
+    return { stat, archive: ending(archive, files) };
   } catch (error) {
-    await release();
+    await files.release();
     throw named(error, box, path);
   }
 }
 
-async function* ending(
+function ending(
   archive: AsyncGenerator<Uint8Array, void, void>,
-  release: () => Promise<unknown>,
+  { signal, moving, release }: FilesGuest,
 ): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    yield* archive;
-  } finally {
-    await release();
-  }
+  signal.throwIfAborted();
+  // A client that is gone, or stands still, asks for nothing more. A failure of the release is in the log.
+  signal.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
+  return (async function* () {
+    try {
+      yield* moving(archive);
+    } finally {
+      await release();
+    }
+  })();
 }
 
 /**
@@ -79,10 +82,10 @@ export async function writeFiles(
   archive: AsyncIterable<Uint8Array>,
   client: AbortSignal,
 ): Promise<void> {
-  const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
+  const { guest, signal, moving, release } = await filesGuest(rt, box, WHAT, client);
   let lost: A3sError | undefined;
   try {
-    await guest.writeFiles(request, archive, signal);
+    await guest.writeFiles(request, moving(archive), signal);
   } catch (error) {
     throw named(error, box, request.path);
   } finally {
@@ -102,14 +105,13 @@ export async function exportFiles(
   box: Box,
   client: AbortSignal,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
-  const { guest, signal, release } = await filesGuest(rt, box, 'export the files of', client);
+  const files = await filesGuest(rt, box, 'export the files of', client);
   try {
-    const archive = await guest.exportFiles(signal);
-    client.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
+    const archive = await files.guest.exportFiles(files.signal);
     publish(rt, box, 'export');
-    return ending(archive, release);
+    return ending(archive, files);
   } catch (error) {
-    await release();
+    await files.release();
     throw error;
   }
 }

@@ -33,17 +33,23 @@ import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../start/warm.ts';
 export interface FilesTiming {
   /** How long the guest may take to write all out and power off. */
   readonly powerOffMs: number;
-  /** The same where it has failed, or the server ends. */
+  /** The same where it has failed, nobody waits for it, or the server ends. */
   readonly hurryMs: number;
+  /** How long nothing may move in an archive, whoever of the client and the guest is waited for. */
+  readonly idleMs: number;
+  /** How long the guest may take to answer before an archive and after it. */
+  readonly answerMs: number;
 }
 
-const TIMING: FilesTiming = { powerOffMs: 60_000, hurryMs: 5_000 };
+const TIMING: FilesTiming = {
+  ...{ powerOffMs: 60_000, hurryMs: 5_000, idleMs: 60_000, answerMs: 300_000 },
+};
 
 /** What such a microVM needs of the server. */
 export type FilesVmHost = LaunchHost &
   Pick<
     Runtime,
-    'boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'startTimeoutMs'
+    'boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'running' | 'startTimeoutMs'
   > & {
     /** Tests shorten it. */
     readonly filesTiming?: Partial<FilesTiming>;
@@ -55,18 +61,27 @@ function timingOf({ filesTiming }: FilesVmHost): FilesTiming {
 
 export class FilesVm {
   readonly guest: Guest;
-  /** Aborts when the microVM is gone. */
+  /** Aborts when the microVM is gone, or is to end. */
   readonly signal: AbortSignal;
   readonly #rt: FilesVmHost;
   readonly #box: Box;
   readonly #running: RunningBox;
+  readonly #stop: AbortController;
+  #timer: NodeJS.Timeout | undefined;
 
-  private constructor(rt: FilesVmHost, box: Box, { guest, running }: Launched) {
+  private constructor(
+    rt: FilesVmHost,
+    box: Box,
+    { guest, running }: Launched,
+    stop: AbortController,
+  ) {
     this.#rt = rt;
     this.#box = box;
     this.#running = running;
+    this.#stop = stop;
     this.guest = guest;
-    this.signal = running.signal;
+    this.signal = AbortSignal.any([running.signal, stop.signal]);
+    this.#allow(timingOf(rt).answerMs);
   }
 
   /**
@@ -86,17 +101,46 @@ export class FilesVm {
         },
       );
     }
-    const image = await pinnedImage(rt, box.definition);
-    const volumes = await mountVolumes(rt, box);
-    const { signal, unlink } = linkedSignal(rt.shutdown, client);
+    const stop = new AbortController();
+    const { id } = box.definition;
+    // Before the volumes are mounted: for them the box is one that runs.
+    rt.running.copying.set(id, stop);
+    const { signal, unlink } = linkedSignal(rt.shutdown, client, stop.signal);
     try {
-      const found = await findParts(rt, box.definition, image, volumes);
-      const launched = await launchFastest(rt, box, { found, volumes, signal });
-      return new FilesVm(rt, box, launched);
+      return new FilesVm(rt, box, await launchParts(rt, box, signal), stop);
+    } catch (error) {
+      rt.running.copying.delete(id);
+      throw error;
     } finally {
       unlink();
-      volumes.release();
     }
+  }
+
+  /** The archive, in either direction. The microVM is to end where nothing of it moves. */
+  async *moving<T>(archive: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+    const { idleMs, answerMs } = timingOf(this.#rt);
+    this.#allow(idleMs);
+    for await (const chunk of archive) {
+      this.#allow(idleMs);
+      yield chunk;
+      this.#allow(idleMs);
+    }
+    this.#allow(answerMs);
+  }
+
+  #allow(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    if (this.#stop.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      const { name, definition } = this.#box;
+      const seconds = milliseconds / 1000;
+      const error = new A3sError(
+        'agent-timeout',
+        `The copy of files of ${name} was ended: nothing of it moved for ${seconds} s`,
+      );
+      this.#rt.log.error('a copy of files stood still', error, { box: definition.id });
+      this.#stop.abort(error);
+    }, milliseconds);
   }
 
   /**
@@ -105,10 +149,15 @@ export class FilesVm {
    * @returns why what was written may not be on the disk; undefined where the guest has written all out and ended
    */
   async end(): Promise<A3sError | undefined> {
-    const failure = await this.#powerOff();
-    await endVm(this.#rt, this.#box, this.#running);
-    await this.#keepDisk();
-    return failure;
+    clearTimeout(this.#timer);
+    try {
+      const failure = await this.#powerOff();
+      await endVm(this.#rt, this.#box, this.#running);
+      await this.#keepDisk();
+      return failure;
+    } finally {
+      this.#rt.running.copying.delete(this.#box.definition.id);
+    }
   }
 
   /** Waits for the guest's own end. */
@@ -118,7 +167,7 @@ export class FilesVm {
     const giveUp = (): void => patience.abort(new Error('it did not power off in time'));
     const timers = [setTimeout(giveUp, powerOffMs)];
     const hurry = (): void => void timers.push(setTimeout(giveUp, hurryMs));
-    const { signal: hurried, unlink } = linkedSignal(this.#rt.shutdown);
+    const { signal: hurried, unlink } = linkedSignal(this.#rt.shutdown, this.#stop.signal);
     let cause: unknown;
     try {
       if (hurried.aborted) hurry();
@@ -172,6 +221,17 @@ interface Given {
   readonly found: Found;
   readonly volumes: MountedVolumes;
   readonly signal: AbortSignal;
+}
+
+async function launchParts(rt: FilesVmHost, box: Box, signal: AbortSignal): Promise<Launched> {
+  const image = await pinnedImage(rt, box.definition);
+  const volumes = await mountVolumes(rt, box);
+  try {
+    const found = await findParts(rt, box.definition, image, volumes);
+    return await launchFastest(rt, box, { found, volumes, signal });
+  } finally {
+    volumes.release();
+  }
 }
 
 /** From a template where there is one. Where that fails, the microVM boots. */

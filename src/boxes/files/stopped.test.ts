@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { PROTOCOL } from '../../guest/protocol.ts';
 import { FakeAgent } from '../../guest/testing/fake-agent.ts';
+import type { FakeFiles } from '../../guest/testing/fake-files.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allowConfidential } from '../../server/testing/signed-images.ts';
@@ -35,6 +36,14 @@ function onRequest(route: string, instead: () => void): void {
       if (headers[':path'] === route) instead();
       else FakeAgent.prototype.answer.call(agent, asked, headers);
     });
+    agent.serve(stream);
+  };
+}
+
+/** Prepares the files of the agents that are launched from now on. */
+function withFiles(prepare: (files: FakeFiles) => void): void {
+  home.takeover = (agent, stream) => {
+    prepare(agent.files);
     agent.serve(stream);
   };
 }
@@ -160,6 +169,59 @@ describe('files of a box that does not run', () => {
     await expect.poll(() => home.host.running.length).toBe(1);
     await home.stop();
     expect(home.host.running).toHaveLength(0);
+  });
+
+  it.each([
+    ['that nobody reads', Buffer.alloc(32 * 1024 * 1024), false],
+    ['that the guest does not go on with', Buffer.alloc(0), true],
+  ])('are ended with an archive %s', async (_, archive, stuck) => {
+    Object.assign(home.runtime, { filesTiming: { idleMs: 300, hurryMs: 300 } });
+    const error = vi.spyOn(home.runtime.log, 'error');
+    const id = await home.create(['true']);
+    withFiles((files) => {
+      files.paths.set('/', { archive });
+      if (stuck) vi.spyOn(files, 'export').mockImplementation(async (s) => s.respond());
+    });
+    const path = `/containers/${id}/${stuck ? 'export' : 'archive?path=/'}`;
+    const sent = request({ socketPath: home.config.socket, path, agent: false });
+    // Node drops an answer that nobody listens to.
+    sent.on('response', () => undefined);
+    sent.on('error', () => undefined).end();
+    await expect.poll(() => home.host.running.length).toBe(1);
+    await expect.poll(() => home.host.running.length, { timeout: 5000 }).toBe(0);
+    const late = expect.objectContaining({ code: 'agent-timeout' });
+    expect(error).toHaveBeenCalledWith('a copy of files stood still', late, { box: id });
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    sent.destroy();
+  });
+
+  it('are ended where the guest does not read an upload', async () => {
+    Object.assign(home.runtime, { filesTiming: { idleMs: 300, answerMs: 5000 } });
+    const id = await home.create(['true']);
+    withFiles((files) => {
+      vi.spyOn(files, 'write').mockImplementation(async (stream) => void stream.pause());
+    });
+    const body = JSON.stringify('x'.repeat(8 * 1024 * 1024));
+    expect(await home.call('PUT', `/containers/${id}/archive?path=/tmp`, body)).toMatchObject({
+      body: { code: 'agent-timeout', message: expect.stringContaining('nothing of it moved') },
+    });
+    expect(home.host.running).toHaveLength(0);
+  });
+
+  it('are ended by a removal by force, and count as mounting their volumes until then', async () => {
+    const id = await home.create(['true'], { HostConfig: { Binds: ['data:/data'] } });
+    withFiles((files) => {
+      vi.spyOn(files, 'export').mockImplementation(async (stream) => stream.respond());
+    });
+    home.call('GET', `/containers/${id}/export`).catch(() => undefined);
+    await expect.poll(() => home.agents.get(id)?.spec).toBeDefined();
+    const other = { box: 'other', isFirst: true, isFillable: true };
+    expect((await home.runtime.volumes.mount('data', other)).fill).toBeUndefined();
+    expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+    expect(home.host.running).toHaveLength(0);
+    const { fill } = await home.runtime.volumes.mount('data', other);
+    expect(fill).toBeDefined();
+    fill?.release();
   });
 
   it('hold a start up until they are copied', async () => {

@@ -15,8 +15,10 @@ export type FilesHost = FilesVmHost & Pick<Runtime, 'running' | 'locks'>;
 /** An agent that serves the files of a box. */
 export interface FilesGuest {
   readonly guest: Guest;
-  /** Aborts when the microVM is gone, or the client. */
+  /** Aborts when the microVM is gone or is to end, or the client is gone. */
   readonly signal: AbortSignal;
+  /** Passes an archive on. A microVM that was launched for it is to end where nothing of it moves. */
+  readonly moving: <T>(archive: AsyncIterable<T>) => AsyncIterable<T>;
   /**
    * Call it when the work is done or has failed. Later calls return what the first one does.
    *
@@ -54,7 +56,10 @@ export async function filesGuest(
     }
     const vm = await FilesVm.launch(rt, rt.store.expect(id), client);
     const signal = AbortSignal.any([vm.signal, client]);
-    return { guest: vm.guest, signal, release: once(() => vm.end().finally(unlock)) };
+    return {
+      ...{ guest: vm.guest, signal, moving: (archive) => vm.moving(archive) },
+      release: once(() => vm.end().finally(unlock)),
+    };
   } catch (error) {
     unlock();
     throw error;
@@ -71,7 +76,10 @@ async function ofRunning(
   const running = status === 'running' || status === 'paused' ? rt.running.get(id) : undefined;
   if (running === undefined) return undefined;
   const signal = AbortSignal.any([running.signal, client]);
-  return { guest: await running.guest(), signal, release: async () => undefined };
+  return {
+    ...{ guest: await running.guest(), signal, moving: (archive) => archive },
+    release: async () => undefined,
+  };
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

@@ -20,7 +20,7 @@ export type RemovalHost = Pick<
 /**
  * Removes the box with all that it wrote.
  *
- * @param options.force ends a running box first
+ * @param options.force ends a running box, or the copy of files of one that does not run, first
  * @param options.volumes removes its anonymous volumes as well, unless another box mounts them
  * @throws A3sError `box-running` without `force`
  */
@@ -30,6 +30,7 @@ export async function removeBox(
   options: { force: boolean; volumes?: boolean },
 ): Promise<void> {
   const ended = options.force && (await endStart(rt, id));
+  if (options.force) rt.running.copying.get(id)?.abort(beingRemoved(id));
   await rt.locks.run(id, async () => {
     // The box was set to be removed when its start failed.
     if (ended && rt.store.get(id) === undefined) return;
@@ -43,6 +44,10 @@ export async function removeBox(
     } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
     await removeLocked(rt, id, options);
   });
+}
+
+function beingRemoved(id: string): A3sError {
+  return new A3sError('conflict', `Container ${id} is being removed`);
 }
 
 /** In Docker's words. A box that waits for its restart counts as running. */
