@@ -26,12 +26,15 @@ const LOOK_MS = 60_000;
  * host with the fill.
  */
 const QUIET_MS = 250;
+/** A fill waits no longer than this for other work, such as a copy of the files of a box that does not run. */
+const BUSY_MS = 60_000;
 
 export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
 
 export class Pools implements VmPools {
   readonly #host: PoolsHost;
   readonly #records: PoolRecords;
+  readonly #busyMs: number;
   readonly #pools = new Map<string, Pool>();
   readonly #closing = new AbortController();
   /** User ids of microVMs that are neither ready nor a box's. */
@@ -44,8 +47,10 @@ export class Pools implements VmPools {
   /** When a microVM was taken last, by the monotonic clock. */
   #taken = -QUIET_MS;
 
-  constructor(host: PoolsHost, records: PoolRecords) {
+  /** @param busyMs how long a fill waits for other work */
+  constructor(host: PoolsHost, records: PoolRecords, busyMs = BUSY_MS) {
     this.#host = host;
+    this.#busyMs = busyMs;
     this.#records = records;
     for (const definition of records.list()) {
       this.#pools.set(definition.name, new Pool(definition));
@@ -226,11 +231,22 @@ export class Pools implements VmPools {
     this.#timer.unref();
   }
 
-  /** Waits until no box is being started, and none has just taken a microVM of a pool. */
+  /** Waits, within bounds, until no box is being started, and until none has just taken a microVM of a pool. */
   async #quiet(): Promise<void> {
     const { signal } = this.#closing;
+    const waited = new AbortController();
+    const ended = AbortSignal.any([signal, waited.signal]);
+    const busy = delay(this.#busyMs, undefined, { signal: ended }).catch(() => undefined);
+    try {
+      await this.#quietWithin(busy, signal);
+    } finally {
+      waited.abort();
+    }
+  }
+
+  async #quietWithin(busy: Promise<void>, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await unlessAborted(this.#host.locks.idle(), signal);
+      await unlessAborted(Promise.race([this.#host.locks.idle(), busy]), signal);
       const left = this.#taken + QUIET_MS - performance.now();
       if (left <= 0) return;
       await delay(left, undefined, { signal });
