@@ -11,7 +11,6 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { constants as osConstants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { BoxSpec, Resources } from '@a3s-box/policies';
 import {
@@ -30,7 +29,7 @@ import { FakeCopies } from './fake-copies.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
 import { FakeFiles } from './fake-files.ts';
 import { FakeProbe } from './fake-probe.ts';
-import { FakeProcess, type FakeProgram } from './fake-process.ts';
+import { FakeProcess, type FakeProgram, signalName } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { hasRoute, isOrdered } from './fake-routes.ts';
@@ -355,13 +354,10 @@ export class FakeAgent {
       return json(stream, 204);
     }
     if (process.state !== 'running') throw new FakeRefusal('conflict', 'it does not run');
-    const entry = Object.entries(osConstants.signals).find(
-      ([name, number]) => name === signal || String(number) === signal,
-    );
-    if (entry === undefined) throw new FakeRefusal('invalid', `unknown signal ${signal}`);
-    if (this.frozen && entry[0] !== 'SIGKILL') {
-      this.#signalled.push(() => process.kill(entry[0]));
-    } else process.kill(entry[0]);
+    const name = signalName(signal);
+    if (name === undefined) throw new FakeRefusal('invalid', `unknown signal ${signal}`);
+    if (this.frozen && name !== 'SIGKILL') this.#signalled.push(() => process.kill(name));
+    else process.kill(name);
     json(stream, 204);
   }
 

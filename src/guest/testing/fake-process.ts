@@ -9,6 +9,13 @@ import type { ProcessSpec } from '@a3s-box/policies';
 import type { Exit, Process, TerminalSize } from '../protocol.ts';
 import { FakeOutput } from './fake-output.ts';
 
+/** The name of a signal, which is given by it or by its number. */
+export function signalName(signal: string): string | undefined {
+  return Object.entries(constants.signals).find(
+    ([name, number]) => name === signal || String(number) === signal,
+  )?.[0];
+}
+
 /** What a scripted program sees of its process. */
 export interface FakeProgramContext {
   readonly spec: ProcessSpec;
