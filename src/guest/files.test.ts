@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, expect, it, vi } from 'vitest';
 import { connectGuest } from './connection.ts';
+import { CHANGES } from './files.ts';
 import type { Guest } from './guest.ts';
 import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
 import { fakeVm } from './testing/fake-vm.ts';
@@ -87,4 +88,51 @@ it('ends what the caller aborts', async () => {
 it('says which version an older agent lacks', async () => {
   const { guest } = await connect({ protocol: { minimum: 1, maximum: 6 } });
   expect(() => guest.statFile('/', signal)).toThrow('copies of files came with protocol 7');
+});
+
+/** A guest that answers these pieces as its list of changes. */
+async function changing(...pieces: readonly string[]): Promise<Guest> {
+  const { agent, guest } = await connect();
+  vi.spyOn(agent.files, 'changes').mockImplementation(async (stream) => {
+    stream.respond({ ':status': 200 });
+    for (const piece of pieces) stream.write(piece);
+    stream.end();
+  });
+  return guest;
+}
+
+it('reads a list of changes whose lines arrive in pieces', async () => {
+  const guest = await changing('{"path":"/a","ki', 'nd":1}\n{"path":"/b",', '"kind":2}');
+  expect(await guest.listChanges(signal)).toEqual([
+    { path: '/a', kind: 1 },
+    { path: '/b', kind: 2 },
+  ]);
+});
+
+it.each([
+  ['with too many paths', '{"path":"/","kind":1}\n'.repeat(CHANGES.entries + 1), '500000 paths'],
+  [
+    'that is too long',
+    `{"path":"/${'x'.repeat(2000)}","kind":1}\n`.repeat(17_000),
+    `${CHANGES.bytes} bytes`,
+  ],
+  ['with an empty line', '\n', 'malformed'],
+  ['with too long a line', 'x'.repeat(200_000), 'too long a line'],
+])('refuses a list of changes %s', async (_, text, reason) => {
+  const guest = await changing(text);
+  await expect(guest.listChanges(signal)).rejects.toThrow(reason);
+});
+
+it('does other work while it reads a long list of changes', async () => {
+  const guest = await changing('{"path":"/","kind":1}\n'.repeat(20_000));
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 0);
+  try {
+    expect(await guest.listChanges(signal)).toHaveLength(20_000);
+    expect(turns).toBeGreaterThan(5);
+  } finally {
+    clearInterval(timer);
+  }
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClientHttp2Stream } from 'node:http2';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { narrow } from '../narrow.ts';
 import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
 import { FileChange, FilePath, FileStat, WriteFiles } from './protocol.ts';
@@ -49,27 +50,64 @@ export async function exportFiles(
   return archiveOf(stream, Buffer.alloc(0), bytesOf(stream));
 }
 
-/** The paths that differ from the image. Throws `agent-failed` for more than `limit` bytes of them. */
+/** Bounds of a list of changes. */
+export const CHANGES = { bytes: 32 * 1024 * 1024, entries: 500_000 };
+/** Longest line of one; a path may have up to 16384 characters, each written with up to six. */
+const CHANGE_BYTES = 128 * 1024;
+/** Lines that are read in one go. */
+const BATCH = 1000;
+
+/** The paths that differ from the image. Throws `agent-failed` for more of them than the limits. */
 export async function listChanges(
   session: GuestSession,
-  limit: number,
   signal: AbortSignal,
+  limits = CHANGES,
 ): Promise<FileChange[]> {
   const stream = await openAnswer(session, '/v1/files/changes', undefined, signal);
+  const changes: FileChange[] = [];
+  let unread = BATCH;
   try {
-    const text = (await readAnswer(stream, limit)).toString();
-    return text.split('\n').flatMap((line) => {
-      if (line === '') return [];
-      const change = narrow(FileChange, parseJson(Buffer.from(line)));
+    for await (const line of linesOf(bytesOf(stream), limits.bytes)) {
+      if (changes.length === limits.entries) {
+        throw agentFailed(`its list of changes has more than ${limits.entries} paths`);
+      }
+      const change = narrow(FileChange, parseJson(line));
       if (!change.success) throw agentFailed('its list of changes is malformed', change.error);
-      return [change.data];
-    });
+      changes.push(change.data);
+      unread -= 1;
+      if (unread > 0) continue;
+      unread = BATCH;
+      // A long list does not keep the server from its other work.
+      await nextTurn();
+    }
+    return changes;
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
     discard(stream);
   }
+}
+
+/** Without an empty last one. */
+async function* linesOf(
+  bytes: AsyncGenerator<Buffer, void, void>,
+  limit: number,
+): AsyncGenerator<Buffer, void, void> {
+  let size = 0;
+  let head: Buffer = Buffer.alloc(0);
+  for await (const piece of bytes) {
+    size += piece.length;
+    if (size > limit) throw agentFailed(`its list of changes has more than ${limit} bytes`);
+    let data: Buffer = head.length === 0 ? piece : Buffer.concat([head, piece]);
+    for (let end = data.indexOf(LINE_FEED); end >= 0; end = data.indexOf(LINE_FEED)) {
+      yield data.subarray(0, end);
+      data = data.subarray(end + 1);
+    }
+    if (data.length > CHANGE_BYTES) throw agentFailed('its list of changes has too long a line');
+    head = data;
+  }
+  if (head.length > 0) yield head;
 }
 
 /** A stream with an answer of bytes. It ends when the signal aborts. */

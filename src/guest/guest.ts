@@ -32,8 +32,9 @@ import {
   type TerminalSize,
   type WriteFiles,
 } from './protocol.ts';
+import { openRatls } from './ratls.ts';
 import { refusal } from './refusal.ts';
-import { discard, type GuestSession } from './session.ts';
+import type { GuestSession } from './session.ts';
 import { StdinWriter } from './stdin.ts';
 
 /** The timeout of requests that the agent answers from memory. */
@@ -45,7 +46,6 @@ const FILL_MS = 1_800_000;
 const STATE_BYTES = 4 * 1024 * 1024;
 const TOP_BYTES = 8 * 1024 * 1024;
 const STATS_BYTES = 256 * 1024;
-const CHANGES_BYTES = 32 * 1024 * 1024;
 
 const nothing = z.undefined();
 
@@ -171,30 +171,8 @@ export class Guest {
    *
    * @param deadlineMs for the guest to take it
    */
-  async ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
-    const route = '/v1/ratls';
-    const stream = await this.#session.openInOrder('POST', route, { signal });
-    const onAbort = (): void => discard(stream);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    stream.once('close', () => signal?.removeEventListener('abort', onAbort));
-    stream.on('error', () => undefined);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      discard(stream);
-    }, deadlineMs);
-    try {
-      const status = await answerStatus(stream);
-      if (status === 200) return stream;
-      throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, 64 * 1024)));
-    } catch (error) {
-      discard(stream);
-      signal?.throwIfAborted();
-      if (!late) throw error;
-      throw new A3sError('agent-timeout', `The guest agent did not answer POST ${route} in time`);
-    } finally {
-      clearTimeout(timer);
-    }
+  ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
+    return openRatls(this.#session, signal, deadlineMs);
   }
 
   /** Starts the box's main process, once. */
@@ -374,7 +352,7 @@ export class Guest {
   /** The paths that differ from the image. Protocol 7. */
   listChanges(signal: AbortSignal): Promise<readonly FileChange[]> {
     this.#expect(7, 'copies of files');
-    return listChanges(this.#session, CHANGES_BYTES, signal);
+    return listChanges(this.#session, signal);
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */
