@@ -236,10 +236,12 @@ describe('a box', () => {
   });
 
   it('dockerode gets refusals by name, and nothing is left of refused boxes', async () => {
-    await expect(named('refused', { HostConfig: { Privileged: true } })).rejects.toMatchObject({
-      ...{ statusCode: 400, json: { code: 'unsupported-option' } },
-      message: expect.stringContaining('HostConfig.Privileged'),
-    });
+    await expect(named('refused', { HostConfig: { PublishAllPorts: true } })).rejects.toMatchObject(
+      {
+        ...{ statusCode: 400, json: { code: 'unsupported-option' } },
+        message: expect.stringContaining('HostConfig.PublishAllPorts'),
+      },
+    );
     await expect(named('refused', { Image: 'test/nobody' })).rejects.toMatchObject({
       statusCode: 404,
     });

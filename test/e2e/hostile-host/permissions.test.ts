@@ -82,7 +82,7 @@ describe('the server', () => {
       ['GET', 'export'],
       ['GET', 'changes'],
     ] as const) {
-      expect(await host.api(method, `${box}/${path}`), path).toMatchObject({ status: 501 });
+      expect(await host.api(method, `${box}/${path}`), path).toMatchObject({ status: 403 });
     }
     const copied = await host.actor.run(['snapshot', 'create', 'files']);
     expect(copied).toMatchObject({
