@@ -38,7 +38,7 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
 		return
 	}
 	l.Box.Abandon(h, &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"})
-	// The exit reports it to the host, which then ends the guest. One that does not is not waited for.
+	// The host learns of it by the exit, and ends the guest. If it does not, the guest ends itself.
 	if l.after != nil {
 		l.after(lingers, l.End)
 		return

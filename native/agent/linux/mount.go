@@ -14,7 +14,7 @@ const (
 	Nodev    uint64 = 0x4
 	Noexec   uint64 = 0x8
 	Noatime  uint64 = 0x10
-	// Strictatime stands for itself alone: relatime is what neither of both is.
+	// Strictatime excludes Noatime. relatime has no flag: it applies without either.
 	Strictatime uint64 = 0x20
 	Nodiratime  uint64 = 0x80
 )

@@ -91,8 +91,8 @@ func spans(profile map[string]rule, abis ...int) []span[rule] {
 	return stretches(byNumber, func(uint32) rule { return deny })
 }
 
-// stretches joins neighbours of one key. gap has the key of a number that has none; it changes at most where a number with a key ends, and where
-// those of x32 begin.
+// stretches joins neighbours of one key. gap returns the key of numbers that are not in the map. It changes only after a
+// number of the map, and at the first number of x32.
 func stretches[Key comparable](byNumber map[uint32]Key, gap func(number uint32) Key) []span[Key] {
 	starts := map[uint32]Key{}
 	for number, key := range byNumber {

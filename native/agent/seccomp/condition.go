@@ -42,7 +42,7 @@ func checkConditions(conditions []Condition) error {
 	return nil
 }
 
-// steps compares 64 bits by two halves, the high one first. Nil is an operation that there is not.
+// steps compares 64 bits by two halves, the high one first. It returns nil for an unknown operation.
 func (c Condition) steps() []step {
 	value, _ := strconv.ParseUint(c.Value, 10, 64)
 	two, _ := strconv.ParseUint(c.ValueTwo, 10, 64)

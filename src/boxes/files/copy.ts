@@ -58,7 +58,7 @@ function ending(
   { signal, moving, release }: FilesGuest,
 ): AsyncGenerator<Uint8Array, void, void> {
   signal.throwIfAborted();
-  // A client that is gone, or stands still, asks for nothing more. A failure of the release is in the log.
+  // A client that is gone, or reads nothing, requests nothing more. A failure of the release is in the log.
   signal.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
   return (async function* () {
     try {

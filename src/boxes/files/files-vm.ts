@@ -35,7 +35,7 @@ export interface FilesTiming {
   readonly powerOffMs: number;
   /** The same where it has failed, nobody waits for it, or the server ends. */
   readonly hurryMs: number;
-  /** How long nothing may move in an archive, whoever of the client and the guest is waited for. */
+  /** An archive of which neither the client nor the guest moves a byte for this long is ended. */
   readonly idleMs: number;
   /** How long the guest may take to answer before an archive and after it. */
   readonly answerMs: number;
@@ -163,8 +163,8 @@ export class FilesVm {
   /** Waits for the guest's own end. */
   async #powerOff(): Promise<A3sError | undefined> {
     const { powerOffMs, hurryMs } = timingOf(this.#rt);
-    const patience = new AbortController();
-    const giveUp = (): void => patience.abort(new Error('it did not power off in time'));
+    const timeout = new AbortController();
+    const giveUp = (): void => timeout.abort(new Error('it did not power off in time'));
     const timers = [setTimeout(giveUp, powerOffMs)];
     const hurry = (): void => void timers.push(setTimeout(giveUp, hurryMs));
     const { signal: hurried, unlink } = linkedSignal(this.#rt.shutdown, this.#stop.signal);
@@ -172,12 +172,12 @@ export class FilesVm {
     try {
       if (hurried.aborted) hurry();
       else hurried.addEventListener('abort', hurry, { once: true });
-      await this.guest.poweroff(patience.signal).catch((error: unknown) => {
+      await this.guest.poweroff(timeout.signal).catch((error: unknown) => {
         cause = error;
         // It may have powered off before its answer came.
         hurry();
       });
-      const { reason, detail } = await unlessAborted(this.#running.vm.exited, patience.signal);
+      const { reason, detail } = await unlessAborted(this.#running.vm.exited, timeout.signal);
       if (reason === 'poweroff') return undefined;
       cause ??= new Error(`the microVM ended: ${reason} ${detail}`.trimEnd());
     } catch (error) {
@@ -199,8 +199,8 @@ export class FilesVm {
   }
 
   /**
-   * From here on the disk of a box that never ran has files that somebody relies on, whoever made the disk: it may have
-   * a size of its own, or come from a start that failed.
+   * Records that the writable layer of a box that never ran holds copied files, so that it is kept. The disk may have a
+   * size of its own, or come from a start that failed.
    */
   async #keepDisk(): Promise<void> {
     const { id } = this.#box.definition;

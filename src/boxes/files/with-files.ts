@@ -1,5 +1,5 @@
 /**
- * Gives work on the files of a box the agent that does it: the one of its microVM, or of one that is launched for it.
+ * Runs work on the files of a box by the box's agent. Launches a microVM for a box that does not run.
  *
  * @module
  */

@@ -32,7 +32,7 @@ interface Source {
  *
  * What is sent may be shared with a guest, which may put links in it meanwhile. None of them is followed.
  *
- * @param path of the file, of which links were followed as far as they are to be followed
+ * @param path of the file, with links already resolved where the command asks for it
  * @param name of its first entry
  */
 export async function* pack(path: string, name: string, packed: Packed): AsyncGenerator<Buffer> {

@@ -193,7 +193,7 @@ class Target {
     return this.#levels.at(-1)?.held ?? base;
   }
 
-  /** Holds a directory, and makes it where nothing is. Whoever made a link there, it is not followed. */
+  /** Holds a directory, and makes it where nothing is. A link is not followed. */
   async #directoryAt(parent: Held, components: readonly string[], mode: number): Promise<Held> {
     const path = this.#path(components);
     const name = Buffer.from(components.at(-1) ?? '', 'latin1');

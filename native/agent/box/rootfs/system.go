@@ -36,7 +36,7 @@ var networkMounts = []systemMount{
 	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
 }
 
-// of takes from the mounts of a privileged box what keeps it from the kernel: it may write to /sys, and open the nodes that it makes in /dev.
+// of returns the mounts for this protection: a privileged box may write to /sys, and open the nodes that it makes in /dev.
 func (p Protection) of(mounts []systemMount) []systemMount {
 	if !p.Privileged {
 		return mounts
