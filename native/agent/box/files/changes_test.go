@@ -21,10 +21,10 @@ func overlayForTest(t *testing.T) (merged, upper, lower string) {
 	must(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, ""))
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	merged, upper, lower = dir+"/merged", dir+"/upper", dir+"/lower"
-	must(t, os.Mkdir(merged, 0o755), os.Mkdir(upper, 0o755), os.Mkdir(dir+"/work", 0o755), os.MkdirAll(lower+"/etc/deep", 0o755),
+	must(t, os.Mkdir(merged, 0o755), os.Mkdir(upper, 0o755), os.Mkdir(dir+"/workdir", 0o755), os.MkdirAll(lower+"/etc/deep", 0o755),
 		os.WriteFile(lower+"/etc/passwd", nil, 0o644), os.WriteFile(lower+"/etc/deep/file", nil, 0o644), os.MkdirAll(lower+"/var/again/inner", 0o755),
 		os.WriteFile(lower+"/var/again/old", nil, 0o644), os.WriteFile(lower+"/var/again/same", nil, 0o644), os.Mkdir(lower+"/untouched", 0o755))
-	err := syscall.Mount("overlay", merged, "overlay", 0, "lowerdir="+lower+",upperdir="+upper+",workdir="+dir+"/work")
+	err := syscall.Mount("overlay", merged, "overlay", 0, "lowerdir="+lower+",upperdir="+upper+",workdir="+dir+"/workdir")
 	if errors.Is(err, syscall.ENODEV) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EPERM) {
 		t.Skip("needs overlayfs")
 	}

@@ -55,28 +55,28 @@ func TestAnArchiveIsExtractedWithOwnersModesAndTimes(t *testing.T) {
 		"/new": os.ModeDir | 0o750, "/new/file": 0o640, "/new/hard": 0o640, "/new/fifo": os.ModeNamedPipe | 0o640, "/new/link": os.ModeSymlink | 0o777,
 		"/absolute/deep/file": 0o640,
 	} {
-		info, err := os.Lstat(dir + "/work" + path)
+		info, err := os.Lstat(dir + "/workdir" + path)
 		must(t, err)
 		stat := info.Sys().(*syscall.Stat_t)
 		if info.Mode() != mode || stat.Uid != 77 || stat.Gid != 78 || !info.ModTime().Equal(someTime) {
 			t.Errorf("%s is %v %d:%d %v", path, info.Mode(), stat.Uid, stat.Gid, info.ModTime())
 		}
 	}
-	info, err := os.Lstat(dir + "/work/absolute")
+	info, err := os.Lstat(dir + "/workdir/absolute")
 	must(t, err)
 	if stat := info.Sys().(*syscall.Stat_t); info.Mode() != os.ModeDir|0o755 || stat.Uid != 0 {
 		t.Errorf("a directory that the archive lacks is %v %d", info.Mode(), stat.Uid)
 	}
 	// The directory itself keeps its attributes.
-	if info, err := os.Lstat(dir + "/work"); err != nil || info.Mode() != os.ModeDir|0o755 {
+	if info, err := os.Lstat(dir + "/workdir"); err != nil || info.Mode() != os.ModeDir|0o755 {
 		t.Errorf("got %v %v", info.Mode(), err)
 	}
 }
 
 func TestTheFilesBelongToAnotherOwnerWhereOneIsGiven(t *testing.T) {
 	tree, dir := treeForTest(t)
-	must(t, extract(tree, "/work", ExtractOptions{Owner: &Owner{5, 6}}, pack(t, entry("a", tar.TypeReg, ""))))
-	info, err := os.Lstat(dir + "/work/a")
+	must(t, extract(tree, "/workdir", ExtractOptions{Owner: &Owner{5, 6}}, pack(t, entry("a", tar.TypeReg, ""))))
+	info, err := os.Lstat(dir + "/workdir/a")
 	must(t, err)
 	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 5 || stat.Gid != 6 {
 		t.Errorf("got %d:%d", stat.Uid, stat.Gid)
@@ -85,9 +85,9 @@ func TestTheFilesBelongToAnotherOwnerWhereOneIsGiven(t *testing.T) {
 
 func TestAnEntryTakesThePlaceOfAnother(t *testing.T) {
 	tree, dir := treeForTest(t)
-	must(t, extract(tree, "/work", ExtractOptions{}, pack(t, entry("sub", tar.TypeReg, ""), entry("file", tar.TypeDir, ""), entry("link", tar.TypeReg, ""))))
+	must(t, extract(tree, "/workdir", ExtractOptions{}, pack(t, entry("sub", tar.TypeReg, ""), entry("file", tar.TypeDir, ""), entry("link", tar.TypeReg, ""))))
 	for path, want := range map[string]os.FileMode{"/sub": 0o640, "/file": os.ModeDir | 0o750, "/link": 0o640} {
-		if info, err := os.Lstat(dir + "/work" + path); err != nil || info.Mode() != want {
+		if info, err := os.Lstat(dir + "/workdir" + path); err != nil || info.Mode() != want {
 			t.Errorf("%s is %v %v", path, info.Mode(), err)
 		}
 	}
@@ -96,15 +96,15 @@ func TestAnEntryTakesThePlaceOfAnother(t *testing.T) {
 func TestKindsAreKeptWhereThatIsAskedFor(t *testing.T) {
 	tree, dir := treeForTest(t)
 	keep := ExtractOptions{KeepKinds: true}
-	expectCode(t, extract(tree, "/work", keep, pack(t, entry("sub", tar.TypeReg, ""))), CodeInvalid,
-		`cannot overwrite directory "/work/sub" with non-directory "/work"`)
-	expectCode(t, extract(tree, "/work", keep, pack(t, entry("file", tar.TypeDir, ""))), CodeInvalid,
-		`cannot overwrite non-directory "/work/file" with directory "/work"`)
-	must(t, extract(tree, "/work", keep, pack(t, entry("sub", tar.TypeDir, ""), entry("file", tar.TypeReg, ""))))
-	if content, err := os.ReadFile(dir + "/work/file"); err != nil || string(content) != "data" {
+	expectCode(t, extract(tree, "/workdir", keep, pack(t, entry("sub", tar.TypeReg, ""))), CodeInvalid,
+		`cannot overwrite directory "/workdir/sub" with non-directory "/workdir"`)
+	expectCode(t, extract(tree, "/workdir", keep, pack(t, entry("file", tar.TypeDir, ""))), CodeInvalid,
+		`cannot overwrite non-directory "/workdir/file" with directory "/workdir"`)
+	must(t, extract(tree, "/workdir", keep, pack(t, entry("sub", tar.TypeDir, ""), entry("file", tar.TypeReg, ""))))
+	if content, err := os.ReadFile(dir + "/workdir/file"); err != nil || string(content) != "data" {
 		t.Errorf("got %q %v", content, err)
 	}
-	if _, err := os.Lstat(dir + "/work/sub/z"); err != nil {
+	if _, err := os.Lstat(dir + "/workdir/sub/z"); err != nil {
 		t.Error(err)
 	}
 }
@@ -113,30 +113,30 @@ func TestNoDestinationIsMade(t *testing.T) {
 	tree, _ := treeForTest(t)
 	archive := pack(t, entry("a", tar.TypeReg, ""))
 	expectCode(t, extract(tree, "/absent", ExtractOptions{}, archive), CodeMissing, "/absent")
-	expectCode(t, extract(tree, "/work/dangling", ExtractOptions{}, archive), CodeMissing, "/work/dangling")
-	expectCode(t, extract(tree, "/work/file", ExtractOptions{}, archive), CodeInvalid, "extraction point is not a directory")
-	expectCode(t, extract(tree, "/work/link", ExtractOptions{}, archive), CodeInvalid, "extraction point is not a directory")
+	expectCode(t, extract(tree, "/workdir/dangling", ExtractOptions{}, archive), CodeMissing, "/workdir/dangling")
+	expectCode(t, extract(tree, "/workdir/file", ExtractOptions{}, archive), CodeInvalid, "extraction point is not a directory")
+	expectCode(t, extract(tree, "/workdir/link", ExtractOptions{}, archive), CodeInvalid, "extraction point is not a directory")
 }
 
 func TestNothingOutsideTheDestinationIsTouched(t *testing.T) {
 	for name, hostile := range map[string][]tar.Header{
-		`"../evil" is outside of "/work"`:                  {entry("../evil", tar.TypeReg, "")},
-		`"a/../../evil" is outside of "/work"`:             {entry("a/../../evil", tar.TypeReg, "")},
-		`"/work/l/evil" is outside of "/work"`:             {entry("l", tar.TypeSymlink, "/etc"), entry("l/evil", tar.TypeReg, "")},
-		`"/work/out/evil" is outside of "/work"`:           {entry("out/evil", tar.TypeReg, "")},
-		`invalid symlink "/work/l" -> "../../etc"`:         {entry("l", tar.TypeSymlink, "../../etc")},
-		`invalid symlink "/work/sub/l" -> "../../etc"`:     {entry("sub/l", tar.TypeSymlink, "../../etc")},
-		`invalid hardlink "/work/h" -> "../etc/passwd"`:    {entry("h", tar.TypeLink, "../etc/passwd")},
-		`"/work/h" is outside of "/work"`:                  {entry("l", tar.TypeSymlink, "/etc"), entry("h", tar.TypeLink, "l/passwd")},
-		`cannot extract the device node "/work/d"`:         {entry("d", tar.TypeChar, "")},
-		`cannot extract the device node "/work/b"`:         {entry("b", tar.TypeBlock, "")},
-		`"../work-beside/evil" is outside of "/work"`:      {entry("../work-beside/evil", tar.TypeReg, "")},
-		`unhandled tar header type 55 of "/work/reserved"`: {entry("reserved", '7', "")},
+		`"../evil" is outside of "/workdir"`:                  {entry("../evil", tar.TypeReg, "")},
+		`"a/../../evil" is outside of "/workdir"`:             {entry("a/../../evil", tar.TypeReg, "")},
+		`"/workdir/l/evil" is outside of "/workdir"`:          {entry("l", tar.TypeSymlink, "/etc"), entry("l/evil", tar.TypeReg, "")},
+		`"/workdir/out/evil" is outside of "/workdir"`:        {entry("out/evil", tar.TypeReg, "")},
+		`invalid symlink "/workdir/l" -> "../../etc"`:         {entry("l", tar.TypeSymlink, "../../etc")},
+		`invalid symlink "/workdir/sub/l" -> "../../etc"`:     {entry("sub/l", tar.TypeSymlink, "../../etc")},
+		`invalid hardlink "/workdir/h" -> "../etc/passwd"`:    {entry("h", tar.TypeLink, "../etc/passwd")},
+		`"/workdir/h" is outside of "/workdir"`:               {entry("l", tar.TypeSymlink, "/etc"), entry("h", tar.TypeLink, "l/passwd")},
+		`cannot extract the device node "/workdir/d"`:         {entry("d", tar.TypeChar, "")},
+		`cannot extract the device node "/workdir/b"`:         {entry("b", tar.TypeBlock, "")},
+		`"../workdir-beside/evil" is outside of "/workdir"`:   {entry("../workdir-beside/evil", tar.TypeReg, "")},
+		`unhandled tar header type 55 of "/workdir/reserved"`: {entry("reserved", '7', "")},
 	} {
 		tree, dir := treeForTest(t)
-		must(t, os.WriteFile(dir+"/etc/passwd", []byte("secret"), 0o600), os.Mkdir(dir+"/work-beside", 0o755), os.Symlink("/etc", dir+"/work/out"))
-		expectCode(t, extract(tree, "/work", ExtractOptions{}, pack(t, hostile...)), CodeInvalid, name)
-		for _, outside := range []string{"/etc", "/work-beside"} {
+		must(t, os.WriteFile(dir+"/etc/passwd", []byte("secret"), 0o600), os.Mkdir(dir+"/workdir-beside", 0o755), os.Symlink("/etc", dir+"/workdir/out"))
+		expectCode(t, extract(tree, "/workdir", ExtractOptions{}, pack(t, hostile...)), CodeInvalid, name)
+		for _, outside := range []string{"/etc", "/workdir-beside"} {
 			entries, err := os.ReadDir(dir + outside)
 			must(t, err)
 			for _, each := range entries {
@@ -154,7 +154,7 @@ func TestNothingOutsideTheDestinationIsTouched(t *testing.T) {
 func TestLinksWithinTheRootAreFollowedWhereTheRootIsTheDestination(t *testing.T) {
 	tree, dir := treeForTest(t)
 	must(t, extract(tree, "/", ExtractOptions{}, pack(t, entry("dirlink/new", tar.TypeReg, ""))))
-	if _, err := os.Lstat(dir + "/work/new"); err != nil {
+	if _, err := os.Lstat(dir + "/workdir/new"); err != nil {
 		t.Error(err)
 	}
 }
@@ -163,14 +163,14 @@ func TestADamagedArchiveLeavesNoPartOfAFile(t *testing.T) {
 	whole := pack(t, entry("file", tar.TypeReg, ""))
 	for name, archive := range map[string][]byte{"unexpected EOF": whole[:514], "header": bytes.Repeat([]byte("x"), 1024)} {
 		tree, dir := treeForTest(t)
-		expectCode(t, extract(tree, "/work", ExtractOptions{}, archive), CodeInvalid, name)
-		if content, err := os.ReadFile(dir + "/work/file"); err != nil || string(content) != "hi\n" {
+		expectCode(t, extract(tree, "/workdir", ExtractOptions{}, archive), CodeInvalid, name)
+		if content, err := os.ReadFile(dir + "/workdir/file"); err != nil || string(content) != "hi\n" {
 			t.Errorf("%s: the older file is %q %v", name, content, err)
 		}
-		expectNoPartial(t, dir+"/work")
+		expectNoPartial(t, dir+"/workdir")
 	}
 	tree, _ := treeForTest(t)
-	must(t, extract(tree, "/work", ExtractOptions{}, nil))
+	must(t, extract(tree, "/workdir", ExtractOptions{}, nil))
 }
 
 func expectNoPartial(t *testing.T, dir string) {
@@ -218,7 +218,7 @@ func TestAReadOnlyMountIsRefused(t *testing.T) {
 // A process of the box swaps a directory of the destination for a link that leads out, while archives are extracted into it.
 func TestASwappedDirectoryLeadsNowhere(t *testing.T) {
 	tree, dir := treeForTest(t)
-	must(t, os.Mkdir(dir+"/work/swap", 0o755), os.Symlink("../etc", dir+"/work/swap-link"))
+	must(t, os.Mkdir(dir+"/workdir/swap", 0o755), os.Symlink("../etc", dir+"/workdir/swap-link"))
 	ended := make(chan struct{})
 	swapped := make(chan struct{})
 	go func() {
@@ -228,17 +228,17 @@ func TestASwappedDirectoryLeadsNowhere(t *testing.T) {
 			case <-ended:
 				return
 			default:
-				_ = os.Rename(dir+"/work/swap", dir+"/work/swap-dir")
-				_ = os.Rename(dir+"/work/swap-link", dir+"/work/swap")
-				_ = os.Rename(dir+"/work/swap", dir+"/work/swap-link")
-				_ = os.Rename(dir+"/work/swap-dir", dir+"/work/swap")
+				_ = os.Rename(dir+"/workdir/swap", dir+"/workdir/swap-dir")
+				_ = os.Rename(dir+"/workdir/swap-link", dir+"/workdir/swap")
+				_ = os.Rename(dir+"/workdir/swap", dir+"/workdir/swap-link")
+				_ = os.Rename(dir+"/workdir/swap-dir", dir+"/workdir/swap")
 			}
 		}
 	}()
 	archive := pack(t, entry("swap/evil", tar.TypeReg, ""), entry("swap/deep/evil", tar.TypeReg, ""))
 	for range 300 {
 		// Whether it fails depends on the race; where it writes does not.
-		_ = extract(tree, "/work", ExtractOptions{}, archive)
+		_ = extract(tree, "/workdir", ExtractOptions{}, archive)
 	}
 	close(ended)
 	<-swapped
@@ -253,12 +253,12 @@ func TestAnArchiveIsReadAsItComes(t *testing.T) {
 	tree, dir := treeForTest(t)
 	from, to := io.Pipe()
 	done := make(chan error)
-	go func() { done <- tree.Extract(context.Background(), "/work", ExtractOptions{}, from) }()
+	go func() { done <- tree.Extract(context.Background(), "/workdir", ExtractOptions{}, from) }()
 	_, err := to.Write(pack(t, entry("early", tar.TypeReg, ""))[:1024])
 	must(t, err)
 	_, err = to.Write(pack(t, entry("late", tar.TypeReg, ""))[:1024])
 	must(t, err)
-	if _, err := os.Lstat(dir + "/work/early"); err != nil {
+	if _, err := os.Lstat(dir + "/workdir/early"); err != nil {
 		t.Error(err)
 	}
 	must(t, to.Close())
@@ -270,14 +270,14 @@ func TestACompressedArchiveIsExtracted(t *testing.T) {
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
 	_, err := w.Write(pack(t, entry("zipped", tar.TypeReg, "")))
-	must(t, err, w.Close(), extract(tree, "/work", ExtractOptions{}, zipped.Bytes()))
-	if content, err := os.ReadFile(dir + "/work/zipped"); err != nil || string(content) != "data" {
+	must(t, err, w.Close(), extract(tree, "/workdir", ExtractOptions{}, zipped.Bytes()))
+	if content, err := os.ReadFile(dir + "/workdir/zipped"); err != nil || string(content) != "data" {
 		t.Errorf("got %q %v", content, err)
 	}
 	damaged := bytes.Clone(zipped.Bytes())
 	damaged[len(damaged)-6]++
-	expectCode(t, extract(tree, "/work", ExtractOptions{}, damaged), CodeInvalid, "gzip: invalid checksum")
-	expectCode(t, extract(tree, "/work", ExtractOptions{}, zipped.Bytes()[:30]), CodeInvalid, "unexpected EOF")
-	expectCode(t, extract(tree, "/work", ExtractOptions{}, []byte("BZh9 and no more")), CodeInvalid, "bzip2 data invalid")
-	expectCode(t, extract(tree, "/work", ExtractOptions{}, []byte("\x28\xb5\x2f\xfd and so on")), CodeInvalid, "compressed with zstd")
+	expectCode(t, extract(tree, "/workdir", ExtractOptions{}, damaged), CodeInvalid, "gzip: invalid checksum")
+	expectCode(t, extract(tree, "/workdir", ExtractOptions{}, zipped.Bytes()[:30]), CodeInvalid, "unexpected EOF")
+	expectCode(t, extract(tree, "/workdir", ExtractOptions{}, []byte("BZh9 and no more")), CodeInvalid, "bzip2 data invalid")
+	expectCode(t, extract(tree, "/workdir", ExtractOptions{}, []byte("\x28\xb5\x2f\xfd and so on")), CodeInvalid, "compressed with zstd")
 }

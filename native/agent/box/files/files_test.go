@@ -30,10 +30,10 @@ func treeForTest(t *testing.T) (Tree, string) {
 	t.Helper()
 	guesttest.NeedRoot(t)
 	dir := t.TempDir()
-	must(t, os.MkdirAll(dir+"/work/sub", 0o755), os.Mkdir(dir+"/etc", 0o755), os.WriteFile(dir+"/work/file", []byte("hi\n"), 0o640),
-		os.Chown(dir+"/work/file", 1000, 1001), os.Symlink("file", dir+"/work/link"), os.Symlink("/absent", dir+"/work/dangling"),
-		os.Symlink("loop", dir+"/work/loop"), os.Symlink("/work", dir+"/dirlink"), syscall.Mkfifo(dir+"/work/fifo", 0o600),
-		os.WriteFile(dir+"/work/sub/z", []byte("z"), 0o644), os.Chmod(dir+"/work/sub", 0o755|os.ModeSetuid))
+	must(t, os.MkdirAll(dir+"/workdir/sub", 0o755), os.Mkdir(dir+"/etc", 0o755), os.WriteFile(dir+"/workdir/file", []byte("hi\n"), 0o640),
+		os.Chown(dir+"/workdir/file", 1000, 1001), os.Symlink("file", dir+"/workdir/link"), os.Symlink("/absent", dir+"/workdir/dangling"),
+		os.Symlink("loop", dir+"/workdir/loop"), os.Symlink("/workdir", dir+"/dirlink"), syscall.Mkfifo(dir+"/workdir/fifo", 0o600),
+		os.WriteFile(dir+"/workdir/sub/z", []byte("z"), 0o644), os.Chmod(dir+"/workdir/sub", 0o755|os.ModeSetuid))
 	root, err := rootfs.OpenDirectory(dir)
 	must(t, err)
 	t.Cleanup(func() { _ = syscall.Close(root.FD) })
@@ -80,11 +80,11 @@ func TestAPathIsDescribedAsDockerDoes(t *testing.T) {
 	tree, _ := treeForTest(t)
 	const dir, link = 1<<31 | 0o755, 1<<27 | 0o777
 	for path, want := range map[string]Stat{
-		"/": {Name: "/", Mode: 0}, ".": {Name: ".", Mode: 0}, "/.": {Name: ".", Mode: 0}, "/work": {Name: "work", Mode: dir}, "work/": {Name: "work", Mode: dir},
-		"/work/.": {Name: ".", Mode: dir}, "/work/file": {Name: "file", Mode: 0o640, Size: 3}, "/work/link": {Name: "link", Mode: link, LinkTarget: "/work/file"},
-		"/work/dangling": {Name: "dangling", Mode: link, LinkTarget: "/absent"}, "/dirlink": {Name: "dirlink", Mode: link, LinkTarget: "/work"},
-		"/dirlink/": {Name: "dirlink", Mode: dir}, "/dirlink/.": {Name: ".", Mode: dir}, "/../../work": {Name: "work", Mode: dir},
-		"/work/sub/..": {Name: "work", Mode: dir}, "/work/fifo": {Name: "fifo", Mode: 1<<25 | 0o600}, "/work/sub": {Name: "sub", Mode: dir | 1<<23},
+		"/": {Name: "/", Mode: 0}, ".": {Name: ".", Mode: 0}, "/.": {Name: ".", Mode: 0}, "/workdir": {Name: "workdir", Mode: dir}, "workdir/": {Name: "workdir", Mode: dir},
+		"/workdir/.": {Name: ".", Mode: dir}, "/workdir/file": {Name: "file", Mode: 0o640, Size: 3}, "/workdir/link": {Name: "link", Mode: link, LinkTarget: "/workdir/file"},
+		"/workdir/dangling": {Name: "dangling", Mode: link, LinkTarget: "/absent"}, "/dirlink": {Name: "dirlink", Mode: link, LinkTarget: "/workdir"},
+		"/dirlink/": {Name: "dirlink", Mode: dir}, "/dirlink/.": {Name: ".", Mode: dir}, "/../../workdir": {Name: "workdir", Mode: dir},
+		"/workdir/sub/..": {Name: "workdir", Mode: dir}, "/workdir/fifo": {Name: "fifo", Mode: 1<<25 | 0o600}, "/workdir/sub": {Name: "sub", Mode: dir | 1<<23},
 	} {
 		got, err := tree.Stat(path)
 		if err != nil {
@@ -100,8 +100,8 @@ func TestAPathIsDescribedAsDockerDoes(t *testing.T) {
 func TestAPathThatCannotBeDescribedIsRefused(t *testing.T) {
 	tree, _ := treeForTest(t)
 	for path, want := range map[string]string{
-		"": CodeInvalid, "/a\x00b": CodeInvalid, "/absent": CodeMissing, "/absent/x": CodeMissing, "/work/dangling/": CodeMissing,
-		"/work/file/": CodeInvalid, "/work/file/x": CodeInvalid, "/work/loop": CodeInvalid, "/work/loop/": CodeInvalid, "/work/link/": CodeInvalid,
+		"": CodeInvalid, "/a\x00b": CodeInvalid, "/absent": CodeMissing, "/absent/x": CodeMissing, "/workdir/dangling/": CodeMissing,
+		"/workdir/file/": CodeInvalid, "/workdir/file/x": CodeInvalid, "/workdir/loop": CodeInvalid, "/workdir/loop/": CodeInvalid, "/workdir/link/": CodeInvalid,
 	} {
 		_, err := tree.Stat(path)
 		expectCode(t, err, want, "")
@@ -118,14 +118,14 @@ func TestAnArchiveBeginsWithTheNameThatWasAskedFor(t *testing.T) {
 		return names
 	}
 	for path, want := range map[string][]string{
-		"/work": inside("work/"), "/work/": inside("work/"), "/work/.": inside("./"), "/dirlink/": inside("dirlink/"), "/dirlink": {"dirlink -> /work"},
-		"/work/file": {"file"}, "/work/link": {"link -> file"}, "/etc": {"etc/"},
+		"/workdir": inside("workdir/"), "/workdir/": inside("workdir/"), "/workdir/.": inside("./"), "/dirlink/": inside("dirlink/"), "/dirlink": {"dirlink -> /workdir"},
+		"/workdir/file": {"file"}, "/workdir/link": {"link -> file"}, "/etc": {"etc/"},
 	} {
 		if names, _ := archiveOf(t, tree, path); !slices.Equal(names, want) {
 			t.Errorf("%s: got %q", path, names)
 		}
 	}
-	if names, _ := archiveOf(t, tree, "/"); !slices.Contains(names, "/") || !slices.Contains(names, "/work/file") {
+	if names, _ := archiveOf(t, tree, "/"); !slices.Contains(names, "/") || !slices.Contains(names, "/workdir/file") {
 		t.Errorf("got %q", names)
 	}
 }
@@ -133,8 +133,8 @@ func TestAnArchiveBeginsWithTheNameThatWasAskedFor(t *testing.T) {
 func TestAnArchiveHasOwnersModesTimesAndHardLinks(t *testing.T) {
 	tree, dir := treeForTest(t)
 	stamp := time.Unix(1_000_000_000, 0)
-	must(t, os.Link(dir+"/work/file", dir+"/work/sub/again"), os.Chtimes(dir+"/work/file", stamp, stamp))
-	_, archive := archiveOf(t, tree, "/work")
+	must(t, os.Link(dir+"/workdir/file", dir+"/workdir/sub/again"), os.Chtimes(dir+"/workdir/file", stamp, stamp))
+	_, archive := archiveOf(t, tree, "/workdir")
 	var files, links int
 	reader := tar.NewReader(bytes.NewReader(archive))
 	for header, err := reader.Next(); err == nil; header, err = reader.Next() {
@@ -159,7 +159,7 @@ func TestAnExportHasNoRoot(t *testing.T) {
 	var out bytes.Buffer
 	must(t, tree.Export(context.Background(), &out))
 	names := namesOf(t, out.Bytes())
-	if names[0] != "dirlink -> /work" || !slices.Contains(names, "work/sub/z") || slices.Contains(names, "/") {
+	if names[0] != "dirlink -> /workdir" || !slices.Contains(names, "workdir/sub/z") || slices.Contains(names, "/") {
 		t.Errorf("got %q", names)
 	}
 }
@@ -168,7 +168,7 @@ func TestAnArchiveThatNobodyTakesEnds(t *testing.T) {
 	tree, _ := treeForTest(t)
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
-	err := tree.Archive(ctx, "/work", func(*Stat) (io.Writer, error) { return io.Discard, nil })
+	err := tree.Archive(ctx, "/workdir", func(*Stat) (io.Writer, error) { return io.Discard, nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -28,7 +28,7 @@ const WORDS: ReadonlyMap<string, readonly [property: string, on: boolean]> = new
   ...pair('mand', 'mand', 'nomand'),
   ...pair('noatime', 'noatime', 'atime'),
   ...pair('nodiratime', 'nodiratime', 'diratime'),
-  // What the kernel does unless it is told otherwise.
+  // The default of the kernel.
   ...pair('relatime', 'relatime', 'norelatime'),
   ...pair('strictatime', 'strictatime', 'nostrictatime'),
   ...pair('private', 'private', undefined),
