@@ -99,19 +99,9 @@ describe.each(ACTORS)('templates of %s', (name) => {
     await actor.ok(['rm', '--force', 'cold', 'warm']);
   });
 
-  alike('makes a template after the first boot of a shape', async () => {
-    expect(await startOf('wide', '--cpus', '2')).toMatch(/^cold/);
-    await until('one is there', async () => (await list()).includes(' 2 on disk'));
-    expect(await startOf('wide-too', '--cpus', '1.5')).toMatch(/^template/);
-    await actor.ok(['rm', '--force', 'wide', 'wide-too']);
-    expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
-    expect(readdirSync(directory())).toEqual([]);
-  });
-
   alike(
     'remakes templates after an upgrade, and removes old ones with the last box that needs them',
     async () => {
-      await actor.ok(['template', 'warm']);
       const before = await onlyKey();
       expect(await startOf('old')).toBe(`template ${before}`);
       await actor.stopServer();

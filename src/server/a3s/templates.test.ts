@@ -129,6 +129,21 @@ describe('templates', () => {
     expect(readdirSync(join(home.config.home, 'templates'))).toEqual([]);
   });
 
+  it('makes a template of each number of CPUs, and rounds a fraction of a CPU up', async () => {
+    const startWith = async (cpus: number) => {
+      const box = await home.create(['sleep', 'infinity'], {
+        HostConfig: { NanoCpus: cpus * 1e9, NetworkMode: 'none' },
+      });
+      await home.call('POST', `/containers/${box}/start`);
+      return home.host.launches.at(-1)?.template?.key;
+    };
+    expect(await startWith(2)).toBeUndefined();
+    await expect.poll(listed, { timeout: 10_000 }).toMatchObject([{ cpus: 2, state: 'on disk' }]);
+    const [{ id } = { id: '' }] = await listed();
+    expect(await startWith(1.5)).toBe(id);
+    expect(await startWith(1)).toBeUndefined();
+  });
+
   it('refuses unknown template ids', async () => {
     for (const method of ['GET', 'DELETE']) {
       for (const id of ['0'.repeat(64), 'x', '..%2f..']) {
