@@ -4,11 +4,11 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialRequest } from '../create/confidential-request.ts';
-import { confinementOf } from '../create/confinement.ts';
 import type { CreateRequest } from '../create/create-request.ts';
+import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import type { Security } from '../record/security.ts';
+import { confinementOf } from '../spec/confinement/confinement.ts';
 
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
 export function checkConfidential(request: CreateRequest, asked: ConfidentialRequest): void {

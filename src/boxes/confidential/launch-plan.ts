@@ -8,13 +8,13 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { refuseVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import type { ConfidentialRequest } from '../create/confidential-request.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import { planBox } from '../create/plan.ts';
-import { askedCpus, vmCpus } from '../create/resources.ts';
 import { type BoxDefinition, stopSignalOf } from '../record/box.ts';
+import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Runtime } from '../runtime.ts';
-import { signalName } from '../verbs/signal.ts';
+import { askedCpus, vmCpus } from '../spec/resources.ts';
+import { signalName } from '../spec/signal.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 

@@ -1,10 +1,10 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import type { SecretRequest } from '../create/confidential-request.ts';
-import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import type { SecretRequest } from '../record/confidential-request.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { NO_SECURITY } from '../record/security.ts';
+import { DEFAULT_CONFINEMENT } from '../spec/confinement/confinement.ts';
 import { launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 
 const BOX: SpecifiedBox = {

@@ -7,12 +7,12 @@
 import { createHash } from 'node:crypto';
 import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialRequest, SecretRequest } from '../create/confidential-request.ts';
-import { confinementOf } from '../create/confinement.ts';
-import { memoryMounts } from '../create/memory-mounts.ts';
-import { resourcesOf } from '../create/resources.ts';
-import { specifiedDirectories } from '../create/volumes.ts';
 import type { BoxDefinition } from '../record/box.ts';
+import type { ConfidentialRequest, SecretRequest } from '../record/confidential-request.ts';
+import { confinementOf } from '../spec/confinement/confinement.ts';
+import { memoryMounts } from '../spec/memory-mounts.ts';
+import { resourcesOf } from '../spec/resources.ts';
+import { specifiedDirectories } from '../spec/volumes.ts';
 import { mainProcess } from '../start/describe.ts';
 import { injectorDigest } from './injector-key.ts';
 

@@ -12,10 +12,10 @@ import { A3sError } from '../../errors.ts';
 import type { Image, VerityLayer } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
-import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { ConfidentialDefinition } from '../record/confidential.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
+import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
 import { forward, macAddress } from '../start/describe.ts';
 import { confidentialBoot } from './launch-plan.ts';
 

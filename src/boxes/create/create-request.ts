@@ -12,10 +12,10 @@ import type {
   RestartPolicy,
   VolumeMount,
 } from '../record/box.ts';
+import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import type { Security } from '../record/security.ts';
 import type { TmpfsMount } from '../record/tmpfs.ts';
-import type { ConfidentialRequest } from './confidential-request.ts';
 
 /**
  * Docker's API has it so: times are in nanoseconds, and 0 inherits the image's. An empty test inherits the image's as

@@ -13,14 +13,14 @@ import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { publish, type Runtime } from '../runtime.ts';
+import { checkResources } from '../spec/check-resources.ts';
+import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
-import { checkResources } from './check-resources.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
 import { makeVolumes, mountsOf } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
-import { checkVolumes } from './volumes.ts';
 
 /** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(

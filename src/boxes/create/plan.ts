@@ -7,9 +7,9 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { inertHealth, mergeHealth } from '../health/health-check.ts';
 import type { BoxDefinition } from '../record/box.ts';
-import { parseSignal } from '../verbs/signal.ts';
+import { mergeEnvironment } from '../spec/environment.ts';
+import { parseSignal } from '../spec/signal.ts';
 import type { CreateRequest } from './create-request.ts';
-import { mergeEnvironment } from './environment.ts';
 
 /** @throws A3sError `invalid-argument` */
 export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {

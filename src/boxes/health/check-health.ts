@@ -5,8 +5,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialRequest } from '../create/confidential-request.ts';
 import type { BoxDefinition } from '../record/box.ts';
+import type { ConfidentialRequest } from '../record/confidential-request.ts';
 
 /** @throws A3sError `host-not-permitted` */
 export function checkHealth(

@@ -5,9 +5,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { checkResources } from '../create/check-resources.ts';
-import { NANO, vmMemory } from '../create/resources.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { checkResources } from '../spec/check-resources.ts';
+import { NANO, vmMemory } from '../spec/resources.ts';
 
 /** The limit of all pools together. Each microVM is a process that waits. */
 export const MAX_POOLED_VMS = 64;

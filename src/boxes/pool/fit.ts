@@ -4,8 +4,8 @@
  * @module
  */
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
-import { askedCpus, vmCpus, vmMemory } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
+import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './vm-pools.ts';
 

@@ -6,13 +6,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { Runtime } from '../runtime.ts';
 import {
   type AskedResources,
   askedHostLimits,
   changedHostLimits,
   resourcesOf,
-} from '../create/resources.ts';
-import type { Runtime } from '../runtime.ts';
+} from '../spec/resources.ts';
 import { type FreezeHost, freezeAgain } from './frozen.ts';
 import type { RunningBox } from './running-box.ts';
 

@@ -14,12 +14,6 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
-import { confinementOf } from '../create/confinement.ts';
-import { processEnvironment } from '../create/environment.ts';
-import { memoryMounts } from '../create/memory-mounts.ts';
-import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
-import { sysctlsOf } from '../create/sysctls.ts';
-import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
 import {
   changesPath,
@@ -29,6 +23,12 @@ import {
 } from '../disks/writable-layer.ts';
 import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
+import { confinementOf } from '../spec/confinement/confinement.ts';
+import { processEnvironment } from '../spec/environment.ts';
+import { memoryMounts } from '../spec/memory-mounts.ts';
+import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../spec/resources.ts';
+import { sysctlsOf } from '../spec/sysctls.ts';
+import { volumeDirectories } from '../spec/volumes.ts';
 import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */

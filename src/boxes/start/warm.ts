@@ -10,9 +10,9 @@ import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS, type VmShape } from '../../engine/eng
 import { vmUuid } from '../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../guest/connection.ts';
 import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
-import { askedCpus, vmCpus } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
+import { askedCpus, vmCpus } from '../spec/resources.ts';
 import type { Found } from './describe.ts';
 
 /** How long such a guest may take to answer. The limit is generous, since fifty at once share the host's processors. */

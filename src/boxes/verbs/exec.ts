@@ -12,13 +12,13 @@ import type { Exit, TerminalSize } from '../../guest/protocol.ts';
 import type { StdinWriter } from '../../guest/stdin.ts';
 import type { Box } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
-import { execProcess } from '../run/exec-process.ts';
 import type { Exec } from '../run/execs.ts';
 import { persist } from '../run/persist.ts';
 import { retryWhileFrozen } from '../run/retry-while-frozen.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
 import { publish, type Runtime } from '../runtime.ts';
+import { execProcess } from '../spec/exec-process.ts';
 
 /** Docker's exit code of an exec that did not start: its program, user or directory was missing. */
 const NOT_STARTED = 126;

@@ -11,7 +11,6 @@ import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
-import { vmMemory } from '../create/resources.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
 import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
@@ -20,6 +19,7 @@ import { checkName, inventName } from '../record/name.ts';
 import { persist } from '../run/persist.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
+import { vmMemory } from '../spec/resources.ts';
 
 /** Memory is attached in whole steps of this size. */
 const GROWTH_STEP = 128 * 2 ** 20;

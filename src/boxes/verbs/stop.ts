@@ -15,8 +15,8 @@ import { endOrphaned, type OrphanHost } from '../run/orphaned.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { notRunning } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
+import { isKill, parseSignal, signalNumber } from '../spec/signal.ts';
 import { endStart } from '../start/end-start.ts';
-import { isKill, parseSignal, signalNumber } from './signal.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 /** Longest delay that a timer takes, a little under 25 days. */

@@ -4,11 +4,11 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { boxMemory } from '../create/resources.ts';
 import type { Box } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
+import { boxMemory } from '../spec/resources.ts';
 import { parsePsArguments } from '../top/arguments.ts';
 import { type PsTable, psTable } from '../top/table.ts';
 

@@ -6,13 +6,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { A3sError } from '../../errors.ts';
 import { checkRates } from '../confidential/check.ts';
-import { checkResources } from '../create/check-resources.ts';
-import { askedCpus, resourcesOf, vmCpus, vmMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, RestartPolicy } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { applyToRunning } from '../run/running-limits.ts';
 import { publish, type Runtime } from '../runtime.ts';
+import { checkResources } from '../spec/check-resources.ts';
+import { askedCpus, resourcesOf, vmCpus, vmMemory } from '../spec/resources.ts';
 
 /** Undefined values stay as they are. */
 export interface UpdateRequest {

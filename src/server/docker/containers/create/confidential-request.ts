@@ -4,7 +4,7 @@
  * @module
  */
 import type * as z from 'zod';
-import type { ConfidentialRequest } from '../../../../boxes/create/confidential-request.ts';
+import type { ConfidentialRequest } from '../../../../boxes/record/confidential-request.ts';
 import type { Confidential } from '../../../../docker-api/confidential.ts';
 
 export function confidentialRequest(

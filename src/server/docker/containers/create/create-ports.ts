@@ -5,8 +5,8 @@
  */
 import { isIP } from 'node:net';
 import type * as z from 'zod';
-import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type { Port } from '../../../../boxes/record/box.ts';
+import { RATLS_PORT } from '../../../../boxes/record/confidential-request.ts';
 import type { PortBindings } from '../../../../docker-api/ports.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';

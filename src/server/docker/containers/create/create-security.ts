@@ -4,10 +4,10 @@
  * @module
  */
 import type * as z from 'zod';
-import { checkCapabilities } from '../../../../boxes/create/capabilities.ts';
-import { confinementOf, GUEST_DEVICES } from '../../../../boxes/create/confinement.ts';
-import { sysctlsOf } from '../../../../boxes/create/sysctls.ts';
 import { Security } from '../../../../boxes/record/security.ts';
+import { checkCapabilities } from '../../../../boxes/spec/confinement/capabilities.ts';
+import { confinementOf, GUEST_DEVICES } from '../../../../boxes/spec/confinement/confinement.ts';
+import { sysctlsOf } from '../../../../boxes/spec/sysctls.ts';
 import type { ProcessOptions } from '../../../../docker-api/process-options.ts';
 import { A3sError } from '../../../../errors.ts';
 import { checkNamespace } from './create-namespaces.ts';

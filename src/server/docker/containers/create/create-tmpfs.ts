@@ -5,8 +5,8 @@
  */
 import { TMPFS_FLAGS } from '@a3s-box/policies';
 import type * as z from 'zod';
-import { mountPoint } from '../../../../boxes/create/volumes.ts';
 import type { TmpfsMount } from '../../../../boxes/record/tmpfs.ts';
+import { mountPoint } from '../../../../boxes/spec/volumes.ts';
 import type { Mount } from '../../../../docker-api/mount.ts';
 import { A3sError } from '../../../../errors.ts';
 import { kernelNumber, kernelSize } from './kernel-number.ts';

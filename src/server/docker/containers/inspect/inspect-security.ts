@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { pathsOf } from '../../../../boxes/create/confinement.ts';
+
 import type { Security } from '../../../../boxes/record/security.ts';
+import { pathsOf } from '../../../../boxes/spec/confinement/confinement.ts';
 import type { HostConfigShown } from '../../../../docker-api/container.ts';
 
 type Shown = Pick<

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type { Box, BoxState, Port } from '../../../../boxes/record/box.ts';
+import { RATLS_PORT } from '../../../../boxes/record/confidential-request.ts';
 import { waitsForSecrets } from '../../../../boxes/record/tee-names.ts';
 import type { DOCKER_STATUSES } from '../../../../docker-api/container.ts';
 import { healthText } from './show-health.ts';

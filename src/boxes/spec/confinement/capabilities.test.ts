@@ -7,7 +7,7 @@ import { DEFAULT_CONFINEMENT } from './confinement.ts';
 const USUAL = DEFAULT_CONFINEMENT.capabilities;
 
 it('knows the capabilities that the agent knows, in the same order', () => {
-  const source = join(import.meta.dirname, '../../../native/agent/capability/capability.go');
+  const source = join(import.meta.dirname, '../../../../native/agent/capability/capability.go');
   const names = readFileSync(source, 'utf8').match(/"CAP_[A-Z_]+"/g) ?? [];
   expect(names.map((name) => JSON.parse(name))).toEqual(ALL_CAPABILITIES);
 });

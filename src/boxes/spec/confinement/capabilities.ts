@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError } from '../../errors.ts';
+import { A3sError } from '../../../errors.ts';
 
 /** All capabilities of Linux, in the order of their numbers. */
 export const ALL_CAPABILITIES: readonly string[] = [

@@ -5,8 +5,8 @@
  * @module
  */
 import type { ProcessSpec } from '@a3s-box/policies';
-import { overrideEnvironment, processEnvironment } from '../create/environment.ts';
 import { type BoxDefinition, directoryOf } from '../record/box.ts';
+import { overrideEnvironment, processEnvironment } from './environment.ts';
 
 interface AskedProcess {
   readonly command: readonly string[];

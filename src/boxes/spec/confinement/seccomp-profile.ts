@@ -5,7 +5,7 @@
  */
 import type { SeccompAction, SeccompProfile } from '@a3s-box/policies';
 import * as z from 'zod';
-import { A3sError } from '../../errors.ts';
+import { A3sError } from '../../../errors.ts';
 
 /** Longest text; Docker's own profile has about 12 KiB. */
 const MAX_PROFILE = 512 * 1024;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError } from '../../errors.ts';
+import { A3sError } from '../../../errors.ts';
 
 export interface SecurityOpt {
   readonly noNewPrivileges: boolean;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Confinement } from '@a3s-box/policies';
-import type { Security } from '../record/security.ts';
+import type { Security } from '../../record/security.ts';
 import { ALL_CAPABILITIES, tweakCapabilities } from './capabilities.ts';
 import { readSeccompProfile } from './seccomp-profile.ts';
 import { readSecurityOpt } from './security-opt.ts';
