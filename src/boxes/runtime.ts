@@ -13,7 +13,6 @@ import type { Registry } from '../registry/registry.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import type { Templates } from '../templates/templates.ts';
 import type { Volumes } from '../volumes/volumes.ts';
-import type { Events } from './events.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { Trust } from './policy/trust-policies.ts';
 import type { VmPools } from './pool/vm-pools.ts';
@@ -22,6 +21,7 @@ import type { BoxStore } from './record/store.ts';
 import type { Restarts } from './restart/restarts.ts';
 import type { Execs } from './run/execs.ts';
 import type { RunningBoxes } from './run/running-box.ts';
+import type { Events } from './services/events.ts';
 
 /** The files that a microVM boots from. A boot set that is older than confidential boxes has none for them. */
 export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {

@@ -6,7 +6,6 @@
 import { checkConfidential } from '../confidential/check.ts';
 import { planConfidential } from '../confidential/launch-plan.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
-import { checkHealth } from '../health/check-health.ts';
 import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
@@ -16,6 +15,7 @@ import { publish, type Runtime } from '../runtime.ts';
 import { checkResources } from '../spec/check-resources.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
+import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
 import { makeVolumes, mountsOf } from './mounts.ts';

@@ -5,11 +5,11 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import { inertHealth, mergeHealth } from '../health/health-check.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { mergeEnvironment } from '../spec/environment.ts';
 import { parseSignal } from '../spec/signal.ts';
 import type { CreateRequest } from './create-request.ts';
+import { inertHealth, mergeHealth } from './merge-health.ts';
 
 /** @throws A3sError `invalid-argument` */
 export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {

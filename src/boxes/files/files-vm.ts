@@ -15,6 +15,7 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import { changesPath, syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
+import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../run/handshake.ts';
 import { RunningBox } from '../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import {
@@ -28,7 +29,6 @@ import { expectHostStays } from '../start/enter.ts';
 import type { LaunchHost } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
 import { isFork } from '../start/sources/snapshot.ts';
-import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../start/warm.ts';
 
 export interface FilesTiming {
   /** How long the guest may take to write all out and power off. */

@@ -10,13 +10,13 @@ import type { Guest } from '../../guest/guest.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import type { Exit } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
+import { probeCommand } from '../create/merge-health.ts';
 import type { Box, HealthCheck } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { persist } from '../run/persist.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { execProcess } from '../spec/exec-process.ts';
-import { probeCommand } from './health-check.ts';
 import { milliseconds, type ProbeResult } from './health-state.ts';
 
 /** Execs have no such id: theirs are hexadecimal. */

@@ -6,8 +6,9 @@
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box } from '../record/box.ts';
-import type { EndHost } from '../run/finish-run.ts';
+import { reasonToBoot } from '../run/handshake.ts';
 import type { Runtime } from '../runtime.ts';
+import type { EndHost } from '../supervise/finish-run.ts';
 import { abandon } from './abandon.ts';
 import { findParts } from './describe.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
@@ -19,7 +20,6 @@ import { type ConfidentialHost, ConfidentialSource } from './sources/confidentia
 import { PoolSource, type PoolStartHost } from './sources/pool.ts';
 import { isFork, SnapshotSource, type SnapshotStartHost } from './sources/snapshot.ts';
 import { TemplateSource, type TemplateStartHost } from './sources/template.ts';
-import { reasonToBoot } from './warm.ts';
 
 /** What all sources together need of the server. */
 type SourcesHost = ConfidentialHost & PoolStartHost & SnapshotStartHost & TemplateStartHost;

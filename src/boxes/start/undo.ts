@@ -9,9 +9,9 @@ import { now, timestamp } from '../record/clock.ts';
 import { sweepVm } from '../record/vm-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
-import { type RemovalHost, removeLocked } from '../verbs/remove.ts';
+import { exitCodeOf } from '../supervise/exit-code.ts';
+import { type RemovalHost, removeLocked } from '../supervise/remove.ts';
 import { isInterrupted } from './enter.ts';
-import { exitCodeOf } from './exit-code.ts';
 
 /** What undoing a start needs of the server. */
 export type UndoHost = RemovalHost & Pick<Runtime, 'engine' | 'log' | 'restarts' | 'shutdown'>;

@@ -7,16 +7,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import { MAIN } from '../../guest/protocol.ts';
+import { endOrphaned, type OrphanHost } from '../adopt/orphaned.ts';
 import { type Box, stopSignalOf } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import { type FreezeHost, thaw } from '../run/frozen.ts';
-import { endOrphaned, type OrphanHost } from '../run/orphaned.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { notRunning } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { isKill, parseSignal, signalNumber } from '../spec/signal.ts';
-import { endStart } from '../start/end-start.ts';
+import { endStart } from '../supervise/end-start.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 /** Longest delay that a timer takes, a little under 25 days. */

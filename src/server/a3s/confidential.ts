@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { askEvidence } from '../../boxes/confidential/evidence.ts';
-import { measureBox } from '../../boxes/confidential/measure.ts';
 import { carryRatls, openRatls } from '../../boxes/confidential/ratls-stream.ts';
+import { measureBox } from '../../boxes/create/measure.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { Evidence } from '../../docker-api/evidence.ts';
 import { Launch, MeasureBody, Measured } from '../../docker-api/launch.ts';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { BoxSpec } from '@a3s-box/policies';
-import type { AdoptionTiming } from '../../boxes/run/adopt.ts';
+import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
 import type { BootFiles, Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.ts';

@@ -13,7 +13,7 @@ const SecretsDeadline = "secrets-deadline"
 // that does not exist and 126 for one that cannot be executed. 125 is Docker's code for a failure of Docker itself before the command: here, the
 // secrets did not come.
 //
-// The host has the same codes for boxes whose start it was refused: src/boxes/start/exit-code.ts, and the column exitCode of src/error-rows.ts.
+// The host has the same codes for boxes whose start it was refused: src/boxes/supervise/exit-code.ts, and the column exitCode of src/error-rows.ts.
 // test/vectors/guest-errors.json has both.
 var exitCodes = map[string]int{
 	stage.CommandNotFound:      127,
@@ -22,7 +22,7 @@ var exitCodes = map[string]int{
 }
 
 // exitUnknown is Docker's exit code of a container whose start failed for any other reason (exitUnknown in moby's daemon/start.go). The default of
-// the host, UNKNOWN in src/boxes/start/exit-code.ts, is the same: a box must not have another exit code because its secrets came first.
+// the host, UNKNOWN in src/boxes/supervise/exit-code.ts, is the same: a box must not have another exit code because its secrets came first.
 const exitUnknown = 128
 
 // exitCode returns the exit code of a process that was not started for this reason.

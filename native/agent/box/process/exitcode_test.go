@@ -29,7 +29,7 @@ func TestExitCodesAreThoseOfTheHost(t *testing.T) {
 	}
 }
 
-// The host's test of its default is in src/boxes/start/exit-code.test.ts.
+// The host's test of its default is in src/boxes/supervise/exit-code.test.ts.
 func TestAnUnknownReasonHasTheExitCodeOfDocker(t *testing.T) {
 	for _, reason := range []*ExitError{{Code: "unknown"}, ExitErrorOf(errors.New("broken"))} {
 		if got := exitCode(reason); got != 128 {

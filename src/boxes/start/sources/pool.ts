@@ -11,13 +11,13 @@ import { changesPath, syncChanges } from '../../disks/writable-layer.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-vm.ts';
 import type { PooledVm } from '../../pool/vm-pools.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
+import { Handshake } from '../../run/handshake.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { hostLimitsOf } from '../../spec/resources.ts';
 import { describeVm, type Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
-import { Handshake } from '../warm.ts';
 
 /** What a start in a microVM of a pool needs of the server. */
 export type PoolStartHost = PoolHost &

@@ -10,13 +10,13 @@ import type { Guest } from '../../../guest/guest.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
 import { changesPath } from '../../disks/writable-layer.ts';
 import type { Box } from '../../record/box.ts';
+import { Handshake, RESUME_MS, shapeOf } from '../../run/handshake.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime } from '../../runtime.ts';
 import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
 import { type LaunchHost, launchVm } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
-import { Handshake, RESUME_MS, shapeOf } from '../warm.ts';
 
 /** What a start from a template needs of the server. */
 export type TemplateStartHost = LaunchHost &

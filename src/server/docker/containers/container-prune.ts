@@ -6,7 +6,7 @@
 import { changesBytes } from '../../../boxes/disks/disk-usage.ts';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { type RemovalHost, removeBox } from '../../../boxes/verbs/remove.ts';
+import { type RemovalHost, removeBox } from '../../../boxes/supervise/remove.ts';
 import { ContainersPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';

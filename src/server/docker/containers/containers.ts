@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { createBox } from '../../../boxes/create/create.ts';
 import { startBox } from '../../../boxes/start/start.ts';
-import { removeBox } from '../../../boxes/verbs/remove.ts';
+import { removeBox } from '../../../boxes/supervise/remove.ts';
 import { resizeBox } from '../../../boxes/verbs/resize.ts';
 import { killBox, stopBox } from '../../../boxes/verbs/stop.ts';
 import { type Ending, waitBox } from '../../../boxes/verbs/wait.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { ActorEvent } from '../../../boxes/events.ts';
+import type { ActorEvent } from '../../../boxes/services/events.ts';
 import { EventMessage } from '../../../docker-api/system.ts';
 import { stream } from '../../http/answer.ts';
 import { documentsOf } from '../../http/replies.ts';

@@ -16,15 +16,15 @@ import type { Box } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
+import { RunningBox } from '../run/running-box.ts';
+import { type ReconcileHost, reconcileAdopted } from '../run/running-limits.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { abandon } from '../start/abandon.ts';
 import { enterRunning } from '../start/main-process.ts';
-import { removeLocked } from '../verbs/remove.ts';
-import { drainExecs } from './drain-execs.ts';
+import { drainExecs } from '../supervise/drain-execs.ts';
+import { removeLocked } from '../supervise/remove.ts';
+import { supervise } from '../supervise/supervise.ts';
 import { endOrphaned, type OrphanHost } from './orphaned.ts';
-import { RunningBox } from './running-box.ts';
-import { type ReconcileHost, reconcileAdopted } from './running-limits.ts';
-import { supervise } from './supervise.ts';
 
 /** How long microVMs may take to answer the server that takes over. */
 export interface AdoptionTiming {

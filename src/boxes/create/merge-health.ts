@@ -5,8 +5,8 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
-import type { HealthRequest } from '../create/create-request.ts';
 import type { HealthCheck } from '../record/box.ts';
+import type { HealthRequest } from './create-request.ts';
 
 const MILLISECOND = 1_000_000;
 const SECOND = 1000 * MILLISECOND;

@@ -13,7 +13,7 @@ import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
-import type { Found } from './describe.ts';
+import type { Found } from '../start/describe.ts';
 
 /** How long such a guest may take to answer. The limit is generous, since fifty at once share the host's processors. */
 export const RESUME_MS = 60_000;

@@ -9,9 +9,9 @@ import type { Guest } from '../../guest/guest.ts';
 import { MAIN, type Process } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import { isProbe } from '../health/health-probe.ts';
+import { persist } from '../run/persist.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
-import { persist } from './persist.ts';
-import type { RunningBox } from './running-box.ts';
 
 /** Never rejects. */
 export async function drainExecs(

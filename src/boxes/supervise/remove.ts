@@ -9,7 +9,7 @@ import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { boxDirectory, publish, type Runtime } from '../runtime.ts';
-import { endStart } from '../start/end-start.ts';
+import { endStart } from './end-start.ts';
 
 /** What a removal needs of the server. */
 export type RemovalHost = Pick<

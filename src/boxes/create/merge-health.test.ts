@@ -1,8 +1,8 @@
 import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HealthRequest } from '../create/create-request.ts';
-import { inertHealth, mergeHealth, probeCommand } from './health-check.ts';
+import type { HealthRequest } from './create-request.ts';
+import { inertHealth, mergeHealth, probeCommand } from './merge-health.ts';
 
 const SECOND = 1_000_000_000;
 const NOTHING: HealthRequest = {

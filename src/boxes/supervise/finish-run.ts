@@ -12,8 +12,8 @@ import { isLive } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import { publish, publishVolumes, type Runtime } from '../runtime.ts';
-import { exitCodeOf } from '../start/exit-code.ts';
-import { type RemovalHost, removeBox } from '../verbs/remove.ts';
+import { exitCodeOf } from './exit-code.ts';
+import { type RemovalHost, removeBox } from './remove.ts';
 
 const KILLED = 137;
 

@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { sweepVm } from '../record/vm-of.ts';
 import { type UndoHost, undoStart } from '../start/undo.ts';
-import { type EndHost, finishRun } from './finish-run.ts';
+import { type EndHost, finishRun } from '../supervise/finish-run.ts';
 
 /** What the end of an orphaned box needs of the server. */
 export type OrphanHost = EndHost & UndoHost;

@@ -16,9 +16,9 @@ import { now, timestamp } from '../record/clock.ts';
 import { hostSeesOutput } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import { teeAttributes } from '../record/tee-names.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
-import type { RunningBox } from './running-box.ts';
 
 /** Time for a guest to sync its disks and power off. */
 const POWEROFF_MS = 15_000;

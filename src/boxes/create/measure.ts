@@ -10,16 +10,16 @@ import { findVulnerable } from '@a3s-box/policies/known-vulnerable';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { knownVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
-import { checkSpec } from '../create/check-spec.ts';
-import type { CreateRequest } from '../create/create-request.ts';
-import { planBox } from '../create/plan.ts';
+import { checkConfidential } from '../confidential/check.ts';
+import { confidentialBoot, planConfidential } from '../confidential/launch-plan.ts';
+import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
+import { launchRecordFor } from '../confidential/measurement.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Runtime } from '../runtime.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
-import { checkConfidential } from './check.ts';
-import { confidentialBoot, planConfidential } from './launch-plan.ts';
-import { DEFAULT_HOSTNAME } from './launch-spec.ts';
-import { launchRecordFor } from './measurement.ts';
+import { checkSpec } from './check-spec.ts';
+import type { CreateRequest } from './create-request.ts';
+import { planBox } from './plan.ts';
 
 export interface Measured {
   /** Launch digest: 96 hexadecimal digits. */
