@@ -5,7 +5,7 @@
  */
 
 import type { Trust } from '../boxes/policy/trust-policies.ts';
-import type { BootSets, Logger } from '../boxes/runtime.ts';
+import type { BootSets, Logger } from '../boxes/services/services.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';

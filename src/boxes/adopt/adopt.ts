@@ -13,12 +13,14 @@ import { guestStatePath } from '../confidential/vm.ts';
 import { layersOf } from '../disks/backing-chain.ts';
 import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
+import { runtimeDirectory } from '../record/directories.ts';
 import { isLive } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
 import { type ReconcileHost, reconcileAdopted } from '../run/running-limits.ts';
-import { type Runtime, runtimeDirectory } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { abandon } from '../start/abandon.ts';
 import { enterRunning } from '../start/main-process.ts';
 import { drainExecs } from '../supervise/drain-execs.ts';
@@ -44,7 +46,7 @@ export interface AdoptionOptions {
 }
 
 /** What adoption needs of the server. */
-export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Runtime, 'startTimeoutMs'>;
+export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Services, 'startTimeoutMs'>;
 
 /**
  * Reconciles every record with what exists. When it returns, every box whose microVM answers is followed. What must
@@ -96,7 +98,7 @@ function adoptBox(
 }
 
 /** Queues the start of a box whose policy asks for it after a reboot. */
-function queueRestart(rt: Pick<Runtime, 'store' | 'restarts'>, id: string): void {
+function queueRestart(rt: Pick<RunServices, 'store' | 'restarts'>, id: string): void {
   const box = rt.store.get(id);
   if (box === undefined || !isRestartedAfterReboot(box)) return;
   rt.restarts.startAfterReboot(id, box.state.run);
@@ -144,7 +146,7 @@ async function reconcileBox(
  * Removes the disk of a box that never ran. A power cut during its first start may have left the name of the disk
  * without its content. Nothing on it was promised to anybody, unless files were copied into the box.
  */
-async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): Promise<void> {
+async function dropUnusedDisk(rt: Pick<Services, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);
   if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
   if (box.state.hasFiles === true) return;
@@ -153,7 +155,7 @@ async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): 
 
 /** The box's microVM; undefined when it is gone, `silent` when it exists and does not answer. */
 async function findVm(
-  rt: Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'log' | 'shutdown'>,
+  rt: Pick<Services, 'home' | 'runtimeDir' | 'engine' | 'log' | 'shutdown'>,
   box: Box,
   timing: AdoptionTiming,
   answered: () => void,
@@ -172,7 +174,7 @@ async function findVm(
 }
 
 /** How the server goes on answering as the processor of a box whose processor is simulated. */
-function confidentialOf(rt: Pick<Runtime, 'home'>, { definition: { id, confidential } }: Box) {
+function confidentialOf(rt: Pick<Services, 'home'>, { definition: { id, confidential } }: Box) {
   if (confidential === undefined) return undefined;
   return { tee: confidential.tee, guestStatePath: guestStatePath(rt, id) };
 }
@@ -208,7 +210,7 @@ async function mainStarted(running: RunningBox, paused: boolean): Promise<boolea
  * the disk.
  */
 async function sweepDirectories(
-  rt: Pick<Runtime, 'home' | 'runtimeDir' | 'store' | 'engine'>,
+  rt: Pick<Services, 'home' | 'runtimeDir' | 'store' | 'engine'>,
 ): Promise<void> {
   const records = rt.store.list();
   const known = new Set(records.map(({ definition }) => definition.id));

@@ -4,14 +4,21 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { CreateRequest } from '../create/create-request.ts';
+import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import type { Security } from '../record/security.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
 
+/** The parts of a request that a confidential box may not have. */
+export interface CheckedParts extends Pick<BoxDefinition, 'storage' | 'limits' | 'security'> {
+  readonly env: readonly string[];
+  readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
+  readonly volumeMounts: readonly Pick<VolumeMount, 'destination'>[];
+}
+
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
-export function checkConfidential(request: CreateRequest, asked: ConfidentialRequest): void {
+export function checkConfidential(request: CheckedParts, asked: ConfidentialRequest): void {
   const [mount] = [...request.binds, ...request.volumeMounts];
   if (mount !== undefined) {
     const kind = 'source' in mount ? 'bind mount' : 'volume';

@@ -14,7 +14,7 @@ import { MAX_LAUNCH_SPEC } from '@a3s-box/policies';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { openRatls } from './ratls-stream.ts';
 
 /** The same label as in `ratls` and in the agent. */
@@ -51,7 +51,7 @@ export interface HostEvidence extends z.infer<typeof Attested> {
 
 /** @throws A3sError `agent-failed` for an answer that breaks the protocol, `agent-timeout`, and as `openRatls` */
 export async function askEvidence(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   nonce: Uint8Array,
   signal: AbortSignal,

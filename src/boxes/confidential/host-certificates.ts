@@ -8,13 +8,15 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 import { MAX_CERTIFICATES } from '../../guest/protocol.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 
 /** In `A3S_HOME`: a certificate table, as the GHCB specification has it. */
 const FILE = 'snp-certificates';
 
 /** Undefined where the owner of this host has put no file there. @throws A3sError `too-large` */
-export async function hostCertificates(rt: Pick<Runtime, 'home'>): Promise<Uint8Array | undefined> {
+export async function hostCertificates(
+  rt: Pick<Services, 'home'>,
+): Promise<Uint8Array | undefined> {
   const path = join(rt.home, FILE);
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

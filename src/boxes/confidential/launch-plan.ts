@@ -8,14 +8,12 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { refuseVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import type { CreateRequest } from '../create/create-request.ts';
-import { planBox } from '../create/plan.ts';
 import { type BoxDefinition, stopSignalOf } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { signalName } from '../spec/signal.ts';
-import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
+import { DEFAULT_HOSTNAME, launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 
 /**
@@ -26,9 +24,14 @@ const WITH_DIRECTORIES = 2;
 /** The one that added `tmpfs` and `shmBytes`. */
 const WITH_MEMORY_MOUNTS = 3;
 
-/** The request, and what it was resolved to. */
+/** A request, merged with its image. */
+type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
+
+/** What the box is to be, and what its request was resolved to. */
 export interface Plan {
-  readonly request: CreateRequest;
+  readonly planned: PlannedBox;
+  /** Undefined: the request names none. */
+  readonly hostname: string | undefined;
   readonly asked: ConfidentialRequest;
   readonly image: Image;
   readonly bootSet: string;
@@ -38,14 +41,12 @@ export interface Plan {
 
 /** @throws A3sError for what does not fit: the box, its keys, the image's layers, the boot set, the ID block */
 export async function planConfidential(
-  rt: Pick<Runtime, 'boot' | 'images'>,
-  { request, asked, image, bootSet, allowKnownVulnerable }: Plan,
+  rt: Pick<Services, 'boot' | 'images'>,
+  { planned, hostname = DEFAULT_HOSTNAME, asked, image, bootSet, allowKnownVulnerable }: Plan,
 ): Promise<Pick<BoxDefinition, 'hostname' | 'stopSignal' | 'confidential'>> {
-  const planned = planBox(request, image);
-  const hostname = request.hostname ?? DEFAULT_HOSTNAME;
   const stopSignal = signalName(stopSignalOf(planned));
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
-  checkMemoryMounts(request, boot, bootSet);
+  checkMemoryMounts(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -55,7 +56,7 @@ export async function planConfidential(
   );
   const { identity } = asked;
   if (identity !== undefined) {
-    await checkIdentity(boot, identity, { tee: asked.tee, cpus: vmCpus(askedCpus(request)) });
+    await checkIdentity(boot, identity, { tee: asked.tee, cpus: vmCpus(askedCpus(planned)) });
   }
   return {
     hostname,
@@ -78,7 +79,7 @@ export async function planConfidential(
 
 /** Finds out at create what the agent would refuse at start. @throws A3sError `unsupported-option` */
 function checkMemoryMounts(
-  { tmpfs, shmBytes }: CreateRequest,
+  { tmpfs = [], shmBytes }: PlannedBox,
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
@@ -95,7 +96,7 @@ function checkMemoryMounts(
  * @throws A3sError `boot-set-missing`: also for a set that has nothing for confidential boxes; `known-vulnerable`
  */
 export async function confidentialBoot(
-  rt: Pick<Runtime, 'boot'>,
+  rt: Pick<Services, 'boot'>,
   bootSet: string,
   allowed: readonly string[] = [],
 ): Promise<ConfidentialBoot> {

@@ -9,11 +9,11 @@ import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from 
 import { A3sError } from '../../errors.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import type { ConfidentialRequest, SecretRequest } from '../record/confidential-request.ts';
+import { mainProcess } from '../spec/box-spec.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
 import { memoryMounts } from '../spec/memory-mounts.ts';
 import { resourcesOf } from '../spec/resources.ts';
 import { specifiedDirectories } from '../spec/volumes.ts';
-import { mainProcess } from '../start/describe.ts';
 import { injectorDigest } from './injector-key.ts';
 
 /** The host name of a box that was given none. An id would be the host's choice. */

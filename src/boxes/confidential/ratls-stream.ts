@@ -8,16 +8,16 @@ import type { Duplex } from 'node:stream';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
 import { MAX_RATLS_CONNECTIONS } from '../run/ratls-connections.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Stdio } from '../run/stdio.ts';
-import type { Runtime } from '../runtime.ts';
 
 /** How long a stream without progress is kept open, whose client may be gone unnoticed. */
 const STALLED_MS = 60_000;
 
 /** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `ratls-busy` for too many at a time */
 export async function openRatls(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   signal: AbortSignal,
 ): Promise<Duplex> {

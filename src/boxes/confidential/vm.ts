@@ -14,9 +14,10 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { ConfidentialDefinition } from '../record/confidential.ts';
-import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
+import { boxDirectory, runtimeDirectory } from '../record/directories.ts';
+import type { Services } from '../services/services.ts';
+import { forward, macAddress } from '../spec/network.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
-import { forward, macAddress } from '../start/describe.ts';
 import { confidentialBoot } from './launch-plan.ts';
 
 /** Serial of the writable layer's disk, which is encrypted with a key that only the guest has. */
@@ -37,7 +38,7 @@ export interface ConfidentialParts {
  * @throws A3sError `boot-set-missing`, `verity-mismatch`
  */
 export async function findConfidential(
-  rt: Pick<Runtime, 'boot' | 'images'>,
+  rt: Pick<Services, 'boot' | 'images'>,
   { bootSet, confidential }: BoxDefinition & { readonly confidential: ConfidentialDefinition },
   image: Image,
 ): Promise<ConfidentialParts> {
@@ -55,13 +56,13 @@ export async function findConfidential(
 }
 
 /** The file in which the simulated secure processor keeps what it launched. */
-export function guestStatePath(rt: Pick<Runtime, 'home'>, id: string): string {
+export function guestStatePath(rt: Pick<Services, 'home'>, id: string): string {
   return join(boxDirectory(rt, id), GUEST_STATE);
 }
 
 /** What the engine launches the microVM with. */
 export function confidentialLaunch(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   id: string,
   { tee, specDigest, identity }: ConfidentialDefinition,
   boot: ConfidentialBoot,
@@ -83,7 +84,7 @@ export function confidentialLaunch(
 
 /** Describes the microVM, and makes nothing. @param ports with their real numbers */
 export function describeConfidential(
-  rt: Pick<Runtime, 'home' | 'runtimeDir'>,
+  rt: Pick<Services, 'home' | 'runtimeDir'>,
   { definition }: Box,
   confidential: ConfidentialDefinition,
   { boot, layers }: ConfidentialParts,
@@ -115,7 +116,7 @@ export function describeConfidential(
  * disk had.
  */
 export async function renewChanges(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   id: string,
   { uid, gid }: JailIdentity,
 ): Promise<void> {
@@ -130,6 +131,6 @@ export async function renewChanges(
   if (process.geteuid?.() === 0) await chown(path, uid, gid);
 }
 
-function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
+function changesPath(rt: Pick<Services, 'home'>, id: string): string {
   return join(boxDirectory(rt, id), CHANGES_FILE);
 }

@@ -8,7 +8,8 @@ import type { Exit, SecretsReport } from '../../guest/protocol.ts';
 import type { BoxState } from '../record/box.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 
 /** The pause between two requests. A guest that always answers at once is asked no more often. */
 const PAUSE_MS = 100;
@@ -16,7 +17,7 @@ const RETRY_MS = 1000;
 
 /** Returns when the secrets have arrived, or will not arrive any more. Never rejects. */
 export async function watchSecrets(
-  rt: Pick<Runtime, 'events' | 'log' | 'store'>,
+  rt: Pick<Services, 'events' | 'log' | 'store'>,
   running: RunningBox,
 ): Promise<void> {
   let seen = 0;
@@ -38,7 +39,7 @@ export async function watchSecrets(
   }
 }
 
-function isWaiting(rt: Pick<Runtime, 'store'>, running: RunningBox): boolean {
+function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
   const state = rt.store.get(running.id)?.state;
   const present =
     !running.signal.aborted && state?.run === running.run && state.status === 'running';
@@ -50,7 +51,7 @@ function isWaiting(rt: Pick<Runtime, 'store'>, running: RunningBox): boolean {
  * that.
  */
 function recordSecrets(
-  rt: Pick<Runtime, 'events' | 'store'>,
+  rt: Pick<Services, 'events' | 'store'>,
   running: RunningBox,
   report: SecretsReport,
 ): void {

@@ -6,7 +6,7 @@
 import { BoxSpec } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
-import { type Described, specDocument } from '../start/describe.ts';
+import { type Described, specDocument } from '../spec/box-spec.ts';
 
 /** The longest document that the agent accepts. */
 const MAX_SPEC = 4 * 1024 * 1024;

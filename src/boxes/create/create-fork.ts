@@ -5,12 +5,17 @@
  */
 import { A3sError } from '../../errors.ts';
 import { forkChangesDisk } from '../disks/fork-changes-disk.ts';
-import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
+import {
+  type AuthorizationHost,
+  authorizeImage,
+  type TrustOptions,
+} from '../policy/authorize-image.ts';
 import { namesOnRecord } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import { type Box, BoxDefinition, type Port } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
 /** What a fork gets from its request, and not from its source box. */
@@ -27,7 +32,7 @@ export interface ForkRequest {
  * @throws A3sError for whatever does not fit, before anything is changed
  */
 export async function createFork(
-  rt: RecordHost & Pick<Runtime, 'events' | 'registry' | 'shutdown' | 'snapshots' | 'trust'>,
+  rt: RecordHost & AuthorizationHost & Pick<Services, 'snapshots'>,
   reference: string,
   request: ForkRequest,
   options: TrustOptions = {},

@@ -6,12 +6,17 @@
 import { checkConfidential } from '../confidential/check.ts';
 import { planConfidential } from '../confidential/launch-plan.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
-import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
+import {
+  type AuthorizationHost,
+  authorizeImage,
+  type TrustOptions,
+} from '../policy/authorize-image.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import { teeAttributes } from '../record/tee-names.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { checkResources } from '../spec/check-resources.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
@@ -24,11 +29,7 @@ import { checkNewName, type RecordHost, recordBox, type Unique } from './record-
 
 /** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(
-  rt: RecordHost &
-    Pick<
-      Runtime,
-      'boot' | 'engine' | 'events' | 'host' | 'registry' | 'shutdown' | 'trust' | 'volumes'
-    >,
+  rt: RecordHost & AuthorizationHost & Pick<Services, 'boot' | 'engine' | 'host' | 'volumes'>,
   request: CreateRequest,
   options: TrustOptions = {},
 ): Promise<Box> {
@@ -48,12 +49,15 @@ export async function createBox(
     ),
   );
   const planned = planBox(request, image);
+  const { hostname } = request;
   checkHealth(planned, asked);
   // A host name that is made of the id cannot fail this check, so a default stands for it.
-  checkSpec({ ...planned, hostname: request.hostname ?? DEFAULT_HOSTNAME }, image.config);
+  checkSpec({ ...planned, hostname: hostname ?? DEFAULT_HOSTNAME }, image.config);
   const bootSet = await rt.boot.current(asked?.bootSet);
   const confidential =
-    asked === undefined ? {} : await planConfidential(rt, { request, asked, image, bootSet });
+    asked === undefined
+      ? {}
+      : await planConfidential(rt, { planned, hostname, asked, image, bootSet });
   const binds = await recordSources(mounts.binds);
   await using made = await makeVolumes(rt.volumes, mounts.volumeMounts);
   const define = (unique: Unique): BoxDefinition => ({
@@ -67,7 +71,7 @@ export async function createBox(
     },
     trust,
     ...planned,
-    hostname: request.hostname ?? unique.id.slice(0, 12),
+    hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],

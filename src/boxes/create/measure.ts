@@ -15,7 +15,7 @@ import { confidentialBoot, planConfidential } from '../confidential/launch-plan.
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
 import { launchRecordFor } from '../confidential/measurement.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
@@ -41,7 +41,7 @@ export interface Measured {
  * @throws A3sError as `createBox` does for the same request, but for what depends on this host
  */
 export async function measureBox(
-  rt: Pick<Runtime, 'boot' | 'images'>,
+  rt: Pick<Services, 'boot' | 'images'>,
   request: CreateRequest,
   allowKnownVulnerable: readonly string[] = [],
 ): Promise<Measured> {
@@ -57,11 +57,12 @@ export async function measureBox(
   }
   checkConfidential(request, asked);
   const image = await rt.images.resolve(request.image);
+  const planned = planBox(request, image);
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
-  checkSpec({ ...planBox(request, image), hostname }, image.config);
+  checkSpec({ ...planned, hostname }, image.config);
   const bootSet = await rt.boot.current(asked.bootSet);
   const { confidential } = await planConfidential(rt, {
-    ...{ request, asked, image, bootSet, allowKnownVulnerable },
+    ...{ planned, hostname, asked, image, bootSet, allowKnownVulnerable },
   });
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);

@@ -1,8 +1,9 @@
 import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { probeCommand } from '../health/probe-command.ts';
 import type { HealthRequest } from './create-request.ts';
-import { inertHealth, mergeHealth, probeCommand } from './merge-health.ts';
+import { inertHealth, mergeHealth } from './merge-health.ts';
 
 const SECOND = 1_000_000_000;
 const NOTHING: HealthRequest = {

@@ -124,9 +124,3 @@ function shown({ test, retries, ...times }: HealthRequest): HealthCheck['asked']
     ...(retries === 0 ? {} : { Retries: retries }),
   };
 }
-
-/** The argument vector of a probe. */
-export function probeCommand({ test }: Pick<HealthCheck, 'test'>): string[] {
-  const [kind, ...words] = test;
-  return kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...words] : words;
-}

@@ -6,7 +6,7 @@
 import { A3sError } from '../../errors.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Bind, VolumeMount } from '../record/box.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { checkDestinations } from './binds.ts';
 import type { CreateRequest, VolumeMountRequest } from './create-request.ts';
 
@@ -25,7 +25,7 @@ export interface Mounts {
  * @throws A3sError `no-such-box`, `invalid-argument`
  */
 export function mountsOf(
-  { store }: Pick<Runtime, 'store'>,
+  { store }: Pick<Services, 'store'>,
   {
     binds,
     volumeMounts,

@@ -7,18 +7,19 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
+import { boxDirectory } from '../record/directories.ts';
 import { checkName, inventName } from '../record/name.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { nameInUse } from '../record/store.ts';
-import { takenUids } from '../record/taken-uids.ts';
-import { boxDirectory, type Runtime } from '../runtime.ts';
+import { takenUids, type UidHost } from '../record/taken-uids.ts';
+import type { Services } from '../services/services.ts';
 
 /** What is unique to each box. */
 export type Unique = Pick<BoxDefinition, 'id' | 'createdAt' | 'identity'>;
 
 /** @throws A3sError `invalid-argument` for a name that no box can have; `conflict` for one that a box has */
 export function checkNewName(
-  { store }: Pick<Runtime, 'store'>,
+  { store }: Pick<Services, 'store'>,
   asked: string | undefined,
 ): string | undefined {
   if (asked === undefined) return undefined;
@@ -29,7 +30,7 @@ export function checkNewName(
 }
 
 /** What a new record needs of the server. */
-export type RecordHost = Pick<Runtime, 'home' | 'store' | 'images' | 'pools' | 'identityFor'>;
+export type RecordHost = UidHost & Pick<Services, 'home' | 'images' | 'identityFor'>;
 
 /**
  * Makes the record, then the box's directory. Removes both again when the directory cannot be filled, or the image is

@@ -7,7 +7,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { dataExtents, type Extent } from '../../engine/data-extents.ts';
 import { allocatedBytes, blankLayout } from '../../templates/blank-layout.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { changesPath } from './writable-layer.ts';
 
 /**
@@ -33,7 +33,7 @@ const EXTENTS_AT_ONCE = 512;
  * @param size of the writable layer; undefined: the usual one
  */
 export async function writtenBytes(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   id: string,
   running: boolean,
   size?: number,
@@ -53,7 +53,7 @@ export async function writtenBytes(
 }
 
 /** Bytes that the box's changes have allocated on the host; 0 for a box that never started. */
-export async function changesBytes(rt: Pick<Runtime, 'home'>, id: string): Promise<number> {
+export async function changesBytes(rt: Pick<Services, 'home'>, id: string): Promise<number> {
   const found = await stat(changesPath(rt, id)).catch(absent);
   return found === undefined ? 0 : allocatedBytes(found);
 }

@@ -5,7 +5,8 @@
  */
 import { rm } from 'node:fs/promises';
 import type { BoxDefinition } from '../record/box.ts';
-import { boxDirectory, type Runtime } from '../runtime.ts';
+import { boxDirectory } from '../record/directories.ts';
+import type { Services } from '../services/services.ts';
 import { addLayer, layersOf, shareLayers } from './backing-chain.ts';
 import { CHANGES_DISK, changesPath } from './writable-layer.ts';
 
@@ -17,7 +18,7 @@ import { CHANGES_DISK, changesPath } from './writable-layer.ts';
  * others have too is never written to.
  */
 export async function forkChangesDisk(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   { id, identity }: BoxDefinition,
   directory: string,
 ): Promise<void> {

@@ -10,13 +10,14 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import { makeBlankDisk } from '../../templates/blank-disk.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { BoxDefinition } from '../record/box.ts';
-import { boxDirectory, type Runtime } from '../runtime.ts';
+import { boxDirectory } from '../record/directories.ts';
+import type { Services } from '../services/services.ts';
 
 /** Its name in the box's directory. */
 export const CHANGES_DISK = 'changes.ext4';
 
 /** Where the box's changes are kept from run to run. */
-export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
+export function changesPath(rt: Pick<Services, 'home'>, id: string): string {
   return join(boxDirectory(rt, id), CHANGES_DISK);
 }
 
@@ -86,7 +87,7 @@ async function syncChangesDisk(path: string): Promise<void> {
 
 /** Syncs a new disk, while the start goes on. A box that is removed at its end needs no sync. */
 export async function syncChanges(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   { id, autoRemove }: Pick<BoxDefinition, 'id' | 'autoRemove'>,
 ): Promise<void> {
   if (!autoRemove) await syncChangesDisk(changesPath(rt, id));

@@ -6,11 +6,12 @@
 import { A3sError } from '../../errors.ts';
 import type { FileChange, FileStat, WriteFiles } from '../../guest/protocol.ts';
 import type { Box } from '../record/box.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { type FilesGuest, type FilesHost, filesGuest } from './with-files.ts';
 
 /** What copies need of the server. */
-export type CopyHost = FilesHost & Pick<Runtime, 'events'>;
+export type CopyHost = FilesHost & Pick<Services, 'events'>;
 
 const WHAT = 'copy files of';
 

@@ -14,21 +14,19 @@ import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { changesPath, syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
+import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import { Handshake, RESUME_MS, reasonToBoot, shapeOf } from '../run/handshake.ts';
+import { Handshake, RESUME_MS } from '../run/handshake.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
-import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import {
-  changesDisks,
-  describeVm,
-  type Found,
-  findParts,
-  makeRuntimeDirectory,
-} from '../start/describe.ts';
+import type { Services } from '../services/services.ts';
+import { changesDisks, describeVm, type Found, findParts } from '../start/describe.ts';
 import { expectHostStays } from '../start/enter.ts';
 import type { LaunchHost } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
+import { reasonToBoot } from '../start/run-box.ts';
 import { isFork } from '../start/sources/snapshot.ts';
+import { shapeOf } from '../start/sources/template.ts';
 
 export interface FilesTiming {
   /** How long the guest may take to write all out and power off. */
@@ -48,7 +46,7 @@ const TIMING: FilesTiming = {
 /** What such a microVM needs of the server. */
 export type FilesVmHost = LaunchHost &
   Pick<
-    Runtime,
+    RunServices,
     'boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'running' | 'startTimeoutMs'
   > & {
     /** Tests shorten it. */
@@ -303,7 +301,7 @@ async function launch(
 }
 
 async function endVm(
-  rt: Pick<Runtime, 'runtimeDir'>,
+  rt: Pick<Services, 'runtimeDir'>,
   { definition: { id } }: Box,
   running: RunningBox,
 ): Promise<void> {

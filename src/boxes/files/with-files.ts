@@ -6,11 +6,11 @@
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { Box } from '../record/box.ts';
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { FilesVm, type FilesVmHost } from './files-vm.ts';
 
 /** What work on files needs of the server. */
-export type FilesHost = FilesVmHost & Pick<Runtime, 'running' | 'locks'>;
+export type FilesHost = FilesVmHost & Pick<RunServices, 'running' | 'locks'>;
 
 /** An agent that serves the files of a box. */
 export interface FilesGuest {

@@ -10,14 +10,15 @@ import type { Guest } from '../../guest/guest.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import type { Exit } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
-import { probeCommand } from '../create/merge-health.ts';
 import type { Box, HealthCheck } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { persist } from '../run/persist.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { execProcess } from '../spec/exec-process.ts';
 import { milliseconds, type ProbeResult } from './health-state.ts';
+import { probeCommand } from './probe-command.ts';
 
 /** Execs have no such id: theirs are hexadecimal. */
 const PREFIX = 'probe';
@@ -38,7 +39,7 @@ export function isProbe(id: string): boolean {
  * @param stopped aborts when the probe is no longer wanted
  */
 export async function runProbe(
-  rt: Pick<Runtime, 'events' | 'log'>,
+  rt: Pick<Services, 'events' | 'log'>,
   running: RunningBox,
   box: Box,
   check: HealthCheck,
@@ -79,7 +80,7 @@ export async function runProbe(
 
 class Probe {
   readonly #id = `${PREFIX}${randomBytes(16).toString('hex')}`;
-  readonly #rt: Pick<Runtime, 'events' | 'log'>;
+  readonly #rt: Pick<Services, 'events' | 'log'>;
   readonly #running: RunningBox;
   readonly #box: Box;
   readonly #command: readonly string[];
@@ -90,7 +91,7 @@ class Probe {
   #started = false;
 
   constructor(
-    rt: Pick<Runtime, 'events' | 'log'>,
+    rt: Pick<Services, 'events' | 'log'>,
     running: RunningBox,
     box: Box,
     command: readonly string[],

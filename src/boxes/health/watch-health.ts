@@ -8,12 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import type { Box, HealthCheck } from '../record/box.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { runProbe } from './health-probe.ts';
 import { healthAfter, type ProbeResult, pauseBefore } from './health-state.ts';
 
 /** What probes need of the server. */
-type HealthHost = Pick<Runtime, 'events' | 'log' | 'store'>;
+type HealthHost = Pick<Services, 'events' | 'log' | 'store'>;
 
 /** Probes the box until its run is over. Never rejects. */
 export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<void> {

@@ -5,13 +5,14 @@
  */
 
 import type { Following } from '../output/follow.ts';
+import type { Outputs } from '../output/outputs.ts';
 import type { Box } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 
 /** Undefined where nothing more will be written: the box does not run, and will not be started again. */
 export function followBox(
-  rt: Pick<Runtime, 'store' | 'outputs'>,
+  rt: Pick<Services, 'store'> & { readonly outputs: Outputs },
   id: string,
 ): Following | undefined {
   const { state, definition } = rt.store.expect(id);
@@ -30,7 +31,7 @@ export function followBox(
 }
 
 async function nextRun(
-  rt: Pick<Runtime, 'store'>,
+  rt: Pick<Services, 'store'>,
   id: string,
   ended: number,
   signal: AbortSignal,

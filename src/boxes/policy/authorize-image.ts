@@ -16,8 +16,9 @@ import type { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { TrustQuestion } from '../../trust/question.ts';
 import { SharedWork } from '../../trust/shared-work.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { storedAttachments } from './stored-attachments.ts';
+import type { Trust } from './trust-policies.ts';
 import { refusalAttributes } from './trust-record.ts';
 
 /** The number of decisions at once. Each may have 64 MiB of signatures in memory, several times over. */
@@ -70,10 +71,9 @@ function explanation(
 }
 
 /** What a decision about an image needs of the server, and the report of a refusal. */
-export type AuthorizationHost = Pick<
-  Runtime,
-  'trust' | 'images' | 'registry' | 'shutdown' | 'events'
->;
+export type AuthorizationHost = Pick<Services, 'images' | 'registry' | 'shutdown' | 'events'> & {
+  readonly trust: Trust;
+};
 
 /**
  * Decides by the image's manifest digest, from stored signatures that are verified again.

@@ -13,9 +13,9 @@ import { connectGuest } from '../../guest/connection.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { CHANGES_DISK } from '../disks/writable-layer.ts';
+import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { RESUME_MS } from '../run/handshake.ts';
-import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { makeRuntimeDirectory } from '../start/describe.ts';
+import type { Services } from '../services/services.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledVm } from './vm-pools.ts';
 import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
@@ -27,7 +27,7 @@ const WARM_UP_DISK = 'warm-up.erofs';
 const LONGEST_MS = 24 * 3_600_000;
 
 export type Host = Pick<
-  Runtime,
+  Services,
   'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
 >;
 

@@ -11,7 +11,7 @@ import { availableBytes } from '../../engine/memory.ts';
 import { A3sError } from '../../errors.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { takenUids } from '../record/taken-uids.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
 import { Pool } from './pool.ts';
@@ -29,7 +29,7 @@ const QUIET_MS = 250;
 /** A fill waits no longer than this for other work, such as a copy of the files of a box that does not run. */
 const BUSY_MS = 60_000;
 
-export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
+export type PoolsHost = Host & Pick<Services, 'events' | 'host' | 'locks'>;
 
 export class Pools implements VmPools {
   readonly #host: PoolsHost;

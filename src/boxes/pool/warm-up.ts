@@ -11,7 +11,8 @@ import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { NO_SECURITY } from '../record/security.ts';
-import { guestNic, specDocument } from '../start/describe.ts';
+import { specDocument } from '../spec/box-spec.ts';
+import { guestNic } from '../spec/network.ts';
 import { warmUpProgram } from './warm-up-program.ts';
 
 /** The last slot is the one that boxes need the least. */

@@ -4,8 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { Image } from '../../images/image.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Image, ImageStore } from '../../images/image.ts';
 import type { BoxDefinition } from './box.ts';
 
 /**
@@ -16,7 +15,7 @@ import type { BoxDefinition } from './box.ts';
  * signatures for one image would let another boot
  */
 export async function pinnedImage(
-  rt: Pick<Runtime, 'images'>,
+  rt: { readonly images: ImageStore },
   definition: Pick<BoxDefinition, 'image'>,
 ): Promise<Image> {
   const { id, manifestDigest, reference } = definition.image;

@@ -3,12 +3,16 @@
  *
  * @module
  */
-import type { Runtime } from '../runtime.ts';
+import type { BoxStore } from './store.ts';
+
+export interface UidHost {
+  readonly store: BoxStore;
+  /** The pools, whose microVMs have identities too. */
+  readonly pools: { uids(): number[] };
+}
 
 /** The user ids. The caller has to put its own on record before it awaits anything. */
-export function takenUids(
-  rt: Pick<Runtime, 'store'> & { readonly pools: Pick<Runtime['pools'], 'uids'> },
-): number[] {
+export function takenUids(rt: UidHost): number[] {
   const boxes = rt.store
     .list()
     .flatMap(({ definition, state: { machine } }) => [

@@ -5,9 +5,10 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import type { Engine } from '../../engine/engine.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
-import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import type { Box, BoxState } from './box.ts';
+import { runtimeDirectory } from './directories.ts';
 
 /** What everything of a microVM is found by: its VMM, its helpers, its sockets. */
 export interface BoxVm {
@@ -19,7 +20,7 @@ export interface BoxVm {
 
 /** The microVM of the box's present run, or of its last. */
 export function vmOf(
-  rt: Pick<Runtime, 'runtimeDir'>,
+  rt: { readonly runtimeDir: string },
   { definition, state }: Pick<Box, 'definition' | 'state'>,
 ): BoxVm {
   const { id, identity } = state.machine ?? definition;
@@ -28,7 +29,7 @@ export function vmOf(
 
 /** Ends what is left of the box's microVM, and removes its directory. */
 export async function sweepVm(
-  rt: Pick<Runtime, 'runtimeDir' | 'engine'>,
+  rt: { readonly runtimeDir: string; readonly engine: Engine },
   box: Pick<Box, 'definition' | 'state'>,
 ): Promise<void> {
   const { id, directory } = vmOf(rt, box);

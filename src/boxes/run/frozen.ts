@@ -5,11 +5,12 @@
  * @module
  */
 
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { notRunning, type RunningBox } from './running-box.ts';
 
 /** What a freeze needs of the server. */
-export type FreezeHost = Pick<Runtime, 'store' | 'events' | 'log'>;
+export type FreezeHost = Pick<Services, 'store' | 'events' | 'log'>;
 
 /** @throws A3sError `box-not-running`, what the guest answers; then it is not paused */
 export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void> {
@@ -45,7 +46,7 @@ export async function thaw(rt: FreezeHost, running: RunningBox): Promise<void> {
   });
 }
 
-function isPaused(rt: Pick<Runtime, 'store'>, { id }: RunningBox): boolean {
+function isPaused(rt: Pick<Services, 'store'>, { id }: RunningBox): boolean {
   return rt.store.get(id)?.state.status === 'paused';
 }
 
@@ -55,7 +56,7 @@ async function serialized(running: RunningBox, work: () => Promise<void>): Promi
 }
 
 /** The guest may be frozen although its answer was lost. */
-async function undoFreeze(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void> {
+async function undoFreeze(rt: Pick<Services, 'log'>, running: RunningBox): Promise<void> {
   if (running.signal.aborted) return;
   try {
     await (await running.guest()).thaw(running.signal);

@@ -6,7 +6,7 @@ import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { fakeVm } from '../../guest/testing/fake-vm.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { NO_SECURITY } from '../record/security.ts';
-import { specDocument } from '../start/describe.ts';
+import { specDocument } from '../spec/box-spec.ts';
 import { Handshake } from './handshake.ts';
 
 const signal = new AbortController().signal;

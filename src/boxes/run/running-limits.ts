@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import {
   type AskedResources,
   askedHostLimits,
@@ -20,11 +20,11 @@ import type { RunningBox } from './running-box.ts';
 const GUEST_MS = 10_000;
 
 /** What the limits of an adopted box need of the server. */
-export type ReconcileHost = FreezeHost & Pick<Runtime, 'locks'>;
+export type ReconcileHost = FreezeHost & Pick<Services, 'locks'>;
 
 /** Both, or neither: what was changed before something failed is changed back. */
 export async function applyToRunning(
-  rt: Pick<Runtime, 'log'>,
+  rt: Pick<Services, 'log'>,
   running: RunningBox,
   before: AskedResources,
   after: AskedResources,
@@ -97,7 +97,7 @@ async function reconcileGuest(rt: FreezeHost, running: RunningBox): Promise<void
 }
 
 async function reported(
-  rt: Pick<Runtime, 'log'>,
+  rt: Pick<Services, 'log'>,
   running: RunningBox,
   work: () => Promise<void>,
 ): Promise<void> {

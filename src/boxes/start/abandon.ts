@@ -3,11 +3,15 @@
  *
  * @module
  */
+
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
 
 /** Returns when the microVM is gone, and no verb finds it any more. */
-export async function abandon(rt: Pick<Runtime, 'running'>, running: RunningBox): Promise<void> {
+export async function abandon(
+  rt: Pick<RunServices, 'running'>,
+  running: RunningBox,
+): Promise<void> {
   await running.vm.kill();
   await running.vm.exited;
   await running.release();

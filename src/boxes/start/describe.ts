@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BOX_SPEC_SCHEMA, BoxSpec } from '@a3s-box/policies';
+import { BoxSpec } from '@a3s-box/policies';
 import { settleAll } from '../../async/settle-all.ts';
 import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
-import { GUEST_NETWORK } from '../../engine/network.ts';
-import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
@@ -21,14 +18,11 @@ import {
   ensureChangesDisk,
   hasChangesDisk,
 } from '../disks/writable-layer.ts';
-import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
-import type { Runtime } from '../runtime.ts';
-import { confinementOf } from '../spec/confinement/confinement.ts';
-import { processEnvironment } from '../spec/environment.ts';
-import { memoryMounts } from '../spec/memory-mounts.ts';
-import { askedCpus, hostLimitsOf, resourcesOf, vmCpus, vmMemory } from '../spec/resources.ts';
-import { sysctlsOf } from '../spec/sysctls.ts';
-import { volumeDirectories } from '../spec/volumes.ts';
+import type { BoxDefinition, Port } from '../record/box.ts';
+import type { Services } from '../services/services.ts';
+import { specDocument } from '../spec/box-spec.ts';
+import { forward, guestNic, macAddress } from '../spec/network.ts';
+import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
 import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
@@ -51,7 +45,7 @@ export interface Found {
 
 /** Finds the parts. Makes missing host paths that the box binds, and a writable layer that has a size of its own. */
 export async function findParts(
-  rt: Pick<Runtime, 'home' | 'boot' | 'images'>,
+  rt: Pick<Services, 'home' | 'boot' | 'images'>,
   { id, identity, bootSet, binds, storage }: BoxDefinition,
   image: Image,
   volumes: Pick<MountedVolumes, 'shares' | 'mounts'>,
@@ -98,7 +92,7 @@ export interface ChangesDisks {
 
 /** Makes the disks that do not exist. */
 export async function changesDisks(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   { id, identity }: BoxDefinition,
   {
     found,
@@ -163,115 +157,4 @@ export function describeVm(
     }),
   );
   return { vm, spec };
-}
-
-/** The fields of a definition that the box spec contains. */
-export type Described = Pick<
-  BoxDefinition,
-  | 'hostname'
-  | 'entrypoint'
-  | 'cmd'
-  | 'env'
-  | 'cwd'
-  | 'user'
-  | 'terminal'
-  | 'openStdin'
-  | 'memoryBytes'
-  | 'nanoCpus'
-  | 'limits'
-  | 'security'
-  | 'size'
-> &
-  Partial<
-    Pick<
-      BoxDefinition,
-      'init' | 'volumes' | 'binds' | 'volumeMounts' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'
-    >
-  >;
-
-/** The box spec, from the record and from what the host found for it. */
-export function specDocument(
-  definition: Described,
-  found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> & Pick<BoxSpec, 'mounts' | 'network'>,
-): BoxSpec {
-  return {
-    schema: BOX_SPEC_SCHEMA,
-    hostname: definition.hostname,
-    rootfs: {
-      layers: found.layers,
-      changes: found.changes,
-      readonly: definition.readonlyRootfs === true,
-    },
-    process: mainProcess(definition),
-    mounts: found.mounts,
-    network: found.network,
-    confinement: confinementOf(definition.security),
-    ...kernelOf(definition.security),
-    resources: resourcesOf(definition),
-    ...(definition.init === true ? { init: true } : {}),
-    ...volumeDirectories(definition),
-    ...memoryMounts(definition),
-  };
-}
-
-/** Domain and settings of the kernel, where there are any. */
-function kernelOf({ domainname, sysctls }: Described['security']) {
-  const settings = sysctlsOf(sysctls, domainname);
-  return {
-    ...(domainname === '' ? {} : { domainname }),
-    ...(settings.length === 0 ? {} : { sysctls: [...settings] }),
-  };
-}
-
-/** The main process of the box. */
-export function mainProcess(
-  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits' | 'security'>,
-): BoxSpec['process'] {
-  return {
-    args: commandOf(definition),
-    env: processEnvironment(definition.hostname, definition.terminal, definition.env),
-    cwd: directoryOf(definition),
-    user: definition.user,
-    terminal: definition.terminal,
-    ...(definition.size === undefined ? {} : { size: definition.size }),
-    stdin: definition.openStdin,
-  };
-}
-
-/** The network card, as the box spec describes it. */
-export function guestNic(mac: string): BoxSpec['network'] {
-  const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
-  const resolver = { nameservers: [nameserver], search: [] };
-  return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
-}
-
-/** A published port, as the engine describes it. */
-export function forward(port: Port): {
-  hostIp: string;
-  hostPort: number;
-  boxPort: number;
-  protocol: 'tcp';
-} {
-  return { ...port, protocol: 'tcp' };
-}
-
-/** The MAC address of a box: locally administered, and the same for all its runs. */
-export function macAddress(id: string): string {
-  const digits = createHash('sha256').update(`mac ${id}`).digest('hex').slice(0, 10);
-  return ['02', ...(digits.match(/../g) ?? [])].join(':');
-}
-
-/** Makes the directory anew, for its user alone. */
-export async function makeRuntimeDirectory(
-  path: string,
-  identity: VmSpec['identity'],
-): Promise<void> {
-  await rm(path, { recursive: true, force: true });
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (cause) {
-    throw new A3sError('state-unusable', `Cannot make ${path}`, { cause });
-  }
-  await chmod(path, 0o700);
-  if (process.geteuid?.() === 0) await chown(path, identity.uid, identity.gid);
 }

@@ -4,16 +4,16 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
 
 /** Whether a start that fails now fails because the server or the host ends, which is no failure of the box. */
-export function isInterrupted(rt: Pick<Runtime, 'restarts' | 'shutdown'>): boolean {
+export function isInterrupted(rt: Pick<RunServices, 'restarts' | 'shutdown'>): boolean {
   return rt.shutdown.aborted || rt.restarts.held;
 }
 
 /** @throws A3sError `conflict` while the host goes down: nothing is started any more */
-export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
+export function expectHostStays({ restarts }: Pick<RunServices, 'restarts'>): void {
   if (!restarts.held) return;
   throw new A3sError('conflict', 'Cannot start the box: the host goes down', {
     remedy: 'Start it when the host is up again.',
@@ -25,7 +25,7 @@ export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
  * ended, since the stop of the running boxes did not include it.
  */
 export async function enter(
-  rt: Pick<Runtime, 'running' | 'restarts' | 'shutdown'>,
+  rt: Pick<RunServices, 'running' | 'restarts' | 'shutdown'>,
   running: RunningBox,
 ): Promise<void> {
   rt.running.add(running);

@@ -8,8 +8,9 @@ import type { Vm } from '../../engine/engine.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
-import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { changesDisks, describeVm, type Found, makeRuntimeDirectory } from './describe.ts';
+import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
+import type { Services } from '../services/services.ts';
+import { changesDisks, describeVm, type Found } from './describe.ts';
 import { launchOnPorts } from './ports.ts';
 
 export interface LaunchedVm {
@@ -23,7 +24,7 @@ export interface LaunchedVm {
 }
 
 /** What a launch needs of the server. */
-export type LaunchHost = Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>;
+export type LaunchHost = Pick<Services, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>;
 
 /** @param taken undefined: the microVM boots */
 export async function launchVm(

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Box } from '../record/box.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
 import { abandon } from './abandon.ts';
 import { enter } from './enter.ts';
 import type { PreparedMain, StartSource } from './source.ts';
@@ -19,7 +19,7 @@ export interface Launched {
 
 /** What an attempt needs of the server, besides what its source does. */
 export type AttemptHost = Pick<
-  Runtime,
+  RunServices,
   'outputs' | 'running' | 'restarts' | 'shutdown' | 'startTimeoutMs'
 >;
 

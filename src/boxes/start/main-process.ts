@@ -12,7 +12,7 @@ import { hostSeesOutput } from '../record/host-may.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { vmAttributes } from '../record/vm-of.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { publish, publishVolumes } from '../runtime.ts';
+import { publish, publishVolumes } from '../services/publish.ts';
 import { drainExecs } from '../supervise/drain-execs.ts';
 import type { EndHost } from '../supervise/finish-run.ts';
 import { type Followed, mainExit, supervise } from '../supervise/supervise.ts';

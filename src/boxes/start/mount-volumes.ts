@@ -8,7 +8,7 @@ import { SHARED_FILE, type Share } from '../../engine/engine.ts';
 import { partOf } from '../../volumes/part.ts';
 import type { MountedVolume } from '../../volumes/volumes.ts';
 import type { Box, VolumeMount } from '../record/box.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 
 export interface MountedVolumes {
   readonly shares: readonly Share[];
@@ -25,7 +25,7 @@ export interface MountedVolumes {
  * @throws A3sError `no-such-volume`, `bind-source-missing` and `invalid-argument` for a part of a volume
  */
 export async function mountVolumes(
-  { volumes }: Pick<Runtime, 'volumes'>,
+  { volumes }: Pick<Services, 'volumes'>,
   { definition: { id, volumeMounts }, state: { startedAt } }: Box,
 ): Promise<MountedVolumes> {
   const mounted = new Map<string, MountedVolume>();

@@ -9,7 +9,7 @@ import { settleAll } from '../../async/settle-all.ts';
 import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
 /** The most launches of one start. */
@@ -32,7 +32,7 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
  * knows its ports.
  */
 export async function launchOnPorts<Disks, Description extends { readonly vm: VmSpec }>(
-  rt: Pick<Runtime, 'engine' | 'store' | 'shutdown'>,
+  rt: Pick<Services, 'engine' | 'store' | 'shutdown'>,
   { definition: { id, ports: asked } }: Box,
   { state, disks: made, describe }: LaunchPlan<Disks, Description>,
 ): Promise<{

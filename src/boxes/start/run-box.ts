@@ -3,14 +3,16 @@
  *
  * @module
  */
+
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box } from '../record/box.ts';
-import { reasonToBoot } from '../run/handshake.ts';
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
+import type { Services } from '../services/services.ts';
 import type { EndHost } from '../supervise/finish-run.ts';
 import { abandon } from './abandon.ts';
-import { findParts } from './describe.ts';
+import { type Found, findParts } from './describe.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
 import { type MountedVolumes, mountVolumes } from './mount-volumes.ts';
@@ -25,7 +27,7 @@ import { TemplateSource, type TemplateStartHost } from './sources/template.ts';
 type SourcesHost = ConfidentialHost & PoolStartHost & SnapshotStartHost & TemplateStartHost;
 
 /** What it takes of the server that a box comes to run. */
-export type RunHost = SourcesHost & AttemptHost & EndHost & Pick<Runtime, 'volumes'>;
+export type RunHost = SourcesHost & AttemptHost & EndHost & Pick<Services, 'volumes'>;
 
 /** Returns when the main process runs, and is on record. */
 export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void> {
@@ -79,9 +81,23 @@ async function sourcesOf(
   return [boot];
 }
 
+/**
+ * Why a box boots whether or not there is a template; undefined: it need not.
+ *
+ * This is the one place that decides it. Earlier runs are no reason to boot, and neither is the box's memory: what the
+ * template lacks is attached, and a smaller limit is set in the guest. Confidential boxes do not come here.
+ */
+export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
+  const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);
+  const { ports, functions } = HOTPLUG_CAPACITY;
+  const needed = Math.ceil(disks / functions) + Math.ceil(shares.length / functions);
+  if (needed <= ports) return undefined;
+  return `${layers.length} layers and ${shares.length} shares are more than a template has room for`;
+}
+
 /** Before the main process runs: what it writes must be in the volume, not in a directory that is only filled. */
 async function recordFilled(
-  rt: Pick<Runtime, 'running'>,
+  rt: Pick<RunServices, 'running'>,
   { running }: Launched,
   volumes: MountedVolumes,
 ): Promise<void> {

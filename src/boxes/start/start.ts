@@ -16,7 +16,7 @@ import { trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxState } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
 import { type RunHost, runBox } from './run-box.ts';
 import { type UndoHost, undoStart } from './undo.ts';
@@ -111,7 +111,7 @@ async function startLocked(
 
 /** Decides by the image and the names on record: a tag that has moved changes nothing. */
 async function authorizeStart(
-  rt: AuthorizationHost & Pick<Runtime, 'store'>,
+  rt: AuthorizationHost & Pick<Services, 'store'>,
   box: Box,
   options: TrustOptions,
 ): Promise<Image> {

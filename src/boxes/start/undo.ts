@@ -8,13 +8,13 @@ import type { Box, BoxState, RestartPolicy } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { sweepVm } from '../record/vm-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { exitCodeOf } from '../supervise/exit-code.ts';
 import { type RemovalHost, removeLocked } from '../supervise/remove.ts';
 import { isInterrupted } from './enter.ts';
 
 /** What undoing a start needs of the server. */
-export type UndoHost = RemovalHost & Pick<Runtime, 'engine' | 'log' | 'restarts' | 'shutdown'>;
+export type UndoHost = RemovalHost & Pick<RunServices, 'engine' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
  * Undoes a start of which nothing runs any more. The policy repeats a start of its own, unless the cause of the failure

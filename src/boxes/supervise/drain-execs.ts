@@ -10,12 +10,12 @@ import { MAIN, type Process } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import { isProbe } from '../health/health-probe.ts';
 import { persist } from '../run/persist.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
 
 /** Never rejects. */
 export async function drainExecs(
-  rt: Pick<Runtime, 'log' | 'execs'>,
+  rt: Pick<RunServices, 'log' | 'execs'>,
   running: RunningBox,
 ): Promise<void> {
   try {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
 
 /**
  * Firmware that refuses its input reports nothing and spins. Without this, the start of such a box would hold its lock
@@ -14,7 +14,7 @@ import type { Runtime } from '../runtime.ts';
  * @returns whether there is such a start
  */
 export async function endStart(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
 ): Promise<boolean> {
   const box = rt.store.get(id);

@@ -11,14 +11,16 @@ import { now, timestamp } from '../record/clock.ts';
 import { isLive } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
-import { publish, publishVolumes, type Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
+import { publish, publishVolumes } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { type RemovalHost, removeBox } from './remove.ts';
 
 const KILLED = 137;
 
 /** What the end of a run needs of the server. */
-export type EndHost = RemovalHost & Pick<Runtime, 'locks' | 'log' | 'restarts' | 'running'>;
+export type EndHost = RemovalHost & Pick<RunServices, 'locks' | 'log' | 'restarts' | 'running'>;
 
 /**
  * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the main process is not
@@ -46,7 +48,7 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
   else if (ended.definition.autoRemove && running?.kept !== true) void removeAfterEnd(rt, id);
 }
 
-function recordEnd(rt: Pick<Runtime, 'store'>, { definition, state }: Box, detail: string): Box {
+function recordEnd(rt: Pick<Services, 'store'>, { definition, state }: Box, detail: string): Box {
   const known = state.status === 'stopping';
   const finished = {
     ...{ exitCode: state.exitCode, finishedAt: state.finishedAt },

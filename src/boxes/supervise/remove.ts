@@ -7,13 +7,15 @@ import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
+import { boxDirectory } from '../record/directories.ts';
 import { vmOf } from '../record/vm-of.ts';
-import { boxDirectory, publish, type Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
+import { publish } from '../services/publish.ts';
 import { endStart } from './end-start.ts';
 
 /** What a removal needs of the server. */
 export type RemovalHost = Pick<
-  Runtime,
+  RunServices,
   'home' | 'runtimeDir' | 'store' | 'outputs' | 'execs' | 'events' | 'volumes'
 >;
 
@@ -25,7 +27,7 @@ export type RemovalHost = Pick<
  * @throws A3sError `box-running` without `force`
  */
 export async function removeBox(
-  rt: RemovalHost & Pick<Runtime, 'locks' | 'running'>,
+  rt: RemovalHost & Pick<RunServices, 'locks' | 'running'>,
   id: string,
   options: { force: boolean; volumes?: boolean },
 ): Promise<void> {

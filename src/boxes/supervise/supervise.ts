@@ -16,8 +16,10 @@ import { now, timestamp } from '../record/clock.ts';
 import { hostSeesOutput } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import { teeAttributes } from '../record/tee-names.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
 
 /** Time for a guest to sync its disks and power off. */
@@ -161,7 +163,7 @@ export function mainExit(guest: Guest, signal: AbortSignal): Promise<Exit> {
  * Saves the output that had arrived when the microVM ended. On a full disk the output is given up, since no guest is
  * left that could be held back.
  */
-async function saveRest(rt: Pick<Runtime, 'log' | 'outputs'>, id: string): Promise<void> {
+async function saveRest(rt: Pick<RunServices, 'log' | 'outputs'>, id: string): Promise<void> {
   const log = rt.outputs.of(id);
   const timer = setTimeout(() => void log.close(), REST_MS);
   try {
@@ -174,7 +176,7 @@ async function saveRest(rt: Pick<Runtime, 'log' | 'outputs'>, id: string): Promi
 }
 
 async function copyOutput(
-  rt: Pick<Runtime, 'outputs'>,
+  rt: Pick<RunServices, 'outputs'>,
   running: RunningBox,
   reader: OutputReader,
   progress: Progress,
@@ -235,7 +237,7 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
 }
 
 /** Ends the microVM. The agent first syncs the writable layer, unless the box is removed anyhow. */
-async function endVm(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): Promise<void> {
+async function endVm(rt: Pick<Services, 'log'>, running: RunningBox, box: Box): Promise<void> {
   const { autoRemove, binds, volumeMounts } = box.definition;
   // The guest of a confidential box wipes its secrets.
   const keepsSecrets = box.definition.confidential !== undefined;

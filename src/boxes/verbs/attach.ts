@@ -7,12 +7,13 @@
 import { expectKept } from '../output/keeps-output.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
 
 /** What an attached client needs of the server. */
-export type AttachHost = Pick<Runtime, 'store' | 'running' | 'outputs' | 'events' | 'log'>;
+export type AttachHost = Pick<RunServices, 'store' | 'running' | 'outputs' | 'events' | 'log'>;
 
 export interface AttachOptions {
   readonly stdin: boolean;
@@ -36,7 +37,7 @@ export interface AttachPoint {
 
 /** @throws A3sError `host-not-permitted` */
 export async function attachPoint(
-  rt: Pick<Runtime, 'store' | 'outputs'>,
+  rt: Pick<RunServices, 'store' | 'outputs'>,
   id: string,
   { stdin, stdout, stderr, logs }: Pick<AttachOptions, 'stdin' | 'stdout' | 'stderr' | 'logs'>,
 ): Promise<AttachPoint> {
@@ -92,7 +93,7 @@ export async function attachBox(
 }
 
 async function feed(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   run: number,
   options: AttachOptions,
@@ -112,7 +113,7 @@ async function feed(
 }
 
 async function whenLive(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   run: number,
   signal: AbortSignal,

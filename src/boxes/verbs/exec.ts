@@ -15,16 +15,18 @@ import { expectPermission } from '../record/host-may.ts';
 import type { Exec } from '../run/execs.ts';
 import { persist } from '../run/persist.ts';
 import { retryWhileFrozen } from '../run/retry-while-frozen.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { execProcess } from '../spec/exec-process.ts';
 
 /** Docker's exit code of an exec that did not start: its program, user or directory was missing. */
 const NOT_STARTED = 126;
 
 /** What the start of an exec needs of the server. */
-export type ExecHost = Pick<Runtime, 'store' | 'running' | 'events' | 'log'>;
+export type ExecHost = Pick<RunServices, 'store' | 'running' | 'events' | 'log'>;
 
 export interface ExecRequest {
   readonly command: readonly string[];
@@ -41,7 +43,7 @@ export interface ExecRequest {
 
 /** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
 export function createExec(
-  rt: Pick<Runtime, 'store' | 'running' | 'execs' | 'events'>,
+  rt: Pick<RunServices, 'store' | 'running' | 'execs' | 'events'>,
   boxId: string,
   request: ExecRequest,
 ): Exec {
@@ -96,7 +98,7 @@ function checkActive({ definition: { id }, state: { status } }: Box): void {
 }
 
 /** @throws A3sError `conflict` for one that was started, `box-not-running` */
-export function checkStartable(rt: Pick<Runtime, 'store' | 'running'>, exec: Exec): RunningBox {
+export function checkStartable(rt: Pick<RunServices, 'store' | 'running'>, exec: Exec): RunningBox {
   const running = rt.running.expect(exec.boxId);
   if (running.run !== exec.run) throw notRunning(exec.boxId);
   checkActive(rt.store.expect(exec.boxId));
@@ -153,7 +155,7 @@ interface Started extends Pick<LaunchedProcess, 'output' | 'exit'> {
 }
 
 async function start(
-  rt: Pick<Runtime, 'store' | 'running' | 'events'>,
+  rt: Pick<RunServices, 'store' | 'running' | 'events'>,
   exec: Exec,
   size: TerminalSize | undefined,
 ): Promise<Started> {
@@ -195,7 +197,7 @@ function expectAbsolute(cwd: string): void {
 
 /** Reads the output to its end, whether or not a client takes it, and records the exit. Never rejects. */
 async function follow(
-  rt: Pick<Runtime, 'store' | 'events' | 'log'>,
+  rt: Pick<Services, 'store' | 'events' | 'log'>,
   exec: Exec,
   { running, guest, output: first, exit }: Started,
   stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
@@ -272,7 +274,7 @@ function writeTo(writer: StdinWriter, bytes: Uint8Array): Promise<void> {
 
 /** @throws A3sError `box-not-running` when it does not run */
 export async function resizeExec(
-  rt: Pick<Runtime, 'running'>,
+  rt: Pick<RunServices, 'running'>,
   exec: Exec,
   size: TerminalSize,
 ): Promise<void> {

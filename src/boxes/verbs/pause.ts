@@ -6,11 +6,11 @@
 import { A3sError } from '../../errors.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { type FreezeHost, freeze, thaw } from '../run/frozen.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { notRunning } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
 
 /** What a pause, and its end, need of the server. */
-export type PauseHost = FreezeHost & Pick<Runtime, 'locks' | 'running'>;
+export type PauseHost = FreezeHost & Pick<RunServices, 'locks' | 'running'>;
 
 /** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`, `host-not-permitted` */
 export async function pauseBox(rt: PauseHost, id: string): Promise<void> {

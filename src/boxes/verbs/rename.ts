@@ -5,10 +5,11 @@
  */
 import { A3sError } from '../../errors.ts';
 import { checkName } from '../record/name.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 
 /** @throws A3sError `invalid-argument`, `name-in-use`, in Docker's words */
-export function renameBox(rt: Pick<Runtime, 'store' | 'events'>, id: string, asked: string): void {
+export function renameBox(rt: Pick<Services, 'store' | 'events'>, id: string, asked: string): void {
   if (asked === '') {
     throw new A3sError('invalid-argument', 'Neither old nor new names may be empty');
   }

@@ -5,11 +5,11 @@
  */
 import { MAIN, type TerminalSize } from '../../guest/protocol.ts';
 import { expectPermission } from '../record/host-may.ts';
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
 
 /** @throws A3sError `box-not-running`, `invalid-argument` for a box without a terminal */
 export async function resizeBox(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   size: TerminalSize,
 ): Promise<void> {

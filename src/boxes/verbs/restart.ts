@@ -5,7 +5,7 @@
  */
 
 import type { TrustOptions } from '../policy/authorize-image.ts';
-import { publish } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
 import { expectHostStays } from '../start/enter.ts';
 import { type StartHost, startBox } from '../start/start.ts';
 import { type StopHost, type StopOptions, stopBox } from './stop.ts';

@@ -17,8 +17,9 @@ import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { checkName, inventName } from '../record/name.ts';
 import { persist } from '../run/persist.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 import { vmMemory } from '../spec/resources.ts';
 
 /** Memory is attached in whole steps of this size. */
@@ -26,7 +27,7 @@ const GROWTH_STEP = 128 * 2 ** 20;
 
 /** What a memory snapshot needs of the server. */
 export type SnapshotHost = Pick<
-  Runtime,
+  RunServices,
   'home' | 'store' | 'running' | 'engine' | 'snapshots' | 'events' | 'locks' | 'log' | 'shutdown'
 >;
 
@@ -82,7 +83,7 @@ function checkMemory({ memory, growth }: SavedVm, most: number): void {
 
 /** @throws A3sError `no-such-snapshot`, `conflict` while it is made */
 export async function removeSnapshot(
-  rt: Pick<Runtime, 'snapshots' | 'events'>,
+  rt: Pick<Services, 'snapshots' | 'events'>,
   reference: string,
 ): Promise<void> {
   const record = rt.snapshots.resolve(reference);
@@ -95,7 +96,7 @@ export async function removeSnapshot(
 
 /** Ends what an earlier server was making: its boxes go on. For boxes that are adopted, or being adopted. */
 export async function endUnfinishedSnapshots(
-  rt: Pick<Runtime, 'snapshots' | 'running' | 'locks' | 'log' | 'shutdown'>,
+  rt: Pick<RunServices, 'snapshots' | 'running' | 'locks' | 'log' | 'shutdown'>,
 ): Promise<void> {
   const boxes = rt.snapshots.unfinishedBoxes();
   try {
@@ -117,7 +118,10 @@ export async function endUnfinishedSnapshots(
   }
 }
 
-function checkCopyable(rt: Pick<Runtime, 'running'>, { definition, state, name }: Box): RunningBox {
+function checkCopyable(
+  rt: Pick<RunServices, 'running'>,
+  { definition, state, name }: Box,
+): RunningBox {
   const running = rt.running.get(definition.id);
   if (running === undefined || state.status !== 'running') throw notRunning(definition.id);
   if (definition.confidential !== undefined) {
@@ -140,7 +144,7 @@ function checkCopyable(rt: Pick<Runtime, 'running'>, { definition, state, name }
 }
 
 async function save(
-  rt: Pick<Runtime, 'home' | 'log' | 'shutdown'>,
+  rt: Pick<Services, 'home' | 'log' | 'shutdown'>,
   box: Box,
   running: RunningBox,
   { memory, disk }: SnapshotDirectories,
@@ -179,7 +183,7 @@ async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
 }
 
 /** Called also when the snapshot failed: the box must not stay frozen. */
-async function thaw(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void> {
+async function thaw(rt: Pick<Services, 'log'>, running: RunningBox): Promise<void> {
   try {
     await persist(running, (guest) => guest.thaw(running.signal));
   } catch (error) {

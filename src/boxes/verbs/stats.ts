@@ -6,7 +6,7 @@
 import type { Stats } from '../../guest/protocol.ts';
 import type { Box } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
-import type { Runtime } from '../runtime.ts';
+import type { RunServices } from '../run/run-services.ts';
 
 /** @throws A3sError `host-not-permitted` */
 export function checkStats(box: Pick<Box, 'definition' | 'name'>): void {
@@ -15,7 +15,7 @@ export function checkStats(box: Pick<Box, 'definition' | 'name'>): void {
 
 /** Undefined while the box does not run. */
 export async function statsOf(
-  rt: Pick<Runtime, 'store' | 'running'>,
+  rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   signal: AbortSignal,
 ): Promise<Stats | undefined> {

@@ -12,9 +12,11 @@ import { type Box, stopSignalOf } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import { type FreezeHost, thaw } from '../run/frozen.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { notRunning } from '../run/running-box.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
 import { isKill, parseSignal, signalNumber } from '../spec/signal.ts';
 import { endStart } from '../supervise/end-start.ts';
 
@@ -26,10 +28,10 @@ const SIGNAL_ATTEMPTS = 5;
 export const KILL_MS = 10_000;
 
 /** What a signal needs of the server: it resumes a paused box. */
-export type SignalHost = FreezeHost & Pick<Runtime, 'locks' | 'running'>;
+export type SignalHost = FreezeHost & Pick<RunServices, 'locks' | 'running'>;
 
 /** What the stop of all boxes needs of the server. */
-export type StopAllHost = FreezeHost & Pick<Runtime, 'running' | 'restarts'>;
+export type StopAllHost = FreezeHost & Pick<RunServices, 'running' | 'restarts'>;
 
 /** What a stop needs of the server: it ends orphaned boxes as well. */
 export type StopHost = SignalHost & OrphanHost;
@@ -101,7 +103,7 @@ export async function stopForHost(rt: StopAllHost, timeoutMs: number): Promise<v
 }
 
 /** Whether it waited for a start by its policy. Nothing is between the question and its answer. */
-function endWait(rt: Pick<Runtime, 'store' | 'events'>, id: string, action: string): boolean {
+function endWait(rt: Pick<Services, 'store' | 'events'>, id: string, action: string): boolean {
   if (rt.store.get(id)?.state.status !== 'restarting') return false;
   const change = { stopRequested: true, restartAt: undefined, restartDelayMs: undefined };
   publish(rt, rt.store.advance(id, 'give-up', change), action);
@@ -159,7 +161,7 @@ function checkSignal(box: Box, signal: string): void {
 
 /** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
 async function startEnded(
-  rt: Pick<Runtime, 'store' | 'running' | 'locks'>,
+  rt: Pick<RunServices, 'store' | 'running' | 'locks'>,
   id: string,
   timeout: number,
 ): Promise<void> {

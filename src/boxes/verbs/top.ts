@@ -6,8 +6,8 @@
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { notRunning } from '../run/running-box.ts';
-import type { Runtime } from '../runtime.ts';
 import { boxMemory } from '../spec/resources.ts';
 import { parsePsArguments } from '../top/arguments.ts';
 import { type PsTable, psTable } from '../top/table.ts';
@@ -18,7 +18,7 @@ import { type PsTable, psTable } from '../top/table.ts';
  * `host-not-permitted`
  */
 export async function topBox(
-  rt: Pick<Runtime, 'running'>,
+  rt: Pick<RunServices, 'running'>,
   box: Box,
   psArguments: string,
   signal: AbortSignal,

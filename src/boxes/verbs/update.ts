@@ -8,9 +8,10 @@ import { A3sError } from '../../errors.ts';
 import { checkRates } from '../confidential/check.ts';
 import type { Box, BoxDefinition, RestartPolicy } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
+import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { applyToRunning } from '../run/running-limits.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../services/publish.ts';
 import { checkResources } from '../spec/check-resources.ts';
 import { askedCpus, resourcesOf, vmCpus, vmMemory } from '../spec/resources.ts';
 
@@ -26,7 +27,10 @@ export interface UpdateRequest {
 }
 
 /** What an update needs of the server. */
-export type UpdateHost = Pick<Runtime, 'host' | 'store' | 'running' | 'events' | 'locks' | 'log'>;
+export type UpdateHost = Pick<
+  RunServices,
+  'host' | 'store' | 'running' | 'events' | 'locks' | 'log'
+>;
 
 type Changed = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>;
 
@@ -64,7 +68,7 @@ export async function updateBox(rt: UpdateHost, id: string, request: UpdateReque
 }
 
 function runningOf(
-  rt: Pick<Runtime, 'running'>,
+  rt: Pick<RunServices, 'running'>,
   { definition: { id }, state: { status } }: Box,
 ): RunningBox | undefined {
   if (status !== 'running' && status !== 'paused') return undefined;

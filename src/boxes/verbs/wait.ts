@@ -5,7 +5,7 @@
  */
 import type { Box } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Services } from '../services/services.ts';
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
@@ -20,7 +20,7 @@ export interface Ending {
  * policy will start again runs, and yet each end of a run is one: a `not-running` that came in time for it is answered.
  */
 export async function waitBox(
-  rt: Pick<Runtime, 'store'>,
+  rt: Pick<Services, 'store'>,
   id: string,
   condition: WaitCondition,
   signal: AbortSignal,

@@ -16,7 +16,7 @@ import {
   SERVER_INSTALLING,
 } from '../../boot/bootset.ts';
 import { type BootPlaces, findBootSet, isKept } from '../../boot/sets.ts';
-import type { BootSets } from '../../boxes/runtime.ts';
+import type { BootSets } from '../../boxes/services/services.ts';
 
 /** Far longer than a copy of a set takes. */
 const ARRIVAL_MS = 3_600_000;

@@ -4,7 +4,7 @@
  * @module
  */
 import { appendFileSync, renameSync, statSync } from 'node:fs';
-import type { Logger } from '../../boxes/runtime.ts';
+import type { Logger } from '../../boxes/services/services.ts';
 import { A3sError } from '../../errors.ts';
 
 const MAX_BYTES = 4 * 1024 * 1024;

@@ -12,17 +12,17 @@ import { hostCertificates } from '../../confidential/host-certificates.ts';
 import { describeConfidential, findConfidential, renewChanges } from '../../confidential/vm.ts';
 import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
+import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories.ts';
 import { hostSeesOutput } from '../../record/host-may.ts';
 import { teeAttributes } from '../../record/tee-names.ts';
 import type { RunningBox } from '../../run/running-box.ts';
-import { type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { makeRuntimeDirectory } from '../describe.ts';
+import type { Services } from '../../services/services.ts';
 import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a measured launch needs of the server. */
-export type ConfidentialHost = LaunchHost & Pick<Runtime, 'boot' | 'images' | 'log'>;
+export type ConfidentialHost = LaunchHost & Pick<Services, 'boot' | 'images' | 'log'>;
 
 /** Every start is a new launch and a new instance, and never a copy of anything. */
 export class ConfidentialSource implements StartSource {
@@ -103,7 +103,7 @@ async function launchMeasured(
 
 /** The guest's answer is not trusted: relying parties see in its evidence that it took these bytes. */
 async function handOver(
-  rt: Pick<Runtime, 'home' | 'store'>,
+  rt: Pick<Services, 'home' | 'store'>,
   running: RunningBox,
   guest: Guest,
   { tee, launchSpec, specDigest }: ConfidentialDefinition,

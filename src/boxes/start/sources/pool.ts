@@ -9,11 +9,14 @@ import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { changesPath, syncChanges } from '../../disks/writable-layer.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-vm.ts';
-import type { PooledVm } from '../../pool/vm-pools.ts';
+import type { PooledVm, VmPools } from '../../pool/vm-pools.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
+import { runtimeDirectory } from '../../record/directories.ts';
 import { Handshake } from '../../run/handshake.ts';
+import type { RunServices } from '../../run/run-services.ts';
 import type { RunningBox } from '../../run/running-box.ts';
-import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
+import { publish } from '../../services/publish.ts';
+import type { Services } from '../../services/services.ts';
 import { hostLimitsOf } from '../../spec/resources.ts';
 import { describeVm, type Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
@@ -21,7 +24,7 @@ import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 
 /** What a start in a microVM of a pool needs of the server. */
 export type PoolStartHost = PoolHost &
-  Pick<Runtime, 'events' | 'pools' | 'restarts' | 'running' | 'shutdown'>;
+  Pick<RunServices, 'events' | 'restarts' | 'running' | 'shutdown'> & { readonly pools: VmPools };
 
 export class PoolSource implements StartSource {
   readonly #rt: PoolStartHost;
@@ -110,7 +113,7 @@ export class PoolSource implements StartSource {
 
 /** The microVM's writable layer becomes the box's. */
 async function takeChanges(
-  rt: Pick<Runtime, 'home'>,
+  rt: Pick<Services, 'home'>,
   { id, identity }: BoxDefinition,
   { changesPath: from, directory }: PooledVm,
 ): Promise<void> {

@@ -15,8 +15,9 @@ import { forkChangesDisk } from '../../disks/fork-changes-disk.ts';
 import { changesPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
-import { type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { describeVm, type Found, makeRuntimeDirectory } from '../describe.ts';
+import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories.ts';
+import type { Services } from '../../services/services.ts';
+import { describeVm, type Found } from '../describe.ts';
 import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
@@ -31,7 +32,7 @@ export function isFork({ definition, state }: Box): boolean {
 }
 
 /** What a start from a memory snapshot needs of the server. */
-export type SnapshotStartHost = LaunchHost & Pick<Runtime, 'snapshots'>;
+export type SnapshotStartHost = LaunchHost & Pick<Services, 'snapshots'>;
 
 /** The box does nothing of its own before it has its identity. */
 export class SnapshotSource implements StartSource {

@@ -9,10 +9,12 @@ import { A3sError, ERRORS } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
 import { changesPath } from '../../disks/writable-layer.ts';
-import type { Box } from '../../record/box.ts';
-import { Handshake, RESUME_MS, shapeOf } from '../../run/handshake.ts';
+import type { Box, BoxDefinition } from '../../record/box.ts';
+import { Handshake, RESUME_MS } from '../../run/handshake.ts';
+import type { RunServices } from '../../run/run-services.ts';
 import type { RunningBox } from '../../run/running-box.ts';
-import { publish, type Runtime } from '../../runtime.ts';
+import { publish } from '../../services/publish.ts';
+import { askedCpus, vmCpus } from '../../spec/resources.ts';
 import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
 import { type LaunchHost, launchVm } from '../launch-vm.ts';
@@ -20,7 +22,7 @@ import type { Acquired, StartSource } from '../source.ts';
 
 /** What a start from a template needs of the server. */
 export type TemplateStartHost = LaunchHost &
-  Pick<Runtime, 'events' | 'log' | 'restarts' | 'startTimeoutMs' | 'templates'>;
+  Pick<RunServices, 'events' | 'log' | 'restarts' | 'startTimeoutMs' | 'templates'>;
 
 export class TemplateSource implements StartSource {
   readonly #rt: TemplateStartHost;
@@ -92,6 +94,11 @@ export class TemplateSource implements StartSource {
   onNextStarted(): void {
     this.#rt.templates.booted(this.#shape);
   }
+}
+
+/** The shape of the template that the box needs. */
+export function shapeOf(definition: BoxDefinition, { boot }: Found): VmShape {
+  return { cpus: vmCpus(askedCpus(definition)), boot };
 }
 
 /** A guest before its `reseed` has nothing of the box in it, so every failure here is the template's. */

@@ -6,8 +6,9 @@
 import { join } from 'node:path';
 import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
+import { boxDirectory } from '../../../../boxes/record/directories.ts';
 import { hostMay } from '../../../../boxes/record/host-may.ts';
-import { boxDirectory, type Runtime } from '../../../../boxes/runtime.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';

@@ -1,0 +1,32 @@
+/**
+ * The network of a box: its card, and its published ports.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { BoxSpec } from '@a3s-box/policies';
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import type { Port } from '../record/box.ts';
+
+/** The network card, as the box spec describes it. */
+export function guestNic(mac: string): BoxSpec['network'] {
+  const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
+  const resolver = { nameservers: [nameserver], search: [] };
+  return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
+}
+
+/** A published port, as the engine describes it. */
+export function forward(port: Port): {
+  hostIp: string;
+  hostPort: number;
+  boxPort: number;
+  protocol: 'tcp';
+} {
+  return { ...port, protocol: 'tcp' };
+}
+
+/** The MAC address of a box: locally administered, and the same for all its runs. */
+export function macAddress(id: string): string {
+  const digits = createHash('sha256').update(`mac ${id}`).digest('hex').slice(0, 10);
+  return ['02', ...(digits.match(/../g) ?? [])].join(':');
+}
