@@ -8,6 +8,7 @@
  * @module
  */
 import * as z from 'zod';
+import { settleOrAbort } from '../../../async/settle-all.ts';
 import type { VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
@@ -27,7 +28,7 @@ export async function launchVm(
 ): Promise<QemuVm> {
   const events = new VmEvents();
   const { id, runtimeDir, identity, nic, shares } = spec;
-  const [vmm, ...servers] = await together(signal, (waiting) => [
+  const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => [
     startVmm(
       { spec, accelerator, start: 'boot', growthBytes: 0 },
       {},
@@ -60,22 +61,4 @@ async function attachDevices(spec: VmSpec, monitor: QmpClient, signal: AbortSign
   signal.throwIfAborted();
   const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
   await executeAll(monitor, shareCommands(spec, sockets));
-}
-
-/** Waits for all. The first failure aborts the others, and is thrown once all have settled. */
-export async function together<First, Rest>(
-  signal: AbortSignal,
-  start: (waiting: AbortSignal) => readonly [Promise<First>, ...Promise<Rest>[]],
-): Promise<[First, ...Rest[]]> {
-  const others = new AbortController();
-  const [first, ...rest] = start(AbortSignal.any([signal, others.signal]));
-  const all = Promise.all([first, Promise.all(rest)]);
-  try {
-    const [one, more] = await all;
-    return [one, ...more];
-  } catch (error) {
-    others.abort(error);
-    await Promise.allSettled([first, ...rest]);
-    throw error;
-  }
 }

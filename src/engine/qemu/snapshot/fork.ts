@@ -3,11 +3,12 @@
  *
  * @module
  */
+
+import { settleOrAbort } from '../../../async/settle-all.ts';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
 import type { SavedCopy, VmSpec } from '../../engine.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
-import { together } from '../boot/launch.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { VmEvents } from '../monitor/events.ts';
@@ -34,7 +35,7 @@ export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal
   const runs = new Promise<void>((resolve) => {
     resumed = resolve;
   });
-  const [vmm, ...servers] = await together(signal, (waiting) => [
+  const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => [
     startVmm(
       plan,
       { kernel, ram: copyOf.ram, state: copyOf.state },

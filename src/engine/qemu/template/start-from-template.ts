@@ -7,13 +7,13 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import * as z from 'zod';
+import { settleOrAbort } from '../../../async/settle-all.ts';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
 import type { Template, VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { passtSocket, startPasst } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
-import { together } from '../boot/launch.ts';
 import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
@@ -55,7 +55,7 @@ export async function startFromTemplate(
   // Nothing is attached while the state is loaded.
   const inRunning = growth.length + slots.disks.length + shares.length > 0;
   const events = new VmEvents();
-  const [vmm, ...servers] = await together(signal, (waiting) => {
+  const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => {
     const { copying, spawned } = startCopy(plan, kernel, events, waiting);
     // Awaited after the VMM, which takes longest.
     const second = spawned.then(() => waiting.throwIfAborted());
