@@ -10,6 +10,7 @@ import { type Exit, MAIN } from '../../guest/protocol.ts';
 import { guestText } from '../../guest/refusal.ts';
 import { expiredBy, watchSecrets } from '../confidential/watch-secrets.ts';
 import { watchHealth } from '../health/watch-health.ts';
+import { copyOutput, type Progress } from '../output/copy-output.ts';
 import { keepsOutput } from '../output/keeps-output.ts';
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
@@ -29,11 +30,6 @@ const RETRY_MS = 500;
 /** Time for output to reach the disk once its microVM is gone. */
 const REST_MS = 5000;
 const RECORD_RETRY_MS = 5000;
-/**
- * Output that may wait for the disk: twice the agent's ring, so that an agent that ignores its bound is held back too.
- */
-const UNSAFE_BYTES = 2 * 1024 * 1024;
-
 /** What was requested of a guest together with the start of its main process. */
 export interface Followed {
   readonly guest: Guest;
@@ -41,11 +37,6 @@ export interface Followed {
   /** Undefined where the host may not see the output. */
   readonly output: Promise<OutputReader> | undefined;
   readonly exit: Promise<Exit>;
-}
-
-/** How much of the output is in the log, or on its way there. */
-interface Progress {
-  offset: number;
 }
 
 /**
@@ -121,7 +112,7 @@ async function followMain(
         },
         () => undefined,
       );
-      if (output !== undefined) await copyOutput(rt, running, await output, progress);
+      if (output !== undefined) await copyOutput(log, running.run, await output, progress);
       return await exit;
     } catch (error) {
       first = undefined;
@@ -173,43 +164,6 @@ async function saveRest(rt: Pick<RunServices, 'log' | 'outputs'>, id: string): P
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function copyOutput(
-  rt: Pick<RunServices, 'outputs'>,
-  running: RunningBox,
-  reader: OutputReader,
-  progress: Progress,
-): Promise<void> {
-  const log = rt.outputs.of(running.id);
-  let acknowledging: Promise<void> | undefined;
-  let acknowledged = progress.offset;
-  let failure: unknown;
-  const acknowledge = async (): Promise<void> => {
-    while (acknowledged < progress.offset) {
-      const safe = progress.offset;
-      await log.flush();
-      acknowledged = safe;
-      reader.ack(safe);
-    }
-  };
-  for await (const { stream, offset, data } of reader) {
-    if (failure !== undefined) throw failure;
-    const kind = stream === 'stdout' ? 1 : 2;
-    log.append({ stream: kind, run: running.run, time: now(), offset, payload: data });
-    progress.offset = offset + data.length;
-    acknowledging ??= acknowledge()
-      .catch((error: unknown) => {
-        failure = error;
-      })
-      .finally(() => {
-        acknowledging = undefined;
-      });
-    if (progress.offset - acknowledged > UNSAFE_BYTES) await acknowledging;
-  }
-  await acknowledging;
-  if (failure !== undefined) throw failure;
-  await log.flush();
 }
 
 /** Ends a run, in an order that another server can continue after a crash at any point. */
