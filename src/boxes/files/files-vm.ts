@@ -14,15 +14,14 @@ import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { changesPath, syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
-import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
+import { runtimeDirectory } from '../record/directories.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import { Handshake, RESUME_MS } from '../run/handshake.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
-import type { Services } from '../services/services.ts';
-import { changesDisks, describeVm, type Found, findParts } from '../start/describe.ts';
+import { abandon } from '../start/abandon.ts';
+import { type Found, findParts } from '../start/describe.ts';
 import { expectHostStays } from '../start/enter.ts';
-import type { LaunchHost } from '../start/launch-vm.ts';
+import { launchVm } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
 import { reasonToBoot } from '../start/run-box.ts';
 import { isFork } from '../start/sources/snapshot.ts';
@@ -44,14 +43,14 @@ const TIMING: FilesTiming = {
 };
 
 /** What such a microVM needs of the server. */
-export type FilesVmHost = LaunchHost &
-  Pick<
-    RunServices,
-    'boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'running' | 'startTimeoutMs'
-  > & {
-    /** Tests shorten it. */
-    readonly filesTiming?: Partial<FilesTiming>;
-  };
+export type FilesVmHost = Pick<
+  RunServices,
+  | ('home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown' | 'startTimeoutMs')
+  | ('boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'running')
+> & {
+  /** Tests shorten it. */
+  readonly filesTiming?: Partial<FilesTiming>;
+};
 
 function timingOf({ filesTiming }: FilesVmHost): FilesTiming {
   return { ...TIMING, ...filesTiming };
@@ -150,7 +149,7 @@ export class FilesVm {
     clearTimeout(this.#timer);
     try {
       const failure = await this.#powerOff();
-      await endVm(this.#rt, this.#box, this.#running);
+      await endVm(this.#rt, this.#running);
       await this.#keepDisk();
       return failure;
     } finally {
@@ -262,51 +261,32 @@ async function launch(
   taken: TakenTemplate | undefined,
 ): Promise<Launched> {
   const { definition, state } = box;
-  const { id, identity } = definition;
-  const directory = runtimeDirectory(rt, id);
-  await makeRuntimeDirectory(directory, identity);
-  const changes = await changesDisks(rt, definition, { found, directory, taken });
-  const offline = { ...definition, network: 'none' as const, ports: [] };
-  const { vm: description, spec } = describeVm(offline, {
-    ...{ found, directory, ports: [], changes, taken },
-  });
-  const vm = await rt.engine.launch(description, signal);
-  const handshake = taken === undefined ? undefined : new Handshake(vm.id, taken.protocol, spec);
-  const running = new RunningBox(id, state.run, vm, {
-    connectMs: rt.startTimeoutMs,
-    ...(handshake === undefined
-      ? {}
-      : {
-          copy: {
-            known: handshake.known,
-            connectMs: Math.min(RESUME_MS, rt.startTimeoutMs),
-          },
-        }),
-    held: taken,
+  const { home, runtimeDir, engine, startTimeoutMs } = rt;
+  // Nothing is recorded, and whatever ends the launch ends it as the end of the server does.
+  const host = {
+    ...{ home, runtimeDir, engine, startTimeoutMs, shutdown: signal },
+    store: { amend: () => box },
+  };
+  const offline = { ...box, definition: { ...definition, network: 'none' as const, ports: [] } };
+  const { vm, giveSpec, ...options } = await launchVm(host, offline, found, taken);
+  const running = new RunningBox(definition.id, state.run, vm, {
+    connectMs: startTimeoutMs,
+    ...options,
   });
   try {
-    const ready = async (): Promise<Guest> => {
-      const guest = await running.guest();
-      await (handshake?.specSent ?? guest.putSpec(spec, running.signal));
-      return guest;
-    };
-    const guest = await unlessAborted(ready(), signal);
-    if (changes.throwaway !== undefined) await rm(changes.throwaway, { force: true });
+    const guest = await unlessAborted(giveSpec(running), signal);
     await volumes.filled();
     return { guest, running };
   } catch (error) {
-    await endVm(rt, box, running);
+    await endVm(rt, running);
     throw error;
   }
 }
 
 async function endVm(
-  rt: Pick<Services, 'runtimeDir'>,
-  { definition: { id } }: Box,
+  rt: Pick<RunServices, 'runtimeDir' | 'running'>,
   running: RunningBox,
 ): Promise<void> {
-  await running.vm.kill();
-  await running.vm.exited;
-  await running.release();
-  await rm(runtimeDirectory(rt, id), { recursive: true, force: true });
+  await abandon(rt, running);
+  await rm(runtimeDirectory(rt, running.id), { recursive: true, force: true });
 }

@@ -1,38 +1,78 @@
 /**
- * Launches the microVM of a box that boots or starts from a template.
+ * Launches the microVM of a box that boots or starts from a template, and makes the first contact with its guest.
  *
  * @module
  */
+import { rm } from 'node:fs/promises';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Vm } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
+import { Handshake, RESUME_MS } from '../run/handshake.ts';
+import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { changesDisks, describeVm, type Found } from './describe.ts';
-import { launchOnPorts } from './ports.ts';
+import { launchOnPorts, type PortsHost } from './ports.ts';
 
-export interface LaunchedVm {
+/** What a launch needs of the server. */
+export type LaunchHost = PortsHost & Pick<Services, 'home' | 'runtimeDir'>;
+
+/** A microVM, and how its guest is reached. */
+export interface LaunchedVm extends Omit<RunningBoxOptions, 'connectMs'> {
+  readonly vm: Vm;
+  /** Gives the guest its spec. */
+  readonly giveSpec: (running: RunningBox) => Promise<Guest>;
+}
+
+/** @param taken undefined: the microVM boots */
+export async function launchVm(
+  rt: LaunchHost & Pick<Services, 'startTimeoutMs'>,
+  box: Box,
+  found: Found,
+  taken: TakenTemplate | undefined,
+): Promise<LaunchedVm> {
+  const { vm, spec, throwaway } = await launchDescribed(rt, box, found, taken);
+  if (taken === undefined) {
+    const giveSpec = async (running: RunningBox): Promise<Guest> => {
+      const guest = await running.guest();
+      await guest.putSpec(spec, running.signal);
+      return guest;
+    };
+    return { vm, giveSpec };
+  }
+  const handshake = new Handshake(vm.id, taken.protocol, spec);
+  return {
+    vm,
+    held: taken,
+    copy: { known: handshake.known, connectMs: Math.min(RESUME_MS, rt.startTimeoutMs) },
+    giveSpec: async (running) => {
+      const guest = await resumed(running);
+      await handshake.specSent;
+      // The microVM has it open.
+      if (throwaway !== undefined) await rm(throwaway, { force: true });
+      return guest;
+    },
+  };
+}
+
+interface Described {
   readonly vm: Vm;
   /** The spec for the guest. */
   readonly spec: BoxSpec;
   /** A file that is not needed once the microVM has it open. */
   readonly throwaway: string | undefined;
-  /** Settles when a new writable layer would outlast a power cut. */
-  readonly durable: Promise<void>;
 }
 
-/** What a launch needs of the server. */
-export type LaunchHost = Pick<Services, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>;
-
-/** @param taken undefined: the microVM boots */
-export async function launchVm(
+async function launchDescribed(
   rt: LaunchHost,
   box: Box,
   found: Found,
   taken: TakenTemplate | undefined,
-): Promise<LaunchedVm> {
+): Promise<Described> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
@@ -47,10 +87,32 @@ export async function launchVm(
     describe: (ports, changes) =>
       describeVm(definition, { found, directory, ports, changes, taken }),
   });
-  const isNew =
-    !found.keptChanges || (definition.storage !== undefined && box.state.startedAt === undefined);
+  return { vm, spec: description.spec, throwaway: disks.throwaway };
+}
+
+/** A guest before its `reseed` has nothing of the box in it, so every failure here is the template's. */
+async function resumed(running: RunningBox): Promise<Guest> {
+  try {
+    return await running.guest();
+  } catch (cause) {
+    if (running.released || !(cause instanceof A3sError)) throw cause;
+    throw new A3sError(
+      'template-unusable',
+      `Cannot resume a copy of the template: ${cause.message}`,
+      { cause },
+    );
+  }
+}
+
+/** Settles when a new writable layer would outlast a power cut. */
+export function syncNewLayer(
+  rt: Pick<Services, 'home'>,
+  { definition, state }: Box,
+  { keptChanges }: Found,
+): Promise<void> {
+  const isNew = !keptChanges || (definition.storage !== undefined && state.startedAt === undefined);
   const durable = isNew ? syncChanges(rt, definition) : Promise.resolve();
   // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.
   durable.catch(() => undefined);
-  return { vm, spec: description.spec, throwaway: disks.throwaway, durable };
+  return durable;
 }

@@ -9,11 +9,18 @@ import { settleAll } from '../../async/settle-all.ts';
 import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
+import type { BoxStore } from '../record/store.ts';
 import type { Services } from '../services/services.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
 /** The most launches of one start. */
 const ATTEMPTS = 3;
+
+/** What a launch on ports needs of the server. `shutdown` ends it. */
+export type PortsHost = Pick<Services, 'engine' | 'shutdown'> & {
+  /** Where the microVM and its ports are recorded. */
+  readonly store: Pick<BoxStore, 'amend'>;
+};
 
 /** What a launch needs, once its ports have their real numbers. */
 export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> {
@@ -32,7 +39,7 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
  * knows its ports.
  */
 export async function launchOnPorts<Disks, Description extends { readonly vm: VmSpec }>(
-  rt: Pick<Services, 'engine' | 'store' | 'shutdown'>,
+  rt: PortsHost,
   { definition: { id, ports: asked } }: Box,
   { state, disks: made, describe }: LaunchPlan<Disks, Description>,
 ): Promise<{

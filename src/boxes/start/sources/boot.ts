@@ -4,16 +4,20 @@
  * @module
  */
 import type { Box } from '../../record/box.ts';
+import type { Services } from '../../services/services.ts';
 import type { Found } from '../describe.ts';
-import { type LaunchHost, launchVm } from '../launch-vm.ts';
+import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
+/** What a boot needs of the server. */
+export type BootHost = LaunchHost & Pick<Services, 'startTimeoutMs'>;
+
 export class BootSource implements StartSource {
-  readonly #rt: LaunchHost;
+  readonly #rt: BootHost;
   readonly #box: Box;
   readonly #found: Found;
 
-  constructor(rt: LaunchHost, box: Box, found: Found) {
+  constructor(rt: BootHost, box: Box, found: Found) {
     this.#rt = rt;
     this.#box = box;
     this.#found = found;
@@ -21,13 +25,12 @@ export class BootSource implements StartSource {
 
   async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
     const opened = openOutput();
-    const launched = await launchVm(this.#rt, this.#box, this.#found, undefined);
-    const { vm, spec, durable } = launched;
+    const { giveSpec, ...launched } = await launchVm(this.#rt, this.#box, this.#found, undefined);
+    const durable = syncNewLayer(this.#rt, this.#box, this.#found);
     return {
-      vm,
+      ...launched,
       handOver: async (running) => {
-        const guest = await running.guest();
-        await guest.putSpec(spec, running.signal);
+        const guest = await giveSpec(running);
         return { guest, offset: await opened, durable };
       },
     };

@@ -22,7 +22,7 @@ import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a measured launch needs of the server. */
-export type ConfidentialHost = LaunchHost & Pick<Services, 'boot' | 'images' | 'log'>;
+export type ConfidentialHost = LaunchHost & Pick<Services, 'boot' | 'images' | 'log' | 'store'>;
 
 /** Every start is a new launch and a new instance, and never a copy of anything. */
 export class ConfidentialSource implements StartSource {

@@ -6,18 +6,15 @@
 import { rm } from 'node:fs/promises';
 import type { VmShape } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
-import type { Guest } from '../../../guest/guest.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
 import { changesPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
-import { Handshake, RESUME_MS } from '../../run/handshake.ts';
 import type { RunServices } from '../../run/run-services.ts';
-import type { RunningBox } from '../../run/running-box.ts';
 import { publish } from '../../services/publish.ts';
 import { askedCpus, vmCpus } from '../../spec/resources.ts';
 import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
-import { type LaunchHost, launchVm } from '../launch-vm.ts';
+import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a start from a template needs of the server. */
@@ -45,19 +42,12 @@ export class TemplateSource implements StartSource {
     if (taken === undefined) return undefined;
     this.#taken = taken;
     const opened = openOutput();
-    const launched = await launchVm(this.#rt, this.#box, this.#found, taken);
-    const { vm, spec, throwaway, durable } = launched;
-    const handshake = new Handshake(vm.id, taken.protocol, spec);
-    const connectMs = Math.min(RESUME_MS, this.#rt.startTimeoutMs);
+    const { giveSpec, ...launched } = await launchVm(this.#rt, this.#box, this.#found, taken);
+    const durable = syncNewLayer(this.#rt, this.#box, this.#found);
     return {
-      vm,
-      copy: { known: handshake.known, connectMs },
-      held: taken,
+      ...launched,
       handOver: async (running) => {
-        const guest = await resumed(running);
-        await handshake.specSent;
-        // The microVM has it open.
-        if (throwaway !== undefined) await rm(throwaway, { force: true });
+        const guest = await giveSpec(running);
         return { guest, offset: await opened, durable };
       },
     };
@@ -99,18 +89,4 @@ export class TemplateSource implements StartSource {
 /** The shape of the template that the box needs. */
 export function shapeOf(definition: BoxDefinition, { boot }: Found): VmShape {
   return { cpus: vmCpus(askedCpus(definition)), boot };
-}
-
-/** A guest before its `reseed` has nothing of the box in it, so every failure here is the template's. */
-async function resumed(running: RunningBox): Promise<Guest> {
-  try {
-    return await running.guest();
-  } catch (cause) {
-    if (running.released || !(cause instanceof A3sError)) throw cause;
-    throw new A3sError(
-      'template-unusable',
-      `Cannot resume a copy of the template: ${cause.message}`,
-      { cause },
-    );
-  }
 }
