@@ -58,7 +58,10 @@ export async function kernelOf(suite: Suite, into: string): Promise<KernelTree> 
  */
 export async function qemuOf(suite: Suite): Promise<string> {
   const target = join(CACHE, suite, 'qemu-place');
-  if (existsSync(target)) return target;
+  if (existsSync(target)) {
+    writeProgram(target);
+    return target;
+  }
   const apt = await Apt.of(suite);
   const building = `${target}.new`;
   rmSync(building, { recursive: true, force: true });
@@ -66,9 +69,7 @@ export async function qemuOf(suite: Suite): Promise<string> {
   for (const deb of await apt.download(QEMU, 'qemu')) {
     await run('dpkg-deb', ['-x', deb, join(building, 'root')]);
   }
-  const program = join(building, 'qemu-system-x86_64');
-  writeFileSync(program, wrapper());
-  chmodSync(program, 0o755);
+  writeProgram(building);
   renameSync(building, target);
   return target;
 }
@@ -76,15 +77,22 @@ export async function qemuOf(suite: Suite): Promise<string> {
 /** Where a host has the directory of {@link qemuOf}. */
 export const QEMU_PLACE = '/usr/local/sbin';
 
+function writeProgram(directory: string): void {
+  const program = join(directory, 'qemu-system-x86_64');
+  writeFileSync(program, wrapper());
+  chmodSync(program, 0o755);
+}
+
 /** Debian 12 keeps its libraries in /lib and /usr/lib, which are one only once its base system is installed. */
 function wrapper(): string {
   const root = `${QEMU_PLACE}/root`;
   const libraries = ['lib', 'usr/lib'].map((path) => `${root}/${path}/${LIBRARIES}`);
   const data = ['qemu', 'seabios'].map((name) => `-L ${root}/usr/share/${name}`).join(' ');
-  return `#!/bin/sh
+  // The command line begins with the name of QEMU, by which the server finds the process.
+  return `#!/bin/bash
 export QEMU_MODULE_DIR=${root}/usr/lib/${LIBRARIES}/qemu
 for loader in ${libraries.map((path) => `${path}/ld-linux-x86-64.so.2`).join(' ')}; do
-  [ -x "$loader" ] && exec "$loader" --library-path ${libraries.join(':')} ${root}/usr/bin/qemu-system-x86_64 ${data} "$@"
+  [ -x "$loader" ] && exec -a qemu-system-x86_64 "$loader" --library-path ${libraries.join(':')} ${root}/usr/bin/qemu-system-x86_64 ${data} "$@"
 done
 echo "no loader below ${root}" >&2
 exit 127

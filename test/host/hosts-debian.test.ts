@@ -6,7 +6,7 @@ import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
 import { BoxUser, INSTALLATION_TAG, kvmOf, prepareForUsers } from './box-user.ts';
 import { kernelOf, QEMU_PLACE, qemuOf, type Suite } from './debian.ts';
 import { EmulatedHost } from './emulated-host.ts';
-import { hostInitrd, ROOT_TAG, sharedRoot } from './initrd.ts';
+import { HOST_MODULES, hostInitrd, ROOT_TAG, sharedRoot } from './initrd.ts';
 
 const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'echo', 'ran'];
 const QEMU_TAG = 'qemu';
@@ -15,17 +15,24 @@ interface Debian {
   readonly suite: Suite;
   readonly kernel: RegExp;
   readonly qemu: RegExp;
+  /** What the kernel has as modules, and others have built in. */
+  readonly modules?: readonly string[];
 }
 
 const DEBIANS: readonly Debian[] = [
-  { suite: 'bookworm', kernel: /^6\.1\./, qemu: /^7\.2\./ },
+  {
+    suite: 'bookworm',
+    kernel: /^6\.1\./,
+    qemu: /^7\.2\./,
+    modules: ['virtio_pci', 'virtiofs'],
+  },
   { suite: 'bookworm-backports', kernel: /\+deb12-/, qemu: /^10\.0\..*~bpo12/ },
   { suite: 'trixie-backports', kernel: /^7\./, qemu: /^11\./ },
 ];
 
 describe.each(DEBIANS)(
   'a host with the kernel and the QEMU of $suite',
-  ({ suite, kernel, qemu }) => {
+  ({ suite, kernel, qemu, modules = [] }) => {
     let directory: string;
     let installation: Installation;
     let host: EmulatedHost;
@@ -38,7 +45,11 @@ describe.each(DEBIANS)(
       const image = join(directory, 'bzImage');
       writeFileSync(image, tree.bzImage);
       const initrd = join(directory, 'initrd');
-      writeFileSync(initrd, await hostInitrd({ script: sharedRoot(), kernel: tree }));
+      const wanted = [...modules, ...HOST_MODULES];
+      writeFileSync(
+        initrd,
+        await hostInitrd({ modules: wanted, script: sharedRoot(), kernel: tree }),
+      );
       host = await EmulatedHost.start({
         kernel: image,
         initrd,

@@ -110,7 +110,12 @@ export class KvmHost {
 
   /** Process ids of what runs there with these words in its command line. */
   async pids(pattern: string): Promise<readonly string[]> {
-    const { stdout } = await this.program(['pgrep', '--full', pattern]);
+    return (await this.processes(pattern)).map((line) => line.split(' ')[0] ?? '');
+  }
+
+  /** Process ids and command lines of what runs there with these words in its command line. */
+  async processes(pattern: string): Promise<readonly string[]> {
+    const { stdout } = await this.program(['pgrep', '--full', '--list-full', pattern]);
     return stdout.split('\n').filter((line) => line !== '');
   }
 }

@@ -134,6 +134,6 @@ describe('longer on a host with KVM', () => {
 
   it('leaves no box and no process on the host after all', async () => {
     expect(await host.docker(['ps', '--all', '--quiet'])).toBe('');
-    expect(await host.pids('^/usr/bin/qemu-system|passt|virtiofsd')).toEqual([]);
+    expect(await host.processes('^/usr/bin/qemu-system|passt|virtiofsd')).toEqual([]);
   });
 });

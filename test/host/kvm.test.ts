@@ -72,6 +72,6 @@ describe('on a host with KVM', () => {
   it('leaves no box and no process on the host', async () => {
     await host.docker(['rm', '-f', 'main']);
     expect(await host.docker(['ps', '--all', '--quiet'])).toBe('');
-    expect(await host.pids('^/usr/bin/qemu-system|passt|virtiofsd')).toEqual([]);
+    expect(await host.processes('^/usr/bin/qemu-system|passt|virtiofsd')).toEqual([]);
   });
 });
