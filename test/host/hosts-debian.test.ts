@@ -24,7 +24,7 @@ const DEBIANS: readonly Debian[] = [
     suite: 'bookworm',
     kernel: /^6\.1\./,
     qemu: /^7\.2\./,
-    modules: ['virtio_pci', 'virtiofs'],
+    modules: ['virtio_pci', 'virtio_console', 'virtiofs'],
   },
   { suite: 'bookworm-backports', kernel: /\+deb12-/, qemu: /^10\.0\..*~bpo12/ },
   { suite: 'trixie-backports', kernel: /^7\./, qemu: /^11\./ },
