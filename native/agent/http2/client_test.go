@@ -105,8 +105,8 @@ func (c *raw) say(pieces ...[]byte) {
 	}
 }
 
-// hear answers the next frame; io.EOF when there is none.
-func (c *raw) hear() (frame, error) {
+// readFrame returns the next frame, and io.EOF when there is none.
+func (c *raw) readFrame() (frame, error) {
 	head := make([]byte, headerBytes)
 	if _, err := io.ReadFull(c.conn, head); err != nil {
 		return frame{}, err
@@ -120,7 +120,7 @@ func (c *raw) hear() (frame, error) {
 func (c *raw) await(kind byte) frame {
 	c.t.Helper()
 	for {
-		f, err := c.hear()
+		f, err := c.readFrame()
 		if err != nil {
 			c.t.Fatalf("no frame of kind %d: %v", kind, err)
 		}

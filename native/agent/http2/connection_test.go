@@ -78,7 +78,7 @@ func TestFaultsOfAConnection(t *testing.T) {
 			if got := codeOf(client.await(typeGoAway)); got != c.code {
 				t.Errorf("got %d, want %d", got, c.code)
 			}
-			if _, err := client.hear(); !errors.Is(err, io.EOF) {
+			if _, err := client.readFrame(); !errors.Is(err, io.EOF) {
 				t.Errorf("the connection goes on: %v", err)
 			}
 		})
@@ -256,7 +256,7 @@ func FuzzConnection(f *testing.F) {
 		go func() {
 			defer close(heard)
 			for {
-				if _, err := client.hear(); err != nil {
+				if _, err := client.readFrame(); err != nil {
 					return
 				}
 			}

@@ -216,7 +216,7 @@ func (l *Launch) serve(s Server, listener net.Listener) {
 	}
 }
 
-func isFile(secret launchspec.Secret) bool { return secret.Delivery.Kind == launchspec.DeliveryFile }
+func isFile(secret launchspec.Secret) bool { return secret.Target.Kind == launchspec.TargetFile }
 
 func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
 	err := l.Box.Take(spec, "sha256:"+hex.EncodeToString(digest[:]))

@@ -11,8 +11,8 @@ func (c *checks) secrets(secrets []Secret) {
 		names = append(names, secret.Name)
 		c.that(isName(secret.Name), field+"name", "is not a name")
 		c.injectors(&secret, field)
-		c.delivery(&secret.Delivery, field+"delivery.")
-		if variable := secret.Delivery.Variable; variable != nil {
+		c.target(&secret.Target, field+"delivery.")
+		if variable := secret.Target.Variable; variable != nil {
 			c.that(!variables[*variable], "secrets", "must have a variable of its own each")
 			variables[*variable] = true
 		}
@@ -29,12 +29,12 @@ func (c *checks) injectors(secret *Secret, field string) {
 	c.that((len(secret.Injectors) > 0) != secret.AllowAnyInjector, field+"injectors", "must name injectors, or allow any, and not both")
 }
 
-func (c *checks) delivery(delivery *Delivery, field string) {
-	switch delivery.Kind {
-	case DeliveryFile:
-		c.that(delivery.Variable == nil, field+"variable", "does not belong to a file")
-	case DeliveryEnv:
-		c.that(delivery.Variable != nil && isVariable(*delivery.Variable), field+"variable", "is not the name of a variable")
+func (c *checks) target(target *SecretTarget, field string) {
+	switch target.Kind {
+	case TargetFile:
+		c.that(target.Variable == nil, field+"variable", "does not belong to a file")
+	case TargetEnv:
+		c.that(target.Variable != nil && isVariable(*target.Variable), field+"variable", "is not the name of a variable")
 	default:
 		c.that(false, field+"kind", "must be file or env")
 	}

@@ -87,23 +87,23 @@ const (
 	MayStats   = "stats"
 )
 
-// Kinds of Delivery.
+// Kinds of SecretTarget.
 const (
-	DeliveryFile = "file"
-	DeliveryEnv  = "env"
+	TargetFile = "file"
+	TargetEnv  = "env"
 )
 
 // Secret is one that the box waits for.
 type Secret struct {
 	Name string `json:"name"`
 	// Injectors are the SHA-256 digests of the keys that may inject it, in hexadecimal digits; none where anyone may.
-	Injectors        []string `json:"injectors"`
-	AllowAnyInjector bool     `json:"allowAnyInjector"`
-	Delivery         Delivery `json:"delivery"`
+	Injectors        []string     `json:"injectors"`
+	AllowAnyInjector bool         `json:"allowAnyInjector"`
+	Target           SecretTarget `json:"delivery"`
 }
 
-// Delivery is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable of the main process.
-type Delivery struct {
+// SecretTarget is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable of the main process.
+type SecretTarget struct {
 	Kind string `json:"kind"`
 	// Variable is nil for a file.
 	Variable *string `json:"variable"`

@@ -77,12 +77,12 @@ func (i *injector) body(p *peer, name string, value []byte) map[string]any {
 }
 
 func wanted(name string, injectors ...*injector) launchspec.Secret {
-	secret := launchspec.Secret{Name: name, AllowAnyInjector: len(injectors) == 0, Delivery: launchspec.Delivery{Kind: launchspec.DeliveryEnv}}
+	secret := launchspec.Secret{Name: name, AllowAnyInjector: len(injectors) == 0, Target: launchspec.SecretTarget{Kind: launchspec.TargetEnv}}
 	for _, i := range injectors {
 		secret.Injectors = append(secret.Injectors, i.digest())
 	}
 	variable := strings.ToUpper(name)
-	secret.Delivery.Variable = &variable
+	secret.Target.Variable = &variable
 	return secret
 }
 
@@ -200,7 +200,7 @@ func TestInjectionsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestWhoeverIsAllowedToNeedsNoKey(t *testing.T) {
+func TestAnyoneMayInjectASecretThatNamesNoInjector(t *testing.T) {
 	g := serve(t, guestOptions{secrets: []launchspec.Secret{wanted("bare"), wanted("signed")}})
 	p := g.connect(clientConfig())
 	p.attest(nonce)

@@ -24,9 +24,9 @@ func (s *Store) HandOver(files *Files, owner users.User) (environment []string, 
 	s.files = files
 	defer s.forget()
 	for _, entry := range s.entries {
-		delivery := entry.secret.Delivery
-		if delivery.Kind == launchspec.DeliveryEnv {
-			environment = append(environment, *delivery.Variable+"="+string(entry.value))
+		target := entry.secret.Target
+		if target.Kind == launchspec.TargetEnv {
+			environment = append(environment, *target.Variable+"="+string(entry.value))
 			continue
 		}
 		if err := files.write(entry.secret.Name, entry.value, owner); err != nil {

@@ -134,7 +134,7 @@ func (e *entry) check(value []byte) error {
 	if len(value) > MaxValue {
 		return ErrTooLarge
 	}
-	if e.secret.Delivery.Kind == launchspec.DeliveryEnv {
+	if e.secret.Target.Kind == launchspec.TargetEnv {
 		for _, octet := range value {
 			if octet == 0 {
 				return ErrNUL

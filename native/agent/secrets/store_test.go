@@ -14,11 +14,11 @@ import (
 )
 
 func file(name string) launchspec.Secret {
-	return launchspec.Secret{Name: name, AllowAnyInjector: true, Delivery: launchspec.Delivery{Kind: launchspec.DeliveryFile}}
+	return launchspec.Secret{Name: name, AllowAnyInjector: true, Target: launchspec.SecretTarget{Kind: launchspec.TargetFile}}
 }
 
 func variable(name, variable string) launchspec.Secret {
-	return launchspec.Secret{Name: name, Injectors: []string{"00"}, Delivery: launchspec.Delivery{Kind: launchspec.DeliveryEnv, Variable: &variable}}
+	return launchspec.Secret{Name: name, Injectors: []string{"00"}, Target: launchspec.SecretTarget{Kind: launchspec.TargetEnv, Variable: &variable}}
 }
 
 func expect(t *testing.T, s *Store, state State, delivered ...string) {

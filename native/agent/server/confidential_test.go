@@ -222,7 +222,7 @@ func TestAGuestThatRefusesItsLaunchSpecSaysWhyAndEnds(t *testing.T) {
 }
 
 func TestSecretsAreToldOfWhenSomethingIsNew(t *testing.T) {
-	c, g, _ := confidential(t, launchspec.Secret{Name: "token", AllowAnyInjector: true, Delivery: launchspec.Delivery{Kind: launchspec.DeliveryFile}})
+	c, g, _ := confidential(t, launchspec.Secret{Name: "token", AllowAnyInjector: true, Target: launchspec.SecretTarget{Kind: launchspec.TargetFile}})
 	_, text := c.call("GET", "/v1/secrets", "")
 	var document struct {
 		Version  int64
