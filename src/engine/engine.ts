@@ -87,7 +87,7 @@ export interface TemplateRequest {
   readonly identity: JailIdentity;
   readonly shape: VmShape;
   /** An empty writable layer. Afterwards it is as the guest left it, mounted. */
-  readonly changesPath: string;
+  readonly writableLayerPath: string;
   /** Descriptor of an empty file in memory that the identity may write. Afterwards it holds the RAM. */
   readonly ram: number;
   /** The path that the devices' state is written to: a new file, mode 0600. */

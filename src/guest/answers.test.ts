@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
-import { GuestSession } from './session.ts';
+import { GuestConnection } from './session.ts';
 import { fakeStreams } from './testing/fake-streams.ts';
 
 const hello = { protocol: { minimum: 1, maximum: 1 }, agent: 'x', kernel: 'x', bootId: 'x' };
@@ -18,9 +18,9 @@ function guestOf(answer: (stream: ServerHttp2Stream) => void): Guest {
     stream.on('error', () => stream.destroy());
     answer(stream);
   });
-  const session = new GuestSession(host);
-  session.version = 1;
-  return new Guest(session, hello);
+  const connection = new GuestConnection(host);
+  connection.version = 1;
+  return new Guest(connection, hello);
 }
 
 function answering(status: number, body: string | Buffer): Guest {

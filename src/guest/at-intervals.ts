@@ -1,5 +1,5 @@
 /**
- * One timer for all sessions: a server with a hundred boxes wakes up no more often than a server with one box.
+ * One timer for all connections: a server with a hundred boxes wakes up no more often than a server with one box.
  *
  * @module
  */

@@ -76,7 +76,7 @@ export function answerStatus(stream: ClientHttp2Stream): Promise<number> {
   });
 }
 
-/** The reason for which this side ended the session, or the observed reason of its end. */
+/** The reason for which this side ended the connection, or the observed reason of its end. */
 function brokenOff(what: string, cause: unknown): A3sError {
   return cause instanceof A3sError ? cause : agentFailed(what, cause);
 }

@@ -25,7 +25,7 @@ test.each<[string, (stream: Duplex) => void]>([
   ['closes at once', (stream) => stream.destroy()],
   ['sends the rest of a dead connection', (stream) => stream.end(Buffer.alloc(64, 0x7f))],
   [
-    'sends the frames of another session',
+    'sends the frames of another connection',
     (stream) => stream.write(Buffer.from('000008060100000000deadbeefdeadbeef', 'hex')),
   ],
   ['never answers', (stream) => stream.resume()],

@@ -9,7 +9,7 @@ import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
 import { Hello, PROTOCOL } from './protocol.ts';
 import { GuestRefusal, guestText } from './refusal.ts';
-import { GuestSession } from './session.ts';
+import { GuestConnection } from './session.ts';
 
 export interface ConnectOptions {
   readonly signal: AbortSignal;
@@ -104,14 +104,14 @@ async function attempt(
   known: KnownAgent | undefined,
 ): Promise<Guest | undefined> {
   stop.throwIfAborted();
-  let session: GuestSession | undefined;
+  let connection: GuestConnection | undefined;
   try {
-    session = new GuestSession(await vm.connect(stop));
+    connection = new GuestConnection(await vm.connect(stop));
     return known === undefined
-      ? await greet(session, stop, attemptMs)
-      : await meet(session, stop, attemptMs, known);
+      ? await greet(connection, stop, attemptMs)
+      : await meet(connection, stop, attemptMs, known);
   } catch (error) {
-    session?.destroy();
+    connection?.destroy();
     stop.throwIfAborted();
     if (error instanceof UnsupportedVersion) throw error.refusal;
     if (error instanceof GuestRefusal) throw error;
@@ -121,15 +121,19 @@ async function attempt(
 }
 
 /** Agrees on a version with an agent whose version is unknown. */
-async function greet(session: GuestSession, stop: AbortSignal, attemptMs: number): Promise<Guest> {
+async function greet(
+  connection: GuestConnection,
+  stop: AbortSignal,
+  attemptMs: number,
+): Promise<Guest> {
   const limits = { signal: stop, deadlineMs: attemptMs };
-  const hello = await session.call('GET', '/v1/hello', undefined, Hello, limits);
-  session.version = negotiate(hello);
-  return new Guest(session, hello);
+  const hello = await connection.call('GET', '/v1/hello', undefined, Hello, limits);
+  connection.version = negotiate(hello);
+  return new Guest(connection, hello);
 }
 
 async function meet(
-  session: GuestSession,
+  connection: GuestConnection,
   stop: AbortSignal,
   attemptMs: number,
   known: KnownAgent,
@@ -141,10 +145,10 @@ async function meet(
       protocol: { minimum: known.protocol, maximum: known.protocol },
     });
   }
-  session.version = known.protocol;
-  const guest = new Guest(session);
+  connection.version = known.protocol;
+  const guest = new Guest(connection);
   await known.first(guest, AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]));
-  return known.negotiate === true ? await greet(session, stop, attemptMs) : guest;
+  return known.negotiate === true ? await greet(connection, stop, attemptMs) : guest;
 }
 
 class UnsupportedVersion extends Error {

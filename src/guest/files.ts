@@ -9,7 +9,7 @@ import { narrow } from '../narrow.ts';
 import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
 import { FileChange, FilePath, FileStat, WriteFiles } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
-import { discard, type GuestSession } from './session.ts';
+import { discard, type GuestConnection } from './session.ts';
 
 const ANSWER_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
@@ -23,11 +23,11 @@ export interface ReadFiles {
 
 /** @throws A3sError `no-such-file`, `invalid-argument` */
 export async function readFiles(
-  session: GuestSession,
+  connection: GuestConnection,
   path: string,
   signal: AbortSignal,
 ): Promise<ReadFiles> {
-  const stream = await openAnswer(session, '/v1/files/read', FilePath.parse({ path }), signal);
+  const stream = await openAnswer(connection, '/v1/files/read', FilePath.parse({ path }), signal);
   try {
     const bytes = bytesOf(stream);
     const { line, rest } = await firstLine(bytes);
@@ -43,10 +43,10 @@ export async function readFiles(
 
 /** The root of the box as an archive, without what is mounted in it. */
 export async function exportFiles(
-  session: GuestSession,
+  connection: GuestConnection,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
-  const stream = await openAnswer(session, '/v1/files/export', undefined, signal);
+  const stream = await openAnswer(connection, '/v1/files/export', undefined, signal);
   return archiveOf(stream, Buffer.alloc(0), bytesOf(stream));
 }
 
@@ -59,11 +59,11 @@ const BATCH = 1000;
 
 /** The paths that differ from the image. Throws `agent-failed` for more of them than the limits. */
 export async function listChanges(
-  session: GuestSession,
+  connection: GuestConnection,
   signal: AbortSignal,
   limits = CHANGES,
 ): Promise<FileChange[]> {
-  const stream = await openAnswer(session, '/v1/files/changes', undefined, signal);
+  const stream = await openAnswer(connection, '/v1/files/changes', undefined, signal);
   const changes: FileChange[] = [];
   let unread = BATCH;
   try {
@@ -112,12 +112,12 @@ async function* linesOf(
 
 /** A stream with an answer of bytes. It ends when the signal aborts. */
 async function openAnswer(
-  session: GuestSession,
+  connection: GuestConnection,
   route: string,
   body: unknown,
   signal: AbortSignal,
 ): Promise<ClientHttp2Stream> {
-  const stream = await session.openInOrder('POST', route, {
+  const stream = await connection.openInOrder('POST', route, {
     ...{ signal, body, endStream: body === undefined },
   });
   const onAbort = (): void => discard(stream);
@@ -170,13 +170,13 @@ async function* archiveOf(
  * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`; what `archive` throws
  */
 export async function writeFiles(
-  session: GuestSession,
+  connection: GuestConnection,
   request: WriteFiles,
   archive: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
   const route = '/v1/files';
-  const stream = await session.openInOrder('PUT', route, { signal });
+  const stream = await connection.openInOrder('PUT', route, { signal });
   const onAbort = (): void => discard(stream);
   signal.addEventListener('abort', onAbort, { once: true });
   // The agent answers before the end of the archive only where it refuses it.

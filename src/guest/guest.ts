@@ -34,7 +34,7 @@ import {
 } from './protocol.ts';
 import { openRatls } from './ratls.ts';
 import { refusal } from './refusal.ts';
-import type { GuestSession } from './session.ts';
+import type { GuestConnection } from './session.ts';
 import { StdinWriter } from './stdin.ts';
 
 /** The timeout of requests that the agent answers from memory. */
@@ -75,12 +75,12 @@ export class Guest {
   readonly hello: Hello | undefined;
   /** Resolves when the connection is gone, never rejects. The box keeps running. */
   readonly closed: Promise<void>;
-  readonly #session: GuestSession;
+  readonly #connection: GuestConnection;
 
-  constructor(session: GuestSession, hello?: Hello) {
-    this.#session = session;
+  constructor(connection: GuestConnection, hello?: Hello) {
+    this.#connection = connection;
     this.hello = hello;
-    this.closed = session.closed;
+    this.closed = connection.closed;
   }
 
   /**
@@ -89,7 +89,7 @@ export class Guest {
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
-    await this.#session.call('POST', '/v1/prepare', undefined, nothing, options);
+    await this.#connection.call('POST', '/v1/prepare', undefined, nothing, options);
   }
 
   /**
@@ -98,36 +98,36 @@ export class Guest {
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
-    await this.#session.call('POST', '/v1/rehearse', spec, nothing, options);
+    await this.#connection.call('POST', '/v1/rehearse', spec, nothing, options);
   }
 
   /** Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes nothing. */
   async reseed(reseed: Reseed, signal?: AbortSignal): Promise<void> {
     const body = Reseed.parse(reseed);
-    await this.#session.call('POST', '/v1/wake', body, nothing, prompt(signal));
+    await this.#connection.call('POST', '/v1/wake', body, nothing, prompt(signal));
   }
 
   /** Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call changes nothing. */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
     const { mac, ...rest } = Fork.parse(fork);
     const body = mac === null ? rest : { ...rest, mac };
-    await this.#session.call('POST', '/v1/fork', body, nothing, prompt(signal));
+    await this.#connection.call('POST', '/v1/fork', body, nothing, prompt(signal));
   }
 
   /** Freezes every process of the box; the guest itself keeps running. Protocol 2. */
   async freeze(signal?: AbortSignal): Promise<void> {
-    await this.#session.call('POST', '/v1/freeze', undefined, nothing, prompt(signal));
+    await this.#connection.call('POST', '/v1/freeze', undefined, nothing, prompt(signal));
   }
 
   /** Thaws them; nothing changes where they run already. Protocol 2. */
   async thaw(signal?: AbortSignal): Promise<void> {
-    await this.#session.call('POST', '/v1/thaw', undefined, nothing, prompt(signal));
+    await this.#connection.call('POST', '/v1/thaw', undefined, nothing, prompt(signal));
   }
 
   /** The state that a new host needs to adopt the box. */
   state(signal?: AbortSignal): Promise<GuestState> {
     const options = { signal, deadlineMs: PROMPT_MS, answerBytes: STATE_BYTES };
-    return this.#session.call('GET', '/v1/state', undefined, GuestState, options);
+    return this.#connection.call('GET', '/v1/state', undefined, GuestState, options);
   }
 
   /**
@@ -139,7 +139,7 @@ export class Guest {
     const options = { signal, deadlineMs: fills ? FILL_MS : SETUP_MS };
     const { directories, ...rest } = spec;
     const document = directories === undefined || this.speaks(5) ? spec : rest;
-    return (await this.#session.call('PUT', '/v1/spec', document, SpecTaken, options)).spec;
+    return (await this.#connection.call('PUT', '/v1/spec', document, SpecTaken, options)).spec;
   }
 
   /**
@@ -149,12 +149,12 @@ export class Guest {
   putLaunchSpec(text: string, signal?: AbortSignal): Promise<LaunchSpecTaken> {
     const options = { signal, deadlineMs: SETUP_MS };
     const bytes = Buffer.from(text);
-    return this.#session.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
+    return this.#connection.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
   }
 
   /** Sends endorsements that the guest passes on beside its reports. The guest does not rely on them. Protocol 3. */
   async putCertificates(table: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#session.call('PUT', '/v1/certificates', table, nothing, prompt(signal));
+    await this.#connection.call('PUT', '/v1/certificates', table, nothing, prompt(signal));
   }
 
   /**
@@ -163,7 +163,7 @@ export class Guest {
    */
   secrets(seen: number, signal?: AbortSignal): Promise<SecretsReport> {
     const route = `/v1/secrets?seen=${seen}`;
-    return this.#session.call('GET', route, undefined, SecretsReport, { signal });
+    return this.#connection.call('GET', route, undefined, SecretsReport, { signal });
   }
 
   /**
@@ -172,13 +172,13 @@ export class Guest {
    * @param deadlineMs for the guest to take it
    */
   ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
-    return openRatls(this.#session, signal, deadlineMs);
+    return openRatls(this.#connection, signal, deadlineMs);
   }
 
   /** Starts the box's main process, once. */
   startMain(signal?: AbortSignal): Promise<Process> {
     const options = { signal, deadlineMs: SETUP_MS };
-    return this.#session.call('POST', `${path(MAIN)}/start`, undefined, Process, options);
+    return this.#connection.call('POST', `${path(MAIN)}/start`, undefined, Process, options);
   }
 
   /** Starts one more process in the box. The id is the caller's: lower-case letters and digits. */
@@ -193,7 +193,7 @@ export class Guest {
     const more = { ...(group ? { group } : {}), ...(privileged ? { privileged } : {}) };
     const body = StartProcess.parse({ id, process, ...more });
     const options = { signal, deadlineMs: SETUP_MS };
-    return this.#session.call('POST', '/v1/processes', body, Process, options);
+    return this.#connection.call('POST', '/v1/processes', body, Process, options);
   }
 
   /**
@@ -206,7 +206,7 @@ export class Guest {
     signal?: AbortSignal,
     how: StartOptions = {},
   ): Promise<LaunchedProcess> {
-    if (this.#session.version === 1) {
+    if (this.#connection.version === 1) {
       const started = await this.startProcess(id, process, signal, how);
       const output = await this.output(id, 0, signal);
       return { process: started, output, exit: unwatched(this.exit(id, signal)) };
@@ -227,18 +227,18 @@ export class Guest {
   }
 
   process(id: string, signal?: AbortSignal): Promise<Process> {
-    return this.#session.call('GET', path(id), undefined, Process, prompt(signal));
+    return this.#connection.call('GET', path(id), undefined, Process, prompt(signal));
   }
 
   /** Waits until the process has exited and its output is complete, however long that takes. */
   exit(id: string, signal?: AbortSignal): Promise<Exit> {
-    return this.#session.call('GET', `${path(id)}/exit`, undefined, Exit, { signal });
+    return this.#connection.call('GET', `${path(id)}/exit`, undefined, Exit, { signal });
   }
 
   /** The process's output from `offset` on. A new reader displaces the old one. */
   async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
     const route = `${path(id)}/output?offset=${offset}`;
-    const stream = await this.#session.openInOrder('POST', route, { signal });
+    const stream = await this.#connection.openInOrder('POST', route, { signal });
     const reader = new OutputReader(stream, offset, signal);
     const onAbort = (): void => reader.close();
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -260,31 +260,31 @@ export class Guest {
    * the connection is gone.
    */
   stdin(id: string): StdinWriter {
-    return new StdinWriter(this.#session, `${path(id)}/stdin`);
+    return new StdinWriter(this.#connection, `${path(id)}/stdin`);
   }
 
   /** `signal` is a name with `SIG`, or a number. `conflict` when the process has exited. */
   async signal(id: string, signal: string): Promise<void> {
-    await this.#session.call('POST', `${path(id)}/signal`, { signal }, nothing, prompt());
+    await this.#connection.call('POST', `${path(id)}/signal`, { signal }, nothing, prompt());
   }
 
   async resize(id: string, size: TerminalSize): Promise<void> {
-    await this.#session.call('POST', `${path(id)}/resize`, size, nothing, prompt());
+    await this.#connection.call('POST', `${path(id)}/resize`, size, nothing, prompt());
   }
 
   /** Makes the agent forget an exec that has exited, with its output. */
   async forget(id: string): Promise<void> {
-    await this.#session.call('DELETE', path(id), undefined, nothing, prompt());
+    await this.#connection.call('DELETE', path(id), undefined, nothing, prompt());
   }
 
   /** Whether the agent supports this version of the protocol. */
   speaks(version: number): boolean {
-    return (this.#session.version ?? 0) >= version;
+    return (this.#connection.version ?? 0) >= version;
   }
 
   #expect(version: number, what: string): void {
     if (this.speaks(version)) return;
-    const spoken = this.#session.version ?? 'none';
+    const spoken = this.#connection.version ?? 'none';
     throw new A3sError(
       'agent-failed',
       `The guest agent of this box speaks protocol ${spoken}: ${what} came with protocol ${version}`,
@@ -295,7 +295,7 @@ export class Guest {
   /** Waits until the process has exited, whether or not its output is complete. Protocol 4. */
   async ended(id: string, signal?: AbortSignal): Promise<Exit> {
     this.#expect(4, 'the end of a process whose output goes on');
-    return await this.#session.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
+    return await this.#connection.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
   }
 
   /**
@@ -303,19 +303,20 @@ export class Guest {
    */
   async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
     this.#expect(4, 'other limits');
-    await this.#session.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
+    await this.#connection.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
   }
 
   /** The processes of the box. Protocol 4. */
   async top(signal?: AbortSignal): Promise<readonly ProcessEntry[]> {
     this.#expect(4, 'the list of its processes');
     const options = { ...prompt(signal), answerBytes: TOP_BYTES };
-    return (await this.#session.call('GET', '/v1/top', undefined, ProcessList, options)).processes;
+    return (await this.#connection.call('GET', '/v1/top', undefined, ProcessList, options))
+      .processes;
   }
 
   stats(signal?: AbortSignal): Promise<Stats> {
     const options = { ...prompt(signal), answerBytes: STATS_BYTES };
-    return this.#session.call('GET', '/v1/stats', undefined, Stats, options);
+    return this.#connection.call('GET', '/v1/stats', undefined, Stats, options);
   }
 
   /** What a path of the box names. Protocol 7. */
@@ -324,13 +325,13 @@ export class Guest {
     // A file server of the host may take its time.
     const options = { signal, deadlineMs: SETUP_MS };
     const body = FilePath.parse({ path: filePath });
-    return this.#session.call('POST', '/v1/files/stat', body, FileStat, options);
+    return this.#connection.call('POST', '/v1/files/stat', body, FileStat, options);
   }
 
   /** What a path of the box names, and its archive. Protocol 7. */
   readFiles(filePath: string, signal: AbortSignal): Promise<ReadFiles> {
     this.#expect(7, 'copies of files');
-    return readFiles(this.#session, filePath, signal);
+    return readFiles(this.#connection, filePath, signal);
   }
 
   /** Extracts an archive into a directory of the box. Protocol 7. */
@@ -340,29 +341,29 @@ export class Guest {
     signal: AbortSignal,
   ): Promise<void> {
     this.#expect(7, 'copies of files');
-    return writeFiles(this.#session, request, archive, signal);
+    return writeFiles(this.#connection, request, archive, signal);
   }
 
   /** The root of the box as an archive, without what is mounted in it. Protocol 7. */
   exportFiles(signal: AbortSignal): Promise<AsyncGenerator<Uint8Array, void, void>> {
     this.#expect(7, 'copies of files');
-    return exportFiles(this.#session, signal);
+    return exportFiles(this.#connection, signal);
   }
 
   /** The paths that differ from the image. Protocol 7. */
   listChanges(signal: AbortSignal): Promise<readonly FileChange[]> {
     this.#expect(7, 'copies of files');
-    return listChanges(this.#session, signal);
+    return listChanges(this.#connection, signal);
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */
   async poweroff(signal?: AbortSignal): Promise<void> {
-    await this.#session.call('POST', '/v1/poweroff', undefined, nothing, prompt(signal));
+    await this.#connection.call('POST', '/v1/poweroff', undefined, nothing, prompt(signal));
   }
 
   /** Closes the connection. The box keeps running. */
   close(): void {
-    this.#session.destroy();
+    this.#connection.destroy();
   }
 }
 

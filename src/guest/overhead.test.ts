@@ -5,7 +5,7 @@ const FULL = 1000;
 const WINDOW = 10;
 const budget = (): OverheadBudget => new OverheadBudget(WINDOW, FULL);
 
-describe('the overhead budget of a session', () => {
+describe('the overhead budget of a connection', () => {
   it('exhausts the overhead budget on bytes without payload', () => {
     const some = budget();
     expect(some.account(FULL, 0)).toBe(true);

@@ -4,18 +4,18 @@
  * @module
  */
 
-/** The budget of a session on which nothing was transferred. The agent sends a few hundred bytes. */
+/** The budget of a connection on which nothing was transferred. The agent sends a few hundred bytes. */
 export const OVERHEAD_BYTES = 4 * 2 ** 20;
 /** The allowance for the headers and the reset of one answer. Those of the agent take less than 100 bytes. */
 const ANSWER_BYTES = 1024;
 /** The agent gives credit for the host's bytes: 13 bytes for 32 KiB. Other servers send as much for 4 KiB. */
 const SENT_PER_BYTE = 16;
-/** The most streams of a session. Each answer that the host abandoned may have one window of payload in flight. */
+/** The most streams of a connection. Each answer that the host abandoned may have one window of payload in flight. */
 const MOST_STREAMS = 256;
 
 /**
  * Limits the bytes that reach no stream as payload: every frame but DATA, the headers of frames, padding, and DATA of
- * streams that have ended. Payload, requests and bytes that the host sends refill the budget, so an honest session
+ * streams that have ended. Payload, requests and bytes that the host sends refill the budget, so an honest connection
  * never exhausts it. The refill stops at the initial size, so a hostile guest cannot save a budget up.
  */
 export class OverheadBudget {
@@ -54,7 +54,7 @@ export class OverheadBudget {
    *
    * @param received all bytes received, payload included
    * @param sent all bytes sent. Only a fraction counts, so that answers to a flood do not pay for the flood.
-   * @returns whether the session is within its budget
+   * @returns whether the connection is within its budget
    */
   account(received: number, sent: number): boolean {
     this.#left -= received - this.#delivered;

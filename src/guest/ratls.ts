@@ -7,16 +7,16 @@ import type { Duplex } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { refusal } from './refusal.ts';
-import { discard, type GuestSession } from './session.ts';
+import { discard, type GuestConnection } from './session.ts';
 
 /** @param deadlineMs for the guest to take it */
 export async function openRatls(
-  session: GuestSession,
+  connection: GuestConnection,
   signal: AbortSignal | undefined,
   deadlineMs: number,
 ): Promise<Duplex> {
   const route = '/v1/ratls';
-  const stream = await session.openInOrder('POST', route, { signal });
+  const stream = await connection.openInOrder('POST', route, { signal });
   const onAbort = (): void => discard(stream);
   signal?.addEventListener('abort', onAbort, { once: true });
   stream.once('close', () => signal?.removeEventListener('abort', onAbort));

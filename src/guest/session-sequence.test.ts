@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { duplexPair } from '../engine/testing/duplex-pair.ts';
 import { SEQUENCE_HEADER } from './protocol.ts';
-import { GuestSession } from './session.ts';
+import { GuestConnection } from './session.ts';
 
 it('numbers the requests of each connection from 1 in their order', async () => {
   const server = createServer();
@@ -14,15 +14,15 @@ it('numbers the requests of each connection from 1 in their order', async () => 
     stream.end('{}');
   });
   const expected = ['1 /a', '2 /b', '3 /c'];
-  for (const connection of ['first', 'second']) {
+  for (const name of ['first', 'second']) {
     const [host, guest] = duplexPair();
     server.emit('connection', guest);
-    const session = new GuestSession(host);
+    const connection = new GuestConnection(host);
     const calls = ['/a', '/b', '/c'].map((path) =>
-      session.call('PUT', path, { connection }, z.strictObject({})),
+      connection.call('PUT', path, { name }, z.strictObject({})),
     );
     await Promise.all(calls);
-    session.destroy();
+    connection.destroy();
     expect(seen.splice(0)).toEqual(expected);
   }
 });

@@ -1,11 +1,11 @@
-// Sessions with a correct agent are never ended, whatever is transferred, and however much of it.
+// Connections with a correct agent are never ended, whatever is transferred, and however much of it.
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { finished } from 'node:stream/promises';
 import { afterEach, expect, test } from 'vitest';
 import { encodeFrame } from './frame.ts';
 import { Guest } from './guest.ts';
 import { OverheadBudget } from './overhead.ts';
-import { GuestSession } from './session.ts';
+import { GuestConnection } from './session.ts';
 import { fakeStreams } from './testing/fake-streams.ts';
 
 const KIB = 1024;
@@ -16,7 +16,7 @@ afterEach(() => {
   for (const guest of opened.splice(0)) guest.close();
 });
 
-/** A session with a small overhead budget, its agent, and the number of bytes that the agent has sent. */
+/** A connection with a small overhead budget, its agent, and the number of bytes that the agent has sent. */
 function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string) => void) {
   const [host, end] = fakeStreams();
   const server = performServerHandshake(end);
@@ -25,9 +25,9 @@ function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string
     stream.on('error', () => stream.destroy());
     answer(stream, String(headers[':path']));
   });
-  const session = new GuestSession(host, new OverheadBudget(WINDOW, bytes));
-  session.version = 4;
-  const guest = new Guest(session);
+  const connection = new GuestConnection(host, new OverheadBudget(WINDOW, bytes));
+  connection.version = 4;
+  const guest = new Guest(connection);
   opened.push(guest);
   return { guest, received: () => host.bytesRead };
 }
@@ -36,7 +36,7 @@ function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string
 const written = (stream: ServerHttp2Stream, bytes: Buffer): Promise<unknown> =>
   new Promise((resolve) => stream.write(bytes, resolve));
 
-test('a session survives output in pieces of one byte', async () => {
+test('a connection survives output in pieces of one byte', async () => {
   const [budget, pieces] = [16 * KIB, 5000];
   const { guest, received } = lasting(budget, async (stream) => {
     stream.respond({ ':status': 200 });
@@ -51,7 +51,7 @@ test('a session survives output in pieces of one byte', async () => {
   expect(received() - 17 * pieces).toBeGreaterThan(budget);
 });
 
-test('a session survives a bulk transfer into the box and its window updates', async () => {
+test('a connection survives a bulk transfer into the box and its window updates', async () => {
   const [budget, piece, pieces] = [4 * KIB, 256 * KIB, 512];
   let taken = 0;
   const { guest, received } = lasting(budget, (stream) => {
@@ -74,7 +74,7 @@ test('a session survives a bulk transfer into the box and its window updates', a
   expect(received()).toBeGreaterThan(2 * budget);
 });
 
-test('a session survives many answers without a body', async () => {
+test('a connection survives many answers without a body', async () => {
   const budget = 4 * KIB;
   const { guest, received } = lasting(budget, (stream) => {
     stream.resume();
@@ -84,7 +84,7 @@ test('a session survives many answers without a body', async () => {
   expect(received()).toBeGreaterThan(2 * budget);
 });
 
-test('a session survives output in flight for readers that have closed', async () => {
+test('a connection survives output in flight for readers that have closed', async () => {
   const [budget, readers] = [KIB * KIB, 20];
   const { guest, received } = lasting(budget, (stream) => {
     stream.respond({ ':status': 200 });

@@ -20,7 +20,7 @@ const STREAM_WINDOW = 512 * 1024;
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
 const MAX_FRAME = 128 * 1024;
 /** In MiB; above the windows of all 256 streams. */
-const SESSION_MEMORY = 160;
+const CONNECTION_MEMORY = 160;
 
 const ANSWER_BYTES = 64 * 1024;
 
@@ -32,8 +32,8 @@ export interface CallOptions {
   readonly answerBytes?: number;
 }
 
-export class GuestSession {
-  readonly #session: ClientHttp2Session;
+export class GuestConnection {
+  readonly #http2: ClientHttp2Session;
   readonly #socket: ControlStream;
   readonly #overhead: OverheadBudget;
   /** How many of the socket's bytes the budget has counted. */
@@ -51,9 +51,9 @@ export class GuestSession {
   constructor(socket: ControlStream, overhead = new OverheadBudget(STREAM_WINDOW)) {
     this.#socket = socket;
     this.#overhead = overhead;
-    this.#session = connect('http://guest', {
+    this.#http2 = connect('http://guest', {
       createConnection: () => socket,
-      maxSessionMemory: SESSION_MEMORY,
+      maxSessionMemory: CONNECTION_MEMORY,
       maxReservedRemoteStreams: 0,
       settings: {
         enablePush: false,
@@ -62,18 +62,18 @@ export class GuestSession {
         maxHeaderListSize: 16 * 1024,
       },
     });
-    this.#session.once('connect', () => {
-      // A peer that sends garbage at once ends the session before this event.
-      if (!this.#session.destroyed) this.#session.setLocalWindowSize(CONNECTION_WINDOW);
+    this.#http2.once('connect', () => {
+      // A peer that sends garbage at once ends the connection before this event.
+      if (!this.#http2.destroyed) this.#http2.setLocalWindowSize(CONNECTION_WINDOW);
     });
     // Every stream gets the error too, and `closed` reports the rest.
-    this.#session.on('error', () => this.destroy());
-    this.#session.on('goaway', () => this.destroy());
-    socket.on('close', () => this.#session.destroy());
+    this.#http2.on('error', () => this.destroy());
+    this.#http2.on('goaway', () => this.destroy());
+    socket.on('close', () => this.#http2.destroy());
     // Node reports the number of bytes, but not most frames.
     const stop = atIntervals(() => this.#checkOverhead());
     this.closed = new Promise((resolve) => {
-      this.#session.once('close', () => {
+      this.#http2.once('close', () => {
         stop();
         resolve();
       });
@@ -88,14 +88,14 @@ export class GuestSession {
     this.#break('it sent too much that belongs to no answer');
   }
 
-  /** Ends the session for the guest's fault. Calls that are under way reject with it. */
+  /** Ends the connection for the guest's fault. Calls that are under way reject with it. */
   #break(what: string): void {
-    this.#session.destroy(agentFailed(what));
+    this.#http2.destroy(agentFailed(what));
     this.#socket.destroy();
   }
 
   destroy(): void {
-    this.#session.destroy();
+    this.#http2.destroy();
     this.#socket.destroy();
   }
 
@@ -144,7 +144,7 @@ export class GuestSession {
     if (this.version !== undefined) headers[PROTOCOL_HEADER] = String(this.version);
     let stream: ClientHttp2Stream;
     try {
-      stream = this.#session.request(headers, options);
+      stream = this.#http2.request(headers, options);
     } catch (error) {
       throw agentFailed('the connection is closed', error);
     }

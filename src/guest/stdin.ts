@@ -9,7 +9,7 @@ import { narrow } from '../narrow.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { StdinEnd } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
-import type { GuestSession } from './session.ts';
+import type { GuestConnection } from './session.ts';
 
 const BUFFER_BYTES = 256 * 1024;
 const ANSWER_BYTES = 64 * 1024;
@@ -30,9 +30,9 @@ export class StdinWriter extends Writable {
   /** The agent answers before this side's end only when the process no longer reads. */
   #answered = false;
 
-  constructor(session: GuestSession, path: string) {
+  constructor(connection: GuestConnection, path: string) {
     super({ highWaterMark: BUFFER_BYTES, decodeStrings: true });
-    this.#stream = session.open('PUT', path, { signal: this.#release.signal });
+    this.#stream = connection.open('PUT', path, { signal: this.#release.signal });
     const answer = this.#answer(`PUT ${path}`);
     this.processClosed = answer.then(
       ({ closed }) => closed,

@@ -58,7 +58,7 @@ beforeAll(async () => {
       runtimeDir: at('template'),
       identity,
       shape,
-      changesPath: at('template-changes'),
+      writableLayerPath: at('template-changes'),
       ram: writer.fd,
       devicePath: at('device'),
       async prepare(vm, signal) {

@@ -15,7 +15,7 @@ export type Endpoint =
   | { readonly host: string; readonly port: number; readonly socket?: undefined }
   | { readonly socket: Duplex; readonly host?: undefined; readonly port?: undefined };
 
-export interface Channel {
+export interface TlsConnection {
   readonly socket: TLSSocket;
   readonly certificate: OpenedCertificate;
 }
@@ -25,7 +25,10 @@ export interface Channel {
  *
  * @throws {RatlsError} `unreachable`, `timeout`, `aborted`, and the checks from `tls-version` to `certificate-signature`
  */
-export async function openChannel(endpoint: Endpoint, signal: AbortSignal): Promise<Channel> {
+export async function openTlsConnection(
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<TlsConnection> {
   const socket = connect({
     ...(endpoint.socket === undefined
       ? { host: endpoint.host, port: endpoint.port }

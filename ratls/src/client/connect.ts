@@ -6,7 +6,7 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { failedChecks, passedChecks, type RatlsCheckCode } from '../checks.ts';
 import { isRatlsRefusal, RatlsError } from '../errors.ts';
-import { openChannel } from './channel.ts';
+import { openTlsConnection } from './channel.ts';
 import { speakHttp2 } from './exchange.ts';
 import { deadline, interruption } from './interruption.ts';
 import { type ConnectOptions, DEFAULT_TIMEOUT } from './options.ts';
@@ -46,12 +46,12 @@ async function verified(
   skipped: Set<RatlsCheckCode>,
 ): Promise<RatlsSession> {
   const { expect = {} } = options;
-  const channel = await openChannel(options, options.signal);
+  const connection = await openTlsConnection(options, options.signal);
   let session: ClientHttp2Session | undefined;
   try {
-    const hint = await checkHint(channel, options, skipped);
-    session = speakHttp2(channel.socket);
-    const peer = await challenge(channel, session, hint, options);
+    const hint = await checkHint(connection, options, skipped);
+    session = speakHttp2(connection.socket);
+    const peer = await challenge(connection, session, hint, options);
     const said = {
       spec: expect.specDigest,
       instance: expect.instance,
@@ -61,10 +61,10 @@ async function verified(
       if (value === undefined) skipped.add(`expected-${name as keyof typeof said}`);
     }
     const checks = passedChecks(skipped);
-    return new RatlsSession(channel.socket, session, { ...peer, checks }, options.timeout);
+    return new RatlsSession(connection.socket, session, { ...peer, checks }, options.timeout);
   } catch (error) {
     session?.destroy();
-    channel.socket.destroy();
+    connection.socket.destroy();
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { selfSigned } from '../server/self-signed.ts';
 import { guestSource } from '../testing/simulated-source.ts';
-import { openChannel } from './channel.ts';
+import { openTlsConnection } from './channel.ts';
 import { speakHttp2 } from './exchange.ts';
 
 const CASES: readonly [how: string, end: (socket: Socket) => void][] = [
@@ -12,7 +12,7 @@ const CASES: readonly [how: string, end: (socket: Socket) => void][] = [
   ['sends bytes that are no TLS', (socket) => socket.write(Buffer.alloc(64, 0x41))],
 ];
 
-describe('a channel', () => {
+describe('a TLS connection', () => {
   const servers: Server[] = [];
   const sockets: Socket[] = [];
   afterEach(() => {
@@ -40,7 +40,7 @@ describe('a channel', () => {
       socket.pipe(onward).pipe(socket);
     });
     const endpoint = { host: '127.0.0.1', port: await listening(relay) };
-    const { socket } = await openChannel(endpoint, AbortSignal.timeout(60_000));
+    const { socket } = await openTlsConnection(endpoint, AbortSignal.timeout(60_000));
     const closed = new Promise((resolve) => socket.once('close', resolve));
     for (const host of hosts) end(host);
     await closed;

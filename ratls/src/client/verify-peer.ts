@@ -22,7 +22,7 @@ import { type PeerCertificate, peerEvidence } from '../certificate/peer-certific
 import type { RatlsCheck, RatlsCheckCode } from '../checks.ts';
 import { RatlsError } from '../errors.ts';
 import { AttestAnswer, MAX_ATTEST_ANSWER } from '../protocol/messages.ts';
-import type { Channel } from './channel.ts';
+import type { TlsConnection } from './channel.ts';
 import { exchange } from './exchange.ts';
 import type { TrustOptions } from './options.ts';
 import { narrowed, refusalOf } from './read-json.ts';
@@ -69,7 +69,7 @@ export type UncountedPeer = Omit<VerifiedPeer, 'checks'>;
  * @throws {RatlsError} `certificate-tee` to `certificate-report`
  */
 export async function checkHint(
-  { certificate }: Channel,
+  { certificate }: TlsConnection,
   trust: TrustOptions,
   skipped: Set<RatlsCheckCode>,
 ): Promise<PeerCertificate> {
@@ -93,7 +93,7 @@ export async function checkHint(
  * @throws {RatlsError} `attest-answer` to `expected-deployment`
  */
 export async function challenge(
-  { socket }: Channel,
+  { socket }: TlsConnection,
   session: ClientHttp2Session,
   hint: PeerCertificate,
   options: TrustOptions & Waiting,

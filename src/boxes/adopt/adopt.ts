@@ -11,7 +11,7 @@ import { PROBE_DIRECTORIES, type Vm } from '../../engine/engine.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import { guestStatePath } from '../confidential/vm.ts';
 import { layersOf } from '../disks/backing-chain.ts';
-import { changesPath } from '../disks/writable-layer.ts';
+import { writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { runtimeDirectory } from '../record/directories.ts';
 import { isLive } from '../record/states.ts';
@@ -150,7 +150,7 @@ async function dropUnusedDisk(rt: Pick<Services, 'store' | 'home'>, id: string):
   const box = rt.store.get(id);
   if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
   if (box.state.hasFiles === true) return;
-  for (const file of await layersOf(changesPath(rt, id))) await rm(file, { force: true });
+  for (const file of await layersOf(writableLayerPath(rt, id))) await rm(file, { force: true });
 }
 
 /** The box's microVM; undefined when it is gone, `silent` when it exists and does not answer. */

@@ -57,9 +57,9 @@ export async function askEvidence(
   signal: AbortSignal,
 ): Promise<HostEvidence> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
-  const line = await openRatls(rt, id, AbortSignal.any([signal, deadline]));
+  const stream = await openRatls(rt, id, AbortSignal.any([signal, deadline]));
   try {
-    const socket = await handshake(line);
+    const socket = await handshake(stream);
     const der = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
     if (der === undefined) throw broken('it showed no certificate');
     const context = Buffer.from(nonce);
@@ -80,7 +80,7 @@ export async function askEvidence(
     signal.throwIfAborted();
     throw broken('the connection broke', error);
   } finally {
-    line.destroy();
+    stream.destroy();
   }
 }
 
@@ -92,9 +92,9 @@ function checkSpecOf(answer: z.infer<typeof Attested>): z.infer<typeof Attested>
 }
 
 /** The certificate is self-signed. The evidence says who it belongs to. */
-async function handshake(line: Duplex): Promise<TLSSocket> {
+async function handshake(stream: Duplex): Promise<TLSSocket> {
   const socket = connectTls({
-    socket: line,
+    socket: stream,
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.3',
     rejectUnauthorized: false,
@@ -104,32 +104,32 @@ async function handshake(line: Duplex): Promise<TLSSocket> {
     // The handler stays for the socket's life: a guest can cause several errors, and an unhandled one would end the
     // server.
     socket.on('error', reject);
-    line.once('close', () => reject(new Error('the guest closed the connection')));
+    stream.once('close', () => reject(new Error('the guest closed the connection')));
   });
   if (socket.alpnProtocol !== 'h2') throw broken('it does not speak HTTP/2');
   return socket;
 }
 
 async function challenge(socket: TLSSocket, nonce: Buffer): Promise<unknown> {
-  const session = connectHttp2('https://guest', {
+  const connection = connectHttp2('https://guest', {
     createConnection: () => socket,
     maxSessionMemory: 32,
     settings: { enablePush: false },
   });
-  // Node keeps every origin that a guest claims. No guest needs to claim one, so the session ends.
-  session.on('origin', () => session.destroy());
+  // Node keeps every origin that a guest claims. No guest needs to claim one, so the connection ends.
+  connection.on('origin', () => connection.destroy());
   try {
-    return await post(session, JSON.stringify({ nonce: nonce.toString('base64') }));
+    return await post(connection, JSON.stringify({ nonce: nonce.toString('base64') }));
   } finally {
-    session.destroy();
+    connection.destroy();
   }
 }
 
-function post(session: ClientHttp2Session, body: string): Promise<unknown> {
+function post(connection: ClientHttp2Session, body: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    session.on('error', reject);
-    session.once('close', () => reject(new Error('the session ended')));
-    const stream = session.request({
+    connection.on('error', reject);
+    connection.once('close', () => reject(new Error('the connection ended')));
+    const stream = connection.request({
       ':method': 'POST',
       ':path': '/attest',
       'content-type': 'application/json',

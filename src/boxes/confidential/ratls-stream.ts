@@ -10,7 +10,7 @@ import { A3sError } from '../../errors.ts';
 import { MAX_RATLS_CONNECTIONS } from '../run/ratls-connections.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import type { Stdio } from '../run/stdio.ts';
+import type { ClientStream } from '../run/stdio.ts';
 
 /** How long a stream without progress is kept open, whose client may be gone unnoticed. */
 const STALLED_MS = 60_000;
@@ -29,10 +29,10 @@ export async function openRatls(
       { remedy: 'Create it with --tee snp, or --tee simulate.' },
     );
   }
-  return await openLine(rt.running.expect(id), box.name, signal);
+  return await openStream(rt.running.expect(id), box.name, signal);
 }
 
-async function openLine(running: RunningBox, name: string, signal: AbortSignal): Promise<Duplex> {
+async function openStream(running: RunningBox, name: string, signal: AbortSignal): Promise<Duplex> {
   const evicted = new AbortController();
   const release = running.ratlsConnections.admit(() => evicted.abort(busy(name)));
   if (release === undefined) throw busy(name);
@@ -42,10 +42,10 @@ async function openLine(running: RunningBox, name: string, signal: AbortSignal):
     release();
   };
   try {
-    const line = await (await running.guest()).ratls(linked.signal);
-    if (line.closed) over();
-    else line.once('close', over);
-    return line;
+    const stream = await (await running.guest()).ratls(linked.signal);
+    if (stream.closed) over();
+    else stream.once('close', over);
+    return stream;
   } catch (error) {
     over();
     throw error;
@@ -68,15 +68,15 @@ function busy(name: string): A3sError {
  */
 export async function carryRatls(
   guest: Duplex,
-  stdio: Stdio,
+  client: ClientStream,
   stalledMs = STALLED_MS,
 ): Promise<void> {
   const end = (): void => void guest.destroy();
-  stdio.gone.addEventListener('abort', end, { once: true });
-  if (stdio.gone.aborted) end();
+  client.gone.addEventListener('abort', end, { once: true });
+  if (client.gone.aborted) end();
   let lonely: NodeJS.Timeout | undefined;
   const up = (async () => {
-    for await (const chunk of stdio.input) {
+    for await (const chunk of client.input) {
       if (guest.destroyed) return;
       if (!guest.write(chunk)) await room(guest, stalledMs);
     }
@@ -88,13 +88,13 @@ export async function carryRatls(
   try {
     for await (const chunk of guest) {
       lonely?.refresh();
-      await stdio.write(1, chunk as Buffer);
+      await client.write(1, chunk as Buffer);
     }
   } catch (error) {
-    if (!stdio.gone.aborted && !guest.destroyed) throw error;
+    if (!client.gone.aborted && !guest.destroyed) throw error;
   } finally {
     clearTimeout(lonely);
-    stdio.gone.removeEventListener('abort', end);
+    client.gone.removeEventListener('abort', end);
     guest.destroy();
   }
 }

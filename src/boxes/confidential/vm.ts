@@ -95,7 +95,7 @@ export function describeConfidential(
     ...{ path, serial: `layer-${index}`, readonly: true },
   }));
   if (confidential.changes === 'encrypted-disk') {
-    disks.push({ path: changesPath(rt, id), serial: CHANGES, readonly: false });
+    disks.push({ path: writableLayerPath(rt, id), serial: CHANGES, readonly: false });
   }
   const { kernelPath, initrdPath, commandLines } = boot;
   return {
@@ -120,7 +120,7 @@ export async function renewChanges(
   id: string,
   { uid, gid }: JailIdentity,
 ): Promise<void> {
-  const path = changesPath(rt, id);
+  const path = writableLayerPath(rt, id);
   await rm(path, { force: true });
   const file = await open(path, 'wx', 0o600);
   try {
@@ -131,6 +131,6 @@ export async function renewChanges(
   if (process.geteuid?.() === 0) await chown(path, uid, gid);
 }
 
-function changesPath(rt: Pick<Services, 'home'>, id: string): string {
+function writableLayerPath(rt: Pick<Services, 'home'>, id: string): string {
   return join(boxDirectory(rt, id), CHANGES_FILE);
 }

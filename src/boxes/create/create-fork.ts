@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { forkChangesDisk } from '../disks/fork-changes-disk.ts';
+import { forkWritableLayer } from '../disks/fork-changes-disk.ts';
 import {
   type AuthorizationHost,
   authorizeImage,
@@ -75,7 +75,7 @@ export async function createFork(
       attach: { stdin: false, stdout: true, stderr: true },
       snapshot,
     }),
-    (definition) => forkChangesDisk(rt, definition, taken.disk),
+    (definition) => forkWritableLayer(rt, definition, taken.disk),
   );
   publish(rt, box, 'create', { ...trustAttributes(trust), snapshot });
   return box;

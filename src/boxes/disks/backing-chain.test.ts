@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addLayer, changesLayers, layersOf, shareLayers } from './backing-chain.ts';
+import { addLayer, layersOf, shareLayers, writableLayerFiles } from './backing-chain.ts';
 import { overlayImage } from './overlay-image.ts';
 
 const IDENTITY = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
@@ -18,10 +18,10 @@ const at = (name: string): string => join(directory, name);
 
 describe('a writable layer', () => {
   it('writes to the last layer of the backing chain', async () => {
-    expect(await changesLayers(base)).toEqual({ path: base });
+    expect(await writableLayerFiles(base)).toEqual({ path: base });
     expect(await addLayer(base, IDENTITY)).toBe(at('changes.1.qcow2'));
     expect(await addLayer(base, IDENTITY)).toBe(at('changes.2.qcow2'));
-    expect(await changesLayers(base)).toEqual({
+    expect(await writableLayerFiles(base)).toEqual({
       path: at('changes.2.qcow2'),
       backing: [base, at('changes.1.qcow2')],
     });

@@ -21,7 +21,7 @@ const LAYER = /^changes\.([1-9]\d{0,3})\.qcow2$/;
 const MOST_LAYERS = 16;
 
 /** The files of the writable layer: the one that is written to, and its backing chain, lowest first. */
-export async function changesLayers(base: string): Promise<Pick<Disk, 'path' | 'backing'>> {
+export async function writableLayerFiles(base: string): Promise<Pick<Disk, 'path' | 'backing'>> {
   const files = await layersOf(base);
   const path = files.pop() ?? base;
   return files.length === 0 ? { path } : { path, backing: files };

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { dataExtents } from '../../engine/data-extents.ts';
 import { makeBlankDisk } from '../../templates/blank-disk.ts';
 import { blankLayout } from '../../templates/blank-layout.ts';
-import { changesBytes, writtenBytes } from './disk-usage.ts';
-import { CHANGES_DISK } from './writable-layer.ts';
+import { writableLayerBytes, writtenBytes } from './disk-usage.ts';
+import { WRITABLE_LAYER_FILE } from './writable-layer.ts';
 
 vi.mock(import('../../engine/data-extents.ts'), async (actual) => {
   const real = await actual();
@@ -21,7 +21,7 @@ let disk: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'disk-usage-'));
   mkdirSync(join(home, 'boxes', ID), { recursive: true });
-  disk = join(home, 'boxes', ID, CHANGES_DISK);
+  disk = join(home, 'boxes', ID, WRITABLE_LAYER_FILE);
 });
 afterEach(() => {
   vi.mocked(dataExtents).mockClear();
@@ -45,7 +45,7 @@ it('counts nothing for a box that never started or has an empty disk', async () 
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
   await makeBlankDisk(disk);
   expect(await writtenBytes({ home }, ID, false)).toBe(0);
-  expect(await changesBytes({ home }, ID)).toBeGreaterThan(100_000);
+  expect(await writableLayerBytes({ home }, ID)).toBeGreaterThan(100_000);
 });
 
 it('does not count the tables and the journal of the file system', async () => {
@@ -86,7 +86,7 @@ it('counts the allocated size of a disk in too many pieces', async () => {
   await file.close();
   const written = await writtenBytes({ home }, ID, false);
   expect(written).toBeGreaterThanOrEqual(pieces * 4096 - 64 * 1024);
-  expect(written).toBeLessThanOrEqual(await changesBytes({ home }, ID));
+  expect(written).toBeLessThanOrEqual(await writableLayerBytes({ home }, ID));
 });
 
 it('does not look for the pieces of a disk while a guest may write to it', async () => {

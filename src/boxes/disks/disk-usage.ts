@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { dataExtents, type Extent } from '../../engine/data-extents.ts';
 import { allocatedBytes, blankLayout } from '../../templates/blank-layout.ts';
 import type { Services } from '../services/services.ts';
-import { changesPath } from './writable-layer.ts';
+import { writableLayerPath } from './writable-layer.ts';
 
 /**
  * Room for the directories that the guest makes: those of the overlay, and mount points. An image with no directory but
@@ -40,9 +40,9 @@ export async function writtenBytes(
 ): Promise<number> {
   if (running) {
     const blank = (await blankLayout(size)).allocated;
-    return Math.max(0, (await changesBytes(rt, id)) - blank - OWN_DIRECTORIES - MOUNTED);
+    return Math.max(0, (await writableLayerBytes(rt, id)) - blank - OWN_DIRECTORIES - MOUNTED);
   }
-  const disk = await open(changesPath(rt, id), 'r').catch(absent);
+  const disk = await open(writableLayerPath(rt, id), 'r').catch(absent);
   if (disk === undefined) return 0;
   try {
     const { inUse } = await blankLayout(size);
@@ -53,8 +53,8 @@ export async function writtenBytes(
 }
 
 /** Bytes that the box's changes have allocated on the host; 0 for a box that never started. */
-export async function changesBytes(rt: Pick<Services, 'home'>, id: string): Promise<number> {
-  const found = await stat(changesPath(rt, id)).catch(absent);
+export async function writableLayerBytes(rt: Pick<Services, 'home'>, id: string): Promise<number> {
+  const found = await stat(writableLayerPath(rt, id)).catch(absent);
   return found === undefined ? 0 : allocatedBytes(found);
 }
 

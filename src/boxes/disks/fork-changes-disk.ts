@@ -8,7 +8,7 @@ import type { BoxDefinition } from '../record/box.ts';
 import { boxDirectory } from '../record/directories.ts';
 import type { Services } from '../services/services.ts';
 import { addLayer, layersOf, shareLayers } from './backing-chain.ts';
-import { CHANGES_DISK, changesPath } from './writable-layer.ts';
+import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
 
 /**
  * Links the snapshot's files into the box's directory, with an empty layer of the box's own on top, in place of
@@ -17,13 +17,13 @@ import { CHANGES_DISK, changesPath } from './writable-layer.ts';
  * Memory and disk of a snapshot are of one moment, so nothing may be left that a failed start has written. A layer that
  * others have too is never written to.
  */
-export async function forkChangesDisk(
+export async function forkWritableLayer(
   rt: Pick<Services, 'home'>,
   { id, identity }: BoxDefinition,
   directory: string,
 ): Promise<void> {
-  const base = changesPath(rt, id);
+  const base = writableLayerPath(rt, id);
   for (const file of await layersOf(base)) await rm(file, { force: true });
-  await shareLayers(await layersOf(`${directory}/${CHANGES_DISK}`), boxDirectory(rt, id));
+  await shareLayers(await layersOf(`${directory}/${WRITABLE_LAYER_FILE}`), boxDirectory(rt, id));
   await addLayer(base, identity);
 }

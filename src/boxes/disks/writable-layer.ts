@@ -14,11 +14,11 @@ import { boxDirectory } from '../record/directories.ts';
 import type { Services } from '../services/services.ts';
 
 /** Its name in the box's directory. */
-export const CHANGES_DISK = 'changes.ext4';
+export const WRITABLE_LAYER_FILE = 'changes.ext4';
 
 /** Where the box's changes are kept from run to run. */
-export function changesPath(rt: Pick<Services, 'home'>, id: string): string {
-  return join(boxDirectory(rt, id), CHANGES_DISK);
+export function writableLayerPath(rt: Pick<Services, 'home'>, id: string): string {
+  return join(boxDirectory(rt, id), WRITABLE_LAYER_FILE);
 }
 
 /**
@@ -30,12 +30,12 @@ export function changesPath(rt: Pick<Services, 'home'>, id: string): string {
  * @param bytes its size; undefined: the usual one
  * @throws A3sError `disk-full`, `tool-missing`
  */
-export async function ensureChangesDisk(
+export async function ensureWritableLayer(
   path: string,
   identity: JailIdentity,
   bytes?: number,
 ): Promise<void> {
-  if (await hasChangesDisk(path)) return;
+  if (await hasWritableLayer(path)) return;
   await make(path, async (partial) => {
     await makeBlankDisk(partial, bytes);
     await chmod(partial, 0o600);
@@ -48,7 +48,7 @@ export async function ensureChangesDisk(
  *
  * @throws A3sError `disk-full`
  */
-export async function copyChangesDisk(
+export async function copyWritableLayer(
   path: string,
   taken: Pick<TakenTemplate, 'writeChanges'>,
   identity: JailIdentity,
@@ -62,7 +62,7 @@ export async function copyChangesDisk(
  * @throws the kernel's error where that cannot be found out: a new disk in its place would destroy what the box has
  * written
  */
-export async function hasChangesDisk(path: string): Promise<boolean> {
+export async function hasWritableLayer(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;
@@ -73,7 +73,7 @@ export async function hasChangesDisk(path: string): Promise<boolean> {
 }
 
 /** Makes a new disk, with its name, outlast a power cut. The guest may write to it meanwhile. */
-async function syncChangesDisk(path: string): Promise<void> {
+async function syncDisk(path: string): Promise<void> {
   const disk = await open(path, 'r');
   try {
     await disk.sync();
@@ -86,11 +86,11 @@ async function syncChangesDisk(path: string): Promise<void> {
 }
 
 /** Syncs a new disk, while the start goes on. A box that is removed at its end needs no sync. */
-export async function syncChanges(
+export async function syncWritableLayer(
   rt: Pick<Services, 'home'>,
   { id, autoRemove }: Pick<BoxDefinition, 'id' | 'autoRemove'>,
 ): Promise<void> {
-  if (!autoRemove) await syncChangesDisk(changesPath(rt, id));
+  if (!autoRemove) await syncDisk(writableLayerPath(rt, id));
 }
 
 /** Makes the whole file, or nothing. */

@@ -12,7 +12,7 @@ import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { changesPath, syncChanges } from '../disks/writable-layer.ts';
+import { syncWritableLayer, writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { runtimeDirectory } from '../record/directories.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
@@ -203,7 +203,7 @@ export class FilesVm {
     const { id } = this.#box.definition;
     const state = this.#rt.store.get(id)?.state;
     if (state === undefined || state.startedAt !== undefined || state.hasFiles === true) return;
-    await syncChanges(this.#rt, this.#box.definition);
+    await syncWritableLayer(this.#rt, this.#box.definition);
     this.#rt.store.amend(id, { hasFiles: true });
   }
 }
@@ -249,7 +249,7 @@ async function launchFastest(rt: FilesVmHost, box: Box, given: Given): Promise<L
       box: definition.id,
       template: taken.template.key,
     });
-    if (!found.keptChanges) await rm(changesPath(rt, definition.id), { force: true });
+    if (!found.keptChanges) await rm(writableLayerPath(rt, definition.id), { force: true });
     return await launch(rt, box, given, undefined);
   }
 }

@@ -12,7 +12,7 @@ import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { CHANGES_DISK } from '../disks/writable-layer.ts';
+import { WRITABLE_LAYER_FILE } from '../disks/writable-layer.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { RESUME_MS } from '../run/handshake.ts';
 import type { Services } from '../services/services.ts';
@@ -68,14 +68,14 @@ export async function fillOne(
     signal.throwIfAborted();
     await makeRuntimeDirectory(runtimeDir, identity);
     await mkdir(directory, { mode: 0o700 });
-    const changesPath = join(directory, CHANGES_DISK);
-    await taken.writeChanges(changesPath, identity);
+    const writableLayerPath = join(directory, WRITABLE_LAYER_FILE);
+    await taken.writeChanges(writableLayerPath, identity);
     const stage = join(directory, WARM_UP_DISK);
     await writeWarmUpDisk(stage);
     const spec: VmSpec = {
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
-      disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
+      disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
       nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [] },
       shares: [],
       template: taken.template,
@@ -88,7 +88,7 @@ export async function fillOne(
     // The guest cleans up after the first warm-up during the second. It also takes other code paths the second time.
     for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);
     await vm.pause();
-    return { vm, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
+    return { vm, identity, guest, taken, shape, bootSet, expiry, writableLayerPath, directory };
   } catch (error) {
     await endVm(rt, { id, taken, directory });
     signal.throwIfAborted();

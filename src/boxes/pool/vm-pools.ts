@@ -45,7 +45,7 @@ export interface PooledVm {
    */
   readonly expiry: Expiry;
   /** Its writable layer. */
-  readonly changesPath: string;
+  readonly writableLayerPath: string;
   /** The directory of that disk alone. */
   readonly directory: string;
 }

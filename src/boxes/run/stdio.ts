@@ -3,7 +3,7 @@
  *
  * @module
  */
-export interface Stdio {
+export interface ClientStream {
   /** What the client sends; ends when it closes its side. */
   readonly input: AsyncIterable<Uint8Array>;
   /** Sends output; waits until the client has room. Does nothing once the client is gone. */

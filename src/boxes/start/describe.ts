@@ -11,12 +11,12 @@ import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
-import { changesLayers } from '../disks/backing-chain.ts';
+import { writableLayerFiles } from '../disks/backing-chain.ts';
 import {
-  changesPath,
-  copyChangesDisk,
-  ensureChangesDisk,
-  hasChangesDisk,
+  copyWritableLayer,
+  ensureWritableLayer,
+  hasWritableLayer,
+  writableLayerPath,
 } from '../disks/writable-layer.ts';
 import type { BoxDefinition, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
@@ -54,7 +54,7 @@ export async function findParts(
     rt.boot.open(bootSet),
     rt.images.bootLayers(image),
     bindPaths(binds),
-    keepsChanges(changesPath(rt, id), identity, storage?.bytes),
+    keepsChanges(writableLayerPath(rt, id), identity, storage?.bytes),
   ]);
   return {
     boot,
@@ -71,8 +71,8 @@ async function keepsChanges(
   identity: BoxDefinition['identity'],
   bytes: number | undefined,
 ): Promise<boolean> {
-  if (bytes === undefined) return await hasChangesDisk(path);
-  await ensureChangesDisk(path, identity, bytes);
+  if (bytes === undefined) return await hasWritableLayer(path);
+  await ensureWritableLayer(path, identity, bytes);
   return true;
 }
 
@@ -82,7 +82,7 @@ function byDepth(a: BoxSpec['mounts'][number], b: BoxSpec['mounts'][number]): nu
 }
 
 /** The disks for the box's changes. */
-export interface ChangesDisks {
+export interface WritableDisks {
   readonly disks: readonly Disk[];
   /** The serial of the box's writable layer. */
   readonly serial: string;
@@ -91,7 +91,7 @@ export interface ChangesDisks {
 }
 
 /** Makes the disks that do not exist. */
-export async function changesDisks(
+export async function writableDisks(
   rt: Pick<Services, 'home'>,
   { id, identity }: BoxDefinition,
   {
@@ -99,17 +99,17 @@ export async function changesDisks(
     directory,
     taken,
   }: { found: Found; directory: string; taken: TakenTemplate | undefined },
-): Promise<ChangesDisks> {
-  const path = changesPath(rt, id);
-  const layers = found.keptChanges ? await changesLayers(path) : { path };
+): Promise<WritableDisks> {
+  const path = writableLayerPath(rt, id);
+  const layers = found.keptChanges ? await writableLayerFiles(path) : { path };
   const own = (serial: string): Disk => ({ ...layers, serial, readonly: false });
   const { changes } = TEMPLATE_SLOTS;
   if (taken === undefined) {
-    await ensureChangesDisk(path, identity);
+    await ensureWritableLayer(path, identity);
     return { disks: [own(changes)], serial: changes, throwaway: undefined };
   }
   if (!found.keptChanges) {
-    await copyChangesDisk(path, taken, identity);
+    await copyWritableLayer(path, taken, identity);
     return { disks: [own(changes)], serial: changes, throwaway: undefined };
   }
   const throwaway = join(directory, THROWAWAY);
@@ -126,7 +126,7 @@ export function describeVm(
     readonly found: Found;
     readonly directory: string;
     readonly ports: readonly Port[];
-    readonly changes: ChangesDisks;
+    readonly changes: WritableDisks;
     readonly taken: TakenTemplate | undefined;
   },
 ): { vm: VmSpec; spec: BoxSpec } {

@@ -9,13 +9,13 @@ import type { Vm } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { syncChanges } from '../disks/writable-layer.ts';
+import { syncWritableLayer } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { Handshake, RESUME_MS } from '../run/handshake.ts';
 import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
-import { changesDisks, describeVm, type Found } from './describe.ts';
+import { describeVm, type Found, writableDisks } from './describe.ts';
 import { launchOnPorts, type PortsHost } from './ports.ts';
 
 /** What a launch needs of the server. */
@@ -83,7 +83,7 @@ async function launchDescribed(
   await makeRuntimeDirectory(directory, identity);
   const { vm, disks, description } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, ...start } },
-    disks: changesDisks(rt, definition, { found, directory, taken }),
+    disks: writableDisks(rt, definition, { found, directory, taken }),
     describe: (ports, changes) =>
       describeVm(definition, { found, directory, ports, changes, taken }),
   });
@@ -111,7 +111,7 @@ export function syncNewLayer(
   { keptChanges }: Found,
 ): Promise<void> {
   const isNew = !keptChanges || (definition.storage !== undefined && state.startedAt === undefined);
-  const durable = isNew ? syncChanges(rt, definition) : Promise.resolve();
+  const durable = isNew ? syncWritableLayer(rt, definition) : Promise.resolve();
   // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.
   durable.catch(() => undefined);
   return durable;

@@ -9,7 +9,7 @@ import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
+import { type ClientStream, copyInput, DETACHED } from '../run/stdio.ts';
 import { publish } from '../services/publish.ts';
 
 /** What an attached client needs of the server. */
@@ -63,13 +63,13 @@ export async function attachBox(
   id: string,
   point: AttachPoint,
   options: AttachOptions,
-  stdio: Stdio,
+  client: ClientStream,
 ): Promise<void> {
   publish(rt, rt.store.expect(id), 'attach');
   const detached = new AbortController();
-  const signal = AbortSignal.any([detached.signal, stdio.gone]);
+  const signal = AbortSignal.any([detached.signal, client.gone]);
   if (options.stdin && options.stream) {
-    void feed(rt, id, point.run, options, stdio, signal).then(
+    void feed(rt, id, point.run, options, client, signal).then(
       (result) => {
         if (result !== DETACHED) return;
         const box = rt.store.get(id);
@@ -85,7 +85,7 @@ export async function attachBox(
   const following = options.stream ? { run: point.run } : undefined;
   try {
     for await (const { stream, payload } of log.read(point.from, following, signal)) {
-      if (stream === 1 ? options.stdout : options.stderr) await stdio.write(stream, payload);
+      if (stream === 1 ? options.stdout : options.stderr) await client.write(stream, payload);
     }
   } finally {
     detached.abort();
@@ -97,7 +97,7 @@ async function feed(
   id: string,
   run: number,
   options: AttachOptions,
-  stdio: Stdio,
+  client: ClientStream,
   signal: AbortSignal,
 ): Promise<typeof DETACHED | undefined> {
   const { terminal, openStdin, stdinOnce } = rt.store.expect(id).definition;
@@ -105,7 +105,7 @@ async function feed(
   const running = await whenLive(rt, id, run, signal);
   const keys = terminal ? options.detachKeys : new Uint8Array();
   try {
-    return await copyInput(stdio.input, keys, (bytes) => running.input.write(bytes));
+    return await copyInput(client.input, keys, (bytes) => running.input.write(bytes));
   } finally {
     // As Docker does, whether the client ended its input or vanished.
     if (stdinOnce && !terminal && !running.signal.aborted) await running.input.end();

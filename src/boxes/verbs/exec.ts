@@ -17,7 +17,7 @@ import { persist } from '../run/persist.ts';
 import { retryWhileFrozen } from '../run/retry-while-frozen.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
-import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
+import { type ClientStream, copyInput, DETACHED } from '../run/stdio.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { execProcess } from '../spec/exec-process.ts';
@@ -127,25 +127,25 @@ export async function startAttached(
   rt: ExecHost,
   exec: Exec,
   size: TerminalSize | undefined,
-  stdio: Stdio,
+  client: ClientStream,
 ): Promise<void> {
   const started = await start(rt, exec, size);
   const detached = new AbortController();
   if (exec.attach.stdin) {
-    void feed(exec, started.guest, stdio).then(
+    void feed(exec, started.guest, client).then(
       (result) => {
         if (result === DETACHED) detached.abort();
       },
       (error: unknown) => {
-        if (!stdio.gone.aborted)
+        if (!client.gone.aborted)
           rt.log.error('the input of an exec broke off', error, { exec: exec.id });
       },
     );
   }
   const left = new Promise<void>((resolve) => {
-    AbortSignal.any([detached.signal, stdio.gone]).addEventListener('abort', () => resolve());
+    AbortSignal.any([detached.signal, client.gone]).addEventListener('abort', () => resolve());
   });
-  const attached = { ...stdio, gone: AbortSignal.any([detached.signal, stdio.gone]) };
+  const attached = { ...client, gone: AbortSignal.any([detached.signal, client.gone]) };
   await Promise.race([follow(rt, exec, started, attached), left]);
 }
 
@@ -200,7 +200,7 @@ async function follow(
   rt: Pick<Services, 'store' | 'events' | 'log'>,
   exec: Exec,
   { running, guest, output: first, exit }: Started,
-  stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
+  client: Pick<ClientStream, 'write' | 'gone'> | undefined,
 ): Promise<void> {
   const progress = { offset: 0 };
   const take = async (
@@ -213,7 +213,7 @@ async function follow(
     for await (const { stream, offset, data } of output) {
       const kind = stream === 'stdout' ? 1 : 2;
       const shown = kind === 1 ? exec.attach.stdout : exec.attach.stderr;
-      if (shown && stdio?.gone.aborted === false) await stdio.write(kind, data);
+      if (shown && client?.gone.aborted === false) await client.write(kind, data);
       progress.offset = offset + data.length;
       output.ack(progress.offset);
     }
@@ -246,13 +246,17 @@ async function follow(
   }
 }
 
-async function feed(exec: Exec, guest: Guest, stdio: Stdio): Promise<typeof DETACHED | undefined> {
+async function feed(
+  exec: Exec,
+  guest: Guest,
+  client: ClientStream,
+): Promise<typeof DETACHED | undefined> {
   const writer = guest.stdin(exec.id);
   // An exec that ends closes its input; `write` then calls back without an error.
   writer.on('error', () => undefined);
   const keys = exec.process.terminal ? exec.detachKeys : new Uint8Array();
   try {
-    const result = await copyInput(stdio.input, keys, (bytes) => writeTo(writer, bytes));
+    const result = await copyInput(client.input, keys, (bytes) => writeTo(writer, bytes));
     if (result !== DETACHED) writer.end();
     else writer.destroy();
     await finished(writer).catch(() => undefined);

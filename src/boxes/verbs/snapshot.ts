@@ -12,7 +12,7 @@ import { MAIN } from '../../guest/protocol.ts';
 import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
-import { changesPath } from '../disks/writable-layer.ts';
+import { writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { checkName, inventName } from '../record/name.ts';
@@ -149,7 +149,7 @@ async function save(
   running: RunningBox,
   { memory, disk }: SnapshotDirectories,
 ): Promise<Omit<Snapshot['saved'], 'bytes'>> {
-  const base = changesPath(rt, running.id);
+  const base = writableLayerPath(rt, running.id);
   const files = await layersOf(base);
   const overlayPath = await addLayer(base, box.definition.identity);
   const shutdown = linkedSignal(rt.shutdown);

@@ -17,7 +17,7 @@ export function followSize(context: Context, client: Client, path: string): () =
   const tell = (): void => {
     const { rows, columns } = stdout;
     if (rows === undefined || columns === undefined || rows === 0 || columns === 0) return;
-    // A failure to send the size does not end a session: the process may be ending right now.
+    // A failure to send the size does not end the stream: the process may be ending right now.
     client.json({ method: 'POST', path, query: { h: rows, w: columns } }).catch(() => undefined);
   };
   tell();

@@ -9,32 +9,32 @@ import type { Context, TerminalInput } from '../context.ts';
 import { DetachScanner } from './detach-scanner.ts';
 import { copyOutput } from './output.ts';
 
-export interface SessionOptions {
+export interface AttachedStreamOptions {
   /** Whether the process has a terminal: then its output is one raw stream. */
   readonly terminal: boolean;
   /** Whether this process's input goes to it. */
   readonly input: boolean;
-  /** Whether any output arrives. Without output, the session ends with the input. Default: true. */
+  /** Whether any output arrives. Without output, the stream ends with the input. Default: true. */
   readonly output?: boolean;
   readonly detachKeys: Buffer;
 }
 
-export class Session {
+export class AttachedStream {
   readonly #context: Context;
   readonly #stream: Duplex;
-  readonly #options: SessionOptions;
+  readonly #options: AttachedStreamOptions;
   readonly #output: Promise<void>;
   #detached = false;
   #closed = false;
   #stopInput: () => void = () => undefined;
 
   /** Output flows from now on; input waits for `begin`. */
-  constructor(context: Context, stream: Duplex, options: SessionOptions) {
+  constructor(context: Context, stream: Duplex, options: AttachedStreamOptions) {
     this.#context = context;
     this.#stream = stream;
     this.#options = options;
     this.#output = options.output === false ? this.#inputSent() : this.#copyOutput();
-    // `ended` reports the error. A session that is aborted must not end the process.
+    // `ended` reports the error. A stream that is aborted must not end the process.
     this.#output.catch(() => undefined);
   }
 
@@ -65,7 +65,7 @@ export class Session {
     return this.#detached ? 'detached' : 'ended';
   }
 
-  /** Aborts the session. */
+  /** Aborts the stream. */
   close(): void {
     this.#closed = true;
     this.#stopInput();

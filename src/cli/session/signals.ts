@@ -43,7 +43,7 @@ export function proxySignals(
 }
 
 /**
- * For sessions without a target for signals: the first one ends the session, so that the terminal is restored.
+ * For attached streams without a target for signals: the first one closes the stream, so that the terminal is restored.
  *
  * @returns the function that stops it
  */

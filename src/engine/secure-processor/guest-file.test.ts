@@ -5,7 +5,7 @@ import type { SimulatedGuestState } from '@a3s-box/attestation/simulated';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readGuestFile, writeGuestFile } from './guest-file.ts';
 
-const MACHINE = 'ab'.repeat(32);
+const VM_DIGEST = 'ab'.repeat(32);
 const guest: SimulatedGuestState = {
   format: 'a3s-box-simulated-guest',
   version: 1,
@@ -33,41 +33,41 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 it('reads back the guest file that was last written', async () => {
-  await writeGuestFile(path, MACHINE, { ...guest, guestSvn: 2 });
-  await writeGuestFile(path, MACHINE, guest);
-  expect(await readGuestFile(path, MACHINE)).toEqual(guest);
+  await writeGuestFile(path, VM_DIGEST, { ...guest, guestSvn: 2 });
+  await writeGuestFile(path, VM_DIGEST, guest);
+  expect(await readGuestFile(path, VM_DIGEST)).toEqual(guest);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
 const unusable = expect.objectContaining({ code: 'state-unusable', remedy: expect.anything() });
 
 it('refuses the guest file of another microVM', async () => {
-  await writeGuestFile(path, MACHINE, guest);
+  await writeGuestFile(path, VM_DIGEST, guest);
   await expect(readGuestFile(path, 'cd'.repeat(32))).rejects.toEqual(unusable);
 });
 
 it('refuses a guest file that is missing, damaged, too long or open to others', async () => {
-  await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
+  await expect(readGuestFile(path, VM_DIGEST)).rejects.toEqual(unusable);
   for (const text of ['', '{}', '{"schema":"a3s-box/simulated-guest-file/v2"}']) {
     await writeFile(path, text, { mode: 0o600 });
-    await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
+    await expect(readGuestFile(path, VM_DIGEST)).rejects.toEqual(unusable);
   }
-  await writeGuestFile(path, MACHINE, guest);
+  await writeGuestFile(path, VM_DIGEST, guest);
   const text = await readFile(path, 'utf8');
   await writeFile(path, text + ' '.repeat(20_000));
-  await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
-  await writeGuestFile(path, MACHINE, guest);
+  await expect(readGuestFile(path, VM_DIGEST)).rejects.toEqual(unusable);
+  await writeGuestFile(path, VM_DIGEST, guest);
   await chmod(path, 0o640);
-  await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
+  await expect(readGuestFile(path, VM_DIGEST)).rejects.toEqual(unusable);
 });
 
 it('refuses a guest file that is a link', async () => {
-  await writeGuestFile(`${path}.else`, MACHINE, guest);
+  await writeGuestFile(`${path}.else`, VM_DIGEST, guest);
   await symlink(`${path}.else`, path);
-  await expect(readGuestFile(path, MACHINE)).rejects.toEqual(unusable);
+  await expect(readGuestFile(path, VM_DIGEST)).rejects.toEqual(unusable);
 });
 
 it('reports a guest file that cannot be written because its directory is missing', async () => {
   const nowhere = join(directory, 'none', 'guest.json');
-  await expect(writeGuestFile(nowhere, MACHINE, guest)).rejects.toEqual(unusable);
+  await expect(writeGuestFile(nowhere, VM_DIGEST, guest)).rejects.toEqual(unusable);
 });

@@ -240,7 +240,7 @@ export class FakeHost {
   /** Prepares a VM, then leaves something to tell it by in each file. */
   async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
     this.templates.push(request);
-    const { id, runtimeDir, identity, shape, changesPath, ram, devicePath } = request;
+    const { id, runtimeDir, identity, shape, writableLayerPath, ram, devicePath } = request;
     signal.throwIfAborted();
     const vm = new FakeVm(
       {
@@ -249,7 +249,7 @@ export class FakeHost {
         identity,
         ...shape,
         memoryBytes: TEMPLATE_BYTES,
-        disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
+        disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
         nic: undefined,
         shares: [],
       },
@@ -262,7 +262,7 @@ export class FakeHost {
       if (failure !== undefined) throw failure;
       ftruncateSync(ram, TEMPLATE_BYTES);
       writeSync(ram, `RAM of ${id}`, TEMPLATE_BYTES / 2);
-      await writeFile(changesPath, `changes of ${id}`, { flag: 'r+' });
+      await writeFile(writableLayerPath, `changes of ${id}`, { flag: 'r+' });
       await writeFile(devicePath, `devices of ${id}`, { flag: 'wx', mode: 0o600 });
     } finally {
       vm.killed();

@@ -5,29 +5,29 @@ import { afterEach, expect, test } from 'vitest';
 import { FakeAgent } from './fake-agent.ts';
 import { fakeStreams } from './fake-streams.ts';
 
-const sessions: ClientHttp2Session[] = [];
+const connections: ClientHttp2Session[] = [];
 
 afterEach(() => {
-  for (const session of sessions.splice(0)) session.destroy();
+  for (const connection of connections.splice(0)) connection.destroy();
 });
 
 function open(agent: FakeAgent): ClientHttp2Session {
   const [host, guest] = fakeStreams();
   agent.serve(guest);
-  const session = connect('http://guest', { createConnection: () => host });
-  session.on('error', () => undefined);
-  sessions.push(session);
-  return session;
+  const connection = connect('http://guest', { createConnection: () => host });
+  connection.on('error', () => undefined);
+  connections.push(connection);
+  return connection;
 }
 
 async function request(
-  session: ClientHttp2Session,
+  connection: ClientHttp2Session,
   method: string,
   path: string,
   body?: unknown,
   version = '1',
 ): Promise<{ status: number; body: unknown }> {
-  const stream = session.request({ ':method': method, ':path': path, 'a3s-protocol': version });
+  const stream = connection.request({ ':method': method, ':path': path, 'a3s-protocol': version });
   stream.end(body === undefined ? undefined : JSON.stringify(body));
   const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
   let text = '';
@@ -36,20 +36,20 @@ async function request(
 }
 
 test('the fake agent answers hello without a version, and nothing else', async () => {
-  const session = open(new FakeAgent());
-  const hello = await request(session, 'GET', '/v1/hello', undefined, '');
+  const connection = open(new FakeAgent());
+  const hello = await request(connection, 'GET', '/v1/hello', undefined, '');
   expect(hello).toMatchObject({ status: 200, body: { protocol: { minimum: 1, maximum: 7 } } });
-  const state = await request(session, 'GET', '/v1/state', undefined, '8');
+  const state = await request(connection, 'GET', '/v1/state', undefined, '8');
   expect(state).toMatchObject({ status: 426, body: { error: { code: 'protocol-unsupported' } } });
 });
 
 test('the fake agent refuses requests before the spec, and a spec with an unknown key', async () => {
-  const session = open(new FakeAgent());
-  expect(await request(session, 'POST', '/v1/processes/main/start')).toMatchObject({
+  const connection = open(new FakeAgent());
+  expect(await request(connection, 'POST', '/v1/processes/main/start')).toMatchObject({
     status: 409,
     body: { error: { code: 'spec-missing' } },
   });
-  expect(await request(session, 'PUT', '/v1/spec', { schema: 'x' })).toMatchObject({
+  expect(await request(connection, 'PUT', '/v1/spec', { schema: 'x' })).toMatchObject({
     status: 400,
     body: { error: { code: 'invalid' } },
   });

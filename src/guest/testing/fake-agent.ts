@@ -90,7 +90,7 @@ export class FakeAgent {
   readonly #routes: readonly [string, RegExp, Handler][];
   #specDigest: string | null = null;
   #nextPid = 1;
-  #session: ServerHttp2Session | undefined;
+  #connection: ServerHttp2Session | undefined;
   #powerOff: () => void = () => undefined;
   #stopping = false;
   /** What was signalled while the box was frozen. */
@@ -158,27 +158,27 @@ export class FakeAgent {
 
   /** Serves a host on `duplex`; an earlier one is cut off. */
   serve(duplex: Duplex): void {
-    this.#session?.destroy();
+    this.#connection?.destroy();
     const socket = buffered(duplex);
-    const session = performServerHandshake(socket, { settings: { maxConcurrentStreams: 256 } });
-    this.#session = session;
+    const connection = performServerHandshake(socket, { settings: { maxConcurrentStreams: 256 } });
+    this.#connection = connection;
     // A host that vanishes is the ordinary end of a connection.
-    session.on('error', () => session.destroy());
-    socket.on('close', () => session.destroy());
-    session.on('stream', (stream, headers) => {
+    connection.on('error', () => connection.destroy());
+    socket.on('close', () => connection.destroy());
+    connection.on('stream', (stream, headers) => {
       stream.on('error', () => stream.destroy());
       this.answer(stream, headers);
     });
   }
 
-  /** Answers one request of a session that somebody else keeps. */
+  /** Answers one request of a connection that somebody else keeps. */
   answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     this.#answer(stream, headers).catch((error: unknown) => refuse(stream, error));
   }
 
   /** Cuts the connection, as a dying host or VM does. */
   disconnect(): void {
-    this.#session?.destroy();
+    this.#connection?.destroy();
   }
 
   /** Kills every process, as the end of the VM does. */
@@ -391,7 +391,7 @@ export class FakeAgent {
     this.kill();
     json(stream, 202);
     stream.on('close', () => {
-      this.#session?.destroy();
+      this.#connection?.destroy();
       this.#powerOff();
     });
   }

@@ -10,7 +10,7 @@ import { parseReference } from '../../oci/reference.ts';
 import { exchangeHead } from '../exchange/exchange.ts';
 import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';
-import { cancelUpload, startedBy, type UploadSession } from './blob-upload-session.ts';
+import { cancelUpload, type StartedUpload, startedBy } from './blob-upload-session.ts';
 
 /** Bound on mount attempts: each is cheaper than an upload, up to a number. */
 const MAX_SOURCES = 4;
@@ -19,7 +19,7 @@ export interface MountResult {
   /** Canonical name of the repository that had it. */
   readonly from?: string;
   /** The upload that the registry has started instead. */
-  readonly session?: UploadSession;
+  readonly upload?: StartedUpload;
 }
 
 /**
@@ -38,8 +38,8 @@ export async function mountBlob(
     .map(({ path }) => path);
   let result: MountResult = {};
   for (const path of [...new Set(paths)].slice(0, MAX_SOURCES)) {
-    if (result.session !== undefined) {
-      await cancelUpload(context, result.session, `upload to ${context.name}`);
+    if (result.upload !== undefined) {
+      await cancelUpload(context, result.upload, `upload to ${context.name}`);
     }
     result = await tryMount(context, digest, path);
     if (result.from !== undefined) break;
@@ -66,7 +66,7 @@ async function tryMount(
       },
       what,
     );
-    if (head.status === 202) return { session: startedBy(head, what) };
+    if (head.status === 202) return { upload: startedBy(head, what) };
     if (head.status !== 201) return {};
     checkDigestHeader(head.headers, digest, what);
     return { from: `${context.domain}/${from}` };

@@ -8,7 +8,7 @@ import { Cut } from '../exchange/attempts.ts';
 import { type Exchange, exchangeHead } from '../exchange/exchange.ts';
 import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
 
-export interface UploadSession {
+export interface StartedUpload {
   readonly location: URL;
   /** Bytes that the registry has. */
   readonly offset: number;
@@ -30,7 +30,7 @@ export function requireWorking({ status }: Pick<Exchange, 'status'>, what: strin
 export async function startUpload(
   context: RepositoryContext,
   what: string,
-): Promise<UploadSession> {
+): Promise<StartedUpload> {
   const head = await exchangeHead(
     context,
     {
@@ -45,8 +45,8 @@ export async function startUpload(
   return startedBy(head, what);
 }
 
-/** The session that an answer with status 202 starts. @throws A3sError `registry-failed` without a usable location */
-export function startedBy(head: Pick<Exchange, 'headers' | 'url'>, what: string): UploadSession {
+/** The upload that an answer with status 202 starts. @throws A3sError `registry-failed` without a usable location */
+export function startedBy(head: Pick<Exchange, 'headers' | 'url'>, what: string): StartedUpload {
   const text = head.headers['oci-chunk-min-length'];
   if (text !== undefined && !/^\d{1,15}$/.test(text)) {
     throw broken(what, `the registry wants chunks of ${quoted(text)} bytes, which is no number`);
@@ -54,28 +54,28 @@ export function startedBy(head: Pick<Exchange, 'headers' | 'url'>, what: string)
   return { location: locationOf(head, what), offset: 0, minChunk: Number(text ?? '0') };
 }
 
-/** The session after an answer to one of its requests, which may have moved it. */
+/** The upload after an answer to one of its requests, which may have moved it. */
 export function moved(
-  session: UploadSession,
+  upload: StartedUpload,
   head: Pick<Exchange, 'headers' | 'url'>,
   offset: number,
   what: string,
-): UploadSession {
+): StartedUpload {
   const { location } = head.headers;
-  if (location === undefined) return { ...session, offset };
-  return { ...session, offset, location: locationOf(head, what) };
+  if (location === undefined) return { ...upload, offset };
+  return { ...upload, offset, location: locationOf(head, what) };
 }
 
 /** Asks for the progress of an upload; undefined when it cannot be resumed, or the registry does not say from where. */
-export async function askSession(
+export async function askUpload(
   context: RepositoryContext,
-  session: UploadSession,
+  upload: StartedUpload,
   size: number,
   what: string,
-): Promise<UploadSession | undefined> {
+): Promise<StartedUpload | undefined> {
   const head = await exchangeHead(
     context,
-    { method: 'GET', target: session.location, expected: [200, 204, 400, 404, 405] },
+    { method: 'GET', target: upload.location, expected: [200, 204, 400, 404, 405] },
     what,
   );
   if (head.status >= 300) return undefined;
@@ -83,13 +83,13 @@ export async function askSession(
   // Docker's registry says `0-0` both for one byte and for none.
   if (offset === undefined || offset <= 1) return undefined;
   if (offset > size) throw broken(what, `the registry has ${offset} bytes of an upload of ${size}`);
-  return moved(session, head, offset, what);
+  return moved(upload, head, offset, what);
 }
 
 /** Cancels an upload. The registry drops it by itself some day, so a refusal is no failure. */
 export async function cancelUpload(
   context: RepositoryContext,
-  { location }: UploadSession,
+  { location }: StartedUpload,
   what: string,
 ): Promise<void> {
   const expected = [200, 202, 204, 400, 401, 403, 404, 405, 500, 501];

@@ -178,7 +178,7 @@ describe('an interrupted upload', () => {
       const { open, opened } = source(BLOB);
       expect(await repo.putBlob(descriptorOf(BLOB), open)).toBe('uploaded');
       expect(state.done?.equals(BLOB)).toBe(true);
-      expect(state.sessions).toBe(1);
+      expect(state.uploads).toBe(1);
       expect(opened).toEqual(kept === BLOB.length ? [0] : [0, kept]);
       const patch = registry?.requests.find(({ method }) => method === 'PATCH');
       if (kept < BLOB.length) {
@@ -199,7 +199,7 @@ describe('an interrupted upload', () => {
       const repo = await repository(answer);
       expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
       expect(state.done?.equals(BLOB)).toBe(true);
-      expect(state.sessions).toBe(2);
+      expect(state.uploads).toBe(2);
     },
   );
 
@@ -223,7 +223,7 @@ describe('an interrupted upload', () => {
     const repo = await repository(answer);
     expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
     expect(state.done?.equals(BLOB)).toBe(true);
-    expect(state.sessions).toBe(2);
+    expect(state.uploads).toBe(2);
   });
 
   it('restarts an upload that the registry resumed at a wrong byte', async () => {
@@ -234,7 +234,7 @@ describe('an interrupted upload', () => {
     const repo = await repository(answer);
     expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
     expect(state.done?.equals(BLOB)).toBe(true);
-    expect(state.sessions).toBe(2);
+    expect(state.uploads).toBe(2);
   });
 
   it.each(['POST 0', 'PUT 0'])(
@@ -249,7 +249,7 @@ describe('an interrupted upload', () => {
       const repo = await repository(answer);
       expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
       expect(state.done?.equals(BLOB)).toBe(true);
-      expect(state.sessions).toBe(1);
+      expect(state.uploads).toBe(1);
     },
   );
 

@@ -15,14 +15,14 @@ import { checkDigestHeader } from '../manifests/manifests.ts';
 import type { BlobDescriptor, Repository } from '../registry.ts';
 import { mountBlob } from './blob-upload-mount.ts';
 import {
-  askSession,
+  askUpload,
   cancelUpload,
   endOfRange,
   moved,
   PASSING_FAILURES,
   requireWorking,
+  type StartedUpload,
   startUpload,
-  type UploadSession,
   withDigest,
 } from './blob-upload-session.ts';
 
@@ -67,7 +67,7 @@ export async function uploadBlob(
     options.onMounted?.(mounted.from);
     return 'mounted';
   }
-  await new Upload(context, descriptor, open, options.onProgress).run(mounted.session);
+  await new Upload(context, descriptor, open, options.onProgress).run(mounted.upload);
   return 'uploaded';
 }
 
@@ -103,22 +103,22 @@ class Upload {
     this.#what = `upload of blob ${descriptor.digest} to ${context.name}`;
   }
 
-  async run(started: UploadSession | undefined): Promise<void> {
+  async run(started: StartedUpload | undefined): Promise<void> {
     const { digest, size } = this.#descriptor;
     const attempts = new Attempts(this.#context.retryLimits, size, this.#context.signal);
-    let session = started;
+    let upload = started;
     let best = 0;
     for (;;) {
       try {
-        session ??= await startUpload(this.#context, this.#what);
-        await this.#finish(await this.#sendChunks(session));
+        upload ??= await startUpload(this.#context, this.#what);
+        await this.#finish(await this.#sendChunks(upload));
         return;
       } catch (error) {
         if (this.#unreadable !== undefined) throw this.#unreadable.error;
         if (!isCut(error)) throw error;
         const failure = error instanceof UploadFailure ? error : undefined;
-        const reached: UploadSession | undefined =
-          session === undefined || failure?.restart === true ? undefined : await this.#ask(session);
+        const reached: StartedUpload | undefined =
+          upload === undefined || failure?.restart === true ? undefined : await this.#ask(upload);
         const offset = reached?.offset ?? 0;
         const progressed = offset > best || failure?.learned === true;
         if (!progressed) this.#suspectSize();
@@ -126,23 +126,23 @@ class Upload {
         best = Math.max(best, offset);
         // Perhaps only the answer was lost.
         if (await hasBlob(this.#context, digest, size)) return;
-        session = reached;
+        upload = reached;
         this.#resumed = reached !== undefined;
       }
     }
   }
 
   /** Uploads until one last request completes the blob. */
-  async #sendChunks(start: UploadSession): Promise<UploadSession> {
+  async #sendChunks(start: StartedUpload): Promise<StartedUpload> {
     const { size } = this.#descriptor;
-    let session = start;
-    if (session.offset === 0 && this.#whole) return session;
-    while (session.offset < size) session = await this.#sendChunk(session);
-    return session;
+    let upload = start;
+    if (upload.offset === 0 && this.#whole) return upload;
+    while (upload.offset < size) upload = await this.#sendChunk(upload);
+    return upload;
   }
 
-  async #sendChunk(session: UploadSession): Promise<UploadSession> {
-    const { offset, minChunk, location } = session;
+  async #sendChunk(upload: StartedUpload): Promise<StartedUpload> {
+    const { offset, minChunk, location } = upload;
     const length = Math.min(
       Math.max(CHUNKS[this.#chunk] ?? MiB, minChunk),
       this.#descriptor.size - offset,
@@ -163,7 +163,7 @@ class Upload {
       this.#what,
     );
     requireWorking(head, this.#what);
-    if (head.status === 413) return await this.#refusedSize(session);
+    if (head.status === 413) return await this.#refusedSize(upload);
     if (head.status === 404) throw forgotten(this.#what);
     if (head.status === 416) throw new Cut(this.#what, 'the registry is at another byte');
     const reached = endOfRange(head.headers, this.#what) ?? offset + length;
@@ -175,20 +175,20 @@ class Upload {
     if (this.#parts > MAX_PARTS) {
       throw broken(this.#what, `the registry keeps parts of chunks again and again`);
     }
-    return moved(session, head, reached, this.#what);
+    return moved(upload, head, reached, this.#what);
   }
 
   /** Completes the upload: with an empty body, or with all of the blob. */
-  async #finish(session: UploadSession): Promise<void> {
+  async #finish(upload: StartedUpload): Promise<void> {
     const { digest, size } = this.#descriptor;
-    const left = size - session.offset;
+    const left = size - upload.offset;
     const head = await exchangeHead(
       this.#context,
       {
         method: 'PUT',
-        target: withDigest(session.location, digest),
+        target: withDigest(upload.location, digest),
         headers: { 'content-type': 'application/octet-stream', 'content-length': String(left) },
-        body: left === 0 ? Buffer.alloc(0) : () => this.#read(session.offset, left),
+        body: left === 0 ? Buffer.alloc(0) : () => this.#read(upload.offset, left),
         // A registry that resumed at a wrong byte answers 400 or 416: the blob is then sent from its start.
         expected: [
           200,
@@ -213,24 +213,24 @@ class Upload {
           learned: false,
         });
       case 413:
-        await this.#refusedSize(session);
+        await this.#refusedSize(upload);
         return;
     }
     checkDigestHeader(head.headers, digest, this.#what);
   }
 
   /** Goes on with smaller requests. */
-  async #refusedSize(session: UploadSession): Promise<never> {
+  async #refusedSize(upload: StartedUpload): Promise<never> {
     if (this.#whole) this.#whole = false;
     else this.#chunk += 1;
     const chunk = CHUNKS[this.#chunk];
-    if (chunk === undefined || session.minChunk > chunk) {
+    if (chunk === undefined || upload.minChunk > chunk) {
       throw new A3sError('registry-failed', `Cannot finish the ${this.#what}: it is too large`, {
         remedy: 'Raise the size of requests that the registry, or a proxy before it, accepts.',
       });
     }
-    const restart = session.offset === 0;
-    if (restart) await cancelUpload(this.#context, session, this.#what);
+    const restart = upload.offset === 0;
+    if (restart) await cancelUpload(this.#context, upload, this.#what);
     throw new UploadFailure(this.#what, 'requests of this size are refused', {
       restart,
       learned: true,
@@ -246,9 +246,9 @@ class Upload {
   }
 
   /** The registry's offset; undefined when it cannot be found out, so that the upload starts anew. */
-  async #ask(session: UploadSession): Promise<UploadSession | undefined> {
+  async #ask(upload: StartedUpload): Promise<StartedUpload | undefined> {
     try {
-      return await askSession(this.#context, session, this.#descriptor.size, this.#what);
+      return await askUpload(this.#context, upload, this.#descriptor.size, this.#what);
     } catch (error) {
       if (!isCut(error)) throw error;
       return undefined;

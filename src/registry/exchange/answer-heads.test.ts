@@ -51,12 +51,12 @@ describe('the head of an answer', () => {
   fuzz.prop([headers], fuzzRuns())(
     'reads a web address for an upload from any head of an answer or refuses it',
     (headers) => {
-      const session = orRefused(() => startedBy({ headers, url: URL_ASKED }, 'it'));
-      if (session === 'refused') return;
-      expect(session.location.protocol).toMatch(/^https?:$/);
-      expect(session.location.username + session.location.password).toBe('');
-      expect(session.minChunk).toBeGreaterThanOrEqual(0);
-      expect(withDigest(session.location, DIGEST).searchParams.getAll('digest')).toContain(DIGEST);
+      const upload = orRefused(() => startedBy({ headers, url: URL_ASKED }, 'it'));
+      if (upload === 'refused') return;
+      expect(upload.location.protocol).toMatch(/^https?:$/);
+      expect(upload.location.username + upload.location.password).toBe('');
+      expect(upload.minChunk).toBeGreaterThanOrEqual(0);
+      expect(withDigest(upload.location, DIGEST).searchParams.getAll('digest')).toContain(DIGEST);
     },
   );
 

@@ -10,7 +10,7 @@ export const UPLOAD = '/v2/team/app/blobs/uploads/1?_state=a%3D%3D&x=%2F+y';
 
 /** A registry that keeps its uploads in memory, and a way to disturb it. */
 export function memoryRegistry(disturb: Partial<Record<string, Answer>> = {}) {
-  const state = { data: Buffer.alloc(0), done: undefined as Buffer | undefined, sessions: 0 };
+  const state = { data: Buffer.alloc(0), done: undefined as Buffer | undefined, uploads: 0 };
   const counts: Record<string, number> = {};
   const answer: Answer = async (request, response) => {
     const { method } = request;
@@ -27,7 +27,7 @@ export function memoryRegistry(disturb: Partial<Record<string, Answer>> = {}) {
         response.writeHead(state.done === undefined ? 404 : 200).end();
         return;
       case 'POST':
-        state.sessions += 1;
+        state.uploads += 1;
         state.data = Buffer.alloc(0);
         response.writeHead(202, { location: UPLOAD }).end();
         return;

@@ -77,7 +77,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
       return {
         kind: 'hijack' as const,
         multiplexed: false,
-        serve: (stdio) => carryRatls(guest, stdio),
+        serve: (client) => carryRatls(guest, client),
       };
     },
   }),

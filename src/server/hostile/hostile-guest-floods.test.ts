@@ -18,7 +18,7 @@ import { allowConfidential } from '../testing/signed-images.ts';
 const MIB = 2 ** 20;
 /** How much the guest tries to send. */
 const FLOOD = 256 * MIB;
-/** How much the host reads at most: the budget of a session, and what arrives before the next check. */
+/** How much the host reads at most: the budget of a connection, and what arrives before the next check. */
 const MOST_TAKEN = 64 * MIB;
 const MOST_MEMORY = 400 * MIB;
 /** The maximum time of an exec in another box: a slow host stays below it, a blocked server does not. */
@@ -151,7 +151,7 @@ const ATTACKS: readonly [string, Attack][] = [
 ];
 
 it.each(ATTACKS)(
-  'ends the session of a guest that floods the host with %s, and serves others meanwhile',
+  'ends the connection of a guest that floods the host with %s, and serves others meanwhile',
   async (_, { before, piece, message }) => {
     const memory = process.memoryUsage().rss;
     let most = memory;

@@ -15,7 +15,7 @@ import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/signed-images.ts';
 
 const MIB = 2 ** 20;
-/** The maximum memory of a session, with generous room for a late garbage collection. */
+/** The maximum memory of a connection, with generous room for a late garbage collection. */
 const MOST_MEMORY = 400 * MIB;
 const MINUTE = ['sleep', 'infinity'];
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Stdio } from '../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../boxes/run/stdio.ts';
 
 /** A document, a stream that the server sends, or a connection that the client and a process share. */
 export type Answer =
@@ -33,7 +33,7 @@ export type Answer =
       readonly multiplexed: boolean;
       /** No chunk that names its stream contains two lines. */
       readonly byLine?: boolean;
-      readonly serve: (stdio: Stdio) => Promise<void>;
+      readonly serve: (client: ClientStream) => Promise<void>;
     };
 
 export type Headers = Readonly<Record<string, string>>;

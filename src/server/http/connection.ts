@@ -10,7 +10,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
-import type { Stdio } from '../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../boxes/run/stdio.ts';
 import type { Answer } from './answer.ts';
 import { SocketBytes } from './bytes.ts';
 import {
@@ -26,7 +26,7 @@ type Hijack = Extract<Answer, { kind: 'hijack' }>;
 /** How long a client may take to read the end of the output and close its side. */
 const LINGER_MS = 10_000;
 
-export interface Line {
+export interface HijackedStream {
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: Writable;
   /** Tells the client that the connection is raw from here on. */
@@ -34,7 +34,7 @@ export interface Line {
 }
 
 /** Takes over an upgraded socket. */
-export function upgradedLine(socket: Duplex, input: AsyncIterable<Uint8Array>): Line {
+export function upgradedStream(socket: Duplex, input: AsyncIterable<Uint8Array>): HijackedStream {
   return {
     input,
     output: socket,
@@ -53,7 +53,7 @@ const PARSER_EVENTS = ['data', 'end', 'close', 'error', 'timeout', 'drain'] as c
  * Takes a socket from Node's HTTP server in the middle of a request whose body was read to its end. The client waits
  * for the answer's headers before it sends anything else, so the parser has read nothing of the following bytes.
  */
-export function rawLine(response: ServerResponse, socket: Socket): Line {
+export function rawStream(response: ServerResponse, socket: Socket): HijackedStream {
   response.detachSocket(socket);
   // A listener of this server's own makes Node read the socket itself again. Until then the parser has its handle.
   socket.on('data', () => undefined);
@@ -71,7 +71,10 @@ export function rawLine(response: ServerResponse, socket: Socket): Line {
 }
 
 /** Continues with HTTP. */
-export function chunkedLine(response: ServerResponse, input: AsyncIterable<Uint8Array>): Line {
+export function chunkedStream(
+  response: ServerResponse,
+  input: AsyncIterable<Uint8Array>,
+): HijackedStream {
   return {
     input,
     output: response,
@@ -83,15 +86,15 @@ export function chunkedLine(response: ServerResponse, input: AsyncIterable<Uint8
 }
 
 /** Serves the connection to its end. Never rejects: errors go to `onError`. */
-export async function serveLine(
-  line: Line,
+export async function serveStream(
+  stream: HijackedStream,
   answer: Hijack,
   apiMinor: number,
   signal: AbortSignal,
   onError: (error: unknown) => void,
 ): Promise<void> {
   const named = answer.multiplexed && apiMinor >= NAMES_FRAMING_SINCE;
-  const { output } = line;
+  const { output } = stream;
   const gone = new AbortController();
   const disconnect = (): void => gone.abort();
   output.once('close', disconnect);
@@ -99,8 +102,8 @@ export async function serveLine(
   output.on('error', disconnect);
   signal.addEventListener('abort', disconnect);
   if (signal.aborted || output.destroyed) disconnect();
-  const stdio: Stdio = {
-    input: line.input,
+  const client: ClientStream = {
+    input: stream.input,
     gone: gone.signal,
     write: async (stream, bytes) => {
       if (gone.signal.aborted) return;
@@ -109,14 +112,14 @@ export async function serveLine(
     },
   };
   try {
-    line.begin(named ? MULTIPLEXED_STREAM : RAW_STREAM);
-    await answer.serve(stdio);
+    stream.begin(named ? MULTIPLEXED_STREAM : RAW_STREAM);
+    await answer.serve(client);
   } catch (error) {
     if (!gone.signal.aborted) onError(error);
   } finally {
     signal.removeEventListener('abort', disconnect);
   }
-  await hangUp(line, gone.signal);
+  await hangUp(stream, gone.signal);
 }
 
 function send(output: Writable, bytes: Uint8Array, gone: AbortSignal): Promise<void> {
@@ -133,15 +136,15 @@ function send(output: Writable, bytes: Uint8Array, gone: AbortSignal): Promise<v
 }
 
 /** Ends the output, then reads what the client still sends. Closing before that would look like a broken connection. */
-async function hangUp(line: Line, gone: AbortSignal): Promise<void> {
-  const { output } = line;
+async function hangUp(stream: HijackedStream, gone: AbortSignal): Promise<void> {
+  const { output } = stream;
   if (gone.aborted) {
     output.destroy();
     return;
   }
   const timer = setTimeout(() => output.destroy(), LINGER_MS);
   output.end();
-  await drop(line.input);
+  await drop(stream.input);
   clearTimeout(timer);
   if (!output.writableFinished) await new Promise((resolve) => output.once('close', resolve));
   output.destroy();

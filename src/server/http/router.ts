@@ -12,7 +12,7 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import { API_VERSION, MIN_API_VERSION, splitVersion } from '../version.ts';
 import type { Answer } from './answer.ts';
-import { chunkedLine, drop, type Line, rawLine, serveLine } from './connection.ts';
+import { chunkedStream, drop, type HijackedStream, rawStream, serveStream } from './connection.ts';
 import { failureOf } from './failure.ts';
 import { iterateBody, responseOf } from './response.ts';
 import type { Access, Route } from './route.ts';
@@ -27,7 +27,7 @@ export interface Bindings {
 
 /** An upgraded connection, and whether a handler took it. */
 export interface Upgraded {
-  readonly line: Line;
+  readonly stream: HijackedStream;
   readonly signal: AbortSignal;
   taken: Promise<void> | undefined;
 }
@@ -109,15 +109,15 @@ function takeOver(
   const { incoming, outgoing, upgraded } = context.env;
   const onError = (error: unknown): void =>
     options.rt.log.error('a connection broke off', error, { path: context.req.path });
-  const serve = (line: Line): Promise<void> =>
-    serveLine(line, answer, call.apiVersion, call.signal, onError);
+  const serve = (stream: HijackedStream): Promise<void> =>
+    serveStream(stream, answer, call.apiVersion, call.signal, onError);
   if (upgraded !== undefined) {
     // Unread bytes of a body must not become the next input.
-    upgraded.taken = drop(call.body).then(() => serve(upgraded.line));
+    upgraded.taken = drop(call.body).then(() => serve(upgraded.stream));
   } else if (outgoing !== undefined && incoming.headers['transfer-encoding'] !== undefined) {
-    void serve(chunkedLine(outgoing, call.body));
+    void serve(chunkedStream(outgoing, call.body));
   } else if (outgoing !== undefined) {
-    void drop(call.body).then(() => serve(rawLine(outgoing, incoming.socket)));
+    void drop(call.body).then(() => serve(rawStream(outgoing, incoming.socket)));
   }
   return RESPONSE_ALREADY_SENT;
 }

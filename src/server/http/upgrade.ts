@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Hono } from 'hono';
 import { A3sError } from '../../errors.ts';
 import { SocketBytes } from './bytes.ts';
-import { drop, upgradedLine } from './connection.ts';
+import { drop, upgradedStream } from './connection.ts';
 import { failureOf } from './failure.ts';
 import { responseOf } from './response.ts';
 import type { Bindings, Upgraded } from './router.ts';
@@ -27,8 +27,8 @@ export async function handleUpgrade(
   socket.on('error', () => gone.abort());
   socket.once('close', () => gone.abort());
   const bytes = new SocketBytes(socket, head);
-  const line = upgradedLine(socket, bytes.rest());
-  const upgraded: Upgraded = { line, signal: gone.signal, taken: undefined };
+  const stream = upgradedStream(socket, bytes.rest());
+  const upgraded: Upgraded = { stream, signal: gone.signal, taken: undefined };
   try {
     const request = requestOf(incoming, bytes);
     const response = await app.fetch(request, { incoming, upgraded });

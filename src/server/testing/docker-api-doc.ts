@@ -5,10 +5,10 @@
  */
 import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/parse-update.ts';
 import {
-  ABSENT_CONFIG,
-  ABSENT_ENDPOINT,
-  ABSENT_HOST_CONFIG,
-  type AbsentOptions,
+  UNSUPPORTED_CONFIG,
+  UNSUPPORTED_ENDPOINT,
+  UNSUPPORTED_HOST_CONFIG,
+  type UnsupportedOptions,
 } from '../docker/containers/create/unsupported-options.ts';
 import { EXEC_KEYS } from '../docker/containers/exec.ts';
 import { openApiPath } from '../http/openapi.ts';
@@ -98,12 +98,12 @@ export function dockerApiDocument(): string {
       ours.map((route) => [`\`${nameOf(route)}\``, route.description.summary]),
     ),
     '## Fields of `POST /containers/create`',
-    fields(CONFIG_FIELDS, ABSENT_CONFIG),
+    fields(CONFIG_FIELDS, UNSUPPORTED_CONFIG),
     '### `HostConfig`',
-    fields(HOST_CONFIG_FIELDS, ABSENT_HOST_CONFIG),
+    fields(HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
     'The networks are `default`, also called `bridge`, and `none`; any other is refused. Fields of a network:',
-    fields(ENDPOINT_FIELDS, ABSENT_ENDPOINT),
+    fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
     '## Fields of `POST /containers/{id}/exec`',
     table(
       ['field', '', ''],
@@ -114,7 +114,7 @@ export function dockerApiDocument(): string {
     table(
       ['field', '', ''],
       [
-        ...fieldRows(updatedFields(), ABSENT_HOST_CONFIG),
+        ...fieldRows(updatedFields(), UNSUPPORTED_HOST_CONFIG),
         ...[...NOT_UPDATED].map(([name, why]) => [`\`${name}\``, 'refused', why]),
       ],
     ),
@@ -145,11 +145,11 @@ function routes(served: readonly Route[]): string {
   return table(['route', '', 'does', 'but'], rows);
 }
 
-function fields(list: Readonly<Record<string, Field>>, absent: AbsentOptions): string {
+function fields(list: Readonly<Record<string, Field>>, absent: UnsupportedOptions): string {
   return table(['field', '', ''], fieldRows(list, absent));
 }
 
-function fieldRows(list: Readonly<Record<string, Field>>, absent: AbsentOptions): string[][] {
+function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOptions): string[][] {
   return Object.entries(list).map(([name, field]) =>
     field.kind === 'refused'
       ? [`\`${name}\``, 'refused', absent[name]?.why ?? '']

@@ -14,10 +14,10 @@ export type Lie = (stream: ServerHttp2Stream) => void;
 export function lyingAgent(lies: Readonly<Record<string, Lie>>) {
   return (agent: FakeAgent, duplex: Duplex): void => {
     const socket = buffered(duplex);
-    const session = performServerHandshake(socket);
-    session.on('error', () => session.destroy());
-    socket.on('close', () => session.destroy());
-    session.on('stream', (stream, headers) => {
+    const connection = performServerHandshake(socket);
+    connection.on('error', () => connection.destroy());
+    socket.on('close', () => connection.destroy());
+    connection.on('stream', (stream, headers) => {
       stream.on('error', () => stream.destroy());
       const [path = ''] = String(headers[':path']).split('?');
       const lie = lies[`${headers[':method']} ${path}`];

@@ -104,7 +104,7 @@ async function runVm(
     }
     const request = {
       ...{ id, runtimeDir, identity: given.identity, shape },
-      ...{ changesPath: given.blank, ram: given.ram, devicePath: join(directory, 'device') },
+      ...{ writableLayerPath: given.blank, ram: given.ram, devicePath: join(directory, 'device') },
       prepare: async (vm: Vm, ends: AbortSignal): Promise<void> => {
         await stepBack(vm.pid);
         protocol = await prepareGuest(vm, bootMs, ends);

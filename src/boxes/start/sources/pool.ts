@@ -7,7 +7,7 @@ import { chown, rename, rm } from 'node:fs/promises';
 import { settleAll } from '../../../async/settle-all.ts';
 import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
-import { changesPath, syncChanges } from '../../disks/writable-layer.ts';
+import { syncWritableLayer, writableLayerPath } from '../../disks/writable-layer.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-vm.ts';
 import type { PooledVm, VmPools } from '../../pool/vm-pools.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
@@ -76,7 +76,7 @@ export class PoolSource implements StartSource {
       takeChanges(this.#rt, definition, pooled),
       limits === undefined ? Promise.resolve() : vm.applyLimits(limits),
     ]);
-    const durable = syncChanges(this.#rt, definition);
+    const durable = syncWritableLayer(this.#rt, definition);
     durable.catch(() => undefined);
     const handshake = new Handshake(vm.id, taken.protocol, spec);
     // A request that is sent while the guest is paused is there when the guest goes on.
@@ -100,7 +100,7 @@ export class PoolSource implements StartSource {
     // The microVM may not be on record, and then nothing else would end it.
     await endPooled(this.#rt, pooled);
     // The disk came from the microVM: the box has no writable layer of its own yet.
-    await rm(changesPath(this.#rt, id), { force: true });
+    await rm(writableLayerPath(this.#rt, id), { force: true });
     if (!(error instanceof A3sError) || isInterrupted(this.#rt)) return 'fail';
     // The microVM already has the memory of its template, so no failure is the template's any more.
     if (ERRORS[error.code].machineFault !== 'possible') return 'fail';
@@ -115,9 +115,9 @@ export class PoolSource implements StartSource {
 async function takeChanges(
   rt: Pick<Services, 'home'>,
   { id, identity }: BoxDefinition,
-  { changesPath: from, directory }: PooledVm,
+  { writableLayerPath: from, directory }: PooledVm,
 ): Promise<void> {
-  const to = changesPath(rt, id);
+  const to = writableLayerPath(rt, id);
   try {
     await rename(from, to);
     if (process.geteuid?.() === 0) await chown(to, identity.uid, identity.gid);

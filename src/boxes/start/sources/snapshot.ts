@@ -10,9 +10,9 @@ import { vmUuid } from '../../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
 import type { OpenSnapshot } from '../../../snapshots/snapshots.ts';
-import { changesLayers } from '../../disks/backing-chain.ts';
-import { forkChangesDisk } from '../../disks/fork-changes-disk.ts';
-import { changesPath } from '../../disks/writable-layer.ts';
+import { writableLayerFiles } from '../../disks/backing-chain.ts';
+import { forkWritableLayer } from '../../disks/fork-changes-disk.ts';
+import { writableLayerPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories.ts';
@@ -51,7 +51,7 @@ export class SnapshotSource implements StartSource {
     const { definition } = this.#box;
     const open = await this.#rt.snapshots.open(definition.snapshot ?? '');
     this.#open = open;
-    await forkChangesDisk(this.#rt, definition, open.disk);
+    await forkWritableLayer(this.#rt, definition, open.disk);
     const { vm, mac } = await launchCopy(this.#rt, this.#box, this.#found, open);
     return {
       vm,
@@ -82,7 +82,7 @@ async function launchCopy(
   const directory = runtimeDirectory(rt, id);
   await makeRuntimeDirectory(directory, identity);
   const serial = copyOf.changesSerial;
-  const layers = await changesLayers(changesPath(rt, id));
+  const layers = await writableLayerFiles(writableLayerPath(rt, id));
   const disk: Disk = { ...layers, serial, readonly: false };
   const { written } = snapshot.saved;
   const { vm, description } = await launchOnPorts(rt, box, {

@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import type { VmShape } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
-import { changesPath } from '../../disks/writable-layer.ts';
+import { writableLayerPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import type { RunServices } from '../../run/run-services.ts';
 import { publish } from '../../services/publish.ts';
@@ -71,7 +71,7 @@ export class TemplateSource implements StartSource {
     if (machineFault === 'certain') await this.#rt.templates.drop(key, error.message);
     if (machineFault === 'possible') this.#suspicion = error.message;
     // The disk is a copy of what the template's guest had mounted.
-    if (!this.#found.keptChanges) await rm(changesPath(this.#rt, id), { force: true });
+    if (!this.#found.keptChanges) await rm(writableLayerPath(this.#rt, id), { force: true });
     return 'next';
   }
 

@@ -10,7 +10,7 @@ import {
   warningsOf,
 } from '../../requests/confidential-warnings.ts';
 import { attend } from '../../session/attend.ts';
-import { Session } from '../../session/session.ts';
+import { AttachedStream } from '../../session/session.ts';
 import { checkTerminal, detachKeys } from '../../session/terminal.ts';
 import { waitFor } from '../../session/wait.ts';
 
@@ -41,11 +41,11 @@ export const attach: Command = {
     const waiting = await waitFor(context, client, box.id, 'not-running');
     try {
       const input = !flags.bool('no-stdin') && box.openStdin;
-      const session = await openSession(invocation, client, box, input, keys);
+      const attachedStream = await openAttachedStream(invocation, client, box, input, keys);
       return await attend({
         context,
         client,
-        session,
+        stream: attachedStream,
         signalled: flags.bool('sig-proxy') ? box.id : undefined,
         resize: box.terminal ? `/containers/${segment(box.id)}/resize` : undefined,
         status: waiting.status,
@@ -86,13 +86,13 @@ export async function inspectBox(client: Client, name: string): Promise<Attached
   };
 }
 
-export async function openSession(
+export async function openAttachedStream(
   { context, flags }: Invocation,
   client: Client,
   box: AttachedBox,
   input: boolean,
   keys: Buffer,
-): Promise<Session> {
+): Promise<AttachedStream> {
   checkTerminal(context, input && box.terminal);
   const { stream } = await client.hijack({
     method: 'POST',
@@ -105,5 +105,5 @@ export async function openSession(
       detachKeys: flags.string('detach-keys'),
     },
   });
-  return new Session(context, stream, { terminal: box.terminal, input, detachKeys: keys });
+  return new AttachedStream(context, stream, { terminal: box.terminal, input, detachKeys: keys });
 }

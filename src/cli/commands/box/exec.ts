@@ -6,7 +6,7 @@ import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { bool, byName, type Flag, list, string } from '../../flags/flag.ts';
 import { attend } from '../../session/attend.ts';
-import { Session } from '../../session/session.ts';
+import { AttachedStream } from '../../session/session.ts';
 import { checkTerminal, detachKeys } from '../../session/terminal.ts';
 import { parseEnvironment, readEnvironmentFile } from '../../values/environment.ts';
 
@@ -73,11 +73,11 @@ export async function runExec(invocation: Invocation, execution: Execution): Pro
   const ConsoleSize = consoleSize(context, terminal);
   const start: ExecStart = { Detach: false, Tty: terminal, ConsoleSize };
   const { stream } = await client.hijack({ method: 'POST', path: `${path}/start`, body: start });
-  const session = new Session(context, stream, { terminal, input, detachKeys: keys });
+  const attachedStream = new AttachedStream(context, stream, { terminal, input, detachKeys: keys });
   return attend({
     context,
     client,
-    session,
+    stream: attachedStream,
     signalled: undefined,
     resize: terminal ? `${path}/resize` : undefined,
     status: () => exitStatus(client, path),
@@ -123,7 +123,7 @@ async function exitStatus(client: Client, path: string): Promise<number> {
     await client.json({ method: 'GET', path: `${path}/json` }),
   );
   if (Running === true || typeof ExitCode !== 'number') {
-    throw new A3sError('agent-failed', 'The session ended while its command runs on', {
+    throw new A3sError('agent-failed', 'The connection ended while its command runs on', {
       remedy: 'See a3s-box logs and a3s-box ps for the state of the box.',
     });
   }

@@ -12,7 +12,7 @@ import { imageChoice } from '../../requests/image-choice.ts';
 import { requireSnp } from '../../requests/require-snp.ts';
 import { attached } from '../../session/attached.ts';
 import { attend } from '../../session/attend.ts';
-import { Session } from '../../session/session.ts';
+import { AttachedStream } from '../../session/session.ts';
 import { PROXIED, signalStatus } from '../../session/signals.ts';
 import { checkTerminal, detachKeys } from '../../session/terminal.ts';
 import { waitFor } from '../../session/wait.ts';
@@ -114,7 +114,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   const terminal = box.terminal ?? flags.bool('tty');
   const { stdin, stdout, stderr } = streamsOf(flags);
   const path = `/containers/${segment(id)}`;
-  const open = async (): Promise<Session> => {
+  const open = async (): Promise<AttachedStream> => {
     const { stream } = await client.hijack({
       method: 'POST',
       path: `${path}/attach`,
@@ -126,7 +126,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
         detachKeys: flags.string('detach-keys'),
       },
     });
-    return new Session(context, stream, {
+    return new AttachedStream(context, stream, {
       terminal,
       input: stdin,
       output: stdout || stderr,
@@ -134,7 +134,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
     });
   };
   const condition = flags.bool('rm') ? 'removed' : 'next-exit';
-  const { session, waiting } = await undoing(box, () =>
+  const { stream: attachedStream, waiting } = await undoing(box, () =>
     attached(open(), waitFor(context, client, id, condition)),
   );
   try {
@@ -144,14 +144,14 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
     return await attend({
       context,
       client,
-      session,
+      stream: attachedStream,
       signalled: flags.bool('sig-proxy') ? id : undefined,
       resize: terminal ? `${path}/resize` : undefined,
       // A command that holds only the input detaches when the input has ended, as Docker does.
       status: stdout || stderr ? waiting.status : async () => printed(context, id),
     });
   } finally {
-    session.close();
+    attachedStream.close();
     waiting.cancel();
   }
 }

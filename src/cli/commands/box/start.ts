@@ -14,7 +14,7 @@ import { detachKeys } from '../../session/terminal.ts';
 import { waitFor } from '../../session/wait.ts';
 import { UsageError } from '../../usage-error.ts';
 import { eachOf } from '../each-of.ts';
-import { inspectBox, openSession } from './attach.ts';
+import { inspectBox, openAttachedStream } from './attach.ts';
 
 export const start: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
@@ -67,8 +67,8 @@ async function startAttached(
   const { context, flags, operands } = invocation;
   const box = await inspectBox(client, operands[0] ?? '');
   const input = flags.bool('interactive') && box.openStdin;
-  const { session, waiting } = await attached(
-    openSession(invocation, client, box, input, keys),
+  const { stream: attachedStream, waiting } = await attached(
+    openAttachedStream(invocation, client, box, input, keys),
     waitFor(context, client, box.id, box.autoRemove ? 'removed' : 'next-exit'),
   );
   try {
@@ -76,13 +76,13 @@ async function startAttached(
     return await attend({
       context,
       client,
-      session,
+      stream: attachedStream,
       signalled: box.id,
       resize: box.terminal ? `/containers/${segment(box.id)}/resize` : undefined,
       status: waiting.status,
     });
   } finally {
-    session.close();
+    attachedStream.close();
     waiting.cancel();
   }
 }

@@ -68,14 +68,14 @@ export async function saveTemplate(
 }
 
 function vmSpecOf(request: TemplateRequest, memoryBytes: number): VmSpec {
-  const { id, runtimeDir, identity, shape, changesPath } = request;
+  const { id, runtimeDir, identity, shape, writableLayerPath } = request;
   return {
     id,
     runtimeDir,
     identity,
     ...shape,
     memoryBytes,
-    disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
+    disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
     nic: undefined,
     shares: [],
   };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { changesBytes } from '../../../boxes/disks/disk-usage.ts';
+import { writableLayerBytes } from '../../../boxes/disks/disk-usage.ts';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { type RemovalHost, removeBox } from '../../../boxes/supervise/remove.ts';
@@ -29,7 +29,7 @@ export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
       const removed: string[] = [];
       let reclaimed = 0;
       for (const { definition } of toPrune(rt, query.filters)) {
-        const bytes = await changesBytes(rt, definition.id);
+        const bytes = await writableLayerBytes(rt, definition.id);
         if (!(await removeStopped(rt, definition.id))) continue;
         removed.push(definition.id);
         reclaimed += bytes;

@@ -5,7 +5,7 @@
  */
 import type * as z from 'zod';
 import type { Exec } from '../../../boxes/run/execs.ts';
-import type { Stdio } from '../../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../../boxes/run/stdio.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import {
   checkStartable,
@@ -24,7 +24,7 @@ import { type Route, route } from '../../http/route.ts';
 import { goBody, goDocument } from '../go-document.ts';
 import { noBody, query, sizeQuery } from '../query.ts';
 import { sizeOf } from './create/parse-create.ts';
-import { withoutAbsent } from './create/unsupported-options.ts';
+import { withoutUnsupported } from './create/unsupported-options.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';
@@ -81,7 +81,7 @@ export const EXEC_ROUTES: readonly Route[] = [
       return {
         kind: 'hijack' as const,
         multiplexed: !raw,
-        serve: (stdio) => startShown(rt, exec, size, raw ? outputOf(stdio) : stdio),
+        serve: (client) => startShown(rt, exec, size, raw ? outputOf(client) : client),
       };
     },
   }),
@@ -108,7 +108,7 @@ export const EXEC_ROUTES: readonly Route[] = [
 
 /** @throws A3sError `unsupported-option` by name, or `invalid-argument` */
 function readCreate(document: unknown): z.output<typeof ExecCreate> {
-  const given = withoutAbsent('', document, EXEC_KEYS, {}, { verb: 'exec' });
+  const given = withoutUnsupported('', document, EXEC_KEYS, {}, { verb: 'exec' });
   return parseRequest(ExecCreate, goDocument(ExecCreate, given));
 }
 
@@ -123,11 +123,11 @@ function expectSameBox({ store }: Pick<Runtime, 'store'>, id: string, reference:
 }
 
 /** A client of the raw stream gets standard output alone, since the raw stream cannot distinguish standard error. */
-function outputOf(stdio: Stdio): Stdio {
+function outputOf(client: ClientStream): ClientStream {
   return {
-    ...stdio,
+    ...client,
     write: async (stream, bytes) => {
-      if (stream === 1) await stdio.write(1, bytes);
+      if (stream === 1) await client.write(1, bytes);
     },
   };
 }
@@ -137,13 +137,13 @@ async function startShown(
   rt: ExecHost,
   exec: Exec,
   size: { rows: number; columns: number } | undefined,
-  stdio: Stdio,
+  client: ClientStream,
 ): Promise<void> {
   try {
-    await startAttached(rt, exec, size, stdio);
+    await startAttached(rt, exec, size, client);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
-    await stdio.write(1, Buffer.from(`exec failed: ${error.message}\r\n`));
+    await client.write(1, Buffer.from(`exec failed: ${error.message}\r\n`));
   }
 }
 

@@ -77,7 +77,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
         kind: 'hijack' as const,
         multiplexed: !definition.terminal,
         byLine: true,
-        serve: (stdio) => attachBox(rt, definition.id, point, options, stdio),
+        serve: (client) => attachBox(rt, definition.id, point, options, client),
       };
     },
   }),

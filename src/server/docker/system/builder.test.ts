@@ -39,8 +39,8 @@ interface Called {
 }
 
 /** One gRPC call with an empty message. */
-async function call(session: ClientHttp2Session, method: string): Promise<Called> {
-  const stream = session.request({
+async function call(connection: ClientHttp2Session, method: string): Promise<Called> {
+  const stream = connection.request({
     ...{ ':method': 'POST', ':path': `/moby.buildkit.v1.Control/${method}` },
     ...{ 'content-type': 'application/grpc', te: 'trailers' },
   });
@@ -59,18 +59,18 @@ async function call(session: ClientHttp2Session, method: string): Promise<Called
 
 it('answers BuildKit clients with no workers, and refuses every build in one line', async () => {
   const socket = await dial('/v1.45/grpc');
-  const session = connectHttp2('http://builder', { createConnection: () => socket });
-  expect(await call(session, 'ListWorkers')).toMatchObject({
+  const connection = connectHttp2('http://builder', { createConnection: () => socket });
+  expect(await call(connection, 'ListWorkers')).toMatchObject({
     ...{ message: Buffer.alloc(5), status: '0' },
   });
   for (const method of ['Solve', 'Status', 'Info', 'Nothing']) {
-    const { message, status, words } = await call(session, method);
+    const { message, status, words } = await call(connection, method);
     expect(message).toHaveLength(0);
     expect(status).toBe('12');
     expect(words).toMatch(/^this server does not build images yet: [^\n]+$/);
   }
-  session.close();
-  await once(session, 'close');
+  connection.close();
+  await once(connection, 'close');
 });
 
 it('closes only the connection that does not speak HTTP/2 to the builder', async () => {
@@ -105,18 +105,18 @@ it('keeps serving the builder after calls that are reset at once', async () => {
   while (!Buffer.concat(received).includes('the end.')) await once(socket, 'data');
   expect((await home.call('GET', '/_ping')).status).toBe(200);
   socket.destroy();
-  const session = connectHttp2('http://builder', {
+  const connection = connectHttp2('http://builder', {
     createConnection: (
       (next) => () =>
         next
     )(await dial('/grpc')),
   });
-  expect(await call(session, 'ListWorkers')).toMatchObject({ status: '0' });
-  session.close();
-  await once(session, 'close');
+  expect(await call(connection, 'ListWorkers')).toMatchObject({ status: '0' });
+  connection.close();
+  await once(connection, 'close');
 });
 
-it('keeps the session of a build open until its client leaves', async () => {
+it('keeps the connection of a build open until its client leaves', async () => {
   const socket = await dial('/session');
   socket.resume();
   const ended = once(socket, 'close');

@@ -7,7 +7,7 @@
  */
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
-import type { Stdio } from '../../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../../boxes/run/stdio.ts';
 import { drop } from '../../http/connection.ts';
 import { HIJACK } from '../../http/replies.ts';
 import { type Route, streamRoute } from '../../http/route.ts';
@@ -24,7 +24,7 @@ const OK = '0';
 const UNIMPLEMENTED = '12';
 /** The limit of concurrent calls. A client has only a few. */
 const MAX_STREAMS = 16;
-const MAX_SESSION_MIB = 1;
+const MAX_MEMORY_MIB = 1;
 
 const access = 'owner';
 
@@ -40,21 +40,21 @@ export const BUILDER_ROUTES: readonly Route[] = [
     // The client serves calls on this connection, and waits for them until its build is refused.
     handler: () => ({
       ...{ kind: 'hijack' as const, multiplexed: false },
-      serve: (stdio: Stdio) => drop(stdio.input),
+      serve: (client: ClientStream) => drop(client.input),
     }),
   }),
 ];
 
 /** Speaks gRPC until the client leaves. */
-async function serveBuilder(stdio: Stdio): Promise<void> {
-  const session = performServerHandshake(duplexOf(stdio), {
-    maxSessionMemory: MAX_SESSION_MIB,
+async function serveBuilder(client: ClientStream): Promise<void> {
+  const connection = performServerHandshake(duplexOf(client), {
+    maxSessionMemory: MAX_MEMORY_MIB,
     settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false },
   });
-  const closed = new Promise<void>((resolve) => session.once('close', resolve));
-  // A broken connection, or one without HTTP/2, ends the session: `close` follows.
-  session.on('error', () => undefined);
-  session.on('stream', (stream: ServerHttp2Stream, headers) => {
+  const closed = new Promise<void>((resolve) => connection.once('close', resolve));
+  // A broken connection, or one without HTTP/2, ends the HTTP/2 connection: `close` follows.
+  connection.on('error', () => undefined);
+  connection.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
     // A reset that arrives together with the call ends the stream before this event.
     if (isOver(stream)) return;
@@ -62,11 +62,11 @@ async function serveBuilder(stdio: Stdio): Promise<void> {
     if (headers[':path'] === LIST_WORKERS) listNone(stream);
     else refuse(stream);
   });
-  const disconnect = (): void => session.destroy();
-  stdio.gone.addEventListener('abort', disconnect);
-  if (stdio.gone.aborted) disconnect();
+  const disconnect = (): void => connection.destroy();
+  client.gone.addEventListener('abort', disconnect);
+  if (client.gone.aborted) disconnect();
   await closed;
-  stdio.gone.removeEventListener('abort', disconnect);
+  client.gone.removeEventListener('abort', disconnect);
 }
 
 /** Whether Node refuses to send on the stream: one that was reset without an error is closed, and not destroyed. */
@@ -90,9 +90,9 @@ function refuse(stream: ServerHttp2Stream): void {
   stream.respond(headers, { endStream: true });
 }
 
-/** The connection as a duplex stream, on which an HTTP/2 session can run. */
-function duplexOf(stdio: Stdio): Duplex {
-  const input = stdio.input[Symbol.asyncIterator]();
+/** The connection as a duplex stream, on which HTTP/2 can run. */
+function duplexOf(client: ClientStream): Duplex {
+  const input = client.input[Symbol.asyncIterator]();
   return new Duplex({
     read() {
       input.next().then(
@@ -101,7 +101,7 @@ function duplexOf(stdio: Stdio): Duplex {
       );
     },
     write(chunk: Buffer, _encoding, done) {
-      stdio.write(1, chunk).then(() => done(), done);
+      client.write(1, chunk).then(() => done(), done);
     },
   });
 }

@@ -145,11 +145,9 @@ describe('a box with volumes', () => {
   it('shares the directory of a volume, and follows no link to it', async () => {
     const id = await withMounts({ Binds: ['data:/data:ro'] });
     await start(id);
-    const machine = home.host.running.find(({ spec }) => spec.id === id);
+    const vm = home.host.running.find(({ spec }) => spec.id === id);
     const path = home.runtime.volumes.mountpoint('data');
-    expect(machine?.spec.shares).toEqual([
-      { tag: 'volume-0', path, readonly: true, resolved: true },
-    ]);
+    expect(vm?.spec.shares).toEqual([{ tag: 'volume-0', path, readonly: true, resolved: true }]);
   });
 
   it('fills a volume again after a start that failed meanwhile', async () => {

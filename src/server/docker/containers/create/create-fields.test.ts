@@ -10,10 +10,10 @@ import {
 import { TestHome } from '../../../testing/home.ts';
 import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './parse-create.ts';
 import {
-  ABSENT_CONFIG,
-  ABSENT_ENDPOINT,
-  ABSENT_HOST_CONFIG,
-  type AbsentOptions,
+  UNSUPPORTED_CONFIG,
+  UNSUPPORTED_ENDPOINT,
+  UNSUPPORTED_HOST_CONFIG,
+  type UnsupportedOptions,
 } from './unsupported-options.ts';
 
 const home = new TestHome();
@@ -30,10 +30,10 @@ afterAll(() => home.remove());
 type Body = Readonly<Record<string, unknown>>;
 type Place = 'Config' | 'HostConfig' | 'Endpoint';
 
-const PLACES: readonly (readonly [Place, Readonly<Record<string, Field>>, AbsentOptions])[] = [
-  ['Config', CONFIG_FIELDS, ABSENT_CONFIG],
-  ['HostConfig', HOST_CONFIG_FIELDS, ABSENT_HOST_CONFIG],
-  ['Endpoint', ENDPOINT_FIELDS, ABSENT_ENDPOINT],
+const PLACES: readonly (readonly [Place, Readonly<Record<string, Field>>, UnsupportedOptions])[] = [
+  ['Config', CONFIG_FIELDS, UNSUPPORTED_CONFIG],
+  ['HostConfig', HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG],
+  ['Endpoint', ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT],
 ];
 
 function bodyWith(place: Place, name: string, value: unknown, field?: Partial<Works>): Body {
@@ -91,13 +91,15 @@ const fieldsOf = <Kind extends Field['kind']>(...kinds: readonly Kind[]) =>
 
 it('lists exactly the fields that the schemas of create know', () => {
   const both = (...lists: readonly (readonly string[])[]): string[] => lists.flat().sort();
-  expect(Object.keys(CONFIG_FIELDS).sort()).toEqual(both(CONFIG_KEYS, Object.keys(ABSENT_CONFIG)));
+  expect(Object.keys(CONFIG_FIELDS).sort()).toEqual(
+    both(CONFIG_KEYS, Object.keys(UNSUPPORTED_CONFIG)),
+  );
   // Old clients use Capabilities for CapAdd and CapDrop together.
-  const host = both(HOST_CONFIG_KEYS, Object.keys(ABSENT_HOST_CONFIG));
+  const host = both(HOST_CONFIG_KEYS, Object.keys(UNSUPPORTED_HOST_CONFIG));
   expect(Object.keys(HOST_CONFIG_FIELDS).sort()).toEqual(
     host.filter((name) => name !== 'Capabilities'),
   );
-  expect(Object.keys(ENDPOINT_FIELDS).sort()).toEqual(both(Object.keys(ABSENT_ENDPOINT)));
+  expect(Object.keys(ENDPOINT_FIELDS).sort()).toEqual(both(Object.keys(UNSUPPORTED_ENDPOINT)));
 });
 
 describe('supported fields', () => {

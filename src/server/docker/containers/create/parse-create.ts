@@ -20,12 +20,12 @@ import { restartPolicy } from './create-restart.ts';
 import { securityOf } from './create-security.ts';
 import { shmBytesOf, storageOf } from './create-storage.ts';
 import {
-  ABSENT_CONFIG,
-  ABSENT_HOST_CONFIG,
   checkNetworking,
   ignoredWarnings,
+  UNSUPPORTED_CONFIG,
+  UNSUPPORTED_HOST_CONFIG,
   unsupported,
-  withoutAbsent,
+  withoutUnsupported,
 } from './unsupported-options.ts';
 
 export const CONFIG_KEYS = Object.keys(Config.shape);
@@ -41,19 +41,19 @@ export interface ParsedCreate {
 /** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
-  const whole = withoutAbsent(
+  const whole = withoutUnsupported(
     '',
     body,
     [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig', 'Confidential'],
-    ABSENT_CONFIG,
+    UNSUPPORTED_CONFIG,
     { ignored },
   );
   const { NetworkingConfig: networking, Confidential: own, ...docker } = whole;
-  const hostPart = withoutAbsent(
+  const hostPart = withoutUnsupported(
     'HostConfig.',
     docker['HostConfig'],
     HOST_CONFIG_KEYS,
-    ABSENT_HOST_CONFIG,
+    UNSUPPORTED_HOST_CONFIG,
     { ignored },
   );
   const document = goObject(CreateBody, { ...docker, HostConfig: hostPart }, ignored);

@@ -10,19 +10,19 @@ import { fieldNames, isZero } from '../../go-document.ts';
 type Test = (value: unknown) => boolean;
 
 /** An option that boxes do not have. */
-export interface Absent {
+export interface UnsupportedOption {
   /** Whether a value asks for nothing. */
   readonly neutral: Test;
   /** Why boxes do not have it. */
   readonly why: string;
 }
-export type AbsentOptions = Readonly<Record<string, Absent>>;
+export type UnsupportedOptions = Readonly<Record<string, UnsupportedOption>>;
 
 function either(...values: readonly unknown[]): Test {
   return (value) => isZero(value) || values.includes(value);
 }
 
-function absent(why: string, neutral: Test = isZero): Absent {
+function option(why: string, neutral: Test = isZero): UnsupportedOption {
   return { neutral, why };
 }
 
@@ -38,63 +38,63 @@ const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
-export const ABSENT_CONFIG: AbsentOptions = {
-  ArgsEscaped: absent(WINDOWS),
-  MacAddress: absent('the address of a box’s network card is not chosen'),
-  NetworkDisabled: absent('say HostConfig.NetworkMode none'),
-  OnBuild: absent('images are not built here'),
-  Shell: absent('images are not built here'),
+export const UNSUPPORTED_CONFIG: UnsupportedOptions = {
+  ArgsEscaped: option(WINDOWS),
+  MacAddress: option('the address of a box’s network card is not chosen'),
+  NetworkDisabled: option('say HostConfig.NetworkMode none'),
+  OnBuild: option('images are not built here'),
+  Shell: option('images are not built here'),
 };
 
-export const ABSENT_HOST_CONFIG: AbsentOptions = {
-  BlkioWeight: absent(GUEST_IO),
-  BlkioWeightDevice: absent(GUEST_IO),
-  Capabilities: absent('say CapAdd and CapDrop'),
-  Cgroup: absent(NO_HOST),
-  CgroupParent: absent('the control groups of a box are in its own kernel'),
-  CgroupnsMode: absent(OWN_KERNEL, either('private')),
-  CpuCount: absent(WINDOWS),
-  CpuPercent: absent(WINDOWS),
-  CpuRealtimePeriod: absent('the kernel of a guest schedules nothing in real time'),
-  CpuRealtimeRuntime: absent('the kernel of a guest schedules nothing in real time'),
-  CpusetMems: absent('a box’s memory is bound to no node of the host'),
-  DeviceCgroupRules: absent('no device of the host is in a box'),
-  DeviceRequests: absent('no device of the host is in a box'),
-  Dns: absent(RESOLVER),
-  DnsOptions: absent(RESOLVER),
-  DnsSearch: absent(RESOLVER),
-  ExtraHosts: absent('/etc/hosts is the image’s'),
-  IOMaximumBandwidth: absent(WINDOWS),
-  IOMaximumIOps: absent(WINDOWS),
-  Isolation: absent(WINDOWS, either('default')),
-  KernelMemory: absent('Docker has removed it'),
-  KernelMemoryTCP: absent('Docker has removed it'),
-  Links: absent(NETWORKS),
-  MemorySwappiness: absent('a guest has no swap', either(-1)),
-  OomKillDisable: absent('a box that has no memory left would hang for ever'),
-  PidMode: absent(OWN_KERNEL),
-  PublishAllPorts: absent('publish each port by its number'),
-  Runtime: absent('there is one runtime, a3s-box', either('a3s-box')),
-  UTSMode: absent(OWN_KERNEL),
+export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
+  BlkioWeight: option(GUEST_IO),
+  BlkioWeightDevice: option(GUEST_IO),
+  Capabilities: option('say CapAdd and CapDrop'),
+  Cgroup: option(NO_HOST),
+  CgroupParent: option('the control groups of a box are in its own kernel'),
+  CgroupnsMode: option(OWN_KERNEL, either('private')),
+  CpuCount: option(WINDOWS),
+  CpuPercent: option(WINDOWS),
+  CpuRealtimePeriod: option('the kernel of a guest schedules nothing in real time'),
+  CpuRealtimeRuntime: option('the kernel of a guest schedules nothing in real time'),
+  CpusetMems: option('a box’s memory is bound to no node of the host'),
+  DeviceCgroupRules: option('no device of the host is in a box'),
+  DeviceRequests: option('no device of the host is in a box'),
+  Dns: option(RESOLVER),
+  DnsOptions: option(RESOLVER),
+  DnsSearch: option(RESOLVER),
+  ExtraHosts: option('/etc/hosts is the image’s'),
+  IOMaximumBandwidth: option(WINDOWS),
+  IOMaximumIOps: option(WINDOWS),
+  Isolation: option(WINDOWS, either('default')),
+  KernelMemory: option('Docker has removed it'),
+  KernelMemoryTCP: option('Docker has removed it'),
+  Links: option(NETWORKS),
+  MemorySwappiness: option('a guest has no swap', either(-1)),
+  OomKillDisable: option('a box that has no memory left would hang for ever'),
+  PidMode: option(OWN_KERNEL),
+  PublishAllPorts: option('publish each port by its number'),
+  Runtime: option('there is one runtime, a3s-box', either('a3s-box')),
+  UTSMode: option(OWN_KERNEL),
 };
 
 /** The options of one entry of `EndpointsConfig`. */
-export const ABSENT_ENDPOINT: AbsentOptions = {
-  IPAMConfig: absent('the address of a box is not chosen'),
-  Links: absent(NETWORKS),
-  Aliases: absent(NETWORKS),
-  MacAddress: absent('the address of a box’s network card is not chosen'),
-  NetworkID: absent('a server says it, and no client'),
-  EndpointID: absent('a server says it, and no client'),
-  Gateway: absent('a server says it, and no client'),
-  IPAddress: absent('a server says it, and no client'),
-  IPPrefixLen: absent('a server says it, and no client'),
-  IPv6Gateway: absent('boxes have no IPv6'),
-  GlobalIPv6Address: absent('boxes have no IPv6'),
-  GlobalIPv6PrefixLen: absent('boxes have no IPv6'),
-  DriverOpts: absent('a box’s network has no options'),
-  DNSNames: absent(NETWORKS),
-  GwPriority: absent(NETWORKS),
+export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
+  IPAMConfig: option('the address of a box is not chosen'),
+  Links: option(NETWORKS),
+  Aliases: option(NETWORKS),
+  MacAddress: option('the address of a box’s network card is not chosen'),
+  NetworkID: option('a server says it, and no client'),
+  EndpointID: option('a server says it, and no client'),
+  Gateway: option('a server says it, and no client'),
+  IPAddress: option('a server says it, and no client'),
+  IPPrefixLen: option('a server says it, and no client'),
+  IPv6Gateway: option('boxes have no IPv6'),
+  GlobalIPv6Address: option('boxes have no IPv6'),
+  GlobalIPv6PrefixLen: option('boxes have no IPv6'),
+  DriverOpts: option('a box’s network has no options'),
+  DNSNames: option(NETWORKS),
+  GwPriority: option(NETWORKS),
 };
 
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
@@ -109,14 +109,14 @@ export function checkNetworking(
   network: 'default' | 'none',
   ignored: string[],
 ): void {
-  const { EndpointsConfig } = withoutAbsent(
+  const { EndpointsConfig } = withoutUnsupported(
     'NetworkingConfig.',
     networking,
     ['EndpointsConfig'],
     {},
     { ignored },
   );
-  const endpoints = withoutAbsent(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
+  const endpoints = withoutUnsupported(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
   for (const [name, endpoint] of Object.entries(endpoints)) {
     if (!['default', 'bridge', 'none'].includes(name)) {
       throw unsupported(ENDPOINTS, `there is no network ${name.slice(0, 64)}: ${NETWORKS}`);
@@ -124,7 +124,7 @@ export function checkNetworking(
     if ((name === 'none') !== (network === 'none')) {
       throw unsupported(ENDPOINTS, `the box's network is ${network}, and not ${name}`);
     }
-    withoutAbsent(`${ENDPOINTS}.${name}.`, endpoint, [], ABSENT_ENDPOINT, { ignored });
+    withoutUnsupported(`${ENDPOINTS}.${name}.`, endpoint, [], UNSUPPORTED_ENDPOINT, { ignored });
   }
 }
 
@@ -136,11 +136,11 @@ export function checkNetworking(
  * @param more.ignored receives the names of unknown options that ask for nothing
  * @throws A3sError `unsupported-option` with the name, `invalid-argument` for a value that is no object
  */
-export function withoutAbsent(
+export function withoutUnsupported(
   where: string,
   value: unknown,
   implemented: readonly string[] | undefined,
-  absentOptions: AbsentOptions,
+  unsupportedOptions: UnsupportedOptions,
   more: { readonly verb?: string; readonly ignored?: string[] } = {},
 ): Record<string, unknown> {
   // Without a prototype, `__proto__` is a name like any other.
@@ -150,7 +150,7 @@ export function withoutAbsent(
     const what = where.replace(/\.$/, '') || 'the body';
     throw new A3sError('invalid-argument', `Invalid request: ${what} must be an object`);
   }
-  const nameOf = fieldNames([...(implemented ?? []), ...Object.keys(absentOptions)]);
+  const nameOf = fieldNames([...(implemented ?? []), ...Object.keys(unsupportedOptions)]);
   for (const [key, option] of Object.entries(value)) {
     const name = implemented === undefined ? key : nameOf(key);
     const shown = `${where}${(name ?? key).slice(0, 64)}`;
@@ -161,7 +161,7 @@ export function withoutAbsent(
     }
     // Absent and null values never ask for anything.
     if (option === null || option === undefined) continue;
-    const known = Object.hasOwn(absentOptions, name) ? absentOptions[name] : undefined;
+    const known = Object.hasOwn(unsupportedOptions, name) ? unsupportedOptions[name] : undefined;
     if (known === undefined) kept[name] = option;
     else if (!known.neutral(option)) throw unsupported(shown, known.why, more.verb);
   }
