@@ -7,12 +7,12 @@ export { canInject, MAX_SECRET_SIZE } from './binding/injection.ts';
 export { workloadReportData } from './binding/report-data.ts';
 export type { Tee } from './certificate/evidence-extension.ts';
 export { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts';
-export type { Endpoint } from './client/channel.ts';
 export { connect } from './client/connect.ts';
 export type { FetchInit } from './client/fetch.ts';
 export type { ConnectOptions, ExpectedPeer, TrustOptions, WaitOptions } from './client/options.ts';
 export { type FetchOptions, type RatlsFetch, ratlsFetch } from './client/ratls-fetch.ts';
 export type { RatlsSession } from './client/session.ts';
+export type { Endpoint } from './client/tls-connection.ts';
 export type { VerifiedPeer } from './client/verify-peer.ts';
 export {
   AGENT_CODES,

@@ -13,7 +13,7 @@ import { HELP } from './flags/flag.ts';
 import { FlagValues } from './flags/flag-values.ts';
 import { canonicalize, type Given, seeHelp, UnknownFlag } from './flags/pflag.ts';
 import { printFailure } from './print-failure.ts';
-import { failureStatus } from './session/failure-status.ts';
+import { failureStatus } from './terminal/failure-status.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 

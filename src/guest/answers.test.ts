@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
-import { GuestConnection } from './session.ts';
+import { GuestConnection } from './http2-connection.ts';
 import { fakeStreams } from './testing/fake-streams.ts';
 
 const hello = { protocol: { minimum: 1, maximum: 1 }, agent: 'x', kernel: 'x', bootId: 'x' };

@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Vm } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
+import { GuestConnection } from './http2-connection.ts';
 import { Hello, PROTOCOL } from './protocol.ts';
 import { GuestRefusal, guestText } from './refusal.ts';
-import { GuestConnection } from './session.ts';
 
 export interface ConnectOptions {
   readonly signal: AbortSignal;

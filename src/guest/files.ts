@@ -7,9 +7,9 @@ import type { ClientHttp2Stream } from 'node:http2';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { narrow } from '../narrow.ts';
 import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
+import { discard, type GuestConnection } from './http2-connection.ts';
 import { FileChange, FilePath, FileStat, WriteFiles } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
-import { discard, type GuestConnection } from './session.ts';
 
 const ANSWER_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;

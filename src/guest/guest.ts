@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { exportFiles, listChanges, type ReadFiles, readFiles, writeFiles } from './files.ts';
+import type { GuestConnection } from './http2-connection.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
@@ -34,7 +35,6 @@ import {
 } from './protocol.ts';
 import { openRatls } from './ratls.ts';
 import { refusal } from './refusal.ts';
-import type { GuestConnection } from './session.ts';
 import { StdinWriter } from './stdin.ts';
 
 /** The timeout of requests that the agent answers from memory. */

@@ -6,7 +6,7 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { bytesOf } from './body.ts';
 import { FrameParser, type OutputChunk } from './frame.ts';
-import { discard } from './session.ts';
+import { discard } from './http2-connection.ts';
 
 /**
  * The output from an offset to its end, to be iterated once. The iteration ends after the last byte. It throws

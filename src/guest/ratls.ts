@@ -6,8 +6,8 @@
 import type { Duplex } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
+import { discard, type GuestConnection } from './http2-connection.ts';
 import { refusal } from './refusal.ts';
-import { discard, type GuestConnection } from './session.ts';
 
 /** @param deadlineMs for the guest to take it */
 export async function openRatls(

@@ -7,9 +7,9 @@ import type { ClientHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
 import { narrow } from '../narrow.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
+import type { GuestConnection } from './http2-connection.ts';
 import { StdinEnd } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
-import type { GuestConnection } from './session.ts';
 
 const BUFFER_BYTES = 256 * 1024;
 const ANSWER_BYTES = 64 * 1024;

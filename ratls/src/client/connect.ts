@@ -6,11 +6,11 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { failedChecks, passedChecks, type RatlsCheckCode } from '../checks.ts';
 import { isRatlsRefusal, RatlsError } from '../errors.ts';
-import { openTlsConnection } from './channel.ts';
 import { speakHttp2 } from './exchange.ts';
 import { deadline, interruption } from './interruption.ts';
 import { type ConnectOptions, DEFAULT_TIMEOUT } from './options.ts';
 import { RatlsSession } from './session.ts';
+import { openTlsConnection } from './tls-connection.ts';
 import { challenge, checkHint } from './verify-peer.ts';
 
 /**

@@ -4,8 +4,8 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { selfSigned } from '../server/self-signed.ts';
 import { guestSource } from '../testing/simulated-source.ts';
-import { openTlsConnection } from './channel.ts';
 import { speakHttp2 } from './exchange.ts';
+import { openTlsConnection } from './tls-connection.ts';
 
 const CASES: readonly [how: string, end: (socket: Socket) => void][] = [
   ['resets the connection', (socket) => socket.resetAndDestroy()],

@@ -8,7 +8,7 @@ import type { Evidence } from '@a3s-box/attestation';
 import type { CompleteEvidence } from '@a3s-box/attestation/endorsements';
 import type { SimulatedRoots } from '@a3s-box/attestation/simulated';
 import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
-import type { Endpoint } from './channel.ts';
+import type { Endpoint } from './tls-connection.ts';
 
 /** The one box, of those that the policy accepts, that the peer has to be. Hexadecimal, as tools print it. */
 export interface ExpectedPeer {

@@ -22,10 +22,10 @@ import { type PeerCertificate, peerEvidence } from '../certificate/peer-certific
 import type { RatlsCheck, RatlsCheckCode } from '../checks.ts';
 import { RatlsError } from '../errors.ts';
 import { AttestAnswer, MAX_ATTEST_ANSWER } from '../protocol/messages.ts';
-import type { TlsConnection } from './channel.ts';
 import { exchange } from './exchange.ts';
 import type { TrustOptions } from './options.ts';
 import { narrowed, refusalOf } from './read-json.ts';
+import type { TlsConnection } from './tls-connection.ts';
 import { type Verified, verifyEvidence } from './verify-evidence.ts';
 
 /** A peer that passed every check. */

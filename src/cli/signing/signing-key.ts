@@ -11,8 +11,8 @@ import type { Invocation } from '../command.ts';
 import type { Context } from '../context.ts';
 import { inputName, readInput } from '../files/input-file.ts';
 import { string } from '../flags/flag.ts';
-import { Prompt } from '../session/prompt.ts';
-import { signalStatus } from '../session/signals.ts';
+import { Prompt } from '../terminal/prompt.ts';
+import { signalStatus } from '../terminal/signals.ts';
 import { UsageError } from '../usage-error.ts';
 import { withSigning } from './signing-library.ts';
 

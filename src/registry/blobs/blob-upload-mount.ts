@@ -10,7 +10,7 @@ import { parseReference } from '../../oci/reference.ts';
 import { exchangeHead } from '../exchange/exchange.ts';
 import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';
-import { cancelUpload, type StartedUpload, startedBy } from './blob-upload-session.ts';
+import { cancelUpload, type StartedUpload, startedBy } from './started-upload.ts';
 
 /** Bound on mount attempts: each is cheaper than an upload, up to a number. */
 const MAX_SOURCES = 4;

@@ -24,7 +24,7 @@ import {
   type StartedUpload,
   startUpload,
   withDigest,
-} from './blob-upload-session.ts';
+} from './started-upload.ts';
 
 type PutBlob = Parameters<Repository['putBlob']>;
 type UploadOptions = NonNullable<PutBlob[2]>;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { startOfAnswer } from '../blobs/blob-download-answer.ts';
-import { endOfRange, startedBy, withDigest } from '../blobs/blob-upload-session.ts';
+import { endOfRange, startedBy, withDigest } from '../blobs/started-upload.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';
 
 const URL_ASKED = new URL('https://registry.example/v2/team/app/blobs/uploads/');

@@ -2,7 +2,7 @@ import type { Command, Invocation } from '../../command.ts';
 import { InputError } from '../../files/input-error.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
 import { jsonText } from '../../output/json-text.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { describeBox } from '../ratls/box-text.ts';
 import { acceptedBox, type BoxVerdict, rejectedBox } from '../ratls/box-verdict.ts';
 import { writeEvidence } from '../ratls/evidence-out.ts';

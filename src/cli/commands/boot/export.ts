@@ -3,7 +3,7 @@ import { namedBootSet, SET_HELP, withBoot } from '../../boot-library.ts';
 import type { Command } from '../../command.ts';
 import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { string } from '../../flags/flag.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 
 export const exportBoot: Command = {
   usage: '[OPTIONS] FILE',

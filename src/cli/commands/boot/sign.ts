@@ -4,8 +4,8 @@ import type { Command } from '../../command.ts';
 import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { byName, int, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { interruptible } from '../../session/interruptible.ts';
 import { KEY_FLAG, privateKey } from '../../signing/signing-key.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { cpusOf, teeOf, within } from './launch-flags.ts';
 

@@ -9,10 +9,10 @@ import {
   printWarnings,
   warningsOf,
 } from '../../requests/confidential-warnings.ts';
-import { attend } from '../../session/attend.ts';
-import { AttachedStream } from '../../session/session.ts';
-import { checkTerminal, detachKeys } from '../../session/terminal.ts';
-import { waitFor } from '../../session/wait.ts';
+import { AttachedStream } from '../../terminal/attached-stream.ts';
+import { attend } from '../../terminal/attend.ts';
+import { checkTerminal, detachKeys } from '../../terminal/terminal.ts';
+import { waitFor } from '../../terminal/wait.ts';
 
 export const attach: Command = {
   usage: '[OPTIONS] BOX',

@@ -25,7 +25,7 @@ import {
 import { unpack } from '../../copy/unpack.ts';
 import { bool } from '../../flags/flag.ts';
 import { humanSize } from '../../output/human.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { UsageError } from '../../usage-error.ts';
 
 /** Standard input or output in place of a local path. */

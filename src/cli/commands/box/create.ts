@@ -15,7 +15,7 @@ import {
   withImage,
 } from '../../requests/image-choice.ts';
 import { registerImagePolicy } from '../../requests/image-policy.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 
 export const create: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',

@@ -5,9 +5,9 @@ import { numberOf, objectOf, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { bool, byName, type Flag, list, string } from '../../flags/flag.ts';
-import { attend } from '../../session/attend.ts';
-import { AttachedStream } from '../../session/session.ts';
-import { checkTerminal, detachKeys } from '../../session/terminal.ts';
+import { AttachedStream } from '../../terminal/attached-stream.ts';
+import { attend } from '../../terminal/attend.ts';
+import { checkTerminal, detachKeys } from '../../terminal/terminal.ts';
 import { parseEnvironment, readEnvironmentFile } from '../../values/environment.ts';
 
 /** The flags of every process that is started in a box. */

@@ -5,7 +5,7 @@ import { unreachable } from '../../client/failure.ts';
 import type { Command } from '../../command.ts';
 import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { string } from '../../flags/flag.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { UsageError } from '../../usage-error.ts';
 
 export const exportBox: Command = {

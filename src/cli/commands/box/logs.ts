@@ -2,8 +2,8 @@ import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { printWarnings } from '../../requests/confidential-warnings.ts';
-import { copyOutput } from '../../session/output.ts';
-import { exitOnSignals, signalStatus } from '../../session/signals.ts';
+import { copyOutput } from '../../terminal/output.ts';
+import { exitOnSignals, signalStatus } from '../../terminal/signals.ts';
 import { parseTimestamp } from '../../values/timestamp.ts';
 import { inspectBox } from './attach.ts';
 

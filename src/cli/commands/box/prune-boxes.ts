@@ -4,7 +4,7 @@ import { numberOf, objectOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, list } from '../../flags/flag.ts';
 import { reclaimed } from '../../output/human.ts';
-import { isConfirmed } from '../../session/confirm.ts';
+import { isConfirmed } from '../../terminal/confirm.ts';
 import { encodeFilters, parseFilter } from '../../values/filter.ts';
 
 export const pruneBoxes: Command = {

@@ -8,10 +8,10 @@ import {
   readImagePolicy,
   registerImagePolicy,
 } from '../../requests/image-policy.ts';
-import { attached } from '../../session/attached.ts';
-import { attend } from '../../session/attend.ts';
-import { detachKeys } from '../../session/terminal.ts';
-import { waitFor } from '../../session/wait.ts';
+import { attached } from '../../terminal/attached.ts';
+import { attend } from '../../terminal/attend.ts';
+import { detachKeys } from '../../terminal/terminal.ts';
+import { waitFor } from '../../terminal/wait.ts';
 import { UsageError } from '../../usage-error.ts';
 import { eachOf } from '../each-of.ts';
 import { inspectBox, openAttachedStream } from './attach.ts';

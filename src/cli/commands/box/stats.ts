@@ -6,7 +6,7 @@ import type { Command, Invocation } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { type Format, prepareFormat } from '../../output/listing.ts';
 import { STATS_LISTING, statsRow } from '../../output/rows/stats-row.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 import { isGone, isItsOwn, StatsWatch, type Watched } from './stats-watch.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import { waitFor } from '../../session/wait.ts';
+import { waitFor } from '../../terminal/wait.ts';
 import { eachOf } from '../each-of.ts';
 
 export const wait: Command = {

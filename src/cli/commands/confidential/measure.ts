@@ -20,7 +20,7 @@ import { createRequest } from '../../requests/create-request.ts';
 import { FROM_SNAPSHOT_FLAG } from '../../requests/fork-request.ts';
 import { type ImageChoice, imageChoice, withImage } from '../../requests/image-choice.ts';
 import { registerImagePolicy } from '../../requests/image-policy.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { NO_STREAMS } from '../../values/streams.ts';
 import { exceptionsOf } from '../attest/input/known-vulnerable.ts';
 import { loadLibrary } from '../attest/load-library.ts';

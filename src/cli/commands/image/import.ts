@@ -8,7 +8,7 @@ import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { list, string } from '../../flags/flag.ts';
 import { showProgress } from '../../output/progress/progress.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parsePlatform } from '../../values/platform.ts';
 

@@ -4,7 +4,7 @@ import { numberOf, objectOf, objectsOf, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, list } from '../../flags/flag.ts';
 import { reclaimed } from '../../output/human.ts';
-import { isConfirmed } from '../../session/confirm.ts';
+import { isConfirmed } from '../../terminal/confirm.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
 import type { Pruned } from '../box/prune-boxes.ts';
 

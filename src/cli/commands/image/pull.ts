@@ -7,7 +7,7 @@ import {
   registerImagePolicy,
 } from '../../requests/image-policy.ts';
 import { pullImage, withTag } from '../../requests/pull-image.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { parsePlatform } from '../../values/platform.ts';
 
 export const pull: Command = {

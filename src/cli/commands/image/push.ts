@@ -12,7 +12,7 @@ import { registryAuth } from '../../credentials/registry-auth.ts';
 import { bool, refused } from '../../flags/flag.ts';
 import { showProgress } from '../../output/progress/progress.ts';
 import { withTag } from '../../requests/pull-image.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { UsageError } from '../../usage-error.ts';
 
 export const push: Command = {

@@ -12,8 +12,8 @@ import { authDocument } from '../../credentials/registry-auth.ts';
 import { DOCKER_HUB, hostOf, registryKey } from '../../credentials/registry-key.ts';
 import { readInput } from '../../files/input-file.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { Prompt } from '../../session/prompt.ts';
-import { signalStatus } from '../../session/signals.ts';
+import { Prompt } from '../../terminal/prompt.ts';
+import { signalStatus } from '../../terminal/signals.ts';
 import { UsageError } from '../../usage-error.ts';
 
 const MAX_PASSWORD = 64 * 1024;

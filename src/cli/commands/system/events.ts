@@ -3,7 +3,7 @@ import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import { list, string } from '../../flags/flag.ts';
 import { prepareEventText } from '../../output/event-text.ts';
-import { interruptible } from '../../session/interruptible.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { encodeFilters, parseFilter } from '../../values/filter.ts';
 import { parseTimestamp } from '../../values/timestamp.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';

@@ -1,7 +1,7 @@
 import type { Command } from '../../command.ts';
 import { bool, list } from '../../flags/flag.ts';
 import { reclaimed } from '../../output/human.ts';
-import { isConfirmed } from '../../session/confirm.ts';
+import { isConfirmed } from '../../terminal/confirm.ts';
 import { UsageError } from '../../usage-error.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
 import { removeStopped } from '../box/prune-boxes.ts';

@@ -3,7 +3,7 @@ import { numberOf, objectOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool } from '../../flags/flag.ts';
 import { reclaimed } from '../../output/human.ts';
-import { isConfirmed } from '../../session/confirm.ts';
+import { isConfirmed } from '../../terminal/confirm.ts';
 
 export const pruneTemplates: Command = {
   usage: '[OPTIONS]',

@@ -2,10 +2,10 @@ import type { Command } from '../../command.ts';
 import { inputName, readInput } from '../../files/input-file.ts';
 import { byName, refused, string } from '../../flags/flag.ts';
 import { checkSigningFlags, SIGNING_FLAGS } from '../../flags/signing-flags.ts';
-import { interruptible } from '../../session/interruptible.ts';
 import { attach, imageToSign } from '../../signing/image-to-sign.ts';
 import { KEY_FLAG, signingKey } from '../../signing/signing-key.ts';
 import { withSigning } from '../../signing/signing-library.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 
 /** Longest file of a predicate: what it becomes is kept whole beside the image. */
 const MAX_PREDICATE = 11 * 1024 * 1024;

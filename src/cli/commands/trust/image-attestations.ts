@@ -6,9 +6,9 @@ import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
 import { humanSize } from '../../output/human.ts';
 import { type Listing, prepareFormat, type Row } from '../../output/listing.ts';
-import { interruptible } from '../../session/interruptible.ts';
 import { type Attestation, attestationsOf } from '../../signing/attestations.ts';
 import { withSigning } from '../../signing/signing-library.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 import { FORMAT_HELP } from '../format-help.ts';
 
 const MAX_KEY = 128 * 1024;

@@ -3,11 +3,11 @@ import type { Command, Invocation } from '../../command.ts';
 import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { byName, list, string } from '../../flags/flag.ts';
 import { checkSigningFlags, SIGNING_FLAGS } from '../../flags/signing-flags.ts';
-import { interruptible } from '../../session/interruptible.ts';
 import { annotationsOf, parseAnnotations } from '../../signing/annotations.ts';
 import { attach, imageToSign } from '../../signing/image-to-sign.ts';
 import { KEY_FLAG, signingKey } from '../../signing/signing-key.ts';
 import { withSigning } from '../../signing/signing-library.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
 
 const OUTPUTS = ['output-payload', 'output-signature'] as const;
 

@@ -4,8 +4,8 @@ import { finished } from 'node:stream/promises';
 import { afterEach, expect, test } from 'vitest';
 import { encodeFrame } from './frame.ts';
 import { Guest } from './guest.ts';
+import { GuestConnection } from './http2-connection.ts';
 import { OverheadBudget } from './overhead.ts';
-import { GuestConnection } from './session.ts';
 import { fakeStreams } from './testing/fake-streams.ts';
 
 const KIB = 1024;

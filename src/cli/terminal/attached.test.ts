@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { attached } from './attached.ts';
-import { AttachedStream } from './session.ts';
+import { AttachedStream } from './attached-stream.ts';
 import type { Waiting } from './wait.ts';
 
 function attachedStream(stream: PassThrough): AttachedStream {

@@ -5,8 +5,8 @@
  */
 import type { Client } from '../client/client.ts';
 import type { Context } from '../context.ts';
+import type { AttachedStream } from './attached-stream.ts';
 import { followSize } from './resize.ts';
-import type { AttachedStream } from './session.ts';
 import { exitOnSignals, proxySignals, signalStatus } from './signals.ts';
 
 export interface Attendance {

@@ -2,8 +2,8 @@ import { createServer } from 'node:http2';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { duplexPair } from '../engine/testing/duplex-pair.ts';
+import { GuestConnection } from './http2-connection.ts';
 import { SEQUENCE_HEADER } from './protocol.ts';
-import { GuestConnection } from './session.ts';
 
 it('numbers the requests of each connection from 1 in their order', async () => {
   const server = createServer();

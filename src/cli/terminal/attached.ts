@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AttachedStream } from './session.ts';
+import type { AttachedStream } from './attached-stream.ts';
 import type { Waiting } from './wait.ts';
 
 export interface Attached {
