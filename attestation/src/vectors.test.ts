@@ -48,7 +48,7 @@ function policyOf({ policy, reportData }: Vector) {
 describe('simulated evidence, verified as such', () => {
   for (const vector of SIMULATED) {
     const { name, evidence, options, expected } = vector;
-    it(name, () => {
+    it(`verifies the simulated evidence ${name} with the result of its vector`, () => {
       if (expected.verify !== 'accepted') {
         expect(codeOf(() => verifySimulated(evidence, roots, options))).toBe(expected.verify);
         return;
@@ -62,7 +62,7 @@ describe('simulated evidence, verified as such', () => {
 describe('evidence of hardware', () => {
   for (const vector of HARDWARE) {
     const { name, evidence, options, expected } = vector;
-    it(name, () => {
+    it(`verifies the hardware evidence ${name} with the result of its vector`, () => {
       expect(codeOf(() => verify(evidence, options))).toBe(expected.verify);
       if (expected.verify !== 'accepted') return;
       check(vector, ({ policy, expected }) =>
@@ -88,7 +88,7 @@ describe('hardware and simulated evidence', () => {
 
 describe('reports', () => {
   for (const { name, report, expected } of REPORTS) {
-    it(name, () => {
+    it(`parses the report ${name} with the result of its vector`, () => {
       expect(codeOf(() => parseReport(report))).toBe(expected);
     });
   }

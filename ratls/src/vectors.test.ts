@@ -34,41 +34,50 @@ describe('REPORT_DATA', () => {
     instance: hex,
     specDigest: hex,
   });
-  it.for(casesOf('report-data', { input, expected: hex }))('$name', (vector) => {
-    expect(plain(reportDataOf(vector.input))).toEqual(vector.expected);
-  });
+  it.for(casesOf('report-data', { input, expected: hex }))(
+    'computes the report data of the vector $name',
+    (vector) => {
+      expect(plain(reportDataOf(vector.input))).toEqual(vector.expected);
+    },
+  );
 });
 
 describe('claims', () => {
   const good = z.object({ pubkeyHash: hex, instance: hex, specDigest: hex, reportData: hex });
   const expected = z.union([z.string(), good]);
-  it.for(casesOf('claims', { claims: base64, expected }))('$name', (vector) => {
-    const { claims } = vector;
-    if (typeof vector.expected === 'string') {
-      expect(() => decodeClaims(claims)).toThrow(CborError);
-      return;
-    }
-    const { reportData, ...said } = vector.expected;
-    const decoded = decodeClaims(claims);
-    expect(decoded).toEqual(said);
-    expect(claimsReportData(claims)).toEqual(reportData);
-    expect(plain(encodeClaims(decoded))).toEqual(claims);
-  });
+  it.for(casesOf('claims', { claims: base64, expected }))(
+    'decides the claims of the vector $name',
+    (vector) => {
+      const { claims } = vector;
+      if (typeof vector.expected === 'string') {
+        expect(() => decodeClaims(claims)).toThrow(CborError);
+        return;
+      }
+      const { reportData, ...said } = vector.expected;
+      const decoded = decodeClaims(claims);
+      expect(decoded).toEqual(said);
+      expect(claimsReportData(claims)).toEqual(reportData);
+      expect(plain(encodeClaims(decoded))).toEqual(claims);
+    },
+  );
 });
 
 describe('evidence in an extension', () => {
   const good = z.object({ report: base64, certificates: base64, claims: base64 });
   const expected = z.union([z.string(), good]);
-  it.for(casesOf('evidence', { extension: base64, expected }))('$name', (vector) => {
-    const { extension } = vector;
-    if (typeof vector.expected === 'string') {
-      expect(() => decodeEvidence(extension)).toThrow(CborError);
-      return;
-    }
-    const { report, certificates, claims } = vector.expected;
-    expect(decodeEvidence(extension)).toEqual({ report, certificates, claims });
-    expect(plain(encodeEvidence({ report, certificates, claims }))).toEqual(extension);
-  });
+  it.for(casesOf('evidence', { extension: base64, expected }))(
+    'decides the extension of the vector $name',
+    (vector) => {
+      const { extension } = vector;
+      if (typeof vector.expected === 'string') {
+        expect(() => decodeEvidence(extension)).toThrow(CborError);
+        return;
+      }
+      const { report, certificates, claims } = vector.expected;
+      expect(decodeEvidence(extension)).toEqual({ report, certificates, claims });
+      expect(plain(encodeEvidence({ report, certificates, claims }))).toEqual(extension);
+    },
+  );
 });
 
 describe('certificates', () => {
@@ -80,18 +89,21 @@ describe('certificates', () => {
     claims: base64,
   });
   const given = { certificate: base64, expected: z.union([z.string(), good]) };
-  it.for(casesOf('certificates', given))('$name', (vector) => {
-    const read = () => peerEvidence(openPeerCertificate(vector.certificate), 'simulated');
-    if (typeof vector.expected === 'string') {
-      expect(read).toThrow(expect.objectContaining({ code: vector.expected }));
-      expect(read).toThrow(RatlsError);
-      return;
-    }
-    const { claims, ...rest } = read();
-    expect({ ...rest, claims: plain(encodeClaims(claims)) }).toEqual(vector.expected);
-  });
+  it.for(casesOf('certificates', given))(
+    'decides the certificate of the vector $name',
+    (vector) => {
+      const read = () => peerEvidence(openPeerCertificate(vector.certificate), 'simulated');
+      if (typeof vector.expected === 'string') {
+        expect(read).toThrow(expect.objectContaining({ code: vector.expected }));
+        expect(read).toThrow(RatlsError);
+        return;
+      }
+      const { claims, ...rest } = read();
+      expect({ ...rest, claims: plain(encodeClaims(claims)) }).toEqual(vector.expected);
+    },
+  );
 
-  it('contain no certificate whose evidence passes as hardware evidence', () => {
+  it('has no certificate whose evidence passes as hardware evidence', () => {
     const vectors = casesOf('certificates', given).filter(
       ({ expected }) => typeof expected !== 'string',
     );
@@ -120,18 +132,21 @@ describe('injections', () => {
     signature: base64,
     expected: z.union([z.string(), z.object({ keyDigest: z.string() })]),
   };
-  it.for(casesOf('injection', given))('$name', ({ input, key, signature, ...vector }) => {
-    const { agentKey: spki, secret: name, ...rest } = input;
-    const verdict = verifyInjection({ ...rest, spki, name }, { key, signature });
-    const { expected } = vector;
-    if (typeof expected === 'string') {
-      expect(verdict).toBe(expected);
-      return;
-    }
-    expect(verdict).toBe('accepted');
-    expect(plain(injectionMessage({ ...rest, spki, name }))).toEqual(vector.message);
-    expect(createHash('sha256').update(key).digest('hex')).toBe(expected.keyDigest);
-  });
+  it.for(casesOf('injection', given))(
+    'decides the injection of the vector $name',
+    ({ input, key, signature, ...vector }) => {
+      const { agentKey: spki, secret: name, ...rest } = input;
+      const verdict = verifyInjection({ ...rest, spki, name }, { key, signature });
+      const { expected } = vector;
+      if (typeof expected === 'string') {
+        expect(verdict).toBe(expected);
+        return;
+      }
+      expect(verdict).toBe('accepted');
+      expect(plain(injectionMessage({ ...rest, spki, name }))).toEqual(vector.message);
+      expect(createHash('sha256').update(key).digest('hex')).toBe(expected.keyDigest);
+    },
+  );
 });
 
 /** A Buffer as a plain Uint8Array, for comparison. */

@@ -39,12 +39,12 @@ describe('a part of a volume', () => {
     ['again', 'a/b', false],
     ['top', '', false],
     ['top/a/file', 'a/file', true],
-  ])('leads from %s to %j', async (subpath, place, isFile) => {
+  ])('resolves the subpath %s to %j', async (subpath, place, isFile) => {
     expect(await partOf(root, subpath)).toEqual({ path: join(root, place), isFile });
   });
 
   it.each(['up', 'root', 'root/etc', 'back', 'a/above', 'around', 'loop'])(
-    'is refused where the link %s leads out of it',
+    'refuses a subpath whose link %s leads out of the volume',
     async (subpath) => {
       await expect(partOf(root, subpath)).rejects.toMatchObject({
         code: 'invalid-argument',
@@ -54,13 +54,13 @@ describe('a part of a volume', () => {
   );
 
   it.each(['none', 'a/none', 'a/file/below'])(
-    'is refused where there is no %s',
+    'refuses a subpath where there is no %s',
     async (subpath) => {
       await expect(partOf(root, subpath)).rejects.toMatchObject({ code: 'bind-source-missing' });
     },
   );
 
-  it('is refused where it is neither directory nor file', async () => {
+  it('refuses a subpath that is neither directory nor file', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(root, 'socket'), resolve));
     await expect(partOf(root, 'socket')).rejects.toMatchObject({ code: 'unsupported-option' });

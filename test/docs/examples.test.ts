@@ -77,7 +77,7 @@ describe('examples', () => {
     expect([status, stderr]).toEqual([0, '']);
   });
 
-  it('finds all examples', () => {
+  it('finds all examples of the documentation', () => {
     expect(examples.length).toBeGreaterThanOrEqual(6);
   });
 });

@@ -89,7 +89,7 @@ describe.each(PACKAGES)('the package of %s', (name) => {
     expect(readFileSync(file, 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
   });
 
-  it('packs no tests', () => {
+  it('packs no tests into published packages', () => {
     const files = packed.get(name) ?? [];
     expect(files.filter((file) => /\.test\.|(^|\/)testing\//.test(file))).toEqual([]);
   });

@@ -34,7 +34,7 @@ describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  it('hold for the main process, for an exec and after a restart', async () => {
+  it('applies the options of a box to its main process, to an exec and after a restart', async () => {
     const profile = join(actor.directory, 'profile.json');
     writeFileSync(profile, PROFILE);
     const wait = 'until [ -e /done ]; do sleep 0.1; done';
@@ -61,7 +61,7 @@ describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
     expect(all).toContain('CapEff: 000001ffffffffff\nNoNewPrivs: 1\nSeccomp: 2\n');
   });
 
-  it('give a privileged box all of its microVM', async () => {
+  it('gives a privileged box all of its microVM', async () => {
     const done = await actor.ok([
       ...['run', '--rm', '--privileged', BUSYBOX, 'sh', '-c'],
       `grep -E '^(CapEff|Seccomp):' /proc/self/status | tr '\\t' ' '

@@ -7,7 +7,7 @@ describe('tags', () => {
     expect(contextConstructed(3)).toBe(0xa3);
   });
 
-  it('names tags', () => {
+  it('names the tags of DER for people', () => {
     expect(tagName(Tag.OBJECT_IDENTIFIER)).toBe('OBJECT IDENTIFIER');
     expect(tagName(0x00)).toBe('tag 0x00');
     expect(tagName(0xa3)).toBe('tag 0xa3');

@@ -49,11 +49,14 @@ function reasonOf(bytes: Uint8Array): string {
 const FULL = parseLaunchSpec(vector('full'));
 
 describe('parseLaunchSpec', () => {
-  it.each(vectors.map((each) => [each.name, each] as const))('%s', (_, each) => {
-    const bytes = bytesOf(each);
-    expect(createHash('sha256').update(bytes).digest('hex')).toBe(each.digest);
-    expect(outcome(bytes)).toBe(each.expected);
-  });
+  it.each(vectors.map((each) => [each.name, each] as const))(
+    'decides the launch spec %s as its vector says',
+    (_, each) => {
+      const bytes = bytesOf(each);
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(each.digest);
+      expect(outcome(bytes)).toBe(each.expected);
+    },
+  );
 
   it.each([
     ['one-space', 'not in canonical form'],

@@ -49,7 +49,7 @@ function withFiles(prepare: (files: FakeFiles) => void): void {
 }
 
 describe('files of a box that does not run', () => {
-  it('are served by a microVM without main process, network and events, which is gone afterwards', async () => {
+  it('serves files of a stopped box by a microVM without main process, network and events', async () => {
     const ports = { '80/tcp': [{ HostPort: '' }] };
     const id = await home.create(['true'], { HostConfig: { PortBindings: ports } });
     const before = await state(id);
@@ -65,7 +65,7 @@ describe('files of a box that does not run', () => {
     expect(await state(id)).toEqual(before);
   });
 
-  it('leave the exit code and the times of its last run as they are', async () => {
+  it('keeps the exit code and the times of the last run when files are copied', async () => {
     const id = await home.create(['false']);
     await home.call('POST', `/containers/${id}/start`);
     await home.call('POST', `/containers/${id}/wait`);
@@ -75,7 +75,7 @@ describe('files of a box that does not run', () => {
     expect(await state(id)).toEqual(before);
   });
 
-  it('stay on the disk of a box that never ran, whatever servers come', async () => {
+  it('keeps copied files on the disk of a box that never ran, also after a server restart', async () => {
     const [kept, unused] = [await home.create(['true']), await home.create(['true'])];
     expect((await put(kept)).status).toBe(200);
     await home.stop();
@@ -105,7 +105,7 @@ describe('files of a box that does not run', () => {
         home.agentOptions = {};
       },
     ],
-  ] as const)('stay on a disk %s', async (_, HostConfig, before) => {
+  ] as const)('keeps copied files on a disk %s', async (_, HostConfig, before) => {
     const id = await home.create(['true'], { HostConfig });
     await before(id);
     expect((await put(id)).status).toBe(200);
@@ -114,7 +114,7 @@ describe('files of a box that does not run', () => {
     expect(existsSync(disk(id))).toBe(true);
   });
 
-  it('leave nothing behind where the guest refuses', async () => {
+  it('leaves nothing behind where the guest refuses to copy', async () => {
     const id = await home.create(['true']);
     expect(await home.call('GET', `/containers/${id}/archive?path=/absent`)).toMatchObject({
       ...{ status: 404, body: { code: 'no-such-file' } },
@@ -130,7 +130,7 @@ describe('files of a box that does not run', () => {
   it.each([
     ['does not power off', () => new Promise<void>(() => undefined)],
     ['ends in another way', async (id: string) => home.host.vm(id)?.panic()],
-  ])('are reported as lost where the guest %s', async (_, instead) => {
+  ])('reports copied files as lost where the guest %s', async (_, instead) => {
     Object.assign(home.runtime, { filesTiming: { powerOffMs: 200 } });
     const error = vi.spyOn(home.runtime.log, 'error');
     const id = await home.create(['true']);
@@ -146,7 +146,7 @@ describe('files of a box that does not run', () => {
     expect(directories()).toEqual([]);
   });
 
-  it('hold the end of the server up for a short time', async () => {
+  it('delays the end of the server by a short time while files are copied', async () => {
     Object.assign(home.runtime, { filesTiming: { hurryMs: 200 } });
     const asked = new Promise<void>((resolve) => onRequest('/v1/poweroff', resolve));
     const id = await home.create(['true']);
@@ -156,7 +156,7 @@ describe('files of a box that does not run', () => {
     expect(home.host.running).toHaveLength(0);
   });
 
-  it('hold neither the server nor a client up where the guest does not come', async () => {
+  it('delays neither the server nor a client where the guest of a copy does not come', async () => {
     const ids = [await home.create(['true']), await home.create(['true'])];
     home.takeover = (_, stream) => stream.resume();
     const path = `/containers/${ids[0]}/archive?path=/`;
@@ -174,7 +174,7 @@ describe('files of a box that does not run', () => {
   it.each([
     ['that nobody reads', Buffer.alloc(32 * 1024 * 1024), false],
     ['that the guest does not go on with', Buffer.alloc(0), true],
-  ])('are ended with an archive %s', async (_, archive, stuck) => {
+  ])('ends a copy with an archive %s', async (_, archive, stuck) => {
     Object.assign(home.runtime, { filesTiming: { idleMs: 300, hurryMs: 300 } });
     const error = vi.spyOn(home.runtime.log, 'error');
     const id = await home.create(['true']);
@@ -195,7 +195,7 @@ describe('files of a box that does not run', () => {
     sent.destroy();
   });
 
-  it('are ended where the guest does not read an upload', async () => {
+  it('ends a copy where the guest does not read an upload', async () => {
     Object.assign(home.runtime, { filesTiming: { idleMs: 300, answerMs: 5000 } });
     const id = await home.create(['true']);
     withFiles((files) => {
@@ -208,7 +208,7 @@ describe('files of a box that does not run', () => {
     expect(home.host.running).toHaveLength(0);
   });
 
-  it('are ended by a removal by force, and count as mounting their volumes until then', async () => {
+  it('ends a copy by a forced removal, and counts its volumes as mounted until then', async () => {
     const id = await home.create(['true'], { HostConfig: { Binds: ['data:/data'] } });
     withFiles((files) => {
       vi.spyOn(files, 'export').mockImplementation(async (stream) => stream.respond());
@@ -224,7 +224,7 @@ describe('files of a box that does not run', () => {
     fill?.release();
   });
 
-  it('hold a start up until they are copied', async () => {
+  it('delays a start until files are copied', async () => {
     const id = await home.create(['true']);
     const copied = put(id);
     await expect.poll(() => home.agents.has(id)).toBe(true);
@@ -234,7 +234,7 @@ describe('files of a box that does not run', () => {
   });
 
   it.each(['archive?path=/', 'changes', 'export'])(
-    'are refused of a confidential box: GET %s',
+    'refuses GET %s of a stopped confidential box',
     async (verb) => {
       home.trust.rules = [allowConfidential('**')];
       const id = await home.create(['true'], { Confidential: { Tee: 'simulate' } });
@@ -245,7 +245,7 @@ describe('files of a box that does not run', () => {
     },
   );
 
-  it('are served from a template where there is one, and by a boot where that fails', async () => {
+  it('copies files in a microVM from a template, and in a booted one where that fails', async () => {
     const templates = Object.assign(new FakeTemplates(), { protocol: PROTOCOL.maximum });
     Object.assign(home.runtime, { templates });
     const launched = vi.spyOn(home.runtime.engine, 'launch');
@@ -260,7 +260,7 @@ describe('files of a box that does not run', () => {
     expect(home.host.running).toHaveLength(0);
   });
 
-  it('are given up with their microVM by the server that follows one that was killed', async () => {
+  it('removes the microVM of a copy when the server before was killed', async () => {
     const id = await home.create(['true']);
     await home.stop();
     // What such a server leaves.

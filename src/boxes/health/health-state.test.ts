@@ -31,14 +31,14 @@ describe('the health of a box', () => {
   });
 
   it.each<[string, number[], HealthState['status'], number]>([
-    ['begins', [], 'starting', 0],
-    ['is good after one that went well', [0], 'healthy', 0],
-    ['is open after one failure of two', [1], 'starting', 1],
-    ['is bad after two in a row', [1, 1], 'unhealthy', 2],
-    ['stays good between failures', [0, 1, 0, 1], 'healthy', 1],
-    ['becomes bad again', [0, 1, -1], 'unhealthy', 2],
-    ['recovers at once', [1, 1, 1, 0], 'healthy', 0],
-  ])('a box %s', (_, codes, status, failingStreak) => {
+    ['begins as starting', [], 'starting', 0],
+    ['is healthy after one success', [0], 'healthy', 0],
+    ['is still starting after one failure of two', [1], 'starting', 1],
+    ['is unhealthy after two failures in a row', [1, 1], 'unhealthy', 2],
+    ['stays healthy between single failures', [0, 1, 0, 1], 'healthy', 1],
+    ['becomes unhealthy again', [0, 1, -1], 'unhealthy', 2],
+    ['is healthy again after one success', [1, 1, 1, 0], 'healthy', 0],
+  ])('a box with a health check %s', (_, codes, status, failingStreak) => {
     expect(health(codes)).toMatchObject({ status, failingStreak });
   });
 

@@ -73,7 +73,7 @@ describe('resources', () => {
     );
   });
 
-  it('refuses swap', () => {
+  it('refuses resources with swap', () => {
     const more = { memoryBytes: 64 * MIB, memorySwapBytes: 65 * MIB };
     expect(() => checkResources(asked(more), HOST)).toThrow(
       expect.objectContaining({

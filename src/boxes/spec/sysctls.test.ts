@@ -25,7 +25,7 @@ describe('sysctlsOf', () => {
     [{ 'kernel.hostname': 'x' }, 'conflicts with the OCI "hostname" field'],
     [{ 'kernel.domainname': 'x' }, 'conflicts with Domainname'],
     [{ 'net.core.somaxconn': '1', 'net/core/somaxconn': '2' }, 'is there twice'],
-  ])('refuses %j', (asked, message) => {
+  ])('refuses the sysctls %j', (asked, message) => {
     expect(() => sysctlsOf(asked as Record<string, string>, 'example.com')).toThrow(
       expect.objectContaining({
         code: 'invalid-argument',

@@ -87,17 +87,20 @@ describe('a first entry that takes the place of the destination', () => {
     ['hard link', { type: HARD_LINK, link: 'dir' }],
     ['file', { data: 'x' }],
     ['pipe', { type: '6' }],
-  ] as const)('refuses a %s', async (_, entry) => {
-    const to = { directory: join(work, 'new'), name: '.' };
-    const first = { ...entry, name: 'dir' };
-    await expect(extract([first, { name: 'dir/evil', data: 'x' }], to)).rejects.toThrow(
-      `cannot overwrite directory ${JSON.stringify(join(work, 'new'))} with non-directory`,
-    );
-    expect(existsSync(join(work, 'new'))).toBe(false);
-    expectNothingOutside();
-  });
+  ] as const)(
+    'refuses a first entry that puts a %s in place of the destination',
+    async (_, entry) => {
+      const to = { directory: join(work, 'new'), name: '.' };
+      const first = { ...entry, name: 'dir' };
+      await expect(extract([first, { name: 'dir/evil', data: 'x' }], to)).rejects.toThrow(
+        `cannot overwrite directory ${JSON.stringify(join(work, 'new'))} with non-directory`,
+      );
+      expect(existsSync(join(work, 'new'))).toBe(false);
+      expectNothingOutside();
+    },
+  );
 
-  it('makes the destination for a directory', async () => {
+  it('makes the destination of an archive whose first entry is a directory', async () => {
     const to = { directory: join(work, 'new'), name: '.' };
     await extract(
       [
@@ -119,8 +122,8 @@ describe('a link that replaces a directory of the destination meanwhile', () => 
     ['before its attributes are set', (swap: () => void) => [dir, file, swap], 'into/dir', ''],
     ['before a file is written', (swap: () => void) => [dir, swap, file], 'into/dir', ''],
     ['between two files', between, 'into/dir', ''],
-    ['of the destination itself', between, 'into', 'dir/'],
-  ])('is not followed: %s', async (_, steps, name, below) => {
+    ['that is the destination itself', between, 'into', 'dir/'],
+  ])('follows no link that replaces a directory %s', async (_, steps, name, below) => {
     await extract(steps(replaceByLink(name)));
     expectNothingOutside();
     expect(readFileSync(join(work, 'moved', `${below}file`), 'utf8')).toBe('content');
@@ -128,7 +131,7 @@ describe('a link that replaces a directory of the destination meanwhile', () => 
     expect(statSync(join(work, 'moved', below)).mtimeMs).toBe(1e12);
   });
 
-  it('is not followed while the data of a file arrives', async () => {
+  it('follows no link that replaces a directory while the data of a file arrives', async () => {
     async function* slowly(): AsyncGenerator<Buffer> {
       yield header(dir);
       yield header(file);
@@ -143,7 +146,7 @@ describe('a link that replaces a directory of the destination meanwhile', () => 
     expect(readdirSync(join(work, 'moved'))).toEqual(['file']);
   });
 
-  it('is not followed by a hard link, nor by what comes after the directory was left', async () => {
+  it('follows no link of a replaced directory for a hard link or a later entry', async () => {
     const other = { type: '5', name: 'dir/other/' } as const;
     const swap = replaceByLink('into/dir/other');
     writeFileSync(join(work, 'outside/key'), 'private');

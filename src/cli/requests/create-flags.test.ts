@@ -144,7 +144,7 @@ describe('flags of run and create', () => {
     expect(done.stderr).toContain(message);
   });
 
-  it('mount host paths and named volumes, each of them once, and make anonymous volumes', async () => {
+  it('mounts host paths and named volumes, each of them once, and makes anonymous volumes', async () => {
     const volumes = ['./a:/a', 'data:/data:ro,nocopy', 'data:/data:ro,nocopy', '/x', '/y', '/x'];
     const args = volumes.flatMap((volume) => ['-v', volume]);
     const more = ['--volume-driver', 'local', '--volumes-from', 'other:ro'];
@@ -158,7 +158,7 @@ describe('flags of run and create', () => {
     expect(Volumes).toEqual({ '/x': {}, '/y': {} });
   });
 
-  it('warn where Docker warns about mounts', async () => {
+  it('warns where Docker warns about mounts', async () => {
     const mount = 'type=bind,src=/a,dst=/a,bind-nonrecursive=true';
     const done = await a3s([
       ...['create', '--mount', mount, '--mount', 'dst=/b', '--volume-driver', 'local', 'img'],
@@ -241,7 +241,7 @@ describe('flags of run and create', () => {
     ['-d -a stdout', 'conflicting options: cannot specify both --attach and --detach'],
     [`--cidfile ${directory}`, 'box ID file found'],
     [`--cidfile /nonexistent/cid`, 'failed to create the box ID file /nonexistent/cid: ENOENT'],
-  ])('refuses run %s', async (line, message) => {
+  ])('refuses the flags of run %s', async (line, message) => {
     const done = await a3s(['run', ...line.split(' '), 'img']);
     expect(done.stderr).toContain(message);
     expect(done).toMatchObject({ status: 125, stdout: '' });

@@ -25,5 +25,7 @@ describe('parseCsvRecord', () => {
     ['"a', 'parse error on line 1, column 3: extraneous or missing " in quoted-field'],
     ['"a"b', 'parse error on line 1, column 3: extraneous or missing " in quoted-field'],
     ['"a\nb"c', 'parse error on line 2, column 2: extraneous or missing " in quoted-field'],
-  ])('refuses %j', (text, why) => expect(() => parseCsvRecord(text)).toThrow(new RangeError(why)));
+  ])('refuses the fields %j', (text, why) =>
+    expect(() => parseCsvRecord(text)).toThrow(new RangeError(why)),
+  );
 });

@@ -97,7 +97,7 @@ describe('a rule for some boxes', () => {
     ['includes kernels that are old enough', { includes: { minKernel: '4.8' } }, true],
     ['includes later kernels alone', { includes: { minKernel: '7.0' } }, false],
     ['excludes kernels that are old enough', { excludes: { minKernel: '4.8' } }, false],
-  ])('holds or not where it %s', (_, filter, holds) => {
+  ])('decides whether a seccomp rule holds where it %s', (_, filter, holds) => {
     const call = { names: ['a'], action: 'SCMP_ACT_ERRNO', ...filter };
     expect(read({ ...ALLOW, syscalls: [call] })?.rules).toHaveLength(holds ? 1 : 0);
   });
@@ -149,7 +149,7 @@ describe('a profile is refused', () => {
       /args\.0\.value/,
     ],
     ['is too long', ' '.repeat(600_000), /more than 524288 bytes/],
-  ])('when it %s', (_, document, message) => {
+  ])('refuses a seccomp profile that %s', (_, document, message) => {
     const text = typeof document === 'string' ? document : JSON.stringify(document);
     expect(() => readSeccompProfile(text, USUAL)).toThrow(
       expect.objectContaining({

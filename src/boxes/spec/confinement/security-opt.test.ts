@@ -15,7 +15,7 @@ describe('readSecurityOpt', () => {
     [['seccomp={\n"a": "b=c"}'], { seccomp: '{\n"a": "b=c"}' }],
     [['label=disable', 'label:user:me', 'label=level:s0:c1', 'disable'], { seccomp: undefined }],
     [['apparmor=unconfined', 'apparmor:docker-default'], { noNewPrivileges: false }],
-  ])('reads %j', (options, expected) => {
+  ])('reads the security options %j', (options, expected) => {
     expect(readSecurityOpt(options)).toMatchObject(expected);
   });
 
@@ -29,7 +29,7 @@ describe('readSecurityOpt', () => {
     ['no-new-privileges=toString', 'invalid-argument', 'invalid --security-opt 2'],
     ['label=nothing', 'invalid-argument', 'invalid --security-opt 2: "label=nothing"'],
     ['apparmor=mine', 'unsupported-option', 'no profile "mine"'],
-  ])('refuses %s', (option, code, message) => {
+  ])('refuses the security option %s', (option, code, message) => {
     expect(() => readSecurityOpt([option])).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
     );

@@ -143,7 +143,7 @@ describe('boot sign', () => {
     ['sign --key id.pem -o id.bin --guest-svn 4294967296 ./set', 'it takes 0 to 4294967295'],
     ['sign --key id.pem -o id.bin --family-id 00 ./set', 'exactly 32 hexadecimal digits'],
     ['sign --key id.pem -o id.bin --tee sgx ./set', 'it takes snp or simulate'],
-  ])('refuses boot %s', async (args, message) => {
+  ])('refuses the command boot %s', async (args, message) => {
     const { status, stderr, stdout } = await a3s(args);
     expect(status).not.toBe(0);
     expect(stdout).toBe('');

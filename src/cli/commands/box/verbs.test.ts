@@ -28,7 +28,7 @@ describe('restart, pause, unpause, rm and rename', () => {
   });
 
   it.each(['restart', 'pause', 'unpause'])(
-    '%s changes the boxes that exist, and reports the others',
+    'changes with %s the boxes that exist, and reports the others',
     async (verb) => {
       await a3s('run -d one signals');
       expect(await a3s(`${verb} one two`)).toMatchObject({

@@ -35,7 +35,7 @@ describe('pool set', () => {
     [['set', '--size', '1', '--cpus', '0'], '--cpus must be at least 1'],
     [['set', '--size', '1', '--network', 'host'], 'must be default or none'],
     [['set', '--size', '1', 'a', 'b'], 'at most 1 argument'],
-  ])('refuses pool %j', async (args, why) => {
+  ])('refuses the command pool %j', async (args, why) => {
     const result = await a3s(...args);
     expect(result.status).not.toBe(0);
     expect(result.stderr).toContain(why);

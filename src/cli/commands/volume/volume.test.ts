@@ -58,7 +58,7 @@ describe('volume create', () => {
     [['--label', '=a'], 125, `invalid argument "=a" for "--label" flag: invalid label '=a': empty`],
     [['--label', 'a b=c'], 125, "label 'a b' contains whitespaces"],
     [['--group', 'a'], 125, 'unsupported flag --group for volume create: there is no cluster mode'],
-  ])('refuses %j', async (args, status, why) => {
+  ])('refuses volume create %j', async (args, status, why) => {
     const done = await a3s(['create', ...args]);
     expect(done.stderr).toContain(why);
     expect(done).toMatchObject({ status, stdout: '' });
@@ -111,7 +111,7 @@ describe('volume ls', () => {
     expect(await a3s(['ls', '-q'])).toMatchObject({ status: 0, stdout: '' });
   });
 
-  it('passes filters', async () => {
+  it('passes the filters of volume ls to the server', async () => {
     server.answers.set('GET /volumes', { json: { Volumes: [], Warnings: [] } });
     await a3s(['ls', '-f', 'dangling=true', '--filter', 'name=a', '--filter', 'name=b']);
     expect(filters()).toEqual({ dangling: ['true'], name: ['a', 'b'] });
@@ -124,7 +124,7 @@ describe('volume ls', () => {
     [['-f', 'dangling'], 125, 'invalid argument "dangling" for "-f, --filter" flag'],
     [['--cluster'], 125, 'unsupported flag --cluster for volume ls: there is no cluster mode'],
     [['data'], 1, '"a3s-box volume ls" accepts no arguments'],
-  ])('refuses %j', async (args, status, why) => {
+  ])('refuses volume ls %j', async (args, status, why) => {
     const done = await a3s(['ls', ...args]);
     expect(done.stderr).toContain(why);
     expect(done).toMatchObject({ status, stdout: '' });
@@ -162,7 +162,7 @@ describe('volume inspect', () => {
 });
 
 describe('volume rm', () => {
-  it('prints each name', async () => {
+  it('prints the name of each new volume', async () => {
     server.answers.set('DELETE /volumes/data', { status: 204 });
     server.answers.set('DELETE /volumes/b%2Fc', { status: 204 });
     expect(await a3s(['rm', 'data', 'b/c'])).toMatchObject({ status: 0, stdout: 'data\nb/c\n' });
@@ -203,7 +203,7 @@ describe('volume prune', () => {
     [['-a'], 'Y\n', PRUNED],
     [['-a', '--filter', 'label=x'], 'y\n', PRUNED],
     [['-f', '--filter', 'label!=x', '--filter', 'all=1'], '', PRUNED],
-  ])("%j answered with %j is Docker's", async (args, answer, json) => {
+  ])('prunes volumes as Docker does with %j, answered with %j', async (args, answer, json) => {
     server.answers.set('POST /volumes/prune', { json });
     const shown = await theirs(['prune', ...args], answer);
     const asked = server.called('POST /volumes/prune');
@@ -230,7 +230,7 @@ describe('volume prune', () => {
     [['-a', '--filter', 'all=1'], 1, 'cannot specify both --all and --filter all=1'],
     [['--filter', 'x'], 125, 'invalid argument "x" for "--filter" flag'],
     [['x'], 1, '"a3s-box volume prune" accepts no arguments'],
-  ])('refuses %j', async (args, status, why) => {
+  ])('refuses volume prune %j', async (args, status, why) => {
     const done = await a3s(['prune', ...args]);
     expect(done.stderr).toContain(why);
     expect(done).toMatchObject({ status, stdout: '' });

@@ -36,7 +36,7 @@ describe('mounts in memory', () => {
     Memory: 100 * 2 ** 20,
   };
 
-  it('are in the spec of every start, and in the inspection as Docker shows them', async () => {
+  it('has tmpfs mounts in the spec of every start, and in the inspection as Docker shows them', async () => {
     const id = await make(asked);
     const { Mounts, HostConfig } = await inspect(id);
     const shown = { Type: 'tmpfs', Source: '', Mode: '', Propagation: '' };
@@ -60,7 +60,7 @@ describe('mounts in memory', () => {
     expect(specOf(id)).toMatchObject(expected);
   });
 
-  it('take the place of an anonymous volume and of another box’s, and are not inherited', async () => {
+  it('puts a tmpfs in place of an anonymous or inherited volume, and inherits no tmpfs', async () => {
     const { body } = await home.call('POST', '/containers/create?name=source', {
       ...{ Image: 'busybox', HostConfig: { Tmpfs: { '/own': '' }, Binds: ['data:/data'] } },
     });
@@ -106,14 +106,14 @@ describe('mounts in memory', () => {
     [{ StorageOpt: { size: '9T' } }, 'the size of a writable layer is from'],
     [{ StorageOpt: { size: 'big' } }, "invalid size: 'big'"],
     [{ StorageOpt: { size: '1G', SIZE: '2G' } }, 'size is there twice'],
-  ])('refuses %j', async (HostConfig, message) => {
+  ])('refuses the mounts %j', async (HostConfig, message) => {
     const body = { Image: 'busybox', HostConfig };
     expect(await home.call('POST', '/containers/create', body)).toMatchObject({
       ...{ status: 400, body: { message: expect.stringContaining(message) } },
     });
   });
 
-  it('may replace /dev/shm', async () => {
+  it('replaces /dev/shm by a tmpfs', async () => {
     const spec = await run(await make({ Tmpfs: { '/dev/shm': 'size=1m' } }));
     expect(spec?.tmpfs).toMatchObject([{ destination: '/dev/shm', sizeBytes: 2 ** 20 }]);
   });
@@ -125,7 +125,7 @@ describe('a part of a volume', () => {
   });
   const data = () => join(home.config.home, 'volumes/data/_data');
 
-  it('is shared instead of the whole volume, whatever it is', async () => {
+  it('shares the subpath of a volume instead of the whole volume', async () => {
     await home.call('POST', '/volumes/create', { Name: 'data' });
     await mkdir(join(data(), 'a/b'), { recursive: true });
     await writeFile(join(data(), 'a/file'), '');
@@ -143,7 +143,7 @@ describe('a part of a volume', () => {
     expect(file?.mounts).toMatchObject([{ file: 'file' }]);
   });
 
-  it('is refused at the start where it is missing, or outside of the volume', async () => {
+  it('refuses to start with a subpath that is missing, or outside of the volume', async () => {
     await home.call('POST', '/volumes/create', { Name: 'data' });
     const missing = await make(part('none'));
     expect(await home.call('POST', `/containers/${missing}/start`)).toMatchObject({
@@ -161,14 +161,14 @@ describe('a part of a volume', () => {
     ['a/../../b', 'data', 'subpath must be a relative path within the volume'],
     ['/b', 'data', 'subpath must be a relative path within the volume'],
     ['b', '', 'must not set Subpath when using anonymous volumes'],
-  ])('is refused for the path %s of the volume %j', async (path, source, message) => {
+  ])('refuses the subpath %s of the volume %j', async (path, source, message) => {
     const body = { Image: 'busybox', HostConfig: part(path, source) };
     expect(await home.call('POST', '/containers/create', body)).toMatchObject({
       ...{ status: 400, body: { message: expect.stringContaining(message) } },
     });
   });
 
-  it('is refused for a client of an API before 1.45', async () => {
+  it('refuses a subpath from a client of an API before 1.45', async () => {
     const body = { Image: 'busybox', HostConfig: part('a') };
     expect(await home.call('POST', '/v1.44/containers/create', body)).toMatchObject({
       ...{ status: 400, body: { message: 'VolumeOptions.Subpath needs API v1.45 or newer' } },
