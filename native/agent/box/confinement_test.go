@@ -60,7 +60,7 @@ func TestNoNewPrivilegesIsForAll(t *testing.T) {
 	}
 }
 
-func TestWhatABoxCannotDo(t *testing.T) {
+func TestABoxIsConfined(t *testing.T) {
 	h := start(t, document)
 	for name, c := range map[string]struct{ command, want string }{
 		"see a process that is not its own": {"for p in /proc/[0-9]*; do busybox tr '\\0' ' ' < $p/cmdline; echo; done 2>/dev/null | busybox grep -v -E 'busybox|^$'", ""},

@@ -115,7 +115,7 @@ func TestTheInitGivesTheTerminalToItsChild(t *testing.T) {
 	}
 }
 
-func TestAnInitOfACommandThatCannotBeExecuted(t *testing.T) {
+func TestAnInitReportsACommandThatCannotBeExecuted(t *testing.T) {
 	h := prepared(t, initial(`["/bin/bad"]`))
 	h.refuses("POST", "/v1/processes/main/start", nil, http.StatusUnprocessableEntity, "command-not-executable")
 }

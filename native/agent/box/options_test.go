@@ -75,7 +75,7 @@ func TestAnUnconfinedBoxHasNoFilter(t *testing.T) {
 	everywhere(t, spec, "busybox grep Seccomp: /proc/self/status", "Seccomp:\t0\n")
 }
 
-func TestSettingsAndDomainOfTheKernel(t *testing.T) {
+func TestSettingsOfTheKernelAreThoseOfTheBox(t *testing.T) {
 	settings := `"domainname":"example.com","sysctls":[{"path":"net/ipv4/ip_forward","value":"1"},{"path":"kernel/msgmax","value":"4097"},
 {"path":"fs/mqueue/msg_max","value":"11"},{"path":"kernel/shm_rmid_forced","value":"1"}]`
 	const show = "cd /proc/sys; busybox cat kernel/domainname net/ipv4/ip_forward kernel/msgmax fs/mqueue/msg_max kernel/shm_rmid_forced"
@@ -88,7 +88,7 @@ func TestSettingsAndDomainOfTheKernel(t *testing.T) {
 	}
 }
 
-func TestASettingThatTheKernelRefuses(t *testing.T) {
+func TestASettingThatTheKernelRefusesIsAnError(t *testing.T) {
 	needBox(t)
 	for setting, want := range map[string]string{
 		`{"path":"net/no_such","value":"1"}`:           "open /proc/sys/net/no_such: no such file or directory",
@@ -104,7 +104,7 @@ func TestASettingThatTheKernelRefuses(t *testing.T) {
 	}
 }
 
-func TestADeviceOfTheGuest(t *testing.T) {
+func TestABoxGetsADeviceOfTheGuest(t *testing.T) {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		t.Skip("needs /dev/fuse")
 	}

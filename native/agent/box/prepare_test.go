@@ -9,7 +9,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
+func TestAPausedGuestDoesNothing(t *testing.T) {
 	b := &Box{paused: true, handles: map[string]*process.Handle{}}
 	_, taken := b.TakeSpec([]byte(minimalSpec))
 	_, started := b.Start()
@@ -36,7 +36,7 @@ func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
 	}
 }
 
-func TestAGuestThatIsAwakeIsNotWoken(t *testing.T) {
+func TestARunningGuestIsNotResumed(t *testing.T) {
 	b := &Box{handles: map[string]*process.Handle{}}
 	if err := b.Reseed(nil, time.Time{}, ""); !errors.Is(err, ErrNotPaused) {
 		t.Errorf("got %v", err)

@@ -13,7 +13,7 @@ import (
 	"a3s.dev/box/agent/output"
 )
 
-func TestExitCodes(t *testing.T) {
+func TestAnExitIsReportedAsDockerDoes(t *testing.T) {
 	h := start(t, document)
 	for text, want := range map[string]string{
 		"exit 0":          `{"exitCode":0,"signal":null,"oomKilled":false`,
@@ -42,7 +42,7 @@ func onlyID(r rune) rune {
 	return -1
 }
 
-func TestStartsThatAreRefused(t *testing.T) {
+func TestAStartThatCannotBeIsRefused(t *testing.T) {
 	h := start(t, document)
 	for name, c := range map[string]struct {
 		change  func(p *command)
@@ -122,7 +122,7 @@ func TestStdinComesBackAsItWent(t *testing.T) {
 	}
 }
 
-func TestStdinOfAProcessThatDoesNotRead(t *testing.T) {
+func TestInputForAProcessThatDoesNotReadIsDropped(t *testing.T) {
 	h := start(t, document)
 	p := script("busybox head -c 1; exec busybox sleep 1000")
 	p.Stdin = true
@@ -175,7 +175,7 @@ func TestAProcessWaitsForItsReader(t *testing.T) {
 	}
 }
 
-func TestReadersAndTheirAcks(t *testing.T) {
+func TestTheNewestReaderTakesTheOutputOver(t *testing.T) {
 	h := start(t, document)
 	h.launch("o", script("echo 0123456789; exec busybox sleep 1000"))
 	open := func(offset string, body io.Reader) *http.Response {
@@ -225,7 +225,7 @@ func TestABackgroundChildDoesNotHoldTheEndUp(t *testing.T) {
 	}
 }
 
-func TestTerminal(t *testing.T) {
+func TestATerminalHasASizeAndIsResized(t *testing.T) {
 	h := start(t, document)
 	p := script("busybox stty size; busybox tty; read line; echo got $line; busybox stty size")
 	p.Terminal, p.Stdin = true, true

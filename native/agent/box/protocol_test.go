@@ -50,7 +50,7 @@ func TestEveryOtherRouteNeedsAVersion(t *testing.T) {
 	}
 }
 
-func TestRefusalsBeforeTheSpec(t *testing.T) {
+func TestARequestBeforeTheSpecIsRefused(t *testing.T) {
 	h := fresh(t)
 	long := `{"signal":"` + strings.Repeat("x", 64<<10) + `"}`
 	exec := `{"id":"a","process":{"args":["x"],"env":[],"cwd":"/","user":"","terminal":false,"stdin":false}}`
@@ -113,7 +113,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-func TestStateBeforeTheSpec(t *testing.T) {
+func TestTheStateIsEmptyBeforeTheSpec(t *testing.T) {
 	if status, text := fresh(t).call("GET", "/v1/state", nil); status != 200 || text != `{"spec":null,"processes":[]}` {
 		t.Errorf("got %d %s", status, text)
 	}
@@ -131,7 +131,7 @@ func TestNothingBeginsAfterPowerOff(t *testing.T) {
 	}
 }
 
-func TestTheSpecOnceMore(t *testing.T) {
+func TestTheSameSpecIsAcceptedOnceMore(t *testing.T) {
 	h := start(t, document)
 	_, state := h.call("GET", "/v1/state", nil)
 	status, again := h.call("PUT", "/v1/spec", strings.NewReader(document))

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestMessageBytes holds every byte against struct dm_ioctl and struct dm_target_spec of linux/dm-ioctl.h.
-func TestMessageBytes(t *testing.T) {
+// TestAMessageHasTheBytesOfTheKernelsInterface holds every byte against struct dm_ioctl and struct dm_target_spec of linux/dm-ioctl.h.
+func TestAMessageHasTheBytesOfTheKernelsInterface(t *testing.T) {
 	got, err := message("layer-0", flagReadonly|flagSecure, &Target{Sectors: 0x0102030405, Kind: "verity", Params: []byte("1 /dev/vda")})
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestMessageBytes(t *testing.T) {
 	}
 }
 
-func TestRequestNumbers(t *testing.T) {
+func TestIoctlNumbersAreTheKernels(t *testing.T) {
 	for command, want := range map[uintptr]uintptr{
 		cmdVersion: 0xc138fd00, cmdCreate: 0xc138fd03, cmdRemove: 0xc138fd04, cmdSuspend: 0xc138fd06, cmdTableLoad: 0xc138fd09,
 	} {
@@ -60,7 +60,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
-func TestMinor(t *testing.T) {
+func TestAMinorNumberIsDecoded(t *testing.T) {
 	for device, want := range map[uint64]uint64{253<<8 | 7: 7, 253<<8 | 255: 255, 1<<20 | 253<<8: 256, 0xfff<<20 | 253<<8 | 1: 0xfff01} {
 		if got := minor(device); got != want {
 			t.Errorf("%#x: got %d, want %d", device, got, want)
@@ -68,7 +68,7 @@ func TestMinor(t *testing.T) {
 	}
 }
 
-func TestVerityTable(t *testing.T) {
+func TestTheTableOfVerityNamesRootAndSalt(t *testing.T) {
 	v := &Verity{Bytes: 1232896, Root: [32]byte{0xab}, Salt: [32]byte{31: 0xcd}}
 	got := v.target("/dev/vdb")
 	want := "1 /dev/vdb /dev/vdb 4096 4096 301 301 sha256 ab" + strings.Repeat("00", 31) + " " + strings.Repeat("00", 31) + "cd"
@@ -77,8 +77,8 @@ func TestVerityTable(t *testing.T) {
 	}
 }
 
-// TestTreeBytes has the sizes that src/images/verity/hash-tree.test.ts has of veritysetup.
-func TestTreeBytes(t *testing.T) {
+// TestATreeHasTheSizeThatVeritysetupGivesIt has the sizes that src/images/verity/hash-tree.test.ts has of veritysetup.
+func TestATreeHasTheSizeThatVeritysetupGivesIt(t *testing.T) {
 	for blocks, want := range map[int64]int64{
 		1: 0, 2: 1, 127: 1, 128: 1, 129: 3, 128 * 128: 129, 128*128 + 1: 129 + 1 + 2, 40_000: 313 + 3 + 1,
 	} {
@@ -89,7 +89,7 @@ func TestTreeBytes(t *testing.T) {
 	}
 }
 
-func TestBytesThatHaveNoTree(t *testing.T) {
+func TestASizeWithoutATreeIsRefused(t *testing.T) {
 	for _, bytes := range []int64{-1 << 63, -4096, 0, 1, 4095, 4097, maxBytes + blockBytes, 1<<63 - 4096, 1<<63 - 1} {
 		var refused *VerityError
 		if err := (&Verity{Bytes: bytes}).Check(); !errors.As(err, &refused) {
@@ -106,7 +106,7 @@ func TestBytesThatHaveNoTree(t *testing.T) {
 	}
 }
 
-func TestEncryptedTables(t *testing.T) {
+func TestTablesOfAnEncryptedDiskNameCipherAndIntegrity(t *testing.T) {
 	lower := integrityTarget("/dev/vdc", 65536)
 	if got := string(lower.Params); got != "/dev/vdc 0 48 D 4 block_size:4096 interleave_sectors:32768 journal_sectors:1 fix_padding" ||
 		lower.Kind != "integrity" || lower.Sectors != 65536 {

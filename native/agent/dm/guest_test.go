@@ -59,7 +59,7 @@ func writeTo(path string) error {
 	return err
 }
 
-func TestVersion(t *testing.T) {
+func TestTheKernelSpeaksVersionFour(t *testing.T) {
 	version, err := Version()
 	if err != nil || version[0] != 4 {
 		t.Fatalf("got %v, %v", version, err)
@@ -347,7 +347,7 @@ func TestWhatWasNeverWrittenCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestAFilesystemOnAnEncryptedDisk(t *testing.T) {
+func TestAnEncryptedDiskCarriesAFilesystem(t *testing.T) {
 	e, plain, _ := encrypt(t)
 	if err := ext4.Format(aligned4096{plain}, e.Bytes, ext4.Seed{UUID: [16]byte{1}}); err != nil {
 		t.Fatal(err)
@@ -440,7 +440,7 @@ func TestADiskThatIsTooSmallIsNotEncrypted(t *testing.T) {
 	}
 }
 
-func TestAnEncryptedDiskStandsStillAndGoesOn(t *testing.T) {
+func TestAnEncryptedDiskIsFrozenAndThawed(t *testing.T) {
 	e, plain, _ := encrypt(t)
 	if err := e.Suspend(); err != nil {
 		t.Fatal(err)

@@ -115,7 +115,7 @@ func TestALargeTableIsNoHint(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheProcessorIsTold(t *testing.T) {
+func TestAnErrorOfTheProcessorIsReturned(t *testing.T) {
 	broken := errors.New("broken")
 	s := source(&tee.Fake{Err: broken})
 	if _, err := s.Workload([64]byte{}); !errors.Is(err, broken) {

@@ -24,7 +24,7 @@ func codeOf(f frame) stream.Code {
 }
 
 // What breaks the rules of a connection ends it, with the reason.
-func TestFaultsOfAConnection(t *testing.T) {
+func TestAFaultOfAConnectionEndsIt(t *testing.T) {
 	never := slices.Clip(request(1, 0, "/never"))
 	window := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 	long := raise(typeHeaders, 0, 1, 0x82)
@@ -86,7 +86,7 @@ func TestFaultsOfAConnection(t *testing.T) {
 }
 
 // What breaks the rules of a stream ends that, and no other.
-func TestFaultsOfAStream(t *testing.T) {
+func TestAFaultOfAStreamResetsIt(t *testing.T) {
 	head := func(block ...byte) []byte { return raise(typeHeaders, flagEndHeaders|flagEndStream, 1, block...) }
 	literal := func(name, value string) []byte {
 		return append(append(append([]byte{0, byte(len(name))}, name...), byte(len(value))), value...)
@@ -138,7 +138,7 @@ func TestFaultsOfAStream(t *testing.T) {
 	}
 }
 
-func TestWhatIsIgnored(t *testing.T) {
+func TestUnknownFramesAreIgnored(t *testing.T) {
 	client := greeted(t)
 	client.say(
 		raise(77, 0xff, 1, 1, 2, 3),

@@ -19,7 +19,7 @@ func decodeHex(t *testing.T, d *decoder, text string) ([]field, error) {
 }
 
 // The examples of RFC 7541, appendices C.3 and C.4: three requests on one connection, as they are and Huffman-coded.
-func TestRequestsOfTheStandard(t *testing.T) {
+func TestExamplesOfTheStandardAreDecoded(t *testing.T) {
 	want := [][]field{
 		{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"}},
 		{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"}, {"cache-control", "no-cache"}},
@@ -86,7 +86,7 @@ func TestATableMayShrinkAndEmpty(t *testing.T) {
 	}
 }
 
-func TestBlocksThatAreNone(t *testing.T) {
+func TestAMalformedHeaderBlockIsRefused(t *testing.T) {
 	for name, block := range map[string]string{
 		"the index 0":                      "80",
 		"an index that is not in a table":  "be",

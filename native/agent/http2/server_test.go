@@ -12,9 +12,9 @@ import (
 	"a3s.dev/box/agent/stream/streamtest"
 )
 
-func TestBodies(t *testing.T) { streamtest.Bodies(t, goClient) }
+func TestBodiesArriveAsTheyWereSent(t *testing.T) { streamtest.Bodies(t, goClient) }
 
-func TestResets(t *testing.T) {
+func TestAResetIsSeen(t *testing.T) {
 	client := goClient(t)
 	response, err := client.Get("http://guest/broken")
 	if err == nil {

@@ -18,7 +18,7 @@ import (
 	"a3s.dev/box/agent/stream/streamtest"
 )
 
-func TestBodies(t *testing.T) {
+func TestBodiesArriveAsTheyWereSent(t *testing.T) {
 	streamtest.Bodies(t, func(t *testing.T) *http.Client { return client(t, streamtest.Echo) })
 }
 
@@ -38,7 +38,7 @@ func TestAResetIsSeen(t *testing.T) {
 }
 
 // A write that waits for a client which reads nothing ends with its stream, from whichever side that comes.
-func TestAStreamThatEndsIsToldOnce(t *testing.T) {
+func TestTheEndOfAStreamIsReportedOnce(t *testing.T) {
 	for name, reset := range map[string]bool{"by the client": false, "by the guest": true} {
 		ended, written := make(chan struct{}), make(chan error)
 		streams := make(chan stream.Stream, 1)

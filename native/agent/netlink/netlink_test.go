@@ -38,7 +38,7 @@ func TestMessagesAreEncodedAsTheKernelReadsThem(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestAnAnswerOfNetlinkIsDecidedByItsMessages(t *testing.T) {
 	errorMessage := func(sequence uint32, number int32) []byte {
 		m := newMessage(syscall.NLMSG_ERROR, 0, native.AppendUint32(nil, uint32(number)))
 		return m.encode(sequence)
@@ -132,7 +132,7 @@ func TestADumpEndsWithItsLastMessage(t *testing.T) {
 	}
 }
 
-func TestConnectionsWithinTheBoxAreTold(t *testing.T) {
+func TestConnectionsWithinTheBoxAreRecognised(t *testing.T) {
 	own := [4]byte{10, 0, 2, 15}
 	id := func(destination ...byte) (id socketID) {
 		copy(id[20:], destination)

@@ -68,7 +68,7 @@ func TestARelayedSessionIsSeen(t *testing.T) {
 	}
 }
 
-func TestChallengesThatAreRefused(t *testing.T) {
+func TestAMalformedChallengeIsRefused(t *testing.T) {
 	g := serve(t, guestOptions{})
 	p := g.connect(clientConfig())
 	for name, c := range map[string]struct {
@@ -164,7 +164,7 @@ func TestWhatTheGuestGivesInAllIsBounded(t *testing.T) {
 	}
 }
 
-func TestAProcessorThatFailsIsTold(t *testing.T) {
+func TestAFailureOfTheProcessorIsReported(t *testing.T) {
 	g := serve(t, guestOptions{})
 	p := g.connect(clientConfig())
 	g.processor.Err = errors.New("the words of the processor")
@@ -175,7 +175,7 @@ func TestAProcessorThatFailsIsTold(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreNotThere(t *testing.T) {
+func TestAnUnknownPathIsRefused(t *testing.T) {
 	p := serve(t, guestOptions{}).connect(clientConfig())
 	for _, c := range []struct {
 		method, path string

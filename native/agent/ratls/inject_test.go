@@ -150,7 +150,7 @@ func TestNothingIsTakenBeforeTheGuestWasChallenged(t *testing.T) {
 	p.inject("token", broker.body(p, "token", []byte("x")))
 }
 
-func TestInjectionsThatAreRefused(t *testing.T) {
+func TestAnInjectionWithoutProofIsRefused(t *testing.T) {
 	broker, stranger, colleague := newInjector(t, "P-256"), newInjector(t, "P-256"), newInjector(t, "P-256")
 	g := serve(t, guestOptions{secrets: []launchspec.Secret{wanted("any"), wanted("other", colleague), wanted("token", broker)}})
 	p, elsewhere := g.connect(clientConfig()), g.connect(clientConfig())
@@ -222,7 +222,7 @@ func TestNothingIsTakenTooLate(t *testing.T) {
 	p.refused("PUT", "/secrets/token", broker.body(p, "token", []byte("x")), 409, "secrets-closed")
 }
 
-func TestAConnectionTriesOnlySoOften(t *testing.T) {
+func TestTheAttemptsOfAConnectionAreLimited(t *testing.T) {
 	few := patient
 	few.injections = rate{2, 0}
 	g := serve(t, guestOptions{bounds: few, secrets: []launchspec.Secret{wanted("token", newInjector(t, "Ed25519"))}})

@@ -19,7 +19,7 @@ import (
 	"a3s.dev/box/agent/tee"
 )
 
-func TestHandshakesThatAreRefused(t *testing.T) {
+func TestAHandshakeOfAnotherProtocolIsRefused(t *testing.T) {
 	g := serve(t, guestOptions{})
 	for name, change := range map[string]func(c *tls.Config){
 		"TLS 1.2":        func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12 },

@@ -35,7 +35,7 @@ var scenarios = map[string]func(*Reaper) error{
 	"adopted": adopted,
 }
 
-func TestReaper(t *testing.T) {
+func TestTheReaperWaitsForEveryChild(t *testing.T) {
 	for name := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			command := exec.Command("/proc/self/exe")

@@ -206,7 +206,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-func TestFlagsOfAProfile(t *testing.T) {
+func TestAProfileHasItsFlags(t *testing.T) {
 	if got := (&Profile{Log: true, SpecAllow: true}).Flags(); got != 6 {
 		t.Errorf("got %d", got)
 	}

@@ -75,8 +75,8 @@ func TestPlainGuestsPermitTheirHostEverything(t *testing.T) {
 	}
 }
 
-// TestPermissions goes through every route: what admits a host there, and that nothing else does.
-func TestPermissions(t *testing.T) {
+// TestEachRouteNeedsItsPermission goes through every route: what admits a host there, and that nothing else does.
+func TestEachRouteNeedsItsPermission(t *testing.T) {
 	const anything = "anything"
 	seen := map[string]bool{}
 	for _, c := range []struct {

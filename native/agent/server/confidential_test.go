@@ -221,7 +221,7 @@ func TestAGuestThatRefusesItsLaunchSpecSaysWhyAndEnds(t *testing.T) {
 	<-ended
 }
 
-func TestSecretsAreToldOfWhenSomethingIsNew(t *testing.T) {
+func TestASecretsReportComesWhenSomethingIsNew(t *testing.T) {
 	c, g, _ := confidential(t, launchspec.Secret{Name: "token", AllowAnyInjector: true, Target: launchspec.SecretTarget{Kind: launchspec.TargetFile}})
 	_, text := c.call("GET", "/v1/secrets", "")
 	var document struct {
@@ -285,7 +285,7 @@ func TestBytesOfRATLSAreCarriedBothWays(t *testing.T) {
 	}
 }
 
-func TestABrokenGuestSaysWhyAndEnds(t *testing.T) {
+func TestABrokenGuestReportsWhyAndEnds(t *testing.T) {
 	ended := make(chan struct{})
 	c := serve(t, untrusting(Broken(&Error{"tee-unavailable", "there is none"}, func() { close(ended) })))
 	status, text := c.call("GET", "/v1/hello", "")

@@ -17,7 +17,7 @@ const (
 
 var entropy = base64.StdEncoding.EncodeToString(make([]byte, entropyBytes))
 
-func TestTheIdentityOfACopy(t *testing.T) {
+func TestTheIdentityOfACopyIsParsed(t *testing.T) {
 	got, err := parseCopy(entropy, someTime, someID)
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestTheIdentityOfACopy(t *testing.T) {
 	}
 }
 
-func TestIdentitiesThatAreNone(t *testing.T) {
+func TestAMalformedIdentityIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ entropy, time, id, path string }{
 		"too few bytes":                {entropy[4:], someTime, someID, "entropy"},
 		"bytes that are not base64":    {strings.Repeat("-", len(entropy)), someTime, someID, "entropy"},
@@ -68,7 +68,7 @@ func FuzzTime(f *testing.F) {
 	})
 }
 
-func TestTheSameOnceMore(t *testing.T) {
+func TestARepeatedRequestIsRecognised(t *testing.T) {
 	var o once
 	if o.was(nil) {
 		t.Error("nothing was said yet")

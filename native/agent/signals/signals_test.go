@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSignals(t *testing.T) {
+func TestASignalIsParsedByNameOrNumber(t *testing.T) {
 	for text, want := range map[string]syscall.Signal{
 		"SIGHUP": 1, "SIGKILL": 9, "SIGTERM": 15, "SIGSYS": 31, "1": 1, "64": 64, "SIGRTMIN": 34, "SIGRTMIN+30": 64,
 		"SIGRTMAX": 64, "SIGRTMAX-30": 34,

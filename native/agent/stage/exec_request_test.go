@@ -98,7 +98,7 @@ func TestTheWarmUpSucceedsWithoutAccountsAndPrograms(t *testing.T) {
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+func TestTheLastVariableOfANameWinsAndHomeIsFilled(t *testing.T) {
 	for name, c := range map[string]struct {
 		entries []string
 		want    []string

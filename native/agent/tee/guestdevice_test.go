@@ -96,7 +96,7 @@ func TestTheDeviceDoesWithoutCertificates(t *testing.T) {
 	}
 }
 
-func TestTheDevicesFailureIsTold(t *testing.T) {
+func TestAFailureOfTheDeviceIsReturned(t *testing.T) {
 	f := &firmware{t: t, vmm: 2}
 	_, err := (&guestDevice{device: f}).Report([64]byte{})
 	if !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), "firmware 0x0, VMM 0x2") {

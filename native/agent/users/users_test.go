@@ -23,7 +23,7 @@ same:x:2000:app
 wheel:x:10:root, app
 `
 
-func TestResolve(t *testing.T) {
+func TestAUserIsResolvedFromTheFilesOfTheBox(t *testing.T) {
 	for spec, want := range map[string]User{
 		"":            {0, 0, []uint32{0, 10}, "/root"},
 		"root":        {0, 0, []uint32{0, 10}, "/root"},
@@ -47,7 +47,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestResolveRefuses(t *testing.T) {
+func TestAnUnknownUserIsRefused(t *testing.T) {
 	for spec, want := range map[string]string{
 		"ghost":          "unable to find user ghost: no matching entries in passwd file",
 		"root:ghost":     "unable to find group ghost: no matching entries in group file",
@@ -94,7 +94,7 @@ func FuzzPasswd(f *testing.F) {
 	})
 }
 
-func TestJoin(t *testing.T) {
+func TestFurtherGroupsAreJoinedToThoseOfTheUser(t *testing.T) {
 	for name, c := range map[string]struct {
 		groups []string
 		want   []uint32

@@ -41,7 +41,7 @@ func TestTheSocketIsEverybodysAndStaysWhatItIs(t *testing.T) {
 	}
 }
 
-func TestSoManyConnectionsAreServedAtOnce(t *testing.T) {
+func TestTheNumberOfConnectionsIsLimited(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	socket, err := net.Listen("unix", path)
 	if err != nil {

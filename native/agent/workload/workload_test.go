@@ -142,7 +142,7 @@ func TestNoOtherPurposeCanBeAskedFor(t *testing.T) {
 	}
 }
 
-func TestRequestsThatAreRefused(t *testing.T) {
+func TestAMalformedRequestIsRefused(t *testing.T) {
 	a := plain(t)
 	for _, c := range []struct {
 		method, path, body string
@@ -170,7 +170,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestAProcessorThatFailsIsTold(t *testing.T) {
+func TestAFailureOfTheProcessorIsReported(t *testing.T) {
 	a := plain(t)
 	a.processor.Err = errors.New("its own words")
 	a.refused("POST", "/v1/evidence", asked(data), 503, "processor-unavailable")
@@ -189,7 +189,7 @@ func TestIdentityIsThatOfTheGuest(t *testing.T) {
 	}
 }
 
-func TestTooManyIsTold(t *testing.T) {
+func TestTooManyRequestsAreRefused(t *testing.T) {
 	if refusal := refusalOf(evidence.ErrTooMany); refusal.Status != 429 || refusal.Code != "rate-limited" {
 		t.Errorf("got %+v", refusal)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestCPUMax(t *testing.T) {
+func TestCPUMaxIsWrittenAsTheKernelReadsIt(t *testing.T) {
 	for millis, want := range map[int64]string{
 		1: "1000 1000000", 9: "9000 1000000", 10: "1000 100000", 500: "50000 100000", 1500: "150000 100000",
 		1 << 50: "107374182400 100000",
@@ -17,7 +17,7 @@ func TestCPUMax(t *testing.T) {
 	}
 }
 
-func TestCounters(t *testing.T) {
+func TestCountersOfTheGroupAreRead(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"memory.current": "4096\n", "memory.peak": "8192\n", "cpu.stat": "usage_usec 7\nuser_usec 3\n", "pids.current": "2\n",

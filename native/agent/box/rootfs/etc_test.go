@@ -7,7 +7,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-func TestFilesOfTheNetwork(t *testing.T) {
+func TestFilesOfTheNetworkAreWrittenFromTheSpec(t *testing.T) {
 	address, nameservers, search := "10.0.2.15", []string{"10.0.2.3"}, []string{"a.b"}
 	network := &spec.Network{Kind: spec.NetworkNIC, Address: &address, Nameservers: &nameservers, Search: &search}
 	if got, want := resolvConf(network), "nameserver 10.0.2.3\nsearch a.b\n"; got != want {

@@ -133,7 +133,7 @@ func TestGuestChangesInMemoryAreBounded(t *testing.T) {
 	}
 }
 
-func TestGuestEncryptedChanges(t *testing.T) {
+func TestGuestEncryptedChangesAreReadBack(t *testing.T) {
 	serial := "changes"
 	changesForTest(t, spec.Changes{Kind: spec.ChangesEncrypted, Serial: &serial}, 64<<20)
 	content := bytes.Repeat([]byte(guesttest.Word(t, "marker")), 1000)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTopMounts(t *testing.T) {
+func TestTheTopMountsAreListed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mountinfo")
 	content := `1 0 0:1 / / rw - rootfs rootfs rw
 20 1 0:2 / /proc rw - proc proc rw

@@ -103,7 +103,7 @@ func TestFilesStayInTheRoot(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAPlaceForAMount(t *testing.T) {
+func TestAMountOnAWrongPlaceIsRefused(t *testing.T) {
 	r, inside, _ := tree(t)
 	if err := os.WriteFile(inside+"/plain", nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func TestAPathThatNoImageHasIsRefused(t *testing.T) {
 	refusedCopy(t, fillVolume(r, fd, "/"), strings.TrimPrefix(strings.Repeat("/d", 2049), "/"), syscall.ENAMETOOLONG)
 }
 
-func TestAWideDirectory(t *testing.T) {
+func TestAWideDirectoryIsCopiedWithFewDescriptors(t *testing.T) {
 	r, image := imageForTest(t)
 	fewDescriptors(t, 128)
 	must(t, os.MkdirAll(image+"/data/wide", 0o755))

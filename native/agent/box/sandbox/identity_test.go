@@ -16,7 +16,7 @@ func TestBootIDsAreRandomUUIDs(t *testing.T) {
 	}
 }
 
-func TestMACAddresses(t *testing.T) {
+func TestAMACAddressIsParsed(t *testing.T) {
 	if got := parseMAC("02:0a:ff:00:10:99"); got != [6]byte{2, 10, 255, 0, 16, 153} {
 		t.Errorf("got %v", got)
 	}
