@@ -80,7 +80,7 @@ const ROOMS = {
     'errors',
   ],
   images: ['images', 'oci', 'narrow', 'jail', 'state', 'durable', 'errors', 'async'],
-  // The store of templates: what machines start from, not the boxes in them.
+  // The store of templates: what microVMs start from, not the boxes in them.
   templates: [
     'templates',
     'engine',
@@ -98,7 +98,7 @@ const ROOMS = {
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
-  // The interface alone: a guest is reached through a machine's byte stream.
+  // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'async', 'errors'],
   boot: ['boot', 'durable', 'errors'],
   jail: ['jail', 'errors'],

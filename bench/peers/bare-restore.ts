@@ -191,7 +191,7 @@ class Events {
 
 function failed(what: string, cause: unknown, qemu: StartedQemu | undefined): Error {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`a bare machine was not ${what}: ${why}; QEMU said: ${qemu?.words()}`, {
+  return new Error(`a bare VM was not ${what}: ${why}; QEMU said: ${qemu?.words()}`, {
     cause,
   });
 }

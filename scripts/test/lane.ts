@@ -1,5 +1,5 @@
 /**
- * Runs the stages, in two lanes where there are machines and processors for them.
+ * Runs the stages, in two lanes where there are VMs to boot and two processors.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { runVmStage, STAGES, type VmStage, vmStageOf } from './stages.ts';
 export interface LaneOptions {
   readonly print: Print;
   readonly processors: number;
-  /** Those that machines and the host stage need, which may still be in the making. */
+  /** The programs that the VM and host stages need. They may still be being built. */
   readonly programs: Pick<Programs, 'ready'> | undefined;
 }
 

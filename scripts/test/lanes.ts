@@ -17,14 +17,14 @@ export interface Lanes {
   readonly beside: readonly StageName[] | undefined;
 }
 
-/** The front lane has the machines at once, or the only lane there is has them last. */
+/** The front lane boots VMs at once; the only lane there is boots them last. */
 export function lanesOf(stages: readonly StageName[], processors: number): Lanes {
   const others = STAGE_NAMES.filter((name) => name !== 'vm' && stages.includes(name));
   if (processors < 2 || !stages.includes('vm')) return { front: others, beside: undefined };
   return { front: [], beside: others };
 }
 
-/** What measures processors, disks or memory of the host, or takes all of them: these have the machine to themselves. */
+/** What measures processors, disks or memory of the host, or takes all of them: these have the host to themselves. */
 export const ALONE: readonly string[] = ['resources', 'hostile-guest'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );

@@ -29,7 +29,7 @@ const ofVitest =
     return vitest(project, print, [...chosen, ...more]);
   };
 
-/** Every stage but that of the machines, which is cut in parts. */
+/** Every stage except the VM stage, which is cut in parts. */
 export const STAGES: Readonly<Record<Exclude<StageName, 'vm'>, Stage>> = {
   check: ({ print }) => script('check', print),
   go: ({ print }) => goTests(print, FUZZ_SECONDS),

@@ -351,7 +351,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     accepted('directories-256', 'All the directories.', ['directories', numbered(256)]),
     accepted('directories-4096', 'The longest.', ['directories', [`/${'é'.repeat(4095)}`]]),
     ...TMPFS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
-    accepted('secret-any', 'Whoever reaches the box may inject it.', ['secrets', [ENV]]),
+    accepted('secret-any', 'Every client that reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),
     ...OTHER_TEXTS.map(([name, comment, change]) => vector(name, comment, change(small))),
     ...NO_TEXT.map(([name, comment, bytes]) => {

@@ -24,5 +24,5 @@ export const CHAPTERS: readonly (readonly [name: string, commands: readonly Comm
   ['events', EVENTS],
   ['errors', ERRORS],
   ['the end', END],
-  ['what a machine of its own refuses', REFUSED],
+  ['what a microVM of its own refuses', REFUSED],
 ];

@@ -160,7 +160,7 @@ it('boots what was measured, answers its report requests, and is adopted by anot
   await vm.release();
   const other = openEngine(options);
   const adopted = await other.adopt(ID, runtimeDir, spec.confidential);
-  if (adopted === undefined) throw new Error('the machine is gone');
+  if (adopted === undefined) throw new Error('the microVM is gone');
   expect(adopted.pid).toBe(vm.pid);
   expect(adopted.launched).toBeUndefined();
   const again = await adopted.connect(signal);

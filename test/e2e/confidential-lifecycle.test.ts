@@ -119,7 +119,7 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
       const flags = ['--name', 'stuck', '--boot', set, ...SIMULATED];
       await actor.ok(['create', ...flags, BUSYBOX, 'true']);
       const start = actor.run(['start', 'stuck']);
-      await until('its machine runs', () => actor.vmms().length === 1);
+      await until('its microVM runs', () => actor.vmms().length === 1);
       if (how === 'stop') await actor.ok(['stop', '--time', '1', 'stuck']);
       if (how.startsWith('kill')) await actor.killServer();
       await actor.ok(['rm', '--force', 'stuck']);

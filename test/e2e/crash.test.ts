@@ -66,7 +66,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     guest.close();
     expect(await actor.ok(['wait', 'alone'])).toBe('6');
     expect(await actor.ok(['logs', 'alone'])).toBe('before\nafter');
-    await until('its machine is gone', () => actor.boxProcesses().length === 0);
+    await until('its microVM is gone', () => actor.boxProcesses().length === 0);
     await actor.ok(['rm', 'alone']);
   });
 

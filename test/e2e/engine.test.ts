@@ -121,7 +121,7 @@ it('boots to an answering agent, lets another process adopt the microVM, and end
   expect(JSON.parse(stdout)).toEqual({ pid: vm.pid, hello });
 
   const adopted = await openEngine(options).adopt(ID, runtimeDir);
-  if (adopted === undefined) throw new Error('the machine is gone');
+  if (adopted === undefined) throw new Error('the microVM is gone');
   expect(adopted.pid).toBe(vm.pid);
   const last = await connectGuest(adopted, { signal, deadlineMs: LAUNCH_MS });
   // The answer may be lost with the guest.

@@ -57,7 +57,7 @@ describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
     await actor.killServer();
     // As the end of the host: its VMs are gone, and nobody saw it.
     for (const { pid } of actor.vmms()) process.kill(pid, 'SIGKILL');
-    await until('the machines are gone', () => actor.vmms().length === 0);
+    await until('the microVMs are gone', () => actor.vmms().length === 0);
     await runs('always', 1, 'running');
     const before = (await inspect('always')).State.StartedAt;
     await actor.ok(['restart', '--time', '0', 'always']);

@@ -130,7 +130,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       );
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
       await host.ok(user, ['rm', '--force', 'kept', 'once', 'stopped']);
-      await until('no machine is left', async () => (await host.vmms()).length === 0);
+      await until('no microVM is left', async () => (await host.vmms()).length === 0);
       await host.manager(user, 'stop', 'a3s-box.socket', SERVICE);
     });
   });

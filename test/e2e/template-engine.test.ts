@@ -171,7 +171,7 @@ it('lets another server adopt a microVM from a template, and ends with the guest
   await vm.release();
   await guest.closed;
   const adopted = await engine.adopt(vm.id, at('d1'));
-  if (adopted === undefined) throw new Error('the machine is gone');
+  if (adopted === undefined) throw new Error('the microVM is gone');
   expect(adopted.pid).toBe(vm.pid);
   running.push(adopted);
   const again = await connectGuest(adopted, {

@@ -129,14 +129,14 @@ describe.each(ACTORS)('templates of %s', (name) => {
       await actor.ok(['template', 'prune', '--force']);
       for (const end of ['stop', 'kill']) {
         const warming = actor.run(['template', 'warm']);
-        await until('a machine runs', () => actor.vmms().length === 1);
+        await until('a microVM runs', () => actor.vmms().length === 1);
         if (end === 'stop') await actor.stopServer();
         else await actor.killServer();
         expect((await warming).code).not.toBe(0);
         await until('the server is gone', () => actor.serverPid() === undefined);
         // The next server ends what a killed one left.
         expect(await list()).toBe('');
-        await until('no machine is left', () => actor.boxProcesses().length === 0);
+        await until('no microVM is left', () => actor.boxProcesses().length === 0);
         expect(readdirSync(directory())).toEqual([]);
         expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
           [],

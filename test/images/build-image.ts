@@ -1,5 +1,5 @@
 /**
- * Small images with deterministic bytes, for tests on real machines and for the quickstart.
+ * Small images with deterministic bytes, for tests in real microVMs and for the quickstart.
  *
  * @module
  */

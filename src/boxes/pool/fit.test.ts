@@ -26,7 +26,7 @@ describe('a box', () => {
     ['that asks for nothing', {}, {}],
     ['with half of one processor', { nanoCpus: 500_000_000 }, {}],
     [
-      'with limits that its machine gets live',
+      'with limits that its microVM gets while it runs',
       { limits: { ...NO_LIMITS, cpuset: '0', cpuShares: 512, cpuQuotaUs: 50_000 } },
       {},
     ],

@@ -132,7 +132,7 @@ function writeHeader(file: Buffer, entry: number): void {
   file.writeUInt16LE(ELF_HEADER, 52);
   file.writeUInt16LE(PROGRAM_HEADER, 54);
   file.writeUInt16LE(3, 56);
-  file.writeUInt16LE(64, 58); // of a section header, of which there are none
+  file.writeUInt16LE(64, 58); // of a section header; there are none
 }
 
 interface Segment {

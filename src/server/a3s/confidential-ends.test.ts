@@ -150,7 +150,7 @@ describe('ending a box whose guest never comes up', () => {
     const { id, start } = await starting();
     start.catch(() => undefined);
     const vm = home.host.vm(id);
-    if (vm === undefined) throw new Error('there is no machine');
+    if (vm === undefined) throw new Error('there is no microVM');
     await expect.poll(() => home.runtime.running.get(id)).toBeDefined();
     await home.crash();
     vm.hung = true;

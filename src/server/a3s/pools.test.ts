@@ -223,7 +223,7 @@ describe('a pool', () => {
 
 describe('an invalid pool', () => {
   it.each([
-    ['too many machines', { size: 65 }, 400],
+    ['too many microVMs', { size: 65 }, 400],
     ['more processors than there are', { size: 1, cpus: 1024 }, 400],
     ['another network', { size: 1, network: 'host' }, 400],
     ['something unknown', { size: 1, binds: 1 }, 400],
@@ -281,7 +281,7 @@ describe('a server that ends', () => {
     // The start is recorded, and its microVM has not been resumed yet.
     home.runtime.store.advance(id, 'start', { run: 1 });
     const { spec } = vm ?? {};
-    if (spec === undefined) throw new Error('there is no machine');
+    if (spec === undefined) throw new Error('there is no microVM');
     const state = { id: spec.id, identity: spec.identity, start: 'pool' as const };
     home.runtime.store.amend(id, { machine: { ...state, source: TEMPLATE_KEY } });
     // The killed server ends no microVM of its pool.

@@ -49,7 +49,7 @@ function launches(id: string): () => number {
 /** Delays the save of memory until the returned function is called. */
 function holdSave(id: string): () => void {
   const vm = home.host.vm(id);
-  if (vm === undefined) throw new Error('no machine');
+  if (vm === undefined) throw new Error('no microVM');
   const save = vm.save.bind(vm);
   let release = (): void => undefined;
   const held = new Promise<void>((resolve) => {
@@ -132,7 +132,7 @@ describe('a memory snapshot', () => {
   it('leaves the box running and no files when a memory snapshot fails', async () => {
     const box = await running();
     const vm = home.host.vm(box);
-    if (vm === undefined) throw new Error('no machine');
+    if (vm === undefined) throw new Error('no microVM');
     vm.saveFailure = new A3sError('vmm-failed', 'it could not be saved');
     expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
     expect(home.agents.get(box)?.frozen).toBe(false);

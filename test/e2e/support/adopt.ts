@@ -10,7 +10,7 @@ async function main(): Promise<void> {
   const { options, id, runtimeDir } = JSON.parse(process.argv[2] ?? '');
   const engine = new QemuEngine(options);
   const vm = await engine.adopt(id, runtimeDir);
-  if (vm === undefined) throw new Error('there is no machine');
+  if (vm === undefined) throw new Error('there is no microVM');
   const signal = new AbortController().signal;
   const { hello } = await connectGuest(vm, { signal, deadlineMs: 60_000 });
   await vm.release();

@@ -118,7 +118,7 @@ async function switchedOff(path: string, signal: AbortSignal): Promise<void> {
   } finally {
     monitor.destroy();
   }
-  throw new Error('the monitor closed before the machine was switched off');
+  throw new Error('the monitor closed before the microVM was switched off');
 }
 
 /** An initrd whose guest says what its kernel was given, and ends. */

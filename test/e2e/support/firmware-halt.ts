@@ -26,7 +26,7 @@ export async function untilHalted(monitor: string, signal: AbortSignal): Promise
       const { value, done } = await lines.next();
       if (done === true) throw new Error(`the monitor closed before it answered ${execute}`);
       const message: { event?: string; return?: unknown; error?: unknown } = JSON.parse(value);
-      if (message.event === 'SHUTDOWN') throw new Error('the machine was switched off');
+      if (message.event === 'SHUTDOWN') throw new Error('the microVM was switched off');
       if (message.error !== undefined) throw new Error(`${execute}: ${value}`);
       if (message.return !== undefined) return message.return;
     }

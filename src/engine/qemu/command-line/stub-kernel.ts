@@ -66,7 +66,7 @@ function elfHeader(segments: number): Buffer {
   header.writeUInt16LE(ELF_HEADER, 52);
   header.writeUInt16LE(PROGRAM_HEADER, 54);
   header.writeUInt16LE(segments, 56);
-  header.writeUInt16LE(64, 58); // of a section header, of which there are none
+  header.writeUInt16LE(64, 58); // of a section header; there are none
   return header;
 }
 

@@ -35,7 +35,7 @@ async function starting(): Promise<string> {
 
 function vmOf(id: string): FakeVm {
   const found = home.host.vm(id);
-  if (found === undefined) throw new Error('the box has no machine');
+  if (found === undefined) throw new Error('the box has no microVM');
   return found;
 }
 
@@ -135,7 +135,7 @@ describe('stop', () => {
 it('ends a wait for a starting box when the start is undone', async () => {
   const id = await home.create(['sleep', 'infinity']);
   const open = home.host.holdLaunches();
-  home.host.failNextLaunch(new Error('no machine'));
+  home.host.failNextLaunch(new Error('no microVM'));
   const start = home.call('POST', `/containers/${id}/start`);
   await expect.poll(() => home.host.launches.length).toBe(1);
   expect(home.runtime.store.expect(id).state.status).toBe('starting');

@@ -97,7 +97,7 @@ describe('a paused box', () => {
     await ask(id, 'pause');
     await home.crash();
     const vm = home.host.vm(id);
-    if (vm === undefined) throw new Error('it has no machine');
+    if (vm === undefined) throw new Error('it has no microVM');
     const gate = new Gate();
     vm.applyLimits = () => gate.opened;
     await home.start();
