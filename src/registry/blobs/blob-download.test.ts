@@ -1,78 +1,34 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Digest } from '../../oci/digest.ts';
-import type { RetryLimits } from '../exchange/attempts.ts';
-import type { BlobDescriptor } from '../registry.ts';
-import { openRepository } from '../repository.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { blobSource, descriptorOf, failed } from '../testing/blob-source.ts';
 import {
   type Answer,
   contentRange,
-  type FaultRegistry,
   rangeStart,
   sendAndCut,
   serveBlob,
-  startFaultRegistry,
 } from '../testing/fault-registry.ts';
-import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';
 
-const QUICK = { backoffMs: 1 };
 const SMALL = Buffer.from('every byte of this blob is a place where the connection may be cut');
 
-let registry: FaultRegistry | undefined;
-let transport: PlainTransport | undefined;
-afterEach(async () => {
-  await transport?.close();
-  await registry?.stop();
-});
-
-interface Faulty {
-  readonly retryLimits?: Partial<RetryLimits>;
-  readonly signal?: AbortSignal;
-}
-
-async function repository(answer: Answer, { retryLimits, signal }: Faulty = {}) {
-  await transport?.close();
-  await registry?.stop();
-  registry = await startFaultRegistry(answer);
-  transport = plainTransport(registry.host);
-  return openRepository(transport, `${registry.host}/team/app`, {
-    access: 'pull',
-    retryLimits: { ...QUICK, ...retryLimits },
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
-function descriptorOf(bytes: Buffer): BlobDescriptor {
-  const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  return { digest, size: bytes.length };
-}
-
-async function pull(answer: Answer, bytes: Buffer, faulty?: Faulty): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  const blob = (await repository(answer, faulty)).blob(descriptorOf(bytes));
-  for await (const chunk of blob) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-const failed = (text: string) =>
-  expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
+const { current, pull, repository } = blobSource();
 
 describe('a blob', () => {
   it('requests a blob uncompressed, by its digest', async () => {
     expect(await pull((request, response) => serveBlob(request, response, SMALL), SMALL)).toEqual(
       SMALL,
     );
-    expect(registry?.requests).toMatchObject([
+    expect(current().requests).toMatchObject([
       {
         method: 'GET',
         url: `/v2/team/app/blobs/${descriptorOf(SMALL).digest}`,
         headers: { 'accept-encoding': 'identity' },
       },
     ]);
-    expect(registry?.requests[0]?.headers).not.toHaveProperty('range');
+    expect(current().requests[0]?.headers).not.toHaveProperty('range');
   });
 
   it('downloads an empty blob', async () => {
@@ -112,7 +68,7 @@ describe('a cut connection', () => {
         SMALL,
       );
       expect(got).toEqual(SMALL);
-      const asked = registry?.requests.map(({ headers }) => headers.range);
+      const asked = current().requests.map(({ headers }) => headers.range);
       expect(asked).toEqual([undefined, cut === 0 ? undefined : `bytes=${cut}-`]);
     }
   });
@@ -152,7 +108,7 @@ describe('a cut connection', () => {
       await serveBlob(request, response, SMALL, Math.max(rangeStart(request), 10));
     }, SMALL);
     await expect(never).rejects.toEqual(failed('the connection was cut'));
-    expect(registry?.requests).toHaveLength(7);
+    expect(current().requests).toHaveLength(7);
   });
 
   it('gives up a download that is cut after each single byte', async () => {
@@ -161,13 +117,13 @@ describe('a cut connection', () => {
       return serveBlob(request, response, large, rangeStart(request) + 1);
     }, large);
     await expect(drip).rejects.toEqual(failed('the connection was cut'));
-    expect(registry?.requests).toHaveLength(65);
+    expect(current().requests).toHaveLength(65);
   });
 
   it('throws the original error of a download that cannot be repeated', async () => {
     const gone = pull(async (request, response) => {
       await serveBlob(request, response, SMALL, 10);
-      void registry?.stop();
+      void current().stop();
     }, SMALL);
     await expect(gone).rejects.toMatchObject({ code: 'registry-unreachable' });
   });
@@ -175,7 +131,7 @@ describe('a cut connection', () => {
   it('leaves a failure before any answer to the transport, which has already repeated it', async () => {
     const answer: Answer = (_, response) => void response.destroy();
     await expect(pull(answer, SMALL)).rejects.toMatchObject({ code: 'registry-unreachable' });
-    expect(registry?.requests).toHaveLength(1);
+    expect(current().requests).toHaveLength(1);
   });
 
   it('resumes a download after a cut even if the registry sends the whole blob again', async () => {
@@ -183,7 +139,7 @@ describe('a cut connection', () => {
       await serveBlob({ ...request, headers: {} }, response, SMALL, index === 0 ? 7 : undefined);
     }, SMALL);
     expect(got).toEqual(SMALL);
-    expect(registry?.requests[1]?.headers.range).toBe('bytes=7-');
+    expect(current().requests[1]?.headers.range).toBe('bytes=7-');
   });
 
   it('resumes a download after a cut even if the registry refuses ranges', async () => {
@@ -201,7 +157,7 @@ describe('a cut connection', () => {
       return undefined;
     }, SMALL);
     expect(got).toEqual(SMALL);
-    expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
+    expect(current().requests[1]?.headers.range).toBe('bytes=20-');
   });
 
   it('accepts a download that is cut after its last byte', async () => {
@@ -210,7 +166,7 @@ describe('a cut connection', () => {
       await sendAndCut(response, SMALL);
     }, SMALL);
     expect(got).toEqual(SMALL);
-    expect(registry?.requests).toHaveLength(1);
+    expect(current().requests).toHaveLength(1);
   });
 });
 
@@ -245,7 +201,7 @@ describe('a refused blob', () => {
       response.writeHead(200, { 'content-length': String(length) }).flushHeaders();
     };
     await expect(pull(answer, SMALL)).rejects.toEqual(failed(`the registry sends ${length} bytes`));
-    await registry?.idle();
+    await current().idle();
   });
 
   it('refuses a blob whose body never ends at the first byte beyond its size', async () => {
@@ -259,7 +215,7 @@ describe('a refused blob', () => {
       }
     };
     await expect(pull(answer, SMALL)).rejects.toEqual(failed('sends more than its 66 bytes'));
-    await registry?.idle();
+    await current().idle();
     expect(sent).toBeLessThan(1e9);
   });
 
@@ -321,7 +277,7 @@ describe('a slow registry', () => {
       return undefined;
     };
     expect(await pull(answer, SMALL, { retryLimits: { stallMs: 50 } })).toEqual(SMALL);
-    expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
+    expect(current().requests[1]?.headers.range).toBe('bytes=20-');
   });
 
   it('gives up a registry that sends a few bytes at a time', async () => {
@@ -337,7 +293,7 @@ describe('a slow registry', () => {
     };
     const drip = pull(answer, large, { retryLimits: { stallMs: 30 } });
     await expect(drip).rejects.toEqual(failed('fewer than 16384 bytes came in 0.03 seconds'));
-    expect(registry?.requests).toHaveLength(6);
+    expect(current().requests).toHaveLength(6);
   });
 
   it('does not time out on a slow reader of a blob', async () => {
@@ -385,7 +341,7 @@ describe('a reader', () => {
       response.writeHead(200, { 'content-length': String(SMALL.length) }).write('every');
     });
     for await (const _ of repo.blob(descriptorOf(SMALL))) break;
-    await registry?.idle();
+    await current().idle();
   });
 
   it('closes the connection of an aborted download, and does not try again', async () => {
@@ -399,8 +355,8 @@ describe('a reader', () => {
     const rest = expect(blob.next()).rejects.toThrow('no longer wanted');
     aborting.abort(new Error('no longer wanted'));
     await rest;
-    await registry?.idle();
-    expect(registry?.requests).toHaveLength(1);
+    await current().idle();
+    expect(current().requests).toHaveLength(1);
   });
 
   it('does not wait for the next attempt after an abort', async () => {
@@ -411,7 +367,7 @@ describe('a reader', () => {
       retryLimits: { backoffMs: 1_000_000 },
     });
     const refused = expect(pulling).rejects.toMatchObject({ name: 'AbortError' });
-    await vi.waitFor(() => expect(registry?.requests).toHaveLength(1));
+    await vi.waitFor(() => expect(current().requests).toHaveLength(1));
     aborting.abort();
     await refused;
   });

@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Digest } from '../../oci/digest.ts';
-import type { BlobDescriptor, Repository } from '../registry.ts';
+import type { Repository } from '../registry.ts';
 import { openRepository } from '../repository.ts';
+import { descriptorOf, failed } from '../testing/blob-source.ts';
 import { type Answer, type FaultRegistry, startFaultRegistry } from '../testing/fault-registry.ts';
 import { memoryRegistry, UPLOAD } from '../testing/memory-registry.ts';
 import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';
@@ -25,11 +25,6 @@ async function repository(answer: Answer): Promise<Repository> {
   });
 }
 
-function descriptorOf(bytes: Buffer): BlobDescriptor {
-  const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  return { digest, size: bytes.length };
-}
-
 /** A source of the blob in small pieces, which records the offsets where it was opened. */
 function source(bytes: Buffer) {
   const opened: number[] = [];
@@ -41,9 +36,6 @@ function source(bytes: Buffer) {
 }
 
 const methods = () => registry?.requests.map(({ method }) => method);
-
-const failed = (text: string) =>
-  expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
 
 describe('an upload in chunks', () => {
   it('gives up an upload when the registry keeps one byte of each chunk', async () => {
