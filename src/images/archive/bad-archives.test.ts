@@ -30,12 +30,10 @@ const LIMITS = {
 let root: string;
 let store: ImageStore;
 let temporary: TemporaryStore;
-
 beforeEach(async () => {
   temporary = await temporaryStore(LIMITS);
   ({ root, store } = temporary);
 });
-
 afterEach(() => temporary.remove());
 
 async function expectNothingLeft(): Promise<void> {
@@ -334,73 +332,7 @@ describe('refused directories', () => {
   });
 });
 
-describe('hostile archives', () => {
-  it('stops at indexes that list indexes many times over', async () => {
-    const archive = changed((files) => {
-      let entry: object = {
-        ...good.manifest,
-        platform: { os: 'unknown', architecture: 'unknown' },
-      };
-      for (let depth = 0; depth < 5; depth += 1) {
-        const manifests = Array(40).fill(entry);
-        const index = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests }));
-        if (depth === 4) files.set('index.json', index);
-        else files.set(blobPath(sha256(index)), index);
-        const mediaType = 'application/vnd.oci.image.index.v1+json';
-        entry = { mediaType, digest: sha256(index), size: index.length };
-      }
-    });
-    await expectRefused(store.load(streamed(archive)), 'invalid-image', 'no image for');
-  });
-});
-
-describe('accepted archives', () => {
-  it('loads the image of this platform from nested indexes that lack the other images', async () => {
-    const platform = { os: 'linux', architecture: good.manifest.platform?.architecture ?? '' };
-    const index = Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        manifests: [
-          {
-            ...good.manifest,
-            digest: `sha256:${'1'.repeat(64)}`,
-            platform: { os: 'linux', architecture: 's390x' },
-          },
-          {
-            ...good.manifest,
-            digest: `sha256:${'2'.repeat(64)}`,
-            platform: { os: 'unknown', architecture: 'unknown' },
-          },
-          { ...good.manifest, platform: platform.architecture === '' ? undefined : platform },
-        ],
-      }),
-    );
-    const archive = changed((files) => {
-      files.set(blobPath(sha256(index)), index);
-      files.set(
-        'index.json',
-        Buffer.from(
-          JSON.stringify({
-            schemaVersion: 2,
-            manifests: [
-              {
-                mediaType: 'application/vnd.oci.image.index.v1+json',
-                digest: sha256(index),
-                size: index.length,
-                annotations: {
-                  'io.containerd.image.name': 'docker.io/library/multi:1',
-                  'org.opencontainers.image.ref.name': '1',
-                },
-              },
-            ],
-          }),
-        ),
-      );
-    });
-    const [image] = await store.load(streamed(archive));
-    expect(image).toMatchObject({ tags: ['multi:1'], id: good.config.digest });
-  });
-
+describe('an old docker-archive', () => {
   it('loads layers behind links of an old docker-archive', async () => {
     const archive = docker({ Layers: ['two/layer.tar'] }, [
       { path: 'two/layer.tar', type: 'symlink', target: '../one/layer.tar' },
