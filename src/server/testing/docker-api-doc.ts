@@ -15,7 +15,8 @@ import { openApiPath } from '../http/openapi.ts';
 import type { Route } from '../http/route.ts';
 import { ROUTES } from '../http/routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
-import { CONFIG_FIELDS, ENDPOINT_FIELDS, type Field, HOST_CONFIG_FIELDS } from './create-fields.ts';
+import type { Field } from './create-field.ts';
+import { CONFIG_FIELDS, ENDPOINT_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';
 
 /** Where a route does less than Docker's, or differs from it. */
 export const ROUTE_NOTES: Readonly<Record<string, string>> = {

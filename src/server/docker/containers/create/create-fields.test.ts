@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Field, Refused, Works } from '../../../testing/create-field.ts';
 import {
   CONFIG_FIELDS,
   ENDPOINT_FIELDS,
-  type Field,
   HOST_CONFIG_FIELDS,
-  type Refused,
-  type Works,
 } from '../../../testing/create-fields.ts';
 import { TestHome } from '../../../testing/home.ts';
 import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './parse-create.ts';
