@@ -31,12 +31,13 @@ func TestConfidentialGuestsHaveNoHTTPOfTheirOwn(t *testing.T) {
 var layers = map[string][]string{
 	"box/spec":    {},
 	"box/cgroup":  {"box/spec"},
-	"box/rootfs":  {"box/spec"},
-	"box/files":   {"box/rootfs"},
+	"box/tree":    {},
+	"box/rootfs":  {"box/spec", "box/tree"},
+	"box/files":   {"box/rootfs", "box/tree"},
 	"box/process": {"box/spec", "box/cgroup", "stage"},
 	"box/stats":   {"box/cgroup"},
 	"box/sandbox": {"box/spec", "box/cgroup", "box/rootfs", "box/process"},
-	"box":         {"box/spec", "box/cgroup", "box/rootfs", "box/files", "box/process", "box/stats", "box/sandbox", "stage"},
+	"box":         {"box/spec", "box/cgroup", "box/rootfs", "box/files", "box/tree", "box/process", "box/stats", "box/sandbox", "stage"},
 	"launchspec":  {"box/spec"},
 	"stage":       {},
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -172,7 +173,7 @@ func (a *archiver) linked(header *tar.Header, stat *syscall.Stat_t) bool {
 
 func addCapability(header *tar.Header, fd int) error {
 	var value [256]byte
-	n, err := syscall.Getxattr(byDescriptor(fd), capabilityAttribute, value[:])
+	n, err := syscall.Getxattr(tree.ByDescriptor(fd), capabilityAttribute, value[:])
 	switch err {
 	case nil:
 		header.PAXRecords = map[string]string{paxAttribute + capabilityAttribute: string(value[:n])}
@@ -187,7 +188,7 @@ func addCapability(header *tar.Header, fd int) error {
 // file writes a regular file. One that is shorter than it was breaks the archive off; what was added to it meanwhile is not in it.
 func (a *archiver) file(fd int, header *tar.Header, stat *syscall.Stat_t) error {
 	// By its descriptor it is the file that the header describes.
-	from, err := syscall.Open(byDescriptor(fd), syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
+	from, err := syscall.Open(tree.ByDescriptor(fd), syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return pathErrno("open", header.Name, err)
 	}
@@ -226,7 +227,7 @@ func (a *archiver) children(dir int, prefix string, depth int) error {
 	defer syscall.Close(fd)
 	buffer := make([]byte, namesBuffer)
 	for {
-		names, err := readNames(fd, buffer)
+		names, err := tree.ReadNames(fd, buffer)
 		if err != nil {
 			return pathErrno("read the directory", prefix, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -16,7 +17,7 @@ const paxAttribute = "SCHILY.xattr."
 // attributes sets owner, extended attributes, mode and times, in this order: a change of the owner takes set-id bits and capabilities away. The
 // descriptor may be open with OPath.
 func (e *extraction) attributes(fd int, header *tar.Header) error {
-	at := byDescriptor(fd)
+	at := tree.ByDescriptor(fd)
 	uid, gid := header.Uid, header.Gid
 	if e.options.Owner != nil {
 		uid, gid = int(e.options.Owner.UID), int(e.options.Owner.GID)
@@ -95,7 +96,7 @@ func (d *directoryTimes) leave(e *extraction, name string) error {
 		case err != nil:
 			return e.wrap(last.name, err)
 		}
-		err = setTime(byDescriptor(fd), last.modified)
+		err = setTime(tree.ByDescriptor(fd), last.modified)
 		syscall.Close(fd)
 		if err != nil {
 			return e.wrap(last.name, err)

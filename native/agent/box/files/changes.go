@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -54,7 +55,7 @@ func (w *changeWalk) directory(dir int, at string, depth int) error {
 	var all []string
 	buffer := make([]byte, namesBuffer)
 	for {
-		names, err := readNames(fd, buffer)
+		names, err := tree.ReadNames(fd, buffer)
 		if err != nil {
 			return pathErrno("read the directory", at, err)
 		}
@@ -154,7 +155,7 @@ func (w *changeWalk) show(c Change) error {
 // opaque says whether a directory hides all that the layers have at its path.
 func opaque(fd int) bool {
 	var value [1]byte
-	n, err := syscall.Getxattr(byDescriptor(fd), "trusted.overlay.opaque", value[:])
+	n, err := syscall.Getxattr(tree.ByDescriptor(fd), "trusted.overlay.opaque", value[:])
 	return err == nil && n == 1 && value[0] == 'y'
 }
 
@@ -170,7 +171,7 @@ func (w *changeWalk) removed(upper int, at string) error {
 	defer syscall.Close(fd)
 	buffer := make([]byte, namesBuffer)
 	for {
-		names, err := readNames(fd, buffer)
+		names, err := tree.ReadNames(fd, buffer)
 		if err != nil || len(names) == 0 {
 			return pathErrno("read the directory", at, err)
 		}

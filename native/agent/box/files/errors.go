@@ -3,6 +3,8 @@ package files
 import (
 	"errors"
 	"syscall"
+
+	"a3s.dev/box/agent/linux"
 )
 
 // Codes of errors; docs/guest-protocol.md.
@@ -37,4 +39,16 @@ func pathError(what string, err error) error {
 		return err
 	}
 	return &Error{code, what + ": " + errno.Error()}
+}
+
+// pathErrno names the path in an error of a system call.
+func pathErrno(what, name string, err error) error {
+	var errno syscall.Errno
+	if err == nil || !errors.As(err, &errno) {
+		return err
+	}
+	if mapped := pathError(what+" "+name, errno); mapped != error(errno) {
+		return mapped
+	}
+	return &linux.Error{Op: what, On: name, Errno: errno}
 }

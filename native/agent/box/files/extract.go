@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -31,7 +31,7 @@ type ExtractOptions struct {
 // extraction extracts one archive. All that it changes lies below `into`.
 type extraction struct {
 	ctx     context.Context
-	run     rootfs.Runner
+	run     tree.Runner
 	options ExtractOptions
 	into    int
 	// text is the directory's path, for messages.
@@ -306,7 +306,7 @@ func (e *extraction) removeDirectory(dir int, name string) error {
 		return err
 	}
 	defer syscall.Close(fd)
-	if err := rootfs.Empty(fd, e.run); err != nil {
+	if err := tree.Empty(fd, e.run); err != nil {
 		return err
 	}
 	return e.run(func() error { return linux.RemoveDirectoryAt(dir, name) })

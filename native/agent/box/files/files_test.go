@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/guesttest"
 )
 
@@ -37,7 +38,7 @@ func treeForTest(t *testing.T) (Tree, string) {
 	root, err := rootfs.OpenDirectory(dir)
 	must(t, err)
 	t.Cleanup(func() { _ = syscall.Close(root.FD) })
-	return Tree{root, rootfs.Here}, dir
+	return Tree{root, tree.Here}, dir
 }
 
 // archiveOf returns the names in an archive of a path, with the targets of links.

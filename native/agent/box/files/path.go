@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -28,7 +29,7 @@ const maxLinks = 40
 type Tree struct {
 	Root rootfs.Root
 	// Run runs what replaces a file, which only an extraction does. Its thread is in the box's mount namespace, so that nothing there is unmounted.
-	Run rootfs.Runner
+	Run tree.Runner
 }
 
 // place is a path as Docker reads it.

@@ -7,7 +7,7 @@ import (
 )
 
 func TestDirectoriesOfVolumesAreMadeInTheRoot(t *testing.T) {
-	r, inside, outside := tree(t)
+	r, inside, outside := rootForTest(t)
 	if err := makeDirectories(r, nil); err != nil {
 		t.Error(err)
 	}

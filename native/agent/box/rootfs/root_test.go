@@ -11,8 +11,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// tree makes a root with links that try to leave it, beside a place that nothing may reach.
-func tree(t *testing.T) (r Root, inside, outside string) {
+// rootForTest makes a root with links that try to leave it, beside a place that nothing may reach.
+func rootForTest(t *testing.T) (r Root, inside, outside string) {
 	t.Helper()
 	dir := t.TempDir()
 	inside, outside = filepath.Join(dir, "in"), filepath.Join(dir, "out")
@@ -52,7 +52,7 @@ func where(t *testing.T, inside string, fd int) string {
 }
 
 func TestDirectoriesStayInTheRoot(t *testing.T) {
-	r, inside, outside := tree(t)
+	r, inside, outside := rootForTest(t)
 	for path, want := range map[string]string{
 		"/":                 ".",
 		"/new/a/b":          "new/a/b",
@@ -84,7 +84,7 @@ func TestDirectoriesStayInTheRoot(t *testing.T) {
 }
 
 func TestFilesStayInTheRoot(t *testing.T) {
-	r, inside, _ := tree(t)
+	r, inside, _ := rootForTest(t)
 	for path, want := range map[string]string{
 		"/etc/hosts":       "etc/hosts",
 		"/etc/resolv.conf": "run/systemd/resolv.conf",
@@ -104,7 +104,7 @@ func TestFilesStayInTheRoot(t *testing.T) {
 }
 
 func TestAMountOnAWrongPlaceIsRefused(t *testing.T) {
-	r, inside, _ := tree(t)
+	r, inside, _ := rootForTest(t)
 	if err := os.WriteFile(inside+"/plain", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -13,12 +14,12 @@ import (
 // As with Docker, that is the image's own content, whatever is mounted on the destination, below it or above it: neither the kernel's filesystems nor
 // other shares are copied. Where the image has no such directory, the volume stays empty.
 func fillVolume(r Root, volume int, destination string) error {
-	target, err := openWritable(volume, ".")
+	target, err := tree.OpenWritable(volume, ".")
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(target)
-	if err := Empty(target, Here); err != nil {
+	if err := tree.Empty(target, tree.Here); err != nil {
 		return err
 	}
 	image, err := r.WithoutMounts()
@@ -32,7 +33,7 @@ func fillVolume(r Root, volume int, destination string) error {
 	case err != nil:
 		return err
 	default:
-		err := copyTree(source, target)
+		err := tree.Copy(source, target)
 		syscall.Close(source)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/guesttest"
 )
 
@@ -60,7 +61,7 @@ func TestAVolumeIsEmptiedHoweverDeepItIs(t *testing.T) {
 	fewDescriptors(t, 128)
 	fd, volume := volumeForTest(t, "tmpfs")
 	chain(t, volume, 5000)
-	must(t, Empty(fd, Here))
+	must(t, tree.Empty(fd, tree.Here))
 	if entries, err := os.ReadDir(volume); err != nil || len(entries) > 0 {
 		t.Errorf("got %v, %v", entries, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/linux"
 )
@@ -58,8 +59,8 @@ func statOf(t *testing.T, path string) syscall.Stat_t {
 // refusedCopy checks that a fill fails on one path of the destination.
 func refusedCopy(t *testing.T, err error, path string, cause error) {
 	t.Helper()
-	var failed *DeviceError
-	if !errors.As(err, &failed) || failed.Kind != "copy" || failed.Name != strconv.Quote(path) || !errors.Is(err, cause) {
+	var failed *tree.Error
+	if !errors.As(err, &failed) || failed.Op != "copy" || failed.Path != path || !errors.Is(err, cause) {
 		t.Errorf("got %v, want %s: %v", err, path, cause)
 	}
 }
@@ -83,7 +84,7 @@ func TestAVolumeGetsWhatTheImageHas(t *testing.T) {
 	names := []string{"/file", "/name with\nnewline", "/fifo", "/dir/empty", "/dir/link", "/dir/below", "/dir", ""}
 	for _, name := range names {
 		fd, err := linux.OpenAt(-1, data+name, linux.OPath|syscall.O_NOFOLLOW, 0, 0)
-		must(t, err, syscall.UtimesNano(byDescriptor(fd), old), syscall.Close(fd))
+		must(t, err, syscall.UtimesNano(tree.ByDescriptor(fd), old), syscall.Close(fd))
 	}
 
 	fd, volume := volumeForTest(t, "tmpfs")
@@ -149,7 +150,7 @@ func TestAnImageWithoutTheDirectoryLeavesAVolumeEmpty(t *testing.T) {
 
 func TestAVolumeGetsNothingFromOutsideOfTheImage(t *testing.T) {
 	guesttest.NeedRoot(t)
-	r, inside, outside := tree(t)
+	r, inside, outside := rootForTest(t)
 	must(t, os.WriteFile(outside+"/secret", nil, 0o600), os.WriteFile(inside+"/real/file", nil, 0o600), os.Symlink("..", inside+"/real/up"),
 		os.Symlink("loop", inside+"/real/loop"), os.Symlink(outside, inside+"/real/away"))
 	for destination, want := range map[string]int{"/fine": 4, "/absolute": 0, "/up": 0, "/dangling": 0, "/real/away": 0, "/real/../fine": 4} {
@@ -237,9 +238,9 @@ func TestAVolumeGetsNothingOfWhatIsMountedInTheBox(t *testing.T) {
 			source, err := syscall.Open(image+"/data", syscall.O_RDONLY, 0)
 			must(t, err)
 			fd, _ := volumeForTest(t, "tmpfs")
-			target, err := openDirectory(fd, ".")
+			target, err := tree.OpenDirectory(fd, ".")
 			must(t, err)
-			refusedCopy(t, copyTree(source, target), "below", syscall.EXDEV)
+			refusedCopy(t, tree.Copy(source, target), "below", syscall.EXDEV)
 			must(t, syscall.Close(source), syscall.Close(target))
 		}
 	}
@@ -250,14 +251,14 @@ func TestWhatAVolumeCannotHoldIsRefused(t *testing.T) {
 		make  func(path string) error
 		cause error
 	}{
-		"a character device": {func(path string) error { return syscall.Mknod(path, syscall.S_IFCHR|0o666, 1<<8|3) }, errDevice},
-		"a block device":     {func(path string) error { return syscall.Mknod(path, syscall.S_IFBLK|0o666, 7<<8) }, errDevice},
+		"a character device": {func(path string) error { return syscall.Mknod(path, syscall.S_IFCHR|0o666, 1<<8|3) }, tree.ErrDevice},
+		"a block device":     {func(path string) error { return syscall.Mknod(path, syscall.S_IFBLK|0o666, 7<<8) }, tree.ErrDevice},
 		"capabilities": {func(path string) error {
 			capabilities := make([]byte, 20)
 			// Revision 2, and CAP_NET_RAW.
 			capabilities[3], capabilities[5] = 2, 0x20
 			return errors.Join(os.WriteFile(path, nil, 0o755), syscall.Setxattr(path, "security.capability", capabilities, 0))
-		}, errCapability},
+		}, tree.ErrCapability},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, image := imageForTest(t)

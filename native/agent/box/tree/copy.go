@@ -1,9 +1,8 @@
-package rootfs
+package tree
 
 import (
 	"errors"
 	"path"
-	"strconv"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -17,8 +16,8 @@ const (
 )
 
 var (
-	errDevice     = errors.New("a volume cannot hold a device node")
-	errCapability = errors.New("a volume cannot hold a program with capabilities (security.capability)")
+	ErrDevice     = errors.New("a volume cannot hold a device node")
+	ErrCapability = errors.New("a volume cannot hold a program with capabilities (security.capability)")
 )
 
 // copiedDirectory is a directory of the tree on the way from its root to what is being copied. Its descriptors are -1 while they are closed.
@@ -33,10 +32,10 @@ func (d *copiedDirectory) closed() bool { return d.source < 0 }
 
 // open opens both sides by a path below two directories.
 func (d *copiedDirectory) open(source, target int, path string) (err error) {
-	if d.source, err = openDirectory(source, path); err != nil {
+	if d.source, err = OpenDirectory(source, path); err != nil {
 		return err
 	}
-	d.target, err = openDirectory(target, path)
+	d.target, err = OpenDirectory(target, path)
 	return err
 }
 
@@ -69,9 +68,9 @@ type treeCopy struct {
 	attributes  attributes
 }
 
-// copyTree copies into an empty directory what another one has, and that directory's own attributes. It leaves out sockets: a socket is of no use as a file.
+// Copy copies into an empty directory what another one has, and that directory's own attributes. It leaves out sockets: a socket is of no use as a file.
 // Its errors name the path in the tree.
-func copyTree(source, target int) error {
+func Copy(source, target int) error {
 	c := &treeCopy{source: source, target: target, links: map[inode]*firstLink{}, data: make([]byte, 1<<20)}
 	defer func() {
 		for _, d := range c.directories {
@@ -120,9 +119,9 @@ func (c *treeCopy) enter(d *copiedDirectory) error {
 		return copyError(d.path, err)
 	}
 	for {
-		names, err := readNames(d.source, c.names[:])
+		names, err := ReadNames(d.source, c.names[:])
 		if err != nil {
-			return copyError(d.path, err)
+			return copyError(d.path, StepError("read the directory", err))
 		}
 		if len(names) == 0 {
 			return nil
@@ -168,17 +167,17 @@ func (c *treeCopy) entry(d *copiedDirectory, name string) error {
 	defer syscall.Close(source)
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(source, &stat); err != nil {
-		return systemError("stat", err)
+		return StepError("stat", err)
 	}
 	kind := stat.Mode & syscall.S_IFMT
 	switch kind {
 	case syscall.S_IFDIR:
 		d.children = append(d.children, name)
-		return systemError("mkdir", syscall.Mkdirat(d.target, name, 0o700))
+		return StepError("mkdir", syscall.Mkdirat(d.target, name, 0o700))
 	case syscall.S_IFSOCK:
 		return nil
 	case syscall.S_IFBLK, syscall.S_IFCHR:
-		return errDevice
+		return ErrDevice
 	}
 	if linked, err := c.link(d, name, &stat); linked || err != nil {
 		return err
@@ -194,7 +193,7 @@ func (c *treeCopy) entry(d *copiedDirectory, name string) error {
 		}
 	case syscall.S_IFIFO:
 		if err := syscall.Mknodat(d.target, name, syscall.S_IFIFO|0o600, 0); err != nil {
-			return systemError("mkfifo", err)
+			return StepError("mkfifo", err)
 		}
 	default:
 		if err := c.file(d, name); err != nil {
@@ -247,9 +246,9 @@ func (c *treeCopy) file(d *copiedDirectory, name string) error {
 	}
 	err = copyContent(from, to, c.data)
 	// A file server reports errors of writes here too.
-	return errors.Join(err, systemError("close", syscall.Close(to)))
+	return errors.Join(err, StepError("close", syscall.Close(to)))
 }
 
 func copyError(path string, err error) error {
-	return &DeviceError{"copy", strconv.Quote(path), err}
+	return &Error{"copy", path, err}
 }

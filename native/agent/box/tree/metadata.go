@@ -1,4 +1,4 @@
-package rootfs
+package tree
 
 import (
 	"strings"
@@ -15,22 +15,22 @@ type attributes struct{ list, value [64 << 10]byte }
 func (a *attributes) copy(source, target int) error {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(source, &stat); err != nil {
-		return systemError("stat", err)
+		return StepError("stat", err)
 	}
-	path := byDescriptor(target)
+	path := ByDescriptor(target)
 	if err := syscall.Chown(path, int(stat.Uid), int(stat.Gid)); err != nil {
-		return systemError("chown", err)
+		return StepError("chown", err)
 	}
-	if err := a.copyExtended(byDescriptor(source), path); err != nil {
+	if err := a.copyExtended(ByDescriptor(source), path); err != nil {
 		return err
 	}
 	// A link has no mode.
 	if stat.Mode&syscall.S_IFMT != syscall.S_IFLNK {
 		if err := syscall.Chmod(path, stat.Mode&0o7777); err != nil {
-			return systemError("chmod", err)
+			return StepError("chmod", err)
 		}
 	}
-	return systemError("set the times", syscall.UtimesNano(path, []syscall.Timespec{stat.Atim, stat.Mtim}))
+	return StepError("set the times", syscall.UtimesNano(path, []syscall.Timespec{stat.Atim, stat.Mtim}))
 }
 
 // copyExtended leaves out those of the box's overlay, and those that the volume's filesystem does not take. It refuses capabilities, which the file
@@ -41,14 +41,14 @@ func (a *attributes) copyExtended(source, target string) error {
 		return nil
 	}
 	if err != nil {
-		return systemError("list extended attributes", err)
+		return StepError("list extended attributes", err)
 	}
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(a.list[:n]), "\x00"), "\x00") {
 		switch {
 		case name == "" || strings.HasPrefix(name, "trusted.overlay."):
 			continue
 		case name == "security.capability":
-			return errCapability
+			return ErrCapability
 		}
 		n, err := syscall.Getxattr(source, name, a.value[:])
 		if err != nil {

@@ -1,4 +1,4 @@
-package rootfs
+package tree
 
 import (
 	"errors"
@@ -37,7 +37,7 @@ func Empty(root int, run Runner) error {
 		}
 		for _, name := range names {
 			if err := e.remove(name); err != nil {
-				return &DeviceError{"remove", strconv.Quote(name), err}
+				return &Error{"remove", name, err}
 			}
 		}
 	}
@@ -45,12 +45,13 @@ func Empty(root int, run Runner) error {
 
 // someNames reads names from the start of a directory anew, since names were removed from it.
 func (e *emptier) someNames(dir int) ([]string, error) {
-	fd, err := openDirectory(dir, ".")
+	fd, err := OpenDirectory(dir, ".")
 	if err != nil {
 		return nil, err
 	}
 	defer syscall.Close(fd)
-	return readNames(fd, e.buffer[:])
+	names, err := ReadNames(fd, e.buffer[:])
+	return names, StepError("read the directory", err)
 }
 
 // remove removes what the root has by that name.
@@ -59,7 +60,7 @@ func (e *emptier) remove(name string) error {
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
 		return err
 	}
-	dir, err := openWritable(e.root, name)
+	dir, err := OpenWritable(e.root, name)
 	if err != nil {
 		return err
 	}
@@ -87,12 +88,12 @@ func (e *emptier) removeChild(dir int, name string) error {
 		return err
 	}
 	// A directory can only be moved by who may write to it.
-	child, err := openWritable(dir, name)
+	child, err := OpenWritable(dir, name)
 	if err != nil {
 		return err
 	}
 	if err := syscall.Close(child); err != nil {
-		return systemError("close", err)
+		return StepError("close", err)
 	}
 	for {
 		e.moved++
@@ -103,7 +104,7 @@ func (e *emptier) removeChild(dir int, name string) error {
 		case syscall.ENOTEMPTY, syscall.EEXIST, syscall.ENOTDIR:
 			// The root has that name already.
 		default:
-			return systemError("move", err)
+			return StepError("move", err)
 		}
 	}
 }
@@ -115,12 +116,12 @@ func (e *emptier) removeAt(dir int, name string) error {
 		if err == syscall.EISDIR {
 			return linux.RemoveDirectoryAt(dir, name)
 		}
-		return systemError("unlink", err)
+		return StepError("unlink", err)
 	})
 }
 
-// openWritable opens a directory of which entries are to be removed. The file server of an ordinary user needs a mode that permits that.
-func openWritable(dir int, name string) (int, error) {
+// OpenWritable opens a directory of which entries are to be removed. The file server of an ordinary user needs a mode that permits that.
+func OpenWritable(dir int, name string) (int, error) {
 	place, err := linux.OpenAt(dir, name, linux.OPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, withinTree)
 	if err != nil {
 		return -1, err
@@ -128,12 +129,12 @@ func openWritable(dir int, name string) (int, error) {
 	defer syscall.Close(place)
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(place, &stat); err != nil {
-		return -1, systemError("stat", err)
+		return -1, StepError("stat", err)
 	}
 	if stat.Mode&syscall.S_IRWXU != syscall.S_IRWXU {
-		if err := syscall.Chmod(byDescriptor(place), stat.Mode&0o7777|syscall.S_IRWXU); err != nil {
-			return -1, systemError("chmod", err)
+		if err := syscall.Chmod(ByDescriptor(place), stat.Mode&0o7777|syscall.S_IRWXU); err != nil {
+			return -1, StepError("chmod", err)
 		}
 	}
-	return openDirectory(place, ".")
+	return OpenDirectory(place, ".")
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -34,8 +35,8 @@ func mountTmpfs(r Root, t spec.Tmpfs) error {
 	}
 	if existing < 0 && t.Mode == nil {
 		// The directory stays in the writable layer, and the next start finds it there.
-		if err := syscall.Chmod(byDescriptor(target), uint32(mode)); err != nil {
-			return systemError("chmod", err)
+		if err := syscall.Chmod(tree.ByDescriptor(target), uint32(mode)); err != nil {
+			return tree.StepError("chmod", err)
 		}
 	}
 	mount, err := linux.NewMount("tmpfs", tmpfsAttributes(t), tmpfsOptions(t, mode)...)
@@ -117,7 +118,7 @@ func (r Root) resizeShm(bytes int64) error {
 		return err
 	}
 	defer syscall.Close(fd)
-	err = syscall.Mount("", byDescriptor(fd), "", flags, "size="+strconv.FormatInt(bytes, 10))
+	err = syscall.Mount("", tree.ByDescriptor(fd), "", flags, "size="+strconv.FormatInt(bytes, 10))
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
 		return &linux.Error{Op: "remount", On: shmPath, Errno: errno}

@@ -1,4 +1,4 @@
-package rootfs
+package tree
 
 import (
 	"io"
@@ -15,7 +15,7 @@ const (
 func copyContent(from, to int, buffer []byte) error {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(from, &stat); err != nil {
-		return systemError("stat", err)
+		return StepError("stat", err)
 	}
 	for at := int64(0); at < stat.Size; {
 		start, end, err := nextData(from, at, stat.Size)
@@ -27,7 +27,7 @@ func copyContent(from, to int, buffer []byte) error {
 		}
 		at = end
 	}
-	return systemError("truncate", syscall.Ftruncate(to, stat.Size))
+	return StepError("truncate", syscall.Ftruncate(to, stat.Size))
 }
 
 // nextData finds data from an offset on; none is at the end.
@@ -41,10 +41,10 @@ func nextData(fd int, at, size int64) (start, end int64, err error) {
 		// The filesystem knows no holes.
 		return at, size, nil
 	default:
-		return 0, 0, systemError("seek", err)
+		return 0, 0, StepError("seek", err)
 	}
 	end, err = syscall.Seek(fd, start, seekHole)
-	return start, min(end, size), systemError("seek", err)
+	return start, min(end, size), StepError("seek", err)
 }
 
 func copyRange(from, to int, start, end int64, buffer []byte) error {
@@ -54,7 +54,7 @@ func copyRange(from, to int, start, end int64, buffer []byte) error {
 			continue
 		}
 		if err != nil {
-			return systemError("read", err)
+			return StepError("read", err)
 		}
 		if n == 0 {
 			return io.ErrUnexpectedEOF
@@ -62,7 +62,7 @@ func copyRange(from, to int, start, end int64, buffer []byte) error {
 		for written := 0; written < n; {
 			m, err := syscall.Pwrite(to, buffer[written:n], start+int64(written))
 			if err != nil && err != syscall.EINTR {
-				return systemError("write", err)
+				return StepError("write", err)
 			}
 			written += max(m, 0)
 		}
