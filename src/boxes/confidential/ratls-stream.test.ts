@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { duplexPair } from '../../engine/testing/duplex-pair.ts';
-import type { ClientStream } from '../run/stdio.ts';
+import type { ClientStream } from '../run/client-stream.ts';
 import { carryRatls } from './ratls-stream.ts';
 
 const SOON_MS = 30;

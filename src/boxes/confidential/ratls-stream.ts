@@ -7,10 +7,10 @@
 import type { Duplex } from 'node:stream';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
+import type { ClientStream } from '../run/client-stream.ts';
 import { MAX_RATLS_CONNECTIONS } from '../run/ratls-connections.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import type { ClientStream } from '../run/stdio.ts';
 
 /** How long a stream without progress is kept open, whose client may be gone unnoticed. */
 const STALLED_MS = 60_000;

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { forkWritableLayer } from '../disks/fork-changes-disk.ts';
+import { forkWritableLayer } from '../disks/fork-writable-layer.ts';
 import {
   type AuthorizationHost,
   authorizeImage,

@@ -7,9 +7,9 @@
 import { expectKept } from '../output/keeps-output.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
+import { type ClientStream, copyInput, DETACHED } from '../run/client-stream.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { type ClientStream, copyInput, DETACHED } from '../run/stdio.ts';
 import { publish } from '../services/publish.ts';
 
 /** What an attached client needs of the server. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClientStream } from '../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../boxes/run/client-stream.ts';
 
 /** A document, a stream that the server sends, or a connection that the client and a process share. */
 export type Answer =

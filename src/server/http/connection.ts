@@ -10,7 +10,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
-import type { ClientStream } from '../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../boxes/run/client-stream.ts';
 import type { Answer } from './answer.ts';
 import { SocketBytes } from './bytes.ts';
 import {

@@ -11,7 +11,7 @@ import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
 import type { OpenSnapshot } from '../../../snapshots/snapshots.ts';
 import { writableLayerFiles } from '../../disks/backing-chain.ts';
-import { forkWritableLayer } from '../../disks/fork-changes-disk.ts';
+import { forkWritableLayer } from '../../disks/fork-writable-layer.ts';
 import { writableLayerPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';

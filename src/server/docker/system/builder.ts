@@ -7,7 +7,7 @@
  */
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
-import type { ClientStream } from '../../../boxes/run/stdio.ts';
+import type { ClientStream } from '../../../boxes/run/client-stream.ts';
 import { drop } from '../../http/connection.ts';
 import { HIJACK } from '../../http/replies.ts';
 import { type Route, streamRoute } from '../../http/route.ts';

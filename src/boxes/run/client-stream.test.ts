@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { copyInput, DETACHED } from './stdio.ts';
+import { copyInput, DETACHED } from './client-stream.ts';
 
 describe('detach keys', () => {
   const KEYS = Uint8Array.of(16, 17);
