@@ -1,6 +1,6 @@
 /**
- * The time until a box answers a command. The command goes through the API, so that the start of a second command line
- * does not count.
+ * The time until a box answers a command. The command goes through the API, so that the start of a
+ * second command line does not count.
  *
  * @module
  */

@@ -9,8 +9,8 @@ export interface Asked {
   /** How often; a benchmark whose rounds are long takes fewer. */
   readonly samples: number;
   /**
-   * Aborted when the caller ends the run: the benchmark then rejects with the signal's reason and leaves nothing
-   * behind.
+   * Aborted when the caller ends the run: the benchmark then rejects with the signal's reason and
+   * leaves nothing behind.
    */
   readonly signal: AbortSignal;
 }

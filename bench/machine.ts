@@ -1,5 +1,6 @@
 /**
- * The hardware and software that the figures were measured on: without them the figures say nothing.
+ * The hardware and software that the figures were measured on: without them the figures say
+ * nothing.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * `npm run bench`: all benchmarks, or the named ones. `--json` prints only JSON; `--samples N` sets the number of
- * samples.
+ * `npm run bench`: all benchmarks, or the named ones. `--json` prints only JSON; `--samples N` sets
+ * the number of samples.
  *
- * A benchmark that cannot be measured here prints the reason on standard error. The others go on, and the exit status
- * is 1.
+ * A benchmark that cannot be measured here prints the reason on standard error. The others go on,
+ * and the exit status is 1.
  *
  * @module
  */
@@ -96,7 +96,10 @@ async function measure(
   return results;
 }
 
-/** Runs `use` while all temporary files of this process lie in one directory, which is gone afterwards. */
+/**
+ * Runs `use` while all temporary files of this process lie in one directory, which is gone
+ * afterwards.
+ */
 async function inTemporaryDirectory<T>(use: () => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'a3s-bench-'));
   // Programs of other users start from files in it.

@@ -18,7 +18,10 @@ export function table(results: readonly BenchmarkResult[]): string {
     .join('\n');
 }
 
-/** The document that `--json` prints: `{machine, results}`, where a result has the fields of a row and no others. */
+/**
+ * The document that `--json` prints: `{machine, results}`, where a result has the fields of a row
+ * and no others.
+ */
 export function asJson(machine: MachineDescription, results: readonly BenchmarkResult[]): string {
   const rows = results.map(({ name, unit, n, p50, p95, against, ratio, aim }) => ({
     ...{ name, unit, n, p50, p95, against, ratio, aim },

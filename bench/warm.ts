@@ -10,7 +10,10 @@ import { apiOf } from './answering.ts';
 
 const WARM_MS = 300_000;
 
-/** What the server tells of a start that did not begin with a template, or whose template was no good. */
+/**
+ * What the server tells of a start that did not begin with a template, or whose template was no
+ * good.
+ */
 const COLD = /"Action":"(miss|drop|template-failed)"/;
 
 /** What it tells of every start, and of one in a VM of a pool. */

@@ -1,5 +1,6 @@
 /**
- * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [--plain] [OUTPUT]`, from the root of the checkout.
+ * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [--plain] [OUTPUT]`, from the
+ * root of the checkout.
  *
  * @module
  */

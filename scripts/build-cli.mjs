@@ -1,4 +1,5 @@
-// Lays the command line into a directory: its entry, the bundle that this runs, and V8's code cache of that bundle.
+// Lays the command line into a directory: its entry, the bundle that this runs, and V8's code cache
+// of that bundle.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Bundles the command line and the server, and lays everything the product needs into dist/: it can be copied as a whole.
-// With a directory as its argument, the command line alone, there.
+// Bundles the command line and the server, and lays everything the product needs into dist/: it can
+// be copied as a whole. With a directory as its argument, the command line alone, there.
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,8 +30,8 @@ const BUNDLES = {
 };
 
 /**
- * What is loaded when it is first needed, into a process that most of the time does without: bundle → what it is, as the
- * source imports it, and its entry.
+ * What is loaded when it is first needed, into a process that most of the time does without: bundle
+ * → what it is, as the source imports it, and its entry.
  */
 const ON_DEMAND = {
   'boot.cjs': ['#boot', 'src/boot/library.ts'],

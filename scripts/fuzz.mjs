@@ -1,5 +1,5 @@
-// Fuzzing of each parser that a relying party has, with the test vectors as seeds: each target gets the seeds, and where
-// FUZZ_SECONDS is set, so many seconds of inputs that are guided by coverage.
+// Fuzzing of each parser that a relying party has, with the test vectors as seeds: each target gets
+// the seeds, and where FUZZ_SECONDS is set, so many seconds of inputs that are guided by coverage.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -56,7 +56,10 @@ function bundle(entries) {
   });
 }
 
-/** Empty if the target takes or refuses no bytes at all, and each of its seeds; else what it does otherwise. */
+/**
+ * Empty if the target takes or refuses no bytes at all, and each of its seeds; else what it does
+ * otherwise.
+ */
 function replaySeeds(target) {
   const { fuzz } = createRequire(import.meta.url)(join(work, 'targets', target));
   const corpus = join(work, 'corpus', target);

@@ -1,6 +1,6 @@
 /**
- * Writes the module with the list of known vulnerable digests from `policies/defaults/known-vulnerable.json`: programs
- * import the list, and browsers read no files.
+ * Writes the module with the list of known vulnerable digests from
+ * `policies/defaults/known-vulnerable.json`: programs import the list, and browsers read no files.
  *
  * @module
  */

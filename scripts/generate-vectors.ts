@@ -1,6 +1,7 @@
 /**
- * Writes the test vectors in `test/vectors`: `generate-vectors [--all]`, from the root of the checkout. Existing
- * vectors are kept, since every signature comes out differently; `--all` makes them again.
+ * Writes the test vectors in `test/vectors`: `generate-vectors [--all]`, from the root of the
+ * checkout. Existing vectors are kept, since every signature comes out differently; `--all` makes
+ * them again.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Makes the code cache of the command line: V8's compiled code after the interactive commands have run.
+ * Makes the code cache of the command line: V8's compiled code after the interactive commands have
+ * run.
  *
  *     node build/make-code-cache.cjs BUNDLE
  *

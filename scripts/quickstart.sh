@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# npm run quickstart: from a bare machine to a plain box that ran, and then to a confidential one. Every line is the
-# result of a check. The plain box does not wait for the firmware of the confidential one, which takes minutes.
+# npm run quickstart: from a bare machine to a plain box that ran, and then to a confidential one.
+# Every line is the result of a check. The plain box does not wait for the firmware of the
+# confidential one, which takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --plain

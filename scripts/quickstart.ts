@@ -1,7 +1,7 @@
 /**
- * What a newcomer sees first: `plain`, an image made on the spot and run in its own microVM, and then `confidential`, a
- * box that is verified, given a secret, and tampered with. Every line is the result of a check, and the exit status is 1
- * when one of them fails.
+ * What a newcomer sees first: `plain`, an image made on the spot and run in its own microVM, and
+ * then `confidential`, a box that is verified, given a secret, and tampered with. Every line is the
+ * result of a check, and the exit status is 1 when one of them fails.
  *
  * @module
  */

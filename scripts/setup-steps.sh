@@ -14,7 +14,8 @@ RUN_PACKAGES=(
 )
 TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman nftables runc procps iproute2 strace systemd qemu-utils)
 
-# Services that those packages bring and start. The tests start their own, out of sight of any other.
+# Services that those packages bring and start. The tests start their own, out of sight of any
+# other.
 UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:containerd.service)
 
 # There while systemd is process 1.
@@ -152,8 +153,8 @@ package_status() { # PACKAGE
   dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true
 }
 
-# Of packages that are not installed yet, and that nothing else, such as docker-ce, has brought: who has docker or
-# containerd uses it, and nothing of it is touched.
+# Of packages that are not installed yet, and that nothing else, such as docker-ce, has brought: who
+# has docker or containerd uses it, and nothing of it is touched.
 services_to_come() {
   local each
   for each in "${UNWANTED_SERVICES[@]}"; do
@@ -182,8 +183,9 @@ is_half_installed() { # PACKAGE
   esac
 }
 
-# Masks that a reboot takes away. What is held is on record before it is, so that an interruption or the next run
-# releases it. Without systemd nothing starts them but init scripts, which release_services ends.
+# Masks that a reboot takes away. What is held is on record before it is, so that an interruption or
+# the next run releases it. Without systemd nothing starts them but init scripts, which
+# release_services ends.
 hold_services() { # PACKAGE:SERVICE…
   [ $# -gt 0 ] || return 0
   printf '%s\n' "$@" >"$STATE/held-services.new"
@@ -233,7 +235,8 @@ npm_key() {
 
 npm_done() { [ "$(cat node_modules/.a3s-box-installed 2>/dev/null)" = "$(npm_key)" ]; }
 
-# Install scripts stay off; the one add-on that needs compiling is compiled from the source in its package, not downloaded.
+# Install scripts stay off; the one add-on that needs compiling is compiled from the source in its
+# package, not downloaded.
 install_npm() {
   run_logged npm-ci npm ci --no-audit --no-fund ||
     fail 'Cannot install the npm packages.' "Check the network (npm ping), read $STATE/npm-ci.log, and run this again."
@@ -259,7 +262,8 @@ install_fuzzer() {
   fuzzer_key >test/fuzz/guided/node_modules/.a3s-box-installed
 }
 
-# Newer than its mark: any file, or any directory that lost or gained one. Nothing is built from the runner of the tests.
+# Newer than its mark: any file, or any directory that lost or gained one. Nothing is built from the
+# runner of the tests.
 unchanged_since() { # MARK PATH…
   local mark=$1
   shift
@@ -274,7 +278,8 @@ build_bundles() {
   mv "$STATE/bundles.new" "$STATE/bundles"
 }
 
-# Its tools are looked at when the boot artefacts are made; this is its own step since it takes minutes.
+# Its tools are looked at when the boot artefacts are made; this is its own step since it takes
+# minutes.
 firmware_done() { unchanged_since "$STATE/firmware" src/boot/firmware.ts src/boot/firmware-source.ts native/firmware; }
 
 build_firmware() {

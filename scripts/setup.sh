@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings a bare Debian 13 machine with Node 20 to where a3s-box runs: Debian packages, npm packages,
-# the bundles, the firmware, the guest agent and the boot artefacts. Each step is skipped when its result is there
-# and its inputs are unchanged, and leaves its mark only when it is done: it can be interrupted and run again.
+# the bundles, the firmware, the guest agent and the boot artefacts. Each step is skipped when its
+# result is there and its inputs are unchanged, and leaves its mark only when it is done: it can be
+# interrupted and run again.
 #
 #   scripts/setup.sh                what running needs
 #   scripts/setup.sh --tests        what the tests need as well

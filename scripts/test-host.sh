@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# npm run test:host [FILES]: test files of the vm stage, all of them unless some are named, on an emulated host with KVM.
+# npm run test:host [FILES]: test files of the vm stage, all of them unless some are named, on an
+# emulated host with KVM.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --tests

@@ -43,7 +43,10 @@ function verified(folder: string, now: string): VerifiedReport {
   return verify(evidence, { now: new Date(now) });
 }
 
-/** The codes of the checks that a policy fails. The policy expects the measurement and data of the report. */
+/**
+ * The codes of the checks that a policy fails. The policy expects the measurement and data of the
+ * report.
+ */
 function objections(report: VerifiedReport, policy: object = {}): readonly string[] {
   const { measurement, hostData, reportData } = report.claims;
   const document = { measurements: [measurement], hostData, crl: { required: false }, ...policy };

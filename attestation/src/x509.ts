@@ -1,5 +1,6 @@
 /**
- * The strict reader of certificates, for certificates that carry evidence and that AMD did not sign.
+ * The strict reader of certificates, for certificates that carry evidence and that AMD did not
+ * sign.
  *
  * @module
  */

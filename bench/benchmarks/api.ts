@@ -1,6 +1,6 @@
 /**
- * The server with a thousand records: `ps`, against podman's of as many containers, and requests in a second, against a bare
- * server of Node's that answers with the same bytes.
+ * The server with a thousand records: `ps`, against podman's of as many containers, and requests in
+ * a second, against a bare server of Node's that answers with the same bytes.
  *
  * @module
  */

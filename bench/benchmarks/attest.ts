@@ -1,6 +1,7 @@
 /**
- * What it costs to trust a confidential box before a byte is said to it, and to give it a secret. All boxes here are simulated:
- * on hardware the reports come from the processor, which takes milliseconds for each.
+ * What it costs to trust a confidential box before a byte is said to it, and to give it a secret.
+ * All boxes here are simulated: on hardware the reports come from the processor, which takes
+ * milliseconds for each.
  *
  * @module
  */
@@ -101,7 +102,8 @@ async function hostServer(): Promise<Server> {
 async function injections(asked: Asked, place: ConfidentialPlace): Promise<BenchmarkResult> {
   const session = await connect({ ...place.options, signal: asked.signal });
   try {
-    // The first turn does not count, and one more stays undelivered, or the box would start its program meanwhile.
+    // The first turn does not count, and one more stays undelivered, or the box would start its
+    // program meanwhile.
     const samples = Math.min(asked.samples, place.secrets.length - 2);
     const next = place.secrets[Symbol.iterator]();
     const { info, ours } = await inTurns(

@@ -1,5 +1,6 @@
 /**
- * Twenty boxes at once: twenty commands side by side, until the last has started its box, against podman.
+ * Twenty boxes at once: twenty commands side by side, until the last has started its box, against
+ * podman.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * `run --rm --network none IMAGE true` without any template, from the command line to its end, against plain QEMU that boots
- * the same kernel on the same machine with the same devices into a program that powers off.
+ * `run --rm --network none IMAGE true` without any template, from the command line to its end,
+ * against plain QEMU that boots the same kernel on the same machine with the same devices into a
+ * program that powers off.
  *
  * @module
  */
@@ -23,7 +24,8 @@ const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
 /** Boots straight to power-off, and returns when QEMU has ended. */
 async function bootAndEnd(spec: VmSpec, accelerator: Accelerator): Promise<void> {
   const plan = { spec, accelerator, start: 'boot', growthBytes: 0 } as const;
-  // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the end.
+  // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the
+  // end.
   const { child, words } = await startQemu(plan, {}, (args) => [
     ...args.filter((argument) => argument !== '-S'),
     ...['-action', 'shutdown=poweroff'],

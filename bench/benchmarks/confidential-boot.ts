@@ -1,6 +1,7 @@
 /**
- * A confidential box, simulated, from the command line to its end, against plain QEMU that boots the same firmware and kernel
- * into a program that powers off; and the memory that its agent takes more than a plain box's.
+ * A confidential box, simulated, from the command line to its end, against plain QEMU that boots
+ * the same firmware and kernel into a program that powers off; and the memory that its agent takes
+ * more than a plain box's.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * The cost of an idle box for the host, and of fifty boxes for the control server.
  *
- * Memory is counted as `Pss` in `/proc`: each process has its share of a page that several map, so the sum over all
- * boxes counts every page once. Beside it stands how much less memory the host has available, which counts only what
- * cannot be freed.
+ * Memory is counted as `Pss` in `/proc`: each process has its share of a page that several map, so
+ * the sum over all boxes counts every page once. Beside it stands how much less memory the host has
+ * available, which counts only what cannot be freed.
  *
  * @module
  */

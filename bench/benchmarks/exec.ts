@@ -1,5 +1,6 @@
 /**
- * A command in a running box: its time to completion, against `podman exec`, and its throughput, against a pipe.
+ * A command in a running box: its time to completion, against `podman exec`, and its throughput,
+ * against a pipe.
  *
  * @module
  */

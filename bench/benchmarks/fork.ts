@@ -1,6 +1,7 @@
 /**
- * A fork of a running box, against the cold start of the same box: until `run -d` returns, until the workload runs with
- * its own identity, and until a command in it is answered; and the memory snapshot that all forks start from.
+ * A fork of a running box, against the cold start of the same box: until `run -d` returns, until
+ * the workload runs with its own identity, and until a command in it is answered; and the memory
+ * snapshot that all forks start from.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Counts the instructions that a run, an exec and a stop take on an emulated host with KVM, on the host and in the guest.
- * Against the last version's, and of run and exec against runc's on the same host.
+ * Counts the instructions that a run, an exec and a stop take on an emulated host with KVM, on the
+ * host and in the guest. Against the last version's, and of run and exec against runc's on the same
+ * host.
  *
  * @module
  */
@@ -65,7 +66,10 @@ async function measured({ samples, signal }: Asked): Promise<readonly Turn[]> {
   }
 }
 
-/** The image, a template, and the same programs in a bundle of runc's, in which a container is left running. */
+/**
+ * The image, a template, and the same programs in a bundle of runc's, in which a container is left
+ * running.
+ */
 async function prepare(host: CountingHost, signal: AbortSignal): Promise<void> {
   const archive = dockerArchive([buildImage(busyboxImage(BUSYBOX))]);
   await host.box(['load', '--quiet'], { stdin: archive });
@@ -105,7 +109,10 @@ async function turn(host: CountingHost, signal: AbortSignal): Promise<Turn> {
   };
 }
 
-/** One row for each part, against the last version; one against runc; and by how much the samples differ, where there are two. */
+/**
+ * One row for each part, against the last version; one against runc; and by how much the samples
+ * differ, where there are two.
+ */
 function rows(turns: readonly Turn[], step: Step, baseline: Baseline): readonly BenchmarkResult[] {
   const counts = turns.map((turn) => turn[step]);
   const name = `instructions-${step}`;

@@ -13,7 +13,10 @@ import { warm } from '../warm.ts';
 import { withActor } from '../with-actor.ts';
 
 const NAME = 'life';
-/** A program that ends at once on a signal: a stop does not include the ten seconds for one that ignores it. */
+/**
+ * A program that ends at once on a signal: a stop does not include the ten seconds for one that
+ * ignores it.
+ */
 const PROGRAM = ['sh', '-c', 'trap "exit 0" TERM; echo here; while :; do sleep 1000 & wait; done'];
 
 const STEPS = ['create', 'start', 'exec', 'logs', 'stop', 'rm'] as const;

@@ -1,10 +1,11 @@
 /**
- * An image from a registry on this host until a box could boot from it, against `podman pull` and against
- * `skopeo copy` with `umoci unpack`; and the memory that a large layer takes beside a small one.
+ * An image from a registry on this host until a box could boot from it, against `podman pull` and
+ * against `skopeo copy` with `umoci unpack`; and the memory that a large layer takes beside a small
+ * one.
  *
- * Every pull begins with an empty store. What is ours ends when the disks are made, and all of it is durable by then;
- * the others end with directories of files that the kernel still has to write. So they are timed twice: until they end,
- * and until what they wrote is on disk too.
+ * Every pull begins with an empty store. What is ours ends when the disks are made, and all of it
+ * is durable by then; the others end with directories of files that the kernel still has to write.
+ * So they are timed twice: until they end, and until what they wrote is on disk too.
  *
  * @module
  */

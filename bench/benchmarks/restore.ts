@@ -1,8 +1,9 @@
 /**
- * A box that starts from a template until the first command in it is answered, against a bare start from saved memory
- * with one round trip.
+ * A box that starts from a template until the first command in it is answered, against a bare start
+ * from saved memory with one round trip.
  *
- * The clock runs from the request to start the box, which is a little before its process begins, to the command's end.
+ * The clock runs from the request to start the box, which is a little before its process begins, to
+ * the command's end.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * `run --rm -v DIRECTORY:/mnt IMAGE true` from a template, with the default network, against podman.
+ * `run --rm -v DIRECTORY:/mnt IMAGE true` from a template, with the default network, against
+ * podman.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * One signed image: the decision in this process and `a3s-box image verify`, against `cosign verify` of the same image from
- * the same registry on this host.
+ * One signed image: the decision in this process and `a3s-box image verify`, against
+ * `cosign verify` of the same image from the same registry on this host.
  *
- * cosign gets manifest and signature from the registry each time. So does ours with `--refresh-signatures`; else it has
- * them in the store.
+ * cosign gets manifest and signature from the registry each time. So does ours with
+ * `--refresh-signatures`; else it has them in the store.
  *
  * @module
  */
@@ -93,7 +93,8 @@ export const verifyImage: Benchmark = {
       const times = new Map(Object.keys(contestants).map((name) => [name, [] as number[]]));
       const timesOf = (name: keyof typeof contestants) => times.get(name) ?? [];
       for (let sample = 0; sample <= samples; sample += 1) {
-        // In turns: a busy machine slows all alike. The first time is for compiler and caches, and does not count.
+        // In turns: a busy machine slows all alike. The first time is for compiler and caches, and
+        // does not count.
         for (const [name, time] of Object.entries(contestants)) {
           signal.throwIfAborted();
           const taken = await time();

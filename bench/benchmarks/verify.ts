@@ -1,6 +1,6 @@
 /**
- * Verified reports per second, beside the calls of `node:crypto` that every verifier needs, and beside Tinfoil's
- * verifier.
+ * Verified reports per second, beside the calls of `node:crypto` that every verifier needs, and
+ * beside Tinfoil's verifier.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * An emulated host with KVM whose QEMU counts what it executes.
  *
- * One virtual processor, and a clock that goes on by the instructions executed (`-icount`). While the processor idles, the
- * clock goes on by real time, so a slower machine may count more ticks.
+ * One virtual processor, and a clock that goes on by the instructions executed (`-icount`). While
+ * the processor idles, the clock goes on by real time, so a slower machine may count more ticks.
  *
  * @module
  */

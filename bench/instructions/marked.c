@@ -1,6 +1,7 @@
 /*
- * marked COMMAND [ARGUMENT...]: runs a command to its end between two marks, at each of which plugin.c writes down
- * what the machine has executed so far, and ends as it ended. Without a command: one mark.
+ * marked COMMAND [ARGUMENT...]: runs a command to its end between two marks, at each of which
+ * plugin.c writes down what the machine has executed so far, and ends as it ended. Without a
+ * command: one mark.
  */
 #include <errno.h>
 #include <spawn.h>

@@ -1,22 +1,23 @@
 /*
- * A TCG plugin of QEMU that counts what an emulated host with KVM executes, apart for the host and for the
- * guests that its KVM runs (AMD SVM), and for kernel and user each.
+ * A TCG plugin of QEMU that counts what an emulated host with KVM executes, apart for the host and
+ * for the guests that its KVM runs (AMD SVM), and for kernel and user each.
  *
  *   -plugin plugin.so,counts=PATH       one line of totals is appended to PATH at each mark
  *
- * A mark is an instruction that does nothing, `nopl MARK(%rax)`, which marked.c executes. A line is:
+ * A mark is an instruction that does nothing, `nopl MARK(%rax)`, which marked.c executes. A line
+ * is:
  *
  *   host-user host-kernel guest-user guest-kernel entries
  *
- * where entries is how often a guest was entered. QEMU keeps the code of a guest apart from that of its host, so
- * whose a block is need be known only when it is translated. A guest begins with VMRUN, and the host goes on with
- * the instruction behind it. Kernel is the upper half of the address space; firmware counts as user. A block that
- * a fault ends early counts whole.
+ * where entries is how often a guest was entered. QEMU keeps the code of a guest apart from that of
+ * its host, so whose a block is need be known only when it is translated. A guest begins with
+ * VMRUN, and the host goes on with the instruction behind it. Kernel is the upper half of the
+ * address space; firmware counts as user. A block that a fault ends early counts whole.
  *
  * One virtual processor only: whose code is translated is known of one.
  *
- * Debian has no package with qemu-plugin.h, so the few parts of its interface that are used are declared here,
- * as its documentation describes version 4 (QEMU 9.2 and newer).
+ * Debian has no package with qemu-plugin.h, so the few parts of its interface that are used are
+ * declared here, as its documentation describes version 4 (QEMU 9.2 and newer).
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /**
- * A plain server of Node's on a unix socket that answers every request with the same bytes, in its own process: the
- * upper bound for the control server.
+ * A plain server of Node's on a unix socket that answers every request with the same bytes, in its
+ * own process: the upper bound for the control server.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The lower bound for a start from a template: QEMU alone maps the memory of a VM whose agent serves, loads the
- * state of its devices, resumes, and the agent answers one request. No jail, no disks, no network, no box.
+ * The lower bound for a start from a template: QEMU alone maps the memory of a VM whose agent
+ * serves, loads the state of its devices, resumes, and the agent answers one request. No jail, no
+ * disks, no network, no box.
  *
  * QEMU makes the template from the same boot set, with the arguments that the product uses.
  *

@@ -1,6 +1,6 @@
 /**
- * QEMU alone with the VM of confidential boxes: the same firmware and kernel, the same check of their hashes, and
- * an initrd that powers off.
+ * QEMU alone with the VM of confidential boxes: the same firmware and kernel, the same check of
+ * their hashes, and an initrd that powers off.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
  * podman with runc as root, the peer that boxes are compared with.
  *
- * It runs in mount, network and process namespaces of its own, with storage of its own. Everything that it starts ends
- * with the last process in them, also when this process is killed: mounts, bridges, firewall rules and containers go
- * too, and it never sees those of the host's own podman. Cgroups are outside of these namespaces, so they have one name
- * and are removed by it.
+ * It runs in mount, network and process namespaces of its own, with storage of its own. Everything
+ * that it starts ends with the last process in them, also when this process is killed: mounts,
+ * bridges, firewall rules and containers go too, and it never sees those of the host's own podman.
+ * Cgroups are outside of these namespaces, so they have one name and are removed by it.
  *
- * A small process inside starts podman, as this one starts `a3s-box`: entering the namespaces each time would cost
- * podman a millisecond.
+ * A small process inside starts podman, as this one starts `a3s-box`: entering the namespaces each
+ * time would cost podman a millisecond.
  *
  * @module
  */
@@ -43,8 +43,9 @@ const STOP_MS = 10_000;
 const CGROUPS = '/sys/fs/cgroup';
 
 /**
- * The first process inside. podman keeps state below `/run` and `/var/lib` wherever its storage is, so both are empty here.
- * A shell, and one that waits: it reaps what loses its parent, as a first process has to.
+ * The first process inside. podman keeps state below `/run` and `/var/lib` wherever its storage is,
+ * so both are empty here. A shell, and one that waits: it reaps what loses its parent, as a first
+ * process has to.
  */
 const FIRST_PROCESS = `set -e
 mount -t tmpfs tmpfs /run

@@ -8,7 +8,10 @@ import { type BuiltImage, buildImage, type TarFile } from '../../test/images/bui
 
 const MiB = 1024 * 1024;
 
-/** Few files, some that compression makes nothing of and some as of a program: about 200 MiB in four layers. */
+/**
+ * Few files, some that compression makes nothing of and some as of a program: about 200 MiB in four
+ * layers.
+ */
 export function largeFiles(): BuiltImage {
   const bytes = new Bytes('large files');
   const layers = Array.from({ length: 4 }, (_, layer) => [

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The agent of plain boxes starts in thousands of copies, and speaks no TLS. Code that it does not link is not translated, and cannot be attacked.
+// The agent of plain boxes starts in thousands of copies, and speaks no TLS. Code that it does not
+// link is not translated, and cannot be attacked.
 func TestPlainGuestsHaveNoTLS(t *testing.T) {
 	packages := linked(t, ".")
 	for _, unwanted := range []string{

@@ -13,8 +13,8 @@ export type Narrowed<Document> =
 /**
  * What a schema makes of a value, and never an exception.
  *
- * zod compares lengths before it has looked at the kind: of `{"length":{"toString":false}}` that ends in a TypeError. A document
- * that does so fits no schema.
+ * zod compares lengths before it has looked at the kind: of `{"length":{"toString":false}}` that
+ * ends in a TypeError. A document that does so fits no schema.
  */
 export function narrow<Schema extends z.ZodType>(
   schema: Schema,

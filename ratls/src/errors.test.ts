@@ -5,7 +5,10 @@ import { AGENT_CODES, type RatlsError } from './errors.ts';
 
 const DOCUMENT = new URL('../../native/agent/ratls/openapi.json', import.meta.url);
 
-/** All `x-codes` of responses. The document's own `x-codes` belong to requests that it does not describe. */
+/**
+ * All `x-codes` of responses. The document's own `x-codes` belong to requests that it does not
+ * describe.
+ */
 function documentedCodes(): readonly string[] {
   const { paths } = JSON.parse(readFileSync(DOCUMENT, 'utf8')) as { readonly paths: unknown };
   const codes = new Set<string>();

@@ -9,8 +9,8 @@ import type { Appraisal } from '@a3s-box/attestation';
 import { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts';
 
 /**
- * Refusals by an agent with a code of its own: all that its API's document names. `found` is then the code, which
- * distinguishes an agent's `timeout` and `too-large` from this side's.
+ * Refusals by an agent with a code of its own: all that its API's document names. `found` is then
+ * the code, which distinguishes an agent's `timeout` and `too-large` from this side's.
  */
 export const AGENT_CODES = [
   'injector-key-malformed',

@@ -1,5 +1,6 @@
 /**
- * TLS that ends inside an attested guest: a client that verifies it, and a server that shows evidence.
+ * TLS that ends inside an attested guest: a client that verifies it, and a server that shows
+ * evidence.
  *
  * @module
  */

@@ -15,7 +15,10 @@ const VECTORS = new URL('../../test/vectors/ratls/', import.meta.url);
 const base64 = z.string().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
 const hex = z.string().transform((text) => new Uint8Array(Buffer.from(text, 'hex')));
 
-/** The cases of a folder, parsed by its schema. `expected` is an error code where the case is refused. */
+/**
+ * The cases of a folder, parsed by its schema. `expected` is an error code where the case is
+ * refused.
+ */
 function casesOf<Given extends z.ZodRawShape>(area: string, given: Given) {
   const schema = z.object({ name: z.string(), ...given });
   const directory = new URL(`${area}/`, VECTORS);

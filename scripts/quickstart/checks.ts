@@ -1,5 +1,6 @@
 /**
- * The output of the quickstart: one line for each check, and commands that have to succeed for the later steps.
+ * The output of the quickstart: one line for each check, and commands that have to succeed for the
+ * later steps.
  *
  * @module
  */

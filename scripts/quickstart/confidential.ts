@@ -1,6 +1,6 @@
 /**
- * The whole story of a confidential box, in simulation: signed, measured, booted, verified by a relying party, given a
- * secret, and tampered with.
+ * The whole story of a confidential box, in simulation: signed, measured, booted, verified by a
+ * relying party, given a secret, and tampered with.
  *
  * @module
  */
@@ -181,7 +181,10 @@ function prove(): void {
   );
 }
 
-/** Once under a box that runs, where the host cannot notice or will not say, and once before a start. */
+/**
+ * Once under a box that runs, where the host cannot notice or will not say, and once before a
+ * start.
+ */
 function tamper(home: string): void {
   const image = vaultImage();
   withByteChanged(home, image, (change) => {

@@ -1,5 +1,6 @@
 /**
- * A hostile host's attack on a layer: changes one byte on its disk. The byte is restored afterwards.
+ * A hostile host's attack on a layer: changes one byte on its disk. The byte is restored
+ * afterwards.
  *
  * @module
  */
@@ -17,7 +18,8 @@ import type { BuiltImage } from '../../test/images/build-image.ts';
 import { MARK } from './vault.ts';
 
 /**
- * Calls `use` with the act that changes a byte of the image's last layer; whatever comes of it, the byte is as before.
+ * Calls `use` with the act that changes a byte of the image's last layer; whatever comes of it, the
+ * byte is as before.
  *
  * @param home A3S_HOME
  */

@@ -1,5 +1,6 @@
 /**
- * The image of the confidential box: a program that proves that it has a secret, without showing it.
+ * The image of the confidential box: a program that proves that it has a secret, without showing
+ * it.
  *
  * @module
  */
@@ -14,8 +15,8 @@ export const MARK = 'this program proves that it has its secret';
 const PADDING = `${'#'.repeat(99)}\n`.repeat(100);
 
 /**
- * HMAC-SHA-256 of `$NONCE` under the 64 bytes that the secret spells in hexadecimal, which is one block of the hash: so
- * the key needs no hashing, and busybox is enough.
+ * HMAC-SHA-256 of `$NONCE` under the 64 bytes that the secret spells in hexadecimal, which is one
+ * block of the hash: so the key needs no hashing, and busybox is enough.
  */
 const PROGRAM = `#!/bin/sh
 # ${MARK}

@@ -1,5 +1,6 @@
 /**
- * The tests of the guest agent, the seeds of its fuzz targets among them, and a search by each target.
+ * The tests of the guest agent, the seeds of its fuzz targets among them, and a search by each
+ * target.
  *
  * @module
  */
@@ -10,14 +11,20 @@ import type { Rerun, SecondRun } from './results/flakes.ts';
 import { type FileResult, type StageReport, singleTest } from './results/report.ts';
 import { type Print, ROOT, runLines } from './run.ts';
 
-/** The tests of boxes execute their own program where there is no dynamic loader, and -race links with the system's C library. */
+/**
+ * The tests of boxes execute their own program where there is no dynamic loader, and -race links
+ * with the system's C library.
+ */
 const RACE = [
   '-race',
   '-tags=netgo,osusergo',
   '-ldflags=-linkmode=external -extldflags=-static',
 ] as const;
 
-/** What bounds a time that a client notices: the race detector makes all of it slower, so its bounds there are others. */
+/**
+ * What bounds a time that a client notices: the race detector makes all of it slower, so its bounds
+ * there are others.
+ */
 const TIMED = ['-run=^TestAStrangerKeeps', './ratls'] as const;
 
 const AGENT = join(ROOT, 'native/agent');
@@ -52,7 +59,10 @@ function asTimed(file: FileResult): FileResult {
   return { ...file, file: `${file.file}${TIMED_SUFFIX}` };
 }
 
-/** Runs again what failed of a package, as it ran first. Undefined for a fuzzer: what it found is found. */
+/**
+ * Runs again what failed of a package, as it ran first. Undefined for a fuzzer: what it found is
+ * found.
+ */
 export function goAgain(
   { file, tests }: Rerun,
   print: Print,

@@ -1,5 +1,6 @@
 /**
- * Splits the stages into two lanes: a guest has one processor, and the host's other one would be idle.
+ * Splits the stages into two lanes: a guest has one processor, and the host's other one would be
+ * idle.
  *
  * @module
  */
@@ -7,8 +8,8 @@ import type { Selection } from './selection/reach.ts';
 import { STAGE_NAMES, type StageName } from './stage-names.ts';
 
 /**
- * The stages of each lane, one after the other. A lane that is through with them takes files of the vm stage, until
- * there are none.
+ * The stages of each lane, one after the other. A lane that is through with them takes files of the
+ * vm stage, until there are none.
  */
 export interface Lanes {
   /** Prints as it goes. */
@@ -24,7 +25,10 @@ export function lanesOf(stages: readonly StageName[], processors: number): Lanes
   return { front: [], beside: others };
 }
 
-/** What measures processors, disks or memory of the host, or takes all of them: these have the host to themselves. */
+/**
+ * What measures processors, disks or memory of the host, or takes all of them: these have the host
+ * to themselves.
+ */
 export const ALONE: readonly string[] = ['resources', 'hostile-guest'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
@@ -43,7 +47,10 @@ export function splitVmStage(
   };
 }
 
-/** Files of the vm stage that take minutes, the slowest first: the last ones to start must not be among them. */
+/**
+ * Files of the vm stage that take minutes, the slowest first: the last ones to start must not be
+ * among them.
+ */
 const SLOW: readonly string[] = [
   'test/e2e/warm.test.ts',
   'test/e2e/hostile-host/firmware.test.ts',

@@ -1,6 +1,6 @@
 /**
- * `npm test` after its set-up: runs the stages, then runs what failed once more and alone, and closes with one line
- * that counts all tests.
+ * `npm test` after its set-up: runs the stages, then runs what failed once more and alone, and
+ * closes with one line that counts all tests.
  *
  * @module
  */

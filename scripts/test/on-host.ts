@@ -1,6 +1,6 @@
 /**
- * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host with KVM, all of
- * them unless some are named, and reports them as `npm test` does.
+ * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host
+ * with KVM, all of them unless some are named, and reports them as `npm test` does.
  *
  * @module
  */
@@ -20,7 +20,10 @@ const FILE_MS = 3_600_000;
 
 const print: Print = (text) => process.stdout.write(text);
 
-/** Runs one file, on the host as it is after its kept memory was loaded: no file sees what another one left. */
+/**
+ * Runs one file, on the host as it is after its kept memory was loaded: no file sees what another
+ * one left.
+ */
 async function onHost(file: string): Promise<StageReport> {
   const installation = await install();
   const { host } = await startKvmHost(installation, true);

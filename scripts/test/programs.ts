@@ -1,5 +1,6 @@
 /**
- * The inputs of the stages that start real programs: the boot artefacts, and one installation of the product.
+ * The inputs of the stages that start real programs: the boot artefacts, and one installation of
+ * the product.
  *
  * @module
  */

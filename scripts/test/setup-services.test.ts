@@ -16,7 +16,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 const STEPS = join(import.meta.dirname, '../setup-steps.sh');
 const UNITS = ['docker.socket', 'docker.service', 'containerd.service'];
 const PACKAGES = { 'docker.io': UNITS.slice(0, 2), containerd: UNITS.slice(2) };
-/** The real programs that the steps need. The others are fakes, so an installed Docker does not matter. */
+/**
+ * The real programs that the steps need. The others are fakes, so an installed Docker does not
+ * matter.
+ */
 const TOOLS =
   'bash cat comm dirname flock grep mkdir mv node readlink rm sed sort tail touch uname'.split(' ');
 

@@ -1,5 +1,6 @@
 /**
- * Policies' requirements of the signing key, of the chip, of the data that a report binds, and of revocation.
+ * Policies' requirements of the signing key, of the chip, of the data that a report binds, and of
+ * revocation.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Reports beside certificates that are good in themselves: whether the certificate belongs to the report.
+ * Reports beside certificates that are good in themselves: whether the certificate belongs to the
+ * report.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Certificates and lists that differ from good ones in one field, and have a valid signature, so that a verifier can
- * refuse nothing but that field.
+ * Certificates and lists that differ from good ones in one field, and have a valid signature, so
+ * that a verifier can refuse nothing but that field.
  *
  * @module
  */

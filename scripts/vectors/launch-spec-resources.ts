@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Where a value is, such as `rootfs.layers.0.bytes`, and what is put there; undefined takes it away. */
+/**
+ * Where a value is, such as `rootfs.layers.0.bytes`, and what is put there; undefined takes it
+ * away.
+ */
 export type Change = readonly [path: string, value: unknown];
 
 export type Refused = readonly [name: string, comment: string, ...changes: Change[]];

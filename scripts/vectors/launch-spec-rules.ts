@@ -321,7 +321,10 @@ function put(at: unknown, [key = '', ...rest]: readonly string[], value: unknown
     });
 }
 
-/** As `canonicalJson`, for any value: what is refused is to be refused for nothing but what is wrong with it. */
+/**
+ * As `canonicalJson`, for any value: what is refused is to be refused for nothing but what is wrong
+ * with it.
+ */
 function write(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

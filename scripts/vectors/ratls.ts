@@ -1,5 +1,6 @@
 /**
- * Vectors of RA-TLS: certificates, and a verifier's decision on each before the session is challenged.
+ * Vectors of RA-TLS: certificates, and a verifier's decision on each before the session is
+ * challenged.
  *
  * @module
  */

@@ -45,10 +45,10 @@ export interface Crl {
 /**
  * Reads a revocation list.
  *
- * @throws {AttestationError} `crl-encoding` unless it is an X.509 CRL of version 2 in DER, signed by
- *   RSASSA-PSS in one of the two encodings, with nextUpdate, an authority key identifier, a number
- *   and no other extension, and at most 1024 entries that each have a serial number of their own
- *   and, of extensions, at most a reason.
+ * @throws {AttestationError} `crl-encoding` unless it is an X.509 CRL of version 2 in DER, signed
+ *   by RSASSA-PSS in one of the two encodings, with nextUpdate, an authority key identifier, a
+ *   number and no other extension, and at most 1024 entries that each have a serial number of their
+ *   own and, of extensions, at most a reason.
  */
 export function parseCrl(der: Uint8Array): Crl {
   return decoding('crl-encoding', 'Revocation list', () => readCrl(der));

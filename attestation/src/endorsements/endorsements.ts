@@ -80,8 +80,8 @@ export class Endorsements {
    * of a file's name as hexadecimal digits and numbers of fixed sizes. A certificate that came with
    * the evidence is passed on as it is, and never kept.
    *
-   * @throws AttestationError `report-…` or `product` if the report is malformed, `kds-unsupported` if
-   * its certificate cannot be fetched: a VLEK's, that of a hidden chip, or that of a report of
+   * @throws AttestationError `report-…` or `product` if the report is malformed, `kds-unsupported`
+   * if its certificate cannot be fetched: a VLEK's, that of a hidden chip, or that of a report of
    * version 2, which does not name its product; and `vek-…` if such a report comes with a malformed
    * certificate, or with one that no intermediate of AMD has issued.
    */

@@ -1,5 +1,6 @@
 /**
- * Evidence of attestation-rs from Azure, JSON: az-snp-vtpm's evidence in a wrapper that names the platform.
+ * Evidence of attestation-rs from Azure, JSON: az-snp-vtpm's evidence in a wrapper that names the
+ * platform.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Evidence of Azure confidential VMs as Confidential Containers' az-snp-vtpm attester sends it, JSON:
- * the HCL blob, the VCEK, and a quote of the vTPM.
+ * Evidence of Azure confidential VMs as Confidential Containers' az-snp-vtpm attester sends it,
+ * JSON: the HCL blob, the VCEK, and a quote of the vTPM.
  *
  * @module
  */
@@ -43,16 +43,17 @@ export interface AzureVtpmEvidence extends HclEvidence {
 /**
  * Evidence of az-snp-vtpm in its versions 0, 1 and 2, as text or parsed.
  *
- * Versions 1 and 2 are `{"version", "tpm_quote": {"signature", "message", "pcrs"}, "hcl_report",
- * "vcek"}` with base64url and hexadecimal. Version 0 is `{"quote", "report", "vcek"}` with arrays of
- * bytes, and PEM. The HCL blob is read as {@link evidenceFromAzureHcl} does, and has to be bound to
- * its runtime data as is said there.
+ * Versions 1 and 2 are
+ * `{"version", "tpm_quote": {"signature", "message", "pcrs"}, "hcl_report", "vcek"}` with base64url
+ * and hexadecimal. Version 0 is `{"quote", "report", "vcek"}` with arrays of bytes, and PEM. The
+ * HCL blob is read as {@link evidenceFromAzureHcl} does, and has to be bound to its runtime data as
+ * is said there.
  *
- * **The quote is not verified**, only read: its signature is by a key that the runtime data names. A
- * nonce that only the quote has makes the report no fresher.
+ * **The quote is not verified**, only read: its signature is by a key that the runtime data names.
+ * A nonce that only the quote has makes the report no fresher.
  *
- * @throws AttestationError `json-malformed` for anything else, unknown members, a member that occurs
- *   twice and more than 1 MiB included; `hcl-malformed`
+ * @throws AttestationError `json-malformed` for anything else, unknown members, a member that
+ *   occurs twice and more than 1 MiB included; `hcl-malformed`
  */
 export function evidenceFromAzureVtpmJson(input: unknown): AzureVtpmEvidence {
   const value = jsonValue(input);

@@ -36,8 +36,8 @@ const CERTIFICATES: readonly unknown[] = [0x2d, 0x30, undefined];
 export interface DstackEvidence {
   readonly evidence: Evidence;
   /**
-   * JSON of what the guest runs. HOST_DATA must be the SHA-256 of `dstack-mr-config-v3:`, a zero byte
-   * and this text, otherwise it is unauthenticated.
+   * JSON of what the guest runs. HOST_DATA must be the SHA-256 of `dstack-mr-config-v3:`, a zero
+   * byte and this text, otherwise it is unauthenticated.
    */
   readonly mrConfig: string;
 }
@@ -75,11 +75,11 @@ export function evidenceFromDstack(bytes: Uint8Array): DstackEvidence {
 
 /**
  * The same of the JSON of `Attest`, `GetQuote` and the verifier's requests: `{"attestation": …}` in
- * hexadecimal, given as text or parsed. `quote` and `event_log`, which another processor fills, have
- * to be empty; `report_data` and `vm_config` are not used.
+ * hexadecimal, given as text or parsed. `quote` and `event_log`, which another processor fills,
+ * have to be empty; `report_data` and `vm_config` are not used.
  *
- * @throws AttestationError `json-malformed` for anything else, unknown members, a member that occurs
- *   twice and more than 1 MiB included; as {@link evidenceFromDstack}
+ * @throws AttestationError `json-malformed` for anything else, unknown members, a member that
+ *   occurs twice and more than 1 MiB included; as {@link evidenceFromDstack}
  */
 export function evidenceFromDstackJson(input: unknown): DstackEvidence {
   const names = ['attestation', 'quote', 'event_log', 'report_data', 'vm_config'];

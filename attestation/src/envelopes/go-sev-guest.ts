@@ -62,13 +62,13 @@ const ATTESTATION_NAMES = ['report', 'certificate_chain', 'product'];
 /**
  * Evidence of go-sev-guest's JSON, given as text or parsed.
  *
- * Members have their names in the schema or those in camel case, absent ones and null mean zero
- * or nothing, and 64-bit numbers are decimal strings, as the mapping has it. What the attester says
- * of its product, and certificates that endorse firmware, are not used. Certificates are DER or PEM,
+ * Members have their names in the schema or those in camel case, absent ones and null mean zero or
+ * nothing, and 64-bit numbers are decimal strings, as the mapping has it. What the attester says of
+ * its product, and certificates that endorse firmware, are not used. Certificates are DER or PEM,
  * may be padded, and where an authority belongs there may be a chain of two.
  *
- * @throws AttestationError `json-malformed` for anything else, unknown members, a member that occurs
- *   twice and more than 1 MiB included
+ * @throws AttestationError `json-malformed` for anything else, unknown members, a member that
+ *   occurs twice and more than 1 MiB included
  */
 export function evidenceFromGoSevGuestJson(input: unknown): Evidence {
   const attestation = message(jsonValue(input), 'the envelope', ATTESTATION_NAMES);

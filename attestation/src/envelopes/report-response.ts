@@ -1,5 +1,6 @@
 /**
- * What the kernel's `SNP_GET_REPORT` gives: the firmware's MSG_REPORT_RSP, as `/dev/sev-guest` hands it out.
+ * What the kernel's `SNP_GET_REPORT` gives: the firmware's MSG_REPORT_RSP, as `/dev/sev-guest`
+ * hands it out.
  *
  * @module
  */
@@ -23,7 +24,8 @@ const SIZES: readonly number[] = [END, END + 64, 4000];
  * Evidence of the raw response to a request for a report. It has no certificate.
  *
  * @throws AttestationError `report-response-malformed` for another length, a status that is not
- *   success, another report size, and for anything but zeros in what is reserved or behind the report
+ *   success, another report size, and for anything but zeros in what is reserved or behind the
+ *   report
  * @throws TypeError for anything but a Uint8Array
  */
 export function evidenceFromReportResponse(bytes: Uint8Array): Evidence {

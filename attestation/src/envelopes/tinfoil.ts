@@ -27,8 +27,8 @@ const BUNDLE = ['domain', REPORT, 'digest', 'sigstoreBundle', 'vcek', 'enclaveCe
  * the format; the VCEK is base64 of DER.
  *
  * **What else is in a bundle is not looked at**: the release and its signature (`digest`,
- * `sigstoreBundle`) say which measurement to expect, and REPORT_DATA has the SHA-256 of the public key of
- * `enclaveCert` and a key for requests behind it. Both are for the caller to compare.
+ * `sigstoreBundle`) say which measurement to expect, and REPORT_DATA has the SHA-256 of the public
+ * key of `enclaveCert` and a key for requests behind it. Both are for the caller to compare.
  *
  * @throws AttestationError `json-malformed` for anything else, another format, a body that is not
  *   gzip of 1184 bytes, unknown members, a member that occurs twice and more than 1 MiB included

@@ -19,8 +19,9 @@ const BASE64URL = /^[A-Za-z0-9_-]*$/;
  * A report over a service manifest (`service_provider`, `manifestblob`) is refused: its REPORT_DATA
  * is a digest over the manifest too, which nothing here would look at.
  *
- * @throws AttestationError `json-malformed` for anything else, unknown members, a member that occurs
- *   twice and more than 1 MiB included; `certificate-table-malformed` as {@link parseCertificateTable}
+ * @throws AttestationError `json-malformed` for anything else, unknown members, a member that
+ *   occurs twice and more than 1 MiB included; `certificate-table-malformed` as
+ *   {@link parseCertificateTable}
  */
 export function evidenceFromTsmReportJson(input: unknown): Evidence {
   const names = ['provider', 'outblob', 'auxblob'];

@@ -1,8 +1,8 @@
 /**
  * The launch digest of a guest of libkrun-sev, which has no OVMF and no table of hashes.
  *
- * **Unconfirmed.** No report that hardware signed was found for it: this is read from the sources of
- * libkrun and libkrunfw. In particular the state of the FPU depends on the host's kernel.
+ * **Unconfirmed.** No report that hardware signed was found for it: this is read from the sources
+ * of libkrun and libkrunfw. In particular the state of the FPU depends on the host's kernel.
  *
  * @module
  */

@@ -52,8 +52,8 @@ const RECORD = z.strictObject({
 /**
  * A launch record, as JSON: digests in lower-case hexadecimal, `sevFeatures` with `0x`.
  *
- * `ovmf.hash` is the launch digest over the image's pages alone. `digest` is the host's claim, which
- * nothing here relies on.
+ * `ovmf.hash` is the launch digest over the image's pages alone. `digest` is the host's claim,
+ * which nothing here relies on.
  */
 export type LaunchRecord = z.infer<typeof RECORD>;
 

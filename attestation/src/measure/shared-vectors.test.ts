@@ -67,7 +67,8 @@ function inputsOf(vector: Case): LaunchInputs {
     ...(isVcpuType(type) ? { vcpuType: type } : {}),
     ...(vector.kernel === null ? {} : { kernel: read(`measure-1/${vector.kernel}`) }),
     ...(vector.initrd === null ? {} : { initrd: read(`measure-1/${vector.initrd}`) }),
-    // These files do not distinguish an empty command line from a missing one, even without a kernel.
+    // These files do not distinguish an empty command line from a missing one, even without a
+    // kernel.
     ...(vector.append === null || vector.append === '' ? {} : { append: vector.append }),
   };
 }

@@ -31,7 +31,10 @@ export interface ProductAnchors {
 
 /** All trust anchors of a verification. */
 export interface TrustAnchors {
-  /** Distinguished name of every certificate without its common name, as {@link formatName} prints it. */
+  /**
+   * Distinguished name of every certificate without its common name, as {@link formatName} prints
+   * it.
+   */
   readonly organization: string;
   readonly vcekCommonName: string;
   readonly vlekCommonName: string;

@@ -1,4 +1,5 @@
-// Package boot is what both agents do before they differ: everything from the first instruction to the control port, and the guest's end.
+// Package boot is what both agents do before they differ: everything from the first instruction to
+// the control port, and the guest's end.
 package boot
 
 import (
@@ -123,13 +124,14 @@ func (g *Guest) Drivers(uses ...string) error {
 
 const binaryPath = "/init"
 
-// openBinary answers the file that stages are executed from: the very one that this process runs, whose pages are
-// in memory, and under emulation translated, already.
+// openBinary answers the file that stages are executed from: the very one that this process runs,
+// whose pages are in memory, and under emulation translated, already.
 //
-// A box can have this file executed as its own program ("/proc/self/exe", as Docker's CVE-2019-5736 did), and then open it by way
-// of /proc/PID/exe. It cannot write to it: such a link leads back to the mount that the file was executed from, and
-// emptyInitrd makes that read-only. Only who is in the agent's mount namespace could change that, and nothing of a box ever is.
-// Besides, the kernel lets nobody write to a program that runs, and process 1 always does.
+// A box can have this file executed as its own program ("/proc/self/exe", as Docker's CVE-2019-5736
+// did), and then open it by way of /proc/PID/exe. It cannot write to it: such a link leads back to
+// the mount that the file was executed from, and emptyInitrd makes that read-only. Only who is in
+// the agent's mount namespace could change that, and nothing of a box ever is. Besides, the kernel
+// lets nobody write to a program that runs, and process 1 always does.
 func openBinary() (int, error) {
 	return linux.OpenAt(-1, binaryPath, syscall.O_RDONLY, 0, 0)
 }

@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// Fail is called for every failure of the agent: it prints the failure on the console and ends the guest.
+// Fail is called for every failure of the agent: it prints the failure on the console and ends the
+// guest.
 func Fail(err error) {
 	Report("a3s-agent failed: " + err.Error())
 	PowerOff(nil)

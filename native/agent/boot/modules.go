@@ -10,8 +10,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// modulesDir lies in the initrd. Its file `order` lists the modules that every box needs, one file name per line; `order.nic` and its like
-// those that a use needs besides.
+// modulesDir lies in the initrd. Its file `order` lists the modules that every box needs, one file
+// name per line; `order.nic` and its like those that a use needs besides.
 const modulesDir = "/modules"
 
 const orderName = "order"
@@ -67,8 +67,8 @@ func openUses(dir string) (map[string][]module, error) {
 	return uses, nil
 }
 
-// loadModules loads modules in their order, and closes them. One that is loaded already is fine, and so is one for a processor that is
-// not there: what depends on it does not load either.
+// loadModules loads modules in their order, and closes them. One that is loaded already is fine,
+// and so is one for a processor that is not there: what depends on it does not load either.
 func loadModules(modules []module) error {
 	for _, module := range modules {
 		err := linux.LoadModule(int(module.file.Fd()))

@@ -48,13 +48,15 @@ func (s setting) String() string { return "set " + s.path + " to " + strings.Tri
 
 const plain = syscall.MS_NOSUID | syscall.MS_NOEXEC
 
-// tree is what the agent needs before anything else, in order. The device files of /dev are for the agent alone: boxes have a /dev of their own.
+// tree is what the agent needs before anything else, in order. The device files of /dev are for the
+// agent alone: boxes have a /dev of their own.
 var tree = []creator{
 	mount{"/proc", "proc", plain | syscall.MS_NODEV, ""},
 	mount{"/sys", "sysfs", plain | syscall.MS_NODEV, ""},
 	mount{"/dev", "devtmpfs", plain, "mode=0755"},
 	mount{"/run", "tmpfs", plain | syscall.MS_NODEV, "mode=0755"},
-	// favordynmods: every process of a box is moved into its group; without it each move waits for an RCU grace period.
+	// favordynmods: every process of a box is moved into its group; without it each move waits for
+	// an RCU grace period.
 	mount{"/sys/fs/cgroup", "cgroup2", plain | syscall.MS_NODEV, "favordynmods"},
 	directory{"/run/box"},
 	// The kernel looks for no program that would load modules: there is none.
@@ -63,7 +65,8 @@ var tree = []creator{
 	setting{"/proc/self/oom_score_adj", "-1000"},
 }
 
-// sealing closes doors that nobody needs once the box's devices have their drivers: after it no module can be loaded, by whomever.
+// sealing closes doors that nobody needs once the box's devices have their drivers: after it no
+// module can be loaded, by whomever.
 var sealing = []creator{
 	setting{"/proc/sys/kernel/modules_disabled", "1"},
 	setting{"/proc/sys/kernel/kexec_load_disabled", "1"},

@@ -20,8 +20,8 @@ func (b *Box) Await() (*process.Handle, error) {
 	return h, nil
 }
 
-// Begin starts the main process that waits, with more entries in its environment. Where that fails, the process has exited with the reason. It does
-// nothing to a process that was ended meanwhile.
+// Begin starts the main process that waits, with more entries in its environment. Where that fails,
+// the process has exited with the reason. It does nothing to a process that was ended meanwhile.
 func (b *Box) Begin(h *process.Handle, environment []string) {
 	if !h.StopWaiting() {
 		return

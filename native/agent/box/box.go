@@ -1,4 +1,5 @@
-// Package box is the one box of a guest: the order in which its parts are made, and what is refused when.
+// Package box is the one box of a guest: the order in which its parts are made, and what is refused
+// when.
 package box
 
 import (
@@ -66,8 +67,9 @@ type Box struct {
 	copies  *copies
 }
 
-// New makes a box without a spec. binary is open on this program, which nobody can write to. drivers loads the drivers of the box's devices and of
-// some uses, and bars all others. It is called once, before a process of the box runs.
+// New makes a box without a spec. binary is open on this program, which nobody can write to.
+// drivers loads the drivers of the box's devices and of some uses, and bars all others. It is
+// called once, before a process of the box runs.
 func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{
 		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits},
@@ -76,8 +78,9 @@ func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses 
 	}
 }
 
-// TakeSpec parses a spec, and sets the box up by it. The digest is that of these bytes. The same bytes again change nothing, since a host whose
-// connection broke does not know whether they were taken. One goroutine at a time calls it.
+// TakeSpec parses a spec, and sets the box up by it. The digest is that of these bytes. The same
+// bytes again change nothing, since a host whose connection broke does not know whether they were
+// taken. One goroutine at a time calls it.
 func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	spec, err := spec.Parse(data)
 	if err != nil {
@@ -93,7 +96,8 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	return digest, nil
 }
 
-// Take sets the box up, once, by a spec that was checked. The digest is that of the document that the spec comes from.
+// Take sets the box up, once, by a spec that was checked. The digest is that of the document that
+// the spec comes from.
 func (b *Box) Take(spec *spec.Spec, digest string) error {
 	if err := b.claim(spec, digest); err != nil {
 		return err
@@ -123,8 +127,8 @@ func digestOf(spec []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// awaitMemory waits until the guest has the memory that its VM was given beyond that of the prepared one: programs size their heaps by the memory
-// that they find when they start.
+// awaitMemory waits until the guest has the memory that its VM was given beyond that of the
+// prepared one: programs size their heaps by the memory that they find when they start.
 func (b *Box) awaitMemory(resources *spec.Resources) error {
 	_, err := uevent.Wait(rootfs.PlugDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.Cgroup.Limit(resources)

@@ -14,7 +14,8 @@ func (b *Box) Stop() bool {
 	return first
 }
 
-// Close kills what is left in the box and leaves its changes clean on their disk. Every step is tried.
+// Close kills what is left in the box and leaves its changes clean on their disk. Every step is
+// tried.
 func (b *Box) Close() error {
 	b.mu.Lock()
 	sandbox, standby := b.sandbox, b.standby

@@ -95,7 +95,8 @@ func TestABoxIsConfined(t *testing.T) {
 	h.t = t
 }
 
-// Everything mounted in a box is nodev, but for the device files themselves and for devpts, in which nobody can make any.
+// Everything mounted in a box is nodev, but for the device files themselves and for devpts, in
+// which nobody can make any.
 func TestEveryMountIsNodev(t *testing.T) {
 	h := start(t, document)
 	got, _ := h.run("e", script("busybox cat /proc/self/mountinfo"))

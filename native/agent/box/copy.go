@@ -30,8 +30,8 @@ func (b *Box) Paused() bool {
 	return b.paused
 }
 
-// Reseed gives an identity to the copy of a prepared guest: random numbers, the time, and an id (a lower-case UUID). Where that fails, the guest stays
-// paused.
+// Reseed gives an identity to the copy of a prepared guest: random numbers, the time, and an id (a
+// lower-case UUID). Where that fails, the guest stays paused.
 func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,8 +49,9 @@ func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	return nil
 }
 
-// Fork gives an identity to the copy of a guest whose main process is frozen: what Reseed gives, and a host name, and a MAC address where the box has
-// an eth0 (nil where it has none). Connections that lead out of the box end.
+// Fork gives an identity to the copy of a guest whose main process is frozen: what Reseed gives,
+// and a host name, and a MAC address where the box has an eth0 (nil where it has none). Connections
+// that lead out of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
 	if !spec.IsHostname(hostname) {
 		return &strictjson.Error{Path: "hostname", Reason: "is not a host name"}
@@ -89,8 +90,8 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	return b.sandbox.Readdress(mac)
 }
 
-// BootID returns the boot id that the box reads. It is empty in a guest that is paused, since the kernel makes its boot id when a process first
-// reads it.
+// BootID returns the boot id that the box reads. It is empty in a guest that is paused, since the
+// kernel makes its boot id when a process first reads it.
 func (b *Box) BootID() (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -34,7 +34,8 @@ func newCopies() *copies {
 	return &copies{context: ctx, stop: stop}
 }
 
-// end ends the copies that run, and the view. Readers and writers that the copies wait for have to fail when the context ends.
+// end ends the copies that run, and the view. Readers and writers that the copies wait for have to
+// fail when the context ends.
 func (c *copies) end() error {
 	c.mu.Lock()
 	c.closed = true
@@ -56,14 +57,16 @@ func (b *Box) StatFile(path string) (stat *files.Stat, err error) {
 	return stat, err
 }
 
-// ReadFiles writes an archive of what a path of the box names, after `begin` was called with its description. The context ends when the box stops.
+// ReadFiles writes an archive of what a path of the box names, after `begin` was called with its
+// description. The context ends when the box stops.
 func (b *Box) ReadFiles(path string, begin func(context.Context, *files.Stat) (io.Writer, error)) error {
 	return b.copy(func(ctx context.Context, tree files.Tree) error {
 		return tree.Archive(ctx, path, func(stat *files.Stat) (io.Writer, error) { return begin(ctx, stat) })
 	})
 }
 
-// WriteFiles extracts an archive into a directory of the box. ofUser gives the files to the user of the main process.
+// WriteFiles extracts an archive into a directory of the box. ofUser gives the files to the user of
+// the main process.
 func (b *Box) WriteFiles(path string, keepKinds, ofUser bool, from func(context.Context) io.Reader) error {
 	return b.copy(func(ctx context.Context, tree files.Tree) error {
 		options := files.ExtractOptions{KeepKinds: keepKinds}

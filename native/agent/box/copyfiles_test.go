@@ -15,7 +15,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// packed makes the body of a request that writes files: the line that says where, and an archive of files of root's.
+// packed makes the body of a request that writes files: the line that says where, and an archive of
+// files of root's.
 func packed(t *testing.T, head string, names ...string) io.Reader {
 	t.Helper()
 	body := bytes.NewBufferString(head + "\n")
@@ -92,7 +93,8 @@ func TestFilesOfARunningBoxAreCopiedBothWays(t *testing.T) {
 	if stat, names := h.readFiles("/data/."); !strings.HasPrefix(stat, `{"name":".",`) || names != "./ ./c" {
 		t.Errorf("got %s %s", stat, names)
 	}
-	// As in Docker, neither the kernel's filesystems nor what the box has mounted itself are copied.
+	// As in Docker, neither the kernel's filesystems nor what the box has mounted itself are
+	// copied.
 	for _, path := range []string{"/proc", "/sys", "/dev"} {
 		if _, names := h.readFiles(path); strings.Count(names, " ") > 9 || strings.Contains(names, "uptime") || strings.Contains(names, "null") {
 			t.Errorf("%s has %s", path, names)

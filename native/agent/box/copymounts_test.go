@@ -11,7 +11,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// The mounts are those of the box's namespace: of other namespaces alone the kernel lets a name be replaced, and takes off what is mounted on it.
+// The mounts are those of the box's namespace: of other namespaces alone the kernel lets a name be
+// replaced, and takes off what is mounted on it.
 func TestACopyUnmountsNothing(t *testing.T) {
 	guesttest.NeedRoot(t)
 	mount, err := linux.NewMount("tmpfs", linux.Nodev)
@@ -33,7 +34,8 @@ func TestACopyUnmountsNothing(t *testing.T) {
 	const head = `{"path":"/","keepKinds":false,"ofUser":false}`
 	for _, name := range []string{
 		"etc/hosts", "etc/hostname", "etc/resolv.conf",
-		// Empty mount points of directories, what lies above one, and mounts that copies do not see.
+		// Empty mount points of directories, what lies above one, and mounts that copies do not
+		// see.
 		"deep/below/data", "deep/below", "deep", "memory", "secret", "proc", "dev",
 	} {
 		status, answer := h.call("PUT", "/v1/files", packed(t, head, name))

@@ -10,7 +10,8 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// ForbidCoreDumps lets no process of the box leave its memory in a file. It is called before the box takes its spec.
+// ForbidCoreDumps lets no process of the box leave its memory in a file. It is called before the
+// box takes its spec.
 func (b *Box) ForbidCoreDumps() { b.launcher.Limits = process.LimitsWithoutCore() }
 
 // Start starts the main process.
@@ -96,7 +97,8 @@ func (b *Box) Exec(id string, p *spec.Process, options ExecOptions) (*process.Ha
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.handles, id)
-	// Where the main process has ended meanwhile, the kernel refuses to start a process, with various errors.
+	// Where the main process has ended meanwhile, the kernel refuses to start a process, with
+	// various errors.
 	if b.handles[MainID].Report().State != process.StateRunning {
 		return nil, process.ErrNotRunning
 	}
@@ -127,7 +129,8 @@ func (b *Box) claimExec(id string) (*process.Handle, error) {
 	return h, nil
 }
 
-// request makes the exec request for main, execs and terminals, which all have the confinement of the box.
+// request makes the exec request for main, execs and terminals, which all have the confinement of
+// the box.
 func (b *Box) request(p *spec.Process) (*stage.ExecRequest, error) {
 	b.mu.Lock()
 	limits := process.LimitsWith(b.launcher.Limits, b.ulimits)
@@ -175,12 +178,13 @@ func (b *Box) exec(h *process.Handle, request *stage.ExecRequest) error {
 	return err
 }
 
-// launch starts a process by a stage. killsBefore is the number of processes of the box that had been killed for lack of memory: none before
-// main starts.
+// launch starts a process by a stage. killsBefore is the number of processes of the box that had
+// been killed for lack of memory: none before main starts.
 func (b *Box) launch(h *process.Handle, w *process.Stage, request *stage.ExecRequest, place stage.Place, killsBefore uint64) error {
 	return b.launcher.Run(h, w, request, place, func(status syscall.WaitStatus) bool {
 		kills, err := b.launcher.Cgroup.OomKills()
-		// Docker calls a box OOM-killed when any of its processes was. An exec counts for itself only.
+		// Docker calls a box OOM-killed when any of its processes was. An exec counts for itself
+		// only.
 		return err == nil && kills > killsBefore && (request.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
 	})
 }

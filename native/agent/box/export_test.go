@@ -14,8 +14,9 @@ import (
 	"a3s.dev/box/agent/reaper"
 )
 
-// NewTestBox makes a box on the host that runs the tests: its root is a tmpfs with busybox, its group a directory. All else is
-// done by the code that does it in a guest. shell is the path of a static busybox.
+// NewTestBox makes a box on the host that runs the tests: its root is a tmpfs with busybox, its
+// group a directory. All else is done by the code that does it in a guest. shell is the path of a
+// static busybox.
 func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attachments ...spec.Attachment) (*Box, error) {
 	spec, err := spec.Parse(document)
 	if err != nil {

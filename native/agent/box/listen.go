@@ -23,7 +23,8 @@ func (b *Box) Listen(port int) (net.Listener, error) {
 	}
 	done := make(chan listening)
 	go func() {
-		// Never unlocked: the thread, which is in the box's network, ends with this function. A socket stays where it was made.
+		// Never unlocked: the thread, which is in the box's network, ends with this function. A
+		// socket stays where it was made.
 		runtime.LockOSThread()
 		if err := linux.SetNamespace(b.sandbox.Namespaces.Network, syscall.CLONE_NEWNET); err != nil {
 			done <- listening{nil, err}

@@ -22,7 +22,8 @@ func beside(more string) string {
 	return strings.Replace(document, `"resources":{}`, `"resources":{},`+more, 1)
 }
 
-// everywhere insists that main, an exec, a terminal and a health probe's group see the same of themselves.
+// everywhere insists that main, an exec, a terminal and a health probe's group see the same of
+// themselves.
 func everywhere(t *testing.T, spec, command string, want string) {
 	t.Helper()
 	h := start(t, strings.Replace(spec, `["/bin/busybox","cat"]`, `["/bin/busybox","sh","-c",`+quote(command+"\nexec busybox cat")+`]`, 1))

@@ -9,8 +9,8 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// Prepare does all of a box's set-up that does not depend on its spec. After it, every other verb fails with ErrPaused until Reseed, or for ever if
-// Prepare fails.
+// Prepare does all of a box's set-up that does not depend on its spec. After it, every other verb
+// fails with ErrPaused until Reseed, or for ever if Prepare fails.
 func (b *Box) Prepare() error {
 	if err := b.markPaused(); err != nil {
 		return err
@@ -18,7 +18,8 @@ func (b *Box) Prepare() error {
 	if err := b.drivers(spec.UseNIC); err != nil {
 		return err
 	}
-	// The collection comes first: it empties the allocator's caches, which every copy would fill again.
+	// The collection comes first: it empties the allocator's caches, which every copy would fill
+	// again.
 	runtime.GC()
 	if err := b.makeSandbox(sandbox.ExpectedProtection); err != nil {
 		return err

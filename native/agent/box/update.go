@@ -16,8 +16,8 @@ func (e *MemoryError) Error() string {
 		strconv.FormatInt(e.Most, 10)
 }
 
-// PutResources replaces all limits of the box. Limits of single processes apply to processes that are started from now on. One goroutine at a time
-// calls it.
+// PutResources replaces all limits of the box. Limits of single processes apply to processes that
+// are started from now on. One goroutine at a time calls it.
 func (b *Box) PutResources(resources *spec.Resources) error {
 	if err := spec.CheckResources(resources, ""); err != nil {
 		return err

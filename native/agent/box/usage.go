@@ -27,7 +27,8 @@ func (b *Box) Detail() (*stats.Detail, error) {
 	return stats.ReadDetail(b.launcher.Cgroup, network)
 }
 
-// maxTops bounds the number of lists that are made at once: a hostile filesystem or program of the box can hold one up, which keeps a thread.
+// maxTops bounds the number of lists that are made at once: a hostile filesystem or program of the
+// box can hold one up, which keeps a thread.
 const maxTops = 4
 
 // ErrTooManyTops is a list of processes beyond that number.

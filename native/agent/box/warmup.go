@@ -19,8 +19,9 @@ const warmUpTime = 30 * time.Second
 
 var errWarmUp = errors.New("the main process of the warm-up did not end")
 
-// WarmUp takes an identity, sets a box up by a spec, and runs its main process to the end, in a sandbox that is gone afterwards. The prepared
-// sandbox stays as it is. An emulated processor has translated that code then, and the caches of kernel and agent are filled.
+// WarmUp takes an identity, sets a box up by a spec, and runs its main process to the end, in a
+// sandbox that is gone afterwards. The prepared sandbox stays as it is. An emulated processor has
+// translated that code then, and the caches of kernel and agent are filled.
 //
 // The spec has the prepared writable layer, and no shares. The report is that of the main process.
 func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID string) (report process.Report, err error) {
@@ -45,7 +46,8 @@ func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID strin
 	if _, err := b.launcher.Cgroup.Limit(&spec.Resources); err != nil {
 		return report, err
 	}
-	// The thread of the sandbox returns to this namespace, so that it does not keep the mounts of the warm-up.
+	// The thread of the sandbox returns to this namespace, so that it does not keep the mounts of
+	// the warm-up.
 	outside, err := linux.OpenAt(-1, "/proc/thread-self/ns/mnt", syscall.O_RDONLY, 0, 0)
 	if err != nil {
 		return report, err

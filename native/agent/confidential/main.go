@@ -1,5 +1,6 @@
-// The agent of confidential boxes: process 1 of a measured guest, which takes one launch spec, checks it against the guest's own report,
-// runs the box, and answers relying parties itself. docs/guest-protocol.md is its contract with the host, whom it does not trust.
+// The agent of confidential boxes: process 1 of a measured guest, which takes one launch spec,
+// checks it against the guest's own report, runs the box, and answers relying parties itself.
+// docs/guest-protocol.md is its contract with the host, whom it does not trust.
 package main
 
 import (
@@ -23,13 +24,15 @@ import (
 // version is set by the linker.
 var version = "0.0.0"
 
-// Times that a guest has: for the port of its simulated processor to appear, and for the host to ask why there is no box.
+// Times that a guest has: for the port of its simulated processor to appear, and for the host to
+// ask why there is no box.
 const (
 	portDeadline   = 30 * time.Second
 	brokenDeadline = time.Minute
 )
 
-// heap is where the agent collects garbage sooner: it answers strangers in memory that the box does without.
+// heap is where the agent collects garbage sooner: it answers strangers in memory that the box does
+// without.
 const heap = 24 << 20
 
 func main() { boot.Main(version, run) }
@@ -90,7 +93,8 @@ func unavailable(err error) error {
 	return &server.Error{Code: "tee-unavailable", Message: "secure processor: " + err.Error()}
 }
 
-// serveBroken reports to the host what is wrong. A confidential guest has no console to print it on.
+// serveBroken reports to the host what is wrong. A confidential guest has no console to print it
+// on.
 func serveBroken(g *boot.Guest, cause error) error {
 	h := (&httpstream.Server{Handler: server.Broken(cause, func() { boot.Fail(cause) })}).HTTP()
 	go func() { g.Failed <- h.Serve(g.Control) }()

@@ -1,4 +1,5 @@
-// Package control is the guest's end of the control stream: one virtio-serial port, one host at a time.
+// Package control is the guest's end of the control stream: one virtio-serial port, one host at a
+// time.
 package control
 
 import (

@@ -12,9 +12,10 @@ import (
 
 // connection is one host on the port. It ends when the host detaches.
 //
-// A host that attaches at once after another has detached may leave no trace of the change on the port but its preface. A read
-// that begins with one therefore ends this connection and begins the next. Should a body ever happen to be cut just
-// so, its host connects again, as it does after any loss.
+// A host that attaches at once after another has detached may leave no trace of the change on the
+// port but its preface. A read that begins with one therefore ends this connection and begins the
+// next. Should a body ever happen to be cut just so, its host connects again, as it does after any
+// loss.
 type connection struct {
 	port *os.File
 	next chan<- []byte
@@ -96,7 +97,8 @@ func (c *connection) Close() error {
 }
 
 func (c *connection) leave() error {
-	// Every reader and writer ends here. What was written of a frame already makes the next host try again.
+	// Every reader and writer ends here. What was written of a frame already makes the next host
+	// try again.
 	if err := c.port.SetDeadline(time.Now()); err != nil {
 		return err
 	}

@@ -47,7 +47,8 @@ func drain(t *testing.T, host *os.File) {
 	})
 }
 
-// limit is how long a host waits for an answer that has to come: the race detector on a busy machine takes seconds for it.
+// limit is how long a host waits for an answer that has to come: the race detector on a busy
+// machine takes seconds for it.
 const limit = 30 * time.Second
 
 // Both servers go on with the next host after one that broke off, wherever in a frame that was.

@@ -16,10 +16,12 @@ const readSize = 32 << 10
 
 // Listener hands out the port as a connection whenever a host begins to speak HTTP/2 on it.
 //
-// The port is opened once and stays open: closing it discards what a host may have said already, and nobody tells that host.
+// The port is opened once and stays open: closing it discards what a host may have said already,
+// and nobody tells that host.
 type Listener struct {
 	port *os.File
-	// next holds what the previous connection leaves, while none is open: the first bytes of the next one, or none.
+	// next holds what the previous connection leaves, while none is open: the first bytes of the
+	// next one, or none.
 	next chan []byte
 	done chan struct{}
 }
@@ -39,7 +41,8 @@ func listen(port *os.File) *Listener {
 	return l
 }
 
-// Accept waits for the preface of the next host. A connection without it would run into the server's time limit.
+// Accept waits for the preface of the next host. A connection without it would run into the
+// server's time limit.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case first := <-l.next:
@@ -73,8 +76,8 @@ func awaitPreface(port *os.File) ([]byte, error) {
 	}
 }
 
-// readOnce waits for bytes. The port reads as ended while no host is attached, so an end is a reason to wait for
-// the next event of the port here.
+// readOnce waits for bytes. The port reads as ended while no host is attached, so an end is a
+// reason to wait for the next event of the port here.
 func readOnce(port *os.File, buffer []byte) (n int, err error) {
 	raw, err := port.SyscallConn()
 	if err != nil {

@@ -1,7 +1,9 @@
-// Package dm makes device-mapper devices: read-only ones whose every block is checked against a hash tree, and ones that are encrypted
-// and authenticated under a key which nothing outside this guest ever has.
+// Package dm makes device-mapper devices: read-only ones whose every block is checked against a
+// hash tree, and ones that are encrypted and authenticated under a key which nothing outside this
+// guest ever has.
 //
-// What lies below is the host's: it may answer anything to a read, at any time. Its answers are bytes, an error, or nothing here.
+// What lies below is the host's: it may answer anything to a read, at any time. Its answers are
+// bytes, an error, or nothing here.
 package dm
 
 import (
@@ -57,7 +59,8 @@ const (
 	atName        = 48
 )
 
-// The interface that this package speaks; the kernel refuses another major version. All commands here are of its first minor.
+// The interface that this package speaks; the kernel refuses another major version. All commands
+// here are of its first minor.
 var interfaceVersion = [3]uint32{4, 0, 0}
 
 // Target is one entry of a table, over the whole device.

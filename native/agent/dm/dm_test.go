@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestAMessageHasTheBytesOfTheKernelsInterface holds every byte against struct dm_ioctl and struct dm_target_spec of linux/dm-ioctl.h.
+// TestAMessageHasTheBytesOfTheKernelsInterface holds every byte against struct dm_ioctl and struct
+// dm_target_spec of linux/dm-ioctl.h.
 func TestAMessageHasTheBytesOfTheKernelsInterface(t *testing.T) {
 	got, err := message("layer-0", flagReadonly|flagSecure, &Target{Sectors: 0x0102030405, Kind: "verity", Params: []byte("1 /dev/vda")})
 	if err != nil {
@@ -19,7 +20,8 @@ func TestAMessageHasTheBytesOfTheKernelsInterface(t *testing.T) {
 	// version, data_size, data_start, target_count, open_count, flags.
 	copy(want, []byte{4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x70, 1, 0, 0, 0x38, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x80, 0, 0})
 	copy(want[48:], "layer-0")
-	// sector_start is 0; length, status, next, target_type, then the parameters with their NUL, padded to 8 bytes.
+	// sector_start is 0; length, status, next, target_type, then the parameters with their NUL,
+	// padded to 8 bytes.
 	copy(want[320:], []byte{5, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0})
 	copy(want[336:], "verity")
 	copy(want[352:], "1 /dev/vda")
@@ -77,7 +79,8 @@ func TestTheTableOfVerityNamesRootAndSalt(t *testing.T) {
 	}
 }
 
-// TestATreeHasTheSizeThatVeritysetupGivesIt has the sizes that src/images/verity/hash-tree.test.ts has of veritysetup.
+// TestATreeHasTheSizeThatVeritysetupGivesIt has the sizes that src/images/verity/hash-tree.test.ts
+// has of veritysetup.
 func TestATreeHasTheSizeThatVeritysetupGivesIt(t *testing.T) {
 	for blocks, want := range map[int64]int64{
 		1: 0, 2: 1, 127: 1, 128: 1, 129: 3, 128 * 128: 129, 128*128 + 1: 129 + 1 + 2, 40_000: 313 + 3 + 1,
@@ -123,7 +126,8 @@ func TestTablesOfAnEncryptedDiskNameCipherAndIntegrity(t *testing.T) {
 	}
 }
 
-// FuzzDataSectors: what is said to fit does, with the areas that dm-integrity puts before each run of data.
+// FuzzDataSectors: what is said to fit does, with the areas that dm-integrity puts before each run
+// of data.
 func FuzzDataSectors(f *testing.F) {
 	for _, sectors := range []int64{minDiskSectors, 286720, 1 << 21, 33152 + 1024, 33152 + 1024 + 384, maxBytes / SectorBytes} {
 		f.Add(sectors)

@@ -9,9 +9,10 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// How a disk is encrypted: AES-256-XTS, and HMAC-SHA-256 over the sector's number, its IV and its ciphertext. Each write draws an IV, so
-// that the host learns of no sector whether it holds again what it held before. The disk keeps IV and tag of a sector in an area that
-// dm-integrity lays out; it keeps no journal, for no key is left that could read the disk after a crash.
+// How a disk is encrypted: AES-256-XTS, and HMAC-SHA-256 over the sector's number, its IV and its
+// ciphertext. Each write draws an IV, so that the host learns of no sector whether it holds again
+// what it held before. The disk keeps IV and tag of a sector in an area that dm-integrity lays out;
+// it keeps no journal, for no key is left that could read the disk after a crash.
 const (
 	cipher = "capi:authenc(hmac(sha256),xts(aes))-random"
 	// keyBytes are 64 for XTS, and 32 for the HMAC.
@@ -22,7 +23,8 @@ const (
 	encryptedSector = 4096
 )
 
-// dm-integrity's layout, in sectors: superblock and journal, then runs of data, each after the area of its tags.
+// dm-integrity's layout, in sectors: superblock and journal, then runs of data, each after the area
+// of its tags.
 const (
 	headSectors = 1024
 	runSectors  = 32768
@@ -46,10 +48,12 @@ func dataSectors(disk int64) int64 {
 	return (runs*runSectors + rest) &^ (encryptedSector/SectorBytes - 1)
 }
 
-// Encrypt makes an encrypted device of a disk, whatever is on it, under a key that is drawn here and kept by the kernel alone. What was
-// not written to it before cannot be read: it is no ciphertext.
+// Encrypt makes an encrypted device of a disk, whatever is on it, under a key that is drawn here
+// and kept by the kernel alone. What was not written to it before cannot be read: it is no
+// ciphertext.
 //
-// The host can give back an earlier state of a sector, IV and tag included, and it is taken: of that, dm-integrity keeps no record.
+// The host can give back an earlier state of a sector, IV and tag included, and it is taken: of
+// that, dm-integrity keeps no record.
 func Encrypt(name, disk string) (*Encrypted, error) {
 	size, err := sizeOf(disk)
 	if err != nil {
@@ -94,7 +98,8 @@ func wipeHead(disk string) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// integrityTarget is the table of the lower device: direct writes ("D"), the shortest journal area, tags that it does not compute itself.
+// integrityTarget is the table of the lower device: direct writes ("D"), the shortest journal area,
+// tags that it does not compute itself.
 func integrityTarget(disk string, sectors int64) Target {
 	return Target{
 		Sectors: uint64(sectors), Kind: "integrity",

@@ -19,8 +19,8 @@ const (
 	maxBytes = 1 << 50
 )
 
-// Verity is how the blocks of a device are checked: dm-verity in format 1, SHA-256, blocks of 4096 bytes, no superblock, and a tree that
-// begins where the data ends.
+// Verity is how the blocks of a device are checked: dm-verity in format 1, SHA-256, blocks of 4096
+// bytes, no superblock, and a tree that begins where the data ends.
 type Verity struct {
 	// Bytes of data.
 	Bytes int64
@@ -60,9 +60,10 @@ func (v *Verity) treeBytes() int64 {
 	return tree
 }
 
-// target reads nothing but what has its digest. What has not is an I/O error, as the failing disk is that a host can always show instead:
-// to end the guest would protect nothing more, and would hide from its owner which layer was touched. Blocks of zeros are checked too, and
-// every block each time that it comes from the disk: it may have changed meanwhile.
+// target reads nothing but what has its digest. What has not is an I/O error, as the failing disk
+// is that a host can always show instead: to end the guest would protect nothing more, and would
+// hide from its owner which layer was touched. Blocks of zeros are checked too, and every block
+// each time that it comes from the disk: it may have changed meanwhile.
 func (v *Verity) target(device string) Target {
 	blocks := strconv.FormatInt(v.Bytes/blockBytes, 10)
 	return Target{
@@ -72,7 +73,8 @@ func (v *Verity) target(device string) Target {
 	}
 }
 
-// OpenVerity makes a read-only device of what has the tree, and reads its first block: with it the root was compared.
+// OpenVerity makes a read-only device of what has the tree, and reads its first block: with it the
+// root was compared.
 func OpenVerity(name, device string, v *Verity) (Device, error) {
 	if err := v.Check(); err != nil {
 		return Device{}, err

@@ -12,7 +12,8 @@ const (
 	cborTag      = 6
 )
 
-// appendHead begins an item, in the shortest of its encodings, which is the only deterministic one; RFC 8949, section 4.2.1.
+// appendHead begins an item, in the shortest of its encodings, which is the only deterministic one;
+// RFC 8949, section 4.2.1.
 func appendHead(to []byte, major byte, argument uint32) []byte {
 	major <<= 5
 	switch {

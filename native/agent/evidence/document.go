@@ -16,11 +16,13 @@ type Evidence struct {
 	Schema string `json:"schema"`
 	TEE    string `json:"tee"`
 	Report []byte `json:"report"`
-	// Certificates is a certificate table of the GHCB specification, from the host or the processor: nobody vouches for it.
+	// Certificates is a certificate table of the GHCB specification, from the host or the
+	// processor: nobody vouches for it.
 	Certificates []byte `json:"certificates,omitempty"`
 }
 
-// Document is what a relying party gets: the evidence, and what goes into REPORT_DATA besides its own bytes.
+// Document is what a relying party gets: the evidence, and what goes into REPORT_DATA besides its
+// own bytes.
 type Document struct {
 	Evidence Evidence `json:"evidence"`
 	Identity

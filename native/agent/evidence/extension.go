@@ -6,8 +6,9 @@ import (
 	"encoding/asn1"
 )
 
-// Identifiers of the certificate's extension. That of simulated evidence is one of our own, which no verifier of hardware knows: the UUID
-// c2d56761-2bda-4038-8928-1b5c86d1bed7 in parts, since an arc of 128 bits, as below 2.25, is more than most parsers take.
+// Identifiers of the certificate's extension. That of simulated evidence is one of our own, which
+// no verifier of hardware knows: the UUID c2d56761-2bda-4038-8928-1b5c86d1bed7 in parts, since an
+// arc of 128 bits, as below 2.25, is more than most parsers take.
 var (
 	// HardwareExtension is tcg-dice-conceptual-message-wrapper.
 	HardwareExtension = asn1.ObjectIdentifier{2, 23, 133, 5, 4, 9}
@@ -18,7 +19,8 @@ var (
 )
 
 const (
-	// tagSNP says that the evidence is of SEV-SNP. None is registered; this is the one that other implementations use.
+	// tagSNP says that the evidence is of SEV-SNP. None is registered; this is the one that other
+	// implementations use.
 	tagSNP = 0x1a7504
 	// hashSHA384 is that hash in the registry of named information hash algorithms.
 	hashSHA384 = 7

@@ -2,7 +2,8 @@ package evidence
 
 import "encoding/binary"
 
-// Items joins items so that no two lists of them give the same bytes: each is preceded by its length, four bytes, the highest first.
+// Items joins items so that no two lists of them give the same bytes: each is preceded by its
+// length, four bytes, the highest first.
 func Items(items ...[]byte) []byte {
 	size := 0
 	for _, item := range items {

@@ -12,8 +12,8 @@ var ErrGone = errors.New("the peer has gone")
 type queue struct {
 	rate  *Bucket
 	slots chan struct{}
-	// turn is held by the one who is next, and has those wait behind it in the order in which they came; where it is nil, nobody waits for
-	// the rate, and who comes too early is refused.
+	// turn is held by the one who is next, and has those wait behind it in the order in which they
+	// came; where it is nil, nobody waits for the rate, and who comes too early is refused.
 	turn chan struct{}
 }
 
@@ -31,7 +31,8 @@ func (q *queue) enter(gone <-chan struct{}) (leave func(), err error) {
 	return func() { <-q.slots }, nil
 }
 
-// enterIdle takes a slot if no other caller would have to wait, and returns a function that gives it up.
+// enterIdle takes a slot if no other caller would have to wait, and returns a function that gives
+// it up.
 func (q *queue) enterIdle() (leave func(), err error) {
 	select {
 	case q.slots <- struct{}{}:
@@ -52,8 +53,9 @@ func (q *queue) enterIdle() (leave func(), err error) {
 	return func() { <-q.slots }, nil
 }
 
-// await waits for the rate. A stranger who asks for more than it allows delays others by as many turns as there are connections, and cannot
-// have them refused, as it could if the first clients had all places.
+// await waits for the rate. A stranger who asks for more than it allows delays others by as many
+// turns as there are connections, and cannot have them refused, as it could if the first clients
+// had all places.
 func (q *queue) await(gone <-chan struct{}) error {
 	if q.turn == nil {
 		if !q.rate.Take() {

@@ -1,7 +1,8 @@
-// Package evidence makes what a guest proves itself by: reports of its secure processor, each over bytes that say what it is for.
+// Package evidence makes what a guest proves itself by: reports of its secure processor, each over
+// bytes that say what it is for.
 //
-// There is one function for each purpose. None takes REPORT_DATA from outside, so nobody can have a report made that a verifier
-// takes for one of another purpose.
+// There is one function for each purpose. None takes REPORT_DATA from outside, so nobody can have a
+// report made that a verifier takes for one of another purpose.
 package evidence
 
 import "a3s.dev/box/agent/tee"
@@ -16,18 +17,22 @@ type Config struct {
 	SpecDigest [32]byte
 	// SpecText is the launch spec, as it was received and hashed.
 	SpecText []byte
-	// HostCertificates answers the certificate table that the host handed over, where it did; nil for none.
+	// HostCertificates answers the certificate table that the host handed over, where it did; nil
+	// for none.
 	HostCertificates func() []byte
 }
 
-// Rates of reports, and how many can be waited for at once. Those who ask from outside and the workload cannot use up each other's.
+// Rates of reports, and how many can be waited for at once. Those who ask from outside and the
+// workload cannot use up each other's.
 const (
 	sessionBurst = 64
-	// Not less than the connections that the RA-TLS server admits in a second, so that none of them waits long for its first.
+	// Not less than the connections that the RA-TLS server admits in a second, so that none of them
+	// waits long for its first.
 	sessionPerSecond  = 32
 	workloadBurst     = 16
 	workloadPerSecond = 4
-	// As many as there are connections, each of which asks for one at a time: nobody is turned away for what others ask.
+	// As many as there are connections, each of which asks for one at a time: nobody is turned away
+	// for what others ask.
 	maxSessions = 64
 	maxWorkload = 16
 )
@@ -52,8 +57,9 @@ func New(config Config) *Source {
 	}
 }
 
-// Session proves to a peer that the guest holds this key, and is at the other end of this very connection. The nonce is the peer's. Peers
-// are answered in turn; one that is gone, which is when that channel is closed, is not waited with.
+// Session proves to a peer that the guest holds this key, and is at the other end of this very
+// connection. The nonce is the peer's. Peers are answered in turn; one that is gone, which is when
+// that channel is closed, is not waited with.
 func (s *Source) Session(gone <-chan struct{}, spki, nonce, exporter []byte) (*Document, error) {
 	leave, err := s.sessions.enter(gone)
 	if err != nil {
@@ -63,7 +69,8 @@ func (s *Source) Session(gone <-chan struct{}, spki, nonce, exporter []byte) (*D
 	return s.document(sessionBinding(spki, nonce, exporter))
 }
 
-// SessionAgain is Session for a peer that has had evidence of this connection. It is refused while others wait for their first.
+// SessionAgain is Session for a peer that has had evidence of this connection. It is refused while
+// others wait for their first.
 func (s *Source) SessionAgain(spki, nonce, exporter []byte) (*Document, error) {
 	leave, err := s.sessions.enterIdle()
 	if err != nil {

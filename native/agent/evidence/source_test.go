@@ -59,8 +59,9 @@ func TestEachReportIsOfItsPurpose(t *testing.T) {
 	}
 }
 
-// TestAWorkloadCannotChooseWhatAReportIsOver: whatever it says, its bytes are hashed together with its purpose, so they are nowhere in
-// a report as they are, and no bytes of its own make a session's.
+// TestAWorkloadCannotChooseWhatAReportIsOver: whatever it says, its bytes are hashed together with
+// its purpose, so they are nowhere in a report as they are, and no bytes of its own make a
+// session's.
 func TestAWorkloadCannotChooseWhatAReportIsOver(t *testing.T) {
 	fake := &tee.Fake{}
 	s := source(fake)
@@ -197,7 +198,8 @@ func TestAWorkloadIsRefusedWhatIsTooMuch(t *testing.T) {
 	}
 }
 
-// The rate is held by having peers wait. Refused, one of them would depend on the luck of asking before the others each time.
+// The rate is held by having peers wait. Refused, one of them would depend on the luck of asking
+// before the others each time.
 func TestPeersWaitForTheRateInTurn(t *testing.T) {
 	fake := &tee.Fake{}
 	s := source(fake)
@@ -246,7 +248,8 @@ func TestAPeerThatIsGoneTakesNoTurn(t *testing.T) {
 	}
 }
 
-// A stranger who asks again and again on every connection would otherwise have those who ask for the first time wait behind it.
+// A stranger who asks again and again on every connection would otherwise have those who ask for
+// the first time wait behind it.
 func TestEvidenceOnceMoreIsRefusedWhileOthersWait(t *testing.T) {
 	fake := &tee.Fake{}
 	s := source(fake)

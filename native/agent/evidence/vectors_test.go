@@ -61,7 +61,8 @@ func TestReportDataIsThatOfTheVectors(t *testing.T) {
 	})
 }
 
-// TestClaimsAreThoseOfTheVectors: the agent makes claims and reads none, so what is refused is the verifier's to refuse.
+// TestClaimsAreThoseOfTheVectors: the agent makes claims and reads none, so what is refused is the
+// verifier's to refuse.
 func TestClaimsAreThoseOfTheVectors(t *testing.T) {
 	type expected struct{ PubkeyHash, Instance, SpecDigest, ReportData string }
 	type vector struct {

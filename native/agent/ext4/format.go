@@ -1,7 +1,8 @@
 // Package ext4 makes empty ext4 filesystems on devices that hold nothing yet, not even zeros.
 //
-// Only what the kernel reads is written, some twenty blocks whatever the length: the other groups are marked as never used, and the kernel
-// makes their bitmaps itself (fs/ext4, EXT4_BG_BLOCK_UNINIT and EXT4_BG_INODE_UNINIT). There is no journal, which serves those who come
+// Only what the kernel reads is written, some twenty blocks whatever the length: the other groups
+// are marked as never used, and the kernel makes their bitmaps itself (fs/ext4,
+// EXT4_BG_BLOCK_UNINIT and EXT4_BG_INODE_UNINIT). There is no journal, which serves those who come
 // back after a crash, and no copy of the superblock.
 package ext4
 

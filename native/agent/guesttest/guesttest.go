@@ -21,7 +21,8 @@ type Tree struct {
 	Root, Salt [32]byte
 }
 
-// Start boots the guest, whose disks test/e2e/device-mapper.test.ts has made, and runs the tests that match.
+// Start boots the guest, whose disks test/e2e/device-mapper.test.ts has made, and runs the tests
+// that match.
 func Start(pattern string) {
 	if err := boot(); err != nil {
 		fmt.Println("cannot start:", err)

@@ -1,4 +1,5 @@
-// Package guesttest is for tests of the agent: those that need root, and those that run as process 1 of a guest.
+// Package guesttest is for tests of the agent: those that need root, and those that run as process
+// 1 of a guest.
 package guesttest
 
 import (

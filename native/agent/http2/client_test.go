@@ -43,7 +43,8 @@ func goClient(t *testing.T) *http.Client {
 	t.Helper()
 	path := listen(t, streamtest.Echo)
 	client := streamtest.Client(t, path)
-	// The server has one client at a time, and this one would open a connection for each of its first requests.
+	// The server has one client at a time, and this one would open a connection for each of its
+	// first requests.
 	if status, _ := streamtest.Send(t, client, "GET", "/early", nil); status != 204 {
 		t.Fatalf("got %d", status)
 	}

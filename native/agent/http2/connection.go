@@ -30,14 +30,16 @@ type fault stream.Code
 
 func (fault) Error() string { return "the connection broke the rules" }
 
-// connection is one client. One goroutine reads, and calls the handler; the fields of the first group are its own.
+// connection is one client. One goroutine reads, and calls the handler; the fields of the first
+// group are its own.
 type connection struct {
 	handler stream.Handler
 	headers *decoder
 	// last is the highest stream that the client opened.
 	last             uint32
 	settingsReceived bool
-	// block is a header block that continues, of the stream `continued`, whose first frame had these flags.
+	// block is a header block that continues, of the stream `continued`, whose first frame had
+	// these flags.
 	block     []byte
 	continued uint32
 	flags     byte
@@ -54,7 +56,8 @@ type connection struct {
 	// window is what may be sent on all streams together, initial what on a new one.
 	window, initial int
 	maxFrame        int
-	// queued has the frames that wait for the goroutine that writes. standby is a second buffer, which is not in use.
+	// queued has the frames that wait for the goroutine that writes. standby is a second buffer,
+	// which is not in use.
 	queued, standby []byte
 	writing         bool
 }
@@ -118,7 +121,8 @@ func greeting() []byte {
 	return appendWindowUpdate(to, 0, connectionWindow-defaultWindow)
 }
 
-// take handles the whole frames of what was read, and answers the rest. What is sent meanwhile goes out in one piece.
+// take handles the whole frames of what was read, and answers the rest. What is sent meanwhile goes
+// out in one piece.
 func (c *connection) take(data []byte) (rest []byte, err error) {
 	mine := c.holdBack()
 	for err == nil && len(data) >= headerBytes {

@@ -245,7 +245,8 @@ func TestPaddingIsCountedAndDropped(t *testing.T) {
 	}
 }
 
-// FuzzConnection: whatever a client says, its connection ends when it does, and nothing waits for ever.
+// FuzzConnection: whatever a client says, its connection ends when it does, and nothing waits for
+// ever.
 func FuzzConnection(f *testing.F) {
 	f.Add(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, flagEndStream, "/early")...))
 	f.Add(append(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, 0, "/stream")...), raise(typeData, flagEndStream, 1, 1, 2, 3)...))

@@ -2,7 +2,8 @@ package http2
 
 import "errors"
 
-// tableSize is what the headers of requests may keep for later ones: the default, which clients use before they know better.
+// tableSize is what the headers of requests may keep for later ones: the default, which clients use
+// before they know better.
 const tableSize = 4096
 
 // entryOverhead is what an entry counts besides its text; RFC 7541, section 4.1.
@@ -153,7 +154,8 @@ func text(block []byte) (value string, rest []byte, err error) {
 	return string(bytes), rest, nil
 }
 
-// appendAnswer appends the header block of an answer. It keeps nothing for later ones, so that there is no state to agree on.
+// appendAnswer appends the header block of an answer. It keeps nothing for later ones, so that
+// there is no state to agree on.
 func appendAnswer(block []byte, status int, contentType string) []byte {
 	switch status {
 	case 200:

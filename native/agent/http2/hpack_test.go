@@ -18,7 +18,8 @@ func decodeHex(t *testing.T, d *decoder, text string) ([]field, error) {
 	return got, err
 }
 
-// The examples of RFC 7541, appendices C.3 and C.4: three requests on one connection, as they are and Huffman-coded.
+// The examples of RFC 7541, appendices C.3 and C.4: three requests on one connection, as they are
+// and Huffman-coded.
 func TestExamplesOfTheStandardAreDecoded(t *testing.T) {
 	want := [][]field{
 		{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"}},
@@ -137,7 +138,8 @@ func TestEveryOctetHasACode(t *testing.T) {
 	}
 }
 
-// FuzzHeaders: no block makes the table larger than it may be, and a block gives no more than its bytes can mean.
+// FuzzHeaders: no block makes the table larger than it may be, and a block gives no more than its
+// bytes can mean.
 func FuzzHeaders(f *testing.F) {
 	for _, seed := range []string{"828684418cf1e3c2e5f23a6ba0ab90f4ff", "400161016220be", "3fe11f82"} {
 		block, err := hex.DecodeString(seed)

@@ -1,6 +1,7 @@
 package http2
 
-// codeLengths are those of RFC 7541, appendix B, by symbol. The code is canonical: lengths say all of it.
+// codeLengths are those of RFC 7541, appendix B, by symbol. The code is canonical: lengths say all
+// of it.
 var codeLengths = [256]uint8{
 	13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
 	6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10,
@@ -11,7 +12,8 @@ var codeLengths = [256]uint8{
 	26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25, 19, 21, 26, 27, 27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27, 27,
 	20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23, 26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26}
 
-// longest is the length of the longest code, in bits. The end of a string, symbol 256, is the last of them, and must not occur.
+// longest is the length of the longest code, in bits. The end of a string, symbol 256, is the last
+// of them, and must not occur.
 const longest = 30
 
 // huffman finds symbols by their codes.
@@ -58,7 +60,8 @@ func (h *huffman) decode(text, coded []byte) ([]byte, error) {
 			}
 		}
 	}
-	// What is left must be the beginning of the end's code, which is all ones, and shorter than a byte; section 5.2.
+	// What is left must be the beginning of the end's code, which is all ones, and shorter than a
+	// byte; section 5.2.
 	if length > 7 || value != 1<<length-1 {
 		return nil, errCompression
 	}

@@ -1,11 +1,14 @@
-// Package http2 is the part of HTTP/2 that the control stream needs, of RFC 9113 and RFC 7541: a server of one client at a time.
+// Package http2 is the part of HTTP/2 that the control stream needs, of RFC 9113 and RFC 7541: a
+// server of one client at a time.
 //
-// Package net/http does the same and much more. What it executes for a first request is thousands of blocks of code that no
-// copy of a guest has executed before, and under emulation each of them is translated first, for some ten microseconds.
+// Package net/http does the same and much more. What it executes for a first request is thousands
+// of blocks of code that no copy of a guest has executed before, and under emulation each of them
+// is translated first, for some ten microseconds.
 //
-// Plain guests alone have it. Their client is the host, which holds their memory and their disks, and which a flaw in here would give
-// nothing that it lacks. Whatever it sends is bounded all the same, and what breaks the rules ends the connection. Confidential guests,
-// which do not trust the host, are served by net/http: see package httpstream.
+// Plain guests alone have it. Their client is the host, which holds their memory and their disks,
+// and which a flaw in here would give nothing that it lacks. Whatever it sends is bounded all the
+// same, and what breaks the rules ends the connection. Confidential guests, which do not trust the
+// host, are served by net/http: see package httpstream.
 package http2
 
 import (
@@ -23,15 +26,17 @@ const (
 	maxFrame = 16 << 10
 	// maxBlock bounds the headers of a request as they are sent.
 	maxBlock = 64 << 10
-	// streamWindow is what one body may have in flight. Its reader alone is held back by a body that nobody reads.
+	// streamWindow is what one body may have in flight. Its reader alone is held back by a body
+	// that nobody reads.
 	streamWindow     = 128 << 10
 	connectionWindow = 4<<20 - 1
 	// maxQueued bounds what waits to be written to a client that does not read.
 	maxQueued = 1 << 20
 )
 
-// Server serves connections with a handler, one after the other. One goroutine does all of that, and has one buffer: in the copy
-// of a guest, neither its stack nor its memory has to grow before the first answer.
+// Server serves connections with a handler, one after the other. One goroutine does all of that,
+// and has one buffer: in the copy of a guest, neither its stack nor its memory has to grow before
+// the first answer.
 type Server struct {
 	Handler stream.Handler
 

@@ -12,9 +12,11 @@ type Stream struct {
 
 	c  *connection
 	id uint32
-	// length is what the request says of its body's, or -1; come is what has come of it. The connection's reader's own.
+	// length is what the request says of its body's, or -1; come is what has come of it. The
+	// connection's reader's own.
 	length, come int
-	// collect takes the body when it is complete; up to `limit` bytes. each takes it as it comes. The connection's reader's own.
+	// collect takes the body when it is complete; up to `limit` bytes. each takes it as it comes.
+	// The connection's reader's own.
 	collect func(body []byte, err error)
 	each    func(piece []byte, last bool)
 	limit   int
@@ -36,8 +38,8 @@ var _ stream.Stream = (*Stream)(nil)
 // Head is what the headers say.
 func (s *Stream) Head() *stream.Request { return &s.Request }
 
-// Collect has the whole body handed over as soon as it has come, stream.ErrTooLarge once it is larger than the limit. It is called by a
-// handler, and `done` is then called as handlers are.
+// Collect has the whole body handed over as soon as it has come, stream.ErrTooLarge once it is
+// larger than the limit. It is called by a handler, and `done` is then called as handlers are.
 func (s *Stream) Collect(limit int, done func(body []byte, err error)) {
 	if s.isComplete() {
 		done(nil, nil)
@@ -46,8 +48,8 @@ func (s *Stream) Collect(limit int, done func(body []byte, err error)) {
 	s.limit, s.collect = limit, done
 }
 
-// Each has the pieces of the body handed over as they come, the last of them maybe empty. It is called by a handler, before it
-// lets go of the request, and `take` is then called as handlers are.
+// Each has the pieces of the body handed over as they come, the last of them maybe empty. It is
+// called by a handler, before it lets go of the request, and `take` is then called as handlers are.
 func (s *Stream) Each(take func(piece []byte, last bool)) {
 	if s.isComplete() {
 		take(nil, true)
@@ -158,8 +160,9 @@ func (s *Stream) headers(status int, contentType string, flags byte) {
 	s.c.queue(block)
 }
 
-// Write sends what follows the first Room bytes of data as part of the answer's body, and ends the stream when that is the
-// last. It waits as long as the client does not take it, overwrites what it has sent, and fails with stream.ErrEnded.
+// Write sends what follows the first Room bytes of data as part of the answer's body, and ends the
+// stream when that is the last. It waits as long as the client does not take it, overwrites what it
+// has sent, and fails with stream.ErrEnded.
 func (s *Stream) Write(data []byte, last bool) error {
 	c := s.c
 	for rest := len(data) - stream.Room; ; {

@@ -1,7 +1,7 @@
 package http2
 
-// trier is a connection that can be written to without waiting. It answers how much it took; what it did not take is written
-// again, so an error may wait until then.
+// trier is a connection that can be written to without waiting. It answers how much it took; what
+// it did not take is written again, so an error may wait until then.
 type trier interface {
 	TryWrite(data []byte) int
 }
@@ -18,7 +18,8 @@ func (c *connection) send(frames []byte) {
 	}
 }
 
-// queue leaves frames to the goroutine that writes. The caller holds the lock, and makes sure that one does.
+// queue leaves frames to the goroutine that writes. The caller holds the lock, and makes sure that
+// one does.
 func (c *connection) queue(frames []byte) {
 	if c.ended {
 		return
@@ -41,8 +42,8 @@ func (c *connection) holdBack() bool {
 	return mine
 }
 
-// write empties the queue, as the one who writes, and is that no longer. `promptly`: what cannot be written at once is left to
-// another goroutine.
+// write empties the queue, as the one who writes, and is that no longer. `promptly`: what cannot be
+// written at once is left to another goroutine.
 func (c *connection) write(promptly bool) {
 	for {
 		c.mu.Lock()

@@ -17,13 +17,14 @@ const (
 	flagEndStream = 1
 )
 
-// connection counts the streams whose end was written to the host. Package http writes the end of a stream after its handler has
-// returned, and does not say when the write has returned.
+// connection counts the streams whose end was written to the host. Package http writes the end of a
+// stream after its handler has returned, and does not say when the write has returned.
 type connection struct {
 	net.Conn
 
 	mu sync.Mutex
-	// header is what was written of a frame's header, and left what is missing of the frame behind it. ends: the frame ends a stream.
+	// header is what was written of a frame's header, and left what is missing of the frame behind
+	// it. ends: the frame ends a stream.
 	header []byte
 	left   int
 	ends   bool
@@ -85,7 +86,8 @@ func (c *connection) endsSoFar() (uint64, <-chan struct{}) {
 	return c.ended, c.changed
 }
 
-// awaitEnd waits until more streams than `before` have ended, the connection is closed, or the time is over.
+// awaitEnd waits until more streams than `before` have ended, the connection is closed, or the time
+// is over.
 func (c *connection) awaitEnd(before uint64, limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

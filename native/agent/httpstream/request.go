@@ -15,8 +15,8 @@ import (
 // errGone is a body whose stream ended before it was complete.
 var errGone = errors.New("the body is not complete")
 
-// request is one request of package http, and its answer. The goroutine in which package http has it answered writes whole answers, begins
-// others, and waits for the end.
+// request is one request of package http, and its answer. The goroutine in which package http has
+// it answered writes whole answers, begins others, and waits for the end.
 type request struct {
 	head   stream.Request
 	writer http.ResponseWriter
@@ -25,7 +25,8 @@ type request struct {
 	over <-chan struct{}
 	gone chan struct{}
 	conn *connection
-	// endsBefore counts the ends of streams on the connection when package http got all; set before gone is closed.
+	// endsBefore counts the ends of streams on the connection when package http got all; set before
+	// gone is closed.
 	endsBefore uint64
 
 	// Set by the handler.
@@ -33,19 +34,22 @@ type request struct {
 	collect func(body []byte, err error)
 	each    func(piece []byte, last bool)
 
-	// writing is held while the writer is used, and protects `headersSent`: the headers of the answer were given to it.
+	// writing is held while the writer is used, and protects `headersSent`: the headers of the
+	// answer were given to it.
 	writing     sync.Mutex
 	headersSent bool
 
 	mu sync.Mutex
 	// changed wakes the goroutine of package http.
 	changed chan struct{}
-	// status and kind are the answer's, once there is one; complete says that `document` is all of it.
+	// status and kind are the answer's, once there is one; complete says that `document` is all of
+	// it.
 	status   int
 	kind     string
 	complete bool
 	document []byte
-	// ended is a stream that needs nothing more, and aborted one of these whose answer is not complete.
+	// ended is a stream that needs nothing more, and aborted one of these whose answer is not
+	// complete.
 	ended, aborted bool
 	onEnd          []func()
 }
@@ -171,8 +175,9 @@ func (t *request) Reset(stream.Code) { t.end(true) }
 // flushTime bounds the wait for a connection that takes no bytes.
 const flushTime = 5 * time.Second
 
-// Flush waits until the write of the frame that ends the stream has returned. Another stream that ends at the same time may be taken
-// for this one: package http does not say which number a request has.
+// Flush waits until the write of the frame that ends the stream has returned. Another stream that
+// ends at the same time may be taken for this one: package http does not say which number a request
+// has.
 func (t *request) Flush() {
 	<-t.gone
 	<-t.over

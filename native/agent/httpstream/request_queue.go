@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// sequence is the header in which the host numbers the requests of a connection, from 1. Package http begins requests in any order.
+// sequence is the header in which the host numbers the requests of a connection, from 1. Package
+// http begins requests in any order.
 const sequence = "A3s-Sequence"
 
 type requestQueueKey struct{}
@@ -19,8 +20,9 @@ type requestQueue struct {
 	calling sync.Mutex
 
 	mu sync.Mutex
-	// next is the number of the request that begins next. busy says that this request has entered, and not left.
-	// waiting holds a channel for each request that has arrived, which is closed when the request may begin.
+	// next is the number of the request that begins next. busy says that this request has entered,
+	// and not left. waiting holds a channel for each request that has arrived, which is closed when
+	// the request may begin.
 	next    uint64
 	busy    bool
 	waiting map[uint64]chan struct{}
@@ -36,8 +38,8 @@ func (q *requestQueue) call(handler func()) {
 	handler()
 }
 
-// enter waits until the request may begin, and returns a function that lets the next one begin. A request without a number, or with a
-// number that was used, does not wait.
+// enter waits until the request may begin, and returns a function that lets the next one begin. A
+// request without a number, or with a number that was used, does not wait.
 func (q *requestQueue) enter(r *http.Request) (leave func()) {
 	number, err := strconv.ParseUint(r.Header.Get(sequence), 10, 64)
 	if err != nil {
@@ -59,7 +61,8 @@ func (q *requestQueue) enter(r *http.Request) (leave func()) {
 	}
 }
 
-// reserve returns a channel that is closed when the request may begin, and nil for a number that was used.
+// reserve returns a channel that is closed when the request may begin, and nil for a number that
+// was used.
 func (q *requestQueue) reserve(number uint64) <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -81,7 +84,8 @@ func (q *requestQueue) grant() {
 	}
 }
 
-// skip gives up the missing requests before this one, if none with a lower number waits and none has entered.
+// skip gives up the missing requests before this one, if none with a lower number waits and none
+// has entered.
 func (q *requestQueue) skip(number uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -1,7 +1,9 @@
-// Package httpstream serves the control stream of a confidential guest by net/http. Its client is the host, whom such a guest does not trust:
-// what parses the host's bytes is the standard library's.
+// Package httpstream serves the control stream of a confidential guest by net/http. Its client is
+// the host, whom such a guest does not trust: what parses the host's bytes is the standard
+// library's.
 //
-// It costs the first requests of a guest some 40 ms under emulation, which confidential guests, that no template starts, can spare.
+// It costs the first requests of a guest some 40 ms under emulation, which confidential guests,
+// that no template starts, can spare.
 package httpstream
 
 import (
@@ -18,10 +20,12 @@ import (
 // Bounds of a connection.
 const (
 	maxStreams = 256
-	// maxHeaders bounds the headers of a request. What reads a request holds it to less, and can say so.
+	// maxHeaders bounds the headers of a request. What reads a request holds it to less, and can
+	// say so.
 	maxHeaders = 64 << 10
 	maxFrame   = 16 << 10
-	// streamWindow is what one body may have in flight. Its reader alone is held back by a body that nobody reads.
+	// streamWindow is what one body may have in flight. Its reader alone is held back by a body
+	// that nobody reads.
 	streamWindow     = 128 << 10
 	connectionWindow = maxStreams * streamWindow
 )
@@ -53,8 +57,8 @@ func (s *Server) HTTP() *HTTPServer {
 	}}
 }
 
-// timeout bounds how long a request waits for a request with a lower number. The host may cancel a request that it has numbered and
-// not sent: later requests then wait this long.
+// timeout bounds how long a request waits for a request with a lower number. The host may cancel a
+// request that it has numbered and not sent: later requests then wait this long.
 const timeout = time.Second
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {

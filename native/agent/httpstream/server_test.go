@@ -37,7 +37,8 @@ func TestAResetIsSeen(t *testing.T) {
 	}
 }
 
-// A write that waits for a client which reads nothing ends with its stream, from whichever side that comes.
+// A write that waits for a client which reads nothing ends with its stream, from whichever side
+// that comes.
 func TestTheEndOfAStreamIsReportedOnce(t *testing.T) {
 	for name, reset := range map[string]bool{"by the client": false, "by the guest": true} {
 		ended, written := make(chan struct{}), make(chan error)

@@ -1,4 +1,5 @@
-// Package jsonapi is what the guest's HTTP servers have in common: bodies that are bounded, and answers and refusals in JSON.
+// Package jsonapi is what the guest's HTTP servers have in common: bodies that are bounded, and
+// answers and refusals in JSON.
 package jsonapi
 
 import (
@@ -34,7 +35,8 @@ var (
 // Malformed is a body that is not the document that it should be.
 func Malformed(message string) *Error { return &Error{"malformed", message, http.StatusBadRequest} }
 
-// Read reads a body of at most limit bytes into one place, which the caller can overwrite: that is answered in any case.
+// Read reads a body of at most limit bytes into one place, which the caller can overwrite: that is
+// answered in any case.
 func Read(r *http.Request, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return nil, ErrTooLarge

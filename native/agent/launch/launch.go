@@ -1,5 +1,5 @@
-// Package launch makes the box of a confidential guest: it takes one launch spec, which the guest's own report has to cover, and starts the
-// main process once its secrets are there.
+// Package launch makes the box of a confidential guest: it takes one launch spec, which the guest's
+// own report has to cover, and starts the main process once its secrets are there.
 package launch
 
 import (
@@ -50,7 +50,8 @@ type Born struct {
 	SpecText   []byte
 	Spec       *launchspec.Spec
 	Secrets    *secrets.Store
-	// HostCertificates is what the host says endorses the processor's reports; nobody vouches for it.
+	// HostCertificates is what the host says endorses the processor's reports; nobody vouches for
+	// it.
 	HostCertificates func() []byte
 }
 
@@ -63,7 +64,8 @@ type Server interface {
 // Services are what a guest offers besides its workload.
 type Services struct {
 	RATLS Server
-	// Attachments are mounts for the box, such as the one with the socket that its workload is answered on.
+	// Attachments are mounts for the box, such as the one with the socket that its workload is
+	// answered on.
 	Attachments []spec.Attachment
 }
 
@@ -124,7 +126,8 @@ func (l *Launch) hostCertificates() []byte {
 	return l.certificates
 }
 
-// Take takes a launch spec. The same bytes once more change nothing: a host whose connection broke does not know whether they were taken.
+// Take takes a launch spec. The same bytes once more change nothing: a host whose connection broke
+// does not know whether they were taken.
 func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	l.taking.Lock()
 	defer l.taking.Unlock()
@@ -143,7 +146,8 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 		return nil, err
 	}
 	born := &Born{SpecDigest: digest, SpecText: slices.Clone(text), Spec: spec, HostCertificates: l.hostCertificates}
-	// Never fails, and waits until the kernel's random number generator is seeded; see getrandom(2).
+	// Never fails, and waits until the kernel's random number generator is seeded; see
+	// getrandom(2).
 	_, _ = rand.Read(born.Instance[:])
 	if err := l.make(born); err != nil {
 		return nil, err
@@ -151,8 +155,9 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
 }
 
-// covers insists on a report of this guest that has the digest for HOST_DATA: a relying party that trusts a quote of this guest trusts this spec. The report is one
-// that is asked for here and now, over bytes that nobody else knows.
+// covers insists on a report of this guest that has the digest for HOST_DATA: a relying party that
+// trusts a quote of this guest trusts this spec. The report is one that is asked for here and now,
+// over bytes that nobody else knows.
 func (l *Launch) covers(digest [32]byte) error {
 	var data [64]byte
 	_, _ = rand.Read(data[:])
@@ -209,7 +214,8 @@ func (l *Launch) make(born *Born) error {
 	return nil
 }
 
-// serve serves the clients that come over the network. After it has ended, the host can still carry connections.
+// serve serves the clients that come over the network. After it has ended, the host can still carry
+// connections.
 func (l *Launch) serve(s Server, listener net.Listener) {
 	if err := s.Serve(listener); err != nil {
 		l.Report("a3s-agent: RA-TLS: " + err.Error())
@@ -227,7 +233,8 @@ func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
 	return err
 }
 
-// hide drops the main process's output where the host may not have it: kept for nobody, it would soon hold the process up.
+// hide drops the main process's output where the host may not have it: kept for nobody, it would
+// soon hold the process up.
 func (l *Launch) hide(spec *launchspec.Spec) error {
 	if slices.Contains(spec.HostMay, launchspec.MayLogs) || slices.Contains(spec.HostMay, launchspec.MayAttach) {
 		return nil

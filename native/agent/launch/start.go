@@ -46,8 +46,9 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
 	time.AfterFunc(lingers, l.End)
 }
 
-// wipeAfter overwrites the secrets when the main process has ended, with which ends all else in the box. One that was ended while it waited, or
-// could not begin, has no use for any either: what is there of them goes, and none is taken any more.
+// wipeAfter overwrites the secrets when the main process has ended, with which ends all else in the
+// box. One that was ended while it waited, or could not begin, has no use for any either: what is
+// there of them goes, and none is taken any more.
 func (l *Launch) wipeAfter(ended <-chan struct{}, store *secrets.Store) {
 	<-ended
 	if err := store.Wipe(); err != nil {

@@ -9,7 +9,8 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// What every confidential box has of a network; none of it is the host's to choose. GUEST_NETWORK of the host's engine is the same.
+// What every confidential box has of a network; none of it is the host's to choose. GUEST_NETWORK
+// of the host's engine is the same.
 const (
 	address      = "10.0.2.15"
 	prefixLength = 24
@@ -37,11 +38,12 @@ func (s *Spec) Box() *spec.Spec {
 	}
 }
 
-// kernelPaths are where root, without any capability, has the kernel do something to the whole guest: execute a program outside of the box, as
-// `core_pattern` does, or write to the devices.
+// kernelPaths are where root, without any capability, has the kernel do something to the whole
+// guest: execute a program outside of the box, as `core_pattern` does, or write to the devices.
 var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
-// confinement is what the spec says, and never less than what keeps the workload from the agent and its secure processor.
+// confinement is what the spec says, and never less than what keeps the workload from the agent and
+// its secure processor.
 func (s *Spec) confinement() spec.Confinement {
 	confinement := spec.Confinement{
 		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,

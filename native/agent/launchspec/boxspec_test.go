@@ -49,8 +49,8 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 	}
 }
 
-// A root without capabilities that writes to /proc/sys/kernel/core_pattern has a program of its own executed in the agent's namespaces, where the
-// secure processor is.
+// A root without capabilities that writes to /proc/sys/kernel/core_pattern has a program of its own
+// executed in the agent's namespaces, where the secure processor is.
 func TestNoSpecLetsABoxWriteToTheKernel(t *testing.T) {
 	spec, err := Parse(textOf(t, "small"))
 	if err != nil {

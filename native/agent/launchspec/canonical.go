@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// canonical is the one text that says what a spec says; RFC 8785, for the kinds of values that a spec is made of.
+// canonical is the one text that says what a spec says; RFC 8785, for the kinds of values that a
+// spec is made of.
 func canonical(spec *Spec) []byte { return appendValue(nil, reflect.ValueOf(spec).Elem()) }
 
 func appendValue(to []byte, value reflect.Value) []byte {
@@ -36,7 +37,8 @@ func appendValue(to []byte, value reflect.Value) []byte {
 	}
 }
 
-// appendMembers sorts by name. The names of a spec are ASCII, so their bytes are in the order of their UTF-16 units; section 3.2.3.
+// appendMembers sorts by name. The names of a spec are ASCII, so their bytes are in the order of
+// their UTF-16 units; section 3.2.3.
 func appendMembers(to []byte, value reflect.Value) []byte {
 	type member struct {
 		name  string

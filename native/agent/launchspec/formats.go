@@ -50,7 +50,8 @@ func matches(text string, limit int, first, other func(byte) bool) bool {
 	return true
 }
 
-// ascending says whether texts are sorted by their UTF-16 units, as relying parties sort them, and each there once.
+// ascending says whether texts are sorted by their UTF-16 units, as relying parties sort them, and
+// each there once.
 func ascending(texts []string) bool {
 	for index := 1; index < len(texts); index++ {
 		if slices.Compare(utf16.Encode([]rune(texts[index-1])), utf16.Encode([]rune(texts[index]))) >= 0 {

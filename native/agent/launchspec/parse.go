@@ -13,7 +13,8 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// Bounds of launch-spec.ts and box-spec.ts in policies/src/launch-spec. Those of texts count characters.
+// Bounds of launch-spec.ts and box-spec.ts in policies/src/launch-spec. Those of texts count
+// characters.
 const (
 	maxString       = 128 << 10
 	maxPath         = 4096
@@ -28,7 +29,8 @@ const (
 	blockBytes      = 4096
 )
 
-// Parse reads a launch spec. It accepts one text for each spec, so that the digest of the bytes covers all that is returned. Its errors name the field.
+// Parse reads a launch spec. It accepts one text for each spec, so that the digest of the bytes
+// covers all that is returned. Its errors name the field.
 func Parse(text []byte) (*Spec, error) {
 	if len(text) > MaxBytes {
 		return nil, &strictjson.Error{Reason: "has more than " + strconv.Itoa(MaxBytes) + " bytes"}
@@ -113,8 +115,10 @@ func (c *checks) process(p *Process) {
 	c.that(isText(p.User, maxUser), "process.user", "is too long or holds NUL")
 }
 
-// guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, to the agent's memory, and to processes that the agent
-// is about to start. Who has one of them may be able to ask the secure processor for a report over any bytes, which is then as good as the agent's own.
+// guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, to
+// the agent's memory, and to processes that the agent is about to start. Who has one of them may be
+// able to ask the secure processor for a report over any bytes, which is then as good as the
+// agent's own.
 var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}
 
 func (c *checks) confinement(f *Confinement) {
@@ -137,7 +141,8 @@ func (c *checks) paths(paths []string, field string) {
 	}
 }
 
-// directories takes each path in its one spelling. An absent list is the only way to say that there are none.
+// directories takes each path in its one spelling. An absent list is the only way to say that there
+// are none.
 func (c *checks) directories(directories *[]string) {
 	if directories == nil {
 		return

@@ -31,7 +31,8 @@ type Spec struct {
 	Sealing         string         `json:"sealing"`
 }
 
-// Confinement has the privileges of every process of the box. What a box spec has besides, no launch spec has.
+// Confinement has the privileges of every process of the box. What a box spec has besides, no
+// launch spec has.
 type Confinement struct {
 	Capabilities    []string `json:"capabilities"`
 	NoNewPrivileges bool     `json:"noNewPrivileges"`
@@ -51,7 +52,8 @@ const (
 	ChangesEncryptedDisk = "encrypted-disk"
 )
 
-// Rootfs is what the box's root is made of, lowest layer first. The disk of the first has the serial `layer-0`.
+// Rootfs is what the box's root is made of, lowest layer first. The disk of the first has the
+// serial `layer-0`.
 type Rootfs struct {
 	Layers   []Layer `json:"layers"`
 	Changes  string  `json:"changes"`
@@ -96,13 +98,15 @@ const (
 // Secret is one that the box waits for.
 type Secret struct {
 	Name string `json:"name"`
-	// Injectors are the SHA-256 digests of the keys that may inject it, in hexadecimal digits; none where anyone may.
+	// Injectors are the SHA-256 digests of the keys that may inject it, in hexadecimal digits; none
+	// where anyone may.
 	Injectors        []string     `json:"injectors"`
 	AllowAnyInjector bool         `json:"allowAnyInjector"`
 	Target           SecretTarget `json:"delivery"`
 }
 
-// SecretTarget is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable of the main process.
+// SecretTarget is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable
+// of the main process.
 type SecretTarget struct {
 	Kind string `json:"kind"`
 	// Variable is nil for a file.

@@ -1,4 +1,5 @@
-// Package linux holds the system calls that package syscall does not know, as small typed functions.
+// Package linux holds the system calls that package syscall does not know, as small typed
+// functions.
 //
 // Every function acts on the calling thread where the kernel does: credentials, namespaces and
 // filters belong to threads, so callers lock theirs.
@@ -49,8 +50,9 @@ func failed(op, on string, errno syscall.Errno) error {
 	return &Error{Op: op, On: on, Errno: errno}
 }
 
-// call retries a system call that a signal of the Go scheduler interrupted. Pointers have to be converted in the list of its arguments: the directive
-// then keeps what they point to on the heap. A stack may move before the kernel has written to it.
+// call retries a system call that a signal of the Go scheduler interrupted. Pointers have to be
+// converted in the list of its arguments: the directive then keeps what they point to on the heap.
+// A stack may move before the kernel has written to it.
 //
 //go:uintptrescapes
 func call(number, a, b, c, d, e, f uintptr) (uintptr, syscall.Errno) {

@@ -36,7 +36,8 @@ const (
 // Option is a parameter of a filesystem; an empty value makes it a flag.
 type Option struct{ Key, Value string }
 
-// NewMount makes a filesystem and a mount of it that is attached nowhere yet, and returns its descriptor.
+// NewMount makes a filesystem and a mount of it that is attached nowhere yet, and returns its
+// descriptor.
 func NewMount(kind string, attributes uint64, options ...Option) (int, error) {
 	name, err := cstring(kind)
 	if err != nil {
@@ -116,8 +117,8 @@ func Attach(mount, target int) error {
 	return failed("move_mount", "", errno)
 }
 
-// CloneMount makes a detached mount of the one file or directory that path names below dir, and of what is
-// mounted below it when recursive. An empty path is dir itself.
+// CloneMount makes a detached mount of the one file or directory that path names below dir, and of
+// what is mounted below it when recursive. An empty path is dir itself.
 func CloneMount(dir int, path string, recursive bool) (int, error) {
 	name, err := cstring(path)
 	if err != nil {
@@ -137,7 +138,8 @@ func CloneMount(dir int, path string, recursive bool) (int, error) {
 	return int(mount), nil
 }
 
-// mountAttributes is struct mount_attr: what to set, then what to clear, the propagation and a user namespace.
+// mountAttributes is struct mount_attr: what to set, then what to clear, the propagation and a user
+// namespace.
 type mountAttributes struct {
 	set         uint64
 	_           uint64

@@ -66,7 +66,8 @@ func ReadLink(fd int) (string, error) {
 	return string(buffer[:n]), nil
 }
 
-// ReadFile reads a regular file below dir of at most limit bytes; a larger one is EFBIG, another kind EINVAL.
+// ReadFile reads a regular file below dir of at most limit bytes; a larger one is EFBIG, another
+// kind EINVAL.
 func ReadFile(dir int, path string, resolve uint64, limit int) ([]byte, error) {
 	// Without O_NONBLOCK a FIFO of that name would hold us for ever.
 	fd, err := OpenAt(dir, path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0, resolve)

@@ -14,8 +14,8 @@ const (
 	clockRealtime   = 0
 )
 
-// AddEntropy mixes secret random bytes into the kernel's pool, counts them as such, and has the kernel make its random numbers from
-// the pool anew. random is open on /dev/random.
+// AddEntropy mixes secret random bytes into the kernel's pool, counts them as such, and has the
+// kernel make its random numbers from the pool anew. random is open on /dev/random.
 func AddEntropy(random int, entropy []byte) error {
 	// struct rand_pool_info: a count of bits, the size in bytes, and the bytes.
 	info := make([]byte, 0, 8+len(entropy))
@@ -41,7 +41,8 @@ func Random(buffer []byte) (int, error) {
 	return int(n), failed("getrandom", "", errno)
 }
 
-// Secret fills a buffer of at most 256 bytes with random bytes, once the kernel has any: it then gives as many at once.
+// Secret fills a buffer of at most 256 bytes with random bytes, once the kernel has any: it then
+// gives as many at once.
 func Secret(buffer []byte) error {
 	n, err := Random(buffer)
 	if err == nil && n < len(buffer) {

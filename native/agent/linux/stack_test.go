@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// deeper calls f below some frames, so that f begins at another distance from the end of its goroutine's stack.
+// deeper calls f below some frames, so that f begins at another distance from the end of its
+// goroutine's stack.
 //
 //go:noinline
 func deeper(frames int, f func()) byte {

@@ -22,13 +22,15 @@ func prctl(name string, a, b, c uintptr) error {
 	return failed("prctl", name, errno)
 }
 
-// SetUndumpable bars others from tracing this process and from its /proc files, unless they hold CAP_SYS_PTRACE.
+// SetUndumpable bars others from tracing this process and from its /proc files, unless they hold
+// CAP_SYS_PTRACE.
 func SetUndumpable() error { return prctl("PR_SET_DUMPABLE", prSetDumpable, 0, 0) }
 
 // SetNoNewPrivileges is final for the thread and what it executes.
 func SetNoNewPrivileges() error { return prctl("PR_SET_NO_NEW_PRIVS", prSetNoNewPrivs, 1, 0) }
 
-// DropBounding removes one capability from the bounding set; EINVAL where the kernel does not know it.
+// DropBounding removes one capability from the bounding set; EINVAL where the kernel does not know
+// it.
 func DropBounding(capability int) error {
 	return prctl("PR_CAPBSET_DROP", prCapbsetDrop, uintptr(capability), 0)
 }
@@ -164,7 +166,8 @@ func Ioctl(fd int, request uintptr, argument unsafe.Pointer) error {
 	return failed("ioctl", "", errno)
 }
 
-// RaiseLimit raises the hard limit of a resource of this process where it is lower, behind the back of package syscall, which would restore its own.
+// RaiseLimit raises the hard limit of a resource of this process where it is lower, behind the back
+// of package syscall, which would restore its own.
 func RaiseLimit(resource int, hard uint64) error {
 	var limit syscall.Rlimit
 	if _, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(&limit)), 0, 0); errno != 0 {

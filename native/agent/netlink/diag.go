@@ -23,11 +23,13 @@ const maxRounds = 16
 
 var errPersists = errors.New("connections keep coming up")
 
-// OpenDiag opens a connection to what knows of sockets. It belongs to the network namespace of the thread that opened it.
+// OpenDiag opens a connection to what knows of sockets. It belongs to the network namespace of the
+// thread that opened it.
 func OpenDiag() (*Connection, error) { return openFamily(sockDiag) }
 
-// Disconnect ends every TCP connection of the namespace that leads out of it: those who wait for one see it reset at once. What listens goes on,
-// and so do connections from the namespace to itself.
+// Disconnect ends every TCP connection of the namespace that leads out of it: those who wait for
+// one see it reset at once. What listens goes on, and so do connections from the namespace to
+// itself.
 func (c *Connection) Disconnect(own [4]byte) error {
 	for range maxRounds {
 		ended := 0

@@ -10,7 +10,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// In a network namespace of its own, where both ends are, but only one of two addresses is said to be.
+// In a network namespace of its own, where both ends are, but only one of two addresses is said to
+// be.
 func TestConnectionsThatLeadOutAreReset(t *testing.T) {
 	guesttest.NeedRoot(t)
 	// Never unlocked: the thread ends with the test.

@@ -40,7 +40,8 @@ func (c *Connection) do(m *message) error {
 	return err
 }
 
-// ask sends a request and answers the body of what it is answered with; an acknowledgement has none.
+// ask sends a request and answers the body of what it is answered with; an acknowledgement has
+// none.
 func (c *Connection) ask(m *message) ([]byte, error) {
 	if err := c.send(m); err != nil {
 		return nil, err
@@ -91,7 +92,8 @@ func answer(datagram []byte, sequence uint32) (body []byte, found bool, err erro
 	return nil, false, nil
 }
 
-// each calls take for every message of a datagram that answers a dump, and says whether the dump is done.
+// each calls take for every message of a datagram that answers a dump, and says whether the dump is
+// done.
 func each(datagram []byte, sequence uint32, take func(body []byte) error) (done bool, err error) {
 	for len(datagram) >= headerBytes {
 		length := int(native.Uint32(datagram))

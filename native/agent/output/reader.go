@@ -11,7 +11,8 @@ const (
 	ackBytes        = 8
 )
 
-// Writer sends what follows the first `Room` bytes of data, which it may overwrite as it may the rest; `last`: nothing follows.
+// Writer sends what follows the first `Room` bytes of data, which it may overwrite as it may the
+// rest; `last`: nothing follows.
 type Writer interface {
 	Write(data []byte, last bool) error
 }
@@ -42,9 +43,9 @@ func (r *Reader) Leave() {
 	r.ring.interrupt()
 }
 
-// WriteFrames sends the output to its end as frames, as many at once as there are. `room` bytes are left before those that
-// are written at once. It fails with ErrGone after Leave, ErrOffset when another reader let those bytes be forgotten, and
-// with what the writer fails with.
+// WriteFrames sends the output to its end as frames, as many at once as there are. `room` bytes are
+// left before those that are written at once. It fails with ErrGone after Leave, ErrOffset when
+// another reader let those bytes be forgotten, and with what the writer fails with.
 func (r *Reader) WriteFrames(w Writer, room int) error {
 	buffer := make([]byte, room+headerBytes+maxPayloadBytes)
 	for {
@@ -77,8 +78,8 @@ func header(frame []byte, stream byte, length int, offset uint64) {
 	binary.BigEndian.PutUint64(frame[8:], offset)
 }
 
-// Take takes a piece of the reader's acknowledgements, the last one included.
-// ErrOffset: one below an earlier one, or above what was sent to this reader, or half an offset at the end.
+// Take takes a piece of the reader's acknowledgements, the last one included. ErrOffset: one below
+// an earlier one, or above what was sent to this reader, or half an offset at the end.
 func (r *Reader) Take(piece []byte, last bool) error {
 	for len(piece) > 0 {
 		n := min(ackBytes-len(r.part), len(piece))

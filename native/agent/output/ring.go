@@ -34,7 +34,8 @@ type run struct {
 // Ring is the output of one process: one sequence of bytes with offsets from 0.
 type Ring struct {
 	mu sync.Mutex
-	// bytes holds the offsets [acknowledged, written) at index offset modulo its length, which grows up to Capacity.
+	// bytes holds the offsets [acknowledged, written) at index offset modulo its length, which
+	// grows up to Capacity.
 	bytes        []byte
 	runs         []run
 	acknowledged uint64
@@ -67,7 +68,8 @@ func (r *Ring) Write(stream byte, data []byte) {
 	}
 }
 
-// Discard drops what is there and all that follows: nobody may ever read it, so nobody would make room for it either.
+// Discard drops what is there and all that follows: nobody may ever read it, so nobody would make
+// room for it either.
 func (r *Ring) Discard() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,8 +173,8 @@ func (r *Ring) Acknowledge(offset uint64) error {
 	return nil
 }
 
-// read copies what is there at an offset of one stream; stream 3 is the end. With nothing there it waits for a reader
-// that has not left, or answers stream 0.
+// read copies what is there at an offset of one stream; stream 3 is the end. With nothing there it
+// waits for a reader that has not left, or answers stream 0.
 func (r *Ring) read(reader *Reader, wait bool, offset uint64, data []byte) (stream byte, n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

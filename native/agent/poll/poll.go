@@ -12,7 +12,8 @@ const Interval = 5 * time.Millisecond
 
 var errDeadline = errors.New("did not end in time")
 
-// Until calls done until it returns true or an error, or the limit is over. The error of that names operation and object.
+// Until calls done until it returns true or an error, or the limit is over. The error of that names
+// operation and object.
 func Until(limit time.Duration, operation, object string, done func() (bool, error)) error {
 	for end := time.Now().Add(limit); ; time.Sleep(Interval) {
 		ok, err := done()

@@ -59,7 +59,8 @@ func TestANonceThatComesAgainGetsANewReport(t *testing.T) {
 	}
 }
 
-// TestARelayedSessionIsSeen: who ends the client's TLS and passes the nonce on to the guest has another exporter on either side.
+// TestARelayedSessionIsSeen: who ends the client's TLS and passes the nonce on to the guest has
+// another exporter on either side.
 func TestARelayedSessionIsSeen(t *testing.T) {
 	g := serve(t, guestOptions{})
 	client, relay := g.connect(clientConfig()), g.connect(clientConfig())

@@ -14,8 +14,8 @@ import (
 	"a3s.dev/box/agent/evidence"
 )
 
-// A certificate is as good as its evidence, and the guest's clock is the host's to set, so its validity says nothing. RFC 5280, section 4.1.2.5, has
-// the end for that.
+// A certificate is as good as its evidence, and the guest's clock is the host's to set, so its
+// validity says nothing. RFC 5280, section 4.1.2.5, has the end for that.
 var (
 	notBefore = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	notAfter  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -27,7 +27,8 @@ const (
 	subjectSimulated = "a3s-box SIMULATED, NOT HARDWARE"
 )
 
-// newCertificate draws a key, which never leaves this process, and signs a certificate for it that has evidence within.
+// newCertificate draws a key, which never leaves this process, and signs a certificate for it that
+// has evidence within.
 func newCertificate(source *evidence.Source) (*tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {

@@ -23,7 +23,8 @@ type connection struct {
 	closed chan struct{}
 	failed error
 	member *member
-	// asked: the peer has challenged the guest; asking: it waits for the answer, and for one at a time.
+	// asked: the peer has challenged the guest; asking: it waits for the answer, and for one at a
+	// time.
 	asked, asking atomic.Bool
 	// attested: the peer has got evidence that is bound to this connection.
 	attested          atomic.Bool
@@ -42,7 +43,8 @@ func (b *bounds) newConnection(raw net.Conn) *connection {
 	}
 }
 
-// alone waits until no other large body of the peer's is in memory: what a stranger can have the guest hold is taken from the workload.
+// alone waits until no other large body of the peer's is in memory: what a stranger can have the
+// guest hold is taken from the workload.
 func (c *connection) alone() (leave func(), err error) {
 	select {
 	case c.large <- struct{}{}:

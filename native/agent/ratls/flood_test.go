@@ -18,7 +18,8 @@ import (
 const (
 	// arrivals bounds how many connections the stranger opens, for twice the time that there is.
 	arrivals = 2 * within / arrival
-	// again is after how long it tries again, and step what the network and the verification take of each step.
+	// again is after how long it tries again, and step what the network and the verification take
+	// of each step.
 	again = 100 * time.Millisecond
 	step  = 300 * time.Millisecond
 )

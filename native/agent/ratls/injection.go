@@ -17,7 +17,8 @@ import (
 // injectDomain keeps what injectors sign apart from all else.
 const injectDomain = "a3s-box/inject-secret/v1"
 
-// injection is what the injector of a secret signs: this value of this secret, for this guest, over this very connection.
+// injection is what the injector of a secret signs: this value of this secret, for this guest, over
+// this very connection.
 type injection struct {
 	exporter   []byte
 	agentKey   []byte
@@ -44,7 +45,8 @@ type injectorKey struct {
 // maxKey bounds the SPKI of an injector; those of the three kinds are 44, 91 and 120 bytes.
 const maxKey = 128
 
-// parseInjectorKey reads the SPKI of an Ed25519 key, or of an ECDSA key on P-256 or P-384. A key has one encoding, so that it has one digest.
+// parseInjectorKey reads the SPKI of an Ed25519 key, or of an ECDSA key on P-256 or P-384. A key
+// has one encoding, so that it has one digest.
 func parseInjectorKey(spki []byte) (*injectorKey, error) {
 	if len(spki) > maxKey {
 		return nil, errKey
@@ -64,7 +66,8 @@ func parseInjectorKey(spki []byte) (*injectorKey, error) {
 	return &injectorKey{hex.EncodeToString(digest[:]), verify}, nil
 }
 
-// verifier is how the signatures of a key are checked; nil for a kind of key that injectors do not have.
+// verifier is how the signatures of a key are checked; nil for a kind of key that injectors do not
+// have.
 func verifier(key any) func(message, signature []byte) bool {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
@@ -86,7 +89,8 @@ func verifier(key any) func(message, signature []byte) bool {
 	return nil
 }
 
-// verifyP1363 checks a signature that is r and s, one after the other, each as long as the order of the curve.
+// verifyP1363 checks a signature that is r and s, one after the other, each as long as the order of
+// the curve.
 func verifyP1363(key *ecdsa.PublicKey, digest, signature []byte, size int) bool {
 	if len(signature) != 2*size {
 		return false

@@ -6,17 +6,22 @@ import (
 	"time"
 )
 
-// limiter bounds the connections, in such a way that a stranger with any number of them keeps no relying party out for long:
+// limiter bounds the connections, in such a way that a stranger with any number of them keeps no
+// relying party out for long:
 //
-//   - A connection is protected for a short time after it came, and for less as long as it has sent no ClientHello. One that asks for evidence is protected while that is made and for the same time
-//     after it, as long as such connections hold at most half of the places. One that has delivered a secret has the same time for the next.
-//   - Where all places are taken, a new connection takes that of one that is not protected: of one that has sent no ClientHello, if there is
-//     any, and otherwise of one that is chosen at random. Where all are protected it is refused, and its client tries again.
+//   - A connection is protected for a short time after it came, and for less as long as it has sent
+//     no ClientHello. One that asks for evidence is protected while that is made and for the same
+//     time after it, as long as such connections hold at most half of the places. One that has
+//     delivered a secret has the same time for the next.
+//   - Where all places are taken, a new connection takes that of one that is not protected: of one
+//     that has sent no ClientHello, if there is any, and otherwise of one that is chosen at random.
+//     Where all are protected it is refused, and its client tries again.
 //
 // So places become free at a rate that does not depend on how many connections a stranger opens.
 type limiter struct {
 	size int
-	// protect is how long a connection is protected, and hello how long one without a ClientHello is.
+	// protect is how long a connection is protected, and hello how long one without a ClientHello
+	// is.
 	protect, hello time.Duration
 	now            func() time.Time
 	// pick chooses one of so many at random.
@@ -118,7 +123,8 @@ func (l *limiter) answered(m *member) {
 	}
 }
 
-// mayExtend says whether fewer than half of the places are held by evidence. The caller holds the lock.
+// mayExtend says whether fewer than half of the places are held by evidence. The caller holds the
+// lock.
 func (l *limiter) mayExtend() bool {
 	held := 0
 	now := l.now()

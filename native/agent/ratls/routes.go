@@ -9,7 +9,8 @@ import (
 	"a3s.dev/box/agent/secrets"
 )
 
-// Bounds of bodies. A secret is in base64, its name in the path, and a few hundred bytes come with it.
+// Bounds of bodies. A secret is in base64, its name in the path, and a few hundred bytes come with
+// it.
 const (
 	maxChallenge = 1 << 10
 	maxInjection = (secrets.MaxValue+2)/3*4 + 1<<10

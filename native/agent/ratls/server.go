@@ -1,5 +1,6 @@
-// Package ratls is the guest's end of RA-TLS: TLS whose certificate has evidence within, and an API over which a relying party has the guest
-// prove itself, and injects secrets. openapi.json describes the API, docs/guest-ratls-api.md how it is used.
+// Package ratls is the guest's end of RA-TLS: TLS whose certificate has evidence within, and an API
+// over which a relying party has the guest prove itself, and injects secrets. openapi.json
+// describes the API, docs/guest-ratls-api.md how it is used.
 //
 // The host sees bytes and nothing else. Every client is a stranger: everything is bounded.
 package ratls
@@ -35,9 +36,11 @@ const (
 // bounds are what strangers are held to.
 type bounds struct {
 	connections int
-	// protect is how long a connection is not closed in favour of another one, and hello how long one without a ClientHello is not.
+	// protect is how long a connection is not closed in favour of another one, and hello how long
+	// one without a ClientHello is not.
 	protect, hello time.Duration
-	// What a peer can have us wait for: its handshake, its first challenge, a request, an answer to be taken, and nothing.
+	// What a peer can have us wait for: its handshake, its first challenge, a request, an answer to
+	// be taken, and nothing.
 	handshake, attest, request, answer, idle time.Duration
 	// What one connection may ask for.
 	attests, injections rate
@@ -47,7 +50,8 @@ type rate struct{ size, perSecond float64 }
 
 var usual = bounds{
 	connections: 64,
-	// Longer than a relying party takes from the beginning to an injected secret. Places become free at 64 in this time.
+	// Longer than a relying party takes from the beginning to an injected secret. Places become
+	// free at 64 in this time.
 	protect:   2500 * time.Millisecond,
 	hello:     time.Second,
 	handshake: 10 * time.Second,
@@ -107,7 +111,8 @@ func newServer(config Config, b bounds) (*Server, error) {
 	return s, nil
 }
 
-// newTLS knows TLS 1.3 alone, and no resumption: a resumed session shows no certificate, and its keys are older than itself.
+// newTLS knows TLS 1.3 alone, and no resumption: a resumed session shows no certificate, and its
+// keys are older than itself.
 func (s *Server) newTLS(certificate *tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates:           []tls.Certificate{*certificate},
@@ -179,7 +184,8 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// ServeConn serves one connection to its end, and closes it. Closing it must not have to wait for anything.
+// ServeConn serves one connection to its end, and closes it. Closing it must not have to wait for
+// anything.
 func (s *Server) ServeConn(raw net.Conn) error {
 	conn, err := s.admit(raw)
 	if err != nil {

@@ -40,12 +40,12 @@ func (c *Child) Signal(signal syscall.Signal) error {
 
 // Reaper reaps every child of this process.
 type Reaper struct {
-	// mu is held while a child is started and registered, and while one is reaped: so no child ends unknown,
-	// and no id that is still registered can name another process.
+	// mu is held while a child is started and registered, and while one is reaped: so no child ends
+	// unknown, and no id that is still registered can name another process.
 	mu       sync.Mutex
 	children map[int]*Child
-	// unclaimed keeps how processes ended that a stage started on our behalf and that we do not know yet;
-	// it is emptied when no stage is at work.
+	// unclaimed keeps how processes ended that a stage started on our behalf and that we do not
+	// know yet; it is emptied when no stage is at work.
 	unclaimed map[int]syscall.WaitStatus
 	adopting  int
 	started   chan struct{}
@@ -142,8 +142,8 @@ func (r *Reaper) Run() error {
 	}
 }
 
-// resetSigchld takes from this process the Go runtime's handler of SIGCHLD, which does nothing: by default the kernel sends no such signal,
-// and keeps those who ended until they are waited for.
+// resetSigchld takes from this process the Go runtime's handler of SIGCHLD, which does nothing: by
+// default the kernel sends no such signal, and keeps those who ended until they are waited for.
 func resetSigchld() error {
 	// The kernel's struct sigaction: handler, flags, restorer, mask. All zero is the default.
 	var action [4]uint64

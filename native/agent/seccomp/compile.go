@@ -8,8 +8,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Operations of classic BPF that the filter uses; linux/filter.h. Comparisons with constants of the call's number are
-// all that a plain call meets, so the kernel can cache the answer.
+// Operations of classic BPF that the filter uses; linux/filter.h. Comparisons with constants of the
+// call's number are all that a plain call meets, so the kernel can cache the answer.
 const (
 	opLoad         = 0x20
 	opAnd          = 0x54
@@ -49,7 +49,8 @@ type span[Key comparable] struct {
 	key  Key
 }
 
-// Default compiles Docker's default profile for a process with some capabilities in its bounding set.
+// Default compiles Docker's default profile for a process with some capabilities in its bounding
+// set.
 func Default(capabilities uint64) []linux.Instruction {
 	profile := rules(capabilities)
 	amd := tree(spans(profile, x8664, x32), body)
@@ -91,8 +92,8 @@ func spans(profile map[string]rule, abis ...int) []span[rule] {
 	return stretches(byNumber, func(uint32) rule { return deny })
 }
 
-// stretches joins neighbours of one key. gap returns the key of numbers that are not in the map. It changes only after a
-// number of the map, and at the first number of x32.
+// stretches joins neighbours of one key. gap returns the key of numbers that are not in the map. It
+// changes only after a number of the map, and at the first number of x32.
 func stretches[Key comparable](byNumber map[uint32]Key, gap func(number uint32) Key) []span[Key] {
 	starts := map[uint32]Key{}
 	for number, key := range byNumber {
@@ -158,7 +159,8 @@ func body(rule rule) []linux.Instruction {
 	}
 }
 
-// oneOf allows a call whose first argument is one of a few values. The kernel reads both arguments as 32 bits wide.
+// oneOf allows a call whose first argument is one of a few values. The kernel reads both arguments
+// as 32 bits wide.
 func oneOf(values []uint32) []linux.Instruction {
 	program := []linux.Instruction{{Code: opLoad, K: offsetArgument}}
 	for index, value := range values {

@@ -27,7 +27,8 @@ type step struct {
 	comparison bool
 }
 
-// checkConditions allows one for each argument: the jumps over more of them would not fit into an instruction.
+// checkConditions allows one for each argument: the jumps over more of them would not fit into an
+// instruction.
 func checkConditions(conditions []Condition) error {
 	if len(conditions) > arguments {
 		return errCondition
@@ -42,7 +43,8 @@ func checkConditions(conditions []Condition) error {
 	return nil
 }
 
-// steps compares 64 bits by two halves, the high one first. It returns nil for an unknown operation.
+// steps compares 64 bits by two halves, the high one first. It returns nil for an unknown
+// operation.
 func (c Condition) steps() []step {
 	value, _ := strconv.ParseUint(c.Value, 10, 64)
 	two, _ := strconv.ParseUint(c.ValueTwo, 10, 64)
@@ -78,8 +80,8 @@ func (c Condition) steps() []step {
 	}
 }
 
-// body answers with the action of the alternative whose conditions hold, and leads past itself where they do not. Its jumps are short, since a call
-// has few arguments.
+// body answers with the action of the alternative whose conditions hold, and leads past itself
+// where they do not. Its jumps are short, since a call has few arguments.
 func (a alternative) body() []linux.Instruction {
 	var steps []step
 	// ends is the index after the condition that each step belongs to.

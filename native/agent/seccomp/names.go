@@ -1,6 +1,7 @@
 package seccomp
 
-// What Docker's default profile (moby profiles, 2026) lets every process do. Names that x86 does not have are left out.
+// What Docker's default profile (moby profiles, 2026) lets every process do. Names that x86 does
+// not have are left out.
 const allowed = `
 accept accept4 access adjtimex alarm arch_prctl bind brk
 cachestat capget capset chdir chmod chown chown32 clock_adjtime clock_adjtime64 clock_getres clock_getres_time64
@@ -69,8 +70,8 @@ var byCapability = map[string]string{
 // personalities are the execution domains that a process may choose.
 var personalities = []uint32{0x0, 0x8, 0x20000, 0x20008, 0xffffffff}
 
-// families are the address families that socket may open. AF_ALG and AF_VSOCK are not among them: the one
-// is kernel surface that nobody needs, the other leads past the network.
+// families are the address families that socket may open. AF_ALG and AF_VSOCK are not among them:
+// the one is kernel surface that nobody needs, the other leads past the network.
 var families = []uint32{
 	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, // UNIX INET AX25 IPX APPLETALK NETROM BRIDGE ATMPVC X25 INET6 ROSE
 	13, 14, 15, 16, 17, 18, // NETBEUI SECURITY KEY NETLINK PACKET ASH
@@ -79,5 +80,6 @@ var families = []uint32{
 	41, 42, 43, 44, 45, // KCM QIPCRTR SMC XDP MCTP
 }
 
-// newNamespaces are the flags of clone that make a namespace: mount, uts, ipc, user, pid, net, cgroup.
+// newNamespaces are the flags of clone that make a namespace: mount, uts, ipc, user, pid, net,
+// cgroup.
 const newNamespaces = 0x7e020000

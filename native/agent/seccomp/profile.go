@@ -8,32 +8,38 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Profile is a system call profile, as a box spec has it. The native architecture, x86_64, is always in it.
+// Profile is a system call profile, as a box spec has it. The native architecture, x86_64, is
+// always in it.
 type Profile struct {
 	Default Action `json:"default"`
-	// X86 and X32 say whether the profile holds for programs of these architectures. A call of any other ends its process.
+	// X86 and X32 say whether the profile holds for programs of these architectures. A call of any
+	// other ends its process.
 	X86 bool `json:"x86"`
 	X32 bool `json:"x32"`
-	// Log has the kernel log what is not allowed; SpecAllow leaves a mitigation of speculative execution out.
+	// Log has the kernel log what is not allowed; SpecAllow leaves a mitigation of speculative
+	// execution out.
 	Log       bool   `json:"log"`
 	SpecAllow bool   `json:"specAllow"`
 	Rules     []Rule `json:"rules"`
 }
 
-// Action is what becomes of a system call. Value is the error number of errno, or what a tracer reads of trace.
+// Action is what becomes of a system call. Value is the error number of errno, or what a tracer
+// reads of trace.
 type Action struct {
 	Kind  string `json:"kind"`
 	Value int64  `json:"value"`
 }
 
-// Rule gives some calls an action, where all conditions hold. Names that this kernel does not have are left out, as in runc.
+// Rule gives some calls an action, where all conditions hold. Names that this kernel does not have
+// are left out, as in runc.
 type Rule struct {
 	Names      []string    `json:"names"`
 	Action     Action      `json:"action"`
 	Conditions []Condition `json:"conditions"`
 }
 
-// Condition compares an argument. Values are decimal, since they may be larger than a number of JSON.
+// Condition compares an argument. Values are decimal, since they may be larger than a number of
+// JSON.
 type Condition struct {
 	Index    int64  `json:"index"`
 	Op       string `json:"op"`
@@ -85,7 +91,8 @@ func (a Action) code() (uint32, error) {
 // permissive says whether the profile lets calls pass that it does not name.
 func (a Action) permissive() bool { return a.Kind == "allow" || a.Kind == "log" || a.Kind == "trace" }
 
-// outcome is what becomes of a call: the action of the first alternative whose conditions hold, or the last action.
+// outcome is what becomes of a call: the action of the first alternative whose conditions hold, or
+// the last action.
 type outcome struct {
 	alternatives []alternative
 	last         uint32
@@ -96,8 +103,9 @@ type alternative struct {
 	action     uint32
 }
 
-// Compile makes a filter of a profile, as libseccomp and runc do: a rule without conditions goes before all others of its call, and calls that are
-// newer than every call of the profile answer ENOSYS, so that libraries fall back, unless the profile lets unknown calls pass.
+// Compile makes a filter of a profile, as libseccomp and runc do: a rule without conditions goes
+// before all others of its call, and calls that are newer than every call of the profile answer
+// ENOSYS, so that libraries fall back, unless the profile lets unknown calls pass.
 func Compile(p *Profile) ([]linux.Instruction, error) {
 	otherwise, err := p.Default.code()
 	if err != nil {

@@ -135,7 +135,8 @@ func TestAProfileDecides(t *testing.T) {
 	}
 }
 
-// A profile that is written out as Docker's default decides every number as the built-in one does, below the newest call.
+// A profile that is written out as Docker's default decides every number as the built-in one does,
+// below the newest call.
 func TestAProfileOfTheDefaultsAgreesWithThem(t *testing.T) {
 	profile := &Profile{Default: Action{"errno", 1}, X86: true, X32: true}
 	for name, rule := range rules(docker()) {

@@ -1,4 +1,5 @@
-// Package seccomp compiles Docker's default system call profile, and those that boxes bring, into filters for x86_64 kernels.
+// Package seccomp compiles Docker's default system call profile, and those that boxes bring, into
+// filters for x86_64 kernels.
 package seccomp
 
 import (
@@ -21,7 +22,8 @@ type rule int
 const (
 	deny rule = iota
 	allow
-	// absent answers as a kernel does that lacks the call, so that libraries fall back from clone3 to clone.
+	// absent answers as a kernel does that lacks the call, so that libraries fall back from clone3
+	// to clone.
 	absent
 	cloneWithoutNamespaces
 	listedPersonality

@@ -14,7 +14,8 @@ import (
 // Directory is where the box finds its secrets.
 const Directory = "/run/secrets"
 
-// What the filesystem can hold: every secret that a launch spec can name, in whole pages, and nothing to speak of besides.
+// What the filesystem can hold: every secret that a launch spec can name, in whole pages, and
+// nothing to speak of besides.
 const (
 	maxFiles  = 64 + 8
 	maxMemory = maxFiles * (MaxValue + 4096)
@@ -43,10 +44,12 @@ func NewFiles() (*Files, error) {
 	return &Files{mount: mount}, nil
 }
 
-// Mount is open on the filesystem, for the box to attach to Directory before its main process starts. It stays the Files' own.
+// Mount is open on the filesystem, for the box to attach to Directory before its main process
+// starts. It stays the Files' own.
 func (f *Files) Mount() int { return f.mount }
 
-// write makes a file that its owner alone can read. Its name is one of a launch spec, which has no slash in it.
+// write makes a file that its owner alone can read. Its name is one of a launch spec, which has no
+// slash in it.
 func (f *Files) write(name string, value []byte, owner users.User) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

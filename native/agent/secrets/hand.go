@@ -10,8 +10,9 @@ import (
 // ErrNotReady is a main process that would start without its secrets.
 var ErrNotReady = errors.New("the box has not all of its secrets")
 
-// HandOver gives the secrets to the main process, which has not started and runs as owner: as files, and as entries of its environment,
-// which are answered. The store keeps none of them. Without secrets it does nothing, and files may be nil.
+// HandOver gives the secrets to the main process, which has not started and runs as owner: as
+// files, and as entries of its environment, which are answered. The store keeps none of them.
+// Without secrets it does nothing, and files may be nil.
 func (s *Store) HandOver(files *Files, owner users.User) (environment []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +37,8 @@ func (s *Store) HandOver(files *Files, owner users.User) (environment []string, 
 	return environment, nil
 }
 
-// Wipe overwrites what is left of the secrets, in the box's files too, when the box has ended. Nothing can be delivered any more.
+// Wipe overwrites what is left of the secrets, in the box's files too, when the box has ended.
+// Nothing can be delivered any more.
 func (s *Store) Wipe() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package secrets holds what a box waits for: each secret of its launch spec is delivered once, handed to the main process before that
-// starts, and overwritten when the box ends. Who may deliver one is for the caller to see to.
+// Package secrets holds what a box waits for: each secret of its launch spec is delivered once,
+// handed to the main process before that starts, and overwritten when the box ends. Who may deliver
+// one is for the caller to see to.
 package secrets
 
 import (
@@ -16,7 +17,8 @@ const MaxValue = 64 << 10
 // State is how far a box is with its secrets.
 type State string
 
-// States. A box without secrets stays in None; others go from Waiting to one of the last two, and stay there.
+// States. A box without secrets stays in None; others go from Waiting to one of the last two, and
+// stay there.
 const (
 	None    State = "none"
 	Waiting State = "waiting"
@@ -102,7 +104,8 @@ func (s *Store) Secret(name string) (launchspec.Secret, error) {
 	return entry.secret, nil
 }
 
-// Deliver keeps a copy of a secret's value. Of several deliveries of one secret one succeeds, whatever their values are.
+// Deliver keeps a copy of a secret's value. Of several deliveries of one secret one succeeds,
+// whatever their values are.
 func (s *Store) Deliver(name string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,11 +24,12 @@ func (g guests) has(confidential bool) bool {
 	return g == allGuests || g == confidentialGuests && confidential || g == plainGuests && !confidential
 }
 
-// access is what a host must be permitted by the launch spec of a confidential guest; the owner of a plain one may do everything. The zero
-// value lets nobody in.
+// access is what a host must be permitted by the launch spec of a confidential guest; the owner of
+// a plain one may do everything. The zero value lets nobody in.
 type access func(spec *launchspec.Spec, id string, body []byte) error
 
-// free needs no permission: the host knows the answer already, or the route ends the box, which the host can do by itself.
+// free needs no permission: the host knows the answer already, or the route ends the box, which the
+// host can do by itself.
 func free(*launchspec.Spec, string, []byte) error { return nil }
 
 // may needs any one of these permissions.
@@ -36,7 +37,8 @@ func may(permissions ...string) access {
 	return func(spec *launchspec.Spec, _ string, _ []byte) error { return permitted(spec, permissions...) }
 }
 
-// ofMain needs any one of these permissions for the main process, and for every other the one to start it.
+// ofMain needs any one of these permissions for the main process, and for every other the one to
+// start it.
 func ofMain(permissions ...string) access {
 	return func(spec *launchspec.Spec, id string, _ []byte) error {
 		if id == box.MainID {

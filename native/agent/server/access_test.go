@@ -75,7 +75,8 @@ func TestPlainGuestsPermitTheirHostEverything(t *testing.T) {
 	}
 }
 
-// TestEachRouteNeedsItsPermission goes through every route: what admits a host there, and that nothing else does.
+// TestEachRouteNeedsItsPermission goes through every route: what admits a host there, and that
+// nothing else does.
 func TestEachRouteNeedsItsPermission(t *testing.T) {
 	const anything = "anything"
 	seen := map[string]bool{}

@@ -13,8 +13,8 @@ import (
 // entropyBytes is what a copy's random number generator is given.
 const entropyBytes = 64
 
-// once recognises a document that was taken before. Its answer is repeated then, since a host whose connection broke does not know whether the
-// document was taken.
+// once recognises a document that was taken before. Its answer is repeated then, since a host whose
+// connection broke does not know whether the document was taken.
 type once struct {
 	done bool
 	of   [sha256.Size]byte
@@ -132,8 +132,8 @@ func parseCopy(entropy, now, machineID string) (*identity, error) {
 	return &identity{bytes, at}, nil
 }
 
-// parseTime reads the one spelling "2006-01-02T15:04:05.000000000Z". Package time's parser is for any, and much of
-// what a copy does before it answers would be that.
+// parseTime reads the one spelling "2006-01-02T15:04:05.000000000Z". Package time's parser is for
+// any, and much of what a copy does before it answers would be that.
 func parseTime(text string) (time.Time, bool) {
 	const shape = "dddd-dd-ddTdd:dd:dd.dddddddddZ"
 	if len(text) != len(shape) {

@@ -7,8 +7,8 @@ import (
 	"a3s.dev/box/agent/box/process"
 )
 
-// The documents of the protocol are few and flat, so they are written out: what package encoding/json executes for the first
-// of a type is more than all the rest of an answer.
+// The documents of the protocol are few and flat, so they are written out: what package
+// encoding/json executes for the first of a type is more than all the rest of an answer.
 
 // appendText appends a string; RFC 8259, section 7.
 func appendText(to []byte, text string) []byte {
@@ -60,7 +60,8 @@ func appendExit(to []byte, exit *process.Exit) []byte {
 	to = appendNullable(append(to, `,"signal":`...), exit.Signal)
 	to = strconv.AppendBool(append(to, `,"oomKilled":`...), exit.OOMKilled)
 	to = appendText(append(to, `,"finishedAt":`...), exit.FinishedAt)
-	// Older hosts know nothing of it, and only a confidential guest, which they do not start, has it.
+	// Older hosts know nothing of it, and only a confidential guest, which they do not start, has
+	// it.
 	if exit.Error != nil {
 		to = appendText(append(to, `,"error":{"code":`...), exit.Error.Code)
 		to = append(appendText(append(to, `,"message":`...), exit.Error.Message), '}')

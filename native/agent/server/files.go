@@ -27,7 +27,8 @@ func appendStat(to []byte, stat *files.Stat) []byte {
 	return append(appendText(append(to, `,"linkTarget":`...), stat.LinkTarget), '}')
 }
 
-// statFile is answered beside all else, as the other routes of files are: a file server of the host may take its time.
+// statFile is answered beside all else, as the other routes of files are: a file server of the host
+// may take its time.
 func (s *Server) statFile(t stream.Stream, body []byte, _ string) {
 	var request pathRequest
 	if err := strictjson.Decode(body, &request); err != nil {
@@ -66,7 +67,8 @@ func (s *Server) sendFiles(t stream.Stream, path string) {
 	finish(t, sent, err)
 }
 
-// finish ends an answer. Where its status was sent already, a reset is how the host sees that it is not complete.
+// finish ends an answer. Where its status was sent already, a reset is how the host sees that it is
+// not complete.
 func finish(t stream.Stream, sent *archiveWriter, err error) {
 	switch {
 	case sent == nil:

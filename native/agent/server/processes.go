@@ -248,7 +248,8 @@ func (s *Server) resize(body []byte, id string) (reply, error) {
 	return nothing, h.Resize(uint16(size.Rows), uint16(size.Columns))
 }
 
-// forget is answered beside all else: it may have to wait for the end of what the process left behind.
+// forget is answered beside all else: it may have to wait for the end of what the process left
+// behind.
 func (s *Server) forget(t stream.Stream, _ []byte, id string) {
 	s.queue.after(id, func() {
 		go func() { give(t)(nothing, s.Box.Forget(id)) }()

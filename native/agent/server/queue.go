@@ -8,9 +8,11 @@ import (
 // maxJobs bounds the requests that wait for the set-up of the guest.
 const maxJobs = 64
 
-// requestQueue begins requests in the order in which they came, where one needs the result of another: a host may send the spec, the start of the
-// main process and all that follows it at once, without waiting for each answer. One goroutine, whose stack has grown already when a copy of the
-// guest begins, sets the guest up. All other requests wait for that, and for the start of their process.
+// requestQueue begins requests in the order in which they came, where one needs the result of
+// another: a host may send the spec, the start of the main process and all that follows it at once,
+// without waiting for each answer. One goroutine, whose stack has grown already when a copy of the
+// guest begins, sets the guest up. All other requests wait for that, and for the start of their
+// process.
 type requestQueue struct {
 	jobs chan func()
 	// ended: the guest ends, and no request is started any more.
@@ -19,7 +21,8 @@ type requestQueue struct {
 	mu sync.Mutex
 	// done is closed after the last job; nil: no job waits.
 	done chan struct{}
-	// last has a channel for every process with requests that wait. It is closed once the last of them has started.
+	// last has a channel for every process with requests that wait. It is closed once the last of
+	// them has started.
 	last map[string]chan struct{}
 }
 
@@ -55,8 +58,9 @@ func (q *requestQueue) setUp(job func()) bool {
 	}
 }
 
-// after calls a function, which must not block, once the earlier jobs are done and the process with this id, if it is to be started, is started. It
-// calls it at once when there is nothing to wait for. Requests for one process begin in the order in which they came, so that of two writers the
+// after calls a function, which must not block, once the earlier jobs are done and the process with
+// this id, if it is to be started, is started. It calls it at once when there is nothing to wait
+// for. Requests for one process begin in the order in which they came, so that of two writers the
 // first has the input.
 func (q *requestQueue) after(id string, begin func()) {
 	q.mu.Lock()
@@ -74,7 +78,8 @@ func (q *requestQueue) after(id string, begin func()) {
 	go q.startInOrder(id, started, done, earlier, begin)
 }
 
-// start starts a process in a goroutine, so that a slow start holds up only the requests for this process.
+// start starts a process in a goroutine, so that a slow start holds up only the requests for this
+// process.
 func (q *requestQueue) start(id string, begin func()) {
 	q.mu.Lock()
 	done, earlier := q.done, q.last[id]

@@ -87,7 +87,8 @@ func TestWhatWaitsForSetUpIsBounded(t *testing.T) {
 	close(hold)
 }
 
-// The answer to a start is on its way before the start counts as done: what the host asks for then must not overtake one another.
+// The answer to a start is on its way before the start counts as done: what the host asks for then
+// must not overtake one another.
 func TestRequestsOfAProcessAreBegunAsTheyCame(t *testing.T) {
 	for range 200 {
 		q := newRequestQueue()

@@ -10,7 +10,8 @@ import (
 // ratlsBuffer is the number of bytes of a connection that are copied at once.
 const ratlsBuffer = 32 << 10
 
-// ratls copies the bytes of a connection to and from the guest's RA-TLS server. The host cannot read what TLS protects.
+// ratls copies the bytes of a connection to and from the guest's RA-TLS server. The host cannot
+// read what TLS protects.
 func (s *Server) ratls(t stream.Stream, _ []byte, _ string) {
 	if s.Confidential.Spec() == nil {
 		writeError(t, box.ErrSpecMissing)

@@ -51,10 +51,12 @@ var nothing = reply{status: 204}
 
 // route is one line of the protocol's table. `{id}` is the process.
 //
-// A route that a later version changed is there once for each way in which it is answered, the latest first.
+// A route that a later version changed is there once for each way in which it is answered, the
+// latest first.
 type route struct {
 	method, path string
-	// in says which guests have the route, and may what the launch spec of a confidential guest must permit the host. Every route has both.
+	// in says which guests have the route, and may what the launch spec of a confidential guest
+	// must permit the host. Every route has both.
 	in  guests
 	may access
 	// since is the version that brought it.
@@ -181,7 +183,8 @@ func (s *Server) over(t stream.Stream) bool {
 	return true
 }
 
-// refuse answers with an error. On a fatal route it also ends the guest, which answers no other request then.
+// refuse answers with an error. On a fatal route it also ends the guest, which answers no other
+// request then.
 func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	if route.fatal {
 		s.queue.ended.Store(true)

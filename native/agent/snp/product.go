@@ -8,7 +8,8 @@ var (
 	turin      = layout{4, 5, 6}
 )
 
-// models is a range of CPUID models of a family, first and last included, that lay out a TCB_VERSION alike.
+// models is a range of CPUID models of a family, first and last included, that lay out a
+// TCB_VERSION alike.
 type models struct {
 	family, first, last byte
 	layout              layout
@@ -25,7 +26,8 @@ var products = []models{
 // turinChipIDSize is how much of CHIP_ID a Turin fills.
 const turinChipIDSize = 8
 
-// layoutOf goes by the processor. A report of version 2 does not name it, but its CHIP_ID tells a Turin.
+// layoutOf goes by the processor. A report of version 2 does not name it, but its CHIP_ID tells a
+// Turin.
 func layoutOf(version uint32, report []byte) (layout, error) {
 	if version < 3 {
 		chipID := report[chipIDAt : chipIDAt+chipIDSize]

@@ -1,8 +1,8 @@
 // Package snp reads attestation reports of AMD SEV-SNP (AMD 56860, ATTESTATION_REPORT).
 //
-// It is for a guest that looks at its own report. Nothing is verified here: a report that the firmware did not hand
-// over itself is anybody's. Well-formed is what the verifier of relying parties calls well-formed, in the same order
-// and with the same codes.
+// It is for a guest that looks at its own report. Nothing is verified here: a report that the
+// firmware did not hand over itself is anybody's. Well-formed is what the verifier of relying
+// parties calls well-formed, in the same order and with the same codes.
 package snp
 
 import "encoding/binary"

@@ -10,7 +10,8 @@ import (
 	"a3s.dev/box/agent/users"
 )
 
-// confine makes this thread what the workload's process has to be, and finds the program as that user.
+// confine makes this thread what the workload's process has to be, and finds the program as that
+// user.
 func confine(request *ExecRequest, stdio *stdio) (path string, err error) {
 	user, err := resolveUser(request.User, request.Groups)
 	if err != nil {
@@ -19,7 +20,8 @@ func confine(request *ExecRequest, stdio *stdio) (path string, err error) {
 	if err := stdio.chown(user.UID); err != nil {
 		return "", err
 	}
-	// The limits are set at the end. Only root may raise them, so the hard ones are raised before the privileges are dropped.
+	// The limits are set at the end. Only root may raise them, so the hard ones are raised before
+	// the privileges are dropped.
 	for _, limit := range request.Limits {
 		if err := linux.RaiseLimit(limit.Resource, limit.Hard); err != nil {
 			return "", &Refusal{SetupFailed, "error setting rlimit type " + strconv.Itoa(limit.Resource) + ": " + err.(*linux.Error).Errno.Error()}
@@ -55,7 +57,8 @@ func dropPrivileges(request *ExecRequest, user users.User) error {
 			return err
 		}
 	} else if err := installFilter(request); err != nil {
-		// Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it comes before the capabilities go.
+		// Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it comes before the
+		// capabilities go.
 		return err
 	}
 	if err := linux.ClearAmbient(); err != nil {

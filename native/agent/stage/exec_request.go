@@ -7,7 +7,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// ExecRequest describes the process that a stage becomes or starts. It is trusted, since the agent writes it.
+// ExecRequest describes the process that a stage becomes or starts. It is trusted, since the agent
+// writes it.
 type ExecRequest struct {
 	// Main makes the stage itself the main process, in the namespaces that it was started in.
 	// Otherwise it enters those of its descriptors, and starts a child there.

@@ -23,7 +23,8 @@ type launch struct {
 	argv, envv **byte
 	fds        [3]int
 	terminal   bool
-	// session: it gets one of its own. cgroup is open on what names the members of the control group that it joins; -1: it is there already.
+	// session: it gets one of its own. cgroup is open on what names the members of the control
+	// group that it joins; -1: it is there already.
 	session bool
 	cgroup  int
 	reply   int
@@ -97,9 +98,9 @@ func execute(request *ExecRequest, path string, stdio *stdio, cgroup int, reply 
 	return reply.ready(int(pid))
 }
 
-// forkAndBecome starts the program in a child of the agent. The child has its own copy of this process's memory, so what
-// it does between here and execve harms nobody; like the one of package syscall it must not call into the
-// scheduler, grow its stack or allocate.
+// forkAndBecome starts the program in a child of the agent. The child has its own copy of this
+// process's memory, so what it does between here and execve harms nobody; like the one of package
+// syscall it must not call into the scheduler, grow its stack or allocate.
 //
 //go:norace
 //go:noinline
@@ -122,7 +123,8 @@ func forkAndBecome(l *launch) (uintptr, syscall.Errno) {
 
 const sigSetmask = 2
 
-// become turns this process into the workload. It returns when it cannot, after it has written the reason to the agent.
+// become turns this process into the workload. It returns when it cannot, after it has written the
+// reason to the agent.
 //
 //go:norace
 //go:noinline

@@ -19,9 +19,10 @@ const (
 	imageCode = imageName + 8
 )
 
-// newInitImage is the program that process 1 of a box becomes whose main process is its child, but for the child's id: a few hundred
-// bytes without a library. A process of Go would have several threads, which the box's limits would count, and need more memory and
-// address space than a workload may be left.
+// newInitImage is the program that process 1 of a box becomes whose main process is its child, but
+// for the child's id: a few hundred bytes without a library. A process of Go would have several
+// threads, which the box's limits would count, and need more memory and address space than a
+// workload may be left.
 func newInitImage() []byte {
 	start, end := initBounds()
 	code := unsafe.Slice((*byte)(pointer(start)), end-start)
@@ -73,8 +74,9 @@ func (l *launch) prepareInit(args []string) (err error) {
 	return nil
 }
 
-// becomeInit starts the workload in a child of this process, which is process 1 of the box, and turns this process into the init. Like become it
-// returns only when it cannot, after it has written the reason to the agent.
+// becomeInit starts the workload in a child of this process, which is process 1 of the box, and
+// turns this process into the init. Like become it returns only when it cannot, after it has
+// written the reason to the agent.
 //
 //go:norace
 //go:noinline

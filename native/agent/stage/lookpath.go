@@ -10,7 +10,8 @@ import (
 // defaultPath is Docker's, for a process without PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// lookPath finds the program that the calling thread's user may execute. The texts of refusals are Docker's.
+// lookPath finds the program that the calling thread's user may execute. The texts of refusals are
+// Docker's.
 func lookPath(name string, env []string) (string, error) {
 	prefix := `exec: "` + name + `": `
 	if strings.Contains(name, "/") {

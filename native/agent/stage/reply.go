@@ -25,8 +25,8 @@ func (r *Refusal) Error() string { return r.Message }
 const (
 	// messageRequest, from the agent, is followed by the exec request.
 	messageRequest = 'o'
-	// messageRequestFile, from the agent, carries a file with the exec request as a descriptor, and the place as others; its second byte says
-	// which.
+	// messageRequestFile, from the agent, carries a file with the exec request as a descriptor, and
+	// the place as others; its second byte says which.
 	messageRequestFile = 'l'
 	// MessageWaiting is a stage's first; main's carries a mount of /proc that is attached nowhere.
 	MessageWaiting = 'w'
@@ -38,7 +38,8 @@ const (
 	MessageReady = 'r'
 	// MessagePid is followed by the id that the process has inside the box.
 	MessagePid = 'p'
-	// MessageFailed is followed by an error number and the step that failed, after the last one that could fail in Go.
+	// MessageFailed is followed by an error number and the step that failed, after the last one
+	// that could fail in Go.
 	MessageFailed = 'e'
 )
 
@@ -60,7 +61,8 @@ func (r reply) ready(pid int) error {
 	return r.send(MessageReady, binary.LittleEndian.AppendUint32(nil, uint32(pid)), nil)
 }
 
-// refuse writes why the process is not started. Where the socket fails, the agent sees the stage end without a message.
+// refuse writes why the process is not started. Where the socket fails, the agent sees the stage
+// end without a message.
 func (r reply) refuse(err error) {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {

@@ -1,9 +1,10 @@
 // Package stage is the process that turns into a process of the box.
 //
-// The agent executes its own binary under the name Name. That process holds no secret. It waits for its exec request,
-// confines one thread, and executes the workload on it: main in its own place, as the first process of the
-// namespaces that it was born in; any other one enters them, and starts a child, because a process cannot enter a
-// pid namespace itself. The child's parent is the agent (CLONE_PARENT).
+// The agent executes its own binary under the name Name. That process holds no secret. It waits for
+// its exec request, confines one thread, and executes the workload on it: main in its own place, as
+// the first process of the namespaces that it was born in; any other one enters them, and starts a
+// child, because a process cannot enter a pid namespace itself. The child's parent is the agent
+// (CLONE_PARENT).
 //
 // Main, exec and terminals run through this one path, so they get the same confinement.
 package stage
@@ -39,8 +40,9 @@ const (
 	FdCount
 )
 
-// A stage runs before the packages of the agent are initialised, which takes longer than all that it does: Go
-// initialises packages in the order of their import paths once their imports are done, and this one needs little.
+// A stage runs before the packages of the agent are initialised, which takes longer than all that
+// it does: Go initialises packages in the order of their import paths once their imports are done,
+// and this one needs little.
 func init() {
 	if len(os.Args) >= 1 && os.Args[0] == Name {
 		// Nothing is left to flush; the exit of package os would run hooks.
@@ -48,9 +50,10 @@ func init() {
 	}
 }
 
-// run is on the process's first thread, which an init function is locked to. That lock is the runtime's own, and lets the scheduler start
-// threads from this one. From a thread that has entered a pid namespace the kernel starts none (EINVAL), and Go ends the program then.
-// Under a lock of the caller, other threads start them.
+// run is on the process's first thread, which an init function is locked to. That lock is the
+// runtime's own, and lets the scheduler start threads from this one. From a thread that has entered
+// a pid namespace the kernel starts none (EINVAL), and Go ends the program then. Under a lock of
+// the caller, other threads start them.
 func run() int {
 	runtime.LockOSThread()
 	reply := reply{FdSocket}
@@ -122,8 +125,9 @@ func setOOMScore(file, score int) error {
 	return os.NewSyscallError("set the out-of-memory score", err)
 }
 
-// wait writes to the agent that this process waits. Main is in the box's control group and in a session of its own from then on. It passes a
-// mount of /proc to the agent, since such a mount shows the pid namespace of the process that makes it.
+// wait writes to the agent that this process waits. Main is in the box's control group and in a
+// session of its own from then on. It passes a mount of /proc to the agent, since such a mount
+// shows the pid namespace of the process that makes it.
 func wait(reply reply) error {
 	if len(os.Args) == 1 {
 		return reply.send(MessageWaiting, nil, nil)
@@ -143,7 +147,8 @@ func wait(reply reply) error {
 	return reply.send(MessageWaiting, nil, syscall.UnixRights(proc))
 }
 
-// enter moves this thread into the box's namespaces. Main was born in all of them, but maybe the network's.
+// enter moves this thread into the box's namespaces. Main was born in all of them, but maybe the
+// network's.
 func enter(request *ExecRequest, network int) error {
 	type namespace struct {
 		fd   int
@@ -175,9 +180,10 @@ func enter(request *ExecRequest, network int) error {
 // mountAttempts is more than the scheduler starts threads in a row.
 const mountAttempts = 16
 
-// enterMounts moves this thread into a mount namespace. The kernel refuses that (EINVAL) while another thread shares its root and working
-// directory. Go's scheduler may start a thread from this one at any time, which shares them then: on a busy machine, where this thread had
-// to wait for its turn, it does. So they are unshared at the last moment, and again where a thread came between.
+// enterMounts moves this thread into a mount namespace. The kernel refuses that (EINVAL) while
+// another thread shares its root and working directory. Go's scheduler may start a thread from this
+// one at any time, which shares them then: on a busy machine, where this thread had to wait for its
+// turn, it does. So they are unshared at the last moment, and again where a thread came between.
 func enterMounts(fd int) error {
 	for attempt := 1; ; attempt++ {
 		if err := linux.Unshare(syscall.CLONE_FS); err != nil {
@@ -196,8 +202,8 @@ var usualRequest = ExecRequest{
 	Filter: make([]linux.Instruction, 1024), Limits: make([]Limit, 3),
 }
 
-// warmUp does what an exec request makes a stage do, as far as that changes nothing. Stack, heap and tables of types then have the room that
-// the request needs, also in a copy of the guest.
+// warmUp does what an exec request makes a stage do, as far as that changes nothing. Stack, heap
+// and tables of types then have the room that the request needs, also in a copy of the guest.
 func warmUp() error {
 	request, err := decodeRequest(usualRequest.encode(nil))
 	if err != nil {

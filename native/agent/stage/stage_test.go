@@ -10,7 +10,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// The threads of a test share one root and working directory, as those do that Go's scheduler starts from the thread of a stage.
+// The threads of a test share one root and working directory, as those do that Go's scheduler
+// starts from the thread of a stage.
 func TestAThreadEntersMountsThatSharedItsRootWithOthers(t *testing.T) {
 	guesttest.NeedRoot(t)
 	file, err := os.Open("/proc/self/ns/mnt")

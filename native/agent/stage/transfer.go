@@ -9,11 +9,12 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Place is what a workload has to join besides the descriptors of its stage: a network namespace, and the file that lists the members of a
-// control group; -1 for none.
+// Place is what a workload has to join besides the descriptors of its stage: a network namespace,
+// and the file that lists the members of a control group; -1 for none.
 type Place struct{ Network, Cgroup int }
 
-// Send sends the exec request to a stage that waits. room is a buffer for the message, and may be nil.
+// Send sends the exec request to a stage that waits. room is a buffer for the message, and may be
+// nil.
 func (r *ExecRequest) Send(socket int, place Place, room []byte) error {
 	message := r.encode(append(room[:0], messageRequest))
 	if place.Network < 0 && place.Cgroup < 0 && len(message) <= MaxMessage {
@@ -46,7 +47,8 @@ func send(socket int, message, rights []byte) error {
 
 var errRequestFile = errors.New("the file is not an exec request")
 
-// receive reads an exec request and its place. The request is nil when the agent has closed the socket.
+// receive reads an exec request and its place. The request is nil when the agent has closed the
+// socket.
 func receive(socket int) (request *ExecRequest, place Place, err error) {
 	place = Place{-1, -1}
 	message := make([]byte, MaxMessage)

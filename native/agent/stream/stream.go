@@ -1,5 +1,5 @@
-// Package stream is a request of the control stream and its answer, as the code that answers it sees them: http2 makes them in plain guests,
-// httpstream in confidential ones.
+// Package stream is a request of the control stream and its answer, as the code that answers it
+// sees them: http2 makes them in plain guests, httpstream in confidential ones.
 package stream
 
 import (
@@ -39,19 +39,20 @@ type Request struct {
 	HeaderBytes int
 }
 
-// Handler begins to answer a request, of which the headers have come. Handlers are called one at a time, in the order of the
-// requests, and must not wait for anything: the connection is blocked meanwhile.
+// Handler begins to answer a request, of which the headers have come. Handlers are called one at a
+// time, in the order of the requests, and must not wait for anything: the connection is blocked
+// meanwhile.
 type Handler func(s Stream)
 
 // Stream is one request and its answer.
 type Stream interface {
 	Head() *Request
 
-	// Collect has the whole body handed over as soon as it has come, ErrTooLarge once it is larger than the limit. It is called by a
-	// handler, and `done` is then called as handlers are.
+	// Collect has the whole body handed over as soon as it has come, ErrTooLarge once it is larger
+	// than the limit. It is called by a handler, and `done` is then called as handlers are.
 	Collect(limit int, done func(body []byte, err error))
-	// Each has the pieces of the body handed over as they come, the last of them maybe empty. It is called by a handler, before it lets go
-	// of the request. `take` must not wait for anything.
+	// Each has the pieces of the body handed over as they come, the last of them maybe empty. It is
+	// called by a handler, before it lets go of the request. `take` must not wait for anything.
 	Each(take func(piece []byte, last bool))
 	// Read reads the body as it comes; io.EOF at its end, ErrEnded when the stream ends before.
 	io.Reader
@@ -63,8 +64,9 @@ type Stream interface {
 	Answer(status int, contentType string, body []byte)
 	// Begin gives the headers of an answer whose body follows.
 	Begin(status int, contentType string)
-	// Write sends what follows the first Room bytes of data as part of the answer's body, and ends the stream when that is the last. It
-	// waits as long as the client does not take it, may overwrite what it has sent, and fails with ErrEnded.
+	// Write sends what follows the first Room bytes of data as part of the answer's body, and ends
+	// the stream when that is the last. It waits as long as the client does not take it, may
+	// overwrite what it has sent, and fails with ErrEnded.
 	Write(data []byte, last bool) error
 	// Reset ends the stream without an answer, or within one.
 	Reset(code Code)

@@ -1,8 +1,8 @@
 // Package strictjson decodes JSON documents of which one value has one reading.
 //
-// Refused are: unknown keys, keys that occur twice, keys that differ in case, missing keys, null, numbers that are not
-// integers, text that is not UTF-8 or holds half a surrogate pair, and anything after the document.
-// Package encoding/json accepts most of that.
+// Refused are: unknown keys, keys that occur twice, keys that differ in case, missing keys, null,
+// numbers that are not integers, text that is not UTF-8 or holds half a surrogate pair, and
+// anything after the document. Package encoding/json accepts most of that.
 package strictjson
 
 import (
@@ -28,9 +28,10 @@ func (e *Error) Error() string {
 
 // Decode reads one document into the value that target points to.
 //
-// A struct takes its fields by their `json` tag, and leaves one alone whose tag is "-". Every other field must occur in the document,
-// except one that is a pointer: that stays nil. Besides structs and pointers to what follows there are string, bool, int64 and slices; a slice
-// of bytes is base64.
+// A struct takes its fields by their `json` tag, and leaves one alone whose tag is "-". Every other
+// field must occur in the document, except one that is a pointer: that stays nil. Besides structs
+// and pointers to what follows there are string, bool, int64 and slices; a slice of bytes is
+// base64.
 func Decode(data []byte, target any) error {
 	p := &parser{data: data}
 	if err := p.value(reflect.ValueOf(target).Elem(), "", 0); err != nil {
@@ -174,7 +175,8 @@ func (p *parser) integer(target reflect.Value, path string) error {
 	}
 	digits := string(p.data[start:p.at])
 	n, err := strconv.ParseInt(digits, 10, 64)
-	// One value has one spelling: no sign, exponent, fraction or leading zero. JavaScript's integers end at 2^53 - 1.
+	// One value has one spelling: no sign, exponent, fraction or leading zero. JavaScript's
+	// integers end at 2^53 - 1.
 	if err != nil || strconv.FormatInt(n, 10) != digits || n > 1<<53-1 || n < -(1<<53-1) {
 		return p.fail(path, "must be an integer")
 	}

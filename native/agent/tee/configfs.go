@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// ReportsDir is where a kernel with CONFIG_TSM_REPORTS gives reports; Documentation/ABI/testing/configfs-tsm.
+// ReportsDir is where a kernel with CONFIG_TSM_REPORTS gives reports;
+// Documentation/ABI/testing/configfs-tsm.
 const ReportsDir = "/sys/kernel/config/tsm/report"
 
 const (
@@ -42,7 +43,8 @@ type configfs struct {
 	sleep func(time.Duration)
 }
 
-// Report makes an entry of its own for each report, so that nothing else in the guest changes it meanwhile.
+// Report makes an entry of its own for each report, so that nothing else in the guest changes it
+// meanwhile.
 func (c *configfs) Report(data [64]byte) (Report, error) {
 	for range tries {
 		report, err := c.once(data)
@@ -91,7 +93,8 @@ func (c *configfs) ask(entry string, data [64]byte) (report Report, err error) {
 	return report, nil
 }
 
-// there says whether the kernel has a provider of reports here. The directory alone says nothing: it is there without one.
+// there says whether the kernel has a provider of reports here. The directory alone says nothing:
+// it is there without one.
 func (c *configfs) there() (bool, error) {
 	err := c.entry(func(string) error { return nil })
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENXIO) {

@@ -29,13 +29,15 @@ const (
 	keyRespSize    = 64
 )
 
-// certificatesSize is SEV_FW_BLOB_MAX_SIZE, the most that the kernel takes from the host; whole pages.
+// certificatesSize is SEV_FW_BLOB_MAX_SIZE, the most that the kernel takes from the host; whole
+// pages.
 const certificatesSize = 16 << 10
 
 // vmmInvalidLength is SNP_GUEST_VMM_ERR_INVALID_LEN: the host's certificates do not fit.
 const vmmInvalidLength = 1
 
-// messageHead is what comes before a report: STATUS, REPORT_SIZE and 24 bytes that are reserved; SEV-SNP ABI, MSG_REPORT_RSP.
+// messageHead is what comes before a report: STATUS, REPORT_SIZE and 24 bytes that are reserved;
+// SEV-SNP ABI, MSG_REPORT_RSP.
 const (
 	messageHead = 32
 	// keyAt is where MSG_KEY_RSP has the key.
@@ -71,7 +73,8 @@ func (g *guestDevice) Report(data [64]byte) (Report, error) {
 	err := g.ask(getExtReport, request, response, certificates)
 	var refused *failed
 	if errors.As(err, &refused) && refused.vmm == vmmInvalidLength {
-		// The host hands over more than the kernel takes. None of it is needed: the verifier can have the certificates from AMD.
+		// The host hands over more than the kernel takes. None of it is needed: the verifier can
+		// have the certificates from AMD.
 		clear(certificates)
 		err = g.ask(getReport, reportRequest(data), response, nil)
 	}
@@ -98,7 +101,8 @@ func (g *guestDevice) DeriveKey(r KeyRequest) ([32]byte, error) {
 	return key, checkKey(key)
 }
 
-// ask fills in struct snp_guest_request_ioctl. What its pointers lead to stays where it is meanwhile.
+// ask fills in struct snp_guest_request_ioctl. What its pointers lead to stays where it is
+// meanwhile.
 func (g *guestDevice) ask(number uintptr, request, response, certificates []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

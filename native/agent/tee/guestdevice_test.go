@@ -13,7 +13,8 @@ import (
 	"unsafe"
 )
 
-// firmware stands in for the device. It sees what the kernel would: the request's bytes, and where the answer goes.
+// firmware stands in for the device. It sees what the kernel would: the request's bytes, and where
+// the answer goes.
 type firmware struct {
 	t        *testing.T
 	requests []uintptr

@@ -12,10 +12,12 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Open opens the processor of a kind, and no other: a guest that should have a real one and has none, has none.
+// Open opens the processor of a kind, and no other: a guest that should have a real one and has
+// none, has none.
 //
-// An SNP guest has its reports from configfs where the kernel has a provider there, and from the device otherwise; both lead to the same
-// processor. Keys come from the device. simulated is the device file of the port; it is not called for where the processor is real.
+// An SNP guest has its reports from configfs where the kernel has a provider there, and from the
+// device otherwise; both lead to the same processor. Keys come from the device. simulated is the
+// device file of the port; it is not called for where the processor is real.
 func Open(kind Kind, simulated func() (string, error)) (Processor, error) {
 	switch kind {
 	case SNP:

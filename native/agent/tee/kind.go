@@ -7,8 +7,8 @@ import (
 
 const parameter = "a3s.tee="
 
-// KindOf reads what processor the guest has from its command line, which is measured: one word says it, once. Without it there is none, and with another
-// one neither: nothing is fallen back to.
+// KindOf reads what processor the guest has from its command line, which is measured: one word says
+// it, once. Without it there is none, and with another one neither: nothing is fallen back to.
 func KindOf(cmdline string) (Kind, error) {
 	var found []string
 	for word := range strings.FieldsSeq(cmdline) {

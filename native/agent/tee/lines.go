@@ -12,7 +12,8 @@ import (
 // maxLine bounds a line, its end not counted.
 const maxLine = 64 << 10
 
-// detached is how long a port is left alone that reads as ended, which it does while no host is attached.
+// detached is how long a port is left alone that reads as ended, which it does while no host is
+// attached.
 const detached = 50 * time.Millisecond
 
 // errTime is a time that was over before something came or went.

@@ -17,7 +17,8 @@ import (
 // PortName is what the host calls the port of its simulated processor.
 const PortName = "a3s.sp"
 
-// The timeout of a guest: an answer that takes longer is lost, as one is when the host's server is replaced by another.
+// The timeout of a guest: an answer that takes longer is lost, as one is when the host's server is
+// replaced by another.
 const (
 	attemptTime = 5 * time.Second
 	timeout     = 60 * time.Second
@@ -37,11 +38,13 @@ func (e *Refusal) Error() string {
 type lines interface {
 	// Send writes bytes before a time.
 	Send(data []byte, until time.Time) error
-	// Receive answers the next line that comes before a time, without its end; errTime when none does.
+	// Receive answers the next line that comes before a time, without its end; errTime when none
+	// does.
 	Receive(until time.Time) ([]byte, error)
 }
 
-// port is the simulated processor: the host plays it. A guest talks to it only where its measured command line says so.
+// port is the simulated processor: the host plays it. A guest talks to it only where its measured
+// command line says so.
 type port struct {
 	lines            lines
 	attempt, timeout time.Duration

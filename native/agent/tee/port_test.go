@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// host simulates the processor at the other end of the port: it answers each request with lines, or with none. Time passes only while it waits.
+// host simulates the processor at the other end of the port: it answers each request with lines, or
+// with none. Time passes only while it waits.
 type host struct {
 	answer func(request map[string]any) []string
 	sent   []string

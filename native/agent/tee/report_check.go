@@ -6,8 +6,8 @@ import (
 	"a3s.dev/box/agent/snp"
 )
 
-// check makes sure that a processor answered what it was asked. Who vouches for the report is for others to find out: a guest whose
-// processor is not its own learns so from nobody.
+// check makes sure that a processor answered what it was asked. Who vouches for the report is for
+// others to find out: a guest whose processor is not its own learns so from nobody.
 func check(report []byte, data [64]byte) error {
 	parsed, err := snp.Parse(report)
 	if err != nil {

@@ -16,7 +16,8 @@ const (
 type Report struct {
 	// Report is an ATTESTATION_REPORT of AMD 56860.
 	Report []byte
-	// Certificates is the host's certificate table in the layout of the GHCB specification; empty where the host gave none. Nobody vouches for it.
+	// Certificates is the host's certificate table in the layout of the GHCB specification; empty
+	// where the host gave none. Nobody vouches for it.
 	Certificates []byte
 }
 

@@ -13,7 +13,8 @@ var ErrDeadline = errors.New("did not appear")
 // recheck bounds the harm of an event that came before what it tells of could be seen.
 const recheck = 20 * time.Millisecond
 
-// Wait calls find until it finds something: at once, and after every event of the kernel's device model.
+// Wait calls find until it finds something: at once, and after every event of the kernel's device
+// model.
 func Wait[T any](deadline time.Duration, find func() (T, bool, error)) (T, error) {
 	var none T
 	socket, err := open()

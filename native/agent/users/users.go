@@ -49,7 +49,8 @@ func Resolve(spec string, passwd, group []byte) (User, error) {
 	return user, err
 }
 
-// Join gives the user further groups, each a name or a number. The texts of its errors are Docker's.
+// Join gives the user further groups, each a name or a number. The texts of its errors are
+// Docker's.
 func (u *User) Join(groups []string, group []byte) error {
 	for _, name := range groups {
 		gid, err := findGroup(name, group)
@@ -173,7 +174,8 @@ func lines(content []byte) func(yield func(string) bool) {
 // maxName is more than any tool gives a user.
 const maxName = 64
 
-// Names answers what passwd calls these users; the first line of each counts. A name that would not do to be shown is none.
+// Names answers what passwd calls these users; the first line of each counts. A name that would not
+// do to be shown is none.
 func Names(passwd []byte, of map[uint32]bool) map[uint32]string {
 	names := map[uint32]string{}
 	for line := range lines(passwd) {

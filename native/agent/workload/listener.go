@@ -51,7 +51,8 @@ func newListener(mount int, socket net.Listener) *Listener {
 	return &Listener{mount: mount, socket: socket, slots: make(chan struct{}, maxConnections), done: make(chan struct{})}
 }
 
-// bind makes a socket that every user of the box may connect to, and that none of them can put another in the place of.
+// bind makes a socket that every user of the box may connect to, and that none of them can put
+// another in the place of.
 func bind(mount int) (net.Listener, error) {
 	path := "/proc/self/fd/" + strconv.Itoa(mount) + "/" + socketName
 	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

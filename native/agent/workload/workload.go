@@ -1,7 +1,9 @@
-// Package workload answers what runs in the box: over a socket in it, the workload gets evidence of the guest that it is in, over bytes of its
-// own. openapi.json describes the API, docs/guest-ratls-api.md how it is used.
+// Package workload answers what runs in the box: over a socket in it, the workload gets evidence of
+// the guest that it is in, over bytes of its own. openapi.json describes the API,
+// docs/guest-ratls-api.md how it is used.
 //
-// Whatever the workload says, its reports are of the purpose "workload", which no verifier takes for the guest's own.
+// Whatever the workload says, its reports are of the purpose "workload", which no verifier takes
+// for the guest's own.
 package workload
 
 import (

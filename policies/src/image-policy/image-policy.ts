@@ -158,7 +158,10 @@ export function parseImagePolicy(input: unknown): ImagePolicy {
   return deepFreeze({ trustedRoots, images } as ImagePolicy);
 }
 
-/** Whether a document means to be an image policy: by its schema, or by a key that only such a one has, misspelt or not. */
+/**
+ * Whether a document means to be an image policy: by its schema, or by a key that only such a one
+ * has, misspelt or not.
+ */
 export function isImagePolicyDocument(input: unknown): boolean {
   const own = plainCopy(input) ?? {};
   return (

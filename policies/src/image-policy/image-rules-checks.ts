@@ -99,7 +99,10 @@ interface Rules {
   readonly trustedRoots: Readonly<Record<string, unknown>>;
 }
 
-/** Steps that comparing all patterns may take: about a second. Policies that people write take a thousandth. */
+/**
+ * Steps that comparing all patterns may take: about a second. Policies that people write take a
+ * thousandth.
+ */
 const MAX_COMPARISON = 50_000_000;
 
 /** The first match decides, so a pattern that an earlier one covers is never reached. */

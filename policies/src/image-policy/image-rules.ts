@@ -4,14 +4,20 @@
  * @module
  */
 
-/** Rules in their order: the first whose pattern matches decides, and where none does the image is refused. */
+/**
+ * Rules in their order: the first whose pattern matches decides, and where none does the image is
+ * refused.
+ */
 export interface ImagePolicy {
   /** By name, beside `public`, which is the root of sigstore's public instance. */
   readonly trustedRoots: Readonly<Record<string, TrustedRootSource>>;
   readonly images: readonly ImageRule[];
 }
 
-/** Certificate authorities, transparency logs and timestamp authorities: sigstore's `trusted_root.json`. */
+/**
+ * Certificate authorities, transparency logs and timestamp authorities: sigstore's
+ * `trusted_root.json`.
+ */
 export type TrustedRootSource =
   /** A file, relative to the policy's. */
   | { readonly file: string }

@@ -8,7 +8,8 @@
  * The kind of thing that a digest identifies.
  *
  * - `firmware`: SHA-256 of a firmware file
- * - `firmware-pages`: the launch digest over the pages of a firmware alone, as launch records have it
+ * - `firmware-pages`: the launch digest over the pages of a firmware alone, as launch records have
+ *   it
  * - `launch`: the launch digest of a guest, MEASUREMENT of its reports
  * - `chip`: CHIP_ID of a processor whose keys are out; no digest, and it stands where digests do
  */

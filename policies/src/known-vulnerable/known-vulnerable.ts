@@ -1,7 +1,8 @@
 /**
  * What is known to be vulnerable: firmware, launch digests and processors that nobody should trust.
  *
- * The list is data of `defaults/known-vulnerable.json`, and has the day on which it was last changed.
+ * The list is data of `defaults/known-vulnerable.json`, and has the day on which it was last
+ * changed.
  *
  * @module
  */

@@ -66,7 +66,10 @@ export type SeccompAction = z.infer<typeof SeccompAction>;
 /** 64 bits are more than a number of JSON has. */
 const decimal = z.string().regex(/^\d{1,20}$/);
 
-/** A profile of system calls. x86_64 is always in it; a call of an architecture that is not ends its process. */
+/**
+ * A profile of system calls. x86_64 is always in it; a call of an architecture that is not ends its
+ * process.
+ */
 export const SeccompProfile = z.strictObject({
   default: SeccompAction,
   x86: z.boolean(),
@@ -170,7 +173,10 @@ export const Resources = z.strictObject({
   memoryReservationBytes: z.int().min(1).optional(),
   /** Weight among the guest's control groups, from 1 to 10000 as `cpu.weight` counts; absent is 100. */
   cpuWeight: z.int().min(1).max(10_000).optional(),
-  /** `setrlimit` of every process of the box, main and exec alike; each resource once. Absent means the agent's own defaults. */
+  /**
+   * `setrlimit` of every process of the box, main and exec alike; each resource once. Absent means
+   * the agent's own defaults.
+   */
   ulimits: z
     .array(Ulimit)
     .max(ULIMITS.length)
@@ -254,7 +260,10 @@ export const BoxSpec = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .optional(),
-  /** Settings of the guest's kernel that the box's namespaces have for themselves, by their paths below `/proc/sys`. */
+  /**
+   * Settings of the guest's kernel that the box's namespaces have for themselves, by their paths
+   * below `/proc/sys`.
+   */
   sysctls: z
     .array(z.strictObject({ path: relativePath, value: text.max(4096) }))
     .max(256)

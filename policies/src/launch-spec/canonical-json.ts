@@ -1,5 +1,6 @@
 /**
- * Canonical JSON (RFC 8785) of documents that hold strings, safe integers, booleans, lists and mappings: one value, one text.
+ * Canonical JSON (RFC 8785) of documents that hold strings, safe integers, booleans, lists and
+ * mappings: one value, one text.
  *
  * Other JSON values (fractions, exponents, null) are refused in a document that several programs
  * have to hash alike.
@@ -19,10 +20,11 @@ export type CanonicalValue =
 const MAX_DEPTH = 32;
 
 /**
- * The canonical text of a value: members sorted by the UTF-16 units of their names, no blanks, the shortest escapes.
- * Members that are undefined are left out.
+ * The canonical text of a value: members sorted by the UTF-16 units of their names, no blanks, the
+ * shortest escapes. Members that are undefined are left out.
  *
- * @throws {RangeError} for a number that is no safe integer, a lone surrogate, and too deep a nesting
+ * @throws {RangeError} for a number that is no safe integer, a lone surrogate, and too deep a
+ * nesting
  * @throws {TypeError} for a value of any other kind
  */
 export function canonicalJson(value: CanonicalValue): string {

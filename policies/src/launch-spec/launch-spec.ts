@@ -1,8 +1,9 @@
 /**
  * The launch spec: what a confidential box is, as its relying parties see it.
  *
- * Its canonical text is what the agent in the guest takes; the SHA-256 of those bytes is the guest's HOST_DATA, so a quote
- * covers every word of it. It names nothing that the host may choose freely: no published ports, host addresses or display names.
+ * Its canonical text is what the agent in the guest takes; the SHA-256 of those bytes is the
+ * guest's HOST_DATA, so a quote covers every word of it. It names nothing that the host may choose
+ * freely: no published ports, host addresses or display names.
  *
  * @module
  */
@@ -26,7 +27,10 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
 const Layer = z.strictObject({
-  /** Of the uncompressed layer, as the image's configuration has it. Salt of the tree: SHA-256 of this text. */
+  /**
+   * Of the uncompressed layer, as the image's configuration has it. Salt of the tree: SHA-256 of
+   * this text.
+   */
   diffId: digest,
   /** Bytes of the EROFS image, a multiple of 4096; the tree begins there. */
   bytes: z
@@ -61,7 +65,10 @@ const secretName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
 const Secret = z
   .strictObject({
     name: secretName,
-    /** SHA-256 of the SubjectPublicKeyInfo of each key that may inject it, sorted; empty only beside `allowAnyInjector`. */
+    /**
+     * SHA-256 of the SubjectPublicKeyInfo of each key that may inject it, sorted; empty only beside
+     * `allowAnyInjector`.
+     */
     injectors: z.array(sha256).max(64),
     /** Anybody who reaches the box may inject it. */
     allowAnyInjector: z.boolean(),
@@ -126,8 +133,9 @@ export const LaunchSpec = z.strictObject({
   /** Runs an init of the agent's as process 1 of the box. Absent is false. */
   init: z.boolean().optional(),
   /**
-   * Directories that are made where the image lacks them: of its volumes. Absent is none. Since revision 2: `boot.json` has the
-   * revision that its agent reads, and an agent refuses fields that it does not know.
+   * Directories that are made where the image lacks them: of its volumes. Absent is none. Since
+   * revision 2: `boot.json` has the revision that its agent reads, and an agent refuses fields that
+   * it does not know.
    */
   directories: z
     .array(directory)

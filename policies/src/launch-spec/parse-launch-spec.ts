@@ -24,8 +24,8 @@ export class LaunchSpecError extends Error {
 /**
  * The spec of these bytes, whose SHA-256 is HOST_DATA.
  *
- * @throws LaunchSpecError for what is too long, not UTF-8, not canonical (RFC 8785: sorted, no blanks, nothing twice), or
- * not a launch spec
+ * @throws LaunchSpecError for what is too long, not UTF-8, not canonical (RFC 8785: sorted, no
+ * blanks, nothing twice), or not a launch spec
  */
 export function parseLaunchSpec(bytes: Uint8Array): LaunchSpec {
   if (bytes.length > MAX_LAUNCH_SPEC) {

@@ -8,7 +8,10 @@ import { lengthPrefixed } from './length-prefixed.ts';
 
 const DOMAIN = 'a3s-box/report-data/v1';
 
-/** The purposes of a report. The agent in the guest requests those of a session, and a workload gets the other. */
+/**
+ * The purposes of a report. The agent in the guest requests those of a session, and a workload gets
+ * the other.
+ */
 export const PURPOSES = { session: 'ra-tls-session', workload: 'workload' } as const;
 export type Purpose = (typeof PURPOSES)[keyof typeof PURPOSES];
 

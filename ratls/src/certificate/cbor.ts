@@ -1,6 +1,6 @@
 /**
- * The part of CBOR (RFC 8949) that evidence in certificates is made of, in its one deterministic encoding: lengths definite and
- * as short as can be.
+ * The part of CBOR (RFC 8949) that evidence in certificates is made of, in its one deterministic
+ * encoding: lengths definite and as short as can be.
  *
  * @module
  */
@@ -57,8 +57,8 @@ function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Reads one item after another. It never recurses: the caller enters the containers that it expects, so the caller's
- * code bounds the depth.
+ * Reads one item after another. It never recurses: the caller enters the containers that it
+ * expects, so the caller's code bounds the depth.
  */
 export class CborReader {
   readonly #bytes: Uint8Array;

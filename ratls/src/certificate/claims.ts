@@ -1,5 +1,6 @@
 /**
- * Claims of a certificate: whose key, which instance and which launch spec. REPORT_DATA of the report beside them is their SHA-256.
+ * Claims of a certificate: whose key, which instance and which launch spec. REPORT_DATA of the
+ * report beside them is their SHA-256.
  *
  * @module
  */

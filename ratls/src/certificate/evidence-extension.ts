@@ -1,5 +1,6 @@
 /**
- * The extension that carries evidence: CBOR tag ([report ‖ certificate table, claims-buffer]), as Interoperable RA-TLS has it.
+ * The extension that carries evidence: CBOR tag ([report ‖ certificate table, claims-buffer]), as
+ * Interoperable RA-TLS has it.
  *
  * @module
  */
@@ -12,8 +13,9 @@ export type Tee = 'sev-snp' | 'simulated';
 const SEV_SNP_TAG = 0x1a7504;
 
 /**
- * The extension's identifier: for hardware that of DICE; for a simulation one that no verifier of hardware reads, under
- * the UUID c2d56761-2bda-4038-8928-1b5c86d1bed7 in parts, since some readers take no arc of 128 bits.
+ * The extension's identifier: for hardware that of DICE; for a simulation one that no verifier of
+ * hardware reads, under the UUID c2d56761-2bda-4038-8928-1b5c86d1bed7 in parts, since some readers
+ * take no arc of 128 bits.
  */
 export const EVIDENCE_OIDS: Readonly<Record<Tee, string>> = {
   'sev-snp': '2.23.133.5.4.9',

@@ -1,7 +1,8 @@
 /**
  * A peer's certificate, read: its key, and the evidence that it carries.
  *
- * Nothing of it is trusted. The answer to a challenge, in the session that this key opened, decides about trust.
+ * Nothing of it is trusted. The answer to a challenge, in the session that this key opened, decides
+ * about trust.
  *
  * @module
  */
@@ -65,7 +66,8 @@ export interface PeerEvidenceOptions {
 /**
  * The evidence of that kind in a certificate, over its own key.
  *
- * @throws {RatlsError} `certificate-tee`, `certificate-evidence`, `certificate-key`, `certificate-report-data`
+ * @throws {RatlsError} `certificate-tee`, `certificate-evidence`, `certificate-key`,
+ * `certificate-report-data`
  */
 export function peerEvidence(
   { spki, evidence }: OpenedCertificate,

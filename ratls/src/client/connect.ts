@@ -16,10 +16,11 @@ import { challenge, checkHint } from './verify-peer.ts';
 /**
  * Opens a session with a box, challenges it and checks its evidence against the policy.
  *
- * Every connection is challenged anew: only this creates a {@link RatlsSession}, and no session is resumed.
+ * Every connection is challenged anew: only this creates a {@link RatlsSession}, and no session is
+ * resumed.
  *
- * @throws {RatlsError} with the code of the first check that failed and all `checks`, or one of `simulated-not-allowed`,
- *   `unreachable`, `timeout`, `aborted`
+ * @throws {RatlsError} with the code of the first check that failed and all `checks`, or one of
+ *   `simulated-not-allowed`, `unreachable`, `timeout`, `aborted`
  * @throws {TypeError} for a policy that no parser returned
  */
 export async function connect(options: ConnectOptions): Promise<RatlsSession> {

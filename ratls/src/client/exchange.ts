@@ -30,7 +30,11 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** HTTP/2 over an existing connection. @throws {RatlsError} `unreachable` where it has ended meanwhile */
+/**
+ * HTTP/2 over an existing connection.
+ *
+ * @throws {RatlsError} `unreachable` where it has ended meanwhile
+ */
 export function speakHttp2(socket: TLSSocket): ClientHttp2Session {
   if (socket.destroyed) {
     throw new RatlsError('unreachable', 'Cannot reach the peer: it hung up.', {

@@ -10,7 +10,10 @@ import type { SimulatedRoots } from '@a3s-box/attestation/simulated';
 import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
 import type { Endpoint } from './tls-connection.ts';
 
-/** The one box, of those that the policy accepts, that the peer has to be. Hexadecimal, as tools print it. */
+/**
+ * The one box, of those that the policy accepts, that the peer has to be. Hexadecimal, as tools
+ * print it.
+ */
 export interface ExpectedPeer {
   /** SHA-256 of the launch spec. */
   readonly specDigest?: string | undefined;
@@ -25,8 +28,8 @@ export interface TrustOptions {
   readonly policy: SnpPolicy;
   readonly expect?: ExpectedPeer | undefined;
   /**
-   * Who answers: the agent of the box, or a workload in it that serves for itself. A workload cannot pass for the agent.
-   * `agent` where it is not given.
+   * Who answers: the agent of the box, or a workload in it that serves for itself. A workload
+   * cannot pass for the agent. `agent` where it is not given.
    */
   readonly peer?: 'agent' | 'workload' | undefined;
   /** Simulated evidence proves nothing, so the policy and the caller both have to allow it. */
@@ -43,7 +46,10 @@ export interface TrustOptions {
 }
 
 export interface WaitOptions {
-  /** Milliseconds from the first byte to the verdict, and for each answer after it; 60 000 where it is not given. */
+  /**
+   * Milliseconds from the first byte to the verdict, and for each answer after it; 60 000 where it
+   * is not given.
+   */
   readonly timeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -15,7 +15,8 @@ const MOST_TEXT = 1024;
 /**
  * The document of an answer with status 200.
  *
- * @throws {RatlsError} the code of a refusal, `refused` for one that is not known, `protocol` for anything else
+ * @throws {RatlsError} the code of a refusal, `refused` for one that is not known, `protocol` for
+ * anything else
  */
 export function readAnswer<Schema extends z.ZodType>(
   { status, body }: Answer,

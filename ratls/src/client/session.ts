@@ -37,7 +37,8 @@ export class RatlsSession {
   }
 
   /**
-   * As `fetch`, below this session: `path` begins with a slash. The time limit is the caller's signal.
+   * As `fetch`, below this session: `path` begins with a slash. The time limit is the caller's
+   * signal.
    *
    * @throws {RatlsError} `closed`, `aborted`, `protocol`
    */
@@ -58,8 +59,9 @@ export class RatlsSession {
    *
    * @param value at most 64 KiB
    * @param key private: Ed25519, or ECDSA on P-256 or P-384
-   * @throws {RatlsError} `no-such-secret` and `injector-not-permitted` by the verified spec, before anything is sent;
-   *   `secret-already-delivered`, `secrets-closed` and the others of {@link AGENT_CODES} from the agent
+   * @throws {RatlsError} `no-such-secret` and `injector-not-permitted` by the verified spec, before
+   *   anything is sent; `secret-already-delivered`, `secrets-closed` and the others of
+   *   {@link AGENT_CODES} from the agent
    * @throws {TypeError} for a key of another kind
    */
   async injectSecret(

@@ -1,5 +1,6 @@
 /**
- * A TLS 1.3 connection to an unverified peer. The peer has shown a key and a certificate; nothing else is known yet.
+ * A TLS 1.3 connection to an unverified peer. The peer has shown a key and a certificate; nothing
+ * else is known yet.
  *
  * @module
  */
@@ -10,7 +11,10 @@ import type { RatlsCheckCode } from '../checks.ts';
 import { RatlsError } from '../errors.ts';
 import { interruption } from './interruption.ts';
 
-/** The peer: an address, or a stream to it. The stream ends with the session, or when no session results. */
+/**
+ * The peer: an address, or a stream to it. The stream ends with the session, or when no session
+ * results.
+ */
 export type Endpoint =
   | { readonly host: string; readonly port: number; readonly socket?: undefined }
   | { readonly socket: Duplex; readonly host?: undefined; readonly port?: undefined };
@@ -23,7 +27,8 @@ export interface TlsConnection {
 /**
  * Opens a connection and reads the certificate.
  *
- * @throws {RatlsError} `unreachable`, `timeout`, `aborted`, and the checks from `tls-version` to `certificate-signature`
+ * @throws {RatlsError} `unreachable`, `timeout`, `aborted`, and the checks from `tls-version` to
+ * `certificate-signature`
  */
 export async function openTlsConnection(
   endpoint: Endpoint,
@@ -38,10 +43,12 @@ export async function openTlsConnection(
     ALPNProtocols: ['h2'],
     // The host that forwards the bytes learns no name.
     servername: '',
-    // No authority vouches for a guest's certificate: the challenge decides, and before it nothing is sent.
+    // No authority vouches for a guest's certificate: the challenge decides, and before it nothing
+    // is sent.
     rejectUnauthorized: false,
   });
-  // A peer may break the connection while no caller waits. Without a handler, that error would end the process.
+  // A peer may break the connection while no caller waits. Without a handler, that error would end
+  // the process.
   socket.on('error', () => socket.destroy());
   try {
     await secured(socket, signal);
@@ -113,7 +120,10 @@ function agree(code: RatlsCheckCode, expected: string, found: string): void {
   );
 }
 
-/** OpenSSL's codes for peers without a common version or protocol, and for a signature by another key. */
+/**
+ * OpenSSL's codes for peers without a common version or protocol, and for a signature by another
+ * key.
+ */
 const REFUSALS: ReadonlyMap<string, RatlsCheckCode> = new Map([
   ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'tls-version'],
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls-version'],

@@ -1,5 +1,6 @@
 /**
- * Verifies that a peer is the box that the relying party trusts: the certificate first, then the answer to a challenge.
+ * Verifies that a peer is the box that the relying party trusts: the certificate first, then the
+ * answer to a challenge.
  *
  * @module
  */
@@ -64,7 +65,8 @@ export interface Waiting {
 export type UncountedPeer = Omit<VerifiedPeer, 'checks'>;
 
 /**
- * Checks the certificate as an early hint: a wrong one ends the session, a right one proves nothing.
+ * Checks the certificate as an early hint: a wrong one ends the session, a right one proves
+ * nothing.
  *
  * @throws {RatlsError} `certificate-tee` to `certificate-report`
  */
@@ -166,7 +168,10 @@ const ANSWERED_BADLY: ReadonlySet<string> = new Set([
   'closed',
 ]);
 
-/** The expected REPORT_DATA: the agent requests its report itself, a workload requests it from the agent. */
+/**
+ * The expected REPORT_DATA: the agent requests its report itself, a workload requests it from the
+ * agent.
+ */
 function boundData(
   spki: Uint8Array,
   nonce: Uint8Array,

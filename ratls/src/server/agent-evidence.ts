@@ -23,10 +23,11 @@ export interface AgentOptions {
 }
 
 /**
- * The agent as a source of evidence. The REPORT_DATA of its reports is SHA-512 over the caller's 64 bytes, under the
- * purpose `workload`; a verifier has to compute the same (`workloadReportData`).
+ * The agent as a source of evidence. The REPORT_DATA of its reports is SHA-512 over the caller's 64
+ * bytes, under the purpose `workload`; a verifier has to compute the same (`workloadReportData`).
  *
- * Its functions throw {@link RatlsError} `agent-unusable` where there is no agent, or the agent refuses.
+ * Its functions throw {@link RatlsError} `agent-unusable` where there is no agent, or the agent
+ * refuses.
  */
 export function agentEvidence(options: AgentOptions = {}): EvidenceSource {
   return {

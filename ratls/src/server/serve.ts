@@ -1,5 +1,6 @@
 /**
- * A server that shows evidence: TLS 1.3 and HTTP/2. It answers challenges before the application sees any request.
+ * A server that shows evidence: TLS 1.3 and HTTP/2. It answers challenges before the application
+ * sees any request.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * An agent for tests, genuine or hostile: the protocol over TLS, each part of which can be replaced.
+ * An agent for tests, genuine or hostile: the protocol over TLS, each part of which can be
+ * replaced.
  *
  * @module
  */

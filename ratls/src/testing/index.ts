@@ -1,5 +1,6 @@
 /**
- * Boxes of a simulated processor that answer over RA-TLS, and what attackers of real ones need, for tests in this repository alone: no package has it.
+ * Boxes of a simulated processor that answer over RA-TLS, and what attackers of real ones need, for
+ * tests in this repository alone: no package has it.
  *
  * @module
  */

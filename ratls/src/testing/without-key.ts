@@ -10,7 +10,8 @@ import type { SelfSigned } from '../server/self-signed.ts';
 const POINT = 97;
 
 /**
- * A box's certificate with a key that is not its: the point says that it is, so that a TLS library takes the two for a pair.
+ * A box's certificate with a key that is not its: the point says that it is, so that a TLS library
+ * takes the two for a pair.
  */
 export function withoutKey(shown: string): SelfSigned {
   const certificate = new X509Certificate(shown);

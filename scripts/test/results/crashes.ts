@@ -1,6 +1,6 @@
 /**
- * Distinguishes a test process that died from tests that failed: Node itself may abort, for example by an assertion of
- * its own.
+ * Distinguishes a test process that died from tests that failed: Node itself may abort, for example
+ * by an assertion of its own.
  *
  * @module
  */
@@ -11,7 +11,10 @@ export const UNFINISHED = 'did not come to its end';
 /** Vitest's words. */
 const DIED = 'Worker exited unexpectedly';
 
-/** The report with the death of a process as an error of the files that it left unfinished, where there are any. */
+/**
+ * The report with the death of a process as an error of the files that it left unfinished, where
+ * there are any.
+ */
 export function withCrashes({
   files,
   errors,

@@ -1,5 +1,6 @@
 /**
- * Distinguishes flakes from failures: a failed test runs once more, alone, and is a flake when it passes then.
+ * Distinguishes flakes from failures: a failed test runs once more, alone, and is a flake when it
+ * passes then.
  *
  * @module
  */
@@ -9,8 +10,8 @@ import { type FileResult, type StageReport, type TestResult, testName } from './
 export interface Rerun {
   readonly file: string;
   /**
-   * The titles of the failed tests, and of those before them, which they may build on; all of the file's when something
-   * outside its tests failed.
+   * The titles of the failed tests, and of those before them, which they may build on; all of the
+   * file's when something outside its tests failed.
    */
   readonly tests: readonly (readonly string[])[] | 'all';
 }
@@ -42,8 +43,8 @@ export interface RerunOutcome {
 }
 
 /**
- * The report with the results of the second runs in it, by the file that each ran. With `flakesFail`, the first results
- * stand: a soak looks for what goes wrong now and then.
+ * The report with the results of the second runs in it, by the file that each ran. With
+ * `flakesFail`, the first results stand: a soak looks for what goes wrong now and then.
  */
 export function mergeReruns(
   report: StageReport,

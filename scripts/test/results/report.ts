@@ -1,6 +1,6 @@
 /**
- * The result of a stage of `npm test`: its files, and the tests in them. A check, a Go package and a fuzz target are
- * files too.
+ * The result of a stage of `npm test`: its files, and the tests in them. A check, a Go package and
+ * a fuzz target are files too.
  *
  * @module
  */

@@ -1,12 +1,16 @@
 /**
- * Selects the unit tests that may share a process: starting one for each file costs more than most of their tests do.
+ * Selects the unit tests that may share a process: starting one for each file costs more than most
+ * of their tests do.
  *
  * @module
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What stays changed for the files after it: modules that are mocked, the environment, the clock, globals, handlers. */
+/**
+ * What stays changed for the files after it: modules that are mocked, the environment, the clock,
+ * globals, handlers.
+ */
 const CHANGES = [
   /\bvi\.(mock|doMock|hoisted|resetModules|stubEnv|stubGlobal|useFakeTimers|setSystemTime)\b/,
   /\bprocess\.env(\.\w+|\[[^\]]+\]) \??\??=[^=]/,

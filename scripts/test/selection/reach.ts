@@ -1,11 +1,15 @@
 /**
- * The tests that a change can reach beyond imports: rules for programs that a test starts and files that it reads.
+ * The tests that a change can reach beyond imports: rules for programs that a test starts and files
+ * that it reads.
  *
  * @module
  */
 import type { StageName } from '../stage-names.ts';
 
-/** Of a stage: every test, or files by how their paths begin. A stage whose tests are no files runs for any file. */
+/**
+ * Of a stage: every test, or files by how their paths begin. A stage whose tests are no files runs
+ * for any file.
+ */
 export type Selection = 'all' | readonly string[];
 export type Plan = Partial<Readonly<Record<StageName, Selection>>>;
 
@@ -124,7 +128,10 @@ const RULES: readonly Rule[] = [
   { path: /^test\/.*\.ts$/, reaches: { check: 'all', unit: [], host: [], kvm: [], vm: [] } },
 ];
 
-/** Of a part of the product: its unit tests by their imports, and these files, whichever stage has them. */
+/**
+ * Of a part of the product: its unit tests by their imports, and these files, whichever stage has
+ * them.
+ */
 function ofSource(files: readonly string[]): Plan {
   return { check: 'all', unit: [], host: files, vm: files };
 }

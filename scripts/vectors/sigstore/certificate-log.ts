@@ -1,6 +1,6 @@
 /**
- * A certificate authority whose certificates have an SCT with an extension, as logs after the static
- * CT API (github.com/C2SP/C2SP, `static-ct-api`) give them.
+ * A certificate authority whose certificates have an SCT with an extension, as logs after the
+ * static CT API (github.com/C2SP/C2SP, `static-ct-api`) give them.
  *
  * @module
  */

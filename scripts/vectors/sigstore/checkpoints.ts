@@ -202,7 +202,10 @@ function without(note: string, index: number): string {
   return note.split('\n').toSpliced(index, 1).join('\n');
 }
 
-/** A cosignature (github.com/C2SP/C2SP, `tlog-cosignature`): hint, time, and a signature that nobody can verify. */
+/**
+ * A cosignature (github.com/C2SP/C2SP, `tlog-cosignature`): hint, time, and a signature that nobody
+ * can verify.
+ */
 function witness(name: string): string {
   return lineOf(`witness.example/${name}`, randomBytes(4 + 8 + 64));
 }

@@ -1,5 +1,6 @@
 /**
- * The authorities of the vectors: made anew for each run, so that a vector has its own trusted root.
+ * The authorities of the vectors: made anew for each run, so that a vector has its own trusted
+ * root.
  *
  * @module
  */

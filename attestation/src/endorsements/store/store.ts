@@ -38,7 +38,10 @@ export interface ObtainedCrl {
  */
 export type VerifyCrl = (crl: Uint8Array, product: Product, now: Date) => unknown;
 
-/** Throws AttestationError, or rejects with it, unless AMD's pinned intermediate signed the certificate. */
+/**
+ * Throws AttestationError, or rejects with it, unless AMD's pinned intermediate signed the
+ * certificate.
+ */
 export type VerifyVek = (der: Uint8Array) => unknown;
 
 /** The directory of a store, and its verifiers. */
@@ -149,8 +152,8 @@ export class EndorsementStore {
   /**
    * Keeps a revocation list.
    *
-   * @throws AttestationError as `verifyCrl` does, `crl-encoding` or `crl-issuer` if it is no list of
-   * the product's root, and `crl-rollback` if a newer one is here, which stays.
+   * @throws AttestationError as `verifyCrl` does, `crl-encoding` or `crl-issuer` if it is no list
+   * of the product's root, and `crl-rollback` if a newer one is here, which stays.
    */
   async putCrl(
     kind: VekKind,

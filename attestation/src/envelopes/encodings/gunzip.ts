@@ -13,7 +13,8 @@ const TRAILER_SIZE = 8;
 /**
  * Decompresses at most `maximum` bytes.
  *
- * @throws RangeError for anything else: another method, a flag, a second member, anything behind, another checksum
+ * @throws RangeError for anything else: another method, a flag, a second member, anything behind,
+ * another checksum
  */
 export function gunzip(bytes: Uint8Array, maximum: number): Uint8Array {
   if (HEADER.some((byte, index) => bytes[index] !== byte)) throw new RangeError('another header');

@@ -43,7 +43,8 @@ export interface Inflated {
 /**
  * Decompresses what begins at `start`.
  *
- * @throws RangeError for anything but DEFLATE, for more than `maximum` bytes, and for data that ends too early
+ * @throws RangeError for anything but DEFLATE, for more than `maximum` bytes, and for data that
+ * ends too early
  */
 export function inflate(bytes: Uint8Array, start: number, maximum: number): Inflated {
   const input = new BitReader(bytes, start);

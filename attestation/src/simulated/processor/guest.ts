@@ -25,7 +25,10 @@ export class SimulatedGuest {
     return this.#guest.measurement;
   }
 
-  /** What is needed to go on with it in another process, by {@link SimulatedSecureProcessor.resume}; a secret. */
+  /**
+   * What is needed to go on with it in another process, by {@link SimulatedSecureProcessor.resume};
+   * a secret.
+   */
   keep(): SimulatedGuestState {
     return keepGuest(this.#guest, this.#firmware.state.chip.id);
   }
@@ -33,8 +36,9 @@ export class SimulatedGuest {
   /**
    * SNP_GET_REPORT, or its extended form with certificates.
    *
-   * @throws {AttestationError} `simulated-request` for REPORT_DATA that has not 64 bytes, a VMPL that
-   *   is not there or more privileged than the caller's, and a signing key that does not exist.
+   * @throws {AttestationError} `simulated-request` for REPORT_DATA that has not 64 bytes, a VMPL
+   *   that is not there or more privileged than the caller's, and a signing key that does not
+   *   exist.
    */
   report(request: ReportRequest): ReportResponse {
     return makeReport(this.#firmware, this.#guest, request);

@@ -13,8 +13,9 @@ import type { SimulatedProcessorOptions } from './processor.ts';
 type Verdict = VerifyCode | readonly AppraisalCode[];
 
 /**
- * The verdict on each misbehaviour: the check that fails verification, or those that fail appraisal. None
- * where only a VLEK shows the misbehaviour, or only a policy that checks the date of the list.
+ * The verdict on each misbehaviour: the check that fails verification, or those that fail
+ * appraisal. None where only a VLEK shows the misbehaviour, or only a policy that checks the date
+ * of the list.
  */
 const FOUND_OUT: Readonly<Record<Misbehaviour, Verdict>> = {
   'old-tcb': ['tcb-reported', 'tcb-launch', 'tcb-committed'],

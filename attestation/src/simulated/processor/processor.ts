@@ -50,8 +50,8 @@ export class SimulatedSecureProcessor {
   /**
    * @param state as {@link openSimulatedProcessor} keeps it.
    * @throws {AttestationError} `simulated-state` for anything else.
-   * @throws {RangeError} for a model or report version that does not exist, or not together, and for
-   *   PLATFORM_INFO of more than 64 bits.
+   * @throws {RangeError} for a model or report version that does not exist, or not together, and
+   *   for PLATFORM_INFO of more than 64 bits.
    * @throws {TypeError} for a misbehaviour that does not exist.
    */
   constructor(state: unknown, options: SimulatedProcessorOptions = {}) {
@@ -96,8 +96,8 @@ export class SimulatedSecureProcessor {
    * are those that it had.
    *
    * @param state what {@link SimulatedGuest.keep} gave.
-   * @throws {AttestationError} `simulated-state` for anything else, and for a guest of another chip;
-   *   `simulated-request` for a policy that this platform does not meet.
+   * @throws {AttestationError} `simulated-state` for anything else, and for a guest of another
+   *   chip; `simulated-request` for a policy that this platform does not meet.
    */
   resume(state: unknown): SimulatedGuest {
     const guest = openGuest(state, this.#firmware.state.chip.id, this.#platform());

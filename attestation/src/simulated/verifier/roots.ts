@@ -26,8 +26,8 @@ export let anchorsOf: (roots: SimulatedRoots) => TrustAnchors;
 /**
  * The public certificates of one simulated chain, checked.
  *
- * Only {@link parseSimulatedRoots} and {@link simulatedRootsOf} make one, and nothing but the verification of simulated evidence
- * takes one.
+ * Only {@link parseSimulatedRoots} and {@link simulatedRootsOf} make one, and nothing but the
+ * verification of simulated evidence takes one.
  */
 export class SimulatedRoots {
   readonly #anchors: TrustAnchors;
@@ -47,7 +47,8 @@ export class SimulatedRoots {
 }
 
 /**
- * Reads the certificates of a simulated chain: ARK, ASK and, where reports may be signed by a VLEK, ASVK, in this order.
+ * Reads the certificates of a simulated chain: ARK, ASK and, where reports may be signed by a VLEK,
+ * ASVK, in this order.
  *
  * @param pem at most 128 KiB.
  * @throws {AttestationError} `pem-malformed`; `ca-encoding` for what is no certificate of an
@@ -67,11 +68,11 @@ export function parseSimulatedRoots(pem: string | Uint8Array): SimulatedRoots {
 }
 
 /**
- * The roots that came along with simulated evidence, checked in the same way. They say that it is whole, and not of which
- * installation: anybody can make a chain.
+ * The roots that came along with simulated evidence, checked in the same way. They say that it is
+ * whole, and not of which installation: anybody can make a chain.
  *
- * @throws {AttestationError} `ca-encoding` and `simulated-roots`, as {@link parseSimulatedRoots}; the latter also where root or
- *   intermediate did not come along
+ * @throws {AttestationError} `ca-encoding` and `simulated-roots`, as {@link parseSimulatedRoots};
+ *   the latter also where root or intermediate did not come along
  */
 export function simulatedRootsOf({ authorities = [] }: Evidence): SimulatedRoots {
   const [ark, ask, asvk] = AUTHORITIES.map((name) => {

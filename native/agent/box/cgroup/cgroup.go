@@ -1,4 +1,5 @@
-// Package cgroup has the control group of the box, and the groups of single execs below it: limits, counters, freezing, killing.
+// Package cgroup has the control group of the box, and the groups of single execs below it: limits,
+// counters, freezing, killing.
 package cgroup
 
 import (
@@ -23,7 +24,8 @@ const (
 	cgroupBox   = cgroupRoot + "/box"
 )
 
-// The memory that the box leaves to the kernel and the agent: the reserve, and a 32nd part of all up to a limit.
+// The memory that the box leaves to the kernel and the agent: the reserve, and a 32nd part of all
+// up to a limit.
 const (
 	reserve    = 32 << 20
 	maxPortion = 64 << 20
@@ -71,8 +73,8 @@ func delegate(controllers ...string) error {
 	return os.WriteFile(cgroupRoot+"/cgroup.subtree_control", []byte("+"+strings.Join(controllers, " +")), 0)
 }
 
-// cgroupNamespace makes a namespace rooted at the box's group: its root is the group that its maker is in, so the agent is there for a
-// moment, while there is no box.
+// cgroupNamespace makes a namespace rooted at the box's group: its root is the group that its maker
+// is in, so the agent is there for a moment, while there is no box.
 func cgroupNamespace() (int, error) {
 	self := []byte("0")
 	if err := os.WriteFile(cgroupBox+"/cgroup.procs", self, 0); err != nil {
@@ -108,8 +110,9 @@ var unlimitedGroup = map[string]string{
 	"cpu.max": "max 100000", "pids.max": "max", "memory.low": "0", "cpu.weight": "100",
 }
 
-// Limit sets the limits of the box, and removes those that the resources do not name. It says whether the guest has less memory than the box may
-// take. Memory is set first, so that a box that uses more keeps all of its limits.
+// Limit sets the limits of the box, and removes those that the resources do not name. It says
+// whether the guest has less memory than the box may take. Memory is set first, so that a box that
+// uses more keeps all of its limits.
 func (c *Cgroup) Limit(resources *spec.Resources) (short bool, err error) {
 	bytes, err := MemoryLimit(resources.MemoryBytes)
 	if err != nil {
@@ -154,8 +157,8 @@ func decimal(limit *int64, otherwise string) string {
 	return strconv.FormatInt(*limit, 10)
 }
 
-// MemoryLimit returns the limit for a box that asks for this much memory. It leaves some to the agent, which must outlive a box that takes all
-// that it can.
+// MemoryLimit returns the limit for a box that asks for this much memory. It leaves some to the
+// agent, which must outlive a box that takes all that it can.
 func MemoryLimit(asked *int64) (int64, error) {
 	var info syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&info); err != nil {
@@ -169,7 +172,8 @@ func MemoryLimit(asked *int64) (int64, error) {
 	return limit, nil
 }
 
-// cpuMax is a quota in microseconds and its period. The kernel's shortest quota is a millisecond, its longest period a second.
+// cpuMax is a quota in microseconds and its period. The kernel's shortest quota is a millisecond,
+// its longest period a second.
 func cpuMax(millis int64) string {
 	const shortQuota, shortPeriod, longPeriod = 1000, 100_000, 1_000_000
 	// The kernel's own bound on a quota is far above any number of CPUs.

@@ -17,14 +17,16 @@ const groupPrefix = "exec-"
 // groupTime bounds the wait for the end of the processes of a killed group.
 const groupTime = 10 * time.Second
 
-// Child is the control group of one process and of all that it starts, below the box's. It has no limits of its own.
+// Child is the control group of one process and of all that it starts, below the box's. It has no
+// limits of its own.
 type Child struct {
 	dir string
 	// Procs is open on what names its members, until the process is one.
 	Procs int
 }
 
-// NewChild makes a control group below the box's. Its caller opens it to one process, and calls Entered after that.
+// NewChild makes a control group below the box's. Its caller opens it to one process, and calls
+// Entered after that.
 func (c *Cgroup) NewChild(id string) (*Child, error) {
 	g := &Child{dir: c.Dir + "/" + groupPrefix + id, Procs: -1}
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
@@ -64,7 +66,8 @@ func (g *Child) populated() (bool, error) {
 	return strings.Contains(string(events), "populated 1\n"), err
 }
 
-// Tidy removes the group if it is empty. What the process has left behind goes on until it is killed, or the process is forgotten.
+// Tidy removes the group if it is empty. What the process has left behind goes on until it is
+// killed, or the process is forgotten.
 func (g *Child) Tidy() { _ = syscall.Rmdir(g.dir) }
 
 // End kills all processes of the group, and removes it.

@@ -38,7 +38,8 @@ func (c *Cgroup) Read(file string) ([]byte, error) {
 
 var errCounter = errors.New("counter is missing")
 
-// Counter reads a file with one number, or, where a key is given, the line of a file that begins with it.
+// Counter reads a file with one number, or, where a key is given, the line of a file that begins
+// with it.
 func (c *Cgroup) Counter(file, key string) (uint64, error) {
 	content, err := c.Read(file)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// ErrNotFrozen is a box that is not frozen: one of its processes waits for a device, or nobody has frozen it before a fork.
+// ErrNotFrozen is a box that is not frozen: one of its processes waits for a device, or nobody has
+// frozen it before a fork.
 var ErrNotFrozen = errors.New("the processes of the box are not frozen")
 
 // freezeTime bounds the wait until all processes are frozen.
@@ -34,7 +35,8 @@ func (c *Cgroup) Frozen() (bool, error) {
 	return isFrozen(events)
 }
 
-// Freeze lets no process of the group run, and returns when none does; ErrNotFrozen where one still runs when the time is over.
+// Freeze lets no process of the group run, and returns when none does; ErrNotFrozen where one still
+// runs when the time is over.
 func (c *Cgroup) Freeze() error {
 	// Opened first, so that no change is missed.
 	events, err := c.openEvents()
@@ -70,7 +72,8 @@ func isFrozen(events int) (bool, error) {
 	return strings.Contains(string(buffer[:n]), "frozen 1\n"), nil
 }
 
-// awaitChange waits until the kernel changes a file of a control group after the last read, or the time is over.
+// awaitChange waits until the kernel changes a file of a control group after the last read, or the
+// time is over.
 func awaitChange(fd int, atMost time.Duration) error {
 	const priority = 2
 	set := struct {

@@ -16,7 +16,8 @@ import (
 const (
 	// maxDepth bounds the directories that are open at once.
 	maxDepth = 512
-	// maxSeen bounds the files with several links that are remembered; further ones are written as files of their own.
+	// maxSeen bounds the files with several links that are remembered; further ones are written as
+	// files of their own.
 	maxSeen = 1 << 16
 	// namesBuffer holds some hundred names of a directory.
 	namesBuffer = 16 << 10
@@ -28,13 +29,15 @@ const capabilityAttribute = "security.capability"
 
 type inode struct{ device, number uint64 }
 
-// link is the name under which a file with several links was written, and how many of them are missing.
+// link is the name under which a file with several links was written, and how many of them are
+// missing.
 type link struct {
 	name    string
 	missing uint64
 }
 
-// archiver writes the archive of one path. Files that are gone by the time they are reached are left out.
+// archiver writes the archive of one path. Files that are gone by the time they are reached are
+// left out.
 type archiver struct {
 	ctx    context.Context
 	writer *tar.Writer
@@ -42,8 +45,8 @@ type archiver struct {
 	buffer []byte
 }
 
-// Archive writes what a path names as a tar archive, after `begin` was called with its description. Owners are the box's own numbers. Sockets are left
-// out, as Docker does.
+// Archive writes what a path names as a tar archive, after `begin` was called with its description.
+// Owners are the box's own numbers. Sockets are left out, as Docker does.
 func (t Tree) Archive(ctx context.Context, text string, begin func(*Stat) (io.Writer, error)) error {
 	p, err := parsePlace(text)
 	if err != nil {
@@ -185,7 +188,8 @@ func addCapability(header *tar.Header, fd int) error {
 	}
 }
 
-// file writes a regular file. One that is shorter than it was breaks the archive off; what was added to it meanwhile is not in it.
+// file writes a regular file. One that is shorter than it was breaks the archive off; what was
+// added to it meanwhile is not in it.
 func (a *archiver) file(fd int, header *tar.Header, stat *syscall.Stat_t) error {
 	// By its descriptor it is the file that the header describes.
 	from, err := syscall.Open(tree.ByDescriptor(fd), syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)

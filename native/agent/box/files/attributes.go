@@ -14,8 +14,8 @@ import (
 // paxAttribute begins the records of extended attributes.
 const paxAttribute = "SCHILY.xattr."
 
-// attributes sets owner, extended attributes, mode and times, in this order: a change of the owner takes set-id bits and capabilities away. The
-// descriptor may be open with OPath.
+// attributes sets owner, extended attributes, mode and times, in this order: a change of the owner
+// takes set-id bits and capabilities away. The descriptor may be open with OPath.
 func (e *extraction) attributes(fd int, header *tar.Header) error {
 	at := tree.ByDescriptor(fd)
 	uid, gid := header.Uid, header.Gid
@@ -37,7 +37,8 @@ func (e *extraction) attributes(fd int, header *tar.Header) error {
 	return setTime(at, header.ModTime)
 }
 
-// setExtended sets those that mean the same in every box: capabilities, and the user's own. As in Docker, a filesystem need not take them.
+// setExtended sets those that mean the same in every box: capabilities, and the user's own. As in
+// Docker, a filesystem need not take them.
 func setExtended(at string, header *tar.Header) error {
 	for key, value := range header.PAXRecords {
 		name, found := strings.CutPrefix(key, paxAttribute)
@@ -64,7 +65,8 @@ func setTime(at string, modified time.Time) error {
 	return nil
 }
 
-// directoryTimes has the directories that the extraction is in, each with the time that it gets when the extraction leaves it.
+// directoryTimes has the directories that the extraction is in, each with the time that it gets
+// when the extraction leaves it.
 type directoryTimes []directoryTime
 
 type directoryTime struct {

@@ -36,8 +36,9 @@ type changeWalk struct {
 	shown map[string]bool
 }
 
-// Changes calls a function with each difference between an overlay's upper directory and the layers below it, as Docker lists them: a changed directory
-// before what changed in it, in order of name. What a start makes in the root, such as the directories of volumes, is listed too.
+// Changes calls a function with each difference between an overlay's upper directory and the layers
+// below it, as Docker lists them: a changed directory before what changed in it, in order of name.
+// What a start makes in the root, such as the directories of volumes, is listed too.
 func Changes(ctx context.Context, upper int, lower rootfs.Root, emit func(Change) error) error {
 	w := &changeWalk{ctx: ctx, lower: lower, emit: emit, shown: map[string]bool{}}
 	return w.directory(upper, "/", 1)

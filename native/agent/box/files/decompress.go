@@ -17,7 +17,8 @@ var unsupported = []struct{ magic, name string }{
 	{"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"},
 }
 
-// decompressed reads an archive that is plain, or compressed with gzip or bzip2: the first bytes say which.
+// decompressed reads an archive that is plain, or compressed with gzip or bzip2: the first bytes
+// say which.
 func decompressed(from io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReaderSize(from, copyBuffer)
 	head, err := buffered.Peek(sniffed)

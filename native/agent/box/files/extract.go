@@ -36,14 +36,16 @@ type extraction struct {
 	into    int
 	// text is the directory's path, for messages.
 	text string
-	// walk resolves a path below `into`. Links that lead out of the directory are refused, and in the box's root none can.
+	// walk resolves a path below `into`. Links that lead out of the directory are refused, and in
+	// the box's root none can.
 	walk   uint64
 	times  directoryTimes
 	buffer []byte
 }
 
-// Extract extracts an archive into the directory that a path names, of which all links are followed. A file takes the place of an older one when it is
-// complete. Entries before one that fails stay.
+// Extract extracts an archive into the directory that a path names, of which all links are
+// followed. A file takes the place of an older one when it is complete. Entries before one that
+// fails stay.
 func (t Tree) Extract(ctx context.Context, text string, options ExtractOptions, from io.Reader) error {
 	p, err := parsePlace(text)
 	if err != nil {
@@ -139,7 +141,8 @@ func archiveError(err error) error {
 	return err
 }
 
-// entry extracts one entry. As in Docker, a name counts from the directory also where it begins with `/`.
+// entry extracts one entry. As in Docker, a name counts from the directory also where it begins
+// with `/`.
 func (e *extraction) entry(archive *tar.Reader, header *tar.Header) error {
 	name := path.Clean(strings.TrimLeft(header.Name, "/"))
 	if name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "\x00") {
@@ -200,7 +203,8 @@ func (e *extraction) wrap(name string, err error) error {
 	return pathErrno("extract", e.at(name), err)
 }
 
-// parent opens a directory below `into`, and makes it and those above it where they are missing, as Docker does: with mode 0755, and root's.
+// parent opens a directory below `into`, and makes it and those above it where they are missing, as
+// Docker does: with mode 0755, and root's.
 func (e *extraction) parent(name string) (int, error) {
 	open := func(name string) (int, error) {
 		return linux.OpenAt(e.into, name, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0, e.walk)
@@ -288,7 +292,8 @@ func kindAt(dir int, name string) (uint32, error) {
 	return stat.Mode & syscall.S_IFMT, err
 }
 
-// remove removes what is to be replaced, a directory with all that it has. It enters no other mount, and removes nothing that has one on it.
+// remove removes what is to be replaced, a directory with all that it has. It enters no other
+// mount, and removes nothing that has one on it.
 func (e *extraction) remove(dir int, name string, isDir bool) error {
 	if !isDir {
 		return e.run(func() error { return syscall.Unlinkat(dir, name) })

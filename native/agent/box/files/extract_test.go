@@ -215,7 +215,8 @@ func TestAReadOnlyMountIsRefused(t *testing.T) {
 	expectCode(t, extract(tree, "/etc", ExtractOptions{}, pack(t)), CodeReadonly, "mounted volume is marked read-only")
 }
 
-// A process of the box swaps a directory of the destination for a link that leads out, while archives are extracted into it.
+// A process of the box swaps a directory of the destination for a link that leads out, while
+// archives are extracted into it.
 func TestASwappedDirectoryLeadsNowhere(t *testing.T) {
 	tree, dir := treeForTest(t)
 	must(t, os.Mkdir(dir+"/workdir/swap", 0o755), os.Symlink("../etc", dir+"/workdir/swap-link"))

@@ -1,7 +1,8 @@
 // Package files copies files into a box and out of it as tar archives, by Docker's rules for paths.
 //
-// The box runs meanwhile, and its processes may be hostile: no path is resolved outside the box's root, and none is resolved twice. What an archive
-// contains stays below the directory that it is extracted to.
+// The box runs meanwhile, and its processes may be hostile: no path is resolved outside the box's
+// root, and none is resolved twice. What an archive contains stays below the directory that it is
+// extracted to.
 package files
 
 import (
@@ -28,7 +29,8 @@ const maxLinks = 40
 // Tree is the root of the files that are copied.
 type Tree struct {
 	Root rootfs.Root
-	// Run runs what replaces a file, which only an extraction does. Its thread is in the box's mount namespace, so that nothing there is unmounted.
+	// Run runs what replaces a file, which only an extraction does. Its thread is in the box's
+	// mount namespace, so that nothing there is unmounted.
 	Run tree.Runner
 }
 
@@ -38,7 +40,8 @@ type place struct {
 	clean string
 	// name is what the first entry of an archive of it is called.
 	name string
-	// directory: the path ends in `/` or `/.`, so that it names a directory, and a link at its end is followed.
+	// directory: the path ends in `/` or `/.`, so that it names a directory, and a link at its end
+	// is followed.
 	directory bool
 }
 
@@ -85,7 +88,8 @@ func (t Tree) open(p place) (int, error) {
 	return fd, pathError("lstat "+p.text(), err)
 }
 
-// target follows all links of a path, as far as what they name exists, and returns the absolute path.
+// target follows all links of a path, as far as what they name exists, and returns the absolute
+// path.
 func (t Tree) target(name string) (string, error) {
 	resolved := "/"
 	pending := strings.Split(name, "/")

@@ -13,8 +13,8 @@ import (
 // partialName begins the names of files that are not complete yet.
 const partialName = ".a3s-box-cp-"
 
-// file writes a regular file beside its place, and moves it there when it is complete: a copy that fails, for example on a full disk, leaves the older
-// file as it was.
+// file writes a regular file beside its place, and moves it there when it is complete: a copy that
+// fails, for example on a full disk, leaves the older file as it was.
 func (e *extraction) file(archive *tar.Reader, header *tar.Header, parent int, base string, overDirectory bool) error {
 	partial, fd, err := createPartial(parent)
 	if err != nil {

@@ -6,14 +6,17 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// SecretsDeadline is the code of a main process that was ended because its secrets did not come in time.
+// SecretsDeadline is the code of a main process that was ended because its secrets did not come in
+// time.
 const SecretsDeadline = "secrets-deadline"
 
-// exitCodes are the exit codes of main processes that had waited and could not be started, by the reason: as Docker has them, 127 for a command
-// that does not exist and 126 for one that cannot be executed. 125 is Docker's code for a failure of Docker itself before the command: here, the
+// exitCodes are the exit codes of main processes that had waited and could not be started, by the
+// reason: as Docker has them, 127 for a command that does not exist and 126 for one that cannot be
+// executed. 125 is Docker's code for a failure of Docker itself before the command: here, the
 // secrets did not come.
 //
-// The host has the same codes for boxes whose start it was refused: src/boxes/supervise/exit-code.ts, and the column exitCode of src/error-rows.ts.
+// The host has the same codes for boxes whose start it was refused:
+// src/boxes/supervise/exit-code.ts, and the column exitCode of src/error-rows.ts.
 // test/vectors/guest-errors.json has both.
 var exitCodes = map[string]int{
 	stage.CommandNotFound:      127,
@@ -21,8 +24,10 @@ var exitCodes = map[string]int{
 	SecretsDeadline:            125,
 }
 
-// exitUnknown is Docker's exit code of a container whose start failed for any other reason (exitUnknown in moby's daemon/start.go). The default of
-// the host, UNKNOWN in src/boxes/supervise/exit-code.ts, is the same: a box must not have another exit code because its secrets came first.
+// exitUnknown is Docker's exit code of a container whose start failed for any other reason
+// (exitUnknown in moby's daemon/start.go). The default of the host, UNKNOWN in
+// src/boxes/supervise/exit-code.ts, is the same: a box must not have another exit code because its
+// secrets came first.
 const exitUnknown = 128
 
 // exitCode returns the exit code of a process that was not started for this reason.

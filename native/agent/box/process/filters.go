@@ -9,7 +9,8 @@ import (
 	"a3s.dev/box/agent/seccomp"
 )
 
-// Filters keeps the default seccomp profile for the capabilities that it was last compiled for, and that of the box.
+// Filters keeps the default seccomp profile for the capabilities that it was last compiled for, and
+// that of the box.
 type Filters struct {
 	mu           sync.Mutex
 	Capabilities uint64
@@ -28,7 +29,8 @@ func (f *Filters) Of(capabilities uint64) []linux.Instruction {
 	return f.Program
 }
 
-// For returns the filter of a confinement, none where it is unconfined, and the flags of the filter.
+// For returns the filter of a confinement, none where it is unconfined, and the flags of the
+// filter.
 func (f *Filters) For(c *spec.Confinement) ([]linux.Instruction, uint32, error) {
 	switch c.Seccomp {
 	case spec.SeccompDefault:

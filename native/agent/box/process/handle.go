@@ -1,4 +1,5 @@
-// Package process starts the processes of the box by stages, and keeps their streams, states and ends.
+// Package process starts the processes of the box by stages, and keeps their streams, states and
+// ends.
 package process
 
 import (
@@ -22,7 +23,8 @@ var (
 	ErrNoTerminal = errors.New("the process has no terminal")
 )
 
-// outputGrace is how long a background child that holds the output open can delay the end of a process that has exited.
+// outputGrace is how long a background child that holds the output open can delay the end of a
+// process that has exited.
 const outputGrace = 200 * time.Millisecond
 
 // States of a process.
@@ -39,7 +41,8 @@ type Exit struct {
 	Signal     *string `json:"signal"`
 	OOMKilled  bool    `json:"oomKilled"`
 	FinishedAt string  `json:"finishedAt"`
-	// Error is why the agent ended the process, or could not start one that had waited; nil for one that ended by itself.
+	// Error is why the agent ended the process, or could not start one that had waited; nil for one
+	// that ended by itself.
 	Error *ExitError `json:"error,omitempty"`
 }
 
@@ -60,8 +63,8 @@ type Report struct {
 	Acknowledged uint64  `json:"acknowledged"`
 }
 
-// Handle is a process of the box, with its streams. Its states are created, running and exited, in this order. A main process that waits for
-// its secrets is waiting after it was created.
+// Handle is a process of the box, with its streams. Its states are created, running and exited, in
+// this order. A main process that waits for its secrets is waiting after it was created.
 type Handle struct {
 	ID     string
 	Output *output.Ring
@@ -194,7 +197,8 @@ func (h *Handle) watch(outputs []source, oomKilled func(status syscall.WaitStatu
 		go func() {
 			source.pump(h.Output)
 			if h.terminal != nil {
-				// A process that opens the terminal again, after all others have closed it, finds it hung up.
+				// A process that opens the terminal again, after all others have closed it, finds
+				// it hung up.
 				_ = source.file.Close()
 			}
 		}()

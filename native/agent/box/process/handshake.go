@@ -34,7 +34,8 @@ type Stage struct {
 
 var errSilent = errors.New("the stage did not report that it waits")
 
-// await returns when the stage waits for its exec request. It returns the descriptor that the stage has sent, or -1.
+// await returns when the stage waits for its exec request. It returns the descriptor that the stage
+// has sent, or -1.
 func (w *Stage) await() (int, error) {
 	message := w.buffer
 	rights := make([]byte, syscall.CmsgSpace(4))
@@ -91,7 +92,8 @@ func (r *replies) fail(err error) error {
 
 var errReply = errors.New("the stage has written an unknown message")
 
-// readReplies reads until no process holds the other end: the stage and its child have exited, or executed the workload.
+// readReplies reads until no process holds the other end: the stage and its child have exited, or
+// executed the workload.
 func readReplies(socket int, message []byte) (*replies, error) {
 	r := &replies{}
 	rights := make([]byte, syscall.CmsgSpace(4))

@@ -31,7 +31,8 @@ type Input struct {
 
 func newInput() *Input { return &Input{exited: make(chan struct{})} }
 
-// open begins the input; closes says whether its end is an end for the process. A terminal's is not.
+// open begins the input; closes says whether its end is an end for the process. A terminal's is
+// not.
 func (i *Input) open(file *os.File, closes bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -75,8 +76,8 @@ func (i *Input) Take() (*Writer, error) {
 	return &Writer{i, i.file}, nil
 }
 
-// Write copies a body until it ends, which ends the input too, or the process no longer reads: then closed is true. Each write
-// is bounded by the context. It is called once.
+// Write copies a body until it ends, which ends the input too, or the process no longer reads: then
+// closed is true. Each write is bounded by the context. It is called once.
 func (w *Writer) Write(ctx context.Context, body io.Reader) (closed bool, err error) {
 	i, file := w.input, w.file
 	if file == nil {
@@ -110,7 +111,8 @@ func (w *Writer) Write(ctx context.Context, body io.Reader) (closed bool, err er
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.EIO):
 		return true, i.end()
 	default:
-		// Another writer may go on: what interrupts this one has to be over, or it would interrupt that one.
+		// Another writer may go on: what interrupts this one has to be over, or it would interrupt
+		// that one.
 		if !stop() {
 			<-interrupted
 		}

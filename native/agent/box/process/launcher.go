@@ -28,8 +28,9 @@ type Launcher struct {
 	Limits []stage.Limit
 }
 
-// StartMain starts main's stage in the namespaces of this thread. It returns when the stage waits, with a mount of its /proc. The stage has all
-// streams: whether main has a terminal or an input is not known yet.
+// StartMain starts main's stage in the namespaces of this thread. It returns when the stage waits,
+// with a mount of its /proc. The stage has all streams: whether main has a terminal or an input is
+// not known yet.
 func (l *Launcher) StartMain() (w *Stage, proc int, err error) {
 	streams, err := openStreams(false, true)
 	if err != nil {
@@ -46,7 +47,8 @@ func (l *Launcher) StartMain() (w *Stage, proc int, err error) {
 	return w, proc, err
 }
 
-// start sends a stage its exec request. It returns once the workload has been executed, or with the reason why it was not.
+// start sends a stage its exec request. It returns once the workload has been executed, or with the
+// reason why it was not.
 func (l *Launcher) start(w *Stage, request *stage.ExecRequest, place stage.Place) (*started, error) {
 	defer syscall.Close(w.socket)
 	done := l.Reaper.Adopting()
@@ -85,7 +87,8 @@ func (l *Launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 	if err != nil {
 		return nil, err
 	}
-	// The agent reads the end of the stage's messages only when no other process holds the stage's end.
+	// The agent reads the end of the stage's messages only when no other process holds the stage's
+	// end.
 	defer syscall.Close(theirs)
 	null, err := linux.OpenAt(-1, os.DevNull, syscall.O_RDWR, 0, 0)
 	if err != nil {
@@ -109,7 +112,8 @@ func (l *Launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 		}
 		attributes.Files = append(attributes.Files, uintptr(fd))
 	}
-	// The agent's own process number: the child has rearranged its descriptors when it executes the path.
+	// The agent's own process number: the child has rearranged its descriptors when it executes the
+	// path.
 	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(l.Binary)
 	child, err := l.Reaper.Start(func() (int, error) { return syscall.ForkExec(path, arguments, attributes) })
 	if err != nil {
@@ -123,7 +127,8 @@ func socketPair() (ours, theirs int, err error) {
 	return pair[0], pair[1], err
 }
 
-// Run starts a process by a stage, and watches it to its end. oomKilled says whether the kernel ended the process for lack of memory.
+// Run starts a process by a stage, and watches it to its end. oomKilled says whether the kernel
+// ended the process for lack of memory.
 func (l *Launcher) Run(h *Handle, w *Stage, request *stage.ExecRequest, place stage.Place, oomKilled func(status syscall.WaitStatus) bool) error {
 	s, err := l.start(w, request, place)
 	if err != nil {

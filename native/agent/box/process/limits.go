@@ -20,7 +20,8 @@ const (
 	rlimitNofile = 7
 )
 
-// LimitsWithoutCore returns Docker's limits without core dumps, so that no process leaves its memory in a file.
+// LimitsWithoutCore returns Docker's limits without core dumps, so that no process leaves its
+// memory in a file.
 func LimitsWithoutCore() []stage.Limit {
 	limits := slices.Clone(DockerLimits)
 	for index := range limits {
@@ -31,7 +32,8 @@ func LimitsWithoutCore() []stage.Limit {
 	return limits
 }
 
-// LimitsWith returns the limits of a process: those that its box sets, and the usual ones for all other resources.
+// LimitsWith returns the limits of a process: those that its box sets, and the usual ones for all
+// other resources.
 func LimitsWith(usual []stage.Limit, asked *[]spec.Ulimit) []stage.Limit {
 	if asked == nil {
 		return usual

@@ -9,11 +9,12 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// quiet is how long a process that was just started has the guest for itself before the next stage is started.
+// quiet is how long a process that was just started has the guest for itself before the next stage
+// is started.
 const quiet = time.Second
 
-// Standby keeps one stage waiting for the next exec: starting a stage takes longer than all that it does. A prepared guest has one from the
-// beginning, any other guest from its first exec on.
+// Standby keeps one stage waiting for the next exec: starting a stage takes longer than all that it
+// does. A prepared guest has one from the beginning, any other guest from its first exec on.
 type Standby struct {
 	launcher   *Launcher
 	namespaces *Namespaces
@@ -25,7 +26,8 @@ type Standby struct {
 	closed bool
 }
 
-// NewStandby makes a standby for the box with these namespaces. It has no stage until Keep or Replace is called.
+// NewStandby makes a standby for the box with these namespaces. It has no stage until Keep or
+// Replace is called.
 func NewStandby(l *Launcher, namespaces *Namespaces) *Standby {
 	return &Standby{launcher: l, namespaces: namespaces}
 }
@@ -71,7 +73,8 @@ func (w *Stage) close() error {
 	return errors.Join(syscall.Close(w.socket), w.streams.closeOurs())
 }
 
-// Replace starts the stage of the next exec once the last process has ended, or has run for a while.
+// Replace starts the stage of the next exec once the last process has ended, or has run for a
+// while.
 func (s *Standby) Replace(last *Handle) {
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()

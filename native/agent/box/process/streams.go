@@ -13,8 +13,8 @@ import (
 
 // streams are the agent's ends of a process's standard streams, and the process's own.
 type streams struct {
-	// pipe is the agent's end of the standard input, and input is the same end once the process has an input. A process without one keeps pipe
-	// until it has exited.
+	// pipe is the agent's end of the standard input, and input is the same end once the process has
+	// an input. A process without one keeps pipe until it has exited.
 	pipe                  int
 	input, stdout, stderr *os.File
 	theirs                [3]int
@@ -54,7 +54,8 @@ func openStreams(terminal, stdin bool) (*streams, error) {
 	return s, nil
 }
 
-// polled wraps the agent's end of a pipe. O_NONBLOCK belongs to one end, so the process's end still blocks.
+// polled wraps the agent's end of a pipe. O_NONBLOCK belongs to one end, so the process's end still
+// blocks.
 func polled(fd int, name string) (*os.File, error) {
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		return nil, errors.Join(err, syscall.Close(fd))
@@ -139,13 +140,15 @@ func (s source) pump(ring *output.Ring) {
 			s.drain(ring, buffer)
 		}
 		if err != nil {
-			// The end of a pipe is EOF, that of a terminal EIO. No caller is left that another error could be returned to.
+			// The end of a pipe is EOF, that of a terminal EIO. No caller is left that another
+			// error could be returned to.
 			return
 		}
 	}
 }
 
-// drain copies what was written before the time was over: no byte of it is lost, however long the ring was full.
+// drain copies what was written before the time was over: no byte of it is lost, however long the
+// ring was full.
 func (s source) drain(ring *output.Ring, buffer []byte) {
 	connection, err := s.file.SyscallConn()
 	if err != nil {

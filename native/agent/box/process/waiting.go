@@ -13,7 +13,8 @@ func (h *Handle) Wait() {
 	h.state = StateWaiting
 }
 
-// StopWaiting says whether the process waited. It does not any more then, and the caller starts or ends it.
+// StopWaiting says whether the process waited. It does not any more then, and the caller starts or
+// ends it.
 func (h *Handle) StopWaiting() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -24,7 +25,8 @@ func (h *Handle) StopWaiting() bool {
 	return true
 }
 
-// endWaiting ends a process that waits by a signal that would have ended it, and says whether it waited.
+// endWaiting ends a process that waits by a signal that would have ended it, and says whether it
+// waited.
 func (h *Handle) endWaiting(signal syscall.Signal) bool {
 	switch signal {
 	case syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH,

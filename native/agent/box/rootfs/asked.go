@@ -15,8 +15,9 @@ type askedMount struct {
 	mount       func() error
 }
 
-// mountAsked mounts shares and filesystems in memory, at places that are resolved inside the root. What lies deeper comes later, since it can be in
-// another one of them; of the same depth they come in the order of the spec, shares first.
+// mountAsked mounts shares and filesystems in memory, at places that are resolved inside the root.
+// What lies deeper comes later, since it can be in another one of them; of the same depth they come
+// in the order of the spec, shares first.
 func mountAsked(r Root, s *spec.Spec) error {
 	var asked []askedMount
 	for index, m := range s.Mounts {

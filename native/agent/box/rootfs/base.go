@@ -8,8 +8,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Directories of the agent. All of them but ChangesDir exist in the box's mount namespace only, and there only until the box's
-// root is entered.
+// Directories of the agent. All of them but ChangesDir exist in the box's mount namespace only, and
+// there only until the box's root is entered.
 const (
 	ChangesDir  = "/run/changes"
 	boxDir      = "/run/box"
@@ -29,7 +29,8 @@ const (
 	WorkName  = "/work"
 )
 
-// MakeBase replaces the root of this thread's mount namespace by the base, and makes in it all that does not depend on a spec.
+// MakeBase replaces the root of this thread's mount namespace by the base, and makes in it all that
+// does not depend on a spec.
 func MakeBase() (*Texts, error) {
 	if err := enterBase(); err != nil {
 		return nil, err
@@ -49,10 +50,11 @@ func MakeBase() (*Texts, error) {
 	return t, os.Mkdir(RootDir, 0o755)
 }
 
-// enterBase makes an empty tmpfs, with the agent's own view of the kernel, the root of this thread's mount namespace.
+// enterBase makes an empty tmpfs, with the agent's own view of the kernel, the root of this
+// thread's mount namespace.
 //
-// pivot_root cannot replace an initramfs, so it is moved on top, as switch_root does, and everything else is unmounted. What lies below
-// is an empty, read-only directory.
+// pivot_root cannot replace an initramfs, so it is moved on top, as switch_root does, and
+// everything else is unmounted. What lies below is an empty, read-only directory.
 func enterBase() error {
 	below, err := linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0)
 	if err != nil {
@@ -98,7 +100,8 @@ func enterBase() error {
 	return syscall.Chdir("/")
 }
 
-// EnterRoot makes the box's root the root of the mount namespace, and of all processes in the base. Nothing else stays mounted.
+// EnterRoot makes the box's root the root of the mount namespace, and of all processes in the base.
+// Nothing else stays mounted.
 func EnterRoot(r Root) error {
 	if err := syscall.Fchdir(r.FD); err != nil {
 		return err

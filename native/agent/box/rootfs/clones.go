@@ -9,9 +9,10 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// View is the box's root as Docker shows it to who copies files: with the box's shares, the directories of its volumes and the three files of the
-// network, and without the kernel's filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing that happens in the
-// box's changes it.
+// View is the box's root as Docker shows it to who copies files: with the box's shares, the
+// directories of its volumes and the three files of the network, and without the kernel's
+// filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing
+// that happens in the box's changes it.
 type View struct {
 	Root Root
 	// release ends the thread that holds the namespace.
@@ -29,7 +30,8 @@ type clone struct {
 	path  string
 }
 
-// CloneShown copies the box's mounts that a view shows. The calling thread is in the box's mount namespace.
+// CloneShown copies the box's mounts that a view shows. The calling thread is in the box's mount
+// namespace.
 func (r Root) CloneShown(box *spec.Spec) (*Clones, error) {
 	mount, err := clonePrivate(r.FD)
 	if err != nil {
@@ -58,7 +60,8 @@ func (r Root) CloneShown(box *spec.Spec) (*Clones, error) {
 	return c, nil
 }
 
-// isOwnDirectory says whether a directory is of the root's own filesystem, and is not the root. makeReadonlyRoot has mounted it on itself, writable.
+// isOwnDirectory says whether a directory is of the root's own filesystem, and is not the root.
+// makeReadonlyRoot has mounted it on itself, writable.
 func (r Root) isOwnDirectory(fd int) (bool, error) {
 	var root, directory syscall.Stat_t
 	if err := errors.Join(syscall.Fstat(r.FD, &root), syscall.Fstat(fd, &directory)); err != nil {
@@ -67,8 +70,8 @@ func (r Root) isOwnDirectory(fd int) (bool, error) {
 	return directory.Mode&syscall.S_IFMT == syscall.S_IFDIR && directory.Dev == root.Dev && directory.Ino != root.Ino, nil
 }
 
-// add copies what is mounted at a path, if the function says that it is to be shown. The box may have moved it away, or put a link in its place, which
-// leads no further than the box's own files.
+// add copies what is mounted at a path, if the function says that it is to be shown. The box may
+// have moved it away, or put a link in its place, which leads no further than the box's own files.
 func (c *Clones) add(r Root, path string, shown func(fd int) (bool, error)) error {
 	fd, err := r.open(path, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
@@ -105,7 +108,8 @@ func (c *Clones) Close() error {
 	return err
 }
 
-// NewView mounts the clones in a mount namespace of their own, a copy of the one that `namespace` is open on.
+// NewView mounts the clones in a mount namespace of their own, a copy of the one that `namespace`
+// is open on.
 func NewView(c *Clones, namespace int) (*View, error) {
 	v := &View{Root: c.root, release: make(chan struct{})}
 	made := make(chan error)
@@ -135,7 +139,8 @@ func (v *View) mount(c *Clones, namespace int) error {
 	if err := linux.Unshare(syscall.CLONE_NEWNS); err != nil {
 		return err
 	}
-	// A process with the right to mount may have made the box's mounts shared: what is mounted here would then appear in the box.
+	// A process with the right to mount may have made the box's mounts shared: what is mounted here
+	// would then appear in the box.
 	if err := makePrivate(); err != nil {
 		return err
 	}
@@ -165,7 +170,8 @@ func clonePrivate(fd int) (int, error) {
 	return mount, nil
 }
 
-// makePrivate keeps the mounts of the thread's namespace from spreading to others, and those of others from spreading to it.
+// makePrivate keeps the mounts of the thread's namespace from spreading to others, and those of
+// others from spreading to it.
 func makePrivate() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return &linux.Error{Op: "make private", On: "/", Errno: err.(syscall.Errno)}
@@ -173,7 +179,8 @@ func makePrivate() error {
 	return nil
 }
 
-// show mounts a clone at its path. Without what it was mounted on, or on another kind of file, it is not shown.
+// show mounts a clone at its path. Without what it was mounted on, or on another kind of file, it
+// is not shown.
 func (v *View) show(c clone) error {
 	target, err := v.Root.open(c.path, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {

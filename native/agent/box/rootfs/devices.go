@@ -24,7 +24,8 @@ type node struct {
 	device int
 }
 
-// giveDevices gives the box devices of its guest: those that it names, or all of them where it is privileged.
+// giveDevices gives the box devices of its guest: those that it names, or all of them where it is
+// privileged.
 func giveDevices(r Root, p Protection) error {
 	for _, name := range p.Devices {
 		found, err := guestNode(name)
@@ -91,7 +92,8 @@ func guestNodes() (nodes []node, err error) {
 	return nodes, err
 }
 
-// shareNode mounts a device on a file of the box's /dev, in which no node that the box makes opens anything.
+// shareNode mounts a device on a file of the box's /dev, in which no node that the box makes opens
+// anything.
 func shareNode(r Root, n node) error {
 	source := nodesDir + "/" + n.name
 	if err := os.MkdirAll(path.Dir(source), 0o755); err != nil {

@@ -9,7 +9,8 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-// PlugDeadline is the time that a device has to appear; under emulation on a busy host a plug takes seconds.
+// PlugDeadline is the time that a device has to appear; under emulation on a busy host a plug takes
+// seconds.
 const PlugDeadline = 30 * time.Second
 
 // AwaitDisks returns the device files of all disks by serial, once those with these serials exist.
@@ -34,7 +35,8 @@ func AwaitDisks(serials []string) (map[string]string, error) {
 	return disks, err
 }
 
-// ListDisks returns the device files of disks by serial. It leaves out disks that have no serial or are being unplugged.
+// ListDisks returns the device files of disks by serial. It leaves out disks that have no serial or
+// are being unplugged.
 func ListDisks() (map[string]string, error) {
 	entries, err := os.ReadDir("/sys/block")
 	if err != nil {

@@ -11,10 +11,12 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// encryptedOptions also keep the kernel from reading inodes ahead: a block that was never written is no ciphertext.
+// encryptedOptions also keep the kernel from reading inodes ahead: a block that was never written
+// is no ciphertext.
 const encryptedOptions = diskOptions + ",inode_readahead_blks=0"
 
-// mountEncrypted makes an encrypted disk with a new filesystem, and ignores what the host has put on it. Its key ends with the guest.
+// mountEncrypted makes an encrypted disk with a new filesystem, and ignores what the host has put
+// on it. Its key ends with the guest.
 func mountEncrypted(disk string) error {
 	encrypted, err := dm.Encrypt("changes", disk)
 	if err != nil {
@@ -45,8 +47,8 @@ func format(encrypted *dm.Encrypted) error {
 	return errors.Join(err, device.Sync(), device.Close())
 }
 
-// AbandonChanges ends the filesystem on an encrypted disk, and drops what is in memory only. Nobody could read what would be written now, since the
-// key ends with the guest.
+// AbandonChanges ends the filesystem on an encrypted disk, and drops what is in memory only. Nobody
+// could read what would be written now, since the key ends with the guest.
 func AbandonChanges() error {
 	// EXT4_IOC_SHUTDOWN, with EXT4_GOING_FLAGS_NOLOGFLUSH.
 	const shutdown, withoutLog = 0x8004587d, 2

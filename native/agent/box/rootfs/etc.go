@@ -13,8 +13,8 @@ const (
 	resolvConfPath = "/etc/resolv.conf"
 )
 
-// mountEtc lays the three files of the network over those of the image, like Docker: what the image has there
-// stays as it is. The box can write to them, unless its root is read-only.
+// mountEtc lays the three files of the network over those of the image, like Docker: what the image
+// has there stays as it is. The box can write to them, unless its root is read-only.
 func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 	var attributes uint64
 	if spec.Rootfs.Readonly {

@@ -14,7 +14,8 @@ type CwdError struct{ message string }
 // Error is the message that Docker has for it.
 func (e *CwdError) Error() string { return e.message }
 
-// Fill mounts in the root what is not of the image. system and network are the roots that hold its /dev and /proc, and its /sys.
+// Fill mounts in the root what is not of the image. system and network are the roots that hold its
+// /dev and /proc, and its /sys.
 func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 	for _, moved := range []struct {
 		from Root

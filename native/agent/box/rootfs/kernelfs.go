@@ -19,8 +19,8 @@ type systemMount struct {
 
 const harmless = linux.Nosuid | linux.Nodev | linux.Noexec
 
-// ownMounts are in the order in which they are mounted. They do not have /proc, which main's stage mounts. devpts is not nodev, or no terminal could
-// be opened; no process can make nodes in it.
+// ownMounts are in the order in which they are mounted. They do not have /proc, which main's stage
+// mounts. devpts is not nodev, or no terminal could be opened; no process can make nodes in it.
 var ownMounts = []systemMount{
 	{"/dev", "tmpfs", linux.Nosuid | linux.Nodev, []linux.Option{{Key: "mode", Value: "0755"}, {Key: "size", Value: "65536k"}}},
 	{"/dev/pts", "devpts", linux.Nosuid | linux.Noexec, []linux.Option{
@@ -36,7 +36,8 @@ var networkMounts = []systemMount{
 	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
 }
 
-// of returns the mounts for this protection: a privileged box may write to /sys, and open the nodes that it makes in /dev.
+// of returns the mounts for this protection: a privileged box may write to /sys, and open the nodes
+// that it makes in /dev.
 func (p Protection) of(mounts []systemMount) []systemMount {
 	if !p.Privileged {
 		return mounts
@@ -51,7 +52,8 @@ func (p Protection) of(mounts []systemMount) []systemMount {
 	return mounts
 }
 
-// MountSystem makes the box's /dev and /proc, where they wait for its root. proc is a mount of its /proc. What was made in part is returned too.
+// MountSystem makes the box's /dev and /proc, where they wait for its root. proc is a mount of its
+// /proc. What was made in part is returned too.
 func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
 	r, err := makeRoot(systemDir)
 	if err != nil {
@@ -76,7 +78,8 @@ func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
 	return r, p.below("/dev", "/proc").apply(r)
 }
 
-// MountNetworkSystem makes a /sys that shows the network namespace of this thread. What was made in part is returned too.
+// MountNetworkSystem makes a /sys that shows the network namespace of this thread. What was made in
+// part is returned too.
 func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
 	r, err := makeRoot(networksDir)
 	if err != nil {
@@ -126,7 +129,8 @@ func mountIn(r Root, m systemMount) error {
 	return attachTo(r, mount, m.path)
 }
 
-// attachTo insists on an ordinary directory: a link of the image at /sys would lead the mount astray.
+// attachTo insists on an ordinary directory: a link of the image at /sys would lead the mount
+// astray.
 func attachTo(r Root, mount int, path string) error {
 	if err := r.plainDirectory(path); err != nil {
 		return err
@@ -139,7 +143,8 @@ func attachTo(r Root, mount int, path string) error {
 	return linux.Attach(mount, target)
 }
 
-// adopt moves a mount, with all that is mounted below, from another root of this mount namespace to the same path.
+// adopt moves a mount, with all that is mounted below, from another root of this mount namespace to
+// the same path.
 func (r Root) adopt(other Root, path string) error {
 	mount, err := other.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {

@@ -33,8 +33,8 @@ func MountLayers(layers []spec.Layer, disks map[string]string) ([]string, error)
 	return paths, nil
 }
 
-// mountLayer uses mount(2), which runs a third of the code that fsopen(2) does, for the first time in the copy of a guest. Where it fails, fsopen(2)
-// returns the reason.
+// mountLayer uses mount(2), which runs a third of the code that fsopen(2) does, for the first time
+// in the copy of a guest. Where it fails, fsopen(2) returns the reason.
 func mountLayer(device, path string, missing bool) error {
 	if missing {
 		if err := os.MkdirAll(path, 0o755); err != nil {
@@ -51,7 +51,8 @@ func mountLayer(device, path string, missing bool) error {
 	return errors.Join(attach(mount, path), syscall.Close(mount))
 }
 
-// openLayer returns the device that a layer is mounted from: the disk itself, or its dm-verity device, which returns verified blocks only.
+// openLayer returns the device that a layer is mounted from: the disk itself, or its dm-verity
+// device, which returns verified blocks only.
 func openLayer(l *spec.Layer, disk string) (string, error) {
 	if l.Verity == nil {
 		return disk, nil
@@ -60,7 +61,8 @@ func openLayer(l *spec.Layer, disk string) (string, error) {
 	return device.Path, err
 }
 
-// explainLayer makes the error of a mount one of dm-verity where the kernel has read a block that the hash tree does not have.
+// explainLayer makes the error of a mount one of dm-verity where the kernel has read a block that
+// the hash tree does not have.
 func explainLayer(l *spec.Layer, err error) error {
 	if l.Verity != nil && errors.Is(err, syscall.EIO) {
 		return &dm.VerityError{Reason: "a block of the disk is not what the hash tree says", Cause: err}

@@ -11,8 +11,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// MountLower mounts what the box's root has below its writable layer, read-only, and returns it open. It is mounted nowhere: a namespace that ends at
-// once has the mounts of the layers meanwhile.
+// MountLower mounts what the box's root has below its writable layer, read-only, and returns it
+// open. It is mounted nowhere: a namespace that ends at once has the mounts of the layers
+// meanwhile.
 func MountLower(layers []spec.Layer, disks map[string]string) (Root, error) {
 	type result struct {
 		root Root

@@ -8,7 +8,8 @@ import (
 
 var errMountinfo = errors.New("mountinfo is malformed")
 
-// topMounts lists the mounts that lie directly on the root mount, as paths relative to it, last mounted first; proc(5).
+// topMounts lists the mounts that lie directly on the root mount, as paths relative to it, last
+// mounted first; proc(5).
 func topMounts(file string) ([]string, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {

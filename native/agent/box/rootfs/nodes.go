@@ -25,8 +25,8 @@ var deviceLinks = []link{
 	{"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},
 }
 
-// makeDevices fills the box's /dev. It is nodev, so that no node that the box makes opens anything; each permitted
-// node is a mount of its own from a filesystem that the box never sees.
+// makeDevices fills the box's /dev. It is nodev, so that no node that the box makes opens anything;
+// each permitted node is a mount of its own from a filesystem that the box never sees.
 func makeDevices(r Root) error {
 	if err := MountAt("tmpfs", nodesDir, linux.Nosuid|linux.Noexec, linux.Option{Key: "mode", Value: "0700"}); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// MountOverlay mounts the overlay on RootDir. The upper layer is below a directory of the changes. mount(2) is bounded by a page of options; where it
-// fails, fsopen(2) takes one layer at a time.
+// MountOverlay mounts the overlay on RootDir. The upper layer is below a directory of the changes.
+// mount(2) is bounded by a page of options; where it fails, fsopen(2) takes one layer at a time.
 func MountOverlay(layers []string, changes string) (Root, error) {
 	layers = append(slices.Clone(layers), pointsDir)
 	slices.Reverse(layers[:len(layers)-1])

@@ -6,8 +6,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// makePoints makes a layer, below all of the image's, of what the agent mounts on in every box, and of Docker's mark of a container, which
-// programs look for: what an image lacks of it need not be made in the box's changes.
+// makePoints makes a layer, below all of the image's, of what the agent mounts on in every box, and
+// of Docker's mark of a container, which programs look for: what an image lacks of it need not be
+// made in the box's changes.
 func makePoints() error {
 	if err := MountAt("tmpfs", pointsDir, linux.Nodev|linux.Nosuid, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return err

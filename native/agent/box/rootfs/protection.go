@@ -11,8 +11,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Protection has the paths of a root that are read-only, and those that are masked. Devices are nodes of the guest that the box has besides the
-// usual ones; a privileged box has all of them, and may write to all files of the kernel.
+// Protection has the paths of a root that are read-only, and those that are masked. Devices are
+// nodes of the guest that the box has besides the usual ones; a privileged box has all of them, and
+// may write to all files of the kernel.
 type Protection struct {
 	Readonly, Masked, Devices []string
 	Privileged                bool
@@ -50,7 +51,8 @@ func (p Protection) less(out func(name string) bool) Protection {
 	return p
 }
 
-// without says whether a path is in none of the directories, or is not clean, so that it may be anywhere.
+// without says whether a path is in none of the directories, or is not clean, so that it may be
+// anywhere.
 func without(directories []string) func(name string) bool {
 	return func(name string) bool {
 		return path.Clean(name) != name ||
@@ -82,7 +84,8 @@ func openPresent(r Root, name string) (int, error) {
 	return fd, err
 }
 
-// makeReadonly makes a path a mount of its own that nobody can write to, with all that is mounted below.
+// makeReadonly makes a path a mount of its own that nobody can write to, with all that is mounted
+// below.
 func makeReadonly(r Root, name string) error {
 	target, err := openPresent(r, name)
 	if err != nil || target < 0 {

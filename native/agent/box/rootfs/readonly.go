@@ -7,8 +7,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// makeReadonlyRoot makes the root read-only, and nothing that is mounted in it. The directories of volumes stay writable, as Docker's volumes do: each
-// becomes a mount of its own first.
+// makeReadonlyRoot makes the root read-only, and nothing that is mounted in it. The directories of
+// volumes stay writable, as Docker's volumes do: each becomes a mount of its own first.
 func (r Root) makeReadonlyRoot(volumes *[]string) error {
 	if volumes != nil {
 		for _, name := range *volumes {
@@ -20,8 +20,8 @@ func (r Root) makeReadonlyRoot(volumes *[]string) error {
 	return linux.SetAttributes(r.FD, linux.Readonly, false)
 }
 
-// makeMount mounts a directory of the root, with what is mounted below it, on itself. The root itself, and what is in a filesystem of the kernel's,
-// stays as it is.
+// makeMount mounts a directory of the root, with what is mounted below it, on itself. The root
+// itself, and what is in a filesystem of the kernel's, stays as it is.
 func (r Root) makeMount(name string) error {
 	target, err := r.directory(name)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package rootfs builds what a box sees as its root: layers, writable layer, the kernel's filesystems, the agent's own files, shares, and
-// the protection of paths.
+// Package rootfs builds what a box sees as its root: layers, writable layer, the kernel's
+// filesystems, the agent's own files, shares, and the protection of paths.
 package rootfs
 
 import (
@@ -84,9 +84,9 @@ func (r Root) create(name string) error {
 	return syscall.Close(fd)
 }
 
-// resolve follows the links of a path one by one, dangling ones too, and makes missing directories; the last component
-// only when it is to be a directory. The result holds no link. A step can fail when a process renames a
-// directory meanwhile, but no step leaves the root.
+// resolve follows the links of a path one by one, dangling ones too, and makes missing directories;
+// the last component only when it is to be a directory. The result holds no link. A step can fail
+// when a process renames a directory meanwhile, but no step leaves the root.
 func (r Root) resolve(name string, lastIsDirectory bool) (resolved string, exists bool, err error) {
 	resolved = "/"
 	pending := strings.Split(name, "/")
@@ -133,7 +133,8 @@ func more(pending []string) bool {
 	return false
 }
 
-// Lookup returns the kind of a file, and the target if it is a link. The name has no links before its last component.
+// Lookup returns the kind of a file, and the target if it is a link. The name has no links before
+// its last component.
 func (r Root) Lookup(name string) (target string, kind uint32, err error) {
 	fd, err := r.open(name, syscall.O_NOFOLLOW, 0)
 	if err != nil {

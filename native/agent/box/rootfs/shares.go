@@ -43,11 +43,12 @@ func mountShare(r Root, m spec.Mount, own string) error {
 	return linux.Attach(mount, target)
 }
 
-// errKernelFiles is a place at which a share would hide what the kernel tells the agent and the box.
+// errKernelFiles is a place at which a share would hide what the kernel tells the agent and the
+// box.
 var errKernelFiles = errors.New("it leads into /proc or /sys")
 
-// refuseKernelFiles refuses a mount point in proc or sysfs. The spec has no such destination, but a link of the image, or of a volume that another box
-// writes to, may lead there.
+// refuseKernelFiles refuses a mount point in proc or sysfs. The spec has no such destination, but a
+// link of the image, or of a volume that another box writes to, may lead there.
 func refuseKernelFiles(fd int) error {
 	const proc, sysfs = 0x9fa0, 0x62656572
 	var stat syscall.Statfs_t
@@ -60,7 +61,8 @@ func refuseKernelFiles(fd int) error {
 	return nil
 }
 
-// mountSharedFile mounts one file of a share. Only an attached mount can be cloned, so the share is attached out of the box's sight.
+// mountSharedFile mounts one file of a share. Only an attached mount can be cloned, so the share is
+// attached out of the box's sight.
 func mountSharedFile(r Root, share int, name, destination, own string) error {
 	if err := AttachAt(share, own); err != nil {
 		return err

@@ -10,7 +10,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// text is a small file of the agent's that is mounted over a file of the box. The box cannot write to those of the kernel's.
+// text is a small file of the agent's that is mounted over a file of the box. The box cannot write
+// to those of the kernel's.
 type text struct {
 	file *os.File
 	// length is that of the content, unless the box wrote to it.
@@ -111,7 +112,8 @@ func KernelBootID() (string, error) {
 	return strings.TrimSpace(string(content)), err
 }
 
-// Identify gives the files the ids that the kernel has, and returns that of the boot. It is for a guest that is not the copy of another.
+// Identify gives the files the ids that the kernel has, and returns that of the boot. It is for a
+// guest that is not the copy of another.
 func (t *Texts) Identify() (bootID string, err error) {
 	for _, known := range []struct {
 		path string

@@ -11,8 +11,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// mountTmpfs mounts a filesystem in memory, over a directory that is made if missing. Like Docker's, it has the permissions of the directory that was
-// there, unless the spec has others, and 01777 where there was none.
+// mountTmpfs mounts a filesystem in memory, over a directory that is made if missing. Like
+// Docker's, it has the permissions of the directory that was there, unless the spec has others, and
+// 01777 where there was none.
 func mountTmpfs(r Root, t spec.Tmpfs) error {
 	existing, err := openPresent(r, t.Destination)
 	if err != nil {
@@ -61,7 +62,8 @@ func tmpfsMode(t spec.Tmpfs, existing int) (int64, error) {
 	return int64(stat.Mode & 0o7777), nil
 }
 
-// tmpfsAttributes are those of the mount. There is no flag that takes back nodev: the devices of a box are in its /dev alone.
+// tmpfsAttributes are those of the mount. There is no flag that takes back nodev: the devices of a
+// box are in its /dev alone.
 func tmpfsAttributes(t spec.Tmpfs) uint64 {
 	attributes := harmless
 	if t.Readonly {

@@ -8,11 +8,13 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// fillVolume empties a new volume, since a fill that was interrupted may have left files in it, and copies into it what the image has at a
-// destination: the directory's content, and its owner, mode, times and extended attributes.
+// fillVolume empties a new volume, since a fill that was interrupted may have left files in it, and
+// copies into it what the image has at a destination: the directory's content, and its owner, mode,
+// times and extended attributes.
 //
-// As with Docker, that is the image's own content, whatever is mounted on the destination, below it or above it: neither the kernel's filesystems nor
-// other shares are copied. Where the image has no such directory, the volume stays empty.
+// As with Docker, that is the image's own content, whatever is mounted on the destination, below it
+// or above it: neither the kernel's filesystems nor other shares are copied. Where the image has no
+// such directory, the volume stays empty.
 func fillVolume(r Root, volume int, destination string) error {
 	target, err := tree.OpenWritable(volume, ".")
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// imageForTest makes a filesystem in place of an image, and a mount namespace for it that ends with the test.
+// imageForTest makes a filesystem in place of an image, and a mount namespace for it that ends with
+// the test.
 func imageForTest(t *testing.T) (Root, string) {
 	t.Helper()
 	guesttest.NeedRoot(t)

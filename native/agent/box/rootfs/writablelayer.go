@@ -14,8 +14,8 @@ import (
 
 const diskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
 
-// diskOptions keep the kernel from reading bitmaps ahead, and from zeroing tables, which are zero on a new disk. Its thread for that would still run
-// when the copy of a guest begins.
+// diskOptions keep the kernel from reading bitmaps ahead, and from zeroing tables, which are zero
+// on a new disk. Its thread for that would still run when the copy of a guest begins.
 const diskOptions = "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable"
 
 // UnmountChanges unmounts what the box writes to.
@@ -26,7 +26,8 @@ func UnmountChanges() error {
 	return nil
 }
 
-// MountChanges mounts what the box writes to, where the agent can unmount it again. memory is what the box may take of it.
+// MountChanges mounts what the box writes to, where the agent can unmount it again. memory is what
+// the box may take of it.
 func MountChanges(changes spec.Changes, disks map[string]string, memory int64) error {
 	if err := os.MkdirAll(ChangesDir, 0o755); err != nil {
 		return err
@@ -51,8 +52,8 @@ func MountChanges(changes spec.Changes, disks map[string]string, memory int64) e
 	return nil
 }
 
-// mountMemory gives the tmpfs half of the memory that the box may take, and leaves the other half to its processes: a program can handle a full
-// disk, and is killed when memory has run out.
+// mountMemory gives the tmpfs half of the memory that the box may take, and leaves the other half
+// to its processes: a program can handle a full disk, and is killed when memory has run out.
 func mountMemory(memory int64) error {
 	return syscall.Mount("tmpfs", ChangesDir, "tmpfs", diskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
 }
@@ -60,7 +61,8 @@ func mountMemory(memory int64) error {
 // remountDeadline bounds the wait for the last writer of the changes.
 const remountDeadline = 10 * time.Second
 
-// CleanChanges makes the disk read-only, which is as clean as unmounted and does not wait for the overlay to be gone.
+// CleanChanges makes the disk read-only, which is as clean as unmounted and does not wait for the
+// overlay to be gone.
 func CleanChanges() error {
 	return poll.Until(remountDeadline, "power off", "the changes", func() (bool, error) {
 		err := syscall.Mount("", ChangesDir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")

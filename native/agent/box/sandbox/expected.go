@@ -6,7 +6,8 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// A guest is prepared for what nearly every spec asks for. For another spec, SetUp keeps what fits and makes the rest anew.
+// A guest is prepared for what nearly every spec asks for. For another spec, SetUp keeps what fits
+// and makes the rest anew.
 var (
 	expectedMTU          int64 = 65520
 	expectedAddress            = "10.0.2.15"

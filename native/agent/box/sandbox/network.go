@@ -45,7 +45,8 @@ type NIC struct {
 	outside *netlink.Connection
 }
 
-// network returns a network as a spec has it: the one that exists already if it is the same, or a new one.
+// network returns a network as a spec has it: the one that exists already if it is the same, or a
+// new one.
 func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	made := s.networks[config.Kind]
 	if made != nil && made.config.EqualButMAC(config) {
@@ -69,7 +70,8 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	return n, n.setMAC(config.MAC)
 }
 
-// findNIC waits for the network device of an address, or for any where none is given: a launch spec leaves the address to the host.
+// findNIC waits for the network device of an address, or for any where none is given: a launch spec
+// leaves the address to the host.
 func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	mac := ""
 	if address != nil {
@@ -82,7 +84,8 @@ func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	return NIC{index, s.outside}, nil
 }
 
-// findLink finds a network device outside of every box, by its address; any but the loopback when that is empty.
+// findLink finds a network device outside of every box, by its address; any but the loopback when
+// that is empty.
 func findLink(mac string) (int, bool, error) {
 	const list = "/sys/class/net"
 	entries, err := os.ReadDir(list)
@@ -174,7 +177,8 @@ func (n *Network) configure() error {
 	return nil
 }
 
-// setMAC gives eth0 another address. The kernel announces it to the network as it does when the device comes up.
+// setMAC gives eth0 another address. The kernel announces it to the network as it does when the
+// device comes up.
 func (n *Network) setMAC(mac *string) error {
 	if mac == nil || n.config.MAC != nil && *n.config.MAC == *mac {
 		return nil
@@ -199,7 +203,8 @@ func (s *Sandbox) inUse() *Network {
 // HasNIC says whether the box has a network device.
 func (s *Sandbox) HasNIC() bool { return s.inUse().index != 0 }
 
-// Readdress gives the box's network device another address, and ends the box's connections to others.
+// Readdress gives the box's network device another address, and ends the box's connections to
+// others.
 func (s *Sandbox) Readdress(mac *string) error {
 	n := s.inUse()
 	if err := n.setMAC(mac); err != nil {
@@ -233,15 +238,17 @@ func parseMAC(text string) (mac [6]byte) {
 	return mac
 }
 
-// announceWhenUp makes the kernel announce the device's address when the device comes up, or gets another one. passt reads the address from the
-// first frame; until then it cannot deliver a connection to a box that only listens.
+// announceWhenUp makes the kernel announce the device's address when the device comes up, or gets
+// another one. passt reads the address from the first frame; until then it cannot deliver a
+// connection to a box that only listens.
 func announceWhenUp() error {
 	return os.WriteFile("/proc/sys/net/ipv4/conf/"+nicName+"/arp_notify", []byte("1"), 0)
 }
 
 func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
 
-// writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no IPv6 way out of a box.
+// writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no
+// IPv6 way out of a box.
 func (n *Network) writeSysctls() error {
 	values := [][2]string{
 		{"net/ipv4/ip_unprivileged_port_start", "0"},

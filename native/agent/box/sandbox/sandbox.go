@@ -1,4 +1,5 @@
-// Package sandbox has the namespaces of the box, the network in them, and the order in which a box is set up there.
+// Package sandbox has the namespaces of the box, the network in them, and the order in which a box
+// is set up there.
 package sandbox
 
 import (
@@ -12,8 +13,8 @@ import (
 	"a3s.dev/box/agent/netlink"
 )
 
-// Sandbox has the namespaces of a box, and the kernel's filesystems in them. A prepared guest has a sandbox before it has a spec; any other guest
-// makes one for the spec.
+// Sandbox has the namespaces of a box, and the kernel's filesystems in them. A prepared guest has a
+// sandbox before it has a spec; any other guest makes one for the spec.
 type Sandbox struct {
 	// thread is in the namespaces. Its children are born in the box's pid namespace.
 	thread     *thread
@@ -33,21 +34,23 @@ type Sandbox struct {
 	changesAt string
 	// disks are the device files that were found, by serial.
 	disks map[string]string
-	// Main is the stage that becomes the main process, and mainStarted the network that it was started in.
+	// Main is the stage that becomes the main process, and mainStarted the network that it was
+	// started in.
 	Main        *process.Stage
 	mainStarted *Network
 	// random is open on the kernel's random numbers.
 	random int
 	// BootID is the boot id that the box reads.
 	BootID string
-	// base is a clone of what a prepared guest has mounted before the box's root is entered. The kernel need not take those mounts apart then
-	// when they leave the namespace.
+	// base is a clone of what a prepared guest has mounted before the box's root is entered. The
+	// kernel need not take those mounts apart then when they leave the namespace.
 	base int
 	// Root is the box's root once it has been built.
 	Root rootfs.Root
 }
 
-// New makes the namespaces of a box, and mounts in them all that needs no spec. Where it fails, it returns what has been made, to be ended.
+// New makes the namespaces of a box, and mounts in them all that needs no spec. Where it fails, it
+// returns what has been made, to be ended.
 func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
 	outside, err := netlink.Open()
 	if err != nil {
@@ -73,7 +76,8 @@ func (s *Sandbox) enter(l *process.Launcher) (err error) {
 	return err
 }
 
-// startMain starts main's stage in the namespaces of this thread, and mounts what shows these namespaces.
+// startMain starts main's stage in the namespaces of this thread, and mounts what shows these
+// namespaces.
 func (s *Sandbox) startMain(l *process.Launcher, in *Network) error {
 	var err error
 	if err := linux.SetNamespace(in.namespace, syscall.CLONE_NEWNET); err != nil {
@@ -133,7 +137,8 @@ func (s *Sandbox) KeepBase() error {
 	})
 }
 
-// End ends main's stage, closes the sandbox, and leaves the changes clean on their disk. Every step is tried.
+// End ends main's stage, closes the sandbox, and leaves the changes clean on their disk. Every step
+// is tried.
 func (s *Sandbox) End() error {
 	var err error
 	if s.Main != nil {

@@ -35,8 +35,9 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	})
 }
 
-// SetUpOn starts main's stage, and completes the root that a function mounts in the box's mount namespace. It writes to the root what Docker
-// writes too: empty mount points, the directories of the image's volumes, and the main process's working directory.
+// SetUpOn starts main's stage, and completes the root that a function mounts in the box's mount
+// namespace. It writes to the root what Docker writes too: empty mount points, the directories of
+// the image's volumes, and the main process's working directory.
 func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mountRoot func() (rootfs.Root, error)) error {
 	s.Namespaces.Network = in.namespace
 	return s.thread.do(func() (err error) {
@@ -64,7 +65,8 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 	})
 }
 
-// protect mounts /dev, /proc and /sys once more where the spec protects other paths than they were mounted with.
+// protect mounts /dev, /proc and /sys once more where the spec protects other paths than they were
+// mounted with.
 func (s *Sandbox) protect(p rootfs.Protection) error {
 	if s.protection.Equal(p) {
 		return nil
@@ -133,7 +135,8 @@ func (s *Sandbox) SetUpWarmUp(l *process.Launcher, prepared *Sandbox, wanted *sp
 	return s.SetUp(l, wanted)
 }
 
-// CloseWarmUp ends what is left of a warm-up, and removes what it wrote. outside is a mount namespace that goes on.
+// CloseWarmUp ends what is left of a warm-up, and removes what it wrote. outside is a mount
+// namespace that goes on.
 func (s *Sandbox) CloseWarmUp(outside int) error {
 	var err error
 	if s.Main != nil {

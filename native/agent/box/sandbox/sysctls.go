@@ -9,7 +9,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// setKernel gives the box's namespaces, which this thread is in, the box's domain and its settings. The text of its refusals is runc's.
+// setKernel gives the box's namespaces, which this thread is in, the box's domain and its settings.
+// The text of its refusals is runc's.
 func setKernel(s *spec.Spec, in *Network) error {
 	if s.Domainname != nil {
 		if err := syscall.Setdomainname([]byte(*s.Domainname)); err != nil {

@@ -2,7 +2,8 @@ package sandbox
 
 import "runtime"
 
-// thread runs functions on one thread of the agent that nothing else ever runs on, since it is in the box's namespaces.
+// thread runs functions on one thread of the agent that nothing else ever runs on, since it is in
+// the box's namespaces.
 type thread struct{ work chan func() }
 
 func startThread() *thread {

@@ -53,7 +53,8 @@ func (s *Sandbox) enterMounts() error {
 	return linux.SetNamespace(s.Namespaces.Mount, syscall.CLONE_NEWNS)
 }
 
-// Bare returns the box's root without anything that is mounted in it, read-only. The caller closes it.
+// Bare returns the box's root without anything that is mounted in it, read-only. The caller closes
+// it.
 func (s *Sandbox) Bare() (rootfs.Root, error) {
 	bare := rootfs.Root{FD: -1}
 	err := s.thread.do(func() (err error) {
@@ -63,7 +64,8 @@ func (s *Sandbox) Bare() (rootfs.Root, error) {
 	return bare, err
 }
 
-// Layers returns the upper directory of the box's root, and what lies below it. The caller closes both.
+// Layers returns the upper directory of the box's root, and what lies below it. The caller closes
+// both.
 func (s *Sandbox) Layers(layers []spec.Layer) (upper, lower rootfs.Root, err error) {
 	if lower, err = rootfs.MountLower(layers, s.disks); err != nil {
 		return upper, lower, err

@@ -21,7 +21,8 @@ func (s *Sandbox) findDisks(serials []string) error {
 	return err
 }
 
-// takeChanges mounts what the box writes to, unless that is mounted already. memory is what the box may take of it, nil for no limit.
+// takeChanges mounts what the box writes to, unless that is mounted already. memory is what the box
+// may take of it, nil for no limit.
 func (s *Sandbox) takeChanges(changes spec.Changes, memory *int64) error {
 	switch {
 	case s.changes.Kind == "":

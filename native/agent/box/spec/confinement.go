@@ -72,7 +72,8 @@ func (c *checks) domainname(name *string) {
 	}
 }
 
-// namespaced are the settings that a box has for itself: of its network, its IPC and its UTS namespace. All others are those of the guest.
+// namespaced are the settings that a box has for itself: of its network, its IPC and its UTS
+// namespace. All others are those of the guest.
 var namespaced = []string{
 	"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced",
 	"kernel/domainname",

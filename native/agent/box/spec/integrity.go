@@ -5,7 +5,8 @@ import "errors"
 // errIntegrity is a spec that checks some of what its host gives, and trusts the host for the rest.
 var errIntegrity = errors.New("a box whose layers are checked takes nothing else of its host unchecked")
 
-// CheckIntegrity refuses a spec in which some of what the host gives is checked and some is not. No launch spec makes such a box.
+// CheckIntegrity refuses a spec in which some of what the host gives is checked and some is not. No
+// launch spec makes such a box.
 func (s *Spec) CheckIntegrity() error {
 	checked := 0
 	for _, layer := range s.Rootfs.Layers {

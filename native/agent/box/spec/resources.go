@@ -31,7 +31,8 @@ var rlimits = []string{
 // maxWeight is the largest weight of a control group.
 const maxWeight = 10_000
 
-// CheckResources checks limits that came by themselves, or in a document whose field has this prefix.
+// CheckResources checks limits that came by themselves, or in a document whose field has this
+// prefix.
 func CheckResources(resources *Resources, prefix string) error {
 	c := &checks{}
 	c.resources(resources, prefix)

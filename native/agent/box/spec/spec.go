@@ -3,7 +3,8 @@ package spec
 
 import "a3s.dev/box/agent/seccomp"
 
-// Spec is the document that says what the box is; policies/src/launch-spec/box-spec.ts describes every field.
+// Spec is the document that says what the box is; policies/src/launch-spec/box-spec.ts describes
+// every field.
 type Spec struct {
 	Schema      string      `json:"schema"`
 	Hostname    string      `json:"hostname"`
@@ -13,7 +14,8 @@ type Spec struct {
 	Network     Network     `json:"network"`
 	Confinement Confinement `json:"confinement"`
 	Resources   Resources   `json:"resources"`
-	// Init has process 1 be an init of the agent's own, and the main process its child; nil is false.
+	// Init has process 1 be an init of the agent's own, and the main process its child; nil is
+	// false.
 	Init *bool `json:"init"`
 	// Directories are made where the image lacks them; nil is none.
 	Directories *[]string `json:"directories"`
@@ -23,13 +25,15 @@ type Spec struct {
 	ShmBytes *int64 `json:"shmBytes"`
 	// Domainname is the NIS domain, and the domain of the host name in /etc/hosts; nil is none.
 	Domainname *string `json:"domainname"`
-	// Sysctls are settings of the kernel that the box's namespaces have for themselves; nil is none.
+	// Sysctls are settings of the kernel that the box's namespaces have for themselves; nil is
+	// none.
 	Sysctls *[]Sysctl `json:"sysctls"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 }
 
-// Attachment is a mount, open and attached nowhere, for a directory of the box, which is made where it is missing.
+// Attachment is a mount, open and attached nowhere, for a directory of the box, which is made where
+// it is missing.
 type Attachment struct {
 	Mount int
 	Path  string
@@ -48,11 +52,13 @@ type Rootfs struct {
 // Layer is a read-only EROFS disk.
 type Layer struct {
 	Serial string `json:"serial"`
-	// Verity is the hash tree that every block of the disk is checked against; nil in a plain guest, which trusts its host.
+	// Verity is the hash tree that every block of the disk is checked against; nil in a plain
+	// guest, which trusts its host.
 	Verity *Verity `json:"-"`
 }
 
-// Verity is a dm-verity tree, which begins where the EROFS image of Bytes bytes ends: format 1, SHA-256, blocks of 4096 bytes.
+// Verity is a dm-verity tree, which begins where the EROFS image of Bytes bytes ends: format 1,
+// SHA-256, blocks of 4096 bytes.
 type Verity struct {
 	Bytes      int64
 	Root, Salt [32]byte
@@ -65,7 +71,8 @@ const (
 	ChangesEncrypted = "encrypted-disk"
 )
 
-// Changes is where the box writes: an ext4 disk, memory, or a disk that is encrypted and authenticated under a key of this guest.
+// Changes is where the box writes: an ext4 disk, memory, or a disk that is encrypted and
+// authenticated under a key of this guest.
 type Changes struct {
 	Kind   string  `json:"kind"`
 	Serial *string `json:"serial"`
@@ -95,7 +102,8 @@ type Mount struct {
 	File        *string `json:"file"`
 	Destination string  `json:"destination"`
 	Readonly    bool    `json:"readonly"`
-	// Fill has the agent empty the share, and copy into it what the image has at the destination; nil is false.
+	// Fill has the agent empty the share, and copy into it what the image has at the destination;
+	// nil is false.
 	Fill *bool `json:"fill"`
 }
 
@@ -143,7 +151,8 @@ type Confinement struct {
 	OOMScore *int64 `json:"oomScoreAdj"`
 	// Devices are files below the guest's /dev; nil is none.
 	Devices *[]string `json:"devices"`
-	// Privileged gives the box all devices of the guest, and lets it write to all files of the kernel; nil is false.
+	// Privileged gives the box all devices of the guest, and lets it write to all files of the
+	// kernel; nil is false.
 	Privileged *bool `json:"privileged"`
 }
 

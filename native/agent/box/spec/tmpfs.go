@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Tmpfs is a filesystem in the guest's memory; policies/src/launch-spec/tmpfs.ts describes every field.
+// Tmpfs is a filesystem in the guest's memory; policies/src/launch-spec/tmpfs.ts describes every
+// field.
 type Tmpfs struct {
 	Destination string `json:"destination"`
 	Readonly    bool   `json:"readonly"`
@@ -88,7 +89,8 @@ func (c *checks) tmpfsFlags(flags []string, field string) {
 	c.that(!slices.Contains(flags, FlagNoatime) || !slices.Contains(flags, FlagStrictatime), field, "must not have noatime beside strictatime")
 }
 
-// isKernels says whether a clean path is in what the agent mounts in every box. A tmpfs may replace /dev/shm.
+// isKernels says whether a clean path is in what the agent mounts in every box. A tmpfs may replace
+// /dev/shm.
 func isKernels(destination string) bool {
 	in := func(directory string) bool {
 		return destination == directory || strings.HasPrefix(destination, directory+"/")

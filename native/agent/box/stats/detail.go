@@ -21,7 +21,8 @@ const (
 type Detail struct {
 	// ReadAt is the time of the guest's clock.
 	ReadAt string
-	// SystemUsec is the time of all processors since the guest booted, whether or not they had something to do.
+	// SystemUsec is the time of all processors since the guest booted, whether or not they had
+	// something to do.
 	SystemUsec uint64
 	CPUs       uint64
 	// CPU, Memory and Events are the lines of `cpu.stat`, `memory.stat` and `memory.events`.
@@ -47,7 +48,8 @@ type NetworkDevice struct {
 // NetworkCounters count in one direction.
 type NetworkCounters struct{ Bytes, Packets, Errors, Dropped uint64 }
 
-// ReadDetail reads the counters that hosts know since version 4. network is the text of the box's /proc/net/dev.
+// ReadDetail reads the counters that hosts know since version 4. network is the text of the box's
+// /proc/net/dev.
 func ReadDetail(c *cgroup.Cgroup, network string) (*Detail, error) {
 	cpus, err := onlineCPUs()
 	if err != nil {
@@ -141,7 +143,8 @@ func parseIO(content string) []IODevice {
 	return devices
 }
 
-// parseNetworks reads the lines of /proc/net/dev: a name, a colon, eight numbers of what was received and eight of what was sent.
+// parseNetworks reads the lines of /proc/net/dev: a name, a colon, eight numbers of what was
+// received and eight of what was sent.
 func parseNetworks(content string) []NetworkDevice {
 	var devices []NetworkDevice
 	for line := range strings.Lines(content) {

@@ -17,7 +17,8 @@ const (
 	maxEntries = 4096
 	maxArgs    = 256
 	maxArg     = 4096
-	// maxAllArgs bounds the arguments of all processes together: the processes beyond that have none.
+	// maxAllArgs bounds the arguments of all processes together: the processes beyond that have
+	// none.
 	maxAllArgs = 512 << 10
 )
 
@@ -38,8 +39,8 @@ type ProcessEntry struct {
 	Args              []string
 }
 
-// ListProcesses reads the processes from a mount of the box's /proc, which the box cannot mount over, and the names of users from the accounts
-// below a root.
+// ListProcesses reads the processes from a mount of the box's /proc, which the box cannot mount
+// over, and the names of users from the accounts below a root.
 func ListProcesses(proc, root int) ([]ProcessEntry, error) {
 	entries, err := readProcesses(proc)
 	if err != nil {
@@ -144,8 +145,9 @@ func readProc(proc int, path string, limit int) ([]byte, error) {
 // ticksPerSecond is what the kernel counts in for programs: USER_HZ.
 const ticksPerSecond = 100
 
-// parseStat reads `/proc/PID/stat`, and returns also the ticks between the boot and the start of the process. A process chooses its name, which
-// may hold parentheses, so the name ends with the last one.
+// parseStat reads `/proc/PID/stat`, and returns also the ticks between the boot and the start of
+// the process. A process chooses its name, which may hold parentheses, so the name ends with the
+// last one.
 func parseStat(text string) (entry ProcessEntry, started uint64, ok bool) {
 	before, rest, found := strings.Cut(text, " (")
 	end := strings.LastIndex(rest, ") ")
@@ -209,7 +211,8 @@ func parseOwner(text string) (uid, gid uint32) {
 	return uid, gid
 }
 
-// parseArgs splits a command line into its arguments. It bounds their number and the length of each.
+// parseArgs splits a command line into its arguments. It bounds their number and the length of
+// each.
 func parseArgs(content []byte) []string {
 	text := strings.TrimSuffix(string(content), "\x00")
 	args := []string{}

@@ -11,7 +11,8 @@ import (
 const (
 	// maxTreePath is the longest path that the kernel takes. No image has a longer one.
 	maxTreePath = 4095
-	// openLevels is how many directories of the way down stay open; those above are opened anew on the way back.
+	// openLevels is how many directories of the way down stay open; those above are opened anew on
+	// the way back.
 	openLevels = 32
 )
 
@@ -20,7 +21,8 @@ var (
 	ErrCapability = errors.New("a volume cannot hold a program with capabilities (security.capability)")
 )
 
-// copiedDirectory is a directory of the tree on the way from its root to what is being copied. Its descriptors are -1 while they are closed.
+// copiedDirectory is a directory of the tree on the way from its root to what is being copied. Its
+// descriptors are -1 while they are closed.
 type copiedDirectory struct {
 	path           string
 	source, target int
@@ -68,8 +70,8 @@ type treeCopy struct {
 	attributes  attributes
 }
 
-// Copy copies into an empty directory what another one has, and that directory's own attributes. It leaves out sockets: a socket is of no use as a file.
-// Its errors name the path in the tree.
+// Copy copies into an empty directory what another one has, and that directory's own attributes. It
+// leaves out sockets: a socket is of no use as a file. Its errors name the path in the tree.
 func Copy(source, target int) error {
 	c := &treeCopy{source: source, target: target, links: map[inode]*firstLink{}, data: make([]byte, 1<<20)}
 	defer func() {
@@ -96,7 +98,8 @@ func (c *treeCopy) next() error {
 		d.children = d.children[:last]
 		return c.enter(&copiedDirectory{path: path.Join(d.path, name), source: -1, target: -1})
 	}
-	// Last, since copies into it change its time, and its mode may forbid them to the file server of an ordinary user.
+	// Last, since copies into it change its time, and its mode may forbid them to the file server
+	// of an ordinary user.
 	err := c.open()
 	if err == nil {
 		err = c.attributes.copy(d.source, d.target)
@@ -109,7 +112,8 @@ func (c *treeCopy) next() error {
 	return nil
 }
 
-// enter makes a directory the lowest one, and copies all that is in it but the content of its own directories.
+// enter makes a directory the lowest one, and copies all that is in it but the content of its own
+// directories.
 func (c *treeCopy) enter(d *copiedDirectory) error {
 	c.directories = append(c.directories, d)
 	if above := len(c.directories) - 1 - openLevels; above >= 0 {

@@ -11,15 +11,17 @@ import (
 // namesBuffer holds some hundred names of a directory.
 const namesBuffer = 32 << 10
 
-// Runner runs what removes or replaces a name, on a thread whose mount namespace decides. Where something is mounted on the name in that namespace, the
-// kernel refuses it (EBUSY). What is mounted there in other namespaces alone is unmounted with the name.
+// Runner runs what removes or replaces a name, on a thread whose mount namespace decides. Where
+// something is mounted on the name in that namespace, the kernel refuses it (EBUSY). What is
+// mounted there in other namespaces alone is unmounted with the name.
 type Runner func(work func() error) error
 
 // Here runs it on the calling thread.
 func Here(work func() error) error { return work() }
 
-// emptier removes what a directory, the root, has. Before it removes a directory there, it moves that one's own directories into the root. So a deep
-// tree takes neither memory, nor descriptors, nor long paths.
+// emptier removes what a directory, the root, has. Before it removes a directory there, it moves
+// that one's own directories into the root. So a deep tree takes neither memory, nor descriptors,
+// nor long paths.
 type emptier struct {
 	root   int
 	run    Runner
@@ -81,7 +83,8 @@ func (e *emptier) remove(name string) error {
 	}
 }
 
-// removeChild removes what a directory has by a name, or moves it into the root if it is a directory that is not empty.
+// removeChild removes what a directory has by a name, or moves it into the root if it is a
+// directory that is not empty.
 func (e *emptier) removeChild(dir int, name string) error {
 	err := e.removeAt(dir, name)
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
@@ -120,7 +123,8 @@ func (e *emptier) removeAt(dir int, name string) error {
 	})
 }
 
-// OpenWritable opens a directory of which entries are to be removed. The file server of an ordinary user needs a mode that permits that.
+// OpenWritable opens a directory of which entries are to be removed. The file server of an ordinary
+// user needs a mode that permits that.
 func OpenWritable(dir int, name string) (int, error) {
 	place, err := linux.OpenAt(dir, name, linux.OPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, withinTree)
 	if err != nil {

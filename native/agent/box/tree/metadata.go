@@ -7,11 +7,12 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// attributes copies what a file has besides its content. Its buffers hold the longest list of names, and the longest value, that Linux has.
+// attributes copies what a file has besides its content. Its buffers hold the longest list of
+// names, and the longest value, that Linux has.
 type attributes struct{ list, value [64 << 10]byte }
 
-// copy copies owner, extended attributes, mode and times, in this order: a change of the owner takes set-id bits and attributes away. The descriptors
-// may be open with OPath.
+// copy copies owner, extended attributes, mode and times, in this order: a change of the owner
+// takes set-id bits and attributes away. The descriptors may be open with OPath.
 func (a *attributes) copy(source, target int) error {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(source, &stat); err != nil {
@@ -33,8 +34,9 @@ func (a *attributes) copy(source, target int) error {
 	return StepError("set the times", syscall.UtimesNano(path, []syscall.Timespec{stat.Atim, stat.Mtim}))
 }
 
-// copyExtended leaves out those of the box's overlay, and those that the volume's filesystem does not take. It refuses capabilities, which the file
-// server may not set, and access control lists that the filesystem does not take: the mode alone could permit more.
+// copyExtended leaves out those of the box's overlay, and those that the volume's filesystem does
+// not take. It refuses capabilities, which the file server may not set, and access control lists
+// that the filesystem does not take: the mode alone could permit more.
 func (a *attributes) copyExtended(source, target string) error {
 	n, err := syscall.Listxattr(source, a.list[:])
 	if err == syscall.EOPNOTSUPP {

@@ -1,4 +1,5 @@
-// Package tree copies and empties directories that may be hostile: it follows no link, and enters no other mount.
+// Package tree copies and empties directories that may be hostile: it follows no link, and enters
+// no other mount.
 package tree
 
 import (
@@ -9,7 +10,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// withinTree bounds how a path below a directory is opened in a tree that may be hostile: it follows no link, and enters no other mount.
+// withinTree bounds how a path below a directory is opened in a tree that may be hostile: it
+// follows no link, and enters no other mount.
 const withinTree = linux.Beneath | linux.NoSymlinks | linux.NoMagicLinks | linux.NoCrossing
 
 // OpenDirectory opens a directory of a tree to read its names.
@@ -17,7 +19,8 @@ func OpenDirectory(dir int, name string) (int, error) {
 	return linux.OpenAt(dir, name, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, withinTree)
 }
 
-// ReadNames reads the next names of a directory, as many as fit the buffer. It returns none at the end.
+// ReadNames reads the next names of a directory, as many as fit the buffer. It returns none at the
+// end.
 func ReadNames(dir int, buffer []byte) ([]string, error) {
 	for {
 		n, err := syscall.ReadDirent(dir, buffer)
@@ -43,8 +46,9 @@ func StepError(step string, err error) error {
 	return &linux.Error{Op: step, Errno: errno}
 }
 
-// ByDescriptor returns a path, in the agent's own /proc, to the file that a descriptor is open on. It is for system calls that take no descriptor
-// which is open with OPath. If that file is a symbolic link, they change the link itself.
+// ByDescriptor returns a path, in the agent's own /proc, to the file that a descriptor is open on.
+// It is for system calls that take no descriptor which is open with OPath. If that file is a
+// symbolic link, they change the link itself.
 func ByDescriptor(fd int) string { return "/proc/thread-self/fd/" + strconv.Itoa(fd) }
 
 // Error names the file at which a copy or a removal failed.

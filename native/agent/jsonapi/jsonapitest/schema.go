@@ -22,7 +22,8 @@ type Schema struct {
 	Items           *Schema            `json:"items"`
 }
 
-// mismatch says what of a value is not as the schema has it; nothing more than that is allowed anywhere.
+// mismatch says what of a value is not as the schema has it; nothing more than that is allowed
+// anywhere.
 func (d *Document) mismatch(s *Schema, value any, path string) string {
 	if s.Ref != "" {
 		return d.mismatch(d.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")], value, path)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Bodies tests what a server that serves Echo does with the bodies of requests; client makes one for each test.
+// Bodies tests what a server that serves Echo does with the bodies of requests; client makes one
+// for each test.
 func Bodies(t *testing.T, client func(t *testing.T) *http.Client) {
 	t.Run("come back as they went", func(t *testing.T) { comeBack(t, client(t)) })
 	t.Run("many at once", func(t *testing.T) { manyAtOnce(t, client(t)) })

@@ -1,4 +1,5 @@
-// Package streamtest tests servers of streams: what every one of them has to do, and a client that is Go's own.
+// Package streamtest tests servers of streams: what every one of them has to do, and a client that
+// is Go's own.
 package streamtest
 
 import (
@@ -13,7 +14,8 @@ import (
 	"a3s.dev/box/agent/stream"
 )
 
-// Echo answers what was sent: as a whole on /whole, as it comes on /stream, piece by piece on /each, and nothing on /never.
+// Echo answers what was sent: as a whole on /whole, as it comes on /stream, piece by piece on
+// /each, and nothing on /never.
 func Echo(s stream.Stream) {
 	switch s.Head().Path {
 	case "/whole":
