@@ -28,7 +28,7 @@ func PowerOff(err error) {
 
 // Report writes to the console, and to the kernel's log, which may be shown elsewhere.
 func Report(message string) {
-	// There is nobody else to tell when these fail.
+	// No caller is left that could be given these errors.
 	_, _ = os.Stderr.WriteString(message + "\n")
 	_ = os.WriteFile("/dev/kmsg", []byte("<2>"+message+"\n"), 0)
 }

@@ -16,8 +16,8 @@ const readSize = 32 << 10
 
 // Listener hands out the port as a connection whenever a host begins to speak HTTP/2 on it.
 //
-// The port is opened once and stays open: closing it discards what a host may have said already,
-// and nobody tells that host.
+// The port is opened once and stays open: closing it discards bytes that a host has written
+// already, and the host gets no error.
 type Listener struct {
 	port *os.File
 	// next holds what the previous connection leaves, while none is open: the first bytes of the
@@ -101,7 +101,7 @@ func readOnce(port *os.File, buffer []byte) (n int, err error) {
 	return n, errors.Join(err, failed)
 }
 
-// tryWrite answers how much the port took. Of an error the next write tells.
+// tryWrite returns how many bytes the port took. The next write returns an error, if there is one.
 func tryWrite(port *os.File, data []byte) int {
 	raw, err := port.SyscallConn()
 	if err != nil {

@@ -149,7 +149,7 @@ func (l *layout) table() []byte {
 		own := l.firstOwn(group)
 		free, unused, directories, flags := inodesPerGroup, inodesPerGroup, 0, blockUninit|inodeUninit
 		if l.isPart(group) {
-			// It must tell where the device ends.
+			// Its bitmap must mark where the device ends.
 			flags &^= blockUninit
 		}
 		if group == 0 {

@@ -49,7 +49,7 @@ type connection struct {
 	net net.Conn
 
 	mu sync.Mutex
-	// changed tells of all that follows.
+	// changed signals every change of the fields below.
 	changed *sync.Cond
 	streams map[uint32]*Stream
 	ended   bool
@@ -295,7 +295,7 @@ func (c *connection) end() {
 	c.changed.Broadcast()
 	c.mu.Unlock()
 	if !already {
-		// There is nobody left to tell that this failed.
+		// No caller is left that could be given this error.
 		_ = c.net.Close()
 	}
 }

@@ -52,7 +52,7 @@ func (t *request) abort() {
 func (t *request) write() {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if t.tell() == nil {
+	if t.sendHead() == nil {
 		_, _ = t.writer.Write(t.document)
 	}
 }
@@ -64,13 +64,13 @@ func (t *request) begin() {
 		return
 	}
 	defer t.writing.Unlock()
-	if t.tell() == nil {
+	if t.sendHead() == nil {
 		_ = http.NewResponseController(t.writer).Flush()
 	}
 }
 
-// tell gives the writer the headers of the answer, once; the caller holds it.
-func (t *request) tell() error {
+// sendHead gives the writer the headers of the answer, once; the caller holds it.
+func (t *request) sendHead() error {
 	t.mu.Lock()
 	status, kind, ended := t.status, t.kind, t.ended
 	t.mu.Unlock()

@@ -154,7 +154,7 @@ func (t *request) Begin(status int, contentType string) {
 func (t *request) Write(data []byte, last bool) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if t.tell() != nil {
+	if t.sendHead() != nil {
 		return stream.ErrEnded
 	}
 	if _, err := t.writer.Write(data[stream.Room:]); err != nil {

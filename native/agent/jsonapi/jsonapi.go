@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// Error is a refusal with a code that stays. Its message tells nothing of what the peer has sent.
+// Error is a refusal with a code that stays. Its message quotes nothing that the peer has sent.
 type Error struct {
 	Code    string
 	Message string

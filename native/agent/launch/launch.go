@@ -78,7 +78,7 @@ type Launch struct {
 	Offer func(born *Born) (*Services, error)
 	// End ends the guest.
 	End func()
-	// Report tells of what goes wrong where nobody waits for an answer.
+	// Report gets the errors for which no request waits.
 	Report func(message string)
 
 	// after calls a function once a time is over; nil: as package time does.
@@ -258,7 +258,7 @@ func (l *Launch) ServeRATLS(conn net.Conn) error {
 	return services.RATLS.ServeConn(conn)
 }
 
-// Secrets answers once there is something new to tell.
+// Secrets returns once something is new.
 func (l *Launch) Secrets(done <-chan struct{}, seen int64) (secrets.Status, error) {
 	born := l.isBorn()
 	if born == nil {

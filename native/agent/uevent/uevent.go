@@ -10,7 +10,7 @@ import (
 // ErrDeadline is a device that did not appear.
 var ErrDeadline = errors.New("did not appear")
 
-// recheck bounds the harm of an event that came before what it tells of could be seen.
+// recheck bounds the delay after an event that came before its device could be seen.
 const recheck = 20 * time.Millisecond
 
 // Wait calls find until it finds something: at once, and after every event of the kernel's device

@@ -43,7 +43,7 @@ func mountShare(r Root, m spec.Mount, own string) error {
 	return linux.Attach(mount, target)
 }
 
-// errKernelFiles is a place at which a share would hide what the kernel tells the agent and the
+// errKernelFiles is a place at which a share would hide files of the kernel from the agent and the
 // box.
 var errKernelFiles = errors.New("it leads into /proc or /sys")
 
