@@ -43,6 +43,7 @@ import { FileLog } from './home/log.ts';
 import { MIGRATIONS } from './home/migrations.ts';
 import { openTemplates } from './home/open-templates.ts';
 import { HttpServer } from './http/http-server.ts';
+import type { ApiHost } from './http/routes.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
 export interface ServeOptions {
@@ -98,14 +99,15 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const dependencies = await options.openDependencies(database, log);
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
-      const given = { store, snapshots, log, shutdown, ...dependencies };
+      const stopServer = (): void => stopped.abort();
+      const given = { store, snapshots, log, shutdown, stopServer, ...dependencies };
       const rt = await createRuntime(config, given, {
         pools: new PoolRecords(database),
         volumes: new VolumeRecords(database),
       });
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
-      await serveRuntime(config, rt, options, () => stopped.abort());
+      await serveRuntime(config, rt, options);
     } finally {
       // The socket may be a dead server's: this server may have ended before it listened.
       await removeSocket(config, options);
@@ -124,13 +126,8 @@ async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolea
   }
 }
 
-async function serveRuntime(
-  config: Config,
-  rt: Runtime,
-  options: ServeOptions,
-  stopServer: () => void,
-): Promise<void> {
-  const http = new HttpServer(rt, stopServer);
+async function serveRuntime(config: Config, rt: ApiHost, options: ServeOptions): Promise<void> {
+  const http = new HttpServer(rt);
   rt.restarts.begin({
     restart: (id, run) => restartByPolicy(rt, id, run),
     afterReboot: (id, run) => restartAfterReboot(rt, id, run),
@@ -193,9 +190,9 @@ async function letGo(
 
 async function createRuntime(
   config: Config,
-  given: Dependencies & Pick<Runtime, 'store' | 'snapshots' | 'log' | 'shutdown'>,
+  given: Dependencies & Pick<ApiHost, 'store' | 'snapshots' | 'log' | 'shutdown' | 'stopServer'>,
   records: { readonly pools: PoolRecords; readonly volumes: VolumeRecords },
-): Promise<Runtime> {
+): Promise<ApiHost> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;

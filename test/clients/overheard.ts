@@ -10,7 +10,7 @@ import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Problem } from '../../src/docker-api/problem.ts';
 import type { Reply } from '../../src/server/http/replies.ts';
-import type { Route } from '../../src/server/http/route.ts';
+import type { RouteEntry } from '../../src/server/http/route.ts';
 import { ROUTES } from '../../src/server/http/routes.ts';
 import { splitVersion } from '../../src/server/version.ts';
 
@@ -138,7 +138,7 @@ function patternOf(path: string): RegExp {
 
 /** Undefined: the answer is as described. */
 function faultOf(
-  route: Route | undefined,
+  route: RouteEntry | undefined,
   status: number,
   type: string,
   body: string,

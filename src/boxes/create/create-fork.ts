@@ -26,13 +26,16 @@ export interface ForkRequest {
   readonly autoRemove: boolean;
 }
 
+/** What the creation of a fork needs of the server. */
+export type ForkHost = RecordHost & AuthorizationHost & Pick<Services, 'snapshots'>;
+
 /**
  * Makes a box whose first start goes on from the snapshot. The image policy decides as for any other box.
  *
  * @throws A3sError for whatever does not fit, before anything is changed
  */
 export async function createFork(
-  rt: RecordHost & AuthorizationHost & Pick<Services, 'snapshots'>,
+  rt: ForkHost,
   reference: string,
   request: ForkRequest,
   options: TrustOptions = {},

@@ -27,9 +27,14 @@ import { makeVolumes, mountsOf } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
 
+/** What the creation of a box needs of the server. */
+export type CreateHost = RecordHost &
+  AuthorizationHost &
+  Pick<Services, 'boot' | 'engine' | 'host' | 'volumes'>;
+
 /** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(
-  rt: RecordHost & AuthorizationHost & Pick<Services, 'boot' | 'engine' | 'host' | 'volumes'>,
+  rt: CreateHost,
   request: CreateRequest,
   options: TrustOptions = {},
 ): Promise<Box> {

@@ -70,10 +70,13 @@ function explanation(
   return `a3s-box trust explain ${confidential ? '--confidential ' : ''}${flag}${reference}`;
 }
 
-/** What a decision about an image needs of the server, and the report of a refusal. */
-export type AuthorizationHost = Pick<Services, 'images' | 'registry' | 'shutdown' | 'events'> & {
+/** What a decision about an image needs of the server. */
+export type JudgeHost = Pick<Services, 'images' | 'registry' | 'shutdown'> & {
   readonly trust: Trust;
 };
+
+/** What a decision about an image needs of the server, and the report of a refusal. */
+export type AuthorizationHost = JudgeHost & Pick<Services, 'events'>;
 
 /**
  * Decides by the image's manifest digest, from stored signatures that are verified again.
@@ -99,7 +102,7 @@ export async function authorizeImage(
  * @throws A3sError as `authorizeImage`, except for a refusal
  */
 export async function judgeImage(
-  rt: Omit<AuthorizationHost, 'events'>,
+  rt: JudgeHost,
   subject: TrustSubject,
   options: TrustOptions = {},
 ): Promise<TrustDecision> {
@@ -115,7 +118,7 @@ export async function judgeImage(
  * @throws A3sError as `judgeImage`
  */
 export async function judgeEachName(
-  rt: Omit<AuthorizationHost, 'events'>,
+  rt: JudgeHost,
   subject: TrustSubject,
   options: TrustOptions = {},
 ): Promise<{ readonly policy: LoadedPolicy; readonly decisions: readonly TrustDecision[] }> {
@@ -134,7 +137,7 @@ export async function judgeEachName(
 }
 
 async function freshOf(
-  rt: Omit<AuthorizationHost, 'events'>,
+  rt: JudgeHost,
   { image, names }: TrustSubject,
   { credentials, keep }: Refresh,
 ): Promise<readonly Attachment[]> {

@@ -10,11 +10,12 @@ import { sweepVm } from '../record/vm-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { exitCodeOf } from '../supervise/exit-code.ts';
-import { type RemovalHost, removeLocked } from '../supervise/remove.ts';
+import { type RemoveLockedHost, removeLocked } from '../supervise/remove.ts';
 import { isInterrupted } from './enter.ts';
 
 /** What undoing a start needs of the server. */
-export type UndoHost = RemovalHost & Pick<RunServices, 'engine' | 'log' | 'restarts' | 'shutdown'>;
+export type UndoHost = RemoveLockedHost &
+  Pick<RunServices, 'engine' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
  * Undoes a start of which nothing runs any more. The policy repeats a start of its own, unless the cause of the failure

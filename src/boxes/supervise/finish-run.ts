@@ -15,12 +15,12 @@ import type { RunServices } from '../run/run-services.ts';
 import { publish, publishVolumes } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { exitCodeOf } from './exit-code.ts';
-import { type RemovalHost, removeBox } from './remove.ts';
+import { type RemoveHost, removeBox } from './remove.ts';
 
 const KILLED = 137;
 
 /** What the end of a run needs of the server. */
-export type EndHost = RemovalHost & Pick<RunServices, 'locks' | 'log' | 'restarts' | 'running'>;
+export type EndHost = RemoveHost & Pick<RunServices, 'log' | 'restarts'>;
 
 /**
  * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the main process is not

@@ -13,11 +13,14 @@ import type { RunServices } from '../run/run-services.ts';
 import { publish } from '../services/publish.ts';
 import { endStart } from './end-start.ts';
 
-/** What a removal needs of the server. */
-export type RemovalHost = Pick<
+/** What the removal of a box that has ended needs of the server. */
+export type RemoveLockedHost = Pick<
   RunServices,
   'home' | 'runtimeDir' | 'store' | 'outputs' | 'execs' | 'events' | 'volumes'
 >;
+
+/** What a removal needs of the server: it may have to end the box. */
+export type RemoveHost = RemoveLockedHost & Pick<RunServices, 'locks' | 'running'>;
 
 /**
  * Removes the box with all that it wrote.
@@ -27,7 +30,7 @@ export type RemovalHost = Pick<
  * @throws A3sError `box-running` without `force`
  */
 export async function removeBox(
-  rt: RemovalHost & Pick<RunServices, 'locks' | 'running'>,
+  rt: RemoveHost,
   id: string,
   options: { force: boolean; volumes?: boolean },
 ): Promise<void> {
@@ -66,7 +69,7 @@ function boxRunning({ name, state: { status } }: Box): A3sError {
  * removed with it.
  */
 export async function removeLocked(
-  rt: RemovalHost,
+  rt: RemoveLockedHost,
   id: string,
   { volumes = false }: { readonly volumes?: boolean } = {},
 ): Promise<void> {
@@ -85,7 +88,7 @@ export async function removeLocked(
   publish(rt, box, 'destroy');
 }
 
-async function removeAnonymous({ volumes }: RemovalHost, { definition }: Box): Promise<void> {
+async function removeAnonymous({ volumes }: RemoveLockedHost, { definition }: Box): Promise<void> {
   for (const { name, anonymous } of definition.volumeMounts) {
     if (anonymous) await volumes.removeUnused(name, definition.id);
   }

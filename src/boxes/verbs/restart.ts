@@ -10,6 +10,9 @@ import { expectHostStays } from '../start/enter.ts';
 import { type StartHost, startBox } from '../start/start.ts';
 import { type StopHost, type StopOptions, stopBox } from './stop.ts';
 
+/** What a restart needs of the server. */
+export type RestartHost = StartHost & StopHost;
+
 /**
  * Ends the box's run, if there is one, and starts the box. A box that is removed at its end is not removed for this.
  *
@@ -17,7 +20,7 @@ import { type StopHost, type StopOptions, stopBox } from './stop.ts';
  * refused for
  */
 export async function restartBox(
-  rt: StartHost & StopHost,
+  rt: RestartHost,
   id: string,
   { signal, timeoutSeconds }: Pick<StopOptions, 'signal' | 'timeoutSeconds'>,
   options: TrustOptions = {},

@@ -39,7 +39,9 @@ const Addition = AttachmentBody.refine(
   },
 );
 
-export const ATTACHMENT_ROUTES: readonly Route[] = [
+type AttachmentHost = Pick<Runtime, 'images' | 'registry' | 'shutdown'>;
+
+export const ATTACHMENT_ROUTES: readonly Route<AttachmentHost>[] = [
   route('GET', '/a3s/v1/images/:name{.+}/attachments', {
     access,
     query: query({
@@ -51,7 +53,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
     body: noBody,
     summary: 'List the signatures, attestations and bundles of an image',
     answers: { 200: z.array(AttachmentShown) },
-    handler: async ({ rt, params, query }) => {
+    handler: async ({ params, query }, rt) => {
       const image = await rt.images.resolve(params['name'] ?? '');
       const attachments = await storedAttachments(rt.images, image);
       const { content, digest, blob } = query;
@@ -67,7 +69,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
     body: Addition,
     limit: MAX_BODY,
     answers: { 201: Attached },
-    handler: async ({ rt, params, query, headers, body: added }) => {
+    handler: async ({ params, query, headers, body: added }, rt) => {
       const credentials = registryAuth(headers);
       const name = params['name'] ?? '';
       const image = await findStored(rt, name, query.upload);
@@ -111,7 +113,7 @@ interface Place {
 
 /** Uploads to the repository of the name that was used. Afterwards the store has what the registry has. */
 async function upload(
-  rt: Pick<Runtime, 'images' | 'registry' | 'shutdown'>,
+  rt: AttachmentHost,
   { name, image, credentials }: Place,
   addition: Parameters<typeof pushAttachment>[1],
 ): Promise<Digest> {

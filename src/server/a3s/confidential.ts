@@ -36,7 +36,9 @@ function isNonce(bytes: number): boolean {
   return bytes >= 32 && bytes <= 64;
 }
 
-export const CONFIDENTIAL_ROUTES: readonly Route[] = [
+type ConfidentialHost = Pick<Runtime, 'store' | 'running' | 'boot' | 'images'>;
+
+export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
   route('GET', '/a3s/v1/boxes/:id/evidence', {
     access,
     summary:
@@ -44,7 +46,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     query: query({ nonce }),
     body: noBody,
     answers: { 200: Evidence },
-    handler: async ({ rt, id, query, signal }) => {
+    handler: async ({ id, query, signal }, rt) => {
       const { definition } = rt.store.resolve(id);
       const asked = query.nonce === undefined ? randomBytes(32) : fromBase64(query.nonce);
       const evidence = await askEvidence(rt, definition.id, asked, signal);
@@ -63,7 +65,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     query: query({}),
     body: noBody,
     answers: { 200: Launch },
-    handler: ({ rt, id }) => json(launchOf(rt, id)),
+    handler: ({ id }, rt) => json(launchOf(rt, id)),
   }),
   streamRoute('POST', '/a3s/v1/boxes/:id/ratls', {
     access,
@@ -71,7 +73,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     query: query({}),
     upload: 'application/octet-stream',
     answers: { 101: HIJACK },
-    handler: async ({ rt, id, signal }) => {
+    handler: async ({ id, signal }, rt) => {
       const { definition } = rt.store.resolve(id);
       const guest = await openRatls(rt, definition.id, signal);
       return {
@@ -91,7 +93,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     }),
     body: { schema: MeasureBody, read: parseCreate },
     answers: { 200: Measured },
-    handler: async ({ rt, query, body: { request: asked } }) => {
+    handler: async ({ query, body: { request: asked } }, rt) => {
       const platform = parsePlatform(query.platform);
       const request = { ...asked, name: undefined };
       await expectPlatform(rt, platform, request.image);

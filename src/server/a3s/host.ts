@@ -13,14 +13,16 @@ import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../http/route.ts';
 
-export const HOST_ROUTES: readonly Route[] = [
+type ReportHost = Pick<Runtime, 'home' | 'engine' | 'trust' | 'templates'>;
+
+export const HOST_ROUTES: readonly Route<ReportHost>[] = [
   route('GET', '/a3s/v1/host', {
     access: 'owner',
     summary: 'Describe what this host can do, with a reason for what it cannot',
     answers: { 200: Host },
     query: query({}),
     body: noBody,
-    handler: async ({ rt }) =>
+    handler: async (_, rt) =>
       json({
         engines: [await rt.engine.report(), await reportKrun()],
         jail: await jailFeatures(),

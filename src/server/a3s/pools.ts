@@ -4,6 +4,7 @@
  * @module
  */
 import { PoolDefinition } from '../../boxes/pool/definition.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
 import { PoolBody, PoolSummary, Pools } from '../../docker-api/pool.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
@@ -13,14 +14,14 @@ import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 
-export const POOL_ROUTES: readonly Route[] = [
+export const POOL_ROUTES: readonly Route<Pick<Runtime, 'pools'>>[] = [
   route('GET', '/a3s/v1/pools', {
     access,
     summary: 'List pools',
     answers: { 200: Pools },
     query: query({}),
     body: noBody,
-    handler: ({ rt }) => json({ pools: rt.pools.list() }),
+    handler: (_, { pools }) => json({ pools: pools.list() }),
   }),
   route('GET', '/a3s/v1/pools/:id', {
     access,
@@ -28,7 +29,7 @@ export const POOL_ROUTES: readonly Route[] = [
     answers: { 200: PoolSummary },
     query: query({}),
     body: noBody,
-    handler: ({ rt, id }) => json(rt.pools.inspect(id)),
+    handler: ({ id }, { pools }) => json(pools.inspect(id)),
   }),
   route('PUT', '/a3s/v1/pools/:id', {
     access,
@@ -36,9 +37,9 @@ export const POOL_ROUTES: readonly Route[] = [
     answers: { 200: PoolSummary },
     query: query({}),
     body: PoolBody,
-    handler: async ({ rt, id, body }) => {
+    handler: async ({ id, body }, { pools }) => {
       const name = parseRequest(PoolDefinition.shape.name, id);
-      return json(await rt.pools.set({ name, ...body }));
+      return json(await pools.set({ name, ...body }));
     },
   }),
   route('POST', '/a3s/v1/pools/:id/wait', {
@@ -47,7 +48,7 @@ export const POOL_ROUTES: readonly Route[] = [
     answers: { 200: PoolSummary },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id, signal }) => json(await rt.pools.full(id, signal)),
+    handler: async ({ id, signal }, { pools }) => json(await pools.full(id, signal)),
   }),
   route('DELETE', '/a3s/v1/pools/:id', {
     access,
@@ -55,8 +56,8 @@ export const POOL_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id }) => {
-      await rt.pools.remove(id);
+    handler: async ({ id }, { pools }) => {
+      await pools.remove(id);
       return empty();
     },
   }),

@@ -8,14 +8,19 @@ import { empty } from '../http/answer.ts';
 import { EMPTY } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
 
-export const SERVER_ROUTES: readonly Route[] = [
+export interface ServerHost {
+  /** Ends the server once the present request is answered. */
+  readonly stopServer: () => void;
+}
+
+export const SERVER_ROUTES: readonly Route<ServerHost>[] = [
   route('POST', '/a3s/v1/server/stop', {
     access: 'owner',
     summary: 'Stop this server; boxes keep running',
     answers: { 202: EMPTY },
     query: query({}),
     body: noBody,
-    handler: ({ stopServer }) => {
+    handler: (_, { stopServer }) => {
       stopServer();
       return empty(202);
     },

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createFork } from '../../boxes/create/create-fork.ts';
+import { createFork, type ForkHost } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
+import { createSnapshot, removeSnapshot, type SnapshotHost } from '../../boxes/verbs/snapshot.ts';
 import { ForkBody, Forked } from '../../docker-api/fork.ts';
 import { Snapshot, SnapshotBody, SnapshotCreated, Snapshots } from '../../docker-api/snapshot.ts';
 import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
@@ -21,14 +21,14 @@ const access = 'owner';
 const DROPPED =
   'Network connections out of the box are not copied: in boxes from the snapshot they are reset.';
 
-export const SNAPSHOT_ROUTES: readonly Route[] = [
+export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & ForkHost>[] = [
   route('GET', '/a3s/v1/snapshots', {
     access,
     summary: 'List memory snapshots',
     answers: { 200: Snapshots },
     query: query({}),
     body: noBody,
-    handler: async ({ rt }) =>
+    handler: async (_, rt) =>
       json({ snapshots: await Promise.all(rt.snapshots.list().map((each) => show(rt, each))) }),
   }),
   route('GET', '/a3s/v1/snapshots/:id', {
@@ -37,7 +37,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
     answers: { 200: Snapshot },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id }) => json(await show(rt, rt.snapshots.resolve(id))),
+    handler: async ({ id }, rt) => json(await show(rt, rt.snapshots.resolve(id))),
   }),
   route('POST', '/a3s/v1/snapshots', {
     access,
@@ -45,7 +45,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
     answers: { 201: SnapshotCreated },
     query: query({}),
     body: SnapshotBody,
-    handler: async ({ rt, body }) => {
+    handler: async ({ body }, rt) => {
       const box = rt.store.resolve(body.box).definition.id;
       const made = await createSnapshot(rt, box, body.name);
       return json({ ...(await show(rt, made)), warnings: [DROPPED] }, 201);
@@ -57,7 +57,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id }) => {
+    handler: async ({ id }, rt) => {
       await removeSnapshot(rt, id);
       return empty();
     },
@@ -68,7 +68,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
     answers: { 201: Forked },
     query: query({ ...trustQuery }),
     body: ForkBody,
-    handler: async ({ rt, id, query, body, headers }) => {
+    handler: async ({ id, query, body, headers }, rt) => {
       const box = await createFork(
         rt,
         id,

@@ -26,14 +26,14 @@ import { type Route, route } from '../http/route.ts';
 const access = 'owner';
 const FILTERS = ['id', 'state', 'cpus'] as const;
 
-export const TEMPLATE_ROUTES: readonly Route[] = [
+export const TEMPLATE_ROUTES: readonly Route<Pick<Runtime, 'templates' | 'host' | 'log'>>[] = [
   route('GET', '/a3s/v1/templates', {
     access,
     summary: 'List templates',
     answers: { 200: Templates },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
-    handler: ({ rt, query }) => {
+    handler: ({ query }, rt) => {
       const found = rt.templates.list().filter((each) => matches(each, query.filters));
       return json({ templates: found.map(summaryOf) });
     },
@@ -44,7 +44,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
     answers: { 200: TemplateDetails },
     query: query({}),
     body: noBody,
-    handler: ({ rt, id }) => json(detailsOf(rt.templates.inspect(id))),
+    handler: ({ id }, rt) => json(detailsOf(rt.templates.inspect(id))),
   }),
   route('DELETE', '/a3s/v1/templates/:id', {
     access,
@@ -52,7 +52,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
     answers: { 200: TemplateRemoved },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id }) => json({ removed: await rt.templates.remove(id) }),
+    handler: async ({ id }, rt) => json({ removed: await rt.templates.remove(id) }),
   }),
   route('POST', '/a3s/v1/templates/prune', {
     access,
@@ -60,7 +60,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
     answers: { 200: TemplatesPruned },
     query: query({}),
     body: noBody,
-    handler: async ({ rt }) => json(await rt.templates.prune()),
+    handler: async (_, rt) => json(await rt.templates.prune()),
   }),
   route('POST', '/a3s/v1/templates/warm', {
     access,
@@ -68,7 +68,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
     answers: { 200: documentsOf(WarmUpLine) },
     query: query({}),
     body: WarmUpBody,
-    handler: ({ rt, body, signal }) => {
+    handler: ({ body, signal }, rt) => {
       for (const count of body.cpus) checkCpus(count, rt.host.cpus);
       return stream(warm(rt, body.cpus, signal), 'application/json');
     },

@@ -5,6 +5,7 @@
  */
 import type * as z from 'zod';
 import {
+  type JudgeHost,
   judgeEachName,
   judgeImage,
   type TrustOptions,
@@ -24,14 +25,14 @@ const access = 'owner';
 /** `confidential`: the decision for a confidential box, whose image must be signed. */
 const trustQuery = query({ imagePolicy, refresh: flag, confidential: flag });
 
-export const TRUST_ROUTES: readonly Route[] = [
+export const TRUST_ROUTES: readonly Route<JudgeHost>[] = [
   route('GET', '/a3s/v1/images/:name{.+}/trust', {
     access,
     summary: 'Decide about an image, without creating a box',
     answers: { 200: TrustDecision },
     query: trustQuery,
     body: noBody,
-    handler: async ({ rt, params, query, headers }) => {
+    handler: async ({ params, query, headers }, rt) => {
       const options = optionsOf(query, headers);
       return json(await judgeImage(rt, await subjectOf(rt, params['name'] ?? '', query), options));
     },
@@ -42,7 +43,7 @@ export const TRUST_ROUTES: readonly Route[] = [
     answers: { 200: Explanation },
     query: trustQuery,
     body: noBody,
-    handler: async ({ rt, params, query, headers }) => {
+    handler: async ({ params, query, headers }, rt) => {
       const options = optionsOf(query, headers);
       const subject = await subjectOf(rt, params['name'] ?? '', query);
       const { policy, decisions } = await judgeEachName(rt, subject, options);

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import type { Runtime } from '../../boxes/runtime.ts';
 import { NetworkConnection } from '../../docker-api/network.ts';
 import { A3sError } from '../../errors.ts';
 import { type Request, type Route, route, streamRoute } from '../http/route.ts';
@@ -19,10 +20,11 @@ interface Refusal {
   readonly remedy: string;
   readonly why?: string;
   /** Throws where what the request names does not exist. As in Docker, that is reported first. */
-  readonly find?: (call: Named) => void;
+  readonly find?: (call: Named, rt: NamedHost) => void;
 }
 
-type Named = Pick<Request<z.output<typeof named>, unknown>, 'rt' | 'params' | 'query'>;
+type Named = Pick<Request<z.output<typeof named>, unknown>, 'params' | 'query'>;
+type NamedHost = Pick<Runtime, 'store'>;
 
 const BUILD = 'Build with docker or podman elsewhere, and load the archive.';
 const NETWORK = 'Boxes are in a network of their own, or in none.';
@@ -31,7 +33,7 @@ const PLUGIN = 'This server takes no plugins.';
 
 const named = query({ container: z.string().max(1024).default('') });
 
-const box = ({ rt, params }: Named): void => {
+const box = ({ params }: Named, rt: NamedHost): void => {
   rt.store.resolve(params['id'] ?? '');
 };
 
@@ -48,7 +50,7 @@ const REFUSED: readonly Refusal[] = [
   {
     ...{ method: 'POST', path: '/commit', what: 'make an image of a box' },
     remedy: 'Build it with docker or podman elsewhere.',
-    find: ({ rt, query: { container } }) => {
+    find: ({ query: { container } }, rt) => {
       if (container !== '') rt.store.resolve(container);
     },
   },
@@ -74,13 +76,13 @@ function refusal(what: string, remedy: string, why = 'it is not supported'): A3s
   return new A3sError('not-implemented', `Cannot ${what}: ${why}`, { remedy });
 }
 
-export const UNSUPPORTED_ROUTES: readonly Route[] = [
+export const UNSUPPORTED_ROUTES: readonly Route<NamedHost>[] = [
   ...REFUSED.map(({ method, path, what, remedy, why, find }) =>
     // The body, if any, is not read.
     streamRoute(method, path, {
       ...({ access, summary: summaryOf(what), query: named, answers: {} } as const),
-      handler: (call) => {
-        find?.(call);
+      handler: (call, rt: NamedHost) => {
+        find?.(call, rt);
         throw refusal(what, remedy, why);
       },
     }),
@@ -94,7 +96,7 @@ export const UNSUPPORTED_ROUTES: readonly Route[] = [
         answers: {},
       } as const),
       ...{ body: goBody(NetworkConnection) },
-      handler: ({ rt, params, body }) => {
+      handler: ({ params, body }, rt: NamedHost) => {
         if (body?.Container !== undefined && body.Container !== '') {
           rt.store.resolve(body.Container);
         }

@@ -10,7 +10,7 @@ let server: HttpServer;
 beforeAll(async () => {
   await home.start();
   const limits = { connections: 5, refusals: 3, headersMs: 600 };
-  server = new HttpServer(home.runtime, () => undefined, limits);
+  server = new HttpServer({ ...home.runtime, stopServer: () => undefined }, limits);
   await server.listen(path);
 });
 afterAll(async () => {

@@ -7,12 +7,11 @@ import { createServer, type Server } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import type { Runtime } from '../../boxes/runtime.ts';
 import { listenOn } from '../systemd/listen.ts';
 import { Connections } from './connections.ts';
 import { BUSY, hangUp, refusalOf } from './refusal.ts';
 import { createRouter } from './router.ts';
-import { ROUTES } from './routes.ts';
+import { type ApiHost, ROUTES } from './routes.ts';
 import { listenPrivately } from './socket.ts';
 import { handleUpgrade } from './upgrade.ts';
 
@@ -37,9 +36,9 @@ export class HttpServer {
   /** The connections with an answer under way. */
   readonly #answering = new WeakSet<Duplex>();
 
-  constructor(rt: Runtime, stopServer: () => void, limits: HttpLimits = LIMITS) {
+  constructor(rt: ApiHost, limits: HttpLimits = LIMITS) {
     const { connections, refusals, headersMs } = limits;
-    const app = createRouter({ rt, routes: ROUTES, stopServer });
+    const app = createRouter({ routes: ROUTES, rt });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#connections = new Connections(connections, refusals);
     this.#server = createServer(

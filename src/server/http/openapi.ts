@@ -7,13 +7,13 @@ import * as z from 'zod';
 import { Problem } from '../../docker-api/problem.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../version.ts';
 import type { Replies, Reply } from './replies.ts';
-import type { DescribedBody, Route } from './route.ts';
+import type { DescribedBody, RouteEntry } from './route.ts';
 
 const ABOUT = `The Docker Engine API, and under /a3s/v1 routes that Docker does not have. Every path may begin with a version of
 Docker's API, /v${MIN_API_VERSION} to /v${API_VERSION}; without one it is ${API_VERSION}. What a version changes is said in docs/docker-api.md.
 A client that may open the socket may call everything. HEAD is answered wherever GET is.`;
 
-export function openApiDocument(routes: readonly Route[]) {
+export function openApiDocument(routes: readonly RouteEntry[]) {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const { method, path, access, description } = route;

@@ -4,7 +4,6 @@
  * @module
  */
 import * as z from 'zod';
-import type { Runtime } from '../../boxes/runtime.ts';
 import type { Answer } from './answer.ts';
 import { MAX_JSON, readJson, readStream } from './body.ts';
 import { parseRequest } from './parse.ts';
@@ -18,7 +17,6 @@ export type Access = 'owner';
 
 /** A request as it arrived. */
 export interface Call {
-  readonly rt: Runtime;
   /** Parts of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
@@ -30,8 +28,6 @@ export interface Call {
   readonly apiVersion: number;
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
-  /** Ends the server once this request is answered. */
-  readonly stopServer: () => void;
 }
 
 export interface Request<Query, Body> extends Omit<Call, 'query' | 'body'> {
@@ -41,14 +37,23 @@ export interface Request<Query, Body> extends Omit<Call, 'query' | 'body'> {
   readonly id: string;
 }
 
-export interface Route {
+/** All of a route but its handler. */
+export interface RouteEntry {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** In Hono's notation, without the version. */
   readonly path: string;
   readonly access: Access;
-  readonly handle: (call: Call) => Promise<Answer>;
   /** For the OpenAPI document. */
   readonly description: Description;
+}
+
+/**
+ * A group of routes names its `Needs` where it begins. The table of all routes needs all of them.
+ *
+ * @typeParam Needs what the handler takes of the server; nothing unless it says so
+ */
+export interface Route<in Needs = unknown> extends RouteEntry {
+  readonly handle: (call: Call, rt: Needs) => Promise<Answer>;
 }
 
 export interface Description {
@@ -88,6 +93,7 @@ export function route<
   Q extends z.ZodObject,
   B extends z.ZodType | Reader<unknown>,
   R extends Replies,
+  Needs,
 >(
   method: Route['method'],
   path: string,
@@ -97,15 +103,16 @@ export function route<
     readonly limit?: number;
     readonly handler: (
       request: Request<z.output<Q>, BodyOf<B>>,
+      rt: Needs,
     ) => Promise<AnswerOf<R>> | AnswerOf<R>;
   },
-): Route {
+): Route<Needs> {
   const { access, handler, query: querySchema, limit = MAX_JSON } = definition;
   const { schema, read } = readerOf(definition.body);
-  const handle = async (call: Call): Promise<Answer> => {
+  const handle = async (call: Call, rt: Needs): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
     const body = read(await readJson(call.body, limit), query);
-    return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
+    return await handler({ ...call, query, body, id: call.params['id'] ?? '' }, rt);
   };
   const body =
     schema instanceof z.ZodUnknown ? undefined : { type: 'application/json', document: schema };
@@ -119,7 +126,7 @@ function readerOf(body: z.ZodType | Reader<unknown>): Reader<unknown> {
 }
 
 /** A route whose body is a stream of bytes: an archive, or a process's input. */
-export function streamRoute<Q extends z.ZodObject, R extends Replies>(
+export function streamRoute<Q extends z.ZodObject, R extends Replies, Needs>(
   method: Route['method'],
   path: string,
   definition: Definition<Q, R> & {
@@ -127,14 +134,15 @@ export function streamRoute<Q extends z.ZodObject, R extends Replies>(
     readonly upload?: string;
     readonly handler: (
       request: Request<z.output<Q>, AsyncIterable<Uint8Array>>,
+      rt: Needs,
     ) => Promise<AnswerOf<R>> | AnswerOf<R>;
   },
-): Route {
+): Route<Needs> {
   const { access, handler, query: querySchema, upload } = definition;
-  const handle = async (call: Call): Promise<Answer> => {
+  const handle = async (call: Call, rt: Needs): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
     const body = readStream(call.body);
-    return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
+    return await handler({ ...call, query, body, id: call.params['id'] ?? '' }, rt);
   };
   const body = upload === undefined ? undefined : { type: upload, document: undefined };
   return { method, path, access, handle, description: describe(definition, body) };

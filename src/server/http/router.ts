@@ -32,24 +32,27 @@ export interface Upgraded {
   taken: Promise<void> | undefined;
 }
 
-export interface RouterOptions {
-  readonly rt: Runtime;
-  readonly routes: readonly Route[];
-  readonly stopServer: () => void;
+/** What the router itself takes of the server. */
+type RouterHost = Pick<Runtime, 'log' | 'shutdown'>;
+
+export interface RouterOptions<Needs> {
+  readonly routes: readonly Route<Needs>[];
+  /** What the handlers take of the server. */
+  readonly rt: Needs & RouterHost;
 }
 
 type App = Hono<{ Bindings: Bindings }>;
 type AppContext = Context<{ Bindings: Bindings }>;
 
-export function createRouter(options: RouterOptions): App {
+export function createRouter<Needs>({ routes, rt }: RouterOptions<Needs>): App {
   const app: App = new Hono({
     getPath: (request) => splitVersion(pathname(request.url))?.path ?? UNSERVED,
   });
-  for (const route of options.routes) {
-    app.on(route.method, route.path, (context) => dispatch(options, route, context));
+  for (const route of routes) {
+    app.on(route.method, route.path, (context) => dispatch(rt, route, context));
   }
-  app.notFound((context) => refuse(options, context, notFound(context)));
-  app.onError((error, context) => refuse(options, context, error));
+  app.notFound((context) => refuse(rt, context, notFound(context)));
+  app.onError((error, context) => refuse(rt, context, error));
   return app;
 }
 
@@ -60,18 +63,14 @@ function pathname(url: string): string {
   return new URL(url).pathname;
 }
 
-async function dispatch(options: RouterOptions, route: Route, context: AppContext) {
+async function dispatch<Needs>(rt: Needs & RouterHost, route: Route<Needs>, context: AppContext) {
   authorize(route.access);
   const url = new URL(context.req.raw.url);
   const { outgoing, upgraded } = context.env;
   // Streams end with the server; otherwise the server could not end.
-  const { signal, unlink } = linkedSignal(
-    upgraded?.signal ?? whenClosed(outgoing),
-    options.rt.shutdown,
-  );
+  const { signal, unlink } = linkedSignal(upgraded?.signal ?? whenClosed(outgoing), rt.shutdown);
   signal.addEventListener('abort', unlink);
   const call = {
-    rt: options.rt,
     params: context.req.param(),
     query: url.searchParams,
     headers: context.req.raw.headers,
@@ -80,11 +79,10 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
     head: context.req.raw.method === 'HEAD',
     apiVersion: splitVersion(url.pathname)?.minor ?? 0,
     signal,
-    stopServer: options.stopServer,
   };
-  const answer = await route.handle(call);
+  const answer = await route.handle(call, rt);
   if (answer.kind !== 'hijack') return responseOf(answer, call.signal);
-  return takeOver(options, context, answer, call);
+  return takeOver(rt, context, answer, call);
 }
 
 /** RFC 9112, 6.3. A request without a body gets no stream and no object to hold it: most requests have none. */
@@ -101,14 +99,14 @@ function whenClosed(outgoing: ServerResponse | undefined): AbortSignal {
 }
 
 function takeOver(
-  options: RouterOptions,
+  { log }: RouterHost,
   context: AppContext,
   answer: Extract<Answer, { kind: 'hijack' }>,
   call: { body: AsyncIterable<Uint8Array>; apiVersion: number; signal: AbortSignal },
 ): Response {
   const { incoming, outgoing, upgraded } = context.env;
   const onError = (error: unknown): void =>
-    options.rt.log.error('a connection broke off', error, { path: context.req.path });
+    log.error('a connection broke off', error, { path: context.req.path });
   const serve = (stream: HijackedStream): Promise<void> =>
     serveStream(stream, answer, call.apiVersion, call.signal, onError);
   if (upgraded !== undefined) {
@@ -142,11 +140,11 @@ function notFound(context: AppContext): A3sError {
   );
 }
 
-function refuse(options: RouterOptions, context: AppContext, error: unknown): Response {
+function refuse({ log, shutdown }: RouterHost, context: AppContext, error: unknown): Response {
   const { status, body, unexpected } = failureOf(error);
   if (unexpected) {
     const { method, path } = context.req;
-    options.rt.log.error('a request failed', error, { method, path });
+    log.error('a request failed', error, { method, path });
   }
-  return responseOf({ kind: 'json', status, body }, options.rt.shutdown);
+  return responseOf({ kind: 'json', status, body }, shutdown);
 }

@@ -4,12 +4,13 @@
  * @module
  */
 import * as z from 'zod';
+import type { Runtime } from '../../boxes/runtime.ts';
 import { ATTACHMENT_ROUTES } from '../a3s/attachments.ts';
 import { CONFIDENTIAL_ROUTES } from '../a3s/confidential.ts';
 import { HOST_ROUTES } from '../a3s/host.ts';
 import { IMAGE_POLICY_ROUTES } from '../a3s/image-policies.ts';
 import { POOL_ROUTES } from '../a3s/pools.ts';
-import { SERVER_ROUTES } from '../a3s/server.ts';
+import { SERVER_ROUTES, type ServerHost } from '../a3s/server.ts';
 import { SNAPSHOT_ROUTES } from '../a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from '../a3s/templates.ts';
 import { TRUST_ROUTES } from '../a3s/trust.ts';
@@ -46,7 +47,10 @@ import { json } from './answer.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
 
-const SERVED: readonly Route[] = [
+/** What all routes together need of the server. */
+export type ApiHost = Runtime & ServerHost;
+
+const SERVED: readonly Route<ApiHost>[] = [
   ...SYSTEM_ROUTES,
   ...EVENT_ROUTES,
   ...NETWORK_ROUTES,
@@ -96,4 +100,4 @@ const OPENAPI_ROUTE = route('GET', '/a3s/v1/openapi.json', {
   handler: () => json(openApiDocument(ROUTES)),
 });
 
-export const ROUTES: readonly Route[] = [...SERVED, OPENAPI_ROUTE];
+export const ROUTES: readonly Route<ApiHost>[] = [...SERVED, OPENAPI_ROUTE];

@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { Problem } from '../../docker-api/problem.ts';
 import type { Reply } from '../http/replies.ts';
-import type { Route } from '../http/route.ts';
+import type { RouteEntry } from '../http/route.ts';
 import { ROUTES } from '../http/routes.ts';
 import { splitVersion } from '../version.ts';
 
@@ -58,10 +58,10 @@ function check(reply: Reply | undefined, { text, type = '' }: Received): void {
   }
 }
 
-const patterns = new Map<Route, RegExp>();
+const patterns = new Map<RouteEntry, RegExp>();
 
 /** Hono's notation: `:name` is a part of the path, `:name{.+}` any number of them. */
-function pattern(route: Route): RegExp {
+function pattern(route: RouteEntry): RegExp {
   const known = patterns.get(route);
   if (known !== undefined) return known;
   const source = route.path.replace(/:\w+(\{\.\+\})?/g, (_, many) => (many ? '.+' : '[^/]+'));

@@ -12,7 +12,7 @@ import {
 } from '../docker/containers/create/unsupported-options.ts';
 import { EXEC_KEYS } from '../docker/containers/exec.ts';
 import { openApiPath } from '../http/openapi.ts';
-import type { Route } from '../http/route.ts';
+import type { RouteEntry } from '../http/route.ts';
 import { ROUTES } from '../http/routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import type { Field } from './create-field.ts';
@@ -125,11 +125,11 @@ export function dockerApiDocument(): string {
     .replace(/\n{3,}/g, '\n\n');
 }
 
-function nameOf({ method, path }: Route): string {
+function nameOf({ method, path }: RouteEntry): string {
   return `${method} ${openApiPath(path)}`;
 }
 
-function routes(served: readonly Route[]): string {
+function routes(served: readonly RouteEntry[]): string {
   const rows = served.map((route) => {
     const { summary } = route.description;
     const note = ROUTE_NOTES[nameOf(route)] ?? '';

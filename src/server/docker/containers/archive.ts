@@ -5,12 +5,14 @@
  */
 import * as z from 'zod';
 import {
+  type CopyHost,
   exportFiles,
   listChanges,
   readFiles,
   statFile,
   writeFiles,
 } from '../../../boxes/files/copy.ts';
+import type { Runtime } from '../../../boxes/runtime.ts';
 import { Changes } from '../../../docker-api/changes.ts';
 import { PATH_STAT_HEADER, type PathStat } from '../../../docker-api/path-stat.ts';
 import type { FileStat } from '../../../guest/protocol.ts';
@@ -37,14 +39,14 @@ const path = z
     return z.NEVER;
   });
 
-export const ARCHIVE_ROUTES: readonly Route[] = [
+export const ARCHIVE_ROUTES: readonly Route<CopyHost & Pick<Runtime, 'log'>>[] = [
   route('GET', '/containers/:id/archive', {
     access,
     summary: 'Get an archive of a path of a box; HEAD describes the path in a header',
     answers: { 200: bytesOf(ARCHIVE) },
     query: query({ path }),
     body: noBody,
-    handler: async ({ rt, id, query, signal, head }) => {
+    handler: async ({ id, query, signal, head }, rt) => {
       const box = rt.store.resolve(id);
       if (head) {
         const stat = await statFile(rt, box, query.path, signal);
@@ -63,7 +65,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
     upload: ARCHIVE,
     answers: { 200: EMPTY },
     query: query({ path, noOverwriteDirNonDir: flag, copyUIDGID: flag }),
-    handler: async ({ rt, id, query, signal, body }) => {
+    handler: async ({ id, query, signal, body }, rt) => {
       try {
         const { path, noOverwriteDirNonDir: keepKinds, copyUIDGID: ofUser } = query;
         const box = rt.store.resolve(id);
@@ -77,14 +79,14 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
   }),
 ];
 
-export const CHANGES_ROUTES: readonly Route[] = [
+export const CHANGES_ROUTES: readonly Route<CopyHost & Pick<Runtime, 'log'>>[] = [
   route('GET', '/containers/:id/changes', {
     access,
     summary: 'List the paths of a box that differ from its image',
     answers: { 200: Changes },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id, signal }) => {
+    handler: async ({ id, signal }, rt) => {
       const changes = await listChanges(rt, rt.store.resolve(id), signal);
       return json(changes.map(({ path: Path, kind: Kind }) => ({ Path, Kind })));
     },
@@ -95,7 +97,7 @@ export const CHANGES_ROUTES: readonly Route[] = [
     answers: { 200: bytesOf(BYTES) },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id, signal, head }) => {
+    handler: async ({ id, signal, head }, rt) => {
       const box = rt.store.resolve(id);
       if (head) return stream(none(), BYTES);
       const archive = await exportFiles(rt, box, signal);

@@ -6,7 +6,7 @@
 import { writableLayerBytes } from '../../../boxes/disks/disk-usage.ts';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { type RemovalHost, removeBox } from '../../../boxes/supervise/remove.ts';
+import { type RemoveHost, removeBox } from '../../../boxes/supervise/remove.ts';
 import { ContainersPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
@@ -18,14 +18,14 @@ import { noBody, query } from '../query.ts';
 const FILTERS = ['until', 'label', 'label!'] as const;
 type Wanted = Filters<(typeof FILTERS)[number]>;
 
-export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
+export const CONTAINER_PRUNE_ROUTES: readonly Route<RemoveHost>[] = [
   route('POST', '/containers/prune', {
     access: 'owner',
     summary: 'Remove stopped boxes',
     answers: { 200: ContainersPruned },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
-    handler: async ({ rt, query }) => {
+    handler: async ({ query }, rt) => {
       const removed: string[] = [];
       let reclaimed = 0;
       for (const { definition } of toPrune(rt, query.filters)) {
@@ -51,10 +51,7 @@ function toPrune({ store }: Pick<Runtime, 'store'>, wanted: Wanted): Box[] {
 }
 
 /** One that somebody started, or removed, meanwhile is left to them. */
-async function removeStopped(
-  rt: RemovalHost & Pick<Runtime, 'locks' | 'running'>,
-  id: string,
-): Promise<boolean> {
+async function removeStopped(rt: RemoveHost, id: string): Promise<boolean> {
   try {
     await removeBox(rt, id, { force: false });
     return true;

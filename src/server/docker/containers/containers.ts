@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { createBox } from '../../../boxes/create/create.ts';
+import type { Runtime } from '../../../boxes/runtime.ts';
 import { startBox } from '../../../boxes/start/start.ts';
 import { removeBox } from '../../../boxes/supervise/remove.ts';
 import { resizeBox } from '../../../boxes/verbs/resize.ts';
@@ -28,14 +29,14 @@ import { listFilters } from './inspect/list-filters.ts';
 
 const access = 'owner';
 
-export const CONTAINER_ROUTES: readonly Route[] = [
+export const CONTAINER_ROUTES: readonly Route<Runtime>[] = [
   route('GET', '/containers/json', {
     access,
     summary: 'List boxes, newest first',
     answers: { 200: z.array(ContainerSummary) },
     query: query({ all: flag, limit: optionalInt, size: flag, filters: listFilters }),
     body: noBody,
-    handler: async ({ rt, query }) => json(await listBoxes(rt, query, Date.now())),
+    handler: async ({ query }, rt) => json(await listBoxes(rt, query, Date.now())),
   }),
   route('POST', '/containers/create', {
     access,
@@ -50,7 +51,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
       schema: CreateBody,
       read: (document, asked) => parseCreate(withoutQuery(document, asked)),
     },
-    handler: async ({ rt, query, body: { request: asked, warnings }, headers, apiVersion }) => {
+    handler: async ({ query, body: { request: asked, warnings }, headers, apiVersion }, rt) => {
       checkSubpaths(asked, apiVersion);
       const platform = parsePlatform(query.platform);
       const request = { ...asked, name: query.name || undefined };
@@ -65,7 +66,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 200: ContainerInspect },
     query: query({ size: flag }),
     body: noBody,
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       const box = rt.store.resolve(id);
       const sizes = query.size ? await sizesOf(rt, box, await rt.images.usage()) : {};
       return json({ ...inspectBox(rt, box), ...sizes });
@@ -77,7 +78,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY, 304: EMPTY },
     query: query({ detachKeys: z.string().max(256).optional(), ...trustQuery }),
     body: noBody,
-    handler: async ({ rt, id, query, headers }) => {
+    handler: async ({ id, query, headers }, rt) => {
       const options = trustOptions(query, headers);
       const started = await startBox(rt, rt.store.resolve(id).definition.id, options);
       return empty(started ? 204 : 304);
@@ -89,7 +90,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY, 304: EMPTY },
     query: query({ t: optionalInt, signal: z.string().max(32).optional() }),
     body: noBody,
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       const options = { timeoutSeconds: query.t, signal: query.signal || undefined };
       const stopped = await stopBox(rt, rt.store.resolve(id).definition.id, options);
       return empty(stopped ? 204 : 304);
@@ -101,7 +102,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY },
     query: query({ signal: z.string().max(32).default('SIGKILL') }),
     body: noBody,
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       await killBox(rt, rt.store.resolve(id).definition.id, query.signal || 'SIGKILL');
       return empty();
     },
@@ -112,7 +113,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 200: EMPTY },
     query: sizeQuery,
     body: noBody,
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       const size = { rows: query.h, columns: query.w };
       await resizeBox(rt, rt.store.resolve(id).definition.id, size);
       return empty(200);
@@ -124,7 +125,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 200: documentsOf(Waited) },
     query: query({ condition: z.enum(['not-running', 'next-exit', 'removed', '']).optional() }),
     body: noBody,
-    handler: ({ rt, id, query, signal }) => {
+    handler: ({ id, query, signal }, rt) => {
       const box = rt.store.resolve(id);
       // Started before the headers are sent, so that it misses nothing that the client does next.
       const ending = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
@@ -138,7 +139,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY },
     query: query({ v: flag, force: flag, link: flag }),
     body: noBody,
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       if (query.link) {
         throw new A3sError('unsupported-option', 'Cannot remove a link: boxes have none');
       }

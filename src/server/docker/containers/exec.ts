@@ -31,7 +31,7 @@ const access = 'owner';
 
 export const EXEC_KEYS = Object.keys(ExecCreate.shape);
 
-export const EXEC_ROUTES: readonly Route[] = [
+export const EXEC_ROUTES: readonly Route<ExecHost & Pick<Runtime, 'execs'>>[] = [
   route('POST', '/containers/:id/exec', {
     access,
     summary: 'Create a process in a running box',
@@ -39,7 +39,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     query: query({}),
     // As in Docker, a missing box is reported before an unsupported option.
     body: { schema: ExecCreate, read: (document) => () => readCreate(document) },
-    handler: ({ rt, id, body }) => {
+    handler: ({ id, body }, rt) => {
       const { definition } = rt.store.resolve(id);
       const asked = body();
       expectSameBox(rt, definition.id, asked.Container);
@@ -67,7 +67,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     answers: { 101: HIJACK, 200: EMPTY },
     query: query({}),
     body: goBody(ExecStart),
-    handler: async ({ rt, id, body }) => {
+    handler: async ({ id, body }, rt) => {
       const exec = rt.execs.expect(id);
       checkStartable(rt, exec);
       if (body?.Detach === true) {
@@ -91,7 +91,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     answers: { 200: EMPTY },
     query: sizeQuery,
     body: noBody,
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       await resizeExec(rt, rt.execs.expect(id), { rows: query.h, columns: query.w });
       return empty(200);
     },
@@ -102,7 +102,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     answers: { 200: ExecInspect },
     query: query({}),
     body: noBody,
-    handler: ({ rt, id }) => json(inspectExec(rt.execs.expect(id))),
+    handler: ({ id }, rt) => json(inspectExec(rt.execs.expect(id))),
   }),
 ];
 

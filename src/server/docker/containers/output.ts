@@ -9,7 +9,7 @@ import { logDetails } from '../../../boxes/logs/log-details.ts';
 import { type LogChunk, readLogs } from '../../../boxes/logs/logs.ts';
 import { expectKept } from '../../../boxes/output/keeps-output.ts';
 import { expectPermission } from '../../../boxes/record/host-may.ts';
-import { attachBox, attachPoint } from '../../../boxes/verbs/attach.ts';
+import { type AttachHost, attachBox, attachPoint } from '../../../boxes/verbs/attach.ts';
 import { A3sError } from '../../../errors.ts';
 import { stream } from '../../http/answer.ts';
 import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../../http/frames.ts';
@@ -21,7 +21,7 @@ import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';
 
-export const OUTPUT_ROUTES: readonly Route[] = [
+export const OUTPUT_ROUTES: readonly Route<AttachHost>[] = [
   route('GET', '/containers/:id/logs', {
     access,
     summary: 'Get the output of a box, and follow it',
@@ -36,7 +36,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
         .transform((text) => tailOf(text)),
     }),
     body: noBody,
-    handler: ({ rt, id, query, signal, apiVersion }) => {
+    handler: ({ id, query, signal, apiVersion }, rt) => {
       const box = rt.store.resolve(id);
       expectPermission(box, 'show the output of', 'logs');
       const { definition } = box;
@@ -69,7 +69,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
       ...{ stdin: flag, stdout: flag, stderr: flag, logs: flag, stream: flag },
       detachKeys: z.string().max(256).optional(),
     }),
-    handler: async ({ rt, id, query }) => {
+    handler: async ({ id, query }, rt) => {
       const { definition } = rt.store.resolve(id);
       const options = { ...query, detachKeys: parseDetachKeys(query.detachKeys) };
       const point = await attachPoint(rt, definition.id, options);

@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { pauseBox, unpauseBox } from '../../../boxes/verbs/pause.ts';
+import { type PauseHost, pauseBox, unpauseBox } from '../../../boxes/verbs/pause.ts';
 import { empty } from '../../http/answer.ts';
 import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
 
-export const PAUSE_ROUTES: readonly Route[] = [
+export const PAUSE_ROUTES: readonly Route<PauseHost>[] = [
   route('POST', '/containers/:id/pause', {
     access: 'owner',
     summary: 'Pause all processes of a box',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id }) => {
+    handler: async ({ id }, rt) => {
       await pauseBox(rt, rt.store.resolve(id).definition.id);
       return empty();
     },
@@ -27,7 +27,7 @@ export const PAUSE_ROUTES: readonly Route[] = [
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, id }) => {
+    handler: async ({ id }, rt) => {
       await unpauseBox(rt, rt.store.resolve(id).definition.id);
       return empty();
     },

@@ -17,14 +17,14 @@ import { statsDocument } from './stats-document.ts';
 
 const INTERVAL_MS = 1000;
 
-export const STATS_ROUTES: readonly Route[] = [
+export const STATS_ROUTES: readonly Route<Pick<Runtime, 'store' | 'running'>>[] = [
   route('GET', '/containers/:id/stats', {
     access: 'owner',
     summary: 'Get the resource usage of a box, once or every second',
     answers: { 200: documentsOf(ContainerStats) },
     query: query({ stream: flag.prefault('1'), 'one-shot': flag }),
     body: noBody,
-    handler: async ({ rt, id, query, signal }) => {
+    handler: async ({ id, query, signal }, rt) => {
       const box = rt.store.resolve(id);
       checkStats(box);
       const boxId = box.definition.id;

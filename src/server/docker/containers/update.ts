@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { updateBox } from '../../../boxes/verbs/update.ts';
+import { type UpdateHost, updateBox } from '../../../boxes/verbs/update.ts';
 import { Update, Updated } from '../../../docker-api/update.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { query } from '../query.ts';
 import { parseUpdate } from './create/parse-update.ts';
 
-export const UPDATE_ROUTES: readonly Route[] = [
+export const UPDATE_ROUTES: readonly Route<UpdateHost>[] = [
   route('POST', '/containers/:id/update', {
     access: 'owner',
     summary: 'Change the limits and the restart policy of a box',
@@ -18,7 +18,7 @@ export const UPDATE_ROUTES: readonly Route[] = [
     query: query({}),
     // As in Docker, a missing box is reported before an unsupported option.
     body: { schema: Update.partial(), read: (document) => () => parseUpdate(document) },
-    handler: async ({ rt, id, body }) => {
+    handler: async ({ id, body }, rt) => {
       const boxId = rt.store.resolve(id).definition.id;
       const { request, warnings } = body();
       await updateBox(rt, boxId, request);

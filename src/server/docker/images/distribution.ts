@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Runtime } from '../../../boxes/runtime.ts';
 import { describeRemote } from '../../../distribution/describe.ts';
 import { Remote } from '../../../docker-api/distribution.ts';
 import { canonicalRepository, parseReference } from '../../../oci/reference.ts';
@@ -11,14 +12,14 @@ import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
 import { registryAuth } from './registry-auth.ts';
 
-export const DISTRIBUTION_ROUTES: readonly Route[] = [
+export const DISTRIBUTION_ROUTES: readonly Route<Pick<Runtime, 'registry' | 'shutdown'>>[] = [
   route('GET', '/distribution/:name{.+}/json', {
     access: 'owner',
     summary: 'Resolve a name in its registry',
     answers: { 200: Remote },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, params, headers, signal }) => {
+    handler: async ({ params, headers, signal }, rt) => {
       const reference = parseReference(params['name'] ?? '');
       const repository = rt.registry.repository(canonicalRepository(reference), {
         access: 'pull',

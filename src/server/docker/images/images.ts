@@ -21,7 +21,9 @@ import { dropUpload } from './refused-upload.ts';
 
 const access = 'owner';
 
-export const IMAGE_ROUTES: readonly Route[] = [
+type ImagesHost = Pick<Runtime, 'store' | 'images' | 'events' | 'log'>;
+
+export const IMAGE_ROUTES: readonly Route<ImagesHost>[] = [
   route('GET', '/images/json', {
     access,
     summary: 'List images',
@@ -34,7 +36,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
       filters: filters(['before', 'dangling', 'label', 'reference', 'since']),
     }),
     body: noBody,
-    handler: async ({ rt, query, apiVersion }) => {
+    handler: async ({ query, apiVersion }, rt) => {
       const wanted = query.filters;
       const isBetween = await madeBetween(rt, wanted);
       const images = (await rt.images.list()).filter(
@@ -62,7 +64,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
     answers: { 200: documentsOf(ProgressLine) },
     query: query({ quiet: flag }),
     upload: 'application/x-tar',
-    handler: ({ rt, body, query }) => stream(load(rt, body, query.quiet), 'application/json'),
+    handler: ({ body, query }, rt) => stream(load(rt, body, query.quiet), 'application/json'),
   }),
   route('GET', '/images/:name{.+}/json', {
     access,
@@ -70,7 +72,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
     answers: { 200: ImageInspect },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, params, apiVersion }) => {
+    handler: async ({ params, apiVersion }, rt) => {
       const name = params['name'] ?? '';
       const image = await rt.images.resolve(name);
       const [latest] = await rt.images.history(name);
@@ -83,7 +85,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
     answers: { 200: z.array(Removed) },
     query: query({ force: flag, noprune: flag }),
     body: noBody,
-    handler: async ({ rt, params, query }) => {
+    handler: async ({ params, query }, rt) => {
       const name = params['name'] ?? '';
       const held = new Set(rt.store.list().map(({ definition }) => definition.image.id));
       const inUse = (id: string): boolean => held.has(id);

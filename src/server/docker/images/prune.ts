@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Runtime } from '../../../boxes/runtime.ts';
 import { ImagesPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
@@ -15,14 +16,14 @@ const access = 'owner';
 
 const FILTERS = ['dangling', 'until', 'label', 'label!'] as const;
 
-export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
+export const IMAGE_PRUNE_ROUTES: readonly Route<Pick<Runtime, 'store' | 'images' | 'events'>>[] = [
   route('POST', '/images/prune', {
     access,
     summary: 'Remove unused images',
     answers: { 200: ImagesPruned },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
-    handler: async ({ rt, query }) => {
+    handler: async ({ query }, rt) => {
       const { dangling = ['true'], until } = query.filters;
       const { removed, reclaimed } = await rt.images.prune({
         danglingOnly: filterFlag('dangling', dangling),

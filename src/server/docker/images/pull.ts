@@ -30,7 +30,9 @@ import { imagePolicy } from './trust-query.ts';
 
 const access = 'owner';
 
-export const PULL_ROUTES: readonly Route[] = [
+type PullHost = Pick<Runtime, 'images' | 'registry' | 'trust' | 'events' | 'log' | 'shutdown'>;
+
+export const PULL_ROUTES: readonly Route<PullHost>[] = [
   streamRoute('POST', '/images/create', {
     access,
     summary: 'Pull an image, or import a root filesystem as one, with progress',
@@ -43,7 +45,7 @@ export const PULL_ROUTES: readonly Route[] = [
       platform: z.string().max(128).default(''),
       imagePolicy,
     }),
-    handler: async ({ rt, query, body, headers, signal }) => {
+    handler: async ({ query, body, headers, signal }, rt) => {
       const { fromImage, tag, platform } = query;
       if (fromImage === '') {
         return stream(importArchive(rt, body, query), 'application/json');
@@ -78,8 +80,6 @@ function withoutDigest(reference: Reference): string {
 function withoutBoth(reference: Reference): string {
   return familiarName({ ...reference, tag: undefined, digest: undefined });
 }
-
-type PullHost = Pick<Runtime, 'images' | 'registry' | 'trust' | 'events' | 'log'>;
 
 /** Lines of progress. What fails before the first of them is thrown, and what fails after it is a line as well. */
 async function* pull(

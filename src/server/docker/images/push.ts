@@ -27,14 +27,16 @@ import { registryAuth } from './registry-auth.ts';
 
 const access = 'owner';
 
-export const PUSH_ROUTES: readonly Route[] = [
+type PushHost = Pick<Runtime, 'images' | 'registry' | 'events' | 'log' | 'shutdown'>;
+
+export const PUSH_ROUTES: readonly Route<PushHost>[] = [
   route('POST', '/images/:name{.+}/push', {
     access,
     summary: 'Push an image to its registry, with progress',
     answers: { 200: documentsOf(ProgressLine) },
     query: query({ tag: z.string().max(256).default(''), signatures: flag }),
     body: noBody,
-    handler: async ({ rt, params, query, headers, signal }) => {
+    handler: async ({ params, query, headers, signal }, rt) => {
       const credentials = registryAuth(headers);
       const references = await toPush(rt, params['name'] ?? '', query.tag);
       const signals = AbortSignal.any([signal, rt.shutdown]);
@@ -48,8 +50,6 @@ export const PUSH_ROUTES: readonly Route[] = [
     },
   }),
 ];
-
-type PushHost = Pick<Runtime, 'images' | 'registry' | 'events' | 'log'>;
 
 /** The tag that is named, or every tag of the repository. @throws A3sError `no-such-image` */
 async function toPush(

@@ -23,14 +23,14 @@ const names = z
 
 const ARCHIVE = 'application/x-tar';
 
-export const SAVE_ROUTES: readonly Route[] = [
+export const SAVE_ROUTES: readonly Route<Pick<Runtime, 'images' | 'events' | 'log'>>[] = [
   route('GET', '/images/get', {
     access,
     summary: 'Save images as one archive',
     answers: { 200: bytesOf(ARCHIVE) },
     query: query({ names }),
     body: noBody,
-    handler: ({ rt, query }) => save(rt, query.names),
+    handler: ({ query }, rt) => save(rt, query.names),
   }),
   route('GET', '/images/:name{.+}/get', {
     access,
@@ -38,7 +38,7 @@ export const SAVE_ROUTES: readonly Route[] = [
     answers: { 200: bytesOf(ARCHIVE) },
     query: query({}),
     body: noBody,
-    handler: ({ rt, params }) => save(rt, [params['name'] ?? '']),
+    handler: ({ params }, rt) => save(rt, [params['name'] ?? '']),
   }),
 ];
 

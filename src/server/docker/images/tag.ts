@@ -5,6 +5,7 @@
  */
 
 import * as z from 'zod';
+import type { Runtime } from '../../../boxes/runtime.ts';
 import { A3sError } from '../../../errors.ts';
 import { empty } from '../../http/answer.ts';
 import { EMPTY } from '../../http/replies.ts';
@@ -14,14 +15,14 @@ import { noBody, query } from '../query.ts';
 const access = 'owner';
 const text = z.string().max(1024).default('');
 
-export const TAG_ROUTES: readonly Route[] = [
+export const TAG_ROUTES: readonly Route<Pick<Runtime, 'images' | 'events'>>[] = [
   route('POST', '/images/:name{.+}/tag', {
     access,
     summary: 'Give an image another name',
     answers: { 201: EMPTY },
     query: query({ repo: text, tag: text }),
     body: noBody,
-    handler: async ({ rt, params, query }) => {
+    handler: async ({ params, query }, rt) => {
       const target = nameOf(query.repo, query.tag);
       const { id } = await rt.images.tag(params['name'] ?? '', target);
       rt.events.publish('image', 'tag', id, { name: target });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Runtime } from '../../../boxes/runtime.ts';
 import { AuthBody, LoggedIn } from '../../../docker-api/auth.ts';
 import { A3sError } from '../../../errors.ts';
 import { DEFAULT_DOMAIN, parseReference } from '../../../oci/reference.ts';
@@ -12,14 +13,14 @@ import { goBody } from '../go-document.ts';
 import { credentialsOf } from '../images/registry-auth.ts';
 import { query } from '../query.ts';
 
-export const AUTH_ROUTES: readonly Route[] = [
+export const AUTH_ROUTES: readonly Route<Pick<Runtime, 'registry' | 'shutdown'>>[] = [
   route('POST', '/auth', {
     access: 'owner',
     summary: 'Check credentials against a registry; they are not stored',
     answers: { 200: LoggedIn },
     query: query({}),
     body: goBody(AuthBody),
-    handler: async ({ rt, body, signal }) => {
+    handler: async ({ body, signal }, rt) => {
       const credentials = credentialsOf(body);
       const domain = domainOf(body.serveraddress);
       const signals = AbortSignal.any([signal, rt.shutdown]);

@@ -18,7 +18,7 @@ const access = 'owner';
 const OBJECTS = ['container', 'image', 'volume', 'build-cache'] as const;
 const object = z.enum(OBJECTS);
 
-export const DISK_USAGE_ROUTES: readonly Route[] = [
+export const DISK_USAGE_ROUTES: readonly Route<ListHost>[] = [
   route('GET', '/system/df', {
     access,
     summary: 'Get the disk usage of images, boxes and volumes',
@@ -30,7 +30,7 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
         .transform((value) => new Set([value].flat())),
     }),
     body: noBody,
-    handler: async ({ rt, query: { type }, apiVersion }) => {
+    handler: async ({ query: { type }, apiVersion }, rt) => {
       return json({
         ...(type.has('image') && (await images(rt, apiVersion))),
         ...(type.has('container') && { Containers: await boxes(rt) }),

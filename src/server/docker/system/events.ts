@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import type { Runtime } from '../../../boxes/runtime.ts';
 import type { ActorEvent } from '../../../boxes/services/events.ts';
 import { EventMessage } from '../../../docker-api/system.ts';
 import { stream } from '../../http/answer.ts';
@@ -20,17 +21,17 @@ const FILTERS = [
 ] as const;
 type Wanted = Filters<(typeof FILTERS)[number]>;
 
-export const EVENT_ROUTES: readonly Route[] = [
+export const EVENT_ROUTES: readonly Route<Pick<Runtime, 'events'>>[] = [
   route('GET', '/events', {
     access: 'owner',
     summary: 'Stream events, beginning with recent ones',
     answers: { 200: documentsOf(EventMessage) },
     query: query({ since: optionalTime, until: optionalTime, filters: filters(FILTERS) }),
     body: z.unknown(),
-    handler: ({ rt, query, signal }) => {
+    handler: ({ query, signal }, { events }) => {
       const { since, until } = query;
-      const events = rt.events.follow({ since, until }, signal);
-      return stream(eventLines(events, query.filters), 'application/json');
+      const found = events.follow({ since, until }, signal);
+      return stream(eventLines(found, query.filters), 'application/json');
     },
   }),
 ];

@@ -28,7 +28,9 @@ const ping = {
   },
 } as const;
 
-export const SYSTEM_ROUTES: readonly Route[] = [
+type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events'>;
+
+export const SYSTEM_ROUTES: readonly Route<InfoHost>[] = [
   // The same route answers HEAD, which Docker's CLI sends.
   route('GET', '/_ping', {
     access,
@@ -44,7 +46,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
     answers: { 200: Version },
     query: query({}),
     body: noBody,
-    handler: ({ rt }) => json(versionOf(rt)),
+    handler: (_, rt) => json(versionOf(rt)),
   }),
   route('GET', '/info', {
     access,
@@ -52,7 +54,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
     answers: { 200: Info },
     query: query({}),
     body: noBody,
-    handler: async ({ rt }) => json(await infoOf(rt)),
+    handler: async (_, rt) => json(await infoOf(rt)),
   }),
 ];
 
@@ -78,9 +80,7 @@ function versionOf({ host }: Pick<Runtime, 'host'>): Version {
   };
 }
 
-async function infoOf(
-  rt: Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events'>,
-): Promise<Info> {
+async function infoOf(rt: InfoHost): Promise<Info> {
   const boxes = rt.store.list();
   const count = (...statuses: readonly string[]): number =>
     boxes.filter(({ state }) => statuses.includes(dockerStatus(state))).length;

@@ -27,14 +27,14 @@ const PRUNE_FILTERS = ['label', 'label!', 'all', 'until'] as const;
 /** From here on a prune leaves named volumes alone, unless it is asked for all. */
 const ANONYMOUS_ALONE = 42;
 
-export const VOLUME_ROUTES: readonly Route[] = [
+export const VOLUME_ROUTES: readonly Route<Pick<Runtime, 'volumes' | 'events'>>[] = [
   route('GET', '/volumes', {
     access,
     summary: 'List volumes',
     query: query({ filters: filters(LIST_FILTERS) }),
     body: noBody,
     answers: { 200: VolumeList },
-    handler: ({ rt, query: { filters: wanted } }) => {
+    handler: ({ query: { filters: wanted } }, rt) => {
       const found = rt.volumes.list().filter(listTest(rt, wanted));
       return json({ Volumes: found.map((volume) => describe(rt, volume)), Warnings: [] });
     },
@@ -45,7 +45,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
     query: query({}),
     body: goBody(VolumeCreateBody),
     answers: { 201: Wire },
-    handler: async ({ rt, body: { Name, Driver, DriverOpts, Labels } }) => {
+    handler: async ({ body: { Name, Driver, DriverOpts, Labels } }, rt) => {
       checkDriver(Driver, DriverOpts);
       const name = Name === '' ? undefined : Name;
       return json(describe(rt, await rt.volumes.create({ name, labels: Labels })), 201);
@@ -57,7 +57,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
     query: query({}),
     body: noBody,
     answers: { 200: Wire },
-    handler: ({ rt, id }) => json(describe(rt, rt.volumes.expect(id))),
+    handler: ({ id }, rt) => json(describe(rt, rt.volumes.expect(id))),
   }),
   route('DELETE', '/volumes/:id', {
     access,
@@ -65,7 +65,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
     query: query({ force: flag }),
     body: noBody,
     answers: { 204: EMPTY },
-    handler: async ({ rt, id, query: { force } }) => {
+    handler: async ({ id, query: { force } }, rt) => {
       try {
         await rt.volumes.remove(id);
       } catch (error) {
@@ -81,7 +81,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
     query: query({ filters: filters(PRUNE_FILTERS) }),
     body: noBody,
     answers: { 200: VolumesPruned },
-    handler: async ({ rt, query: { filters: wanted }, apiVersion }) => {
+    handler: async ({ query: { filters: wanted }, apiVersion }, rt) => {
       const test = pruneTest(wanted, apiVersion < ANONYMOUS_ALONE);
       const removed: string[] = [];
       let reclaimed = 0;
