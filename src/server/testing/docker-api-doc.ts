@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/parse-update.ts';
+
 import {
   UNSUPPORTED_CONFIG,
   UNSUPPORTED_ENDPOINT,
   UNSUPPORTED_HOST_CONFIG,
   type UnsupportedOptions,
 } from '../docker/containers/create/unsupported-options.ts';
-import { EXEC_KEYS } from '../docker/containers/exec.ts';
+import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/parse-update.ts';
+import { EXEC_KEYS } from '../docker/containers/processes/exec.ts';
 import { openApiPath } from '../http/openapi.ts';
 import type { RouteEntry } from '../http/route.ts';
 import { ROUTES } from '../http/routes.ts';

@@ -21,7 +21,7 @@ import { type Route, route } from '../../http/route.ts';
 import { trustOptions, trustQuery } from '../images/trust-query.ts';
 import { expectPlatform, parsePlatform } from '../platform.ts';
 import { flag, noBody, optionalInt, query, sizeQuery } from '../query.ts';
-import { checkSubpaths } from './create/create-mounts.ts';
+import { checkSubpaths } from './create/mounts/create-mounts.ts';
 import { parseCreate } from './create/parse-create.ts';
 import { inspectBox } from './inspect/inspect.ts';
 import { listBoxes, sizesOf } from './inspect/list.ts';

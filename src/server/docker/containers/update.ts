@@ -8,7 +8,7 @@ import { Update, Updated } from '../../../docker-api/update.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { query } from '../query.ts';
-import { parseUpdate } from './create/parse-update.ts';
+import { parseUpdate } from './parse-update.ts';
 
 export const UPDATE_ROUTES: readonly Route<UpdateHost>[] = [
   route('POST', '/containers/:id/update', {

@@ -14,11 +14,11 @@ import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf } from './create-limits.ts';
-import { parseMounts } from './create-mounts.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
 import { securityOf } from './create-security.ts';
 import { shmBytesOf, storageOf } from './create-storage.ts';
+import { parseMounts } from './mounts/create-mounts.ts';
 import {
   checkNetworking,
   ignoredWarnings,

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Config } from '../../../config.ts';
-import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../../engine/engine.ts';
-import { A3sError } from '../../../errors.ts';
-import { TestHome } from '../../testing/home.ts';
-import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
-import { FakeTemplates, TEMPLATE_KEY } from '../../testing/templates.ts';
-import { COLD, WARM, warmBoxes } from '../../testing/warm-boxes.ts';
+import type { Config } from '../../../../config.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../../../engine/engine.ts';
+import { A3sError } from '../../../../errors.ts';
+import { TestHome } from '../../../testing/home.ts';
+import { FakeImages, TEST_IMAGE } from '../../../testing/images.ts';
+import { FakeTemplates, TEMPLATE_KEY } from '../../../testing/templates.ts';
+import { COLD, WARM, warmBoxes } from '../../../testing/warm-boxes.ts';
 
 let home: TestHome;
 let templates: FakeTemplates;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError } from '../../../errors.ts';
+import { A3sError } from '../../../../errors.ts';
 
 const DEFAULT = 'ctrl-p,ctrl-q';
 const CONTROL_MASK = 0x1f;

@@ -4,19 +4,19 @@
  * @module
  */
 import * as z from 'zod';
-import { followBox } from '../../../boxes/logs/follow-box.ts';
-import { logDetails } from '../../../boxes/logs/log-details.ts';
-import { type LogChunk, readLogs } from '../../../boxes/logs/logs.ts';
-import { expectKept } from '../../../boxes/output/keeps-output.ts';
-import { expectPermission } from '../../../boxes/record/host-may.ts';
-import { type AttachHost, attachBox, attachPoint } from '../../../boxes/verbs/attach.ts';
-import { A3sError } from '../../../errors.ts';
-import { stream } from '../../http/answer.ts';
-import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../../http/frames.ts';
-import { logFrames } from '../../http/log-frames.ts';
-import { bytesOf, HIJACK } from '../../http/replies.ts';
-import { type Route, route, streamRoute } from '../../http/route.ts';
-import { flag, noBody, optionalTime, query } from '../query.ts';
+import { followBox } from '../../../../boxes/logs/follow-box.ts';
+import { logDetails } from '../../../../boxes/logs/log-details.ts';
+import { type LogChunk, readLogs } from '../../../../boxes/logs/logs.ts';
+import { expectKept } from '../../../../boxes/output/keeps-output.ts';
+import { expectPermission } from '../../../../boxes/record/host-may.ts';
+import { type AttachHost, attachBox, attachPoint } from '../../../../boxes/verbs/attach.ts';
+import { A3sError } from '../../../../errors.ts';
+import { stream } from '../../../http/answer.ts';
+import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../../../http/frames.ts';
+import { logFrames } from '../../../http/log-frames.ts';
+import { bytesOf, HIJACK } from '../../../http/replies.ts';
+import { type Route, route, streamRoute } from '../../../http/route.ts';
+import { flag, noBody, optionalTime, query } from '../../query.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';

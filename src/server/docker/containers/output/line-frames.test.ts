@@ -2,8 +2,8 @@ import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { framesIn } from '../../testing/frames.ts';
-import { TestHome } from '../../testing/home.ts';
+import { framesIn } from '../../../testing/frames.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 const home = new TestHome();
 beforeAll(async () => {

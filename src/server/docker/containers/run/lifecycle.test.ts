@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { A3sError } from '../../../errors.ts';
-import { TestHome } from '../../testing/home.ts';
+import { A3sError } from '../../../../errors.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 let home: TestHome;
 beforeEach(async () => {

@@ -4,15 +4,15 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Box } from '../../../boxes/record/box.ts';
-import type { Runtime } from '../../../boxes/runtime.ts';
-import { checkStats, statsOf } from '../../../boxes/verbs/stats.ts';
-import { ContainerStats } from '../../../docker-api/stats.ts';
-import type { Stats } from '../../../guest/protocol.ts';
-import { stream } from '../../http/answer.ts';
-import { documentsOf } from '../../http/replies.ts';
-import { type Route, route } from '../../http/route.ts';
-import { flag, noBody, query } from '../query.ts';
+import type { Box } from '../../../../boxes/record/box.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import { checkStats, statsOf } from '../../../../boxes/verbs/stats.ts';
+import { ContainerStats } from '../../../../docker-api/stats.ts';
+import type { Stats } from '../../../../guest/protocol.ts';
+import { stream } from '../../../http/answer.ts';
+import { documentsOf } from '../../../http/replies.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { flag, noBody, query } from '../../query.ts';
 import { statsDocument } from './stats-document.ts';
 
 const INTERVAL_MS = 1000;

@@ -4,15 +4,15 @@
  * @module
  */
 import type * as z from 'zod';
-import type { UpdateRequest } from '../../../../boxes/verbs/update.ts';
-import type { RestartPolicy } from '../../../../docker-api/restart-policy.ts';
-import { Update } from '../../../../docker-api/update.ts';
-import { A3sError } from '../../../../errors.ts';
-import { parseRequest } from '../../../http/parse.ts';
-import { fieldNames, goDocument, isZero } from '../../go-document.ts';
-import { limitsOf } from './create-limits.ts';
-import { restartPolicy } from './create-restart.ts';
-import { ignoredWarnings } from './unsupported-options.ts';
+import type { UpdateRequest } from '../../../boxes/verbs/update.ts';
+import type { RestartPolicy } from '../../../docker-api/restart-policy.ts';
+import { Update } from '../../../docker-api/update.ts';
+import { A3sError } from '../../../errors.ts';
+import { parseRequest } from '../../http/parse.ts';
+import { fieldNames, goDocument, isZero } from '../go-document.ts';
+import { limitsOf } from './create/create-limits.ts';
+import { restartPolicy } from './create/create-restart.ts';
+import { ignoredWarnings } from './create/unsupported-options.ts';
 
 export const UPDATE_KEYS = Object.keys(Update.shape);
 

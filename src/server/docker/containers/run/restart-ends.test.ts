@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestHome } from '../../testing/home.ts';
-import { lyingAgent, saying } from '../../testing/hostile-agent.ts';
+import { TestHome } from '../../../testing/home.ts';
+import { lyingAgent, saying } from '../../../testing/hostile-agent.ts';
 
 let home: TestHome;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
-import { TestHome } from '../../testing/home.ts';
+import { FakeRefusal } from '../../../../guest/testing/fake-refusal.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 let home: TestHome;
 beforeEach(async () => {

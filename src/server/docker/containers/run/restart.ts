@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from 'zod';
-import { type RestartHost, restartBox } from '../../../boxes/verbs/restart.ts';
-import { empty } from '../../http/answer.ts';
-import { EMPTY } from '../../http/replies.ts';
-import { type Route, route } from '../../http/route.ts';
-import { trustOptions, trustQuery } from '../images/trust-query.ts';
-import { noBody, optionalInt, query } from '../query.ts';
+import { type RestartHost, restartBox } from '../../../../boxes/verbs/restart.ts';
+import { empty } from '../../../http/answer.ts';
+import { EMPTY } from '../../../http/replies.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { trustOptions, trustQuery } from '../../images/trust-query.ts';
+import { noBody, optionalInt, query } from '../../query.ts';
 
 export const RESTART_ROUTES: readonly Route<RestartHost>[] = [
   route('POST', '/containers/:id/restart', {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TestHome } from '../../testing/home.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 let home: TestHome;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TestHome } from '../../testing/home.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 const LAZY = 800;
 const EAGER = 200;

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Box } from '../../../boxes/record/box.ts';
-import type { ContainerStats } from '../../../docker-api/stats.ts';
-import type { Stats } from '../../../guest/protocol.ts';
-import { ZERO_TIME } from './inspect/show.ts';
+import type { Box } from '../../../../boxes/record/box.ts';
+import type { ContainerStats } from '../../../../docker-api/stats.ts';
+import type { Stats } from '../../../../guest/protocol.ts';
+import { ZERO_TIME } from './show.ts';
 
 type Detail = NonNullable<Stats['detail']>;
 

@@ -5,12 +5,12 @@
  */
 import { TMPFS_FLAGS } from '@a3s-box/policies';
 import type * as z from 'zod';
-import type { TmpfsMount } from '../../../../boxes/record/tmpfs.ts';
-import { mountPoint } from '../../../../boxes/spec/volumes.ts';
-import type { Mount } from '../../../../docker-api/mount.ts';
-import { A3sError } from '../../../../errors.ts';
-import { kernelNumber, kernelSize } from './kernel-number.ts';
-import { unsupported } from './unsupported-options.ts';
+import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
+import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
+import type { Mount } from '../../../../../docker-api/mount.ts';
+import { A3sError } from '../../../../../errors.ts';
+import { kernelNumber, kernelSize } from '../kernel-number.ts';
+import { unsupported } from '../unsupported-options.ts';
 
 const PAGE = 4096;
 /** The last id of 32 bits means none. */

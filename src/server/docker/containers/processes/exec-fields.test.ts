@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { framesIn } from '../../testing/frames.ts';
-import { TestHome } from '../../testing/home.ts';
+import { framesIn } from '../../../testing/frames.ts';
+import { TestHome } from '../../../testing/home.ts';
 import { EXEC_KEYS } from './exec.ts';
 
 const home = new TestHome();

@@ -4,12 +4,12 @@
  * @module
  */
 import { posix } from 'node:path';
-import type { VolumeMountRequest } from '../../../../boxes/create/create-request.ts';
-import type { Bind } from '../../../../boxes/record/box.ts';
-import { mountPoint } from '../../../../boxes/spec/volumes.ts';
-import { A3sError } from '../../../../errors.ts';
-import { checkVolumeName } from '../../../../volumes/volume.ts';
-import { unsupported } from './unsupported-options.ts';
+import type { VolumeMountRequest } from '../../../../../boxes/create/create-request.ts';
+import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
+import type { Bind } from '../../../../../boxes/record/box.ts';
+import { A3sError } from '../../../../../errors.ts';
+import { checkVolumeName } from '../../../../../volumes/volume.ts';
+import { unsupported } from '../unsupported-options.ts';
 
 /** Docker's modes of a bind by kind; at most one of each kind is allowed. */
 const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation' | 'copy'>> =

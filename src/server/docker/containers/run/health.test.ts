@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeProbe } from '../../../guest/testing/fake-probe.ts';
-import { TestHome } from '../../testing/home.ts';
-import { lyingAgent, saying } from '../../testing/hostile-agent.ts';
-import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
+import { FakeProbe } from '../../../../guest/testing/fake-probe.ts';
+import { TestHome } from '../../../testing/home.ts';
+import { lyingAgent, saying } from '../../../testing/hostile-agent.ts';
+import { FakeImages, TEST_IMAGE } from '../../../testing/images.ts';
 
 const MILLISECOND = 1_000_000;
 const TIMEOUT = { timeout: 20_000 };

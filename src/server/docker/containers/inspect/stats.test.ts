@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TestHome } from '../../testing/home.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 const home = new TestHome();
 beforeAll(async () => {

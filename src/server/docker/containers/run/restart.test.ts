@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Box } from '../../../boxes/record/box.ts';
-import type { BoxEvent } from '../../../boxes/record/states.ts';
-import { restartByPolicy } from '../../../boxes/start/start.ts';
-import { stopBox } from '../../../boxes/verbs/stop.ts';
-import { waitBox } from '../../../boxes/verbs/wait.ts';
-import { A3sError } from '../../../errors.ts';
-import { RESTARTS_AT_ONCE } from '../../serve.ts';
-import { TestHome } from '../../testing/home.ts';
-import { allow, deny } from '../../testing/signed-images.ts';
+import type { Box } from '../../../../boxes/record/box.ts';
+import type { BoxEvent } from '../../../../boxes/record/states.ts';
+import { restartByPolicy } from '../../../../boxes/start/start.ts';
+import { stopBox } from '../../../../boxes/verbs/stop.ts';
+import { waitBox } from '../../../../boxes/verbs/wait.ts';
+import { A3sError } from '../../../../errors.ts';
+import { RESTARTS_AT_ONCE } from '../../../serve.ts';
+import { TestHome } from '../../../testing/home.ts';
+import { allow, deny } from '../../../testing/signed-images.ts';
 
 let home: TestHome;
 beforeEach(async () => {

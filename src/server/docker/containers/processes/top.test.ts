@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestHome } from '../../testing/home.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 const home = new TestHome();
 beforeAll(async () => {

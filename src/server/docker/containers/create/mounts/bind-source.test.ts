@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TestHome } from '../../../testing/home.ts';
+import { TestHome } from '../../../../testing/home.ts';
 
 let home: TestHome;
 let source: string;

@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from 'zod';
-import type { Runtime } from '../../../boxes/runtime.ts';
-import { topBox } from '../../../boxes/verbs/top.ts';
-import { Processes } from '../../../docker-api/top.ts';
-import { json } from '../../http/answer.ts';
-import { type Route, route } from '../../http/route.ts';
-import { noBody, query } from '../query.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import { topBox } from '../../../../boxes/verbs/top.ts';
+import { Processes } from '../../../../docker-api/top.ts';
+import { json } from '../../../http/answer.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { noBody, query } from '../../query.ts';
 
 export const TOP_ROUTES: readonly Route<Pick<Runtime, 'store' | 'running'>>[] = [
   route('GET', '/containers/:id/top', {

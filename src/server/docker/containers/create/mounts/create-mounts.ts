@@ -9,18 +9,18 @@ import type {
   CreateRequest,
   MountsFrom,
   VolumeMountRequest,
-} from '../../../../boxes/create/create-request.ts';
-import type { Bind } from '../../../../boxes/record/box.ts';
-import type { TmpfsMount } from '../../../../boxes/record/tmpfs.ts';
-import { mountPoint } from '../../../../boxes/spec/volumes.ts';
-import type { Config, HostConfig } from '../../../../docker-api/create.ts';
-import type { Mount } from '../../../../docker-api/mount.ts';
-import { A3sError } from '../../../../errors.ts';
-import { checkVolumeName } from '../../../../volumes/volume.ts';
-import { checkDriver } from '../../volumes/driver.ts';
+} from '../../../../../boxes/create/create-request.ts';
+import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
+import type { Bind } from '../../../../../boxes/record/box.ts';
+import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
+import type { Config, HostConfig } from '../../../../../docker-api/create.ts';
+import type { Mount } from '../../../../../docker-api/mount.ts';
+import { A3sError } from '../../../../../errors.ts';
+import { checkVolumeName } from '../../../../../volumes/volume.ts';
+import { checkDriver } from '../../../volumes/driver.ts';
+import { unsupported } from '../unsupported-options.ts';
 import { anonymousVolume, parseBind, volumePath } from './create-binds.ts';
 import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
-import { unsupported } from './unsupported-options.ts';
 
 type Asked = Pick<
   CreateRequest,

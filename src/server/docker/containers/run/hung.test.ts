@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitBox } from '../../../boxes/verbs/wait.ts';
-import type { FakeVm } from '../../../engine/testing/fake.ts';
-import { TestHome } from '../../testing/home.ts';
+import { waitBox } from '../../../../boxes/verbs/wait.ts';
+import type { FakeVm } from '../../../../engine/testing/fake.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 let home: TestHome;
 beforeEach(async () => {

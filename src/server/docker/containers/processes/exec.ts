@@ -4,9 +4,9 @@
  * @module
  */
 import type * as z from 'zod';
-import type { ClientStream } from '../../../boxes/run/client-stream.ts';
-import type { Exec } from '../../../boxes/run/execs.ts';
-import type { Runtime } from '../../../boxes/runtime.ts';
+import type { Exec } from '../../../../boxes/run/execs.ts';
+import type { ClientStream } from '../../../../boxes/run/client-stream.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
 import {
   checkStartable,
   createExec,
@@ -14,18 +14,18 @@ import {
   resizeExec,
   startAttached,
   startDetached,
-} from '../../../boxes/verbs/exec.ts';
-import { ExecCreate, ExecCreated, ExecInspect, ExecStart } from '../../../docker-api/exec.ts';
-import { A3sError } from '../../../errors.ts';
-import { empty, json } from '../../http/answer.ts';
-import { parseRequest } from '../../http/parse.ts';
-import { EMPTY, HIJACK } from '../../http/replies.ts';
-import { type Route, route } from '../../http/route.ts';
-import { goBody, goDocument } from '../go-document.ts';
-import { noBody, query, sizeQuery } from '../query.ts';
-import { sizeOf } from './create/parse-create.ts';
-import { withoutUnsupported } from './create/unsupported-options.ts';
-import { parseDetachKeys } from './detach-keys.ts';
+} from '../../../../boxes/verbs/exec.ts';
+import { ExecCreate, ExecCreated, ExecInspect, ExecStart } from '../../../../docker-api/exec.ts';
+import { A3sError } from '../../../../errors.ts';
+import { empty, json } from '../../../http/answer.ts';
+import { parseRequest } from '../../../http/parse.ts';
+import { EMPTY, HIJACK } from '../../../http/replies.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { goBody, goDocument } from '../../go-document.ts';
+import { noBody, query, sizeQuery } from '../../query.ts';
+import { sizeOf } from '../create/parse-create.ts';
+import { withoutUnsupported } from '../create/unsupported-options.ts';
+import { parseDetachKeys } from '../output/detach-keys.ts';
 
 const access = 'owner';
 

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type PauseHost, pauseBox, unpauseBox } from '../../../boxes/verbs/pause.ts';
-import { empty } from '../../http/answer.ts';
-import { EMPTY } from '../../http/replies.ts';
-import { type Route, route } from '../../http/route.ts';
-import { noBody, query } from '../query.ts';
+import { type PauseHost, pauseBox, unpauseBox } from '../../../../boxes/verbs/pause.ts';
+import { empty } from '../../../http/answer.ts';
+import { EMPTY } from '../../../http/replies.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { noBody, query } from '../../query.ts';
 
 export const PAUSE_ROUTES: readonly Route<PauseHost>[] = [
   route('POST', '/containers/:id/pause', {

@@ -2,7 +2,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestHome } from '../../../testing/home.ts';
+import { TestHome } from '../../../../testing/home.ts';
 
 let home: TestHome;
 beforeEach(async () => {
