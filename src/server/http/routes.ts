@@ -15,15 +15,23 @@ import { SNAPSHOT_ROUTES } from '../a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from '../a3s/templates.ts';
 import { TRUST_ROUTES } from '../a3s/trust.ts';
 import { ARCHIVE_ROUTES, CHANGES_ROUTES } from '../docker/containers/archive.ts';
-import { CONTAINER_ROUTES } from '../docker/containers/containers.ts';
+import { CREATE_ROUTES } from '../docker/containers/create/create.ts';
+import { INSPECT_ROUTES } from '../docker/containers/inspect/inspect.ts';
+import { LIST_ROUTES } from '../docker/containers/inspect/list.ts';
 import { STATS_ROUTES } from '../docker/containers/inspect/stats.ts';
 import { OUTPUT_ROUTES } from '../docker/containers/output/output.ts';
+import { RESIZE_ROUTES } from '../docker/containers/output/resize.ts';
 import { EXEC_ROUTES } from '../docker/containers/processes/exec.ts';
 import { TOP_ROUTES } from '../docker/containers/processes/top.ts';
 import { CONTAINER_PRUNE_ROUTES } from '../docker/containers/prune.ts';
+import { REMOVE_ROUTES } from '../docker/containers/remove.ts';
 import { RENAME_ROUTES } from '../docker/containers/rename.ts';
+import { KILL_ROUTES } from '../docker/containers/run/kill.ts';
 import { PAUSE_ROUTES } from '../docker/containers/run/pause.ts';
 import { RESTART_ROUTES } from '../docker/containers/run/restart.ts';
+import { START_ROUTES } from '../docker/containers/run/start.ts';
+import { STOP_ROUTES } from '../docker/containers/run/stop.ts';
+import { WAIT_ROUTES } from '../docker/containers/run/wait.ts';
 import { UPDATE_ROUTES } from '../docker/containers/update.ts';
 import { DISTRIBUTION_ROUTES } from '../docker/images/distribution.ts';
 import { HISTORY_ROUTES } from '../docker/images/history.ts';
@@ -56,7 +64,15 @@ const SERVED: readonly Route<ApiHost>[] = [
   ...NETWORK_ROUTES,
   ...VOLUME_ROUTES,
   ...AUTH_ROUTES,
-  ...CONTAINER_ROUTES,
+  ...LIST_ROUTES,
+  ...CREATE_ROUTES,
+  ...INSPECT_ROUTES,
+  ...START_ROUTES,
+  ...STOP_ROUTES,
+  ...KILL_ROUTES,
+  ...RESIZE_ROUTES,
+  ...WAIT_ROUTES,
+  ...REMOVE_ROUTES,
   ...RESTART_ROUTES,
   ...PAUSE_ROUTES,
   ...RENAME_ROUTES,

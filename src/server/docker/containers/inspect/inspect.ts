@@ -9,12 +9,33 @@ import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { boxDirectory } from '../../../../boxes/record/directories.ts';
 import { hostMay } from '../../../../boxes/record/host-may.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
-import type { ContainerInspect } from '../../../../docker-api/container.ts';
+import { ContainerInspect } from '../../../../docker-api/container.ts';
+import { json } from '../../../http/answer.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { flag, noBody, query } from '../../query.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
+import { sizesOf } from './list.ts';
 import { dockerStatus, hasVm, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
+
+type InspectHost = Pick<Runtime, 'home' | 'store' | 'execs' | 'volumes' | 'images'>;
+
+export const INSPECT_ROUTES: readonly Route<InspectHost>[] = [
+  route('GET', '/containers/:id/json', {
+    access: 'owner',
+    summary: 'Inspect a box',
+    answers: { 200: ContainerInspect },
+    query: query({ size: flag }),
+    body: noBody,
+    handler: async ({ id, query }, rt) => {
+      const box = rt.store.resolve(id);
+      const sizes = query.size ? await sizesOf(rt, box, await rt.images.usage()) : {};
+      return json({ ...inspectBox(rt, box), ...sizes });
+    },
+  }),
+];
 
 type Inspect = ContainerInspect;
 

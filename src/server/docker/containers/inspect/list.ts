@@ -3,16 +3,19 @@
  *
  * @module
  */
-
+import * as z from 'zod';
 import { writtenBytes } from '../../../../boxes/disks/disk-usage.ts';
 import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { isLive } from '../../../../boxes/record/states.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
-import type { ContainerSummary } from '../../../../docker-api/container.ts';
+import { ContainerSummary } from '../../../../docker-api/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
+import { json } from '../../../http/answer.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { flag, noBody, optionalInt, query } from '../../query.ts';
 import { endpointsOf, mountsOf } from './inspect-parts.ts';
-import { type ListFilters, listTests } from './list-filters.ts';
+import { type ListFilters, listFilters, listTests } from './list-filters.ts';
 import { dockerStatus, hasVm, networkName, portName, publishedPorts, statusText } from './show.ts';
 import { summarizeConfidential } from './show-confidential.ts';
 
@@ -28,6 +31,17 @@ export interface ListOptions {
 export type ListHost = Pick<Runtime, 'home' | 'store' | 'images' | 'volumes' | 'log'>;
 
 type Summary = ContainerSummary;
+
+export const LIST_ROUTES: readonly Route<ListHost>[] = [
+  route('GET', '/containers/json', {
+    access: 'owner',
+    summary: 'List boxes, newest first',
+    answers: { 200: z.array(ContainerSummary) },
+    query: query({ all: flag, limit: optionalInt, size: flag, filters: listFilters }),
+    body: noBody,
+    handler: async ({ query }, rt) => json(await listBoxes(rt, query, Date.now())),
+  }),
+];
 
 /** Newest first. @throws A3sError `invalid-argument` for a filter value that means nothing */
 export async function listBoxes(rt: ListHost, options: ListOptions, now: number) {

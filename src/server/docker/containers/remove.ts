@@ -1,0 +1,29 @@
+/**
+ * `DELETE /containers/{id}`.
+ *
+ * @module
+ */
+import { type RemoveHost, removeBox } from '../../../boxes/supervise/remove.ts';
+import { A3sError } from '../../../errors.ts';
+import { empty } from '../../http/answer.ts';
+import { EMPTY } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { flag, noBody, query } from '../query.ts';
+
+export const REMOVE_ROUTES: readonly Route<RemoveHost>[] = [
+  route('DELETE', '/containers/:id', {
+    access: 'owner',
+    summary: 'Remove a box',
+    answers: { 204: EMPTY },
+    query: query({ v: flag, force: flag, link: flag }),
+    body: noBody,
+    handler: async ({ id, query }, rt) => {
+      if (query.link) {
+        throw new A3sError('unsupported-option', 'Cannot remove a link: boxes have none');
+      }
+      const { force, v: volumes } = query;
+      await removeBox(rt, rt.store.resolve(id).definition.id, { force, volumes });
+      return empty();
+    },
+  }),
+];
