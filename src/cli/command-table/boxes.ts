@@ -64,7 +64,7 @@ const restart = entry(
 );
 const rm = entry(
   'Remove one or more boxes',
-  async () => (await import('../commands/box/rm.ts')).rm,
+  async () => (await import('../commands/box/remove.ts')).rm,
 );
 const run = entry(
   'Create and run a new box from an image',

@@ -65,7 +65,7 @@ const bootLs = entry(
 );
 const bootRm = entry(
   'Remove one or more imported boot sets',
-  async () => (await import('../commands/boot/rm.ts')).removeBoots,
+  async () => (await import('../commands/boot/remove.ts')).removeBoots,
 );
 
 export const boots: Group = {

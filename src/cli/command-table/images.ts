@@ -47,7 +47,7 @@ const push = entry(
 );
 const rmi = entry(
   'Remove one or more images',
-  async () => (await import('../commands/image/rmi.ts')).rmi,
+  async () => (await import('../commands/image/remove.ts')).rmi,
 );
 const save = entry(
   'Save one or more images to a tar archive (streamed to STDOUT by default)',

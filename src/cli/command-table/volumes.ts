@@ -11,7 +11,7 @@ const ls = entry(
 );
 const rm = entry(
   'Remove one or more volumes',
-  async () => (await import('../commands/volume/rm.ts')).removeVolumes,
+  async () => (await import('../commands/volume/remove.ts')).removeVolumes,
 );
 
 export const volumes: Group = {

@@ -8,7 +8,7 @@ import { entry, type Group } from './command-entry.ts';
 const poolLs = entry('List pools', async () => (await import('../commands/pool/ls.ts')).listPools);
 const poolRm = entry(
   'Remove one or more pools',
-  async () => (await import('../commands/pool/rm.ts')).removePools,
+  async () => (await import('../commands/pool/remove.ts')).removePools,
 );
 
 export const pools: Group = {
@@ -35,7 +35,7 @@ const snapshotLs = entry(
 );
 const snapshotRm = entry(
   'Remove one or more memory snapshots',
-  async () => (await import('../commands/snapshot/rm.ts')).removeSnapshots,
+  async () => (await import('../commands/snapshot/remove.ts')).removeSnapshots,
 );
 
 export const snapshots: Group = {
@@ -62,7 +62,7 @@ const templateLs = entry(
 );
 const templateRm = entry(
   'Remove one or more templates',
-  async () => (await import('../commands/template/rm.ts')).removeTemplates,
+  async () => (await import('../commands/template/remove.ts')).removeTemplates,
 );
 
 export const templates: Group = {
