@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Document } from './document.ts';
-import { Removed } from './image.ts';
+import { Removed } from './images/image.ts';
 
 export const ContainersPruned = z.strictObject({
   ContainersDeleted: z.array(z.string()),

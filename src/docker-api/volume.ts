@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
+import { text } from './containers/process.ts';
 import type { Document } from './document.ts';
-import { text } from './process.ts';
 
 const words = z.record(z.string().max(1024), text);
 

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { ContainerSummary } from '../../docker-api/container.ts';
-import type { ImageSummary } from '../../docker-api/image.ts';
-import type { Pools } from '../../docker-api/pool.ts';
-import type { Snapshots } from '../../docker-api/snapshot.ts';
-import type { Templates } from '../../docker-api/template.ts';
+
+import type { Pools } from '../../docker-api/a3s/pool.ts';
+import type { Snapshots } from '../../docker-api/a3s/snapshot.ts';
+import type { Templates } from '../../docker-api/a3s/template.ts';
+import type { ContainerSummary } from '../../docker-api/containers/container.ts';
+import type { ImageSummary } from '../../docker-api/images/image.ts';
 import type { VolumeList } from '../../docker-api/volume.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { PathStat } from '../../docker-api/path-stat.ts';
+import type { PathStat } from '../../docker-api/containers/path-stat.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { numberOf, objectOf, stringOf } from '../client/json.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AuthBody } from '../../docker-api/auth.ts';
+import type { AuthBody } from '../../docker-api/system/auth.ts';
 import type { Context } from '../context.ts';
 import { type Credentials, NOBODY } from './credentials.ts';
 import { findCredentials } from './credentials-store.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventMessage } from '../../docker-api/system.ts';
+import type { EventMessage } from '../../docker-api/system/system.ts';
 import { printable } from '../client/failure.ts';
 import { type JsonObject, numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
 import { Template } from './go-template/template.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImageSummary } from '../../docker-api/image.ts';
+import type { ImageSummary } from '../../docker-api/images/image.ts';
 import {
   numberOf,
   objectOf,

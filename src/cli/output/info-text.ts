@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Host } from '../../docker-api/host.ts';
-import type { Info } from '../../docker-api/system.ts';
+import type { Host } from '../../docker-api/a3s/host.ts';
+import type { Info } from '../../docker-api/system/system.ts';
 import {
   numberOf,
   objectOf,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Explanation } from '../../docker-api/trust.ts';
+import type { Explanation } from '../../docker-api/a3s/trust.ts';
 import { printable } from '../client/failure.ts';
 import {
   isObject,

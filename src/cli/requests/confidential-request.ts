@@ -6,7 +6,7 @@
  * @module
  */
 import type { HostPermission } from '@a3s-box/policies';
-import type { Confidential } from '../../docker-api/confidential.ts';
+import type { Confidential } from '../../docker-api/a3s/confidential.ts';
 import { bootDirectory } from '../boot-library.ts';
 import type { Invocation } from '../command.ts';
 import { readIdBlock } from '../files/id-block-file.ts';

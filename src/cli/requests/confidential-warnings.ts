@@ -3,8 +3,11 @@
  *
  * @module
  */
-import type { ConfidentialShown, ConfidentialSummary } from '../../docker-api/confidential-box.ts';
-import type { ContainerInspect } from '../../docker-api/container.ts';
+import type {
+  ConfidentialShown,
+  ConfidentialSummary,
+} from '../../docker-api/a3s/confidential-box.ts';
+import type { ContainerInspect } from '../../docker-api/containers/container.ts';
 import { objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
 import type { Context } from '../context.ts';
 

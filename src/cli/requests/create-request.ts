@@ -6,9 +6,9 @@
  * @module
  */
 import { resolve } from 'node:path';
-import type { Confidential } from '../../docker-api/confidential.ts';
-import type { CreateBody, HostConfig } from '../../docker-api/create.ts';
-import type { PortBindings } from '../../docker-api/ports.ts';
+import type { Confidential } from '../../docker-api/a3s/confidential.ts';
+import type { CreateBody, HostConfig } from '../../docker-api/containers/create.ts';
+import type { PortBindings } from '../../docker-api/containers/ports.ts';
 import type { Invocation } from '../command.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { UsageError } from '../usage-error.ts';

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ForkBody, Forked } from '../../docker-api/fork.ts';
-import type { ImagePolicyBody } from '../../docker-api/image-policy.ts';
+import type { ForkBody, Forked } from '../../docker-api/a3s/fork.ts';
+import type { ImagePolicyBody } from '../../docker-api/a3s/image-policy.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';

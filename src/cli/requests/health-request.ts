@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Healthcheck } from '../../docker-api/healthcheck.ts';
+import type { Healthcheck } from '../../docker-api/containers/healthcheck.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseGoDuration } from '../values/go-duration.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImagePolicyBody } from '../../docker-api/image-policy.ts';
+import type { ImagePolicyBody } from '../../docker-api/a3s/image-policy.ts';
 import { A3sError } from '../../errors.ts';
 import {
   canonicalRepository,

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, resolve } from 'node:path';
-import type { ImagePolicyAdded, ImagePolicyBody } from '../../docker-api/image-policy.ts';
+import type { ImagePolicyAdded, ImagePolicyBody } from '../../docker-api/a3s/image-policy.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HostConfig } from '../../docker-api/create.ts';
+import type { HostConfig } from '../../docker-api/containers/create.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { toMap } from '../values/environment.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CreateBody, HostConfig } from '../../docker-api/create.ts';
+import type { CreateBody, HostConfig } from '../../docker-api/containers/create.ts';
 import type { Invocation } from '../command.ts';
 import { parseMount } from '../values/mount.ts';
 import { parseBytes } from '../values/size.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProgressLine } from '../../docker-api/progress.ts';
+import type { ProgressLine } from '../../docker-api/images/progress.ts';
 import {
   canonicalRepository,
   DEFAULT_TAG,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Host } from '../../docker-api/host.ts';
+import type { Host } from '../../docker-api/a3s/host.ts';
 import { A3sError } from '../../errors.ts';
 import { objectOf, objectsOf, stringOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';

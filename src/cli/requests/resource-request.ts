@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { LimitFields } from '../../docker-api/limits.ts';
-import type { Update } from '../../docker-api/update.ts';
+import type { LimitFields } from '../../docker-api/containers/limits.ts';
+import type { Update } from '../../docker-api/containers/update.ts';
 import type { Flag } from '../flags/flag.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { LIMIT_FLAGS } from '../flags/resource-flags.ts';

@@ -5,7 +5,7 @@
  * @module
  */
 import { resolve } from 'node:path';
-import type { ProcessOptions } from '../../docker-api/process-options.ts';
+import type { ProcessOptions } from '../../docker-api/containers/process-options.ts';
 import type { Invocation } from '../command.ts';
 import { parseDevice } from '../values/device.ts';
 import { toMap } from '../values/environment.ts';

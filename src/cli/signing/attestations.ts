@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AttachmentShown } from '../../docker-api/attachment.ts';
+import type { AttachmentShown } from '../../docker-api/a3s/attachment.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectsOf, stringOf } from '../client/json.ts';

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Attached, AttachmentBody, AttachmentLayer } from '../../docker-api/attachment.ts';
-import type { Remote } from '../../docker-api/distribution.ts';
-import type { ImageInspect } from '../../docker-api/image.ts';
+import type { Attached, AttachmentBody, AttachmentLayer } from '../../docker-api/a3s/attachment.ts';
+import type { Remote } from '../../docker-api/images/distribution.ts';
+import type { ImageInspect } from '../../docker-api/images/image.ts';
 import { A3sError } from '../../errors.ts';
 import {
   canonicalRepository,

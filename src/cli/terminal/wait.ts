@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Waited } from '../../docker-api/wait.ts';
+import type { Waited } from '../../docker-api/containers/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { printable } from '../client/failure.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeviceRate } from '../../docker-api/limits.ts';
+import type { DeviceRate } from '../../docker-api/containers/limits.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseBytes } from './size.ts';
 

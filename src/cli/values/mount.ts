@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from 'node:path';
-import type { HostConfig } from '../../docker-api/create.ts';
+import type { HostConfig } from '../../docker-api/containers/create.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseCsvRecord } from './csv.ts';
 import { parseGoBool } from './go-bool.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RestartPolicy } from '../../docker-api/restart-policy.ts';
+import type { RestartPolicy } from '../../docker-api/containers/restart-policy.ts';
 
 const NAMES = ['no', 'always', 'unless-stopped', 'on-failure'];
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ulimit } from '../../docker-api/limits.ts';
+import type { Ulimit } from '../../docker-api/containers/limits.ts';
 
 /** Repeated here, so that the schema library is not loaded for it. */
 export const ULIMIT_NAMES: readonly string[] = [

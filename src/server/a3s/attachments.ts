@@ -12,7 +12,7 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { pushAttachment, storeAttachment } from '../../distribution/attach.ts';
 import { LAYER_TYPES } from '../../distribution/attachment-artifact.ts';
 import { freshAttachments } from '../../distribution/refresh.ts';
-import { Attached, AttachmentBody, AttachmentShown } from '../../docker-api/attachment.ts';
+import { Attached, AttachmentBody, AttachmentShown } from '../../docker-api/a3s/attachment.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Image } from '../../images/image.ts';

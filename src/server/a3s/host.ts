@@ -5,7 +5,7 @@
  */
 import { geteuid } from 'node:process';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { Host } from '../../docker-api/host.ts';
+import { Host } from '../../docker-api/a3s/host.ts';
 import { reportKrun } from '../../engine/krun/report.ts';
 import { A3sError } from '../../errors.ts';
 import { jailFeatures } from '../../jail/spawn.ts';

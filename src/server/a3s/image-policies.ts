@@ -4,7 +4,7 @@
  * @module
  */
 import type { Runtime } from '../../boxes/runtime.ts';
-import { ImagePolicyAdded, ImagePolicyBody } from '../../docker-api/image-policy.ts';
+import { ImagePolicyAdded, ImagePolicyBody } from '../../docker-api/a3s/image-policy.ts';
 import { query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../http/route.ts';

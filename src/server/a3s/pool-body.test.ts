@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { PoolDefinition } from '../../boxes/pool/definition.ts';
-import { PoolBody } from '../../docker-api/pool.ts';
+import { PoolBody } from '../../docker-api/a3s/pool.ts';
 
 const GOOD = { size: 1, cpus: 1, memoryBytes: 0, network: 'default' };
 

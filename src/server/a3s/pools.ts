@@ -5,7 +5,7 @@
  */
 import { PoolDefinition } from '../../boxes/pool/definition.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { PoolBody, PoolSummary, Pools } from '../../docker-api/pool.ts';
+import { PoolBody, PoolSummary, Pools } from '../../docker-api/a3s/pool.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';

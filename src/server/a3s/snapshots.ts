@@ -6,8 +6,13 @@
 import { createFork, type ForkHost } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { createSnapshot, removeSnapshot, type SnapshotHost } from '../../boxes/verbs/snapshot.ts';
-import { ForkBody, Forked } from '../../docker-api/fork.ts';
-import { Snapshot, SnapshotBody, SnapshotCreated, Snapshots } from '../../docker-api/snapshot.ts';
+import { ForkBody, Forked } from '../../docker-api/a3s/fork.ts';
+import {
+  Snapshot,
+  SnapshotBody,
+  SnapshotCreated,
+  Snapshots,
+} from '../../docker-api/a3s/snapshot.ts';
 import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
 import { noBody, query } from '../docker/query.ts';

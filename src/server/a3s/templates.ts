@@ -12,7 +12,7 @@ import {
   TemplatesPruned,
   WarmUpBody,
   WarmUpLine,
-} from '../../docker-api/template.ts';
+} from '../../docker-api/a3s/template.ts';
 import { A3sError } from '../../errors.ts';
 import type * as stored from '../../templates/templates.ts';
 import { type Filters, filters } from '../docker/filters.ts';

@@ -12,7 +12,7 @@ import {
   type TrustSubject,
 } from '../../boxes/policy/authorize-image.ts';
 import { namesUsed } from '../../boxes/policy/trust-names.ts';
-import { Explanation, type Rule } from '../../docker-api/trust.ts';
+import { Explanation, type Rule } from '../../docker-api/a3s/trust.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';

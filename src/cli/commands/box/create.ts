@@ -1,4 +1,4 @@
-import type { Created } from '../../../docker-api/create.ts';
+import type { Created } from '../../../docker-api/containers/create.ts';
 import type { Client } from '../../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';

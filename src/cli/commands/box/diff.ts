@@ -1,4 +1,4 @@
-import type { Changes } from '../../../docker-api/changes.ts';
+import type { Changes } from '../../../docker-api/containers/changes.ts';
 import { segment } from '../../client/client.ts';
 import { printable } from '../../client/failure.ts';
 import { numberOf, objectsOf, stringOf } from '../../client/json.ts';

@@ -1,4 +1,9 @@
-import type { ExecCreate, ExecCreated, ExecInspect, ExecStart } from '../../../docker-api/exec.ts';
+import type {
+  ExecCreate,
+  ExecCreated,
+  ExecInspect,
+  ExecStart,
+} from '../../../docker-api/containers/exec.ts';
 import { A3sError } from '../../../errors.ts';
 import { type Client, segment } from '../../client/client.ts';
 import { numberOf, objectOf, stringOf } from '../../client/json.ts';

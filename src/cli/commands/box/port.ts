@@ -1,4 +1,4 @@
-import type { ContainerInspect } from '../../../docker-api/container.ts';
+import type { ContainerInspect } from '../../../docker-api/containers/container.ts';
 import { A3sError } from '../../../errors.ts';
 import { segment } from '../../client/client.ts';
 import { objectOf, objectsOf, stringOf } from '../../client/json.ts';

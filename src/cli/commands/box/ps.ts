@@ -1,4 +1,4 @@
-import type { ContainerSummary } from '../../../docker-api/container.ts';
+import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
 import { objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, int, list, string } from '../../flags/flag.ts';

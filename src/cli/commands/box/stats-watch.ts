@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ContainerStats } from '../../../docker-api/stats.ts';
-import type { EventMessage } from '../../../docker-api/system.ts';
+import type { ContainerStats } from '../../../docker-api/containers/stats.ts';
+import type { EventMessage } from '../../../docker-api/system/system.ts';
 import { A3sError } from '../../../errors.ts';
 import { type Client, segment } from '../../client/client.ts';
 import { unreachable } from '../../client/failure.ts';

@@ -1,5 +1,5 @@
-import type { ContainerSummary } from '../../../docker-api/container.ts';
-import type { ContainerStats } from '../../../docker-api/stats.ts';
+import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
+import type { ContainerStats } from '../../../docker-api/containers/stats.ts';
 import { type Client, segment } from '../../client/client.ts';
 import { objectOf, objectsOf, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';

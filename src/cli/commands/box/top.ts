@@ -1,4 +1,4 @@
-import type { Processes as Listed } from '../../../docker-api/top.ts';
+import type { Processes as Listed } from '../../../docker-api/containers/top.ts';
 import { segment } from '../../client/client.ts';
 import { printable } from '../../client/failure.ts';
 import { objectOf, stringsOf } from '../../client/json.ts';

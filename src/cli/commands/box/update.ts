@@ -1,4 +1,4 @@
-import type { Updated } from '../../../docker-api/update.ts';
+import type { Updated } from '../../../docker-api/containers/update.ts';
 import { segment } from '../../client/client.ts';
 import { objectOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Confidential } from '../../../docker-api/confidential.ts';
-import type { CreateBody } from '../../../docker-api/create.ts';
-import type { Measured } from '../../../docker-api/launch.ts';
+import type { Confidential } from '../../../docker-api/a3s/confidential.ts';
+import type { Measured } from '../../../docker-api/a3s/launch.ts';
+import type { CreateBody } from '../../../docker-api/containers/create.ts';
 import { A3sError } from '../../../errors.ts';
 import type { Client } from '../../client/client.ts';
 import { isObject, type JsonObject, objectOf, type Received, stringOf } from '../../client/json.ts';

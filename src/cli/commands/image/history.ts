@@ -1,4 +1,4 @@
-import type { HistoryEntry } from '../../../docker-api/image.ts';
+import type { HistoryEntry } from '../../../docker-api/images/image.ts';
 import { segment } from '../../client/client.ts';
 import { objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';

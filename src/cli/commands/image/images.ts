@@ -1,5 +1,5 @@
-import type { AttachmentShown } from '../../../docker-api/attachment.ts';
-import type { ImageSummary } from '../../../docker-api/image.ts';
+import type { AttachmentShown } from '../../../docker-api/a3s/attachment.ts';
+import type { ImageSummary } from '../../../docker-api/images/image.ts';
 import { type Client, segment } from '../../client/client.ts';
 import { objectsOf, type Received, stringOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';

@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ProgressLine } from '../../../docker-api/progress.ts';
+import type { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { familiarRepository, parseReference } from '../../../oci/reference.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';

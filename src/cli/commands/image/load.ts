@@ -1,7 +1,7 @@
 import { createReadStream, type Stats, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ProgressLine } from '../../../docker-api/progress.ts';
+import type { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';

@@ -1,4 +1,4 @@
-import type { ProgressLine } from '../../../docker-api/progress.ts';
+import type { ProgressLine } from '../../../docker-api/images/progress.ts';
 import {
   canonicalName,
   canonicalRepository,

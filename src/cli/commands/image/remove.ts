@@ -1,4 +1,4 @@
-import type { Removed } from '../../../docker-api/image.ts';
+import type { Removed } from '../../../docker-api/images/image.ts';
 import { segment } from '../../client/client.ts';
 import { objectsOf, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';

@@ -1,4 +1,4 @@
-import type { Pools } from '../../../docker-api/pool.ts';
+import type { Pools } from '../../../docker-api/a3s/pool.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';

@@ -1,4 +1,4 @@
-import type { PoolBody } from '../../../docker-api/pool.ts';
+import type { PoolBody } from '../../../docker-api/a3s/pool.ts';
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { bool, int, string } from '../../flags/flag.ts';

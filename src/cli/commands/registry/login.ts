@@ -1,4 +1,4 @@
-import type { LoggedIn } from '../../../docker-api/auth.ts';
+import type { LoggedIn } from '../../../docker-api/system/auth.ts';
 import { A3sError } from '../../../errors.ts';
 import { parseReference } from '../../../oci/reference.ts';
 import type { Client } from '../../client/client.ts';

@@ -1,4 +1,4 @@
-import type { SnapshotBody, SnapshotCreated } from '../../../docker-api/snapshot.ts';
+import type { SnapshotBody, SnapshotCreated } from '../../../docker-api/a3s/snapshot.ts';
 import { objectOf, stringOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';

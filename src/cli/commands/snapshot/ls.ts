@@ -1,4 +1,4 @@
-import type { Snapshots } from '../../../docker-api/snapshot.ts';
+import type { Snapshots } from '../../../docker-api/a3s/snapshot.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';

@@ -1,4 +1,4 @@
-import type { DiskUsage } from '../../../docker-api/system.ts';
+import type { DiskUsage } from '../../../docker-api/system/system.ts';
 import { objectOf, objectsOf, type Received } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';

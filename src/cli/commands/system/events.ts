@@ -1,4 +1,4 @@
-import type { EventMessage } from '../../../docker-api/system.ts';
+import type { EventMessage } from '../../../docker-api/system/system.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import { list, string } from '../../flags/flag.ts';

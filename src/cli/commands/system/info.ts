@@ -1,5 +1,5 @@
-import type { Host } from '../../../docker-api/host.ts';
-import type { Info } from '../../../docker-api/system.ts';
+import type { Host } from '../../../docker-api/a3s/host.ts';
+import type { Info } from '../../../docker-api/system/system.ts';
 import { objectOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { string } from '../../flags/flag.ts';

@@ -1,5 +1,5 @@
 import { arch, platform } from 'node:process';
-import type { Version } from '../../../docker-api/system.ts';
+import type { Version } from '../../../docker-api/system/system.ts';
 import { objectOf, type Received, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';

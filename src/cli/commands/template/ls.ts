@@ -1,4 +1,4 @@
-import type { Templates } from '../../../docker-api/template.ts';
+import type { Templates } from '../../../docker-api/a3s/template.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, list, string } from '../../flags/flag.ts';

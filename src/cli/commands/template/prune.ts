@@ -1,4 +1,4 @@
-import type { TemplatesPruned } from '../../../docker-api/template.ts';
+import type { TemplatesPruned } from '../../../docker-api/a3s/template.ts';
 import { numberOf, objectOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool } from '../../flags/flag.ts';

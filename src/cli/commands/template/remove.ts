@@ -1,4 +1,4 @@
-import type { TemplateRemoved } from '../../../docker-api/template.ts';
+import type { TemplateRemoved } from '../../../docker-api/a3s/template.ts';
 import { segment } from '../../client/client.ts';
 import { objectOf, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';

@@ -1,4 +1,4 @@
-import type { WarmUpBody, WarmUpLine } from '../../../docker-api/template.ts';
+import type { WarmUpBody, WarmUpLine } from '../../../docker-api/a3s/template.ts';
 import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';

@@ -1,4 +1,4 @@
-import type { Explanation } from '../../../docker-api/trust.ts';
+import type { Explanation } from '../../../docker-api/a3s/trust.ts';
 import type { Command } from '../../command.ts';
 import { byName, string } from '../../flags/flag.ts';
 import { Template } from '../../output/go-template/template.ts';

@@ -1,4 +1,4 @@
-import type { Explanation } from '../../../docker-api/trust.ts';
+import type { Explanation } from '../../../docker-api/a3s/trust.ts';
 import type { Command } from '../../command.ts';
 import { bool, byName } from '../../flags/flag.ts';
 import { jsonText } from '../../output/json-text.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProgressLine } from '../../../docker-api/progress.ts';
+import type { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { numberOf, objectOf, type Received, stringOf } from '../../client/json.ts';
 import { humanSize } from '../human.ts';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProgressLine } from '../../../docker-api/progress.ts';
+import type { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { printable } from '../../client/failure.ts';
 import { numberOf, objectOf, type Received, stringOf } from '../../client/json.ts';
 import type { Context } from '../../context.ts';

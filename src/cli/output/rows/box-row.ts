@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ContainerSummary } from '../../../docker-api/container.ts';
+import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
 import {
   numberOf,
   objectOf,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HistoryEntry } from '../../../docker-api/image.ts';
+import type { HistoryEntry } from '../../../docker-api/images/image.ts';
 import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';

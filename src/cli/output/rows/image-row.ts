@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImageSummary } from '../../../docker-api/image.ts';
+import type { ImageSummary } from '../../../docker-api/images/image.ts';
 import { numberOf, type Received, stringOf, stringsOf } from '../../client/json.ts';
 import { humanDuration, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PoolSummary } from '../../../docker-api/pool.ts';
+import type { PoolSummary } from '../../../docker-api/a3s/pool.ts';
 import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { humanMemory } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Snapshot } from '../../../docker-api/snapshot.ts';
+import type { Snapshot } from '../../../docker-api/a3s/snapshot.ts';
 import { numberOf, objectOf, type Received, stringOf, stringsOf } from '../../client/json.ts';
 import { humanDuration, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ContainerStats } from '../../../docker-api/stats.ts';
+import type { ContainerStats } from '../../../docker-api/containers/stats.ts';
 import { numberOf, objectOf, objectsOf, type Received, stringOf } from '../../client/json.ts';
 import { humanMemory, humanSize } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TemplateSummary } from '../../../docker-api/template.ts';
+import type { TemplateSummary } from '../../../docker-api/a3s/template.ts';
 import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { humanDuration, humanMemory, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';

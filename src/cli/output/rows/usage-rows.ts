@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ContainerSummary } from '../../../docker-api/container.ts';
-import type { ImageSummary } from '../../../docker-api/image.ts';
-import type { DiskUsage } from '../../../docker-api/system.ts';
+import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
+import type { ImageSummary } from '../../../docker-api/images/image.ts';
+import type { DiskUsage } from '../../../docker-api/system/system.ts';
 import type { Volume } from '../../../docker-api/volume.ts';
 import { numberOf, objectOf, objectsOf, type Received } from '../../client/json.ts';
 import { humanSize } from '../human.ts';

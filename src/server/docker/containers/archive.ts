@@ -13,8 +13,8 @@ import {
   writeFiles,
 } from '../../../boxes/files/copy.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { Changes } from '../../../docker-api/changes.ts';
-import { PATH_STAT_HEADER, type PathStat } from '../../../docker-api/path-stat.ts';
+import { Changes } from '../../../docker-api/containers/changes.ts';
+import { PATH_STAT_HEADER, type PathStat } from '../../../docker-api/containers/path-stat.ts';
 import type { FileStat } from '../../../guest/protocol.ts';
 import { empty, json, stream } from '../../http/answer.ts';
 import { bytesOf, EMPTY } from '../../http/replies.ts';

@@ -5,8 +5,8 @@
  */
 import type * as z from 'zod';
 import type { UpdateRequest } from '../../../boxes/verbs/update.ts';
-import type { RestartPolicy } from '../../../docker-api/restart-policy.ts';
-import { Update } from '../../../docker-api/update.ts';
+import type { RestartPolicy } from '../../../docker-api/containers/restart-policy.ts';
+import { Update } from '../../../docker-api/containers/update.ts';
 import { A3sError } from '../../../errors.ts';
 import { parseRequest } from '../../http/parse.ts';
 import { fieldNames, goDocument, isZero } from '../go-document.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { type UpdateHost, updateBox } from '../../../boxes/verbs/update.ts';
-import { Update, Updated } from '../../../docker-api/update.ts';
+import { Update, Updated } from '../../../docker-api/containers/update.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { query } from '../query.ts';

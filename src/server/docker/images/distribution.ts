@@ -5,7 +5,7 @@
  */
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { describeRemote } from '../../../distribution/describe.ts';
-import { Remote } from '../../../docker-api/distribution.ts';
+import { Remote } from '../../../docker-api/images/distribution.ts';
 import { canonicalRepository, parseReference } from '../../../oci/reference.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { HistoryEntry } from '../../../docker-api/image.ts';
+import { HistoryEntry } from '../../../docker-api/images/image.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';

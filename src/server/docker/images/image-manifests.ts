@@ -4,7 +4,7 @@
  * @module
  */
 import type { Runtime } from '../../../boxes/runtime.ts';
-import type { ImageSummary } from '../../../docker-api/image.ts';
+import type { ImageSummary } from '../../../docker-api/images/image.ts';
 import type { Image } from '../../../images/image.ts';
 
 /** @param disk bytes that the image takes on this disk, with its layers' disks */

@@ -5,8 +5,8 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { ImageInspect, ImageSummary, Removed } from '../../../docker-api/image.ts';
-import { ProgressLine } from '../../../docker-api/progress.ts';
+import { ImageInspect, ImageSummary, Removed } from '../../../docker-api/images/image.ts';
+import { ProgressLine } from '../../../docker-api/images/progress.ts';
 import type { Image } from '../../../images/image.ts';
 import { json, stream } from '../../http/answer.ts';
 import { failureOf } from '../../http/failure.ts';

@@ -8,7 +8,7 @@ import * as z from 'zod';
 import { refusalAttributes } from '../../../boxes/policy/trust-record.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { type PullRequest, pullImage } from '../../../distribution/pull.ts';
-import { ProgressLine } from '../../../docker-api/progress.ts';
+import { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { A3sError } from '../../../errors.ts';
 import { isDigest } from '../../../oci/digest.ts';
 import {

@@ -7,7 +7,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { type PushRequest, pushImage } from '../../../distribution/push.ts';
-import { ProgressLine } from '../../../docker-api/progress.ts';
+import { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { A3sError } from '../../../errors.ts';
 import {
   canonicalRepository,

@@ -4,7 +4,7 @@
  * @module
  */
 import type * as z from 'zod';
-import { AuthConfig } from '../../../docker-api/auth.ts';
+import { AuthConfig } from '../../../docker-api/system/auth.ts';
 import { A3sError } from '../../../errors.ts';
 import { narrow } from '../../../narrow.ts';
 import type { Credentials } from '../../../registry/registry.ts';

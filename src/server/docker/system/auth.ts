@@ -4,7 +4,7 @@
  * @module
  */
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { AuthBody, LoggedIn } from '../../../docker-api/auth.ts';
+import { AuthBody, LoggedIn } from '../../../docker-api/system/auth.ts';
 import { A3sError } from '../../../errors.ts';
 import { DEFAULT_DOMAIN, parseReference } from '../../../oci/reference.ts';
 import { json } from '../../http/answer.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { DiskUsage } from '../../../docker-api/system.ts';
+import { DiskUsage } from '../../../docker-api/system/system.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { type ListHost, listBoxes } from '../containers/inspect/list.ts';

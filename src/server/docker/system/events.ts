@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import type { ActorEvent } from '../../../boxes/services/events.ts';
-import { EventMessage } from '../../../docker-api/system.ts';
+import { EventMessage } from '../../../docker-api/system/system.ts';
 import { stream } from '../../http/answer.ts';
 import { documentsOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';

@@ -5,7 +5,7 @@
  */
 import { hostname, release } from 'node:os';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { Info, Version } from '../../../docker-api/system.ts';
+import { Info, Version } from '../../../docker-api/system/system.ts';
 import { json } from '../../http/answer.ts';
 import { TEXT } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';

@@ -5,7 +5,7 @@
  */
 import type * as z from 'zod';
 import type { ConfidentialRequest } from '../../../../boxes/record/confidential-request.ts';
-import type { Confidential } from '../../../../docker-api/confidential.ts';
+import type { Confidential } from '../../../../docker-api/a3s/confidential.ts';
 
 export function confidentialRequest(
   asked: z.output<typeof Confidential> | undefined,

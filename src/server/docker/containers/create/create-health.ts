@@ -6,7 +6,7 @@
 import type * as z from 'zod';
 import type { HealthRequest } from '../../../../boxes/create/create-request.ts';
 import { isProbe } from '../../../../boxes/create/merge-health.ts';
-import type { Healthcheck } from '../../../../docker-api/healthcheck.ts';
+import type { Healthcheck } from '../../../../docker-api/containers/healthcheck.ts';
 import { A3sError } from '../../../../errors.ts';
 
 const MILLISECOND = 1_000_000;

@@ -6,7 +6,7 @@
 import { ULIMITS } from '@a3s-box/policies';
 import type * as z from 'zod';
 import { BOX_DISK, type Limits } from '../../../../boxes/record/limits.ts';
-import type { LimitFields } from '../../../../docker-api/limits.ts';
+import type { LimitFields } from '../../../../docker-api/containers/limits.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';
 

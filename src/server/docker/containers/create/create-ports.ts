@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import type * as z from 'zod';
 import type { Port } from '../../../../boxes/record/box.ts';
 import { RATLS_PORT } from '../../../../boxes/record/confidential-request.ts';
-import type { PortBindings } from '../../../../docker-api/ports.ts';
+import type { PortBindings } from '../../../../docker-api/containers/ports.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';
 

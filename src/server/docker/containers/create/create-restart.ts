@@ -5,7 +5,7 @@
  */
 import type * as z from 'zod';
 import type { RestartPolicy as Policy } from '../../../../boxes/record/box.ts';
-import type { RestartPolicy } from '../../../../docker-api/restart-policy.ts';
+import type { RestartPolicy } from '../../../../docker-api/containers/restart-policy.ts';
 import { A3sError } from '../../../../errors.ts';
 
 const NAMES = ['no', 'always', 'on-failure', 'unless-stopped'] as const;

@@ -8,7 +8,7 @@ import { Security } from '../../../../boxes/record/security.ts';
 import { checkCapabilities } from '../../../../boxes/spec/confinement/capabilities.ts';
 import { confinementOf, GUEST_DEVICES } from '../../../../boxes/spec/confinement/confinement.ts';
 import { sysctlsOf } from '../../../../boxes/spec/sysctls.ts';
-import type { ProcessOptions } from '../../../../docker-api/process-options.ts';
+import type { ProcessOptions } from '../../../../docker-api/containers/process-options.ts';
 import { A3sError } from '../../../../errors.ts';
 import { checkNamespace } from './create-namespaces.ts';
 import { unsupported } from './unsupported-options.ts';

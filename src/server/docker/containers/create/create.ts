@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { type CreateHost, createBox } from '../../../../boxes/create/create.ts';
-import { CreateBody, Created } from '../../../../docker-api/create.ts';
+import { CreateBody, Created } from '../../../../docker-api/containers/create.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { trustOptions, trustQuery } from '../../images/trust-query.ts';

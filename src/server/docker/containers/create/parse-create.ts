@@ -7,7 +7,12 @@ import type * as z from 'zod';
 import type { CreateRequest } from '../../../../boxes/create/create-request.ts';
 import { parseLogSettings } from '../../../../boxes/output/log-settings.ts';
 import type { LogSettings } from '../../../../boxes/record/box.ts';
-import { Config, CreateBody, HostConfig, type LogConfig } from '../../../../docker-api/create.ts';
+import {
+  Config,
+  CreateBody,
+  HostConfig,
+  type LogConfig,
+} from '../../../../docker-api/containers/create.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { goObject } from '../../go-document.ts';

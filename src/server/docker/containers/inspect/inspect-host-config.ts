@@ -7,7 +7,7 @@
 
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
-import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
+import type { HostConfigShown, LimitsShown } from '../../../../docker-api/containers/container.ts';
 import { securityShown } from './inspect-security.ts';
 import { networkName, portName } from './show.ts';
 import { longMounts, shortMounts, shortTmpfs } from './show-mounts.ts';

@@ -5,7 +5,7 @@
  */
 import type { Box } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
-import type { ContainerInspect } from '../../../../docker-api/container.ts';
+import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
 import { bindMode, hasVm, networkName } from './show.ts';
 

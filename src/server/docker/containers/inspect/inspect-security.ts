@@ -6,7 +6,7 @@
 
 import type { Security } from '../../../../boxes/record/security.ts';
 import { pathsOf } from '../../../../boxes/spec/confinement/confinement.ts';
-import type { HostConfigShown } from '../../../../docker-api/container.ts';
+import type { HostConfigShown } from '../../../../docker-api/containers/container.ts';
 
 type Shown = Pick<
   HostConfigShown,

@@ -9,7 +9,7 @@ import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { boxDirectory } from '../../../../boxes/record/directories.ts';
 import { hostMay } from '../../../../boxes/record/host-may.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
-import { ContainerInspect } from '../../../../docker-api/container.ts';
+import { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { flag, noBody, query } from '../../query.ts';

@@ -5,7 +5,7 @@
  */
 import type { Box } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
-import { DOCKER_STATUSES } from '../../../../docker-api/container.ts';
+import { DOCKER_STATUSES } from '../../../../docker-api/containers/container.ts';
 import { A3sError } from '../../../../errors.ts';
 import type { Image } from '../../../../images/image.ts';
 import { type Filters, filters, matchesLabel } from '../../filters.ts';

@@ -9,7 +9,7 @@ import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { isLive } from '../../../../boxes/record/states.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
-import { ContainerSummary } from '../../../../docker-api/container.ts';
+import { ContainerSummary } from '../../../../docker-api/containers/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';

@@ -10,7 +10,7 @@ import { ASKED_TEE, SIMULATED } from '../../../../boxes/record/tee-names.ts';
 import type {
   ConfidentialShown,
   ConfidentialSummary,
-} from '../../../../docker-api/confidential-box.ts';
+} from '../../../../docker-api/a3s/confidential-box.ts';
 
 /** The note beside everything that comes from a simulated box. */
 export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, and its host can read all of its memory`;

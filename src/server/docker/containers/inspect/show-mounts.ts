@@ -4,7 +4,7 @@
  * @module
  */
 import type { Box } from '../../../../boxes/record/box.ts';
-import type { HostConfigShown } from '../../../../docker-api/container.ts';
+import type { HostConfigShown } from '../../../../docker-api/containers/container.ts';
 import { bindText } from './show.ts';
 
 type HostConfig = HostConfigShown;

@@ -7,7 +7,7 @@
 import type { Box, BoxState, Port } from '../../../../boxes/record/box.ts';
 import { RATLS_PORT } from '../../../../boxes/record/confidential-request.ts';
 import { waitsForSecrets } from '../../../../boxes/record/tee-names.ts';
-import type { DOCKER_STATUSES } from '../../../../docker-api/container.ts';
+import type { DOCKER_STATUSES } from '../../../../docker-api/containers/container.ts';
 import { healthText } from './show-health.ts';
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Box } from '../../../../boxes/record/box.ts';
-import type { ContainerStats } from '../../../../docker-api/stats.ts';
+import type { ContainerStats } from '../../../../docker-api/containers/stats.ts';
 import type { Stats } from '../../../../guest/protocol.ts';
 import { ZERO_TIME } from './show.ts';
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Box } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import { checkStats, statsOf } from '../../../../boxes/verbs/stats.ts';
-import { ContainerStats } from '../../../../docker-api/stats.ts';
+import { ContainerStats } from '../../../../docker-api/containers/stats.ts';
 import type { Stats } from '../../../../guest/protocol.ts';
 import { stream } from '../../../http/answer.ts';
 import { documentsOf } from '../../../http/replies.ts';

@@ -15,7 +15,12 @@ import {
   startAttached,
   startDetached,
 } from '../../../../boxes/verbs/exec.ts';
-import { ExecCreate, ExecCreated, ExecInspect, ExecStart } from '../../../../docker-api/exec.ts';
+import {
+  ExecCreate,
+  ExecCreated,
+  ExecInspect,
+  ExecStart,
+} from '../../../../docker-api/containers/exec.ts';
 import { A3sError } from '../../../../errors.ts';
 import { empty, json } from '../../../http/answer.ts';
 import { parseRequest } from '../../../http/parse.ts';

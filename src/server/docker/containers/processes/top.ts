@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import { topBox } from '../../../../boxes/verbs/top.ts';
-import { Processes } from '../../../../docker-api/top.ts';
+import { Processes } from '../../../../docker-api/containers/top.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { noBody, query } from '../../query.ts';

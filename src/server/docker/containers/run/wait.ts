@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import { type Ending, waitBox } from '../../../../boxes/verbs/wait.ts';
-import { Waited } from '../../../../docker-api/wait.ts';
+import { Waited } from '../../../../docker-api/containers/wait.ts';
 import { stream } from '../../../http/answer.ts';
 import { documentsOf } from '../../../http/replies.ts';
 import { type Route, route } from '../../../http/route.ts';

@@ -5,8 +5,8 @@
  */
 import { posix } from 'node:path';
 import type { VolumeMountRequest } from '../../../../../boxes/create/create-request.ts';
-import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
+import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import { A3sError } from '../../../../../errors.ts';
 import { checkVolumeName } from '../../../../../volumes/volume.ts';
 import { unsupported } from '../unsupported-options.ts';

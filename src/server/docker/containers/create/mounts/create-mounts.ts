@@ -10,11 +10,11 @@ import type {
   MountsFrom,
   VolumeMountRequest,
 } from '../../../../../boxes/create/create-request.ts';
-import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
-import type { Config, HostConfig } from '../../../../../docker-api/create.ts';
-import type { Mount } from '../../../../../docker-api/mount.ts';
+import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
+import type { Config, HostConfig } from '../../../../../docker-api/containers/create.ts';
+import type { Mount } from '../../../../../docker-api/containers/mount.ts';
 import { A3sError } from '../../../../../errors.ts';
 import { checkVolumeName } from '../../../../../volumes/volume.ts';
 import { checkDriver } from '../../../volumes/driver.ts';

@@ -5,9 +5,9 @@
  */
 import { TMPFS_FLAGS } from '@a3s-box/policies';
 import type * as z from 'zod';
-import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
-import type { Mount } from '../../../../../docker-api/mount.ts';
+import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
+import type { Mount } from '../../../../../docker-api/containers/mount.ts';
 import { A3sError } from '../../../../../errors.ts';
 import { kernelNumber, kernelSize } from '../kernel-number.ts';
 import { unsupported } from '../unsupported-options.ts';

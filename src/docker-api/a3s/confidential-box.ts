@@ -1,0 +1,38 @@
+/**
+ * What the documents of boxes say of a confidential one.
+ *
+ * @module
+ */
+import { HOST_PERMISSIONS } from '@a3s-box/policies';
+import * as z from 'zod';
+import type { Document } from '../document.ts';
+
+const tee = z.enum(['snp', 'simulate']);
+const secretsState = z.enum(['none', 'waiting', 'ready', 'expired']);
+
+export const ConfidentialShown = z.strictObject({
+  Tee: tee,
+  Simulated: z.boolean(),
+  Note: z.string().optional(),
+  HostData: z.string(),
+  /** Empty while it is not known. */
+  Measurement: z.string(),
+  HostMay: z.array(z.enum(HOST_PERMISSIONS)),
+  Deployment: z.string(),
+  Changes: z.enum(['memory', 'encrypted-disk']),
+  Secrets: z.array(
+    z.strictObject({ Name: z.string(), Delivered: z.boolean(), AllowAnyInjector: z.boolean() }),
+  ),
+  SecretsState: secretsState,
+  SecretsDeadline: z.int(),
+  Instance: z.string().optional(),
+});
+export type ConfidentialShown = Document<typeof ConfidentialShown>;
+
+export const ConfidentialSummary = z.strictObject({
+  Tee: tee,
+  Simulated: z.boolean(),
+  SecretsState: secretsState,
+  AllowAnyInjector: z.boolean(),
+});
+export type ConfidentialSummary = Document<typeof ConfidentialSummary>;

@@ -1,0 +1,35 @@
+/**
+ * Memory snapshots.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Document } from '../document.ts';
+
+export const Snapshot = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string(),
+  createdAt: z.string(),
+  /** The box that it was made of, which may be gone. */
+  box: z.strictObject({ id: z.string(), name: z.string(), image: z.string() }),
+  state: z.enum(['creating', 'ready', 'gone']),
+  memoryBytes: z.int(),
+  /** How long the box was paused. */
+  pausedMs: z.number(),
+  /** Ids of those that run from it. */
+  boxes: z.array(z.string()),
+});
+export type Snapshot = Document<typeof Snapshot>;
+
+export const Snapshots = z.strictObject({ snapshots: z.array(Snapshot) });
+export type Snapshots = Document<typeof Snapshots>;
+
+/** The document that a snapshot is made by. */
+export const SnapshotBody = z.strictObject({
+  box: z.string().max(1024),
+  name: z.string().max(1024).optional(),
+});
+export type SnapshotBody = Document<typeof SnapshotBody>;
+
+export const SnapshotCreated = Snapshot.extend({ warnings: z.array(z.string()) });
+export type SnapshotCreated = Document<typeof SnapshotCreated>;
