@@ -13,9 +13,9 @@ import { readIdBlock } from '../files/id-block-file.ts';
 import { CONFIDENTIAL_ONLY, TEE_FLAG } from '../flags/confidential-flags.ts';
 import { readInjectorKey } from '../signing/injector-key.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseDeadline } from '../values/duration.ts';
-import { parsePermissions } from '../values/host-permission.ts';
-import { parseSecret, type SecretFlag } from '../values/secret.ts';
+import { parsePermissions } from '../values/confidential/host-permission.ts';
+import { parseSecret, type SecretFlag } from '../values/confidential/secret.ts';
+import { parseDeadline } from '../values/times/duration.ts';
 
 type Secret = NonNullable<Confidential['Secrets']>[number];
 

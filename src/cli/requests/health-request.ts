@@ -6,7 +6,7 @@
 import type { Healthcheck } from '../../docker-api/containers/healthcheck.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseGoDuration } from '../values/go-duration.ts';
+import { parseGoDuration } from '../values/times/go-duration.ts';
 
 /** Undefined where the image's own stands. @throws UsageError in Docker's words */
 export function healthcheck(flags: FlagValues): Healthcheck | undefined {

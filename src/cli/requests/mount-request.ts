@@ -5,10 +5,10 @@
  */
 import type { CreateBody, HostConfig } from '../../docker-api/containers/create.ts';
 import type { Invocation } from '../command.ts';
-import { parseMount } from '../values/mount.ts';
+import { parseMount } from '../values/mounts/mount.ts';
+import { parseStorageOption, tmpfsByPath } from '../values/mounts/tmpfs.ts';
+import { parseVolume } from '../values/mounts/volume.ts';
 import { parseBytes } from '../values/size.ts';
-import { parseStorageOption, tmpfsByPath } from '../values/tmpfs.ts';
-import { parseVolume } from '../values/volume.ts';
 
 interface MountRequest {
   readonly volumes: CreateBody['Volumes'];

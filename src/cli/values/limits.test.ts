@@ -2,8 +2,8 @@ import { fc, it as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { parseByteRate, parseOperationRate } from './device-rate.ts';
 import { parseExpose } from './expose.ts';
-import { parseGoDuration } from './go-duration.ts';
 import { parseRestartPolicy } from './restart-policy.ts';
+import { parseGoDuration } from './times/go-duration.ts';
 import { parseUlimit, ULIMIT_NAMES } from './ulimit.ts';
 
 const refusals = [parseByteRate, parseExpose, parseGoDuration, parseRestartPolicy, parseUlimit];

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { parseHexBytes, parseHexNumber } from './confidential/hex.ts';
+import { parseTcb } from './confidential/tcb.ts';
 import { parseDetachKeys } from './detach-keys.ts';
-import { parseTimeLimit } from './duration.ts';
 import { encodeFilters, parseFilter } from './filter.ts';
-import { parseHexBytes, parseHexNumber } from './hex.ts';
-import { parseInstant } from './instant.ts';
+import { parseVolume } from './mounts/volume.ts';
 import { parsePort } from './port.ts';
 import { parseBytes, parseCpus } from './size.ts';
-import { parseTcb } from './tcb.ts';
-import { parseTimestamp } from './timestamp.ts';
-import { parseVolume } from './volume.ts';
+import { parseTimeLimit } from './times/duration.ts';
+import { parseInstant } from './times/instant.ts';
+import { parseTimestamp } from './times/timestamp.ts';
 
 describe('parseBytes', () => {
   it.each([

@@ -6,7 +6,7 @@ import { bool, byName, list, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
-import { parseHexBytes } from '../../values/hex.ts';
+import { parseHexBytes } from '../../values/confidential/hex.ts';
 import {
   describeHostData,
   explainHostData,

@@ -5,7 +5,7 @@ import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { printFailure } from '../../print-failure.ts';
 import { UsageError } from '../../usage-error.ts';
-import { parseTimeLimit } from '../../values/duration.ts';
+import { parseTimeLimit } from '../../values/times/duration.ts';
 import { cacheDirectory, openCache } from './endorsements/cached-endorsements.ts';
 import { exportCache, importIntoCache } from './endorsements/exchange-cache.ts';
 import { describeFetched } from './endorsements/fetched-text.ts';

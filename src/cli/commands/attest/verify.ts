@@ -6,8 +6,8 @@ import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
-import { parseHexBytes } from '../../values/hex.ts';
-import { parseInstant } from '../../values/instant.ts';
+import { parseHexBytes } from '../../values/confidential/hex.ts';
+import { parseInstant } from '../../values/times/instant.ts';
 import { cachedCrl, cachedVek } from './endorsements/cached-endorsements.ts';
 import { crlOf } from './input/certificates-input.ts';
 import {

@@ -6,7 +6,7 @@ import { byName, int, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { KEY_FLAG, privateKey } from '../../signing/signing-key.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
-import { parseHexBytes } from '../../values/hex.ts';
+import { parseHexBytes } from '../../values/confidential/hex.ts';
 import { cpusOf, teeOf, within } from './launch-flags.ts';
 
 const MAX_SVN = 0xffff_ffff;

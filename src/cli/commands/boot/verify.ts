@@ -3,7 +3,7 @@ import type { Command, Invocation } from '../../command.ts';
 import { readIdBlock } from '../../files/id-block-file.ts';
 import { byName, int, string } from '../../flags/flag.ts';
 import { UsageError } from '../../usage-error.ts';
-import { parseHexBytes } from '../../values/hex.ts';
+import { parseHexBytes } from '../../values/confidential/hex.ts';
 import { EXCEPTIONS_FLAG, exceptionsOf } from '../attest/input/known-vulnerable.ts';
 import { loadLibrary } from '../attest/load-library.ts';
 import { cpusOf, teeOf } from './launch-flags.ts';

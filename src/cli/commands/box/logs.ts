@@ -4,7 +4,7 @@ import { bool, string } from '../../flags/flag.ts';
 import { printWarnings } from '../../requests/confidential-warnings.ts';
 import { copyOutput } from '../../terminal/output.ts';
 import { exitOnSignals, signalStatus } from '../../terminal/signals.ts';
-import { parseTimestamp } from '../../values/timestamp.ts';
+import { parseTimestamp } from '../../values/times/timestamp.ts';
 import { inspectBox } from './attach.ts';
 
 export const logs: Command = {

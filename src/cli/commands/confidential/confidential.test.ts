@@ -5,7 +5,7 @@ import { HOST_PERMISSIONS } from '@a3s-box/policies';
 import { describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
-import { PERMISSIONS } from '../../values/host-permission.ts';
+import { PERMISSIONS } from '../../values/confidential/host-permission.ts';
 
 const { server, socket, directory } = serveFake();
 

@@ -5,7 +5,7 @@ import { list, string } from '../../flags/flag.ts';
 import { prepareEventText } from '../../output/event-text.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
 import { encodeFilters, parseFilter } from '../../values/filter.ts';
-import { parseTimestamp } from '../../values/timestamp.ts';
+import { parseTimestamp } from '../../values/times/timestamp.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
 
 export const events: Command = {

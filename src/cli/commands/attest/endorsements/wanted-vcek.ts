@@ -6,8 +6,8 @@
 import type { Invocation } from '../../../command.ts';
 import { InputError } from '../../../files/input-error.ts';
 import { UsageError } from '../../../usage-error.ts';
-import { parseHexBytes } from '../../../values/hex.ts';
-import { parseTcb, type TcbParts } from '../../../values/tcb.ts';
+import { parseHexBytes } from '../../../values/confidential/hex.ts';
+import { parseTcb, type TcbParts } from '../../../values/confidential/tcb.ts';
 import { readEvidence } from '../input/evidence-input.ts';
 import { type Library, refusing } from '../load-library.ts';
 

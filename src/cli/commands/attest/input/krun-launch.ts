@@ -7,7 +7,7 @@ import type { Context } from '../../../context.ts';
 import { readInput } from '../../../files/input-file.ts';
 import { type Flag, int, string } from '../../../flags/flag.ts';
 import type { FlagValues } from '../../../flags/flag-values.ts';
-import { parseHexNumber } from '../../../values/hex.ts';
+import { parseHexNumber } from '../../../values/confidential/hex.ts';
 import type { Library } from '../load-library.ts';
 import { fpuState, neededNumber, neededPath } from './ovmf-launch.ts';
 

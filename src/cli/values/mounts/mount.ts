@@ -4,11 +4,11 @@
  * @module
  */
 import { resolve } from 'node:path';
-import type { HostConfig } from '../../docker-api/containers/create.ts';
-import { UsageError } from '../usage-error.ts';
+import type { HostConfig } from '../../../docker-api/containers/create.ts';
+import { UsageError } from '../../usage-error.ts';
+import { parseGoBool } from '../go-bool.ts';
+import { parseBytes } from '../size.ts';
 import { parseCsvRecord } from './csv.ts';
-import { parseGoBool } from './go-bool.ts';
-import { parseBytes } from './size.ts';
 
 type Mount = NonNullable<HostConfig['Mounts']>[number];
 type BindOptions = NonNullable<Mount['BindOptions']>;

@@ -1,9 +1,9 @@
 // Mounts beside those that Docker's own command line sends, and its refusals.
 import { describe, expect, it } from 'vitest';
-import { Mount } from '../../docker-api/containers/mount.ts';
-import { docker } from '../../server/testing/docker.ts';
-import { transcript } from '../testing/fake-context.ts';
-import { serveFake } from '../testing/serve-fake.ts';
+import { Mount } from '../../../docker-api/containers/mount.ts';
+import { docker } from '../../../server/testing/docker.ts';
+import { transcript } from '../../testing/fake-context.ts';
+import { serveFake } from '../../testing/serve-fake.ts';
 import { PROPAGATIONS, parseMount } from './mount.ts';
 
 const { server, socket } = serveFake();
