@@ -17,6 +17,10 @@ export interface ErrorRow {
    * boots without it. `none`: a boot does not need the copy of a template's memory.
    */
   readonly machineFault?: 'certain' | 'possible' | 'none';
+  /** A prune goes on: what was to be removed was started, mounted or removed meanwhile. */
+  readonly taken?: true;
+  /** No answer came from the agent, which may have done what it was asked for. */
+  readonly unanswered?: true;
   /** The server refuses by design: its log does not need an entry. */
   readonly unlogged?: true;
   /** For `docs/errors.md`; Markdown, one sentence. */
@@ -180,6 +184,7 @@ export const ERROR_ROWS = {
   'no-such-volume': {
     status: 404,
     lasting: true,
+    taken: true,
     meaning: 'No volume has the name.',
     remedy: 'List them with `a3s-box volume ls`.',
   },
@@ -190,6 +195,7 @@ export const ERROR_ROWS = {
   },
   'no-such-box': {
     status: 404,
+    taken: true,
     meaning: 'No box has the name or id.',
     remedy: 'List them with `a3s-box ps -a`.',
   },
@@ -221,11 +227,13 @@ export const ERROR_ROWS = {
   'box-not-running': { status: 409, meaning: 'The box does not run.', remedy: 'Start it.' },
   'box-running': {
     status: 409,
+    taken: true,
     meaning: 'The box runs.',
     remedy: 'Stop it first, or use `--force`.',
   },
   'volume-in-use': {
     status: 409,
+    taken: true,
     meaning: 'A box mounts the volume.',
     remedy: 'Remove the box first; `a3s-box ps -a --filter volume=NAME` lists them.',
   },
@@ -236,6 +244,7 @@ export const ERROR_ROWS = {
   },
   conflict: {
     status: 409,
+    taken: true,
     meaning: 'What was asked for does not fit the state of its object.',
     remedy: 'The message names the state; ask again once it is another.',
   },
@@ -338,12 +347,14 @@ export const ERROR_ROWS = {
   'agent-timeout': {
     status: 500,
     machineFault: 'possible',
+    unanswered: true,
     meaning: 'The guest’s agent did not answer in time.',
     remedy: 'Try again; raise A3S_START_TIMEOUT on a slow host.',
   },
   'agent-failed': {
     status: 500,
     machineFault: 'possible',
+    unanswered: true,
     meaning: 'The guest’s agent failed, or the connection to it.',
     remedy: 'Try again; restart the box where it stays.',
   },

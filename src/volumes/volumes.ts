@@ -12,7 +12,7 @@ import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { syncDirectory } from '../durable.ts';
-import { A3sError } from '../errors.ts';
+import { A3sError, ERRORS } from '../errors.ts';
 import { directoryBytes, removeTree, syncFileSystem } from './directory.ts';
 import type { VolumeRecords } from './records.ts';
 import { ANONYMOUS_LABEL, checkVolumeName, type Volume } from './volume.ts';
@@ -167,9 +167,7 @@ export class Volumes {
       await this.remove(name, removed);
       return true;
     } catch (error) {
-      const isTaken =
-        error instanceof A3sError && ['volume-in-use', 'no-such-volume'].includes(error.code);
-      if (isTaken) return false;
+      if (error instanceof A3sError && ERRORS[error.code].taken === true) return false;
       throw error;
     }
   }

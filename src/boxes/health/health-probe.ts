@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { A3sError } from '../../errors.ts';
+import { A3sError, ERRORS } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import type { Exit } from '../../guest/protocol.ts';
@@ -201,7 +201,7 @@ class Probe {
  * Whether the connection failed, and not the process. Only a probe whose start got no answer is looked up by its id.
  */
 function isConnectionLost(error: unknown): boolean {
-  return error instanceof A3sError && ['agent-failed', 'agent-timeout'].includes(error.code);
+  return error instanceof A3sError && ERRORS[error.code].unanswered === true;
 }
 
 /** Settles when either aborts. */

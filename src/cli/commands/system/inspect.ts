@@ -9,11 +9,14 @@ type Kind = 'container' | 'image' | 'volume';
 
 const KINDS: readonly Kind[] = ['container', 'image', 'volume'];
 
-const SIZE = bool('size', 'Display total file sizes of boxes', { short: 's' });
+/** How the server says that there is none. */
+const MISSING = {
+  container: 'no-such-box',
+  image: 'no-such-image',
+  volume: 'no-such-volume',
+} as const satisfies Readonly<Record<Kind, ErrorCode>>;
 
-const MISSING: ReadonlySet<ErrorCode> = new Set([
-  ...(['no-such-box', 'no-such-image', 'no-such-volume'] as const),
-]);
+const SIZE = bool('size', 'Display total file sizes of boxes', { short: 's' });
 
 /** Boxes first, then images, then volumes. */
 export const inspect: Command = {
@@ -75,7 +78,7 @@ async function find(
       if (kinds.length === 1 || !(error instanceof A3sError)) throw error;
       // What is no box may still be an image or a volume, and a volume's name may be malformed for an image.
       if (error.code === 'invalid-reference') malformed = error;
-      else if (!MISSING.has(error.code)) throw error;
+      else if (error.code !== MISSING[kind]) throw error;
     }
   }
   throw (

@@ -8,7 +8,7 @@ import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { type RemoveHost, removeBox } from '../../../boxes/supervise/remove.ts';
 import { ContainersPruned } from '../../../docker-api/prune.ts';
-import { A3sError } from '../../../errors.ts';
+import { A3sError, ERRORS } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { type Filters, filters, matchesLabels } from '../filters.ts';
@@ -56,9 +56,7 @@ async function removeStopped(rt: RemoveHost, id: string): Promise<boolean> {
     await removeBox(rt, id, { force: false });
     return true;
   } catch (error) {
-    const taken =
-      error instanceof A3sError && ['box-running', 'no-such-box', 'conflict'].includes(error.code);
-    if (taken) return false;
+    if (error instanceof A3sError && ERRORS[error.code].taken === true) return false;
     throw error;
   }
 }
