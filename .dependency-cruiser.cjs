@@ -65,7 +65,14 @@ const ROOMS = {
   ],
   // What a registry has meets what the store keeps.
   distribution: ['distribution', 'oci', 'registry', 'images', 'trust', 'async', 'errors'],
-  trust: ['oci', 'trust', 'images/attachments/attachment', 'make-directories', 'errors'],
+  trust: [
+    'oci',
+    'trust',
+    'images/attachments/attachment',
+    'canonical-json',
+    'make-directories',
+    'errors',
+  ],
   registry: ['oci', 'registry', 'narrow', 'errors', 'async'],
   signing: [
     'oci',
@@ -100,7 +107,7 @@ const ROOMS = {
   engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'async', 'errors'],
-  boot: ['boot', 'durable', 'errors'],
+  boot: ['boot', 'canonical-json', 'durable', 'errors'],
   jail: ['jail', 'errors'],
   state: ['state', 'errors'],
   oci: ['oci', 'narrow', 'errors'],

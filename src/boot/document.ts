@@ -5,6 +5,7 @@
  */
 import type { VcpuType } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
+import { canonicalJson } from '../canonical-json.ts';
 import { sha256 } from './digest.ts';
 import { FirmwareSource, FirmwareTools } from './firmware-source.ts';
 import { KernelPackage } from './make/kernel-package.ts';
@@ -118,15 +119,5 @@ export function filesOf(
 /** The id of a document, whatever id it claims. */
 export function bootSetId(document: Readonly<Record<string, unknown>>): string {
   const { id: _, ...rest } = document;
-  return sha256(canonical(rest));
-}
-
-/** JSON with sorted keys and no blanks: one document, one text. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members = Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`);
-  return `{${members.join(',')}}`;
+  return sha256(canonicalJson(rest));
 }

@@ -16,7 +16,7 @@ import {
 } from '@a3s-box/policies/image-policy';
 import type { Digest } from '../../oci/digest.ts';
 import type { PolicyKey } from '../policy.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '../../canonical-json.ts';
 import { readTrustFile } from './policy-files.ts';
 import { readPolicyKey } from './policy-keys.ts';
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { canonicalJson } from '../policy/canonical-json.ts';
+import { canonicalJson } from '../../canonical-json.ts';
 import { loadPolicy } from '../policy/load-policy.ts';
 import type { Requirement } from '../policy.ts';
 import { SHIPPED_ROOT } from './shipped-root.ts';
