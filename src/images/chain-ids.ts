@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
+import { digestOf } from '../oci/digest.ts';
 
 /**
  * The chain id of each layer with those below it, the lowest first.
@@ -13,7 +13,7 @@ export function chainIds(diffIds: readonly string[]): readonly string[] {
   const ids: string[] = [];
   for (const diffId of diffIds) {
     const below = ids.at(-1);
-    ids.push(below === undefined ? diffId : sha256(`${below} ${diffId}`));
+    ids.push(below === undefined ? diffId : digestOf(`${below} ${diffId}`));
   }
   return ids;
 }
@@ -50,8 +50,4 @@ export class ChainCounts {
     this.#counts.set(id, left);
     return left === 0;
   }
-}
-
-function sha256(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

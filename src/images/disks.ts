@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { access, chmod, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Semaphore } from '../async/semaphore.ts';
 import { publish } from '../durable.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import { sweepDirectory } from './content/blobs.ts';
 import { createDurably, makePrivate } from './content/files.ts';
 import { Staging } from './content/staging.ts';
@@ -71,8 +70,7 @@ function digestOfAll(
   how: 'merged' | 'over',
   layers: readonly { readonly diffId: Digest }[],
 ): Digest {
-  const text = [how, ...layers.map(({ diffId }) => diffId)].join('\n');
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  return digestOf([how, ...layers.map(({ diffId }) => diffId)].join('\n'));
 }
 
 /** `made` from the given layers, already `there`, or not possible without the layers below. */

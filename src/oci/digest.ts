@@ -19,6 +19,23 @@ export function hexOf(digest: Digest): string {
   return digest.slice('sha256:'.length);
 }
 
-export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+/** @param content a text is hashed in UTF-8 */
+export function digestOf(content: Uint8Array | string): Digest {
+  const digester = new Digester();
+  digester.update(content);
+  return digester.digest();
+}
+
+/** Hashes content that arrives in pieces. */
+export class Digester {
+  readonly #hash = createHash('sha256');
+
+  update(content: Uint8Array | string): void {
+    this.#hash.update(content);
+  }
+
+  /** Called once, after the last piece. */
+  digest(): Digest {
+    return `sha256:${this.#hash.digest('hex')}`;
+  }
 }

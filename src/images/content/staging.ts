@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Digest } from '../../oci/digest.ts';
+import { type Digest, Digester } from '../../oci/digest.ts';
 import { DiskBudget, explainDiskError } from '../disk-budget.ts';
 import { writeFully } from '../erofs/sparse-writer.ts';
 import { createDurably, makePrivate } from './files.ts';
@@ -48,14 +48,14 @@ export class Staging {
   /** @throws A3sError `disk-full` */
   async add(body: AsyncIterable<Uint8Array>): Promise<StagedFile> {
     const path = this.nextPath();
-    const hash = createHash('sha256');
+    const digester = new Digester();
     let size = 0;
     try {
       await createDurably(path, async (file) => {
         const batch = new Batch(file);
         for await (const chunk of body) {
           this.budget.take(chunk.length);
-          hash.update(chunk);
+          digester.update(chunk);
           await batch.add(chunk);
           size += chunk.length;
         }
@@ -64,7 +64,7 @@ export class Staging {
     } catch (error) {
       throw explainDiskError(error, this.directory);
     }
-    return { path, size, digest: `sha256:${hash.digest('hex')}` };
+    return { path, size, digest: digester.digest() };
   }
 
   async addBytes(bytes: Uint8Array): Promise<StagedFile> {

@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { type Digest, Digester } from '../../oci/digest.ts';
 import { OCI_MANIFEST } from '../../oci/manifest.ts';
 import { type Platform, samePlatform } from '../../oci/platform.ts';
 import { type ImagePlan, readConfig, wrongPlatform } from '../archive/image-plan.ts';
@@ -108,15 +107,15 @@ async function planImage(
 }
 
 async function digestOfContent(blob: StagedFile, { limits, spawn }: StoreParts): Promise<Digest> {
-  const hash = createHash('sha256');
+  const digester = new Digester();
   const plain = decompress(streamFile(blob.path), {
     what: WHAT,
     maxBytes: limits.layerBytes,
     spawn,
     gunzip: 'jail',
   });
-  for await (const chunk of plain) hash.update(chunk);
-  return `sha256:${hash.digest('hex')}`;
+  for await (const chunk of plain) digester.update(chunk);
+  return digester.digest();
 }
 
 function onlyOf<T>(items: readonly T[]): T {

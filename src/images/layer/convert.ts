@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
 import { corrupt } from '../../oci/corrupt.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { type Digest, Digester } from '../../oci/digest.ts';
 import { ByteReader } from '../byte-reader.ts';
 import type { SpawnInJail } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
@@ -151,7 +150,7 @@ async function withLayer<T>(
   use: (reader: ByteReader) => Promise<T>,
 ): Promise<T> {
   const what = `layer ${layer.diffId}`;
-  const hash = createHash('sha256');
+  const digester = new Digester();
   const allowed = Math.max(limits.freeExpansion, layer.size * limits.expansionRatio);
   async function* hashed(): AsyncGenerator<Uint8Array> {
     const source = decompress(layer.open(), {
@@ -164,14 +163,14 @@ async function withLayer<T>(
     for await (const chunk of source) {
       total += chunk.length;
       if (total > allowed) throw bomb(what, limits);
-      hash.update(chunk);
+      digester.update(chunk);
       yield chunk;
     }
   }
   const reader = new ByteReader(hashed(), what);
   try {
     const result = await use(reader);
-    const digest = `sha256:${hash.digest('hex')}`;
+    const digest = digester.digest();
     if (digest !== layer.diffId) {
       throw corrupt(what, `its content has the digest ${digest}`);
     }

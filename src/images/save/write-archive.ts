@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
+import { Digester } from '../../oci/digest.ts';
 import { blobPath } from '../archive/archive-files.ts';
 import { streamFile } from '../content/staging.ts';
 import { endOfArchive, entryHeader, padding } from '../tar/write-header.ts';
@@ -48,18 +48,18 @@ export async function checkBlobs(
 }
 
 async function* verified(blob: SavedBlob, path: string): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
+  const digester = new Digester();
   let size = 0;
   // The last chunk is sent only after the digest matched: a reader never gets all of a wrong blob.
   let held: Uint8Array | undefined;
   for await (const chunk of streamFile(path)) {
     size += chunk.length;
     if (size > blob.size) throw damaged(blob, `it has more than ${blob.size} bytes`);
-    hash.update(chunk);
+    digester.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
   }
-  const digest = `sha256:${hash.digest('hex')}`;
+  const digest = digester.digest();
   if (digest !== blob.digest) throw damaged(blob, `its content has the digest ${digest}`);
   if (held !== undefined) yield held;
 }

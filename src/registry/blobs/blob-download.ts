@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { A3sError, MirrorError } from '../../errors.ts';
+import { Digester } from '../../oci/digest.ts';
 import { Attempts, Cut, isCut, Stall } from '../exchange/attempts.ts';
 import { exchange } from '../exchange/exchange.ts';
 import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
@@ -41,13 +41,13 @@ async function* download(
   const { digest, size } = descriptor;
   const what = `blob ${digest} of ${context.name}`;
   const attempts = new Attempts(context.retryLimits, size, context.signal);
-  const hash = createHash('sha256');
+  const digester = new Digester();
   const state: Transfer = { offset: 0, ranges: true, mirrors };
   for (let complete = false; !complete; ) {
     const before = state.offset;
     try {
       for await (const chunk of attempt(context, descriptor, state, what)) {
-        hash.update(chunk);
+        digester.update(chunk);
         yield chunk;
       }
       complete = true;
@@ -64,7 +64,7 @@ async function* download(
       }
     }
   }
-  const actual = `sha256:${hash.digest('hex')}`;
+  const actual = digester.digest();
   if (actual !== digest) throw broken(what, `its content has the digest ${actual}`);
 }
 

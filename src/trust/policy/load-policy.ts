@@ -19,7 +19,7 @@ import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from '../p
 import { type Materials, trustMaterials } from '../roots/trust-materials.ts';
 import { policyIdentity } from './identity-pattern.ts';
 import { InvalidImagePolicy, type PolicyFault } from './invalid-image-policy.ts';
-import { digestOf, type PolicyMaterial, readMaterial } from './policy-document.ts';
+import { type PolicyMaterial, policyDigest, readMaterial } from './policy-document.ts';
 
 export interface PolicySource {
   readonly source: LoadedPolicy['source'];
@@ -71,7 +71,7 @@ export async function loadParsedPolicy(
   return {
     source: given.source,
     path: given.path,
-    digest: digestOf(policy, material),
+    digest: policyDigest(policy, material),
     rules,
     match: (repository) => firstMatch(rules, repository),
   };

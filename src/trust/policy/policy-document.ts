@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import {
   type ImagePolicy,
@@ -14,9 +13,9 @@ import {
   MAX_MATERIAL,
   type TrustedRootSource,
 } from '@a3s-box/policies/image-policy';
-import type { Digest } from '../../oci/digest.ts';
-import type { PolicyKey } from '../policy.ts';
 import { canonicalJson } from '../../canonical-json.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import type { PolicyKey } from '../policy.ts';
 import { readTrustFile } from './policy-files.ts';
 import { readPolicyKey } from './policy-keys.ts';
 
@@ -134,13 +133,13 @@ function decode(bytes: Buffer): string {
 }
 
 /** SHA-256 of the policy with its material in it, as canonical JSON. */
-export function digestOf(policy: ImagePolicy, material: PolicyMaterial): Digest {
+export function policyDigest(policy: ImagePolicy, material: PolicyMaterial): Digest {
   const document = {
     schema: 'a3s-box/image-policy/v1',
     trustedRoots: Object.fromEntries(material.roots),
     images: policy.images.map((rule) => selfContained(rule, material)),
   };
-  return `sha256:${createHash('sha256').update(canonicalJson(document)).digest('hex')}`;
+  return digestOf(canonicalJson(document));
 }
 
 function selfContained(rule: ImageRule, material: PolicyMaterial): object {
