@@ -7,7 +7,7 @@
 import { Semaphore } from '../async/semaphore.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { OCI_MANIFEST } from '../oci/manifest.ts';
+import { OCI_MANIFEST } from '../oci/media-types.ts';
 import type { Repository } from '../registry/registry.ts';
 import {
   type Artifact,

@@ -10,7 +10,7 @@ import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import { digestText } from '../oci/digest-text.ts';
 import { parseDocument } from '../oci/json/json.ts';
-import { OCI_CONFIG, OCI_MANIFEST } from '../oci/manifest.ts';
+import { DSSE_ENVELOPE, OCI_CONFIG, OCI_MANIFEST, SIMPLE_SIGNING } from '../oci/media-types.ts';
 
 export const ATTACHMENT_KINDS = ['signature', 'attestation'] as const;
 export type AttachmentKind = (typeof ATTACHMENT_KINDS)[number];
@@ -33,8 +33,8 @@ const SUFFIXES = { signature: 'sig', attestation: 'att' } as const;
 
 /** Media type of the layers of each kind. */
 export const LAYER_TYPES = {
-  signature: 'application/vnd.dev.cosign.simplesigning.v1+json',
-  attestation: 'application/vnd.dsse.envelope.v1+json',
+  signature: SIMPLE_SIGNING,
+  attestation: DSSE_ENVELOPE,
 } as const;
 
 const MAX_LAYERS = 1024;

@@ -8,7 +8,8 @@ import { A3sError } from '../errors.ts';
 import { DEFAULT_LIMITS } from '../images/limits.ts';
 import type { Digest } from '../oci/digest.ts';
 import { openObject, parseDocument } from '../oci/json/json.ts';
-import { INDEX_TYPES, parseIndex, parseManifest } from '../oci/manifest.ts';
+import { parseIndex, parseManifest } from '../oci/manifest.ts';
+import { INDEX_TYPES } from '../oci/media-types.ts';
 import { familiarName, type Reference } from '../oci/reference.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 

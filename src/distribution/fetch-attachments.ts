@@ -9,6 +9,7 @@
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
+import { DSSE_ENVELOPE, OCI_CONFIG, OCI_EMPTY, SIMPLE_SIGNING } from '../oci/media-types.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 import { type ArtifactManifest, parseArtifact } from './artifact-manifest.ts';
 
@@ -25,23 +26,18 @@ const SUBJECTS_AT_ONCE = 4;
 const TAG_SUFFIXES = ['sig', 'att'];
 
 /** Types of artifacts that may hold signatures or attestations of an image. */
+const LAYER_TYPES = [SIMPLE_SIGNING, DSSE_ENVELOPE];
 const ARTIFACT_TYPES = [
   /^application\/vnd\.dev\.cosign\.artifact\.(?:sig|att)\.v1\+json$/,
-  /^application\/vnd\.dev\.cosign\.simplesigning\.v1\+json$/,
   /^application\/vnd\.dev\.sigstore\.bundle(?:\.v\d+(?:\.\d+)?\+json|\+json;version=\d+(?:\.\d+)?)$/,
   /^application\/vnd\.in-toto(?:\.[a-z0-9.-]+)?\+(?:json|dsse)$/,
-  /^application\/vnd\.dsse\.envelope\.v1\+json$/,
 ];
 
 /**
  * Types in a list that say nothing about the artifact: cosign lists its bundles by the type of their empty
  * configuration.
  */
-const VAGUE_TYPES = [
-  undefined,
-  'application/vnd.oci.empty.v1+json',
-  'application/vnd.oci.image.config.v1+json',
-];
+const VAGUE_TYPES = [undefined, OCI_EMPTY, OCI_CONFIG];
 
 /**
  * Everything that is attached to these digests and may be a signature or an attestation.
@@ -129,7 +125,8 @@ function isVague(type: string | undefined): boolean {
 }
 
 function isRelevant(type: string | undefined): boolean {
-  return type !== undefined && ARTIFACT_TYPES.some((pattern) => pattern.test(type));
+  if (type === undefined) return false;
+  return LAYER_TYPES.includes(type) || ARTIFACT_TYPES.some((pattern) => pattern.test(type));
 }
 
 function candidate(

@@ -6,7 +6,8 @@
 import { A3sError } from '../errors.ts';
 import type { StoredDocument } from '../images/image.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { INDEX_TYPES, MANIFEST_TYPES, parseIndex } from '../oci/manifest.ts';
+import { parseIndex } from '../oci/manifest.ts';
+import { INDEX_TYPES, MANIFEST_TYPES } from '../oci/media-types.ts';
 import { familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 import { type PlatformChoice, selectPlatform } from './select-platform.ts';

@@ -8,30 +8,14 @@
 import * as z from 'zod';
 import { digestText } from './digest-text.ts';
 import { openObject, parseDocument } from './json/json.ts';
+import { CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES } from './media-types.ts';
 
-export const MANIFEST_TYPES = [
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-];
-export const INDEX_TYPES = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-];
-const CONFIG_TYPES = [
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-];
 /** Plain, gzip and zstd; the content decides which one it is. */
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?)$/;
 /** Layers that a registry does not have; they come from another source. */
 const FOREIGN_TYPE = /nondistributable|\.foreign\./;
 const ENCRYPTED_TYPE = /\+encrypted$/;
-
-export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
-export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
 const Platform = openObject({
   architecture: z.string().max(64),

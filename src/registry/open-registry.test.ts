@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Digest } from '../oci/digest.ts';
-import { OCI_INDEX } from './manifests/manifests-type.ts';
+import { OCI_INDEX } from '../oci/media-types.ts';
 import { openRegistry } from './open-registry.ts';
 import type { Credentials, Registry, Repository } from './registry.ts';
 import {

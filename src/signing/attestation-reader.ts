@@ -9,13 +9,13 @@ import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { digestText } from '../oci/digest-text.ts';
 import { parseDocument } from '../oci/json/json.ts';
+import { DSSE_ENVELOPE } from '../oci/media-types.ts';
 import { readEnvelope } from '../trust/evidence/dsse.ts';
 import { Problem } from '../trust/evidence/problem.ts';
 import { readStatement } from '../trust/evidence/statement.ts';
 import { readPolicyKey } from '../trust/policy/policy-keys.ts';
 import { isSignedBy } from '../trust/signer/signer-key.ts';
 
-const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.\d+)?\+json(?:;version=0\.\d+)?$/;
 const MAX_LAYERS = 1024;
 /** Above the store's bound, so that the store's bound takes effect first. */
@@ -62,7 +62,7 @@ export function attestationLayers(manifest: Buffer, name: string): readonly Atte
 }
 
 function formatOf(mediaType: string): AttestationLayer['format'] | undefined {
-  if (mediaType === ENVELOPE) return 'cosign';
+  if (mediaType === DSSE_ENVELOPE) return 'cosign';
   return BUNDLE.test(mediaType) ? 'bundle' : undefined;
 }
 

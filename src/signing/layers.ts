@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DSSE_ENVELOPE, SIMPLE_SIGNING } from '../oci/media-types.ts';
 
 /** A layer that the control server attaches to an image. */
 export interface SignedLayer {
@@ -17,7 +18,7 @@ const SIGNATURE = 'dev.cosignproject.cosign/signature';
 /** The signature is in an annotation beside the payload. */
 export function signatureLayer(payload: Buffer, signature: Buffer): SignedLayer {
   return {
-    mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
+    mediaType: SIMPLE_SIGNING,
     annotations: { [SIGNATURE]: signature.toString('base64') },
     data: payload.toString('base64'),
   };
@@ -26,7 +27,7 @@ export function signatureLayer(payload: Buffer, signature: Buffer): SignedLayer 
 /** The signature is inside the envelope; cosign writes an empty annotation all the same. */
 export function attestationLayer(envelope: Buffer, predicateType: string): SignedLayer {
   return {
-    mediaType: 'application/vnd.dsse.envelope.v1+json',
+    mediaType: DSSE_ENVELOPE,
     annotations: { [SIGNATURE]: '', predicateType },
     data: envelope.toString('base64'),
   };

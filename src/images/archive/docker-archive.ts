@@ -8,7 +8,7 @@
 import * as z from 'zod';
 import { corrupt } from '../../oci/corrupt.ts';
 import { openObject, parseDocument } from '../../oci/json/json.ts';
-import { OCI_MANIFEST } from '../../oci/manifest.ts';
+import { OCI_MANIFEST } from '../../oci/media-types.ts';
 import type { Staging } from '../content/staging.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import { open } from 'node:fs/promises';
-import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../../oci/manifest.ts';
+import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../../oci/media-types.ts';
 import type { StagedFile } from '../content/staging.ts';
 import { compressionOf } from '../decompress.ts';
 import type { PlannedLayer } from './image-plan.ts';

@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OCI_INDEX } from '../../oci/manifest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import type { ImageStore } from '../image.ts';
 import { buildImage, hostArchitecture, sha256, writeOciLayout } from '../testing/build-image.ts';
 import { busyboxImage } from '../testing/busybox-image.ts';

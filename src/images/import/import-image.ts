@@ -7,7 +7,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import { type Digest, Digester } from '../../oci/digest.ts';
-import { OCI_MANIFEST } from '../../oci/manifest.ts';
+import { OCI_MANIFEST } from '../../oci/media-types.ts';
 import { type Platform, samePlatform } from '../../oci/platform.ts';
 import { type ImagePlan, readConfig, wrongPlatform } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';

@@ -6,13 +6,8 @@
 import { A3sError } from '../../errors.ts';
 import { corrupt } from '../../oci/corrupt.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
-import {
-  INDEX_TYPES,
-  MANIFEST_TYPES,
-  type Manifest,
-  parseIndex,
-  parseManifest,
-} from '../../oci/manifest.ts';
+import { type Manifest, parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { INDEX_TYPES, MANIFEST_TYPES } from '../../oci/media-types.ts';
 import type { RepoDigest } from '../catalog/catalog.ts';
 import type { ImageSource, StoredDocument } from '../image.ts';
 import type { Limits } from '../limits.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { OCI_INDEX } from '../../oci/manifest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { blobPath } from '../archive/archive-files.ts';
 import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';

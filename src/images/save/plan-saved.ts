@@ -5,7 +5,8 @@
  */
 
 import { type Digest, hexOf } from '../../oci/digest.ts';
-import { OCI_INDEX, parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import { artifactLayers } from '../attachments/artifact-layers.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';

@@ -5,7 +5,7 @@
  */
 
 import type { Digest } from '../../oci/digest.ts';
-import { OCI_INDEX, OCI_MANIFEST } from '../../oci/manifest.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../oci/media-types.ts';
 import type { Attachment } from '../attachments/attachment.ts';
 import type { StoredDocument } from '../image.ts';
 import { type BuiltImage, hostArchitecture, ociLayout, sha256 } from './build-image.ts';

@@ -6,21 +6,14 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { INDEX_TYPES, MANIFEST_TYPES, SCHEMA_1_TYPES } from '../../oci/media-types.ts';
 import { broken, quoted } from '../exchange/repository-context.ts';
 
-export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const MANIFESTS = [OCI_MANIFEST, 'application/vnd.docker.distribution.manifest.v2+json'];
-const INDEXES = [OCI_INDEX, 'application/vnd.docker.distribution.manifest.list.v2+json'];
-const SCHEMA_1 = [
-  'application/vnd.docker.distribution.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v1+prettyjws',
-];
 /** Content types of plain file servers. */
 const GENERIC = ['', 'application/json', 'application/octet-stream', 'text/plain'];
 
 /** All types that we can use. A registry with another type says so, or is refused. */
-export const ACCEPTED_TYPES = [...MANIFESTS, ...INDEXES];
+export const ACCEPTED_TYPES = [...MANIFEST_TYPES, ...INDEX_TYPES];
 
 const Head = z.looseObject({
   schemaVersion: z.unknown().optional(),
@@ -37,7 +30,7 @@ const Head = z.looseObject({
  */
 export function manifestType(bytes: Buffer, contentType: string | undefined, what: string): string {
   const said = bareType(contentType);
-  if (SCHEMA_1.includes(said)) throw schema1(what);
+  if (SCHEMA_1_TYPES.includes(said)) throw schema1(what);
   const head = readHead(bytes, what);
   if (head.schemaVersion === 1) throw schema1(what);
   const type = GENERIC.includes(said) ? head.mediaType : said;
@@ -51,7 +44,7 @@ export function manifestType(bytes: Buffer, contentType: string | undefined, wha
       `it is sent as ${quoted(type)} and says that it is ${quoted(head.mediaType)}`,
     );
   }
-  const isIndex = INDEXES.includes(type);
+  const isIndex = INDEX_TYPES.includes(type);
   const foreign = isIndex ? [head.config, head.layers] : [head.manifests];
   if (foreign.some((field) => field !== undefined)) {
     throw broken(what, 'it can be read both as an image and as an index');

@@ -9,9 +9,10 @@ import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { digestText } from '../../oci/digest-text.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { sendManifest } from './manifests.ts';
-import { OCI_INDEX, parseJson } from './manifests-type.ts';
+import { parseJson } from './manifests-type.ts';
 import { fallbackTag, type ReferrerDescriptor, readFallback } from './referrers.ts';
 
 /** Registries cannot change a tag conditionally, so the tag is read again after the change. */

@@ -7,15 +7,15 @@
 
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { hexOf } from '../../oci/digest.ts';
+import { type Digest, hexOf } from '../../oci/digest.ts';
 import { digestText } from '../../oci/digest-text.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import { isOwnOrigin } from '../auth/own-origin.ts';
 import { type Document, exchangeDocument } from '../exchange/exchange.ts';
 import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
 import type { Referrer } from '../registry.ts';
 import { getManifest, MAX_MANIFEST_BYTES } from './manifests.ts';
-import { bareType, OCI_INDEX, parseJson } from './manifests-type.ts';
+import { bareType, parseJson } from './manifests-type.ts';
 
 const MAX_PAGES = 32;
 const MAX_REFERRERS = 1024;

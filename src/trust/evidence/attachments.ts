@@ -9,15 +9,11 @@ import type { Attachment } from '../../images/attachments/attachment.ts';
 import { digestOf, isDigest } from '../../oci/digest.ts';
 import { openObject } from '../../oci/json/json.ts';
 import { jsonSize } from '../../oci/json/json-values.ts';
+import { DSSE_ENVELOPE, SIMPLE_SIGNING } from '../../oci/media-types.ts';
 import type { Finding } from '../decision.ts';
 import type { TrustQuestion } from '../question.ts';
 import { bundleFormat, readBundle } from './bundle.ts';
-import {
-  DSSE_ENVELOPE,
-  readCosignAttestation,
-  readCosignSignature,
-  SIMPLE_SIGNING,
-} from './cosign.ts';
+import { readCosignAttestation, readCosignSignature } from './cosign.ts';
 import type { Evidence, Place } from './evidence.ts';
 import { readJson } from './evidence-json.ts';
 import { Problem } from './problem.ts';

@@ -14,9 +14,6 @@ import { Problem } from './problem.ts';
 import { readSimpleSigning } from './simple-signing.ts';
 import { readStatement } from './statement.ts';
 
-export const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
-export const DSSE_ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
-
 const SIGNATURE = 'dev.cosignproject.cosign/signature';
 const CERTIFICATE = 'dev.sigstore.cosign/certificate';
 const LOG_ENTRY = 'dev.sigstore.cosign/bundle';
