@@ -1,6 +1,7 @@
 /** Which room may import which; the compiler's project references hold the packages, this holds the folders of src. */
 const ROOMS = {
   cli: [
+    'oci/digest',
     'oci/reference',
     'cli',
     'signing',
@@ -106,7 +107,15 @@ const ROOMS = {
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
-  guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'async', 'errors'],
+  guest: [
+    'guest',
+    'narrow',
+    'engine/engine',
+    'jail/jail',
+    'oci/digest-text',
+    'async',
+    'errors',
+  ],
   boot: ['boot', 'canonical-json', 'durable', 'errors'],
   jail: ['jail', 'errors'],
   state: ['state', 'errors'],

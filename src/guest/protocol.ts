@@ -8,6 +8,7 @@
  */
 import { ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
+import { digestText } from '../oci/digest-text.ts';
 
 /** The processor that serves a confidential guest: hardware, or the simulated processor. */
 const TEES = ['snp', 'simulated'] as const;
@@ -27,7 +28,6 @@ export const MAIN = 'main';
 /** Largest number that JSON represents exactly. */
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const line = z.string().max(256);
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
 /** The id of a process: the host chooses it. */
 export const ProcessId = z.string().regex(/^[a-z0-9]{1,64}$/);
@@ -73,12 +73,12 @@ export type Process = z.infer<typeof Process>;
 
 export const GuestState = z.object({
   /** Digest of the spec that was taken. */
-  spec: digest.nullable(),
+  spec: digestText.nullable(),
   processes: z.array(Process).max(4096),
 });
 export type GuestState = z.infer<typeof GuestState>;
 
-export const SpecTaken = z.object({ spec: digest });
+export const SpecTaken = z.object({ spec: digestText });
 export type SpecTaken = z.infer<typeof SpecTaken>;
 
 /** The answer of a confidential guest's agent to the launch spec. */

@@ -7,6 +7,7 @@ import type { Attached, AttachmentBody, AttachmentLayer } from '../../docker-api
 import type { Remote } from '../../docker-api/images/distribution.ts';
 import type { ImageInspect } from '../../docker-api/images/image.ts';
 import { A3sError } from '../../errors.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import {
   canonicalRepository,
   familiarName,
@@ -25,7 +26,7 @@ export interface ImageToSign {
   readonly repository: string;
   /** `registry.example/app@sha256:…`, as people write it. */
   readonly shown: string;
-  readonly digest: `sha256:${string}`;
+  readonly digest: Digest;
   /** The name by which the server finds it. */
   readonly name: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -139,7 +140,7 @@ function checkSame({ manifest, pulled }: Stored, digest: string, image: string):
   );
 }
 
-function checked(digest: string): `sha256:${string}` {
-  if (/^sha256:[0-9a-f]{64}$/.test(digest)) return digest as `sha256:${string}`;
+function checked(digest: string): Digest {
+  if (isDigest(digest)) return digest;
   throw new A3sError('internal', 'The server answered with something that is no digest');
 }
