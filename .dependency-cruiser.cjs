@@ -12,6 +12,7 @@ const ROOMS = {
     // `cp` extracts archives of boxes.
     'images/tar',
     'images/byte-reader',
+    'async/retry',
     'config',
     'durable',
     'errors',
@@ -107,15 +108,7 @@ const ROOMS = {
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
-  guest: [
-    'guest',
-    'narrow',
-    'engine/engine',
-    'jail/jail',
-    'oci/digest-text',
-    'async',
-    'errors',
-  ],
+  guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
   boot: ['boot', 'canonical-json', 'durable', 'errors'],
   jail: ['jail', 'errors'],
   state: ['state', 'errors'],

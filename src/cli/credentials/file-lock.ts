@@ -6,10 +6,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 
-const RETRY_MS = 20;
 const TIMEOUT_MS = 10_000;
 
 /**
@@ -19,16 +18,15 @@ const TIMEOUT_MS = 10_000;
  */
 export async function lockFile(path: string, timeoutMs = TIMEOUT_MS): Promise<Disposable> {
   const name = createHash('sha256').update(path).digest('hex');
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const holder = await listen(`\0a3s-box/file-lock/${name}`);
-    if (holder !== undefined) return { [Symbol.dispose]: () => holder.close() };
-    if (Date.now() >= deadline) {
-      throw new A3sError('conflict', `Another process has been changing ${path} for too long`, {
-        remedy: 'End that process, or try again.',
-      });
-    }
-    await setTimeout(RETRY_MS);
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    const holder = await retry(() => listen(`\0a3s-box/file-lock/${name}`), deadline);
+    return { [Symbol.dispose]: () => holder.close() };
+  } catch (error) {
+    if (error !== deadline.reason) throw error;
+    throw new A3sError('conflict', `Another process has been changing ${path} for too long`, {
+      remedy: 'End that process, or try again.',
+    });
   }
 }
 
