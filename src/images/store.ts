@@ -62,8 +62,7 @@ import { planRemoval, type RemoveOptions } from './prune/remove.ts';
 import { saveImages } from './save/save-images.ts';
 import type { StoreParts } from './store-parts.ts';
 import { lockAndSweep, sweep } from './sweep.ts';
-import { recordRepoDigest } from './tag/record-repo-digest.ts';
-import { tagImage } from './tag/tag.ts';
+import { recordRepoDigest, tagImage } from './tag/tag.ts';
 import { imageShares, imageUsage } from './usage/image-usage.ts';
 import type { ImageUsage } from './usage/shares.ts';
 

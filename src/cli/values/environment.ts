@@ -23,6 +23,14 @@ export function parseEnvironment(text: string, env: Environment): string | undef
   return value === undefined ? undefined : `${text}=${value}`;
 }
 
+/** `--label KEY[=VALUE]`. @throws RangeError in Docker's words where its key is none */
+export function parseLabel(text: string): string {
+  const key = text.replace(/=.*$/s, '').replace(/^[ \t]+/, '');
+  if (key === '') throw new RangeError(`invalid label '${text}': empty name`);
+  if (/[ \t]/.test(key)) throw new RangeError(`label '${key}' contains whitespaces`);
+  return text;
+}
+
 /**
  * The `KEY=value` lines of a file. No quotes, no expansion; a key alone takes its value from `env`, or is
  * left out.

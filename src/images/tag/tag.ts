@@ -1,9 +1,9 @@
 /**
- * Names an image that is here.
+ * Names an image that is here, and records the digests that a registry has of it.
  *
  * @module
  */
-
+import type { RepoDigest } from '../catalog/catalog.ts';
 import { resolveImage } from '../catalog/resolve.ts';
 import { viewOf } from '../catalog/view.ts';
 import type { Image } from '../image.ts';
@@ -20,5 +20,16 @@ export async function tagImage(parts: StoreParts, source: string, target: string
     catalog.name(name, record.manifest.digest);
     await sweep(parts);
     return viewOf(record, catalog);
+  });
+}
+
+/** After a push. An image that was removed in the meantime has nothing to record. */
+export async function recordRepoDigest(
+  { lock, catalog }: StoreParts,
+  repoDigest: RepoDigest,
+): Promise<void> {
+  await lock.run(async () => {
+    if (catalog.byManifest(repoDigest.digest) === undefined) return;
+    catalog.addRepoDigest(repoDigest, repoDigest.digest);
   });
 }

@@ -3,8 +3,7 @@ import { objectOf, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { byName, list, refused, string } from '../../flags/flag.ts';
 import { UsageError } from '../../usage-error.ts';
-import { toMap } from '../../values/environment.ts';
-import { parseLabel } from '../../values/label.ts';
+import { parseLabel, toMap } from '../../values/environment.ts';
 
 const CLUSTER = 'there is no cluster mode';
 
