@@ -1,6 +1,5 @@
-import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
-import { eachOf } from '../each-of.ts';
+import { postEach } from './post-each.ts';
 
 export const pause: Command = verb('pause', 'Pause all processes within one or more boxes');
 
@@ -12,12 +11,6 @@ function verb(name: 'pause' | 'unpause', description: string): Command {
     description,
     flags: [],
     operands: { min: 1, max: Infinity },
-    async run({ context, operands }) {
-      const client = await context.connect();
-      return eachOf(context, operands, async (box) => {
-        await client.json({ method: 'POST', path: `/containers/${segment(box)}/${name}` });
-        return box;
-      });
-    },
+    run: (invocation) => postEach(invocation, name),
   };
 }
