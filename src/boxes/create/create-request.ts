@@ -3,7 +3,7 @@
  *
  * @module
  */
-
+import type { ImageHealthcheck } from '../../oci/config.ts';
 import type {
   Bind,
   BoxDefinition,
@@ -21,14 +21,7 @@ import type { TmpfsMount } from '../record/tmpfs.ts';
  * Docker's API has it so: times are in nanoseconds, and 0 inherits the image's. An empty test inherits the image's as
  * well, and `NONE` switches the check off.
  */
-export interface HealthRequest {
-  readonly test: readonly string[];
-  readonly interval: number;
-  readonly timeout: number;
-  readonly startPeriod: number;
-  readonly startInterval: number;
-  readonly retries: number;
-}
+export type HealthRequest = ImageHealthcheck;
 
 /** A volume that the box mounts; it is made where it is missing. */
 export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymous'> {
