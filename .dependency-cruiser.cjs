@@ -17,6 +17,7 @@ const ROOMS = {
     'durable',
     'errors',
     'make-directories',
+    'read-bounded',
   ],
   server: [
     'oci',
@@ -73,9 +74,10 @@ const ROOMS = {
     'images/attachments/attachment',
     'canonical-json',
     'make-directories',
+    'read-bounded',
     'errors',
   ],
-  registry: ['oci', 'registry', 'narrow', 'errors', 'async'],
+  registry: ['oci', 'registry', 'narrow', 'read-bounded', 'errors', 'async'],
   signing: [
     'oci',
     'signing',

@@ -9,6 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { publish } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
+import { readBounded } from '../../read-bounded.ts';
 import { isObject, type JsonObject } from '../client/json.ts';
 import { lockFile } from './file-lock.ts';
 
@@ -90,15 +91,9 @@ async function readText(path: string): Promise<string> {
   try {
     const file = await open(path, 'r');
     try {
-      const buffer = Buffer.alloc(MAX_FILE + 1);
-      let length = 0;
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, length, buffer.length - length);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-        if (length > MAX_FILE) throw unusable(path, `it is longer than ${MAX_FILE} bytes`);
-      }
-      return buffer.toString('utf8', 0, length);
+      const bytes = await readBounded(file, MAX_FILE);
+      if (bytes === undefined) throw unusable(path, `it is longer than ${MAX_FILE} bytes`);
+      return bytes.toString('utf8');
     } finally {
       await file.close();
     }

@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { readBounded } from '../../read-bounded.ts';
 
 /**
  * The content of a regular file, or undefined where no file has that name.
@@ -17,15 +18,9 @@ export async function readHostFile(path: string, maxBytes: number): Promise<Buff
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       if (!(await file.stat()).isFile()) throw new Error('it is not a regular file');
-      // Reads one byte more than the bound, to detect a longer file: the size may grow meanwhile.
-      const buffer = Buffer.alloc(maxBytes + 1);
-      let length = 0;
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-        length += bytesRead;
-        if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
-        if (bytesRead === 0) return buffer.subarray(0, length);
-      }
+      const bytes = await readBounded(file, maxBytes);
+      if (bytes === undefined) throw new Error(`it has more than ${maxBytes} bytes`);
+      return bytes;
     } finally {
       await file.close();
     }

@@ -6,6 +6,7 @@
 import { constants, type Stats } from 'node:fs';
 import { lstat, open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readBounded } from '../../read-bounded.ts';
 
 /** Both kinds of writing bits that are not the owner's. */
 const OTHERS_WRITE = 0o022;
@@ -52,7 +53,8 @@ export async function readTrustFile(path: string, rules: FileRules): Promise<Buf
       if (stats.isDirectory()) throw new Error('it is a directory');
       if (!stats.isFile()) throw new Error('it is no regular file');
       if (!rules.othersMayWrite) await refuseOthers(path, stats);
-      const bytes = await readUpTo(file, rules.maxBytes);
+      const bytes = await readBounded(file, rules.maxBytes);
+      if (bytes === undefined) throw new Error(`it has more than ${rules.maxBytes} bytes`);
       // A truncated policy might lack the rule that refuses.
       if (!isSame(stats, await file.stat())) throw new Error('it was written while it was read');
       return bytes;
@@ -71,18 +73,6 @@ function isSame(before: Stats, after: Stats): boolean {
     before.mtimeMs === after.mtimeMs &&
     before.ctimeMs === after.ctimeMs
   );
-}
-
-async function readUpTo(file: Awaited<ReturnType<typeof open>>, maxBytes: number): Promise<Buffer> {
-  // Reads one byte more than the bound, to detect a longer file: the size from `stat` may have changed.
-  const buffer = Buffer.alloc(maxBytes + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-    length += bytesRead;
-    if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
-    if (bytesRead === 0) return Buffer.from(buffer.subarray(0, length));
-  }
 }
 
 /** Who can write a file, or put another in its place, decides what it says; where it is a link, also where it leads. */
