@@ -19,7 +19,7 @@ func TestAGuestIsPreparedForWhatTheHostAsksFor(t *testing.T) {
 		}
 		return string(text)
 	}
-	confinement := source("boxes/create/confinement.ts")
+	confinement := source("boxes/spec/confinement/confinement.ts")
 	for field, want := range map[string][]string{
 		"capabilities": ExpectedCapabilities, "maskedPaths": ExpectedProtection.Masked, "readonlyPaths": ExpectedProtection.Readonly,
 	} {
