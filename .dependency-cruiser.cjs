@@ -30,6 +30,7 @@ const ROOMS = {
     'templates',
     'snapshots',
     'volumes',
+    'networks',
     'boot',
     'guest',
     'jail',
@@ -53,6 +54,7 @@ const ROOMS = {
     'templates',
     'snapshots',
     'volumes',
+    'networks',
     'boot',
     'guest',
     'jail',
@@ -97,6 +99,8 @@ const ROOMS = {
   snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'durable', 'errors'],
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
+  // Which networks there are and who is where in them, not the boxes.
+  networks: ['networks', 'state', 'durable', 'errors', 'async'],
   engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'async', 'errors'],

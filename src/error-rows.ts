@@ -127,6 +127,22 @@ export const ERROR_ROWS = {
     meaning: 'The root of the box, or the volume at the path, is mounted read-only.',
     remedy: 'Choose a path that can be written to.',
   },
+  'network-in-use': {
+    status: 403,
+    meaning: 'A box is attached to the network.',
+    remedy: 'Stop the box first; `a3s-box ps --filter network=NAME` lists them.',
+  },
+  'network-forbidden': {
+    status: 403,
+    lasting: true,
+    meaning: 'The network is predefined, or another network has the addresses.',
+    remedy: 'Choose another name or subnet; the message says which.',
+  },
+  'address-in-use': {
+    status: 403,
+    meaning: 'Another box of the network has the address.',
+    remedy: 'Choose another address, or stop that box.',
+  },
   'known-vulnerable': {
     status: 403,
     exitCode: 125,
@@ -174,8 +190,9 @@ export const ERROR_ROWS = {
   },
   'no-such-network': {
     status: 404,
-    meaning: 'No network has the name.',
-    remedy: 'List those that there are with `docker network ls`.',
+    lasting: true,
+    meaning: 'No network has the name or id.',
+    remedy: 'List them with `a3s-box network ls`.',
   },
   'no-such-volume': {
     status: 404,
@@ -185,7 +202,7 @@ export const ERROR_ROWS = {
   },
   'no-such-driver': {
     status: 404,
-    meaning: 'Volumes have the driver `local`, and no other.',
+    meaning: 'Volumes have the driver `local`, networks have `bridge`, and neither has another.',
     remedy: 'Leave the driver out.',
   },
   'no-such-box': {
@@ -210,8 +227,8 @@ export const ERROR_ROWS = {
   },
   'name-in-use': {
     status: 409,
-    meaning: 'Another box has the name.',
-    remedy: 'Choose another name, or remove or rename that box.',
+    meaning: 'Another box, or another network, has the name.',
+    remedy: 'Choose another name, or remove or rename what has it.',
   },
   'image-in-use': {
     status: 409,
@@ -316,6 +333,12 @@ export const ERROR_ROWS = {
     status: 500,
     meaning: 'A program that the server needs is not there, or cannot be started.',
     remedy: 'Install it; the message names it.',
+  },
+  'network-unavailable': {
+    status: 500,
+    exitCode: 125,
+    meaning: 'This host cannot start boxes in user-defined networks.',
+    remedy: '`a3s-box info` says what is missing.',
   },
   'tee-unavailable': {
     status: 500,

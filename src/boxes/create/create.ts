@@ -73,6 +73,7 @@ export async function createBox(
     ...planned,
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
+    endpoints: [],
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds,
