@@ -1,0 +1,65 @@
+/**
+ * The routes that move a box between networks. A box keeps the network that it was created with: what can be answered
+ * is answered in Docker's words, and the rest is refused.
+ *
+ * @module
+ */
+import type { Box } from '../../../boxes/record/box.ts';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import { NetworkConnection } from '../../../docker-api/network.ts';
+import { A3sError } from '../../../errors.ts';
+import { type Route, route } from '../../http/route.ts';
+import { goBody } from '../go-document.ts';
+import { query } from '../query.ts';
+import type { AnyNetwork } from './describe-network.ts';
+
+export const CONNECTION_ROUTES: readonly Route[] = (['connect', 'disconnect'] as const).map(
+  (verb) =>
+    route('POST', `/networks/:id/${verb}`, {
+      access: 'owner',
+      summary:
+        verb === 'connect' ? 'Connect a box to a network' : 'Disconnect a box from a network',
+      query: query({}),
+      answers: {},
+      body: goBody(NetworkConnection),
+      handler: ({ rt, id, body }) => {
+        const box = rt.store.resolve(body?.Container ?? '');
+        const network = rt.networks.find(id);
+        if (isIn(rt, box, network) === (verb === 'connect')) throw already(verb, box, network);
+        const way = verb === 'connect' ? 'to' : 'from';
+        throw new A3sError(
+          'unsupported-option',
+          `Cannot ${verb} ${box.name} ${way} ${network.name}: a box keeps the network that it was created with`,
+          { remedy: 'Create another box with --network.' },
+        );
+      },
+    }),
+);
+
+/** Whether the box is in the network, or would be when it starts. */
+function isIn(
+  { networks }: Pick<Runtime, 'networks'>,
+  { definition }: Box,
+  network: AnyNetwork,
+): boolean {
+  const name = definition.network === 'default' ? 'bridge' : definition.network;
+  return (
+    network.name === name ||
+    definition.endpoints.some((endpoint) => endpoint.network === network.id) ||
+    networks.endpointsOf(network.id).some(({ box }) => box === definition.id)
+  );
+}
+
+function already(verb: 'connect' | 'disconnect', { name, definition }: Box, network: AnyNetwork) {
+  return verb === 'connect'
+    ? new A3sError(
+        'network-forbidden',
+        `endpoint with name ${name} already exists in network ${network.name}`,
+        { remedy: 'Nothing is to be done.' },
+      )
+    : new A3sError(
+        'conflict',
+        `container ${definition.id} is not connected to the network ${network.name}`,
+        { remedy: 'Nothing is to be done.' },
+      );
+}
