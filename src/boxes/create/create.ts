@@ -26,15 +26,19 @@ import type { CreateRequest } from './create-request.ts';
 import { makeVolumes, mountsOf } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
+import { resolveEndpoints } from './user-network.ts';
 
 /** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(
-  rt: RecordHost & AuthorizationHost & Pick<Services, 'boot' | 'engine' | 'host' | 'volumes'>,
+  rt: RecordHost &
+    AuthorizationHost &
+    Pick<Services, 'boot' | 'engine' | 'host' | 'networks' | 'volumes'>,
   request: CreateRequest,
   options: TrustOptions = {},
 ): Promise<Box> {
   const name = checkNewName(rt, request.name);
   checkResources(request, rt.host);
+  const endpoints = resolveEndpoints(rt, request);
   const mounts = mountsOf(rt, request);
   const asked = request.confidential;
   if (asked !== undefined) checkConfidential({ ...request, ...mounts }, asked);
@@ -73,7 +77,7 @@ export async function createBox(
     ...planned,
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
-    endpoints: [],
+    endpoints,
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds,

@@ -15,6 +15,7 @@ import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf } from './create-limits.ts';
 import { parseMounts } from './create-mounts.ts';
+import { parseNetworking } from './create-networking.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
 import { securityOf } from './create-security.ts';
@@ -22,7 +23,6 @@ import { shmBytesOf, storageOf } from './create-storage.ts';
 import {
   ABSENT_CONFIG,
   ABSENT_HOST_CONFIG,
-  checkNetworking,
   ignoredWarnings,
   unsupported,
   withoutAbsent,
@@ -41,14 +41,15 @@ export interface ParsedCreate {
 /** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
+  const { MacAddress: _, ...absentConfig } = ABSENT_CONFIG;
   const whole = withoutAbsent(
     '',
     body,
-    [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig', 'Confidential'],
-    ABSENT_CONFIG,
+    [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential'],
+    absentConfig,
     { ignored },
   );
-  const { NetworkingConfig: networking, Confidential: own, ...docker } = whole;
+  const { NetworkingConfig: networking, MacAddress: mac, Confidential: own, ...docker } = whole;
   const hostPart = withoutAbsent(
     'HostConfig.',
     docker['HostConfig'],
@@ -66,8 +67,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
   }
   const ports = portBindings(host.PortBindings);
-  const network = networkOf(host.NetworkMode);
-  checkNetworking(networking, network, ignored);
+  const { network, endpoints } = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
   const mounts = parseMounts(host, config.Volumes);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
@@ -109,6 +109,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     logging: logging(host.LogConfig),
     health: healthRequest(config.Healthcheck),
     network,
+    endpoints,
     ports,
     exposedPorts: exposed.map(withProtocol),
     ...mounts,
@@ -137,19 +138,6 @@ export function sizeOf(
   if (size === undefined) return undefined;
   const [rows, columns] = size;
   return rows > 0 && columns > 0 ? { rows, columns } : undefined;
-}
-
-function networkOf(mode: string): 'default' | 'none' {
-  switch (mode) {
-    case '':
-    case 'default':
-    case 'bridge':
-      return 'default';
-    case 'none':
-      return 'none';
-    default:
-      throw unsupported('HostConfig.NetworkMode', `${mode} is neither default nor none`);
-  }
 }
 
 function hostname(name: string): string | undefined {

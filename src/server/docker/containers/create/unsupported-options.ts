@@ -33,14 +33,15 @@ const WINDOWS = 'it is of Windows';
 const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the host';
 export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
-const NETWORKS = 'boxes are in a network of their own, or in none';
+const LINKS = 'boxes find each other by name in a user-defined network';
+const CARD = 'the address of a network card is chosen in user-defined networks alone';
 const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
 export const ABSENT_CONFIG: AbsentOptions = {
   ArgsEscaped: absent(WINDOWS),
-  MacAddress: absent('the address of a box’s network card is not chosen'),
+  MacAddress: absent(CARD),
   NetworkDisabled: absent('say HostConfig.NetworkMode none'),
   OnBuild: absent('images are not built here'),
   Shell: absent('images are not built here'),
@@ -69,7 +70,7 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Isolation: absent(WINDOWS, either('default')),
   KernelMemory: absent('Docker has removed it'),
   KernelMemoryTCP: absent('Docker has removed it'),
-  Links: absent(NETWORKS),
+  Links: absent(LINKS),
   MemorySwappiness: absent('a guest has no swap', either(-1)),
   OomKillDisable: absent('a box that has no memory left would hang for ever'),
   PidMode: absent(OWN_KERNEL),
@@ -78,12 +79,14 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   UTSMode: absent(OWN_KERNEL),
 };
 
-/** The options of one entry of `EndpointsConfig`. */
+/**
+ * The options of one entry of `EndpointsConfig`. A user-defined network has aliases, an address and a hardware address.
+ */
 export const ABSENT_ENDPOINT: AbsentOptions = {
-  IPAMConfig: absent('the address of a box is not chosen'),
-  Links: absent(NETWORKS),
-  Aliases: absent(NETWORKS),
-  MacAddress: absent('the address of a box’s network card is not chosen'),
+  IPAMConfig: absent('user-specified IP address is supported on user-defined networks only'),
+  Links: absent(LINKS),
+  Aliases: absent('network-scoped aliases are only supported for user-defined networks'),
+  MacAddress: absent(CARD),
   NetworkID: absent('a server says it, and no client'),
   EndpointID: absent('a server says it, and no client'),
   Gateway: absent('a server says it, and no client'),
@@ -93,40 +96,9 @@ export const ABSENT_ENDPOINT: AbsentOptions = {
   GlobalIPv6Address: absent('boxes have no IPv6'),
   GlobalIPv6PrefixLen: absent('boxes have no IPv6'),
   DriverOpts: absent('a box’s network has no options'),
-  DNSNames: absent(NETWORKS),
-  GwPriority: absent(NETWORKS),
+  DNSNames: absent('a server says it, and no client'),
+  GwPriority: absent('a box is in one network'),
 };
-
-const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
-
-/**
- * Endpoints may name only the network that the box has.
- *
- * @throws A3sError `unsupported-option` with the name, `invalid-argument`
- */
-export function checkNetworking(
-  networking: unknown,
-  network: 'default' | 'none',
-  ignored: string[],
-): void {
-  const { EndpointsConfig } = withoutAbsent(
-    'NetworkingConfig.',
-    networking,
-    ['EndpointsConfig'],
-    {},
-    { ignored },
-  );
-  const endpoints = withoutAbsent(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
-  for (const [name, endpoint] of Object.entries(endpoints)) {
-    if (!['default', 'bridge', 'none'].includes(name)) {
-      throw unsupported(ENDPOINTS, `there is no network ${name.slice(0, 64)}: ${NETWORKS}`);
-    }
-    if ((name === 'none') !== (network === 'none')) {
-      throw unsupported(ENDPOINTS, `the box's network is ${network}, and not ${name}`);
-    }
-    withoutAbsent(`${ENDPOINTS}.${name}.`, endpoint, [], ABSENT_ENDPOINT, { ignored });
-  }
-}
 
 /**
  * Returns the implemented options. All others must ask for nothing. Names match in any case, as in Go.

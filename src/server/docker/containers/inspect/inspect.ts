@@ -11,14 +11,18 @@ import { hostMay } from '../../../../boxes/record/host-may.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
-import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
+import { mountsOf } from './inspect-parts.ts';
 import { dockerStatus, hasVm, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
+import { addressOf, endpointsOf } from './show-networks.ts';
 
 type Inspect = ContainerInspect;
 
-export function inspectBox(rt: Pick<Runtime, 'home' | 'execs' | 'volumes'>, box: Box): Inspect {
+/** What an inspection needs of the server. */
+export type InspectHost = Pick<Runtime, 'home' | 'execs' | 'networks' | 'volumes'>;
+
+export function inspectBox(rt: InspectHost, box: Box): Inspect {
   const { definition } = box;
   const [path = '', ...args] = commandOf(definition);
   return {
@@ -51,7 +55,7 @@ export function inspectBox(rt: Pick<Runtime, 'home' | 'execs' | 'volumes'>, box:
     GraphDriver: { Name: 'erofs', Data: {} },
     Mounts: mountsOf(rt, box),
     Config: configOf(box),
-    NetworkSettings: networkOf(box),
+    NetworkSettings: networkOf(rt, box),
   };
 }
 
@@ -139,7 +143,7 @@ function unpublished(box: Box): Record<string, null> {
   return Object.fromEntries(Object.keys(exposedPorts(box)).map((port) => [port, null]));
 }
 
-function networkOf(box: Box): Inspect['NetworkSettings'] {
+function networkOf(rt: Pick<Runtime, 'networks'>, box: Box): Inspect['NetworkSettings'] {
   return {
     Bridge: '',
     SandboxID: '',
@@ -147,6 +151,6 @@ function networkOf(box: Box): Inspect['NetworkSettings'] {
     Ports: { ...unpublished(box), ...byBoxPort(box, publishedPorts(box)) },
     ...addressOf(box),
     MacAddress: '',
-    Networks: endpointsOf(box),
+    Networks: endpointsOf(rt, box),
   };
 }
