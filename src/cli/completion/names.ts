@@ -5,6 +5,7 @@
  */
 import type { ContainerSummary } from '../../docker-api/container.ts';
 import type { ImageSummary } from '../../docker-api/image.ts';
+import type { Network } from '../../docker-api/network.ts';
 import type { Pools } from '../../docker-api/pool.ts';
 import type { Snapshots } from '../../docker-api/snapshot.ts';
 import type { Templates } from '../../docker-api/template.ts';
@@ -22,6 +23,10 @@ const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string
       await client.json({ method: 'GET', path: '/images/json' }),
     );
     return found.flatMap(({ RepoTags }) => stringsOf(RepoTags));
+  },
+  networks: async (client) => {
+    const found = objectsOf<Network>(await client.json({ method: 'GET', path: '/networks' }));
+    return found.map(({ Name }) => stringOf(Name));
   },
   pools: async (client) => {
     const { pools } = objectOf<Pools>(await client.json({ method: 'GET', path: '/a3s/v1/pools' }));
@@ -50,6 +55,7 @@ export type NameKind =
   | 'paused'
   | 'stopped'
   | 'images'
+  | 'networks'
   | 'pools'
   | 'snapshots'
   | 'templates'
