@@ -57,9 +57,10 @@ describe('the routes of networks', () => {
     expect(await list()).toEqual(['bridge', 'none']);
   });
 
-  it('warns where no box can be started in a new network', async () => {
-    const { body } = await make('db');
-    expect((body as { Warning: string }).Warning).toContain('No box can be started in it');
+  it('warns where no box can be started in a new network, and so does the information', async () => {
+    const warning = expect.stringContaining('No box can be started in a user-defined network');
+    expect((await make('db')).body).toMatchObject({ Warning: warning });
+    expect((await home.call('GET', '/info')).body).toMatchObject({ Warnings: [warning] });
   });
 
   it.each([

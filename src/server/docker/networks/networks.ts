@@ -24,6 +24,7 @@ import { CONNECTION_ROUTES } from './connections.ts';
 import { networkRequest } from './create-network.ts';
 import { describeNetwork, summarizeNetwork } from './describe-network.ts';
 import { LIST_FILTERS, listTest, PRUNE_FILTERS, pruneTest } from './network-filters.ts';
+import { networkWarnings } from './network-warnings.ts';
 
 const access = 'owner';
 
@@ -65,10 +66,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
     answers: { 201: NetworkCreated },
     handler: async ({ rt, body }) => {
       const { id } = await rt.networks.create(networkRequest(body));
-      const { available, reason } = await rt.networks.availability();
-      const Warning = available
-        ? ''
-        : `No box can be started in it on this host: ${reason ?? 'it cannot make networks'}`;
+      const [Warning = ''] = await networkWarnings(rt);
       return json({ Id: id, Warning }, 201);
     },
   }),

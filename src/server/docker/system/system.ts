@@ -11,6 +11,7 @@ import { TEXT } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
+import { networkWarnings } from '../networks/network-warnings.ts';
 import { noBody, query } from '../query.ts';
 
 const access = 'owner';
@@ -79,7 +80,7 @@ function versionOf({ host }: Pick<Runtime, 'host'>): Version {
 }
 
 async function infoOf(
-  rt: Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events'>,
+  rt: Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events' | 'networks'>,
 ): Promise<Info> {
   const boxes = rt.store.list();
   const count = (...statuses: readonly string[]): number =>
@@ -148,6 +149,6 @@ async function infoOf(
     Isolation: '',
     InitBinary: 'a3s-agent',
     SecurityOptions: ['name=seccomp,profile=builtin'],
-    Warnings: null,
+    Warnings: await networkWarnings(rt),
   };
 }
