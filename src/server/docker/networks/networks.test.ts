@@ -211,6 +211,25 @@ describe('the routes of networks', () => {
     });
   });
 
+  it('shows the network that each box has to itself, whose gateway is in its subnet', async () => {
+    expect(await inspect('bridge')).toMatchObject({
+      IPAM: { Config: [{ Subnet: '10.0.2.0/24', Gateway: '10.0.2.2' }] },
+      Containers: {},
+    });
+    expect(await inspect('none')).toMatchObject({ Driver: 'null', IPAM: { Config: [] } });
+  });
+
+  it('keeps the place of a box that outlives a server', async () => {
+    await make('db');
+    const network = await idOf('db');
+    const box = await home.create(['sleep', 'infinity']);
+    await home.call('POST', `/containers/${box}/start`);
+    const endpoint = home.runtime.networks.attach(network, box);
+    await home.stop();
+    await home.start();
+    expect(home.runtime.networks.endpointsOfBox(box)).toEqual([endpoint]);
+  });
+
   it('finds networks after a restart of the server, without the places of boxes that do not run', async () => {
     await make('db');
     home.runtime.networks.attach(await idOf('db'), await home.create(['true']));
