@@ -46,8 +46,6 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /networks/{id}': 'there are no services, which `verbose` would show',
   'POST /networks/create':
     'the driver is `bridge`, with one IPv4 subnet; see [networks](networks.md) for its options',
-  'POST /networks/{id}/connect': 'refused: a box keeps the network that it was created with',
-  'POST /networks/{id}/disconnect': 'refused: a box keeps the network that it was created with',
   'POST /volumes/create': 'the driver is `local`, without options',
   'POST /build/prune': 'there is no build cache',
   'POST /grpc':

@@ -8,6 +8,7 @@ import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { NetworkConnection } from '../../../docker-api/network.ts';
 import { A3sError } from '../../../errors.ts';
+import { BRIDGE, NONE, type PredefinedNetwork } from '../../../networks/predefined.ts';
 import { type Route, route } from '../../http/route.ts';
 import { goBody } from '../go-document.ts';
 import { query } from '../query.ts';
@@ -17,8 +18,7 @@ export const CONNECTION_ROUTES: readonly Route[] = (['connect', 'disconnect'] as
   (verb) =>
     route('POST', `/networks/:id/${verb}`, {
       access: 'owner',
-      summary:
-        verb === 'connect' ? 'Connect a box to a network' : 'Disconnect a box from a network',
+      summary: `Refused with 400: a box keeps the network that it was created with, and cannot ${verb}`,
       query: query({}),
       answers: {},
       body: goBody(NetworkConnection),
@@ -36,15 +36,19 @@ export const CONNECTION_ROUTES: readonly Route[] = (['connect', 'disconnect'] as
     }),
 );
 
+function predefinedOf({ network }: Box['definition']): PredefinedNetwork | undefined {
+  if (network === 'user') return undefined;
+  return network === 'none' ? NONE : BRIDGE;
+}
+
 /** Whether the box is in the network, or would be when it starts. */
 function isIn(
   { networks }: Pick<Runtime, 'networks'>,
   { definition }: Box,
   network: AnyNetwork,
 ): boolean {
-  const name = definition.network === 'default' ? 'bridge' : definition.network;
   return (
-    network.name === name ||
+    network.id === predefinedOf(definition)?.id ||
     definition.endpoints.some((endpoint) => endpoint.network === network.id) ||
     networks.endpointsOf(network.id).some(({ box }) => box === definition.id)
   );

@@ -182,6 +182,10 @@ describe('the routes of networks', () => {
       status: 409,
       body: { message: `container ${Container} is not connected to the network db` },
     });
+    await make('user');
+    const Other = await home.create(['true'], { HostConfig: { NetworkMode: 'db' } });
+    expect(await call('connect', 'user', { Container: Other })).toMatchObject(refusal);
+    expect(await call('disconnect', 'db', { Container: Other })).toMatchObject(refusal);
   });
 
   it('publishes events of networks', async () => {
