@@ -3,31 +3,7 @@
  *
  * @module
  */
-
-/** The properties of a code. */
-export interface ErrorRow {
-  /** HTTP status of the control server's answer. */
-  readonly status: number;
-  /** Docker's exit code of a box whose start fails with it; see `exit-code.ts`. */
-  readonly exitCode?: 125 | 126 | 127;
-  /** A start that fails with this code fails again: no restart policy repeats it. */
-  readonly lasting?: true;
-  /**
-   * Whether the template or the pooled microVM is the cause where a start from it fails with this code. The box then
-   * boots without it. `none`: a boot does not need the copy of a template's memory.
-   */
-  readonly machineFault?: 'certain' | 'possible' | 'none';
-  /** A prune goes on: what was to be removed was started, mounted or removed meanwhile. */
-  readonly taken?: true;
-  /** No answer came from the agent, which may have done what it was asked for. */
-  readonly unanswered?: true;
-  /** The server refuses by design: its log does not need an entry. */
-  readonly unlogged?: true;
-  /** For `docs/errors.md`; Markdown, one sentence. */
-  readonly meaning: string;
-  /** The general remedy. An error's own remedy is more specific. */
-  readonly remedy: string;
-}
+import type { ErrorRow } from './error-row.ts';
 
 export const ERROR_ROWS = {
   'invalid-argument': {
@@ -131,6 +107,22 @@ export const ERROR_ROWS = {
     meaning: 'The root of the box, or the volume at the path, is mounted read-only.',
     remedy: 'Choose a path that can be written to.',
   },
+  'network-in-use': {
+    status: 403,
+    meaning: 'A box is attached to the network.',
+    remedy: 'Stop the box first; `a3s-box ps --filter network=NAME` lists them.',
+  },
+  'network-forbidden': {
+    status: 403,
+    lasting: true,
+    meaning: 'The network is predefined, or another network has the addresses.',
+    remedy: 'Choose another name or subnet; the message says which.',
+  },
+  'address-in-use': {
+    status: 403,
+    meaning: 'Another box of the network has the address.',
+    remedy: 'Choose another address, or stop that box.',
+  },
   'known-vulnerable': {
     status: 403,
     exitCode: 125,
@@ -178,8 +170,9 @@ export const ERROR_ROWS = {
   },
   'no-such-network': {
     status: 404,
-    meaning: 'No network has the name.',
-    remedy: 'List those that there are with `docker network ls`.',
+    lasting: true,
+    meaning: 'No network has the name or id.',
+    remedy: 'List them with `a3s-box network ls`.',
   },
   'no-such-volume': {
     status: 404,
@@ -190,7 +183,7 @@ export const ERROR_ROWS = {
   },
   'no-such-driver': {
     status: 404,
-    meaning: 'Volumes have the driver `local`, and no other.',
+    meaning: 'Volumes have the driver `local`, networks have `bridge`, and neither has another.',
     remedy: 'Leave the driver out.',
   },
   'no-such-box': {
@@ -216,8 +209,8 @@ export const ERROR_ROWS = {
   },
   'name-in-use': {
     status: 409,
-    meaning: 'Another box has the name.',
-    remedy: 'Choose another name, or remove or rename that box.',
+    meaning: 'Another box, or another network, has the name.',
+    remedy: 'Choose another name, or remove or rename what has it.',
   },
   'image-in-use': {
     status: 409,
@@ -325,6 +318,12 @@ export const ERROR_ROWS = {
     status: 500,
     meaning: 'A program that the server needs is not there, or cannot be started.',
     remedy: 'Install it; the message names it.',
+  },
+  'network-unavailable': {
+    status: 500,
+    exitCode: 125,
+    meaning: 'This host cannot start boxes in user-defined networks.',
+    remedy: '`a3s-box info` says what is missing.',
   },
   'tee-unavailable': {
     status: 500,

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { ERROR_ROWS, type ErrorRow } from './error-rows.ts';
+import type { ErrorRow } from './error-row.ts';
+import { ERROR_ROWS } from './error-rows.ts';
 
 /** A stable error code. */
 export type ErrorCode = keyof typeof ERROR_ROWS;

@@ -225,7 +225,7 @@ describe('refused command lines', () => {
     ['ps --format {{.Foo', 1, 'unclosed action'],
     ['stop -t soon box', 125, 'invalid argument "soon" for "-t, --time" flag'],
     ['logs --tail x box', 125, 'invalid argument "x" for "-n, --tail" flag'],
-    ['inspect --type network x', 1, '"network" is not a valid value for --type'],
+    ['inspect --type secret x', 1, '"secret" is not a valid value for --type'],
     ['rum', 1, "Did you mean 'run'?"],
     ['contianer ls', 1, "Did you mean 'container'?"],
     ['container sotp x', 1, "Did you mean 'container stop'?"],

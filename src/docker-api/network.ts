@@ -1,16 +1,58 @@
 /**
- * Networks and build caches, as far as there are any.
+ * The documents of networks.
  *
  * @module
  */
 import * as z from 'zod';
+import { text } from './containers/process.ts';
 import type { Document } from './document.ts';
 
 const nothing = z.strictObject({});
-const none = z.array(z.never());
+const words = z.record(z.string().max(1024), text);
+
+/** A subnet in CIDR notation, or an address; what a client leaves to the server is empty. */
+const address = z.string().max(64).default('');
+
+export const NetworkCreateBody = z.strictObject({
+  Name: z.string().max(1024).default(''),
+  /** Names are never used twice, whether or not it is asked for. */
+  CheckDuplicate: z.boolean().default(false),
+  Driver: z.string().max(256).default(''),
+  Scope: z.string().max(64).default(''),
+  EnableIPv4: z.boolean().default(true),
+  EnableIPv6: z.boolean().default(false),
+  IPAM: z
+    .strictObject({
+      Driver: z.string().max(256).default(''),
+      Options: words.default({}),
+      Config: z
+        .array(
+          z.strictObject({
+            Subnet: address,
+            IPRange: address,
+            Gateway: address,
+            AuxiliaryAddresses: z.record(z.string().max(256), z.string().max(64)).default({}),
+          }),
+        )
+        .max(16)
+        .default([]),
+    })
+    .prefault({}),
+  Internal: z.boolean().default(false),
+  Attachable: z.boolean().default(false),
+  Ingress: z.boolean().default(false),
+  ConfigOnly: z.boolean().default(false),
+  ConfigFrom: z.strictObject({ Network: z.string().max(1024).default('') }).prefault({}),
+  Options: words.default({}),
+  Labels: words.default({}),
+});
+export type NetworkCreateBody = Document<typeof NetworkCreateBody>;
+
+export const NetworkCreated = z.strictObject({ Id: z.string(), Warning: z.string() });
+export type NetworkCreated = Document<typeof NetworkCreated>;
 
 export const Network = z.strictObject({
-  Name: z.enum(['bridge', 'none']),
+  Name: z.string(),
   Id: z.string(),
   Created: z.string(),
   Scope: z.literal('local'),
@@ -18,18 +60,35 @@ export const Network = z.strictObject({
   EnableIPv6: z.literal(false),
   IPAM: z.strictObject({
     Driver: z.literal('default'),
-    Options: z.null(),
-    Config: z.array(z.strictObject({ Subnet: z.string(), Gateway: z.string() })),
+    Options: nothing.nullable(),
+    Config: z.array(
+      z.strictObject({
+        Subnet: z.string(),
+        IPRange: z.string().optional(),
+        Gateway: z.string(),
+        AuxiliaryAddresses: z.record(z.string(), z.string()).optional(),
+      }),
+    ),
   }),
-  Internal: z.literal(false),
-  Attachable: z.literal(false),
+  Internal: z.boolean(),
+  Attachable: z.boolean(),
   Ingress: z.literal(false),
   ConfigFrom: z.strictObject({ Network: z.literal('') }),
   ConfigOnly: z.literal(false),
-  /** Boxes do not see each other in it. */
-  Containers: nothing,
-  Options: nothing,
-  Labels: nothing,
+  /** Running boxes by id; of an inspection alone, and none in `bridge`, where boxes do not see each other. */
+  Containers: z.record(
+    z.string(),
+    z.strictObject({
+      Name: z.string(),
+      EndpointID: z.string(),
+      MacAddress: z.string(),
+      /** With the length of the subnet's prefix. */
+      IPv4Address: z.string(),
+      IPv6Address: z.literal(''),
+    }),
+  ),
+  Options: z.record(z.string(), z.string()),
+  Labels: z.record(z.string(), z.string()),
 });
 export type Network = Document<typeof Network>;
 
@@ -38,6 +97,10 @@ export const NetworkConnection = z
   .looseObject({ Container: z.string().max(1024).default('') })
   .nullish();
 
-export const NetworksPruned = z.strictObject({ NetworksDeleted: none });
+export const NetworksPruned = z.strictObject({ NetworksDeleted: z.array(z.string()) });
+export type NetworksPruned = Document<typeof NetworksPruned>;
 
-export const CachesPruned = z.strictObject({ CachesDeleted: none, SpaceReclaimed: z.literal(0) });
+export const CachesPruned = z.strictObject({
+  CachesDeleted: z.array(z.never()),
+  SpaceReclaimed: z.literal(0),
+});

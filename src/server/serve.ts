@@ -27,6 +27,7 @@ import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { type StopAllHost, stopForHost } from '../boxes/verbs/stop.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
+import { NetworkRecords } from '../networks/records.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
@@ -41,6 +42,7 @@ import {
 } from './home/directories.ts';
 import { FileLog } from './home/log.ts';
 import { MIGRATIONS } from './home/migrations.ts';
+import { openNetworks } from './home/open-networks.ts';
 import { openTemplates } from './home/open-templates.ts';
 import { HttpServer } from './http/http-server.ts';
 import type { ApiHost } from './http/routes.ts';
@@ -104,6 +106,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const rt = await createRuntime(config, given, {
         pools: new PoolRecords(database),
         volumes: new VolumeRecords(database),
+        networks: new NetworkRecords(database),
       });
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
@@ -191,7 +194,11 @@ async function letGo(
 async function createRuntime(
   config: Config,
   given: Dependencies & Pick<ApiHost, 'store' | 'snapshots' | 'log' | 'shutdown' | 'stopServer'>,
-  records: { readonly pools: PoolRecords; readonly volumes: VolumeRecords },
+  records: {
+    readonly pools: PoolRecords;
+    readonly volumes: VolumeRecords;
+    readonly networks: NetworkRecords;
+  },
 ): Promise<ApiHost> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
@@ -209,6 +216,7 @@ async function createRuntime(
     },
     events,
     volumes: openVolumes(home, records.volumes, { ...given, events, running }),
+    networks: openNetworks(records.networks, { ...given, events }),
     running,
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),

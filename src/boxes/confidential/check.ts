@@ -9,9 +9,12 @@ import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import type { Security } from '../record/security.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
+import { checkUserNetwork } from '../spec/user-network.ts';
 
 /** The parts of a request that a confidential box may not have. */
 export interface CheckedParts extends Pick<BoxDefinition, 'storage' | 'limits' | 'security'> {
+  readonly network: BoxDefinition['network'];
+  readonly ports: readonly unknown[];
   readonly env: readonly string[];
   readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
   readonly volumeMounts: readonly Pick<VolumeMount, 'destination'>[];
@@ -37,6 +40,8 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
       },
     );
   }
+  const { network, ports } = request;
+  checkUserNetwork({ network, confidential: true, fork: false, ports: ports.length > 0 });
   checkRates(request.limits, asked.changes);
   checkSecurity(request.security);
   for (const { name, variable } of asked.secrets) {

@@ -16,6 +16,7 @@ import { type Box, BoxDefinition, type Port } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { checkUserNetwork } from '../spec/user-network.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
 /** What a fork gets from its request, and not from its source box. */
@@ -52,6 +53,10 @@ export async function createFork(
       },
     );
   }
+  checkUserNetwork({
+    ...{ network: source.network, confidential: false, fork: true },
+    ports: request.ports.length > 0,
+  });
   if (source.network === 'none' && request.ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
       remedy: 'The snapshot was made of one that was started with --network none.',

@@ -31,6 +31,15 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A user-defined network that the box is to be in. */
+export interface EndpointRequest {
+  /** The network's name, its id, or the beginning of that. */
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly address: string | undefined;
+  readonly mac: string | undefined;
+}
+
 /** A box whose mounts the new box has too. */
 export interface MountsFrom {
   /** As it was given, with the access. */
@@ -69,6 +78,8 @@ export interface CreateRequest {
   /** Changes to the image's health check; undefined: none. */
   readonly health: HealthRequest | undefined;
   readonly network: BoxDefinition['network'];
+  /** The user-defined networks, the main one first. */
+  readonly endpoints: readonly EndpointRequest[];
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly binds: readonly Bind[];

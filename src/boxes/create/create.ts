@@ -26,11 +26,12 @@ import type { CreateRequest } from './create-request.ts';
 import { makeVolumes, mountsOf } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
+import { resolveEndpoints } from './user-network.ts';
 
 /** What the creation of a box needs of the server. */
 export type CreateHost = RecordHost &
   AuthorizationHost &
-  Pick<Services, 'boot' | 'engine' | 'host' | 'volumes'>;
+  Pick<Services, 'boot' | 'engine' | 'host' | 'networks' | 'volumes'>;
 
 /** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(
@@ -40,6 +41,7 @@ export async function createBox(
 ): Promise<Box> {
   const name = checkNewName(rt, request.name);
   checkResources(request, rt.host);
+  const endpoints = resolveEndpoints(rt, request);
   const mounts = mountsOf(rt, request);
   const asked = request.confidential;
   if (asked !== undefined) checkConfidential({ ...request, ...mounts }, asked);
@@ -78,6 +80,7 @@ export async function createBox(
     ...planned,
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
+    endpoints,
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds,

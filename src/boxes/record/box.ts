@@ -55,6 +55,21 @@ const VolumeMount = z.strictObject({
 /** A volume that appears in the box. */
 export type VolumeMount = z.infer<typeof VolumeMount>;
 
+const BoxEndpoint = z.strictObject({
+  /** Id of the network. */
+  network: z.string(),
+  /** The network as it was named at create: its name, or a part of its id. */
+  name: z.string(),
+  /** Names besides its own that the box has in the network. */
+  aliases: z.array(z.string()),
+  /** The address that was chosen for it. Absent: a free one at each start. */
+  address: z.string().optional(),
+  /** The hardware address that was chosen for it. Absent: one at each start. */
+  mac: z.string().optional(),
+});
+/** A user-defined network that a box is to be in. */
+export type BoxEndpoint = z.infer<typeof BoxEndpoint>;
+
 /** How the output is kept: Docker's driver and its options. */
 export const LogSettings = z.strictObject({
   driver: z.enum(['json-file', 'local', 'none']),
@@ -155,7 +170,10 @@ export const BoxDefinition = z.strictObject({
   health: HealthCheck.optional(),
   /** A health check that never runs, of `NONE` or of an unknown type, for `inspect`. */
   inertHealth: HealthCheck.shape.asked.optional(),
-  network: z.enum(['default', 'none']),
+  /** `user`: it is in the network of `endpoints`. */
+  network: z.enum(['default', 'none', 'user']),
+  /** Its places in user-defined networks; at most one. Old records have none. */
+  endpoints: z.array(BoxEndpoint).default([]),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   binds: z.array(Bind),

@@ -4,7 +4,7 @@
  * @module
  */
 export interface ActorEvent {
-  readonly type: 'container' | 'image' | 'template' | 'snapshot' | 'pool' | 'volume';
+  readonly type: 'container' | 'image' | 'template' | 'snapshot' | 'pool' | 'volume' | 'network';
   readonly action: string;
   readonly id: string;
   readonly attributes: Readonly<Record<string, string>>;

@@ -8,6 +8,7 @@ import type { BootSet } from '../../boot/bootset.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
+import type { Networks } from '../../networks/networks.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Snapshots } from '../../snapshots/snapshots.ts';
 import type { Templates } from '../../templates/templates.ts';
@@ -60,6 +61,7 @@ export interface Services {
   readonly snapshots: Snapshots;
   readonly templates: Templates;
   readonly volumes: Volumes;
+  readonly networks: Networks;
   readonly log: Logger;
   readonly locks: KeyedLock;
   /** Aborts when the server ends. */

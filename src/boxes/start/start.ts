@@ -22,7 +22,7 @@ import { type RunHost, runBox } from './run-box.ts';
 import { type UndoHost, undoStart } from './undo.ts';
 
 /** What a start needs of the server: to authorize the image, to run the box, and to undo it all. */
-export type StartHost = AuthorizationHost & RunHost & UndoHost;
+export type StartHost = AuthorizationHost & RunHost & UndoHost & Pick<Services, 'networks'>;
 
 /**
  * Starts the box's main process in a new microVM, for a user. False when the box already runs.
@@ -100,6 +100,7 @@ async function startLocked(
     ...{ ...counted, restartAt: undefined, health: undefined },
   });
   try {
+    if (box.definition.network === 'user') await rt.networks.expectAvailable();
     const image = await authorizeStart(rt, box, options);
     await runBox(rt, box, image);
   } catch (error) {

@@ -7,6 +7,7 @@ import { BOX_COMMANDS, boxes } from './boxes.ts';
 import { type Entries, entry, type Group } from './command-entry.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
+import { networks } from './networks.ts';
 import { SYSTEM_COMMANDS, system } from './system.ts';
 import { volumes } from './volumes.ts';
 import { pools, snapshots, templates } from './warm-starts.ts';
@@ -52,6 +53,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   box: boxes,
   container: boxes,
   image,
+  network: networks,
   policy,
   pool: pools,
   snapshot: snapshots,

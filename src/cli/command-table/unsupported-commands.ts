@@ -5,7 +5,6 @@
  */
 
 const IMAGES = 'pull an image that another tool has built, or load it: a3s-box load -i ARCHIVE';
-const NETWORKS = 'a box has its own outbound network, or none';
 const SWARM = 'there is no cluster mode';
 
 export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
@@ -18,10 +17,9 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['config', SWARM],
   ['context', 'A3S_HOME names the installation'],
   ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],
-  ['network', NETWORKS],
   ['node', SWARM],
   ['plugin', 'there are no plugins'],
-  ['prune', 'use container prune, image prune, volume prune or system prune'],
+  ['prune', 'use container prune, image prune, network prune, volume prune or system prune'],
   ['search', "look in the registry's own pages, then name the image with a3s-box pull"],
   ['secret', SWARM],
   ['service', SWARM],

@@ -163,7 +163,7 @@ describe('inspect', () => {
     json: { message: 'no', code },
   });
 
-  it('finds boxes, then images, then volumes, and reports other names', async () => {
+  it('finds boxes, then images, networks and volumes, and reports other names', async () => {
     server.answers.set('GET /containers/box/json', {
       json: { Id: 'b', Config: { Labels: { a: '1' } } },
     });
@@ -178,7 +178,7 @@ describe('inspect', () => {
     const done = await a3s(['inspect', 'box', 'none', 'img', 'Data']);
     expect(JSON.parse(done.stdout)).toMatchObject([{ Id: 'b' }, { Id: 'i' }, { Name: 'Data' }]);
     expect(done.stdout).toContain('[\n    {\n        "Id": "b"');
-    expect(done.stderr).toContain('No such box, image or volume: none (no-such-box)');
+    expect(done.stderr).toContain('No such box, image, network or volume: none (no-such-box)');
     expect(done.status).toBe(1);
     const one = await a3s(['inspect', '-f', '{{.Id}} {{.Config.Labels.a}}', 'box']);
     expect(one).toMatchObject({ status: 0, stdout: 'b 1\n' });

@@ -117,11 +117,12 @@ function kindsOf(operand: string, command: string): readonly Kind[] {
   if (/^file\b/i.test(noun)) return ['files'];
   if (noun === 'NAME' && command === 'push') return ['images'];
   if (noun === 'BOX' || noun.endsWith('|BOX')) return [STATES[command] ?? 'boxes'];
-  if (noun === 'NAME|ID') return ['boxes', 'images', 'volumes'];
+  if (noun === 'NAME|ID') return ['boxes', 'images', 'networks', 'volumes'];
   if (/^(SOURCE_|TARGET_)?IMAGE$/.test(noun)) return ['images'];
   if (noun === 'POOL') return ['pools'];
   if (noun === 'SNAPSHOT') return ['snapshots'];
-  // A volume that is made has a new name.
+  // What is made has a new name.
+  if (noun === 'NETWORK' && command !== 'create') return ['networks'];
   if (noun === 'VOLUME' && command !== 'create') return ['volumes'];
   return noun === 'TEMPLATE' ? ['templates'] : [];
 }

@@ -9,6 +9,7 @@ import type { Snapshots } from '../../docker-api/a3s/snapshot.ts';
 import type { Templates } from '../../docker-api/a3s/template.ts';
 import type { ContainerSummary } from '../../docker-api/containers/container.ts';
 import type { ImageSummary } from '../../docker-api/images/image.ts';
+import type { Network } from '../../docker-api/network.ts';
 import type { VolumeList } from '../../docker-api/volume.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';
@@ -23,6 +24,10 @@ const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string
       await client.json({ method: 'GET', path: '/images/json' }),
     );
     return found.flatMap(({ RepoTags }) => stringsOf(RepoTags));
+  },
+  networks: async (client) => {
+    const found = objectsOf<Network>(await client.json({ method: 'GET', path: '/networks' }));
+    return found.map(({ Name }) => stringOf(Name));
   },
   pools: async (client) => {
     const { pools } = objectOf<Pools>(await client.json({ method: 'GET', path: '/a3s/v1/pools' }));
@@ -51,6 +56,7 @@ export type NameKind =
   | 'paused'
   | 'stopped'
   | 'images'
+  | 'networks'
   | 'pools'
   | 'snapshots'
   | 'templates'

@@ -11,7 +11,9 @@ import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
 import { SECURITY_FLAGS } from './security-flags.ts';
 
-const NETWORK = 'a box has its own outbound network, or --network none';
+const RESOLVER = 'the names of a box are resolved for it';
+const LINK = 'boxes find each other by name in a user-defined network';
+const ADDRESS = 'a box has one IPv4 address in a network';
 const VM = 'a box is a virtual machine, and shares no namespace or device with the host';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 const MEMORY = 'the kernel of a box decides, and it has no swap';
@@ -41,7 +43,18 @@ const COMMON: readonly Flag[] = [
   list('log-opt', 'Log driver options', { value: 'option' }),
   list('mount', 'Attach a filesystem mount to the box', { value: 'mount' }),
   string('name', 'Assign a name to the box'),
-  string('network', 'Network of the box: default or none', { value: 'network', alias: 'net' }),
+  string('ip', 'IPv4 address in a user-defined network (e.g., 172.30.100.104)', {
+    value: 'address',
+  }),
+  string('mac-address', 'MAC address in a user-defined network', { value: 'address' }),
+  list('network', 'Network of the box: default, none or a user-defined one', {
+    value: 'network',
+    alias: 'net',
+  }),
+  list('network-alias', 'Add network-scoped alias for the box', {
+    value: 'alias',
+    alias: 'net-alias',
+  }),
   list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
     short: 'p',
   }),
@@ -71,29 +84,25 @@ const ONLY_RUN: readonly Flag[] = [
 /** Docker's other flags, each with the reason for its refusal. */
 const REFUSED: readonly Flag[] = [
   ...REFUSED_LIMIT_FLAGS,
-  refused('add-host', NETWORK, 'list'),
+  refused('add-host', RESOLVER, 'list'),
   refused('blkio-weight-device', WEIGHT, 'list'),
   refused('cgroup-parent', VM),
   refused('cpu-count', WINDOWS),
   refused('cpu-percent', WINDOWS),
   refused('device-cgroup-rule', VM, 'list'),
   refused('disable-content-trust', 'trust is never switched off by a flag', 'bool'),
-  refused('dns', NETWORK, 'list'),
-  refused('dns-opt', NETWORK, 'list'),
-  refused('dns-option', NETWORK, 'list'),
-  refused('dns-search', NETWORK, 'list'),
+  refused('dns', RESOLVER, 'list'),
+  refused('dns-opt', RESOLVER, 'list'),
+  refused('dns-option', RESOLVER, 'list'),
+  refused('dns-search', RESOLVER, 'list'),
   refused('gpus', VM),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
-  refused('ip', NETWORK),
-  refused('ip6', NETWORK),
+  refused('ip6', ADDRESS),
   refused('isolation', WINDOWS),
-  refused('link', NETWORK, 'list'),
-  refused('link-local-ip', NETWORK, 'list'),
-  refused('mac-address', NETWORK),
+  refused('link', LINK, 'list'),
+  refused('link-local-ip', ADDRESS, 'list'),
   refused('memory-swappiness', MEMORY),
-  refused('net-alias', NETWORK, 'list'),
-  refused('network-alias', NETWORK, 'list'),
   refused('oom-kill-disable', MEMORY, 'bool'),
   refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
   refused('runtime', 'there is one runtime'),

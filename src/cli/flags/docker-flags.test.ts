@@ -71,7 +71,7 @@ describe('the flags of docker', () => {
     );
   });
 
-  it.each(['container', 'image', 'system', 'volume'])(
+  it.each(['container', 'image', 'network', 'system', 'volume'])(
     'supports or refuses by name every command and flag of docker %s',
     async (group) => {
       for (const verb of commandsOf(docker(group))) {

@@ -78,3 +78,11 @@ export function ellipsis(text: string, width: number): string {
   if (characters.length <= width) return text;
   return `${characters.slice(0, width - 1).join('')}…`;
 }
+
+/** A time of RFC 3339 in UTC, as Go prints it: `2026-01-02 03:04:05.6 +0000 UTC`, without zeros at its end. */
+export function utcTime(text: string): string {
+  const [, day, clock, fraction = ''] =
+    /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d{1,9})?Z$/.exec(text) ?? [];
+  if (day === undefined) return text;
+  return `${day} ${clock}${fraction.replace(/\.?0*$/, '')} +0000 UTC`;
+}

@@ -25,6 +25,7 @@ import { attachedStreams, parseStream, type Streams } from '../values/streams.ts
 import { healthcheck } from './health-request.ts';
 import { logConfig } from './log-request.ts';
 import { mountRequest } from './mount-request.ts';
+import { networkRequest } from './network-request.ts';
 import { createLimits } from './resource-request.ts';
 import { securityRequest } from './security-request.ts';
 
@@ -54,6 +55,7 @@ export function createRequest(
   const exposed = flags.parsedList('expose', parseExpose).flat();
   checkConflicts(flags);
   const mounts = mountRequest(invocation);
+  const network = networkRequest(flags);
   const entrypoint = flags.string('entrypoint');
   const body: CreateBody = {
     Image: image,
@@ -82,7 +84,7 @@ export function createRequest(
     HostConfig: {
       AutoRemove: flags.bool('rm'),
       ...mounts.host,
-      NetworkMode: flags.parsed('network', network) ?? 'default',
+      NetworkMode: network.mode,
       PortBindings: portBindings(ports),
       ...createLimits(flags),
       ...securityRequest(invocation),
@@ -90,6 +92,7 @@ export function createRequest(
       LogConfig: logConfig(flags),
       ConsoleSize: consoleSize(invocation),
     },
+    NetworkingConfig: network.networking,
     Confidential: confidential,
   };
   const cidFile = flags.string('cidfile');
@@ -121,15 +124,6 @@ function environment({ flags, context }: Invocation): readonly string[] {
   return [...fromFiles, ...fromFlags.filter((entry) => entry !== undefined)];
 }
 
-function network(name: string): string {
-  if (name === 'none' || name === 'default') return name;
-  if (name === 'bridge') return 'default';
-  throw new UsageError(`unsupported network ${name}: a box has the default network or none`, {
-    code: 'unsupported-option',
-    remedy: 'Use --network none, or leave the flag out.',
-  });
-}
-
 /** Only a confidential box answers there, and only on a network. */
 function checkRatlsPort(
   { flags }: Invocation,
@@ -143,7 +137,7 @@ function checkRatlsPort(
       remedy: 'Add --tee snp, or --tee simulate where the host has no such hardware.',
     });
   }
-  if (flags.string('network') !== 'none') return;
+  if (networkRequest(flags).mode !== 'none') return;
   throw new UsageError('cannot publish ratls with --network none: nothing reaches the box', {
     code: 'unsupported-option',
     remedy: "Leave one of both out; through the server, the box's name is enough.",

@@ -32,7 +32,12 @@ const Address = z.strictObject({
 const Endpoint = Address.extend({
   NetworkID: z.string(),
   EndpointID: z.string(),
-  Aliases: z.null(),
+  Aliases: z.array(z.string()).nullable(),
+  /** Of a user-defined network alone, as the following ones; the address that was asked for. */
+  IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable().optional(),
+  MacAddress: z.string().optional(),
+  /** The names by which boxes of the network find the box. */
+  DNSNames: z.array(z.string()).optional(),
 });
 
 const mounted = {
@@ -126,7 +131,8 @@ export const HostConfigShown = LimitsShown.extend({
   Binds: strings.nullable(),
   ContainerIDFile: z.string(),
   LogConfig: z.strictObject({ Type: z.enum(['json-file', 'local', 'none']), Config: labels }),
-  NetworkMode: z.enum(['bridge', 'none']),
+  /** A user-defined network is shown as it was named. */
+  NetworkMode: z.string(),
   PortBindings: Bindings,
   RestartPolicy: z.strictObject({
     Name: z.enum(['no', 'on-failure', 'always', 'unless-stopped']),
@@ -307,7 +313,7 @@ export const ContainerSummary = z.strictObject({
   /** Verdict about the image; empty for a box that is older than trust. */
   Trust: z.string(),
   Confidential: ConfidentialSummary.nullable(),
-  HostConfig: z.strictObject({ NetworkMode: z.enum(['bridge', 'none']) }),
+  HostConfig: z.strictObject({ NetworkMode: z.string() }),
   NetworkSettings: z.strictObject({ Networks: z.record(z.string(), Endpoint) }),
   Mounts: z.array(Mount),
   ...sizes,

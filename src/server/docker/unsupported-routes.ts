@@ -5,11 +5,8 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { NetworkConnection } from '../../docker-api/network.ts';
 import { A3sError } from '../../errors.ts';
-import { type Request, type Route, route, streamRoute } from '../http/route.ts';
-import { goBody } from './go-document.ts';
-import { networkOf } from './networks/networks.ts';
+import { type Request, type Route, streamRoute } from '../http/route.ts';
 import { query } from './query.ts';
 import { NO_BUILDS } from './system/builder.ts';
 
@@ -27,7 +24,6 @@ type Named = Pick<Request<z.output<typeof named>, unknown>, 'params' | 'query'>;
 type NamedHost = Pick<Runtime, 'store'>;
 
 const BUILD = 'Build with docker or podman elsewhere, and load the archive.';
-const NETWORK = 'Boxes are in a network of their own, or in none.';
 const VOLUME = 'Remove it, and create another.';
 const PLUGIN = 'This server takes no plugins.';
 
@@ -58,7 +54,6 @@ const REFUSED: readonly Refusal[] = [
     ...(['GET', 'attach/ws', 'attach over a web socket'] as const),
     'Use POST /containers/{id}/attach, which takes the connection over.',
   ),
-  { method: 'POST', path: '/networks/create', what: 'create a network', remedy: NETWORK },
   { method: 'PUT', path: '/volumes/:name', what: 'update a volume', remedy: VOLUME },
   ...(['GET', 'POST', 'DELETE'] as const).map((method): Refusal => {
     return { method, path: '/plugins/:name{.+}', what: 'manage plugins', remedy: PLUGIN };
@@ -84,24 +79,6 @@ export const UNSUPPORTED_ROUTES: readonly Route<NamedHost>[] = [
       handler: (call, rt: NamedHost) => {
         find?.(call, rt);
         throw refusal(what, remedy, why);
-      },
-    }),
-  ),
-  ...(['connect a box to', 'disconnect a box from'] as const).map((verb) =>
-    route('POST', `/networks/:name/${verb.split(' ')[0]}`, {
-      ...({
-        access,
-        summary: summaryOf(`${verb} a network`),
-        query: query({}),
-        answers: {},
-      } as const),
-      ...{ body: goBody(NetworkConnection) },
-      handler: ({ params, body }, rt: NamedHost) => {
-        if (body?.Container !== undefined && body.Container !== '') {
-          rt.store.resolve(body.Container);
-        }
-        networkOf(params['name'] ?? '');
-        throw refusal(`${verb} a network`, NETWORK);
       },
     }),
   ),

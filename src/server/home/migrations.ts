@@ -6,6 +6,7 @@
 import { POOL_MIGRATIONS } from '../../boxes/pool/records.ts';
 import { BOX_MIGRATIONS } from '../../boxes/record/store.ts';
 import { migrations as IMAGE_MIGRATIONS } from '../../images/catalog/catalog-migrations.ts';
+import { NETWORK_MIGRATIONS } from '../../networks/records.ts';
 import { SNAPSHOT_MIGRATIONS } from '../../snapshots/records.ts';
 import type { Migrations } from '../../state/database.ts';
 import { VOLUME_MIGRATIONS } from '../../volumes/records.ts';
@@ -16,4 +17,5 @@ export const MIGRATIONS: Migrations = [
   ...SNAPSHOT_MIGRATIONS,
   ...POOL_MIGRATIONS,
   ...VOLUME_MIGRATIONS,
+  ...NETWORK_MIGRATIONS,
 ];

@@ -184,11 +184,11 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   NetworkMode: {
     ...differs(
-      'default, which is also called bridge, and none; each box is alone in its network',
+      'default, which is also called bridge and which each box has to itself, none, and one user-defined network',
       'none',
       ({ spec }) => spec.network.kind,
     ),
-    refused: ['host', 'container:x', 'mine', 'valueOf', '__proto__'],
+    refused: ['host', 'container:x'],
   },
   PortBindings: {
     ...differs(

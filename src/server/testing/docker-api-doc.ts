@@ -29,7 +29,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
     'the filter `name` matches a part of the name, with `^` and `$` as anchors, and is no regular expression; `Trust` and `Confidential` are additional fields',
   'POST /containers/create': 'see the fields below; `Confidential` is an additional field',
   'GET /containers/{id}/json':
-    '`Trust`, `TrustAtCreate`, `Machine` and `Confidential` are additional fields; each box has the same address, in a network of its own',
+    '`Trust`, `TrustAtCreate`, `Machine` and `Confidential` are additional fields; in `bridge` each box has the same address',
   'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',
@@ -44,10 +44,10 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'POST /images/{name}/push':
     '`signatures` pushes the signatures and attestations of the image as well',
   'GET /images/{name}/json': '`Origins` is an additional field',
-  'GET /networks': '`bridge`, of which each box has one of its own, and `none`',
-  'GET /networks/{id}': 'the networks are `bridge` and `none`',
-  'DELETE /networks/{id}': '`bridge` and `none` cannot be removed',
-  'POST /networks/prune': '`bridge` and `none` are never removed',
+  'GET /networks': 'each box has a network `bridge` of its own; there is no network `host`',
+  'GET /networks/{id}': 'there are no services, which `verbose` would show',
+  'POST /networks/create':
+    'the driver is `bridge`, with one IPv4 subnet; see [networks](networks.md) for its options',
   'POST /volumes/create': 'the driver is `local`, without options',
   'POST /build/prune': 'there is no build cache',
   'POST /grpc':
@@ -86,6 +86,16 @@ generated from the same tables; a test fails where it is out of date.
 - **Unknown query parameters** are ignored, as Docker does. Unknown filters are refused.
 `;
 
+const USER_ENDPOINT_ROWS: readonly (readonly string[])[] = [
+  ['`Aliases`', 'works', ''],
+  [
+    '`IPAMConfig`',
+    'differs',
+    '`IPv4Address` alone; boxes have no IPv6 and no link-local addresses',
+  ],
+  ['`MacAddress`', 'works', '`MacAddress` beside `Image` means the same'],
+];
+
 /** The whole page. */
 export function dockerApiDocument(): string {
   const docker = ROUTES.filter(({ path }) => !path.startsWith('/a3s/'));
@@ -104,8 +114,10 @@ export function dockerApiDocument(): string {
     '### `HostConfig`',
     fields(HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
-    'The networks are `default`, also called `bridge`, and `none`; any other is refused. Fields of a network:',
+    'One network: `default`, also called `bridge`, `none`, or a user-defined one. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
+    'Fields of a user-defined network; all others are refused there as well:',
+    table(['field', '', ''], USER_ENDPOINT_ROWS),
     '## Fields of `POST /containers/{id}/exec`',
     table(
       ['field', '', ''],

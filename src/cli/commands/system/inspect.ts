@@ -5,26 +5,27 @@ import { bool, string } from '../../flags/flag.ts';
 import { UsageError } from '../../usage-error.ts';
 import { INSPECT_FORMAT, inspectEach } from '../inspect-each.ts';
 
-type Kind = 'container' | 'image' | 'volume';
+type Kind = 'container' | 'image' | 'network' | 'volume';
 
-const KINDS: readonly Kind[] = ['container', 'image', 'volume'];
+const KINDS: readonly Kind[] = ['container', 'image', 'network', 'volume'];
 
 /** How the server says that there is none. */
 const MISSING = {
   container: 'no-such-box',
   image: 'no-such-image',
+  network: 'no-such-network',
   volume: 'no-such-volume',
 } as const satisfies Readonly<Record<Kind, ErrorCode>>;
 
 const SIZE = bool('size', 'Display total file sizes of boxes', { short: 's' });
 
-/** Boxes first, then images, then volumes. */
+/** Boxes first, then images, networks and volumes. */
 export const inspect: Command = {
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
   flags: [
     INSPECT_FORMAT,
     SIZE,
-    string('type', 'Return JSON for specified type: container, image or volume'),
+    string('type', 'Return JSON for specified type: container, image, network or volume'),
   ],
   operands: { min: 1, max: Infinity },
   run: (invocation) => inspectKinds(invocation, kindsOf(invocation.flags.string('type'))),
@@ -47,16 +48,16 @@ export const inspectImage: Command = {
 function kindsOf(type: string | undefined): readonly Kind[] {
   if (type === undefined || type === '') return KINDS;
   if (type === 'container' || type === 'box') return ['container'];
-  if (type === 'image' || type === 'volume') return [type];
+  if (type === 'image' || type === 'network' || type === 'volume') return [type];
   throw new UsageError(`"${type}" is not a valid value for --type`, {
     status: 1,
-    remedy: 'It is container, image or volume.',
+    remedy: 'It is container, image, network or volume.',
   });
 }
 
 function inspectKinds(invocation: Invocation, kinds: readonly Kind[]): Promise<number> {
   const { flags } = invocation;
-  // Of images and volumes there is nothing to measure.
+  // Of others there is nothing to measure.
   const size = kinds.includes('container') && flags.bool('size');
   return inspectEach(invocation, (client, name) => find(client, kinds, name, size));
 }
@@ -70,21 +71,21 @@ async function find(
   let malformed: A3sError | undefined;
   for (const kind of kinds) {
     try {
-      const below = kind === 'volume' ? '' : '/json';
+      const below = kind === 'network' || kind === 'volume' ? '' : '/json';
       const query = kind === 'container' && size ? { size } : {};
       const path = `/${kind}s/${segment(name)}${below}`;
       return await client.json({ method: 'GET', path, query });
     } catch (error) {
       if (kinds.length === 1 || !(error instanceof A3sError)) throw error;
-      // What is no box may still be an image or a volume, and a volume's name may be malformed for an image.
+      // What is no box may still be something else, whose name may be malformed for an image.
       if (error.code === 'invalid-reference') malformed = error;
       else if (error.code !== MISSING[kind]) throw error;
     }
   }
   throw (
     malformed ??
-    new A3sError('no-such-box', `No such box, image or volume: ${name}`, {
-      remedy: 'See a3s-box ps -a, a3s-box images and a3s-box volume ls.',
+    new A3sError('no-such-box', `No such box, image, network or volume: ${name}`, {
+      remedy: 'See a3s-box ps -a, and ls of images, networks and volumes.',
     })
   );
 }

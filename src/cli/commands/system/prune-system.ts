@@ -6,6 +6,7 @@ import { UsageError } from '../../usage-error.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
 import { removeStopped } from '../box/prune-boxes.ts';
 import { removeUnused, unusedImages } from '../image/prune-images.ts';
+import { removeUnusedNetworks } from '../network/prune.ts';
 import { removeUnusedVolumes } from '../volume/prune.ts';
 
 export const pruneSystem: Command = {
@@ -32,6 +33,7 @@ export const pruneSystem: Command = {
     // Boxes first: what only they used is then unused.
     const boxes = await removeStopped(client, encodeFilters(filters));
     context.stdout.write(boxes.text);
+    context.stdout.write(await removeUnusedNetworks(client, encodeFilters(filters)));
     const gone = volumes ? await removeUnusedVolumes(client, filters) : { text: '', bytes: 0 };
     context.stdout.write(gone.text);
     const images = await removeUnused(client, all, filters);
@@ -51,6 +53,7 @@ function warningOf({ all, volumes, filters }: Asked): string {
   const lines = [
     'WARNING! This will remove:',
     '  - all stopped boxes',
+    '  - all networks not used by at least one box',
     ...(volumes ? ['  - all anonymous volumes not used by at least one box'] : []),
     `  - ${unusedImages(all)}`,
     '',

@@ -11,6 +11,7 @@ const PRUNED_IMAGES = { ImagesDeleted: [{ Untagged: 'x:1' }], SpaceReclaimed: 2_
 function prune(line: string, answer?: string): Promise<Transcript> {
   server.answers.set('POST /containers/prune', { json: PRUNED_BOXES });
   server.answers.set('POST /images/prune', { json: PRUNED_IMAGES });
+  server.answers.set('POST /networks/prune', { json: { NetworksDeleted: ['old'] } });
   const stdin = new PassThrough();
   stdin.end(answer ?? '');
   return transcript(socket, line.split(' '), { stdin });
@@ -55,6 +56,7 @@ describe('system prune', () => {
       stdout: [
         'WARNING! This will remove:',
         '  - all stopped boxes',
+        '  - all networks not used by at least one box',
         '  - all dangling images',
         '',
         '  Items to be pruned will be filtered with:',
@@ -63,6 +65,9 @@ describe('system prune', () => {
         'Are you sure you want to continue? [y/N] Deleted Boxes:',
         'a'.repeat(64),
         '',
+        'Deleted Networks:',
+        'old',
+        '',
         'Deleted Images:',
         'untagged: x:1',
         '',
@@ -70,7 +75,11 @@ describe('system prune', () => {
         '',
       ].join('\n'),
     });
-    expect(server.log).toEqual(['POST /containers/prune', 'POST /images/prune']);
+    expect(server.log).toEqual([
+      'POST /containers/prune',
+      'POST /networks/prune',
+      'POST /images/prune',
+    ]);
     expect(filtersOf('POST /containers/prune')).toEqual({ label: ['x'] });
     expect(filtersOf('POST /images/prune')).toEqual({ label: ['x'], dangling: ['true'] });
   });
@@ -90,6 +99,7 @@ describe('system prune', () => {
       stdout: [
         'WARNING! This will remove:',
         '  - all stopped boxes',
+        '  - all networks not used by at least one box',
         '  - all anonymous volumes not used by at least one box',
         '  - all dangling images',
         '',
@@ -98,6 +108,9 @@ describe('system prune', () => {
         '',
         'Are you sure you want to continue? [y/N] Deleted Boxes:',
         'a'.repeat(64),
+        '',
+        'Deleted Networks:',
+        'old',
         '',
         'Deleted Volumes:',
         'b'.repeat(64),
@@ -111,6 +124,7 @@ describe('system prune', () => {
     });
     expect(server.log).toEqual([
       'POST /containers/prune',
+      'POST /networks/prune',
       'POST /volumes/prune',
       'POST /images/prune',
     ]);

@@ -70,8 +70,6 @@ describe('requests about missing boxes', () => {
   const requests = (box: string): readonly Asked[] => [
     { method: 'GET', path: `/containers/${box}/attach/ws` },
     { method: 'POST', path: `/commit?container=${box}` },
-    { method: 'POST', path: '/networks/bridge/connect', body: { container: box } },
-    { method: 'POST', path: '/networks/bridge/disconnect', body: { Container: box } },
   ];
 
   const served = (box: string): readonly Asked[] => [
@@ -80,6 +78,8 @@ describe('requests about missing boxes', () => {
     { method: 'PUT', path: `/containers/${box}/archive?path=/` },
     { method: 'GET', path: `/containers/${box}/changes` },
     { method: 'GET', path: `/containers/${box}/export` },
+    { method: 'POST', path: '/networks/bridge/connect', body: { container: box } },
+    { method: 'POST', path: '/networks/bridge/disconnect', body: { Container: box } },
   ];
 
   it.each([...requests('gone'), ...served('gone')])(
@@ -109,7 +109,8 @@ describe('requests about missing boxes', () => {
   });
 
   it('answers a network request with 404 for a missing network', async () => {
-    expect(await home.call('POST', '/networks/mine/connect', {})).toMatchObject({
+    const Container = await home.create(['true']);
+    expect(await home.call('POST', '/networks/mine/connect', { Container })).toMatchObject({
       ...{ status: 404, body: { code: 'no-such-network' } },
     });
   });

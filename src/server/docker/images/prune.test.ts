@@ -49,6 +49,8 @@ describe('POST /containers/prune', () => {
   );
 });
 
+const MTU = 'com.docker.network.driver.mtu=1400';
+
 describe('docker', () => {
   it.each([
     [['system', 'prune', '-f']],
@@ -59,6 +61,9 @@ describe('docker', () => {
     [['volume', 'inspect', 'mine']],
     [['volume', 'rm', 'mine']],
     [['volume', 'prune', '-f']],
+    [['network', 'create', '--subnet', '10.1.2.0/24', '--label', 'a=b', '--opt', MTU, 'mine']],
+    [['network', 'inspect', 'mine']],
+    [['network', 'rm', 'mine']],
     [['network', 'ls']],
     [['network', 'inspect', 'bridge', 'none']],
     [['volume', 'ls']],
@@ -70,7 +75,8 @@ describe('docker', () => {
   });
 
   it.each([
-    [['network', 'create', 'mine'], 'Cannot create a network'],
+    [['network', 'create', '-d', 'macvlan', 'mine'], 'the driver macvlan is not supported'],
+    [['network', 'create', 'host'], 'operation is not permitted on predefined host network'],
     [['network', 'rm', 'bridge'], 'cannot be removed'],
     [['network', 'inspect', 'mine'], 'network mine not found'],
     [['volume', 'inspect', 'gone'], 'no such volume'],

@@ -1,87 +1,102 @@
 /**
- * Networks and the build cache, as far as they exist. Each box has a network of its own, which Docker's clients know as
- * `bridge`, or none. There is no build cache.
+ * The routes of networks, and those of what does not exist beside them: there is no build cache, and there are no
+ * plugins.
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { CachesPruned, Network, NetworksPruned } from '../../../docker-api/network.ts';
-import { GUEST_NETWORK } from '../../../engine/network.ts';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import {
+  CachesPruned,
+  Network,
+  NetworkCreateBody,
+  NetworkCreated,
+  NetworksPruned,
+} from '../../../docker-api/network.ts';
 import { A3sError } from '../../../errors.ts';
-import { json } from '../../http/answer.ts';
+import { PREDEFINED_NETWORKS } from '../../../networks/predefined.ts';
+import { empty, json } from '../../http/answer.ts';
+import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { filters } from '../filters.ts';
-import { noBody, query } from '../query.ts';
+import { goBody } from '../go-document.ts';
+import { flag, noBody, query } from '../query.ts';
+import { CONNECTION_ROUTES } from './connections.ts';
+import { networkRequest } from './create-network.ts';
+import { describeNetwork, summarizeNetwork } from './describe-network.ts';
+import { LIST_FILTERS, listTest, PRUNE_FILTERS, pruneTest } from './network-filters.ts';
+import { networkWarnings } from './network-warnings.ts';
 
 const access = 'owner';
 
 const none = z.array(z.never());
 
-const { gateway, prefixLength } = GUEST_NETWORK;
-const SUBNET = `${gateway.replace(/\.\d+$/, '.0')}/${prefixLength}`;
+type NetworkHost = Pick<Runtime, 'events' | 'networks' | 'store'>;
 
-const NETWORKS: readonly Network[] = [
-  network('bridge', 'bridge', [{ Subnet: SUBNET, Gateway: gateway }]),
-  network('none', 'null', []),
-];
-
-const NETWORK_FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'] as const;
-const prunes = query({ filters: filters(['until', 'label', 'label!', 'all']) });
-
-export const NETWORK_ROUTES: readonly Route[] = [
+export const NETWORK_ROUTES: readonly Route<NetworkHost>[] = [
   route('GET', '/networks', {
     access,
     summary: 'List networks',
-    query: query({ filters: filters(NETWORK_FILTERS) }),
+    query: query({ filters: filters(LIST_FILTERS) }),
     body: noBody,
     answers: { 200: z.array(Network) },
-    handler: ({ query: { filters: wanted } }) => {
-      const { name, id, driver, scope, type, label, dangling } = wanted;
-      const found = NETWORKS.filter(
-        (each) =>
-          (name?.some((value) => each.Name.includes(value)) ?? true) &&
-          (id?.some((value) => each.Id.startsWith(value)) ?? true) &&
-          (driver?.includes(each.Driver) ?? true) &&
-          (scope?.includes('local') ?? true) &&
-          (type?.includes('builtin') ?? true) &&
-          // Neither network has a label, and built-in networks never dangle.
-          label === undefined &&
-          (dangling?.some((value) => ['false', '0'].includes(value)) ?? true),
-      );
-      return json(found);
+    handler: ({ query: { filters: wanted } }, rt) => {
+      const found = [...PREDEFINED_NETWORKS, ...rt.networks.list()].filter(listTest(rt, wanted));
+      return json(found.map(summarizeNetwork));
     },
   }),
   route('GET', '/networks/:id', {
     access,
     summary: 'Inspect a network',
-    query: query({}),
+    // There are no services, which `verbose` would show.
+    query: query({ verbose: flag, scope: z.string().max(64).default('') }),
     body: noBody,
     answers: { 200: Network },
-    handler: ({ id }) => json(networkOf(id)),
+    handler: ({ id, query: { scope } }, rt) => {
+      if (!['', 'local'].includes(scope)) {
+        throw new A3sError('no-such-network', `network ${id.slice(0, 128)} not found`, {
+          remedy: 'All networks have the scope local.',
+        });
+      }
+      return json(describeNetwork(rt, rt.networks.find(id)));
+    },
+  }),
+  route('POST', '/networks/create', {
+    access,
+    summary: 'Create a network',
+    query: query({}),
+    body: goBody(NetworkCreateBody),
+    answers: { 201: NetworkCreated },
+    handler: async ({ body }, rt) => {
+      const { id } = await rt.networks.create(networkRequest(body));
+      const [Warning = ''] = await networkWarnings(rt);
+      return json({ Id: id, Warning }, 201);
+    },
   }),
   route('DELETE', '/networks/:id', {
     access,
-    summary: 'Remove a network',
+    summary: 'Remove a network that no box is attached to',
     query: query({}),
     body: noBody,
-    answers: {},
-    handler: ({ id }) => {
-      const { Name } = networkOf(id);
-      throw new A3sError(
-        'unsupported-option',
-        `${Name} is a pre-defined network and cannot be removed`,
-      );
+    answers: { 204: EMPTY },
+    handler: ({ id }, rt) => {
+      rt.networks.remove(id);
+      return empty();
     },
   }),
   route('POST', '/networks/prune', {
     access,
-    summary: 'Remove unused networks',
-    query: prunes,
+    summary: 'Remove networks that no box is attached to',
+    query: query({ filters: filters(PRUNE_FILTERS) }),
     body: noBody,
     answers: { 200: NetworksPruned },
-    handler: () => json({ NetworksDeleted: [] }),
+    handler: ({ query: { filters: wanted } }, rt) => {
+      const removed = rt.networks.prune(pruneTest(wanted, Date.now()));
+      rt.events.publish('network', 'prune', '', { reclaimed: '0' });
+      return json({ NetworksDeleted: removed.map(({ name }) => name) });
+    },
   }),
+  ...CONNECTION_ROUTES,
   route('POST', '/build/prune', {
     access,
     summary: 'Prune the build cache',
@@ -99,36 +114,3 @@ export const NETWORK_ROUTES: readonly Route[] = [
     handler: () => json([]),
   }),
 ];
-
-/** Finds a network by its name, or by a prefix of its id. @throws A3sError `no-such-network` */
-export function networkOf(reference: string): Network {
-  const found = NETWORKS.find(
-    ({ Name, Id }) => Name === reference || (reference.length >= 12 && Id.startsWith(reference)),
-  );
-  if (found !== undefined) return found;
-  throw new A3sError('no-such-network', `network ${reference.slice(0, 128)} not found`);
-}
-
-function network(
-  Name: Network['Name'],
-  Driver: Network['Driver'],
-  Config: Network['IPAM']['Config'],
-): Network {
-  return {
-    Name,
-    Id: createHash('sha256').update(`network ${Name}`).digest('hex'),
-    Created: '1970-01-01T00:00:00Z',
-    Scope: 'local',
-    Driver,
-    EnableIPv6: false,
-    IPAM: { Driver: 'default', Options: null, Config },
-    Internal: false,
-    Attachable: false,
-    Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
-    Containers: {},
-    Options: {},
-    Labels: {},
-  };
-}

@@ -14,9 +14,9 @@ import { type Filters, filters, matchesLabel } from '../filters.ts';
 import { optionalTime, query } from '../query.ts';
 
 /** Kinds of objects that do not exist here. Filters for them match nothing. */
-const ABSENT = ['config', 'daemon', 'network', 'node', 'plugin', 'secret', 'service'] as const;
+const ABSENT = ['config', 'daemon', 'node', 'plugin', 'secret', 'service'] as const;
 const FILTERS = [
-  ...(['container', 'event', 'image', 'label', 'scope', 'type', 'volume'] as const),
+  ...(['container', 'event', 'image', 'label', 'network', 'scope', 'type', 'volume'] as const),
   ...ABSENT,
 ] as const;
 type Wanted = Filters<(typeof FILTERS)[number]>;
@@ -46,7 +46,7 @@ async function* eventLines(
 }
 
 function matches(event: ActorEvent, wanted: Wanted): boolean {
-  const { container, event: actions, image, label, type, scope, volume } = wanted;
+  const { container, event: actions, image, label, network, type, scope, volume } = wanted;
   const action = event.action.split(':')[0] ?? '';
   const { attributes, id } = event;
   const isContainer = event.type === 'container';
@@ -63,6 +63,10 @@ function matches(event: ActorEvent, wanted: Wanted): boolean {
     ) &&
     any(image, (value) => isImage(event, value)) &&
     any(volume, (value) => event.type === 'volume' && id === value) &&
+    any(
+      network,
+      (value) => event.type === 'network' && (id.startsWith(value) || attributes['name'] === value),
+    ) &&
     (label ?? []).every((value) => matchesLabel(attributes, value))
   );
 }

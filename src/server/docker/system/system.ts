@@ -11,6 +11,7 @@ import { TEXT } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
+import { networkWarnings } from '../networks/network-warnings.ts';
 import { noBody, query } from '../query.ts';
 
 const access = 'owner';
@@ -28,7 +29,7 @@ const ping = {
   },
 } as const;
 
-type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events'>;
+type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events' | 'networks'>;
 
 export const SYSTEM_ROUTES: readonly Route<InfoHost>[] = [
   // The same route answers HEAD, which Docker's CLI sends.
@@ -148,6 +149,6 @@ async function infoOf(rt: InfoHost): Promise<Info> {
     Isolation: '',
     InitBinary: 'a3s-agent',
     SecurityOptions: ['name=seccomp,profile=builtin'],
-    Warnings: null,
+    Warnings: await networkWarnings(rt),
   };
 }

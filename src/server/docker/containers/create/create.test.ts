@@ -237,7 +237,7 @@ describe('refusals of create', () => {
     ['Unheard', { Unheard: 1 }],
     [
       'NetworkingConfig.EndpointsConfig',
-      { NetworkingConfig: { EndpointsConfig: { mine: { Aliases: ['x'] } } } },
+      { NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['x'] } } } },
     ],
     ['HostConfig.IpcMode', { HostConfig: { IpcMode: 'none' } }],
   ])('refuses the unsupported option %s', async (name, options) => {

@@ -19,13 +19,13 @@ import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf } from './create-limits.ts';
+import { parseNetworking } from './create-networking.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
 import { securityOf } from './create-security.ts';
 import { shmBytesOf, storageOf } from './create-storage.ts';
 import { parseMounts } from './mounts/create-mounts.ts';
 import {
-  checkNetworking,
   ignoredWarnings,
   UNSUPPORTED_CONFIG,
   UNSUPPORTED_HOST_CONFIG,
@@ -46,14 +46,15 @@ export interface ParsedCreate {
 /** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
+  const { MacAddress: _, ...unsupportedConfig } = UNSUPPORTED_CONFIG;
   const whole = withoutUnsupported(
     '',
     body,
-    [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig', 'Confidential'],
-    UNSUPPORTED_CONFIG,
+    [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential'],
+    unsupportedConfig,
     { ignored },
   );
-  const { NetworkingConfig: networking, Confidential: own, ...docker } = whole;
+  const { NetworkingConfig: networking, MacAddress: mac, Confidential: own, ...docker } = whole;
   const hostPart = withoutUnsupported(
     'HostConfig.',
     docker['HostConfig'],
@@ -71,8 +72,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
   }
   const ports = portBindings(host.PortBindings);
-  const network = networkOf(host.NetworkMode);
-  checkNetworking(networking, network, ignored);
+  const { network, endpoints } = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
   const mounts = parseMounts(host, config.Volumes);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
@@ -114,6 +114,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     logging: logging(host.LogConfig),
     health: healthRequest(config.Healthcheck),
     network,
+    endpoints,
     ports,
     exposedPorts: exposed.map(withProtocol),
     ...mounts,
@@ -142,19 +143,6 @@ export function sizeOf(
   if (size === undefined) return undefined;
   const [rows, columns] = size;
   return rows > 0 && columns > 0 ? { rows, columns } : undefined;
-}
-
-function networkOf(mode: string): 'default' | 'none' {
-  switch (mode) {
-    case '':
-    case 'default':
-    case 'bridge':
-      return 'default';
-    case 'none':
-      return 'none';
-    default:
-      throw unsupported('HostConfig.NetworkMode', `${mode} is neither default nor none`);
-  }
 }
 
 function hostname(name: string): string | undefined {

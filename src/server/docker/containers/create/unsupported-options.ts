@@ -33,14 +33,15 @@ const WINDOWS = 'it is of Windows';
 const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the host';
 export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
-const NETWORKS = 'boxes are in a network of their own, or in none';
+const LINKS = 'boxes find each other by name in a user-defined network';
+const CARD = 'the address of a network card is chosen in user-defined networks alone';
 const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
 export const UNSUPPORTED_CONFIG: UnsupportedOptions = {
   ArgsEscaped: option(WINDOWS),
-  MacAddress: option('the address of a box’s network card is not chosen'),
+  MacAddress: option(CARD),
   NetworkDisabled: option('say HostConfig.NetworkMode none'),
   OnBuild: option('images are not built here'),
   Shell: option('images are not built here'),
@@ -69,7 +70,7 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   Isolation: option(WINDOWS, either('default')),
   KernelMemory: option('Docker has removed it'),
   KernelMemoryTCP: option('Docker has removed it'),
-  Links: option(NETWORKS),
+  Links: option(LINKS),
   MemorySwappiness: option('a guest has no swap', either(-1)),
   OomKillDisable: option('a box that has no memory left would hang for ever'),
   PidMode: option(OWN_KERNEL),
@@ -78,12 +79,14 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   UTSMode: option(OWN_KERNEL),
 };
 
-/** The options of one entry of `EndpointsConfig`. */
+/**
+ * The options of one entry of `EndpointsConfig`. A user-defined network has aliases, an address and a hardware address.
+ */
 export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
-  IPAMConfig: option('the address of a box is not chosen'),
-  Links: option(NETWORKS),
-  Aliases: option(NETWORKS),
-  MacAddress: option('the address of a box’s network card is not chosen'),
+  IPAMConfig: option('user-specified IP address is supported on user-defined networks only'),
+  Links: option(LINKS),
+  Aliases: option('network-scoped aliases are only supported for user-defined networks'),
+  MacAddress: option(CARD),
   NetworkID: option('a server says it, and no client'),
   EndpointID: option('a server says it, and no client'),
   Gateway: option('a server says it, and no client'),
@@ -93,40 +96,9 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   GlobalIPv6Address: option('boxes have no IPv6'),
   GlobalIPv6PrefixLen: option('boxes have no IPv6'),
   DriverOpts: option('a box’s network has no options'),
-  DNSNames: option(NETWORKS),
-  GwPriority: option(NETWORKS),
+  DNSNames: option('a server says it, and no client'),
+  GwPriority: option('a box is in one network'),
 };
-
-const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
-
-/**
- * Endpoints may name only the network that the box has.
- *
- * @throws A3sError `unsupported-option` with the name, `invalid-argument`
- */
-export function checkNetworking(
-  networking: unknown,
-  network: 'default' | 'none',
-  ignored: string[],
-): void {
-  const { EndpointsConfig } = withoutUnsupported(
-    'NetworkingConfig.',
-    networking,
-    ['EndpointsConfig'],
-    {},
-    { ignored },
-  );
-  const endpoints = withoutUnsupported(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
-  for (const [name, endpoint] of Object.entries(endpoints)) {
-    if (!['default', 'bridge', 'none'].includes(name)) {
-      throw unsupported(ENDPOINTS, `there is no network ${name.slice(0, 64)}: ${NETWORKS}`);
-    }
-    if ((name === 'none') !== (network === 'none')) {
-      throw unsupported(ENDPOINTS, `the box's network is ${network}, and not ${name}`);
-    }
-    withoutUnsupported(`${ENDPOINTS}.${name}.`, endpoint, [], UNSUPPORTED_ENDPOINT, { ignored });
-  }
-}
 
 /**
  * Returns the implemented options. All others must ask for nothing. Names match in any case, as in Go.

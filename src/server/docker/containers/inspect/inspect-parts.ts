@@ -1,13 +1,12 @@
 /**
- * What the inspection of a box and its line in the list share: mounts and network.
+ * What the inspection of a box and its line in the list share of its mounts.
  *
  * @module
  */
 import type { Box } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
-import { GUEST_NETWORK } from '../../../../engine/network.ts';
-import { bindMode, hasVm, networkName } from './show.ts';
+import { bindMode } from './show.ts';
 
 type Inspect = ContainerInspect;
 
@@ -41,19 +40,4 @@ export function mountsOf(
       ...{ Mode: '', RW: !readonly, Propagation: '' },
     }));
   return [...binds, ...mounted, ...inMemory];
-}
-
-/** Each box has the same address, in a network of its own. */
-export function addressOf(box: Box) {
-  const connected = hasVm(box) && box.definition.network !== 'none';
-  return {
-    Gateway: connected ? GUEST_NETWORK.gateway : '',
-    IPAddress: connected ? GUEST_NETWORK.address : '',
-    IPPrefixLen: connected ? GUEST_NETWORK.prefixLength : 0,
-  };
-}
-
-export function endpointsOf(box: Box): Inspect['NetworkSettings']['Networks'] {
-  const endpoint = { ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null };
-  return { [networkName(box)]: endpoint };
 }

@@ -14,15 +14,16 @@ import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { flag, noBody, query } from '../../query.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
-import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
+import { mountsOf } from './inspect-parts.ts';
 import { sizesOf } from './list.ts';
 import { dockerStatus, hasVm, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
+import { addressOf, endpointsOf } from './show-networks.ts';
 
-type InspectHost = Pick<Runtime, 'home' | 'store' | 'execs' | 'volumes' | 'images'>;
+type InspectRoutesHost = InspectHost & Pick<Runtime, 'store' | 'images'>;
 
-export const INSPECT_ROUTES: readonly Route<InspectHost>[] = [
+export const INSPECT_ROUTES: readonly Route<InspectRoutesHost>[] = [
   route('GET', '/containers/:id/json', {
     access: 'owner',
     summary: 'Inspect a box',
@@ -39,7 +40,10 @@ export const INSPECT_ROUTES: readonly Route<InspectHost>[] = [
 
 type Inspect = ContainerInspect;
 
-export function inspectBox(rt: Pick<Runtime, 'home' | 'execs' | 'volumes'>, box: Box): Inspect {
+/** What an inspection needs of the server. */
+export type InspectHost = Pick<Runtime, 'home' | 'execs' | 'networks' | 'volumes'>;
+
+export function inspectBox(rt: InspectHost, box: Box): Inspect {
   const { definition } = box;
   const [path = '', ...args] = commandOf(definition);
   return {
@@ -72,7 +76,7 @@ export function inspectBox(rt: Pick<Runtime, 'home' | 'execs' | 'volumes'>, box:
     GraphDriver: { Name: 'erofs', Data: {} },
     Mounts: mountsOf(rt, box),
     Config: configOf(box),
-    NetworkSettings: networkOf(box),
+    NetworkSettings: networkOf(rt, box),
   };
 }
 
@@ -160,7 +164,7 @@ function unpublished(box: Box): Record<string, null> {
   return Object.fromEntries(Object.keys(exposedPorts(box)).map((port) => [port, null]));
 }
 
-function networkOf(box: Box): Inspect['NetworkSettings'] {
+function networkOf(rt: Pick<Runtime, 'networks'>, box: Box): Inspect['NetworkSettings'] {
   return {
     Bridge: '',
     SandboxID: '',
@@ -168,6 +172,6 @@ function networkOf(box: Box): Inspect['NetworkSettings'] {
     Ports: { ...unpublished(box), ...byBoxPort(box, publishedPorts(box)) },
     ...addressOf(box),
     MacAddress: '',
-    Networks: endpointsOf(box),
+    Networks: endpointsOf(rt, box),
   };
 }

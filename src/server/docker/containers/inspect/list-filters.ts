@@ -35,7 +35,7 @@ type Test = (box: Box) => boolean;
 
 /** A box is listed where all tests hold. @throws A3sError `invalid-argument` for a meaningless value */
 export async function listTests(
-  rt: Pick<Runtime, 'store' | 'images'>,
+  rt: Pick<Runtime, 'store' | 'images' | 'networks'>,
   wanted: ListFilters,
 ): Promise<readonly Test[]> {
   const { ancestor, before, exited, expose, health, id, label, name } = wanted;
@@ -59,7 +59,7 @@ export async function listTests(
   any(checked('is-task', task, TRUTH), (_, value) => FALSE.includes(value));
   for (const value of exited ?? []) if (!/^\d{1,3}$/.test(value)) throw invalid('exited', value);
   any(exited, (box, value) => hasExited(box, Number(value)));
-  any(network, (box, value) => value === networkName(box) || value === box.definition.network);
+  any(network, (box, value) => isInNetwork(rt, box, value));
   any(publish?.map(portRange('publish')), (box, range) =>
     // As in Docker, this is the host's port, while there is one.
     publishedPorts(box).some(({ hostPort }) => isIn(hostPort, 'tcp', range)),
@@ -89,6 +89,16 @@ export async function listTests(
     tests.push((box) => box.definition.createdAt > createdAt);
   }
   return tests;
+}
+
+/** A user-defined network has its name, the name that it was asked for by, and an id, of which the beginning does. */
+function isInNetwork({ networks }: Pick<Runtime, 'networks'>, box: Box, value: string): boolean {
+  const { network, endpoints } = box.definition;
+  if (network !== 'user') return [networkName(box), network].includes(value);
+  return endpoints.some(
+    ({ network: id, name }) =>
+      name === value || networks.get(id)?.name === value || id.startsWith(value),
+  );
 }
 
 const HEALTH = ['starting', 'healthy', 'unhealthy', 'none'];

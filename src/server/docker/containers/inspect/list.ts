@@ -14,10 +14,11 @@ import type { ImageUsage } from '../../../../images/usage/shares.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { flag, noBody, optionalInt, query } from '../../query.ts';
-import { endpointsOf, mountsOf } from './inspect-parts.ts';
+import { mountsOf } from './inspect-parts.ts';
 import { type ListFilters, listFilters, listTests } from './list-filters.ts';
 import { dockerStatus, hasVm, networkName, portName, publishedPorts, statusText } from './show.ts';
 import { summarizeConfidential } from './show-confidential.ts';
+import { endpointsOf } from './show-networks.ts';
 
 export interface ListOptions {
   readonly all: boolean;
@@ -28,7 +29,7 @@ export interface ListOptions {
 }
 
 /** What a list of boxes needs of the server. */
-export type ListHost = Pick<Runtime, 'home' | 'store' | 'images' | 'volumes' | 'log'>;
+export type ListHost = Pick<Runtime, 'home' | 'store' | 'images' | 'networks' | 'volumes' | 'log'>;
 
 type Summary = ContainerSummary;
 
@@ -85,7 +86,7 @@ function runs({ state }: Box): boolean {
   return ['running', 'paused', 'restarting'].includes(dockerStatus(state));
 }
 
-function summary(rt: Pick<Runtime, 'volumes'>, box: Box, now: number): Summary {
+function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: number): Summary {
   const { definition, state } = box;
   const published = publishedPorts(box);
   const publishedNumbers = new Set(published.map(({ boxPort }) => boxPort));
@@ -115,7 +116,7 @@ function summary(rt: Pick<Runtime, 'volumes'>, box: Box, now: number): Summary {
     Trust: trustOf(box)?.verdict ?? '',
     Confidential: summarizeConfidential(box),
     HostConfig: { NetworkMode: networkName(box) },
-    NetworkSettings: { Networks: endpointsOf(box) },
+    NetworkSettings: { Networks: endpointsOf(rt, box) },
     Mounts: mountsOf(rt, box),
   };
 }

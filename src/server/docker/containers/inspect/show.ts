@@ -109,7 +109,8 @@ export function bindMode({ mode, readonly }: Box['definition']['binds'][number])
   return mode ?? (readonly ? 'ro' : '');
 }
 
-/** Docker's name of the default network, whichever of its names was asked for. */
-export function networkName(box: Box): 'bridge' | 'none' {
-  return box.definition.network === 'none' ? 'none' : 'bridge';
+/** The network as it was asked for; the default one by Docker's name, whichever of its names was asked for. */
+export function networkName({ definition: { network, endpoints } }: Box): string {
+  if (network === 'user') return endpoints[0]?.name ?? '';
+  return network === 'none' ? 'none' : 'bridge';
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import type * as z from 'zod';
-import type { Exec } from '../../../../boxes/run/execs.ts';
 import type { ClientStream } from '../../../../boxes/run/client-stream.ts';
+import type { Exec } from '../../../../boxes/run/execs.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import {
   checkStartable,

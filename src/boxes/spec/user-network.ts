@@ -1,0 +1,39 @@
+/**
+ * What boxes in user-defined networks cannot be.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { BoxDefinition } from '../record/box.ts';
+
+/** What else a box is to be, as far as it and a user-defined network exclude each other. */
+export interface BesideNetwork {
+  readonly network: BoxDefinition['network'];
+  readonly confidential: boolean;
+  /** It starts from a memory snapshot. */
+  readonly fork: boolean;
+  /** It publishes ports. */
+  readonly ports: boolean;
+}
+
+/** @throws A3sError `unsupported-option` for what boxes in user-defined networks cannot be yet, with the reason */
+export function checkUserNetwork(asked: BesideNetwork): void {
+  if (asked.network !== 'user') return;
+  if (asked.confidential) {
+    throw refusal('a confidential box', 'its launch spec has no word for such a network');
+  }
+  if (asked.fork) {
+    throw refusal('a fork', 'its memory has the addresses of the box that was saved');
+  }
+  if (asked.ports) {
+    throw refusal('a box that publishes ports', 'ports of such a network are not forwarded');
+  }
+}
+
+function refusal(what: string, why: string): A3sError {
+  return new A3sError(
+    'unsupported-option',
+    `Cannot put ${what} into a user-defined network: ${why}`,
+    { remedy: 'Leave that out, or use the default network.' },
+  );
+}

@@ -1,0 +1,32 @@
+import { segment } from '../../client/client.ts';
+import type { Command } from '../../command.ts';
+import { byName, list, refused, string } from '../../flags/flag.ts';
+
+const IPV6 = 'boxes have no IPv6';
+
+export const connectNetwork: Command = {
+  usage: '[OPTIONS] NETWORK BOX',
+  description:
+    'Connect a box to a network. The server refuses it: a box keeps the network that it was created with.',
+  flags: byName([
+    list('alias', 'Add network-scoped alias for the box'),
+    string('ip', 'IPv4 address', { value: 'address' }),
+    refused('driver-opt', 'endpoints have no options', 'list'),
+    refused('ip6', IPV6),
+    refused('link', 'boxes find each other by name', 'list'),
+    refused('link-local-ip', 'a box has one address in a network', 'list'),
+  ]),
+  operands: { min: 2, max: 2 },
+  async run({ context, flags, operands: [network = '', box = ''] }) {
+    const body = {
+      Container: box,
+      EndpointConfig: {
+        Aliases: flags.list('alias'),
+        IPAMConfig: { IPv4Address: flags.string('ip') ?? '' },
+      },
+    };
+    const client = await context.connect();
+    await client.json({ method: 'POST', path: `/networks/${segment(network)}/connect`, body });
+    return 0;
+  },
+};

@@ -1,0 +1,73 @@
+/**
+ * The flags of a box's network, as part of a create request.
+ *
+ * @module
+ */
+import type { CreateBody } from '../../docker-api/containers/create.ts';
+import type { FlagValues } from '../flags/flag-values.ts';
+import { UsageError } from '../usage-error.ts';
+import { type NetworkFlag, parseNetwork } from '../values/network.ts';
+
+export interface NetworkRequest {
+  /** The main network, for `HostConfig.NetworkMode`. */
+  readonly mode: string;
+  /** Undefined: nothing is asked for but the mode. */
+  readonly networking: CreateBody['NetworkingConfig'];
+}
+
+/** @throws UsageError in Docker's words for flags that contradict each other */
+export function networkRequest(flags: FlagValues): NetworkRequest {
+  const [first = parseNetwork('default'), ...others] = flags.parsedList('network', parseNetwork);
+  const main = withFlags(first, flags);
+  const endpoints = [main, ...others].filter(
+    (each) => each !== main || hasSettings(each) || others.length > 0,
+  );
+  if (endpoints.length === 0) return { mode: main.name, networking: undefined };
+  return {
+    mode: main.name,
+    networking: { EndpointsConfig: Object.fromEntries(endpoints.map(endpointOf)) },
+  };
+}
+
+/** The flags beside `--network` are about the first network, where it does not say the same itself. */
+function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
+  const aliases = flags.list('network-alias');
+  const ip = flags.string('ip') ?? '';
+  const mac = flags.string('mac-address') ?? '';
+  conflict(aliases, network.aliases, '--network-alias', 'alias');
+  conflict(ip, network.ip, '--ip', 'IPv4 address');
+  conflict(mac, network.mac, '--mac-address', 'MAC address');
+  return {
+    name: network.name,
+    aliases: [...network.aliases, ...aliases],
+    ip: ip || network.ip,
+    mac: mac || network.mac,
+  };
+}
+
+function conflict(
+  flag: string | readonly string[],
+  ofNetwork: string | readonly string[],
+  name: string,
+  what: string,
+): void {
+  if (flag.length === 0 || ofNetwork.length === 0) return;
+  throw new UsageError(`conflicting options: cannot specify both ${name} and per-network ${what}`, {
+    remedy: 'Say it once.',
+  });
+}
+
+function hasSettings({ aliases, ip, mac }: NetworkFlag): boolean {
+  return aliases.length > 0 || ip !== '' || mac !== '';
+}
+
+function endpointOf({ name, aliases, ip, mac }: NetworkFlag): [string, object] {
+  return [
+    name,
+    {
+      ...(aliases.length === 0 ? {} : { Aliases: aliases }),
+      ...(ip === '' ? {} : { IPAMConfig: { IPv4Address: ip } }),
+      ...(mac === '' ? {} : { MacAddress: mac }),
+    },
+  ];
+}

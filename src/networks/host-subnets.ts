@@ -1,0 +1,41 @@
+/**
+ * The subnets that this host has an address in, or a route to.
+ *
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { parseCidr, type Subnet, subnetAt } from './ipv4.ts';
+
+/** @throws Error where the kernel's table of routes cannot be read */
+export async function hostSubnets(): Promise<Subnet[]> {
+  return [...interfaceSubnets(), ...parseRoutes(await readFile('/proc/net/route', 'utf8'))];
+}
+
+function interfaceSubnets(): Subnet[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .flatMap(({ cidr }) => {
+      const found = parseCidr(cidr ?? '');
+      return found === undefined ? [] : [subnetAt(found.address, found.bits)];
+    });
+}
+
+/** Reads the kernel's `/proc/net/route`. The default route is left out: it leads to no subnet in particular. */
+export function parseRoutes(table: string): Subnet[] {
+  return table
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const fields = line.split('\t');
+      const [destination, mask] = [hexAddress(fields[1]), hexAddress(fields[7])];
+      if (destination === undefined || mask === undefined || mask === 0) return [];
+      return [subnetAt(destination, Math.clz32(~mask >>> 0))];
+    });
+}
+
+/** The kernel writes the four bytes as one number of the host's order, which is little-endian here. */
+function hexAddress(text: string | undefined): number | undefined {
+  if (text === undefined || !/^[0-9A-F]{8}$/i.test(text)) return undefined;
+  return Buffer.from(text, 'hex').readUInt32LE();
+}

@@ -1,0 +1,95 @@
+/**
+ * What a user-defined network is on record.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../errors.ts';
+
+/** IPAM configuration as it was asked for, which `inspect` shows. Addresses are in dotted notation. */
+const AskedAddresses = z.strictObject({
+  /** Absent: the server chose the subnet, and boxes choose no address in it. */
+  subnet: z.string().optional(),
+  gateway: z.string().optional(),
+  /** Addresses that no box gets, by the name that the user gave each. */
+  auxAddresses: z.record(z.string(), z.string()),
+});
+
+export const NetworkRecord = z.strictObject({
+  /** 64 hexadecimal digits. */
+  id: z.string(),
+  name: z.string(),
+  createdAt: z.string(),
+  driver: z.literal('bridge'),
+  /** In CIDR notation, such as `10.89.1.0/24`. */
+  subnet: z.string(),
+  /** The bridge's own address. */
+  gateway: z.string(),
+  /** The part of the subnet that boxes get addresses of, in CIDR notation. Absent: all of it. */
+  ipRange: z.string().optional(),
+  /** Boxes in it reach each other alone. */
+  internal: z.boolean(),
+  /** A note of the client's: it means something in a swarm alone. */
+  attachable: z.boolean(),
+  labels: z.record(z.string(), z.string()),
+  /** Options of the driver, as they were given. */
+  options: z.record(z.string(), z.string()),
+  asked: AskedAddresses,
+});
+/** A network that boxes share: one bridge with one IPv4 subnet. */
+export type NetworkRecord = z.infer<typeof NetworkRecord>;
+
+export const Endpoint = z.strictObject({
+  /** 64 hexadecimal digits; another one each time that the box is attached. */
+  id: z.string(),
+  /** Id of the network. */
+  network: z.string(),
+  /** Id of the box. */
+  box: z.string(),
+  /** In dotted notation, without the length of a prefix. */
+  address: z.string(),
+  /** Bits of the subnet. */
+  prefixLength: z.int().min(8).max(30),
+  /** The address of the network. */
+  gateway: z.string(),
+  /** In lower case, with colons. */
+  mac: z.string(),
+});
+/** The place of one box in one network, from before its start until after its end. */
+export type Endpoint = z.infer<typeof Endpoint>;
+
+/** Whether boxes can be started in user-defined networks on this host. */
+export interface UserNetworks {
+  readonly available: boolean;
+  /** Why not; undefined where they are available. */
+  readonly reason: string | undefined;
+}
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+const MAX_NAME = 255;
+
+/** Names that mean something else where a box is created. */
+export const PREDEFINED_NAMES: readonly string[] = ['bridge', 'default', 'host', 'none'];
+
+/** @throws A3sError `invalid-argument`, or `network-forbidden` for a predefined network, in Docker's words */
+export function checkNetworkName(name: string): void {
+  if (PREDEFINED_NAMES.includes(name)) {
+    throw new A3sError(
+      'network-forbidden',
+      `operation is not permitted on predefined ${name} network`,
+      { remedy: 'Choose another name.' },
+    );
+  }
+  if (name.trim() === '') {
+    throw new A3sError('invalid-argument', 'invalid name: name is empty', {
+      remedy: 'Give the network a name.',
+    });
+  }
+  if (NAME.test(name) && name.length <= MAX_NAME) return;
+  const shown = name.slice(0, 128);
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot create the network: "${shown}" includes invalid characters for a network name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`,
+    { remedy: `Use letters, digits, "_", "." and "-", ${MAX_NAME} at most.` },
+  );
+}

@@ -1,0 +1,200 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TestHome } from '../../../testing/home.ts';
+
+let home: TestHome;
+let network: string;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+  network = await make('db', '10.1.2.0/24');
+});
+afterEach(() => home.remove());
+
+async function make(Name: string, Subnet: string): Promise<string> {
+  const body = { Name, IPAM: { Config: [{ Subnet }] } };
+  return ((await home.call('POST', '/networks/create', body)).body as { Id: string }).Id;
+}
+const documentOf = (NetworkMode: string, EndpointsConfig: object = {}, more: object = {}) => ({
+  ...{ Image: 'busybox', Cmd: ['true'], HostConfig: { NetworkMode } },
+  ...{ NetworkingConfig: { EndpointsConfig }, ...more },
+});
+const create = (...args: Parameters<typeof documentOf>) =>
+  home.call('POST', '/containers/create', documentOf(...args));
+const created = async (...args: Parameters<typeof documentOf>): Promise<string> => {
+  const answer = await create(...args);
+  expect(answer).toMatchObject({ status: 201 });
+  return (answer.body as { Id: string }).Id;
+};
+const definition = (id: string) => home.runtime.store.expect(id).definition;
+const inspect = async (id: string) =>
+  (await home.call('GET', `/containers/${id}/json`)).body as Record<string, object>;
+
+describe('a box in a user-defined network', () => {
+  it('is recorded with its aliases, address and hardware address', async () => {
+    const endpoint = {
+      ...{ Aliases: ['one', 'two', 'one'], MacAddress: '02:00:00:00:00:0A' },
+      IPAMConfig: { IPv4Address: '10.1.2.7' },
+    };
+    const { network: kind, endpoints } = definition(await created('db', { db: endpoint }));
+    expect({ kind, endpoints }).toEqual({
+      kind: 'user',
+      endpoints: [
+        {
+          ...{ network, name: 'db', aliases: ['one', 'two'] },
+          ...{ address: '10.1.2.7', mac: '02:00:00:00:00:0a' },
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['by its name', () => created('db')],
+    ['by its id', () => created(network)],
+    ['by the beginning of its id', () => created(network.slice(0, 12))],
+    ['by an endpoint alone', () => created('default', { db: {} })],
+    ['by mode and endpoint, once by id', () => created(network, { db: null })],
+    ['with the zero values that clients send', () => created('db', { db: NOTHING })],
+  ])('is created %s', async (_, makeBox) => {
+    const { network: kind, endpoints } = definition(await makeBox());
+    expect({ kind, endpoints }).toEqual({
+      ...{ kind: 'user', endpoints: [{ network, name: expect.any(String), aliases: [] }] },
+    });
+  });
+
+  it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
+    const MacAddress = '02:00:00:00:00:0a';
+    const id = await created('db', { db: { MacAddress } }, { MacAddress });
+    expect(definition(id).endpoints[0]?.mac).toBe(MacAddress);
+    expect(await create('db', { db: { MacAddress } }, { MacAddress: 'other' })).toMatchObject({
+      ...{ status: 400, body: { message: expect.stringContaining('container-wide MAC address') } },
+    });
+  });
+
+  it.each([
+    ['gone', {}, 404, 'network gone not found'],
+    ['__proto__', {}, 404, 'network __proto__ not found'],
+    ['default', { gone: {} }, 404, 'network gone not found'],
+    ['host', {}, 400, 'HostConfig.NetworkMode is not supported: host'],
+    ['container:x', {}, 400, 'HostConfig.NetworkMode is not supported: container:x'],
+    ['default', { host: {} }, 400, 'NetworkingConfig.EndpointsConfig is not supported: host'],
+    ['db', { web: {} }, 400, 'a box is in one network'],
+    ['default', { db: {}, web: {} }, 400, 'a box is in one network'],
+    ['db', { bridge: {} }, 400, 'network is db, and not bridge'],
+    ['none', { db: {} }, 400, 'network is none, and not db'],
+    ['default', { db: {}, bridge: {} }, 400, 'network is db, and not bridge'],
+    ['db', { db: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, 400, 'IPv6Address is not supported'],
+    ['db', { db: { IPAMConfig: { LinkLocalIPs: ['169.254.1.1'] } } }, 400, 'LinkLocalIPs is not'],
+    [
+      'db',
+      { db: { IPAMConfig: { IPv4Address: '10.9.9.9' } } },
+      400,
+      'no configured subnet contains',
+    ],
+    ['db', { db: { IPAMConfig: { IPv4Address: 'x' } } }, 400, 'invalid IPv4 address: x'],
+    ['db', { db: { MacAddress: '01:00:00:00:00:00' } }, 400, 'invalid MAC address'],
+    ['db', { db: { Aliases: ['a b'] } }, 400, 'Aliases'],
+    ['db', { db: { Aliases: ['a,b'] } }, 400, 'Aliases'],
+    ['db', { db: { Aliases: ['a\nb'] } }, 400, 'Aliases'],
+    ['db', { db: { Links: ['x'] } }, 400, 'Links is not supported'],
+    ['db', { db: { DriverOpts: { a: 'b' } } }, 400, 'DriverOpts is not supported'],
+    ['db', { db: { Unheard: 1 } }, 400, 'Unheard'],
+    ['db', { db: [] }, 400, 'must be an object'],
+    ['default', { bridge: { Aliases: ['x'] } }, 400, 'network-scoped aliases are only supported'],
+    [
+      ...['default', { bridge: { IPAMConfig: { IPv4Address: '10.0.2.9' } } }, 400],
+      'user-specified IP address is supported on user-defined networks only',
+    ],
+  ] as [string, object, number, string][])(
+    'is refused in %s with the endpoints %j, before there is a record',
+    async (mode, endpoints, status, message) => {
+      await make('web', '10.1.3.0/24');
+      expect(await create(mode, endpoints)).toMatchObject({
+        ...{ status, body: { message: expect.stringContaining(message) } },
+      });
+      expect(home.runtime.store.list()).toEqual([]);
+    },
+  );
+
+  it('is refused an address of a subnet that the server chose', async () => {
+    await home.call('POST', '/networks/create', { Name: 'chosen' });
+    const endpoint = { IPAMConfig: { IPv4Address: '10.89.0.9' } };
+    expect(await create('chosen', { chosen: endpoint })).toMatchObject({
+      ...{ status: 400 },
+      body: { message: expect.stringContaining('networks with user configured subnets') },
+    });
+  });
+
+  it.each([
+    ['ports', { HostConfig: { NetworkMode: 'db', PortBindings: { '80/tcp': [{}] } } }, 'publishes'],
+    ['a launch spec', { Confidential: { Tee: 'simulate' } }, 'confidential'],
+  ])('is refused with %s', async (_, more, word) => {
+    const answer = await create('db', {}, more);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+    expect((answer.body as { message: string }).message).toContain(word);
+  });
+
+  it('is not measured either', async () => {
+    const body = documentOf('db', {}, { Confidential: { Tee: 'simulate' } });
+    expect(await home.call('POST', '/a3s/v1/measure', body)).toMatchObject({
+      ...{ status: 400, body: { code: 'unsupported-option' } },
+    });
+  });
+
+  it('does not start where the host cannot make networks, and says why', async () => {
+    const id = await created('db');
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+      ...{ status: 500, body: { code: 'network-unavailable' } },
+    });
+    expect(home.host.running).toEqual([]);
+    expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', exitCode: 125 });
+  });
+
+  it('is shown with its network, before and while it is attached', async () => {
+    const Aliases = ['one'];
+    const id = await created('db', { db: { Aliases, IPAMConfig: { IPv4Address: '10.1.2.7' } } });
+    const { name, definition: recorded } = home.runtime.store.expect(id);
+    const shown = {
+      ...{ IPAMConfig: { IPv4Address: '10.1.2.7' }, Aliases, NetworkID: network },
+      DNSNames: [name, 'one', id.slice(0, 12)],
+    };
+    const none = { MacAddress: '', EndpointID: '', Gateway: '', IPAddress: '', IPPrefixLen: 0 };
+    expect(await inspect(id)).toMatchObject({
+      ...{ HostConfig: { NetworkMode: 'db' } },
+      NetworkSettings: { IPAddress: '', Networks: { db: { ...shown, ...none } } },
+    });
+    const [asked] = recorded.endpoints;
+    const { mac, id: EndpointID } = home.runtime.networks.attach(network, id, asked);
+    const place = { Gateway: '10.1.2.1', IPAddress: '10.1.2.7', IPPrefixLen: 24 };
+    const attached = { ...shown, ...place, MacAddress: mac, EndpointID };
+    expect(await inspect(id)).toMatchObject({
+      ...{ NetworkSettings: { IPAddress: '', Networks: { db: attached } } },
+    });
+  });
+
+  it('is shown with the name that its network was asked for by when that is gone', async () => {
+    const id = await created('db');
+    await home.call('DELETE', '/networks/db');
+    expect(await inspect(id)).toMatchObject({ NetworkSettings: { Networks: { db: {} } } });
+  });
+
+  it('is listed by the name and the id of its network', async () => {
+    const id = await created(network.slice(0, 12));
+    const other = await created('default');
+    const listed = async (value: string) => {
+      const filters = encodeURIComponent(JSON.stringify({ network: [value] }));
+      const { body } = await home.call('GET', `/containers/json?all=1&filters=${filters}`);
+      return (body as { Id: string }[]).map(({ Id }) => Id);
+    };
+    expect(await listed('db')).toEqual([id]);
+    expect(await listed(network)).toEqual([id]);
+    expect(await listed(network.slice(0, 6))).toEqual([id]);
+    expect(await listed('user')).toEqual([]);
+    expect(await listed('bridge')).toEqual([other]);
+  });
+});
+
+const NOTHING = {
+  ...{ IPAMConfig: {}, Links: null, Aliases: null, MacAddress: '', DriverOpts: null },
+  ...{ NetworkID: '', EndpointID: '', Gateway: '', IPAddress: '', IPPrefixLen: 0 },
+  ...{ IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0, DNSNames: null },
+};

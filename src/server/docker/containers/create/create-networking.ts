@@ -1,0 +1,151 @@
+/**
+ * The networks that a create document asks for.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { EndpointRequest } from '../../../../boxes/create/create-request.ts';
+import type { BoxDefinition } from '../../../../boxes/record/box.ts';
+import { A3sError } from '../../../../errors.ts';
+import { parseRequest } from '../../../http/parse.ts';
+import { isZero } from '../../go-document.ts';
+import {
+  UNSUPPORTED_CONFIG,
+  UNSUPPORTED_ENDPOINT,
+  type UnsupportedOptions,
+  unsupported,
+  withoutUnsupported,
+} from './unsupported-options.ts';
+
+const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
+
+/** Of a DNS label, or several: aliases become names in the network. */
+const ALIAS = /^[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]{0,252})$/;
+
+const EndpointFields = z.strictObject({
+  Aliases: z
+    .array(
+      z.string().regex(ALIAS, { error: 'must be a name of letters, digits, "_", "." and "-"' }),
+    )
+    .max(64)
+    .default([]),
+  MacAddress: z.string().max(64).default(''),
+  IPAMConfig: z.strictObject({ IPv4Address: z.string().max(64).default('') }).prefault({}),
+});
+const ENDPOINT_KEYS = Object.keys(EndpointFields.shape);
+
+const UNSUPPORTED_IPAM: UnsupportedOptions = {
+  IPv6Address: { neutral: isZero, why: 'boxes have no IPv6' },
+  LinkLocalIPs: { neutral: isZero, why: 'a box has one address in a network' },
+};
+
+/** What is asked for of the network, besides `HostConfig.NetworkMode`. */
+export interface NetworkingDocument {
+  /** `NetworkingConfig`, unread. */
+  readonly networking: unknown;
+  /** `MacAddress` of the document itself, unread: of the card in the network of `NetworkMode`. */
+  readonly mac: unknown;
+}
+
+interface Networking {
+  readonly network: BoxDefinition['network'];
+  readonly endpoints: readonly EndpointRequest[];
+}
+
+/**
+ * Reads the networks. Whether a user-defined one exists is not known here.
+ *
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument`
+ */
+export function parseNetworking(
+  mode: string,
+  { networking, mac }: NetworkingDocument,
+  ignored: string[],
+): Networking {
+  const kind = kindOf(mode);
+  const entries = endpointsOf(networking, ignored);
+  const [endpoints, predefined] = [new Map<string, EndpointRequest>(), new Set<string>()];
+  if (kind === 'user') endpoints.set(mode, readEndpoint(mode, {}, ignored));
+  for (const [name, endpoint] of entries) {
+    if (name === 'host' || name.startsWith('container:')) throw foreign(name);
+    if (['default', 'bridge', 'none'].includes(name)) {
+      withoutUnsupported(`${ENDPOINTS}.${name}.`, endpoint, [], UNSUPPORTED_ENDPOINT, { ignored });
+      predefined.add(name);
+    } else {
+      endpoints.set(name, readEndpoint(name, endpoint, ignored));
+    }
+  }
+  // A client that names a network in its endpoints alone leaves the mode to the server.
+  const network = kind === 'default' && endpoints.size > 0 ? 'user' : kind;
+  const [user] = endpoints.keys();
+  for (const name of [...predefined, ...endpoints.keys()]) {
+    const other = predefined.has(name) ? (name === 'none' ? 'none' : 'default') : 'user';
+    if (other === network) continue;
+    const has = network === 'user' ? user : network;
+    throw unsupported(ENDPOINTS, `the box's network is ${has}, and not ${name.slice(0, 64)}`);
+  }
+  return { network, endpoints: withMac([...endpoints.values()], mac) };
+}
+
+function kindOf(mode: string): BoxDefinition['network'] {
+  if (['', 'default', 'bridge'].includes(mode)) return 'default';
+  if (mode === 'none') return 'none';
+  if (mode !== 'host' && !mode.startsWith('container:')) return 'user';
+  throw unsupported('HostConfig.NetworkMode', `${mode.slice(0, 64)}: ${OWN_CARD}`);
+}
+
+const OWN_CARD = 'a box is a microVM, and has a network card of its own';
+
+function foreign(name: string): A3sError {
+  return unsupported(ENDPOINTS, `${name.slice(0, 64)}: ${OWN_CARD}`);
+}
+
+function endpointsOf(networking: unknown, ignored: string[]): [string, unknown][] {
+  const { EndpointsConfig } = withoutUnsupported(
+    ...(['NetworkingConfig.', networking, ['EndpointsConfig'], {}, { ignored }] as const),
+  );
+  return Object.entries(withoutUnsupported(`${ENDPOINTS}.`, EndpointsConfig, undefined, {}));
+}
+
+function readEndpoint(name: string, endpoint: unknown, ignored: string[]): EndpointRequest {
+  const where = `${ENDPOINTS}.${name.slice(0, 64)}.`;
+  const kept = withoutUnsupported(where, endpoint, ENDPOINT_KEYS, unsupportedOfUser, { ignored });
+  const ipam = withoutUnsupported(
+    ...([`${where}IPAMConfig.`, kept['IPAMConfig'], ['IPv4Address'], UNSUPPORTED_IPAM] as const),
+    { ignored },
+  );
+  const fields = parseRequest(EndpointFields, { ...kept, IPAMConfig: { ...ipam } });
+  return {
+    name,
+    aliases: fields.Aliases,
+    address: orUndefined(fields.IPAMConfig.IPv4Address),
+    mac: orUndefined(fields.MacAddress),
+  };
+}
+
+/** A network that the user has defined has what others have not. */
+const unsupportedOfUser: UnsupportedOptions = Object.fromEntries(
+  Object.entries(UNSUPPORTED_ENDPOINT).filter(([name]) => !ENDPOINT_KEYS.includes(name)),
+);
+
+/** Clients before API 1.44 send the hardware address beside the networks. */
+function withMac(endpoints: readonly EndpointRequest[], mac: unknown): readonly EndpointRequest[] {
+  if (isZero(mac)) return endpoints;
+  const [first, ...others] = endpoints;
+  if (first === undefined) {
+    throw unsupported('MacAddress', UNSUPPORTED_CONFIG['MacAddress']?.why ?? OWN_CARD);
+  }
+  const text = parseRequest(z.string().max(64), mac);
+  if (first.mac !== undefined && first.mac !== text) {
+    throw new A3sError(
+      'invalid-argument',
+      'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
+      { remedy: 'Give it once.' },
+    );
+  }
+  return [{ ...first, mac: text }, ...others];
+}
+
+function orUndefined(text: string): string | undefined {
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,61 @@
+/**
+ * The networks of a box, as an inspection and a list show them.
+ *
+ * @module
+ */
+import type { Box, BoxEndpoint } from '../../../../boxes/record/box.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
+import { GUEST_NETWORK } from '../../../../engine/network.ts';
+import { hasVm, networkName } from './show.ts';
+
+type Networks = ContainerInspect['NetworkSettings']['Networks'];
+
+const NO_ADDRESS = { Gateway: '', IPAddress: '', IPPrefixLen: 0 };
+
+/** The address in the default network: each box has the same one, in a network of its own. */
+export function addressOf(box: Box) {
+  if (!hasVm(box) || box.definition.network !== 'default') return NO_ADDRESS;
+  const { gateway, address, prefixLength } = GUEST_NETWORK;
+  return { Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength };
+}
+
+/** By name. A user-defined network that is gone is shown as it was asked for. */
+export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
+  const { network, endpoints } = box.definition;
+  if (network !== 'user') {
+    const endpoint = { ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null };
+    return { [networkName(box)]: endpoint };
+  }
+  return Object.fromEntries(
+    endpoints.map((endpoint) => [
+      rt.networks.get(endpoint.network)?.name ?? endpoint.name,
+      endpointOf(rt, box, endpoint),
+    ]),
+  );
+}
+
+function endpointOf(
+  { networks }: Pick<Runtime, 'networks'>,
+  { name, definition: { id, hostname } }: Box,
+  { network, aliases, address }: BoxEndpoint,
+): Networks[string] {
+  const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
+  const shown =
+    attached === undefined
+      ? NO_ADDRESS
+      : {
+          Gateway: attached.gateway,
+          IPAddress: attached.address,
+          IPPrefixLen: attached.prefixLength,
+        };
+  return {
+    IPAMConfig: address === undefined ? null : { IPv4Address: address },
+    Aliases: aliases.length === 0 ? null : aliases,
+    MacAddress: attached?.mac ?? '',
+    DNSNames: [...new Set([name, ...aliases, id.slice(0, 12), hostname])],
+    NetworkID: network,
+    EndpointID: attached?.id ?? '',
+    ...shown,
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Turns Docker's document of a new network into a request.
+ *
+ * @module
+ */
+import type * as z from 'zod';
+import type { NetworkCreateBody } from '../../../docker-api/network.ts';
+import { A3sError } from '../../../errors.ts';
+import type { NetworkRequest, SubnetRequest } from '../../../networks/request.ts';
+
+type Body = z.output<typeof NetworkCreateBody>;
+
+/** @throws A3sError `unsupported-option` with the name, `no-such-driver`, `network-forbidden`, `invalid-argument` */
+export function networkRequest(body: Body): NetworkRequest {
+  checkDriver(body.Driver);
+  checkScope(body);
+  const { Name, Internal, Attachable, Labels, Options, IPAM } = body;
+  if (!['', 'default'].includes(IPAM.Driver)) {
+    const shown = IPAM.Driver.slice(0, 128);
+    throw noPlugin(shown);
+  }
+  const [option] = Object.keys(IPAM.Options);
+  if (option !== undefined) {
+    throw unsupported(`IPAM.Options ${option.slice(0, 64)}`, 'addresses have no options');
+  }
+  return {
+    name: Name,
+    internal: Internal,
+    attachable: Attachable,
+    labels: Labels,
+    options: Options,
+    addresses: subnetRequest(IPAM.Config),
+  };
+}
+
+const SWARM =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+
+/** Docker's drivers, beside those of plugins. */
+function checkDriver(driver: string): void {
+  switch (driver) {
+    case '':
+    case 'bridge':
+    case 'default':
+      return;
+    case 'host':
+    case 'null':
+      throw new A3sError(
+        'network-forbidden',
+        `only one instance of "${driver}" network is allowed`,
+        {
+          remedy: 'Use the driver bridge.',
+        },
+      );
+    case 'overlay':
+      throw new A3sError('network-forbidden', SWARM, { remedy: 'Use the driver bridge.' });
+    case 'ipvlan':
+    case 'macvlan':
+      throw unsupported(
+        `the driver ${driver}`,
+        'boxes are not put on the networks of the host; use the driver bridge',
+      );
+    default:
+      throw noPlugin(driver.slice(0, 128));
+  }
+}
+
+function noPlugin(name: string): A3sError {
+  return new A3sError(
+    'no-such-driver',
+    `could not find plugin ${name} in v1 plugin registry: plugin not found`,
+    { remedy: 'Leave the driver out.' },
+  );
+}
+
+function checkScope({
+  Scope,
+  EnableIPv4,
+  EnableIPv6,
+  Ingress,
+  ConfigOnly,
+  ConfigFrom,
+}: Body): void {
+  if (!['', 'local'].includes(Scope)) throw unsupported(`Scope ${Scope}`, 'there is no swarm');
+  if (Ingress) throw unsupported('Ingress', 'there is no swarm');
+  if (ConfigOnly || ConfigFrom.Network !== '') {
+    throw unsupported('ConfigOnly and ConfigFrom', 'each network has a configuration of its own');
+  }
+  if (EnableIPv6) throw unsupported('EnableIPv6', 'boxes have no IPv6');
+  if (!EnableIPv4) throw unsupported('EnableIPv4 false', 'boxes have nothing but IPv4');
+}
+
+function subnetRequest(config: Body['IPAM']['Config']): SubnetRequest | undefined {
+  const [asked, ...others] = config.filter(
+    ({ Subnet, IPRange, Gateway, AuxiliaryAddresses }) =>
+      Subnet + IPRange + Gateway !== '' || Object.keys(AuxiliaryAddresses).length > 0,
+  );
+  if (asked === undefined) return undefined;
+  if (others.length > 0) {
+    throw new A3sError('network-forbidden', "bridge driver doesn't support multiple subnets", {
+      remedy: 'Give one subnet.',
+    });
+  }
+  if (asked.Subnet === '') {
+    throw new A3sError(
+      'invalid-argument',
+      'invalid network config: every ip-range or gateway must have a corresponding subnet',
+      { remedy: 'Give a subnet as well.' },
+    );
+  }
+  return {
+    subnet: asked.Subnet,
+    gateway: asked.Gateway,
+    ipRange: asked.IPRange,
+    auxAddresses: asked.AuxiliaryAddresses,
+  };
+}
+
+function unsupported(name: string, why: string): A3sError {
+  return new A3sError(
+    'unsupported-option',
+    `Cannot create the network: ${name} is not supported: ${why}`,
+    { remedy: 'Leave the option out.' },
+  );
+}

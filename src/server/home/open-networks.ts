@@ -1,0 +1,37 @@
+/**
+ * The user-defined networks of a home.
+ *
+ * @module
+ */
+import { now, timestamp } from '../../boxes/record/clock.ts';
+import { isLive } from '../../boxes/record/states.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { hostSubnets } from '../../networks/host-subnets.ts';
+import { Networks } from '../../networks/networks.ts';
+import type { NetworkRecords } from '../../networks/records.ts';
+
+/** Takes the places of boxes that an earlier server left and that do not run. */
+export function openNetworks(
+  records: NetworkRecords,
+  { store, events }: Pick<Runtime, 'store' | 'events'>,
+): Networks {
+  const networks = new Networks({
+    records,
+    hostSubnets,
+    userNetworks: async () => ({
+      available: false,
+      reason: 'this server cannot make the host’s side of one',
+    }),
+    onEvent: (action: string, { id, name, driver }, box?: string) =>
+      events.publish('network', action, id, {
+        ...(box === undefined ? {} : { container: box }),
+        ...{ name, type: driver },
+      }),
+    now: () => timestamp(now()),
+  });
+  const live = store
+    .list()
+    .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : []));
+  networks.keepOnly(new Set(live));
+  return networks;
+}
