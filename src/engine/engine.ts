@@ -28,6 +28,11 @@ export interface PortForward {
 export interface Nic {
   readonly mac: string;
   readonly ports: readonly PortForward[];
+  /**
+   * Descriptor of the tap device that takes the card's frames. The engine lends it to the VMM; the caller closes it.
+   * Absent: a translator takes them, and publishes the ports; a card with a tap device has none.
+   */
+  readonly tap?: number | undefined;
 }
 
 /** The name of a shared file inside its virtio-fs device. */

@@ -17,7 +17,7 @@ import type { JailIdentity, JailProgram } from '../../jail/jail.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
-import type { Nic, PortForward } from '../engine.ts';
+import type { Nic, PortForward, VmSpec } from '../engine.ts';
 import { GUEST_NETWORK } from '../network.ts';
 import { Helper } from './helper.ts';
 import { listensRenamed } from './listening.ts';
@@ -74,6 +74,15 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
           `${port.hostIp}/${port.hostPort}:${port.boxPort}`,
         ])),
   ];
+}
+
+/** Starts the translator of a VM that needs one: none without a card, and none for one with a tap device. */
+export function startTranslator(
+  { nic, runtimeDir, identity }: Pick<VmSpec, 'nic' | 'runtimeDir' | 'identity'>,
+  signal: AbortSignal,
+): Promise<Helper>[] {
+  if (nic === undefined || nic.tap !== undefined) return [];
+  return [startPasst(nic, runtimeDir, identity, signal)];
 }
 
 /**

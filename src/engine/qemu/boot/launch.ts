@@ -11,7 +11,7 @@ import * as z from 'zod';
 import { settleOrAbort } from '../../../async/settle-all.ts';
 import type { VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
-import { passtSocket, startPasst } from '../../helpers/passt.ts';
+import { startTranslator } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { VmEvents } from '../monitor/events.ts';
@@ -27,7 +27,7 @@ export async function launchVm(
   signal: AbortSignal,
 ): Promise<QemuVm> {
   const events = new VmEvents();
-  const { id, runtimeDir, identity, nic, shares } = spec;
+  const { id, runtimeDir, identity, shares } = spec;
   const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => [
     startVmm(
       { spec, accelerator, start: 'boot', growthBytes: 0 },
@@ -35,7 +35,7 @@ export async function launchVm(
       (event) => events.receive(event),
       waiting,
     ),
-    ...(nic === undefined ? [] : [startPasst(nic, runtimeDir, identity, waiting)]),
+    ...startTranslator(spec, waiting),
     ...shares.map((share, index) => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
   ]);
   const { monitor, helper, process } = vmm;
@@ -57,7 +57,7 @@ async function attachDevices(spec: VmSpec, monitor: QmpClient, signal: AbortSign
   const { runtimeDir, nic, shares } = spec;
   await executeAll(monitor, diskCommands(spec));
   signal.throwIfAborted();
-  if (nic !== undefined) await executeAll(monitor, nicCommands(nic.mac, passtSocket(runtimeDir)));
+  if (nic !== undefined) await executeAll(monitor, nicCommands(nic, runtimeDir));
   signal.throwIfAborted();
   const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
   await executeAll(monitor, shareCommands(spec, sockets));

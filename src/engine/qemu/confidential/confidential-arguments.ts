@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { A3sError } from '../../../errors.ts';
 import type { Nic } from '../../engine.ts';
 import { passtSocket } from '../../helpers/passt.ts';
 import {
@@ -180,6 +181,9 @@ function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
 }
 
 function card({ nic, runtimeDir }: ConfidentialSpec): Command[] {
+  if (nic?.tap !== undefined) {
+    throw new A3sError('invalid-argument', 'Cannot give a confidential microVM a tap device');
+  }
   return nic === undefined ? [] : cardCommands(nic, passtSocket(runtimeDir));
 }
 

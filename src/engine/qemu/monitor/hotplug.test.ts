@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Disk, VmSpec } from '../../engine.ts';
 import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
-import { diskCommands, nicCommands, shareCommands } from './hotplug.ts';
+import { diskCommands, executeAll, nicCommands, shareCommands } from './hotplug.ts';
+import type { QmpClient } from './qmp.ts';
 
 function vmSpec(disks: number, shares: number): VmSpec {
   return {
@@ -71,7 +72,7 @@ it('plugs the functions of a slot in descending order, because function 0 activa
 });
 
 it('plugs the network card into a port of its own', () => {
-  expect(nicCommands('02:00:00:00:00:01', '/run/box/passt.sock')).toEqual([
+  expect(nicCommands({ mac: '02:00:00:00:00:01', ports: [] }, '/run/box')).toEqual([
     [
       'netdev_add',
       {
@@ -95,6 +96,37 @@ it('plugs the network card into a port of its own', () => {
       },
     ],
   ]);
+});
+
+it('lends the tap device of a network card before the card is plugged', () => {
+  const nic = { mac: '02:00:00:00:00:01', ports: [], tap: 7 };
+  expect(nicCommands(nic, '/run/box').slice(0, 2)).toEqual([
+    ['getfd', { fdname: 'net0' }, 7],
+    ['netdev_add', { type: 'tap', id: 'net0', fd: 'net0' }],
+  ]);
+});
+
+it('waits for the answer to a descriptor before it sends the next command', async () => {
+  const sent: string[] = [];
+  let answer = (): void => undefined;
+  const monitor: Pick<QmpClient, 'execute'> = {
+    execute: async (name, _args, schema, descriptor) => {
+      sent.push(name);
+      if (descriptor !== undefined) await new Promise<void>((resolve) => (answer = resolve));
+      return schema.parse(undefined);
+    },
+  };
+  const done = executeAll(monitor, [
+    ['one', {}],
+    ['getfd', {}, 7],
+    ['three', {}],
+    ['four', {}],
+  ]);
+  await Promise.resolve();
+  expect(sent).toEqual(['one', 'getfd']);
+  answer();
+  await done;
+  expect(sent).toEqual(['one', 'getfd', 'three', 'four']);
 });
 
 it('plugs shares into the ports after those of the disks', () => {

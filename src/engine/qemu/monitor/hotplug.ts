@@ -4,7 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import type { Disk, VmSpec } from '../../engine.ts';
+import type { Disk, Nic, VmSpec } from '../../engine.ts';
+import { passtSocket } from '../../helpers/passt.ts';
 import { backingSet, diskSet, setFile } from '../command-line/descriptor-sets.ts';
 import { diskSlots, nicSlot, type Slot, shareSlots } from '../command-line/slots.ts';
 import type { QmpClient } from './qmp.ts';
@@ -12,8 +13,12 @@ import type { QmpClient } from './qmp.ts';
 /** The backend of the network card. */
 export const NETDEV = 'net0';
 
-/** One monitor command. */
-export type Command = readonly [name: string, args: Readonly<Record<string, unknown>>];
+/** One monitor command, and the descriptor that is sent with it. */
+export type Command = readonly [
+  name: string,
+  args: Readonly<Record<string, unknown>>,
+  descriptor?: number,
+];
 
 /** Disks, by their inherited descriptors. */
 export function diskCommands(spec: VmSpec): Command[] {
@@ -83,12 +88,21 @@ export function diskDevice(serial: string, id: string, slot: Slot): Command {
   ];
 }
 
-/** Attaches the network card, joined to the translator that listens on `socket`. */
-export function nicCommands(mac: string, socket: string): Command[] {
-  return [translator(NETDEV, socket), nicDevice(mac)];
+/** Attaches the network card. What takes its frames is there already. */
+export function nicCommands(nic: Nic, runtimeDir: string): Command[] {
+  return [...uplink(NETDEV, nic, runtimeDir), nicDevice(nic.mac)];
 }
 
-/** The backend for a card's frames. The translator listens already. */
+/** The backend for a card's frames: the tap device, or the translator, which listens already. */
+export function uplink(id: string, { tap }: Nic, runtimeDir: string): Command[] {
+  if (tap === undefined) return [translator(id, passtSocket(runtimeDir))];
+  return [
+    ['getfd', { fdname: id }, tap],
+    ['netdev_add', { type: 'tap', id, fd: id }],
+  ];
+}
+
+/** The backend for a card whose translator listens on `socket`. */
 export function translator(id: string, socket: string): Command {
   const addr = { type: 'unix', path: socket };
   return ['netdev_add', { type: 'stream', id, server: false, addr }];
@@ -128,12 +142,22 @@ export function placedShares(
   });
 }
 
-/** Sends all commands in order without waiting for the answers between them. Throws the first refusal. */
+/**
+ * Sends all commands in order, and waits for an answer in between only where a descriptor is sent, which takes its time
+ * on the way out. Throws the first refusal.
+ */
 export async function executeAll(
   monitor: Pick<QmpClient, 'execute'>,
   commands: readonly Command[],
 ): Promise<void> {
-  await Promise.all(commands.map(([name, args]) => monitor.execute(name, args, z.unknown())));
+  const answers: Promise<unknown>[] = [];
+  for (const [name, args, descriptor] of commands) {
+    const answer = monitor.execute(name, args, z.unknown(), descriptor);
+    answer.catch(() => undefined);
+    answers.push(answer);
+    if (descriptor !== undefined) await answer.catch(() => undefined);
+  }
+  await Promise.all(answers);
 }
 
 const OPTIONS: Readonly<Record<string, string>> = {

@@ -8,7 +8,7 @@ import { settleOrAbort } from '../../../async/settle-all.ts';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
 import type { SavedCopy, VmSpec } from '../../engine.ts';
-import { passtSocket, startPasst } from '../../helpers/passt.ts';
+import { startTranslator } from '../../helpers/passt.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { VmEvents } from '../monitor/events.ts';
@@ -26,7 +26,7 @@ export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: Sa
  * @param kernel descriptor of the stub
  */
 export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal): Promise<QemuVm> {
-  const { id, runtimeDir, identity, nic, copyOf, shares } = plan.spec;
+  const { id, runtimeDir, nic, copyOf, shares } = plan.spec;
   if (shares.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot start a copy of a microVM with shares');
   }
@@ -45,11 +45,11 @@ export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal
       },
       waiting,
     ),
-    ...(nic === undefined ? [] : [startPasst(nic, runtimeDir, identity, waiting)]),
+    ...startTranslator(plan.spec, waiting),
   ]);
   const { monitor, helper, process } = vmm;
   try {
-    if (nic !== undefined) await executeAll(monitor, joinCommands(passtSocket(runtimeDir)));
+    if (nic !== undefined) await executeAll(monitor, joinCommands(nic, runtimeDir));
     await load(monitor);
     await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);
     await executeAll(monitor, [marker()]);

@@ -12,7 +12,7 @@ import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
 import type { Template, VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
-import { passtSocket, startPasst } from '../../helpers/passt.ts';
+import { startTranslator } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
@@ -59,17 +59,15 @@ export async function startFromTemplate(
     const { copying, spawned } = startCopy(plan, kernel, events, waiting);
     // Awaited after the VMM, which takes longest.
     const second = spawned.then(() => waiting.throwIfAborted());
-    const passt =
-      nic === undefined
-        ? undefined
-        : second.then(() => startPasst(nic, runtimeDir, identity, waiting));
+    const translator = second.then(() => Promise.all(startTranslator(spec, waiting)));
     const files = shares.map((share, index) =>
       second.then(() => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
     );
     second.catch(() => undefined);
     const started = copying.then(async (copy) => {
       const { monitor } = copy;
-      const uplink = passt?.then(() => joinCommands(passtSocket(runtimeDir)));
+      const uplink =
+        nic === undefined ? undefined : translator.then(() => joinCommands(nic, runtimeDir));
       const running = run(copy, waiting);
       const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
       // QEMU's message about a failed load comes first.
@@ -89,12 +87,12 @@ export async function startFromTemplate(
       await queued;
       return copy;
     });
-    return [started, ...(passt === undefined ? [] : [passt]), ...files];
+    return [started, translator, ...files.map((file) => file.then((server) => [server]))];
   });
   const { monitor, helper, process } = vmm;
   if (signal.aborted) monitor.close();
   signal.throwIfAborted();
-  const helpers: Helper[] = [helper, ...servers];
+  const helpers: Helper[] = [helper, ...servers.flat()];
   const vm = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
   events.forward(vm);
   return vm;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
+import { type Nic, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
 import { templateSlots } from '../command-line/slots.ts';
 import {
   asArguments,
@@ -13,7 +13,7 @@ import {
   diskPair,
   NETDEV,
   nicDevice,
-  translator,
+  uplink,
 } from '../monitor/hotplug.ts';
 
 /** The card has this address until the agent sets the box's own. */
@@ -53,11 +53,11 @@ function sink(): Command {
   return ['netdev_add', { type: 'hubport', id: 'sink', hubid: HUB }];
 }
 
-/** Joins the network card to the translator that listens on `socket`. */
-export function joinCommands(socket: string): Command[] {
-  const id = 'passt';
+/** Joins the network card to what takes its frames, which is there already. */
+export function joinCommands(nic: Nic, runtimeDir: string): Command[] {
+  const id = 'network';
   return [
-    translator(id, socket),
+    ...uplink(id, nic, runtimeDir),
     ['netdev_add', { type: 'hubport', id: 'uplink', hubid: HUB, netdev: id }],
   ];
 }
