@@ -8,11 +8,12 @@ RUN_PACKAGES=(
   nasm acpica-tools uuid-dev patch   # the firmware of confidential boxes is compiled here
   qemu-system-x86 seabios      # the virtual machine monitor
   passt virtiofsd              # networks and bind mounts
+  netavark aardvark-dns nftables iproute2   # user-defined networks
   e2fsprogs                    # writable disks
   bubblewrap util-linux        # jails
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman nftables runc procps iproute2 strace systemd qemu-utils)
+TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman runc procps strace systemd qemu-utils)
 
 # Services that those packages bring and start. The tests start their own, out of sight of any
 # other.

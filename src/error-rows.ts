@@ -331,6 +331,11 @@ export const ERROR_ROWS = {
     meaning: 'There is no secure processor that answers.',
     remedy: '`a3s-box info` says what is missing.',
   },
+  'network-failed': {
+    status: 500,
+    meaning: 'A network, or a box’s place in it, cannot be made on this host.',
+    remedy: 'See the message, and `a3s-box info` for what the host lacks.',
+  },
   'vmm-failed': {
     status: 500,
     machineFault: 'possible',

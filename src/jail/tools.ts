@@ -7,13 +7,21 @@ import { accessSync, constants } from 'node:fs';
 import { A3sError } from '../errors.ts';
 
 const PACKAGES = {
+  'aardvark-dns': 'aardvark-dns',
   bwrap: 'bubblewrap',
   gzip: 'gzip',
+  ip: 'iproute2',
   'mkfs.ext4': 'e2fsprogs',
+  netavark: 'netavark',
+  nft: 'nftables',
+  nsenter: 'util-linux',
   passt: 'passt',
+  pasta: 'passt',
   prlimit: 'util-linux',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
+  umount: 'mount',
+  unshare: 'util-linux',
   virtiofsd: 'virtiofsd',
   zstd: 'zstd',
 } as const;
@@ -31,6 +39,8 @@ const DIRECTORIES = [
   '/usr/bin',
   '/usr/libexec',
   '/usr/lib/qemu',
+  '/usr/lib/podman',
+  '/usr/libexec/podman',
   '/sbin',
   '/bin',
 ];

@@ -1,0 +1,51 @@
+/**
+ * Whether this host can make user-defined networks.
+ *
+ * @module
+ */
+import { open } from 'node:fs/promises';
+import { A3sError } from '../../errors.ts';
+import { findTool } from '../../jail/tools.ts';
+import { TUN } from './tap.ts';
+
+export interface Availability {
+  readonly available: boolean;
+  /** Why not; for people. */
+  readonly reason: string | undefined;
+}
+
+const TOOLS = [
+  'ip',
+  'nft',
+  'nsenter',
+  'unshare',
+  'umount',
+  'pasta',
+  'netavark',
+  'aardvark-dns',
+] as const;
+
+/** Looks again each time: a package may have been installed since. */
+export async function userNetworks(): Promise<Availability> {
+  const reason = await obstacle();
+  return { available: reason === undefined, reason };
+}
+
+async function obstacle(): Promise<string | undefined> {
+  if (process.geteuid?.() !== 0)
+    return 'only root’s server makes network namespaces with a tap device';
+  for (const tool of TOOLS) {
+    try {
+      await findTool(tool);
+    } catch (error) {
+      if (!(error instanceof A3sError)) throw error;
+      return `${error.message}. ${error.remedy ?? ''}`.trim();
+    }
+  }
+  try {
+    await (await open(TUN, 'r+')).close();
+    return undefined;
+  } catch (error) {
+    return `${TUN} cannot be opened: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

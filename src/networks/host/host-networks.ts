@@ -1,0 +1,162 @@
+/**
+ * User-defined networks on the host, for root.
+ *
+ * One namespace, the holder, has the bridges of all networks of a home, their DNS server, and one pasta as the way out.
+ * Each box has a namespace of its own, in which its packets are checked and routed between its tap device and the
+ * network. The host's own interfaces and firewall are not touched. All of it outlives the server, and the holder ends
+ * with the last box.
+ *
+ * @module
+ */
+import { closeSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KeyedLock } from '../../async/keyed-lock.ts';
+import type { Endpoint } from './endpoint.ts';
+import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
+import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
+import { endPasta, isServing, startPublishing, startWayOut } from './pasta.ts';
+import { routeBox, routePublished } from './routed.ts';
+import { openTap } from './tap.ts';
+
+/** One change at a time: netavark, the holder's life and the files belong together. */
+const LOCK = 'host-networks';
+const DOCUMENT = '.json';
+
+/** What the host makes of networks. */
+export interface HostNetworks {
+  /**
+   * Puts a box into its network, anew where it is there already.
+   *
+   * @returns the descriptor of its tap device, which the caller closes
+   * @throws A3sError `network-failed`, `port-in-use`, `tool-missing`
+   */
+  attach(endpoint: Endpoint): Promise<number>;
+  /** Takes a box out of its network. Nothing happens where it is in none. */
+  detach(box: string): Promise<void>;
+  /** Takes all other boxes out of their networks, and starts again what has ended of these boxes' network. */
+  reconcile(boxes: ReadonlySet<string>): Promise<void>;
+}
+
+/** Where failures go that keep nobody from going on. */
+export interface NetworkLog {
+  error(message: string, error: unknown, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Makes networks below a directory that root alone may enter. */
+export class NamespaceNetworks implements HostNetworks {
+  readonly #directory: string;
+  readonly #log: NetworkLog;
+  readonly #locks = new KeyedLock();
+
+  constructor(directory: string, log: NetworkLog) {
+    this.#directory = directory;
+    this.#log = log;
+  }
+
+  attach(endpoint: Endpoint): Promise<number> {
+    return this.#locks.run(LOCK, async () => {
+      const { box } = endpoint;
+      const document = netavarkDocument(endpoint);
+      await this.#detach(box);
+      await this.#ensureHolder();
+      try {
+        return await this.#attach(endpoint, document);
+      } catch (error) {
+        await this.#detach(box);
+        await this.#endHolderIfUnused();
+        throw error;
+      }
+    });
+  }
+
+  detach(box: string): Promise<void> {
+    return this.#locks.run(LOCK, async () => {
+      await this.#detach(box);
+      await this.#endHolderIfUnused();
+    });
+  }
+
+  reconcile(boxes: ReadonlySet<string>): Promise<void> {
+    return this.#locks.run(LOCK, async () => {
+      for (const box of await this.#boxes()) if (!boxes.has(box)) await this.#detach(box);
+      await this.#endHolderIfUnused();
+      if ((await this.#boxes()).length > 0) await this.#ensureHolder();
+    });
+  }
+
+  async #attach(endpoint: Endpoint, document: string): Promise<number> {
+    const { box, ports, network } = endpoint;
+    const namespace = this.#path(box);
+    // What a crash leaves is found by this file.
+    await writeFile(this.#path(box, DOCUMENT), document, { mode: 0o600 });
+    await makeNamespace(namespace);
+    await netavarkSetup(this.#place(), document, namespace);
+    const tap = await openTap(namespace);
+    try {
+      await routeBox(namespace, endpoint);
+      if (ports.length > 0) {
+        await startPublishing(namespace, this.#path(box, '.pid'), ports, network.mtu);
+        await routePublished(namespace, network.mtu);
+      }
+      return tap;
+    } catch (error) {
+      closeSync(tap);
+      throw error;
+    }
+  }
+
+  async #detach(box: string): Promise<void> {
+    const file = this.#path(box, DOCUMENT);
+    const document = await readFile(file, 'utf8').catch(ifMissing);
+    if (document === undefined) return;
+    const namespace = this.#path(box);
+    await endPasta(namespace, this.#path(box, '.pid'));
+    // Without the holder there is no bridge to leave.
+    if (isMounted(namespace) && isMounted(this.#place().holder)) {
+      // The devices end with the namespace. What else may be left ends with the holder.
+      await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
+        this.#log.error('a box was not taken out of its network in good order', error, { box }),
+      );
+    }
+    await removeNamespace(namespace);
+    await rm(file, { force: true });
+  }
+
+  async #ensureHolder(): Promise<void> {
+    await mkdir(join(this.#directory, 'netavark'), { recursive: true, mode: 0o700 });
+    const { holder, pidFile } = this.#place();
+    if (!isMounted(holder)) await makeNamespace(holder);
+    if (isServing(holder, pidFile)) return;
+    await startWayOut(holder, pidFile);
+  }
+
+  async #endHolderIfUnused(): Promise<void> {
+    if ((await this.#boxes()).length > 0) return;
+    const { holder, pidFile } = this.#place();
+    await endPasta(holder, pidFile);
+    await removeNamespace(holder);
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #boxes(): Promise<string[]> {
+    const names = (await readdir(this.#directory).catch(ifMissing)) ?? [];
+    return names.flatMap((name) =>
+      name.endsWith(DOCUMENT) ? [name.slice(0, -DOCUMENT.length)] : [],
+    );
+  }
+
+  #place(): { directory: string; holder: string; pidFile: string } {
+    const directory = this.#directory;
+    return { directory, holder: join(directory, 'holder'), pidFile: join(directory, 'holder.pid') };
+  }
+
+  #path(box: string, suffix = ''): string {
+    return join(this.#directory, `${box}${suffix}`);
+  }
+}
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}

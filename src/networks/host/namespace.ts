@@ -1,0 +1,88 @@
+/**
+ * Network namespaces of the host that have a name: a file on which the namespace is mounted.
+ *
+ * @module
+ */
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { A3sError } from '../../errors.ts';
+import { runProgram } from './run-program.ts';
+
+const CLONE_NEWNET = 0x4000_0000;
+
+/** Makes a namespace in which only the loopback device is up. */
+export async function makeNamespace(path: string): Promise<void> {
+  await writeFile(path, '', { mode: 0o600 });
+  await runProgram('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+}
+
+/**
+ * Removes the name, also while a process that is about to end has the file open. The namespace ends with the last
+ * process and descriptor that uses it.
+ */
+export async function removeNamespace(path: string): Promise<void> {
+  // One name may cover another.
+  while (isMounted(path)) await runProgram('umount', ['--lazy', path]);
+  await rm(path, { force: true });
+}
+
+/** Whether a namespace is mounted on the file. */
+export function isMounted(path: string): boolean {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => unescaped(line.split(' ')[4]) === path);
+}
+
+/** The kernel writes a space, and what else would end a word, as a backslash and three octal digits. */
+function unescaped(word = ''): string {
+  return word.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
+
+/**
+ * Runs synchronous work in a network namespace: devices that it makes, and files below `/proc/sys/net`, are those of
+ * the namespace. Only the calling thread changes its namespace, and runs nothing else meanwhile.
+ *
+ * @throws A3sError `network-failed` where the file is no namespace
+ */
+export async function inNamespace<T>(path: string, work: () => T): Promise<T> {
+  const { setns, errno } = await calls();
+  const own = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    const other = openSync(path, 'r');
+    try {
+      if (setns(other, CLONE_NEWNET) !== 0) {
+        throw new A3sError('network-failed', `Cannot enter ${path}: error ${errno()}`);
+      }
+    } finally {
+      closeSync(other);
+    }
+    try {
+      return work();
+    } finally {
+      // Whatever this thread did next would happen in the network of a box.
+      if (setns(own, CLONE_NEWNET) !== 0) process.abort();
+    }
+  } finally {
+    closeSync(own);
+  }
+}
+
+interface Calls {
+  setns(fd: number, kind: number): number;
+  errno(): number;
+}
+
+let loaded: Promise<Calls> | undefined;
+
+function calls(): Promise<Calls> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Calls> {
+  const { default: koffi } = await import('koffi');
+  const setns = koffi.load('libc.so.6').func('int setns(int fd, int nstype)');
+  return { setns: (fd, kind) => Number(setns(fd, kind)), errno: () => koffi.errno() };
+}

@@ -1,0 +1,96 @@
+/**
+ * pasta joins a network namespace to the host's network with ordinary sockets. It goes into the background when it is
+ * ready, and outlives the server.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { retry } from '../../async/retry.ts';
+import { A3sError } from '../../errors.ts';
+import type { PublishedPort } from './endpoint.ts';
+import { RESOLVER } from './netavark.ts';
+import { PUBLISH, portSpecs } from './routed.ts';
+import { runProgram } from './run-program.ts';
+
+const END_MS = 10_000;
+/** In the holder, an address that leads to the host's own, which the holder has as well. */
+const HOST = '169.254.1.2';
+
+/** Root's pasta drops its capabilities, but not its user: only root may enter the namespace. */
+const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];
+const NO_UDP_NO_WAY_BACK = ['--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none'];
+
+/** The way out of the namespace that holds the bridges. */
+export async function startWayOut(namespace: string, pidFile: string): Promise<void> {
+  await runProgram('pasta', [
+    ...COMMON,
+    '--config-net',
+    ...['--netns', namespace, '--pid', pidFile],
+    ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
+    ...['--tcp-ports', 'none', ...NO_UDP_NO_WAY_BACK],
+  ]);
+}
+
+/**
+ * The way in of published ports to the namespace of a box.
+ *
+ * @throws A3sError `port-in-use`
+ */
+export async function startPublishing(
+  namespace: string,
+  pidFile: string,
+  ports: readonly PublishedPort[],
+  mtu: number,
+): Promise<void> {
+  const { device, address, prefixLength, gateway } = PUBLISH;
+  try {
+    await runProgram('pasta', [
+      ...COMMON,
+      ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', device, '--mtu', String(mtu)],
+      ...['--address', address, '--netmask', String(prefixLength), '--gateway', gateway],
+      ...[...portSpecs(ports), ...NO_UDP_NO_WAY_BACK],
+    ]);
+  } catch (error) {
+    if (!(error instanceof A3sError)) throw error;
+    const taken = /port (\d+).*Address already in use/.exec(error.message)?.[1];
+    if (taken === undefined) throw error;
+    throw new A3sError('port-in-use', `Cannot publish port ${taken}: the port is already in use`, {
+      remedy: 'Stop what listens there, or publish another port.',
+      cause: error,
+    });
+  }
+}
+
+/** Whether the pasta of this file serves the namespace. */
+export function isServing(namespace: string, pidFile: string): boolean {
+  try {
+    return pidOf(namespace, readFileSync(pidFile, 'utf8')) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends the pasta of this file, if there is one, and waits for that: it keeps the namespace's name busy. */
+export async function endPasta(namespace: string, pidFile: string): Promise<void> {
+  const content = await readFile(pidFile, 'utf8').catch(() => '');
+  const pid = pidOf(namespace, content);
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGKILL');
+    const signal = AbortSignal.timeout(END_MS);
+    await retry(async () => pidOf(namespace, content) === undefined || undefined, signal);
+  }
+  await rm(pidFile, { force: true });
+}
+
+/** Another process may have the number by now. */
+function pidOf(namespace: string, content: string): number | undefined {
+  const pid = Number(content);
+  if (!Number.isInteger(pid) || pid <= 1) return undefined;
+  try {
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return args.includes(namespace) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The box's namespace routes between the network and the guest. The guest's layer 2 ends here: nothing but IPv4 packets
+ * with the box's own addresses leaves it.
+ *
+ * Proxy ARP answers for both sides, so that the guest may have an ordinary address of the network.
+ *
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import type { Endpoint, PublishedPort } from './endpoint.ts';
+import { inNamespace } from './namespace.ts';
+import { UPLINK } from './netavark.ts';
+import { runProgram } from './run-program.ts';
+import { TAP } from './tap.ts';
+
+/** The namespace's own address on the tap device. */
+const INSIDE = '169.254.77.1';
+/** Metadata services of clouds, and the addresses of the namespaces themselves. */
+const LINK_LOCAL = '169.254.0.0/16';
+
+/** The device through which published ports come, and the namespace's address on it. */
+export const PUBLISH = {
+  device: 'pub0',
+  address: '169.254.78.2',
+  prefixLength: 30,
+  gateway: '169.254.78.1',
+} as const;
+/** Marks the connections of published ports, whose answers leave the way the questions came. */
+const MARK = 1;
+const TABLE = 100;
+
+/** Makes routes and rules, once the namespace has both devices. */
+export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
+  const { network, address, mac } = endpoint;
+  await inNamespace(namespace, () => {
+    writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
+    writeSettings('ipv4', {
+      ip_forward: 1,
+      'conf/all/rp_filter': 0,
+      'conf/all/send_redirects': 0,
+      ...Object.fromEntries([UPLINK, TAP].flatMap(deviceSettings)),
+    });
+  });
+  const commands = [
+    `addr flush dev ${UPLINK}`,
+    `link set ${TAP} mtu ${network.mtu} up`,
+    `addr add ${INSIDE}/32 dev ${TAP}`,
+    `route add ${network.subnet} dev ${UPLINK} scope link src ${INSIDE}`,
+    ...(network.internal
+      ? []
+      : [`route add default via ${network.gateway} dev ${UPLINK} src ${INSIDE}`]),
+    `route add ${address}/32 dev ${TAP}`,
+    `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
+  ];
+  await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+  await runProgram('nft', ['-f', '-'], { namespace, input: ruleset(endpoint) });
+}
+
+/** Makes the routes of the device through which published ports come. */
+export async function routePublished(namespace: string, mtu: number): Promise<void> {
+  const { device, address, prefixLength, gateway } = PUBLISH;
+  const commands = [
+    `addr add ${address}/${prefixLength} dev ${device}`,
+    `link set ${device} mtu ${mtu} up`,
+    `route add default via ${gateway} dev ${device} table ${TABLE}`,
+    `rule add fwmark ${MARK} lookup ${TABLE}`,
+  ];
+  await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+  await inNamespace(namespace, () =>
+    writeSettings('ipv4', {
+      [`conf/${device}/rp_filter`]: 0,
+      [`conf/${device}/send_redirects`]: 0,
+    }),
+  );
+}
+
+/** The rules of the namespace, in the words of nft. */
+export function ruleset({ network, address, mac, ports }: Endpoint): string {
+  const { device } = PUBLISH;
+  const reachable = network.internal ? ` ip daddr ${network.subnet}` : '';
+  const published = ports.map(({ boxPort }) => boxPort);
+  const dnat = (match: string): string[] =>
+    published.length === 0
+      ? []
+      : [`${match} tcp dport { ${[...new Set(published)].join(', ')} } dnat ip to ${address}`];
+  return lines([
+    'table inet box {',
+    'chain spoofed { type filter hook prerouting priority raw; policy accept;',
+    `iifname ${TAP} meta protocol != ip drop`,
+    `iifname ${TAP} ether saddr != ${mac} drop`,
+    `iifname ${TAP} ip saddr != ${address} drop`,
+    '}',
+    'chain answers { type filter hook prerouting priority mangle; policy accept;',
+    `iifname ${device} ct state new ct mark set ${MARK}`,
+    `iifname ${TAP} ct mark ${MARK} meta mark set ${MARK}`,
+    '}',
+    'chain to_host { type filter hook input priority filter; policy drop;',
+    'ct state established,related accept',
+    'iifname lo accept',
+    '}',
+    'chain through { type filter hook forward priority filter; policy drop;',
+    'ct state established,related accept',
+    `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
+    `iifname ${TAP} oifname ${UPLINK}${reachable} accept`,
+    `iifname ${TAP} reject`,
+    `iifname ${UPLINK} oifname ${TAP} ip daddr ${address} accept`,
+    `iifname ${device} oifname ${TAP} ct status dnat accept`,
+    '}',
+    'chain published { type nat hook prerouting priority dstnat; policy accept;',
+    ...dnat(`iifname ${device}`),
+    '}',
+    // A client on the host's loopback: its connection begins in this namespace.
+    'chain published_local { type nat hook output priority dstnat; policy accept;',
+    ...dnat(`ip daddr ${PUBLISH.address}`),
+    '}',
+    // The guest answers to its gateway, which is here.
+    'chain source { type nat hook postrouting priority srcnat; policy accept;',
+    `oifname ${TAP} ct status dnat snat ip to ${network.gateway}`,
+    '}',
+    '}',
+  ]);
+}
+
+/** What pasta's option for ports takes: the host's address and port, and the port in the namespace. */
+export function portSpecs(ports: readonly PublishedPort[]): string[] {
+  return ports.flatMap(({ hostIp, hostPort, boxPort }) => [
+    '--tcp-ports',
+    `${hostIp}/${hostPort}:${boxPort}`,
+  ]);
+}
+
+/** The namespace answers for every address that it has a route to, without delay. */
+function deviceSettings(device: string): [string, number][] {
+  return [
+    [`conf/${device}/proxy_arp`, 1],
+    [`conf/${device}/send_redirects`, 0],
+    // What comes from the guest is checked by the rules; answers to a published port come another way.
+    [`conf/${device}/rp_filter`, device === UPLINK ? 1 : 0],
+    [`neigh/${device}/proxy_delay`, 0],
+  ];
+}
+
+function writeSettings(family: 'ipv4' | 'ipv6', settings: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(settings)) {
+    writeFileSync(`/proc/sys/net/${family}/${name}`, String(value));
+  }
+}
+
+function lines(parts: readonly string[]): string {
+  return `${parts.join('\n')}\n`;
+}

@@ -1,0 +1,57 @@
+/**
+ * Runs a program of the system to its end, in a network namespace where one is named.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { A3sError } from '../../errors.ts';
+import { findTool, type Tool } from '../../jail/tools.ts';
+
+/** Each of these programs takes milliseconds; a busy host may take seconds. */
+const DEADLINE_MS = 60_000;
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface ProgramInput {
+  /** The path of the network namespace that it runs in. Absent: the host's own. */
+  readonly namespace?: string;
+  readonly input?: string;
+}
+
+/**
+ * @returns what it printed
+ * @throws A3sError `network-failed` with the last line of its standard error where its status is not 0; `tool-missing`
+ */
+export async function runProgram(
+  tool: Tool,
+  args: readonly string[],
+  { namespace, input = '' }: ProgramInput = {},
+): Promise<string> {
+  const path = await findTool(tool);
+  const [program, ...all] =
+    namespace === undefined
+      ? [path, ...args]
+      : [await findTool('nsenter'), `--net=${namespace}`, '--', path, ...args];
+  const child = spawn(program ?? path, all, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH },
+    timeout: DEADLINE_MS,
+    killSignal: 'SIGKILL',
+  });
+  // A program that ends early closes its input; its status says why.
+  child.stdin.on('error', () => undefined).end(input);
+  const ended: Promise<unknown[]> = once(child, 'close');
+  const [out, complaint, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    ended,
+  ]);
+  if (code === 0) return out;
+  const why = lastLine(complaint) || lastLine(out) || `it ended with ${code ?? signal}`;
+  throw new A3sError('network-failed', `Cannot set up the network: ${tool}: ${why}`);
+}
+
+function lastLine(output: string): string {
+  return output.trim().split('\n').at(-1)?.slice(0, 400) ?? '';
+}
