@@ -47,6 +47,7 @@ export type FilesVmHost = Pick<
   RunServices,
   | ('home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown' | 'startTimeoutMs')
   | ('boot' | 'images' | 'volumes' | 'templates' | 'log' | 'restarts' | 'running')
+  | ('networks' | 'hostNetworks')
 > & {
   /** Tests shorten it. */
   readonly filesTiming?: Partial<FilesTiming>;
@@ -261,10 +262,10 @@ async function launch(
   taken: TakenTemplate | undefined,
 ): Promise<Launched> {
   const { definition, state } = box;
-  const { home, runtimeDir, engine, startTimeoutMs } = rt;
+  const { home, runtimeDir, engine, startTimeoutMs, networks, hostNetworks } = rt;
   // Nothing is recorded, and whatever ends the launch ends it as the end of the server does.
   const host = {
-    ...{ home, runtimeDir, engine, startTimeoutMs, shutdown: signal },
+    ...{ home, runtimeDir, engine, startTimeoutMs, networks, hostNetworks, shutdown: signal },
     store: { amend: () => box },
   };
   const offline = { ...box, definition: { ...definition, network: 'none' as const, ports: [] } };

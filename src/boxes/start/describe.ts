@@ -18,11 +18,11 @@ import {
   hasWritableLayer,
   writableLayerPath,
 } from '../disks/writable-layer.ts';
-import type { BoxDefinition, Port } from '../record/box.ts';
+import type { BoxDefinition } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { specDocument } from '../spec/box-spec.ts';
-import { forward, guestNic, macAddress } from '../spec/network.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
+import type { JoinedNetwork } from './join-network.ts';
 import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
@@ -119,20 +119,18 @@ export async function writableDisks(
   return { disks: [slot, own(KEPT_SERIAL)], serial: KEPT_SERIAL, throwaway };
 }
 
-/** Describes the microVM and the box, and makes nothing. @param given.ports with their real numbers */
+/** Describes the microVM and the box, and makes nothing. */
 export function describeVm(
   definition: BoxDefinition,
   given: {
     readonly found: Found;
     readonly directory: string;
-    readonly ports: readonly Port[];
     readonly changes: WritableDisks;
     readonly taken: TakenTemplate | undefined;
+    readonly joined: Pick<JoinedNetwork, 'nic' | 'network'>;
   },
 ): { vm: VmSpec; spec: BoxSpec } {
-  const { found, directory, ports, changes, taken } = given;
-  const mac = macAddress(definition.id);
-  const nic = definition.network === 'none' ? undefined : { mac, ports: ports.map(forward) };
+  const { found, directory, changes, taken, joined } = given;
   const vm: VmSpec = {
     id: definition.id,
     runtimeDir: directory,
@@ -143,7 +141,7 @@ export function describeVm(
     memoryBytes: vmMemory(definition.memoryBytes),
     boot: found.boot,
     disks: [...found.layers, ...changes.disks],
-    nic,
+    nic: joined.nic,
     shares: found.shares,
     template: taken?.template,
     hostLimits: hostLimitsOf(definition),
@@ -153,7 +151,7 @@ export function describeVm(
       layers: found.layers.map(({ serial }) => ({ serial })),
       changes: { kind: 'disk', serial: changes.serial },
       mounts: found.mounts,
-      network: nic === undefined ? { kind: 'none' } : guestNic(mac),
+      network: joined.network,
     }),
   );
   return { vm, spec };

@@ -84,8 +84,8 @@ async function launchDescribed(
   const { vm, disks, description } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, ...start } },
     disks: writableDisks(rt, definition, { found, directory, taken }),
-    describe: (ports, changes) =>
-      describeVm(definition, { found, directory, ports, changes, taken }),
+    describe: (_, changes, joined) =>
+      describeVm(definition, { found, directory, changes, taken, joined }),
   });
   return { vm, spec: description.spec, throwaway: disks.throwaway };
 }

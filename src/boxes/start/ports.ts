@@ -11,13 +11,14 @@ import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Services } from '../services/services.ts';
+import { type JoinedNetwork, joinNetwork, type NetworkHost } from './join-network.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
 /** The most launches of one start. */
 const ATTEMPTS = 3;
 
 /** What a launch on ports needs of the server. `shutdown` ends it. */
-export type PortsHost = Pick<Services, 'engine' | 'shutdown'> & {
+export type PortsHost = NetworkHost & Pick<Services, 'engine' | 'shutdown'> & {
   /** Where the microVM and its ports are recorded. */
   readonly store: Pick<BoxStore, 'amend'>;
 };
@@ -28,7 +29,7 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
   readonly state: Partial<Omit<BoxState, 'status' | 'ports'>>;
   /** The disks, which are made while the ports are chosen. */
   readonly disks: Promise<Disks>;
-  readonly describe: (ports: readonly Port[], disks: Disks) => Description;
+  readonly describe: (ports: readonly Port[], disks: Disks, joined: JoinedNetwork) => Description;
 }
 
 /**
@@ -40,24 +41,28 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
  */
 export async function launchOnPorts<Disks, Description extends { readonly vm: VmSpec }>(
   rt: PortsHost,
-  { definition: { id, ports: asked } }: Box,
+  box: Box,
   { state, disks: made, describe }: LaunchPlan<Disks, Description>,
 ): Promise<{
   readonly vm: Vm;
   readonly disks: Disks;
   readonly description: Description;
 }> {
+  const { id, ports: asked } = box.definition;
   for (let attempt = 1; ; attempt += 1) {
     const [ports, disks] = await settleAll([resolvePorts(asked), made]);
-    const description = describe(ports, disks);
     rt.store.amend(id, { ...state, ports });
     const shutdown = linkedSignal(rt.shutdown);
+    let joined: JoinedNetwork | undefined;
     try {
+      joined = await joinNetwork(rt, box, ports);
+      const description = describe(ports, disks, joined);
       const vm = await rt.engine.launch(description.vm, shutdown.signal);
       return { vm, disks, description };
     } catch (error) {
       if (!mayTryOtherPorts(error, asked, attempt)) throw error;
     } finally {
+      joined?.release();
       shutdown.unlink();
     }
   }

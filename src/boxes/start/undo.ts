@@ -8,6 +8,7 @@ import type { Box, BoxState, RestartPolicy } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { sweepVm } from '../record/vm-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
+import { type LeaveHost, leaveNetwork } from '../run/leave-network.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { exitCodeOf } from '../supervise/exit-code.ts';
 import { type RemoveLockedHost, removeLocked } from '../supervise/remove.ts';
@@ -15,6 +16,7 @@ import { isInterrupted } from './enter.ts';
 
 /** What undoing a start needs of the server. */
 export type UndoHost = RemoveLockedHost &
+  LeaveHost &
   Pick<RunServices, 'engine' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
@@ -31,6 +33,7 @@ export async function undoStart(
 ): Promise<void> {
   const { id } = box.definition;
   await sweepVm(rt, box);
+  await leaveNetwork(rt, box);
   const output = rt.outputs.of(id);
   await output.close();
   const { state, definition } = rt.store.expect(id);

@@ -11,6 +11,7 @@ import { now, timestamp } from '../record/clock.ts';
 import { isLive } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
+import { type LeaveHost, leaveNetwork } from '../run/leave-network.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { publish, publishVolumes } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
@@ -20,7 +21,7 @@ import { type RemoveHost, removeBox } from './remove.ts';
 const KILLED = 137;
 
 /** What the end of a run needs of the server. */
-export type EndHost = RemoveHost & Pick<RunServices, 'log' | 'restarts'>;
+export type EndHost = RemoveHost & LeaveHost & Pick<RunServices, 'log' | 'restarts'>;
 
 /**
  * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the main process is not
@@ -29,7 +30,11 @@ export type EndHost = RemoveHost & Pick<RunServices, 'log' | 'restarts'>;
 export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
   const output = rt.outputs.of(id);
-  await settleAll([rm(vmOf(rt, box).directory, { recursive: true, force: true }), output.close()]);
+  await settleAll([
+    rm(vmOf(rt, box).directory, { recursive: true, force: true }),
+    output.close(),
+    leaveNetwork(rt, box),
+  ]);
   const current = rt.store.get(id);
   // The verb that ended the run may have recorded the end meanwhile.
   if (current === undefined || current.state.run !== box.state.run) return;

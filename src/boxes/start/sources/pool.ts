@@ -19,6 +19,7 @@ import { publish } from '../../services/publish.ts';
 import type { Services } from '../../services/services.ts';
 import { hostLimitsOf } from '../../spec/resources.ts';
 import { describeVm, type Found } from '../describe.ts';
+import { ownNetwork } from '../join-network.ts';
 import { isInterrupted } from '../enter.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 
@@ -69,7 +70,7 @@ export class PoolSource implements StartSource {
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
     const { spec } = describeVm(definition, {
-      ...{ found, directory, ports: [], changes, taken },
+      ...{ found, directory, changes, taken, joined: ownNetwork(definition, []) },
     });
     await settleAll([
       vm.attach(found.layers),

@@ -88,8 +88,8 @@ async function launchCopy(
   const { vm, description } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'snapshot', source: snapshot.id, written } },
     disks: Promise.resolve({ disks: [disk], serial, throwaway: undefined }),
-    describe: (ports, changes) => {
-      const given = { found, directory, ports, changes, taken: undefined };
+    describe: (_, changes, joined) => {
+      const given = { found, directory, changes, taken: undefined, joined };
       return { vm: { ...describeVm(definition, given).vm, copyOf } };
     },
   });

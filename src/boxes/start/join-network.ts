@@ -1,0 +1,80 @@
+/**
+ * The network of a box at its start: the card of its microVM, and what its agent is told of it.
+ *
+ * @module
+ */
+import { closeSync } from 'node:fs';
+import type { BoxSpec } from '@a3s-box/policies';
+import type { Nic } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { HostNetwork } from '../../networks/host/endpoint.ts';
+import type { NetworkRecord } from '../../networks/network.ts';
+import type { Box, BoxDefinition, Port } from '../record/box.ts';
+import type { Services } from '../services/services.ts';
+import { forward, guestNic, macAddress } from '../spec/network.ts';
+
+export interface JoinedNetwork {
+  /** Absent: the microVM has no network card. */
+  readonly nic: Nic | undefined;
+  readonly network: BoxSpec['network'];
+  /** The VMM has what it needs, or will not be started. */
+  release(): void;
+}
+
+/** What it takes of the server that a box comes into its network. */
+export type NetworkHost = Pick<Services, 'networks' | 'hostNetworks'>;
+
+/** The largest MTU that the way out of a network takes; the guest's packets end on the host. */
+const MTU = 65_520;
+const MTU_OPTION = 'com.docker.network.driver.mtu';
+
+/**
+ * Puts a box into its user-defined network, anew where it is there already. The end of its run takes it out.
+ *
+ * @param ports with their real numbers
+ * @throws A3sError `no-such-network`, `network-unavailable`, `network-failed`, `port-in-use`, `address-in-use`
+ */
+export async function joinNetwork(
+  rt: NetworkHost,
+  { definition, name }: Pick<Box, 'definition' | 'name'>,
+  ports: readonly Port[],
+): Promise<JoinedNetwork> {
+  const [asked] = definition.endpoints;
+  if (definition.network !== 'user' || asked === undefined) return ownNetwork(definition, ports);
+  const { id, hostname } = definition;
+  await rt.networks.expectAvailable();
+  const { address, prefixLength, gateway, mac } = rt.networks.attach(asked.network, id, asked);
+  const network = rt.networks.get(asked.network);
+  if (network === undefined) {
+    throw new A3sError('no-such-network', `network ${asked.name} not found`);
+  }
+  const made = hostNetwork(network);
+  const tap = await rt.hostNetworks.attach({
+    box: id,
+    names: [name, ...asked.aliases, id.slice(0, 12), hostname],
+    ...{ network: made, address, mac, ports },
+  });
+  return {
+    nic: { mac, ports: [], tap },
+    network: {
+      ...{ kind: 'nic', mac, mtu: made.mtu, address, prefixLength, gateway },
+      ...{ nameservers: [gateway], search: [] },
+    },
+    release: () => closeSync(tap),
+  };
+}
+
+/** The network of a box that is in none, or in one of its own. Nothing is made. */
+export function ownNetwork(
+  definition: Pick<BoxDefinition, 'id' | 'network'>,
+  ports: readonly Port[],
+): JoinedNetwork {
+  const release = (): void => undefined;
+  if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, release };
+  const mac = macAddress(definition.id);
+  return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac), release };
+}
+
+function hostNetwork({ id, subnet, gateway, internal, options }: NetworkRecord): HostNetwork {
+  return { id, subnet, gateway, internal, mtu: Number(options[MTU_OPTION] ?? MTU) };
+}
