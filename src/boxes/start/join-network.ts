@@ -6,6 +6,7 @@
 import { closeSync } from 'node:fs';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Nic } from '../../engine/engine.ts';
+import { checkPort } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { HostNetwork } from '../../networks/host/endpoint.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
@@ -49,6 +50,7 @@ export async function joinNetwork(
     throw new A3sError('no-such-network', `network ${asked.name} not found`);
   }
   const made = hostNetwork(network);
+  for (const port of ports) await checkPort(forward(port));
   const tap = await rt.hostNetworks.attach({
     box: id,
     names: [name, ...asked.aliases, id.slice(0, 12), hostname],

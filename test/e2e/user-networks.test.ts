@@ -1,0 +1,159 @@
+import { execFileSync } from 'node:child_process';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+/** An address of the host that only its loopback device has, for the time of these tests: the world outside. */
+const OUTSIDE = '198.51.100.77';
+
+describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () => {
+  let installation: Installation;
+  let actor: Actor;
+  let outside: Server;
+  let port: number;
+
+  beforeAll(async () => {
+    execFileSync('ip', ['addr', 'add', `${OUTSIDE}/32`, 'dev', 'lo']);
+    outside = createServer((socket) => socket.on('error', () => undefined).end('outside\n'));
+    await new Promise<void>((resolve) => outside.listen(0, OUTSIDE, resolve));
+    installation = await install();
+    actor = new Actor('root', installation);
+    await actor.prepare();
+    port = await freePort();
+    for (const network of ['front', 'back']) await actor.ok(['network', 'create', network]);
+    await actor.ok(['network', 'create', '--internal', '--subnet', '10.123.4.0/24', 'inside']);
+    await start('web', '--network', 'front', '--network-alias', 'www', '-p', `127.0.0.1:${port}:80`);
+    await start('client', '--network', 'front', '--cap-add', 'NET_ADMIN');
+    await start('stranger', '--network', 'back');
+  });
+  afterAll(async () => {
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+    await installation.remove();
+    await new Promise((resolve) => outside.close(resolve));
+    execFileSync('ip', ['addr', 'del', `${OUTSIDE}/32`, 'dev', 'lo']);
+  });
+
+  /** A box that serves a page with its own name. */
+  async function start(name: string, ...options: string[]): Promise<void> {
+    const serve = `mkdir /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`;
+    await actor.ok(['run', '-d', '--name', name, ...options, BUSYBOX, 'sh', '-c', serve]);
+  }
+  const inside = async (box: string, script: string): Promise<string> =>
+    (await actor.run(['exec', box, 'sh', '-c', script])).stdout.trimEnd();
+  const page = (box: string, host: string): Promise<string> =>
+    inside(box, `wget -q -T 3 -O - http://${host}/ || echo none`);
+  const addressOf = (box: string): Promise<string> =>
+    actor.ok([
+      ...['inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', box],
+    ]);
+
+  it('finds boxes of the same network by name and alias, also where they start from a template', async () => {
+    expect(await actor.ok(['inspect', '--format', '{{.Machine.Start}}', 'web'])).toBe('template');
+    await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
+    expect(await page('client', 'www')).toBe('web');
+    expect(await page('web', 'client')).toBe('client');
+    expect(await page('client', await addressOf('web'))).toBe('web');
+    expect(await inside('web', 'hostname -i')).toBe(await addressOf('web'));
+  });
+
+  it('keeps boxes of one network from those of another', async () => {
+    expect(await page('stranger', 'web')).toBe('none');
+    expect(await page('stranger', await addressOf('web'))).toBe('none');
+  });
+
+  it('publishes ports on the host', async () => {
+    await expect.poll(() => get('127.0.0.1', port)).toMatch(/\r\n\r\nweb\n$/);
+  });
+
+  it('lets boxes out, but not out of an internal network, and to nobody’s link-local address', async () => {
+    const { port: number } = outside.address() as AddressInfo;
+    const ask = `nc -w 3 ${OUTSIDE} ${number} < /dev/null || echo none`;
+    expect(await inside('client', ask)).toBe('outside');
+    await start('hidden', '--network', 'inside', '--ip', '10.123.4.9');
+    expect(await addressOf('hidden')).toBe('10.123.4.9');
+    expect(await inside('hidden', ask)).toBe('none');
+    await actor.ok(['rm', '-f', 'hidden']);
+    for (const address of ['169.254.169.254', '169.254.1.2', ...hostAddresses()]) {
+      expect(await inside('client', `nc -w 2 ${address} ${number} < /dev/null`)).toBe('');
+    }
+  });
+
+  it('drops what a hostile box sends with another address', async () => {
+    const stolen = (await addressOf('client')).replace(/\d+$/, '200');
+    const outcome = await inside(
+      'client',
+      `ip addr add ${stolen}/32 dev eth0 && nc -w 2 -s ${stolen} web 80 < /dev/null && echo open || echo none`,
+    );
+    expect(outcome).toBe('none');
+    const forged = 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:99';
+    await inside('client', `${forged}; ip link set eth0 up`);
+    expect(await page('client', await addressOf('web'))).toBe('none');
+    await actor.ok(['rm', '-f', 'client']);
+  });
+
+  it('refuses to remove a network that a box is in', async () => {
+    const refused = await actor.run(['network', 'rm', 'front']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('network-in-use');
+  });
+
+  it('keeps boxes in their network while the server is killed, and gives a later box an old name', async () => {
+    await actor.killServer();
+    await expect.poll(() => get('127.0.0.1', port)).toMatch(/\r\n\r\nweb\n$/);
+    await start('client', '--network', 'front');
+    await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
+    expect(await page('web', 'client')).toBe('client');
+    await actor.ok(['restart', '--time', '0', 'web']);
+    await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
+  });
+
+  it('leaves nothing on the host after the last box', async () => {
+    await actor.ok(['rm', '-f', 'web', 'client', 'stranger']);
+    await until('no process is left', () => networkProcesses().length === 0);
+    for (const network of ['front', 'back', 'inside']) await actor.ok(['network', 'rm', network]);
+    expect(execFileSync('findmnt', ['-rn', '-o', 'TARGET'], { encoding: 'utf8' })).not.toContain(
+      actor.runtimeDir,
+    );
+  });
+
+  /** Processes that serve this actor's networks: their command lines have its directory. */
+  function networkProcesses(): string[] {
+    return execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => /^\S*(pasta|aardvark)/.test(line) && line.includes(actor.runtimeDir));
+  }
+});
+
+/** The host's addresses other than loopback. */
+function hostAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function get(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host);
+    let text = '';
+    socket.setTimeout(5_000, () => socket.destroy());
+    socket.write('GET /index.html HTTP/1.0\r\n\r\n');
+    socket.on('data', (chunk) => {
+      text += chunk.toString();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(text));
+  });
+}
