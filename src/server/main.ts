@@ -13,6 +13,7 @@ import { openImageStore } from '../images/store.ts';
 import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
+import { NamespaceNetworks } from '../networks/host/host-networks.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './home/boot-sets.ts';
 import { openTrust } from './home/open-trust.ts';
@@ -76,6 +77,7 @@ async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
         proxies: readProxies(process.env),
       }),
       trust: openTrust(config.home),
+      hostNetworks: new NamespaceNetworks(join(config.runtimeDir, 'networks'), log),
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,

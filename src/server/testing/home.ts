@@ -18,6 +18,7 @@ import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.
 import { FakeAgent, type FakeAgentOptions } from '../../guest/testing/fake-agent.ts';
 import type { FakeConfidentialOptions } from '../../guest/testing/fake-confidential.ts';
 import type { ImageStore } from '../../images/image.ts';
+import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
 import { serve } from '../serve.ts';
@@ -34,6 +35,7 @@ export interface JsonAnswer {
 export class TestHome {
   readonly config: Config;
   readonly host: FakeHost;
+  readonly hostNetworks = new FakeHostNetworks();
   readonly images: ImageStore;
   readonly trust = new FakeTrust();
   registry: Registry = NO_REGISTRY;
@@ -125,6 +127,7 @@ export class TestHome {
             images: this.images,
             registry: this.registry,
             trust: this.trust,
+            hostNetworks: this.hostNetworks,
             boot: { current: async (asked) => asked ?? 'set', open: async () => this.boot },
           };
         },
