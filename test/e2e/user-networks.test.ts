@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
@@ -93,6 +94,24 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     await inside('client', `${forged}; ip link set eth0 up`);
     expect(await page('client', await addressOf('web'))).toBe('none');
     await actor.ok(['rm', '-f', 'client']);
+  });
+
+  it('tells nobody the names of another network, and keeps no entry for forged questions', async () => {
+    const gateway = (await addressOf('stranger')).replace(/\d+$/, '1');
+    const ask = (server: string) => inside('web', `nslookup -type=a stranger ${server} 2>&1`);
+    expect(await ask(gateway)).not.toContain(await addressOf('stranger'));
+    const own = (await addressOf('web')).replace(/\d+$/, '1');
+    const forged = (await addressOf('web')).replace(/\d+$/, '77');
+    await start('forger', '--network', 'front', '--cap-add', 'NET_RAW');
+    await inside('forger', `arping -c 3 -w 3 -s ${forged} -I eth0 ${own}`);
+    const id = await actor.ok(['inspect', '--format', '{{.Id}}', 'forger']);
+    const namespace = join(actor.runtimeDir, 'networks', id);
+    const known = execFileSync('nsenter', [`--net=${namespace}`, 'ip', 'neigh', 'show'], {
+      encoding: 'utf8',
+    });
+    expect(known).toContain(await addressOf('forger'));
+    expect(known).not.toContain(forged);
+    await actor.ok(['rm', '-f', 'forger']);
   });
 
   it('refuses to remove a network that a box is in', async () => {

@@ -17,11 +17,20 @@ import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import { endPasta, isServing, startPublishing, startWayOut } from './pasta.ts';
 import { routeBox, routePublished } from './routed.ts';
+import { runProgram } from './run-program.ts';
 import { openTap } from './tap.ts';
 
 /** One change at a time: netavark, the holder's life and the files belong together. */
 const LOCK = 'host-networks';
 const DOCUMENT = '.json';
+
+/** A box reaches the DNS server at the address of its own network, and no other address of the holder. */
+const HOLDER_RULES = `table inet holder {
+chain to_holder { type filter hook input priority filter; policy accept;
+iifname "br*" fib daddr . iif type != local drop
+}
+}
+`;
 
 /** What the host makes of networks. */
 export interface HostNetworks {
@@ -126,7 +135,10 @@ export class NamespaceNetworks implements HostNetworks {
   async #ensureHolder(): Promise<void> {
     await mkdir(join(this.#directory, 'netavark'), { recursive: true, mode: 0o700 });
     const { holder, pidFile } = this.#place();
-    if (!isMounted(holder)) await makeNamespace(holder);
+    if (!isMounted(holder)) {
+      await makeNamespace(holder);
+      await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
+    }
     if (isServing(holder, pidFile)) return;
     await startWayOut(holder, pidFile);
   }

@@ -118,6 +118,13 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
     `oifname ${TAP} ct status dnat snat ip to ${network.gateway}`,
     '}',
     '}',
+    // Each sender of a question gets an entry in a table that all namespaces of the host share.
+    'table arp box {',
+    'chain spoofed { type filter hook input priority filter; policy accept;',
+    `iifname ${TAP} arp saddr ether != ${mac} drop`,
+    `iifname ${TAP} arp saddr ip != ${address} drop`,
+    '}',
+    '}',
   ]);
 }
 
