@@ -8,6 +8,7 @@ import type { Trust } from '../boxes/policy/trust-policies.ts';
 import type { BootSets, Logger } from '../boxes/services/services.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
+import type { HostNetworks } from '../networks/host/host-networks.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Database } from '../state/database.ts';
 
@@ -17,6 +18,7 @@ export interface Dependencies {
   readonly registry: Registry;
   readonly trust: Trust;
   readonly boot: BootSets;
+  readonly hostNetworks: HostNetworks;
 }
 
 /** Makes the dependencies. Called once the home is locked. */

@@ -8,6 +8,7 @@ import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { type AdoptionTiming, adoptBoxes } from '../boxes/adopt/adopt.ts';
+import { adoptNetworks } from '../boxes/adopt/networks.ts';
 import { keepsOutput } from '../boxes/output/keeps-output.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
 import { Pools } from '../boxes/pool/pools.ts';
@@ -141,6 +142,7 @@ async function serveRuntime(config: Config, rt: ApiHost, options: ServeOptions):
     swept = rt.volumes.sweep((error, volume) => {
       rt.log.error('a volume could not be removed', error, { volume });
     });
+    await adoptNetworks(rt);
     await adoptBoxes(rt, { timing: options.adoption, afterReboot: options.afterReboot });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;

@@ -26,7 +26,15 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     port = await freePort();
     for (const network of ['front', 'back']) await actor.ok(['network', 'create', network]);
     await actor.ok(['network', 'create', '--internal', '--subnet', '10.123.4.0/24', 'inside']);
-    await start('web', '--network', 'front', '--network-alias', 'www', '-p', `127.0.0.1:${port}:80`);
+    await start(
+      'web',
+      '--network',
+      'front',
+      '--network-alias',
+      'www',
+      '-p',
+      `127.0.0.1:${port}:80`,
+    );
     await start('client', '--network', 'front', '--cap-add', 'NET_ADMIN');
     await start('stranger', '--network', 'back');
   });

@@ -8,6 +8,7 @@ import type { BootSet } from '../../boot/bootset.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
+import type { HostNetworks } from '../../networks/host/host-networks.ts';
 import type { Networks } from '../../networks/networks.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Snapshots } from '../../snapshots/snapshots.ts';
@@ -62,6 +63,8 @@ export interface Services {
   readonly templates: Templates;
   readonly volumes: Volumes;
   readonly networks: Networks;
+  /** Makes networks on the host for the boxes that run in them. */
+  readonly hostNetworks: HostNetworks;
   readonly log: Logger;
   readonly locks: KeyedLock;
   /** Aborts when the server ends. */

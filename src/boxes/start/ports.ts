@@ -18,10 +18,11 @@ const EVERY_ADDRESS = '0.0.0.0';
 const ATTEMPTS = 3;
 
 /** What a launch on ports needs of the server. `shutdown` ends it. */
-export type PortsHost = NetworkHost & Pick<Services, 'engine' | 'shutdown'> & {
-  /** Where the microVM and its ports are recorded. */
-  readonly store: Pick<BoxStore, 'amend'>;
-};
+export type PortsHost = NetworkHost &
+  Pick<Services, 'engine' | 'shutdown'> & {
+    /** Where the microVM and its ports are recorded. */
+    readonly store: Pick<BoxStore, 'amend'>;
+  };
 
 /** What a launch needs, once its ports have their real numbers. */
 export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> {

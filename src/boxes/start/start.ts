@@ -100,7 +100,6 @@ async function startLocked(
     ...{ ...counted, restartAt: undefined, health: undefined },
   });
   try {
-    if (box.definition.network === 'user') await rt.networks.expectAvailable();
     const image = await authorizeStart(rt, box, options);
     await runBox(rt, box, image);
   } catch (error) {

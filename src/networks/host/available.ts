@@ -6,13 +6,8 @@
 import { open } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
 import { findTool } from '../../jail/tools.ts';
+import type { UserNetworks } from '../network.ts';
 import { TUN } from './tap.ts';
-
-export interface Availability {
-  readonly available: boolean;
-  /** Why not; for people. */
-  readonly reason: string | undefined;
-}
 
 const TOOLS = [
   'ip',
@@ -26,7 +21,7 @@ const TOOLS = [
 ] as const;
 
 /** Looks again each time: a package may have been installed since. */
-export async function userNetworks(): Promise<Availability> {
+export async function userNetworks(): Promise<UserNetworks> {
   const reason = await obstacle();
   return { available: reason === undefined, reason };
 }

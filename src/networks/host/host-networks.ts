@@ -12,6 +12,8 @@ import { closeSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
+import type { UserNetworks } from '../network.ts';
+import { userNetworks } from './available.ts';
 import type { Endpoint } from './endpoint.ts';
 import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
@@ -34,6 +36,8 @@ iifname "br*" fib daddr . iif type != local drop
 
 /** What the host makes of networks. */
 export interface HostNetworks {
+  /** Whether this host can make networks. It is asked before each start, since a program may be installed meanwhile. */
+  availability(): Promise<UserNetworks>;
   /**
    * Puts a box into its network, anew where it is there already.
    *
@@ -61,6 +65,10 @@ export class NamespaceNetworks implements HostNetworks {
   constructor(directory: string, log: NetworkLog) {
     this.#directory = directory;
     this.#log = log;
+  }
+
+  availability(): Promise<UserNetworks> {
+    return userNetworks();
   }
 
   attach(endpoint: Endpoint): Promise<number> {

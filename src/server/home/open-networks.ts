@@ -13,15 +13,12 @@ import type { NetworkRecords } from '../../networks/records.ts';
 /** Takes the places of boxes that an earlier server left and that do not run. */
 export function openNetworks(
   records: NetworkRecords,
-  { store, events }: Pick<Runtime, 'store' | 'events'>,
+  { store, events, hostNetworks }: Pick<Runtime, 'store' | 'events' | 'hostNetworks'>,
 ): Networks {
   const networks = new Networks({
     records,
     hostSubnets,
-    userNetworks: async () => ({
-      available: false,
-      reason: 'this server cannot make the host’s side of one',
-    }),
+    userNetworks: () => hostNetworks.availability(),
     onEvent: (action: string, { id, name, driver }, box?: string) =>
       events.publish('network', action, id, {
         ...(box === undefined ? {} : { container: box }),

@@ -19,8 +19,8 @@ import { publish } from '../../services/publish.ts';
 import type { Services } from '../../services/services.ts';
 import { hostLimitsOf } from '../../spec/resources.ts';
 import { describeVm, type Found } from '../describe.ts';
-import { ownNetwork } from '../join-network.ts';
 import { isInterrupted } from '../enter.ts';
+import { ownNetwork } from '../join-network.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 
 /** What a start in a microVM of a pool needs of the server. */
