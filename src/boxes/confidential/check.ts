@@ -40,8 +40,8 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
       },
     );
   }
-  const { network, ports } = request;
-  checkUserNetwork({ network, confidential: true, fork: false, ports: ports.length > 0 });
+  const { network } = request;
+  checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
   checkSecurity(request.security);
   for (const { name, variable } of asked.secrets) {

@@ -53,10 +53,7 @@ export async function createFork(
       },
     );
   }
-  checkUserNetwork({
-    ...{ network: source.network, confidential: false, fork: true },
-    ports: request.ports.length > 0,
-  });
+  checkUserNetwork({ network: source.network, confidential: false, fork: true });
   if (source.network === 'none' && request.ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
       remedy: 'The snapshot was made of one that was started with --network none.',

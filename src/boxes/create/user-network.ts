@@ -21,7 +21,7 @@ import type { CreateRequest, EndpointRequest } from './create-request.ts';
  */
 export function resolveEndpoints(
   rt: Pick<Services, 'networks'>,
-  request: Pick<CreateRequest, 'network' | 'endpoints' | 'ports' | 'confidential'>,
+  request: Pick<CreateRequest, 'network' | 'endpoints' | 'confidential'>,
 ): BoxEndpoint[] {
   if (request.network !== 'user') return [];
   const found = new Map<string, BoxEndpoint>();
@@ -44,10 +44,8 @@ export function resolveEndpoints(
       { remedy: 'Name one network.' },
     );
   }
-  checkUserNetwork({
-    ...{ network: request.network, confidential: request.confidential !== undefined, fork: false },
-    ports: request.ports.length > 0,
-  });
+  const { network, confidential } = request;
+  checkUserNetwork({ network, confidential: confidential !== undefined, fork: false });
   return [...found.values()];
 }
 

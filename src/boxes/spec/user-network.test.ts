@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type BesideNetwork, checkUserNetwork } from './user-network.ts';
 
-const NOTHING: BesideNetwork = { network: 'user', confidential: false, fork: false, ports: false };
+const NOTHING: BesideNetwork = { network: 'user', confidential: false, fork: false };
 
 describe('a box in a user-defined network', () => {
   it('is created where it asks for nothing else', () => {
@@ -11,7 +11,6 @@ describe('a box in a user-defined network', () => {
   it.each([
     [{ confidential: true }, 'a confidential box'],
     [{ fork: true }, 'a fork'],
-    [{ ports: true }, 'a box that publishes ports'],
   ])('is refused with %j, which is no reason in another network', (more, what) => {
     expect(() => checkUserNetwork({ ...NOTHING, ...more })).toThrow(
       `Cannot put ${what} into a user-defined network`,

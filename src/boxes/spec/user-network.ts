@@ -12,8 +12,6 @@ export interface BesideNetwork {
   readonly confidential: boolean;
   /** It starts from a memory snapshot. */
   readonly fork: boolean;
-  /** It publishes ports. */
-  readonly ports: boolean;
 }
 
 /** @throws A3sError `unsupported-option` for what boxes in user-defined networks cannot be yet, with the reason */
@@ -24,9 +22,6 @@ export function checkUserNetwork(asked: BesideNetwork): void {
   }
   if (asked.fork) {
     throw refusal('a fork', 'its memory has the addresses of the box that was saved');
-  }
-  if (asked.ports) {
-    throw refusal('a box that publishes ports', 'ports of such a network are not forwarded');
   }
 }
 

@@ -51,6 +51,8 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
 }> {
   const { id, ports: asked } = box.definition;
   for (let attempt = 1; ; attempt += 1) {
+    // An attempt that failed has its ports until then.
+    if (box.definition.network === 'user') await rt.hostNetworks.detach(id);
     const [ports, disks] = await settleAll([resolvePorts(asked), made]);
     rt.store.amend(id, { ...state, ports });
     const shutdown = linkedSignal(rt.shutdown);

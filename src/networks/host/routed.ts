@@ -141,8 +141,10 @@ function deviceSettings(device: string): [string, number][] {
   return [
     [`conf/${device}/proxy_arp`, 1],
     [`conf/${device}/send_redirects`, 0],
-    // What comes from the guest is checked by the rules; answers to a published port come another way.
-    [`conf/${device}/rp_filter`, device === UPLINK ? 1 : 0],
+    // The rules check what comes from the guest. Answers to a published port come another way.
+    [`conf/${device}/rp_filter`, 0],
+    // Namespaces of other boxes ask from the same address, which each of them has.
+    [`conf/${device}/accept_local`, 1],
     [`neigh/${device}/proxy_delay`, 0],
   ];
 }

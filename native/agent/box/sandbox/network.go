@@ -67,6 +67,10 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	if made != nil {
+		// The device came with the address that it had there.
+		n.config.MAC = made.config.MAC
+	}
 	return n, n.setMAC(config.MAC)
 }
 
