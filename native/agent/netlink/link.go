@@ -55,6 +55,14 @@ func (c *Connection) AddAddress(index int, address [4]byte, prefixLength int) er
 		attribute(ifaLocal, address[:]).attribute(ifaAddress, address[:]))
 }
 
+// RemoveAddress takes an IPv4 address from an interface, and the route to its network.
+func (c *Connection) RemoveAddress(index int, address [4]byte, prefixLength int) error {
+	body := []byte{syscall.AF_INET, byte(prefixLength), 0, 0}
+	body = native.AppendUint32(body, uint32(index))
+	return c.do(newMessage(syscall.RTM_DELADDR, ask, body).
+		attribute(ifaLocal, address[:]).attribute(ifaAddress, address[:]))
+}
+
 // route is struct rtmsg of the main table.
 func route(prefixLength, kind byte) []byte {
 	return append([]byte{syscall.AF_INET, prefixLength, 0, 0, tableMain, protocolBoot, 0, kind}, 0, 0, 0, 0)
@@ -63,6 +71,13 @@ func route(prefixLength, kind byte) []byte {
 // AddDefaultRoute sends everything else to a gateway.
 func (c *Connection) AddDefaultRoute(index int, gateway [4]byte) error {
 	return c.do(newMessage(syscall.RTM_NEWROUTE, create, route(0, routeUnicast)).
+		attribute(rtaGateway, gateway[:]).number(rtaInterface, uint32(index)))
+}
+
+// ReplaceDefaultRoute sends everything else to another gateway than before.
+func (c *Connection) ReplaceDefaultRoute(index int, gateway [4]byte) error {
+	const replace = ask | syscall.NLM_F_CREATE | syscall.NLM_F_REPLACE
+	return c.do(newMessage(syscall.RTM_NEWROUTE, replace, route(0, routeUnicast)).
 		attribute(rtaGateway, gateway[:]).number(rtaInterface, uint32(index)))
 }
 

@@ -94,6 +94,15 @@ func TestTheKernelTakesTheMessages(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if err := c.AddAddress(index, [4]byte{10, 89, 0, 2}, 16); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+	if err := c.RemoveAddress(index, [4]byte{10, 89, 0, 2}, 16); err != nil {
+		t.Errorf("without it: %v", err)
+	}
+	if err := c.RemoveAddress(index, [4]byte{10, 89, 0, 2}, 16); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		t.Errorf("without it again: got %v", err)
+	}
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -45,19 +45,17 @@ type NIC struct {
 	outside *netlink.Connection
 }
 
-// network returns a network as a spec has it: the one that exists already if it is the same, or a
-// new one.
+// network returns a network as a spec has it: the one that exists already, configured anew where the
+// spec has another, or a new one.
 func (s *Sandbox) network(config *spec.Network) (*Network, error) {
-	made := s.networks[config.Kind]
-	if made != nil && made.config.EqualButMAC(config) {
+	if made := s.networks[config.Kind]; made != nil {
+		if err := made.reconfigure(config); err != nil {
+			return nil, err
+		}
 		return made, made.setMAC(config.MAC)
 	}
 	device := NIC{}
-	switch {
-	case config.Kind == spec.NetworkNone:
-	case made != nil:
-		device = NIC{made.index, made.inside}
-	default:
+	if config.Kind != spec.NetworkNone {
 		var err error
 		if device, err = s.findNIC(config.MAC); err != nil {
 			return nil, err
@@ -67,11 +65,42 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	if made != nil {
-		// The device came with the address that it had there.
-		n.config.MAC = made.config.MAC
-	}
 	return n, n.setMAC(config.MAC)
+}
+
+// reconfigure gives eth0 another address and gateway. The device stays up and where it is: Linux 6.12
+// locks up for ever where a virtio network device is taken down, or moved, while it has yet to
+// announce itself after its guest was resumed from a template.
+func (n *Network) reconfigure(config *spec.Network) error {
+	if n.config.EqualButMAC(config) {
+		return nil
+	}
+	before := n.config
+	n.config = *config
+	n.config.MAC = before.MAC
+	moved := *before.Address != *config.Address || *before.PrefixLength != *config.PrefixLength
+	for _, step := range []func() error{
+		func() error { return n.inside.Up(n.index, uint32(*config.MTU)) },
+		func() error {
+			if !moved {
+				return nil
+			}
+			return n.inside.AddAddress(n.index, ipv4(*config.Address), int(*config.PrefixLength))
+		},
+		func() error { return n.inside.ReplaceDefaultRoute(n.index, ipv4(*config.Gateway)) },
+		func() error {
+			if !moved {
+				return nil
+			}
+			// Last, since the routes of a device go with its last address.
+			return n.inside.RemoveAddress(n.index, ipv4(*before.Address), int(*before.PrefixLength))
+		},
+	} {
+		if err := step(); err != nil {
+			return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+		}
+	}
+	return nil
 }
 
 // findNIC waits for the network device of an address, or for any where none is given: a launch spec
