@@ -10,6 +10,7 @@ import { checkPort } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { HostNetwork } from '../../networks/host/endpoint.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
+import { mtuOf } from '../../networks/options.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
@@ -27,7 +28,6 @@ export type NetworkHost = Pick<Services, 'networks' | 'hostNetworks'>;
 
 /** The largest MTU that the way out of a network takes; the guest's packets end on the host. */
 const MTU = 65_520;
-const MTU_OPTION = 'com.docker.network.driver.mtu';
 
 /**
  * Puts a box into its user-defined network, anew where it is there already. The end of its run takes it out.
@@ -78,5 +78,5 @@ export function ownNetwork(
 }
 
 function hostNetwork({ id, subnet, gateway, internal, options }: NetworkRecord): HostNetwork {
-  return { id, subnet, gateway, internal, mtu: Number(options[MTU_OPTION] ?? MTU) };
+  return { id, subnet, gateway, internal, mtu: mtuOf(options) ?? MTU };
 }
