@@ -48,7 +48,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
 
   /** A box that serves a page with its own name. */
   async function start(name: string, ...options: string[]): Promise<void> {
-    const serve = `mkdir /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`;
+    const serve = `mkdir -p /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`;
     await actor.ok(['run', '-d', '--name', name, ...options, BUSYBOX, 'sh', '-c', serve]);
   }
   const inside = async (box: string, script: string): Promise<string> =>
