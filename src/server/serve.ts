@@ -59,6 +59,8 @@ export interface ServeOptions {
   readonly afterReboot?: boolean | undefined;
   /** Sockets that a service manager listens on. They are neither made nor removed here. */
   readonly listening?: readonly ActivatedSocket[] | undefined;
+  /** Whether file servers keep the owners that boxes give to files. Absent: root's do. */
+  readonly keepOwners?: boolean | undefined;
 }
 
 /** Concurrent starts by restart policies; each takes a processor or two. */
@@ -104,6 +106,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const rt = await createRuntime(config, given, {
         pools: new PoolRecords(database),
         volumes: new VolumeRecords(database),
+        keepOwners: options.keepOwners ?? uid === 0,
       });
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
@@ -191,7 +194,11 @@ async function letGo(
 async function createRuntime(
   config: Config,
   given: Dependencies & Pick<ApiHost, 'store' | 'snapshots' | 'log' | 'shutdown' | 'stopServer'>,
-  records: { readonly pools: PoolRecords; readonly volumes: VolumeRecords },
+  records: {
+    readonly pools: PoolRecords;
+    readonly volumes: VolumeRecords;
+    readonly keepOwners: boolean;
+  },
 ): Promise<ApiHost> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
@@ -208,7 +215,7 @@ async function createRuntime(
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
     events,
-    volumes: openVolumes(home, records.volumes, { ...given, events, running }),
+    volumes: openVolumes(home, records, { ...given, events, running }),
     running,
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
@@ -237,13 +244,14 @@ async function createRuntime(
 
 function openVolumes(
   home: string,
-  records: VolumeRecords,
+  { volumes: records, keepOwners }: { volumes: VolumeRecords; keepOwners: boolean },
   { store, events, running, shutdown }: Pick<Runtime, 'store' | 'events' | 'running' | 'shutdown'>,
 ): Volumes {
   return new Volumes({
     home,
     records,
     shutdown,
+    keepOwners,
     running: store
       .list()
       .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : [])),

@@ -28,6 +28,7 @@ let live: Set<string>;
 function open(path = home): Volumes {
   return new Volumes({
     home: path,
+    keepOwners: true,
     records: new VolumeRecords(database),
     usersOf: (name) => users[name] ?? [],
     running: live,

@@ -24,6 +24,8 @@ const FILLING = '_fill';
 export interface VolumesOptions {
   readonly home: string;
   readonly records: VolumeRecords;
+  /** Whether a file server keeps the owners that boxes give to files: root's alone does. */
+  readonly keepOwners: boolean;
   /** Ids of the boxes that mount the volume. Called again right before a removal is on record. */
   readonly usersOf: (name: string) => readonly string[];
   /** Ids of the boxes that an earlier server has started. */
@@ -86,6 +88,11 @@ export class Volumes {
     this.#options = options;
     this.#root = join(options.home, 'volumes');
     this.#mounting = new Set(options.running);
+  }
+
+  /** Whether boxes may give files of a volume to any of their users. */
+  get keepOwners(): boolean {
+    return this.#options.keepOwners;
   }
 
   /** By name. */

@@ -4,11 +4,13 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Bind, VolumeMount } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { checkDestinations } from './binds.ts';
 import type { CreateRequest, VolumeMountRequest } from './create-request.ts';
+import { imageVolumes } from './image-volumes.ts';
 
 /** As many as the agent takes. */
 const MAX_MOUNTS = 64;
@@ -63,8 +65,34 @@ export function mountsOf(
     );
   }
   found.volumeMounts.push(...volumeMounts.filter(({ form }) => form === 'path').filter(isFree));
-  const count = found.binds.length + found.volumeMounts.length + tmpfs.length;
-  if (count <= MAX_MOUNTS) return found;
+  checkCount(found, tmpfs);
+  return found;
+}
+
+/**
+ * Adds the volumes that the image declares. They come last: whatever was asked for takes their place.
+ *
+ * A confidential box keeps its files to itself, and the file server of an ordinary user does not keep owners, without
+ * which databases do not start. In both, such a volume is a directory of the box.
+ *
+ * @throws A3sError `invalid-image`, `invalid-argument`
+ */
+export function withImageVolumes(
+  { volumes }: Pick<Services, 'volumes'>,
+  { binds, volumeMounts }: Mounts,
+  { tmpfs, confidential }: Pick<CreateRequest, 'tmpfs' | 'confidential'>,
+  { config }: Pick<Image, 'config'>,
+): Mounts {
+  if (confidential !== undefined || !volumes.keepOwners) return { binds, volumeMounts };
+  const declared = imageVolumes(config.volumes, [...binds, ...volumeMounts, ...tmpfs]);
+  const mounts = { binds, volumeMounts: [...volumeMounts, ...declared] };
+  checkCount(mounts, tmpfs);
+  return mounts;
+}
+
+function checkCount({ binds, volumeMounts }: Mounts, tmpfs: CreateRequest['tmpfs']): void {
+  const count = binds.length + volumeMounts.length + tmpfs.length;
+  if (count <= MAX_MOUNTS) return;
   throw new A3sError(
     'invalid-argument',
     `Cannot create the box: it has ${count} mounts, more than ${MAX_MOUNTS}`,

@@ -36,7 +36,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Image: works('busybox', ({ record }) => record.image.reference),
   Volumes: {
     ...differs(
-      'anonymous volumes; an image’s own are directories of the box, kept with its changes',
+      'anonymous volumes; an image’s own too, unless the box is confidential or an ordinary user’s',
       { '/data': {}, '/bound': {} },
       ({ record }) => record.volumeMounts.map(({ destination }) => destination),
       ['/data'],

@@ -5,6 +5,7 @@
  */
 import { posix } from 'node:path';
 import type { VolumeMountRequest } from '../../../../../boxes/create/create-request.ts';
+import { anonymousVolume } from '../../../../../boxes/create/image-volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import { A3sError } from '../../../../../errors.ts';
@@ -91,10 +92,4 @@ export function volumePath(path: string): string {
     'invalid-argument',
     `invalid volume specification: '${path.slice(0, 128)}': ${why}`,
   );
-}
-
-/** A volume that is asked for by its path in the box alone. */
-export function anonymousVolume(destination: string): VolumeMountRequest {
-  const given = { readonly: false, noCopy: false, mode: '', labels: {} };
-  return { name: undefined, destination, form: 'path', ...given };
 }

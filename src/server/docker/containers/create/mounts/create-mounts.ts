@@ -10,6 +10,7 @@ import type {
   MountsFrom,
   VolumeMountRequest,
 } from '../../../../../boxes/create/create-request.ts';
+import { anonymousVolume } from '../../../../../boxes/create/image-volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
 import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
@@ -19,7 +20,7 @@ import { A3sError } from '../../../../../errors.ts';
 import { checkVolumeName } from '../../../../../volumes/volume.ts';
 import { checkDriver } from '../../../volumes/driver.ts';
 import { unsupported } from '../unsupported-options.ts';
-import { anonymousVolume, parseBind, volumePath } from './create-binds.ts';
+import { parseBind, volumePath } from './create-binds.ts';
 import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
 
 type Asked = Pick<
