@@ -14,7 +14,11 @@ const IMAGES = [
   TEST_IMAGE,
   declaring('database', '4', ['/data/', 'log']),
   declaring('hostile', '5', ['/fine', '/x/../proc']),
-  declaring('many', '6', Array.from({ length: 21 }, (_, index) => `/v${index}`)),
+  declaring(
+    'many',
+    '6',
+    Array.from({ length: 21 }, (_, index) => `/v${index}`),
+  ),
 ];
 
 let home: TestHome;
@@ -30,7 +34,8 @@ interface Shown {
 }
 const create = (HostConfig: unknown = {}, more = {}) =>
   home.create(['sleep', 'infinity'], { Image: 'database', HostConfig, ...more });
-const inspect = async (id: string) => (await home.call('GET', `/containers/${id}/json`)).body as Shown;
+const inspect = async (id: string) =>
+  (await home.call('GET', `/containers/${id}/json`)).body as Shown;
 const volumesOf = async (id: string) =>
   Object.fromEntries((await inspect(id)).Mounts.map((each) => [each.Destination, each.Name]));
 const list = async () => {
@@ -62,7 +67,11 @@ describe('a box of an image that declares volumes', () => {
   it.each([
     ['a volume', { Binds: ['named:/data'] }, 'named'],
     ['a bind mount', { Binds: ['/tmp:/data'] }, undefined],
-    ['a mount in the long form', { Mounts: [{ Type: 'bind', Source: '/tmp', Target: '/data/' }] }, undefined],
+    [
+      'a mount in the long form',
+      { Mounts: [{ Type: 'bind', Source: '/tmp', Target: '/data/' }] },
+      undefined,
+    ],
   ])('has %s in the place of a declared one', async (_, HostConfig, name) => {
     const volumes = await volumesOf(await create(HostConfig));
     expect(Object.keys(volumes).sort()).toEqual(['/data', '/log']);
@@ -92,6 +101,23 @@ describe('a box of an image that declares volumes', () => {
   });
 
   it.each([
+    [0, false],
+    [1, true],
+  ])('is removed at its end, with %i other boxes on its volumes, after it was synced: %s', async (others, synced) => {
+    const id = await create({ AutoRemove: true });
+    for (let n = 0; n < others; n++) await create({ VolumesFrom: [id] });
+    await start(id);
+    let poweredOff = false;
+    void home.agents.get(id)?.poweredOff.then(() => {
+      poweredOff = true;
+    });
+    await home.call('POST', `/containers/${id}/kill`);
+    await home.call('POST', `/containers/${id}/wait?condition=removed`);
+    expect(poweredOff).toBe(synced);
+    expect(await list()).toHaveLength(2 * others);
+  });
+
+  it.each([
     ['', 2],
     ['?v=1', 0],
   ])('leaves with the query %j %i volumes when it is removed', async (query, left) => {
@@ -105,7 +131,10 @@ describe('a box of an image that declares volumes', () => {
   ])('is refused for the image %s, and leaves no volume', async (Image, message) => {
     const call = await home.call('POST', '/containers/create', { Image });
     expect(call).toMatchObject({
-      ...{ status: 400, body: { code: 'invalid-image', message: expect.stringContaining(message) } },
+      ...{
+        status: 400,
+        body: { code: 'invalid-image', message: expect.stringContaining(message) },
+      },
     });
     expect(await list()).toEqual([]);
   });
