@@ -30,6 +30,7 @@ import { identityFor } from '../jail/identity.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
+import { makeBlankDisk } from '../templates/blank-disk.ts';
 import { VolumeRecords } from '../volumes/records.ts';
 import { Volumes } from '../volumes/volumes.ts';
 import type { Dependencies, OpenDependencies } from './dependencies.ts';
@@ -252,6 +253,7 @@ function openVolumes(
     records,
     shutdown,
     keepOwners,
+    makeDisk: makeBlankDisk,
     running: store
       .list()
       .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : [])),

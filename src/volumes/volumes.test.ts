@@ -29,6 +29,7 @@ function open(path = home): Volumes {
   return new Volumes({
     home: path,
     keepOwners: true,
+    makeDisk: async () => undefined,
     records: new VolumeRecords(database),
     usersOf: (name) => users[name] ?? [],
     running: live,

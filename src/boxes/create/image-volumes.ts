@@ -6,6 +6,7 @@
  */
 import { posix } from 'node:path';
 import { A3sError } from '../../errors.ts';
+import { DIRECTORY, type VolumeKind } from '../../volumes/volume.ts';
 import { mountPoint } from '../spec/volumes.ts';
 import { checkDestination } from './binds.ts';
 import type { VolumeMountRequest } from './create-request.ts';
@@ -16,11 +17,13 @@ const MAX_IMAGE_VOLUMES = 20;
 /**
  * @param declared paths as the image has them; a relative one is below the root
  * @param mounted what else the box mounts: it takes the place of a volume
+ * @param kind of the volumes
  * @throws A3sError `invalid-image` for a path at which no volume can be, and for too many volumes
  */
 export function imageVolumes(
   declared: readonly string[],
   mounted: readonly { readonly destination: string }[],
+  kind: VolumeKind,
 ): VolumeMountRequest[] {
   const taken = new Set(mounted.map(({ destination }) => destination));
   const paths = [...new Set(declared.map((path) => mountPoint(posix.join('/', path))))];
@@ -33,7 +36,7 @@ export function imageVolumes(
       { remedy: 'Build the image anew with fewer, or mount a tmpfs in the place of some.' },
     );
   }
-  return free.map(anonymousVolume);
+  return free.map((path) => anonymousVolume(path, kind));
 }
 
 function checkPath(path: string): void {
@@ -50,7 +53,7 @@ function checkPath(path: string): void {
 }
 
 /** A volume that is asked for by its path in the box alone. */
-export function anonymousVolume(destination: string): VolumeMountRequest {
-  const given = { readonly: false, noCopy: false, mode: '', labels: {} };
+export function anonymousVolume(destination: string, kind = DIRECTORY): VolumeMountRequest {
+  const given = { readonly: false, noCopy: false, mode: '', labels: {}, kind };
   return { name: undefined, destination, form: 'path', ...given };
 }

@@ -5,6 +5,8 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
+import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
+import { DIRECTORY, type VolumeKind } from '../../volumes/volume.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Bind, VolumeMount } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
@@ -14,6 +16,9 @@ import { imageVolumes } from './image-volumes.ts';
 
 /** As many as the agent takes. */
 const MAX_MOUNTS = 64;
+
+/** As `--opt type=disk` asks for it. */
+const USUAL_DISK: VolumeKind = { options: { type: 'disk' }, diskBytes: BLANK_DISK_BYTES };
 
 export interface Mounts {
   readonly binds: readonly Bind[];
@@ -60,7 +65,7 @@ export function mountsOf(
     found.volumeMounts.push(
       ...definition.volumeMounts.filter(isFree).map((mount) => ({
         ...{ ...mount, ...access, noCopy: true },
-        ...{ labels: {}, form: 'path' as const },
+        ...{ labels: {}, kind: DIRECTORY, form: 'path' as const },
       })),
     );
   }
@@ -72,8 +77,8 @@ export function mountsOf(
 /**
  * Adds the volumes that the image declares. They come last: whatever was asked for takes their place.
  *
- * A confidential box keeps its files to itself, and the file server of an ordinary user does not keep owners, without
- * which databases do not start. In both, such a volume is a directory of the box.
+ * A confidential box keeps its files to itself: there such a volume is a directory of the box. The file server of an
+ * ordinary user does not keep owners, without which databases do not start: there it is a disk.
  *
  * @throws A3sError `invalid-image`, `invalid-argument`
  */
@@ -83,8 +88,9 @@ export function withImageVolumes(
   { tmpfs, confidential }: Pick<CreateRequest, 'tmpfs' | 'confidential'>,
   { config }: Pick<Image, 'config'>,
 ): Mounts {
-  if (confidential !== undefined || !volumes.keepOwners) return { binds, volumeMounts };
-  const declared = imageVolumes(config.volumes, [...binds, ...volumeMounts, ...tmpfs]);
+  if (confidential !== undefined) return { binds, volumeMounts };
+  const kind = volumes.keepOwners ? DIRECTORY : USUAL_DISK;
+  const declared = imageVolumes(config.volumes, [...binds, ...volumeMounts, ...tmpfs], kind);
   const mounts = { binds, volumeMounts: [...volumeMounts, ...declared] };
   checkCount(mounts, tmpfs);
   return mounts;
@@ -125,9 +131,11 @@ export async function makeVolumes(
     for (const name of anonymous) await volumes.removeUnused(name);
   };
   const mounts: VolumeMount[] = [];
+  const kinds = new Map<string, VolumeKind>();
   try {
-    for (const { labels, name: asked, ...mount } of requests) {
-      const { name } = await volumes.create({ name: asked, labels });
+    for (const { labels, kind, name: asked, ...mount } of requests) {
+      const { name } = await volumes.create({ name: asked, labels, kind });
+      kinds.set(name, kind);
       if (asked === undefined) anonymous.push(name);
       mounts.push({ anonymous: asked === undefined, ...mount, name });
     }
@@ -137,7 +145,8 @@ export async function makeVolumes(
   }
   const ensure = async (): Promise<void> => {
     for (const { name } of mounts) {
-      await volumes.create({ name, anonymous: anonymous.includes(name) });
+      const kind = kinds.get(name) ?? DIRECTORY;
+      await volumes.create({ name, anonymous: anonymous.includes(name), kind });
     }
   };
   const keep = (): void => {

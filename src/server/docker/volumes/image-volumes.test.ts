@@ -103,19 +103,22 @@ describe('a box of an image that declares volumes', () => {
   it.each([
     [0, false],
     [1, true],
-  ])('is removed at its end, with %i other boxes on its volumes, after it was synced: %s', async (others, synced) => {
-    const id = await create({ AutoRemove: true });
-    for (let n = 0; n < others; n++) await create({ VolumesFrom: [id] });
-    await start(id);
-    let poweredOff = false;
-    void home.agents.get(id)?.poweredOff.then(() => {
-      poweredOff = true;
-    });
-    await home.call('POST', `/containers/${id}/kill`);
-    await home.call('POST', `/containers/${id}/wait?condition=removed`);
-    expect(poweredOff).toBe(synced);
-    expect(await list()).toHaveLength(2 * others);
-  });
+  ])(
+    'is removed at its end, with %i other boxes on its volumes, after it was synced: %s',
+    async (others, synced) => {
+      const id = await create({ AutoRemove: true });
+      for (let n = 0; n < others; n++) await create({ VolumesFrom: [id] });
+      await start(id);
+      let poweredOff = false;
+      void home.agents.get(id)?.poweredOff.then(() => {
+        poweredOff = true;
+      });
+      await home.call('POST', `/containers/${id}/kill`);
+      await home.call('POST', `/containers/${id}/wait?condition=removed`);
+      expect(poweredOff).toBe(synced);
+      expect(await list()).toHaveLength(2 * others);
+    },
+  );
 
   it.each([
     ['', 2],

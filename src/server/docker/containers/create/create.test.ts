@@ -92,24 +92,21 @@ it('shows the volumes that the image declares', async () => {
   expect(Config?.['Volumes']).toEqual({ '/data': {} });
 });
 
-it('makes directories of the image’s volumes where owners are not kept, unless a bind mount covers them or the agent is too old', async () => {
-  const users = new TestHome(new FakeImages(SERVER_IMAGE));
-  users.keepOwners = false;
-  await users.start();
+it('makes directories of the volumes of an old record, unless a bind mount covers them or the agent is too old', async () => {
+  const old: object = { volumeMounts: [] };
   const directories = async (HostConfig: object, agent = {}) => {
-    users.agentOptions = agent;
-    const id = await users.create(['sleep', 'infinity'], {
-      ...{ Image: 'server', User: '0', HostConfig },
-    });
-    expect((await users.call('POST', `/containers/${id}/start`)).status).toBe(204);
-    return users.agents.get(id)?.spec?.directories;
+    home.agentOptions = agent;
+    const id = await home.create(['sleep', 'infinity'], { Image: 'server', User: '0', HostConfig });
+    home.runtime.store.redefine(id, old);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    home.agentOptions = {};
+    return home.agents.get(id)?.spec?.directories;
   };
   const programs = { entry: async () => 0 };
   expect(await directories({}, { programs })).toEqual(['/data']);
   expect(await directories({ Binds: ['/tmp:/data'] }, { programs })).toBeUndefined();
   const protocol = { minimum: 1, maximum: 4 };
   expect(await directories({}, { programs, protocol })).toBeUndefined();
-  await users.remove();
 });
 
 describe('merging the image and the request', () => {

@@ -9,7 +9,7 @@ import { anonymousVolume } from '../../../../../boxes/create/image-volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import { A3sError } from '../../../../../errors.ts';
-import { checkVolumeName } from '../../../../../volumes/volume.ts';
+import { checkVolumeName, DIRECTORY } from '../../../../../volumes/volume.ts';
 import { unsupported } from '../unsupported-options.ts';
 
 /** Docker's modes of a bind by kind; at most one of each kind is allowed. */
@@ -59,6 +59,7 @@ export function parseBind(bind: string): Bind | VolumeMountRequest {
     mode: mode === '' ? 'z' : mode,
     form: 'bind',
     labels: {},
+    kind: DIRECTORY,
   };
 }
 
