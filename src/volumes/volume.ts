@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
+import { Bound } from './bound.ts';
 
 export const Volume = z.strictObject({
   name: z.string(),
@@ -18,6 +19,8 @@ export const Volume = z.strictObject({
   options: z.record(z.string(), z.string()).default({}),
   /** The size of its disk. Absent: it is a directory. */
   diskBytes: z.int().min(1).optional(),
+  /** The host's directory that it is. Absent: one of its own. */
+  bound: Bound.optional(),
 });
 /** A directory of the host's, or a disk, that outlives the boxes that mount it. */
 export type Volume = z.infer<typeof Volume>;
@@ -28,6 +31,8 @@ export interface VolumeKind {
   readonly options: Readonly<Record<string, string>>;
   /** The size of its disk; undefined: it is a directory. */
   readonly diskBytes?: number | undefined;
+  /** The path of a directory of the host's that it is; undefined: it is one of its own. */
+  readonly device?: string | undefined;
 }
 
 /** The kind of a volume that was asked for without options. */

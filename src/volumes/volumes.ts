@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { syncDirectory } from '../durable.ts';
 import { A3sError, ERRORS } from '../errors.ts';
+import { bind, boundDirectory } from './bound.ts';
 import { directoryBytes, removeTree, syncFileSystem } from './directory.ts';
 import { makeDiskFile } from './disk-file.ts';
 import { DiskHolders } from './disk-holders.ts';
@@ -126,8 +127,8 @@ export class Volumes {
 
   /** The directory that boxes mount, or the file of the disk. */
   mountpoint(name: string): string {
-    const isDisk = this.#options.records.get(name)?.diskBytes !== undefined;
-    return join(this.#root, name, isDisk ? DISK : DATA);
+    const { bound, diskBytes } = this.#options.records.get(name) ?? {};
+    return bound?.realPath ?? join(this.#root, name, diskBytes === undefined ? DATA : DISK);
   }
 
   /** Id of the box that has the disk; undefined where none has. */
@@ -140,8 +141,9 @@ export class Volumes {
     return this.#options.usersOf(name);
   }
 
-  /** Bytes that its files take on the disk, or that its own disk has allocated there. */
+  /** Bytes that its files take on the disk, or that its own disk has allocated there. Files of the host's own are none. */
   async bytes(name: string): Promise<number> {
+    if (this.#options.records.get(name)?.bound !== undefined) return 0;
     return await directoryBytes(this.mountpoint(name));
   }
 
@@ -159,6 +161,7 @@ export class Volumes {
       const found = this.#get(chosen);
       if (found !== undefined) return found;
       if (this.#options.records.get(chosen) !== undefined) await this.#finishRemoval(chosen);
+      const bound = kind.device === undefined ? undefined : await bind(kind.device);
       await this.#makePlace(chosen, kind);
       const volume = this.#options.records.put({
         name: chosen,
@@ -168,6 +171,7 @@ export class Volumes {
         state: 'present',
         options: { ...kind.options },
         ...(kind.diskBytes === undefined ? {} : { diskBytes: kind.diskBytes }),
+        ...(bound === undefined ? {} : { bound }),
       });
       this.#options.onEvent('create', volume);
       return volume;
@@ -261,11 +265,13 @@ export class Volumes {
     { box, isFirst, isFillable }: MountOptions,
     release: () => void,
   ): Promise<MountedVolume> {
-    const { diskBytes } = this.expect(name);
+    const { diskBytes, bound } = this.expect(name);
     if (diskBytes !== undefined) {
       this.#disks.take(name, box);
       return { path: join(await realpath(this.#root), name, DISK), isDisk: true };
     }
+    // Nothing but boxes and the host's users writes there: it is not filled.
+    if (bound !== undefined) return { path: await boundDirectory(bound) };
     // Paths of the home may lead through links of its user's. Below it there are none.
     const directory = join(await realpath(this.#root), name);
     const [data, filling] = [join(directory, DATA), join(directory, FILLING)];

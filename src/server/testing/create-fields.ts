@@ -215,7 +215,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   Mounts: {
     ...differs(
-      'bind mounts, volumes and tmpfs; options of the driver `local` are `type=disk` and `size`',
+      'bind mounts, volumes and tmpfs; options of the driver `local` are those of disks and `o=bind`',
       [
         { Type: 'bind', Source: '/tmp', Target: '/data' },
         { Type: 'tmpfs', Target: '/memory', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1770 } },

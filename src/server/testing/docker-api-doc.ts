@@ -48,7 +48,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /networks/{id}': 'the networks are `bridge` and `none`',
   'DELETE /networks/{id}': '`bridge` and `none` cannot be removed',
   'POST /networks/prune': '`bridge` and `none` are never removed',
-  'POST /volumes/create': 'the driver is `local`; its options are `type=disk` and `size`',
+  'POST /volumes/create': 'the driver is `local`; its options are those of disks and `o=bind`',
   'POST /build/prune': 'there is no build cache',
   'POST /grpc':
     'there is no worker: each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',

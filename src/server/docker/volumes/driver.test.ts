@@ -18,6 +18,11 @@ it.each([
   }
 });
 
+it.each(['bind', 'rbind'])('reads o=%s as a directory of the host', (o) => {
+  const options = { type: 'none', o, device: '/srv//data/' };
+  expect(parseDriver('local', options)).toEqual({ options, device: '/srv/data/' });
+});
+
 it.each([
   ['nfs', {}, 'no-such-driver', 'plugin "nfs" not found'],
   ['local', { type: 'disk', foo: '1' }, 'unsupported-option', 'invalid option: "foo"'],
@@ -25,7 +30,11 @@ it.each([
   ['local', { type: 'disk', o: 'noatime' }, 'unsupported-option', 'the option o does not belong'],
   ['local', { type: 'disk', device: '/dev/sda' }, 'unsupported-option', 'the option device'],
   ['local', { type: 'tmpfs', device: 'tmpfs' }, 'unsupported-option', 'the type tmpfs'],
-  ['local', { type: 'none', o: 'bind', device: '/x' }, 'unsupported-option', 'the type none'],
+  ['local', { type: 'none', device: '/x' }, 'unsupported-option', 'o= of type=none'],
+  ['local', { type: 'none', o: 'bind,ro', device: '/x' }, 'unsupported-option', 'o=bind,ro'],
+  ['local', { type: 'none', o: 'bind' }, 'invalid-argument', 'device must be an absolute path'],
+  ['local', { type: 'none', o: 'bind', device: 'x' }, 'invalid-argument', "and not 'x'"],
+  ['local', { type: 'none', o: 'bind', device: '/x', size: '1g' }, 'unsupported-option', 'size'],
   ['local', { type: 'nfs', o: 'addr=1.2.3.4' }, 'unsupported-option', 'the type nfs'],
   ['local', { type: 'disk', size: 'much' }, 'invalid-argument', "invalid size: 'much'"],
   ['local', { type: 'disk', size: '-1g' }, 'invalid-argument', 'invalid size'],

@@ -1,8 +1,10 @@
 /**
- * The driver of volumes, `local`, and its options: none for a directory, `type=disk` for a disk.
+ * The driver of volumes, `local`, and its options: none for a directory, `type=disk` for a disk, `type=none` with
+ * `o=bind` for a directory of the host's own.
  *
  * @module
  */
+import { posix } from 'node:path';
 import { A3sError } from '../../../errors.ts';
 import { BLANK_DISK_BYTES, MAX_DISK_BYTES, MIN_DISK_BYTES } from '../../../templates/blank-disk.ts';
 import type { VolumeKind } from '../../../volumes/volume.ts';
@@ -12,10 +14,7 @@ import { bytesOf } from '../size.ts';
 const OPTIONS: readonly string[] = ['type', 'size', 'o', 'device'];
 
 /** What to do instead of a mount that Docker's driver makes on the host. */
-const INSTEAD: Readonly<Record<string, string>> = {
-  none: 'Mount the host path itself, with -v PATH:TARGET or --mount type=bind.',
-  tmpfs: 'Use --tmpfs or --mount type=tmpfs: memory of the box lasts as long as its run.',
-};
+const IN_MEMORY = 'Use --tmpfs or --mount type=tmpfs: memory of the box lasts as long as its run.';
 const ELSEWHERE = 'Mount it on the host, and its path with -v PATH:TARGET.';
 
 /**
@@ -32,7 +31,10 @@ export function parseDriver(driver: string, options: Readonly<Record<string, str
   }
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
-    throw refused(`invalid option: "${unknown.slice(0, 64)}"`, 'The options are type and size.');
+    throw refused(
+      `invalid option: "${unknown.slice(0, 64)}"`,
+      `The options are ${OPTIONS.join(', ')}.`,
+    );
   }
   if (Object.keys(options).length === 0) return { options: {} };
   const { type, size } = options;
@@ -40,13 +42,14 @@ export function parseDriver(driver: string, options: Readonly<Record<string, str
     const [name = ''] = Object.keys(options);
     throw refused(
       `the option ${name} belongs to a type`,
-      'Add --opt type=disk for a disk, or leave all options out for a directory.',
+      'Add --opt type=disk for a disk, --opt type=none for a directory of the host, or leave all options out for a directory.',
     );
   }
+  if (type === 'none') return { options, device: deviceOf(options) };
   if (type !== 'disk') {
     throw refused(
       `the type ${type.slice(0, 64)} is a mount of the host's, and this server mounts nothing there`,
-      INSTEAD[type] ?? ELSEWHERE,
+      type === 'tmpfs' ? IN_MEMORY : ELSEWHERE,
     );
   }
   const foreign = ['o', 'device'].find((name) => name in options);
@@ -57,6 +60,25 @@ export function parseDriver(driver: string, options: Readonly<Record<string, str
     );
   }
   return { options, diskBytes: size === undefined ? BLANK_DISK_BYTES : diskBytes(size) };
+}
+
+/** The host's directory, which `o=bind` mounts as it is. */
+function deviceOf({ o = '', device = '', size }: Readonly<Record<string, string>>): string {
+  if (size !== undefined) {
+    throw refused('the option size does not belong to type=none', 'Leave it out.');
+  }
+  if (o !== 'bind' && o !== 'rbind') {
+    throw refused(
+      `o=${o.slice(0, 64)} of type=none is not supported`,
+      'Write o=bind. Mount the volume with :ro where nothing may write to it.',
+    );
+  }
+  if (device.startsWith('/')) return posix.normalize(device);
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot create the volume: device must be an absolute path, and not '${device.slice(0, 128)}'`,
+    { remedy: 'Add --opt device=/PATH.' },
+  );
 }
 
 function diskBytes(size: string): number {
