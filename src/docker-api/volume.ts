@@ -27,7 +27,10 @@ export const Volume = z.strictObject({
   Name: z.string(),
   Options: z.record(z.string(), z.string()).nullable(),
   Scope: z.literal('local'),
-  /** Of the inspection of a disk alone: its size, what it takes on the host, and the id of the box that has it. */
+  /**
+   * Of the inspection of a disk alone: its size, what it takes on the host, and the id of the box
+   * that has it.
+   */
   Status: z
     .strictObject({ SizeBytes: z.int(), AllocatedBytes: z.int(), Box: z.string() })
     .optional(),

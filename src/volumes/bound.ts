@@ -21,8 +21,8 @@ export async function bind(device: string): Promise<Bound> {
 }
 
 /**
- * The directory that boxes mount. The owner of a part of the path could have put a link there, to what only the user of
- * this server may read.
+ * The directory that boxes mount. The owner of a part of the path could have put a link there, to
+ * what only the user of this server may read.
  *
  * @throws A3sError `bind-source-missing`, `bind-source-changed`
  */

@@ -1,5 +1,6 @@
 /**
- * Which box has which disk. A disk has one box at a time: two kernels that mount one file system destroy it.
+ * Which box has which disk. A disk has one box at a time: two kernels that mount one file system
+ * destroy it.
  *
  * The file's own lock, which each VMM takes, would keep a second writer out too, but not a reader.
  *

@@ -1,9 +1,10 @@
 /**
- * The volumes of a home: a directory each, `volumes/NAME/_data`, as Docker has them, or a disk, `volumes/NAME/_disk`.
+ * The volumes of a home: a directory each, `volumes/NAME/_data`, as Docker has them, or a disk,
+ * `volumes/NAME/_disk`.
  *
- * A record says what is true whenever the server ends: a directory is on the disk before its record is, and a removal is
- * on record before the first file goes. What a guest has filled becomes the volume's directory by one rename, which the
- * kernel refuses where that directory has files.
+ * A record says what is true whenever the server ends: a directory is on the disk before its record
+ * is, and a removal is on record before the first file goes. What a guest has filled becomes the
+ * volume's directory by one rename, which the kernel refuses where that directory has files.
  *
  * @module
  */
@@ -45,7 +46,10 @@ export interface VolumesOptions {
   readonly onEvent: (action: 'create' | 'destroy', volume: Volume) => void;
   /** Ends the removals of an earlier server's. */
   readonly shutdown: AbortSignal;
-  /** Makes a file that is an empty disk of that size. Everything of it is on the disk when a sync of it returns. */
+  /**
+   * Makes a file that is an empty disk of that size. Everything of it is on the disk when a sync of
+   * it returns.
+   */
   readonly makeDisk: (path: string, bytes: number) => Promise<void>;
   /** RFC 3339. */
   readonly now: () => string;
@@ -75,7 +79,10 @@ export interface MountOptions {
 export interface MountedVolume {
   /** The directory that the box mounts, or the file of the disk, without a link in it. */
   readonly path: string;
-  /** It is a disk, which no other box has. The guest itself finds out whether boxes have files on it. */
+  /**
+   * It is a disk, which no other box has. The guest itself finds out whether boxes have files on
+   * it.
+   */
   readonly isDisk?: true;
   /** The image's files are to be copied into that directory. Absent: it is mounted as it is. */
   readonly fill?: Fill;
@@ -141,7 +148,10 @@ export class Volumes {
     return this.#options.usersOf(name);
   }
 
-  /** Bytes that its files take on the disk, or that its own disk has allocated there. Files of the host's own are none. */
+  /**
+   * Bytes that its files take on the disk, or that its own disk has allocated there. Files of the
+   * host's own are none.
+   */
   async bytes(name: string): Promise<number> {
     if (this.#options.records.get(name)?.bound !== undefined) return 0;
     return await directoryBytes(this.mountpoint(name));

@@ -1,6 +1,6 @@
 /**
- * The volumes that an image declares (`VOLUME`): anonymous volumes of a new box, made where nothing else is mounted, as
- * Docker makes them.
+ * The volumes that an image declares (`VOLUME`): anonymous volumes of a new box, made where nothing
+ * else is mounted, as Docker makes them.
  *
  * @module
  */
@@ -11,7 +11,9 @@ import { mountPoint } from '../spec/volumes.ts';
 import { checkDestination } from './binds.ts';
 import type { VolumeMountRequest } from './create-request.ts';
 
-/** Each is a device of the microVM. Whoever makes an image must not decide how many the host serves. */
+/**
+ * Each is a device of the microVM. Whoever makes an image must not decide how many the host serves.
+ */
 const MAX_IMAGE_VOLUMES = 20;
 
 /**

@@ -98,7 +98,10 @@ async function place(
   return { shares, disks: [...disks.values()], mounts };
 }
 
-/** Each disk once, however often it is mounted. The VMM does not write to one that is mounted read-only everywhere. */
+/**
+ * Each disk once, however often it is mounted. The VMM does not write to one that is mounted
+ * read-only everywhere.
+ */
 function disksOf(
   volumeMounts: readonly VolumeMount[],
   mounted: ReadonlyMap<string, MountedVolume>,

@@ -190,7 +190,10 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
   await running.vm.release();
 }
 
-/** Ends the microVM. The agent first syncs what is kept: nothing of a box that is removed with its own volumes. */
+/**
+ * Ends the microVM. The agent first syncs what is kept: nothing of a box that is removed with its
+ * own volumes.
+ */
 async function endVm(
   rt: Pick<Services, 'log' | 'volumes'>,
   running: RunningBox,

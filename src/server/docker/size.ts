@@ -6,7 +6,10 @@
 
 const UNITS = 'kmgtp';
 
-/** Bytes of `10G`, `512m`, `1.5GiB` or `1048576`: units are powers of 1024. Undefined for anything else. */
+/**
+ * Bytes of `10G`, `512m`, `1.5GiB` or `1048576`: units are powers of 1024. Undefined for anything
+ * else.
+ */
 export function bytesOf(text: string): number | undefined {
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?)?b?$/i.exec(text) ?? [];
   if (number === undefined) return undefined;

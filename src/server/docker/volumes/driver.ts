@@ -1,6 +1,6 @@
 /**
- * The driver of volumes, `local`, and its options: none for a directory, `type=disk` for a disk, `type=none` with
- * `o=bind` for a directory of the host's own.
+ * The driver of volumes, `local`, and its options: none for a directory, `type=disk` for a disk,
+ * `type=none` with `o=bind` for a directory of the host's own.
  *
  * @module
  */
@@ -18,8 +18,9 @@ const IN_MEMORY = 'Use --tmpfs or --mount type=tmpfs: memory of the box lasts as
 const ELSEWHERE = 'Mount it on the host, and its path with -v PATH:TARGET.';
 
 /**
- * @throws A3sError `no-such-driver` in Docker's words for another driver; `unsupported-option` by name for an option or a
- * type that this server does not have; `invalid-argument` for a size that no disk has
+ * @throws A3sError `no-such-driver` in Docker's words for another driver; `unsupported-option` by
+ * name for an option or a type that this server does not have; `invalid-argument` for a size that
+ * no disk has
  */
 export function parseDriver(driver: string, options: Readonly<Record<string, string>>): VolumeKind {
   if (!['', 'local'].includes(driver)) {
