@@ -120,3 +120,26 @@ func TestAPartOfADisk(t *testing.T) {
 		must(t, syscall.Close(mount))
 	}
 }
+
+func TestADiskIsFilledBeforeAnyOfItsMountsIsMade(t *testing.T) {
+	r, image := imageForTest(t)
+	must(t, os.Mkdir(image+"/data", 0o755), os.WriteFile(image+"/data/file", []byte("x"), 0o600))
+	mountForFill(t, "tmpfs", "/run", "")
+	serial, fill := "volume-0", true
+	mountForFill(t, "tmpfs", volumeDir(serial), "")
+	part := "file"
+	must(t, mountAsked(r, &spec.Spec{Mounts: []spec.Mount{
+		{Kind: spec.MountDisk, Serial: &serial, Destination: "/a", Readonly: true},
+		{Kind: spec.MountDisk, Serial: &serial, Destination: "/part", Subpath: &part},
+		{Kind: spec.MountDisk, Serial: &serial, Destination: "/data", Fill: &fill},
+	}}))
+	must(t, os.WriteFile(image+"/data/file", []byte("of the box"), 0o600))
+	for _, name := range []string{"/a/file", "/part"} {
+		if content, err := os.ReadFile(image + name); err != nil || string(content) != "of the box" {
+			t.Errorf("%s: got %q, %v", name, content, err)
+		}
+	}
+	if err := os.WriteFile(image+"/a/new", nil, 0o600); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("a write is %v", err)
+	}
+}
