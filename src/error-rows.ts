@@ -227,7 +227,7 @@ export const ERROR_ROWS = {
   'volume-in-use': {
     status: 409,
     taken: true,
-    meaning: 'A box mounts the volume.',
+    meaning: 'A box mounts the volume; or the volume is a disk, which another box has.',
     remedy: 'Remove the box first; `a3s-box ps -a --filter volume=NAME` lists them.',
   },
   'bind-source-changed': {

@@ -22,11 +22,18 @@ export const Volume = z.strictObject({
   CreatedAt: z.string(),
   Driver: z.literal('local'),
   Labels: z.record(z.string(), z.string()).nullable(),
-  /** The directory of the host that has its files. */
+  /** The directory of the host that has its files, or the file that is its disk. */
   Mountpoint: z.string(),
   Name: z.string(),
   Options: z.record(z.string(), z.string()).nullable(),
   Scope: z.literal('local'),
+  /**
+   * Of the inspection of a disk alone: its size, what it takes on the host, and the id of the box
+   * that has it.
+   */
+  Status: z
+    .strictObject({ SizeBytes: z.int(), AllocatedBytes: z.int(), Box: z.string() })
+    .optional(),
   /** Of `system df` alone: bytes on the disk, and the boxes that mount it. */
   UsageData: z.strictObject({ Size: z.int(), RefCount: z.int() }).optional(),
 });

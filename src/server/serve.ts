@@ -32,6 +32,7 @@ import { NetworkRecords } from '../networks/records.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
+import { makeBlankDisk } from '../templates/blank-disk.ts';
 import { VolumeRecords } from '../volumes/records.ts';
 import { Volumes } from '../volumes/volumes.ts';
 import type { Dependencies, OpenDependencies } from './dependencies.ts';
@@ -62,6 +63,8 @@ export interface ServeOptions {
   readonly afterReboot?: boolean | undefined;
   /** Sockets that a service manager listens on. They are neither made nor removed here. */
   readonly listening?: readonly ActivatedSocket[] | undefined;
+  /** Whether file servers keep the owners that boxes give to files. Absent: root's do. */
+  readonly keepOwners?: boolean | undefined;
 }
 
 /** Concurrent starts by restart policies; each takes a processor or two. */
@@ -108,6 +111,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
         pools: new PoolRecords(database),
         volumes: new VolumeRecords(database),
         networks: new NetworkRecords(database),
+        keepOwners: options.keepOwners ?? uid === 0,
       });
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
@@ -200,6 +204,7 @@ async function createRuntime(
     readonly pools: PoolRecords;
     readonly volumes: VolumeRecords;
     readonly networks: NetworkRecords;
+    readonly keepOwners: boolean;
   },
 ): Promise<ApiHost> {
   const { home, runtimeDir, startTimeoutMs } = config;
@@ -217,7 +222,7 @@ async function createRuntime(
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
     events,
-    volumes: openVolumes(home, records.volumes, { ...given, events, running }),
+    volumes: openVolumes(home, records, { ...given, events, running }),
     networks: openNetworks(records.networks, { ...given, events }),
     running,
     outputs: new Outputs(
@@ -247,13 +252,15 @@ async function createRuntime(
 
 function openVolumes(
   home: string,
-  records: VolumeRecords,
+  { volumes: records, keepOwners }: { volumes: VolumeRecords; keepOwners: boolean },
   { store, events, running, shutdown }: Pick<Runtime, 'store' | 'events' | 'running' | 'shutdown'>,
 ): Volumes {
   return new Volumes({
     home,
     records,
     shutdown,
+    keepOwners,
+    makeDisk: makeBlankDisk,
     running: store
       .list()
       .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : [])),

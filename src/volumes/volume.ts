@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
+import { Bound } from './bound.ts';
 
 export const Volume = z.strictObject({
   name: z.string(),
@@ -14,9 +15,28 @@ export const Volume = z.strictObject({
   anonymous: z.boolean(),
   /** `removing`: its files go, and nobody sees it any more. */
   state: z.enum(['present', 'removing']),
+  /** The driver's options, as they were given. Old records have none. */
+  options: z.record(z.string(), z.string()).default({}),
+  /** The size of its disk. Absent: it is a directory. */
+  diskBytes: z.int().min(1).optional(),
+  /** The host's directory that it is. Absent: one of its own. */
+  bound: Bound.optional(),
 });
-/** A directory of the host's that outlives the boxes that mount it. */
+/** A directory of the host's, or a disk, that outlives the boxes that mount it. */
 export type Volume = z.infer<typeof Volume>;
+
+/** How a volume that is made keeps its files. */
+export interface VolumeKind {
+  /** The driver's options, as they were given. */
+  readonly options: Readonly<Record<string, string>>;
+  /** The size of its disk; undefined: it is a directory. */
+  readonly diskBytes?: number | undefined;
+  /** The path of a directory of the host's that it is; undefined: it is one of its own. */
+  readonly device?: string | undefined;
+}
+
+/** The kind of a volume that was asked for without options. */
+export const DIRECTORY: VolumeKind = { options: {} };
 
 /** Docker's label of an anonymous volume. */
 export const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';

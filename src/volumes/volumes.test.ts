@@ -28,6 +28,8 @@ let live: Set<string>;
 function open(path = home): Volumes {
   return new Volumes({
     home: path,
+    keepOwners: true,
+    makeDisk: async () => undefined,
     records: new VolumeRecords(database),
     usersOf: (name) => users[name] ?? [],
     running: live,

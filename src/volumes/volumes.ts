@@ -1,29 +1,42 @@
 /**
- * The volumes of a home: one directory each, `volumes/NAME/_data`, as Docker has them.
+ * The volumes of a home: a directory each, `volumes/NAME/_data`, as Docker has them, or a disk,
+ * `volumes/NAME/_disk`.
  *
- * A record says what is true whenever the server ends: a directory is on the disk before its record is, and a removal is
- * on record before the first file goes. What a guest has filled becomes the volume's directory by one rename, which the
- * kernel refuses where that directory has files.
+ * A record says what is true whenever the server ends: a directory is on the disk before its record
+ * is, and a removal is on record before the first file goes. What a guest has filled becomes the
+ * volume's directory by one rename, which the kernel refuses where that directory has files.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { syncDirectory } from '../durable.ts';
 import { A3sError, ERRORS } from '../errors.ts';
+import { bind, boundDirectory } from './bound.ts';
 import { directoryBytes, removeTree, syncFileSystem } from './directory.ts';
+import { makeDiskFile } from './disk-file.ts';
+import { DiskHolders } from './disk-holders.ts';
 import type { VolumeRecords } from './records.ts';
-import { ANONYMOUS_LABEL, checkVolumeName, type Volume } from './volume.ts';
+import {
+  ANONYMOUS_LABEL,
+  checkVolumeName,
+  DIRECTORY,
+  type Volume,
+  type VolumeKind,
+} from './volume.ts';
 
 const DATA = '_data';
+const DISK = '_disk';
 /** What a guest fills; it becomes the directory above. */
 const FILLING = '_fill';
 
 export interface VolumesOptions {
   readonly home: string;
   readonly records: VolumeRecords;
+  /** Whether a file server keeps the owners that boxes give to files: root's alone does. */
+  readonly keepOwners: boolean;
   /** Ids of the boxes that mount the volume. Called again right before a removal is on record. */
   readonly usersOf: (name: string) => readonly string[];
   /** Ids of the boxes that an earlier server has started. */
@@ -33,6 +46,11 @@ export interface VolumesOptions {
   readonly onEvent: (action: 'create' | 'destroy', volume: Volume) => void;
   /** Ends the removals of an earlier server's. */
   readonly shutdown: AbortSignal;
+  /**
+   * Makes a file that is an empty disk of that size. Everything of it is on the disk when a sync of
+   * it returns.
+   */
+  readonly makeDisk: (path: string, bytes: number) => Promise<void>;
   /** RFC 3339. */
   readonly now: () => string;
 }
@@ -43,6 +61,8 @@ export interface VolumeRequest {
   readonly labels?: Readonly<Record<string, string>>;
   /** Absent: where it has no name. */
   readonly anonymous?: boolean;
+  /** Of a volume that is made. Absent: a directory. */
+  readonly kind?: VolumeKind;
 }
 
 /** How a start of a box mounts a volume. */
@@ -57,8 +77,13 @@ export interface MountOptions {
 
 /** A volume at the start of a box. */
 export interface MountedVolume {
-  /** The directory that the box mounts, without a link in it. */
+  /** The directory that the box mounts, or the file of the disk, without a link in it. */
   readonly path: string;
+  /**
+   * It is a disk, which no other box has. The guest itself finds out whether boxes have files on
+   * it.
+   */
+  readonly isDisk?: true;
   /** The image's files are to be copied into that directory. Absent: it is mounted as it is. */
   readonly fill?: Fill;
 }
@@ -81,11 +106,18 @@ export class Volumes {
   readonly #locks = new KeyedLock();
   /** Ids of running boxes that have their volumes; those that an earlier server has started included. */
   readonly #mounting: Set<string>;
+  readonly #disks: DiskHolders;
 
   constructor(options: VolumesOptions) {
     this.#options = options;
     this.#root = join(options.home, 'volumes');
     this.#mounting = new Set(options.running);
+    this.#disks = new DiskHolders(options);
+  }
+
+  /** Whether boxes may give files of a volume to any of their users. */
+  get keepOwners(): boolean {
+    return this.#options.keepOwners;
   }
 
   /** By name. */
@@ -100,9 +132,15 @@ export class Volumes {
     throw new A3sError('no-such-volume', `get ${name.slice(0, 255)}: no such volume`);
   }
 
-  /** The directory that boxes mount. */
+  /** The directory that boxes mount, or the file of the disk. */
   mountpoint(name: string): string {
-    return join(this.#root, name, DATA);
+    const { bound, diskBytes } = this.#options.records.get(name) ?? {};
+    return bound?.realPath ?? join(this.#root, name, diskBytes === undefined ? DATA : DISK);
+  }
+
+  /** Id of the box that has the disk; undefined where none has. */
+  holderOf(name: string): string | undefined {
+    return this.#disks.holderOf(name);
   }
 
   /** Ids of the boxes that mount it, whether or not they run. */
@@ -110,8 +148,12 @@ export class Volumes {
     return this.#options.usersOf(name);
   }
 
-  /** Bytes that its files take on the disk. */
+  /**
+   * Bytes that its files take on the disk, or that its own disk has allocated there. Files of the
+   * host's own are none.
+   */
   async bytes(name: string): Promise<number> {
+    if (this.#options.records.get(name)?.bound !== undefined) return 0;
     return await directoryBytes(this.mountpoint(name));
   }
 
@@ -121,7 +163,7 @@ export class Volumes {
    * @throws A3sError `invalid-argument` for a name that no volume can have; `conflict` where files lie in its place
    */
   async create(request: VolumeRequest = {}): Promise<Volume> {
-    const { name, labels = {}, anonymous = name === undefined } = request;
+    const { name, labels = {}, anonymous = name === undefined, kind = DIRECTORY } = request;
     const chosen = name === undefined ? randomBytes(32).toString('hex') : checkVolumeName(name);
     const existing = this.#get(chosen);
     if (existing !== undefined) return existing;
@@ -129,13 +171,17 @@ export class Volumes {
       const found = this.#get(chosen);
       if (found !== undefined) return found;
       if (this.#options.records.get(chosen) !== undefined) await this.#finishRemoval(chosen);
-      await this.#makeDirectory(chosen);
+      const bound = kind.device === undefined ? undefined : await bind(kind.device);
+      await this.#makePlace(chosen, kind);
       const volume = this.#options.records.put({
         name: chosen,
         createdAt: this.#options.now(),
         labels: { ...labels, ...(anonymous ? { [ANONYMOUS_LABEL]: '' } : {}) },
         anonymous,
         state: 'present',
+        options: { ...kind.options },
+        ...(kind.diskBytes === undefined ? {} : { diskBytes: kind.diskBytes }),
+        ...(bound === undefined ? {} : { bound }),
       });
       this.#options.onEvent('create', volume);
       return volume;
@@ -207,7 +253,9 @@ export class Volumes {
    * A guest fills a directory of its own, never the one that boxes mount, so that a fill that is cut off leaves the volume
    * as it was, and no file of a box is ever in the way.
    *
-   * @throws A3sError `no-such-volume`
+   * A disk has one box at a time, which mounts the only file system on it.
+   *
+   * @throws A3sError `no-such-volume`; `volume-in-use` for a disk that another box has
    */
   async mount(name: string, options: MountOptions): Promise<MountedVolume> {
     this.#mounting.delete(options.box);
@@ -227,7 +275,13 @@ export class Volumes {
     { box, isFirst, isFillable }: MountOptions,
     release: () => void,
   ): Promise<MountedVolume> {
-    this.expect(name);
+    const { diskBytes, bound } = this.expect(name);
+    if (diskBytes !== undefined) {
+      this.#disks.take(name, box);
+      return { path: join(await realpath(this.#root), name, DISK), isDisk: true };
+    }
+    // Nothing but boxes and the host's users writes there: it is not filled.
+    if (bound !== undefined) return { path: await boundDirectory(bound) };
     // Paths of the home may lead through links of its user's. Below it there are none.
     const directory = join(await realpath(this.#root), name);
     const [data, filling] = [join(directory, DATA), join(directory, FILLING)];
@@ -259,15 +313,20 @@ export class Volumes {
   }
 
   /** Files that have no record are somebody's: they are neither shown to a box nor removed. */
-  async #makeDirectory(name: string): Promise<void> {
+  async #makePlace(name: string, { diskBytes }: VolumeKind): Promise<void> {
     const directory = join(this.#root, name);
-    const path = this.mountpoint(name);
+    const path = join(directory, DATA);
+    const disk = join(directory, DISK);
     // Other users of the host do not come here: the home itself keeps them out.
     await mkdir(directory, { recursive: true, mode: 0o711 });
-    await mkdir(path, { mode: 0o755 }).catch(async (error: unknown) => {
-      if (!hasCode(error, 'EEXIST')) throw error;
-      if (!(await isEmpty(path))) throw notEmpty(name, path, error);
-    });
+    if (await exists(disk)) throw notEmpty(name, disk);
+    if (diskBytes === undefined || (await exists(path))) {
+      await mkdir(path, { mode: 0o755 }).catch(async (error: unknown) => {
+        if (!hasCode(error, 'EEXIST')) throw error;
+        if (!(await isEmpty(path))) throw notEmpty(name, path, error);
+      });
+    }
+    if (diskBytes !== undefined) await makeDiskFile(disk, diskBytes, this.#options.makeDisk);
     for (const each of [directory, this.#root, join(this.#root, '..')]) await syncDirectory(each);
   }
 
@@ -291,7 +350,17 @@ function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-function notEmpty(name: string, path: string, cause: unknown): A3sError {
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
+}
+
+function notEmpty(name: string, path: string, cause?: unknown): A3sError {
   return new A3sError('conflict', `Cannot make the volume ${name}: ${path} has files`, {
     remedy: 'Move them away first.',
     cause,

@@ -117,6 +117,22 @@ describe.each(ACTORS)('a volume of %s', (name) => {
     expect(await actor.ok(['volume', 'ls', '-q'])).toBe(before);
   });
 
+  it('has a volume for a directory that the image declares, which other boxes can mount', async () => {
+    const { config, ...image } = busyboxImage('localhost/a3s/declares:1');
+    const archive = join(actor.directory, 'declares.tar');
+    const declares = buildImage({ ...image, config: { ...config, Volumes: { 'srv/own': {} } } });
+    writeFileSync(archive, dockerArchive([declares]), { mode: 0o644 });
+    await actor.ok(['load', '-i', archive]);
+    const box = ['run', '--name', 'declares', '--network', 'none', 'localhost/a3s/declares:1'];
+    await actor.ok([...box, 'sh', '-c', 'echo kept > /srv/own/file']);
+    expect(await ok(['--rm', '--volumes-from', 'declares'], 'cat /srv/own/file')).toBe('kept\n');
+    const shown = ['inspect', '-f', '{{range .Mounts}}{{.Name}}{{end}}', 'declares'];
+    const volumes = await actor.ok(['volume', 'ls', '-q', '--filter', 'dangling=false']);
+    expect(await actor.ok(shown)).toBe(volumes);
+    await actor.ok(['rm', '-v', 'declares']);
+    expect(await actor.ok(['volume', 'ls', '-q'])).not.toContain(volumes);
+  });
+
   it('prunes a volume that no box mounts', async () => {
     const out = await actor.ok(['volume', 'prune', '--all', '--force']);
     expect(out).toContain('data');

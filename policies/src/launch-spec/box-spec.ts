@@ -202,7 +202,7 @@ const Rootfs = z.strictObject({
   readonly: z.boolean(),
 });
 
-const Mount = z.strictObject({
+const Share = z.strictObject({
   kind: z.literal('virtiofs'),
   /** Tag of the virtio-fs device. */
   tag: z.string().regex(/^[a-z0-9][a-z0-9-]{0,35}$/),
@@ -216,6 +216,23 @@ const Mount = z.strictObject({
    */
   fill: z.boolean().optional(),
 });
+
+const VolumeDisk = z.strictObject({
+  kind: z.literal('disk'),
+  /** Of an ext4 disk. Several mounts may have the same. */
+  serial: diskSerial,
+  /** The part that is mounted, a directory or a file. Absent: all that boxes have on the disk. */
+  subpath: text.max(4096).optional(),
+  destination: absolutePath,
+  readonly: z.boolean(),
+  /**
+   * Before anything of the box runs, the agent copies what the image has at the destination to the
+   * disk, unless boxes have files on it. Absent is false.
+   */
+  fill: z.boolean().optional(),
+});
+
+const Mount = z.discriminatedUnion('kind', [Share, VolumeDisk]);
 
 const ipv4 = z.ipv4();
 

@@ -10,6 +10,7 @@ import { SHARED_FILE, type Share } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories, makeDirectoriesUnlinked } from '../../make-directories.ts';
 import type { Bind } from '../record/box.ts';
+import { mountPoint } from '../spec/volumes.ts';
 
 export interface BoundPaths {
   readonly shares: Share[];
@@ -29,19 +30,28 @@ const REPLACEABLE = '/dev/shm';
 export function checkDestinations(mounts: readonly Pick<Bind, 'destination'>[]): void {
   const seen = new Set<string>();
   for (const { destination } of mounts) {
-    const target = `/${posix.normalize(destination).replace(/^\/+|\/+$/g, '')}`;
+    const target = mountPoint(posix.join('/', destination));
     if (seen.has(target)) {
       throw new A3sError('invalid-argument', `Duplicate mount point: ${destination}`);
     }
     seen.add(target);
-    const own = OWN_MOUNTS.find((each) => target === '/' || isAtOrBelow(target, each));
-    if (own === undefined || isAtOrBelow(target, REPLACEABLE)) continue;
-    throw new A3sError(
-      'invalid-argument',
-      `Cannot mount at ${destination}: the box has its own ${own}`,
-      { remedy: 'Choose another path in the box.' },
-    );
+    checkDestination(destination);
   }
+}
+
+/** @throws A3sError `invalid-argument` for a place where the box has a mount of its own */
+export function checkDestination(destination: string): void {
+  const target = mountPoint(posix.join('/', destination));
+  if (target === '/') {
+    throw new A3sError('invalid-argument', "invalid specification: destination can't be '/'");
+  }
+  const own = OWN_MOUNTS.find((each) => isAtOrBelow(target, each));
+  if (own === undefined || isAtOrBelow(target, REPLACEABLE)) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot mount at ${destination}: the box has its own ${own}`,
+    { remedy: 'Choose another path in the box.' },
+  );
 }
 
 function isAtOrBelow(path: string, directory: string): boolean {

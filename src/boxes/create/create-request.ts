@@ -4,6 +4,7 @@
  * @module
  */
 import type { ImageHealthcheck } from '../../oci/config.ts';
+import type { VolumeKind } from '../../volumes/volume.ts';
 import type {
   Bind,
   BoxDefinition,
@@ -29,6 +30,7 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   readonly name: string | undefined;
   /** Of a volume that is made. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly kind: VolumeKind;
 }
 
 /** A user-defined network that the box is to be in. */

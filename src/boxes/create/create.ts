@@ -23,7 +23,7 @@ import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
-import { makeVolumes, mountsOf } from './mounts.ts';
+import { makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
 import { resolveEndpoints } from './user-network.ts';
@@ -42,11 +42,12 @@ export async function createBox(
   const name = checkNewName(rt, request.name);
   checkResources(request, rt.host);
   const endpoints = resolveEndpoints(rt, request);
-  const mounts = mountsOf(rt, request);
+  const wanted = mountsOf(rt, request);
   const asked = request.confidential;
-  if (asked !== undefined) checkConfidential({ ...request, ...mounts }, asked);
+  if (asked !== undefined) checkConfidential({ ...request, ...wanted }, asked);
   const image = await rt.images.resolve(request.image);
   checkVolumes(image.config.volumes);
+  const mounts = withImageVolumes(rt, wanted, request, image);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
     await authorizeImage(

@@ -4,14 +4,21 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
+import { DIRECTORY, type VolumeKind } from '../../volumes/volume.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Bind, VolumeMount } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { checkDestinations } from './binds.ts';
 import type { CreateRequest, VolumeMountRequest } from './create-request.ts';
+import { imageVolumes } from './image-volumes.ts';
 
 /** As many as the agent takes. */
 const MAX_MOUNTS = 64;
+
+/** As `--opt type=disk` asks for it. */
+const USUAL_DISK: VolumeKind = { options: { type: 'disk' }, diskBytes: BLANK_DISK_BYTES };
 
 export interface Mounts {
   readonly binds: readonly Bind[];
@@ -58,13 +65,42 @@ export function mountsOf(
     found.volumeMounts.push(
       ...definition.volumeMounts.filter(isFree).map((mount) => ({
         ...{ ...mount, ...access, noCopy: true },
-        ...{ labels: {}, form: 'path' as const },
+        ...{ labels: {}, kind: DIRECTORY, form: 'path' as const },
       })),
     );
   }
   found.volumeMounts.push(...volumeMounts.filter(({ form }) => form === 'path').filter(isFree));
-  const count = found.binds.length + found.volumeMounts.length + tmpfs.length;
-  if (count <= MAX_MOUNTS) return found;
+  checkCount(found, tmpfs);
+  return found;
+}
+
+/**
+ * Adds the volumes that the image declares. They come last: whatever was asked for takes their
+ * place.
+ *
+ * A confidential box keeps its files to itself: there such a volume is a directory of the box. The
+ * file server of an ordinary user does not keep owners, without which databases do not start: there
+ * it is a disk.
+ *
+ * @throws A3sError `invalid-image`, `invalid-argument`
+ */
+export function withImageVolumes(
+  { volumes }: Pick<Services, 'volumes'>,
+  { binds, volumeMounts }: Mounts,
+  { tmpfs, confidential }: Pick<CreateRequest, 'tmpfs' | 'confidential'>,
+  { config }: Pick<Image, 'config'>,
+): Mounts {
+  if (confidential !== undefined) return { binds, volumeMounts };
+  const kind = volumes.keepOwners ? DIRECTORY : USUAL_DISK;
+  const declared = imageVolumes(config.volumes, [...binds, ...volumeMounts, ...tmpfs], kind);
+  const mounts = { binds, volumeMounts: [...volumeMounts, ...declared] };
+  checkCount(mounts, tmpfs);
+  return mounts;
+}
+
+function checkCount({ binds, volumeMounts }: Mounts, tmpfs: CreateRequest['tmpfs']): void {
+  const count = binds.length + volumeMounts.length + tmpfs.length;
+  if (count <= MAX_MOUNTS) return;
   throw new A3sError(
     'invalid-argument',
     `Cannot create the box: it has ${count} mounts, more than ${MAX_MOUNTS}`,
@@ -97,9 +133,11 @@ export async function makeVolumes(
     for (const name of anonymous) await volumes.removeUnused(name);
   };
   const mounts: VolumeMount[] = [];
+  const kinds = new Map<string, VolumeKind>();
   try {
-    for (const { labels, name: asked, ...mount } of requests) {
-      const { name } = await volumes.create({ name: asked, labels });
+    for (const { labels, kind, name: asked, ...mount } of requests) {
+      const { name } = await volumes.create({ name: asked, labels, kind });
+      kinds.set(name, kind);
       if (asked === undefined) anonymous.push(name);
       mounts.push({ anonymous: asked === undefined, ...mount, name });
     }
@@ -109,7 +147,8 @@ export async function makeVolumes(
   }
   const ensure = async (): Promise<void> => {
     for (const { name } of mounts) {
-      await volumes.create({ name, anonymous: anonymous.includes(name) });
+      const kind = kinds.get(name) ?? DIRECTORY;
+      await volumes.create({ name, anonymous: anonymous.includes(name), kind });
     }
   };
   const keep = (): void => {

@@ -1,6 +1,7 @@
 /**
- * The volumes that an image declares: ordinary directories of the box, kept with its changes, unless something is
- * mounted there. They exist even where no layer of the image has them, as with Docker.
+ * Declared volumes that have no volume of their own: ordinary directories of the box, kept with its
+ * changes, unless something is mounted there. They exist even where no layer of the image has them,
+ * as with Docker.
  *
  * @module
  */

@@ -38,6 +38,8 @@ export interface Found {
   readonly boot: VmSpec['boot'];
   readonly layers: readonly Disk[];
   readonly shares: VmSpec['shares'];
+  /** Of volumes. */
+  readonly volumeDisks: readonly Disk[];
   readonly mounts: BoxSpec['mounts'];
   /** The box has a writable layer, from an earlier run or of a size of its own, so a template's is not used. */
   readonly keptChanges: boolean;
@@ -48,7 +50,7 @@ export async function findParts(
   rt: Pick<Services, 'home' | 'boot' | 'images'>,
   { id, identity, bootSet, binds, storage }: BoxDefinition,
   image: Image,
-  volumes: Pick<MountedVolumes, 'shares' | 'mounts'>,
+  volumes: Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>,
 ): Promise<Found> {
   const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
@@ -60,6 +62,7 @@ export async function findParts(
     boot,
     layers: layers.map(({ path }, index) => ({ path, serial: `layer-${index}`, readonly: true })),
     shares: [...shares, ...volumes.shares],
+    volumeDisks: volumes.disks,
     mounts: [...mounts, ...volumes.mounts].sort(byDepth),
     keptChanges,
   };
@@ -140,7 +143,7 @@ export function describeVm(
     // are not written take no memory. The box's limit in the guest is this size less the guest's share.
     memoryBytes: vmMemory(definition.memoryBytes),
     boot: found.boot,
-    disks: [...found.layers, ...changes.disks],
+    disks: [...found.layers, ...changes.disks, ...found.volumeDisks],
     nic: joined.nic,
     shares: found.shares,
     template: taken?.template,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import { SHARED_FILE, type Share } from '../../engine/engine.ts';
+import { type Disk, SHARED_FILE, type Share } from '../../engine/engine.ts';
 import { partOf } from '../../volumes/part.ts';
 import type { MountedVolume } from '../../volumes/volumes.ts';
 import type { Box, VolumeMount } from '../record/box.ts';
@@ -12,6 +12,7 @@ import type { Services } from '../services/services.ts';
 
 export interface MountedVolumes {
   readonly shares: readonly Share[];
+  readonly disks: readonly Disk[];
   readonly mounts: BoxSpec['mounts'];
   /** The guest has its spec, and so has filled what was to be filled. No process of the box runs yet. */
   filled(): Promise<void>;
@@ -22,7 +23,8 @@ export interface MountedVolumes {
 /**
  * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent neither.
  *
- * @throws A3sError `no-such-volume`, `bind-source-missing` and `invalid-argument` for a part of a volume
+ * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `bind-source-missing` and `invalid-argument` for a part
+ * of a directory
  */
 export async function mountVolumes(
   { volumes }: Pick<Services, 'volumes'>,
@@ -40,7 +42,7 @@ export async function mountVolumes(
       const isFillable = volumeMounts.some((mount) => mount.name === name && takesFiles(mount));
       mounted.set(name, await volumes.mount(name, { box: id, isFirst, isFillable }));
     }
-    placed = await place(volumeMounts, mounted);
+    placed = await place(volumeMounts, mounted, isFirst);
   } catch (error) {
     release();
     throw error;
@@ -55,30 +57,64 @@ export async function mountVolumes(
   };
 }
 
-type Placed = Pick<MountedVolumes, 'shares' | 'mounts'>;
+type Placed = Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>;
 
 async function place(
   volumeMounts: readonly VolumeMount[],
   mounted: ReadonlyMap<string, MountedVolume>,
+  isFirst: boolean,
 ): Promise<Placed> {
-  const unfilled = new Set([...mounted].flatMap(([name, { fill }]) => (fill ? [name] : [])));
+  const unfilled = new Set(
+    [...mounted].flatMap(([name, { fill, isDisk }]) =>
+      fill !== undefined || (isDisk && isFirst) ? [name] : [],
+    ),
+  );
+  const disks = disksOf(volumeMounts, mounted);
   const sorted = [...volumeMounts].sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
   for (const [index, mount] of sorted.entries()) {
     const { name, destination, readonly, subpath } = mount;
+    // At the outermost of its places that take files.
+    const fill = takesFiles(mount) && unfilled.delete(name);
+    const disk = disks.get(name);
+    if (disk !== undefined) {
+      mounts.push({
+        ...{ kind: 'disk', serial: disk.serial, destination, readonly },
+        ...(subpath === undefined ? {} : { subpath }),
+        ...(fill ? { fill } : {}),
+      });
+      continue;
+    }
     const tag = `volume-${index}`;
     const { path, isFile } = await partOf(mounted.get(name)?.path ?? '', subpath);
     shares.push({ tag, path, readonly, resolved: true });
-    // At the outermost of its places that take files.
-    const fill = takesFiles(mount) && unfilled.delete(name);
     mounts.push({
       ...{ kind: 'virtiofs', tag, destination, readonly },
       ...(isFile ? { file: SHARED_FILE } : {}),
       ...(fill ? { fill } : {}),
     });
   }
-  return { shares, mounts };
+  return { shares, disks: [...disks.values()], mounts };
+}
+
+/**
+ * Each disk once, however often it is mounted. The VMM does not write to one that is mounted
+ * read-only everywhere.
+ */
+function disksOf(
+  volumeMounts: readonly VolumeMount[],
+  mounted: ReadonlyMap<string, MountedVolume>,
+): ReadonlyMap<string, Disk> {
+  const names = [...mounted].filter(([, { isDisk }]) => isDisk).map(([name]) => name);
+  return new Map(
+    names.map((name, index) => {
+      const own = volumeMounts.filter((mount) => mount.name === name);
+      const path = mounted.get(name)?.path ?? '';
+      const readonly = own.every((mount) => mount.readonly);
+      return [name, { path, serial: `volume-${index}`, readonly }];
+    }),
+  );
 }
 
 /** A part of a volume has to be there already, so that volume is not a new one. */

@@ -87,12 +87,24 @@ async function sourcesOf(
  * This is the one place that decides it. Earlier runs are no reason to boot, and neither is the box's memory: what the
  * template lacks is attached, and a smaller limit is set in the guest. Confidential boxes do not come here.
  */
-export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
-  const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);
+export function reasonToBoot({
+  layers,
+  shares,
+  volumeDisks,
+  keptChanges,
+}: Found): string | undefined {
+  const more = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length);
+  const disks = more + volumeDisks.length + (keptChanges ? 1 : 0);
   const { ports, functions } = HOTPLUG_CAPACITY;
   const needed = Math.ceil(disks / functions) + Math.ceil(shares.length / functions);
   if (needed <= ports) return undefined;
-  return `${layers.length} layers and ${shares.length} shares are more than a template has room for`;
+  const devices = [
+    `${layers.length} layers`,
+    ...(volumeDisks.length > 0 ? [`${volumeDisks.length} disks of volumes`] : []),
+    `${shares.length} shares`,
+  ];
+  const last = devices.pop();
+  return `${devices.join(', ')} and ${last} are more than a template has room for`;
 }
 
 /** Before the main process runs: what it writes must be in the volume, not in a directory that is only filled. */

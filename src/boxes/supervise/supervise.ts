@@ -190,13 +190,23 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
   await running.vm.release();
 }
 
-/** Ends the microVM. The agent first syncs the writable layer, unless the box is removed anyhow. */
-async function endVm(rt: Pick<Services, 'log'>, running: RunningBox, box: Box): Promise<void> {
+/**
+ * Ends the microVM. The agent first syncs what is kept: nothing of a box that is removed with its
+ * own volumes.
+ */
+async function endVm(
+  rt: Pick<Services, 'log' | 'volumes'>,
+  running: RunningBox,
+  box: Box,
+): Promise<void> {
   const { autoRemove, binds, volumeMounts } = box.definition;
+  const kept = volumeMounts.filter(
+    ({ name, anonymous }) => !anonymous || rt.volumes.usersOf(name).length > 1,
+  );
   // The guest of a confidential box wipes its secrets.
   const keepsSecrets = box.definition.confidential !== undefined;
   const nothingToSync =
-    autoRemove && !keepsSecrets && [...binds, ...volumeMounts].every(({ readonly }) => readonly);
+    autoRemove && !keepsSecrets && [...binds, ...kept].every(({ readonly }) => readonly);
   const timer = new AbortController();
   try {
     if (nothingToSync) return;

@@ -137,7 +137,7 @@ function checkCopyable(
     throw new A3sError(
       'unsupported-option',
       `Cannot snapshot the memory of ${name}: it has the ${kind} ${mount.destination}`,
-      { remedy: 'Start it without -v; copy files in with exec instead.' },
+      { remedy: 'Start it without -v, and with a tmpfs in the place of each volume of its image.' },
     );
   }
   return running;

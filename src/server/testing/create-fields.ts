@@ -36,7 +36,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Image: works('busybox', ({ record }) => record.image.reference),
   Volumes: {
     ...differs(
-      'anonymous volumes; an image’s own are directories of the box, kept with its changes',
+      'anonymous volumes; an image’s own too, unless the box is confidential',
       { '/data': {}, '/bound': {} },
       ({ record }) => record.volumeMounts.map(({ destination }) => destination),
       ['/data'],
@@ -215,7 +215,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   Mounts: {
     ...differs(
-      'bind mounts, volumes and tmpfs, without driver options',
+      'bind mounts, volumes and tmpfs; options of the driver `local` are those of disks and `o=bind`',
       [
         { Type: 'bind', Source: '/tmp', Target: '/data' },
         { Type: 'tmpfs', Target: '/memory', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1770 } },

@@ -48,7 +48,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /networks/{id}': 'there are no services, which `verbose` would show',
   'POST /networks/create':
     'the driver is `bridge`, with one IPv4 subnet; see [networks](networks.md) for its options',
-  'POST /volumes/create': 'the driver is `local`, without options',
+  'POST /volumes/create': 'the driver is `local`; its options are those of disks and `o=bind`',
   'POST /build/prune': 'there is no build cache',
   'POST /grpc':
     'there is no worker: each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',

@@ -51,6 +51,8 @@ export class TestHome {
   afterReboot = false;
   /** The host shuts down when the server is ended with `stop`. */
   hostStops = false;
+  /** Servers are root's, whose file servers keep owners. */
+  keepOwners = true;
   /** What answers on the control stream of the VMs that are launched from now on, in place of their agents. */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
@@ -134,6 +136,7 @@ export class TestHome {
         onReady: resolve,
         adoption: this.adoption,
         afterReboot: this.afterReboot,
+        keepOwners: this.keepOwners,
         hostStops: this.hostStops ? async () => true : undefined,
       });
       this.#served.catch(reject);

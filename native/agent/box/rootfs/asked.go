@@ -15,15 +15,24 @@ type askedMount struct {
 	mount       func() error
 }
 
-// mountAsked mounts shares and filesystems in memory, at places that are resolved inside the root.
-// What lies deeper comes later, since it can be in another one of them; of the same depth they come
-// in the order of the spec, shares first.
+// mountAsked mounts shares, disks of volumes and filesystems in memory, at places that are resolved
+// inside the root. What lies deeper comes later, since it can be in another one of them; of the
+// same depth they come in the order of the spec, filesystems in memory last.
 func mountAsked(r Root, s *spec.Spec) error {
+	if err := fillDisks(r, s.Mounts); err != nil {
+		return err
+	}
 	var asked []askedMount
 	for index, m := range s.Mounts {
 		asked = append(asked, askedMount{m.Destination, func() error {
+			if m.Kind == spec.MountDisk {
+				if err := mountDisk(r, m); err != nil {
+					return &DeviceError{"disk " + *m.Serial + " at", m.Destination, err}
+				}
+				return nil
+			}
 			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
-				return &DeviceError{"share " + m.Tag + " at", m.Destination, err}
+				return &DeviceError{"share " + *m.Tag + " at", m.Destination, err}
 			}
 			return nil
 		}})

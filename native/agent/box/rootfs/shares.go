@@ -12,14 +12,14 @@ import (
 )
 
 func mountShare(r Root, m spec.Mount, own string) error {
-	if err := awaitShare(m.Tag); err != nil {
+	if err := awaitShare(*m.Tag); err != nil {
 		return err
 	}
 	attributes := linux.Nodev
 	if m.Readonly {
 		attributes |= linux.Readonly
 	}
-	mount, err := linux.NewMount("virtiofs", attributes, linux.Option{Key: "source", Value: m.Tag})
+	mount, err := linux.NewMount("virtiofs", attributes, linux.Option{Key: "source", Value: *m.Tag})
 	if err != nil {
 		return err
 	}

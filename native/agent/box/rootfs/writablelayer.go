@@ -58,14 +58,16 @@ func mountMemory(memory int64) error {
 	return syscall.Mount("tmpfs", ChangesDir, "tmpfs", diskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
 }
 
-// remountDeadline bounds the wait for the last writer of the changes.
+// remountDeadline bounds the wait for the last writer of a disk.
 const remountDeadline = 10 * time.Second
 
 // CleanChanges makes the disk read-only, which is as clean as unmounted and does not wait for the
 // overlay to be gone.
-func CleanChanges() error {
-	return poll.Until(remountDeadline, "power off", "the changes", func() (bool, error) {
-		err := syscall.Mount("", ChangesDir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+func CleanChanges() error { return cleanDisk(ChangesDir, "the changes") }
+
+func cleanDisk(dir, what string) error {
+	return poll.Until(remountDeadline, "power off", what, func() (bool, error) {
+		err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
 		if err == syscall.EBUSY {
 			return false, nil
 		}

@@ -32,6 +32,8 @@ type Sandbox struct {
 	changes spec.Changes
 	// changesAt is the box's directory in it.
 	changesAt string
+	// volumes are the disks of volumes that are mounted.
+	volumes []spec.Disk
 	// disks are the device files that were found, by serial.
 	disks map[string]string
 	// Main is the stage that becomes the main process, and mainStarted the network that it was
@@ -137,8 +139,8 @@ func (s *Sandbox) KeepBase() error {
 	})
 }
 
-// End ends main's stage, closes the sandbox, and leaves the changes clean on their disk. Every step
-// is tried.
+// End ends main's stage, closes the sandbox, and leaves the changes and the volumes clean on their
+// disks. Every step is tried.
 func (s *Sandbox) End() error {
 	var err error
 	if s.Main != nil {
@@ -150,6 +152,9 @@ func (s *Sandbox) End() error {
 	}
 	syscall.Sync()
 	err = errors.Join(err, s.close())
+	for _, disk := range s.volumes {
+		err = errors.Join(err, rootfs.CleanVolume(disk))
+	}
 	switch s.changes.Kind {
 	case "":
 		return err

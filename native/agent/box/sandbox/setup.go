@@ -22,6 +22,9 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err := s.takeChanges(spec.Rootfs.Changes, spec.Resources.MemoryBytes); err != nil {
 		return err
 	}
+	if err := s.takeVolumes(spec.VolumeDisks()); err != nil {
+		return err
+	}
 	network, err := s.network(&spec.Network)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"slices"
 	"syscall"
 
@@ -46,6 +47,22 @@ func (s *Sandbox) takeChanges(changes spec.Changes, memory *int64) error {
 		return err
 	}
 	return s.showChanges()
+}
+
+// takeVolumes mounts the disks of volumes, in the agent's own mount namespace and in the box's.
+func (s *Sandbox) takeVolumes(disks []spec.Disk) error {
+	for _, disk := range disks {
+		mount, err := rootfs.MountVolume(disk, s.disks[disk.Serial])
+		if err != nil {
+			return err
+		}
+		s.volumes = append(s.volumes, disk)
+		err = s.thread.do(func() error { return rootfs.ShowVolume(disk, mount) })
+		if err := errors.Join(err, syscall.Close(mount)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // showChanges mounts in the box's mount namespace what the agent has mounted in its own.

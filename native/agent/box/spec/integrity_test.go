@@ -6,11 +6,11 @@ import (
 )
 
 func TestASpecChecksAllOfItsHostsDisksOrNone(t *testing.T) {
-	serial := "changes"
+	serial, tag := "changes", "a"
 	plain, checked := Layer{Serial: "layer-0"}, Layer{Serial: "layer-0", Verity: &Verity{Bytes: 4096}}
 	memory, disk := Changes{Kind: ChangesMemory}, Changes{Kind: ChangesDisk, Serial: &serial}
 	encrypted := Changes{Kind: ChangesEncrypted, Serial: &serial}
-	share := []Mount{{Kind: "virtiofs", Tag: "a", Destination: "/a"}}
+	share := []Mount{{Kind: "virtiofs", Tag: &tag, Destination: "/a"}}
 	for name, c := range map[string]struct {
 		layers  []Layer
 		changes Changes

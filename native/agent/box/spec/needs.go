@@ -1,5 +1,7 @@
 package spec
 
+import "slices"
+
 // Serials are those of all disks that the box needs.
 func (s *Spec) Serials() []string {
 	var serials []string
@@ -9,7 +11,27 @@ func (s *Spec) Serials() []string {
 	if s.Rootfs.Changes.Serial != nil {
 		serials = append(serials, *s.Rootfs.Changes.Serial)
 	}
+	for _, disk := range s.VolumeDisks() {
+		serials = append(serials, disk.Serial)
+	}
 	return serials
+}
+
+// VolumeDisks are the disks of volumes, each once.
+func (s *Spec) VolumeDisks() []Disk {
+	var disks []Disk
+	for _, m := range s.Mounts {
+		if m.Kind != MountDisk {
+			continue
+		}
+		at := slices.IndexFunc(disks, func(d Disk) bool { return d.Serial == *m.Serial })
+		if at < 0 {
+			disks = append(disks, Disk{*m.Serial, m.Readonly})
+		} else if !m.Readonly {
+			disks[at].Readonly = false
+		}
+	}
+	return disks
 }
 
 // Uses of drivers that not every box has.

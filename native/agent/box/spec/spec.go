@@ -95,16 +95,32 @@ type Size struct {
 	Columns int64 `json:"columns"`
 }
 
-// Mount is a virtio-fs share inside the box.
+// Kinds of Mount.
+const (
+	MountShare = "virtiofs"
+	MountDisk  = "disk"
+)
+
+// Mount is a virtio-fs share inside the box, or the ext4 disk of a volume.
 type Mount struct {
-	Kind        string  `json:"kind"`
-	Tag         string  `json:"tag"`
+	Kind string `json:"kind"`
+	// Tag and File belong to a share, Serial and Subpath to a disk. A disk may have several mounts.
+	Tag         *string `json:"tag"`
 	File        *string `json:"file"`
+	Serial      *string `json:"serial"`
+	Subpath     *string `json:"subpath"`
 	Destination string  `json:"destination"`
 	Readonly    bool    `json:"readonly"`
-	// Fill has the agent empty the share, and copy into it what the image has at the destination;
-	// nil is false.
+	// Fill has the agent copy into the volume what the image has at the destination: into a share,
+	// which is emptied before, and into a disk on which no box has files; nil is false.
 	Fill *bool `json:"fill"`
+}
+
+// Disk is a disk of a volume.
+type Disk struct {
+	Serial string
+	// Readonly: no mount of it may be written to, and neither may the disk.
+	Readonly bool
 }
 
 // Fills says whether the share is a volume that the agent fills.

@@ -10,7 +10,10 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 "changes":{"kind":"disk","serial":"changes"},"readonly":false},"process":{"args":["sh"],"env":["PATH=/bin","A="],
 "cwd":"/","user":"app:1","terminal":true,"size":{"rows":24,"columns":80},"stdin":true},
 "mounts":[{"kind":"virtiofs","tag":"share-0","destination":"/data","readonly":true,"file":"a file"},
-{"kind":"virtiofs","tag":"share-1","destination":"/volume","readonly":false,"fill":true}],
+{"kind":"virtiofs","tag":"share-1","destination":"/volume","readonly":false,"fill":true},
+{"kind":"disk","serial":"volume-0","destination":"/disk","readonly":true,"subpath":"a/b"},
+{"kind":"disk","serial":"volume-1","destination":"/x","readonly":true},
+{"kind":"disk","serial":"volume-1","destination":"/y","readonly":false}],
 "network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
 "nameservers":["10.0.2.3"],"search":["a.b"]},
 "confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[],
@@ -26,10 +29,13 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := spec.Serials(), []string{"layer-0", "layer-1", "changes"}; !reflect.DeepEqual(got, want) {
+	if got, want := spec.Serials(), []string{"layer-0", "layer-1", "changes", "volume-0", "volume-1"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("serials: got %v, want %v", got, want)
 	}
-	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
+	if got, want := spec.VolumeDisks(), []Disk{{"volume-0", true}, {"volume-1", false}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("disks: got %v, want %v", got, want)
+	}
+	if *spec.Mounts[0].File != "a file" || *spec.Mounts[2].Subpath != "a/b" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
 		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
 		(*spec.Directories)[0] != "/data/x" || spec.Mounts[0].Fills() || !spec.Mounts[1].Fills() || *spec.Confinement.OOMScore != -5 ||
 		(*spec.Confinement.Groups)[0] != "audio" || (*spec.Confinement.Devices)[0] != "net/tun" || !spec.Confinement.IsPrivileged() ||
@@ -54,7 +60,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"env without a name":          {`"A="`, `"=A"`, "process.env: holds an entry that is not NAME=value"},
 		"a relative cwd":              {`"cwd":"/"`, `"cwd":"tmp"`, "process.cwd: is not an absolute path"},
 		"a size without rows":         {`"rows":24`, `"rows":0`, "process.size.rows: must be from 1 to 65535"},
-		"another kind of mount":       {"virtiofs", "9p", "mounts[0].kind: must be virtiofs"},
+		"another kind of mount":       {"virtiofs", "9p", "mounts[0].kind: must be virtiofs or disk"},
 		"a mount on the root":         {`"/data"`, `"/x/.."`, "mounts[0].destination: must not be the root"},
 		"a mount in /proc":            {`"/data"`, `"//proc/sys"`, "mounts[0].destination: must not be in /proc"},
 		"a file outside of the mount": {`"a file"`, `"../x"`, "mounts[0].file: is not the name of a file"},
@@ -90,8 +96,15 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a setting by a way out":      {"net/core/somaxconn", "net/../kernel/core_pattern", "sysctls[0].path: is not a setting of a namespace"},
 		"NUL in a setting":            {`"99"`, `"\u0000"`, "sysctls[0].value: is too long or holds NUL"},
 		"a fill that is a word":       {`"fill":true`, `"fill":"true"`, "mounts[1].fill: must be true or false"},
-		"a read-only fill":            {`"readonly":false,"fill"`, `"readonly":true,"fill"`, "mounts[1].fill: must not be with readonly or file"},
-		"a fill of a file":            {`"fill":true`, `"fill":true,"file":"f"`, "mounts[1].fill: must not be with readonly or file"},
+		"a read-only fill":            {`"readonly":false,"fill"`, `"readonly":true,"fill"`, "mounts[1].fill: must not be with readonly, file or subpath"},
+		"a tag of a disk":             {`"serial":"volume-0"`, `"serial":"volume-0","tag":"a"`, "mounts[2].tag: does not belong to disk"},
+		"a serial of a share":         {`"tag":"share-1"`, `"tag":"share-1","serial":"a"`, "mounts[1].serial: does not belong to virtiofs"},
+		"a share without a tag":       {`"tag":"share-1",`, ``, "mounts[1].tag: is not a tag"},
+		"a disk without a serial":     {`"serial":"volume-0",`, ``, "mounts[2].serial: is not a serial"},
+		"a part above the volume":     {`"a/b"`, `"a/../../b"`, "mounts[2].subpath: is not a path below a root"},
+		"an absolute part":            {`"a/b"`, `"/b"`, "mounts[2].subpath: is not a path below a root"},
+		"a fill of a part":            {`"readonly":true,"subpath":"a/b"`, `"readonly":false,"fill":true,"subpath":"a/b"`, "mounts[2].fill: must not be with readonly, file or subpath"},
+		"a fill of a file":            {`"fill":true`, `"fill":true,"file":"f"`, "mounts[1].fill: must not be with readonly, file or subpath"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			document := strings.Replace(example, c.old, c.new, 1)

@@ -100,15 +100,25 @@ func (c *checks) mounts(mounts []Mount) {
 	c.that(len(mounts) <= maxMounts, "mounts", "has too many entries")
 	for index, mount := range mounts {
 		field := "mounts[" + strconv.Itoa(index) + "]."
-		c.that(mount.Kind == "virtiofs", field+"kind", "must be virtiofs")
-		c.that(matches(mount.Tag, 36, isLowerDigit, isLowerDigitDash), field+"tag", "is not a tag")
-		c.that(mount.File == nil || isFileName(*mount.File), field+"file", "is not the name of a file")
+		switch mount.Kind {
+		case MountShare:
+			c.that(mount.Tag != nil && matches(*mount.Tag, 36, isLowerDigit, isLowerDigitDash), field+"tag", "is not a tag")
+			c.that(mount.File == nil || isFileName(*mount.File), field+"file", "is not the name of a file")
+			c.that(mount.Serial == nil && mount.Subpath == nil, field+"serial", "does not belong to virtiofs")
+		case MountDisk:
+			c.that(mount.Serial != nil && isSerial(*mount.Serial), field+"serial", "is not a serial")
+			c.that(mount.Subpath == nil || isPart(*mount.Subpath), field+"subpath", "is not a path below a root")
+			c.that(mount.Tag == nil && mount.File == nil, field+"tag", "does not belong to disk")
+		default:
+			c.that(false, field+"kind", "must be virtiofs or disk")
+		}
 		c.that(isAbsolute(mount.Destination), field+"destination", "is not an absolute path")
 		// The box's own /proc does not exist yet when shares are mounted, and would hide them.
 		destination := path.Clean(mount.Destination)
 		c.that(destination != "/", field+"destination", "must not be the root")
 		c.that(destination != "/proc" && !strings.HasPrefix(destination, "/proc/"), field+"destination", "must not be in /proc")
-		c.that(!mount.Fills() || !mount.Readonly && mount.File == nil, field+"fill", "must not be with readonly or file")
+		whole := mount.File == nil && mount.Subpath == nil
+		c.that(!mount.Fills() || !mount.Readonly && whole, field+"fill", "must not be with readonly, file or subpath")
 	}
 }
 
@@ -161,6 +171,13 @@ func isAbsolute(path string) bool { return strings.HasPrefix(path, "/") && isTex
 func isIPv4(text string) bool {
 	address, err := netip.ParseAddr(text)
 	return err == nil && address.Is4()
+}
+
+// isPart says whether a text is a relative path that does not begin above its root. The links on
+// the way are the kernel's to refuse.
+func isPart(text string) bool {
+	clean := path.Clean(text)
+	return text != "" && isText(text, maxPath) && !path.IsAbs(text) && clean != ".." && !strings.HasPrefix(clean, "../")
 }
 
 func isFileName(name string) bool {

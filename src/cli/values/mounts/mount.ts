@@ -193,7 +193,11 @@ function check(draft: Draft): void {
   if (draft.tmpfs !== undefined && type !== 'tmpfs') throw mixed('tmpfs', type);
   checkRecursion(draft);
   if (UNSUPPORTED_TYPES.includes(type)) {
-    throw unsupported(`mount type ${type}`, 'Write it as type=bind, type=volume or type=tmpfs.');
+    const remedy =
+      type === 'image'
+        ? 'Fill a new volume from that image with run -v NAME:/DIRECTORY IMAGE, and mount the volume.'
+        : 'Write it as type=bind, type=volume or type=tmpfs.';
+    throw unsupported(`mount type ${type}`, remedy);
   }
   if (type !== 'bind' && type !== 'volume' && type !== 'tmpfs') {
     throw new RangeError(`invalid mount config for type "${type}": mount type unknown`);

@@ -65,7 +65,7 @@ describe('the routes of volumes', () => {
     [{ Name: 'a/b' }, 400, 'includes invalid characters for a local volume name'],
     [{ Name: 'x' }, 400, 'volume name is too short'],
     [{ Name: 'ok', Driver: 'nfs' }, 404, 'plugin "nfs" not found'],
-    [{ Name: 'ok', DriverOpts: { type: 'nfs' } }, 400, 'the option type'],
+    [{ Name: 'ok', DriverOpts: { type: 'nfs' } }, 400, 'the type nfs'],
   ])('refuses to create the volume %j', async (body, status, message) => {
     expect(await make(body)).toMatchObject({
       ...{ status, body: { message: expect.stringContaining(message) } },

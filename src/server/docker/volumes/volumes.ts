@@ -18,7 +18,7 @@ import { type Route, route } from '../../http/route.ts';
 import { type Filters, filterFlag, filters, matchesLabel, matchesLabels } from '../filters.ts';
 import { goBody } from '../go-document.ts';
 import { flag, noBody, query } from '../query.ts';
-import { checkDriver } from './driver.ts';
+import { parseDriver } from './driver.ts';
 
 const access = 'owner';
 
@@ -46,9 +46,9 @@ export const VOLUME_ROUTES: readonly Route<Pick<Runtime, 'volumes' | 'events'>>[
     body: goBody(VolumeCreateBody),
     answers: { 201: Wire },
     handler: async ({ body: { Name, Driver, DriverOpts, Labels } }, rt) => {
-      checkDriver(Driver, DriverOpts);
+      const kind = parseDriver(Driver, DriverOpts);
       const name = Name === '' ? undefined : Name;
-      return json(describe(rt, await rt.volumes.create({ name, labels: Labels })), 201);
+      return json(describe(rt, await rt.volumes.create({ name, labels: Labels, kind })), 201);
     },
   }),
   route('GET', '/volumes/:id', {
@@ -57,7 +57,7 @@ export const VOLUME_ROUTES: readonly Route<Pick<Runtime, 'volumes' | 'events'>>[
     query: query({}),
     body: noBody,
     answers: { 200: Wire },
-    handler: ({ id }, rt) => json(describe(rt, rt.volumes.expect(id))),
+    handler: async ({ id }, rt) => json(await inspect(rt, rt.volumes.expect(id))),
   }),
   route('DELETE', '/volumes/:id', {
     access,
@@ -104,15 +104,27 @@ export async function describeUsage(rt: Pick<Runtime, 'volumes'>, volume: Volume
   return { ...describe(rt, volume), UsageData: { Size, RefCount: length } };
 }
 
+/** With what becomes of a disk: a directory has no size of its own. */
+async function inspect(rt: Pick<Runtime, 'volumes'>, volume: Volume): Promise<Wire> {
+  const { name, diskBytes } = volume;
+  if (diskBytes === undefined) return describe(rt, volume);
+  const Status = {
+    SizeBytes: diskBytes,
+    AllocatedBytes: await rt.volumes.bytes(name),
+    Box: rt.volumes.holderOf(name) ?? '',
+  };
+  return { ...describe(rt, volume), Status };
+}
+
 function describe(rt: Pick<Runtime, 'volumes'>, volume: Volume): Wire {
-  const { name, createdAt, labels } = volume;
+  const { name, createdAt, labels, options } = volume;
   return {
     CreatedAt: createdAt.replace(/\.\d+Z$/, 'Z'),
     Driver: 'local',
     Labels: Object.keys(labels).length === 0 ? null : labels,
     Mountpoint: rt.volumes.mountpoint(name),
     Name: name,
-    Options: null,
+    Options: Object.keys(options).length === 0 ? null : options,
     Scope: 'local',
   };
 }

@@ -6,9 +6,9 @@
 import type { CreateRequest } from '../../../../boxes/create/create-request.ts';
 import { A3sError } from '../../../../errors.ts';
 import { MAX_DISK_BYTES, MIN_DISK_BYTES } from '../../../../templates/blank-disk.ts';
+import { bytesOf } from '../../size.ts';
 import { unsupported } from './unsupported-options.ts';
 
-const UNITS = 'kmgtp';
 const NAME = 'HostConfig.StorageOpt';
 
 /**
@@ -38,15 +38,6 @@ export function storageOf(options: Readonly<Record<string, string>>): CreateRequ
     `${NAME}: the size of a writable layer is from ${MIN_DISK_BYTES} to ${MAX_DISK_BYTES} bytes, and not ${bytes}`,
     { remedy: 'Choose another size, such as size=20G.' },
   );
-}
-
-/** Units are powers of 1024. */
-function bytesOf(text: string): number | undefined {
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?)?b?$/i.exec(text) ?? [];
-  if (number === undefined) return undefined;
-  const power = unit === undefined ? 0 : UNITS.indexOf(unit.toLowerCase()) + 1;
-  const bytes = Math.floor(Number(number) * 1024 ** power);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** @throws A3sError `invalid-argument` */

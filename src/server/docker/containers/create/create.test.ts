@@ -92,10 +92,12 @@ it('shows the volumes that the image declares', async () => {
   expect(Config?.['Volumes']).toEqual({ '/data': {} });
 });
 
-it('makes volume directories in the box unless a bind mount covers them or the agent is too old', async () => {
+it('makes directories of the volumes of an old record, unless a bind mount covers them or the agent is too old', async () => {
+  const old: object = { volumeMounts: [] };
   const directories = async (HostConfig: object, agent = {}) => {
     home.agentOptions = agent;
     const id = await home.create(['sleep', 'infinity'], { Image: 'server', User: '0', HostConfig });
+    home.runtime.store.redefine(id, old);
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
     home.agentOptions = {};
     return home.agents.get(id)?.spec?.directories;

@@ -5,10 +5,11 @@
  */
 import { posix } from 'node:path';
 import type { VolumeMountRequest } from '../../../../../boxes/create/create-request.ts';
+import { anonymousVolume } from '../../../../../boxes/create/image-volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import { A3sError } from '../../../../../errors.ts';
-import { checkVolumeName } from '../../../../../volumes/volume.ts';
+import { checkVolumeName, DIRECTORY } from '../../../../../volumes/volume.ts';
 import { unsupported } from '../unsupported-options.ts';
 
 /** Docker's modes of a bind by kind; at most one of each kind is allowed. */
@@ -58,6 +59,7 @@ export function parseBind(bind: string): Bind | VolumeMountRequest {
     mode: mode === '' ? 'z' : mode,
     form: 'bind',
     labels: {},
+    kind: DIRECTORY,
   };
 }
 
@@ -91,10 +93,4 @@ export function volumePath(path: string): string {
     'invalid-argument',
     `invalid volume specification: '${path.slice(0, 128)}': ${why}`,
   );
-}
-
-/** A volume that is asked for by its path in the box alone. */
-export function anonymousVolume(destination: string): VolumeMountRequest {
-  const given = { readonly: false, noCopy: false, mode: '', labels: {} };
-  return { name: undefined, destination, form: 'path', ...given };
 }

@@ -10,6 +10,7 @@ import type {
   MountsFrom,
   VolumeMountRequest,
 } from '../../../../../boxes/create/create-request.ts';
+import { anonymousVolume } from '../../../../../boxes/create/image-volumes.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
 import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
@@ -17,9 +18,9 @@ import type { Config, HostConfig } from '../../../../../docker-api/containers/cr
 import type { Mount } from '../../../../../docker-api/containers/mount.ts';
 import { A3sError } from '../../../../../errors.ts';
 import { checkVolumeName } from '../../../../../volumes/volume.ts';
-import { checkDriver } from '../../../volumes/driver.ts';
+import { parseDriver } from '../../../volumes/driver.ts';
 import { unsupported } from '../unsupported-options.ts';
-import { anonymousVolume, parseBind, volumePath } from './create-binds.ts';
+import { parseBind, volumePath } from './create-binds.ts';
 import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
 
 type Asked = Pick<
@@ -35,7 +36,7 @@ export function parseMounts(
   >,
   volumes: z.output<typeof Config>['Volumes'],
 ): Asked {
-  if (host.VolumeDriver !== '') checkDriver(host.VolumeDriver, {});
+  if (host.VolumeDriver !== '') parseDriver(host.VolumeDriver, {});
   const all = [
     ...host.Binds.map(parseBind),
     ...host.Mounts.map(parseMount),
@@ -46,7 +47,10 @@ export function parseMounts(
   const anonymous = [...new Set(paths.map(volumePath))].filter((path) => !taken.has(path));
   return {
     binds: all.filter((each) => 'source' in each),
-    volumeMounts: [...all.filter((each) => 'name' in each), ...anonymous.map(anonymousVolume)],
+    volumeMounts: [
+      ...all.filter((each) => 'name' in each),
+      ...anonymous.map((path) => anonymousVolume(path)),
+    ],
     tmpfs: all.filter((each) => 'flags' in each),
     mountsFrom: host.VolumesFrom.map(parseMountsFrom),
     volumeDriver: host.VolumeDriver === '' ? undefined : host.VolumeDriver,
@@ -104,9 +108,13 @@ function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest | 
         if (mount[name] !== undefined) throw invalid(`field ${name} must not be specified`);
       }
       return longTmpfs(mount, destination, invalid);
+    case 'image':
+      throw unsupported(
+        'HostConfig.Mounts',
+        'a mount of type image: a box has the layers of its own image alone, and Docker mounts others from v1.48 of its API on. A new volume has what an image has at its path',
+      );
     case 'npipe':
     case 'cluster':
-    case 'image':
       throw unsupported(
         'HostConfig.Mounts',
         `a mount of type ${type} is none of bind, volume and tmpfs`,
@@ -152,11 +160,11 @@ function longVolume(
   if (BindOptions !== undefined) throw invalid('field BindOptions must not be specified');
   const { NoCopy = false, Labels = {}, DriverConfig, Subpath = '' } = VolumeOptions ?? {};
   const subpath = Subpath === '' ? undefined : subpathOf(Subpath, Source, invalid);
-  checkDriver(DriverConfig?.Name ?? '', DriverConfig?.Options ?? {});
+  const kind = parseDriver(DriverConfig?.Name ?? '', DriverConfig?.Options ?? {});
   const name = Source === '' ? undefined : checkVolumeName(Source);
   const given = { readonly: ReadOnly, noCopy: NoCopy, mode: 'z', labels: Labels };
   return {
-    ...{ name, destination, form: 'long', ...given },
+    ...{ name, destination, form: 'long', kind, ...given },
     ...(subpath === undefined ? {} : { subpath }),
   };
 }
