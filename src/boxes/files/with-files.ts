@@ -91,7 +91,7 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
 }
 
 /** @throws A3sError `host-not-permitted` for a confidential box */
-function expectVisible({ definition, name }: Box, what: string): void {
+export function expectVisible({ definition, name }: Box, what: string): void {
   if (definition.confidential === undefined) return;
   throw new A3sError(
     'host-not-permitted',
