@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
 import { type FreezeHost, freeze, thaw } from '../run/frozen.ts';
 import type { RunServices } from '../run/run-services.ts';
@@ -20,7 +21,10 @@ export type PauseHost = FreezeHost & Pick<RunServices, 'running' | 'locks'>;
 export async function pauseForAWhile(rt: PauseHost, id: string): Promise<() => Promise<void>> {
   const running = rt.running.get(id);
   const runs = (): boolean => rt.store.get(id)?.state.status === 'running';
-  if (running === undefined || !runs()) return async () => undefined;
+  const { status, resumes } = rt.store.expect(id).state;
+  // One that is paused for a while will run again before this pause begins.
+  const mayRun = status === 'running' || (status === 'paused' && resumes === true);
+  if (running === undefined || !mayRun) return async () => undefined;
   const unlock = await running.pauseLock.acquire(id);
   let paused = false;
   try {
@@ -35,7 +39,7 @@ export async function pauseForAWhile(rt: PauseHost, id: string): Promise<() => P
     if (error instanceof A3sError && error.code === 'box-not-running') return async () => undefined;
     throw error;
   }
-  const resume = async (): Promise<void> => {
+  return once(async () => {
     try {
       if (paused) await rt.locks.run(id, () => thaw(rt, running));
     } catch (error) {
@@ -43,10 +47,5 @@ export async function pauseForAWhile(rt: PauseHost, id: string): Promise<() => P
     } finally {
       unlock();
     }
-  };
-  let resumed: Promise<void> | undefined;
-  return () => {
-    resumed ??= resume();
-    return resumed;
-  };
+  });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { Box } from '../record/box.ts';
@@ -79,14 +80,6 @@ async function ofRunning(
   return {
     ...{ guest: await running.guest(), signal, moving: (archive) => archive },
     release: async () => undefined,
-  };
-}
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let done: Promise<T> | undefined;
-  return () => {
-    done ??= work();
-    return done;
   };
 }
 

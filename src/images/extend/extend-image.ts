@@ -10,13 +10,12 @@ import { type PlannedLayer, readConfig } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';
 import type { ImageRecord } from '../catalog/catalog.ts';
 import { noSuchImage } from '../catalog/resolve.ts';
-import { familiar, viewOf } from '../catalog/view.ts';
-import { commitImages } from '../commit.ts';
 import { Staging } from '../content/staging.ts';
 import { readStoredDocument } from '../content/stored-document.ts';
 import { type PlannableLayer, possibleDisks } from '../disks.ts';
 import type { Image } from '../image.ts';
 import { LayerLoader } from '../layer-loader.ts';
+import { storeImage } from '../store-image.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { lockAndSweep } from '../sweep.ts';
 import { tagTarget } from '../tag/tag-target.ts';
@@ -94,12 +93,7 @@ async function makeImage(
       manifest: await staging.addBytes(await makeManifest(configBlob, layers)),
       config: await readConfig(configBlob, layers.length, parts),
     };
-    const [reference] = names.map(familiar);
-    const called = reference === undefined ? {} : { reference };
-    const origin = { kind: 'commit', at: new Date().toISOString(), ...called } as const;
-    const [record] = await commitImages(parts, [{ image, origin }]);
-    if (record === undefined) throw new RangeError('one image was committed and none was stored');
-    return viewOf(record, parts.catalog);
+    return await storeImage(parts, image, 'commit');
   });
 }
 
