@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakeFiles } from '../../guest/testing/fake-files.ts';
@@ -7,6 +6,7 @@ import { buildImage, ociArchive, sha256 } from '../../images/testing/build-image
 import { streamed } from '../../images/testing/streams.ts';
 import { writeTar } from '../../images/testing/tar-writer.ts';
 import { type TemporaryStore, temporaryStore } from '../../images/testing/temporary-store.ts';
+import { docker } from '../../server/testing/docker.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allowConfidential } from '../../server/testing/signed-images.ts';
 
@@ -67,21 +67,20 @@ async function eventsOf(work: () => Promise<unknown>): Promise<readonly unknown[
   return calls;
 }
 
-/** Holds layers back half-way, until they may go on. */
-function holdLayers(): { readonly begun: Promise<void>; readonly goOn: () => void } {
+/** Holds the layer of a running box back half-way, until it may go on. */
+function holdLayer(id: string): { readonly begun: Promise<void>; readonly goOn: () => void } {
   let goOn = (): void => undefined;
   const held = new Promise<void>((resolve) => {
     goOn = resolve;
   });
+  const files = home.agents.get(id)?.files ?? expect.fail('the box has no agent');
   const begun = new Promise<void>((begin) => {
-    withFiles((files) => {
-      vi.spyOn(files, 'layer').mockImplementation(async (stream) => {
-        stream.respond({ ':status': 200 });
-        stream.write(LAYER.subarray(0, 1000));
-        begin();
-        await held;
-        if (!stream.destroyed) stream.end(LAYER.subarray(1000));
-      });
+    vi.spyOn(files, 'layer').mockImplementation(async (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.write(LAYER.subarray(0, 1000));
+      begin();
+      await held;
+      if (!stream.destroyed) stream.end(LAYER.subarray(1000));
     });
   });
   return { begun, goOn };
@@ -118,7 +117,7 @@ describe('a commit', () => {
 
   it('pauses a box that runs until its changes were read, and says so in events', async () => {
     const id = await runBox();
-    const { begun, goOn } = holdLayers();
+    const { begun, goOn } = holdLayer(id);
     const events = await eventsOf(async () => {
       const answered = commit(id, '&repo=app');
       await begun;
@@ -129,8 +128,8 @@ describe('a commit', () => {
       expect(Id).toMatch(/^sha256:/);
     });
     expect(events).toMatchObject([
-      ['container', 'pause', id],
-      ['container', 'unpause', id],
+      ['container', 'pause', id, {}],
+      ['container', 'unpause', id, {}],
       ['image', 'tag', expect.stringMatching(/^sha256:/), { name: 'app:latest' }],
       [
         ...['container', 'commit', id],
@@ -173,12 +172,33 @@ describe('a commit', () => {
   });
 
   it('takes a configuration in place of the box’s, and the rest of it from the box', async () => {
-    const id = await runBox({ Env: ['A=1'], User: 'me' });
+    const id = await runBox({ Env: ['A=1'], User: 'root' });
     const body = { Cmd: ['given'], Env: ['A=2'], Hostname: 'ignored', Healthcheck: null };
     expect(await imageOf(await commit(id, '', body))).toMatchObject({
-      config: { cmd: ['given'], env: ['PATH=/bin', 'KEPT=1', 'A=2'], user: 'me' },
+      config: { cmd: ['given'], env: ['PATH=/bin', 'KEPT=1', 'A=2'], user: 'root' },
     });
     expect((await commit(id, '', 'null')).status).toBe(201);
+  });
+});
+
+describe('Docker’s own command line', () => {
+  const run = (args: readonly string[]) => docker(home.config.socket, args);
+
+  it('commits a box, and is told what it cannot do', async () => {
+    const id = await runBox();
+    const changes = ['-c', 'ENV B=2', '-c', 'CMD echo hi'];
+    const done = await run(['commit', '-a', 'me', '-m', 'why', ...changes, id, 'team/app:1']);
+    expect(done).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/),
+    });
+    expect(await temporary.store.resolve('team/app:1')).toMatchObject({
+      ...{ id: done.stdout.trim(), author: 'me' },
+      config: { cmd: ['/bin/sh', '-c', 'echo hi'], env: ['PATH=/bin', 'KEPT=1', 'B=2'] },
+    });
+    const refused = await run(['commit', '-c', 'RUN x', id]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('RUN is not a valid change command');
   });
 });
 
@@ -229,8 +249,8 @@ describe('a commit that fails', () => {
 
   it.each([
     ['breaks off', LAYER, true, 500],
-    ['leads out', writeTar([{ path: '../x', data: 'x' }]), false, 500],
-    ['is no archive', Buffer.alloc(3000, 'x'), false, 500],
+    ['leads out', writeTar([{ path: '../x', data: 'x' }]), false, 400],
+    ['is no archive', Buffer.alloc(3000, 'x'), false, 400],
   ])(
     'leaves nothing where the layer %s, and resumes the box',
     async (_, layer, breaksOff, expected) => {
@@ -246,21 +266,20 @@ describe('a commit that fails', () => {
 
   it('ends with its client, and resumes the box', async () => {
     const id = await runBox();
-    const { begun } = holdLayers();
+    const { begun } = holdLayer(id);
     const { socket: socketPath } = home.config;
     const path = `/commit?container=${id}&repo=app`;
     const sent = request({ socketPath, method: 'POST', path, agent: false });
     sent.on('error', () => undefined).end();
     await begun;
     sent.destroy();
-    await once(sent, 'close');
     await expect.poll(() => [status(id), frozen(id)]).toEqual(['running', false]);
     expect(await images()).toEqual(['busybox:latest']);
   });
 
   it('ends with the box, and says so', async () => {
     const id = await runBox();
-    const { begun } = holdLayers();
+    const { begun } = holdLayer(id);
     const answered = commit(id, '&repo=app');
     await begun;
     home.host.vm(id)?.crash();
@@ -271,7 +290,7 @@ describe('a commit that fails', () => {
 
   it('leaves a box that the next server resumes, where its own was killed', async () => {
     const id = await runBox();
-    const { begun } = holdLayers();
+    const { begun } = holdLayer(id);
     commit(id, '&repo=app').catch(() => undefined);
     await begun;
     expect(status(id)).toBe('paused');

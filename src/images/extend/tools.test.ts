@@ -84,7 +84,9 @@ describe('an image that extends another one', () => {
     expect(readFileSync(file('etc/new'), 'utf8')).toBe('new');
     expect(statSync(file('etc/same')).ino).toBe(statSync(file('etc/new')).ino);
     expect(statSync(file('etc/new')).mode & 0o777).toBe(0o640);
-    const left = ['etc/old', 'again/hidden', 'again/shown'].filter((name) => existsSync(file(name)));
+    const left = ['etc/old', 'again/hidden', 'again/shown'].filter((name) =>
+      existsSync(file(name)),
+    );
     expect(left).toEqual(['again/shown']);
   });
 });
