@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { OCI_MANIFEST } from '../../oci/manifest.ts';
+import { OCI_MANIFEST } from '../../oci/media-types.ts';
 import { type PlannedLayer, readConfig } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';
 import type { ImageRecord } from '../catalog/catalog.ts';

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
 import { A3sError } from '../../errors.ts';
 import { corrupt } from '../../oci/corrupt.ts';
+import { Digester, digestOf } from '../../oci/digest.ts';
 import type { PlannedLayer } from '../archive/image-plan.ts';
 import type { Staging } from '../content/staging.ts';
 import type { Limits } from '../limits.ts';
 
 /** Of an archive without entries: two blocks of zeros. Docker makes no layer of it either. */
-const EMPTY = `sha256:${createHash('sha256').update(Buffer.alloc(1024)).digest('hex')}`;
+const EMPTY = digestOf(Buffer.alloc(1024));
 
 /** @throws A3sError `invalid-image` for nothing at all, `too-large`, `disk-full`, and what the layer throws */
 export async function stageLayer(
@@ -22,7 +22,7 @@ export async function stageLayer(
   staging: Staging,
   { layerBytes }: Pick<Limits, 'layerBytes'>,
 ): Promise<PlannedLayer> {
-  const hash = createHash('sha256');
+  const digester = new Digester();
   let size = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of layer) {
@@ -33,7 +33,7 @@ export async function stageLayer(
           `Cannot commit the changes: they have more than ${layerBytes} bytes`,
         );
       }
-      hash.update(chunk);
+      digester.update(chunk);
       yield chunk;
     }
   }
@@ -46,7 +46,7 @@ export async function stageLayer(
   try {
     const blob = await staging.add(gzip);
     if (size === 0) throw corrupt('the changes', 'they are no archive');
-    return { diffId: `sha256:${hash.digest('hex')}`, blob };
+    return { diffId: digester.digest(), blob };
   } finally {
     gzip.destroy();
     await feeding;

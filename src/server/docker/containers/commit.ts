@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { type CommitHost, commitBox } from '../../../boxes/commit/commit.ts';
 import type { Config } from '../../../boxes/commit/committed-config.ts';
-import { CommitConfig, Committed } from '../../../docker-api/commit.ts';
+import { CommitConfig, Committed } from '../../../docker-api/containers/commit.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../../oci/reference.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
+import type { Document } from '../document.ts';
 import { Config } from './create.ts';
-import type { Document } from './document.ts';
 import { texts } from './process.ts';
 
 const { User, Env, Cmd, Entrypoint, WorkingDir, Labels, StopSignal, ExposedPorts } = Config.shape;
