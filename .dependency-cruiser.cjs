@@ -165,6 +165,7 @@ const BOXES_ROOMS = {
     'record',
   ],
   files: ['files', 'start', 'run', 'disks', 'services', 'record'],
+  commit: ['commit', 'files', 'run', 'services', 'record'],
   adopt: [
     'adopt',
     'start',

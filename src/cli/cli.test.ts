@@ -230,7 +230,9 @@ describe('refused command lines', () => {
     ['contianer ls', 1, "Did you mean 'container'?"],
     ['container sotp x', 1, "Did you mean 'container stop'?"],
     ['build .', 125, 'unsupported command build'],
-    ['container commit x', 125, 'unsupported command container commit'],
+    ['container build x', 125, 'unsupported command container build'],
+    ['commit', 1, '"a3s-box commit" requires at least 1 argument'],
+    ['commit --pause=maybe box', 125, 'invalid argument "maybe" for "-p, --pause" flag'],
     ['-H unix:///x ps', 125, 'unsupported flag -H'],
     ['--zap', 125, 'unknown flag: --zap'],
   ])('refuses the command line: %s', async (line, status, message) => {

@@ -46,7 +46,23 @@ export async function exportFiles(
   connection: GuestConnection,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
-  const stream = await openAnswer(connection, '/v1/files/export', undefined, signal);
+  return await openArchive(connection, '/v1/files/export', signal);
+}
+
+/** What differs from the image, as a layer of an OCI image. It is not to be trusted. */
+export async function readLayer(
+  connection: GuestConnection,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Uint8Array, void, void>> {
+  return await openArchive(connection, '/v1/files/layer', signal);
+}
+
+async function openArchive(
+  connection: GuestConnection,
+  route: string,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Uint8Array, void, void>> {
+  const stream = await openAnswer(connection, route, undefined, signal);
   return archiveOf(stream, Buffer.alloc(0), bytesOf(stream));
 }
 

@@ -8,7 +8,14 @@ import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
-import { exportFiles, listChanges, type ReadFiles, readFiles, writeFiles } from './files.ts';
+import {
+  exportFiles,
+  listChanges,
+  type ReadFiles,
+  readFiles,
+  readLayer,
+  writeFiles,
+} from './files.ts';
 import type { GuestConnection } from './http2-connection.ts';
 import { OutputReader } from './output.ts';
 import {
@@ -348,6 +355,12 @@ export class Guest {
   exportFiles(signal: AbortSignal): Promise<AsyncGenerator<Uint8Array, void, void>> {
     this.#expect(7, 'copies of files');
     return exportFiles(this.#connection, signal);
+  }
+
+  /** What differs from the image, as a layer of an OCI image. Protocol 7. */
+  readLayer(signal: AbortSignal): Promise<AsyncGenerator<Uint8Array, void, void>> {
+    this.#expect(7, 'copies of files');
+    return readLayer(this.#connection, signal);
   }
 
   /** The paths that differ from the image. Protocol 7. */

@@ -35,6 +35,7 @@ beforeAll(async () => {
     entryPoints: [
       fileURLToPath(new URL('testing/crash-load.ts', import.meta.url)),
       fileURLToPath(new URL('testing/crash-pull.ts', import.meta.url)),
+      fileURLToPath(new URL('testing/crash-extend.ts', import.meta.url)),
     ],
     outdir: programs,
     outExtension: { '.js': '.mjs' },
@@ -135,6 +136,24 @@ it('keeps the store whole after kill -9 at any moment of a load', {
         expect(statSync(path)).toMatchObject({ mode: 0o100400, size: bytes + treeBytes(bytes) });
       }
     }
+  });
+});
+
+it('keeps the store whole after kill -9 at any moment of a commit', {
+  timeout: 120_000,
+}, async () => {
+  writeFileSync(join(root, 'archive.tar'), ociArchive(images.slice(0, 1)));
+  await atEveryMoment('crash-extend.mjs', async (store, finished) => {
+    const names = (await store.list()).flatMap(({ tags }) => tags).sort();
+    // The parent was there before; the image that is made of it is there as a whole or not at all.
+    expect(finished ? [['child:1', 'one:1']] : [['one:1'], ['child:1', 'one:1']]).toContainEqual(
+      names,
+    );
+    for (const image of await store.list()) {
+      expect(await store.bootLayers(image)).toHaveLength(image.tags[0] === 'child:1' ? 3 : 2);
+    }
+    const blobs = readdirSync(join(root, 'images/blobs/sha256'));
+    expect(blobs).toHaveLength(names.length === 2 ? 7 : 4);
   });
 });
 

@@ -7,6 +7,7 @@
 import type { ImageConfig } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Attachment } from './attachments/attachment.ts';
+import type { ExtendOptions } from './extend/extend-options.ts';
 import type { HistoryEntry } from './history/history.ts';
 import type { ImportOptions } from './import/import-options.ts';
 import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
@@ -191,6 +192,11 @@ export interface ImageStore {
   save(references: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
   /** Makes an image of a root filesystem, a tar that may be compressed. Throws `invalid-image`, `invalid-argument`. */
   import(tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image>;
+  /**
+   * Makes an image of another one and a further layer, a plain tar; one without entries adds no layer. Nothing becomes
+   * visible unless all of it is right. Throws `no-such-image`, `invalid-image`, `too-large`, `disk-full`.
+   */
+  extend(parent: Image, layer: AsyncIterable<Uint8Array>, options: ExtendOptions): Promise<Image>;
   /** Removes images that nobody needs. */
   prune(options: PruneOptions): Promise<PruneResult>;
   /** What the images take on disk, blobs and disks together. */

@@ -37,6 +37,8 @@ import { Staging } from './content/staging.ts';
 import type { Converter } from './converter/converter.ts';
 import type { SpawnInJail } from './decoder.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
+import { extendImage } from './extend/extend-image.ts';
+import type { ExtendOptions } from './extend/extend-options.ts';
 import type { HistoryEntry } from './history/history.ts';
 import { imageHistory } from './history/image-history.ts';
 import type {
@@ -207,6 +209,14 @@ class Store implements ImageStore {
 
   async import(tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image> {
     return await importImage(this.#parts, tar, options);
+  }
+
+  async extend(
+    parent: Image,
+    layer: AsyncIterable<Uint8Array>,
+    options: ExtendOptions,
+  ): Promise<Image> {
+    return await extendImage(this.#parts, parent, layer, options);
   }
 
   async prune(options: PruneOptions): Promise<PruneResult> {

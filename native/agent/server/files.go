@@ -156,6 +156,16 @@ func readHead(t io.Reader) (*writeRequest, error) {
 
 // exportFiles answers with an archive of the whole root.
 func (s *Server) exportFiles(t stream.Stream, body []byte, _ string) {
+	s.sendArchive(t, body, s.Box.ExportFiles)
+}
+
+// readLayer answers with a layer of what differs from the image.
+func (s *Server) readLayer(t stream.Stream, body []byte, _ string) {
+	s.sendArchive(t, body, s.Box.Layer)
+}
+
+// sendArchive answers with an archive of which the request says nothing more.
+func (s *Server) sendArchive(t stream.Stream, body []byte, write func(begin func(context.Context) io.Writer) error) {
 	if len(body) > 0 {
 		writeError(t, errBody)
 		return
@@ -163,7 +173,7 @@ func (s *Server) exportFiles(t stream.Stream, body []byte, _ string) {
 	s.queue.after("", func() {
 		go func() {
 			var sent *archiveWriter
-			err := s.Box.ExportFiles(func(ctx context.Context) io.Writer {
+			err := write(func(ctx context.Context) io.Writer {
 				sent = beginArchive(ctx, t)
 				return sent
 			})

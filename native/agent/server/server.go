@@ -105,6 +105,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/read", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readFiles},
 	{method: "POST", path: "/v1/files/export", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).exportFiles},
 	{method: "POST", path: "/v1/files/changes", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).listChanges},
+	{method: "POST", path: "/v1/files/layer", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readLayer},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},

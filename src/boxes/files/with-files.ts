@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { Box } from '../record/box.ts';
@@ -82,16 +83,8 @@ async function ofRunning(
   };
 }
 
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let done: Promise<T> | undefined;
-  return () => {
-    done ??= work();
-    return done;
-  };
-}
-
 /** @throws A3sError `host-not-permitted` for a confidential box */
-function expectVisible({ definition, name }: Box, what: string): void {
+export function expectVisible({ definition, name }: Box, what: string): void {
   if (definition.confidential === undefined) return;
   throw new A3sError(
     'host-not-permitted',

@@ -263,6 +263,8 @@ export const BoxState = z.strictObject({
       written: z.int().optional(),
     })
     .optional(),
+  /** While `paused`: the pause ends with what it was made for, such as a commit. */
+  resumes: z.boolean().optional(),
   /** Its writable layer has files that were copied into it, or read from it, before its first run. */
   hasFiles: z.boolean().optional(),
   /** The launch of this run of a confidential box. */

@@ -12,12 +12,19 @@ import { notRunning, type RunningBox } from './running-box.ts';
 /** What a freeze needs of the server. */
 export type FreezeHost = Pick<Services, 'store' | 'events' | 'log'>;
 
-/** @throws A3sError `box-not-running`, what the guest answers; then it is not paused */
-export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void> {
+/**
+ * @param options.resumes the pause ends with what it was made for: a server that takes over resumes the box
+ * @throws A3sError `box-not-running`, what the guest answers; then it is not paused
+ */
+export async function freeze(
+  rt: FreezeHost,
+  running: RunningBox,
+  { resumes = false } = {},
+): Promise<void> {
   await serialized(running, async () => {
     if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
     // The record comes first: a server that takes over in between finds what has to be done, and does it.
-    const box = rt.store.advance(running.id, 'pause');
+    const box = rt.store.advance(running.id, 'pause', { resumes });
     try {
       await (await running.guest()).freeze(running.signal);
     } catch (error) {
@@ -29,8 +36,12 @@ export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void>
   });
 }
 
-/** Freezes a box that is recorded as paused, and may have resumed. */
-export async function freezeAgain(rt: FreezeHost, running: RunningBox): Promise<void> {
+/**
+ * After adoption. Freezes a box that is recorded as paused, and may have resumed. Resumes one whose pause was for
+ * something that ended with the earlier server.
+ */
+export async function reconcilePause(rt: FreezeHost, running: RunningBox): Promise<void> {
+  if (rt.store.get(running.id)?.state.resumes === true) return await thaw(rt, running);
   await serialized(running, async () => {
     if (isPaused(rt, running)) await (await running.guest()).freeze(running.signal);
   });

@@ -38,6 +38,8 @@ export class RunningBox {
   readonly signal: AbortSignal;
   /** Held while its processes are being frozen or thawed. */
   readonly freezeLock = new KeyedLock();
+  /** Held while it is paused for a while, such as for a commit. */
+  readonly pauseLock = new KeyedLock();
   readonly #ended = new AbortController();
   readonly #connectMs: number;
   readonly #held: Disposable | undefined;

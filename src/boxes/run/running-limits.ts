@@ -13,7 +13,7 @@ import {
   changedHostLimits,
   resourcesOf,
 } from '../spec/resources.ts';
-import { type FreezeHost, freezeAgain } from './frozen.ts';
+import { type FreezeHost, reconcilePause } from './frozen.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** How long verbs for a box wait until its guest has the limits on record. A guest that hangs must not hold them up. */
@@ -87,7 +87,7 @@ export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): 
 async function reconcileGuest(rt: FreezeHost, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {
     running.signal.throwIfAborted();
-    await freezeAgain(rt, running);
+    await reconcilePause(rt, running);
     const { definition, state } = rt.store.expect(running.id);
     // A measured guest has the limits of its launch. In one that has ended, nothing is left to limit.
     if (definition.confidential !== undefined || state.status === 'stopping') return;

@@ -9,6 +9,10 @@ const attach = entry(
   'Attach local standard input, output, and error streams to a running box',
   async () => (await import('../commands/box/attach.ts')).attach,
 );
+const commit = entry(
+  "Create a new image from a box's changes",
+  async () => (await import('../commands/box/commit.ts')).commit,
+);
 const cp = entry(
   'Copy files between a box and this host',
   async () => (await import('../commands/box/cp.ts')).cp,
@@ -106,6 +110,7 @@ const wait = entry(
 /** Commands that also exist at the top level. */
 export const BOX_COMMANDS = {
   attach,
+  commit,
   cp,
   create,
   diff,
@@ -135,6 +140,7 @@ export const boxes: Group = {
   summary: 'Manage boxes',
   commands: {
     attach,
+    commit,
     cp,
     create,
     diff,

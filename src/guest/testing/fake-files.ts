@@ -32,6 +32,7 @@ export class FakeFiles {
     ['POST', /^\/v1\/files\/stat$/, (stream) => this.stat(stream)],
     ['POST', /^\/v1\/files\/read$/, (stream) => this.read(stream)],
     ['POST', /^\/v1\/files\/export$/, (stream) => this.export(stream)],
+    ['POST', /^\/v1\/files\/layer$/, (stream) => this.layer(stream)],
     ['POST', /^\/v1\/files\/changes$/, (stream) => this.changes(stream)],
     ['PUT', /^\/v1\/files$/, (stream) => this.write(stream)],
   ];
@@ -44,6 +45,8 @@ export class FakeFiles {
   /** The archive of the whole root. */
   root = Buffer.alloc(1024);
   changed: readonly FileChange[] = [];
+  /** The layer of what was changed. */
+  changedLayer: Buffer = Buffer.alloc(1024);
   /** Refuses every archive before it has read it. */
   refusal: FakeRefusal | undefined;
   /** Breaks archives off after their first half. */
@@ -60,12 +63,7 @@ export class FakeFiles {
     const archive = file.archive ?? Buffer.alloc(1024);
     stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
     stream.write(`${JSON.stringify(statOf(path, file))}\n`);
-    if (!this.breaksOff) stream.end(archive);
-    else {
-      // Not `close`, which ends the answer in order before its reset.
-      const breakOff = (): void => void stream.destroy(new Error('it breaks off'));
-      stream.write(archive.subarray(0, archive.length / 2), breakOff);
-    }
+    this.#send(stream, archive);
   }
 
   async write(stream: ServerHttp2Stream): Promise<void> {
@@ -86,9 +84,24 @@ export class FakeFiles {
     stream.end(this.root);
   }
 
+  async layer(stream: ServerHttp2Stream): Promise<void> {
+    if (this.refusal !== undefined) throw this.refusal;
+    stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
+    this.#send(stream, this.changedLayer);
+  }
+
   async changes(stream: ServerHttp2Stream): Promise<void> {
     stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
     stream.end(this.changed.map((change) => `${JSON.stringify(change)}\n`).join(''));
+  }
+
+  #send(stream: ServerHttp2Stream, archive: Buffer): void {
+    if (!this.breaksOff) stream.end(archive);
+    else {
+      // Not `close`, which ends the answer in order before its reset.
+      const breakOff = (): void => void stream.destroy(new Error('it breaks off'));
+      stream.write(archive.subarray(0, archive.length / 2), breakOff);
+    }
   }
 
   #find(path: string): FakeFile {

@@ -39,19 +39,26 @@ describe('changes', () => {
     [['STOPSIGNAL SIGUSR1'], { StopSignal: 'SIGUSR1' }],
     [['STOPSIGNAL 9'], { StopSignal: '9' }],
     [['ONBUILD RUN make'], { OnBuild: ['RUN make'] }],
+    [['USER a\nENV A=1\r\n\n# USER b\nWORKDIR /x'], { User: 'a', Env: ['A=1'], WorkingDir: '/x' }],
+    [['ENV A=1 \\\n  # not this\n  B=2'], { Env: ['A=1', 'B=2'] }],
+    [['CMD echo \\', 'joined'], { Cmd: ['/bin/sh', '-c', 'echo joined'] }],
+    [['USER a \\'], { User: 'a' }],
     [[], {}],
   ])('applies the changes %j to a configuration', (changes, config) => {
     expect(applyChanges(changes)).toEqual(config);
   });
 
   it.each([
-    ['RUN true', 'invalid-argument', /"RUN" is not a valid change/],
-    ['constructor x', 'invalid-argument', /is not a valid change/],
-    ['', 'invalid-argument', /is not a valid change/],
-    ['CMD', 'invalid-argument', /says nothing/],
-    ['ENV A', 'invalid-argument', /NAME=VALUE/],
-    ['ENV A=1 B', 'invalid-argument', /NAME=VALUE/],
-    ['ENV =1', 'invalid-argument', /NAME=VALUE/],
+    ['RUN true', 'invalid-argument', /^RUN is not a valid change command$/],
+    ['constructor x', 'invalid-argument', /is not a valid change command/],
+    ['', 'invalid-argument', /file with no instructions/],
+    ['# CMD x\n\n', 'invalid-argument', /file with no instructions/],
+    ['\u001b[2J x', 'invalid-argument', /^"\\u001b\[2J" is not a valid change command/],
+    ['CMD', 'invalid-argument', /CMD requires at least one argument/],
+    ['ENV A', 'invalid-argument', /ENV must have two arguments/],
+    ['LABEL A', 'invalid-argument', /LABEL must have two arguments/],
+    ['ENV A=1 B', 'invalid-argument', /can't find = in "B". Must be of the form: name=value/],
+    ['ENV =1', 'invalid-argument', /ENV names can not be blank/],
     ['ENV A="x', 'invalid-argument', /a quote is not closed/],
     ["ENV A='x", 'invalid-argument', /a quote is not closed/],
     [`ENV A=${braced('B:-c')}`, 'invalid-argument', /a variable is a name/],
@@ -60,14 +67,39 @@ describe('changes', () => {
     [`EXPOSE${' 1-65535'.repeat(2)}`, 'invalid-argument', /it names too many ports/],
     ['EXPOSE 9-8', 'invalid-argument', /a port is a number/],
     ['EXPOSE 80/icmp', 'invalid-argument', /a port is a number/],
-    ['VOLUME [""]', 'invalid-argument', /a path is empty/],
+    ['VOLUME [""]', 'invalid-argument', /VOLUME specified can not be an empty string/],
     ['STOPSIGNAL ; rm', 'invalid-argument', /no signal/],
-    ['ONBUILD ONBUILD RUN x', 'invalid-argument', /cannot be a trigger/],
-    ['USER a\nRUN b', 'invalid-argument', /one line/],
+    ['ONBUILD ONBUILD RUN x', 'invalid-argument', /Chaining ONBUILD via `ONBUILD ONBUILD`/],
+    ['ONBUILD FROM x', 'invalid-argument', /FROM isn't allowed as an ONBUILD trigger/],
+    ['USER a\nRUN b', 'invalid-argument', /^RUN is not a valid change command/],
+    ['USER a\0b', 'invalid-argument', /it has a NUL/],
   ])('refuses the change %j', (change, code, message) => {
     expect(() => applyChanges([change])).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
     );
+  });
+
+  it.each([
+    [['CMD x'], { Cmd: ['/bin/bash', '-c', 'x'], Entrypoint: ['/init'] }],
+    [['ENTRYPOINT ["/e"]'], { Entrypoint: ['/e'], Cmd: undefined }],
+    [['CMD ["c"]', 'ENTRYPOINT ["/e"]'], { Entrypoint: ['/e'], Cmd: ['c'] }],
+    [['ENV B=$A A=2'], { Env: ['A=2', 'C=', 'B=1'] }],
+    [['LABEL a=2 c=3'], { Labels: { a: '2', b: '1', c: '3' } }],
+    [
+      ['EXPOSE 81', 'VOLUME /w'],
+      { ExposedPorts: { '80/tcp': {}, '81/tcp': {} }, Volumes: { '/v': {}, '/w': {} } },
+    ],
+    [['WORKDIR below'], { WorkingDir: '/srv/below' }],
+    [['ONBUILD RUN b'], { OnBuild: ['RUN a', 'RUN b'] }],
+    [[], { User: 'me', StopSignal: 'SIGINT', Healthcheck: { Test: ['NONE'] } }],
+  ])('applies the changes %j over a configuration', (changes, config) => {
+    const base = {
+      ...{ Entrypoint: ['/init'], Cmd: ['run'], Env: ['A=1', 'C=', 'REMOVED'] },
+      ...{ Labels: { a: '1', b: '1' }, ExposedPorts: { '80/tcp': {} }, Volumes: { '/v': {} } },
+      ...{ WorkingDir: '/srv', User: 'me', StopSignal: 'SIGINT', OnBuild: ['RUN a'] },
+      ...{ Healthcheck: { Test: ['NONE'] }, Shell: ['/bin/bash', '-c'] },
+    };
+    expect(applyChanges(changes, base)).toEqual({ ...base, Env: ['A=1', 'C='], ...config });
   });
 
   it('refuses a change of 70000 characters', () => {

@@ -1,16 +1,17 @@
 /**
- * The instructions of a Dockerfile that `import --change` takes, applied to an image's configuration.
+ * The instructions of a Dockerfile that `import --change` and `commit --change` take, applied to an image's
+ * configuration.
  *
  * @module
  */
 import { posix } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { printable } from '../../oci/corrupt.ts';
+import { changeLines } from './change-lines.ts';
 import { type HealthcheckConfig, parseHealthcheck } from './healthcheck.ts';
 import { expandText, splitWords } from './word-lexer.ts';
 
-const MAX_CHANGES = 256;
-const MAX_CHANGE = 64 * 1024;
 const MAX_PORTS = 65_536;
 
 /** The `config` object of an image's configuration, of which only what was said is written. */
@@ -26,6 +27,8 @@ export interface ProcessConfig {
   readonly Volumes: Readonly<Record<string, object>>;
   readonly OnBuild: readonly string[];
   readonly Healthcheck: HealthcheckConfig;
+  /** Docker's own: the shell that runs commands in the form of one line. */
+  readonly Shell: readonly string[];
 }
 
 interface State {
@@ -43,20 +46,23 @@ interface State {
   user: string;
   stopSignal: string;
   healthcheck: HealthcheckConfig | undefined;
+  readonly shell: readonly string[];
 }
 
 type Instruction = (text: string, state: State) => void;
 
 const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   CMD: (text, state) => {
-    state.cmd = command(text);
+    state.cmd = command(text, state);
     state.cmdWasSet = true;
   },
   ENTRYPOINT: (text, state) => {
-    state.entrypoint = command(text);
+    state.entrypoint = command(text, state);
+    // As in Docker: the arguments were of the entrypoint before.
+    if (!state.cmdWasSet) state.cmd = [];
   },
-  ENV: (text, state) => assign(text, state, state.env),
-  LABEL: (text, state) => assign(text, state, state.labels),
+  ENV: (text, state) => assign('ENV', text, state),
+  LABEL: (text, state) => assign('LABEL', text, state),
   EXPOSE: (text, state) => {
     for (const word of splitWords(text, state.env)) {
       const ports = portsOf(word);
@@ -75,8 +81,11 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   },
   ONBUILD: (text, state) => {
     const trigger = /^\S*/.exec(text)?.[0].toUpperCase() ?? '';
-    if (['ONBUILD', 'FROM', 'MAINTAINER'].includes(trigger)) {
-      throw bad('ONBUILD', text, `${trigger} cannot be a trigger`);
+    if (trigger === 'ONBUILD') {
+      throw bad('ONBUILD', text, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+    }
+    if (trigger === 'FROM' || trigger === 'MAINTAINER') {
+      throw bad('ONBUILD', text, `${trigger} isn't allowed as an ONBUILD trigger`);
     }
     state.onBuild.push(text);
   },
@@ -93,7 +102,9 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   VOLUME: (text, state) => {
     const paths = execForm(text) ?? splitWords(text, state.env);
     for (const path of paths) {
-      if (path.trim() === '') throw bad('VOLUME', text, 'a path is empty');
+      if (path.trim() === '') {
+        throw bad('VOLUME', text, 'VOLUME specified can not be an empty string');
+      }
       state.volumes.add(path);
     }
   },
@@ -102,56 +113,60 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   },
 };
 
-/** @throws A3sError `invalid-argument` for what cannot be read */
-export function applyChanges(changes: readonly string[]): Partial<ProcessConfig> {
-  if (changes.length > MAX_CHANGES) {
-    throw new A3sError('invalid-argument', `Cannot apply more than ${MAX_CHANGES} changes`);
-  }
+/**
+ * @param base the configuration that the changes begin from; its `ENV` is known to them
+ * @throws A3sError `invalid-argument` for what cannot be read
+ */
+export function applyChanges(
+  changes: readonly string[],
+  base: Partial<ProcessConfig> = {},
+): Partial<ProcessConfig> {
   const state: State = {
-    entrypoint: [],
-    cmd: [],
+    entrypoint: base.Entrypoint ?? [],
+    cmd: base.Cmd ?? [],
     cmdWasSet: false,
-    env: new Map(),
-    labels: new Map(),
-    ports: new Set(),
+    env: new Map((base.Env ?? []).flatMap(assignment)),
+    labels: new Map(Object.entries(base.Labels ?? {})),
+    ports: new Set(Object.keys(base.ExposedPorts ?? {})),
     named: 0,
-    volumes: new Set(),
-    onBuild: [],
-    workingDir: '',
-    user: '',
-    stopSignal: '',
-    healthcheck: undefined,
+    volumes: new Set(Object.keys(base.Volumes ?? {})),
+    onBuild: [...(base.OnBuild ?? [])],
+    workingDir: base.WorkingDir ?? '',
+    user: base.User ?? '',
+    stopSignal: base.StopSignal ?? '',
+    healthcheck: base.Healthcheck,
+    shell: base.Shell ?? [],
   };
-  for (const change of changes) apply(change.trim(), state);
+  for (const change of changeLines(changes)) apply(change, state);
   return configOf(state);
 }
 
+/** An entry without `=` is of a variable that a box does not have. */
+function assignment(entry: string): readonly (readonly [string, string])[] {
+  const end = entry.indexOf('=');
+  return end <= 0 ? [] : [[entry.slice(0, end), entry.slice(end + 1)]];
+}
+
 function apply(change: string, state: State): void {
-  if (change.length > MAX_CHANGE) {
-    throw new A3sError('invalid-argument', `A change is longer than ${MAX_CHANGE} characters`);
-  }
-  if (/[\0\r\n]/.test(change)) throw bad('', change, 'a change is one line');
-  const [, word = '', text = ''] = /^(\S+)\s*(.*)$/.exec(change) ?? [];
+  if (change.includes('\0')) throw bad('', change, 'it has a NUL');
+  const [, word = '', text = ''] = /^(\S+)\s*(.*)$/s.exec(change) ?? [];
   const name = word.toUpperCase();
   const instruction = Object.hasOwn(INSTRUCTIONS, name) ? INSTRUCTIONS[name] : undefined;
   if (instruction === undefined) {
-    throw new A3sError(
-      'invalid-argument',
-      `${JSON.stringify(word.slice(0, 64))} is not a valid change`,
-      {
-        remedy: `Changes are ${Object.keys(INSTRUCTIONS).join(', ')}.`,
-      },
-    );
+    const shown = /^\w+$/.test(word) ? word.slice(0, 64) : printable(word);
+    throw new A3sError('invalid-argument', `${shown} is not a valid change command`, {
+      remedy: `Changes are ${Object.keys(INSTRUCTIONS).join(', ')}.`,
+    });
   }
-  if (text === '') throw bad(name, change, 'it says nothing');
+  if (text === '') throw bad(name, change, `${name} requires at least one argument`);
   instruction(text, state);
 }
 
 function configOf(state: State): Partial<ProcessConfig> {
-  const { entrypoint, cmd, cmdWasSet, env, labels, ports, volumes, onBuild } = state;
+  const { entrypoint, cmd, cmdWasSet, env, labels, ports, volumes, onBuild, shell } = state;
   return {
     ...(entrypoint.length > 0 && { Entrypoint: entrypoint }),
-    ...(cmdWasSet && { Cmd: cmd }),
+    ...((cmdWasSet || cmd.length > 0) && { Cmd: cmd }),
     ...(env.size > 0 && { Env: [...env].map(([name, value]) => `${name}=${value}`) }),
     ...(state.workingDir !== '' && { WorkingDir: state.workingDir }),
     ...(state.user !== '' && { User: state.user }),
@@ -161,6 +176,7 @@ function configOf(state: State): Partial<ProcessConfig> {
     ...(ports.size > 0 && { ExposedPorts: setOf(ports) }),
     ...(volumes.size > 0 && { Volumes: setOf(volumes) }),
     ...(onBuild.length > 0 && { OnBuild: onBuild }),
+    ...(shell.length > 0 && { Shell: shell }),
   };
 }
 
@@ -170,8 +186,8 @@ function setOf(names: ReadonlySet<string>): Readonly<Record<string, object>> {
 }
 
 /** A list in JSON, or a line for the shell. */
-function command(text: string): readonly string[] {
-  return execForm(text) ?? ['/bin/sh', '-c', text];
+function command(text: string, { shell }: State): readonly string[] {
+  return execForm(text) ?? [...(shell.length > 0 ? shell : ['/bin/sh', '-c']), text];
 }
 
 function execForm(text: string): readonly string[] | undefined {
@@ -186,21 +202,26 @@ function execForm(text: string): readonly string[] | undefined {
 }
 
 /** `NAME=VALUE …`, or the old form `NAME VALUE`. */
-function assign(text: string, state: State, into: Map<string, string>): void {
+function assign(name: 'ENV' | 'LABEL', text: string, state: State): void {
+  const into = name === 'ENV' ? state.env : state.labels;
   const [first = '', ...others] = splitWords(text, state.env);
   if (!first.includes('=')) {
     const value = text.slice(/^\S+\s*/.exec(text)?.[0].length ?? 0);
-    if (others.length === 0) throw bad('', text, 'write it as NAME=VALUE');
+    if (others.length === 0) throw bad(name, text, `${name} must have two arguments`);
     into.set(first, expandText(value, state.env));
     return;
   }
   const pairs = [first, ...others].map((word): readonly [string, string] => {
     const end = word.indexOf('=');
-    if (end <= 0) throw bad('', text, 'write each as NAME=VALUE');
+    if (end === 0) throw bad(name, text, `${name} names can not be blank`);
+    if (end < 0) {
+      const reason = `Syntax error - can't find = in ${JSON.stringify(word.slice(0, 64))}`;
+      throw bad(name, text, `${reason}. Must be of the form: name=value`);
+    }
     return [word.slice(0, end), word.slice(end + 1)];
   });
   // Every word of a line sees the variables as they were before the line.
-  for (const [name, value] of pairs) into.set(name, value);
+  for (const [key, value] of pairs) into.set(key, value);
 }
 
 /** `80`, `80/udp`, `8000-8010/tcp`. */

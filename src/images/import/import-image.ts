@@ -11,13 +11,12 @@ import { OCI_MANIFEST } from '../../oci/media-types.ts';
 import { type Platform, samePlatform } from '../../oci/platform.ts';
 import { type ImagePlan, readConfig, wrongPlatform } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';
-import { familiar, viewOf } from '../catalog/view.ts';
-import { commitImages } from '../commit.ts';
 import { bytesOf, type StagedFile, Staging, streamFile } from '../content/staging.ts';
 import { decompress } from '../decompress.ts';
 import { possibleDisks } from '../disks.ts';
 import type { Image } from '../image.ts';
 import { LayerLoader } from '../layer-loader.ts';
+import { storeImage } from '../store-image.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { lockAndSweep } from '../sweep.ts';
 import { tagTarget } from '../tag/tag-target.ts';
@@ -47,15 +46,8 @@ export async function importImage(
   try {
     const plan = await planImage(tar, names, { ...options, platform, config }, staging, parts);
     return await parts.diskPins.hold(possibleDisks(plan.layers), async () => {
-      const image = await new LayerLoader(parts.disks).load([plan]);
-      const [reference] = names.map(familiar);
-      const called = reference === undefined ? {} : { reference };
-      const origin = { kind: 'import', at: new Date().toISOString(), ...called } as const;
-      const records = await commitImages(
-        parts,
-        image.map((loaded) => ({ image: loaded, origin })),
-      );
-      return viewOf(onlyOf(records), parts.catalog);
+      const images = await new LayerLoader(parts.disks).load([plan]);
+      return await storeImage(parts, onlyOf(images), 'import');
     });
   } catch (error) {
     // The disk may have been made before the image was refused.
@@ -120,6 +112,6 @@ async function digestOfContent(blob: StagedFile, { limits, spawn }: StoreParts):
 
 function onlyOf<T>(items: readonly T[]): T {
   const [item] = items;
-  if (item === undefined) throw new RangeError('one image was planned and none was stored');
+  if (item === undefined) throw new RangeError('one image was planned and none was loaded');
   return item;
 }

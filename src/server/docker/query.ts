@@ -14,6 +14,13 @@ export const flag = z
   .default('')
   .transform((text) => !FALSE.includes(text.trim().toLowerCase()));
 
+/** The same, but true where it is absent or empty. */
+export const flagByDefault = z
+  .string()
+  .max(16)
+  .default('')
+  .transform((text) => text === '' || !FALSE.includes(text.trim().toLowerCase()));
+
 /** A whole number; absent or empty: undefined. */
 export const optionalInt = z
   .string()

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import { type Request, type Route, streamRoute } from '../http/route.ts';
@@ -20,14 +19,12 @@ interface Refusal {
   readonly find?: (call: Named, rt: NamedHost) => void;
 }
 
-type Named = Pick<Request<z.output<typeof named>, unknown>, 'params' | 'query'>;
+type Named = Pick<Request<unknown, unknown>, 'params'>;
 type NamedHost = Pick<Runtime, 'store'>;
 
 const BUILD = 'Build with docker or podman elsewhere, and load the archive.';
 const VOLUME = 'Remove it, and create another.';
 const PLUGIN = 'This server takes no plugins.';
-
-const named = query({ container: z.string().max(1024).default('') });
 
 const box = ({ params }: Named, rt: NamedHost): void => {
   rt.store.resolve(params['id'] ?? '');
@@ -42,13 +39,6 @@ const REFUSED: readonly Refusal[] = [
   {
     ...{ method: 'POST', path: '/build/cancel', what: 'cancel a build' },
     remedy: 'Images are not built here.',
-  },
-  {
-    ...{ method: 'POST', path: '/commit', what: 'make an image of a box' },
-    remedy: 'Build it with docker or podman elsewhere.',
-    find: ({ query: { container } }, rt) => {
-      if (container !== '') rt.store.resolve(container);
-    },
   },
   ofBox(
     ...(['GET', 'attach/ws', 'attach over a web socket'] as const),
@@ -75,7 +65,7 @@ export const UNSUPPORTED_ROUTES: readonly Route<NamedHost>[] = [
   ...REFUSED.map(({ method, path, what, remedy, why, find }) =>
     // The body, if any, is not read.
     streamRoute(method, path, {
-      ...({ access, summary: summaryOf(what), query: named, answers: {} } as const),
+      ...({ access, summary: summaryOf(what), query: query({}), answers: {} } as const),
       handler: (call, rt: NamedHost) => {
         find?.(call, rt);
         throw refusal(what, remedy, why);

@@ -15,6 +15,7 @@ import { SNAPSHOT_ROUTES } from '../a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from '../a3s/templates.ts';
 import { TRUST_ROUTES } from '../a3s/trust.ts';
 import { ARCHIVE_ROUTES, CHANGES_ROUTES } from '../docker/containers/archive.ts';
+import { COMMIT_ROUTES } from '../docker/containers/commit.ts';
 import { CREATE_ROUTES } from '../docker/containers/create/create.ts';
 import { INSPECT_ROUTES } from '../docker/containers/inspect/inspect.ts';
 import { LIST_ROUTES } from '../docker/containers/inspect/list.ts';
@@ -83,6 +84,7 @@ const SERVED: readonly Route<ApiHost>[] = [
   ...EXEC_ROUTES,
   ...ARCHIVE_ROUTES,
   ...CHANGES_ROUTES,
+  ...COMMIT_ROUTES,
   ...BUILDER_ROUTES,
   ...UNSUPPORTED_ROUTES,
   ...SWARM_ROUTES,

@@ -129,6 +129,10 @@ export class FakeImages implements ImageStore {
     return this.resolve(TEST_IMAGE.id);
   }
 
+  async extend(): Promise<Image> {
+    return this.resolve(TEST_IMAGE.id);
+  }
+
   async prune(): ReturnType<ImageStore['prune']> {
     return { removed: [], reclaimed: 0 };
   }

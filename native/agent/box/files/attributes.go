@@ -106,3 +106,33 @@ func (d *directoryTimes) leave(e *extraction, name string) error {
 	}
 	return nil
 }
+
+// addUserAttributes adds the extended attributes of the user's own, except for those that an
+// archive cannot name. Those of an overlay that needs no privileges are left out: they would steer
+// whoever mounts the layer. The buffer has room for all names, of which the kernel allows 64 KiB.
+func addUserAttributes(header *tar.Header, fd int, buffer []byte) error {
+	n, err := syscall.Listxattr(tree.ByDescriptor(fd), buffer)
+	if err == syscall.EOPNOTSUPP {
+		return nil
+	}
+	if err != nil {
+		return pathErrno("list the extended attributes of", header.Name, err)
+	}
+	for name := range strings.SplitSeq(string(buffer[:n]), "\x00") {
+		if !strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "user.overlay.") || strings.Contains(name, "=") {
+			continue
+		}
+		n, err := syscall.Getxattr(tree.ByDescriptor(fd), name, buffer)
+		if err == syscall.ENODATA {
+			continue
+		}
+		if err != nil {
+			return pathErrno("read the extended attribute "+name+" of", header.Name, err)
+		}
+		if header.PAXRecords == nil {
+			header.PAXRecords = map[string]string{}
+		}
+		header.PAXRecords[paxAttribute+name] = string(buffer[:n])
+	}
+	return nil
+}

@@ -53,25 +53,34 @@ func (w *changeWalk) directory(dir int, at string, depth int) error {
 		return pathErrno("open", at, err)
 	}
 	defer syscall.Close(fd)
-	var all []string
-	buffer := make([]byte, namesBuffer)
-	for {
-		names, err := tree.ReadNames(fd, buffer)
-		if err != nil {
-			return pathErrno("read the directory", at, err)
-		}
-		if len(names) == 0 {
-			break
-		}
-		all = append(all, names...)
+	all, err := sortedNames(fd, at)
+	if err != nil {
+		return err
 	}
-	slices.Sort(all)
 	for _, name := range all {
 		if err := w.entry(fd, name, path.Join(at, name), depth); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sortedNames reads all names of a directory, so that what is made of them does not depend on the
+// order in which the filesystem has them.
+func sortedNames(fd int, at string) ([]string, error) {
+	var all []string
+	buffer := make([]byte, namesBuffer)
+	for {
+		names, err := tree.ReadNames(fd, buffer)
+		if err != nil {
+			return nil, pathErrno("read the directory", at, err)
+		}
+		if len(names) == 0 {
+			slices.Sort(all)
+			return all, nil
+		}
+		all = append(all, names...)
+	}
 }
 
 func (w *changeWalk) entry(dir int, name, at string, depth int) error {
@@ -90,14 +99,14 @@ func (w *changeWalk) entry(dir int, name, at string, depth int) error {
 	if err := syscall.Fstat(fd, &stat); err != nil {
 		return pathErrno("stat", at, err)
 	}
-	below, existed, err := w.below(at)
+	below, existed, err := statBelow(w.lower, at)
 	if err != nil {
 		return err
 	}
 	isDir := stat.Mode&syscall.S_IFMT == syscall.S_IFDIR
 	switch {
-	case stat.Mode&syscall.S_IFMT == syscall.S_IFCHR && stat.Rdev == 0:
-		// A whiteout. Over nothing, it is of a file that the box made and removed.
+	case isWhiteout(&stat):
+		// Over nothing, it is of a file that the box made and removed.
 		if !existed {
 			return nil
 		}
@@ -120,9 +129,10 @@ func (w *changeWalk) entry(dir int, name, at string, depth int) error {
 	return w.directory(fd, at, depth+1)
 }
 
-// below describes what the layers have at a path, which holds no link before its last component.
-func (w *changeWalk) below(at string) (stat syscall.Stat_t, existed bool, err error) {
-	fd, err := linux.OpenAt(w.lower.FD, strings.TrimPrefix(at, "/"), linux.OPath|syscall.O_NOFOLLOW, 0, plain)
+// statBelow describes what the layers have at a path, which holds no link before its last
+// component.
+func statBelow(lower rootfs.Root, at string) (stat syscall.Stat_t, existed bool, err error) {
+	fd, err := linux.OpenAt(lower.FD, strings.TrimPrefix(at, "/"), linux.OPath|syscall.O_NOFOLLOW, 0, plain)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return stat, false, nil
 	}
@@ -151,6 +161,11 @@ func (w *changeWalk) show(c Change) error {
 		}
 	}
 	return w.emit(c)
+}
+
+// isWhiteout says whether overlayfs has marked a path as removed.
+func isWhiteout(stat *syscall.Stat_t) bool {
+	return stat.Mode&syscall.S_IFMT == syscall.S_IFCHR && stat.Rdev == 0
 }
 
 // opaque says whether a directory hides all that the layers have at its path.

@@ -69,7 +69,6 @@ describe('requests about missing boxes', () => {
   }
   const requests = (box: string): readonly Asked[] => [
     { method: 'GET', path: `/containers/${box}/attach/ws` },
-    { method: 'POST', path: `/commit?container=${box}` },
   ];
 
   const served = (box: string): readonly Asked[] => [
@@ -80,6 +79,7 @@ describe('requests about missing boxes', () => {
     { method: 'GET', path: `/containers/${box}/export` },
     { method: 'POST', path: '/networks/bridge/connect', body: { container: box } },
     { method: 'POST', path: '/networks/bridge/disconnect', body: { Container: box } },
+    { method: 'POST', path: `/commit?container=${box}` },
   ];
 
   it.each([...requests('gone'), ...served('gone')])(

@@ -14,15 +14,18 @@ import { nameOf } from './tag.ts';
 
 const change = z.string().max(64 * 1024);
 
+/** Instructions of a Dockerfile, in one parameter or several. */
+export const changesQuery = z
+  .union([change, z.array(change).max(256)])
+  .default([])
+  .transform((value) => [value].flat().filter((text) => text !== ''));
+
 /** Parameters of `/images/create` that belong to an import. */
 export const importQuery = {
   fromSrc: z.string().max(4096).default(''),
   repo: z.string().max(1024).default(''),
   message: z.string().max(4096).default(''),
-  changes: z
-    .union([change, z.array(change).max(256)])
-    .default([])
-    .transform((value) => [value].flat().filter((text) => text !== '')),
+  changes: changesQuery,
 };
 
 export interface ImportRequest {
