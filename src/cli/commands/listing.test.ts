@@ -171,6 +171,8 @@ describe('inspect', () => {
     server.answers.set('GET /images/img/json', { json: { Id: 'i', Config: {} } });
     server.answers.set('GET /containers/none/json', missing('no-such-box'));
     server.answers.set('GET /images/none/json', missing('no-such-image'));
+    server.answers.set('GET /networks/none', missing('no-such-network'));
+    server.answers.set('GET /networks/Data', missing('no-such-network'));
     server.answers.set('GET /volumes/none', missing('no-such-volume'));
     server.answers.set('GET /containers/Data/json', missing('no-such-box'));
     server.answers.set('GET /images/Data/json', { ...missing('invalid-reference'), status: 400 });

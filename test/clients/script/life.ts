@@ -231,9 +231,9 @@ const NOT_ONES_OWN: Difference = {
   words: "the others contradict a microVM of one's own",
 };
 
-const TWO_NETWORKS: Difference = {
+const MISSING_NETWORK: Difference = {
   document: 'docs/boundaries.md',
-  words: 'networks other than `default` and `none`',
+  words: '`create` refuses a network that does not exist',
 };
 
 export const REFUSED: readonly Command[] = [
@@ -253,7 +253,7 @@ export const REFUSED: readonly Command[] = [
     code: 1,
     differs: NOT_ONES_OWN,
   },
-  { line: 'create --network elsewhere $IMAGE true', code: 1, differs: TWO_NETWORKS },
+  { line: 'create --network elsewhere $IMAGE true', code: 1, differs: MISSING_NETWORK },
 ];
 
 export const END: readonly Command[] = [

@@ -58,6 +58,7 @@ describe('the routes of networks', () => {
   });
 
   it('warns where no box can be started in a new network, and so does the information', async () => {
+    home.hostNetworks.answer = { available: false, reason: 'nft is missing' };
     const warning = expect.stringContaining('No box can be started in a user-defined network');
     expect((await make('db')).body).toMatchObject({ Warning: warning });
     expect((await home.call('GET', '/info')).body).toMatchObject({ Warnings: [warning] });

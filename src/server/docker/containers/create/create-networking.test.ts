@@ -124,13 +124,10 @@ describe('a box in a user-defined network', () => {
     });
   });
 
-  it.each([
-    ['ports', { HostConfig: { NetworkMode: 'db', PortBindings: { '80/tcp': [{}] } } }, 'publishes'],
-    ['a launch spec', { Confidential: { Tee: 'simulate' } }, 'confidential'],
-  ])('is refused with %s', async (_, more, word) => {
-    const answer = await create('db', {}, more);
+  it('is refused with a launch spec', async () => {
+    const answer = await create('db', {}, { Confidential: { Tee: 'simulate' } });
     expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
-    expect((answer.body as { message: string }).message).toContain(word);
+    expect((answer.body as { message: string }).message).toContain('confidential');
   });
 
   it('is not measured either', async () => {
@@ -142,8 +139,10 @@ describe('a box in a user-defined network', () => {
 
   it('does not start where the host cannot make networks, and says why', async () => {
     const id = await created('db');
+    home.hostNetworks.answer = { available: false, reason: 'nft is missing' };
     expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
-      ...{ status: 500, body: { code: 'network-unavailable' } },
+      status: 500,
+      body: { code: 'network-unavailable', message: expect.stringContaining('nft is missing') },
     });
     expect(home.host.running).toEqual([]);
     expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', exitCode: 125 });
