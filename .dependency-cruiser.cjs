@@ -1,4 +1,7 @@
-/** Which room may import which; the compiler's project references hold the packages, this holds the folders of src. */
+/**
+ * Which room may import which; the compiler's project references hold the packages, this holds the
+ * folders of src.
+ */
 const ROOMS = {
   cli: [
     'oci/digest',

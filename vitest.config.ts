@@ -5,7 +5,10 @@ import { scaled } from './test/e2e/time-scale.ts';
 /** How long a property test searches; see test/fuzz. */
 const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1') * 1000;
 
-/** How long a unit test may take: only what hangs takes that long, whatever else the machine is busy with. */
+/**
+ * How long a unit test may take: only what hangs takes that long, whatever else the machine is busy
+ * with.
+ */
 const UNIT_MILLISECONDS = 120_000;
 
 /** The programs as they are installed, and others beside them, without a virtual machine. */
@@ -16,11 +19,17 @@ const HOST = [
   'test/host/power-cut.test.ts',
 ];
 
-/** What has no process of its own: such a file takes that of the file before it, with the modules that it loaded. */
+/**
+ * What has no process of its own: such a file takes that of the file before it, with the modules
+ * that it loaded.
+ */
 const UNIT = ['policies', 'ratls', 'src', 'bench', 'scripts'];
 const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 
-/** Beside what they belong to, and without its hosts and boxes: the emulated host's channel, docker's script. */
+/**
+ * Beside what they belong to, and without its hosts and boxes: the emulated host's channel,
+ * docker's script.
+ */
 const PLAIN = ['test/host/channel.test.ts', 'test/clients/docker-script.test.ts'];
 
 /** They take minutes each, and the packages of other Debians: of a soak alone. */
@@ -96,7 +105,8 @@ export default defineConfig({
           include: ['test/host/*.test.ts'],
           exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_HOSTS],
           globalSetup: ['test/e2e/global-setup.ts'],
-          // Only what hangs takes so long: an emulated host on a busy machine is several times as slow as usual.
+          // Only what hangs takes so long: an emulated host on a busy machine is several times as
+          // slow as usual.
           testTimeout: 600_000,
           hookTimeout: 900_000,
           fileParallelism: false,

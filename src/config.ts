@@ -19,9 +19,15 @@ export interface Config {
   readonly bootDir: string;
   /** Whether programs may start without a jail where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`. */
   readonly allowWeakJail: boolean;
-  /** How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in seconds. */
+  /**
+   * How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in
+   * seconds.
+   */
   readonly startTimeoutMs: number;
-  /** How long the probe of KVM waits for its guest at first, in milliseconds. `A3S_KVM_TIMEOUT`, in seconds. */
+  /**
+   * How long the probe of KVM waits for its guest at first, in milliseconds. `A3S_KVM_TIMEOUT`, in
+   * seconds.
+   */
   readonly kvmTimeoutMs: number;
   readonly templates: TemplatesConfig;
 }
@@ -31,7 +37,10 @@ export interface TemplatesConfig {
   readonly enabled: boolean;
   /** How many templates are kept. `A3S_TEMPLATES_MAX`. */
   readonly max: number;
-  /** The maximum age of a template that VMs start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in seconds. */
+  /**
+   * The maximum age of a template that VMs start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in
+   * seconds.
+   */
   readonly maxAgeMs: number;
 }
 
@@ -63,8 +72,8 @@ export function readConfig(
   return {
     home,
     runtimeDir,
-    // The usual home's runtime directory has a fixed name, so that a socket unit can be written without knowing the
-    // user.
+    // The usual home's runtime directory has a fixed name, so that a socket unit can be written
+    // without knowing the user.
     socket: join(home === usualHome ? root : runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
     allowWeakJail: env['A3S_ALLOW_WEAK_JAIL'] === '1',
@@ -108,8 +117,8 @@ function readTemplates(env: Readonly<Record<string, string | undefined>>): Templ
 }
 
 /**
- * The descriptor on which the process that started this server waits for its report; undefined where none waits.
- * `A3S_READY_FD`, which the starting program sets and people do not.
+ * The descriptor on which the process that started this server waits for its report; undefined
+ * where none waits. `A3S_READY_FD`, which the starting program sets and people do not.
  */
 export function readyDescriptor(
   env: Readonly<Record<string, string | undefined>>,

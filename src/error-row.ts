@@ -13,8 +13,9 @@ export interface ErrorRow {
   /** A start that fails with this code fails again: no restart policy repeats it. */
   readonly lasting?: true;
   /**
-   * Whether the template or the pooled microVM is the cause where a start from it fails with this code. The box then
-   * boots without it. `none`: a boot does not need the copy of a template's memory.
+   * Whether the template or the pooled microVM is the cause where a start from it fails with this
+   * code. The box then boots without it. `none`: a boot does not need the copy of a template's
+   * memory.
    */
   readonly machineFault?: 'certain' | 'possible' | 'none';
   /** A prune goes on: what was to be removed was started, mounted or removed meanwhile. */

@@ -1,8 +1,8 @@
 /**
  * The one error class that users meet.
  *
- * Every refusal has a code from a closed list, says what was expected and found, and what to do next. Codes are stable:
- * programs branch on them, and the API's error bodies contain them.
+ * Every refusal has a code from a closed list, says what was expected and found, and what to do
+ * next. Codes are stable: programs branch on them, and the API's error bodies contain them.
  *
  * @module
  */
@@ -33,5 +33,8 @@ export class A3sError extends Error {
   }
 }
 
-/** A mirror served wrong content. It is not asked again for a while: the registry itself may have the right content. */
+/**
+ * A mirror served wrong content. It is not asked again for a while: the registry itself may have
+ * the right content.
+ */
 export class MirrorError extends A3sError {}

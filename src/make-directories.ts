@@ -1,6 +1,6 @@
 /**
- * Makes a directory with its parents, with or without following links. Node's own `recursive` never returns where no
- * directory can be made, as below /proc, and blocks a thread.
+ * Makes a directory with its parents, with or without following links. Node's own `recursive` never
+ * returns where no directory can be made, as below /proc, and blocks a thread.
  *
  * @module
  */
@@ -30,8 +30,8 @@ export async function makeDirectories(path: string, mode: number): Promise<void>
 }
 
 /**
- * The same, without following a link: each directory is made in its parent, which is held open. Other processes may put
- * links in the path at any time.
+ * The same, without following a link: each directory is made in its parent, which is held open.
+ * Other processes may put links in the path at any time.
  *
  * @param path absolute, without `.` and `..`
  * @throws the kernel's error, with its `code`: `ENOTDIR` for a link

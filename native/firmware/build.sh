@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the firmware of confidential boxes: modules of Debian's edk2 as modules.txt lists them, and two of our own. The
-# build writes its own path into the firmware, so it runs at one that is the same everywhere: in a mount namespace, where
-# the work directory lies over /mnt. Run by src/boot/firmware.ts.
+# Builds the firmware of confidential boxes: modules of Debian's edk2 as modules.txt lists them, and
+# two of our own. The build writes its own path into the firmware, so it runs at one that is the
+# same everywhere: in a mount namespace, where the work directory lies over /mnt. Run by
+# src/boot/firmware.ts.
 #
 #   unshare --mount build.sh WORK LOG ORIG.tar.xz DEBIAN.tar.xz
 #

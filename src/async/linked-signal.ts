@@ -1,8 +1,8 @@
 /**
  * A signal that follows others until it is released.
  *
- * `AbortSignal.any` cannot be released: a source that lives as long as the server would keep a reference to every
- * request.
+ * `AbortSignal.any` cannot be released: a source that lives as long as the server would keep a
+ * reference to every request.
  *
  * @module
  */

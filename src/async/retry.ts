@@ -1,6 +1,6 @@
 /**
- * Polls for a state that sends no event: a socket that another program is about to listen on, or a process that is not
- * a child.
+ * Polls for a state that sends no event: a socket that another program is about to listen on, or a
+ * process that is not a child.
  *
  * @module
  */

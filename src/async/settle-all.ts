@@ -1,6 +1,6 @@
 /**
- * Waits for all tasks, and only then rejects with the reason of the first one that failed: no task still runs while the
- * caller cleans up.
+ * Waits for all tasks, and only then rejects with the reason of the first one that failed: no task
+ * still runs while the caller cleans up.
  *
  * @module
  */
@@ -12,7 +12,8 @@ export async function settleAll<T extends readonly unknown[]>(
 }
 
 /**
- * Starts tasks that a signal aborts. The first failure aborts the others, and is thrown once all have settled.
+ * Starts tasks that a signal aborts. The first failure aborts the others, and is thrown once all
+ * have settled.
  *
  * @param start starts the tasks with the signal that aborts each of them
  */

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S node --
 'use strict';
-// Without `--` Node takes an --env-file of ours for its own, and ends by itself where that file is missing.
+// Without `--` Node takes an --env-file of ours for its own, and ends by itself where that file is
+// missing.
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 

@@ -1,6 +1,6 @@
 /**
- * A boot set as one file: a tar archive with `boot.json` first, in exactly one form. So equal sets have equal archives,
- * and no content of an outside archive needs interpretation.
+ * A boot set as one file: a tar archive with `boot.json` first, in exactly one form. So equal sets
+ * have equal archives, and no content of an outside archive needs interpretation.
  *
  * @module
  */
@@ -41,8 +41,9 @@ export async function* exportBootSet(set: BootSet): AsyncGenerator<Buffer> {
 }
 
 /**
- * Unpacks an archive into an empty directory. Every digest is checked; no name in the archive becomes a path that `boot.json` does not
- * have, and nothing is written beyond the sizes that it names.
+ * Unpacks an archive into an empty directory. Every digest is checked; no name in the archive
+ * becomes a path that `boot.json` does not have, and nothing is written beyond the sizes that it
+ * names.
  *
  * @returns the set's id
  * @throws A3sError `boot-set-invalid`

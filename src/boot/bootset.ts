@@ -1,5 +1,6 @@
 /**
- * Boot sets at run time: the one that came with this installation, and those that boxes have pinned.
+ * Boot sets at run time: the one that came with this installation, and those that boxes have
+ * pinned.
  *
  * @module
  */
@@ -108,8 +109,8 @@ function confidentialBoot(
 }
 
 /**
- * Copies a set to a directory where boxes can pin it. The copy stays while a box pins it. Each file's digest is checked
- * once, on the copy; an existing copy is used as it is.
+ * Copies a set to a directory where boxes can pin it. The copy stays while a box pins it. Each
+ * file's digest is checked once, on the copy; an existing copy is used as it is.
  *
  * @param prefix of the directory that it is copied in
  */
@@ -171,8 +172,8 @@ async function copyDurably(from: string, to: string): Promise<void> {
 }
 
 /**
- * Replaces a damaged set, and keeps a set that another process has just put there. The set is durable when this
- * returns.
+ * Replaces a damaged set, and keeps a set that another process has just put there. The set is
+ * durable when this returns.
  */
 export async function putInPlace(work: string, target: string): Promise<void> {
   const sound = async (): Promise<boolean> =>

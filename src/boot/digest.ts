@@ -20,7 +20,10 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Over the names and contents of every file that goes into what is built of a directory; prose and Go's tests do not. */
+/**
+ * Over the names and contents of every file that goes into what is built of a directory; prose and
+ * Go's tests do not.
+ */
 export async function sourceDigest(directory: string): Promise<string> {
   const lines: string[] = [];
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {

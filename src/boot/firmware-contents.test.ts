@@ -87,7 +87,10 @@ interface Layout {
   readonly kind?: string;
 }
 
-/** An image. A compressed volume holds all modules but the last, and the file with their start order. */
+/**
+ * An image. A compressed volume holds all modules but the last, and the file with their start
+ * order.
+ */
 function image({ inside = [], outside = [], by, kind }: Layout = {}): Buffer {
   const files = MODULES.map(({ guid }) => file(guid));
   const within = [file(APRIORI, FREEFORM, Buffer.alloc(32)), ...files.slice(0, -1), ...inside];

@@ -53,7 +53,10 @@ function index(version = '2025.02-8', files = [ORIGINAL, DEBIAN]): string {
   ].join('\n');
 }
 
-/** A fake apt with the index and the two tarballs. Like some mirrors it lacks the third file, and fails. */
+/**
+ * A fake apt with the index and the two tarballs. Like some mirrors it lacks the third file, and
+ * fails.
+ */
 async function makeApt(text: string, original = ORIGINAL): Promise<void> {
   await writeFile(join(root, 'index'), text);
   await writeFile(join(root, 'original'), original);

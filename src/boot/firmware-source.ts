@@ -1,5 +1,6 @@
 /**
- * The firmware of confidential boxes as Debian's source package `edk2`: found in the signed index, downloaded, checked.
+ * The firmware of confidential boxes as Debian's source package `edk2`: found in the signed index,
+ * downloaded, checked.
  *
  * @module
  */
@@ -62,7 +63,11 @@ export async function pinFirmwareSource(cache: string, source: FirmwareSource): 
   await rename(`${path}.new`, path);
 }
 
-/** The versions of the source package in `showsrc`'s output. @throws A3sError for one that cannot be used, or none */
+/**
+ * The versions of the source package in `showsrc`'s output.
+ *
+ * @throws A3sError for one that cannot be used, or none
+ */
 export function parseSourceIndex(text: string): readonly FirmwareSource[] {
   const paragraphs = text.split(/\n{2,}/).filter((paragraph) => /^Package: edk2$/m.test(paragraph));
   if (paragraphs.length === 0) throw missing('the index of sources does not have it');
@@ -98,7 +103,10 @@ async function newest(sources: readonly FirmwareSource[]): Promise<FirmwareSourc
   return best;
 }
 
-/** Both tarballs in a directory, downloaded where they are missing, their digests checked in either case. */
+/**
+ * Both tarballs in a directory, downloaded where they are missing, their digests checked in either
+ * case.
+ */
 export interface FirmwareTarballs {
   readonly source: FirmwareSource;
   readonly original: string;
@@ -119,14 +127,15 @@ export async function fetchFirmwareSource(
   const work = await mkdtemp(join(cache, 'download-'));
   try {
     const apt = await privateApt(work);
-    // `wanted` asks for the same bytes, whatever the index says now. A version that is gone is replaced by the current
-    // one.
+    // `wanted` asks for the same bytes, whatever the index says now. A version that is gone is
+    // replaced by the current one.
     const index = await apt('apt-cache', ['showsrc', '--only-source', PACKAGE]);
     const source = await newest(parseSourceIndex(index.toString('utf8')));
     const chosen = wanted?.version === source.version ? wanted : source;
     await apt('apt-get', ['-q', 'source', '--download-only', `${PACKAGE}=${chosen.version}`]).catch(
       (error: unknown) => {
-        // Some mirrors lack the third file, which only repeats the digests of the two. These are checked below.
+        // Some mirrors lack the third file, which only repeats the digests of the two. These are
+        // checked below.
         if (!(error instanceof A3sError) || error.code !== 'internal') throw error;
       },
     );
@@ -166,8 +175,8 @@ async function isIntact(
 type Apt = (program: string, args: readonly string[]) => Promise<Buffer>;
 
 /**
- * An apt with lists of its own: a machine's usual sources name no source packages, and stay as they are. It takes them from
- * the mirrors of Debian that the machine has.
+ * An apt with lists of its own: a machine's usual sources name no source packages, and stay as they
+ * are. It takes them from the mirrors of Debian that the machine has.
  */
 async function privateApt(work: string): Promise<Apt> {
   const repositories = await debianRepositories();

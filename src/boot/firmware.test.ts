@@ -33,7 +33,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** Runs a build with a fake script, which copies its inputs by default, and returns the printed steps. */
+/**
+ * Runs a build with a fake script, which copies its inputs by default, and returns the printed
+ * steps.
+ */
 async function build(body = 'cat "$3" "$4" >"$1/OVMF.fd"; echo built >>"$2"'): Promise<string[]> {
   await writeFile(join(platform, 'build.sh'), `${body}\n`);
   const steps: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * The firmware of confidential boxes: edk2 with the platform in `native/firmware`, compiled so that equal sources and equal
- * tools give equal bytes anywhere. It starts one kernel, and only when kernel, initrd and command line have the hashes that
- * were measured.
+ * The firmware of confidential boxes: edk2 with the platform in `native/firmware`, compiled so that
+ * equal sources and equal tools give equal bytes anywhere. It starts one kernel, and only when
+ * kernel, initrd and command line have the hashes that were measured.
  *
  * @module
  */

@@ -5,8 +5,9 @@
  */
 
 /**
- * `cryptomgr.notests` and `no_timer_check` save 0.4 s of 2.5 s under emulation: ciphers are not tested against known vectors at
- * every boot, and the timer interrupt of a virtual machine is not proved to work.
+ * `cryptomgr.notests` and `no_timer_check` save 0.4 s of 2.5 s under emulation: ciphers are not
+ * tested against known vectors at every boot, and the timer interrupt of a virtual machine is not
+ * proved to work.
  */
 const COMMON = [
   'quiet',
@@ -15,19 +16,22 @@ const COMMON = [
   'tsc=reliable',
   'cryptomgr.notests=1',
   'no_timer_check',
-  // Sessions are not scheduled as groups: processes of a box are in its control group, which goes before that anyhow.
+  // Sessions are not scheduled as groups: processes of a box are in its control group, which goes
+  // before that anyhow.
   'noautogroup',
-  // Debian's security modules that need no policy. The others would run for every file, process and socket without
-  // having a policy.
+  // Debian's security modules that need no policy. The others would run for every file, process and
+  // socket without having a policy.
   'lsm=landlock,lockdown,yama',
-  // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent does not need.
+  // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent
+  // does not need.
   'GODEBUG=asyncpreemptoff=1',
 ];
 
 export const PLAIN_COMMAND_LINE: readonly string[] = [
   'console=ttyS0',
   ...COMMON,
-  // RAM that can be plugged in lies above 4 GiB, for which the kernel would set 64 MiB aside: no device here needs copies below.
+  // RAM that can be plugged in lies above 4 GiB, for which the kernel would set 64 MiB aside: no
+  // device here needs copies below.
   'swiotlb=noforce',
 ];
 
@@ -43,7 +47,10 @@ export const CONFIDENTIAL_COMMAND_LINES = {
 /** POLICY of a launch: SMT is allowed, debugging and migration are not; bit 17 is always one. */
 export const LAUNCH_POLICY = 0x30000;
 
-/** Revision of launch specs that the agent of this checkout reads: `directories` came with 2, `tmpfs` and `shmBytes` with 3. */
+/**
+ * Revision of launch specs that the agent of this checkout reads: `directories` came with 2,
+ * `tmpfs` and `shmBytes` with 3.
+ */
 export const LAUNCH_SPEC_REVISION = 3;
 
 /** Where in the agent's module the programs are that become `/init`. */

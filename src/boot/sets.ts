@@ -1,6 +1,6 @@
 /**
- * Manages all boot sets of a home: the one of this installation, those that boxes have pinned, and those that were
- * imported.
+ * Manages all boot sets of a home: the one of this installation, those that boxes have pinned, and
+ * those that were imported.
  *
  * @module
  */

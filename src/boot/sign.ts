@@ -1,5 +1,6 @@
 /**
- * Signs what a boot set launches, so that policies can name a key and a security version instead of digests.
+ * Signs what a boot set launches, so that policies can name a key and a security version instead of
+ * digests.
  *
  * @module
  */
@@ -35,7 +36,10 @@ export interface SignedBootSet {
   readonly authorKeyDigest: string | undefined;
 }
 
-/** The launch digests of the set. Throws `boot-set-missing` for a set without confidential boxes, or a damaged one. */
+/**
+ * The launch digests of the set. Throws `boot-set-missing` for a set without confidential boxes, or
+ * a damaged one.
+ */
 export async function launchInputs(
   set: BootSet,
   tee: SignRequest['tee'],
@@ -60,8 +64,8 @@ export async function launchInputs(
 }
 
 /**
- * Throws `key-invalid` for keys that ID blocks do not accept, `known-vulnerable` for a set that is known to be
- * vulnerable.
+ * Throws `key-invalid` for keys that ID blocks do not accept, `known-vulnerable` for a set that is
+ * known to be vulnerable.
  */
 export async function signBootSet(request: SignRequest): Promise<SignedBootSet> {
   const { set, tee, cpus, idKey, authorKey, guestSvn, familyId, imageId } = request;

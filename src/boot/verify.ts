@@ -1,6 +1,6 @@
 /**
- * Verifies a boot set: its files match its digests, its ID block is signed by the expected key, and the list of known
- * vulnerable firmware does not name it.
+ * Verifies a boot set: its files match its digests, its ID block is signed by the expected key, and
+ * the list of known vulnerable firmware does not name it.
  *
  * @module
  */
@@ -14,7 +14,10 @@ import { filesOf } from './document.ts';
 import { launchInputs } from './sign.ts';
 import { knownVulnerable, refuseVulnerable } from './vulnerable.ts';
 
-/** A signed ID block and the keys that must have signed it. Anybody can sign an ID block with their own key. */
+/**
+ * A signed ID block and the keys that must have signed it. Anybody can sign an ID block with their
+ * own key.
+ */
 export interface ExpectedIdBlock {
   readonly block: Uint8Array;
   readonly auth: Uint8Array;
@@ -43,8 +46,8 @@ export interface VerifiedBootSet {
 /**
  * Every file is read, and every digest computed anew.
  *
- * @throws A3sError `boot-set-invalid` for a file or an ID block that does not match, `boot-set-missing` for a set
- * without confidential boxes, `known-vulnerable`
+ * @throws A3sError `boot-set-invalid` for a file or an ID block that does not match,
+ * `boot-set-missing` for a set without confidential boxes, `known-vulnerable`
  */
 export async function verifyBootSet(question: BootSetQuestion): Promise<VerifiedBootSet> {
   const { set, tee, cpus, idBlock, allowKnownVulnerable: allowed } = question;

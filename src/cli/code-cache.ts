@@ -1,8 +1,10 @@
 /**
- * V8's code cache of the command line's bundle, kept beside it. Without it, half of a command's start is compilation.
+ * V8's code cache of the command line's bundle, kept beside it. Without it, half of a command's
+ * start is compilation.
  *
- * V8 accepts a cache where its own version, its flags and the length of the source agree, and a damaged cache makes it
- * crash. So the name holds the version of Node and the digest of the bundle, and a checksum ends the file.
+ * V8 accepts a cache where its own version, its flags and the length of the source agree, and a
+ * damaged cache makes it crash. So the name holds the version of Node and the digest of the bundle,
+ * and a checksum ends the file.
  *
  * @module
  */
@@ -17,7 +19,10 @@ export function codeCachePath(bundle: string): string {
   return `${bundle}-${version}-${arch}.cache`;
 }
 
-/** Undefined where there is none for this Node, or it cannot be read or is damaged. The bundle is then compiled. */
+/**
+ * Undefined where there is none for this Node, or it cannot be read or is damaged. The bundle is
+ * then compiled.
+ */
 export function readCodeCache(bundle: string): Buffer | undefined {
   let file: Buffer;
   try {

@@ -1,6 +1,6 @@
 /**
- * The program that Node starts: it runs the bundle of the command line, which `scripts/build-cli.mjs` wrapped into a
- * function.
+ * The program that Node starts: it runs the bundle of the command line, which
+ * `scripts/build-cli.mjs` wrapped into a function.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The entry of the command line: wires the process to `runCli`. Bundled as CommonJS, which starts fastest.
+ * The entry of the command line: wires the process to `runCli`. Bundled as CommonJS, which starts
+ * fastest.
  *
  * @module
  */
@@ -58,8 +59,9 @@ function processContext(installDir: string): Context {
 const opened = new Set<'stdout' | 'stderr'>();
 
 /**
- * A reader that closes its end, such as `head`, ends this command silently, as SIGPIPE ends others. Any other failure
- * to write output, such as a full disk, makes the command fail whatever its result.
+ * A reader that closes its end, such as `head`, ends this command silently, as SIGPIPE ends others.
+ * Any other failure to write output, such as a full disk, makes the command fail whatever its
+ * result.
  */
 function output(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];

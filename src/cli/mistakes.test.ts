@@ -1,5 +1,6 @@
-// Mistakes on the command line, against a control server over fakes: each is refused with a code, and creates nothing.
-// References that name no image can have: test/e2e/bad-input.test.ts, against the image store itself.
+// Mistakes on the command line, against a control server over fakes: each is refused with a code,
+// and creates nothing. References that name no image can have: test/e2e/bad-input.test.ts, against
+// the image store itself.
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../errors.ts';
@@ -73,7 +74,10 @@ const UNKNOWN_BOX: readonly Case[] = [
   ['stop', '../../etc'],
 ].map((args) => [args, 1, 'no-such-box']);
 
-/** Expects one line with the code, at most two with a remedy, and no output but the empty list of `inspect`. */
+/**
+ * Expects one line with the code, at most two with a remedy, and no output but the empty list of
+ * `inspect`.
+ */
 function expectRefusal({ status, stdout, stderr }: Transcript, expected: number, code: ErrorCode) {
   expect(stderr).toMatch(new RegExp(`^a3s-box: [^\\n]+ \\(${code}\\)\\n([^\\n]+\\n){0,2}$`));
   expect(stderr).not.toMatch(/\n\s+at |Error:|\[object|undefined/);

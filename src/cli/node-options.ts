@@ -1,13 +1,15 @@
 /**
  * Refuses a command line from which Node took an option for itself.
  *
- * Node 20 reads `--env-file` anywhere in its command line up to the first `--`, also after the script's name. It applies
- * NODE_OPTIONS from that file, `--require` included, and exits with status 9 if the file is missing. The program's first line
- * starts Node with `--`, so only `node a3s-box.cjs` and `npx` are affected. Node has read the file before this program runs.
- * The refusal cannot undo that. It keeps users from relying on it.
+ * Node 20 reads `--env-file` anywhere in its command line up to the first `--`, also after the
+ * script's name. It applies NODE_OPTIONS from that file, `--require` included, and exits with
+ * status 9 if the file is missing. The program's first line starts Node with `--`, so only
+ * `node a3s-box.cjs` and `npx` are affected. Node has read the file before this program runs. The
+ * refusal cannot undo that. It keeps users from relying on it.
  *
- * `npx -c COMMAND` keeps the command's arguments from Node, and so does `npx -- a3s-box`. Of these the first can be told from
- * npm's title, and is not refused. npm hides the `--`, so the second is refused without need.
+ * `npx -c COMMAND` keeps the command's arguments from Node, and so does `npx -- a3s-box`. Of these
+ * the first can be told from npm's title, and is not refused. npm hides the `--`, so the second is
+ * refused without need.
  *
  * @module
  */
@@ -17,7 +19,10 @@ import { UsageError } from './usage-error.ts';
 /** npx runs programs through a shell. */
 const GENERATIONS = 2;
 
-/** The title that npm gives its own process while npx runs a program by its name. With `-c` no name follows. */
+/**
+ * The title that npm gives its own process while npx runs a program by its name. With `-c` no name
+ * follows.
+ */
 const NPX_TITLE = /^npm exec ./;
 
 interface Started {

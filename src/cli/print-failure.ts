@@ -1,5 +1,6 @@
 /**
- * Prints a failure for people: one line with its code, then the remedy. A stack trace is printed only on request.
+ * Prints a failure for people: one line with its code, then the remedy. A stack trace is printed
+ * only on request.
  *
  * @module
  */

@@ -34,8 +34,9 @@ interface AttachmentStore {
 }
 
 /**
- * Adds layers to the artifact at cosign's tag. The existing layers stay, as with cosign. Two clients that add layers at
- * once can lose each other's, since a registry cannot change a tag conditionally.
+ * Adds layers to the artifact at cosign's tag. The existing layers stay, as with cosign. Two
+ * clients that add layers at once can lose each other's, since a registry cannot change a tag
+ * conditionally.
  *
  * @returns digest of the artifact's manifest
  * @throws A3sError `registry-…`; `invalid-image` when something else has that tag
@@ -52,10 +53,17 @@ export async function pushAttachment(repository: Repository, addition: Addition)
   return await repository.putManifest(tag, OCI_MANIFEST, artifact.manifest);
 }
 
-/** Serialized, since this reads the manifest and writes it back: of two changes at once, one would be lost. */
+/**
+ * Serialized, since this reads the manifest and writes it back: of two changes at once, one would
+ * be lost.
+ */
 const additions = new Semaphore(1);
 
-/** Adds layers to the artifact that is in the store, and to no registry. @returns digest of its manifest */
+/**
+ * Adds layers to the artifact that is in the store, and to no registry.
+ *
+ * @returns digest of its manifest
+ */
 export async function storeAttachment(store: AttachmentStore, addition: Addition): Promise<Digest> {
   return await additions.run(() => addToStore(store, addition));
 }

@@ -1,6 +1,7 @@
 /**
- * The artifact that cosign keeps signatures or attestations in: an OCI manifest at a tag of the image's digest, one layer
- * for each of them (cosign, `specs/SIGNATURE_SPEC.md` and `specs/ATTESTATION_SPEC.md`).
+ * The artifact that cosign keeps signatures or attestations in: an OCI manifest at a tag of the
+ * image's digest, one layer for each of them (cosign, `specs/SIGNATURE_SPEC.md` and
+ * `specs/ATTESTATION_SPEC.md`).
  *
  * @module
  */
@@ -81,7 +82,8 @@ function layersOf({ manifest, digest }: Attachment): readonly Layer[] {
 }
 
 /**
- * Adds layers to the artifact. Its own layers stay, and a layer that it already has is not added again.
+ * Adds layers to the artifact. Its own layers stay, and a layer that it already has is not added
+ * again.
  *
  * @param existing bytes of the manifest at the tag
  * @throws A3sError `invalid-image` when the existing manifest is no such artifact

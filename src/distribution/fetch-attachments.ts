@@ -1,8 +1,10 @@
 /**
- * Finds the artifacts that a registry has beside an image: at cosign's tags, and by OCI 1.1's referrers.
+ * Finds the artifacts that a registry has beside an image: at cosign's tags, and by OCI 1.1's
+ * referrers.
  *
- * Only digests are verified. Content that cannot be an artifact is kept as its manifest alone, so that the decision can
- * report it. A missing artifact is no failure. Any other failure is thrown, since it might hide a signature.
+ * Only digests are verified. Content that cannot be an artifact is kept as its manifest alone, so
+ * that the decision can report it. A missing artifact is no failure. Any other failure is thrown,
+ * since it might hide a signature.
  *
  * @module
  */
@@ -34,16 +36,16 @@ const ARTIFACT_TYPES = [
 ];
 
 /**
- * Types in a list that say nothing about the artifact: cosign lists its bundles by the type of their empty
- * configuration.
+ * Types in a list that say nothing about the artifact: cosign lists its bundles by the type of
+ * their empty configuration.
  */
 const VAGUE_TYPES = [undefined, OCI_EMPTY, OCI_CONFIG];
 
 /**
  * Everything that is attached to these digests and may be a signature or an attestation.
  *
- * @throws A3sError `too-large` when it exceeds the bounds, `invalid-image` for bytes of another digest, or
- * `registry-…`
+ * @throws A3sError `too-large` when it exceeds the bounds, `invalid-image` for bytes of another
+ * digest, or `registry-…`
  */
 export async function fetchAttachments(
   repository: Repository,

@@ -1,8 +1,8 @@
 /**
  * Pulls one image from its registry into the store, unless the image policy refuses it.
  *
- * A name is resolved once. All later requests use digests, so a tag that moves meanwhile has no effect. Before the
- * decision, only documents and signatures are fetched, and nothing is stored.
+ * A name is resolved once. All later requests use digests, so a tag that moves meanwhile has no
+ * effect. Before the decision, only documents and signatures are fetched, and nothing is stored.
  *
  * @module
  */
@@ -57,8 +57,8 @@ export interface PullResult {
 }
 
 /**
- * @throws A3sError `not-in-registry`, `image-untrusted`, `invalid-image`, `invalid-argument` for a platform that boxes
- *   here do not have, `registry-…`, or what storing throws
+ * @throws A3sError `not-in-registry`, `image-untrusted`, `invalid-image`, `invalid-argument` for a
+ *   platform that boxes here do not have, `registry-…`, or what storing throws
  */
 export async function pullImage(parts: PullParts, request: PullRequest): Promise<PullResult> {
   const ended = new AbortController();
@@ -139,7 +139,10 @@ function questionOf(
   };
 }
 
-/** A registry that fails here may hide a signature, and an image without it must not be taken for unsigned. */
+/**
+ * A registry that fails here may hide a signature, and an image without it must not be taken for
+ * unsigned.
+ */
 async function findAttachments(
   repository: Repository,
   { manifest, index }: RemoteImage,

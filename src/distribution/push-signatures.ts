@@ -27,7 +27,8 @@ export type SignatureEvent =
   | { readonly state: 'signature-left-out'; readonly digest: Digest; readonly reason: string };
 
 /**
- * The configuration of OCI 1.1 artifacts that have none of their own (image-spec, "Guidance for an Empty Descriptor").
+ * The configuration of OCI 1.1 artifacts that have none of their own (image-spec, "Guidance for an
+ * Empty Descriptor").
  */
 const EMPTY_JSON = Buffer.from('{}');
 
@@ -43,8 +44,8 @@ const Artifact = openObject({
 type Artifact = z.infer<typeof Artifact>;
 
 /**
- * Signatures at cosign's tags join those that the registry has there; referrers are pushed as they are. What is attached
- * to an index is left out, since the index is not pushed.
+ * Signatures at cosign's tags join those that the registry has there; referrers are pushed as they
+ * are. What is attached to an index is left out, since the index is not pushed.
  */
 export async function pushSignatures(
   repository: Repository,
@@ -114,7 +115,8 @@ async function pushBlobs(
   attachment: Attachment,
   artifact: Artifact,
 ): Promise<void> {
-  // The store keeps no configurations, and artifacts have only two kinds: an empty one, and cosign's.
+  // The store keeps no configurations, and artifacts have only two kinds: an empty one, and
+  // cosign's.
   const cosigns = withLayers(undefined, payloadsOf(attachment, artifact), attachment.digest).config;
   const blobs = new Map([
     ...attachment.blobs,

@@ -1,9 +1,9 @@
 /**
- * Pushes one image from the store to a registry, byte by byte as it is here, so its digest and its signatures stay
- * valid.
+ * Pushes one image from the store to a registry, byte by byte as it is here, so its digest and its
+ * signatures stay valid.
  *
- * The manifest of the image itself is pushed. An index that lists it is not pushed, since the index's images for other
- * platforms are not in the store.
+ * The manifest of the image itself is pushed. An index that lists it is not pushed, since the
+ * index's images for other platforms are not in the store.
  *
  * @module
  */
@@ -159,7 +159,10 @@ async function putDocument(
   throw new A3sError('registry-failed', `Cannot push ${digest}: the registry stored ${stored}`);
 }
 
-/** Waits for all tasks, so that none still runs when the first failure, which ends the others, is thrown. */
+/**
+ * Waits for all tasks, so that none still runs when the first failure, which ends the others, is
+ * thrown.
+ */
 async function inParallel<T>(
   items: readonly T[],
   task: (item: T) => Promise<void>,

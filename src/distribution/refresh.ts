@@ -27,8 +27,8 @@ export interface RefreshRequest {
 /**
  * Signatures and attestations as they are there now, by digest.
  *
- * @throws A3sError `registry-…` when a registry does not answer, so that stored artifacts are never taken for fresh
- * ones; `invalid-argument` for an image of no registry
+ * @throws A3sError `registry-…` when a registry does not answer, so that stored artifacts are never
+ * taken for fresh ones; `invalid-argument` for an image of no registry
  */
 export async function freshAttachments(
   registry: Registry,

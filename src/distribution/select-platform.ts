@@ -24,7 +24,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 /**
  * Parses `--platform`; this host where it is left out.
  *
- * @throws A3sError `invalid-argument` for a text that is no platform, or a platform that boxes on this host cannot run
+ * @throws A3sError `invalid-argument` for a text that is no platform, or a platform that boxes on
+ * this host cannot run
  */
 export function choosePlatform(text: string | undefined, host: Platform): PlatformChoice {
   if (text === undefined || text === '') return normalize({ ...host, variant: '' });
@@ -54,10 +55,11 @@ export function choosePlatform(text: string | undefined, host: Platform): Platfo
 }
 
 /**
- * The best match: the variant that was asked for, else the nearest older one. Without a variant, only images that run
- * on every machine of the architecture.
+ * The best match: the variant that was asked for, else the nearest older one. Without a variant,
+ * only images that run on every machine of the architecture.
  *
- * @throws A3sError `not-in-registry` when none matches; the message names the platforms of the index
+ * @throws A3sError `not-in-registry` when none matches; the message names the platforms of the
+ * index
  */
 export function selectPlatform(index: Index, wanted: PlatformChoice, name: string): Descriptor {
   const manifests = index.manifests.filter(isManifest);

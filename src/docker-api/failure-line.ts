@@ -1,5 +1,6 @@
 /**
- * A failure in a stream of progress: its status has been sent, so the failure is a line like any other.
+ * A failure in a stream of progress: its status has been sent, so the failure is a line like any
+ * other.
  *
  * @module
  */

@@ -75,7 +75,10 @@ export const Network = z.strictObject({
   Ingress: z.literal(false),
   ConfigFrom: z.strictObject({ Network: z.literal('') }),
   ConfigOnly: z.literal(false),
-  /** Running boxes by id; of an inspection alone, and none in `bridge`, where boxes do not see each other. */
+  /**
+   * Running boxes by id; of an inspection alone, and none in `bridge`, where boxes do not see each
+   * other.
+   */
   Containers: z.record(
     z.string(),
     z.strictObject({

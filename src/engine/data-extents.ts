@@ -1,5 +1,6 @@
 /**
- * Finds where a sparse file has data (`SEEK_DATA`, lseek(2)). Reading the rest would fill the page cache with zeros.
+ * Finds where a sparse file has data (`SEEK_DATA`, lseek(2)). Reading the rest would fill the page
+ * cache with zeros.
  *
  * @module
  */
@@ -18,7 +19,8 @@ const SEEK_HOLE = 4;
 const ENXIO = 6;
 
 /**
- * The extents in rising order; none is empty. A file system without holes reports the whole file as data.
+ * The extents in rising order; none is empty. A file system without holes reports the whole file as
+ * data.
  *
  * @param size of the file
  */

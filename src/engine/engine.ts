@@ -1,6 +1,6 @@
 /**
- * The interface of an engine. An engine turns a VM's description into a running virtual machine and returns a byte
- * stream to the agent inside. Engines know nothing of images or HTTP.
+ * The interface of an engine. An engine turns a VM's description into a running virtual machine and
+ * returns a byte stream to the agent inside. Engines know nothing of images or HTTP.
  *
  * @module
  */
@@ -14,7 +14,10 @@ export interface Disk {
   /** Serial by which the guest finds it, at most 20 bytes. */
   readonly serial: string;
   readonly readonly: boolean;
-  /** The images below this one, lowest first. The lowest is raw; those above it, and this image itself, are qcow2. */
+  /**
+   * The images below this one, lowest first. The lowest is raw; those above it, and this image
+   * itself, are qcow2.
+   */
   readonly backing?: readonly string[] | undefined;
 }
 
@@ -29,8 +32,9 @@ export interface Nic {
   readonly mac: string;
   readonly ports: readonly PortForward[];
   /**
-   * Descriptor of the tap device that takes the card's frames. The engine lends it to the VMM; the caller closes it.
-   * Absent: a translator takes them, and publishes the ports; a card with a tap device has none.
+   * Descriptor of the tap device that takes the card's frames. The engine lends it to the VMM; the
+   * caller closes it. Absent: a translator takes them, and publishes the ports; a card with a tap
+   * device has none.
    */
   readonly tap?: number | undefined;
 }
@@ -42,12 +46,16 @@ export const SHARED_FILE = 'file';
 export interface Share {
   readonly tag: string;
   /**
-   * A directory or a regular file. For a regular file the guest sees a directory that holds this one file, named
-   * `SHARED_FILE`. Symbolic links are followed once, at launch, unless the path is `resolved`.
+   * A directory or a regular file. For a regular file the guest sees a directory that holds this
+   * one file, named `SHARED_FILE`. Symbolic links are followed once, at launch, unless the path is
+   * `resolved`.
    */
   readonly path: string;
   readonly readonly: boolean;
-  /** The path contains no links. A link that is found there was put there by somebody else, and is refused. */
+  /**
+   * The path contains no links. A link that is found there was put there by somebody else, and is
+   * refused.
+   */
   readonly resolved?: boolean;
 }
 
@@ -58,17 +66,20 @@ export interface VmShape {
 }
 
 /**
- * Serials of the disks that every templated VM has from the start, in its slots. The guest has mounted the
- * writable layer when the template is saved, so a box that starts from the template brings a copy of the template's
- * writable layer. Layers beyond the slots, a writable layer that has been used before, and shares are attached after
- * the start.
+ * Serials of the disks that every templated VM has from the start, in its slots. The guest has
+ * mounted the writable layer when the template is saved, so a box that starts from the template
+ * brings a copy of the template's writable layer. Layers beyond the slots, a writable layer that
+ * has been used before, and shares are attached after the start.
  */
 export const TEMPLATE_SLOTS = {
   changes: 'changes',
   layers: ['layer-0', 'layer-1', 'layer-2', 'layer-3', 'layer-4', 'layer-5', 'layer-6'],
 } as const;
 
-/** Capacity for devices that have no slot: root ports, each of which takes that many disks or shares, but not both. */
+/**
+ * Capacity for devices that have no slot: root ports, each of which takes that many disks or
+ * shares, but not both.
+ */
 export const HOTPLUG_CAPACITY = { ports: 4, functions: 8 } as const;
 
 /** A VM that was booted, prepared and stopped once. Other VMs start as copies of it. */
@@ -78,7 +89,10 @@ export interface Template {
   readonly shape: VmShape;
   /** The size of its RAM. A VM that needs more gets the rest attached. */
   readonly memoryBytes: number;
-  /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
+  /**
+   * Descriptor of its RAM, open for reading. Any identity can open it again through
+   * `/proc/self/fd`.
+   */
   readonly ram: number;
   /** Path of its devices' state. */
   readonly devicePath: string;
@@ -112,7 +126,10 @@ export interface RamExtent {
 
 /** A VM as it was saved while it ran. Its forks must have the same properties. */
 export interface SavedVm {
-  /** Where its devices are: a VM that booted has them at other places than one that started from a template. */
+  /**
+   * Where its devices are: a VM that booted has them at other places than one that started from a
+   * template.
+   */
   readonly arrangement: 'boot' | 'template';
   /** The serial of its writable layer. */
   readonly changesSerial: (typeof CHANGES_SERIALS)[number];
@@ -125,7 +142,10 @@ export interface SavedVm {
 export interface SaveRequest {
   /** A private directory in memory. Afterwards it holds RAM and state, under these names. */
   readonly directory: string;
-  /** An empty qcow2 image, which takes the VM's writes from then on. Its writable layer stays as it was. */
+  /**
+   * An empty qcow2 image, which takes the VM's writes from then on. Its writable layer stays as it
+   * was.
+   */
   readonly overlayPath: string;
 }
 
@@ -134,7 +154,10 @@ export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
 
 /** A saved VM that forks start from. */
 export interface SavedCopy extends SavedVm {
-  /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
+  /**
+   * Descriptor of its RAM, open for reading. Any identity can open it again through
+   * `/proc/self/fd`.
+   */
   readonly ram: number;
   /** Descriptor of its state, open for reading. */
   readonly state: number;
@@ -158,8 +181,8 @@ export interface ConfidentialLaunch {
   /** ID block and its authentication, as SNP_LAUNCH_FINISH takes them. */
   readonly identity?: { readonly block: Uint8Array; readonly auth: Uint8Array } | undefined;
   /**
-   * Where the simulated processor keeps the guest that it launched, so that a later server can serve it. Only the
-   * server reads and writes it.
+   * Where the simulated processor keeps the guest that it launched, so that a later server can
+   * serve it. Only the server reads and writes it.
    */
   readonly guestStatePath: string;
 }
@@ -181,7 +204,10 @@ export interface HostLimits {
 
 /** Everything an engine needs to start one virtual machine. */
 export interface VmSpec {
-  /** The box's id: 64 lower-case hexadecimal digits. It names the process, so that the process can be found again. */
+  /**
+   * The box's id: 64 lower-case hexadecimal digits. It names the process, so that the process can
+   * be found again.
+   */
   readonly id: string;
   /** Per-box directory with a short path, for sockets. Made and removed by the caller. */
   readonly runtimeDir: string;
@@ -198,11 +224,14 @@ export interface VmSpec {
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
   /**
-   * The VM starts as a copy of this template instead of booting. It has the same shape, and the disks with the
-   * serials of the template's slots go into them.
+   * The VM starts as a copy of this template instead of booting. It has the same shape, and the
+   * disks with the serials of the template's slots go into them.
    */
   readonly template?: Template | undefined;
-  /** The VM starts as a fork of this saved VM. It has the same shape, and its disks have the same serials. */
+  /**
+   * The VM starts as a fork of this saved VM. It has the same shape, and its disks have the same
+   * serials.
+   */
   readonly copyOf?: SavedCopy | undefined;
   /** The VM is launched measured. It then boots, and has no template, no shares and no console. */
   readonly confidential?: ConfidentialLaunch | undefined;
@@ -217,8 +246,8 @@ export interface VmSize {
 
 export interface VmExit {
   /**
-   * `poweroff`: the guest ended by itself; `panic`: its kernel panicked; `killed`: this project killed it; `crashed`:
-   * the VMM crashed.
+   * `poweroff`: the guest ended by itself; `panic`: its kernel panicked; `killed`: this project
+   * killed it; `crashed`: the VMM crashed.
    */
   readonly reason: 'poweroff' | 'panic' | 'killed' | 'crashed';
   /** One line for people, empty where there is nothing to add. */
@@ -241,8 +270,8 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
-   * Attaches read-only disks to slots that were empty when the VM started from its template. The guest must not have
-   * read those slots yet.
+   * Attaches read-only disks to slots that were empty when the VM started from its template. The
+   * guest must not have read those slots yet.
    */
   attach(disks: readonly Disk[]): Promise<void>;
   /** Applies these limits to its processes from now on, in place of the previous ones. */
@@ -250,18 +279,21 @@ export interface Vm {
   /** Virtual processors and RAM that the guest has. A copy may have more than its box asked for. */
   size(): Promise<VmSize>;
   /**
-   * Saves RAM and devices while the VM is paused, and resumes it in every case. When a server dies meanwhile, the
-   * VM is resumed when it is adopted.
+   * Saves RAM and devices while the VM is paused, and resumes it in every case. When a server dies
+   * meanwhile, the VM is resumed when it is adopted.
    */
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
   /**
-   * The measured input of a confidential VM's launch, computed from the very bytes that the VMM was given.
-   * Undefined for other VMs, and after adoption.
+   * The measured input of a confidential VM's launch, computed from the very bytes that the VMM was
+   * given. Undefined for other VMs, and after adoption.
    */
   readonly launched?: LaunchRecord | undefined;
-  /** The last bytes of the guest's console, at most 64 KiB. A confidential VM has no console and returns none. */
+  /**
+   * The last bytes of the guest's console, at most 64 KiB. A confidential VM has no console and
+   * returns none.
+   */
   console(): Promise<Buffer>;
   /** Resolves when the VM and all its helper processes are gone. Never rejects. */
   readonly exited: Promise<VmExit>;
@@ -287,7 +319,8 @@ export interface Capability {
 }
 
 /**
- * A directory below the runtime directory where an engine starts probe VMs. A server that dies leaves them there.
+ * A directory below the runtime directory where an engine starts probe VMs. A server that dies
+ * leaves them there.
  */
 export const PROBE_DIRECTORIES = { accelerator: 'probe', cpuModel: 'cpu' } as const;
 
@@ -297,25 +330,27 @@ export interface Engine {
   /** Starts a VM. When it cannot, it rejects with `A3sError` and leaves nothing behind. */
   launch(spec: VmSpec, signal: AbortSignal): Promise<Vm>;
   /**
-   * Announces that a confidential VM will be launched: starts in the background what takes long the first time.
-   * Never fails.
+   * Announces that a confidential VM will be launched: starts in the background what takes long the
+   * first time. Never fails.
    */
   expectConfidential(tee: Tee): void;
   /**
-   * What a template of this shape depends on besides the guest's own state: digests of kernel, initrd and VMM, the
-   * expanded CPU model, accelerator, arguments. Undefined where this engine makes no template of the shape.
+   * What a template of this shape depends on besides the guest's own state: digests of kernel,
+   * initrd and VMM, the expanded CPU model, accelerator, arguments. Undefined where this engine
+   * makes no template of the shape.
    */
   templateInputs(shape: VmShape): Promise<Readonly<Record<string, string>> | undefined>;
   /** The size of every template's RAM, in bytes. */
   readonly templateMemoryBytes: number;
   /**
-   * Boots, prepares, stops and saves a VM. When it cannot, it rejects with `A3sError` and leaves no process
-   * behind.
+   * Boots, prepares, stops and saves a VM. When it cannot, it rejects with `A3sError` and leaves no
+   * process behind.
    */
   makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void>;
   /**
-   * Finds the VM of a box that an earlier server started. Undefined when the VM no longer runs, or never came
-   * to run. Rejects with `vmm-failed` when the VM does not answer, and leaves it as it is.
+   * Finds the VM of a box that an earlier server started. Undefined when the VM no longer runs, or
+   * never came to run. Rejects with `vmm-failed` when the VM does not answer, and leaves it as it
+   * is.
    */
   adopt(
     id: string,
@@ -324,6 +359,9 @@ export interface Engine {
   ): Promise<Vm | undefined>;
   /** Resolves when the engine has no background work left; VMs keep running. */
   close(): Promise<void>;
-  /** Ends the helper processes that an earlier server's VM left behind (passt, virtiofsd of a dead VMM). */
+  /**
+   * Ends the helper processes that an earlier server's VM left behind (passt, virtiofsd of a dead
+   * VMM).
+   */
   sweep(id: string, runtimeDir: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Files in memory (`memfd_create`, memfd_create(2)). They have no name in a file system, and the kernel frees them with
- * the last descriptor and the last mapping.
+ * Files in memory (`memfd_create`, memfd_create(2)). They have no name in a file system, and the
+ * kernel frees them with the last descriptor and the last mapping.
  *
  * @module
  */
@@ -22,7 +22,10 @@ const MFD_ALLOW_SEALING = 2;
 const MFD_NOEXEC_SEAL = 8;
 const EINVAL = 22;
 
-/** No further seals, no change of size, no change of bytes. From then on not even the owner can change the file. */
+/**
+ * No further seals, no change of size, no change of bytes. From then on not even the owner can
+ * change the file.
+ */
 const SEALED = 0x1 | 0x2 | 0x4 | 0x8;
 
 /**
@@ -56,8 +59,8 @@ export async function giveTo(fd: number, identity: JailIdentity): Promise<void> 
 }
 
 /**
- * Seals the file's content and lets every user read it. Returns a descriptor that can only be read from, which may be
- * passed to others, and closes the given one, which could be written.
+ * Seals the file's content and lets every user read it. Returns a descriptor that can only be read
+ * from, which may be passed to others, and closes the given one, which could be written.
  */
 export async function seal(fd: number): Promise<number> {
   try {

@@ -1,6 +1,6 @@
 /**
- * The guest's network, behind a user-mode translator. It is the same for all boxes, so none of the host's addresses
- * shows inside.
+ * The guest's network, behind a user-mode translator. It is the same for all boxes, so none of the
+ * host's addresses shows inside.
  *
  * @module
  */
@@ -13,8 +13,8 @@ export const GUEST_NETWORK = {
   /** Forwarded to the host's resolver, which may listen on the host's loopback. */
   nameserver: '10.0.2.3',
   /**
-   * The largest MTU that the translator takes. The translator ends TCP on the host, so no path outside must carry
-   * packets of this size.
+   * The largest MTU that the translator takes. The translator ends TCP on the host, so no path
+   * outside must carry packets of this size.
    */
   mtu: 65_520,
 } as const;

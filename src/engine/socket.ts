@@ -7,14 +7,17 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { A3sError } from '../errors.ts';
 
-/** `O_PATH` of Linux: a descriptor that only names the file. Neither a socket nor a pipe is opened by it. */
+/**
+ * `O_PATH` of Linux: a descriptor that only names the file. Neither a socket nor a pipe is opened
+ * by it.
+ */
 const O_PATH = 0o10000000;
 
 /**
  * Resolves with an open socket, or with undefined while no program listens there yet.
  *
- * The program controls the directory, and its guest may have taken it over. A link there could lead to the socket of
- * another box, and the server would then query, command and end that box instead.
+ * The program controls the directory, and its guest may have taken it over. A link there could lead
+ * to the socket of another box, and the server would then query, command and end that box instead.
  *
  * @throws A3sError `vmm-failed` where the path is not a socket
  */

@@ -25,7 +25,8 @@ export interface TeeHost {
 }
 
 /**
- * The device of the secure processor. `closed`: this user may not open it; `ours`: the users that VMMs run as may not.
+ * The device of the secure processor. `closed`: this user may not open it; `ours`: the users that
+ * VMMs run as may not.
  */
 export type SevDevice = 'absent' | 'closed' | 'ours' | 'open';
 

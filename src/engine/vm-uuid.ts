@@ -1,6 +1,6 @@
 /**
- * The id by which a guest knows its VM. Its firmware reports it. The request `/v1/wake` carries it where the firmware
- * ran before the VM was copied.
+ * The id by which a guest knows its VM. Its firmware reports it. The request `/v1/wake` carries it
+ * where the firmware ran before the VM was copied.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * One timer for all connections: a server with a hundred boxes wakes up no more often than a server with one box.
+ * One timer for all connections: a server with a hundred boxes wakes up no more often than a server
+ * with one box.
  *
  * @module
  */
@@ -9,7 +10,10 @@ const INTERVAL_MS = 100;
 const checks = new Set<() => void>();
 let timer: NodeJS.Timeout | undefined;
 
-/** Calls the function ten times a second, until the returned function is called. Does not keep the process alive. */
+/**
+ * Calls the function ten times a second, until the returned function is called. Does not keep the
+ * process alive.
+ */
 export function atIntervals(check: () => void): () => void {
   checks.add(check);
   timer ??= setInterval(() => {

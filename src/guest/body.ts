@@ -8,10 +8,11 @@ import { A3sError } from '../errors.ts';
 import { agentFailed } from './refusal.ts';
 
 /**
- * Every byte up to the end of the answer, with back pressure. Throws `agent-failed` when the answer breaks off.
+ * Every byte up to the end of the answer, with back pressure. Throws `agent-failed` when the answer
+ * breaks off.
  *
- * The stream's own iterator is not used: an agent that is done before the request's body has ended closes the stream
- * without an error, and that iterator then throws and drops the buffered bytes.
+ * The stream's own iterator is not used: an agent that is done before the request's body has ended
+ * closes the stream without an error, and that iterator then throws and drops the buffered bytes.
  */
 export async function* bytesOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void, void> {
   let ended = stream.readableEnded;
@@ -69,7 +70,8 @@ export function parseJson(bytes: Buffer): unknown {
 /** Resolves with the status of a stream's answer when its headers arrive. */
 export function answerStatus(stream: ClientHttp2Stream): Promise<number> {
   return new Promise((resolve, reject) => {
-    // The listener stays for the stream's whole life: an error without a listener would end the process.
+    // The listener stays for the stream's whole life: an error without a listener would end the
+    // process.
     stream.on('error', (error) => reject(brokenOff('the connection broke', error)));
     stream.once('response', (headers) => resolve(Number(headers[':status'])));
     stream.once('close', () => reject(agentFailed('it closed the stream without an answer')));

@@ -9,7 +9,10 @@ import { fakeVm } from './testing/fake-vm.ts';
 
 const signal = new AbortController().signal;
 
-/** An agent whose first connections are handled by `first`, one after the other, and later ones by a fake agent. */
+/**
+ * An agent whose first connections are handled by `first`, one after the other, and later ones by a
+ * fake agent.
+ */
 function agentAfter(...first: ((stream: Duplex) => void)[]): Pick<FakeAgent, 'serve'> {
   const agent = new FakeAgent();
   return {

@@ -16,9 +16,9 @@ export interface ConnectOptions {
   /** Time for the guest to boot and answer. */
   readonly deadlineMs: number;
   /**
-   * How long the first connection may stay without an answer before a new one is tried; each later one may take twice
-   * as long. Bytes of a dead connection can precede those of a new one, or the guest can drop bytes while it opens its
-   * port again, and neither side gets an error.
+   * How long the first connection may stay without an answer before a new one is tried; each later
+   * one may take twice as long. Bytes of a dead connection can precede those of a new one, or the
+   * guest can drop bytes while it opens its port again, and neither side gets an error.
    */
   readonly attemptMs?: number;
   /** Set for the copy of a guest, whose agent is known: `hello` is not sent. */
@@ -31,18 +31,24 @@ export interface KnownAgent {
   /** Agrees on a higher version after the first request. */
   readonly negotiate?: boolean;
   /**
-   * The first request. Its answer shows that the connection works. It may be sent again when its answer is lost, so it
-   * must be idempotent, as `reseed` and `fork` are.
+   * The first request. Its answer shows that the connection works. It may be sent again when its
+   * answer is lost, so it must be idempotent, as `reseed` and `fork` are.
    */
   readonly first: (guest: Guest, signal: AbortSignal) => Promise<void>;
 }
 
-/** Longer than most boots: an attempt that ends just when the agent starts costs more than it may win. */
+/**
+ * Longer than most boots: an attempt that ends just when the agent starts costs more than it may
+ * win.
+ */
 const FIRST_ATTEMPT_MS = 5000;
 /** An agent that has answered before is running, so silence means that a preface was lost. */
 const RETURN_ATTEMPT_MS = 500;
 const LONGEST_ATTEMPT_MS = 20_000;
-/** The guest needs time to see that a host has disconnected. Bytes that the next host sends until then are lost. */
+/**
+ * The guest needs time to see that a host has disconnected. Bytes that the next host sends until
+ * then are lost.
+ */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 400;
 const CONSOLE_LINES = 12;
@@ -53,9 +59,9 @@ const answered = new WeakSet<object>();
 /**
  * Connects until the agent answers, and agrees on a version with it.
  *
- * Rejects with `agent-timeout` after the deadline and with `vmm-failed` when the VM ends, both with the end of the
- * guest's console; with `agent-failed` when no version fits; with the agent's answer when it refuses the first request;
- * with the signal's reason when it aborts.
+ * Rejects with `agent-timeout` after the deadline and with `vmm-failed` when the VM ends, both with
+ * the end of the guest's console; with `agent-failed` when no version fits; with the agent's answer
+ * when it refuses the first request; with the signal's reason when it aborts.
  */
 export async function connectGuest(
   vm: Pick<Vm, 'connect' | 'console' | 'exited'>,

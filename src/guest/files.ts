@@ -180,10 +180,11 @@ async function* archiveOf(
 }
 
 /**
- * Extracts an archive into a directory of the box. Returns when all of it is there. Where the archive breaks off, what
- * came before stays, and no part of a file.
+ * Extracts an archive into a directory of the box. Returns when all of it is there. Where the
+ * archive breaks off, what came before stays, and no part of a file.
  *
- * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`; what `archive` throws
+ * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`; what
+ * `archive` throws
  */
 export async function writeFiles(
   connection: GuestConnection,

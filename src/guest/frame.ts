@@ -34,8 +34,8 @@ export function encodeFrame(stream: OutputStream | 'end', offset: number, data: 
 }
 
 /**
- * Reads frames from bytes that arrive in pieces of any size, and buffers less than one header. Payloads are passed on
- * as they arrive, so one frame may give several chunks.
+ * Reads frames from bytes that arrive in pieces of any size, and buffers less than one header.
+ * Payloads are passed on as they arrive, so one frame may give several chunks.
  */
 export class FrameParser {
   #header: Buffer = Buffer.alloc(0);

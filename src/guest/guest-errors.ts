@@ -1,8 +1,9 @@
 /**
  * The agent's error codes: `docs/guest-protocol.md`, "Errors".
  *
- * The agent's table is in `native/agent/server/errors.go`, and the exit codes of processes that could
- * not start in `native/agent/box/process/exitcode.go`. `test/vectors/guest-errors.json` holds all three.
+ * The agent's table is in `native/agent/server/errors.go`, and the exit codes of processes that
+ * could not start in `native/agent/box/process/exitcode.go`. `test/vectors/guest-errors.json` holds
+ * all three.
  *
  * @module
  */
@@ -14,8 +15,9 @@ interface GuestErrorRow {
   /** The host's code for it. */
   readonly code: ErrorCode;
   /**
-   * The host does not repeat the request, which would get the same answer. `state`: the process has ended, the agent
-   * has forgotten it, or it does not take this now. `request`: the agent cannot read the request.
+   * The host does not repeat the request, which would get the same answer. `state`: the process has
+   * ended, the agent has forgotten it, or it does not take this now. `request`: the agent cannot
+   * read the request.
    */
   readonly final?: 'state' | 'request';
 }

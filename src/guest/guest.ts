@@ -66,16 +66,19 @@ export interface LaunchedProcess {
 }
 
 export interface StartOptions {
-  /** The process has a control group of its own, so that SIGKILL by its id ends all that it started. Protocol 4. */
+  /**
+   * The process has a control group of its own, so that SIGKILL by its id ends all that it started.
+   * Protocol 4.
+   */
   readonly group?: boolean;
   /** The process has all capabilities. Protocol 7. */
   readonly privileged?: boolean;
 }
 
 /**
- * A connection to the agent of one box. Every method rejects with an `A3sError`: the agent's refusal, `agent-failed`
- * for answers that break the protocol and for a lost connection, or `agent-timeout`. An abort rejects with the signal's
- * reason.
+ * A connection to the agent of one box. Every method rejects with an `A3sError`: the agent's
+ * refusal, `agent-failed` for answers that break the protocol and for a lost connection, or
+ * `agent-timeout`. An abort rejects with the signal's reason.
  */
 export class Guest {
   /** The agent's answer to `hello`; undefined where its version was known beforehand. */
@@ -91,8 +94,9 @@ export class Guest {
   }
 
   /**
-   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. Until `reseed`,
-   * requests other than `hello`, `rehearse` and `poweroff` are a `conflict`. Protocol 2.
+   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied.
+   * Until `reseed`, requests other than `hello`, `rehearse` and `poweroff` are a `conflict`.
+   * Protocol 2.
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -100,21 +104,27 @@ export class Guest {
   }
 
   /**
-   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it discards, so that an
-   * emulated processor has translated that code. Protocol 2; may be repeated.
+   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it
+   * discards, so that an emulated processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#connection.call('POST', '/v1/rehearse', spec, nothing, options);
   }
 
-  /** Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes nothing. */
+  /**
+   * Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes
+   * nothing.
+   */
   async reseed(reseed: Reseed, signal?: AbortSignal): Promise<void> {
     const body = Reseed.parse(reseed);
     await this.#connection.call('POST', '/v1/wake', body, nothing, prompt(signal));
   }
 
-  /** Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call changes nothing. */
+  /**
+   * Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call
+   * changes nothing.
+   */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
     const { mac, ...rest } = Fork.parse(fork);
     const body = mac === null ? rest : { ...rest, mac };
@@ -138,8 +148,9 @@ export class Guest {
   }
 
   /**
-   * Sends the box spec, once. Returns the digest of the bytes that arrived. An agent before protocol 5, of an older
-   * boot set, does not make directories of volumes and refuses unknown fields, so the spec is sent to it without them.
+   * Sends the box spec, once. Returns the digest of the bytes that arrived. An agent before
+   * protocol 5, of an older boot set, does not make directories of volumes and refuses unknown
+   * fields, so the spec is sent to it without them.
    */
   async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
     const fills = spec.mounts.some(({ fill }) => fill === true);
@@ -150,8 +161,8 @@ export class Guest {
   }
 
   /**
-   * Sends a confidential guest the text of its launch spec, once. The guest takes exactly these bytes, or answers the
-   * reason and ends. Protocol 3.
+   * Sends a confidential guest the text of its launch spec, once. The guest takes exactly these
+   * bytes, or answers the reason and ends. Protocol 3.
    */
   putLaunchSpec(text: string, signal?: AbortSignal): Promise<LaunchSpecTaken> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -159,14 +170,17 @@ export class Guest {
     return this.#connection.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
   }
 
-  /** Sends endorsements that the guest passes on beside its reports. The guest does not rely on them. Protocol 3. */
+  /**
+   * Sends endorsements that the guest passes on beside its reports. The guest does not rely on
+   * them. Protocol 3.
+   */
   async putCertificates(table: Uint8Array, signal?: AbortSignal): Promise<void> {
     await this.#connection.call('PUT', '/v1/certificates', table, nothing, prompt(signal));
   }
 
   /**
-   * Waits for the state of the guest's secrets to have another version than `seen`, however long it takes, and returns
-   * it. Protocol 3.
+   * Waits for the state of the guest's secrets to have another version than `seen`, however long it
+   * takes, and returns it. Protocol 3.
    */
   secrets(seen: number, signal?: AbortSignal): Promise<SecretsReport> {
     const route = `/v1/secrets?seen=${seen}`;
@@ -204,8 +218,8 @@ export class Guest {
   }
 
   /**
-   * Starts one more process, reads its output and waits for its exit. With an agent of protocol 2 all requests are sent
-   * at once. Rejects with the reason for which the start was refused.
+   * Starts one more process, reads its output and waits for its exit. With an agent of protocol 2
+   * all requests are sent at once. Rejects with the reason for which the start was refused.
    */
   async launch(
     id: string,
@@ -263,8 +277,8 @@ export class Guest {
   }
 
   /**
-   * The process's input. One writer at a time: a second one fails with `conflict`. Throws `agent-failed` at once when
-   * the connection is gone.
+   * The process's input. One writer at a time: a second one fails with `conflict`. Throws
+   * `agent-failed` at once when the connection is gone.
    */
   stdin(id: string): StdinWriter {
     return new StdinWriter(this.#connection, `${path(id)}/stdin`);
@@ -306,7 +320,8 @@ export class Guest {
   }
 
   /**
-   * Applies all of these limits to the box from now on, as a spec does. `ulimits` apply to later processes. Protocol 4.
+   * Applies all of these limits to the box from now on, as a spec does. `ulimits` apply to later
+   * processes. Protocol 4.
    */
   async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
     this.#expect(4, 'other limits');

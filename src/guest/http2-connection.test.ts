@@ -1,4 +1,5 @@
-// Connections with a correct agent are never ended, whatever is transferred, and however much of it.
+// Connections with a correct agent are never ended, whatever is transferred, and however much of
+// it.
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { finished } from 'node:stream/promises';
 import { afterEach, expect, test } from 'vitest';
@@ -16,7 +17,10 @@ afterEach(() => {
   for (const guest of opened.splice(0)) guest.close();
 });
 
-/** A connection with a small overhead budget, its agent, and the number of bytes that the agent has sent. */
+/**
+ * A connection with a small overhead budget, its agent, and the number of bytes that the agent has
+ * sent.
+ */
 function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string) => void) {
   const [host, end] = fakeStreams();
   const server = performServerHandshake(end);

@@ -100,8 +100,9 @@ export class GuestConnection {
   }
 
   /**
-   * Opens a stream once the earlier requests are sent completely. An agent of protocol 2 starts requests in the order
-   * in which they are complete, and HTTP/2 may send the headers of a later one before the body of an earlier one.
+   * Opens a stream once the earlier requests are sent completely. An agent of protocol 2 starts
+   * requests in the order in which they are complete, and HTTP/2 may send the headers of a later
+   * one before the body of an earlier one.
    */
   async openInOrder(
     method: string,
@@ -109,7 +110,8 @@ export class GuestConnection {
     options: { endStream?: boolean; signal?: AbortSignal | undefined; body?: unknown } = {},
   ): Promise<ClientHttp2Stream> {
     const { signal, endStream = false, body } = options;
-    // No await between the last check and the request: of two callers that wait, one would overtake the other's body.
+    // No await between the last check and the request: of two callers that wait, one would overtake
+    // the other's body.
     while (this.#sending !== undefined) await this.#sending;
     signal?.throwIfAborted();
     const stream = this.open(method, path, { endStream });
@@ -155,7 +157,8 @@ export class GuestConnection {
   #watch(stream: ClientHttp2Stream): void {
     const overhead = this.#overhead;
     overhead.requested();
-    // All data of a stream passes here, whichever code reads it later. A stream that is gone gets nothing.
+    // All data of a stream passes here, whichever code reads it later. A stream that is gone gets
+    // nothing.
     const push = stream.push.bind(stream);
     stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
       if (chunk !== null) overhead.delivered(chunk.length);

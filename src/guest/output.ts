@@ -9,9 +9,9 @@ import { FrameParser, type OutputChunk } from './frame.ts';
 import { discard } from './http2-connection.ts';
 
 /**
- * The output from an offset to its end, to be iterated once. The iteration ends after the last byte. It throws
- * `agent-failed` when the connection or the agent breaks, so an iteration that ends has seen everything. Leaving the
- * loop early closes the output stream.
+ * The output from an offset to its end, to be iterated once. The iteration ends after the last
+ * byte. It throws `agent-failed` when the connection or the agent breaks, so an iteration that ends
+ * has seen everything. Leaving the loop early closes the output stream.
  *
  * At most one flow control window is buffered for a slow consumer.
  */
@@ -34,9 +34,10 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
   }
 
   /**
-   * Tells the agent that everything below `offset` is stored and may be forgotten. Returns at once; of many calls in a
-   * row, the last one counts. After the end it does nothing: a process that has exited needs no room. Throws
-   * `RangeError` for an offset that was not read yet, or that is below an earlier one.
+   * Tells the agent that everything below `offset` is stored and may be forgotten. Returns at once;
+   * of many calls in a row, the last one counts. After the end it does nothing: a process that has
+   * exited needs no room. Throws `RangeError` for an offset that was not read yet, or that is below
+   * an earlier one.
    */
   ack(offset: number): void {
     if (!Number.isSafeInteger(offset) || offset < this.#acknowledged || offset > this.#delivered) {

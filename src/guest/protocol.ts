@@ -1,8 +1,8 @@
 /**
  * The guest protocol's documents, as the host reads them: `docs/guest-protocol.md`.
  *
- * The agent's answers are untrusted. Every string is bounded here. Unknown keys are dropped, since a newer agent may
- * send more than this host understands.
+ * The agent's answers are untrusted. Every string is bounded here. Unknown keys are dropped, since
+ * a newer agent may send more than this host understands.
  *
  * @module
  */
@@ -19,7 +19,10 @@ export const PROTOCOL = { minimum: 1, maximum: 7 } as const;
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
 
-/** The header that numbers the requests of a connection, from 1: an agent may receive them in another order. */
+/**
+ * The header that numbers the requests of a connection, from 1: an agent may receive them in
+ * another order.
+ */
 export const SEQUENCE_HEADER = 'a3s-sequence';
 
 /** The main process's id. */
@@ -115,7 +118,10 @@ export const Stats = z.object({
     .object({
       /** Time of the guest's clock, by which intervals between two samples are measured. */
       readAt: z.iso.datetime({ offset: true }).max(64),
-      /** CPU time of the whole guest since it booted, idle time included, in microseconds, and its processors. */
+      /**
+       * CPU time of the whole guest since it booted, idle time included, in microseconds, and its
+       * processors.
+       */
       systemUsec: count,
       cpus: z.int().min(1).max(4096),
       userUsec: count,
@@ -227,8 +233,8 @@ export const StartProcess = z.strictObject({
   id: ProcessId.refine((id) => id !== MAIN, { error: 'main is started by its own route' }),
   process: ProcessSpec,
   /**
-   * Protocol 4: the process has a control group of its own below the box's, so that SIGKILL by its id ends all that it
-   * started. A health probe is such a process.
+   * Protocol 4: the process has a control group of its own below the box's, so that SIGKILL by its
+   * id ends all that it started. A health probe is such a process.
    */
   group: z.boolean().optional(),
   /** Protocol 7: the process has all capabilities. */

@@ -1,6 +1,6 @@
 /**
- * Converts the agent's errors to the host's. The guest's text is untrusted: it reaches terminals and logs, so it is
- * bounded and holds no control characters.
+ * Converts the agent's errors to the host's. The guest's text is untrusted: it reaches terminals
+ * and logs, so it is bounded and holds no control characters.
  *
  * @module
  */
@@ -32,8 +32,8 @@ export class GuestRefusal extends A3sError {
 }
 
 /**
- * Why the agent would refuse the same request again; undefined where it, or an agent on a new connection, may accept
- * it.
+ * Why the agent would refuse the same request again; undefined where it, or an agent on a new
+ * connection, may accept it.
  */
 export function finality(error: unknown): 'state' | 'request' | undefined {
   if (!(error instanceof GuestRefusal) || error.guestCode === undefined) return undefined;

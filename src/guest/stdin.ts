@@ -17,12 +17,15 @@ const ANSWER_BYTES = 64 * 1024;
 /**
  * The input of a process, binary-safe, with the process's own back pressure.
  *
- * `end()` closes the input; `finish` comes when the agent has confirmed that. `destroy()` closes the stream and leaves
- * the input open for another writer. Once the process no longer reads, bytes are dropped without an error, and `closed`
- * reports it.
+ * `end()` closes the input; `finish` comes when the agent has confirmed that. `destroy()` closes
+ * the stream and leaves the input open for another writer. Once the process no longer reads, bytes
+ * are dropped without an error, and `closed` reports it.
  */
 export class StdinWriter extends Writable {
-  /** True as soon as the process no longer reads; false when the stream was ended, destroyed or lost. */
+  /**
+   * True as soon as the process no longer reads; false when the stream was ended, destroyed or
+   * lost.
+   */
   readonly processClosed: Promise<boolean>;
   readonly #stream: ClientHttp2Stream;
   readonly #release = new AbortController();

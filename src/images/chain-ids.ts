@@ -18,7 +18,10 @@ export function chainIds(diffIds: readonly string[]): readonly string[] {
   return ids;
 }
 
-/** Which layers go with an image, while images are removed one after the other. Hashes all of them once. */
+/**
+ * Which layers go with an image, while images are removed one after the other. Hashes all of them
+ * once.
+ */
 export class ChainCounts {
   readonly #chains: ReadonlyMap<string, readonly string[]>;
   /** The number of images that have each chain id. */
@@ -38,7 +41,10 @@ export class ChainCounts {
     }
   }
 
-  /** Removes the image from the set. Returns the chain ids that no other image has, the uppermost first. */
+  /**
+   * Removes the image from the set. Returns the chain ids that no other image has, the uppermost
+   * first.
+   */
   remove(imageId: string): readonly string[] {
     const own = this.#chains.get(imageId) ?? [];
     return own.filter((id) => this.#leave(id)).reverse();

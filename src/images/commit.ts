@@ -86,7 +86,8 @@ function withOthers(attachments: StagedAttachments, catalog: Catalog): NewAttach
   const kept = subjects
     .flatMap((subject) => catalog.attachmentsOf(subject))
     .filter((old) => !records.some((each) => isSame(each, old)));
-  // Keeps the new attachments where both together exceed the bound: an image over the bound could not be read.
+  // Keeps the new attachments where both together exceed the bound: an image over the bound could
+  // not be read.
   const all = [...kept, ...records];
   return { subjects, records: all.length > MAX_ATTACHMENTS ? records : all };
 }

@@ -1,6 +1,6 @@
 /**
- * Decompresses with the system's `zstd` and `gzip` in a jail. Hostile input can keep a decoder busy for hours, or take
- * it over, so no decoder runs in the server's own process.
+ * Decompresses with the system's `zstd` and `gzip` in a jail. Hostile input can keep a decoder busy
+ * for hours, or take it over, so no decoder runs in the server's own process.
  *
  * @module
  */
@@ -58,7 +58,8 @@ export async function* decompressBy(
     yield* stdout;
     const code = await exited;
     const fault = await feeding;
-    // The source's own error takes precedence. A broken pipe only says that the decoder ended; its exit code says why.
+    // The source's own error takes precedence. A broken pipe only says that the decoder ended; its
+    // exit code says why.
     if (fault !== undefined && !isBrokenPipe(fault)) throw fault;
     if (code !== 0) throw corrupt(what, reason(tool, complaint));
   } finally {

@@ -29,7 +29,11 @@ const UNSUPPORTED: readonly (readonly [string, string])[] = [
   ['04224d18', 'lz4'],
 ];
 
-/** What the first bytes of a stream say. @throws A3sError `invalid-image` for a compression that images do not have */
+/**
+ * What the first bytes of a stream say.
+ *
+ * @throws A3sError `invalid-image` for a compression that images do not have
+ */
 export function compressionOf(head: Uint8Array, what: string): Compression {
   const hex = Buffer.from(head.subarray(0, SNIFFED)).toString('hex');
   if (hex.startsWith('1f8b')) return 'gzip';

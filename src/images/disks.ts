@@ -1,5 +1,6 @@
 /**
- * The EROFS images that boxes boot from: one per layer, made once, shared by all images that have it.
+ * The EROFS images that boxes boot from: one per layer, made once, shared by all images that have
+ * it.
  *
  * @module
  */
@@ -32,7 +33,10 @@ export interface DiskPlan<L> {
 
 export interface PlannableLayer {
   readonly diffId: Digest;
-  /** Whether it leaves out directories that its files lie in: then its disk depends on the layers below. */
+  /**
+   * Whether it leaves out directories that its files lie in: then its disk depends on the layers
+   * below.
+   */
   readonly implicit: boolean;
 }
 
@@ -124,8 +128,8 @@ export class Disks {
   }
 
   /**
-   * The hash tree of an existing disk. The first call makes it. Each process checks it block by block once, and again
-   * after the file changes.
+   * The hash tree of an existing disk. The first call makes it. Each process checks it block by
+   * block once, and again after the file changes.
    *
    * @throws A3sError `invalid-image`, `disk-full`
    */

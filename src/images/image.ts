@@ -15,7 +15,10 @@ import type { ImageUsage } from './usage/shares.ts';
 
 /** A layer, ready to be a disk. */
 export interface BootLayer {
-  /** Digest of the uncompressed tar: `sha256:…`; of a text that names several, where the disk depends on them. */
+  /**
+   * Digest of the uncompressed tar: `sha256:…`; of a text that names several, where the disk
+   * depends on them.
+   */
   readonly diffId: string;
   /** Absolute path of its EROFS image, mode 0400. */
   readonly path: string;
@@ -42,11 +45,14 @@ export interface Image {
   /** Digest of the configuration, Docker's image id: `sha256:…`. */
   readonly id: string;
   /**
-   * Digest of the platform manifest: of the one that was asked for, where several manifests have this configuration;
-   * else of the last one that was stored.
+   * Digest of the platform manifest: of the one that was asked for, where several manifests have
+   * this configuration; else of the last one that was stored.
    */
   readonly manifestDigest: Digest;
-  /** Familiar `repository@sha256:…`, as pulled or pushed: an index's digest where it came through one. */
+  /**
+   * Familiar `repository@sha256:…`, as pulled or pushed: an index's digest where it came through
+   * one.
+   */
   readonly repoDigests: readonly string[];
   /** Indexes in the store that list this manifest. */
   readonly indexDigests: readonly Digest[];
@@ -86,7 +92,10 @@ export interface ImageContent {
   readonly blobs: readonly ContentBlob[];
 }
 
-/** An image outside the store. The store fetches what it lacks and verifies it; the source need not verify anything. */
+/**
+ * An image outside the store. The store fetches what it lacks and verifies it; the source need not
+ * verify anything.
+ */
 export interface ImageSource {
   readonly manifest: StoredDocument;
   /** Those that list the manifest. */
@@ -95,12 +104,15 @@ export interface ImageSource {
   blob(descriptor: { readonly digest: Digest; readonly size: number }): AsyncIterable<Uint8Array>;
   /** Canonical names with a tag, which move to the image. */
   readonly names: readonly string[];
-  /** Canonical repository, and the digest that the image has in it: of its index, where it came through one. */
+  /**
+   * Canonical repository, and the digest that the image has in it: of its index, where it came
+   * through one.
+   */
   readonly repoDigest?: { readonly repository: string; readonly digest: Digest };
   readonly origin: Origin;
   /**
-   * Replaces what is stored for the manifest and the indexes, unless the image is known from another repository too:
-   * then both stay. Left alone where it is undefined.
+   * Replaces what is stored for the manifest and the indexes, unless the image is known from
+   * another repository too: then both stay. Left alone where it is undefined.
    */
   readonly attachments?: readonly Attachment[];
   readonly signal?: AbortSignal;
@@ -136,8 +148,9 @@ export interface RemovedImage {
 
 export interface ImageStore {
   /**
-   * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every image in it.
-   * Nothing becomes visible unless all of it is right. Of the images' names, returns those that the archive has.
+   * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every
+   * image in it. Nothing becomes visible unless all of it is right. Of the images' names, returns
+   * those that the archive has.
    */
   load(
     archive: AsyncIterable<Uint8Array>,
@@ -145,12 +158,16 @@ export interface ImageStore {
   ): Promise<readonly Image[]>;
   /** Reads an OCI layout directory on this host. */
   loadDirectory(path: string, progress?: (line: string) => void): Promise<readonly Image[]>;
-  /** By tag, by id or a unique prefix of it (4 digits at least), or by digest. Throws `no-such-image`. */
+  /**
+   * By tag, by id or a unique prefix of it (4 digits at least), or by digest. Throws
+   * `no-such-image`.
+   */
   resolve(reference: string): Promise<Image>;
   list(): Promise<readonly Image[]>;
   /**
    * Removes a tag, and the image with its last one (`force`: all of its tags, when named by id).
-   * `inUse` says which images boxes use: such an image is only untagged, or refused with `image-in-use`.
+   * `inUse` says which images boxes use: such an image is only untagged, or refused with
+   * `image-in-use`.
    */
   remove(
     reference: string,
@@ -159,25 +176,37 @@ export interface ImageStore {
   /** The image's layers as EROFS files, lowest first, made where missing. At most 56. */
   bootLayers(image: Image): Promise<readonly BootLayer[]>;
   /**
-   * The same with their dm-verity trees, which are made where missing. Each disk is read as a whole and compared with its
-   * tree, once in the life of this process and of the file. Throws `invalid-image` where a disk has changed.
+   * The same with their dm-verity trees, which are made where missing. Each disk is read as a whole
+   * and compared with its tree, once in the life of this process and of the file. Throws
+   * `invalid-image` where a disk has changed.
    */
   verityLayers(image: Image): Promise<readonly VerityLayer[]>;
   /**
-   * Stores an image whose blobs are elsewhere: fetches those that are missing, each once, and checks everything.
-   * Nothing becomes visible unless all of it is right. Then all of it becomes visible at once, names included.
+   * Stores an image whose blobs are elsewhere: fetches those that are missing, each once, and
+   * checks everything. Nothing becomes visible unless all of it is right. Then all of it becomes
+   * visible at once, names included.
    */
   ingest(source: ImageSource, progress?: (event: IngestEvent) => void): Promise<Image>;
-  /** Gives the image `source` a further name, or moves the name to it. Throws `no-such-image`, `invalid-reference`. */
+  /**
+   * Gives the image `source` a further name, or moves the name to it. Throws `no-such-image`,
+   * `invalid-reference`.
+   */
   tag(source: string, target: string): Promise<Image>;
-  /** Replaces all that is attached to these digests. Throws `no-such-image` when a subject is not in the store. */
+  /**
+   * Replaces all that is attached to these digests. Throws `no-such-image` when a subject is not in
+   * the store.
+   */
   attach(subjects: readonly Digest[], attachments: readonly Attachment[]): Promise<void>;
-  /** What is attached to these digests. Throws `invalid-image` where the bytes differ from what was stored. */
+  /**
+   * What is attached to these digests. Throws `invalid-image` where the bytes differ from what was
+   * stored.
+   */
   attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
   /** Passes the image's content to `use`. The content stays in the store until `use` has ended. */
   content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T>;
   /**
-   * Records that a canonical repository has this manifest now. Does nothing where the store no longer has the manifest.
+   * Records that a canonical repository has this manifest now. Does nothing where the store no
+   * longer has the manifest.
    */
   recordRepoDigest(repoDigest: {
     readonly repository: string;
@@ -186,15 +215,20 @@ export interface ImageStore {
   /** Newest step first. Throws `no-such-image`. */
   history(reference: string): Promise<readonly HistoryEntry[]>;
   /**
-   * The images as one archive, which is an OCI layout and a docker-archive: names, indexes and what is attached are in it.
-   * Throws `no-such-image`, and `invalid-image` for a store that is damaged; reading the archive throws it too.
+   * The images as one archive, which is an OCI layout and a docker-archive: names, indexes and what
+   * is attached are in it. Throws `no-such-image`, and `invalid-image` for a store that is damaged;
+   * reading the archive throws it too.
    */
   save(references: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
-  /** Makes an image of a root filesystem, a tar that may be compressed. Throws `invalid-image`, `invalid-argument`. */
+  /**
+   * Makes an image of a root filesystem, a tar that may be compressed. Throws `invalid-image`,
+   * `invalid-argument`.
+   */
   import(tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image>;
   /**
-   * Makes an image of another one and a further layer, a plain tar; one without entries adds no layer. Nothing becomes
-   * visible unless all of it is right. Throws `no-such-image`, `invalid-image`, `too-large`, `disk-full`.
+   * Makes an image of another one and a further layer, a plain tar; one without entries adds no
+   * layer. Nothing becomes visible unless all of it is right. Throws `no-such-image`,
+   * `invalid-image`, `too-large`, `disk-full`.
    */
   extend(parent: Image, layer: AsyncIterable<Uint8Array>, options: ExtendOptions): Promise<Image>;
   /** Removes images that nobody needs. */

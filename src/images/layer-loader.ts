@@ -23,7 +23,10 @@ export interface LoadedImage extends ImagePlan {
 export class LayerLoader {
   readonly #disks: Disks;
   readonly #progress: ((line: string) => void) | undefined;
-  /** Keyed by diff ID and blob: one layer may come compressed in two ways, and each form is checked once. */
+  /**
+   * Keyed by diff ID and blob: one layer may come compressed in two ways, and each form is checked
+   * once.
+   */
   readonly #checked = new Map<string, Promise<boolean>>();
 
   constructor(disks: Disks, progress?: (line: string) => void) {

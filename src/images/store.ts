@@ -1,8 +1,9 @@
 /**
  * The image store: names in the database, blobs in an OCI layout, layers as EROFS disks.
  *
- * Files are published before the rows that need them and deleted after them, so a crash at any moment leaves at most
- * files that nothing needs; opening the store sweeps them. One process at a time: the database's lock sees to that.
+ * Files are published before the rows that need them and deleted after them, so a crash at any
+ * moment leaves at most files that nothing needs; opening the store sweeps them. One process at a
+ * time: the database's lock sees to that.
  *
  * @module
  */

@@ -70,7 +70,10 @@ function limits({ hardLimits }: JailHost, { limits }: JailProgram): string[] {
   ];
 }
 
-/** The capabilities that bwrap needs of root to build the namespaces. It gives them up before the program starts. */
+/**
+ * The capabilities that bwrap needs of root to build the namespaces. It gives them up before the
+ * program starts.
+ */
 const BUILDER_CAPABILITIES = ['sys_admin', 'net_admin', 'setpcap'];
 
 function privileges(features: BuiltFeatures, program: JailProgram): string[] {
@@ -150,8 +153,8 @@ function isolation(features: BuiltFeatures, program: JailProgram): string[] {
   return [
     '--unshare-user',
     '--unshare-all',
-    // The program cannot make namespaces of its own: they are the larger part of the kernel's attack surface for a
-    // program without rights.
+    // The program cannot make namespaces of its own: they are the larger part of the kernel's
+    // attack surface for a program without rights.
     ...(program.confinesItself === true ? [] : ['--disable-userns']),
     ...(asRoot ? ['--uid', '0', '--gid', '0'] : []),
     ...network,

@@ -1,6 +1,6 @@
 /**
- * Descriptors that this process inherited from a parent that forgot to close them. Node opens everything close-on-exec,
- * but these would pass through to every jail.
+ * Descriptors that this process inherited from a parent that forgot to close them. Node opens
+ * everything close-on-exec, but these would pass through to every jail.
  *
  * @module
  */
@@ -29,7 +29,8 @@ function inherits(fd: number): boolean {
 }
 
 /**
- * Replaces leaked descriptors in a table of standard descriptors, so that the program finds `cover` there instead.
+ * Replaces leaked descriptors in a table of standard descriptors, so that the program finds `cover`
+ * there instead.
  *
  * @param cover a descriptor that any program may have, such as one of `/dev/null`
  */

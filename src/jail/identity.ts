@@ -1,5 +1,6 @@
 /**
- * User ids that belong to no person: one for each box, so that a box's processes cannot touch another's.
+ * User ids that belong to no person: one for each box, so that a box's processes cannot touch
+ * another's.
  *
  * @module
  */
@@ -8,8 +9,8 @@ import { A3sError } from '../errors.ts';
 import type { JailIdentity } from './jail.ts';
 
 /**
- * First id of the range. Debian and systemd assign none of it: it is above containers' ids (524288 to 1879048191), and
- * below 2^31, so that no tool shows a negative number.
+ * First id of the range. Debian and systemd assign none of it: it is above containers' ids (524288
+ * to 1879048191), and below 2^31, so that no tool shows a negative number.
  */
 const FIRST = 0x7a35_0000;
 const COUNT = 0xffff;
@@ -23,7 +24,10 @@ export const TEMPLATE_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 1, gid: FI
 /** The number of ids for boxes. */
 const BOXES = COUNT - 1;
 
-/** The user of a converter: an identity of its own when root runs the server, the caller's otherwise. */
+/**
+ * The user of a converter: an identity of its own when root runs the server, the caller's
+ * otherwise.
+ */
 export function converterIdentity(): JailIdentity {
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? CONVERTER_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
@@ -46,8 +50,8 @@ export function allocateIdentity(taken: Iterable<number>): JailIdentity {
 }
 
 /**
- * The identity of a new box: its own when root runs the server, the caller's otherwise, since an ordinary user has no
- * other.
+ * The identity of a new box: its own when root runs the server, the caller's otherwise, since an
+ * ordinary user has no other.
  *
  * @param uid the effective user id of this process
  */
@@ -60,8 +64,8 @@ const FIRST_GROUP = 0x7b00_0000;
 const GROUP_BYTES = 3;
 
 /**
- * The group that marks the processes of one VM. User ids alone do not: each home assigns them by itself, so two
- * homes of root may use the same.
+ * The group that marks the processes of one VM. User ids alone do not: each home assigns them by
+ * itself, so two homes of root may use the same.
  */
 export function jailGroup(runtimeDir: string): number {
   const digest = createHash('sha256').update(`group ${runtimeDir}`).digest();
@@ -69,8 +73,8 @@ export function jailGroup(runtimeDir: string): number {
 }
 
 /**
- * Whether processes of this user id can belong to jails of this user: those of its own id, and for root those of the
- * range.
+ * Whether processes of this user id can belong to jails of this user: those of its own id, and for
+ * root those of the range.
  */
 export function isJailUid(uid: number): boolean {
   const own = process.geteuid?.();

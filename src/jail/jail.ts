@@ -3,10 +3,10 @@
  *
  * A jail has two features, each enough to keep one box from another:
  *  - *identity* (root only): an own user id, no capability, no new privileges;
- *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own process ids, own
- *    network unless it is the program's job, no capability.
- * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has the second; without
- * it a jail is `weak`, and nothing starts unless the user accepts that.
+ *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own
+ *    process ids, own network unless it is the program's job, no capability.
+ * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has
+ * the second; without it a jail is `weak`, and nothing starts unless the user accepts that.
  *
  * @module
  */
@@ -45,16 +45,20 @@ export interface JailProgram {
   readonly args: readonly string[];
   readonly identity: JailIdentity;
   /**
-   * A supplementary group, with a user id of its own only. It opens nothing. It is the kernel's own mark of whose
-   * process this is: the program can change its command line, but not this.
+   * A supplementary group, with a user id of its own only. It opens nothing. It is the kernel's own
+   * mark of whose process this is: the program can change its command line, but not this.
    */
   readonly group?: number;
   /**
-   * Standard input, output and error, then further descriptors, by position. Nothing else is inherited. A descriptor's
-   * file can also be opened as `/proc/self/fd/N`; that is a new open, which checks the file's mode again.
+   * Standard input, output and error, then further descriptors, by position. Nothing else is
+   * inherited. A descriptor's file can also be opened as `/proc/self/fd/N`; that is a new open,
+   * which checks the file's mode again.
    */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
-  /** Absolute paths that the program may see, and write as far as their modes allow. They keep their names. */
+  /**
+   * Absolute paths that the program may see, and write as far as their modes allow. They keep their
+   * names.
+   */
   readonly writable: readonly string[];
   /** Absolute paths that the program may see. They keep their names. */
   readonly readable: readonly string[];
@@ -70,15 +74,16 @@ export interface JailProgram {
   /** Files that the program sees under another name; they need namespaces. */
   readonly binds?: readonly JailBind[];
   /**
-   * The program acts on files as root does, with these capabilities and no other: real root for root; for an ordinary
-   * user a root whose powers are limited to that user's own files. `identity` is then not used.
+   * The program acts on files as root does, with these capabilities and no other: real root for
+   * root; for an ordinary user a root whose powers are limited to that user's own files. `identity`
+   * is then not used.
    */
   readonly rootCapabilities?: readonly RootCapability[];
   /** The program builds further namespaces for itself and needs `/tmp` as a mount point for that. */
   readonly confinesItself?: boolean;
   /**
-   * The program binds ports below 1024. Only with a user id of its own, and without namespaces: in a user namespace no
-   * capability reaches the host's network.
+   * The program binds ports below 1024. Only with a user id of its own, and without namespaces: in
+   * a user namespace no capability reaches the host's network.
    */
   readonly lowPorts?: boolean;
 }
@@ -95,7 +100,10 @@ export type RootCapability =
   | 'sys_chroot';
 
 export interface JailBind {
-  /** A path, or the position in `stdio` of a descriptor that names a file or directory; the program does not inherit it. */
+  /**
+   * A path, or the position in `stdio` of a descriptor that names a file or directory; the program
+   * does not inherit it.
+   */
   readonly source: string | number;
   readonly target: string;
   readonly readonly: boolean;

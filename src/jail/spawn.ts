@@ -43,11 +43,12 @@ export function acceptWeakJails(accepted: boolean): void {
 /**
  * Starts a program in a jail, in a session of its own.
  *
- * Resolves when the process was created; a failure to become the program shows as its exit. With namespaces, the child
- * keeps the jail, and the program is its only child: to end a program that `outlives`, end both.
+ * Resolves when the process was created; a failure to become the program shows as its exit. With
+ * namespaces, the child keeps the jail, and the program is its only child: to end a program that
+ * `outlives`, end both.
  *
- * @throws A3sError `tool-missing`; `state-unusable` when the host offers neither feature and the user did not accept
- * that
+ * @throws A3sError `tool-missing`; `state-unusable` when the host offers neither feature and the
+ * user did not accept that
  */
 export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
   const built = await jailFeatures();
@@ -62,7 +63,8 @@ export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
   }
   const [path, ...args] = jailCommand(await jailHost(), built, program);
   nothing ??= openSync('/dev/null', 'r+');
-  // Listed once: Node opens the later descriptors of this process close-on-exec, and there may be thousands.
+  // Listed once: Node opens the later descriptors of this process close-on-exec, and there may be
+  // thousands.
   leaked ??= leakedDescriptors();
   const child = spawn(path, args, {
     cwd: '/',

@@ -29,8 +29,8 @@ const PACKAGES = {
 export type Tool = keyof typeof PACKAGES;
 
 /**
- * Never `PATH`: the programs that root starts must not depend on the caller. All of these directories are visible
- * inside a jail.
+ * Never `PATH`: the programs that root starts must not depend on the caller. All of these
+ * directories are visible inside a jail.
  */
 const DIRECTORIES = [
   '/usr/local/sbin',

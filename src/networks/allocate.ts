@@ -24,7 +24,8 @@ export interface WantedAddress {
 }
 
 /**
- * The wanted address, or the lowest that is free. No two endpoints of a network have one address, of either kind.
+ * The wanted address, or the lowest that is free. No two endpoints of a network have one address,
+ * of either kind.
  *
  * @throws A3sError `invalid-argument`, `address-in-use`, `conflict` where the network is full
  */
@@ -59,7 +60,8 @@ export function allocate(
 /**
  * Reads an address that a user chose.
  *
- * @throws A3sError `invalid-argument`, in Docker's words, where the network cannot have it or its subnet was not chosen
+ * @throws A3sError `invalid-argument`, in Docker's words, where the network cannot have it or its
+ * subnet was not chosen
  */
 export function checkWantedAddress(network: NetworkRecord, text: string): number {
   refuseIpv6(text);

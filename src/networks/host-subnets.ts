@@ -21,7 +21,10 @@ function interfaceSubnets(): Subnet[] {
     });
 }
 
-/** Reads the kernel's `/proc/net/route`. The default route is left out: it leads to no subnet in particular. */
+/**
+ * Reads the kernel's `/proc/net/route`. The default route is left out: it leads to no subnet in
+ * particular.
+ */
 export function parseRoutes(table: string): Subnet[] {
   return table
     .split('\n')

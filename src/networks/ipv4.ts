@@ -14,7 +14,11 @@ export interface Subnet {
 
 const PART = /^(?:0|[1-9]\d{0,2})$/;
 
-/** Reads dotted notation with four decimal parts without leading zeros. @returns undefined for anything else */
+/**
+ * Reads dotted notation with four decimal parts without leading zeros.
+ *
+ * @returns undefined for anything else
+ */
 export function parseAddress(text: string): number | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
@@ -30,7 +34,11 @@ export function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }
 
-/** Reads CIDR notation; the address may have bits beyond the prefix. @returns undefined for anything else */
+/**
+ * Reads CIDR notation; the address may have bits beyond the prefix.
+ *
+ * @returns undefined for anything else
+ */
 export function parseCidr(
   text: string,
 ): { readonly address: number; readonly bits: number } | undefined {

@@ -15,7 +15,8 @@ export function macOf(address: number): string {
 
 /**
  * @returns it in lower case, with colons
- * @throws A3sError `invalid-argument`, in Docker's words, for what is no unicast address of six bytes
+ * @throws A3sError `invalid-argument`, in Docker's words, for what is no unicast address of six
+ * bytes
  */
 export function parseMac(text: string): string {
   const mac = text.toLowerCase().replaceAll('-', ':');

@@ -71,7 +71,10 @@ const MAX_NAME = 255;
 /** Names that mean something else where a box is created. */
 export const PREDEFINED_NAMES: readonly string[] = ['bridge', 'default', 'host', 'none'];
 
-/** @throws A3sError `invalid-argument`, or `network-forbidden` for a predefined network, in Docker's words */
+/**
+ * @throws A3sError `invalid-argument`, or `network-forbidden` for a predefined network, in Docker's
+ * words
+ */
 export function checkNetworkName(name: string): void {
   if (PREDEFINED_NAMES.includes(name)) {
     throw new A3sError(

@@ -1,5 +1,6 @@
 /**
- * The user-defined networks of one home, and the places of boxes in them. Only records are made here.
+ * The user-defined networks of one home, and the places of boxes in them. Only records are made
+ * here.
  *
  * @module
  */
@@ -54,7 +55,8 @@ export class Networks {
   }
 
   /**
-   * Finds a network as Docker does: by its id, else by its name, else by a part that its id alone begins with.
+   * Finds a network as Docker does: by its id, else by its name, else by a part that its id alone
+   * begins with.
    *
    * @throws A3sError `no-such-network`; `invalid-argument` where several ids begin so
    */
@@ -80,7 +82,8 @@ export class Networks {
   /**
    * Creates a network. The host makes nothing of it before a box starts in it.
    *
-   * @throws A3sError `invalid-argument`, `name-in-use`, `network-forbidden`, `unsupported-option`, `conflict`
+   * @throws A3sError `invalid-argument`, `name-in-use`, `network-forbidden`, `unsupported-option`,
+   * `conflict`
    */
   async create(request: NetworkRequest): Promise<NetworkRecord> {
     checkNetworkName(request.name);
@@ -88,7 +91,8 @@ export class Networks {
     const { addresses } = request;
     const planned = addresses === undefined ? undefined : planSubnet(addresses);
     const ofHost = planned === undefined ? await this.#options.hostSubnets() : [];
-    // From here on without a pause, so that no other network comes between the check and the record.
+    // From here on without a pause, so that no other network comes between the check and the
+    // record.
     const others = this.list();
     if (others.some(({ name }) => name === request.name)) {
       throw new A3sError('name-in-use', `network with name ${request.name} already exists`);
@@ -138,8 +142,8 @@ export class Networks {
   /**
    * Boxes that do not run may still name the network; they do not start any more.
    *
-   * @throws A3sError `no-such-network`; `network-forbidden` for a predefined one; `network-in-use` where a box is
-   * attached
+   * @throws A3sError `no-such-network`; `network-forbidden` for a predefined one; `network-in-use`
+   * where a box is attached
    */
   remove(reference: string): NetworkRecord {
     const network = this.find(reference);
@@ -162,7 +166,11 @@ export class Networks {
     return network;
   }
 
-  /** Removes the networks that the test holds for and no box is attached to. @returns those that were removed */
+  /**
+   * Removes the networks that the test holds for and no box is attached to.
+   *
+   * @returns those that were removed
+   */
   prune(test: (network: NetworkRecord) => boolean): NetworkRecord[] {
     return this.list()
       .filter((network) => this.#records.endpointsOf(network.id).length === 0 && test(network))
@@ -170,9 +178,11 @@ export class Networks {
   }
 
   /**
-   * Gives a box its place in a network. A box that has one keeps it. It is on the disk when this returns.
+   * Gives a box its place in a network. A box that has one keeps it. It is on the disk when this
+   * returns.
    *
-   * @throws A3sError `no-such-network`, `invalid-argument`, `address-in-use`, `conflict` where the network is full
+   * @throws A3sError `no-such-network`, `invalid-argument`, `address-in-use`, `conflict` where the
+   * network is full
    */
   attach(networkId: string, box: string, wanted: WantedAddress = {}): Endpoint {
     const network = this.#records.get(networkId);

@@ -62,7 +62,8 @@ const RESERVED: readonly (readonly [Subnet, string])[] = [
 /**
  * Reads the subnet that was asked for.
  *
- * @throws A3sError `invalid-argument`, in Docker's words where it has some; `unsupported-option` for IPv6
+ * @throws A3sError `invalid-argument`, in Docker's words where it has some; `unsupported-option`
+ * for IPv6
  */
 export function planSubnet(request: SubnetRequest): PlannedSubnet {
   const subnet = readAskedSubnet(request.subnet);

@@ -52,7 +52,10 @@ function quoted(mediaType: string): string {
   return JSON.stringify(mediaType.slice(0, 120));
 }
 
-/** Without a type, some readers would take a document with both members for a manifest, and some for an index. */
+/**
+ * Without a type, some readers would take a document with both members for a manifest, and some for
+ * an index.
+ */
 function isOneThing(other: 'layers' | 'manifests') {
   return (value: object, context: z.RefinementCtx): void => {
     if (!(other in value)) return;

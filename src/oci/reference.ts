@@ -31,7 +31,8 @@ const DOMAIN =
 const BARE_ID = /^[0-9a-f]{64}$/;
 
 /**
- * Reads a familiar (`redis:7`) or full (`docker.io/library/redis:7`) name, with or without tag and digest.
+ * Reads a familiar (`redis:7`) or full (`docker.io/library/redis:7`) name, with or without tag and
+ * digest.
  *
  * @throws A3sError `invalid-reference`
  */

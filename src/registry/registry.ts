@@ -33,25 +33,35 @@ export interface Referrer extends BlobDescriptor {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** One repository, with the rights of one user. Every method throws `registry-…` errors; see `errors.ts`. */
+/**
+ * One repository, with the rights of one user. Every method throws `registry-…` errors; see
+ * `errors.ts`.
+ */
 export interface Repository {
   /** Canonical: `registry.example:5000/team/app`. */
   readonly name: string;
-  /** By tag or digest; undefined where there is none. A manifest that is requested by digest is verified against it. */
+  /**
+   * By tag or digest; undefined where there is none. A manifest that is requested by digest is
+   * verified against it.
+   */
   manifest(reference: string): Promise<RemoteManifest | undefined>;
   /** Digest, type and size without the content; undefined where there is none. */
   describe(reference: string): Promise<(BlobDescriptor & { mediaType: string }) | undefined>;
-  /** The blob from its first byte. The download resumes where the connection is cut, and is verified before it ends. */
+  /**
+   * The blob from its first byte. The download resumes where the connection is cut, and is verified
+   * before it ends.
+   */
   blob(descriptor: BlobDescriptor): AsyncIterable<Uint8Array>;
   hasBlob(digest: Digest): Promise<boolean>;
   /**
-   * The manifests that name `subject` as their subject, by the API of OCI 1.1, or by the tag `sha256-…` where there is
-   * no API. With `artifactType`, only those of that type.
+   * The manifests that name `subject` as their subject, by the API of OCI 1.1, or by the tag
+   * `sha256-…` where there is no API. With `artifactType`, only those of that type.
    */
   referrers(subject: Digest, artifactType?: string): Promise<readonly Referrer[]>;
   putManifest(reference: string, mediaType: string, bytes: Buffer): Promise<Digest>;
   /**
-   * Uploads unless it is there. `open` gives the bytes from an offset; `mountFrom` are repositories of the same registry.
+   * Uploads unless it is there. `open` gives the bytes from an offset; `mountFrom` are repositories
+   * of the same registry.
    */
   putBlob(
     descriptor: BlobDescriptor,
@@ -69,8 +79,8 @@ export interface RepositoryOptions {
   readonly credentials?: Credentials | undefined;
   readonly access: 'pull' | 'push';
   /**
-   * Whether signatures that a mirror does not have are taken as missing while the registry itself cannot be reached;
-   * otherwise looking for them fails then.
+   * Whether signatures that a mirror does not have are taken as missing while the registry itself
+   * cannot be reached; otherwise looking for them fails then.
    */
   readonly mirrorMayDeny?: boolean;
   readonly signal?: AbortSignal | undefined;

@@ -31,7 +31,10 @@ export function openRepository(
   const retryLimits = { ...RETRY_LIMITS, ...options.retryLimits };
   const context = repositoryContext(transport, name, options, retryLimits);
   let last: Promise<unknown> = Promise.resolve();
-  /** Serializes updates of a list of referrers, so that none of our own requests loses what another adds. */
+  /**
+   * Serializes updates of a list of referrers, so that none of our own requests loses what another
+   * adds.
+   */
   const serialized = async (task: () => Promise<void>): Promise<void> => {
     const mine = last.then(task);
     last = mine.catch(() => undefined);

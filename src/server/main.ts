@@ -26,7 +26,8 @@ import { activatedSockets } from './systemd/activated.ts';
 async function main(): Promise<void> {
   // Other users have no access to any file that this server makes, whatever mode it asks for.
   process.umask(0o077);
-  // The server mostly waits: after 30 MB of output its heap is 32 MB with this flag, and 70 MB without.
+  // The server mostly waits: after 30 MB of output its heap is 32 MB with this flag, and 70 MB
+  // without.
   setFlagsFromString('--optimize-for-size');
   const starter = readyDescriptor(process.env);
   let announcer: Announcer = new Readiness(starter);

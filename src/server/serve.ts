@@ -71,16 +71,17 @@ export interface ServeOptions {
 export const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
 
 /**
- * How long the boxes get when the host shuts down, before they are killed. Together with the check for the shutdown and
- * the kill, it stays below the time that systemd gives the service (`TimeoutStopSec=`).
+ * How long the boxes get when the host shuts down, before they are killed. Together with the check
+ * for the shutdown and the kill, it stays below the time that systemd gives the service
+ * (`TimeoutStopSec=`).
  */
 export const HOST_STOP_MS = 30_000;
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
 /**
- * Serves until the signal aborts or a client asks for the end. It adopts the boxes of an earlier server before it
- * answers the first request, except those whose microVMs take long to answer.
+ * Serves until the signal aborts or a client asks for the end. It adopts the boxes of an earlier
+ * server before it answers the first request, except those whose microVMs take long to answer.
  *
  * @throws A3sError `server-running` when this home has a server; `state-unusable`
  */
@@ -180,8 +181,8 @@ async function removeSocket(config: Config, { listening }: ServeOptions): Promis
 }
 
 /**
- * Leaves every box running, with its output stored up to here. When this returns no work on any box is left, so the
- * next server can begin.
+ * Leaves every box running, with its output stored up to here. When this returns no work on any box
+ * is left, so the next server can begin.
  */
 async function letGo(
   rt: Pick<Runtime, 'running' | 'locks' | 'pools' | 'outputs' | 'templates'>,

@@ -8,7 +8,10 @@ export const VERSION = '0.1.0';
 /** Major version is 1 throughout. */
 export const API_MINOR = 45;
 export const MIN_API_MINOR = 24;
-/** Clients up to this version are accepted, although the server knows nothing that is newer than `API_MINOR`. */
+/**
+ * Clients up to this version are accepted, although the server knows nothing that is newer than
+ * `API_MINOR`.
+ */
 const MAX_ACCEPTED_MINOR = 47;
 
 export const API_VERSION = `1.${API_MINOR}`;
@@ -20,7 +23,8 @@ export interface VersionedPath {
 }
 
 /**
- * Removes the version from the path: `/v1.45/info` becomes `/info` with 45. Undefined for a version that is not served.
+ * Removes the version from the path: `/v1.45/info` becomes `/info` with 45. Undefined for a version
+ * that is not served.
  */
 export function splitVersion(pathname: string): VersionedPath | undefined {
   const match = /^\/v(\d[\d.]{0,200})(?=\/)/.exec(pathname);

@@ -1,5 +1,6 @@
 /**
- * Reads the attestations beside an image for a list: what each claims, and whether a given key signed it.
+ * Reads the attestations beside an image for a list: what each claims, and whether a given key
+ * signed it.
  *
  * A policy decides elsewhere whether an image is trusted.
  *
@@ -50,7 +51,11 @@ export interface ReadAttestation {
   readonly signed: boolean | undefined;
 }
 
-/** The layers of an artifact that may be attestations; none where it is of another kind. @throws A3sError `invalid-image` */
+/**
+ * The layers of an artifact that may be attestations; none where it is of another kind.
+ *
+ * @throws A3sError `invalid-image`
+ */
 export function attestationLayers(manifest: Buffer, name: string): readonly AttestationLayer[] {
   if (manifest.length > MAX_MANIFEST) {
     throw new A3sError('too-large', `Cannot read ${name}: it has ${manifest.length} bytes`);

@@ -8,7 +8,10 @@ import { checkKeyKind } from '../trust/signer/key-kinds.ts';
 
 /** Holds the key and returns only signatures. */
 export class SigningKey {
-  /** SHA-256 of the public key's SubjectPublicKeyInfo in DER, in hexadecimal: as findings of policies name it. */
+  /**
+   * SHA-256 of the public key's SubjectPublicKeyInfo in DER, in hexadecimal: as findings of
+   * policies name it.
+   */
   readonly keyId: string;
   readonly #key: KeyObject;
 
@@ -21,7 +24,8 @@ export class SigningKey {
   }
 
   /**
-   * Signs with SHA-256 also where the curve is longer: `cosign verify` expects it unless an option names another hash.
+   * Signs with SHA-256 also where the curve is longer: `cosign verify` expects it unless an option
+   * names another hash.
    *
    * @returns ECDSA in DER, RSA by PKCS #1 v1.5, or Ed25519 of the bytes themselves
    */

@@ -1,9 +1,9 @@
 /**
- * The directory for the memory of snapshots: in RAM, and accessible to this user alone. It outlives the server, and
- * ends with the host's next start.
+ * The directory for the memory of snapshots: in RAM, and accessible to this user alone. It outlives
+ * the server, and ends with the host's next start.
  *
- * Every user may make directories beside it. So its name is random and recorded in the home: no other user can have
- * made it before.
+ * Every user may make directories beside it. So its name is random and recorded in the home: no
+ * other user can have made it before.
  *
  * @module
  */
@@ -55,13 +55,17 @@ export function recordedDirectory({ home, uid, parent }: MemoryOwner): string {
   });
 }
 
-/** The predictable name that earlier versions used. Their snapshots stay usable while this user owns the directory. */
+/**
+ * The predictable name that earlier versions used. Their snapshots stay usable while this user owns
+ * the directory.
+ */
 function earlierName(home: string, uid: number): string {
   return `a3s-box-${uid}-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
 }
 
 /**
- * The recorded directory where it can be used, and otherwise a new one, which is recorded when this returns.
+ * The recorded directory where it can be used, and otherwise a new one, which is recorded when this
+ * returns.
  *
  * @throws A3sError `state-unusable` where there is no memory for it, or others could take it away
  */
@@ -84,7 +88,10 @@ export async function ensureMemoryDirectory(owner: MemoryOwner): Promise<string>
   return path;
 }
 
-/** Records the name before the directory exists: a server that dies in between leaves no unrecorded directory. */
+/**
+ * Records the name before the directory exists: a server that dies in between leaves no unrecorded
+ * directory.
+ */
 async function putOnRecord(home: string, name: string): Promise<void> {
   const path = join(home, RECORD);
   const file = await open(`${path}.new`, 'w', 0o600);
@@ -97,7 +104,10 @@ async function putOnRecord(home: string, name: string): Promise<void> {
   await publish(`${path}.new`, path);
 }
 
-/** @throws A3sError `state-unusable` where it is not in memory, or where others could rename what is in it */
+/**
+ * @throws A3sError `state-unusable` where it is not in memory, or where others could rename what is
+ * in it
+ */
 async function checkParent(path: string, uid: number): Promise<void> {
   const remedy = `Mount a tmpfs on ${SHARED_MEMORY}, with mode 1777.`;
   const refused = (why: string, cause?: unknown): A3sError =>
@@ -118,8 +128,9 @@ async function checkParent(path: string, uid: number): Promise<void> {
 }
 
 /**
- * Whether it exists and belongs to this user alone. The caller checks this before it reads or removes anything in it:
- * at a known name, other users can have made a directory, or a link to files that this user may remove.
+ * Whether it exists and belongs to this user alone. The caller checks this before it reads or
+ * removes anything in it: at a known name, other users can have made a directory, or a link to
+ * files that this user may remove.
  */
 export async function isUsable(path: string, uid: number): Promise<boolean> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {

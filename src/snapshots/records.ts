@@ -38,7 +38,8 @@ export class SnapshotRecords {
   }
 
   /**
-   * Finds a record by full id, by name, or by a prefix of the id that no other record shares, in this order.
+   * Finds a record by full id, by name, or by a prefix of the id that no other record shares, in
+   * this order.
    *
    * @throws A3sError `no-such-snapshot`, `invalid-argument` for a prefix of several
    */

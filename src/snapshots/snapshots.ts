@@ -80,7 +80,8 @@ export class Snapshots {
    * Records a snapshot before it is made, and makes its directories.
    *
    * @param bytes the most memory that it may take
-   * @throws A3sError `name-in-use`, `out-of-memory`, `conflict`, `state-unusable`; nothing is left then
+   * @throws A3sError `name-in-use`, `out-of-memory`, `conflict`, `state-unusable`; nothing is left
+   * then
    */
   async begin(record: SnapshotRecord, bytes: number): Promise<SnapshotDirectories> {
     if (this.#records.list().length >= MOST_SNAPSHOTS) {
@@ -133,7 +134,10 @@ export class Snapshots {
     this.#records.remove(id);
   }
 
-  /** @throws A3sError `no-such-snapshot`, `state-unusable`, `conflict` where its memory is gone or not there yet */
+  /**
+   * @throws A3sError `no-such-snapshot`, `state-unusable`, `conflict` where its memory is gone or
+   * not there yet
+   */
   async open(reference: string): Promise<OpenSnapshot> {
     const record = this.resolve(reference);
     const { id, name, saved } = record;
@@ -187,7 +191,10 @@ export class Snapshots {
     return this.#records.list().filter(({ saved }) => saved === undefined);
   }
 
-  /** One directory serves all snapshots that are being made: a second one would replace the first in the record. */
+  /**
+   * One directory serves all snapshots that are being made: a second one would replace the first in
+   * the record.
+   */
   async #ensureMemory(): Promise<string> {
     this.#ensuring ??= ensureMemoryDirectory(this.#owner).finally(() => {
       this.#ensuring = undefined;
@@ -202,7 +209,10 @@ export class Snapshots {
     return this.#memory;
   }
 
-  /** Whether the memory directory exists and belongs to this user: another user's directory holds no files of ours. */
+  /**
+   * Whether the memory directory exists and belongs to this user: another user's directory holds no
+   * files of ours.
+   */
   async #hasMemory(): Promise<boolean> {
     return await isUsable(this.#memoryPath(), this.#owner.uid);
   }

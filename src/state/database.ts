@@ -1,8 +1,8 @@
 /**
  * The one database of an `A3S_HOME`, held by one server at a time.
  *
- * SQLite's exclusive locking mode is the lock: a second server cannot open the database, and the kernel releases the
- * lock when the holder dies.
+ * SQLite's exclusive locking mode is the lock: a second server cannot open the database, and the
+ * kernel releases the lock when the holder dies.
  *
  * @module
  */
@@ -16,12 +16,13 @@ export type { Database } from 'better-sqlite3';
 export type Migrations = readonly string[];
 
 /**
- * Opens the database, locks it, and brings its schema up to date. Only its owner can read it: records hold the inputs
- * of boxes, secrets among them.
+ * Opens the database, locks it, and brings its schema up to date. Only its owner can read it:
+ * records hold the inputs of boxes, secrets among them.
  *
- * @param onFresh called before anything is made where there are no records yet; throws to prevent it
- * @throws A3sError `server-running` when another process holds it; `state-unusable` when it is damaged or was written
- * by a newer version. Neither changes the file.
+ * @param onFresh called before anything is made where there are no records yet; throws to prevent
+ * it
+ * @throws A3sError `server-running` when another process holds it; `state-unusable` when it is
+ * damaged or was written by a newer version. Neither changes the file.
  */
 export function openDatabase(
   path: string,
@@ -30,7 +31,8 @@ export function openDatabase(
 ): Database.Database {
   let database: Database.Database | undefined;
   try {
-    // Checked before SQLite opens it: SQLite would drop the write-ahead log of a database that was moved away.
+    // Checked before SQLite opens it: SQLite would drop the write-ahead log of a database that was
+    // moved away.
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) onFresh();
     makePrivate(path);
     database = new Database(path, { timeout: 0 });
@@ -52,8 +54,9 @@ export function openDatabase(
 }
 
 /**
- * Does work whose commits survive the death of this process, but perhaps not that of the host: they reach the disk with
- * the next ordinary commit, and a power cut before it reverts them all. Each costs a millisecond or more less.
+ * Does work whose commits survive the death of this process, but perhaps not that of the host: they
+ * reach the disk with the next ordinary commit, and a power cut before it reverts them all. Each
+ * costs a millisecond or more less.
  */
 export function withoutSync<T>(database: Pick<Database.Database, 'pragma'>, work: () => T): T {
   database.pragma('synchronous = NORMAL');
@@ -73,7 +76,8 @@ function makePrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
-    // An existing file is not opened: closing it would release a lock that this process may hold on it.
+    // An existing file is not opened: closing it would release a lock that this process may hold on
+    // it.
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {

@@ -4,7 +4,10 @@ import { ageOf, due, expired } from './age.ts';
 const HOUR = 3_600_000;
 const CREATED = Date.parse('2026-01-01T00:00:00.000Z');
 
-/** The age of a template that was found `seen` ms after its creation, at later readings of both clocks. */
+/**
+ * The age of a template that was found `seen` ms after its creation, at later readings of both
+ * clocks.
+ */
 function age(seen: number, wall: number, steady: number): number {
   const record = { createdAt: new Date(CREATED).toISOString() };
   const entry = { record, seen: { wall: CREATED + seen, steady: 1000 } };

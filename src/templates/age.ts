@@ -1,5 +1,6 @@
 /**
- * How old a template is. All boxes that start from it share the random state that its guest's kernel drew at boot.
+ * How old a template is. All boxes that start from it share the random state that its guest's
+ * kernel drew at boot.
  *
  * @module
  */
@@ -11,13 +12,14 @@ type Dated = Pick<StoredTemplate, 'seen'> & { readonly record: Pick<TemplateReco
 /** A clock that is set by a small step changes no age. */
 const SLACK_MS = 5 * 60_000;
 /**
- * From this part of its maximum age on, a template that is used is rebuilt, so that no box has to wait when it expires.
+ * From this part of its maximum age on, a template that is used is rebuilt, so that no box has to
+ * wait when it expires.
  */
 const RENEW = 0.75;
 
 /**
- * The age in milliseconds, by the clock that shows more: one clock can be set back, and the other is stopped while the
- * host sleeps. A template from the future is infinitely old.
+ * The age in milliseconds, by the clock that shows more: one clock can be set back, and the other
+ * is stopped while the host sleeps. A template from the future is infinitely old.
  */
 export function ageOf(entry: Dated, clock: Clock): number {
   const created = Date.parse(entry.record.createdAt);

@@ -1,6 +1,7 @@
 /**
- * The blocks of an empty writable layer that the file system takes for itself: superblocks, descriptors, bitmaps,
- * tables of inodes, the journal, and the first directories. None of them holds a box's own bytes.
+ * The blocks of an empty writable layer that the file system takes for itself: superblocks,
+ * descriptors, bitmaps, tables of inodes, the journal, and the first directories. None of them
+ * holds a box's own bytes.
  *
  * @module
  */
@@ -31,7 +32,10 @@ export interface BlankLayout {
 const KEPT = 16;
 const layouts = new Map<number, Promise<BlankLayout>>();
 
-/** The layout of the disks of that size that this installation makes: one is made, once, and inspected. */
+/**
+ * The layout of the disks of that size that this installation makes: one is made, once, and
+ * inspected.
+ */
 export function blankLayout(bytes = BLANK_DISK_BYTES): Promise<BlankLayout> {
   const known = layouts.get(bytes);
   if (known !== undefined) return known;
@@ -86,7 +90,10 @@ async function extentsInUse(path: string): Promise<readonly Extent[]> {
   }
 }
 
-/** Adds the ranges that the bits of a group mark as used. A range that touches the last one extends it. */
+/**
+ * Adds the ranges that the bits of a group mark as used. A range that touches the last one extends
+ * it.
+ */
 function addRuns(used: Extent[], bitmap: Buffer, first: number): void {
   for (let bit = 0; bit < bitmap.length * 8; bit++) {
     if (((bitmap[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) continue;

@@ -1,5 +1,6 @@
 /**
- * Templates for people: those that exist and those that are being made, and how one of them is named.
+ * Templates for people: those that exist and those that are being made, and how one of them is
+ * named.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A template in memory: its RAM and its devices as sealed files, its writable layer as the few bytes that were written
- * to it.
+ * A template in memory: its RAM and its devices as sealed files, its writable layer as the few
+ * bytes that were written to it.
  *
  * @module
  */
@@ -87,7 +87,8 @@ export class MappedTemplate {
 }
 
 /**
- * Reads a template into memory. Afterwards every byte of it was checked, and no process can change any.
+ * Reads a template into memory. Afterwards every byte of it was checked, and no process can change
+ * any.
  *
  * @throws Damaged, with the name of the file
  */

@@ -131,7 +131,8 @@ it('detects every damage of a packed file, and never writes beyond the target', 
     const bytes = harm(sound);
     if (bytes.equals(sound)) continue;
     writeFileSync(harmed, bytes);
-    // In odd rounds the recorded size is adjusted, so that only the format itself can reveal the damage.
+    // In odd rounds the recorded size is adjusted, so that only the format itself can reveal the
+    // damage.
     const expected = round % 2 === 0 ? packed : { ...packed, bytes: bytes.length };
     await using(harmed, 'r', async (source) => {
       const work = unpack(source, SHAPE, expected, async (offset, data) => {

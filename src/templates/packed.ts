@@ -22,7 +22,10 @@ const readFd = promisify(read);
 
 const MAGIC = Buffer.from('A3SPACK1', 'latin1');
 const HEADER_BYTES = 24;
-/** The size of one read or write: a step of less than a millisecond, so that other work is not delayed. */
+/**
+ * The size of one read or write: a step of less than a millisecond, so that other work is not
+ * delayed.
+ */
 const BLOCK_BYTES = 2 ** 20;
 
 /** The shape of a packed file. Its size is a whole number of chunks, and a chunk is at most 1 MiB. */
@@ -87,10 +90,12 @@ export async function pack(
 }
 
 /**
- * Unpacks a file that must have this shape. The data that `sink` was given is valid only once this returns.
+ * Unpacks a file that must have this shape. The data that `sink` was given is valid only once this
+ * returns.
  *
  * @param expected the shape that the packed file must have
- * @param sink called with the data in rising order of their offsets; it may keep none of the buffers
+ * @param sink called with the data in rising order of their offsets; it may keep none of the
+ * buffers
  * @throws Damaged
  */
 export async function unpack(

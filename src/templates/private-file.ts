@@ -1,5 +1,6 @@
 /**
- * Reads files that only this server can have written: the content of a template decides what boxes run.
+ * Reads files that only this server can have written: the content of a template decides what boxes
+ * run.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The store of templates: it returns templates to callers, and decides when one is made and when one is removed.
+ * The store of templates: it returns templates to callers, and decides when one is made and when
+ * one is removed.
  *
  * @module
  */
@@ -59,7 +60,10 @@ export class TemplateStore implements Templates {
     });
   }
 
-  /** Finds the templates that an earlier server left, and ends what it was making. Called before anything else. */
+  /**
+   * Finds the templates that an earlier server left, and ends what it was making. Called before
+   * anything else.
+   */
   async open(): Promise<void> {
     const { engine, runtimeDir, log } = this.#options;
     await this.#stored.open(

@@ -1,5 +1,6 @@
 /**
- * The cache of loaded templates: each is read once, held while a VM uses it, and unloaded when room is needed.
+ * The cache of loaded templates: each is read once, held while a VM uses it, and unloaded when room
+ * is needed.
  *
  * @module
  */

@@ -14,8 +14,8 @@ export interface TakenTemplate {
   /** The version of the guest protocol that its agent and this server agreed on. */
   readonly protocol: number;
   /**
-   * Writes a writable layer as the template's guest has it mounted: a new sparse file, mode 0600, that belongs to the
-   * identity.
+   * Writes a writable layer as the template's guest has it mounted: a new sparse file, mode 0600,
+   * that belongs to the identity.
    *
    * @throws A3sError `disk-full`; nothing is left then
    */
@@ -26,8 +26,8 @@ export interface TakenTemplate {
 }
 
 /**
- * `making`: the template does not exist yet; the others do. `in use` also counts running boxes that an earlier server
- * started.
+ * `making`: the template does not exist yet; the others do. `in use` also counts running boxes that
+ * an earlier server started.
  */
 export type TemplateState = 'making' | 'on disk' | 'loaded' | 'in use';
 
@@ -77,19 +77,24 @@ export interface Templates {
   /** VMs start from templates on this server. */
   readonly enabled: boolean;
   /**
-   * A usable template of this shape; undefined where there is none, and the box then boots without one. A missing
-   * template is never waited for; the first read from disk is. Never rejects for a fault of a template.
+   * A usable template of this shape; undefined where there is none, and the box then boots without
+   * one. A missing template is never waited for; the first read from disk is. Never rejects for a
+   * fault of a template.
    */
   take(shape: VmShape): Promise<TakenTemplate | undefined>;
-  /** Records that a boot of this shape without a template succeeded: a missing template is made in the background. */
+  /**
+   * Records that a boot of this shape without a template succeeded: a missing template is made in
+   * the background.
+   */
   booted(shape: VmShape): void;
   /** Records that a start from it failed: the template is removed, with an event. */
   drop(key: string, reason: string): Promise<void>;
   /**
-   * Makes the missing templates for VMs of the present boot set with these numbers of CPUs, and waits for them.
+   * Makes the missing templates for VMs of the present boot set with these numbers of CPUs, and
+   * waits for them.
    *
-   * @throws A3sError for the first that cannot be made: `unsupported-option` where this host makes none, `vmm-failed`,
-   * `agent-timeout`, `disk-full`…; those before it exist
+   * @throws A3sError for the first that cannot be made: `unsupported-option` where this host makes
+   * none, `vmm-failed`, `agent-timeout`, `disk-full`…; those before it exist
    */
   warm(
     cpus: readonly number[],
@@ -113,8 +118,8 @@ export interface Templates {
   /** Removes all that are not in use. Returns their keys, and the bytes that were freed. */
   prune(): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }>;
   /**
-   * Manages the templates of an earlier server in the background: stale ones are removed, and shapes that had one get a
-   * new one.
+   * Manages the templates of an earlier server in the background: stale ones are removed, and
+   * shapes that had one get a new one.
    */
   refresh(): void;
   /** Ends the running builds, and unloads all templates. Running boxes keep their mappings. */

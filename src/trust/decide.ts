@@ -1,8 +1,9 @@
 /**
  * Decides about an image: by manifest digest, from the artifacts beside it, under a policy.
  *
- * The result depends on the arguments alone, apart from the wait for a trusted root. A signature of an index covers the
- * manifests that the index lists; the caller has checked that it lists this one.
+ * The result depends on the arguments alone, apart from the wait for a trusted root. A signature of
+ * an index covers the manifests that the index lists; the caller has checked that it lists this
+ * one.
  *
  * @module
  */
@@ -99,7 +100,10 @@ async function require(
     : { verdict: 'refused', requirements, reason: failure };
 }
 
-/** The code that verifies signatures is loaded with the first signature: most of the time it is not needed. */
+/**
+ * The code that verifies signatures is loaded with the first signature: most of the time it is not
+ * needed.
+ */
 async function read(question: TrustQuestion): Promise<readonly Found[]> {
   if (question.attachments.length === 0) return [];
   const { readAttachments } = await import('./evidence/attachments.ts');

@@ -6,7 +6,10 @@
 import * as z from 'zod';
 
 const Signer = z.discriminatedUnion('kind', [
-  /** `keyId`: SHA-256 of the DER of the public key (SubjectPublicKeyInfo), in hexadecimal. `name`: as the policy names it. */
+  /**
+   * `keyId`: SHA-256 of the DER of the public key (SubjectPublicKeyInfo), in hexadecimal. `name`:
+   * as the policy names it.
+   */
   z.strictObject({ kind: z.literal('key'), keyId: z.string(), name: z.string() }),
   z.strictObject({ kind: z.literal('identity'), issuer: z.string(), subject: z.string() }),
 ]);

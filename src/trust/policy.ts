@@ -19,7 +19,10 @@ export interface PolicyKey {
 
 export interface PolicyIdentity {
   readonly issuer: string;
-  /** The certificate's subject alternative name: exact, or matched as a whole by a pattern with bounded cost. */
+  /**
+   * The certificate's subject alternative name: exact, or matched as a whole by a pattern with
+   * bounded cost.
+   */
   readonly matches: (subject: string) => boolean;
   /** For messages. */
   readonly text: string;
@@ -49,8 +52,8 @@ export interface Condition {
   /** CEL. */
   readonly text: string;
   /**
-   * Undefined when it holds for the statement; otherwise the reason. It does not hold when no time is left. Never
-   * throws.
+   * Undefined when it holds for the statement; otherwise the reason. It does not hold when no time
+   * is left. Never throws.
    */
   readonly failure: (statement: unknown, time: EvaluationTime) => string | undefined;
 }
@@ -75,6 +78,9 @@ export interface LoadedPolicy {
   /** SHA-256 of its self-contained form. */
   readonly digest: Digest;
   readonly rules: readonly Rule[];
-  /** Index of the first rule for a canonical repository (empty: an image without a name), or undefined. */
+  /**
+   * Index of the first rule for a canonical repository (empty: an image without a name), or
+   * undefined.
+   */
   match(repository: string): number | undefined;
 }

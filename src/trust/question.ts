@@ -10,9 +10,15 @@ export interface TrustQuestion {
   /** With `repository`, the docker-reference that a policy may require in a signature. */
   readonly tag: string | undefined;
   readonly manifestDigest: Digest;
-  /** Indexes that list the manifest: a signature of one covers it. The caller has checked that they do list it. */
+  /**
+   * Indexes that list the manifest: a signature of one covers it. The caller has checked that they
+   * do list it.
+   */
   readonly indexDigests: readonly Digest[];
   readonly attachments: readonly Attachment[];
-  /** The image is for a confidential box: an unsigned image is refused, unless a rule explicitly allows it. */
+  /**
+   * The image is for a confidential box: an unsigned image is refused, unless a rule explicitly
+   * allows it.
+   */
   readonly confidential: boolean;
 }

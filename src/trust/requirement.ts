@@ -55,8 +55,8 @@ interface Examined {
 }
 
 /**
- * The subject is checked first, since that costs least and explains most. A signature counts only once every check
- * holds.
+ * The subject is checked first, since that costs least and explains most. A signature counts only
+ * once every check holds.
  */
 async function examine(
   evidence: Evidence,

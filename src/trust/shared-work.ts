@@ -1,6 +1,7 @@
 /**
- * The work that decisions about one image share, so that an image with many names costs as much as one with a single
- * name: its signatures are read once, each trusted root is loaded once, and all conditions share one time limit.
+ * The work that decisions about one image share, so that an image with many names costs as much as
+ * one with a single name: its signatures are read once, each trusted root is loaded once, and all
+ * conditions share one time limit.
  *
  * @module
  */

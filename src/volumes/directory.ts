@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers';
 import { A3sError } from '../errors.ts';
 
 /**
- * Bytes that the files below a directory take on the disk; a file with several names counts once, and what may not be read
- * not at all.
+ * Bytes that the files below a directory take on the disk; a file with several names counts once,
+ * and what may not be read not at all.
  */
 export async function directoryBytes(path: string): Promise<number> {
   const args = ['--summarize', '--block-size=1', '--one-file-system', '--', path];
@@ -25,7 +25,8 @@ export async function syncFileSystem(path: string): Promise<void> {
 
 /** Removes a directory with all that it has, if it is there. Follows no link. */
 export async function removeTree(path: string, signal?: AbortSignal): Promise<void> {
-  // Root needs no permissions. A box of an ordinary user may have left directories that its user cannot enter.
+  // Root needs no permissions. A box of an ordinary user may have left directories that its user
+  // cannot enter.
   if (process.geteuid?.() !== 0) {
     await run('chmod', ['--recursive', 'u+rwx', '--', path], signal);
   }

@@ -1,6 +1,6 @@
 /**
- * Finds a part of a volume. A guest may have put links and anything else into it, so no link leads out of it, and none is
- * followed that could: every step is looked up below the volume's root.
+ * Finds a part of a volume. A guest may have put links and anything else into it, so no link leads
+ * out of it, and none is followed that could: every step is looked up below the volume's root.
  *
  * @module
  */
@@ -21,8 +21,8 @@ export interface Part {
 /**
  * @param root the volume's directory, without a link in it
  * @param subpath relative, without `..` in the first place; undefined: the whole volume
- * @throws A3sError `bind-source-missing` where there is no such part; `invalid-argument` where it is outside of the
- * volume; `unsupported-option` for what cannot be shared with a box
+ * @throws A3sError `bind-source-missing` where there is no such part; `invalid-argument` where it
+ * is outside of the volume; `unsupported-option` for what cannot be shared with a box
  */
 export async function partOf(root: string, subpath: string | undefined): Promise<Part> {
   if (subpath === undefined) return { path: root, isFile: false };

@@ -69,7 +69,10 @@ export interface VolumeRequest {
 export interface MountOptions {
   /** Id of the box. */
   readonly box: string;
-  /** No process of the box has ever run. What a box has emptied is not filled again at its next start. */
+  /**
+   * No process of the box has ever run. What a box has emptied is not filled again at its next
+   * start.
+   */
   readonly isFirst: boolean;
   /** The box may write to the volume, and wants the image's files in it. */
   readonly isFillable: boolean;
@@ -91,7 +94,8 @@ export interface MountedVolume {
 /** A directory that a guest fills from its image, and that then becomes the volume's. */
 export interface Fill {
   /**
-   * Makes it the volume's. It outlasts a power cut when this returns. Called before a process of the box runs.
+   * Makes it the volume's. It outlasts a power cut when this returns. Called before a process of
+   * the box runs.
    *
    * @throws A3sError `conflict` where somebody has put files into the volume meanwhile
    */
@@ -104,7 +108,10 @@ export class Volumes {
   readonly #root: string;
   readonly #options: VolumesOptions;
   readonly #locks = new KeyedLock();
-  /** Ids of running boxes that have their volumes; those that an earlier server has started included. */
+  /**
+   * Ids of running boxes that have their volumes; those that an earlier server has started
+   * included.
+   */
   readonly #mounting: Set<string>;
   readonly #disks: DiskHolders;
 
@@ -160,7 +167,8 @@ export class Volumes {
   /**
    * Makes a volume, or returns the one that has the name.
    *
-   * @throws A3sError `invalid-argument` for a name that no volume can have; `conflict` where files lie in its place
+   * @throws A3sError `invalid-argument` for a name that no volume can have; `conflict` where files
+   * lie in its place
    */
   async create(request: VolumeRequest = {}): Promise<Volume> {
     const { name, labels = {}, anonymous = name === undefined, kind = DIRECTORY } = request;
@@ -229,7 +237,11 @@ export class Volumes {
     );
   }
 
-  /** Finishes the removals that an earlier server was in the middle of. @param onError one fails, the others go on */
+  /**
+   * Finishes the removals that an earlier server was in the middle of.
+   *
+   * @param onError one fails, the others go on
+   */
   async sweep(onError: (error: unknown, volume: string) => void): Promise<void> {
     const { shutdown } = this.#options;
     for (const { name, state } of this.#options.records.list()) {
@@ -247,11 +259,11 @@ export class Volumes {
   }
 
   /**
-   * Decides whether a volume is filled from the image at this start of a box: where it is empty, and no other running box
-   * mounts it. Waits while another start fills it.
+   * Decides whether a volume is filled from the image at this start of a box: where it is empty,
+   * and no other running box mounts it. Waits while another start fills it.
    *
-   * A guest fills a directory of its own, never the one that boxes mount, so that a fill that is cut off leaves the volume
-   * as it was, and no file of a box is ever in the way.
+   * A guest fills a directory of its own, never the one that boxes mount, so that a fill that is
+   * cut off leaves the volume as it was, and no file of a box is ever in the way.
    *
    * A disk has one box at a time, which mounts the only file system on it.
    *
@@ -336,7 +348,10 @@ export class Volumes {
   }
 }
 
-/** A directory that is not there, or may not be read, is not filled: the file server refuses it with its reason. */
+/**
+ * A directory that is not there, or may not be read, is not filled: the file server refuses it with
+ * its reason.
+ */
 async function isEmpty(path: string): Promise<boolean> {
   try {
     return (await readdir(path)).length === 0;

@@ -1,6 +1,6 @@
 /**
- * Runs in the browser: fetches the evidence from the page's server, and sends back the result of verification and
- * appraisal on WebCrypto.
+ * Runs in the browser: fetches the evidence from the page's server, and sends back the result of
+ * verification and appraisal on WebCrypto.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * Evidence in a Genoa processor's format, under keys of a test: for comparing verifiers on reports without a genuine
- * specimen.
+ * Evidence in a Genoa processor's format, under keys of a test: for comparing verifiers on reports
+ * without a genuine specimen.
  *
- * The names are AMD's, since the peers look for them. The keys are those of the test vectors, which no verifier trusts.
+ * The names are AMD's, since the peers look for them. The keys are those of the test vectors, which
+ * no verifier trusts.
  *
  * @module
  */

@@ -172,7 +172,8 @@ describe("Tinfoil's verifier", () => {
   it('Tinfoil’s verifier agrees on changed certificates except outside the signed part', {
     timeout: 120_000,
   }, async () => {
-    // The outermost tag, and the copy of the algorithm behind the signed part: we want one encoding.
+    // The outermost tag, and the copy of the algorithm behind the signed part: we want one
+    // encoding.
     const signedEnd = 4 + parseVek(vek).tbs.length;
     const taken = await takenAnyway(vek, (changed) => bothSay(report, changed));
     expect(taken.filter((at) => at > 0 && (at < signedEnd || at > signedEnd + 80))).toEqual([]);

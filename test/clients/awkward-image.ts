@@ -1,5 +1,6 @@
 /**
- * Images whose layers have everything that tar and the OCI image specification allow and that tools get wrong.
+ * Images whose layers have everything that tar and the OCI image specification allow and that tools
+ * get wrong.
  *
  * @module
  */

@@ -43,7 +43,10 @@ export class CosignPublisher {
     return `${this.registry.host}/team/${name}`;
   }
 
-  /** A program of the host. It must not be waited for synchronously: it may be this process that it calls. */
+  /**
+   * A program of the host. It must not be waited for synchronously: it may be this process that it
+   * calls.
+   */
   async tool(
     program: string,
     args: readonly string[],

@@ -1,5 +1,6 @@
 /**
- * The commands of Docker's own client in the comparison of engines. They begin and end with an empty engine.
+ * The commands of Docker's own client in the comparison of engines. They begin and end with an
+ * empty engine.
  *
  * @module
  */

@@ -37,7 +37,10 @@ let actor: Actor;
 let dockerd: EngineService | undefined;
 let podman: EngineService | undefined;
 let env: Readonly<Record<string, string>>;
-/** Commands that podman, asked once, answers in time, and those of them that it answers as dockerd does. */
+/**
+ * Commands that podman, asked once, answers in time, and those of them that it answers as dockerd
+ * does.
+ */
 const opinions = { given: 0, same: 0 };
 
 beforeAll(async () => {
@@ -124,7 +127,10 @@ describe('docker, with a3s-box and with dockerd', () => {
   });
 });
 
-/** What is not as the script says, or not as Docker does it, with podman's answer as a second opinion. */
+/**
+ * What is not as the script says, or not as Docker does it, with podman's answer as a second
+ * opinion.
+ */
 async function mistakes(command: Command): Promise<readonly unknown[]> {
   const { until: _, ...once } = command;
   const [ours, docker, other] = await Promise.all([

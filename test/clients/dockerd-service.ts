@@ -19,7 +19,8 @@ const DOCKERD: Engine = {
     const socket = at('docker.sock');
     const places = ['--config-file', at('daemon.json'), '--pidfile', at('docker.pid')];
     const storage = ['--data-root', at('root'), '--exec-root', at('run'), '--storage-driver=vfs'];
-    // Its bridge is in its own network namespace. Published ports are served by its proxy, so packets need no rules.
+    // Its bridge is in its own network namespace. Published ports are served by its proxy, so
+    // packets need no rules.
     const network = ['--iptables=false', '--ip6tables=false'];
     const groups = ['--group', 'root', '--cgroup-parent', `/${basename(directory)}`];
     const host = ['--host', `unix://${socket}`];

@@ -1,9 +1,10 @@
 /**
  * Another engine that serves Docker's API, to compare A3S Box with, for as long as a test runs.
  *
- * It runs in mount, network and PID namespaces of its own and keeps its files in one directory, so it sees no engine of
- * the host, and what it starts ends with it. Its socket lies in that directory: paths of sockets belong to no network
- * namespace. Cgroups are outside of these namespaces: those that it made are removed one by one.
+ * It runs in mount, network and PID namespaces of its own and keeps its files in one directory, so
+ * it sees no engine of the host, and what it starts ends with it. Its socket lies in that
+ * directory: paths of sockets belong to no network namespace. Cgroups are outside of these
+ * namespaces: those that it made are removed one by one.
  *
  * @module
  */
@@ -37,7 +38,10 @@ export interface EngineCommand {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** `/run`, `/var/lib` and `/dev/shm` are the engine's own; the shell reaps what loses its parent, as a first process has to. */
+/**
+ * `/run`, `/var/lib` and `/dev/shm` are the engine's own; the shell reaps what loses its parent, as
+ * a first process has to.
+ */
 const FIRST_PROCESS = `set -e
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib

@@ -8,7 +8,8 @@
 export type FileTree = ReadonlyMap<string, string>;
 
 /**
- * Numbers of inodes mean nothing elsewhere: files with several names get the first of these instead.
+ * Numbers of inodes mean nothing elsewhere: files with several names get the first of these
+ * instead.
  *
  * @param without paths that are left out with all below them
  */

@@ -90,8 +90,8 @@ describe.runIf(process.getuid?.() === 0)('the files in a box', () => {
     expect(
       differences(without(box, ...unlikeUmoci), without(unpackedByUmoci(image), ...unlikeUmoci)),
     ).toEqual([]);
-    // podman gives directories without an entry attributes of its own, keeps what a whiteout beside a directory of the
-    // same name removes, and knows no time before 1970.
+    // podman gives directories without an entry attributes of its own, keeps what a whiteout beside
+    // a directory of the same name removes, and knows no time before 1970.
     const unlikePodman = ['/tmp', '/again/old', '/odd/before 1970'];
     expect(
       differences(without(box, ...unlikePodman), without(unpackedByPodman(image), ...unlikePodman)),

@@ -1,6 +1,6 @@
 /**
- * A proxy between a client and the control server: it passes everything on, and checks each answer against the table of
- * routes, which `GET /a3s/v1/openapi.json` publishes.
+ * A proxy between a client and the control server: it passes everything on, and checks each answer
+ * against the table of routes, which `GET /a3s/v1/openapi.json` publishes.
  *
  * @module
  */

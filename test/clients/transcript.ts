@@ -1,9 +1,11 @@
 /**
- * Runs commands of Docker's own client against an engine, and records their output so that two engines can be compared.
+ * Runs commands of Docker's own client against an engine, and records their output so that two
+ * engines can be compared.
  *
- * A word replaces what no two runs share: ids, times, sizes, addresses, chosen ports. The text behind
- * `Error response from daemon:` is each engine's own, so only the refusal is compared. Where Docker's words are part of
- * the interface, a command of the script names them, and A3S Box has to say the same.
+ * A word replaces what no two runs share: ids, times, sizes, addresses, chosen ports. The text
+ * behind `Error response from daemon:` is each engine's own, so only the refusal is compared. Where
+ * Docker's words are part of the interface, a command of the script names them, and A3S Box has to
+ * say the same.
  *
  * @module
  */
@@ -98,7 +100,10 @@ export function neutral(text: string): string {
   return NEUTRAL.reduce((result, [pattern, word]) => result.replace(pattern, word), text);
 }
 
-/** A command line's words: single or double quotes keep together what is between them, and `$NAME` is of `env` where that has it. */
+/**
+ * A command line's words: single or double quotes keep together what is between them, and `$NAME`
+ * is of `env` where that has it.
+ */
 export function wordsOf(line: string, env: Readonly<Record<string, string>>): readonly string[] {
   const words = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
   return words.map((word) =>

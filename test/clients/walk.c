@@ -1,10 +1,11 @@
 /*
- * Prints one line for each file below a directory, in no order: what two unpackers of one image must agree on.
+ * Prints one line for each file below a directory, in no order: what two unpackers of one image
+ * must agree on.
  *
  *   PATH TAB TYPE MODE UID GID SIZE MTIME RDEV INODE:LINKS TAB XATTRS TAB CONTENT
  *
- * Names, link targets and values of attributes are in hexadecimal. CONTENT is a link's target, or FNV-1a over a file's
- * bytes. Names given after the directory are left out at its top.
+ * Names, link targets and values of attributes are in hexadecimal. CONTENT is a link's target, or
+ * FNV-1a over a file's bytes. Names given after the directory are left out at its top.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

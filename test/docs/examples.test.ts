@@ -1,5 +1,6 @@
 /**
- * The examples of the documentation, run as they stand, in a directory with the files that they name.
+ * The examples of the documentation, run as they stand, in a directory with the files that they
+ * name.
  *
  * @module
  */

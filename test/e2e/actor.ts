@@ -1,6 +1,6 @@
 /**
- * A user of `a3s-box` on this host: root, or an ordinary user. Each has a home of its own and leaves
- * nothing behind.
+ * A user of `a3s-box` on this host: root, or an ordinary user. Each has a home of its own and
+ * leaves nothing behind.
  *
  * @module
  */
@@ -34,8 +34,8 @@ export const ACTORS: readonly ActorName[] =
   process.getuid?.() === 0 ? ['root', 'ordinary user'] : ['ordinary user'];
 
 /**
- * Whether to test with this user what is the same for everybody: in a soak with all of them, otherwise with the first.
- * What hangs on who it is is tested with each, always.
+ * Whether to test with this user what is the same for everybody: in a soak with all of them,
+ * otherwise with the first. What hangs on who it is is tested with each, always.
  */
 export function testsEverything(name: ActorName): boolean {
   return name === ACTORS[0] || process.env['SOAK'] !== undefined;
@@ -145,8 +145,9 @@ export class Actor {
   }
 
   /**
-   * Gives the actor, before the first command, a home with both test images and a template, so that no test waits for a
-   * boot that it does not look at, and starts its server. The first home of a run is made, the others are copies of it.
+   * Gives the actor, before the first command, a home with both test images and a template, so that
+   * no test waits for a boot that it does not look at, and starts its server. The first home of a
+   * run is made, the others are copies of it.
    */
   async prepare(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const prepared = join(this.#installation.root, 'homes', String(this.#uid));
@@ -194,7 +195,10 @@ export class Actor {
     await until('the server is dead', () => this.serverPid() === undefined);
   }
 
-  /** Processes that belong to this actor's boxes. A probe of KVM, whose UUID is zero, comes and goes. */
+  /**
+   * Processes that belong to this actor's boxes. A probe of KVM, whose UUID is zero, comes and
+   * goes.
+   */
   boxProcesses() {
     return this.#processes().filter(({ commandLine }) => !commandLine.includes(' -uuid 00000000-'));
   }
@@ -206,7 +210,10 @@ export class Actor {
     );
   }
 
-  /** The virtual machine monitors among them; the jail around one name it too, but do not begin with it. */
+  /**
+   * The virtual machine monitors among them; the jail around one name it too, but do not begin with
+   * it.
+   */
   vmms() {
     return this.boxProcesses().filter(({ commandLine }) =>
       commandLine.startsWith('/usr/bin/qemu-system'),

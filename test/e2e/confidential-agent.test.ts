@@ -1,5 +1,6 @@
-// The agent of confidential guests against what a host tells it: one launch spec, which its own report has to cover, and nothing else.
-// Secrets: hostile-host/secrets.test.ts, and native/agent/secrets.
+// The agent of confidential guests against what a host tells it: one launch spec, which its own
+// report has to cover, and nothing else. Secrets: hostile-host/secrets.test.ts, and
+// native/agent/secrets.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, cp, mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * A confidential box and its control server, in simulation: what is measured is what runs, the host may what the launch spec
- * says, and secrets reach a box whose server was killed meanwhile.
+ * A confidential box and its control server, in simulation: what is measured is what runs, the host
+ * may what the launch spec says, and secrets reach a box whose server was killed meanwhile.
  *
  * @module
  */

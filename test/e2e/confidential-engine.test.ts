@@ -146,7 +146,8 @@ it('boots what was measured, answers its report requests, and is adopted by anot
   expect(readFileSync(`/proc/${vm.pid}/limits`, 'utf8')).toMatch(/^Max core file size\s+0\s+0\s/m);
   for (const line of readFileSync(`/proc/${vm.pid}/maps`, 'utf8').trim().split('\n')) {
     const [, access = '', , device] = line.split(/\s+/);
-    // What is mapped shared and writable ends in a file; in memory, which has no device, nothing does.
+    // What is mapped shared and writable ends in a file; in memory, which has no device, nothing
+    // does.
     if (/^rw.s$/.test(access)) expect(device).toBe('00:01');
   }
   const inFile = Buffer.from(REPORT.reportData);

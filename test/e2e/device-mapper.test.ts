@@ -1,4 +1,5 @@
-// Checked and encrypted disks in a kernel of their own: the agent's tests with the tag `guest`, each package's as process 1 of a guest.
+// Checked and encrypted disks in a kernel of their own: the agent's tests with the tag `guest`,
+// each package's as process 1 of a guest.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';

@@ -1,5 +1,6 @@
 /*
- * A guest that says, at the debug port, what its kernel was given besides kernel, initrd and command line, and powers off.
+ * A guest that says, at the debug port, what its kernel was given besides kernel, initrd and
+ * command line, and powers off.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -38,7 +39,10 @@ static void say_file(const char *name, const char *path) {
 
 static int by_name(const struct dirent **one, const struct dirent **other) { return strcmp((*one)->d_name, (*other)->d_name); }
 
-/* Name, size and FNV-1a of each table; processors and memory are in none but APIC, the addresses of tables in none but FACP. */
+/*
+ * Name, size and FNV-1a of each table; processors and memory are in none but APIC, the addresses of
+ * tables in none but FACP.
+ */
 static void say_tables(void) {
   struct dirent **entries;
   int count = scandir(TABLES, &entries, NULL, by_name);

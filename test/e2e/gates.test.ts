@@ -54,7 +54,8 @@ describe.each(ACTORS)('%s', (name) => {
       // Each that reported success is on record, and was started by nobody.
       const known = await records('{{.ID}} {{.State}}');
       expect(known).toEqual(expect.arrayContaining(ids.map((id) => `${id} created`)));
-      // Boxes whose command has gone with its server come to their end without it; some were never started.
+      // Boxes whose command has gone with its server come to their end without it; some were never
+      // started.
       await until('every box that was started has gone', async () =>
         (await records('{{.State}}')).every((state) => state === 'created'),
       );

@@ -1,5 +1,6 @@
 /**
- * Set-up that all files of a run share, made before the first of them: one installation of the product.
+ * Set-up that all files of a run share, made before the first of them: one installation of the
+ * product.
  *
  * @module
  */

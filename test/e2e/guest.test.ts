@@ -1,4 +1,5 @@
-// The client of the guest protocol against the agent itself: what the fake agent stands for in the unit tests.
+// The client of the guest protocol against the agent itself: what the fake agent stands for in the
+// unit tests.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';

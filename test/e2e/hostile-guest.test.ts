@@ -1,4 +1,5 @@
-// A guest that was taken over, in a real VM with a real virtio port, against the real control server.
+// A guest that was taken over, in a real VM with a real virtio port, against the real control
+// server.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {

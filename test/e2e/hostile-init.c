@@ -1,6 +1,7 @@
 /*
- * A guest that was taken over: whenever its host speaks, it answers with noise, with the beginning of an answer that never ends,
- * and with greetings that claim everything, as fast as its port takes them.
+ * A guest that was taken over: whenever its host speaks, it answers with noise, with the beginning
+ * of an answer that never ends, and with greetings that claim everything, as fast as its port takes
+ * them.
  */
 #include <dirent.h>
 #include <fcntl.h>

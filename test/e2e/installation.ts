@@ -47,7 +47,10 @@ export async function install(): Promise<Installation> {
   return root === undefined ? await makeInstallation() : installationAt(root, () => {});
 }
 
-/** Has every file of this run of the tests share one. Who made it removes it: the runner of `npm test`, or Vitest. */
+/**
+ * Has every file of this run of the tests share one. Who made it removes it: the runner of
+ * `npm test`, or Vitest.
+ */
 export async function installForAll(): Promise<Installation> {
   if (process.env[OF_THE_RUN] !== undefined) return await install();
   const installation = await makeInstallation();
@@ -55,7 +58,10 @@ export async function installForAll(): Promise<Installation> {
   return installation;
 }
 
-/** Where engines that tests make by themselves keep what they find of KVM: for the whole run, or in `own`. */
+/**
+ * Where engines that tests make by themselves keep what they find of KVM: for the whole run, or in
+ * `own`.
+ */
 export function engineCache(own: string): string {
   return join(process.env[OF_THE_RUN] ?? own, 'engine-accelerator.json');
 }

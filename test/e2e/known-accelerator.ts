@@ -1,6 +1,7 @@
 /**
- * Shares the verdict on KVM between the homes of a test run: where `/dev/kvm` opens and no guest starts, the verdict
- * takes two probes, of 10 and 30 seconds, which each home would otherwise repeat.
+ * Shares the verdict on KVM between the homes of a test run: where `/dev/kvm` opens and no guest
+ * starts, the verdict takes two probes, of 10 and 30 seconds, which each home would otherwise
+ * repeat.
  *
  * @module
  */
@@ -12,7 +13,10 @@ import { until } from './processes.ts';
 
 const VERDICT = 'accelerator.json';
 
-/** Makes the installation of a run, and has it hold the last word about KVM for all homes; see `Actor`. */
+/**
+ * Makes the installation of a run, and has it hold the last word about KVM for all homes; see
+ * `Actor`.
+ */
 export async function prepareRun(): Promise<Installation> {
   const installation = await installForAll();
   const known = join(installation.root, VERDICT);

@@ -1,4 +1,5 @@
-// What a relying party computes beforehand, against the box that is there: accepted, or the difference named.
+// What a relying party computes beforehand, against the box that is there: accepted, or the
+// difference named.
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Docker's options for what processes may do, in real microVMs: what the agent's own tests cannot show, since they run
- * on the kernel of the host.
+ * Docker's options for what processes may do, in real microVMs: what the agent's own tests cannot
+ * show, since they run on the kernel of the host.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,7 +8,10 @@ import { BUSYBOX, type Installation, install } from './installation.ts';
 /** Nobody that the tests play otherwise. */
 const STRANGER = '64399';
 
-/** Tries to read, write, list and connect to each path that it is given; names each try that came off. */
+/**
+ * Tries to read, write, list and connect to each path that it is given; names each try that came
+ * off.
+ */
 const PROBE = `
 const fs = require('fs'), net = require('net');
 const came = [];

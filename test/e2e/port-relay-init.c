@@ -26,8 +26,8 @@ static int open_port(const char *wanted) {
       name[strcspn(name, "\n")] = 0;
       if (strcmp(name, wanted)) continue;
       snprintf(path, sizeof path, "/dev/%s", entry->d_name);
-      // A port reads as ended while nobody holds its other end. A read that waits, since somebody came after poll saw that,
-      // would wait for an answer to what is not asked yet.
+      // A port reads as ended while nobody holds its other end. A read that waits, since somebody
+      // came after poll saw that, would wait for an answer to what is not asked yet.
       int fd = open(path, O_RDWR | O_NONBLOCK);
       if (fd >= 0) return fd;
     }

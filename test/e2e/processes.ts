@@ -35,7 +35,10 @@ function read(path: string): readonly string[] {
   }
 }
 
-/** Most conditions cost a process each time that they are looked at, which takes its time from what is waited for. */
+/**
+ * Most conditions cost a process each time that they are looked at, which takes its time from what
+ * is waited for.
+ */
 const MOST_MS = 200;
 
 /** Waits for a condition that gives no event; fails with its name at the deadline. */

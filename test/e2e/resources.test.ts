@@ -318,7 +318,8 @@ describe('a box', () => {
     const light = await api.start(BUSY, { CpusetCpus: ONE, CpuShares: 256 });
     const pids = [await api.vmm(heavy), await api.vmm(light)] as const;
     const [heavyBefore, lightBefore] = [ticksOf(pids[0]), ticksOf(pids[1])];
-    // Whatever else wants that processor takes of both alike: what is compared is a ratio, of the same while. It should be 3.8.
+    // Whatever else wants that processor takes of both alike: what is compared is a ratio, of the
+    // same while. It should be 3.8.
     let [heavyTicks, lightTicks] = [0, 0];
     await until('both have computed', () => {
       heavyTicks = ticksOf(pids[0]) - heavyBefore;

@@ -5,7 +5,10 @@ import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
-/** Counts in a variable, and writes the number down on the disk and in shared memory: often enough to wait for, no more. */
+/**
+ * Counts in a variable, and writes the number down on the disk and in shared memory: often enough
+ * to wait for, no more.
+ */
 const COUNTING =
   'n=0; while :; do n=$((n + 1)); echo $n > /on-disk; echo $n > /dev/shm/in-memory; echo $n; sleep 0.2; done';
 const FORKS = ['one', 'two', 'three'];

@@ -1,4 +1,7 @@
-/* Says whether a stream socket of the address family in its argument can be made: "ok", or the error's name. */
+/*
+ * Says whether a stream socket of the address family in its argument can be made: "ok", or the
+ * error's name.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>

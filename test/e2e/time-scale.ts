@@ -1,6 +1,6 @@
 /**
- * The factor by which all timeouts are longer than usual. Tests run on an emulated host as well, whose fixture sets
- * `A3S_TIME_SCALE`; nothing but tests reads it.
+ * The factor by which all timeouts are longer than usual. Tests run on an emulated host as well,
+ * whose fixture sets `A3S_TIME_SCALE`; nothing but tests reads it.
  *
  * @module
  */

@@ -167,7 +167,8 @@ it('accepts an image by the signature of an index that lists it', async () => {
   await actor.ok(['rm', id]);
 });
 
-// Signatures by other keys, of other images, and changed ones: src/trust/evidence, and test/clients/cosign.test.ts.
+// Signatures by other keys, of other images, and changed ones: src/trust/evidence, and
+// test/clients/cosign.test.ts.
 describe('images that must not start', () => {
   it('starts no box from an unsigned image', async () => {
     const image = repository('unsigned:1');

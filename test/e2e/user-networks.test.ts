@@ -7,7 +7,10 @@ import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
-/** An address of the host that only its loopback device has, for the time of these tests: the world outside. */
+/**
+ * An address of the host that only its loopback device has, for the time of these tests: the world
+ * outside.
+ */
 const OUTSIDE = '198.51.100.77';
 
 describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () => {

@@ -1,7 +1,9 @@
 /*
- * The command channel of an emulated host, on its side: runs programs that are asked for over a virtio-serial port.
+ * The command channel of an emulated host, on its side: runs programs that are asked for over a
+ * virtio-serial port.
  *
- * A frame is: length of the payload (u32, little-endian), number of the command (u32), kind (u8), payload.
+ * A frame is: length of the payload (u32, little-endian), number of the command (u32), kind (u8),
+ * payload.
  *   to the host:   S start: cwd NUL argc NUL argv... NUL env... NUL    I input    E end of input    K signal (u8), to its group
  *   from the host: O output    e error output    X end: exit status (u8), signal (u8)
  * It may be process 1: it then reaps whatever is orphaned.
@@ -174,7 +176,10 @@ static void collect(struct command *c, int which) {
   else answer(c->number, which ? 'e' : 'O', chunk, n);
 }
 
-/* As with a child of Node, a command ends when its process has and nobody holds its outputs any more. */
+/*
+ * As with a child of Node, a command ends when its process has and nobody holds its outputs any
+ * more.
+ */
 static void finish(struct command *c) {
   if (!c->number || !c->ended || c->output[0] >= 0 || c->output[1] >= 0) return;
   char end[2] = {WIFEXITED(c->status) ? WEXITSTATUS(c->status) : 0, WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0};

@@ -119,7 +119,10 @@ export class BoxUser {
   }
 }
 
-/** Mounts the installation, as a host has to before anybody uses it, and opens `/dev/kvm` to everybody. */
+/**
+ * Mounts the installation, as a host has to before anybody uses it, and opens `/dev/kvm` to
+ * everybody.
+ */
 export async function prepareForUsers(host: EmulatedHost): Promise<void> {
   await host.sh(
     `mkdir ${INSTALLATION}; mount -t virtiofs ${INSTALLATION_TAG} ${INSTALLATION}; chmod 666 /dev/kvm`,

@@ -1,6 +1,6 @@
 /**
- * The host side of an emulated host's command channel: programs in the emulated host, several at a time, over one
- * socket. The frames are those of `agent.c`.
+ * The host side of an emulated host's command channel: programs in the emulated host, several at a
+ * time, over one socket. The frames are those of `agent.c`.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Kernels and QEMUs of other Debian suites, from their packages: fetched with apt, and unpacked, never installed.
+ * Kernels and QEMUs of other Debian suites, from their packages: fetched with apt, and unpacked,
+ * never installed.
  *
  * @module
  */
@@ -53,8 +54,9 @@ export async function kernelOf(suite: Suite, into: string): Promise<KernelTree> 
 }
 
 /**
- * A directory that has `qemu-system-x86_64` of the suite, with all libraries that it needs. To be mounted at
- * {@link QEMU_PLACE} of a host: of all places for programs it comes first, and a jail sees it.
+ * A directory that has `qemu-system-x86_64` of the suite, with all libraries that it needs. To be
+ * mounted at {@link QEMU_PLACE} of a host: of all places for programs it comes first, and a jail
+ * sees it.
  */
 export async function qemuOf(suite: Suite): Promise<string> {
   const target = join(CACHE, suite, 'qemu-place');
@@ -83,7 +85,10 @@ function writeProgram(directory: string): void {
   chmodSync(program, 0o755);
 }
 
-/** Debian 12 keeps its libraries in /lib and /usr/lib, which are one only once its base system is installed. */
+/**
+ * Debian 12 keeps its libraries in /lib and /usr/lib, which are one only once its base system is
+ * installed.
+ */
 function wrapper(): string {
   const root = `${QEMU_PLACE}/root`;
   const libraries = ['lib', 'usr/lib'].map((path) => `${root}/${path}/${LIBRARIES}`);

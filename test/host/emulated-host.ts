@@ -1,6 +1,7 @@
 /**
- * A whole host under emulation: a virtual machine whose kernel has a working `/dev/kvm`, since QEMU's TCG emulates AMD's
- * SVM with nested paging. It can be rebooted, saved with its memory, and lose power.
+ * A whole host under emulation: a virtual machine whose kernel has a working `/dev/kvm`, since
+ * QEMU's TCG emulates AMD's SVM with nested paging. It can be rebooted, saved with its memory, and
+ * lose power.
  *
  * @module
  */
@@ -34,12 +35,18 @@ export interface HostShare {
 }
 
 export interface HostDisk {
-  /** A file, or what `-blockdev` takes as a JSON object, without its node-name: an NBD server's socket, say. */
+  /**
+   * A file, or what `-blockdev` takes as a JSON object, without its node-name: an NBD server's
+   * socket, say.
+   */
   readonly source: string | Readonly<Record<string, unknown>>;
   /** The format of a file: `raw` by default. */
   readonly format?: 'raw' | 'qcow2';
   readonly readonly?: boolean;
-  /** `/dev/disk/by-id/virtio-SERIAL` where udev runs, and `/sys/block/vdX/serial`. Disks are vda, vdb, … in their order. */
+  /**
+   * `/dev/disk/by-id/virtio-SERIAL` where udev runs, and `/sys/block/vdX/serial`. Disks are vda,
+   * vdb, … in their order.
+   */
   readonly serial?: string;
 }
 
@@ -154,7 +161,10 @@ export class EmulatedHost implements AsyncDisposable {
     }
   }
 
-  /** Runs a program in there to its end, as root unless `setpriv` is part of it. Rejects at its deadline. */
+  /**
+   * Runs a program in there to its end, as root unless `setpriv` is part of it. Rejects at its
+   * deadline.
+   */
   run(argv: readonly string[], options?: CommandOptions): Promise<CommandResult> {
     return this.#channel.run(argv, options);
   }
@@ -166,7 +176,10 @@ export class EmulatedHost implements AsyncDisposable {
     throw new Error(`${code}: ${script}\n${stdout}${stderr}\nconsole:\n${this.console()}`);
   }
 
-  /** Sets its clock, which stood still while its memory was kept, to within {@link CLOCK_MS} of this machine's. */
+  /**
+   * Sets its clock, which stood still while its memory was kept, to within {@link CLOCK_MS} of this
+   * machine's.
+   */
   async setClock(): Promise<void> {
     await until('its clock is set', async () => {
       // Starting a program can take it seconds, by which the time that it is given is old.
@@ -197,8 +210,8 @@ export class EmulatedHost implements AsyncDisposable {
   }
 
   /**
-   * Shuts it down by a command in there, `busybox poweroff -f` by default, and returns when it is off and its files are
-   * gone. Where systemd runs: `['systemctl', 'poweroff']`.
+   * Shuts it down by a command in there, `busybox poweroff -f` by default, and returns when it is
+   * off and its files are gone. Where systemd runs: `['systemctl', 'poweroff']`.
    */
   async powerOff(
     argv: readonly string[] = ['sh', '-c', 'sync; exec busybox poweroff -f'],

@@ -27,11 +27,17 @@ export interface Preparation {
   readonly inputs: readonly string[];
   /** Brings a host that just booted to the state that is kept. Afterwards no command may run. */
   readonly prepare: (host: EmulatedHost) => Promise<void>;
-  /** Whether to keep it where it is not kept yet: to save and load it costs a host that is used once more than it gives. */
+  /**
+   * Whether to keep it where it is not kept yet: to save and load it costs a host that is used once
+   * more than it gives.
+   */
   readonly keep: boolean;
 }
 
-/** A prepared host: from its kept memory, or booted, prepared and, if requested, kept for the next time. */
+/**
+ * A prepared host: from its kept memory, or booted, prepared and, if requested, kept for the next
+ * time.
+ */
 export async function preparedHost(preparation: Preparation): Promise<EmulatedHost> {
   const { name, spec, prepare } = preparation;
   const memory = join(KEPT, `${name}-${keyOf(preparation)}`);

@@ -1,5 +1,6 @@
 /**
- * The initrd of an emulated host: KVM's modules, busybox, the agent of the command channel, and a script.
+ * The initrd of an emulated host: KVM's modules, busybox, the agent of the command channel, and a
+ * script.
  *
  * @module
  */
@@ -34,7 +35,10 @@ const APPLETS = ['sh', 'mount', 'umount', 'insmod', 'mkdir', 'ln', 'cat', 'cp', 
 export interface InitrdSpec {
   /** Modules, in any order, besides what they depend on; loaded before the script goes on. */
   readonly modules?: readonly string[];
-  /** Of busybox's shell, run as process 1 with `/proc`, `/sys` and `/dev` mounted: ends with `exec switch_root`. */
+  /**
+   * Of busybox's shell, run as process 1 with `/proc`, `/sys` and `/dev` mounted: ends with
+   * `exec switch_root`.
+   */
   readonly script: string;
   /** Other files, by their paths. */
   readonly files?: Readonly<Record<string, Buffer>>;
@@ -87,7 +91,10 @@ function program(path: string, data: Buffer): CpioEntry {
   return { kind: 'file', path, mode: 0o755, data };
 }
 
-/** The agent of the command channel, for a root that starts it by itself: `agent [NAME OF THE PORT]`. */
+/**
+ * The agent of the command channel, for a root that starts it by itself:
+ * `agent [NAME OF THE PORT]`.
+ */
 export function agentProgram(): Buffer {
   const directory = mkdtempSync(join(tmpdir(), 'a3s-host-agent-'));
   try {
@@ -104,11 +111,13 @@ export function agentProgram(): Buffer {
 export const ROOT_TAG = 'root';
 
 /**
- * The script of a host whose root is this machine's, read through a virtio-fs share: all programs are there. What it
- * writes stays its own, in an overlay; `/run`, `/tmp` and `/dev/shm` are its own and empty. The agent is process 1.
- * switch_root and not chroot: in a chroot no user namespace can be made.
+ * The script of a host whose root is this machine's, read through a virtio-fs share: all programs
+ * are there. What it writes stays its own, in an overlay; `/run`, `/tmp` and `/dev/shm` are its own
+ * and empty. The agent is process 1. switch_root and not chroot: in a chroot no user namespace can
+ * be made.
  *
- * @param overlay without it the kernel needs no overlayfs, and the share has to be read-only: the rest of the root is too
+ * @param overlay without it the kernel needs no overlayfs, and the share has to be read-only: the
+ * rest of the root is too
  */
 export function sharedRoot({ overlay = true }: { readonly overlay?: boolean } = {}): string {
   return `

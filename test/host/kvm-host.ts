@@ -1,6 +1,6 @@
 /**
- * The emulated host that the tests with KVM share: this machine's programs, the product installed, and a home with the
- * test images, whose probe of KVM has said yes.
+ * The emulated host that the tests with KVM share: this machine's programs, the product installed,
+ * and a home with the test images, whose probe of KVM has said yes.
  *
  * @module
  */
@@ -20,8 +20,8 @@ const CLI = `${INSTALLED}/a3s-box.cjs`;
 const DIRECTORY = '/tmp/user';
 
 /**
- * How many times as long everything may take there as on this machine: an emulated processor has to emulate the guests'
- * as well.
+ * How many times as long everything may take there as on this machine: an emulated processor has to
+ * emulate the guests' as well.
  */
 export const TIME_SCALE = 6;
 
@@ -93,7 +93,8 @@ export class KvmHost {
   }
 
   /**
-   * The same of Docker's client, which starts in a fraction of the time: for questions. It starts no server.
+   * The same of Docker's client, which starts in a fraction of the time: for questions. It starts
+   * no server.
    */
   async docker(args: readonly string[]): Promise<string> {
     const argv = ['docker', '--host', `unix://${SOCKET}`, ...args];

@@ -1,5 +1,6 @@
 /**
- * The product on a host with KVM, in `npm run soak`: what takes longer than `npm test` has. In their order.
+ * The product on a host with KVM, in `npm run soak`: what takes longer than `npm test` has. In
+ * their order.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';

@@ -1,5 +1,6 @@
 /**
- * The product on a host with KVM, in `npm test`. One host and a few boxes serve all tests, in their order.
+ * The product on a host with KVM, in `npm test`. One host and a few boxes serve all tests, in their
+ * order.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';

@@ -13,7 +13,10 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-/** Points `A3S_GO` to a program that prints the given version and writes its arguments to its output file. */
+/**
+ * Points `A3S_GO` to a program that prints the given version and writes its arguments to its output
+ * file.
+ */
 async function useGo(version: string): Promise<void> {
   const path = join(root, 'go');
   const script = `#!/bin/sh

@@ -49,9 +49,10 @@ export async function buildAgent(
   output: string,
   options: { package: string; version: string; cache: string },
 ): Promise<Buffer> {
-  // Go interrupts code that runs for longer than 10 ms by a signal. In a copy of a running VM all code is slow at
-  // first, since it is translated then, and handling the signal in kernel and runtime would add some hundred blocks.
-  // Grown stacks keep their size, since the copy would have to grow them again.
+  // Go interrupts code that runs for longer than 10 ms by a signal. In a copy of a running VM all
+  // code is slow at first, since it is translated then, and handling the signal in kernel and
+  // runtime would add some hundred blocks. Grown stacks keep their size, since the copy would have
+  // to grow them again.
   const quiet = '-X runtime.godebugDefault=asyncpreemptoff=1,gcshrinkstackoff=1';
   const flags = `-s -w -buildid= -X main.version=${options.version} ${quiet}`;
   const goCache = process.env['GOCACHE'] ?? options.cache;

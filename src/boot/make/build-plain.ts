@@ -1,6 +1,6 @@
 /**
- * Makes a boot set that plain boxes alone boot from. It has no firmware, which takes minutes to compile, so that a first
- * box can run before that.
+ * Makes a boot set that plain boxes alone boot from. It has no firmware, which takes minutes to
+ * compile, so that a first box can run before that.
  *
  * @module
  */

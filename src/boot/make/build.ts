@@ -59,11 +59,17 @@ export interface BuildOptions {
   readonly root: string;
   /** Directory of the set, which is replaced as a whole. */
   readonly output: string;
-  /** Takes the kernel and the firmware that apt offers now, instead of those that the last build took. */
+  /**
+   * Takes the kernel and the firmware that apt offers now, instead of those that the last build
+   * took.
+   */
   readonly update: boolean;
   /** Name and version of the program that writes the layers that this set mounts. */
   readonly erofsWriter: string;
-  /** Makes the firmware of confidential boxes, or takes it from `cache`, where an earlier build left it. */
+  /**
+   * Makes the firmware of confidential boxes, or takes it from `cache`, where an earlier build left
+   * it.
+   */
   readonly firmware: (cache: string) => Promise<Firmware>;
   readonly step: (line: string) => void;
 }

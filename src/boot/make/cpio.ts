@@ -1,7 +1,8 @@
 /**
  * Writes cpio archives in the `newc` format, which the kernel unpacks as its first root.
  *
- * Equal entries give equal bytes: names are sorted, inodes count from 1, and owners and times are zero.
+ * Equal entries give equal bytes: names are sorted, inodes count from 1, and owners and times are
+ * zero.
  *
  * @module
  */
@@ -22,8 +23,8 @@ const TRAILER = 'TRAILER!!!';
 const BLOCK = 512;
 
 /**
- * The archive's bytes. Paths are relative, without `.` and `..`; a directory precedes what lies in it.
- * Throws `RangeError` for a bad or repeated path and for one whose directory is missing.
+ * The archive's bytes. Paths are relative, without `.` and `..`; a directory precedes what lies in
+ * it. Throws `RangeError` for a bad or repeated path and for one whose directory is missing.
  */
 export function cpio(entries: readonly CpioEntry[]): Buffer {
   const sorted = [...entries].sort((a, b) =>

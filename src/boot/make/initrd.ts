@@ -10,8 +10,9 @@ import { type KernelModule, MODULE_PROFILES, MODULE_USES, type ModuleProfile } f
 const DIRECTORIES = ['dev', 'modules', 'proc', 'run', 'sys', 'tmp'];
 
 /**
- * `/modules/order` names the files beside it that every box needs, one a line, in the order in which they load; `/modules/order.nic`
- * and its like those that a use needs besides. One that two uses need is named by both.
+ * `/modules/order` names the files beside it that every box needs, one a line, in the order in
+ * which they load; `/modules/order.nic` and its like those that a use needs besides. One that two
+ * uses need is named by both.
  */
 export function makeInitrd(
   agent: Buffer,

@@ -88,7 +88,8 @@ export async function fetchKernelPackage(cache: string, kernel: KernelPackage): 
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, 'download-'));
   try {
-    // apt's own unprivileged user cannot write where this lies; the digest is checked below all the same.
+    // apt's own unprivileged user cannot write where this lies; the digest is checked below all the
+    // same.
     const sandbox = process.getuid?.() === 0 ? ['-o', 'APT::Sandbox::User=root'] : [];
     await runTool(
       'apt-get',

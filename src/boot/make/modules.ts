@@ -10,9 +10,9 @@ import { elfSection } from './elf.ts';
 import { runTool } from './tool.ts';
 
 /**
- * The modules that each profile needs and that Debian's cloud kernel does not have built in. Built into it, and so not
- * here: PCI and PCIe hot-plug, virtio-pci, virtio-console (the control stream), ext4 with its checksums, virtio-fs,
- * vmgenid.
+ * The modules that each profile needs and that Debian's cloud kernel does not have built in. Built
+ * into it, and so not here: PCI and PCIe hot-plug, virtio-pci, virtio-console (the control stream),
+ * ext4 with its checksums, virtio-fs, vmgenid.
  */
 export const MODULE_PROFILES = {
   plain: {
@@ -24,8 +24,8 @@ export const MODULE_PROFILES = {
     // No `virtio_rng`: random numbers come from the processor, and the host has no say in them.
     common: ['virtio_blk', 'erofs', 'overlay', 'dm_verity'],
     nic: ['virtio_net'],
-    // The last two use the processor's own instructions for ciphers that the kernel could compute without them, more
-    // slowly.
+    // The last two use the processor's own instructions for ciphers that the kernel could compute
+    // without them, more slowly.
     changes: ['dm_crypt', 'dm_integrity', 'authenc', 'xts', 'aesni_intel', 'sha256_ssse3'],
     // It does not load where there is no secure processor.
     snp: ['sev_guest'],
@@ -33,8 +33,8 @@ export const MODULE_PROFILES = {
 } as const satisfies Record<string, Partial<Record<ModuleUse, readonly string[]>>>;
 
 /**
- * Every box needs the common modules. The others are loaded where the VM has the matching device: a network device, an
- * encrypted disk for changes, a secure processor.
+ * Every box needs the common modules. The others are loaded where the VM has the matching device: a
+ * network device, an encrypted disk for changes, a secure processor.
  */
 export const MODULE_USES = ['common', 'nic', 'changes', 'snp'] as const;
 export type ModuleUse = (typeof MODULE_USES)[number];

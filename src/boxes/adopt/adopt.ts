@@ -33,7 +33,10 @@ export interface AdoptionTiming {
   /** How often, and how far apart, a microVM that does not answer is asked. */
   readonly attempts: number;
   readonly pauseMs: number;
-  /** How long requests wait for microVMs. After it they are answered, also where some microVMs did not answer. */
+  /**
+   * How long requests wait for microVMs. After it they are answered, also where some microVMs did
+   * not answer.
+   */
   readonly serveAfterMs: number;
 }
 
@@ -41,7 +44,10 @@ const TIMING: AdoptionTiming = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 
 
 export interface AdoptionOptions {
   readonly timing?: AdoptionTiming | undefined;
-  /** Whether to start the boxes whose policies say so when the host, and this server with it, was started. */
+  /**
+   * Whether to start the boxes whose policies say so when the host, and this server with it, was
+   * started.
+   */
   readonly afterReboot?: boolean | undefined;
 }
 
@@ -49,8 +55,9 @@ export interface AdoptionOptions {
 export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Services, 'startTimeoutMs'>;
 
 /**
- * Reconciles every record with what exists. When it returns, every box whose microVM answers is followed. What must
- * wait for a microVM or a guest goes on in the background, under the box's lock; so do starts by policies.
+ * Reconciles every record with what exists. When it returns, every box whose microVM answers is
+ * followed. What must wait for a microVM or a guest goes on in the background, under the box's
+ * lock; so do starts by policies.
  */
 export async function adoptBoxes(
   rt: AdoptionHost,
@@ -143,8 +150,9 @@ async function reconcileBox(
 }
 
 /**
- * Removes the disk of a box that never ran. A power cut during its first start may have left the name of the disk
- * without its content. Nothing on it was promised to anybody, unless files were copied into the box.
+ * Removes the disk of a box that never ran. A power cut during its first start may have left the
+ * name of the disk without its content. Nothing on it was promised to anybody, unless files were
+ * copied into the box.
  */
 async function dropUnusedDisk(rt: Pick<Services, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);
@@ -181,7 +189,8 @@ function confidentialOf(rt: Pick<Services, 'home'>, { definition: { id, confiden
 
 /** A start that had got as far as the main process is finished; any other is undone. */
 async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Promise<void> {
-  // The main process of a copy ran before it was one; that it has an identity of its own is not known.
+  // The main process of a copy ran before it was one; that it has an identity of its own is not
+  // known.
   const copy = box.state.machine?.start === 'snapshot';
   const paused = box.state.machine?.start === 'pool';
   // A stop or a kill ended this start before its microVM was found.
@@ -192,7 +201,10 @@ async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Pr
   await endOrphaned(rt, box, '');
 }
 
-/** @param paused whether the microVM may still be paused, as one of a pool is until its box resumes it */
+/**
+ * @param paused whether the microVM may still be paused, as one of a pool is until its box resumes
+ * it
+ */
 async function mainStarted(running: RunningBox, paused: boolean): Promise<boolean> {
   try {
     if (paused) await running.vm.resume();
@@ -205,9 +217,9 @@ async function mainStarted(running: RunningBox, paused: boolean): Promise<boolea
 }
 
 /**
- * Removes the directories of boxes that are not on record, and the sockets of boxes that do not run. Makes the missing
- * directory of a box that never ran: its record may have come just before the directory, or before the directory was on
- * the disk.
+ * Removes the directories of boxes that are not on record, and the sockets of boxes that do not
+ * run. Makes the missing directory of a box that never ran: its record may have come just before
+ * the directory, or before the directory was on the disk.
  */
 async function sweepDirectories(
   rt: Pick<Services, 'home' | 'runtimeDir' | 'store' | 'engine'>,

@@ -7,8 +7,8 @@ import { isLive } from '../record/states.ts';
 import type { Services } from '../services/services.ts';
 
 /**
- * Keeps the networks of boxes that run by their records, and removes what is left of others. A box that turns out to be
- * gone leaves its network afterwards, when its end is recorded.
+ * Keeps the networks of boxes that run by their records, and removes what is left of others. A box
+ * that turns out to be gone leaves its network afterwards, when its end is recorded.
  */
 export async function adoptNetworks(
   rt: Pick<Services, 'store' | 'hostNetworks' | 'log'>,

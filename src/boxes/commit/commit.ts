@@ -36,9 +36,9 @@ export interface CommitRequest {
 
 /**
  * @param client its abort ends the commit
- * @throws A3sError `host-not-permitted` for a confidential box, `no-such-image` where the box's image is gone,
- * `invalid-argument`, `invalid-reference`, `invalid-image`, `too-large`, `disk-full`. Then the box is as it was, and
- * nothing of the image is left.
+ * @throws A3sError `host-not-permitted` for a confidential box, `no-such-image` where the box's
+ * image is gone, `invalid-argument`, `invalid-reference`, `invalid-image`, `too-large`,
+ * `disk-full`. Then the box is as it was, and nothing of the image is left.
  */
 export async function commitBox(
   rt: CommitHost,

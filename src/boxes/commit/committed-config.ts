@@ -11,8 +11,8 @@ import type { BoxDefinition } from '../record/box.ts';
 export type Config = Partial<ProcessConfig>;
 
 /**
- * The box's own configuration, or the one that was given, with the changes applied. As in Docker, what is empty then is
- * taken from the box.
+ * The box's own configuration, or the one that was given, with the changes applied. As in Docker,
+ * what is empty then is taken from the box.
  *
  * @param given in place of the box's configuration; the changes know its variables alone
  * @throws A3sError `invalid-argument` for a change that cannot be read

@@ -12,8 +12,9 @@ import type { RunServices } from '../run/run-services.ts';
 export type PauseHost = FreezeHost & Pick<RunServices, 'running' | 'locks'>;
 
 /**
- * Pauses a box that runs. A box that is paused, or does not run, stays as it is. One pause of a box waits for the end
- * of the one before. A server that is killed meanwhile leaves it to the next one to resume the box.
+ * Pauses a box that runs. A box that is paused, or does not run, stays as it is. One pause of a box
+ * waits for the end of the one before. A server that is killed meanwhile leaves it to the next one
+ * to resume the box.
  *
  * @returns resumes the box; later calls return what the first one does. It never rejects.
  * @throws A3sError what the guest answers; then the box is not paused

@@ -20,7 +20,11 @@ export interface CheckedParts extends Pick<BoxDefinition, 'storage' | 'limits' |
   readonly volumeMounts: readonly Pick<VolumeMount, 'destination'>[];
 }
 
-/** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
+/**
+ * Refuses by name what a confidential box cannot have.
+ *
+ * @throws A3sError `unsupported-option`, `invalid-argument`
+ */
 export function checkConfidential(request: CheckedParts, asked: ConfidentialRequest): void {
   const [mount] = [...request.binds, ...request.volumeMounts];
   if (mount !== undefined) {
@@ -55,8 +59,8 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
 }
 
 /**
- * A launch spec has capabilities, `no_new_privs`, the two named profiles and the protected paths. What it has no word
- * for, its relying parties would not see.
+ * A launch spec has capabilities, `no_new_privs`, the two named profiles and the protected paths.
+ * What it has no word for, its relying parties would not see.
  *
  * @throws A3sError `unsupported-option` with the option's name
  */

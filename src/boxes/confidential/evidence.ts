@@ -1,8 +1,10 @@
 /**
- * Gets evidence of a box as this host can: the server opens a session of its own with the guest's RA-TLS server.
+ * Gets evidence of a box as this host can: the server opens a session of its own with the guest's
+ * RA-TLS server.
  *
- * The evidence proves that such a guest answered to the nonce. It does not prove that the caller's own connection would
- * end in that guest. So it is a hint, for display and for records. A relying party connects to the box itself.
+ * The evidence proves that such a guest answered to the nonce. It does not prove that the caller's
+ * own connection would end in that guest. So it is a hint, for display and for records. A relying
+ * party connects to the box itself.
  *
  * @module
  */
@@ -26,7 +28,10 @@ const MAX_TABLE = 4 * Math.ceil((64 * 1024) / 3);
 const MAX_SPEC_TEXT = 4 * Math.ceil(MAX_LAUNCH_SPEC / 3);
 const MAX_ANSWER = MAX_SPEC_TEXT + MAX_TABLE + MAX_REPORT + 4096;
 
-/** What a guest answers to a challenge. It may say anything: all of it is bounded, and none believed. */
+/**
+ * What a guest answers to a challenge. It may say anything: all of it is bounded, and none
+ * believed.
+ */
 const Attested = z.strictObject({
   evidence: z.strictObject({
     schema: z.literal('a3s-box/evidence/v1'),
@@ -42,14 +47,20 @@ const Attested = z.strictObject({
 export interface HostEvidence extends z.infer<typeof Attested> {
   /** REPORT_DATA follows from these values and from the guest's answer. */
   readonly session: {
-    /** In base64: the nonce that was sent, the guest's SubjectPublicKeyInfo, and the exporter of the session. */
+    /**
+     * In base64: the nonce that was sent, the guest's SubjectPublicKeyInfo, and the exporter of the
+     * session.
+     */
     readonly nonce: string;
     readonly publicKey: string;
     readonly exporter: string;
   };
 }
 
-/** @throws A3sError `agent-failed` for an answer that breaks the protocol, `agent-timeout`, and as `openRatls` */
+/**
+ * @throws A3sError `agent-failed` for an answer that breaks the protocol, `agent-timeout`, and as
+ * `openRatls`
+ */
 export async function askEvidence(
   rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
@@ -101,8 +112,8 @@ async function handshake(stream: Duplex): Promise<TLSSocket> {
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve);
-    // The handler stays for the socket's life: a guest can cause several errors, and an unhandled one would end the
-    // server.
+    // The handler stays for the socket's life: a guest can cause several errors, and an unhandled
+    // one would end the server.
     socket.on('error', reject);
     stream.once('close', () => reject(new Error('the guest closed the connection')));
   });
@@ -116,7 +127,8 @@ async function challenge(socket: TLSSocket, nonce: Buffer): Promise<unknown> {
     maxSessionMemory: 32,
     settings: { enablePush: false },
   });
-  // Node keeps every origin that a guest claims. No guest needs to claim one, so the connection ends.
+  // Node keeps every origin that a guest claims. No guest needs to claim one, so the connection
+  // ends.
   connection.on('origin', () => connection.destroy());
   try {
     return await post(connection, JSON.stringify({ nonce: nonce.toString('base64') }));

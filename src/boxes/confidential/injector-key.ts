@@ -6,7 +6,10 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
 
-/** Curves of the ECDSA keys by which the guest verifies signatures. It also verifies by Ed25519 keys. */
+/**
+ * Curves of the ECDSA keys by which the guest verifies signatures. It also verifies by Ed25519
+ * keys.
+ */
 const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1']);
 const ONE_PUBLIC_KEY =
   /^\s*-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$/;

@@ -17,8 +17,8 @@ import { DEFAULT_HOSTNAME, launchSpecOf, type SpecifiedBox } from './launch-spec
 import { launchRecordFor } from './measurement.ts';
 
 /**
- * The revision of launch specs that added `directories`. The agents of older boot sets refuse fields that they do not
- * know.
+ * The revision of launch specs that added `directories`. The agents of older boot sets refuse
+ * fields that they do not know.
  */
 const WITH_DIRECTORIES = 2;
 /** The one that added `tmpfs` and `shmBytes`. */
@@ -39,7 +39,10 @@ export interface Plan {
   readonly allowKnownVulnerable?: readonly string[];
 }
 
-/** @throws A3sError for what does not fit: the box, its keys, the image's layers, the boot set, the ID block */
+/**
+ * @throws A3sError for what does not fit: the box, its keys, the image's layers, the boot set, the
+ * ID block
+ */
 export async function planConfidential(
   rt: Pick<Services, 'boot' | 'images'>,
   { planned, hostname = DEFAULT_HOSTNAME, asked, image, bootSet, allowKnownVulnerable }: Plan,
@@ -77,7 +80,11 @@ export async function planConfidential(
   };
 }
 
-/** Finds out at create what the agent would refuse at start. @throws A3sError `unsupported-option` */
+/**
+ * Finds out at create what the agent would refuse at start.
+ *
+ * @throws A3sError `unsupported-option`
+ */
 function checkMemoryMounts(
   { tmpfs = [], shmBytes }: PlannedBox,
   { launchSpec }: ConfidentialBoot,
@@ -93,7 +100,8 @@ function checkMemoryMounts(
 
 /**
  * @param allowed digests that are excepted from the list of what is known to be vulnerable
- * @throws A3sError `boot-set-missing`: also for a set that has nothing for confidential boxes; `known-vulnerable`
+ * @throws A3sError `boot-set-missing`: also for a set that has nothing for confidential boxes;
+ * `known-vulnerable`
  */
 export async function confidentialBoot(
   rt: Pick<Services, 'boot'>,
@@ -112,7 +120,10 @@ export async function confidentialBoot(
   );
 }
 
-/** The secure processor refuses a launch whose ID block is for another launch. This check finds that out beforehand. */
+/**
+ * The secure processor refuses a launch whose ID block is for another launch. This check finds that
+ * out beforehand.
+ */
 async function checkIdentity(
   boot: ConfidentialBoot,
   { block, auth }: NonNullable<ConfidentialRequest['identity']>,

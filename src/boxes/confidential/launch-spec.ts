@@ -1,6 +1,7 @@
 /**
- * The launch spec of a box. It depends on the request and on the image, and on nothing that the host chooses. So a
- * relying party that has both computes the same text, and the same HOST_DATA, on another host.
+ * The launch spec of a box. It depends on the request and on the image, and on nothing that the
+ * host chooses. So a relying party that has both computes the same text, and the same HOST_DATA, on
+ * another host.
  *
  * @module
  */

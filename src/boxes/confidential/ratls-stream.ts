@@ -1,6 +1,6 @@
 /**
- * Carries bytes between a client and a guest's RA-TLS server. This host cannot read them, and a client need not trust
- * it for them.
+ * Carries bytes between a client and a guest's RA-TLS server. This host cannot read them, and a
+ * client need not trust it for them.
  *
  * @module
  */
@@ -15,7 +15,10 @@ import type { RunningBox } from '../run/running-box.ts';
 /** How long a stream without progress is kept open, whose client may be gone unnoticed. */
 const STALLED_MS = 60_000;
 
-/** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `ratls-busy` for too many at a time */
+/**
+ * @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `ratls-busy` for too
+ * many at a time
+ */
 export async function openRatls(
   rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
@@ -63,8 +66,9 @@ function busy(name: string): A3sError {
 /**
  * Carries both directions until either side has ended.
  *
- * The end of a client's bytes may mean that the client is gone, so the stream is closed when the guest sends nothing
- * for `stalledMs` after it. The stream is also closed when the guest accepts no bytes for that long.
+ * The end of a client's bytes may mean that the client is gone, so the stream is closed when the
+ * guest sends nothing for `stalledMs` after it. The stream is also closed when the guest accepts no
+ * bytes for that long.
  */
 export async function carryRatls(
   guest: Duplex,

@@ -1,5 +1,6 @@
 /**
- * Describes the microVM of a confidential box: what is measured, and the disks that the guest verifies.
+ * Describes the microVM of a confidential box: what is measured, and the disks that the guest
+ * verifies.
  *
  * @module
  */
@@ -32,8 +33,8 @@ export interface ConfidentialParts {
 }
 
 /**
- * Finds what the box starts from, and checks that its layers are those of its launch spec. The guest would find a
- * difference too, and end.
+ * Finds what the box starts from, and checks that its layers are those of its launch spec. The
+ * guest would find a difference too, and end.
  *
  * @throws A3sError `boot-set-missing`, `verity-mismatch`
  */
@@ -112,8 +113,8 @@ export function describeConfidential(
 }
 
 /**
- * Makes a disk of zeros, which takes no room yet. Its key ends with each guest, so the next guest cannot use what the
- * disk had.
+ * Makes a disk of zeros, which takes no room yet. Its key ends with each guest, so the next guest
+ * cannot use what the disk had.
  */
 export async function renewChanges(
   rt: Pick<Services, 'home'>,

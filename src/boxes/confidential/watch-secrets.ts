@@ -1,5 +1,6 @@
 /**
- * Follows which secrets a guest has received, for `ps` and `inspect` alone. The values never come here.
+ * Follows which secrets a guest has received, for `ps` and `inspect` alone. The values never come
+ * here.
  *
  * @module
  */
@@ -47,8 +48,8 @@ function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
 }
 
 /**
- * Records only names that the launch spec has, and only progress. So a guest that lies can cause no more writes than
- * that.
+ * Records only names that the launch spec has, and only progress. So a guest that lies can cause no
+ * more writes than that.
  */
 function recordSecrets(
   rt: Pick<Services, 'events' | 'store'>,
@@ -76,7 +77,10 @@ function recordSecrets(
   if (state !== 'waiting') publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
 }
 
-/** The secrets' state at the exit of the main process, which may be known before the guest's report about them. */
+/**
+ * The secrets' state at the exit of the main process, which may be known before the guest's report
+ * about them.
+ */
 export function expiredBy(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
   if (launch?.secrets.state !== 'waiting' || exit.error?.code !== 'secrets-deadline') return {};
   return { launch: { ...launch, secrets: { ...launch.secrets, state: 'expired' } } };

@@ -1,4 +1,5 @@
-// A bind source becomes a link after its path was checked, and before missing directories are created.
+// A bind source becomes a link after its path was checked, and before missing directories are
+// created.
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

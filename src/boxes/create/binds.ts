@@ -25,7 +25,8 @@ const REPLACEABLE = '/dev/shm';
 /**
  * Checks where the mounts of a request appear in the box.
  *
- * @throws A3sError `invalid-argument` for two mounts at one place, and for a place where the box has a mount of its own
+ * @throws A3sError `invalid-argument` for two mounts at one place, and for a place where the box
+ * has a mount of its own
  */
 export function checkDestinations(mounts: readonly Pick<Bind, 'destination'>[]): void {
   const seen = new Set<string>();
@@ -59,8 +60,9 @@ function isAtOrBelow(path: string, directory: string): boolean {
 }
 
 /**
- * Records the real path of each bind's source. In the long form the source must exist, unless it is to be made. Every start compares the source with that path. A start makes the
- * directories that are missing, below the part of the path that exists now.
+ * Records the real path of each bind's source. In the long form the source must exist, unless it is
+ * to be made. Every start compares the source with that path. A start makes the directories that
+ * are missing, below the part of the path that exists now.
  *
  * @throws A3sError `bind-source-missing`
  */
@@ -100,17 +102,20 @@ async function placeOf(source: string): Promise<string> {
 }
 
 /**
- * Turns binds into shares and mounts, at each start. Checks that each source still leads to its recorded path, and
- * makes a missing source a directory, as Docker's `-v` does; in the long form it must exist.
+ * Turns binds into shares and mounts, at each start. Checks that each source still leads to its
+ * recorded path, and makes a missing source a directory, as Docker's `-v` does; in the long form it
+ * must exist.
  *
- * @throws A3sError `bind-source-missing`, `bind-source-changed`, `unsupported-option` for what cannot be shared
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `unsupported-option` for what
+ * cannot be shared
  */
 export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
   for (const [index, { source, destination, readonly, realPath, long }] of binds.entries()) {
     const tag = `bind-${index}`;
-    // This check comes before anything is made: a link may lead to where its owner could not make a directory.
+    // This check comes before anything is made: a link may lead to where its owner could not make a
+    // directory.
     await checkPlace(source, realPath);
     const makes = long === undefined || long.createMountpoint;
     const kind = await ensureSource(source, realPath, makes);
@@ -123,7 +128,10 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   return { shares, mounts };
 }
 
-/** The owner of a source could have replaced it with a link to what only the user of this server may read. */
+/**
+ * The owner of a source could have replaced it with a link to what only the user of this server may
+ * read.
+ */
 async function checkPlace(source: string, realPath: string | undefined): Promise<void> {
   if (realPath === undefined) return;
   const place = await placeOf(source);

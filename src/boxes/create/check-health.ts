@@ -1,6 +1,6 @@
 /**
- * Refuses, before anything is made, a health check that the launch spec does not permit the host to run. Failures of a
- * check are in `src/boxes/health/watch-health.ts`.
+ * Refuses, before anything is made, a health check that the launch spec does not permit the host to
+ * run. Failures of a check are in `src/boxes/health/watch-health.ts`.
  *
  * @module
  */

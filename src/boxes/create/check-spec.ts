@@ -16,7 +16,8 @@ const REST = 128 * 1024;
 const MAX_STRING = 128 * 1024 - 1;
 
 /**
- * @throws A3sError `invalid-image` where what does not fit comes from the image, else `invalid-argument` or `too-large`
+ * @throws A3sError `invalid-image` where what does not fit comes from the image, else
+ * `invalid-argument` or `too-large`
  */
 export function checkSpec(definition: Described, image: ImageConfig): void {
   const document = specDocument(definition, {

@@ -31,7 +31,8 @@ export interface ForkRequest {
 export type ForkHost = RecordHost & AuthorizationHost & Pick<Services, 'snapshots'>;
 
 /**
- * Makes a box whose first start goes on from the snapshot. The image policy decides as for any other box.
+ * Makes a box whose first start goes on from the snapshot. The image policy decides as for any
+ * other box.
  *
  * @throws A3sError for whatever does not fit, before anything is changed
  */

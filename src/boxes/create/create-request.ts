@@ -19,8 +19,8 @@ import type { Security } from '../record/security.ts';
 import type { TmpfsMount } from '../record/tmpfs.ts';
 
 /**
- * Docker's API has it so: times are in nanoseconds, and 0 inherits the image's. An empty test inherits the image's as
- * well, and `NONE` switches the check off.
+ * Docker's API has it so: times are in nanoseconds, and 0 inherits the image's. An empty test
+ * inherits the image's as well, and `NONE` switches the check off.
  */
 export type HealthRequest = ImageHealthcheck;
 

@@ -1,6 +1,7 @@
 /**
- * Computes what a box would be, for those who are to trust it. The values come from image and boot set, and nothing is
- * made. A relying party that has both gets the very values that a run of the same request is launched with.
+ * Computes what a box would be, for those who are to trust it. The values come from image and boot
+ * set, and nothing is made. A relying party that has both gets the very values that a run of the
+ * same request is launched with.
  *
  * @module
  */
@@ -37,7 +38,8 @@ export interface Measured {
 }
 
 /**
- * @param allowKnownVulnerable digests that a policy excepts from the list of what is known to be vulnerable
+ * @param allowKnownVulnerable digests that a policy excepts from the list of what is known to be
+ * vulnerable
  * @throws A3sError as `createBox` does for the same request, but for what depends on this host
  */
 export async function measureBox(
@@ -90,8 +92,8 @@ export async function measureBox(
 }
 
 /**
- * The exception that the policy needs where the launch is known to be vulnerable. The caller must have excepted the
- * launch's digest, or the digest of its firmware.
+ * The exception that the policy needs where the launch is known to be vulnerable. The caller must
+ * have excepted the launch's digest, or the digest of its firmware.
  *
  * @throws A3sError `known-vulnerable`
  */

@@ -26,8 +26,8 @@ const TIMES = {
 } as const;
 
 /**
- * What the request leaves out comes from the image, and then from Docker's defaults. Undefined where nothing is
- * checked.
+ * What the request leaves out comes from the image, and then from Docker's defaults. Undefined
+ * where nothing is checked.
  *
  * @throws A3sError `invalid-argument` in Docker's words, `invalid-image` for what the image says
  */
@@ -51,8 +51,8 @@ export function mergeHealth(
 }
 
 /**
- * What `inspect` shows of a check that never runs: of `NONE`, and, as in Docker, of an unknown type. Undefined for
- * others.
+ * What `inspect` shows of a check that never runs: of `NONE`, and, as in Docker, of an unknown
+ * type. Undefined for others.
  */
 export function inertHealth(
   request: HealthRequest | undefined,
@@ -62,7 +62,10 @@ export function inertHealth(
   return merged.test.length === 0 || isProbe(merged.test) ? undefined : shown(merged);
 }
 
-/** Whether a program is run for the check. A list that begins with none of Docker's types names no program. */
+/**
+ * Whether a program is run for the check. A list that begins with none of Docker's types names no
+ * program.
+ */
 export function isProbe([kind]: readonly string[]): boolean {
   return kind === 'CMD' || kind === 'CMD-SHELL';
 }

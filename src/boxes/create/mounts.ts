@@ -26,8 +26,8 @@ export interface Mounts {
 }
 
 /**
- * The mounts that were asked for, and those of other boxes at every path that is not taken yet. What other boxes have in
- * memory is theirs alone.
+ * The mounts that were asked for, and those of other boxes at every path that is not taken yet.
+ * What other boxes have in memory is theirs alone.
  *
  * @throws A3sError `no-such-box`, `invalid-argument`
  */
@@ -118,7 +118,8 @@ export interface MadeVolumes extends AsyncDisposable {
 }
 
 /**
- * Makes the volumes that are missing. Disposing of them removes the anonymous ones, unless a box keeps them.
+ * Makes the volumes that are missing. Disposing of them removes the anonymous ones, unless a box
+ * keeps them.
  *
  * @throws A3sError `invalid-argument`
  */

@@ -53,8 +53,8 @@ function pick(request: CreateRequest) {
 }
 
 /**
- * A given entrypoint drops the image's command as well; `[""]` clears the entrypoint. This is Docker's rule, and
- * it does not depend on whether the box has a terminal.
+ * A given entrypoint drops the image's command as well; `[""]` clears the entrypoint. This is
+ * Docker's rule, and it does not depend on whether the box has a terminal.
  */
 export function mergeCommand(
   request: Pick<CreateRequest, 'entrypoint' | 'cmd'>,

@@ -17,7 +17,10 @@ import type { Services } from '../services/services.ts';
 /** What is unique to each box. */
 export type Unique = Pick<BoxDefinition, 'id' | 'createdAt' | 'identity'>;
 
-/** @throws A3sError `invalid-argument` for a name that no box can have; `conflict` for one that a box has */
+/**
+ * @throws A3sError `invalid-argument` for a name that no box can have; `conflict` for one that a
+ * box has
+ */
 export function checkNewName(
   { store }: Pick<Services, 'store'>,
   asked: string | undefined,
@@ -33,8 +36,8 @@ export function checkNewName(
 export type RecordHost = UidHost & Pick<Services, 'home' | 'images' | 'identityFor'>;
 
 /**
- * Makes the record, then the box's directory. Removes both again when the directory cannot be filled, or the image is
- * gone.
+ * Makes the record, then the box's directory. Removes both again when the directory cannot be
+ * filled, or the image is gone.
  *
  * @param name undefined: a name is made up
  * @param fill makes the first content of the directory

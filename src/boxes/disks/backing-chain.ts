@@ -1,10 +1,11 @@
 /**
- * The backing chain of a writable layer: what a box had written when a snapshot of it was made, and what was written
- * since.
+ * The backing chain of a writable layer: what a box had written when a snapshot of it was made, and
+ * what was written since.
  *
- * The chain's layers are files beside the base disk, in the order of their numbers. Only the last one is written to. A
- * layer that a snapshot holds too is the same file under two names, and nobody writes to it. So adding a layer takes no
- * longer for a disk that holds much. An empty layer that was never used does not change what the disk holds.
+ * The chain's layers are files beside the base disk, in the order of their numbers. Only the last
+ * one is written to. A layer that a snapshot holds too is the same file under two names, and nobody
+ * writes to it. So adding a layer takes no longer for a disk that holds much. An empty layer that
+ * was never used does not change what the disk holds.
  *
  * @module
  */
@@ -28,8 +29,8 @@ export async function writableLayerFiles(base: string): Promise<Pick<Disk, 'path
 }
 
 /**
- * Adds an empty layer on top, owned by this identity. The layer is on the disk before it has its name: if a power cut
- * left an empty file under that name, what is below it could not be read.
+ * Adds an empty layer on top, owned by this identity. The layer is on the disk before it has its
+ * name: if a power cut left an empty file under that name, what is below it could not be read.
  *
  * @throws A3sError `conflict` where there are too many, `disk-full`
  */
@@ -70,7 +71,10 @@ async function write(path: string, content: Buffer): Promise<void> {
   }
 }
 
-/** Links the files into another directory of the same file system. None of them may be written to later. */
+/**
+ * Links the files into another directory of the same file system. None of them may be written to
+ * later.
+ */
 export async function shareLayers(files: readonly string[], directory: string): Promise<void> {
   try {
     for (const file of files) {

@@ -11,8 +11,8 @@ import type { Services } from '../services/services.ts';
 import { writableLayerPath } from './writable-layer.ts';
 
 /**
- * Room for the directories that the guest makes: those of the overlay, and mount points. An image with no directory but
- * /bin needs this many.
+ * Room for the directories that the guest makes: those of the overlay, and mount points. An image
+ * with no directory but /bin needs this many.
  */
 const OWN_DIRECTORIES = 16 * 4096;
 /** Room for what a guest writes to journal and tables as soon as it mounts the disk. */
@@ -23,11 +23,12 @@ const MOST_EXTENTS = 16_384;
 const EXTENTS_AT_ONCE = 512;
 
 /**
- * Bytes that the box has written: what its writable layer holds outside the file system's own tables and journal. 0 for
- * a box that wrote nothing.
+ * Bytes that the box has written: what its writable layer holds outside the file system's own
+ * tables and journal. 0 for a box that wrote nothing.
  *
- * While a microVM may have the disk, its allocated blocks are counted instead. A search for its pieces would block the
- * server for seconds, until the kernel has discarded what the guest discards.
+ * While a microVM may have the disk, its allocated blocks are counted instead. A search for its
+ * pieces would block the server for seconds, until the kernel has discarded what the guest
+ * discards.
  *
  * @param running whether a microVM may have the disk
  * @param size of the writable layer; undefined: the usual one
@@ -59,7 +60,8 @@ export async function writableLayerBytes(rt: Pick<Services, 'home'>, id: string)
 }
 
 /**
- * Bytes that a file has outside these extents. Beyond `MOST_EXTENTS` pieces, everything else that is allocated counts.
+ * Bytes that a file has outside these extents. Beyond `MOST_EXTENTS` pieces, everything else that
+ * is allocated counts.
  */
 async function bytesOutside(file: FileHandle, taken: readonly Extent[]): Promise<number> {
   const found = await file.stat();

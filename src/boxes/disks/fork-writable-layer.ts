@@ -11,11 +11,11 @@ import { addLayer, layersOf, shareLayers } from './backing-chain.ts';
 import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
 
 /**
- * Links the snapshot's files into the box's directory, with an empty layer of the box's own on top, in place of
- * whatever is there.
+ * Links the snapshot's files into the box's directory, with an empty layer of the box's own on top,
+ * in place of whatever is there.
  *
- * Memory and disk of a snapshot are of one moment, so nothing may be left that a failed start has written. A layer that
- * others have too is never written to.
+ * Memory and disk of a snapshot are of one moment, so nothing may be left that a failed start has
+ * written. A layer that others have too is never written to.
  */
 export async function forkWritableLayer(
   rt: Pick<Services, 'home'>,

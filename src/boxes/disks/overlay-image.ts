@@ -1,8 +1,9 @@
 /**
  * An empty qcow2 image: a disk that reads as the one below it until something is written.
  *
- * The image does not name the disk below; the process that opens the image does. It is written here, since it has only
- * four clusters, and `qemu-img` is in a package that nothing else here needs.
+ * The image does not name the disk below; the process that opens the image does. It is written
+ * here, since it has only four clusters, and `qemu-img` is in a package that nothing else here
+ * needs.
  *
  * @module
  */
@@ -11,7 +12,10 @@ const CLUSTER = 2 ** CLUSTER_BITS;
 const HEADER_BYTES = 104;
 /** A reference count has 2 bytes. */
 const REFCOUNT_ORDER = 4;
-/** The bytes that one entry of the first table covers: a cluster of 8-byte entries, each of which covers a cluster. */
+/**
+ * The bytes that one entry of the first table covers: a cluster of 8-byte entries, each of which
+ * covers a cluster.
+ */
 const L1_ENTRY = CLUSTER * (CLUSTER / 8);
 
 /** The places of its parts, in clusters. */

@@ -24,8 +24,8 @@ export function writableLayerPath(rt: Pick<Services, 'home'>, id: string): strin
 /**
  * Makes the disk at `path` where it does not exist, owned by the identity of its microVM.
  *
- * It starts empty. Nothing of a guest is read here, so no jail is needed. Making it takes about 15 ms, which a start
- * from a template does not need.
+ * It starts empty. Nothing of a guest is read here, so no jail is needed. Making it takes about 15
+ * ms, which a start from a template does not need.
  *
  * @param bytes its size; undefined: the usual one
  * @throws A3sError `disk-full`, `tool-missing`
@@ -44,7 +44,8 @@ export async function ensureWritableLayer(
 }
 
 /**
- * Makes the disk of a box that starts from a template: a copy of the one that the template's guest has mounted.
+ * Makes the disk of a box that starts from a template: a copy of the one that the template's guest
+ * has mounted.
  *
  * @throws A3sError `disk-full`
  */
@@ -59,8 +60,8 @@ export async function copyWritableLayer(
 /**
  * Whether the box has one. A half-made disk does not count.
  *
- * @throws the kernel's error where that cannot be found out: a new disk in its place would destroy what the box has
- * written
+ * @throws the kernel's error where that cannot be found out: a new disk in its place would destroy
+ * what the box has written
  */
 export async function hasWritableLayer(path: string): Promise<boolean> {
   try {

@@ -33,7 +33,8 @@ export async function statFile(
 }
 
 /**
- * What a path names, and its archive. The guest is released at the end of the archive, which the caller reads or ends.
+ * What a path names, and its archive. The guest is released at the end of the archive, which the
+ * caller reads or ends.
  *
  * @throws A3sError `no-such-file`, `invalid-argument`, `host-not-permitted`
  */
@@ -59,7 +60,8 @@ function ending(
   { signal, moving, release }: FilesGuest,
 ): AsyncGenerator<Uint8Array, void, void> {
   signal.throwIfAborted();
-  // A client that is gone, or reads nothing, requests nothing more. A failure of the release is in the log.
+  // A client that is gone, or reads nothing, requests nothing more. A failure of the release is in
+  // the log.
   signal.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
   return (async function* () {
     try {
@@ -73,8 +75,8 @@ function ending(
 /**
  * Extracts an archive into a directory of the box.
  *
- * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`, `host-not-permitted`;
- * `agent-failed` where the files may be lost
+ * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`,
+ * `host-not-permitted`; `agent-failed` where the files may be lost
  */
 export async function writeFiles(
   rt: CopyHost,

@@ -1,6 +1,6 @@
 /**
- * A microVM on the disk and the mounts of a box that does not run, whose main process is never started. It serves the
- * files of the box: no port is published, and the box has no network in it.
+ * A microVM on the disk and the mounts of a box that does not run, whose main process is never
+ * started. It serves the files of the box: no port is published, and the box has no network in it.
  *
  * Nothing of it is on record. The next server ends one that is left, since its box does not run.
  *
@@ -144,7 +144,8 @@ export class FilesVm {
   /**
    * Returns when nothing of the microVM is left.
    *
-   * @returns why what was written may not be on the disk; undefined where the guest has written all out and ended
+   * @returns why what was written may not be on the disk; undefined where the guest has written all
+   * out and ended
    */
   async end(): Promise<A3sError | undefined> {
     clearTimeout(this.#timer);
@@ -197,8 +198,8 @@ export class FilesVm {
   }
 
   /**
-   * Records that the writable layer of a box that never ran holds copied files, so that it is kept. The disk may have a
-   * size of its own, or come from a start that failed.
+   * Records that the writable layer of a box that never ran holds copied files, so that it is kept.
+   * The disk may have a size of its own, or come from a start that failed.
    */
   async #keepDisk(): Promise<void> {
     const { id } = this.#box.definition;

@@ -1,5 +1,6 @@
 /**
- * Runs work on the files of a box by the box's agent. Launches a microVM for a box that does not run.
+ * Runs work on the files of a box by the box's agent. Launches a microVM for a box that does not
+ * run.
  *
  * @module
  */
@@ -29,8 +30,8 @@ export interface FilesGuest {
 }
 
 /**
- * The agent of a running or paused box. For any other box a microVM is launched, and the box cannot be started,
- * removed or changed until the work is released. The box itself stays as it is.
+ * The agent of a running or paused box. For any other box a microVM is launched, and the box cannot
+ * be started, removed or changed until the work is released. The box itself stays as it is.
  *
  * @param what for the message, such as `copy files of`
  * @throws A3sError `host-not-permitted` for a confidential box; what a launch throws

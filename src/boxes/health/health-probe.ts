@@ -34,7 +34,8 @@ export function isProbe(id: string): boolean {
 }
 
 /**
- * Runs a probe to its end. Undefined where the probe says nothing about health: the box ended or was paused meanwhile.
+ * Runs a probe to its end. Undefined where the probe says nothing about health: the box ended or
+ * was paused meanwhile.
  *
  * @param stopped aborts when the probe is no longer wanted
  */
@@ -69,7 +70,8 @@ export async function runProbe(
     return end(FAILED, `Health check exceeded timeout (${duration(timeout)})${said}`);
   } catch (error) {
     if (stopped.aborted || running.signal.aborted) return undefined;
-    // The guest never took the request: the connection broke before, or the box was paused, or about to end.
+    // The guest never took the request: the connection broke before, or the box was paused, or
+    // about to end.
     if (finality(error) === 'state') return undefined;
     // As in Docker, a probe that cannot be started is a failure of the check.
     return end(FAILED, error instanceof Error ? error.message : String(error));
@@ -198,7 +200,8 @@ class Probe {
 }
 
 /**
- * Whether the connection failed, and not the process. Only a probe whose start got no answer is looked up by its id.
+ * Whether the connection failed, and not the process. Only a probe whose start got no answer is
+ * looked up by its id.
  */
 function isConnectionLost(error: unknown): boolean {
   return error instanceof A3sError && ERRORS[error.code].unanswered === true;

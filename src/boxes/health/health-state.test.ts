@@ -15,7 +15,10 @@ function probe(exitCode: number, second: number): HealthState['log'][number] {
   return { start: at, end: at, exitCode, output: String(second) };
 }
 
-/** The state after probes with these exit codes: the first one `first` seconds after the start, then one a second. */
+/**
+ * The state after probes with these exit codes: the first one `first` seconds after the start, then
+ * one a second.
+ */
 function health(codes: readonly number[], first = 100, check = CHECK): HealthState {
   const begin = firstHealth({ health: check });
   if (begin === undefined) throw new Error('nothing is checked');

@@ -1,6 +1,6 @@
 /**
- * Probes the health of a running box, and records each result. A box that becomes unhealthy goes on running: nothing
- * restarts it.
+ * Probes the health of a running box, and records each result. A box that becomes unhealthy goes on
+ * running: nothing restarts it.
  *
  * @module
  */

@@ -10,7 +10,10 @@ import type { Box } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
 import type { Services } from '../services/services.ts';
 
-/** Undefined where nothing more will be written: the box does not run, and will not be started again. */
+/**
+ * Undefined where nothing more will be written: the box does not run, and will not be started
+ * again.
+ */
 export function followBox(
   rt: Pick<Services, 'store'> & { readonly outputs: Outputs },
   id: string,

@@ -5,7 +5,10 @@
  */
 import type { BoxDefinition } from '../record/box.ts';
 
-/** As Docker writes them: in order, each part escaped as in a query. Empty where the log's options name none. */
+/**
+ * As Docker writes them: in order, each part escaped as in a query. Empty where the log's options
+ * name none.
+ */
 export function logDetails({
   labels,
   env,

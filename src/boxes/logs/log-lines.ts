@@ -1,5 +1,6 @@
 /**
- * Numbers the lines of both streams in the order in which they begin, and drops those that were not asked for.
+ * Numbers the lines of both streams in the order in which they begin, and drops those that were not
+ * asked for.
  *
  * @module
  */
@@ -32,7 +33,8 @@ export class LineFilter {
   /**
    * @param first number of the first line to show
    * @param lines how many lines began before the first record that is taken
-   * @param open whether each stream's last line goes on in that record; the rest of such a line is not shown
+   * @param open whether each stream's last line goes on in that record; the rest of such a line is
+   * not shown
    */
   constructor(
     options: LineOptions,

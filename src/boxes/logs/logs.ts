@@ -81,7 +81,10 @@ async function findBegin(log: BoxOutput, enough: (before: Tally) => boolean): Pr
   };
 }
 
-/** Counts the lines of the wanted streams that began since the log did, up to `until` or the present end. */
+/**
+ * Counts the lines of the wanted streams that began since the log did, up to `until` or the present
+ * end.
+ */
 async function countLines(
   log: BoxOutput,
   options: LogOptions,

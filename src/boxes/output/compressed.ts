@@ -1,5 +1,6 @@
 /**
- * Compressed files of a log. They are small, so each is read as a whole. All readers share those that were read last.
+ * Compressed files of a log. They are small, so each is read as a whole. All readers share those
+ * that were read last.
  *
  * @module
  */

@@ -8,7 +8,8 @@ import { now } from '../record/clock.ts';
 import type { BoxOutput } from './live-output.ts';
 
 /**
- * Output that may wait for the disk: twice the agent's ring, so that an agent that ignores its bound is held back too.
+ * Output that may wait for the disk: twice the agent's ring, so that an agent that ignores its
+ * bound is held back too.
  */
 const UNSAFE_BYTES = 2 * 1024 * 1024;
 

@@ -50,7 +50,8 @@ export class LogFiles {
   }
 
   /**
-   * The file to append to: the last one whose beginning is whole. A crash may have come while the next file was made.
+   * The file to append to: the last one whose beginning is whole. A crash may have come while the
+   * next file was made.
    */
   async last(): Promise<Segment> {
     for (;;) {
@@ -138,7 +139,10 @@ export class LogFiles {
     return file;
   }
 
-  /** Removes the oldest files of a log that ends at `end`, so that there is room for the last one to become full. */
+  /**
+   * Removes the oldest files of a log that ends at `end`, so that there is room for the last one to
+   * become full.
+   */
   async prune(end: number): Promise<void> {
     const { fileBytes, totalBytes } = this.#retention;
     const full = Math.max(end - this.used(end) + fileBytes, end);

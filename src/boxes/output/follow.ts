@@ -14,8 +14,8 @@ export interface Following {
   /** The run to whose end the log is followed. */
   readonly run: number;
   /**
-   * Called with the run that has ended. Waits until it is known which run comes next, and returns that run. Undefined:
-   * none.
+   * Called with the run that has ended. Waits until it is known which run comes next, and returns
+   * that run. Undefined: none.
    */
   readonly next?: ((ended: number, signal: AbortSignal) => Promise<number | undefined>) | undefined;
 }
@@ -38,7 +38,8 @@ export async function* readRecords(
 ): AsyncGenerator<OutputRecord> {
   let run = following?.run;
   while (!signal.aborted) {
-    // This is read before looking for more, so that nothing is missed that was written before the end of the run.
+    // This is read before looking for more, so that nothing is missed that was written before the
+    // end of the run.
     const ended = run === undefined || endedRun() >= run;
     const limit = last ?? end() ?? Number.POSITIVE_INFINITY;
     const written = reader.position < limit ? recent.at(reader.position) : undefined;

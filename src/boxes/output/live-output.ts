@@ -1,8 +1,8 @@
 /**
  * Output that is not kept: the last of it stays in memory, for attached clients.
  *
- * Clients that read hold the box to their pace, as with Docker. A client that takes nothing for a while is no longer
- * waited for, and misses what is dropped meanwhile.
+ * Clients that read hold the box to their pace, as with Docker. A client that takes nothing for a
+ * while is no longer waited for, and misses what is dropped meanwhile.
  *
  * @module
  */

@@ -22,7 +22,8 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /**
  * @param driver empty: the default one
- * @throws A3sError `invalid-argument` in Docker's words; `unsupported-option` for what Docker would accept
+ * @throws A3sError `invalid-argument` in Docker's words; `unsupported-option` for what Docker would
+ * accept
  */
 export function parseLogSettings(
   driver: string,

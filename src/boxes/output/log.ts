@@ -1,8 +1,8 @@
 /**
  * The log of a box: what its main process wrote, over all runs, as far back as its settings say.
  *
- * One writer appends to the last of several files. Readers follow at their own pace, so nobody waits for a slow one,
- * and memory does not grow with it. Positions count on from file to file.
+ * One writer appends to the last of several files. Readers follow at their own pace, so nobody
+ * waits for a slow one, and memory does not grow with it. Positions count on from file to file.
  *
  * @module
  */
@@ -72,11 +72,11 @@ export class OutputLog {
   }
 
   /**
-   * Prepares to append output of `run`. First cuts off what a crash left half-written, and what a failed sync left in
-   * doubt.
+   * Prepares to append output of `run`. First cuts off what a crash left half-written, and what a
+   * failed sync left in doubt.
    *
-   * @param lasting whether output counts as safe only once it is on the disk. A log that a power cut ends together with
-   * its box needs only the kernel's page cache.
+   * @param lasting whether output counts as safe only once it is on the disk. A log that a power
+   * cut ends together with its box needs only the kernel's page cache.
    * @returns the offset behind the run's last durable byte
    */
   async open(run: number, lasting = true): Promise<number> {
@@ -167,8 +167,8 @@ export class OutputLog {
   }
 
   /**
-   * The records from position `from` on. Without `following`, reading ends at the present end; with it, when nothing
-   * more will come. A payload is valid until the next step.
+   * The records from position `from` on. Without `following`, reading ends at the present end; with
+   * it, when nothing more will come. A payload is valid until the next step.
    */
   async *read(
     from: number,
@@ -207,7 +207,10 @@ export class OutputLog {
     if (this.#retired) await this.#files.release();
   }
 
-  /** The log is about to be removed. Nothing is written any more; present readers read it to its end all the same. */
+  /**
+   * The log is about to be removed. Nothing is written any more; present readers read it to its end
+   * all the same.
+   */
   async retire(): Promise<void> {
     await this.close();
     this.#retired = true;
@@ -230,7 +233,8 @@ export class OutputLog {
         }
       }
     } catch (error) {
-      // The log was closed while it waited for space. The guest still has what was not acknowledged.
+      // The log was closed while it waited for space. The guest still has what was not
+      // acknowledged.
       if (!this.#closing.signal.aborted) throw error;
     } finally {
       this.#writing = undefined;
@@ -244,7 +248,8 @@ export class OutputLog {
   }
 
   /**
-   * Writes as many records from `first` on as the last file takes, at least one. Returns the index of the next record.
+   * Writes as many records from `first` on as the last file takes, at least one. Returns the index
+   * of the next record.
    */
   async #writeSome(batch: readonly OutputRecord[], first: number): Promise<number> {
     const used = this.#files.used(this.#end ?? 0);
@@ -282,7 +287,10 @@ export class OutputLog {
     }
   }
 
-  /** Repeats until it succeeds: what was taken from the guest exists nowhere else until it is acknowledged. */
+  /**
+   * Repeats until it succeeds: what was taken from the guest exists nowhere else until it is
+   * acknowledged.
+   */
   async #tryUntil(work: (again: boolean) => Promise<void>): Promise<void> {
     for (let again = false; ; again = true) {
       try {
@@ -295,7 +303,10 @@ export class OutputLog {
     }
   }
 
-  /** Starts another file. Everything before it is on the disk by then, so that only the last file can be torn. */
+  /**
+   * Starts another file. Everything before it is on the disk by then, so that only the last file
+   * can be torn.
+   */
   async #rotate(): Promise<void> {
     try {
       await this.#sync();
@@ -335,8 +346,8 @@ export class OutputLog {
   }
 
   /**
-   * After a failed sync the kernel may count the pages as written, and a second sync would report success. So nothing
-   * since the last successful sync counts.
+   * After a failed sync the kernel may count the pages as written, and a second sync would report
+   * success. So nothing since the last successful sync counts.
    */
   #doubt(error: unknown): void {
     if (this.broken) return;

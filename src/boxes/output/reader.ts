@@ -6,7 +6,10 @@
 import { type AnyRecord, decodeRecord, HEADER_BYTES, type OutputRecord } from './record.ts';
 import type { Segment } from './segment.ts';
 
-/** Two pieces of output as they are written. Records of older logs may be larger, and get the buffer that they need. */
+/**
+ * Two pieces of output as they are written. Records of older logs may be larger, and get the buffer
+ * that they need.
+ */
 const BUFFER_BYTES = 32 * 1024;
 const NONE: Buffer = Buffer.alloc(0);
 
@@ -36,8 +39,8 @@ export class RecordReader {
   }
 
   /**
-   * The next record, or undefined where none is complete before position `limit`. Its payload is valid until the next
-   * call.
+   * The next record, or undefined where none is complete before position `limit`. Its payload is
+   * valid until the next call.
    *
    * Records that were removed are skipped, and so is damage in files that are no longer written.
    */

@@ -50,8 +50,8 @@ export function encodeRecord(record: AnyRecord): [Buffer, Buffer] {
 /**
  * The record at the start of `bytes`.
  *
- * @returns `need`, the number of bytes that the record takes, where more are wanted; undefined where there is no valid
- * record. The payload is a view, not a copy.
+ * @returns `need`, the number of bytes that the record takes, where more are wanted; undefined
+ * where there is no valid record. The payload is a view, not a copy.
  */
 export function decodeRecord(bytes: Buffer): AnyRecord | { need: number } | undefined {
   if (bytes.length < HEADER_BYTES) return { need: HEADER_BYTES };

@@ -1,8 +1,8 @@
 /**
  * How much of a box's output is kept, and in which files.
  *
- * Files are smaller than what Docker calls one, so that little is dropped at a time, and the end of a log is found
- * without its beginning. The limit is the size of all of them together.
+ * Files are smaller than what Docker calls one, so that little is dropped at a time, and the end of
+ * a log is found without its beginning. The limit is the size of all of them together.
  *
  * @module
  */

@@ -13,9 +13,9 @@ const WINDOW_BYTES = 8 * (HEADER_BYTES + MAX_PAYLOAD);
 const MAX_TORN = 4 * 1024 * 1024;
 
 /**
- * Repairs the log at `path`, whose records are whole up to byte `from`. A half-written rest of a crash is cut off.
- * Where whole records or too many bytes follow, the damaged file is kept aside, and a new file gets every record that
- * can be read.
+ * Repairs the log at `path`, whose records are whole up to byte `from`. A half-written rest of a
+ * crash is cut off. Where whole records or too many bytes follow, the damaged file is kept aside,
+ * and a new file gets every record that can be read.
  *
  * @returns where the damaged file was kept; undefined where nothing can have been lost
  */

@@ -1,7 +1,8 @@
 /**
  * One file of a log: its bytes from a position on.
  *
- * Readers do not keep it open: a thousand followers that each wait for a slow client would hold a thousand descriptors.
+ * Readers do not keep it open: a thousand followers that each wait for a slow client would hold a
+ * thousand descriptors.
  *
  * @module
  */
@@ -114,8 +115,8 @@ export class Segment {
 }
 
 /**
- * The path of the file that begins at `base`. The first file has the log's own name, as the only one had in earlier
- * versions.
+ * The path of the file that begins at `base`. The first file has the log's own name, as the only
+ * one had in earlier versions.
  */
 export function segmentPath(path: string, base: number): string {
   return base === 0 ? path : `${path}.${String(base).padStart(16, '0')}`;
@@ -136,7 +137,10 @@ export async function findSegments(path: string): Promise<Segment[]> {
   return [...found.values()].sort((a, b) => a.base - b.base);
 }
 
-/** A file is renamed from `.new` once it is whole. A repaired file replaces the damaged one in two steps. */
+/**
+ * A file is renamed from `.new` once it is whole. A repaired file replaces the damaged one in two
+ * steps.
+ */
 async function tidy(path: string): Promise<void> {
   const directory = dirname(path);
   const names = new Set(await namesIn(directory));

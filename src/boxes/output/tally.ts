@@ -1,5 +1,6 @@
 /**
- * The tally of a log up to some place: enough to go on from there without reading what is before it.
+ * The tally of a log up to some place: enough to go on from there without reading what is before
+ * it.
  *
  * @module
  */

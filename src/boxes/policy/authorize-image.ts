@@ -1,5 +1,6 @@
 /**
- * Decides whether an image may be used. Whatever creates or starts a box calls `authorizeImage` first.
+ * Decides whether an image may be used. Whatever creates or starts a box calls `authorizeImage`
+ * first.
  *
  * @module
  */
@@ -21,7 +22,10 @@ import { storedAttachments } from './stored-attachments.ts';
 import type { Trust } from './trust-policies.ts';
 import { refusalAttributes } from './trust-record.ts';
 
-/** The number of decisions at once. Each may have 64 MiB of signatures in memory, several times over. */
+/**
+ * The number of decisions at once. Each may have 64 MiB of signatures in memory, several times
+ * over.
+ */
 const slots = new Semaphore(4);
 
 interface Refresh {
@@ -43,7 +47,10 @@ export interface TrustSubject {
   readonly image: Image;
   /** As the caller named it. */
   readonly reference: string;
-  /** Canonical names that rules are matched against; each must be accepted. Empty: an image without a name. */
+  /**
+   * Canonical names that rules are matched against; each must be accepted. Empty: an image without
+   * a name.
+   */
   readonly names: readonly string[];
   /** Whether it is for a confidential box. */
   readonly confidential: boolean;
@@ -81,8 +88,8 @@ export type AuthorizationHost = JudgeHost & Pick<Services, 'events'>;
 /**
  * Decides by the image's manifest digest, from stored signatures that are verified again.
  *
- * @throws UntrustedImage when it is refused; A3sError when the policy cannot be used, or signatures were to be fetched
- *   and could not be
+ * @throws UntrustedImage when it is refused; A3sError when the policy cannot be used, or signatures
+ *   were to be fetched and could not be
  */
 export async function authorizeImage(
   rt: AuthorizationHost,
@@ -156,7 +163,10 @@ async function freshOf(
 /** The worst verdict counts. */
 const RANK = { signed: 0, unsigned: 1, refused: 2 } as const;
 
-/** One question for each repository. Where a signature has to name the tag that it is for, one for each name. */
+/**
+ * One question for each repository. Where a signature has to name the tag that it is for, one for
+ * each name.
+ */
 function questions(
   { image, reference, names, confidential }: TrustSubject,
   policy: LoadedPolicy,

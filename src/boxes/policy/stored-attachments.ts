@@ -1,8 +1,8 @@
 /**
  * What the store has beside an image, as far as a decision looks at it.
  *
- * Any number of indexes may list an image, one more with each pull, and each index may have as many attachments as one
- * image may have. All of them at once do not fit in memory.
+ * Any number of indexes may list an image, one more with each pull, and each index may have as many
+ * attachments as one image may have. All of them at once do not fit in memory.
  *
  * @module
  */

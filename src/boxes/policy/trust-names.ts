@@ -22,8 +22,8 @@ const ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;
 type Named = Pick<Image, 'id' | 'tags' | 'repoDigests'>;
 
 /**
- * The canonical name that the caller used. Where the caller used an id, or where it is in doubt, every name that the
- * image has. Empty for an image without a name.
+ * The canonical name that the caller used. Where the caller used an id, or where it is in doubt,
+ * every name that the image has. Empty for an image without a name.
  *
  * @throws A3sError `conflict` when an image that was named by id has too many names
  */
@@ -36,7 +36,8 @@ export function namesUsed(reference: string, image: Named): readonly string[] {
 }
 
 /**
- * The same for a box whose record is older than the field `names`. Its name may have moved to another image since.
+ * The same for a box whose record is older than the field `names`. Its name may have moved to
+ * another image since.
  *
  * @throws A3sError `conflict`
  */

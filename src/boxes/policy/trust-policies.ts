@@ -11,7 +11,11 @@ import type { TrustQuestion } from '../../trust/question.ts';
 import type { SharedWork } from '../../trust/shared-work.ts';
 
 export interface Trust {
-  /** The policy of this installation, read anew. @throws A3sError where there is one that cannot be used */
+  /**
+   * The policy of this installation, read anew.
+   *
+   * @throws A3sError where there is one that cannot be used
+   */
   standing(): Promise<LoadedPolicy>;
   /** Takes a policy for later calls, and returns its id. @throws A3sError `policy-invalid` */
   handOver(policy: HandedOver): Promise<string>;

@@ -26,8 +26,8 @@ export function trustRecord(decision: TrustDecision): TrustDecision {
 }
 
 /**
- * The newest decision about a box: of its last start, or else of its creation. Undefined in records that are older than
- * trust.
+ * The newest decision about a box: of its last start, or else of its creation. Undefined in records
+ * that are older than trust.
  */
 export function trustOf({ state, definition }: Box): TrustDecision | undefined {
   return state.trust ?? definition.trust;

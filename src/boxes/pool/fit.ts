@@ -12,8 +12,8 @@ import type { PoolableParts } from './vm-pools.ts';
 /**
  * Why a box does not come from this pool; undefined: it can.
  *
- * This is the one place that decides it. The image policy has decided before. Confidential boxes do not come here:
- * their guests are measured from the first instruction on.
+ * This is the one place that decides it. The image policy has decided before. Confidential boxes do
+ * not come here: their guests are measured from the first instruction on.
  */
 export function reasonAgainst(
   pool: PoolDefinition,

@@ -75,7 +75,8 @@ export class Pool {
   /**
    * Waits until the pool is full.
    *
-   * @throws A3sError why it does not fill; `no-such-pool` when it is removed meanwhile; the signal's reason
+   * @throws A3sError why it does not fill; `no-such-pool` when it is removed meanwhile; the
+   * signal's reason
    */
   full(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {

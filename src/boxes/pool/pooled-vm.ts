@@ -1,6 +1,6 @@
 /**
- * One microVM of a pool: started from a template, warmed up, and paused until a box takes it. It serves one box or
- * none.
+ * One microVM of a pool: started from a template, warmed up, and paused until a box takes it. It
+ * serves one box or none.
  *
  * @module
  */
@@ -42,10 +42,11 @@ export function newVmId(): string {
 }
 
 /**
- * Starts a microVM from its template, warms it up and pauses it. Leaves nothing behind when it cannot.
+ * Starts a microVM from its template, warms it up and pauses it. Leaves nothing behind when it
+ * cannot.
  *
- * @throws A3sError `template-unusable`, `out-of-memory`, `disk-full`, `vmm-failed`, `agent-timeout`…; the signal's
- * reason
+ * @throws A3sError `template-unusable`, `out-of-memory`, `disk-full`, `vmm-failed`,
+ * `agent-timeout`…; the signal's reason
  */
 export async function fillOne(
   rt: Host,
@@ -85,7 +86,8 @@ export async function fillOne(
     // It is attached while the guest runs, as the box's layers will be.
     await vm.attach([warmUpDisk(stage)]);
     const warmUp = warmUpSpec(shape.network);
-    // The guest cleans up after the first warm-up during the second. It also takes other code paths the second time.
+    // The guest cleans up after the first warm-up during the second. It also takes other code paths
+    // the second time.
     for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);
     await vm.pause();
     return { vm, identity, guest, taken, shape, bootSet, expiry, writableLayerPath, directory };

@@ -1,6 +1,6 @@
 /**
- * All pools of a home. They are filled in the background, one microVM at a time, while nothing else goes on. They are
- * emptied when the server ends.
+ * All pools of a home. They are filled in the background, one microVM at a time, while nothing else
+ * goes on. They are emptied when the server ends.
  *
  * @module
  */
@@ -22,11 +22,14 @@ import type { PoolableParts, PooledVm, PoolSummary, VmPools } from './vm-pools.t
 /** How often the age of the microVMs is checked. */
 const LOOK_MS = 60_000;
 /**
- * A fill waits for this long after a microVM was taken: a box with a short run is over by then, and need not share the
- * host with the fill.
+ * A fill waits for this long after a microVM was taken: a box with a short run is over by then, and
+ * need not share the host with the fill.
  */
 const QUIET_MS = 250;
-/** A fill waits no longer than this for other work, such as a copy of the files of a box that does not run. */
+/**
+ * A fill waits no longer than this for other work, such as a copy of the files of a box that does
+ * not run.
+ */
 const BUSY_MS = 60_000;
 
 export type PoolsHost = Host & Pick<Services, 'events' | 'host' | 'locks'>;
@@ -167,8 +170,8 @@ export class Pools implements VmPools {
   }
 
   /**
-   * Checks the room for what is missing now, and for what this pool would lack. A microVM may come to need all of its
-   * memory.
+   * Checks the room for what is missing now, and for what this pool would lack. A microVM may come
+   * to need all of its memory.
    */
   async #checkRoom(definition: PoolDefinition): Promise<void> {
     let bytes = 0;
@@ -190,7 +193,10 @@ export class Pools implements VmPools {
     );
   }
 
-  /** Whether the microVM has the present shape of the pool, and its template is neither too old nor removed. */
+  /**
+   * Whether the microVM has the present shape of the pool, and its template is neither too old nor
+   * removed.
+   */
   #isFit({ definition }: Pool, pooled: PooledVm): boolean {
     const { key } = pooled.taken.template;
     const kept = this.#host.templates.list().some((each) => each.key === key);
@@ -231,7 +237,10 @@ export class Pools implements VmPools {
     this.#timer.unref();
   }
 
-  /** Waits, within bounds, until no box is being started, and until none has just taken a microVM of a pool. */
+  /**
+   * Waits, within bounds, until no box is being started, and until none has just taken a microVM of
+   * a pool.
+   */
   async #quiet(): Promise<void> {
     const { signal } = this.#closing;
     const waited = new AbortController();
@@ -262,8 +271,8 @@ export class Pools implements VmPools {
   }
 
   /**
-   * Ends those of another shape or of another boot set than the present one, those whose templates are gone or too old,
-   * and those that are too many.
+   * Ends those of another shape or of another boot set than the present one, those whose templates
+   * are gone or too old, and those that are too many.
    */
   async #endUnfit(): Promise<void> {
     const ready = [...this.#pools.values()].some((pool) => pool.ready.length > 0);
@@ -314,8 +323,8 @@ export class Pools implements VmPools {
   }
 
   /**
-   * Called for a microVM that ended by itself, or whose agent cannot be reached. The microVM of a box is not handled
-   * here.
+   * Called for a microVM that ended by itself, or whose agent cannot be reached. The microVM of a
+   * box is not handled here.
    */
   #onOrphaned(pool: Pool, pooled: PooledVm): void {
     if (!pool.ready.includes(pooled)) return;

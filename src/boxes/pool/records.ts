@@ -1,6 +1,6 @@
 /**
- * The records of all pools: SQLite keeps them, a map serves reads. Their microVMs are not on record: they end with the
- * server.
+ * The records of all pools: SQLite keeps them, a map serves reads. Their microVMs are not on
+ * record: they end with the server.
  *
  * @module
  */

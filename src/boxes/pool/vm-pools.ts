@@ -40,8 +40,8 @@ export interface PooledVm {
   readonly shape: PoolDefinition;
   readonly bootSet: string;
   /**
-   * When its template is too old, on both clocks: the wall clock can be set back, and the other stops while the host
-   * sleeps.
+   * When its template is too old, on both clocks: the wall clock can be set back, and the other
+   * stops while the host sleeps.
    */
   readonly expiry: Expiry;
   /** Its writable layer. */
@@ -61,8 +61,8 @@ export interface PoolableParts {
 
 export interface VmPools {
   /**
-   * Removes what an earlier server left, and begins to fill the pools. Boxes must be adopted before, since microVMs
-   * that no box has are swept.
+   * Removes what an earlier server left, and begins to fill the pools. Boxes must be adopted
+   * before, since microVMs that no box has are swept.
    */
   open(): Promise<void>;
   list(): PoolSummary[];
@@ -71,7 +71,8 @@ export interface VmPools {
   /**
    * Creates a pool, or changes it. It is filled in the background.
    *
-   * @throws A3sError `invalid-argument`, `out-of-memory`, `unsupported-option` where there are no templates
+   * @throws A3sError `invalid-argument`, `out-of-memory`, `unsupported-option` where there are no
+   * templates
    */
   set(definition: PoolDefinition): Promise<PoolSummary>;
   /** @throws A3sError as `Pool.full` */
@@ -82,7 +83,10 @@ export interface VmPools {
    * @throws A3sError `no-such-pool`
    */
   remove(name: string): Promise<void>;
-  /** Takes a microVM, which belongs to this box from now on; undefined where no pool has one. Nothing waits. */
+  /**
+   * Takes a microVM, which belongs to this box from now on; undefined where no pool has one.
+   * Nothing waits.
+   */
   take(definition: BoxDefinition, parts: PoolableParts): PooledVm | undefined;
   /** The user ids of the pools' microVMs. */
   uids(): number[];

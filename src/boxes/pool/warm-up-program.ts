@@ -1,5 +1,6 @@
 /**
- * The program of a warm-up: it makes the calls that the start of nearly every program makes, and ends.
+ * The program of a warm-up: it makes the calls that the start of nearly every program makes, and
+ * ends.
  *
  * Its file is large enough to be read from the disk in pieces, as the files of real programs are.
  *

@@ -1,5 +1,6 @@
 /**
- * The spec and the disk with which a pool's microVM is warmed up: the smallest possible box, which belongs to nobody.
+ * The spec and the disk with which a pool's microVM is warmed up: the smallest possible box, which
+ * belongs to nobody.
  *
  * @module
  */

@@ -99,8 +99,8 @@ export const RestartPolicy = z.strictObject({
 export type RestartPolicy = z.infer<typeof RestartPolicy>;
 
 /**
- * A health check as it is run: the image's and the flags' are merged, and every default is filled in. Times are in
- * nanoseconds.
+ * A health check as it is run: the image's and the flags' are merged, and every default is filled
+ * in. Times are in nanoseconds.
  */
 export const HealthCheck = z.strictObject({
   /** `CMD` with arguments, or `CMD-SHELL` with one line for `/bin/sh -c` or for the image's `SHELL`. */
@@ -116,8 +116,8 @@ export const HealthCheck = z.strictObject({
 export type HealthCheck = z.infer<typeof HealthCheck>;
 
 /**
- * What was asked for at create, merged with the image's configuration. Only `update` and `rename` change it, and only
- * what they name.
+ * What was asked for at create, merged with the image's configuration. Only `update` and `rename`
+ * change it, and only what they name.
  */
 export const BoxDefinition = z.strictObject({
   id: z.string(),
@@ -127,7 +127,10 @@ export const BoxDefinition = z.strictObject({
     reference: z.string(),
     id: z.string(),
     manifestDigest: z.string(),
-    /** Canonical names that every start is judged by, whatever has become of them since. Old records have none. */
+    /**
+     * Canonical names that every start is judged by, whatever has become of them since. Old records
+     * have none.
+     */
     names: z.array(z.string()).optional(),
   }),
   /** The decision that allowed the creation. */
@@ -197,7 +200,10 @@ export const BoxDefinition = z.strictObject({
   volumesFrom: z.array(z.string()).default([]),
   /** Where the client wrote the id, by its own account. */
   containerIdFile: z.string().optional(),
-  /** Paths of volumes, of the image and of the request. One without a mount is a directory of the box. */
+  /**
+   * Paths of volumes, of the image and of the request. One without a mount is a directory of the
+   * box.
+   */
   volumes: z.array(z.string()).default([]),
   /** The id of the memory snapshot that its first run starts from. */
   snapshot: z.string().optional(),
@@ -243,8 +249,8 @@ export const BoxState = z.strictObject({
   /** How often the policy has started the box since a user did. */
   restartCount: z.int().default(0),
   /**
-   * While `restarting`: when the policy starts the box. `restartDelayMs` is how long it waits for that, or waited
-   * before this run.
+   * While `restarting`: when the policy starts the box. `restartDelayMs` is how long it waits for
+   * that, or waited before this run.
    */
   restartAt: z.string().optional(),
   restartDelayMs: z.int().optional(),
@@ -259,7 +265,10 @@ export const BoxState = z.strictObject({
       start: z.enum(['cold', 'template', 'pool', 'snapshot']),
       /** The key of the template, or the id of the snapshot, that its memory comes from. */
       source: z.string().optional(),
-      /** How much the main process had written when the snapshot was made. The output of this run begins behind it. */
+      /**
+       * How much the main process had written when the snapshot was made. The output of this run
+       * begins behind it.
+       */
       written: z.int().optional(),
     })
     .optional(),

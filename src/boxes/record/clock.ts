@@ -10,7 +10,10 @@ export function timestamp(nanoseconds: bigint): string {
   return `${seconds}.${String(nanoseconds % 1_000_000_000n).padStart(9, '0')}Z`;
 }
 
-/** `Date` leaves out fractions of a millisecond. A difference as small as this does not mean that the clock was set. */
+/**
+ * `Date` leaves out fractions of a millisecond. A difference as small as this does not mean that
+ * the clock was set.
+ */
 const STEP_MS = 10;
 
 /** The wall-clock time at which the monotonic clock was zero, in milliseconds since 1970. */
@@ -21,7 +24,8 @@ export function now(): bigint {
   const before = performance.now();
   const wall = Date.now();
   const monotonic = performance.now();
-  // The monotonic clock does not notice when the host's clock is set, and stops while the host sleeps.
+  // The monotonic clock does not notice when the host's clock is set, and stops while the host
+  // sleeps.
   const early = wall + STEP_MS < origin + before;
   const late = wall > origin + monotonic + STEP_MS;
   if (early || late) origin = wall - monotonic;

@@ -10,8 +10,8 @@ import { TEES } from '../../engine/engine.ts';
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 
 /**
- * The part of its definition. All but the launch spec's text, the processor and the ID block repeats what the text
- * says.
+ * The part of its definition. All but the launch spec's text, the processor and the ID block
+ * repeats what the text says.
  */
 export const ConfidentialDefinition = z.strictObject({
   tee: z.enum(TEES),
@@ -32,7 +32,8 @@ export type ConfidentialDefinition = z.infer<typeof ConfidentialDefinition>;
 const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired'] as const;
 
 /**
- * The part of its state: what was launched for one run, as the host saw it, and which secrets its guest has received.
+ * The part of its state: what was launched for one run, as the host saw it, and which secrets its
+ * guest has received.
  */
 export const ConfidentialState = z.strictObject({
   /** A launch record of `@a3s-box/attestation/measure`; absent while the launch is not known. */

@@ -29,7 +29,10 @@ export const Limits = z.strictObject({
   /** Processors of the host that the VMM may run on, such as `0-1,3`. */
   cpuset: z.string(),
   ulimits: z.array(Ulimit),
-  /** The most that the VMM reads from and writes to the box's writable layer, in bytes or operations a second. */
+  /**
+   * The most that the VMM reads from and writes to the box's writable layer, in bytes or operations
+   * a second.
+   */
   disk: z.strictObject({
     readBps: z.int().min(0),
     writeBps: z.int().min(0),
@@ -52,5 +55,8 @@ export const NO_LIMITS: Limits = {
   disk: { readBps: 0, writeBps: 0, readIops: 0, writeIops: 0 },
 };
 
-/** The name that stands for the box's only writable disk in Docker's `--device-read-bps` and its like. */
+/**
+ * The name that stands for the box's only writable disk in Docker's `--device-read-bps` and its
+ * like.
+ */
 export const BOX_DISK = '/dev/root';

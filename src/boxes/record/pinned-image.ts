@@ -8,11 +8,11 @@ import type { Image, ImageStore } from '../../images/image.ts';
 import type { BoxDefinition } from './box.ts';
 
 /**
- * Finds the image by what the box's record pins. The id is the digest of the configuration, which names the content of
- * every layer. Signatures are for the manifest.
+ * Finds the image by what the box's record pins. The id is the digest of the configuration, which
+ * names the content of every layer. Signatures are for the manifest.
  *
- * @throws A3sError `no-such-image`; `image-untrusted` when the store has another image under that manifest digest:
- * signatures for one image would let another boot
+ * @throws A3sError `no-such-image`; `image-untrusted` when the store has another image under that
+ * manifest digest: signatures for one image would let another boot
  */
 export async function pinnedImage(
   rt: { readonly images: ImageStore },

@@ -1,11 +1,15 @@
 /**
- * What the processes of a box may do, as it was asked for. `confinementOf` makes the confinement of it.
+ * What the processes of a box may do, as it was asked for. `confinementOf` makes the confinement of
+ * it.
  *
  * @module
  */
 import * as z from 'zod';
 
-/** Names and values are those of the request, for `inspect`. Records from before a field have its default. */
+/**
+ * Names and values are those of the request, for `inspect`. Records from before a field have its
+ * default.
+ */
 export const Security = z.strictObject({
   capAdd: z.array(z.string()).default([]),
   capDrop: z.array(z.string()).default([]),

@@ -1,10 +1,11 @@
 /**
- * The records of all boxes: SQLite keeps them, a map serves reads. This process has the database locked, so the map is
- * never out of date.
+ * The records of all boxes: SQLite keeps them, a map serves reads. This process has the database
+ * locked, so the map is never out of date.
  *
- * Every change is there for the next server, however this one ends. It is also on the disk when its method returns,
- * except where a power cut makes the change void: it undoes a start that has not come to its main process; it ends a
- * started box that is removed at its end; and it ends the run whose health was recorded.
+ * Every change is there for the next server, however this one ends. It is also on the disk when its
+ * method returns, except where a power cut makes the change void: it undoes a start that has not
+ * come to its main process; it ends a started box that is removed at its end; and it ends the run
+ * whose health was recorded.
  *
  * @module
  */
@@ -64,7 +65,8 @@ export class BoxStore {
   }
 
   /**
-   * Finds a box by full id, by name, or by a prefix of the id that no other box shares, in this order.
+   * Finds a box by full id, by name, or by a prefix of the id that no other box shares, in this
+   * order.
    *
    * @throws A3sError `no-such-box`, `invalid-argument` for a prefix of several
    */
@@ -164,8 +166,8 @@ export class BoxStore {
   }
 
   /**
-   * Waits for a version of the record, or its removal (undefined), that `found` accepts. The present version does not
-   * count. No later version is skipped.
+   * Waits for a version of the record, or its removal (undefined), that `found` accepts. The
+   * present version does not count. No later version is skipped.
    */
   when(
     id: string,
@@ -226,7 +228,10 @@ export class BoxStore {
     return next;
   }
 
-  /** @param voidable a power cut makes the change void, so it need not be on the disk when this returns */
+  /**
+   * @param voidable a power cut makes the change void, so it need not be on the disk when this
+   * returns
+   */
   #keep<T>(voidable: boolean, commit: () => T): T {
     return voidable ? withoutSync(this.#database, commit) : commit();
   }

@@ -1,5 +1,6 @@
 /**
- * Names of the secure processor in outputs, so that nobody takes a simulated one for the real thing.
+ * Names of the secure processor in outputs, so that nobody takes a simulated one for the real
+ * thing.
  *
  * @module
  */

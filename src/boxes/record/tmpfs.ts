@@ -20,7 +20,10 @@ const Asked = z.discriminatedUnion('form', [
 export const TmpfsMount = z.strictObject({
   destination: z.string(),
   readonly: z.boolean(),
-  /** Its size in bytes, 0 for no bound but the box's memory; or in percent of that memory. Absent: half of it. */
+  /**
+   * Its size in bytes, 0 for no bound but the box's memory; or in percent of that memory. Absent:
+   * half of it.
+   */
   size: z
     .union([z.strictObject({ bytes: z.int().min(0) }), z.strictObject({ percent: z.int().min(0) })])
     .optional(),

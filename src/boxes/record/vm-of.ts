@@ -1,6 +1,6 @@
 /**
- * The microVM that a box runs in. It mostly has the box's id and identity. One that was started before the box, for a
- * pool, has its own.
+ * The microVM that a box runs in. It mostly has the box's id and identity. One that was started
+ * before the box, for a pool, has its own.
  *
  * @module
  */

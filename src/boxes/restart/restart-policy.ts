@@ -1,6 +1,6 @@
 /**
- * Decides by its restart policy whether a box starts again after a run. It depends on what is on record, and on nothing
- * else.
+ * Decides by its restart policy whether a box starts again after a run. It depends on what is on
+ * record, and on nothing else.
  *
  * @module
  */

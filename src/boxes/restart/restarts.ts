@@ -7,7 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Semaphore } from '../../async/semaphore.ts';
 import type { Box } from '../record/box.ts';
 
-/** How a box is started by its policy, where it still waits for just that since this run. They never reject. */
+/**
+ * How a box is started by its policy, where it still waits for just that since this run. They never
+ * reject.
+ */
 export interface PolicyStarts {
   readonly restart: (id: string, run: number) => Promise<void>;
   /** Asks `takes`. */

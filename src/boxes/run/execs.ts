@@ -1,5 +1,6 @@
 /**
- * The execs that this server knows: further processes of running boxes. They are forgotten when their run ends.
+ * The execs that this server knows: further processes of running boxes. They are forgotten when
+ * their run ends.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Freezes and thaws the processes of a box. It keeps guest and record in line when several callers do so at once: a
- * stop and a kill take no lock, and resume a paused box.
+ * Freezes and thaws the processes of a box. It keeps guest and record in line when several callers
+ * do so at once: a stop and a kill take no lock, and resume a paused box.
  *
  * @module
  */
@@ -13,7 +13,8 @@ import { notRunning, type RunningBox } from './running-box.ts';
 export type FreezeHost = Pick<Services, 'store' | 'events' | 'log'>;
 
 /**
- * @param options.resumes the pause ends with what it was made for: a server that takes over resumes the box
+ * @param options.resumes the pause ends with what it was made for: a server that takes over resumes
+ * the box
  * @throws A3sError `box-not-running`, what the guest answers; then it is not paused
  */
 export async function freeze(
@@ -23,7 +24,8 @@ export async function freeze(
 ): Promise<void> {
   await serialized(running, async () => {
     if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
-    // The record comes first: a server that takes over in between finds what has to be done, and does it.
+    // The record comes first: a server that takes over in between finds what has to be done, and
+    // does it.
     const box = rt.store.advance(running.id, 'pause', { resumes });
     try {
       await (await running.guest()).freeze(running.signal);
@@ -37,8 +39,8 @@ export async function freeze(
 }
 
 /**
- * After adoption. Freezes a box that is recorded as paused, and may have resumed. Resumes one whose pause was for
- * something that ended with the earlier server.
+ * After adoption. Freezes a box that is recorded as paused, and may have resumed. Resumes one whose
+ * pause was for something that ended with the earlier server.
  */
 export async function reconcilePause(rt: FreezeHost, running: RunningBox): Promise<void> {
   if (rt.store.get(running.id)?.state.resumes === true) return await thaw(rt, running);

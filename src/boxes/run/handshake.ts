@@ -1,5 +1,6 @@
 /**
- * The first contact with a guest whose memory is a copy, as in a start from a template or in a pool's microVM.
+ * The first contact with a guest whose memory is a copy, as in a start from a template or in a
+ * pool's microVM.
  *
  * @module
  */
@@ -10,12 +11,16 @@ import type { KnownAgent } from '../../guest/connection.ts';
 import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
 import { now, timestamp } from '../record/clock.ts';
 
-/** How long such a guest may take to answer. The limit is generous, since fifty at once share the host's processors. */
+/**
+ * How long such a guest may take to answer. The limit is generous, since fifty at once share the
+ * host's processors.
+ */
 export const RESUME_MS = 60_000;
 
 /**
- * The first requests to the agent of a copied guest. Before anything else it gets random numbers, the time and the
- * microVM's id. The spec is sent right after that, and the agent takes it after the `reseed`.
+ * The first requests to the agent of a copied guest. Before anything else it gets random numbers,
+ * the time and the microVM's id. The spec is sent right after that, and the agent takes it after
+ * the `reseed`.
  */
 export class Handshake {
   readonly known: KnownAgent;
@@ -26,7 +31,8 @@ export class Handshake {
     this.known = {
       protocol,
       first: async (guest, signal) => {
-        // Made once, when it is first sent. The same values may be sent twice; other values must not follow.
+        // Made once, when it is first sent. The same values may be sent twice; other values must
+        // not follow.
         this.#reseed ??= {
           entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
           time: timestamp(now()),

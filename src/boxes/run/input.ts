@@ -22,7 +22,8 @@ export class BoxInput {
     if (this.#ended) return;
     const writer = await this.#open();
     await new Promise<void>((resolve) => {
-      // The connection was lost, or the process is gone: the next write opens anew, or drops its bytes.
+      // The connection was lost, or the process is gone: the next write opens anew, or drops its
+      // bytes.
       writer.write(bytes, () => resolve());
     });
   }

@@ -9,7 +9,10 @@ import type { Services } from '../services/services.ts';
 /** What it takes of the server that a box leaves its network. */
 export type LeaveHost = Pick<Services, 'networks' | 'hostNetworks' | 'log'>;
 
-/** Never rejects: what is left of a network must not keep a run from its end. The next server removes it. */
+/**
+ * Never rejects: what is left of a network must not keep a run from its end. The next server
+ * removes it.
+ */
 export async function leaveNetwork(
   rt: LeaveHost,
   { definition: { id, network, endpoints } }: Box,

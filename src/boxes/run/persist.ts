@@ -12,7 +12,8 @@ import type { RunningBox } from './running-box.ts';
 const RETRY_MS = 500;
 
 /**
- * Does the work over a connection that is made anew whenever it was lost, until the work is done or the box is gone.
+ * Does the work over a connection that is made anew whenever it was lost, until the work is done or
+ * the box is gone.
  *
  * @throws what the work throws where the box is gone, or the agent no longer knows the process
  */

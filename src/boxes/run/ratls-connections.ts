@@ -8,8 +8,8 @@ import { randomInt } from 'node:crypto';
 /** These connections share the connection to the agent with everything else that the box needs. */
 export const MAX_RATLS_CONNECTIONS = 64;
 /**
- * How long a connection is protected from being closed for another one. It is longer than the agent protects one that
- * has its evidence.
+ * How long a connection is protected from being closed for another one. It is longer than the agent
+ * protects one that has its evidence.
  */
 const PROTECTED_MS = 5000;
 
@@ -27,8 +27,9 @@ interface RatlsConnectionsOptions {
 }
 
 /**
- * When all places are taken, a new connection takes the place of one that was open for at least `PROTECTED_MS`, chosen
- * at random. So a client that holds all places keeps others out for no longer than that.
+ * When all places are taken, a new connection takes the place of one that was open for at least
+ * `PROTECTED_MS`, chosen at random. So a client that holds all places keeps others out for no
+ * longer than that.
  */
 export class RatlsConnections {
   readonly #open = new Set<Connection>();
@@ -48,7 +49,8 @@ export class RatlsConnections {
 
   /**
    * @param close ends the connection; called when another one takes its place
-   * @returns a function that gives the place back once the connection has ended; undefined where there is no place
+   * @returns a function that gives the place back once the connection has ended; undefined where
+   * there is no place
    */
   admit(close: () => void): (() => void) | undefined {
     const now = this.#now();

@@ -34,7 +34,10 @@ export async function retryWhileFrozen<T>(
   }
 }
 
-/** Other conflicts do not pass by themselves. An agent before protocol 6 does not distinguish this one from them. */
+/**
+ * Other conflicts do not pass by themselves. An agent before protocol 6 does not distinguish this
+ * one from them.
+ */
 function isFrozen(error: unknown): boolean {
   return error instanceof GuestRefusal && error.guestCode === 'frozen';
 }

@@ -16,8 +16,8 @@ export interface RunningBoxOptions {
   /** Time for the guest to boot, or to answer again. */
   readonly connectMs: number;
   /**
-   * Set where the guest's memory is a copy: how its agent is first contacted, and within which time, before anything
-   * else is requested.
+   * Set where the guest's memory is a copy: how its agent is first contacted, and within which
+   * time, before anything else is requested.
    */
   readonly copy?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
   /** The connection that the microVM already has. */
@@ -52,7 +52,10 @@ export class RunningBox {
   readonly left: Promise<void>;
   /** Whether the box is followed to its end, so that `finished` will settle. */
   watched = false;
-  /** Whether the verb that ends this run needs the box afterwards, also where the box is removed at its end. */
+  /**
+   * Whether the verb that ends this run needs the box afterwards, also where the box is removed at
+   * its end.
+   */
   kept = false;
   /** Ids of the health probes that this server has started and still follows. */
   readonly probes = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Changes the limits of running boxes, in the guest and on the host. A server that takes over a box reapplies the
- * limits of its record.
+ * Changes the limits of running boxes, in the guest and on the host. A server that takes over a box
+ * reapplies the limits of its record.
  *
  * @module
  */
@@ -16,7 +16,10 @@ import {
 import { type FreezeHost, reconcilePause } from './frozen.ts';
 import type { RunningBox } from './running-box.ts';
 
-/** How long verbs for a box wait until its guest has the limits on record. A guest that hangs must not hold them up. */
+/**
+ * How long verbs for a box wait until its guest has the limits on record. A guest that hangs must
+ * not hold them up.
+ */
 const GUEST_MS = 10_000;
 
 /** What the limits of an adopted box need of the server. */
@@ -67,9 +70,9 @@ async function onHost(
 }
 
 /**
- * Reapplies what is on record after adoption: an earlier server may have ended in the middle of a pause, or of an
- * update that lifted the last limit. The caller holds the box's lock until the limits are applied, or until the guest
- * has been waited for long enough. Never rejects.
+ * Reapplies what is on record after adoption: an earlier server may have ended in the middle of a
+ * pause, or of an update that lifted the last limit. The caller holds the box's lock until the
+ * limits are applied, or until the guest has been waited for long enough. Never rejects.
  */
 export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {
@@ -89,7 +92,8 @@ async function reconcileGuest(rt: FreezeHost, running: RunningBox): Promise<void
     running.signal.throwIfAborted();
     await reconcilePause(rt, running);
     const { definition, state } = rt.store.expect(running.id);
-    // A measured guest has the limits of its launch. In one that has ended, nothing is left to limit.
+    // A measured guest has the limits of its launch. In one that has ended, nothing is left to
+    // limit.
     if (definition.confidential !== undefined || state.status === 'stopping') return;
     const guest = await running.guest();
     if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), running.signal);

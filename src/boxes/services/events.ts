@@ -41,8 +41,9 @@ export class Events {
   }
 
   /**
-   * The kept events from `since` on, then the ones to come until `until` or `signal`. Without `since` and `until`, only
-   * those to come. A listener that lags too far behind is ended, not waited for.
+   * The kept events from `since` on, then the ones to come until `until` or `signal`. Without
+   * `since` and `until`, only those to come. A listener that lags too far behind is ended, not
+   * waited for.
    */
   async *follow(
     range: { since: bigint | undefined; until: bigint | undefined },

@@ -1,5 +1,6 @@
 /**
- * The services of the server that every room may need: the stores, the engine, events, locks and the log.
+ * The services of the server that every room may need: the stores, the engine, events, locks and
+ * the log.
  *
  * @module
  */
@@ -17,7 +18,10 @@ import type { Volumes } from '../../volumes/volumes.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Events } from './events.ts';
 
-/** The files that a microVM boots from. A boot set that is older than confidential boxes has none for them. */
+/**
+ * The files that a microVM boots from. A boot set that is older than confidential boxes has none
+ * for them.
+ */
 export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {
   readonly confidential?: BootSet['confidential'];
 };
@@ -27,8 +31,8 @@ export interface BootSets {
   /**
    * The id of the boot set that a new box pins. The set is kept as long as a box pins it.
    *
-   * @param asked id of an existing set, or the absolute path of a directory with one; without it, the set of this
-   * installation
+   * @param asked id of an existing set, or the absolute path of a directory with one; without it,
+   * the set of this installation
    * @throws A3sError `boot-set-missing`
    */
   current(asked?: string): Promise<string>;

@@ -24,8 +24,8 @@ export interface ResourceHost {
 }
 
 /**
- * @throws A3sError `invalid-argument`, and `unsupported-option` for what a microVM cannot give, before anything is
- * changed
+ * @throws A3sError `invalid-argument`, and `unsupported-option` for what a microVM cannot give,
+ * before anything is changed
  */
 export function checkResources(asked: AskedResources, host: ResourceHost): void {
   checkMemory(asked, host);

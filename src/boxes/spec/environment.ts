@@ -25,8 +25,8 @@ export function processEnvironment(
 }
 
 /**
- * Each of `entries` replaces the entry of `base` with the same name, or is appended. One without `=` removes the
- * variable.
+ * Each of `entries` replaces the entry of `base` with the same name, or is appended. One without
+ * `=` removes the variable.
  */
 export function overrideEnvironment(base: readonly string[], entries: readonly string[]): string[] {
   const result = new Map(base.map((entry) => [nameOf(entry), entry]));

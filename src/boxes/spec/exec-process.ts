@@ -1,6 +1,6 @@
 /**
- * The process of an exec or a probe. It has the box's own environment, user and directory, unless the request has
- * others.
+ * The process of an exec or a probe. It has the box's own environment, user and directory, unless
+ * the request has others.
  *
  * @module
  */

@@ -7,13 +7,19 @@ import type { BoxSpec, Tmpfs } from '@a3s-box/policies';
 import type { BoxDefinition } from '../record/box.ts';
 import { boxMemory } from './resources.ts';
 
-/** As the kernel does by itself, but of the box's memory. The microVM's has other sizes in a template and in a pool. */
+/**
+ * As the kernel does by itself, but of the box's memory. The microVM's has other sizes in a
+ * template and in a pool.
+ */
 const DEFAULT_PERCENT = 50;
 
 type Asked = Partial<Pick<BoxDefinition, 'tmpfs' | 'shmBytes'>> &
   Pick<BoxDefinition, 'memoryBytes'>;
 
-/** Sorted by destination, in UTF-16 units: a launch spec has one text. What was not asked for is left out. */
+/**
+ * Sorted by destination, in UTF-16 units: a launch spec has one text. What was not asked for is
+ * left out.
+ */
 export function memoryMounts({
   tmpfs = [],
   shmBytes,

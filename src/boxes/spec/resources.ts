@@ -18,8 +18,8 @@ const MIB = 1024 * 1024;
 /** What a guest's kernel and agent need beside the box's own memory. */
 export const GUEST_OVERHEAD = 96 * MIB;
 /**
- * The kernel's descriptions of pages take a 64th of the memory. `GUEST_OVERHEAD` has room for those of this much
- * memory.
+ * The kernel's descriptions of pages take a 64th of the memory. `GUEST_OVERHEAD` has room for those
+ * of this much memory.
  */
 const DESCRIBED = 512 * MIB;
 const DESCRIPTION = 64;
@@ -62,8 +62,8 @@ export function vmCpus(nanoCpus: number): number {
 }
 
 /**
- * The guest's limits for the box's processes. What was not asked for is left out, since the text of a launch spec
- * depends on it.
+ * The guest's limits for the box's processes. What was not asked for is left out, since the text of
+ * a launch spec depends on it.
  */
 export function resourcesOf(asked: AskedResources): Resources {
   const { memoryReservationBytes, pids, cpuShares, ulimits } = asked.limits;
@@ -93,8 +93,8 @@ export function hostLimitsOf(asked: Pick<AskedResources, 'limits'>): HostLimits 
 }
 
 /**
- * The same, also where nothing was asked for. Rates of 0 mean no limit. Processors and nice value that were not asked
- * for stay as the server's own, which its administrator may have limited.
+ * The same, also where nothing was asked for. Rates of 0 mean no limit. Processors and nice value
+ * that were not asked for stay as the server's own, which its administrator may have limited.
  */
 export function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): HostLimits {
   const { cpuset, cpuShares, disk } = limits;

@@ -1,5 +1,6 @@
 /**
- * Settings of the guest's kernel that a box may choose: those that its namespaces have for themselves, as in Docker.
+ * Settings of the guest's kernel that a box may choose: those that its namespaces have for
+ * themselves, as in Docker.
  *
  * @module
  */

@@ -14,7 +14,10 @@ export interface BesideNetwork {
   readonly fork: boolean;
 }
 
-/** @throws A3sError `unsupported-option` for what boxes in user-defined networks cannot be yet, with the reason */
+/**
+ * @throws A3sError `unsupported-option` for what boxes in user-defined networks cannot be yet, with
+ * the reason
+ */
 export function checkUserNetwork(asked: BesideNetwork): void {
   if (asked.network !== 'user') return;
   if (asked.confidential) {

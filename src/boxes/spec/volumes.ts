@@ -57,7 +57,10 @@ export function volumeDirectories({
   return directories.length === 0 ? {} : { directories };
 }
 
-/** The same in the text of a launch spec: sorted, and without the root. A confidential box has no bind mounts. */
+/**
+ * The same in the text of a launch spec: sorted, and without the root. A confidential box has no
+ * bind mounts.
+ */
 export function specifiedDirectories(
   volumes: readonly string[],
   tmpfs: BoxDefinition['tmpfs'],

@@ -1,5 +1,6 @@
 /**
- * Makes the two documents of a start from a record: the microVM for the engine, and the box spec for the agent.
+ * Makes the two documents of a start from a record: the microVM for the engine, and the box spec
+ * for the agent.
  *
  * @module
  */
@@ -28,8 +29,8 @@ import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
 const KEPT_SERIAL = 'changes-kept';
 /**
- * The file name, in the runtime directory, of the copy of the template's writable layer, which such a microVM stops
- * using at once.
+ * The file name, in the runtime directory, of the copy of the template's writable layer, which such
+ * a microVM stops using at once.
  */
 const THROWAWAY = 'changes.slot';
 
@@ -41,11 +42,17 @@ export interface Found {
   /** Of volumes. */
   readonly volumeDisks: readonly Disk[];
   readonly mounts: BoxSpec['mounts'];
-  /** The box has a writable layer, from an earlier run or of a size of its own, so a template's is not used. */
+  /**
+   * The box has a writable layer, from an earlier run or of a size of its own, so a template's is
+   * not used.
+   */
   readonly keptChanges: boolean;
 }
 
-/** Finds the parts. Makes missing host paths that the box binds, and a writable layer that has a size of its own. */
+/**
+ * Finds the parts. Makes missing host paths that the box binds, and a writable layer that has a
+ * size of its own.
+ */
 export async function findParts(
   rt: Pick<Services, 'home' | 'boot' | 'images'>,
   { id, identity, bootSet, binds, storage }: BoxDefinition,
@@ -68,7 +75,10 @@ export async function findParts(
   };
 }
 
-/** @returns whether the writable layer is there before the microVM is. Only one of the usual size comes with a template. */
+/**
+ * @returns whether the writable layer is there before the microVM is. Only one of the usual size
+ * comes with a template.
+ */
 async function keepsChanges(
   path: string,
   identity: BoxDefinition['identity'],
@@ -139,8 +149,9 @@ export function describeVm(
     runtimeDir: directory,
     identity: definition.identity,
     cpus: vmCpus(askedCpus(definition)),
-    // What the box needs, and so what the host must have. A microVM from a template may have more RAM, but pages that
-    // are not written take no memory. The box's limit in the guest is this size less the guest's share.
+    // What the box needs, and so what the host must have. A microVM from a template may have more
+    // RAM, but pages that are not written take no memory. The box's limit in the guest is this size
+    // less the guest's share.
     memoryBytes: vmMemory(definition.memoryBytes),
     boot: found.boot,
     disks: [...found.layers, ...changes.disks, ...found.volumeDisks],

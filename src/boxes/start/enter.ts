@@ -7,7 +7,10 @@ import { A3sError } from '../../errors.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
 
-/** Whether a start that fails now fails because the server or the host ends, which is no failure of the box. */
+/**
+ * Whether a start that fails now fails because the server or the host ends, which is no failure of
+ * the box.
+ */
 export function isInterrupted(rt: Pick<RunServices, 'restarts' | 'shutdown'>): boolean {
   return rt.shutdown.aborted || rt.restarts.held;
 }
@@ -21,8 +24,8 @@ export function expectHostStays({ restarts }: Pick<RunServices, 'restarts'>): vo
 }
 
 /**
- * Adds the microVM of a start to the running ones. A server that stops releases it. When the host shuts down it is
- * ended, since the stop of the running boxes did not include it.
+ * Adds the microVM of a start to the running ones. A server that stops releases it. When the host
+ * shuts down it is ended, since the stop of the running boxes did not include it.
  */
 export async function enter(
   rt: Pick<RunServices, 'running' | 'restarts' | 'shutdown'>,

@@ -30,10 +30,12 @@ export type NetworkHost = Pick<Services, 'networks' | 'hostNetworks'>;
 const MTU = 65_520;
 
 /**
- * Puts a box into its user-defined network, anew where it is there already. The end of its run takes it out.
+ * Puts a box into its user-defined network, anew where it is there already. The end of its run
+ * takes it out.
  *
  * @param ports with their real numbers
- * @throws A3sError `no-such-network`, `network-unavailable`, `network-failed`, `port-in-use`, `address-in-use`
+ * @throws A3sError `no-such-network`, `network-unavailable`, `network-failed`, `port-in-use`,
+ * `address-in-use`
  */
 export async function joinNetwork(
   rt: NetworkHost,

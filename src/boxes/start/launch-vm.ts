@@ -1,5 +1,6 @@
 /**
- * Launches the microVM of a box that boots or starts from a template, and makes the first contact with its guest.
+ * Launches the microVM of a box that boots or starts from a template, and makes the first contact
+ * with its guest.
  *
  * @module
  */
@@ -90,7 +91,10 @@ async function launchDescribed(
   return { vm, spec: description.spec, throwaway: disks.throwaway };
 }
 
-/** A guest before its `reseed` has nothing of the box in it, so every failure here is the template's. */
+/**
+ * A guest before its `reseed` has nothing of the box in it, so every failure here is the
+ * template's.
+ */
 async function resumed(running: RunningBox): Promise<Guest> {
   try {
     return await running.guest();
@@ -112,7 +116,8 @@ export function syncNewLayer(
 ): Promise<void> {
   const isNew = !keptChanges || (definition.storage !== undefined && state.startedAt === undefined);
   const durable = isNew ? syncWritableLayer(rt, definition) : Promise.resolve();
-  // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits this.
+  // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits
+  // this.
   durable.catch(() => undefined);
   return durable;
 }

@@ -24,7 +24,8 @@ export type AttemptHost = Pick<
 >;
 
 /**
- * Makes one attempt to launch the box. Abandons its microVM on failure, unless this server has released it.
+ * Makes one attempt to launch the box. Abandons its microVM on failure, unless this server has
+ * released it.
  *
  * @returns undefined where the source has no microVM for this box
  */

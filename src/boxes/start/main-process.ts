@@ -1,5 +1,6 @@
 /**
- * Starts the main process of a box whose guest has all that it needs, records that, and follows it to its end.
+ * Starts the main process of a box whose guest has all that it needs, records that, and follows it
+ * to its end.
  *
  * @module
  */
@@ -20,7 +21,10 @@ import { abandon } from './abandon.ts';
 import type { Launched } from './launch.ts';
 import type { PreparedMain } from './source.ts';
 
-/** Starts the main process, or goes on with one that already runs, and records it. Abandons the microVM on failure. */
+/**
+ * Starts the main process, or goes on with one that already runs, and records it. Abandons the
+ * microVM on failure.
+ */
 export async function runMain(rt: EndHost, { running, main }: Launched): Promise<void> {
   try {
     if (main === 'running') enterRunning(rt, running);

@@ -1,5 +1,6 @@
 /**
- * The volumes of a box at its start: what the engine shares, and which of them the agent fills from the image.
+ * The volumes of a box at its start: what the engine shares, and which of them the agent fills from
+ * the image.
  *
  * @module
  */
@@ -14,17 +15,21 @@ export interface MountedVolumes {
   readonly shares: readonly Share[];
   readonly disks: readonly Disk[];
   readonly mounts: BoxSpec['mounts'];
-  /** The guest has its spec, and so has filled what was to be filled. No process of the box runs yet. */
+  /**
+   * The guest has its spec, and so has filled what was to be filled. No process of the box runs
+   * yet.
+   */
   filled(): Promise<void>;
   /** The start has succeeded or failed. */
   release(): void;
 }
 
 /**
- * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent neither.
+ * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent
+ * neither.
  *
- * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `bind-source-missing` and `invalid-argument` for a part
- * of a directory
+ * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `bind-source-missing` and
+ * `invalid-argument` for a part of a directory
  */
 export async function mountVolumes(
   { volumes }: Pick<Services, 'volumes'>,

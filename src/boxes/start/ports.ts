@@ -34,11 +34,11 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
 }
 
 /**
- * Chooses the ports and launches the microVM. A port that was free when it was chosen may be taken when it is bound;
- * then another one is chosen.
+ * Chooses the ports and launches the microVM. A port that was free when it was chosen may be taken
+ * when it is bound; then another one is chosen.
  *
- * Ports and microVM are on record before anything runs or is bound. So a server that takes over finds the microVM and
- * knows its ports.
+ * Ports and microVM are on record before anything runs or is bound. So a server that takes over
+ * finds the microVM and knows its ports.
  */
 export async function launchOnPorts<Disks, Description extends { readonly vm: VmSpec }>(
   rt: PortsHost,
@@ -72,8 +72,8 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
 }
 
 /**
- * Gives every port its host address and number, and checks that it is free now. The engine binds it later, and reports
- * a port that was taken meanwhile.
+ * Gives every port its host address and number, and checks that it is free now. The engine binds it
+ * later, and reports a port that was taken meanwhile.
  *
  * @throws A3sError `port-in-use`, `invalid-argument` for an address that is not the host's
  */

@@ -1,5 +1,6 @@
 /**
- * Chooses the sources from which a box may start, and tries one after the other: a pool, a template, a boot.
+ * Chooses the sources from which a box may start, and tries one after the other: a pool, a
+ * template, a boot.
  *
  * @module
  */
@@ -68,7 +69,8 @@ async function sourcesOf(
   volumes: MountedVolumes,
 ): Promise<readonly StartSource[]> {
   const { confidential } = box.definition;
-  // A confidential box is measured from the first instruction on. A copy of something else could not be.
+  // A confidential box is measured from the first instruction on. A copy of something else could
+  // not be.
   if (confidential !== undefined) return [new ConfidentialSource(rt, box, confidential, image)];
   const found = await findParts(rt, box.definition, image, volumes);
   if (isFork(box)) return [new SnapshotSource(rt, box, found)];
@@ -84,8 +86,9 @@ async function sourcesOf(
 /**
  * Why a box boots whether or not there is a template; undefined: it need not.
  *
- * This is the one place that decides it. Earlier runs are no reason to boot, and neither is the box's memory: what the
- * template lacks is attached, and a smaller limit is set in the guest. Confidential boxes do not come here.
+ * This is the one place that decides it. Earlier runs are no reason to boot, and neither is the
+ * box's memory: what the template lacks is attached, and a smaller limit is set in the guest.
+ * Confidential boxes do not come here.
  */
 export function reasonToBoot({
   layers,
@@ -107,7 +110,10 @@ export function reasonToBoot({
   return `${devices.join(', ')} and ${last} are more than a template has room for`;
 }
 
-/** Before the main process runs: what it writes must be in the volume, not in a directory that is only filled. */
+/**
+ * Before the main process runs: what it writes must be in the volume, not in a directory that is
+ * only filled.
+ */
 async function recordFilled(
   rt: Pick<RunServices, 'running'>,
   { running }: Launched,

@@ -1,5 +1,6 @@
 /**
- * The interface of the sources of a start: a boot, a template, a pool, a snapshot and a measured launch.
+ * The interface of the sources of a start: a boot, a template, a pool, a snapshot and a measured
+ * launch.
  *
  * @module
  */
@@ -10,15 +11,17 @@ import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 /** One way in which a box gets its microVM. An instance serves one start. */
 export interface StartSource {
   /**
-   * Launches a microVM, or takes one that waits. The microVM is on record before anything of the box runs in it.
+   * Launches a microVM, or takes one that waits. The microVM is on record before anything of the
+   * box runs in it.
    *
-   * @param openOutput opens the log of the box's output and returns the offset at which the output goes on; the start
-   * waits for it before a failure is handled
+   * @param openOutput opens the log of the box's output and returns the offset at which the output
+   * goes on; the start waits for it before a failure is handled
    * @returns undefined where the source has no microVM for this box
    */
   acquire(openOutput: () => Promise<number>): Promise<Acquired | undefined>;
   /**
-   * Cleans up after a failed launch. The microVM is gone by then, unless this server has released it.
+   * Cleans up after a failed launch. The microVM is gone by then, unless this server has released
+   * it.
    *
    * @returns `next` to try the next source, `fail` to fail the start with the error
    */
@@ -33,7 +36,8 @@ export interface StartSource {
 export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
   readonly vm: Vm;
   /**
-   * Gives the guest all that it needs to start the main process. `running` where the guest's memory has a running one.
+   * Gives the guest all that it needs to start the main process. `running` where the guest's memory
+   * has a running one.
    */
   readonly handOver: (running: RunningBox) => Promise<PreparedMain | 'running'>;
 }
@@ -44,7 +48,8 @@ export interface PreparedMain {
   /** The offset at which its output goes on. */
   readonly offset: number;
   /**
-   * Settles when the box's writable layer would outlast a power cut. The record that the box runs outlasts one as well.
+   * Settles when the box's writable layer would outlast a power cut. The record that the box runs
+   * outlasts one as well.
    */
   readonly durable: Promise<void>;
 }

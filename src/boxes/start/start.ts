@@ -27,8 +27,8 @@ export type StartHost = AuthorizationHost & RunHost & UndoHost & Pick<Services, 
 /**
  * Starts the box's main process in a new microVM, for a user. False when the box already runs.
  *
- * A failed start leaves the box as it was, with the reason and Docker's exit code on record. So does a refused image,
- * before any microVM is made.
+ * A failed start leaves the box as it was, with the reason and Docker's exit code on record. So
+ * does a refused image, before any microVM is made.
  *
  * @throws A3sError `conflict` for a paused one
  */
@@ -46,7 +46,10 @@ export function startBox(rt: StartHost, id: string, options: TrustOptions = {}):
   });
 }
 
-/** Starts a box that its policy has waited for since this run. What became of it meanwhile counts. Never rejects. */
+/**
+ * Starts a box that its policy has waited for since this run. What became of it meanwhile counts.
+ * Never rejects.
+ */
 export function restartByPolicy(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, ({ state }) => {
     if (state.status !== 'restarting' || state.run !== run) return undefined;
@@ -55,8 +58,8 @@ export function restartByPolicy(rt: StartHost, id: string, run: number): Promise
 }
 
 /**
- * Starts a box that has not run since this run, because the host, or its server, was started. Does not where the box or
- * its policy has changed meanwhile. Never rejects.
+ * Starts a box that has not run since this run, because the host, or its server, was started. Does
+ * not where the box or its policy has changed meanwhile. Never rejects.
  */
 export function restartAfterReboot(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, (box) => {
@@ -66,7 +69,10 @@ export function restartAfterReboot(rt: StartHost, id: string, run: number): Prom
   });
 }
 
-/** How often the policy has started a box, and how long it waited; undefined where a user starts the box. */
+/**
+ * How often the policy has started a box, and how long it waited; undefined where a user starts the
+ * box.
+ */
 type Counted = Pick<BoxState, 'restartCount' | 'restartDelayMs'>;
 
 /** @param counts undefined: the box must not be started any more */

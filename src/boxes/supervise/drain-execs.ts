@@ -1,6 +1,6 @@
 /**
- * Reads and drops the output of execs whose clients are gone: those of an earlier server, and in a fork those of the
- * box that it was forked from.
+ * Reads and drops the output of execs whose clients are gone: those of an earlier server, and in a
+ * fork those of the box that it was forked from.
  *
  * @module
  */

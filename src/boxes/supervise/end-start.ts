@@ -6,8 +6,8 @@
 import type { RunServices } from '../run/run-services.ts';
 
 /**
- * Firmware that refuses its input reports nothing and spins. Without this, the start of such a box would hold its lock
- * until the guest's time is over. Every other start succeeds or fails soon.
+ * Firmware that refuses its input reports nothing and spins. Without this, the start of such a box
+ * would hold its lock until the guest's time is over. Every other start succeeds or fails soon.
  *
  * The start fails and releases the lock. A microVM that is not there yet is ended as soon as it is.
  *

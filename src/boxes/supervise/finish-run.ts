@@ -24,8 +24,8 @@ const KILLED = 137;
 export type EndHost = RemoveHost & LeaveHost & Pick<RunServices, 'log' | 'restarts'>;
 
 /**
- * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the main process is not
- * known, the box counts as killed.
+ * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the
+ * main process is not known, the box counts as killed.
  */
 export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;

@@ -65,8 +65,8 @@ function boxRunning({ name, state: { status } }: Box): A3sError {
 }
 
 /**
- * The caller holds the box's lock. The box has no microVM. The anonymous volumes of a box that is removed at its end are
- * removed with it.
+ * The caller holds the box's lock. The box has no microVM. The anonymous volumes of a box that is
+ * removed at its end are removed with it.
  */
 export async function removeLocked(
   rt: RemoveLockedHost,
@@ -77,7 +77,8 @@ export async function removeLocked(
   const box = rt.store.advance(id, 'remove');
   await rt.outputs.forget(id);
   await settleAll([
-    // The rest of its last microVM was removed before that end was recorded. Only an empty directory may be left.
+    // The rest of its last microVM was removed before that end was recorded. Only an empty
+    // directory may be left.
     rm(vmOf(rt, box).directory, { recursive: true, force: true }),
     rm(boxDirectory(rt, id), { recursive: true, force: true }),
   ]);

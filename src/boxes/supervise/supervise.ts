@@ -61,7 +61,10 @@ export function supervise(rt: EndHost, running: RunningBox, followed?: Followed)
   })();
 }
 
-/** Tries until the end is recorded, so that no exit code is lost. On a full disk the record cannot be written. */
+/**
+ * Tries until the end is recorded, so that no exit code is lost. On a full disk the record cannot
+ * be written.
+ */
 async function concludeSurely(
   rt: EndHost,
   running: RunningBox,
@@ -79,8 +82,8 @@ async function concludeSurely(
 }
 
 /**
- * The exit of the main process. All its output is safe by then, unless the microVM is gone. Undefined when the microVM
- * ended first.
+ * The exit of the main process. All its output is safe by then, unless the microVM is gone.
+ * Undefined when the microVM ended first.
  */
 async function followMain(
   rt: EndHost,
@@ -105,7 +108,8 @@ async function followMain(
       }
       const { output, exit } = first ?? (await follow(running, progress, seesOutput));
       first = undefined;
-      // An agent of protocol 4 reports the exit at once, so that it is known whatever becomes of the output.
+      // An agent of protocol 4 reports the exit at once, so that it is known whatever becomes of
+      // the output.
       exit.then(
         (known) => {
           reported = known;
@@ -132,7 +136,10 @@ async function passed(running: RunningBox): Promise<number> {
   return (await (await running.guest()).process(MAIN, running.signal)).acknowledged;
 }
 
-/** Requests output and exit together, so that the answer about the exit is already under way when the output ends. */
+/**
+ * Requests output and exit together, so that the answer about the exit is already under way when
+ * the output ends.
+ */
 async function follow(
   running: RunningBox,
   { offset }: Progress,
@@ -151,8 +158,8 @@ export function mainExit(guest: Guest, signal: AbortSignal): Promise<Exit> {
 }
 
 /**
- * Saves the output that had arrived when the microVM ended. On a full disk the output is given up, since no guest is
- * left that could be held back.
+ * Saves the output that had arrived when the microVM ended. On a full disk the output is given up,
+ * since no guest is left that could be held back.
  */
 async function saveRest(rt: Pick<RunServices, 'log' | 'outputs'>, id: string): Promise<void> {
   const log = rt.outputs.of(id);

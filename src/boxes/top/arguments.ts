@@ -1,6 +1,6 @@
 /**
- * The arguments of `ps`, as far as they are supported: which columns are shown. All processes of the box are shown,
- * whatever the arguments select.
+ * The arguments of `ps`, as far as they are supported: which columns are shown. All processes of
+ * the box are shown, whatever the arguments select.
  *
  * @module
  */
@@ -19,8 +19,8 @@ const MOST_TEXT = 4096;
 const SHOWN = 64;
 
 /**
- * @throws A3sError `invalid-argument` for arguments that `ps` would refuse as well, and where no column is the process
- * id
+ * @throws A3sError `invalid-argument` for arguments that `ps` would refuse as well, and where no
+ * column is the process id
  */
 export function parsePsArguments(text: string): PsColumn[] {
   if (text.length > MOST_TEXT) throw refused('it is too long');

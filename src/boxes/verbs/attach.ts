@@ -27,8 +27,8 @@ export interface AttachOptions {
 }
 
 /**
- * The position from which a client's output begins. It is fixed before the client is attached, so that the client
- * misses nothing of the run that it starts next.
+ * The position from which a client's output begins. It is fixed before the client is attached, so
+ * that the client misses nothing of the run that it starts next.
  */
 export interface AttachPoint {
   readonly from: number;
@@ -54,9 +54,9 @@ export async function attachPoint(
 }
 
 /**
- * Connects the client's input and output with the box. Returns when the run has ended, when the client is gone, or when
- * it typed the detach keys. In the last two cases the box runs on. Output comes from the log, so a slow client delays
- * nobody.
+ * Connects the client's input and output with the box. Returns when the run has ended, when the
+ * client is gone, or when it typed the detach keys. In the last two cases the box runs on. Output
+ * comes from the log, so a slow client delays nobody.
  */
 export async function attachBox(
   rt: AttachHost,

@@ -41,7 +41,11 @@ export interface ExecRequest {
   readonly privileged: boolean;
 }
 
-/** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
+/**
+ * Puts an exec on record; nothing runs yet.
+ *
+ * @throws A3sError `box-not-running`, `invalid-argument`
+ */
 export function createExec(
   rt: Pick<RunServices, 'store' | 'running' | 'execs' | 'events'>,
   boxId: string,
@@ -120,8 +124,8 @@ export async function startDetached(rt: ExecHost, exec: Exec): Promise<void> {
 }
 
 /**
- * Starts the exec and connects the client with it until the process has ended, or the client has detached. When the
- * client vanishes, the process runs on, and its output is read and dropped.
+ * Starts the exec and connects the client with it until the process has ended, or the client has
+ * detached. When the client vanishes, the process runs on, and its output is read and dropped.
  */
 export async function startAttached(
   rt: ExecHost,
@@ -195,7 +199,10 @@ function expectAbsolute(cwd: string): void {
   throw new A3sError('cwd-invalid', 'Cwd must be an absolute path');
 }
 
-/** Reads the output to its end, whether or not a client takes it, and records the exit. Never rejects. */
+/**
+ * Reads the output to its end, whether or not a client takes it, and records the exit. Never
+ * rejects.
+ */
 async function follow(
   rt: Pick<Services, 'store' | 'events' | 'log'>,
   exec: Exec,

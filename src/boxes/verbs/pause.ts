@@ -12,7 +12,10 @@ import { notRunning } from '../run/running-box.ts';
 /** What a pause, and its end, need of the server. */
 export type PauseHost = FreezeHost & Pick<RunServices, 'locks' | 'running'>;
 
-/** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`, `host-not-permitted` */
+/**
+ * @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`,
+ * `host-not-permitted`
+ */
 export async function pauseBox(rt: PauseHost, id: string): Promise<void> {
   expectPermission(rt.store.expect(id), 'pause', 'signals');
   await rt.locks.run(id, async () => {

@@ -14,10 +14,11 @@ import { type StopHost, type StopOptions, stopBox } from './stop.ts';
 export type RestartHost = StartHost & StopHost;
 
 /**
- * Ends the box's run, if there is one, and starts the box. A box that is removed at its end is not removed for this.
+ * Ends the box's run, if there is one, and starts the box. A box that is removed at its end is not
+ * removed for this.
  *
- * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a stop or a start is
- * refused for
+ * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a
+ * stop or a start is refused for
  */
 export async function restartBox(
   rt: RestartHost,

@@ -32,7 +32,8 @@ export type SnapshotHost = Pick<
 >;
 
 /**
- * Saves memory and disk of the box as they are at one moment. The box is frozen meanwhile, and resumes in every case.
+ * Saves memory and disk of the box as they are at one moment. The box is frozen meanwhile, and
+ * resumes in every case.
  *
  * @param name undefined: a name is made up
  * @throws A3sError for a box that cannot be copied, before anything is changed
@@ -71,7 +72,10 @@ export function createSnapshot(
   });
 }
 
-/** A guest that has taken over its VMM decides what the VMM saves. It must not decide how much memory the forks get. */
+/**
+ * A guest that has taken over its VMM decides what the VMM saves. It must not decide how much
+ * memory the forks get.
+ */
 function checkMemory({ memory, growth }: SavedVm, most: number): void {
   const bytes = memory.bytes + (growth?.bytes ?? 0);
   if (bytes <= most) return;
@@ -94,7 +98,10 @@ export async function removeSnapshot(
   rt.events.publish('snapshot', 'remove', record.id, attributesOf(record));
 }
 
-/** Ends what an earlier server was making: its boxes go on. For boxes that are adopted, or being adopted. */
+/**
+ * Ends what an earlier server was making: its boxes go on. For boxes that are adopted, or being
+ * adopted.
+ */
 export async function endUnfinishedSnapshots(
   rt: Pick<RunServices, 'snapshots' | 'running' | 'locks' | 'log' | 'shutdown'>,
 ): Promise<void> {

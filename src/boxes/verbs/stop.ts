@@ -46,8 +46,9 @@ export interface StopOptions {
 }
 
 /**
- * Sends the stop signal to the main process. After the timeout it sends SIGKILL, and ends the microVM when that does
- * not help either. A box that waits for its restart no longer waits. Its policy rests until a user starts the box.
+ * Sends the stop signal to the main process. After the timeout it sends SIGKILL, and ends the
+ * microVM when that does not help either. A box that waits for its restart no longer waits. Its
+ * policy rests until a user starts the box.
  *
  * @returns false when the box does not run
  * @throws A3sError `invalid-argument` for the signal; nothing was changed
@@ -76,10 +77,11 @@ export async function stopBox(rt: StopHost, id: string, options: StopOptions): P
 }
 
 /**
- * Ends all running boxes as a stop does, because the host shuts down. No user asked for that, so their policies hold,
- * and the next server starts the boxes that are to be started.
+ * Ends all running boxes as a stop does, because the host shuts down. No user asked for that, so
+ * their policies hold, and the next server starts the boxes that are to be started.
  *
- * A box that cannot be ended does not keep the others from ending. The first failure is thrown when all are done.
+ * A box that cannot be ended does not keep the others from ending. The first failure is thrown when
+ * all are done.
  *
  * @param timeoutMs the most time that any box gets, whatever its own timeout is
  */
@@ -110,7 +112,10 @@ function endWait(rt: Pick<Services, 'store' | 'events'>, id: string, action: str
   return true;
 }
 
-/** A box that nobody could take over or end: what is left of it ends now. False when it does not run. */
+/**
+ * A box that nobody could take over or end: what is left of it ends now. False when it does not
+ * run.
+ */
 async function stopOrphaned(rt: OrphanHost, id: string): Promise<boolean> {
   const box = rt.store.get(id);
   if (box === undefined || !isLive(box.state.status)) return false;
@@ -127,8 +132,8 @@ async function stopOrphaned(rt: OrphanHost, id: string): Promise<boolean> {
 }
 
 /**
- * Sends a signal to the main process. After SIGKILL the run has ended when this returns. After SIGKILL or the box's own
- * stop signal its policy rests, as after a stop.
+ * Sends a signal to the main process. After SIGKILL the run has ended when this returns. After
+ * SIGKILL or the box's own stop signal its policy rests, as after a stop.
  *
  * @throws A3sError `box-not-running`, `invalid-argument`
  */

@@ -14,8 +14,8 @@ import { type PsTable, psTable } from '../top/table.ts';
 
 /**
  * @param psArguments such as `aux` or `-eo pid,comm`
- * @throws A3sError `invalid-argument` for unsupported arguments of `ps`, `box-not-running`, `conflict`,
- * `host-not-permitted`
+ * @throws A3sError `invalid-argument` for unsupported arguments of `ps`, `box-not-running`,
+ * `conflict`, `host-not-permitted`
  */
 export async function topBox(
   rt: Pick<RunServices, 'running'>,

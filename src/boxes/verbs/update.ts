@@ -37,8 +37,8 @@ type Changed = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'rest
 /**
  * Makes all changes, or none.
  *
- * @throws A3sError `invalid-argument` and `unsupported-option` as at create; `conflict` for values that do not fit the
- * box's other values, or its running microVM
+ * @throws A3sError `invalid-argument` and `unsupported-option` as at create; `conflict` for values
+ * that do not fit the box's other values, or its running microVM
  */
 export async function updateBox(rt: UpdateHost, id: string, request: UpdateRequest): Promise<void> {
   await rt.locks.run(id, async () => {

@@ -11,13 +11,17 @@ export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
 export interface Ending {
   readonly exitCode: number;
-  /** Why a run did not end on its own; empty for one that did. A failed start is reported by the start, not by a wait. */
+  /**
+   * Why a run did not end on its own; empty for one that did. A failed start is reported by the
+   * start, not by a wait.
+   */
   readonly error: string;
 }
 
 /**
- * Settles with the end of the box when the condition holds; rejects with the signal's reason. As with Docker, a box that its
- * policy will start again runs, and yet each end of a run is one: a `not-running` that came in time for it is answered.
+ * Settles with the end of the box when the condition holds; rejects with the signal's reason. As
+ * with Docker, a box that its policy will start again runs, and yet each end of a run is one: a
+ * `not-running` that came in time for it is answered.
  */
 export async function waitBox(
   rt: Pick<Services, 'store'>,

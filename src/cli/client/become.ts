@@ -1,6 +1,6 @@
 /**
- * Replaces this process by another program (execve(2), which Node 20 does not have). The process id stays, so a process
- * that watches this one watches that program from then on.
+ * Replaces this process by another program (execve(2), which Node 20 does not have). The process id
+ * stays, so a process that watches this one watches that program from then on.
  *
  * @module
  */
@@ -10,7 +10,8 @@ const F_SETFD = 2;
 const STANDARD = [0, 1, 2];
 
 /**
- * @param descriptors passed on beside the standard ones; Node has marked all its inherited descriptors to be closed
+ * @param descriptors passed on beside the standard ones; Node has marked all its inherited
+ * descriptors to be closed
  * @throws A3sError `server-unreachable` on failure; otherwise it does not return
  */
 export async function become(

@@ -1,8 +1,8 @@
 /**
  * Checks that a server is there, before any request that must not be repeated.
  *
- * It is one fixed request, so it is written by hand here: it is sent before Node's HTTP client is loaded, and its
- * connection then takes the first real request.
+ * It is one fixed request, so it is written by hand here: it is sent before Node's HTTP client is
+ * loaded, and its connection then takes the first real request.
  *
  * @module
  */
@@ -21,7 +21,10 @@ export interface Greeted {
   take(): Socket | undefined;
 }
 
-/** @throws the socket's error, with its `code`, or A3sError `server-unreachable` for a server that does not answer */
+/**
+ * @throws the socket's error, with its `code`, or A3sError `server-unreachable` for a server that
+ * does not answer
+ */
 export function greet(path: string): Promise<Greeted> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);

@@ -11,7 +11,8 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * A document of the server's, by its type. Any part of it may be missing: a server of another version may have sent it.
+ * A document of the server's, by its type. Any part of it may be missing: a server of another
+ * version may have sent it.
  */
 export type Received<T> =
   | Exclude<T, object>

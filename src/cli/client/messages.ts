@@ -1,5 +1,6 @@
 /**
- * Answers that report progress: one JSON document a line, which includes a failure after the status was sent.
+ * Answers that report progress: one JSON document a line, which includes a failure after the status
+ * was sent.
  *
  * @module
  */

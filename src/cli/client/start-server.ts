@@ -24,8 +24,8 @@ const MAX_READINESS = 64 * 1024;
 const MAX_LOG = 8 * 1024 * 1024;
 
 /**
- * The variables of the caller's environment that a server inherits: none that changes how Node runs, and none that
- * signs.
+ * The variables of the caller's environment that a server inherits: none that changes how Node
+ * runs, and none that signs.
  */
 const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|A3S_(?!SIGNING_)[A-Z0-9_]+|XDG_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
@@ -104,8 +104,8 @@ export function serverEnvironment(
 }
 
 /**
- * Variables that a service manager sets for the process that it starts. No process that this one starts gets them
- * (sd_notify(3), sd_listen_fds(3)).
+ * Variables that a service manager sets for the process that it starts. No process that this one
+ * starts gets them (sd_notify(3), sd_listen_fds(3)).
  */
 const SERVICE = /^(NOTIFY_SOCKET|WATCHDOG_(USEC|PID)|LISTEN_(FDS|PID|FDNAMES))$/;
 const FIRST_PASSED = 3;
@@ -175,7 +175,8 @@ async function readLine(child: ChildProcess, readiness: Readable): Promise<strin
 }
 
 /**
- * `ready`, or `{code, message, remedy}`. Any other text means that the server died before it could report the reason.
+ * `ready`, or `{code, message, remedy}`. Any other text means that the server died before it could
+ * report the reason.
  */
 export function readFailure(line: string, log: string): A3sError | undefined {
   if (line === 'ready') return undefined;
@@ -200,8 +201,9 @@ export function readFailure(line: string, log: string): A3sError | undefined {
 }
 
 /**
- * The winner of a race holds the state but may not serve yet, and reports to its own starter alone, so this polls.
- * False when it still does not answer after a while: it may have been a server that was ending.
+ * The winner of a race holds the state but may not serve yet, and reports to its own starter alone,
+ * so this polls. False when it still does not answer after a while: it may have been a server that
+ * was ending.
  */
 async function awaitWinner(answers: () => Promise<boolean>): Promise<boolean> {
   const deadline = Date.now() + WINNER_MS;

@@ -1,5 +1,6 @@
 /**
- * A command in the table: its summary in a line, and its module, which is loaded only when it is called.
+ * A command in the table: its summary in a line, and its module, which is loaded only when it is
+ * called.
  *
  * @module
  */

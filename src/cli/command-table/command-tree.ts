@@ -1,5 +1,6 @@
 /**
- * All commands as a tree of commander's, from which the help, the reference and the completion scripts are made.
+ * All commands as a tree of commander's, from which the help, the reference and the completion
+ * scripts are made.
  *
  * commander does not parse the command line: the flags follow Go's syntax.
  *

@@ -1,5 +1,6 @@
 /**
- * Runs an action for several names: results are printed, failures are reported, and the rest still runs.
+ * Runs an action for several names: results are printed, failures are reported, and the rest still
+ * runs.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Inspects several names: the documents that exist are printed together, and the missing ones are reported afterwards.
+ * Inspects several names: the documents that exist are printed together, and the missing ones are
+ * reported afterwards.
  *
  * @module
  */
@@ -31,7 +32,8 @@ export async function inspectEach(
 /**
  * The same without the server.
  *
- * @param prepare returns the function that finds the document of one name; not called where the format cannot be used
+ * @param prepare returns the function that finds the document of one name; not called where the
+ * format cannot be used
  */
 export async function showEach(
   { context, flags, operands }: Invocation,

@@ -71,7 +71,8 @@ describe('bash', () => {
     ['a3s-box network create ', []],
     ['a3s-box completion ', ['bash', 'zsh', 'fish']],
     ['a3s-box completion bash ', []],
-    // The word after a flag is its value, and words after the image belong to the program in the box.
+    // The word after a flag is its value, and words after the image belong to the program in the
+    // box.
     ['a3s-box run --name ', []],
     ['a3s-box run --name=', []],
     ['a3s-box run img ', []],
@@ -108,7 +109,10 @@ describe('bash', () => {
   });
 });
 
-/** Neither shell is available to these tests, which check only that the scripts are complete and quoted. */
+/**
+ * Neither shell is available to these tests, which check only that the scripts are complete and
+ * quoted.
+ */
 describe('zsh and fish', () => {
   it('zsh and fish complete every command and flag that bash completes', () => {
     for (const place of all) {

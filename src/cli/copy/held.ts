@@ -1,8 +1,10 @@
 /**
- * Files and directories that are held by a descriptor, and so stay the same whatever their names become.
+ * Files and directories that are held by a descriptor, and so stay the same whatever their names
+ * become.
  *
- * `cp` reads and writes directories that a box may share. Its guest may put a link in the place of a directory at any
- * moment, so each name is looked up once, in the directory that is held, and without following a link.
+ * `cp` reads and writes directories that a box may share. Its guest may put a link in the place of
+ * a directory at any moment, so each name is looked up once, in the directory that is held, and
+ * without following a link.
  *
  * @module
  */
@@ -12,7 +14,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 /** A flag of open(2) for what is named, and neither read nor written. Node has no name for it. */
 const O_PATH = 0o10000000;
 
-/** The most directories in each other. Each of them has descriptors for as long as something in it is copied. */
+/**
+ * The most directories in each other. Each of them has descriptors for as long as something in it
+ * is copied.
+ */
 export const MAX_DEPTH = 512;
 
 /** A file, directory, link or pipe, of which nothing was opened yet. */
@@ -39,7 +44,10 @@ export class Held {
     return new Held(await open(this.at(name), flags));
   }
 
-  /** A path of the file itself, for this process and only while it is held. It is not one of a link that is held. */
+  /**
+   * A path of the file itself, for this process and only while it is held. It is not one of a link
+   * that is held.
+   */
   get itself(): string {
     return `/proc/self/fd/${this.#handle.fd}`;
   }
@@ -58,7 +66,10 @@ export class Held {
   }
 }
 
-/** The system's error about something held, with the path that the user knows. Any other error stays as it is. */
+/**
+ * The system's error about something held, with the path that the user knows. Any other error stays
+ * as it is.
+ */
 export function withPath(error: unknown, path: Buffer): unknown {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
   const end = error.message.indexOf(" '/proc/self/fd/");

@@ -23,7 +23,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(work, { recursive: true }));
 
-/** Packs the shared directory, and does something while the entry of a name is the last that was asked for. */
+/**
+ * Packs the shared directory, and does something while the entry of a name is the last that was
+ * asked for.
+ */
 async function packed(last: string, meanwhile: () => void): Promise<string> {
   const blocks: string[] = [];
   for await (const block of pack(join(work, 'shared'), 'shared', { bytes: 0 })) {

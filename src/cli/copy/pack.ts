@@ -27,10 +27,11 @@ interface Source {
 }
 
 /**
- * Owners are the numbers that they have here. Sockets are left out, as Docker does. A file that has several names is
- * sent once for each of them.
+ * Owners are the numbers that they have here. Sockets are left out, as Docker does. A file that has
+ * several names is sent once for each of them.
  *
- * What is sent may be shared with a guest, which may put links in it meanwhile. None of them is followed.
+ * What is sent may be shared with a guest, which may put links in it meanwhile. None of them is
+ * followed.
  *
  * @param path of the file, with links already resolved where the command asks for it
  * @param name of its first entry
@@ -54,7 +55,8 @@ async function* entry(
 ): AsyncGenerator<Buffer> {
   const { parent, path } = source;
   try {
-    // Held before its header is sent: the name may be something else by the time that the next one is asked for.
+    // Held before its header is sent: the name may be something else by the time that the next one
+    // is asked for.
     const held = await parent.child(source.name);
     try {
       yield* content(source, held, name, packed, depth);

@@ -26,7 +26,8 @@ export function localPath(cwd: string, path: string): string {
 }
 
 /**
- * The path from the root of a box, as the server resolves it. Its last name is one that a file can have.
+ * The path from the root of a box, as the server resolves it. Its last name is one that a file can
+ * have.
  *
  * An empty path is left to the server, which refuses it.
  */
@@ -44,7 +45,10 @@ export function assertsDirectory(path: string): boolean {
   return path.endsWith('/') || namesCurrent(path);
 }
 
-/** The directory and the last name of a path. The name is `.` for a path that ends in `/.`, and `/` for the root. */
+/**
+ * The directory and the last name of a path. The name is `.` for a path that ends in `/.`, and `/`
+ * for the root.
+ */
 export function splitPath(path: string): { readonly directory: string; readonly name: string } {
   const clean = posix.normalize(path).replace(/(?<=.)\/$/, '');
   if (namesCurrent(path)) return { directory: clean, name: '.' };

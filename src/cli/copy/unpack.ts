@@ -1,10 +1,12 @@
 /**
- * Extracts an archive that a box has sent. The box may be hostile: nothing outside of the destination is touched.
+ * Extracts an archive that a box has sent. The box may be hostile: nothing outside of the
+ * destination is touched.
  *
- * The destination may be shared with a guest, which may put links in it meanwhile. None of them is followed.
+ * The destination may be shared with a guest, which may put links in it meanwhile. None of them is
+ * followed.
  *
- * Files belong to this process's user. Set-id bits and extended attributes are dropped: a program of a box must not get
- * a user's rights on this host.
+ * Files belong to this process's user. Set-id bits and extended attributes are dropped: a program
+ * of a box must not get a user's rights on this host.
  *
  * @module
  */
@@ -83,7 +85,10 @@ class Target {
   readonly #unpacked: Unpacked;
   /** The destination, from the first entry on. */
   #base: Held | undefined;
-  /** Where the archive is, from below the destination to the last directory: each was looked up once, in the one before. */
+  /**
+   * Where the archive is, from below the destination to the last directory: each was looked up
+   * once, in the one before.
+   */
   readonly #levels: Level[] = [];
 
   constructor(from: string, { directory, name }: Placement, unpacked: Unpacked) {
@@ -154,7 +159,10 @@ class Target {
     this.#levels.push({ name: last, held, attributes });
   }
 
-  /** The names below the destination, none for itself. Every entry is the archive's first one, or below it. */
+  /**
+   * The names below the destination, none for itself. Every entry is the archive's first one, or
+   * below it.
+   */
   #place(name: string): readonly string[] {
     const clean = name.replace(/\/+$/, '') || '/';
     const prefix = this.#from === '/' ? '/' : `${this.#from}/`;
@@ -282,7 +290,10 @@ class Target {
   }
 }
 
-/** Makes something beside the name, and moves it there: an archive that breaks off leaves the older file. */
+/**
+ * Makes something beside the name, and moves it there: an archive that breaks off leaves the older
+ * file.
+ */
 async function replace(
   { parent, name }: Place,
   make: (partial: Buffer) => Promise<void>,
@@ -314,7 +325,10 @@ async function holdOrMake(path: string): Promise<Held> {
   }
 }
 
-/** Docker's rule: an absolute target leads nowhere before somebody follows it, and no later entry does. */
+/**
+ * Docker's rule: an absolute target leads nowhere before somebody follows it, and no later entry
+ * does.
+ */
 function leaves(directories: number, target: string): boolean {
   if (target.startsWith('/')) return false;
   let depth = directories;

@@ -1,5 +1,6 @@
 /**
- * Programs that keep credentials: `docker-credential-NAME get|store|erase`, JSON over standard input and output.
+ * Programs that keep credentials: `docker-credential-NAME get|store|erase`, JSON over standard
+ * input and output.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * `config.json` of Docker and `auth.json` of Podman: JSON files whose other fields belong to those programs.
+ * `config.json` of Docker and `auth.json` of Podman: JSON files whose other fields belong to those
+ * programs.
  *
  * @module
  */
@@ -36,8 +37,8 @@ export async function readCredentialsFile(path: string): Promise<JsonObject> {
 }
 
 /**
- * Replaces the document by the result of `change`: completely or not at all, with no access for other users, one
- * process at a time. A link stays a link.
+ * Replaces the document by the result of `change`: completely or not at all, with no access for
+ * other users, one process at a time. A link stays a link.
  */
 export async function updateCredentialsFile(
   path: string,

@@ -1,5 +1,6 @@
 /**
- * Reads and writes the credentials of registries: in `config.json`, or with the helper that it names.
+ * Reads and writes the credentials of registries: in `config.json`, or with the helper that it
+ * names.
  *
  * Podman's `auth.json` is read where Docker's has no entry, and is never written.
  *

@@ -29,7 +29,8 @@ export function isSomebody({ password, identityToken, registryToken }: Credentia
 /**
  * An entry of `auths` in `config.json` or `auth.json`.
  *
- * @throws RangeError where `auth` is not the base64 form of `user:password`; the message does not quote it
+ * @throws RangeError where `auth` is not the base64 form of `user:password`; the message does not
+ * quote it
  */
 export function readEntry(entry: JsonObject): Credentials {
   const auth = stringOf(entry['auth']);

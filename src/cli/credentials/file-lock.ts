@@ -12,7 +12,8 @@ import { A3sError } from '../../errors.ts';
 const TIMEOUT_MS = 10_000;
 
 /**
- * Waits for the lock of `path`. It is an abstract socket: the kernel frees it with the process, however that ends.
+ * Waits for the lock of `path`. It is an abstract socket: the kernel frees it with the process,
+ * however that ends.
  *
  * @throws A3sError `conflict` where another process keeps it
  */

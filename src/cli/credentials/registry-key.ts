@@ -10,7 +10,10 @@ export const DOCKER_HUB = 'https://index.docker.io/v1/';
 
 const HUB_HOSTS = new Set([DEFAULT_DOMAIN, 'index.docker.io']);
 
-/** The key of a registry's host, or of a user's input for it: a host, or a URL whose scheme and path are ignored. */
+/**
+ * The key of a registry's host, or of a user's input for it: a host, or a URL whose scheme and path
+ * are ignored.
+ */
 export function registryKey(server: string): string {
   const host = hostOf(server);
   return HUB_HOSTS.has(host) ? DOCKER_HUB : host;
@@ -21,7 +24,10 @@ export function hostOf(server: string): string {
   return server.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
 }
 
-/** The entry of `entries` for the key: under its exact name first, then under any spelling of the same registry. */
+/**
+ * The entry of `entries` for the key: under its exact name first, then under any spelling of the
+ * same registry.
+ */
 export function entryFor<T>(entries: Readonly<Record<string, T>>, key: string): T | undefined {
   if (Object.hasOwn(entries, key)) return entries[key];
   return Object.entries(entries).find(([name]) => registryKey(name) === key)?.[1];

@@ -1,5 +1,6 @@
 /**
- * A signed ID block in a file: the 96 bytes of the block, followed by the 4096 bytes of its authentication.
+ * A signed ID block in a file: the 96 bytes of the block, followed by the 4096 bytes of its
+ * authentication.
  *
  * @module
  */
@@ -10,7 +11,11 @@ import { readInput } from './input-file.ts';
 const BLOCK = 96;
 const AUTH = 4096;
 
-/** Both as base64, which is how QEMU takes them too. @throws UsageError for a file of another size */
+/**
+ * Both as base64, which is how QEMU takes them too.
+ *
+ * @throws UsageError for a file of another size
+ */
 export async function readIdBlock(
   context: Context,
   path: string,

@@ -1,5 +1,6 @@
 /**
- * An input that a flag names: a file, a pipe, or standard input. Its size is bounded, and it is read in one pass.
+ * An input that a flag names: a file, a pipe, or standard input. Its size is bounded, and it is
+ * read in one pass.
  *
  * @module
  */

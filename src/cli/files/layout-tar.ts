@@ -1,8 +1,8 @@
 /**
  * A directory as a tar stream, to send an OCI layout to the server.
  *
- * Only directories and regular files are allowed, in order of name. Anything else is refused, so that no file outside
- * of the directory is read.
+ * Only directories and regular files are allowed, in order of name. Anything else is refused, so
+ * that no file outside of the directory is read.
  *
  * @module
  */
@@ -16,7 +16,10 @@ const CHUNK = 256 * 1024;
 /** The largest number in the size field of a ustar header. */
 const MAX_SIZE = 8 ** 11 - 1;
 
-/** @throws A3sError `invalid-image` for a link or special file, or a file that changes while it is read */
+/**
+ * @throws A3sError `invalid-image` for a link or special file, or a file that changes while it is
+ * read
+ */
 export async function* tarDirectory(root: string): AsyncGenerator<Buffer> {
   yield* entries(root, '');
   yield Buffer.alloc(2 * BLOCK);

@@ -12,7 +12,11 @@ import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import { UsageError } from '../usage-error.ts';
 
-/** The absolute path. @throws UsageError for a path that cannot be a file, before its content is requested */
+/**
+ * The absolute path.
+ *
+ * @throws UsageError for a path that cannot be a file, before its content is requested
+ */
 export function checkOutputPath(cwd: string, path: string): string {
   const target = resolve(cwd, path);
   const directory = dirname(target);
@@ -26,8 +30,8 @@ export function checkOutputPath(cwd: string, path: string): string {
 }
 
 /**
- * Writes beside the file, and moves the result there once it is complete. A target that is not a regular file, such as
- * `/dev/null` or a pipe, is written to directly.
+ * Writes beside the file, and moves the result there once it is complete. A target that is not a
+ * regular file, such as `/dev/null` or a pipe, is written to directly.
  */
 export async function writeOutput(
   target: string,

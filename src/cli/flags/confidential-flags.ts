@@ -1,5 +1,6 @@
 /**
- * The flags of `run`, `create` and `measure` that make a box confidential and set the content of its launch spec.
+ * The flags of `run`, `create` and `measure` that make a box confidential and set the content of
+ * its launch spec.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Parses Docker's flag syntax, which is that of Go's pflag: `--rm=false`, `-m=512m`, `-itd`, and the end of flags.
+ * Parses Docker's flag syntax, which is that of Go's pflag: `--rm=false`, `-m=512m`, `-itd`, and
+ * the end of flags.
  *
  * @module
  */
@@ -33,8 +34,8 @@ export class UnknownFlag extends UsageError {
 
 /**
  * @param path the name that the user called, such as `run` or `container ls`; for messages
- * @param interspersed whether flags may follow operands; where they may not, everything after the first operand belongs
- * to the command that runs in the box
+ * @param interspersed whether flags may follow operands; where they may not, everything after the
+ * first operand belongs to the command that runs in the box
  * @throws UsageError for an unknown or refused flag, or a value that is missing or not a boolean
  */
 export function canonicalize(

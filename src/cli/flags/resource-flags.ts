@@ -1,6 +1,6 @@
 /**
- * The resource limits of a box: the flags that `run`, `create` and `update` share, and those of `run` and `create`
- * alone.
+ * The resource limits of a box: the flags that `run`, `create` and `update` share, and those of
+ * `run` and `create` alone.
  *
  * @module
  */

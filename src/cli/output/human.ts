@@ -79,7 +79,10 @@ export function ellipsis(text: string, width: number): string {
   return `${characters.slice(0, width - 1).join('')}…`;
 }
 
-/** A time of RFC 3339 in UTC, as Go prints it: `2026-01-02 03:04:05.6 +0000 UTC`, without zeros at its end. */
+/**
+ * A time of RFC 3339 in UTC, as Go prints it: `2026-01-02 03:04:05.6 +0000 UTC`, without zeros at
+ * its end.
+ */
 export function utcTime(text: string): string {
   const [, day, clock, fraction = ''] =
     /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d{1,9})?Z$/.exec(text) ?? [];

@@ -12,7 +12,10 @@ export function jsonText(value: unknown): string {
   return `${forTerminals(JSON.stringify(value, plain, 2))}\n`;
 }
 
-/** The same document in JSON, with nothing in it that a terminal obeys: `JSON.stringify` leaves DEL and C1 as they are. */
+/**
+ * The same document in JSON, with nothing in it that a terminal obeys: `JSON.stringify` leaves DEL
+ * and C1 as they are.
+ */
 export function forTerminals(json: string): string {
   return json.replace(/[\x7f-\x9f]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`);
 }

@@ -1,5 +1,6 @@
 /**
- * `--format` of the commands that list: a table, a table of one's own columns, JSON, or a template per row.
+ * `--format` of the commands that list: a table, a table of one's own columns, JSON, or a template
+ * per row.
  *
  * @module
  */
@@ -75,7 +76,10 @@ function asData(row: Row, shown: (text: string) => string = String): Row {
   return Object.fromEntries(entries.map(([name, value]) => [name, asShown(value, shown)]));
 }
 
-/** Images and boxes bring texts of their own, also by way of methods; none of it is a terminal's to obey. */
+/**
+ * Images and boxes bring texts of their own, also by way of methods; none of it is a terminal's to
+ * obey.
+ */
 function asShown(value: unknown, shown: (text: string) => string): unknown {
   if (typeof value === 'string') return shown(value);
   if (typeof value !== 'function') return value;

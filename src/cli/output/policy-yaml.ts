@@ -10,7 +10,10 @@ export interface AcceptedBox {
   readonly measurement: string;
   /** 64 hexadecimal digits. */
   readonly hostData: string;
-  /** The launch digest is on the list of what is known to be vulnerable, and was allowed all the same. */
+  /**
+   * The launch digest is on the list of what is known to be vulnerable, and was allowed all the
+   * same.
+   */
   readonly excepted: boolean;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Columns as Docker's tabwriter lays them out: at least ten wide, three apart, the last one as it is.
+ * Columns as Docker's tabwriter lays them out: at least ten wide, three apart, the last one as it
+ * is.
  *
  * @module
  */

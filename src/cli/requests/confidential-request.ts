@@ -46,7 +46,11 @@ export async function confidentialRequest(
   };
 }
 
-/** A foreground run shows output, which the host may not see unless it is permitted. @throws UsageError */
+/**
+ * A foreground run shows output, which the host may not see unless it is permitted.
+ *
+ * @throws UsageError
+ */
 export function requireOutput({ HostMay }: Confidential): void {
   if (HostMay?.includes('logs') === true) return;
   throw new UsageError(

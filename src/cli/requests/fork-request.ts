@@ -1,5 +1,6 @@
 /**
- * The command line of `run --from-snapshot`: what such a box may be given, and by name what it cannot.
+ * The command line of `run --from-snapshot`: what such a box may be given, and by name what it
+ * cannot.
  *
  * @module
  */

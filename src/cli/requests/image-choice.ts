@@ -57,7 +57,8 @@ function pullWhen(text: string): PullWhen {
 }
 
 /**
- * Calls `create`, with the image pulled before where that is wished, and pulled meanwhile where it is missing.
+ * Calls `create`, with the image pulled before where that is wished, and pulled meanwhile where it
+ * is missing.
  *
  * @param imagePolicy id of the choice's policy
  */
@@ -89,7 +90,10 @@ export async function withImage<T>(
   }
 }
 
-/** The header that the refreshing of an image's signatures needs; none where it is not wished, or the image has no name. */
+/**
+ * The header that the refreshing of an image's signatures needs; none where it is not wished, or
+ * the image has no name.
+ */
 export async function refreshAuth(
   context: Context,
   refresh: boolean,

@@ -1,5 +1,6 @@
 /**
- * `--volume`, `--mount`, `--tmpfs` and their like, as the fields of a create request. What is not given is left out.
+ * `--volume`, `--mount`, `--tmpfs` and their like, as the fields of a create request. What is not
+ * given is left out.
  *
  * @module
  */

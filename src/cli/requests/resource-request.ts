@@ -1,5 +1,6 @@
 /**
- * The flags that limit a box, as the fields of Docker's API that they set. What is not given is left out.
+ * The flags that limit a box, as the fields of Docker's API that they set. What is not given is
+ * left out.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The flags for what the processes of a box may do, as the fields of Docker's API that they set. What is not given is
- * left out.
+ * The flags for what the processes of a box may do, as the fields of Docker's API that they set.
+ * What is not given is left out.
  *
  * @module
  */
@@ -34,7 +34,8 @@ export function securityRequest({
     Devices: given(flags.parsedList('device', parseDevice)),
     GroupAdd: given(flags.list('group-add')),
     IpcMode: flags.string('ipc'),
-    // The server has all paths unmasked where the lists are empty, and Docker's own where there are none.
+    // The server has all paths unmasked where the lists are empty, and Docker's own where there are
+    // none.
     MaskedPaths: unmasked ? [] : undefined,
     OomScoreAdj: flags.int('oom-score-adj'),
     PidMode: flags.string('pid'),

@@ -1,5 +1,6 @@
 /**
- * `-a key=value` as cosign takes it: several in one flag, separated by commas, with the quotes of CSV.
+ * `-a key=value` as cosign takes it: several in one flag, separated by commas, with the quotes of
+ * CSV.
  *
  * @module
  */

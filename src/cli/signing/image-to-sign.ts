@@ -44,10 +44,12 @@ interface Stored {
 }
 
 /**
- * The manifest that the registry has under the name: of a multi-arch image its index, as cosign signs it. A local image
- * under that name has to be the same one. Without `upload`, only the local image counts.
+ * The manifest that the registry has under the name: of a multi-arch image its index, as cosign
+ * signs it. A local image under that name has to be the same one. Without `upload`, only the local
+ * image counts.
  *
- * @throws A3sError `not-in-registry`, `no-such-image`, `conflict` where the registry has something else
+ * @throws A3sError `not-in-registry`, `no-such-image`, `conflict` where the registry has something
+ * else
  */
 export async function imageToSign(
   context: Context,

@@ -17,7 +17,8 @@ const CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1'];
 /**
  * The key as PEM, in one spelling.
  *
- * @throws UsageError `key-invalid` for text that is not a public key, or a key that a box cannot check
+ * @throws UsageError `key-invalid` for text that is not a public key, or a key that a box cannot
+ * check
  */
 export async function readInjectorKey(context: Context, path: string): Promise<string> {
   const bytes = await readInput(context, path, MAX_KEY_FILE, '--secret');

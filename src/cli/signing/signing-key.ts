@@ -1,5 +1,6 @@
 /**
- * `--key` of the signing commands: a key file, or a variable of the environment. The key stays in this process.
+ * `--key` of the signing commands: a key file, or a variable of the environment. The key stays in
+ * this process.
  *
  * @module
  */
@@ -97,7 +98,11 @@ async function warnOfReaders(context: Context, path: string): Promise<void> {
   );
 }
 
-/** Undefined where there is no terminal to ask at. @throws UsageError where the user aborts the prompt */
+/**
+ * Undefined where there is no terminal to ask at.
+ *
+ * @throws UsageError where the user aborts the prompt
+ */
 async function password(context: Context): Promise<string | undefined> {
   const known = PASSWORDS.map((name) => context.env[name]).find((text) => text !== undefined);
   if (known !== undefined || context.stdin.isTTY !== true) return known;

@@ -130,7 +130,8 @@ async function raw(input: TerminalInput): Promise<() => void> {
 }
 
 /**
- * A server that closes while input is being sent causes an error in place of the end. The exit status has the result.
+ * A server that closes while input is being sent causes an error in place of the end. The exit
+ * status has the result.
  */
 function endedByPeer(error: unknown): boolean {
   return isSystemError(error) && (error.code === 'ECONNRESET' || error.code === 'EPIPE');

@@ -11,7 +11,10 @@ export interface Attached {
   readonly waiting: Waiting;
 }
 
-/** The two requests are independent, so both are sent at once. Where one fails, the other is aborted. */
+/**
+ * The two requests are independent, so both are sent at once. Where one fails, the other is
+ * aborted.
+ */
 export async function attached(
   opening: Promise<AttachedStream>,
   registering: Promise<Waiting>,

@@ -73,8 +73,8 @@ export class Prompt {
 }
 
 /**
- * Raw, so that nothing is echoed, also where this process ends meanwhile. @returns the function that restores the
- * terminal
+ * Raw, so that nothing is echoed, also where this process ends meanwhile. @returns the function
+ * that restores the terminal
  */
 function silence(input: TerminalInput): () => void {
   if (input.isTTY !== true || input.setRawMode === undefined) return () => undefined;

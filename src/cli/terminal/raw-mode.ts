@@ -1,5 +1,6 @@
 /**
- * The local terminal in raw mode: keys go to the box as they are typed, and output is shown as the box wrote it.
+ * The local terminal in raw mode: keys go to the box as they are typed, and output is shown as the
+ * box wrote it.
  *
  * @module
  */
@@ -10,8 +11,9 @@ import type { TerminalInput } from '../context.ts';
 export function rawMode(input: TerminalInput): () => void {
   if (input.isTTY !== true || input.setRawMode === undefined) return () => undefined;
   input.setRawMode(true);
-  // Node's raw mode still turns each newline into two characters, which breaks full-screen programs of the box. Without
-  // stty, lines merely have one carriage return too many. Node restores this setting with the rest.
+  // Node's raw mode still turns each newline into two characters, which breaks full-screen programs
+  // of the box. Without stty, lines merely have one carriage return too many. Node restores this
+  // setting with the rest.
   spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   const restore = (): void => {
     process.off('exit', restore);

@@ -18,7 +18,10 @@ export const PROXIED: readonly NodeJS.Signals[] = [
   'SIGALRM',
 ];
 
-/** A box that ignores its signals must not block the user: the third signal ends this command, as Docker's does. */
+/**
+ * A box that ignores its signals must not block the user: the third signal ends this command, as
+ * Docker's does.
+ */
 const MOST_SIGNALS = 3;
 
 /** @returns the function that stops it */
@@ -43,7 +46,8 @@ export function proxySignals(
 }
 
 /**
- * For attached streams without a target for signals: the first one closes the stream, so that the terminal is restored.
+ * For attached streams without a target for signals: the first one closes the stream, so that the
+ * terminal is restored.
  *
  * @returns the function that stops it
  */

@@ -12,7 +12,10 @@ import { numberOf, objectOf, stringOf } from '../client/json.ts';
 import { jsonLines } from '../client/json-lines.ts';
 import type { Context } from '../context.ts';
 
-/** A wait that is registered at the server. It keeps this process alive until it is answered or aborted. */
+/**
+ * A wait that is registered at the server. It keeps this process alive until it is answered or
+ * aborted.
+ */
 export interface Waiting {
   status(): Promise<number>;
   /** Aborts the wait. It has no effect once the wait is answered. */
@@ -22,8 +25,8 @@ export interface Waiting {
 /**
  * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
  *
- * A box that lost its virtual machine has an exit status too; the reason of its end is printed beside it. It is no failure
- * of the command, so it has no error code.
+ * A box that lost its virtual machine has an exit status too; the reason of its end is printed
+ * beside it. It is no failure of the command, so it has no error code.
  */
 export async function waitFor(
   context: Context,

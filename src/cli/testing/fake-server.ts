@@ -1,5 +1,6 @@
 /**
- * A control server for tests: the routes that the command line calls, with boxes that run a handful of programs.
+ * A control server for tests: the routes that the command line calls, with boxes that run a handful
+ * of programs.
  *
  * @module
  */

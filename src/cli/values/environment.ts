@@ -11,7 +11,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const MAX_FILE = 4 * 1024 * 1024;
 
 /**
- * `NAME=value`, or `NAME` alone, whose value comes from the caller's environment; undefined where it has none.
+ * `NAME=value`, or `NAME` alone, whose value comes from the caller's environment; undefined where
+ * it has none.
  *
  * @throws RangeError where there is no name
  */
@@ -32,8 +33,8 @@ export function parseLabel(text: string): string {
 }
 
 /**
- * The `KEY=value` lines of a file. No quotes, no expansion; a key alone takes its value from `env`, or is
- * left out.
+ * The `KEY=value` lines of a file. No quotes, no expansion; a key alone takes its value from `env`,
+ * or is left out.
  *
  * @throws UsageError for a file that cannot be read or a line without a proper key
  */

@@ -1,6 +1,6 @@
 /**
- * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included; `ratls` is the port of a confidential box's
- * RA-TLS server.
+ * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included; `ratls` is the port of a
+ * confidential box's RA-TLS server.
  *
  * @module
  */
@@ -22,7 +22,10 @@ const RATLS = 'ratls';
 /** `boxPort` of the port where a confidential box serves RA-TLS, whatever its number. */
 export const RATLS_PORT = `${RATLS}/tcp`;
 
-/** @throws RangeError for a malformed spec; UsageError for a protocol or an address that is not supported */
+/**
+ * @throws RangeError for a malformed spec; UsageError for a protocol or an address that is not
+ * supported
+ */
 export function parsePort(spec: string): readonly PortBinding[] {
   const { ip, host, box, protocol } = split(spec);
   if (protocol !== 'tcp') {

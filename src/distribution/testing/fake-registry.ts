@@ -1,5 +1,6 @@
 /**
- * A registry in memory, for tests: it returns the content that a test put in, and lies where the test says so.
+ * A registry in memory, for tests: it returns the content that a test put in, and lies where the
+ * test says so.
  *
  * @module
  */

@@ -43,7 +43,10 @@ export const Confidential = z
     Changes: z.enum(['memory', 'encrypted-disk']).default('memory'),
     /** How long the workload waits for its secrets, in seconds. */
     SecretsDeadline: LaunchSpec.shape.secretsDeadline.default(DEFAULT_DEADLINE),
-    /** Of a boot set that is used instead of the current one: its id, or the absolute path of its directory. */
+    /**
+     * Of a boot set that is used instead of the current one: its id, or the absolute path of its
+     * directory.
+     */
     BootSet: z.string().min(1).max(4096).nullish(),
     /** As SNP_LAUNCH_FINISH takes them, in base64. */
     IdBlock: idText,

@@ -11,7 +11,10 @@ import { texts } from './process.ts';
 const { User, Env, Cmd, Entrypoint, WorkingDir, Labels, StopSignal, ExposedPorts } = Config.shape;
 const { Healthcheck, Volumes } = Config.shape;
 
-/** What an image has of Docker's `Config`. Its other fields are of a container alone, and are not read. */
+/**
+ * What an image has of Docker's `Config`. Its other fields are of a container alone, and are not
+ * read.
+ */
 export const CommitConfig = z.looseObject({
   ...{ User, Env, Cmd, Entrypoint, WorkingDir, Labels, StopSignal, ExposedPorts },
   ...{ Healthcheck, Volumes },

@@ -15,7 +15,10 @@ const text = z
   .optional()
   .transform((value) => (value === '' ? undefined : value));
 
-/** What the header `X-Registry-Auth` encodes. Docker's clients send further members, `auth` and `email`, that say nothing more. */
+/**
+ * What the header `X-Registry-Auth` encodes. Docker's clients send further members, `auth` and
+ * `email`, that say nothing more.
+ */
 export const AuthConfig = z.object({
   username: text,
   password: text,

@@ -1,8 +1,8 @@
 /**
  * A helper program of a VM while this process is its parent.
  *
- * This process reads the program's standard error from a pipe and keeps a short tail. After the server exits nobody
- * reads the pipe, and the program's output is dropped: no file can grow.
+ * This process reads the program's standard error from a pipe and keeps a short tail. After the
+ * server exits nobody reads the pipe, and the program's output is dropped: no file can grow.
  *
  * @module
  */
@@ -61,7 +61,10 @@ export class Helper {
     return printable(this.#tail.trim().split('\n').at(-1) ?? '');
   }
 
-  /** The reason of its end. Undefined when the program keeps running for longer than its last output could take. */
+  /**
+   * The reason of its end. Undefined when the program keeps running for longer than its last output
+   * could take.
+   */
   async lastWords(): Promise<A3sError | undefined> {
     if (!this.ended.aborted) {
       await delay(LAST_WORDS_MS, undefined, { signal: this.ended }).catch(() => undefined);

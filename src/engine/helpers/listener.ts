@@ -1,6 +1,6 @@
 /**
- * A listening Unix socket for a program to inherit. A client can connect before the program runs, and is served as soon
- * as the program serves.
+ * A listening Unix socket for a program to inherit. A client can connect before the program runs,
+ * and is served as soon as the program serves.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Tells from outside whether a program listens on its socket yet.
  *
- * The existence of the file is not enough: passt binds it, confines itself, and only then listens. Connecting is not
- * possible: passt and virtiofsd serve only their first connection.
+ * The existence of the file is not enough: passt binds it, confines itself, and only then listens.
+ * Connecting is not possible: passt and virtiofsd serve only their first connection.
  *
  * @module
  */
@@ -19,8 +19,9 @@ export async function listensHere(socket: string): Promise<true | undefined> {
 }
 
 /**
- * For a program in this process's network namespace that knows its socket by another name than this process does. Any
- * process can bind a socket by that name in its own file tree, so the socket must exist at its real place too.
+ * For a program in this process's network namespace that knows its socket by another name than this
+ * process does. Any process can bind a socket by that name in its own file tree, so the socket must
+ * exist at its real place too.
  *
  * @param socket as the program names it
  * @param file where it is

@@ -1,5 +1,6 @@
 /**
- * Opens a path without following a link anywhere in it. Other processes may put links in the path at any time.
+ * Opens a path without following a link anywhere in it. Other processes may put links in the path
+ * at any time.
  *
  * @module
  */
@@ -14,7 +15,8 @@ const NAMED = O_PATH | constants.O_NOFOLLOW;
  * Returns the path's file or directory, held by a descriptor that names it and opens nothing of it.
  *
  * @param path absolute, without `.` and `..`
- * @throws the kernel's error, with its `code`: `ENOTDIR` for a link before the last name, `ELOOP` for one in its place
+ * @throws the kernel's error, with its `code`: `ENOTDIR` for a link before the last name, `ELOOP`
+ * for one in its place
  */
 export async function openWithoutLinks(path: string): Promise<FileHandle> {
   let held = await open('/', NAMED | constants.O_DIRECTORY);

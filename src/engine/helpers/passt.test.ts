@@ -107,7 +107,8 @@ describe('a guest, frame by frame', () => {
       nic.sendUdp(target, port, 50_000 + index, target);
     }
     for (const [index, target] of own.entries()) nic.sendSyn(target, outsidePort, 60_000 + index);
-    // passt handles frames in order: its answer to this one means that it has handled all earlier ones.
+    // passt handles frames in order: its answer to this one means that it has handled all earlier
+    // ones.
     await nic.resolveGateway();
     // Connections by passt are in the server's queue before this one.
     const last = tcpConnect(port, '127.0.0.1');

@@ -1,9 +1,11 @@
 /**
- * A box's network: passt translates between the guest's frames and ordinary sockets of the host, without privileges.
+ * A box's network: passt translates between the guest's frames and ordinary sockets of the host,
+ * without privileges.
  *
- * The guest cannot reach the host's loopback: passt runs with the option that disables its mapping of the gateway
- * address. The one exception is the host's first resolver, wherever it is, at `GUEST_NETWORK.nameserver`: its ports 53
- * and 853 alone. Published ports are sockets of passt, so they outlive the server.
+ * The guest cannot reach the host's loopback: passt runs with the option that disables its mapping
+ * of the gateway address. The one exception is the host's first resolver, wherever it is, at
+ * `GUEST_NETWORK.nameserver`: its ports 53 and 853 alone. Published ports are sockets of passt, so
+ * they outlive the server.
  *
  * @module
  */
@@ -23,19 +25,20 @@ import { Helper } from './helper.ts';
 import { listensRenamed } from './listening.ts';
 
 /**
- * The address of the metadata service, where clouds serve a VM its credentials. The agent's route keeps the box's
- * programs from all of 169.254/16. This mapping keeps a compromised guest kernel from this one address: passt then
- * connects to the guest's own address as the host sees it, 10.0.2.15. A VM with that address in the host's network
- * cannot be reached otherwise, and is not the metadata service. The mapping needs an address that can belong to
- * somebody: until the guest's first packet, passt delivers to it.
+ * The address of the metadata service, where clouds serve a VM its credentials. The agent's route
+ * keeps the box's programs from all of 169.254/16. This mapping keeps a compromised guest kernel
+ * from this one address: passt then connects to the guest's own address as the host sees it,
+ * 10.0.2.15. A VM with that address in the host's network cannot be reached otherwise, and is not
+ * the metadata service. The mapping needs an address that can belong to somebody: until the guest's
+ * first packet, passt delivers to it.
  */
 const METADATA_ADDRESS = '169.254.169.254';
 const RESOLVER = '/etc/resolv.conf';
 const FIRST_ORDINARY_PORT = 1024;
 const READY_MS = 10_000;
 /**
- * passt sees the runtime directory below this path. Debian's AppArmor profile lets passt write sockets only below /tmp
- * and the user's home, and matches the names that passt itself sees.
+ * passt sees the runtime directory below this path. Debian's AppArmor profile lets passt write
+ * sockets only below /tmp and the user's home, and matches the names that passt itself sees.
  */
 const RENAMED = '/tmp';
 
@@ -76,7 +79,10 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
   ];
 }
 
-/** Starts the translator of a VM that needs one: none without a card, and none for one with a tap device. */
+/**
+ * Starts the translator of a VM that needs one: none without a card, and none for one with a tap
+ * device.
+ */
 export function startTranslator(
   { nic, runtimeDir, identity }: Pick<VmSpec, 'nic' | 'runtimeDir' | 'identity'>,
   signal: AbortSignal,
@@ -133,10 +139,11 @@ export async function startPasst(
 }
 
 /**
- * Checks that each port can be published by binding it. A port that is taken is found before anything is started.
+ * Checks that each port can be published by binding it. A port that is taken is found before
+ * anything is started.
  *
- * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument` for an address that
- * is not the host's
+ * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument`
+ * for an address that is not the host's
  */
 export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
   if (isIPv6(hostIp)) {

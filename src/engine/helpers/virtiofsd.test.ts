@@ -62,7 +62,10 @@ function server(): number {
   return found.pid;
 }
 
-/** The process id once the file server has confined itself: it listens before it changes its root and drops rights. */
+/**
+ * The process id once the file server has confined itself: it listens before it changes its root
+ * and drops rights.
+ */
 async function confinedServer(): Promise<number> {
   const pid = server();
   await vi.waitFor(() => expect(status(pid, 'Seccomp')).toBe('2'), { timeout: 30_000 });

@@ -1,11 +1,13 @@
 /**
  * File servers for host paths that a box mounts: one virtiofsd each.
  *
- * Docker's semantics need a server that acts as the guest's user does: root in the box writes root's files. So root's
- * virtiofsd keeps user id 0 with six capabilities over files and identities (no mknod, no setfcap, no sys_admin). Its
- * file tree holds the shared path alone, it is chrooted there, and it has no network. An ordinary user's virtiofsd acts
- * as that user for every user of the guest. A single file is bound into an empty directory, so its siblings are not
- * there at all. `:ro` is a read-only mount of the host's kernel: neither guest, VMM nor virtiofsd can write through it.
+ * Docker's semantics need a server that acts as the guest's user does: root in the box writes
+ * root's files. So root's virtiofsd keeps user id 0 with six capabilities over files and identities
+ * (no mknod, no setfcap, no sys_admin). Its file tree holds the shared path alone, it is chrooted
+ * there, and it has no network. An ordinary user's virtiofsd acts as that user for every user of
+ * the guest. A single file is bound into an empty directory, so its siblings are not there at all.
+ * `:ro` is a read-only mount of the host's kernel: neither guest, VMM nor virtiofsd can write
+ * through it.
  *
  * @module
  */
@@ -28,7 +30,10 @@ const HELD = 3;
 const READY_MS = 10_000;
 const OPEN_FILES = 65_536;
 
-/** virtiofsd gives up `setpcap` and `sys_chroot` itself, once it is in its root and has dropped all others. */
+/**
+ * virtiofsd gives up `setpcap` and `sys_chroot` itself, once it is in its root and has dropped all
+ * others.
+ */
 const CAPABILITIES: readonly RootCapability[] = [
   'chown',
   'dac_override',
@@ -70,8 +75,8 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
 /**
  * Starts the server of one share and waits until it listens.
  *
- * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without
- * namespaces
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`;
+ * `state-unusable` without namespaces
  */
 export async function startVirtiofsd(
   share: Share,
@@ -113,8 +118,8 @@ export async function startVirtiofsd(
   ]);
   try {
     await retry(() => listensInJail(socket, runtimeDir), waiting);
-    // The VMM, which is not root, must be able to connect. The path must not lead through a link that the box's user
-    // might have put there.
+    // The VMM, which is not root, must be able to connect. The path must not lead through a link
+    // that the box's user might have put there.
     await lchown(socket, identity.uid, identity.gid);
     return helper;
   } catch (error) {
@@ -127,7 +132,10 @@ export async function startVirtiofsd(
 interface ResolvedShare {
   readonly source: string;
   readonly target: string;
-  /** A descriptor of it. It is still the one that was checked when somebody has put a link in its path. */
+  /**
+   * A descriptor of it. It is still the one that was checked when somebody has put a link in its
+   * path.
+   */
   readonly held?: FileHandle;
 }
 

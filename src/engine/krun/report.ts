@@ -1,5 +1,6 @@
 /**
- * The report on libkrun, the other engine: where its library could be, and that it is not implemented yet.
+ * The report on libkrun, the other engine: where its library could be, and that it is not
+ * implemented yet.
  *
  * @module
  */

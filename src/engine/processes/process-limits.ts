@@ -1,6 +1,6 @@
 /**
- * Limits the processes of a VM to processors of the host and to a share of their time. It sets both for each
- * thread; threads that are made later inherit them.
+ * Limits the processes of a VM to processors of the host and to a share of their time. It sets both
+ * for each thread; threads that are made later inherit them.
  *
  * @module
  */
@@ -22,8 +22,8 @@ const MASK_BYTES = 1024;
 const MOST_LOOKS = 64;
 
 /**
- * Limits all processes of the VM that works in a runtime directory, as they are now. @throws A3sError as
- * `limitProcess` does
+ * Limits all processes of the VM that works in a runtime directory, as they are now. @throws
+ * A3sError as `limitProcess` does
  */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
   if (limits.processors === undefined && limits.nice === undefined) return;
@@ -33,8 +33,9 @@ export async function limitProcesses(runtimeDir: string, limits: ProcessLimits):
 /**
  * Limits one process. Does nothing for a process that is gone.
  *
- * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where only root may lower
- * a nice value; `vmm-failed` where the kernel took no nice value of its session in time
+ * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where
+ * only root may lower a nice value; `vmm-failed` where the kernel took no nice value of its session
+ * in time
  */
 export async function limitProcess(
   fence: ProcessFence,

@@ -1,8 +1,10 @@
 /**
- * Finds the processes of a VM through `/proc`, so that a server that did not start them can end them.
+ * Finds the processes of a VM through `/proc`, so that a server that did not start them can end
+ * them.
  *
- * A process id alone may belong to another process by now, so each process is also identified by its start time. A
- * zombie counts as gone: it has no memory, no files and no code, and its parent may never reap it.
+ * A process id alone may belong to another process by now, so each process is also identified by
+ * its start time. A zombie counts as gone: it has no memory, no files and no code, and its parent
+ * may never reap it.
  *
  * @module
  */
@@ -41,9 +43,10 @@ const PROGRAMS = new Set([
 /**
  * All processes of the VM that works in a runtime directory.
  *
- * A process can overwrite its own command line. So three things count: the VM's group, where root set one; the
- * command line; and descent from a process that counts. No process can change its parent, and descent leads from a
- * jail's keeper to its program, also to virtiofsd, which as root gives up its groups.
+ * A process can overwrite its own command line. So three things count: the VM's group, where root
+ * set one; the command line; and descent from a process that counts. No process can change its
+ * parent, and descent leads from a jail's keeper to its program, also to virtiofsd, which as root
+ * gives up its groups.
  *
  * @param counts whose processes count, by user id: any user can give a process any command line
  */
@@ -70,8 +73,8 @@ export function findProcesses(
 }
 
 /**
- * The one process of that program among a process, its children and their children: a program in its jail, from the
- * keeper. This reads far less than all of `/proc`.
+ * The one process of that program among a process, its children and their children: a program in
+ * its jail, from the keeper. This reads far less than all of `/proc`.
  */
 export function findDescendant(
   pid: number,
@@ -97,8 +100,8 @@ export function isRunning({ pid, startTime }: ProcessFence): boolean {
 }
 
 /**
- * Kills the process at once. Its start time is checked right before, which is the best that a process can do without
- * pidfds.
+ * Kills the process at once. Its start time is checked right before, which is the best that a
+ * process can do without pidfds.
  */
 export function killProcess(fence: ProcessFence): void {
   if (!isRunning(fence)) return;

@@ -1,6 +1,7 @@
 /**
- * The nice value of a session. Each jail is one session. Where the kernel makes a group of each session
- * (`kernel.sched_autogroup_enabled`), nice values count within the group alone, so the group gets the value too.
+ * The nice value of a session. Each jail is one session. Where the kernel makes a group of each
+ * session (`kernel.sched_autogroup_enabled`), nice values count within the group alone, so the
+ * group gets the value too.
  *
  * @module
  */
@@ -23,9 +24,11 @@ const FILE: SessionFile = {
 };
 
 /**
- * Written only where the value differs: the kernel accepts ten writes a second from all users but root together.
+ * Written only where the value differs: the kernel accepts ten writes a second from all users but
+ * root together.
  *
- * @throws A3sError `vmm-failed` where other writers used up every attempt, what the kernel answers otherwise
+ * @throws A3sError `vmm-failed` where other writers used up every attempt, what the kernel answers
+ * otherwise
  */
 export async function setSessionNice(
   pid: number,
@@ -50,8 +53,8 @@ export async function setSessionNice(
 }
 
 /**
- * Whether nothing has to be written: the group has this value, the kernel has no such groups, or the process is in
- * none.
+ * Whether nothing has to be written: the group has this value, the kernel has no such groups, or
+ * the process is in none.
  */
 function isSet(pid: number, nice: number, file: SessionFile): boolean {
   try {

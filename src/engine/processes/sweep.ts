@@ -1,7 +1,7 @@
 /**
- * Ends every process of the VM that works in a runtime directory, no matter which server started it. Root may
- * remove that directory only afterwards: the VM's user owns it, and could put links into the path that root
- * removes.
+ * Ends every process of the VM that works in a runtime directory, no matter which server started
+ * it. Root may remove that directory only afterwards: the VM's user owns it, and could put links
+ * into the path that root removes.
  *
  * @module
  */
@@ -25,15 +25,16 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
     // The processes are listed again each time: a helper may be in the middle of its start.
     const found = findProcesses(runtimeDir, isJailUid);
     const waits = performance.now() < deadline;
-    // A keeper ends by itself, and reaps its program. If it were killed first, it would leave a zombie to the system's
-    // init, which in a container may never reap it.
+    // A keeper ends by itself, and reaps its program. If it were killed first, it would leave a
+    // zombie to the system's init, which in a container may never reap it.
     for (const each of found) if (!waits || each.program !== KEEPER) killProcess(each);
-    // Two passes: a pass walks the process ids once, and a process that forks meanwhile may already be behind it and
-    // its child's id before it.
+    // Two passes: a pass walks the process ids once, and a process that forks meanwhile may already
+    // be behind it and its child's id before it.
     empty = found.length === 0 ? empty + 1 : 0;
     return empty === 2 || undefined;
   };
-  // Without a deadline: only a stuck kernel keeps a killed process, and then the process is not gone.
+  // Without a deadline: only a stuck kernel keeps a killed process, and then the process is not
+  // gone.
   await retry(attempt, new AbortController().signal);
   await removeSockets(runtimeDir);
 }

@@ -57,15 +57,18 @@ const ADOPT_MS = 10_000;
 /** The default, unless the configuration sets it. */
 const KVM_TIMEOUT_MS = 10_000;
 
-/** Room for the guest's kernel and for a box of the default size. Larger boxes get the rest attached. */
+/**
+ * Room for the guest's kernel and for a box of the default size. Larger boxes get the rest
+ * attached.
+ */
 const TEMPLATE_BYTES = 512 * 2 ** 20;
 
 const GROWTH = growthLimit(TEMPLATE_BYTES);
 
 export interface QemuEngineOptions {
   /**
-   * The boot set that the accelerator is probed with, which also decides whether confidential VMs could boot;
-   * undefined while there is none.
+   * The boot set that the accelerator is probed with, which also decides whether confidential VMs
+   * could boot; undefined while there is none.
    */
   readonly boot: (VmSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
   /** The file with the accelerator's verdict, such as `A3S_HOME/accelerator.json`. */
@@ -75,8 +78,8 @@ export interface QemuEngineOptions {
   /** How long the probe of KVM waits for its guest at first. */
   readonly kvmTimeoutMs?: number;
   /**
-   * Called with the accelerator of boxes and the reason, where a probe of KVM ran out of time, and again after the
-   * second one.
+   * Called with the accelerator of boxes and the reason, where a probe of KVM ran out of time, and
+   * again after the second one.
    */
   readonly onLateProbe?: (accelerator: Accelerator, reason: string) => void;
 }
@@ -261,7 +264,8 @@ export class QemuEngine implements Engine {
   }
 
   /**
-   * The probe runs once. It does not run under the signal of the first caller, since others wait for the same answer.
+   * The probe runs once. It does not run under the signal of the first caller, since others wait
+   * for the same answer.
    */
   async #accelerator(): Promise<Verdict> {
     const { boot, cacheFile, runtimeDir } = this.#options;

@@ -180,13 +180,16 @@ export class QemuVm implements Vm {
   }
 }
 
-/** How long the keeper of a VMM's jail may take to end after it, before all processes of the host are searched. */
+/**
+ * How long the keeper of a VMM's jail may take to end after it, before all processes of the host
+ * are searched.
+ */
 const KEEPER_MS = 1000;
 
 /**
- * Whether the VMM was the VM's only process, and has ended as a child of this process: then nothing else can be
- * left. The VMM is the first process of its namespace, and cannot make others. A search for some would cost more than
- * its end did.
+ * Whether the VMM was the VM's only process, and has ended as a child of this process: then nothing
+ * else can be left. The VMM is the first process of its namespace, and cannot make others. A search
+ * for some would cost more than its end did.
  */
 async function endedAlone(helpers: readonly Helper[]): Promise<boolean> {
   const [only, another] = helpers;

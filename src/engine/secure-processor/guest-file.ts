@@ -1,5 +1,6 @@
 /**
- * Where the simulated secure processor keeps a guest that it launched, so that a later server can answer for it.
+ * Where the simulated secure processor keeps a guest that it launched, so that a later server can
+ * answer for it.
  *
  * @module
  */

@@ -17,7 +17,10 @@ const SYSTEM: Clock = {
   sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal, ref: false }),
 };
 
-/** A rate limit: a number of requests at once, and then so many a second. Requests above the limit wait. */
+/**
+ * A rate limit: a number of requests at once, and then so many a second. Requests above the limit
+ * wait.
+ */
 export class Pace {
   readonly #burst: number;
   readonly #perSecond: number;

@@ -1,8 +1,8 @@
 /**
  * The host's end of a guest's port to its simulated secure processor.
  *
- * One request is answered at a time, at a limited rate. A guest that sends requests without end waits in its own
- * kernel, since the server does not read its port meanwhile.
+ * One request is answered at a time, at a limited rate. A guest that sends requests without end
+ * waits in its own kernel, since the server does not read its port meanwhile.
  *
  * @module
  */
@@ -17,7 +17,8 @@ import { Pace } from './pace.ts';
 import { MAX_LINE } from './protocol.ts';
 
 /**
- * Each chunk that is read takes a token, and so does each line in it. A report takes some milliseconds of this process.
+ * Each chunk that is read takes a token, and so does each line in it. A report takes some
+ * milliseconds of this process.
  */
 const CHUNK_RATE = { burst: 64, perSecond: 32 };
 /** The pause between a connection that ended and the next. */
@@ -30,7 +31,8 @@ export class ProcessorPort {
 
   /** @param path of the socket that the VMM listens on */
   constructor(path: string, guest: AskedGuest) {
-    // Rejects only when the port is closed. Without its processor a guest gets no answers, and asks again.
+    // Rejects only when the port is closed. Without its processor a guest gets no answers, and asks
+    // again.
     this.#ended = this.#serve(path, guest).catch(() => undefined);
   }
 

@@ -1,6 +1,6 @@
 /**
- * The simulated secure processor of this installation. Its code is loaded when the first simulated VM needs it, so
- * it costs neither the server's start nor a plain box.
+ * The simulated secure processor of this installation. Its code is loaded when the first simulated
+ * VM needs it, so it costs neither the server's start nor a plain box.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
  * The messages between a guest and its simulated secure processor: one JSON object a line.
  *
- * The guest is hostile. A line that is not a request with an id is ignored, since there is no id to answer.
+ * The guest is hostile. A line that is not a request with an id is ignored, since there is no id to
+ * answer.
  *
  * @module
  */
@@ -45,7 +46,8 @@ const DeriveKey = z.strictObject({
   tcb: z
     .string()
     .regex(/^(?:0|[1-9][0-9]{0,19})$/)
-    // Checked as text: a check runs even when the one before it failed, so the value may not be a number.
+    // Checked as text: a check runs even when the one before it failed, so the value may not be a
+    // number.
     .refine((tcb) => tcb.length < LARGEST_U64.length || tcb <= LARGEST_U64, {
       error: 'must have 64 bits',
     }),
@@ -58,8 +60,8 @@ export type DeriveKeyRequest = z.infer<typeof DeriveKey>;
 export type ProcessorRequest = z.infer<typeof Request>;
 
 /**
- * `malformed`: not a request of this protocol; `refused`: firmware would refuse it; `unavailable`: not the guest's
- * fault.
+ * `malformed`: not a request of this protocol; `refused`: firmware would refuse it; `unavailable`:
+ * not the guest's fault.
  */
 export type ProcessorErrorCode = 'malformed' | 'refused' | 'unavailable';
 
@@ -73,7 +75,10 @@ export type ProcessorAnswer =
   | { readonly id: string; readonly key: string }
   | ProcessorFailure;
 
-/** @returns the request; an answer, where the line is not a valid request; undefined where there is no id to answer */
+/**
+ * @returns the request; an answer, where the line is not a valid request; undefined where there is
+ * no id to answer
+ */
 export function readRequest(line: Uint8Array): ProcessorRequest | ProcessorFailure | undefined {
   const value = parse(line);
   const request = narrow(Request, value);

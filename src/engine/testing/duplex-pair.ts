@@ -1,5 +1,6 @@
 /**
- * Two streams joined end to end: what one writes, the other reads. (Node has one of its own from version 22.6.)
+ * Two streams joined end to end: what one writes, the other reads. (Node has one of its own from
+ * version 22.6.)
  *
  * @module
  */
@@ -24,8 +25,9 @@ class End extends Duplex {
   }
 
   /**
-   * The other end reads in a turn of its own. Within this one, Node's HTTP/2 session would be called again from its own
-   * read, and Node 20 then ends the process by an assertion (`Http2Session::ConsumeHTTP2Data`).
+   * The other end reads in a turn of its own. Within this one, Node's HTTP/2 session would be
+   * called again from its own read, and Node 20 then ends the process by an assertion
+   * (`Http2Session::ConsumeHTTP2Data`).
    */
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     // What was written comes, also where this end is destroyed meanwhile.

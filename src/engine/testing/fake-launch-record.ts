@@ -1,6 +1,6 @@
 /**
- * The launch record of a fake confidential VM: well-formed, and another one for other paths and another command line.
- * The files need not exist.
+ * The launch record of a fake confidential VM: well-formed, and another one for other paths and
+ * another command line. The files need not exist.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A network card without a guest, for tests: speaks Ethernet frames to passt as QEMU does, each led by its length.
+ * A network card without a guest, for tests: speaks Ethernet frames to passt as QEMU does, each led
+ * by its length.
  *
  * @module
  */
@@ -75,7 +76,11 @@ export class FakeGuestNic {
     this.#sendIp(PROTOCOL.udp, target, datagram, 6);
   }
 
-  /** Waits for a connection from outside. @returns the address and port of the guest that it is for */
+  /**
+   * Waits for a connection from outside.
+   *
+   * @returns the address and port of the guest that it is for
+   */
   incomingSyn(): Promise<string> {
     return this.#next((frame) => {
       const isTcp = frame.readUInt16BE(12) === ETHERTYPE.ipv4 && frame[23] === PROTOCOL.tcp;

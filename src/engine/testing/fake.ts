@@ -1,8 +1,8 @@
 /**
  * An engine without processes, for the tests of the tiers above it.
  *
- * `FakeHost` is what would be the operating system: its VMs go on when an engine is thrown away, and a second
- * `FakeEngine` on the same host adopts them, as a restarted server does.
+ * `FakeHost` is what would be the operating system: its VMs go on when an engine is thrown away,
+ * and a second `FakeEngine` on the same host adopts them, as a restarted server does.
  *
  * @module
  */

@@ -75,7 +75,10 @@ export class FakeAgent {
   readonly grouped = new Set<string>();
   /** The ids of processes that have all capabilities. */
   readonly privileged = new Set<string>();
-  /** No process of the box runs, or is started: programs run on here, but no signal except SIGKILL reaches them. */
+  /**
+   * No process of the box runs, or is started: programs run on here, but no signal except SIGKILL
+   * reaches them.
+   */
   frozen = false;
   /** Of a confidential guest. */
   readonly confidential: FakeConfidential | undefined;

@@ -1,5 +1,6 @@
 /**
- * What makes the fake agent that of a confidential guest: the launch spec, what it lets the host do, and secrets.
+ * What makes the fake agent that of a confidential guest: the launch spec, what it lets the host
+ * do, and secrets.
  *
  * @module
  */

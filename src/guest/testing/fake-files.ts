@@ -1,5 +1,6 @@
 /**
- * The files of a fake box: what its paths name, their archives, and the archives that were written into it.
+ * The files of a fake box: what its paths name, their archives, and the archives that were written
+ * into it.
  *
  * @module
  */

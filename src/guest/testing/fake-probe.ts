@@ -1,5 +1,6 @@
 /**
- * The program `probe` of the fake agent's boxes: it does what a test wants next, so that health checks can be driven.
+ * The program `probe` of the fake agent's boxes: it does what a test wants next, so that health
+ * checks can be driven.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
  * The programs that the fake agent's boxes hold, by the last part of `args[0]`.
  *
- * `true` `false` `echo` `cat` `env` `pwd` `id` `exit N` `sleep SECONDS|infinity` `stubborn` (ignores
- * SIGTERM) `bytes N` (N bytes, byte i is i mod 251) `fail TEXT` (standard error, 1)
+ * `true` `false` `echo` `cat` `env` `pwd` `id` `exit N` `sleep SECONDS|infinity` `stubborn`
+ * (ignores SIGTERM) `bytes N` (N bytes, byte i is i mod 251) `fail TEXT` (standard error, 1)
  * `close-stdin` `tty` (prints its size, again on each resize, until `q`) `oom`, and `sh -c` with
- * `;`-separated commands of these, each with an optional `>&2`. An agent adds `probe`, which its test controls.
+ * `;`-separated commands of these, each with an optional `>&2`. An agent adds `probe`, which its
+ * test controls.
  *
  * @module
  */

@@ -6,9 +6,9 @@
 import { Duplex } from 'node:stream';
 
 /**
- * One end. A write is done at once, as with the kernel's socket buffers: two HTTP/2 connections of Node
- * that each wait for the other to take a write stop reading, and block for ever. What lies
- * in between is bounded by their flow control.
+ * One end. A write is done at once, as with the kernel's socket buffers: two HTTP/2 connections of
+ * Node that each wait for the other to take a write stop reading, and block for ever. What lies in
+ * between is bounded by their flow control.
  */
 class End extends Duplex {
   peer: End | undefined;

@@ -1,9 +1,9 @@
 /**
- * Signatures and attestations that an OCI layout holds beside its images: at cosign's tags, as `cosign save` writes them,
- * or by a manifest's `subject`.
+ * Signatures and attestations that an OCI layout holds beside its images: at cosign's tags, as
+ * `cosign save` writes them, or by a manifest's `subject`.
  *
- * Nothing is verified here but digests and sizes. They belong to the images and indexes of the same archive; those of
- * others are left out.
+ * Nothing is verified here but digests and sizes. They belong to the images and indexes of the same
+ * archive; those of others are left out.
  *
  * @module
  */

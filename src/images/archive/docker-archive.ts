@@ -1,7 +1,9 @@
 /**
- * Finds the images of a docker-archive: what `docker save`, `podman save` and `skopeo copy docker-archive:` write.
+ * Finds the images of a docker-archive: what `docker save`, `podman save` and
+ * `skopeo copy docker-archive:` write.
  *
- * It has no manifest in the sense of OCI, so one is made for each image, always the same for the same content.
+ * It has no manifest in the sense of OCI, so one is made for each image, always the same for the
+ * same content.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * An OCI layout that is a directory of this host. Files are copied to the staging area when they are asked for.
+ * An OCI layout that is a directory of this host. Files are copied to the staging area when they
+ * are asked for.
  *
  * @module
  */

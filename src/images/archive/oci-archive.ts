@@ -31,7 +31,10 @@ import {
   wrongPlatform,
 } from './image-plan.ts';
 
-/** Docker and containerd write the full name into this annotation, and only the tag into the other one. */
+/**
+ * Docker and containerd write the full name into this annotation, and only the tag into the other
+ * one.
+ */
 const NAME_ANNOTATIONS = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
 const MAX_INDEX_DEPTH = 4;
 
@@ -103,7 +106,10 @@ interface Selected {
 interface Search {
   readonly files: ArchiveFiles;
   readonly options: PlanOptions;
-  /** The result of each index: without it, indexes that list each other many times over would take for ever. */
+  /**
+   * The result of each index: without it, indexes that list each other many times over would take
+   * for ever.
+   */
   readonly known: Map<Digest, Selected | undefined>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The payloads of an artifact, as far as its manifest can be read. Registries and archives may hold any content at the
- * places of signatures.
+ * The payloads of an artifact, as far as its manifest can be read. Registries and archives may hold
+ * any content at the places of signatures.
  *
  * @module
  */

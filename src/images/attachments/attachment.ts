@@ -1,11 +1,15 @@
 /**
- * What lies beside an image in a registry and says something about it: signatures, attestations, bundles.
+ * What lies beside an image in a registry and says something about it: signatures, attestations,
+ * bundles.
  *
  * @module
  */
 import type { Digest } from '../../oci/digest.ts';
 
-/** An artifact, whole: its manifest and the blobs that the manifest lists as layers. Nothing in it is verified. */
+/**
+ * An artifact, whole: its manifest and the blobs that the manifest lists as layers. Nothing in it
+ * is verified.
+ */
 export interface Attachment {
   /** The subject: the digest of an image's manifest, or of an index that lists it. */
   readonly subject: Digest;

@@ -1,6 +1,7 @@
 /**
- * What is attached to images, as it lies in the store: one row for each artifact, its bytes as blobs. They are compared
- * with their digests whenever they are read. The trust module verifies who signed them.
+ * What is attached to images, as it lies in the store: one row for each artifact, its bytes as
+ * blobs. They are compared with their digests whenever they are read. The trust module verifies who
+ * signed them.
  *
  * @module
  */

@@ -37,7 +37,8 @@ export function loadedAttachments(
       const known = there.find(({ digest }) => digest === record.digest);
       return known !== undefined && known.blobs.length > record.blobs.length ? known : record;
     });
-    // Keeps the new attachments where both together exceed the bound: an image over the bound could not be read.
+    // Keeps the new attachments where both together exceed the bound: an image over the bound could
+    // not be read.
     return kept.length + fresh.length > MAX_ATTACHMENTS ? fresh : [...kept, ...fresh];
   });
   const files = [...bySubject.values()].flatMap((brought) =>

@@ -16,7 +16,8 @@ export const migrations: readonly string[] = [
     image_id TEXT NOT NULL REFERENCES image_images (id)
   ) STRICT;
   `,
-  // One image with several manifests; the digests that it was pulled by, the indexes that list it, and its origins.
+  // One image with several manifests; the digests that it was pulled by, the indexes that list it,
+  // and its origins.
   `
   CREATE TABLE image_manifests (
     digest TEXT NOT NULL PRIMARY KEY,

@@ -1,11 +1,11 @@
 /**
  * Which images there are and what they are called: tables of the one database.
  *
- * Rows are the last thing that a load writes and the first that a removal deletes. So after a crash the files may be
- * more than the rows need, never less.
+ * Rows are the last thing that a load writes and the first that a removal deletes. So after a crash
+ * the files may be more than the rows need, never less.
  *
- * An image is known by its configuration, and may have several manifests: one layer compresses in many ways. Names and
- * signatures belong to manifests.
+ * An image is known by its configuration, and may have several manifests: one layer compresses in
+ * many ways. Names and signatures belong to manifests.
  *
  * @module
  */
@@ -175,7 +175,10 @@ export class Catalog {
     )[0];
   }
 
-  /** Whether this blob is this layer, and its disk depends on the layers below; undefined where it was never checked. */
+  /**
+   * Whether this blob is this layer, and its disk depends on the layers below; undefined where it
+   * was never checked.
+   */
   layerDependsOnOthers(diffId: Digest, blob: Digest): boolean | undefined {
     const [row] = this.#all(
       `SELECT layer.value ->> 'implicit' AS implicit
@@ -245,7 +248,10 @@ export class Catalog {
     );
   }
 
-  /** Removes names and, where `deleted` is given, the image itself with all that belongs to it: all or nothing. */
+  /**
+   * Removes names and, where `deleted` is given, the image itself with all that belongs to it: all
+   * or nothing.
+   */
   remove(
     names: readonly string[],
     repoDigests: readonly RepoDigest[],
@@ -269,7 +275,10 @@ export class Catalog {
     })();
   }
 
-  /** Removes the invalid names and repositories, and returns them. Their images remain under their ids. */
+  /**
+   * Removes the invalid names and repositories, and returns them. Their images remain under their
+   * ids.
+   */
   keepNames(isName: (text: string) => boolean): readonly string[] {
     const all = this.#column('SELECT name FROM image_names');
     const names = all.filter((name) => !isName(name));

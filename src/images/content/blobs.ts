@@ -1,5 +1,6 @@
 /**
- * The content store: an OCI layout on disk (image-spec, image-layout.md), so that other tools can read it.
+ * The content store: an OCI layout on disk (image-spec, image-layout.md), so that other tools can
+ * read it.
  *
  * @module
  */
@@ -49,7 +50,10 @@ export class Blobs {
     return blobs;
   }
 
-  /** Takes over staged files; a blob that is there already is replaced by the one that was just checked. */
+  /**
+   * Takes over staged files; a blob that is there already is replaced by the one that was just
+   * checked.
+   */
   async add(files: readonly StagedFile[]): Promise<void> {
     const distinct = new Map(files.map((file) => [file.digest, file]));
     for (const file of distinct.values()) {

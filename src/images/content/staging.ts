@@ -1,6 +1,6 @@
 /**
- * A staging area for the files of an archive until they are verified. Its files are numbered: no name from outside
- * reaches the file system.
+ * A staging area for the files of an archive until they are verified. Its files are numbered: no
+ * name from outside reaches the file system.
  *
  * @module
  */

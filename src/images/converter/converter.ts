@@ -1,11 +1,11 @@
 /**
- * Converts layers to disks in a separate process, in a jail. Decompression, tar and EROFS code never handle a layer's
- * bytes in the server.
+ * Converts layers to disks in a separate process, in a jail. Decompression, tar and EROFS code
+ * never handle a layer's bytes in the server.
  *
- * The server believes the process's answer. A layer that takes it over can therefore forge the disk that is being made,
- * and the check of the diff IDs with it; a disk that merges layers, or takes directories from those below, counts as
- * theirs too. The layer can do no more than that: the process holds descriptors of these blobs and of this one disk,
- * and sees no other file.
+ * The server believes the process's answer. A layer that takes it over can therefore forge the disk
+ * that is being made, and the check of the diff IDs with it; a disk that merges layers, or takes
+ * directories from those below, counts as theirs too. The layer can do no more than that: the
+ * process holds descriptors of these blobs and of this one disk, and sees no other file.
  *
  * @module
  */

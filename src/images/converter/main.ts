@@ -1,8 +1,8 @@
 /**
  * The converter's program: decompresses, checks and converts the layers of one disk, in a jail.
  *
- * It has no file of its own: the program, the job, the blobs and the disk are descriptors. `zstd` runs beside it in the
- * same jail.
+ * It has no file of its own: the program, the job, the blobs and the disk are descriptors. `zstd`
+ * runs beside it in the same jail.
  *
  * @module
  */
@@ -65,7 +65,8 @@ function failure(error: unknown): object {
 }
 
 async function main(): Promise<void> {
-  // The server wrote it: nothing here comes from an image but numbers and digests that it has checked.
+  // The server wrote it: nothing here comes from an image but numbers and digests that it has
+  // checked.
   const job = JSON.parse(await text(new Socket({ fd: JOB_DESCRIPTOR }))) as Job;
   const answer = await run(job).catch((error: unknown) =>
     failure(explainDiskError(error, job.directory)),

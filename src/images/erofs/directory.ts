@@ -1,5 +1,6 @@
 /**
- * Directory contents: blocks that hold a table of entries and then their names, sorted by bytes throughout.
+ * Directory contents: blocks that hold a table of entries and then their names, sorted by bytes
+ * throughout.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The on-disk structures of EROFS that a plain, uncompressed image needs (Linux, fs/erofs/erofs_fs.h).
+ * The on-disk structures of EROFS that a plain, uncompressed image needs (Linux,
+ * fs/erofs/erofs_fs.h).
  *
  * @module
  */
@@ -98,7 +99,10 @@ export function writeSuperblock(image: Buffer, fields: SuperblockFields): void {
   image.writeUInt32LE(crc32c(image.subarray(at, BLOCK_SIZE)), at + 4);
 }
 
-/** How many blocks an image has by its superblock; undefined where its first block holds none of ours. */
+/**
+ * How many blocks an image has by its superblock; undefined where its first block holds none of
+ * ours.
+ */
 export function imageBlocks(head: Buffer): number | undefined {
   const at = SUPERBLOCK_OFFSET;
   if (head.length < BLOCK_SIZE || head.readUInt32LE(at) !== MAGIC) return undefined;

@@ -1,5 +1,6 @@
 /**
- * Writes a tree as an EROFS image: first the files' data as the archives give it, last everything that describes it.
+ * Writes a tree as an EROFS image: first the files' data as the archives give it, last everything
+ * that describes it.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Computes the position of every part of a tree in its image, before any data is read.
  *
- * The order is the order of sorted names for inodes, and of the archives for file data. So one tree gives one image,
- * and data is written in one sweep.
+ * The order is the order of sorted names for inodes, and of the archives for file data. So one tree
+ * gives one image, and data is written in one sweep.
  *
  * @module
  */

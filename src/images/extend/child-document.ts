@@ -61,7 +61,10 @@ export function childDocument(parent: Buffer, child: Child): Buffer {
   return Buffer.from(JSON.stringify(document));
 }
 
-/** A step for every layer of the parent, also where the parent says less: the last step is of the last layer. */
+/**
+ * A step for every layer of the parent, also where the parent says less: the last step is of the
+ * last layer.
+ */
 function parentHistory(
   { history, created }: Pick<z.infer<typeof Parent>, 'history' | 'created'>,
   { parentLayers }: Child,

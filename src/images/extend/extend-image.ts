@@ -1,7 +1,8 @@
 /**
  * An image with the layers of another one and a further layer: what a commit makes.
  *
- * The new layer is not trusted. Its entries are checked like those of a layer from a registry, when its disk is made.
+ * The new layer is not trusted. Its entries are checked like those of a layer from a registry, when
+ * its disk is made.
  *
  * @module
  */
@@ -27,8 +28,9 @@ type Layer = PlannedLayer & PlannableLayer;
 
 /**
  * @param layer a plain tar; an archive without entries adds no layer
- * @throws A3sError `no-such-image` where the parent is gone, `invalid-image`, `too-large`, `disk-full`,
- * `invalid-reference`, `invalid-argument`; what the layer throws. Then nothing of the image is left.
+ * @throws A3sError `no-such-image` where the parent is gone, `invalid-image`, `too-large`,
+ * `disk-full`, `invalid-reference`, `invalid-argument`; what the layer throws. Then nothing of the
+ * image is left.
  */
 export async function extendImage(
   parts: StoreParts,

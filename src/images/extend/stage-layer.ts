@@ -16,7 +16,10 @@ import type { Limits } from '../limits.ts';
 /** Of an archive without entries: two blocks of zeros. Docker makes no layer of it either. */
 const EMPTY = digestOf(Buffer.alloc(1024));
 
-/** @throws A3sError `invalid-image` for nothing at all, `too-large`, `disk-full`, and what the layer throws */
+/**
+ * @throws A3sError `invalid-image` for nothing at all, `too-large`, `disk-full`, and what the layer
+ * throws
+ */
 export async function stageLayer(
   layer: AsyncIterable<Uint8Array>,
   staging: Staging,

@@ -26,15 +26,18 @@ const History = z.looseObject({
 });
 
 export interface HistoryEntry {
-  /** The image's id at its newest entry, `<missing>` below: the steps in between have no id of their own. */
+  /**
+   * The image's id at its newest entry, `<missing>` below: the steps in between have no id of their
+   * own.
+   */
   readonly id: string;
   /** RFC 3339, or empty where the image does not say. */
   readonly created: string;
   readonly createdBy: string;
   readonly comment: string;
   /**
-   * Bytes of the layer's blob, as it is stored and travels: most are compressed, and all of them together with the
-   * configuration are the image's size. 0 for a step that made no layer.
+   * Bytes of the layer's blob, as it is stored and travels: most are compressed, and all of them
+   * together with the configuration are the image's size. 0 for a step that made no layer.
    */
   readonly size: number;
   /** Names of the image, at its newest entry. */

@@ -13,8 +13,8 @@ const COMMENT = /^\s*#/;
 const JOINED = /(^|[^\\])\\[ \t]*$/;
 
 /**
- * One instruction a text. As in Docker, the texts are lines of one Dockerfile: one may have several instructions, and
- * one instruction may be on several lines.
+ * One instruction a text. As in Docker, the texts are lines of one Dockerfile: one may have several
+ * instructions, and one instruction may be on several lines.
  *
  * @throws A3sError `invalid-argument` for too many of them, and for texts that have none
  */

@@ -1,6 +1,6 @@
 /**
- * The instructions of a Dockerfile that `import --change` and `commit --change` take, applied to an image's
- * configuration.
+ * The instructions of a Dockerfile that `import --change` and `commit --change` take, applied to an
+ * image's configuration.
  *
  * @module
  */

@@ -28,7 +28,8 @@ const MAX_MESSAGE = 4096;
 
 /**
  * @param tar plain, or compressed with gzip or zstd; it is kept as it came
- * @throws A3sError `invalid-image`, `too-large`, `disk-full`, `invalid-reference`, and what `applyChanges` refuses
+ * @throws A3sError `invalid-image`, `too-large`, `disk-full`, `invalid-reference`, and what
+ * `applyChanges` refuses
  */
 export async function importImage(
   parts: StoreParts,

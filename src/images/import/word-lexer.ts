@@ -1,5 +1,6 @@
 /**
- * Splits Dockerfile text into words: quotes, backslashes, and variables that earlier instructions set.
+ * Splits Dockerfile text into words: quotes, backslashes, and variables that earlier instructions
+ * set.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * Downloads of blobs into the store: each blob is fetched once, however many pulls want it.
  *
- * A second pull of a blob waits for the first. When the first fails, is aborted or hardly moves, one of the waiting
- * pulls fetches the blob from its own source. So another pull, even one from a hostile registry, hardly ever makes a
- * pull worse.
+ * A second pull of a blob waits for the first. When the first fails, is aborted or hardly moves,
+ * one of the waiting pulls fetches the blob from its own source. So another pull, even one from a
+ * hostile registry, hardly ever makes a pull worse.
  *
  * @module
  */
@@ -59,9 +59,11 @@ export class Downloads {
   }
 
   /**
-   * The blob in the store, which the caller has pinned: found there, or fetched, verified and published.
+   * The blob in the store, which the caller has pinned: found there, or fetched, verified and
+   * published.
    *
-   * @throws A3sError `invalid-image` for other bytes than the digest says, `disk-full`, or what the source throws
+   * @throws A3sError `invalid-image` for other bytes than the digest says, `disk-full`, or what the
+   * source throws
    */
   async fetch(download: Download): Promise<Fetched> {
     const { digest, size, signal, onBytes } = download;
@@ -77,12 +79,16 @@ export class Downloads {
         running.listeners.delete(onBytes);
       }
       signal.throwIfAborted();
-      // Of the pulls that stop waiting, one starts its own download and the others wait for that one.
+      // Of the pulls that stop waiting, one starts its own download and the others wait for that
+      // one.
       if (this.#running.get(digest) === running) this.#running.delete(digest);
     }
   }
 
-  /** Whether the blob is in the store in the end; false as soon as the download hardly moves, or nobody waits. */
+  /**
+   * Whether the blob is in the store in the end; false as soon as the download hardly moves, or
+   * nobody waits.
+   */
   async #follow(running: Running, signal: AbortSignal): Promise<boolean> {
     const { milliseconds, bytes } = this.#company;
     let stop: () => void = () => undefined;

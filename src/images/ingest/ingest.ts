@@ -1,9 +1,9 @@
 /**
  * Stores an image from an outside source.
  *
- * Documents are checked before anything else is fetched. Then layers come in parallel, and each becomes a disk as soon
- * as it is here. Their blobs are published at once and pinned. A blob without a catalog row is deleted by the next
- * sweep.
+ * Documents are checked before anything else is fetched. Then layers come in parallel, and each
+ * becomes a disk as soon as it is here. Their blobs are published at once and pinned. A blob
+ * without a catalog row is deleted by the next sweep.
  *
  * @module
  */
@@ -174,7 +174,10 @@ class IngestTask {
     return loading;
   }
 
-  /** Fetches a layer and makes its disk; one that shares a disk with others is checked when that is made. */
+  /**
+   * Fetches a layer and makes its disk; one that shares a disk with others is checked when that is
+   * made.
+   */
   async #layer(
     descriptor: Descriptor,
     diffId: Descriptor['digest'],

@@ -1,6 +1,6 @@
 /**
- * Turns the layers of one disk into an EROFS image: one pass to learn and check the files, one to write their data,
- * which reads what the first one kept where there is room for that.
+ * Turns the layers of one disk into an EROFS image: one pass to learn and check the files, one to
+ * write their data, which reads what the first one kept where there is room for that.
  *
  * @module
  */
@@ -48,8 +48,8 @@ export interface DiskSource {
   /** Merged into one where there are several; lowest first. */
   readonly layers: readonly LayerSource[];
   /**
-   * The layers below, for a layer that does not describe all of its directories; undefined where a layer has to
-   * describe all of them.
+   * The layers below, for a layer that does not describe all of its directories; undefined where a
+   * layer has to describe all of them.
    */
   readonly below: readonly LayerSource[] | undefined;
 }
@@ -58,8 +58,10 @@ export interface DiskSource {
  * Writes an image.
  *
  * @param file empty and open for writing; what is in it after an error is of no use
- * @returns whether it was written: not when a directory's attributes depend on what lies `below` and that is undefined
- * @throws A3sError `invalid-image` when a layer is malformed or is not what its diff ID says, `too-large`, `disk-full`
+ * @returns whether it was written: not when a directory's attributes depend on what lies `below`
+ * and that is undefined
+ * @throws A3sError `invalid-image` when a layer is malformed or is not what its diff ID says,
+ * `too-large`, `disk-full`
  */
 export async function convertLayers(
   { layers, below }: DiskSource,

@@ -51,7 +51,10 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** The root hash of a confidential box: SHA-256, blocks of 4096, the diff ID's digest as salt, no superblock. */
+/**
+ * The root hash of a confidential box: SHA-256, blocks of 4096, the diff ID's digest as salt, no
+ * superblock.
+ */
 function verityRoot(path: string, diffId: string): string {
   const output = execFileSync(
     'veritysetup',
@@ -65,7 +68,8 @@ function verityRoot(path: string, diffId: string): string {
   return /^Root hash:\s+([0-9a-f]{64})$/m.exec(output)?.[1] ?? 'none';
 }
 
-// Existing stores have disks with these values: a change of them needs another format version in disks.ts.
+// Existing stores have disks with these values: a change of them needs another format version in
+// disks.ts.
 describe('deterministic layers', () => {
   it('writes the same disk of a layer on any machine and day, however the layer is compressed', async () => {
     const tar = writeTar(FILES);

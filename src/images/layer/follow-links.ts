@@ -1,9 +1,11 @@
 /**
- * Entries of a layer whose names lead through a symbolic link of a lower layer: `lib/x`, where `lib` is `usr/lib` below.
+ * Entries of a layer whose names lead through a symbolic link of a lower layer: `lib/x`, where
+ * `lib` is `usr/lib` below.
  *
- * They mean the file that the link leads to, as when one layer after another is unpacked into one root (umoci and
- * containerd do so); a directory of its own would hide the link and all that lies behind it. Links are followed within
- * the tree: none leads out of it. A layer that has an entry for the directory itself means that directory.
+ * They mean the file that the link leads to, as when one layer after another is unpacked into one
+ * root (umoci and containerd do so); a directory of its own would hide the link and all that lies
+ * behind it. Links are followed within the tree: none leads out of it. A layer that has an entry
+ * for the directory itself means that directory.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * Which extended attributes of a layer reach the box.
  *
- * `trusted.*` would steer overlayfs (redirects, opaque directories, metadata of other files), `user.overlay.*` the same
- * for one without privileges; labels of a security module belong to the host that wrote them. All of these are dropped.
+ * `trusted.*` would steer overlayfs (redirects, opaque directories, metadata of other files),
+ * `user.overlay.*` the same for one without privileges; labels of a security module belong to the
+ * host that wrote them. All of these are dropped.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * Reads one layer's tar into a tree, and refuses entries that no honest layer has.
  *
- * The disk is written from the tree: names are unique in it, parents are directories, hard links are second names of
- * files of the same layer. So nothing in a layer can reach outside it, whatever its entries say.
+ * The disk is written from the tree: names are unique in it, parents are directories, hard links
+ * are second names of files of the same layer. So nothing in a layer can reach outside it, whatever
+ * its entries say.
  *
  * @module
  */
@@ -124,7 +125,8 @@ class LayerScan {
   }
 
   /**
-   * Whiteouts refer to lower layers: an entry of the layer itself with the name stays, at whatever position it comes.
+   * Whiteouts refer to lower layers: an entry of the layer itself with the name stays, at whatever
+   * position it comes.
    */
   finish(): DirectoryNode {
     for (const { parent, name } of this.#whiteouts) {

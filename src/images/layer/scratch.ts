@@ -1,8 +1,9 @@
 /**
- * Keeps the data of a disk's files between the pass that computes the layout and the pass that writes the data.
+ * Keeps the data of a disk's files between the pass that computes the layout and the pass that
+ * writes the data.
  *
- * A layer is then decompressed and hashed only once, and the bytes that are read back are checked ones. Where room is
- * scarce, nothing is kept and the second pass reads the layers again.
+ * A layer is then decompressed and hashed only once, and the bytes that are read back are checked
+ * ones. Where room is scarce, nothing is kept and the second pass reads the layers again.
  *
  * @module
  */
@@ -41,7 +42,8 @@ export class Scratch {
     this.#file = file;
     this.#budget = budget;
     this.#allowed = Math.floor(Math.max(0, budget.left) / SHARE);
-    // Bounded by the budget. The code below charges the disk's own budget with it and later returns it.
+    // Bounded by the budget. The code below charges the disk's own budget with it and later returns
+    // it.
     this.#writer = new SparseWriter(file, 0, new DiskBudget(budget.directory, this.#allowed));
   }
 

@@ -84,8 +84,8 @@ export function implicitDirectory(): DirectoryNode {
 }
 
 /**
- * Merges `upper` into `lower`, which it changes. Nothing lies below the result: it has neither whiteouts nor opaque
- * directories.
+ * Merges `upper` into `lower`, which it changes. Nothing lies below the result: it has neither
+ * whiteouts nor opaque directories.
  */
 export function mergeOver(lower: DirectoryNode, upper: DirectoryNode): void {
   if (upper.opaque) lower.children.clear();
@@ -123,8 +123,8 @@ export function hasImplicit(root: DirectoryNode): boolean {
 }
 
 /**
- * Gives directories without an entry of their own the attributes from lower layers: a layer that only adds `tmp/x` must
- * not change who may write to `/tmp`.
+ * Gives directories without an entry of their own the attributes from lower layers: a layer that
+ * only adds `tmp/x` must not change who may write to `/tmp`.
  */
 export function inheritAttributes(upper: DirectoryNode, lower: DirectoryNode): void {
   if (!upper.explicit) upper.attributes = lower.attributes;

@@ -1,9 +1,9 @@
 /**
  * `prune`: removes the images that nobody needs.
  *
- * The decision and the removal are one step, so no box can be created in between. The code that creates a box checks
- * its image again once the box is recorded. The files of a running pull, load or save are pinned, and are deleted when
- * it ends.
+ * The decision and the removal are one step, so no box can be created in between. The code that
+ * creates a box checks its image again once the box is recorded. The files of a running pull, load
+ * or save are pinned, and are deleted when it ends.
  *
  * @module
  */

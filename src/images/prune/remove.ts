@@ -22,9 +22,9 @@ export interface Removal {
 }
 
 /**
- * A name is taken away, with the digests of its repository when it is the last name there; the image goes with the last
- * of all. By id, everything goes, which takes `force` where there are several names or repositories. An image that a
- * box holds never goes: `force` takes only its name.
+ * A name is taken away, with the digests of its repository when it is the last name there; the
+ * image goes with the last of all. By id, everything goes, which takes `force` where there are
+ * several names or repositories. An image that a box holds never goes: `force` takes only its name.
  *
  * @throws A3sError `no-such-image`, `image-in-use`, `conflict`
  */

@@ -1,8 +1,10 @@
 /**
- * The documents of an archive that is an OCI layout and a docker-archive in one, as Docker 25 and later write it.
+ * The documents of an archive that is an OCI layout and a docker-archive in one, as Docker 25 and
+ * later write it.
  *
- * Manifests and indexes are the bytes that were pulled or loaded, so digests and signatures stay valid. An index stands
- * in the layout although most of the manifests that it lists do not: readers choose their platform's.
+ * Manifests and indexes are the bytes that were pulled or loaded, so digests and signatures stay
+ * valid. An index stands in the layout although most of the manifests that it lists do not: readers
+ * choose their platform's.
  *
  * @module
  */
@@ -70,7 +72,10 @@ function attachmentEntry({ manifest, tag }: SavedAttachment) {
   };
 }
 
-/** Names are whole: podman would put a short one below `localhost`, and Docker shortens them by itself. */
+/**
+ * Names are whole: podman would put a short one below `localhost`, and Docker shortens them by
+ * itself.
+ */
 function dockerEntry({ config, layers, names }: SavedImage) {
   return {
     Config: blobPath(config.digest),

@@ -1,5 +1,6 @@
 /**
- * What an archive holds of one image: read from the store's documents, each checked against its digest.
+ * What an archive holds of one image: read from the store's documents, each checked against its
+ * digest.
  *
  * @module
  */

@@ -13,10 +13,13 @@ import { wantedImages } from './wanted-images.ts';
 import { checkBlobs, writeArchive } from './write-archive.ts';
 
 /**
- * Documents are checked and files are looked for before this returns; content is checked while it is read.
+ * Documents are checked and files are looked for before this returns; content is checked while it
+ * is read.
  *
- * @returns the archive, always the same bytes for the same images, names and attachments; to be read once
- * @throws A3sError `no-such-image`, `invalid-image` for a store that is damaged; reading throws it too
+ * @returns the archive, always the same bytes for the same images, names and attachments; to be
+ * read once
+ * @throws A3sError `no-such-image`, `invalid-image` for a store that is damaged; reading throws it
+ * too
  */
 export async function saveImages(
   parts: StoreParts,

@@ -19,8 +19,8 @@ export interface WantedImage {
 }
 
 /**
- * A name with a tag is saved under that name, an image id or a digest without one, and the bare name of a repository
- * means all of its tags. Several arguments may mean one image.
+ * A name with a tag is saved under that name, an image id or a digest without one, and the bare
+ * name of a repository means all of its tags. Several arguments may mean one image.
  *
  * @throws A3sError `no-such-image`, `invalid-argument`, `too-large`
  */
@@ -64,7 +64,10 @@ function tagsOf(reference: string, catalog: Catalog) {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The canonical repository that `text` names without tag and digest; undefined where it has one, or is an id. */
+/**
+ * The canonical repository that `text` names without tag and digest; undefined where it has one, or
+ * is an id.
+ */
 function repositoryOf(text: string): string | undefined {
   if (ID.test(text)) return undefined;
   const { domain, path, tag, digest } = parseReference(text);

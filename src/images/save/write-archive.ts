@@ -1,5 +1,6 @@
 /**
- * Streams an archive: nothing is kept in memory but one chunk, and every blob is hashed while it is read.
+ * Streams an archive: nothing is kept in memory but one chunk, and every blob is hashed while it is
+ * read.
  *
  * @module
  */
@@ -14,7 +15,8 @@ import type { SavedBlob, SavedImage } from './saved-image.ts';
 
 /**
  * @param pathOf where the bytes of a blob are on this host
- * @throws A3sError `invalid-image` at the first blob that is not what its digest says; the archive is then unfinished
+ * @throws A3sError `invalid-image` at the first blob that is not what its digest says; the archive
+ * is then unfinished
  */
 export async function* writeArchive(
   images: readonly SavedImage[],

@@ -2,7 +2,8 @@
  * A strict streaming reader of tar archives, one pass, bounded memory.
  *
  * Where readers are known to disagree (repeated records, global headers that rename files, sizes of
- * links), the archive is refused: the content that we check has to be the content that every other tool sees.
+ * links), the archive is refused: the content that we check has to be the content that every other
+ * tool sees.
  *
  * @module
  */
@@ -92,7 +93,8 @@ export async function* readTar(reader: ByteReader, maxEntries: number): AsyncGen
   let count = 0;
   for (;;) {
     const block = await reader.read(BLOCK);
-    // An archive without an end marker is complete when nothing is pending: Go's writers leave the marker out.
+    // An archive without an end marker is complete when nothing is pending: Go's writers leave the
+    // marker out.
     if (block === undefined || isZeroBlock(block)) {
       if (Object.values(pending).some((part) => part !== undefined)) throw reader.truncated();
       return await skipPadding(reader);

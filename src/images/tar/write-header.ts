@@ -1,5 +1,6 @@
 /**
- * Headers of the tar archives that are written here: equal inputs give equal bytes, so no time and no owner is in them.
+ * Headers of the tar archives that are written here: equal inputs give equal bytes, so no time and
+ * no owner is in them.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Builds small images with deterministic bytes: for tests, and for the quickstart, which needs no registry.
+ * Builds small images with deterministic bytes: for tests, and for the quickstart, which needs no
+ * registry.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Two images around Debian's static busybox: a small system, and one program without a shell beside it.
+ * Two images around Debian's static busybox: a small system, and one program without a shell beside
+ * it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Converts one layer in a jail. Arguments: the converter's program, the blob, its diff ID, the disk to write.
+ * Converts one layer in a jail. Arguments: the converter's program, the blob, its diff ID, the disk
+ * to write.
  *
  * @module
  */

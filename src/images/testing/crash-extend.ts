@@ -1,6 +1,6 @@
 /**
- * Loads an archive and makes an image of its first image and a further layer; the test kills the process meanwhile.
- * Arguments: the root directory, the archive.
+ * Loads an archive and makes an image of its first image and a further layer; the test kills the
+ * process meanwhile. Arguments: the root directory, the archive.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Loads an archive and makes the hash trees of its layers; the test kills the process meanwhile. Arguments: the root
- * directory, the archive.
+ * Loads an archive and makes the hash trees of its layers; the test kills the process meanwhile.
+ * Arguments: the root directory, the archive.
  *
  * @module
  */

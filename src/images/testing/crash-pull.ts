@@ -1,5 +1,6 @@
 /**
- * Stores an image from an outside source; the test kills the process meanwhile. Argument: the root directory.
+ * Stores an image from an outside source; the test kills the process meanwhile. Argument: the root
+ * directory.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Makes an image of another one and a layer that does not fit, and prints what is left. Argument: the root directory,
- * on a small disk.
+ * Makes an image of another one and a layer that does not fit, and prints what is left. Argument:
+ * the root directory, on a small disk.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Stores an image that does not fit, and prints what is left of it. Argument: the root directory, on a small disk.
+ * Stores an image that does not fit, and prints what is left of it. Argument: the root directory,
+ * on a small disk.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * An image as registries have it: listed by an index of several platforms, with signatures beside it.
+ * An image as registries have it: listed by an index of several platforms, with signatures beside
+ * it.
  *
  * @module
  */

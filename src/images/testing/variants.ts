@@ -1,5 +1,6 @@
 /**
- * An image and archives of it with something changed, digests and sizes right unless that is the change.
+ * An image and archives of it with something changed, digests and sizes right unless that is the
+ * change.
  *
  * @module
  */

@@ -7,9 +7,13 @@ import type { StoreParts } from '../store-parts.ts';
 import { blobParts, diskParts } from './image-parts.ts';
 import { type ImageUsage, type Parts, shareOut } from './shares.ts';
 
-/** With blobs and disks, as they are allocated: what removing an image gives back is its size less what it shares. */
+/**
+ * With blobs and disks, as they are allocated: what removing an image gives back is its size less
+ * what it shares.
+ */
 export async function imageUsage({ catalog, disks }: StoreParts): Promise<ImageUsage> {
-  // An image may have manifests whose layers are compressed in different ways; all of them are its own.
+  // An image may have manifests whose layers are compressed in different ways; all of them are its
+  // own.
   const all = new Map<string, Map<string, number>>();
   for (const record of catalog.manifests()) {
     const parts = all.get(record.id) ?? new Map<string, number>();

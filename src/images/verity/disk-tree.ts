@@ -1,9 +1,9 @@
 /**
- * The hash tree behind a disk's EROFS image, made when a confidential box first needs it. Plain boxes neither pay for
- * it nor see it, since EROFS reads nothing behind its own blocks.
+ * The hash tree behind a disk's EROFS image, made when a confidential box first needs it. Plain
+ * boxes neither pay for it nor see it, since EROFS reads nothing behind its own blocks.
  *
- * A file beside the disk records the tree's root once the tree is on disk. Without that record, bytes behind the image
- * are the remains of a crash and are overwritten.
+ * A file beside the disk records the tree's root once the tree is on disk. Without that record,
+ * bytes behind the image are the remains of a crash and are overwritten.
  *
  * @module
  */

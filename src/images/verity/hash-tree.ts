@@ -1,8 +1,10 @@
 /**
- * Hash trees as dm-verity reads them: format 1, SHA-256, data and hash blocks of 4096 bytes, no superblock.
+ * Hash trees as dm-verity reads them: format 1, SHA-256, data and hash blocks of 4096 bytes, no
+ * superblock.
  *
- * A hash block holds the digests of 128 blocks below it; the topmost comes first, and the root is its digest. Data of a
- * single block has no tree: the root is the digest of that block (Linux, drivers/md/dm-verity-target.c).
+ * A hash block holds the digests of 128 blocks below it; the topmost comes first, and the root is
+ * its digest. Data of a single block has no tree: the root is the digest of that block (Linux,
+ * drivers/md/dm-verity-target.c).
  *
  * @module
  */
@@ -14,12 +16,15 @@ const DIGEST = 32;
 const FANOUT = VERITY_BLOCK / DIGEST;
 
 /**
- * Called with each block of the tree once it is complete, in no order, each once. `offset` counts from the start of the
- * tree.
+ * Called with each block of the tree once it is complete, in no order, each once. `offset` counts
+ * from the start of the tree.
  */
 export type TreeSink = (block: Buffer, offset: number) => Promise<void>;
 
-/** The salt of a layer's tree: a property of the layer, so that equal layers have equal trees everywhere. */
+/**
+ * The salt of a layer's tree: a property of the layer, so that equal layers have equal trees
+ * everywhere.
+ */
 export function saltOf(diffId: string): Buffer {
   return createHash('sha256').update(diffId, 'utf8').digest();
 }
@@ -30,7 +35,8 @@ export function treeBytes(bytes: number): number {
 }
 
 /**
- * The root over `bytes` of data, in chunks of any length. Holds one hash block a level, whatever the data's size.
+ * The root over `bytes` of data, in chunks of any length. Holds one hash block a level, whatever
+ * the data's size.
  *
  * @throws RangeError when the data has another length
  */

@@ -1,10 +1,10 @@
 /**
  * User-defined networks on the host, for root.
  *
- * One namespace, the holder, has the bridges of all networks of a home, their DNS server, and one pasta as the way out.
- * Each box has a namespace of its own, in which its packets are checked and routed between its tap device and the
- * network. The host's own interfaces and firewall are not touched. All of it outlives the server, and the holder ends
- * with the last box.
+ * One namespace, the holder, has the bridges of all networks of a home, their DNS server, and one
+ * pasta as the way out. Each box has a namespace of its own, in which its packets are checked and
+ * routed between its tap device and the network. The host's own interfaces and firewall are not
+ * touched. All of it outlives the server, and the holder ends with the last box.
  *
  * @module
  */
@@ -26,7 +26,10 @@ import { openTap } from './tap.ts';
 const LOCK = 'host-networks';
 const DOCUMENT = '.json';
 
-/** A box reaches the DNS server at the address of its own network, and no other address of the holder. */
+/**
+ * A box reaches the DNS server at the address of its own network, and no other address of the
+ * holder.
+ */
 const HOLDER_RULES = `table inet holder {
 chain to_holder { type filter hook input priority filter; policy accept;
 iifname "br*" fib daddr . iif type != local drop
@@ -36,7 +39,10 @@ iifname "br*" fib daddr . iif type != local drop
 
 /** What the host makes of networks. */
 export interface HostNetworks {
-  /** Whether this host can make networks. It is asked before each start, since a program may be installed meanwhile. */
+  /**
+   * Whether this host can make networks. It is asked before each start, since a program may be
+   * installed meanwhile.
+   */
   availability(): Promise<UserNetworks>;
   /**
    * Puts a box into its network, anew where it is there already.
@@ -47,7 +53,10 @@ export interface HostNetworks {
   attach(endpoint: Endpoint): Promise<number>;
   /** Takes a box out of its network. Nothing happens where it is in none. */
   detach(box: string): Promise<void>;
-  /** Takes all other boxes out of their networks, and starts again what has ended of these boxes' network. */
+  /**
+   * Takes all other boxes out of their networks, and starts again what has ended of these boxes'
+   * network.
+   */
   reconcile(boxes: ReadonlySet<string>): Promise<void>;
 }
 

@@ -17,8 +17,8 @@ export async function makeNamespace(path: string): Promise<void> {
 }
 
 /**
- * Removes the name, also while a process that is about to end has the file open. The namespace ends with the last
- * process and descriptor that uses it.
+ * Removes the name, also while a process that is about to end has the file open. The namespace ends
+ * with the last process and descriptor that uses it.
  */
 export async function removeNamespace(path: string): Promise<void> {
   // One name may cover another.
@@ -41,8 +41,9 @@ function unescaped(word = ''): string {
 }
 
 /**
- * Runs synchronous work in a network namespace: devices that it makes, and files below `/proc/sys/net`, are those of
- * the namespace. Only the calling thread changes its namespace, and runs nothing else meanwhile.
+ * Runs synchronous work in a network namespace: devices that it makes, and files below
+ * `/proc/sys/net`, are those of the namespace. Only the calling thread changes its namespace, and
+ * runs nothing else meanwhile.
  *
  * @throws A3sError `network-failed` where the file is no namespace
  */

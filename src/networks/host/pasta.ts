@@ -1,6 +1,6 @@
 /**
- * pasta joins a network namespace to the host's network with ordinary sockets. It goes into the background when it is
- * ready, and outlives the server.
+ * pasta joins a network namespace to the host's network with ordinary sockets. It goes into the
+ * background when it is ready, and outlives the server.
  *
  * @module
  */
@@ -71,7 +71,10 @@ export function isServing(namespace: string, pidFile: string): boolean {
   }
 }
 
-/** Ends the pasta of this file, if there is one, and waits for that: it keeps the namespace's name busy. */
+/**
+ * Ends the pasta of this file, if there is one, and waits for that: it keeps the namespace's name
+ * busy.
+ */
 export async function endPasta(namespace: string, pidFile: string): Promise<void> {
   const content = await readFile(pidFile, 'utf8').catch(() => '');
   const pid = pidOf(namespace, content);

@@ -1,6 +1,6 @@
 /**
- * The box's namespace routes between the network and the guest. The guest's layer 2 ends here: nothing but IPv4 packets
- * with the box's own addresses leaves it.
+ * The box's namespace routes between the network and the guest. The guest's layer 2 ends here:
+ * nothing but IPv4 packets with the box's own addresses leaves it.
  *
  * Proxy ARP answers for both sides, so that the guest may have an ordinary address of the network.
  *

@@ -21,7 +21,8 @@ export interface ProgramInput {
 
 /**
  * @returns what it printed
- * @throws A3sError `network-failed` with the last line of its standard error where its status is not 0; `tool-missing`
+ * @throws A3sError `network-failed` with the last line of its standard error where its status is
+ * not 0; `tool-missing`
  */
 export async function runProgram(
   tool: Tool,

@@ -1,6 +1,6 @@
 /**
- * The tap device of a box: Ethernet frames of its guest, by a descriptor that the VMM holds. The device is gone when the
- * last descriptor is closed.
+ * The tap device of a box: Ethernet frames of its guest, by a descriptor that the VMM holds. The
+ * device is gone when the last descriptor is closed.
  *
  * @module
  */

@@ -13,7 +13,8 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
 /**
- * The unescaped name of a member that an object has twice: `"\u0061"` is `"a"`. Undefined where no member is repeated.
+ * The unescaped name of a member that an object has twice: `"\u0061"` is `"a"`. Undefined where no
+ * member is repeated.
  *
  * @param text what `JSON.parse` accepts
  */

@@ -1,13 +1,16 @@
 /**
- * Strings in the text of a JSON document, found without a regular expression: one for strings runs out of stack on some
- * megabytes.
+ * Strings in the text of a JSON document, found without a regular expression: one for strings runs
+ * out of stack on some megabytes.
  *
  * @module
  */
 
 const BACKSLASH = 0x5c;
 
-/** Where the string that begins at `start` has its closing quote; the end of the text where it has none. */
+/**
+ * Where the string that begins at `start` has its closing quote; the end of the text where it has
+ * none.
+ */
 export function endOfString(text: string, start: number): number {
   for (let end = start; ; ) {
     end = text.indexOf('"', end + 1);

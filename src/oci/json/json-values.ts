@@ -1,6 +1,6 @@
 /**
- * Counts the values of a JSON document in its text. A value takes many times the memory and time of its text, and
- * checking an object of very many members takes longer than reading it.
+ * Counts the values of a JSON document in its text. A value takes many times the memory and time of
+ * its text, and checking an object of very many members takes longer than reading it.
  *
  * @module
  */

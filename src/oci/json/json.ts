@@ -11,15 +11,15 @@ import { jsonSize } from './json-values.ts';
 
 const MAX_DEPTH = 64;
 /**
- * Each bad value costs a fault, and a hundred thousand faults cost seconds. No manifest or configuration has so many
- * values.
+ * Each bad value costs a fault, and a hundred thousand faults cost seconds. No manifest or
+ * configuration has so many values.
  */
 const MAX_VALUES = 50_000;
 
 /**
  * @param maxValues members and items of lists, at all depths
- * @throws A3sError `invalid-image` naming every bad field, or a member that is repeated: readers differ in which one
- *   they take; `what` names the document
+ * @throws A3sError `invalid-image` naming every bad field, or a member that is repeated: readers
+ *   differ in which one they take; `what` names the document
  */
 export function parseDocument<T>(
   bytes: Buffer,
@@ -60,8 +60,8 @@ export function parseDocument<T>(
 }
 
 /**
- * An object that may have members beside these, but none that differs from these in case only: Go's readers, which most
- * others are, would take one for the other.
+ * An object that may have members beside these, but none that differs from these in case only: Go's
+ * readers, which most others are, would take one for the other.
  */
 export function openObject<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -79,7 +79,10 @@ export function openObject<Shape extends z.ZodRawShape>(
   });
 }
 
-/** Go also takes the long s and the sign for kelvin for the letters that they look like, which one step alone does not. */
+/**
+ * Go also takes the long s and the sign for kelvin for the letters that they look like, which one
+ * step alone does not.
+ */
 function folded(name: string): string {
   return name.toUpperCase().toLowerCase();
 }

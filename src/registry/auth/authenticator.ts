@@ -1,5 +1,6 @@
 /**
- * Authenticates one user to one registry host: with nothing, a password, or tokens, as the host demands.
+ * Authenticates one user to one registry host: with nothing, a password, or tokens, as the host
+ * demands.
  *
  * @module
  */

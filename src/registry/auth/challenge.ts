@@ -22,7 +22,10 @@ const COMMAS = /[ \t,]*/y;
 const EQUALS = /[ \t]*=[ \t]*/y;
 const QUOTED = /"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\uffff]|\\[\t\x20-\x7e\x80-\uffff])*)"/y;
 
-/** The challenges of a field, several lines of it joined by commas; undefined when the syntax is wrong. */
+/**
+ * The challenges of a field, several lines of it joined by commas; undefined when the syntax is
+ * wrong.
+ */
 export function parseChallenges(field: string): readonly Challenge[] | undefined {
   if (field.length > MAX_LENGTH) return undefined;
   const reader = new Reader(field);
@@ -41,7 +44,10 @@ export function parseChallenges(field: string): readonly Challenge[] | undefined
   return challenges;
 }
 
-/** Reads the parameters or token68 of a scheme, and stops before the next scheme. False for bad syntax. */
+/**
+ * Reads the parameters or token68 of a scheme, and stops before the next scheme. False for bad
+ * syntax.
+ */
 function readParameters(reader: Reader, parameters: Map<string, string>): boolean {
   for (;;) {
     const start = reader.position;

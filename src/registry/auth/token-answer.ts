@@ -20,7 +20,10 @@ const MAX_TOKEN = 32 * 1024;
 
 const DEFAULT_SECONDS = 60;
 const LONGEST_SECONDS = 24 * 60 * 60;
-/** How long before its end a token is no longer used, so that it lasts for the request it is sent with. */
+/**
+ * How long before its end a token is no longer used, so that it lasts for the request it is sent
+ * with.
+ */
 const EARLY_MS = 30_000;
 
 const TOKEN = z
@@ -69,8 +72,8 @@ function renewal(seconds: number, issuedAt: string | undefined, now: number): nu
   const issued = issuedAt === undefined ? Number.NaN : Date.parse(issuedAt);
   const early = Math.min(EARLY_MS, lifetime / 4);
   const end = issued + lifetime - early;
-  // With a server's clock that is ahead, a token would seem to last too long; with one that is behind, it would seem
-  // expired.
+  // With a server's clock that is ahead, a token would seem to last too long; with one that is
+  // behind, it would seem expired.
   return issued <= now && end > now ? end : now + lifetime - early;
 }
 

@@ -14,7 +14,8 @@ const MAX_LENGTH = 2048;
  * The server that a `Bearer` challenge names.
  *
  * @param registry where the challenge came from
- * @throws A3sError `registry-failed` for one without TLS, unless the registry itself is without, or both are here
+ * @throws A3sError `registry-failed` for one without TLS, unless the registry itself is without, or
+ * both are here
  */
 export function tokenServerOf({ parameters }: Challenge, registry: URL): TokenServer {
   const text = parameters.get('realm') ?? '';

@@ -1,6 +1,6 @@
 /**
- * Gets tokens from a token server: by Docker's GET, or by OAuth 2.0's POST where a refresh token is at hand or the
- * server refuses GET.
+ * Gets tokens from a token server: by Docker's GET, or by OAuth 2.0's POST where a refresh token is
+ * at hand or the server refuses GET.
  *
  * @module
  */
@@ -39,8 +39,8 @@ export type AskTokenServer = (request: {
 const CLIENT = 'a3s-box';
 
 /**
- * @throws A3sError `registry-unauthorized` and other `registry-…` errors; `registry-failed` for an answer without a
- * token
+ * @throws A3sError `registry-unauthorized` and other `registry-…` errors; `registry-failed` for an
+ * answer without a token
  */
 export async function fetchToken(ask: AskTokenServer, question: TokenQuestion): Promise<Token> {
   const { server, credentials } = question;

@@ -12,7 +12,8 @@ const CONTENT_RANGE = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/;
 const UNSATISFIED = /^bytes \*\/(\d{1,15})$/;
 
 /**
- * Where in the blob the body of an answer starts; undefined when the registry serves no ranges after all.
+ * Where in the blob the body of an answer starts; undefined when the registry serves no ranges
+ * after all.
  *
  * @param offset first byte that was asked for; 0 for the whole blob
  * @throws A3sError `registry-failed` for an answer that contradicts the descriptor or the request

@@ -1,6 +1,7 @@
 /**
- * Downloads blobs from a registry (distribution-spec 1.1, "Pulling blobs"). A blob is streamed, resumed where the
- * connection is cut, and verified over all of its bytes, whatever number of answers they came in.
+ * Downloads blobs from a registry (distribution-spec 1.1, "Pulling blobs"). A blob is streamed,
+ * resumed where the connection is cut, and verified over all of its bytes, whatever number of
+ * answers they came in.
  *
  * @module
  */
@@ -15,8 +16,9 @@ import { startOfAnswer } from './blob-download-answer.ts';
 /**
  * The bytes of a blob, each once. They are verified when this ends without an error.
  *
- * @throws A3sError `registry-failed` for other bytes, fewer or more of them, and when too many connections were cut;
- * `not-in-registry`; and what the transport throws. MirrorError where a mirror contributed to the fault
+ * @throws A3sError `registry-failed` for other bytes, fewer or more of them, and when too many
+ * connections were cut; `not-in-registry`; and what the transport throws. MirrorError where a
+ * mirror contributed to the fault
  */
 export async function* downloadBlob(
   context: RepositoryContext,

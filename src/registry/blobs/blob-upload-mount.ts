@@ -1,6 +1,6 @@
 /**
- * Mounts blobs that a registry has in another repository already (distribution-spec 1.1, "Mounting a blob from another
- * repository").
+ * Mounts blobs that a registry has in another repository already (distribution-spec 1.1, "Mounting
+ * a blob from another repository").
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * Uploads blobs to a registry (distribution-spec 1.1, "Pushing blobs").
  *
- * A blob is sent in one request, since every registry accepts that. After a cut, or where a proxy bounds the size of a
- * request, the upload continues in chunks from the offset that the registry reports.
+ * A blob is sent in one request, since every registry accepts that. After a cut, or where a proxy
+ * bounds the size of a request, the upload continues in chunks from the offset that the registry
+ * reports.
  *
  * @module
  */
@@ -30,11 +31,14 @@ type PutBlob = Parameters<Repository['putBlob']>;
 type UploadOptions = NonNullable<PutBlob[2]>;
 
 const MiB = 1024 * 1024;
-/** Each size is tried when requests of the size before are refused. The first is for the rest after a cut. */
+/**
+ * Each size is tried when requests of the size before are refused. The first is for the rest after
+ * a cut.
+ */
 const CHUNKS = [64 * MiB, 16 * MiB, 4 * MiB, MiB];
 /**
- * Bound on the chunks of one upload of which a registry keeps a part only. Otherwise one byte of each would count as
- * progress for ever.
+ * Bound on the chunks of one upload of which a registry keeps a part only. Otherwise one byte of
+ * each would count as progress for ever.
  */
 const MAX_PARTS = 64;
 
@@ -54,7 +58,10 @@ export async function hasBlob(
   return size === undefined || (contentLength(headers, what) ?? size) === size;
 }
 
-/** @throws what `open` throws; A3sError `registry-failed` when the registry does not keep what it was sent */
+/**
+ * @throws what `open` throws; A3sError `registry-failed` when the registry does not keep what it
+ * was sent
+ */
 export async function uploadBlob(
   context: RepositoryContext,
   descriptor: BlobDescriptor,
@@ -189,7 +196,8 @@ class Upload {
         target: withDigest(upload.location, digest),
         headers: { 'content-type': 'application/octet-stream', 'content-length': String(left) },
         body: left === 0 ? Buffer.alloc(0) : () => this.#read(upload.offset, left),
-        // A registry that resumed at a wrong byte answers 400 or 416: the blob is then sent from its start.
+        // A registry that resumed at a wrong byte answers 400 or 416: the blob is then sent from
+        // its start.
         expected: [
           200,
           201,
@@ -267,7 +275,10 @@ class Upload {
     }
   }
 
-  /** Separate from its reader, into which a cut connection throws errors that say nothing about the blob. */
+  /**
+   * Separate from its reader, into which a cut connection throws errors that say nothing about the
+   * blob.
+   */
   async *#source(offset: number): AsyncGenerator<Uint8Array> {
     const { digest, size } = this.#descriptor;
     let position = offset;

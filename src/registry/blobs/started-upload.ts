@@ -1,5 +1,6 @@
 /**
- * An upload that a registry has started (distribution-spec 1.1, "Pushing blobs"): its location and its progress.
+ * An upload that a registry has started (distribution-spec 1.1, "Pushing blobs"): its location and
+ * its progress.
  *
  * @module
  */
@@ -45,7 +46,11 @@ export async function startUpload(
   return startedBy(head, what);
 }
 
-/** The upload that an answer with status 202 starts. @throws A3sError `registry-failed` without a usable location */
+/**
+ * The upload that an answer with status 202 starts.
+ *
+ * @throws A3sError `registry-failed` without a usable location
+ */
 export function startedBy(head: Pick<Exchange, 'headers' | 'url'>, what: string): StartedUpload {
   const text = head.headers['oci-chunk-min-length'];
   if (text !== undefined && !/^\d{1,15}$/.test(text)) {
@@ -66,7 +71,10 @@ export function moved(
   return { ...upload, offset, location: locationOf(head, what) };
 }
 
-/** Asks for the progress of an upload; undefined when it cannot be resumed, or the registry does not say from where. */
+/**
+ * Asks for the progress of an upload; undefined when it cannot be resumed, or the registry does not
+ * say from where.
+ */
 export async function askUpload(
   context: RepositoryContext,
   upload: StartedUpload,

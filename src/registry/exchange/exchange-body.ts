@@ -1,5 +1,6 @@
 /**
- * Reads the body of an answer, so that neither silence nor a few bytes at a time delay the reader for ever.
+ * Reads the body of an answer, so that neither silence nor a few bytes at a time delay the reader
+ * for ever.
  *
  * @module
  */
@@ -55,7 +56,8 @@ export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
   async drop(): Promise<void> {
     if (this.#done) return;
     this.#done = true;
-    // A generator that was never started does not clean up when it is returned; the signal always does.
+    // A generator that was never started does not clean up when it is returned; the signal always
+    // does.
     this.#ended.abort();
     await this.#iterator.return?.();
   }

@@ -69,7 +69,11 @@ export interface Document extends Omit<RegistryResponse, 'body'> {
   readonly bytes: Buffer;
 }
 
-/** A whole answer of at most `maxBytes`, asked for again where the connection is cut. @throws A3sError `too-large` */
+/**
+ * A whole answer of at most `maxBytes`, asked for again where the connection is cut.
+ *
+ * @throws A3sError `too-large`
+ */
 export async function exchangeDocument(
   context: RepositoryContext,
   request: Request,

@@ -1,5 +1,6 @@
 /**
- * Classifies addresses: those of this host itself, and those of services that only its own link has.
+ * Classifies addresses: those of this host itself, and those of services that only its own link
+ * has.
  *
  * @module
  */

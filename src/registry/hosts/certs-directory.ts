@@ -2,7 +2,8 @@
  * Certificates for a registry, in the layout that Docker and podman read:
  * `certs.d/HOST:PORT/{*.crt, NAME.cert, NAME.key}`.
  *
- * `*.crt` are authorities beside the public ones; `NAME.cert` with `NAME.key` is a certificate to show.
+ * `*.crt` are authorities beside the public ones; `NAME.cert` with `NAME.key` is a certificate to
+ * show.
  *
  * @module
  */
@@ -31,8 +32,8 @@ const HOST = /^[\w[][\w.:[\]-]*$/;
  * Reads the certificates from the first of these directories that has a directory for the host.
  *
  * @param host `HOST` or `HOST:PORT`
- * @throws A3sError `key-invalid` for a certificate without key, a key without certificate, and for a file that is
- * neither
+ * @throws A3sError `key-invalid` for a certificate without key, a key without certificate, and for
+ * a file that is neither
  */
 export async function readHostCertificates(
   directories: readonly string[],

@@ -30,12 +30,16 @@ export interface Mirror {
 
 export interface Host {
   readonly domain: string;
-  /** The registry's possible origins, in the order in which they are tried: https, and http where it is allowed. */
+  /**
+   * The registry's possible origins, in the order in which they are tried: https, and http where it
+   * is allowed.
+   */
   readonly bases: readonly URL[];
   readonly trust: TlsTrust;
   readonly mirrors: readonly Mirror[];
   /**
-   * The TLS trust for another host to which the registry redirects: its authorities, and never a client certificate.
+   * The TLS trust for another host to which the registry redirects: its authorities, and never a
+   * client certificate.
    */
   foreign(url: URL): Promise<TlsTrust>;
 }
@@ -60,7 +64,8 @@ export function hostFiles(
 /**
  * Reads the configuration anew, so that a change applies from the next pull on.
  *
- * @throws A3sError `key-invalid`, `invalid-argument` for configuration that cannot be used; `invalid-reference`
+ * @throws A3sError `key-invalid`, `invalid-argument` for configuration that cannot be used;
+ * `invalid-reference`
  */
 export async function readHost(domain: string, files: HostFiles): Promise<Host> {
   const https = `https://${registryHost(domain)}`;

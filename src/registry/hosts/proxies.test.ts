@@ -27,7 +27,8 @@ describe('the proxy of a registry', () => {
     }
   });
 
-  // host, NO_PROXY, whether the connection is direct: the decisions of golang.org/x/net/http/httpproxy.
+  // host, NO_PROXY, whether the connection is direct: the decisions of
+  // golang.org/x/net/http/httpproxy.
   const cases: [string, string, boolean][] = [
     ['r.example', '*', true],
     ['r.example', 'example', true],

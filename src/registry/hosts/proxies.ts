@@ -1,5 +1,6 @@
 /**
- * Proxies for HTTP, chosen as Go programs choose them, so that one configuration serves `docker` and us alike.
+ * Proxies for HTTP, chosen as Go programs choose them, so that one configuration serves `docker`
+ * and us alike.
  *
  * @module
  */
@@ -65,7 +66,10 @@ function parseProxy(name: string, text: string): URL {
   });
 }
 
-/** `*`, an address, a network, `example.com` with what is below it, `.example.com` for what is below alone. */
+/**
+ * `*`, an address, a network, `example.com` with what is below it, `.example.com` for what is below
+ * alone.
+ */
 function parseException(text: string): Exception[] {
   const entry = text.trim().toLowerCase();
   if (entry === '') return [];

@@ -18,8 +18,8 @@ export function rootsFiles(env: Readonly<Record<string, string | undefined>>): r
 }
 
 /**
- * The first of these files that exists, and nothing beside it: an authority that the administrator removed is not
- * trusted. Node's own list where no file exists.
+ * The first of these files that exists, and nothing beside it: an authority that the administrator
+ * removed is not trusted. Node's own list where no file exists.
  *
  * @throws A3sError `key-invalid` for an existing file that cannot be used
  */

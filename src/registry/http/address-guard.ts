@@ -1,9 +1,10 @@
 /**
  * Prevents registries from making this host send requests to itself.
  *
- * A registry chooses redirects, upload locations and token realms. Each connection to such a host is checked by the
- * address that it connects to, so a name that resolves differently the next time gains nothing. A local address is
- * accepted only where the registry itself was reached at one of that kind.
+ * A registry chooses redirects, upload locations and token realms. Each connection to such a host
+ * is checked by the address that it connects to, so a name that resolves differently the next time
+ * gains nothing. A local address is accepted only where the registry itself was reached at one of
+ * that kind.
  *
  * @module
  */
@@ -28,21 +29,27 @@ export class LocalAddress extends Error {
 
 export class AddressGuard {
   readonly #resolve: LookupFunction;
-  /** The kind of address of each registry, by origin. A registry that had an address elsewhere once stays `elsewhere`. */
+  /**
+   * The kind of address of each registry, by origin. A registry that had an address elsewhere once
+   * stays `elsewhere`.
+   */
   readonly #reached = new Map<string, AddressKind>();
 
   constructor(resolve: LookupFunction = lookup) {
     this.#resolve = resolve;
   }
 
-  /** The kind of address of the registry of an origin. A registry that was never reached directly is `elsewhere`. */
+  /**
+   * The kind of address of the registry of an origin. A registry that was never reached directly is
+   * `elsewhere`.
+   */
   placeOf(registry: string): AddressKind {
     return this.#reached.get(registry) ?? 'elsewhere';
   }
 
   /**
-   * For the registry itself: its first connection may lead anywhere, later ones to the same kind of address or
-   * `elsewhere`.
+   * For the registry itself: its first connection may lead anywhere, later ones to the same kind of
+   * address or `elsewhere`.
    */
   own(registry: string, build: ConnectorBuilder): buildConnector.connector {
     const permitted = (kind: AddressKind): boolean => {

@@ -1,5 +1,6 @@
 /**
- * Reads a registry's reason for a refusal (distribution-spec 1.1, "Error Codes"): a bounded, printable part of it.
+ * Reads a registry's reason for a refusal (distribution-spec 1.1, "Error Codes"): a bounded,
+ * printable part of it.
  *
  * @module
  */

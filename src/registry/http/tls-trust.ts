@@ -11,7 +11,10 @@ export interface TlsTrust {
   /** Connections are shared between requests with the same identity. */
   readonly identity: string;
   readonly rejectUnauthorized: boolean;
-  /** Created once for each pool of connections: reading a bundle of authorities takes longer than a handshake. */
+  /**
+   * Created once for each pool of connections: reading a bundle of authorities takes longer than a
+   * handshake.
+   */
   secureContext(): SecureContext;
 }
 

@@ -50,8 +50,8 @@ const NO_TLS = new Set([
 const SPEAKS_PLAIN = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
 /**
- * With TLS 1.3, a refused client learns of the refusal after its part of the handshake, and often only by the end of
- * the connection.
+ * With TLS 1.3, a refused client learns of the refusal after its part of the handshake, and often
+ * only by the end of the connection.
  */
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 

@@ -14,7 +14,12 @@ import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import { Unreached } from './unreached.ts';
 import { watchBody } from './watch-body.ts';
 
-/** Sends each request once. @throws Unreached; A3sError `registry-failed` for an address of this host; the reason of the request's signal once it is aborted */
+/**
+ * Sends each request once.
+ *
+ * @throws Unreached; A3sError `registry-failed` for an address of this host; the reason of the
+ * request's signal once it is aborted
+ */
 export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
   return async (request) => {
     request.signal?.throwIfAborted();
@@ -118,7 +123,8 @@ function responseOf(answer: Dispatcher.ResponseData, request: HttpRequest): Http
     if (value === undefined) continue;
     headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
   }
-  // Without this handler, an error between two reads would be unhandled. The next read still throws it.
+  // Without this handler, an error between two reads would be unhandled. The next read still throws
+  // it.
   answer.body.on('error', () => undefined);
   return {
     status: answer.statusCode,

@@ -21,7 +21,10 @@ export interface Persistence {
   readonly reached: boolean;
 }
 
-/** Sends the request with attempts and pauses as the limits say. Returns the last answer, or throws the last error. */
+/**
+ * Sends the request with attempts and pauses as the limits say. Returns the last answer, or throws
+ * the last error.
+ */
 export function withRetries(
   send: Send,
   limits: TransportLimits,
@@ -50,7 +53,8 @@ export function withRetries(
 }
 
 /**
- * Milliseconds that `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or the date of the next attempt.
+ * Milliseconds that `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or the date of the next
+ * attempt.
  *
  * @param now in milliseconds since 1970
  */

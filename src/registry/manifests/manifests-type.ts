@@ -1,6 +1,7 @@
 /**
- * What kind of document a manifest is: its `Content-Type` and the document itself have to agree, for one that can be
- * read both as an image and as an index means different things to different tools (CVE-2021-41190).
+ * What kind of document a manifest is: its `Content-Type` and the document itself have to agree,
+ * for one that can be read both as an image and as an index means different things to different
+ * tools (CVE-2021-41190).
  *
  * @module
  */
@@ -26,7 +27,8 @@ const Head = z.looseObject({
 /**
  * The media type of a manifest. @param contentType the header's value, where there is one
  *
- * @throws A3sError `invalid-image` for Docker's schema 1, `registry-failed` for anything that is not one kind of manifest
+ * @throws A3sError `invalid-image` for Docker's schema 1, `registry-failed` for anything that is
+ * not one kind of manifest
  */
 export function manifestType(bytes: Buffer, contentType: string | undefined, what: string): string {
   const said = bareType(contentType);

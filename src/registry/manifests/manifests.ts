@@ -1,6 +1,6 @@
 /**
- * Manifests in a registry (distribution-spec 1.1, "Pulling manifests", "Pushing Manifests"). Their digests are
- * computed here; the registry's values are only compared with them.
+ * Manifests in a registry (distribution-spec 1.1, "Pulling manifests", "Pushing Manifests"). Their
+ * digests are computed here; the registry's values are only compared with them.
  *
  * @module
  */
@@ -29,7 +29,10 @@ const ACCEPT = { accept: ACCEPTED_TYPES.join(', ') };
 /** After a wrong answer of a mirror, another mirror is asked, and then the registry itself. */
 const MAX_SOURCES = 10;
 
-/** @throws A3sError `registry-failed` when it is not what was asked for; undefined where there is none */
+/**
+ * @throws A3sError `registry-failed` when it is not what was asked for; undefined where there is
+ * none
+ */
 export async function getManifest(
   context: RepositoryContext,
   reference: string,
@@ -127,7 +130,11 @@ export async function sendManifest(
   return { digest, headers };
 }
 
-/** Compares what the registry says of the content with what is known of it. @throws A3sError `registry-failed` */
+/**
+ * Compares what the registry says of the content with what is known of it.
+ *
+ * @throws A3sError `registry-failed`
+ */
 export function checkDigestHeader(
   headers: Exchange['headers'],
   expected: Digest,

@@ -1,6 +1,6 @@
 /**
- * The tag that lists referrers in a registry without an API for them (distribution-spec 1.1, "Pushing Manifests with
- * Subject", and "Unavailable Referrers API").
+ * The tag that lists referrers in a registry without an API for them (distribution-spec 1.1,
+ * "Pushing Manifests with Subject", and "Unavailable Referrers API").
  *
  * @module
  */
@@ -65,7 +65,11 @@ function readJson(bytes: Buffer): unknown {
   }
 }
 
-/** Adds a referrer to the list at the tag. @throws A3sError `conflict` when others replace the list again and again */
+/**
+ * Adds a referrer to the list at the tag.
+ *
+ * @throws A3sError `conflict` when others replace the list again and again
+ */
 export async function addToFallback(
   context: RepositoryContext,
   subject: Digest,

@@ -1,6 +1,6 @@
 /**
- * The manifests that name another one as their subject (distribution-spec 1.1, "Listing Referrers"). Nothing of them is
- * verified: an entry only shows that somebody pushed it.
+ * The manifests that name another one as their subject (distribution-spec 1.1, "Listing
+ * Referrers"). Nothing of them is verified: an entry only shows that somebody pushed it.
  *
  * @module
  */
@@ -37,7 +37,8 @@ const Index = z.looseObject({
 export type ReferrersIndex = z.infer<typeof Index>;
 
 /**
- * @throws A3sError `too-large` for more than 1024, `registry-failed` for an answer that is no list of referrers
+ * @throws A3sError `too-large` for more than 1024, `registry-failed` for an answer that is no list
+ * of referrers
  */
 export async function listReferrers(
   context: RepositoryContext,

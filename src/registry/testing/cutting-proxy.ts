@@ -8,7 +8,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export interface CuttingProxy {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
-  /** Cuts the connections once so many more bytes have passed, counted in both directions; each once. */
+  /**
+   * Cuts the connections once so many more bytes have passed, counted in both directions; each
+   * once.
+   */
   cutAfter(...bytes: readonly number[]): void;
   readonly cuts: number;
   stop(): Promise<void>;

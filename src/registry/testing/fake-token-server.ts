@@ -1,6 +1,6 @@
 /**
- * A token server as Docker's specification has it, for tests: GET with basic credentials, POST as OAuth 2.0,
- * refresh tokens. Its tokens are JWTs that Debian's `docker-registry` takes.
+ * A token server as Docker's specification has it, for tests: GET with basic credentials, POST as
+ * OAuth 2.0, refresh tokens. Its tokens are JWTs that Debian's `docker-registry` takes.
  *
  * Everybody may pull what is below `public/`; its one user may do everything.
  *

@@ -1,5 +1,6 @@
 /**
- * Requests to a registry without credentials, mirrors and second attempts, for tests of the layer above.
+ * Requests to a registry without credentials, mirrors and second attempts, for tests of the layer
+ * above.
  *
  * @module
  */

@@ -1,7 +1,9 @@
 /**
- * A registry for one test: Debian's `docker-registry` on a free port of 127.0.0.1, with storage of its own.
+ * A registry for one test: Debian's `docker-registry` on a free port of 127.0.0.1, with storage of
+ * its own.
  *
- * The token server answers in the process of the test, which must not wait synchronously for its clients.
+ * The token server answers in the process of the test, which must not wait synchronously for its
+ * clients.
  *
  * @module
  */

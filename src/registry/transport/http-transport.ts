@@ -84,7 +84,10 @@ export class HttpTransport implements Transport {
     }
   }
 
-  /** The first answer of a mirror, or its 404 where that may count; undefined where no mirror has the content. */
+  /**
+   * The first answer of a mirror, or its 404 where that may count; undefined where no mirror has
+   * the content.
+   */
   async #askMirrors(host: Host, request: RegistryRequest): Promise<RegistryResponse | undefined> {
     const mayDeny = request.mirrorMayDeny === true && request.expected.includes(404);
     let denial: RegistryResponse | undefined;
@@ -215,7 +218,10 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** Whether mirrors may answer: only reads without the right to push. A push has to see the registry itself. */
+/**
+ * Whether mirrors may answer: only reads without the right to push. A push has to see the registry
+ * itself.
+ */
 function isPull({ method, target, scopes }: RegistryRequest): boolean {
   const reads = method === 'GET' || method === 'HEAD';
   if (!reads || typeof target !== 'string' || scopes.length === 0) return false;

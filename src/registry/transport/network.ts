@@ -1,5 +1,6 @@
 /**
- * The state that all requests to registries share: connections, configuration, and the results of earlier requests.
+ * The state that all requests to registries share: connections, configuration, and the results of
+ * earlier requests.
  *
  * @module
  */
@@ -30,7 +31,10 @@ export class Network {
   readonly #dispatchers: Dispatchers;
   /** The schemes of hosts that may have either, by domain. */
   readonly #bases = new Map<string, URL>();
-  /** The time until which mirrors that did not answer are not asked, in milliseconds since the process began. */
+  /**
+   * The time until which mirrors that did not answer are not asked, in milliseconds since the
+   * process began.
+   */
   readonly #resting = new Map<string, number>();
 
   constructor(options: NetworkOptions) {
@@ -46,7 +50,8 @@ export class Network {
   }
 
   /**
-   * The origin at which the registry answers: https, or http where it is allowed and https does not answer.
+   * The origin at which the registry answers: https, or http where it is allowed and https does not
+   * answer.
    *
    * @param reached whether it has answered before
    */

@@ -12,7 +12,10 @@ export interface TransportLimits {
   readonly stallMs: number;
   /** Attempts at one request, the first one included. */
   readonly attempts: number;
-  /** The first pause between two attempts; each further one is twice as long, up to `longestPauseMs`. */
+  /**
+   * The first pause between two attempts; each further one is twice as long, up to
+   * `longestPauseMs`.
+   */
   readonly backoffMs: number;
   /** The longest pause, also where a registry asks for one by `Retry-After`. */
   readonly longestPauseMs: number;

@@ -6,7 +6,10 @@
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below `/v2/`, such as `library/redis/manifests/7`, or the URL that the registry gave in a `Location`. */
+  /**
+   * Below `/v2/`, such as `library/redis/manifests/7`, or the URL that the registry gave in a
+   * `Location`.
+   */
   readonly target: string | URL;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -18,7 +21,10 @@ export interface RegistryRequest {
   readonly expected: readonly number[];
   /** Where the registry itself cannot be reached, the 404 of a mirror is the answer. */
   readonly mirrorMayDeny?: boolean;
-  /** Ends this exchange at once, with the body of its answer. Applies in addition to the repository's signal. */
+  /**
+   * Ends this exchange at once, with the body of its answer. Applies in addition to the
+   * repository's signal.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -34,8 +40,14 @@ export interface RegistryResponse {
   readonly distrust?: () => void;
 }
 
-/** A registry host with one user's rights: authenticates, follows redirects, enforces deadlines, chooses mirrors. */
+/**
+ * A registry host with one user's rights: authenticates, follows redirects, enforces deadlines,
+ * chooses mirrors.
+ */
 export interface Transport {
-  /** @throws A3sError `registry-unreachable`, `registry-unauthorized`, `registry-denied`, `registry-rate-limited`, `registry-failed` */
+  /**
+   * @throws A3sError `registry-unreachable`, `registry-unauthorized`, `registry-denied`,
+   * `registry-rate-limited`, `registry-failed`
+   */
   send(request: RegistryRequest): Promise<RegistryResponse>;
 }

@@ -89,7 +89,10 @@ export const ATTACHMENT_ROUTES: readonly Route<AttachmentHost>[] = [
   }),
 ];
 
-/** Undefined for an image that only the registry has. It must be named by digest, and only the registry changes. */
+/**
+ * Undefined for an image that only the registry has. It must be named by digest, and only the
+ * registry changes.
+ */
 async function findStored(
   rt: Pick<Runtime, 'images'>,
   name: string,
@@ -111,7 +114,10 @@ interface Place {
   readonly credentials: Credentials | undefined;
 }
 
-/** Uploads to the repository of the name that was used. Afterwards the store has what the registry has. */
+/**
+ * Uploads to the repository of the name that was used. Afterwards the store has what the registry
+ * has.
+ */
 async function upload(
   rt: AttachmentHost,
   { name, image, credentials }: Place,
@@ -161,7 +167,10 @@ function checkSubject(
   );
 }
 
-/** The subject must be in the registry: a client could not find a signature of an image that the registry lacks. */
+/**
+ * The subject must be in the registry: a client could not find a signature of an image that the
+ * registry lacks.
+ */
 async function checkThere(repository: Repository, subject: Digest): Promise<void> {
   if ((await repository.describe(subject)) !== undefined) return;
   throw new A3sError('not-in-registry', `${repository.name} has no ${subject} to attach to`, {

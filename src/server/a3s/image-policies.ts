@@ -1,5 +1,6 @@
 /**
- * `POST /a3s/v1/image-policies`: adds a policy that later calls can name by its id, in place of the standing one.
+ * `POST /a3s/v1/image-policies`: adds a policy that later calls can name by its id, in place of the
+ * standing one.
  *
  * @module
  */

@@ -83,7 +83,10 @@ function checkCpus(count: number, most: number): void {
   );
 }
 
-/** Lines of progress. The status is sent before any template is made, so a failure is a line as well. */
+/**
+ * Lines of progress. The status is sent before any template is made, so a failure is a line as
+ * well.
+ */
 async function* warm(
   rt: Pick<Runtime, 'templates' | 'log'>,
   cpus: readonly number[],

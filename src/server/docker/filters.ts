@@ -50,7 +50,11 @@ function parse<Key extends string>(text: string | undefined, known: readonly Key
   return result;
 }
 
-/** A filter that is true or false. @throws A3sError `invalid-argument` for any other value, and for several */
+/**
+ * A filter that is true or false.
+ *
+ * @throws A3sError `invalid-argument` for any other value, and for several
+ */
 export function filterFlag(filter: string, values: readonly string[]): boolean {
   const [value = '', ...others] = values;
   if (others.length === 0 && ['true', '1'].includes(value)) return true;
@@ -81,8 +85,8 @@ export function matchesLabel(labels: Readonly<Record<string, string>>, filter: s
 }
 
 /**
- * Matches `*` with any text without a slash, and `?` with one such character. The time is bounded by the product of
- * both lengths.
+ * Matches `*` with any text without a slash, and `?` with one such character. The time is bounded
+ * by the product of both lengths.
  */
 export function matchesGlob(text: string, pattern: string): boolean {
   let at = 0;

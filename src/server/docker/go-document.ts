@@ -1,6 +1,6 @@
 /**
- * Reads request documents as Go decodes them, which Docker's clients rely on. The name of a field matches in any case,
- * and null means an absent field. Keys of maps are data and stay as they are.
+ * Reads request documents as Go decodes them, which Docker's clients rely on. The name of a field
+ * matches in any case, and null means an absent field. Keys of maps are data and stay as they are.
  *
  * @module
  */
@@ -16,7 +16,8 @@ export function goBody<T extends z.ZodType>(schema: T): Reader<z.output<T>> {
 }
 
 /**
- * The document with the schema's names, without null values, and without unknown fields that ask for nothing.
+ * The document with the schema's names, without null values, and without unknown fields that ask
+ * for nothing.
  *
  * @param ignored receives the names of those unknown fields, for the answer's warnings
  */
@@ -103,7 +104,10 @@ function zeroOf(schema: Schema): unknown {
   return null;
 }
 
-/** The inner schema that reads the value, without optional, nullable and default wrappers and transformations. */
+/**
+ * The inner schema that reads the value, without optional, nullable and default wrappers and
+ * transformations.
+ */
 function unwrapped(schema: Schema): Schema {
   if (
     schema instanceof z.ZodOptional ||

@@ -1,5 +1,6 @@
 /**
- * The platform that a client asks for, as Docker reads it: `linux/amd64`, a part of that, or an alias.
+ * The platform that a client asks for, as Docker reads it: `linux/amd64`, a part of that, or an
+ * alias.
  *
  * @module
  */
@@ -47,8 +48,8 @@ export function parsePlatform(text: string | undefined): WantedPlatform | undefi
 }
 
 /**
- * Checks the platform of the image for a new box. As in Docker, an image of another platform counts as missing, so that
- * clients pull it.
+ * Checks the platform of the image for a new box. As in Docker, an image of another platform counts
+ * as missing, so that clients pull it.
  *
  * @throws A3sError `no-such-image`
  */

@@ -28,7 +28,10 @@ export const optionalInt = z
   .optional()
   .transform((text) => (text === undefined || text === '' ? undefined : Number(text)));
 
-/** Seconds since 1970 with up to nine decimals, or RFC 3339; as nanoseconds. Absent, empty or 0: undefined. */
+/**
+ * Seconds since 1970 with up to nine decimals, or RFC 3339; as nanoseconds. Absent, empty or 0:
+ * undefined.
+ */
 export const optionalTime = z
   .string()
   .max(64)

@@ -1,5 +1,6 @@
 /**
- * Docker's routes that this server does not serve. They are refused by name, and not as unknown paths.
+ * Docker's routes that this server does not serve. They are refused by name, and not as unknown
+ * paths.
  *
  * @module
  */

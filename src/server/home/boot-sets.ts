@@ -51,7 +51,10 @@ export class PinnedBootSets implements BootSets {
     return await readBootSet(this.#config.bootDir).catch(() => undefined);
   }
 
-  /** Removes the sets that no box pins and that nobody imported. The current one is copied again when it is needed. */
+  /**
+   * Removes the sets that no box pins and that nobody imported. The current one is copied again
+   * when it is needed.
+   */
   async sweep(pinned: ReadonlySet<string>): Promise<void> {
     const { home } = this.#config;
     const directory = join(home, 'boot');

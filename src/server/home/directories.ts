@@ -20,8 +20,8 @@ export async function prepareHome(config: Config, uid: number): Promise<void> {
 }
 
 /**
- * Refuses a home that has boxes, images or volumes and no records: the records were lost or moved away. A server that started
- * without them would delete all of it as leftovers.
+ * Refuses a home that has boxes, images or volumes and no records: the records were lost or moved
+ * away. A server that started without them would delete all of it as leftovers.
  *
  * @throws A3sError `state-unusable`
  */
@@ -57,17 +57,19 @@ function holdsFiles(path: string): boolean {
 }
 
 /**
- * VMs of root's boxes run as other users, who pass through this directory to their sockets. None of them can list
- * it.
+ * VMs of root's boxes run as other users, who pass through this directory to their sockets. None of
+ * them can list it.
  */
 function socketsMode(uid: number): number {
   return uid === 0 ? 0o711 : 0o700;
 }
 
 /**
- * Makes the directory of sockets. The caller holds the home's lock, since the previous server removes the directory.
+ * Makes the directory of sockets. The caller holds the home's lock, since the previous server
+ * removes the directory.
  *
- * @throws A3sError `state-unusable`, as above: its parent may be one where every user can make directories
+ * @throws A3sError `state-unusable`, as above: its parent may be one where every user can make
+ * directories
  */
 export async function prepareRuntimeDir(config: Config, uid: number): Promise<void> {
   for (const path of [dirname(config.runtimeDir), config.runtimeDir]) {

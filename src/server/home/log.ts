@@ -1,5 +1,6 @@
 /**
- * The server's own log: JSON lines in two files of bounded size. Bodies, environments and outputs never enter it.
+ * The server's own log: JSON lines in two files of bounded size. Bodies, environments and outputs
+ * never enter it.
  *
  * @module
  */
@@ -28,7 +29,10 @@ export class FileLog implements Logger {
     this.#write({ level: 'error', message, ...fields, error: describe(error) });
   }
 
-  /** Synchronous, so that the last line before an exit is written. A log that cannot be written must not stop boxes. */
+  /**
+   * Synchronous, so that the last line before an exit is written. A log that cannot be written must
+   * not stop boxes.
+   */
   #write(fields: Readonly<Record<string, unknown>>): void {
     const line = `${JSON.stringify({ time: new Date().toISOString(), ...fields }).slice(0, MAX_LINE)}\n`;
     try {

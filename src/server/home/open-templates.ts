@@ -22,8 +22,8 @@ type Around = Pick<
   Pick<Runtime, 'locks'>;
 
 /**
- * Opens the templates, and ends the builds of an earlier server. Where that fails, every box boots without a template,
- * and the log has the reason.
+ * Opens the templates, and ends the builds of an earlier server. Where that fails, every box boots
+ * without a template, and the log has the reason.
  */
 export async function openTemplates(config: Config, around: Around): Promise<Templates> {
   const { enabled, max, maxAgeMs } = config.templates;

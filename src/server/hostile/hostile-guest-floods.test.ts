@@ -1,4 +1,5 @@
-// A compromised guest floods the host with unrequested frames: each is valid HTTP/2, and costs the host time.
+// A compromised guest floods the host with unrequested frames: each is valid HTTP/2, and costs the
+// host time.
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
@@ -18,10 +19,16 @@ import { allowConfidential } from '../testing/signed-images.ts';
 const MIB = 2 ** 20;
 /** How much the guest tries to send. */
 const FLOOD = 256 * MIB;
-/** How much the host reads at most: the budget of a connection, and what arrives before the next check. */
+/**
+ * How much the host reads at most: the budget of a connection, and what arrives before the next
+ * check.
+ */
 const MOST_TAKEN = 64 * MIB;
 const MOST_MEMORY = 400 * MIB;
-/** The maximum time of an exec in another box: a slow host stays below it, a blocked server does not. */
+/**
+ * The maximum time of an exec in another box: a slow host stays below it, a blocked server does
+ * not.
+ */
 const SLOWEST_EXEC_MS = 30_000;
 const MINUTE = ['sleep', 'infinity'];
 
@@ -165,7 +172,8 @@ it.each(ATTACKS)(
       try {
         for (; sent < FLOOD && !peer.gone; sent += many.length) {
           const written = peer.write(many);
-          // The first exec begins after the first bytes of the flood, which the host has not read yet.
+          // The first exec begins after the first bytes of the flood, which the host has not read
+          // yet.
           meanwhile ??= execMeanwhile(flood);
           await written;
           // Real guests send through the event loop, and give others their turn.

@@ -66,7 +66,8 @@ const ATTACKS: readonly [string, (peer: RawPeer, stream: number) => Promise<void
     async (peer, s) => {
       const promise = (id: number): Buffer =>
         frame(TYPE.pushPromise, END_HEADERS, s, Buffer.from([0, 0, id >> 8, id & 0xff, 0x88]));
-      // Before the settings are acknowledged a promise is allowed: the host refuses it without an error.
+      // Before the settings are acknowledged a promise is allowed: the host refuses it without an
+      // error.
       for (let id = 2; id < 4096; id += 2) await peer.write(promise(id));
       await peer.write(frame(TYPE.settings, ACK, 0));
       await peer.write(promise(4096));

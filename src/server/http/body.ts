@@ -34,8 +34,8 @@ export async function readJson(
 }
 
 /**
- * A body that is too long to hold, given up when the client stays silent. A loop that is left early leaves the rest to
- * the next loop, as `chunks` does.
+ * A body that is too long to hold, given up when the client stays silent. A loop that is left early
+ * leaves the rest to the next loop, as `chunks` does.
  */
 export function readStream(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   return { [Symbol.asyncIterator]: () => timed(chunks, () => IDLE_MS) };

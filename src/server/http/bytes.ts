@@ -15,7 +15,10 @@ export class SocketBytes {
     this.#rest = head;
   }
 
-  /** The next `length` bytes; fewer where the client ends before. This must be iterated before anything else. */
+  /**
+   * The next `length` bytes; fewer where the client ends before. This must be iterated before
+   * anything else.
+   */
   async *take(length: number): AsyncGenerator<Uint8Array> {
     let left = length;
     while (left > 0) {

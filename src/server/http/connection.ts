@@ -1,9 +1,9 @@
 /**
  * A connection that a client and a process share: Docker's hijacking, in both of its forms.
  *
- * With `Upgrade: tcp` the connection leaves HTTP after a `101`, without it after a `200`. Both directions are then raw,
- * and each can end on its own. A client that sends its request's body in chunks stays with HTTP instead: that body is
- * the input, and the response's body the output.
+ * With `Upgrade: tcp` the connection leaves HTTP after a `101`, without it after a `200`. Both
+ * directions are then raw, and each can end on its own. A client that sends its request's body in
+ * chunks stays with HTTP instead: that body is the input, and the response's body the output.
  *
  * @module
  */
@@ -50,12 +50,14 @@ export function upgradedStream(socket: Duplex, input: AsyncIterable<Uint8Array>)
 const PARSER_EVENTS = ['data', 'end', 'close', 'error', 'timeout', 'drain'] as const;
 
 /**
- * Takes a socket from Node's HTTP server in the middle of a request whose body was read to its end. The client waits
- * for the answer's headers before it sends anything else, so the parser has read nothing of the following bytes.
+ * Takes a socket from Node's HTTP server in the middle of a request whose body was read to its end.
+ * The client waits for the answer's headers before it sends anything else, so the parser has read
+ * nothing of the following bytes.
  */
 export function rawStream(response: ServerResponse, socket: Socket): HijackedStream {
   response.detachSocket(socket);
-  // A listener of this server's own makes Node read the socket itself again. Until then the parser has its handle.
+  // A listener of this server's own makes Node read the socket itself again. Until then the parser
+  // has its handle.
   socket.on('data', () => undefined);
   for (const event of PARSER_EVENTS) socket.removeAllListeners(event);
   socket.on('error', () => undefined);
@@ -135,7 +137,10 @@ function send(output: Writable, bytes: Uint8Array, gone: AbortSignal): Promise<v
   });
 }
 
-/** Ends the output, then reads what the client still sends. Closing before that would look like a broken connection. */
+/**
+ * Ends the output, then reads what the client still sends. Closing before that would look like a
+ * broken connection.
+ */
 async function hangUp(stream: HijackedStream, gone: AbortSignal): Promise<void> {
   const { output } = stream;
   if (gone.aborted) {

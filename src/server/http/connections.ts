@@ -25,7 +25,8 @@ export class Connections {
   }
 
   add(socket: Socket): void {
-    // The code that uses the socket gets its errors. This listener only keeps them from ending the process.
+    // The code that uses the socket gets its errors. This listener only keeps them from ending the
+    // process.
     socket.on('error', () => undefined);
     const { size } = this.#sockets;
     if (size >= this.#served) this.#beyond.add(socket);
@@ -49,8 +50,8 @@ export class Connections {
 }
 
 /**
- * A client that has ended its side may wait for answers, or be gone; a reader cannot tell them apart. A write of
- * nothing fails for the latter alone.
+ * A client that has ended its side may wait for answers, or be gone; a reader cannot tell them
+ * apart. A write of nothing fails for the latter alone.
  */
 function watch(socket: Socket): void {
   const look = (): void => {

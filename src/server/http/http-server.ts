@@ -57,7 +57,8 @@ export class HttpServer {
         void listener(incoming, outgoing);
       },
     );
-    // A client that has ended its side still gets the whole answer. Node supports the option, its types do not.
+    // A client that has ended its side still gets the whole answer. Node supports the option, its
+    // types do not.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.on('connection', (socket: Socket) => this.#connections.add(socket));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

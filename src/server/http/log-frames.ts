@@ -1,12 +1,16 @@
 /**
- * Puts each line of a log into one frame, as Docker does. The chunks of the log may end anywhere in a line.
+ * Puts each line of a log into one frame, as Docker does. The chunks of the log may end anywhere in
+ * a line.
  *
  * @module
  */
 import type { LogChunk } from '../../boxes/logs/logs.ts';
 import { LogFrames } from './frames.ts';
 
-/** A follower waits this long for the rest of a line. Then it gets the incomplete line: a prompt has no newline. */
+/**
+ * A follower waits this long for the rest of a line. Then it gets the incomplete line: a prompt has
+ * no newline.
+ */
 const LINGER_MS = 100;
 
 /** @param follows whether the chunks arrive while the box writes them */

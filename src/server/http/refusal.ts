@@ -1,6 +1,6 @@
 /**
- * Answers to malformed requests, and to requests beyond the limit. They are written by hand, since nothing behind
- * the parser has run.
+ * Answers to malformed requests, and to requests beyond the limit. They are written by hand, since
+ * nothing behind the parser has run.
  *
  * @module
  */

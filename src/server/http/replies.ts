@@ -1,6 +1,6 @@
 /**
- * The answers that a route may give: by status, the schema of a document, or another kind of body. A handler's answer
- * has this type, so an answer that is not described does not compile.
+ * The answers that a route may give: by status, the schema of a document, or another kind of body.
+ * A handler's answer has this type, so an answer that is not described does not compile.
  *
  * @module
  */

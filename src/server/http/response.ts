@@ -33,7 +33,8 @@ export function responseOf(
         answer.headers,
       );
     case 'stream':
-      // The encoding is set here, so that the headers are sent at once and not with the first chunk.
+      // The encoding is set here, so that the headers are sent at once and not with the first
+      // chunk.
       return respond(streamOf(answer.chunks, signal), status, answer.type, {
         'Transfer-Encoding': 'chunked',
         ...answer.headers,

@@ -1,5 +1,6 @@
 /**
- * The type of a route, and the path of a request to its handler: the route's schemas narrow it once.
+ * The type of a route, and the path of a request to its handler: the route's schemas narrow it
+ * once.
  *
  * @module
  */
@@ -10,8 +11,9 @@ import { parseRequest } from './parse.ts';
 import type { AnswerOf, Replies } from './replies.ts';
 
 /**
- * Who may call a route. `owner`: every process that can open the socket, whose mode is 0600. A route without this field
- * does not compile; one with a value that `authorize` does not know is refused.
+ * Who may call a route. `owner`: every process that can open the socket, whose mode is 0600. A
+ * route without this field does not compile; one with a value that `authorize` does not know is
+ * refused.
  */
 export type Access = 'owner';
 

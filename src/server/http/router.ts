@@ -1,6 +1,6 @@
 /**
- * Applies the table of routes: one dispatch for ordinary requests and for upgraded connections, so that both pass the
- * same checks.
+ * Applies the table of routes: one dispatch for ordinary requests and for upgraded connections, so
+ * that both pass the same checks.
  *
  * @module
  */
@@ -85,7 +85,10 @@ async function dispatch<Needs>(rt: Needs & RouterHost, route: Route<Needs>, cont
   return takeOver(rt, context, answer, call);
 }
 
-/** RFC 9112, 6.3. A request without a body gets no stream and no object to hold it: most requests have none. */
+/**
+ * RFC 9112, 6.3. A request without a body gets no stream and no object to hold it: most requests
+ * have none.
+ */
 function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'] ?? '0';
   return length !== '0' || headers['transfer-encoding'] !== undefined;

@@ -15,10 +15,11 @@ const MAX_PATH = 107;
 const BACKLOG = 2048;
 
 /**
- * Listens on `path`, and replaces the socket of a dead server. The caller holds the home's lock, so no living server
- * has it.
+ * Listens on `path`, and replaces the socket of a dead server. The caller holds the home's lock, so
+ * no living server has it.
  *
- * The socket is made in a private directory and moved when its mode is right: other users can connect at no moment.
+ * The socket is made in a private directory and moved when its mode is right: other users can
+ * connect at no moment.
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > MAX_PATH) {

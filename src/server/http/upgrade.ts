@@ -1,6 +1,7 @@
 /**
- * Requests that ask to leave HTTP. Once a server listens for them, Node passes every one of them with its body unread,
- * also those that no route would upgrade. All go through the router, which may answer in HTTP.
+ * Requests that ask to leave HTTP. Once a server listens for them, Node passes every one of them
+ * with its body unread, also those that no route would upgrade. All go through the router, which
+ * may answer in HTTP.
  *
  * @module
  */

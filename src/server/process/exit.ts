@@ -5,8 +5,8 @@
  */
 
 /**
- * Ends this process without waiting for its threads. A thread that makes a key of the simulated processor takes seconds
- * and cannot be interrupted, and `process.exit` would wait for it.
+ * Ends this process without waiting for its threads. A thread that makes a key of the simulated
+ * processor takes seconds and cannot be interrupted, and `process.exit` would wait for it.
  */
 export async function exit(status: number): Promise<never> {
   const { default: koffi } = await import('koffi');

@@ -36,7 +36,8 @@ export class Foreground implements Announcer {
   }
 
   /**
-   * Asks the service manager that started it, and notifies it that the server is stopping. A person ends the server alone.
+   * Asks the service manager that started it, and notifies it that the server is stopping. A person
+   * ends the server alone.
    */
   async hostStops(): Promise<boolean> {
     void this.#service.stopping();

@@ -1,5 +1,6 @@
 /**
- * Sockets that a service manager listens on for this server. A socket that other users can reach is refused.
+ * Sockets that a service manager listens on for this server. A socket that other users can reach is
+ * refused.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The variables that a service manager set for this process: where it listens for notifications, the period of its
- * watchdog, and which sockets it opened. Programs that this process starts must not inherit them.
+ * The variables that a service manager set for this process: where it listens for notifications,
+ * the period of its watchdog, and which sockets it opened. Programs that this process starts must
+ * not inherit them.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Whether the service manager itself is stopping: the host shuts down, or a user's last session has ended.
+ * Whether the service manager itself is stopping: the host shuts down, or a user's last session has
+ * ended.
  *
  * @module
  */
@@ -9,7 +10,8 @@ import { execFile } from 'node:child_process';
 export const ANSWER_MS = 5000;
 
 /**
- * Both managers are asked, the host's and this user's: the host's unit may run as any user (`User=`).
+ * Both managers are asked, the host's and this user's: the host's unit may run as any user
+ * (`User=`).
  *
  * @param env the environment in which `systemctl` is found
  */

@@ -1,6 +1,6 @@
 /**
- * Serves on sockets that a service manager opened. They stay the manager's, which listens on after this server has
- * ended.
+ * Serves on sockets that a service manager opened. They stay the manager's, which listens on after
+ * this server has ended.
  *
  * @module
  */

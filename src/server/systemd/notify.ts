@@ -1,6 +1,6 @@
 /**
- * Notifies a service manager of this server's state (sd_notify(3)): datagrams on a unix socket, for which Node has no
- * call.
+ * Notifies a service manager of this server's state (sd_notify(3)): datagrams on a unix socket, for
+ * which Node has no call.
  *
  * @module
  */

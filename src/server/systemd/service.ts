@@ -17,7 +17,8 @@ export class Service {
   }
 
   /**
-   * From here on the loop that answers requests sends the watchdog notification, twice in each period of the watchdog.
+   * From here on the loop that answers requests sends the watchdog notification, twice in each
+   * period of the watchdog.
    */
   async ready(boxes: number): Promise<void> {
     await this.#tell('READY=1', `STATUS=Serving ${boxes} ${boxes === 1 ? 'box' : 'boxes'}`);
@@ -26,8 +27,8 @@ export class Service {
   }
 
   /**
-   * Sends it once. The watchdog notifications continue: the end takes as long as the boxes' output takes to be stored,
-   * or, when the host shuts down, as the boxes take.
+   * Sends it once. The watchdog notifications continue: the end takes as long as the boxes' output
+   * takes to be stored, or, when the host shuts down, as the boxes take.
    */
   async stopping(): Promise<void> {
     if (this.#stopping) return;

@@ -1,5 +1,6 @@
 /**
- * How a field of Docker's create document is described: it works, differs from Docker's, or is refused.
+ * How a field of Docker's create document is described: it works, differs from Docker's, or is
+ * refused.
  *
  * @module
  */

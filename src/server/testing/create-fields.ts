@@ -1,6 +1,6 @@
 /**
- * Every field of Docker's create document, v1.45, and its effect here: for the test that proves it of each, and the
- * table in docs/docker-api.md.
+ * Every field of Docker's create document, v1.45, and its effect here: for the test that proves it
+ * of each, and the table in docs/docker-api.md.
  *
  * @module
  */

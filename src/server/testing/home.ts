@@ -1,6 +1,6 @@
 /**
- * A home with a control server over fakes, for tests. Its VMs keep running in the fake host when the server ends
- * or crashes, and the next server of the home finds them.
+ * A home with a control server over fakes, for tests. Its VMs keep running in the fake host when
+ * the server ends or crashes, and the next server of the home finds them.
  *
  * @module
  */
@@ -53,7 +53,10 @@ export class TestHome {
   hostStops = false;
   /** Servers are root's, whose file servers keep owners. */
   keepOwners = true;
-  /** What answers on the control stream of the VMs that are launched from now on, in place of their agents. */
+  /**
+   * What answers on the control stream of the VMs that are launched from now on, in place of their
+   * agents.
+   */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
   #stop = new AbortController();

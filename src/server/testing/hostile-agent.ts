@@ -1,5 +1,6 @@
 /**
- * A compromised agent, for tests: it answers some requests with any content, and the others correctly.
+ * A compromised agent, for tests: it answers some requests with any content, and the others
+ * correctly.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The RA-TLS server of a guest, for tests: TLS and HTTP/2 as an agent has them, and an answer that the test chooses.
+ * The RA-TLS server of a guest, for tests: TLS and HTTP/2 as an agent has them, and an answer that
+ * the test chooses.
  *
  * @module
  */

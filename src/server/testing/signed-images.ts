@@ -1,5 +1,6 @@
 /**
- * Trust without cryptography, for tests: what counts as a signature is an attachment whose manifest says `signed`.
+ * Trust without cryptography, for tests: what counts as a signature is an attachment whose manifest
+ * says `signed`.
  *
  * @module
  */

@@ -51,10 +51,11 @@ export function newVmId(): string {
 }
 
 /**
- * Fills the directory. The content is durable when it returns, except the directory's own name. When it rejects, the
- * caller removes what was written, and no process is left.
+ * Fills the directory. The content is durable when it returns, except the directory's own name.
+ * When it rejects, the caller removes what was written, and no process is left.
  *
- * @throws A3sError as `Engine.makeTemplate`, `disk-full`, `out-of-memory`; NotCopyable; the signal's reason
+ * @throws A3sError as `Engine.makeTemplate`, `disk-full`, `out-of-memory`; NotCopyable; the
+ * signal's reason
  */
 export async function makeTemplate(making: Making, signal: AbortSignal): Promise<TemplateRecord> {
   const identity = makerIdentity();
@@ -139,7 +140,8 @@ async function prepareGuest(vm: Vm, deadlineMs: number, signal: AbortSignal): Pr
 }
 
 /**
- * Boxes that start meanwhile come first. Where this process may not slow the VMM down, it runs at its normal priority.
+ * Boxes that start meanwhile come first. Where this process may not slow the VMM down, it runs at
+ * its normal priority.
  */
 async function stepBack(pid: number): Promise<void> {
   if (pid === 0) return;
@@ -148,7 +150,8 @@ async function stepBack(pid: number): Promise<void> {
     try {
       setPriority(Number(thread), PRIORITY);
     } catch {
-      // The process has ended, or a kernel with other rules keeps its priority. Nothing depends on it.
+      // The process has ended, or a kernel with other rules keeps its priority. Nothing depends on
+      // it.
     }
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Makes templates in the background: one at a time, after the starts of boxes, and with a backoff after failures.
+ * Makes templates in the background: one at a time, after the starts of boxes, and with a backoff
+ * after failures.
  *
  * @module
  */
@@ -52,8 +53,8 @@ export class Maker {
   }
 
   /**
-   * Records that a VM did not start from the template. Once may be chance. A template that fails repeatedly is not
-   * worth a boot each time.
+   * Records that a VM did not start from the template. Once may be chance. A template that fails
+   * repeatedly is not worth a boot each time.
    */
   distrust(key: string): void {
     this.#backoff.failed(key, true);
@@ -76,7 +77,10 @@ export class Maker {
     await this.begin(wanted).done.catch(() => undefined);
   }
 
-  /** @param onStart called when it no longer waits for others; not called where the job already exists */
+  /**
+   * @param onStart called when it no longer waits for others; not called where the job already
+   * exists
+   */
   begin(wanted: Wanted, onStart: () => void = () => undefined): Job<void> {
     const about = { cpus: wanted.shape.cpus, since: this.#options.clock.wall() };
     const job = this.#queue.begin(wanted.key, about, async () => {

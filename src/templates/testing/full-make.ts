@@ -1,5 +1,6 @@
 /**
- * A program that makes a template in a directory that is too small for it, and prints what came of it.
+ * A program that makes a template in a directory that is too small for it, and prints what came of
+ * it.
  *
  * @module
  */

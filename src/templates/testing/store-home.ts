@@ -1,5 +1,6 @@
 /**
- * A directory of templates with a fake engine, and stores on it, one after the other as servers are.
+ * A directory of templates with a fake engine, and stores on it, one after the other as servers
+ * are.
  *
  * @module
  */

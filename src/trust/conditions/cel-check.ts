@@ -1,8 +1,9 @@
 /**
- * Checks a condition before there is a statement: which names it uses, and whether it can ever be true.
+ * Checks a condition before there is a statement: which names it uses, and whether it can ever be
+ * true.
  *
- * CEL reports a misspelt name only during evaluation, and only where evaluation reaches it. A policy has to be refused
- * when it is read.
+ * CEL reports a misspelt name only during evaluation, and only where evaluation reaches it. A
+ * policy has to be refused when it is read.
  *
  * @module
  */
@@ -88,7 +89,8 @@ function callParts({ target, args }: Call): readonly Expr[] {
 }
 
 function checkFunction({ function: name }: Call, env: CelEnv): void {
-  // A copy of a text for each value of a list would exhaust memory, and JSON has no bytes to compare it with.
+  // A copy of a text for each value of a list would exhaust memory, and JSON has no bytes to
+  // compare it with.
   if (name === 'bytes') throw new Error('it makes bytes, and a statement has none');
   if (OPERATORS.includes(name) || env.funcs.find(name) !== undefined) return;
   throw new Error(`it knows no function ${quoted(name)}`);

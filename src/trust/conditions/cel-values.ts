@@ -2,8 +2,8 @@
  * JSON as values of CEL.
  *
  * A whole number is an `int`, any other a `double`, so that `predicate.count == 3`,
- * `predicate.count + 1` and `predicate.score > 7` work as written; CEL itself compares across the two. Beyond 2^53,
- * where JSON's numbers are not exact, all are doubles.
+ * `predicate.count + 1` and `predicate.score > 7` work as written; CEL itself compares across the
+ * two. Beyond 2^53, where JSON's numbers are not exact, all are doubles.
  *
  * @module
  */

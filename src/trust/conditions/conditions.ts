@@ -2,12 +2,14 @@
  * Conditions on attestations, in CEL (Common Expression Language).
  *
  * A condition sees four variables: `statement`, the whole in-toto statement, and of it `predicate`,
- * `predicateType` and `subject`. It holds if it evaluates to `true`. It does not hold for any other value or an error.
+ * `predicateType` and `subject`. It holds if it evaluates to `true`. It does not hold for any other
+ * value or an error.
  *
- * CEL always ends, but loops within loops over a statement of 16 MiB may take hours, and the library has no evaluation
- * budget. Loops within loops are useful (the digests of all dependencies), so they are not refused; the engine is
- * interrupted after a second instead, and all conditions of a decision share four. One loop over all values that a
- * statement may have takes a fraction of one.
+ * CEL always ends, but loops within loops over a statement of 16 MiB may take hours, and the
+ * library has no evaluation budget. Loops within loops are useful (the digests of all
+ * dependencies), so they are not refused; the engine is interrupted after a second instead, and all
+ * conditions of a decision share four. One loop over all values that a statement may have takes a
+ * fraction of one.
  *
  * @module
  */

@@ -25,8 +25,8 @@ const MAX_MANIFEST = 4 * 1024 * 1024;
 /** Of everything that is hashed: one blob may stand in a manifest many times. */
 const MAX_TOTAL = 64 * 1024 * 1024;
 /**
- * Bound on the values of all statements: they are in memory at once, where each value takes many times the size of its
- * text.
+ * Bound on the values of all statements: they are in memory at once, where each value takes many
+ * times the size of its text.
  */
 const MAX_VALUES = 1_000_000;
 

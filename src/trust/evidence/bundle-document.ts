@@ -1,8 +1,8 @@
 /**
  * A bundle as JSON: without unknown members, with one of each exclusive member, and bounded.
  *
- * `@sigstore/bundle` reads protobuf's JSON, which ignores unknown members, takes the last of two contents, and takes
- * any text for base64.
+ * `@sigstore/bundle` reads protobuf's JSON, which ignores unknown members, takes the last of two
+ * contents, and takes any text for base64.
  *
  * @module
  */

@@ -85,7 +85,8 @@ function contentOf(
     };
   }
   const { messageDigest, signature } = content.messageSignature;
-  // The library trusts this digest. Here the digest selects the payload, and is computed from it again.
+  // The library trusts this digest. Here the digest selects the payload, and is computed from it
+  // again.
   const digest = `sha256:${messageDigest.digest.toString('hex')}`;
   const payload = isDigest(digest) ? blobs.get(digest) : undefined;
   if (payload === undefined) {
@@ -116,7 +117,10 @@ function materialOf({
   };
 }
 
-/** Authorities come from the trusted root alone: a chain is used for its first one, and none may be a root. */
+/**
+ * Authorities come from the trusted root alone: a chain is used for its first one, and none may be
+ * a root.
+ */
 function certificateOf(content: Bundle['verificationMaterial']['content']): Buffer | undefined {
   switch (content.$case) {
     case 'publicKey':

@@ -1,5 +1,6 @@
 /**
- * Signatures and attestations in cosign's classic form: a layer for each, with its data in the layer's annotations.
+ * Signatures and attestations in cosign's classic form: a layer for each, with its data in the
+ * layer's annotations.
  *
  * @module
  */
@@ -77,7 +78,8 @@ export function readCosignAttestation(
     signed,
     payload,
     signature,
-    // For attestations, cosign has no signature in the annotations, and timestamps the envelope instead.
+    // For attestations, cosign has no signature in the annotations, and timestamps the envelope
+    // instead.
     timestamped: envelope,
     envelope,
   };

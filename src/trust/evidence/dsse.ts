@@ -1,5 +1,6 @@
 /**
- * DSSE envelopes, as cosign stores attestations (github.com/secure-systems-lab/dsse, version 1.0.2).
+ * DSSE envelopes, as cosign stores attestations (github.com/secure-systems-lab/dsse, version
+ * 1.0.2).
  *
  * @module
  */

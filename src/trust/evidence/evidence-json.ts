@@ -10,8 +10,8 @@ import { infiniteNumber } from '../../oci/json/json-numbers.ts';
 import { Problem, type ProblemCode, quoted } from './problem.ts';
 
 /**
- * @throws Problem where `bytes` are not a document of that shape, with each member at most once, and
- *   `number-not-finite` for a number that readers take for different ones
+ * @throws Problem where `bytes` are not a document of that shape, with each member at most once,
+ *   and `number-not-finite` for a number that readers take for different ones
  */
 export function readJson<T>(
   bytes: Buffer,

@@ -28,7 +28,10 @@ export interface Evidence {
   readonly signature: Buffer;
   /** What timestamps are over. */
   readonly timestamped: Buffer;
-  /** The DSSE envelope as it lies in the registry; entries of kind `intoto` 0.0.1 have the hash of it. */
+  /**
+   * The DSSE envelope as it lies in the registry; entries of kind `intoto` 0.0.1 have the hash of
+   * it.
+   */
   readonly envelope: Buffer | undefined;
   /** The signer's certificate in DER. */
   readonly certificate: Buffer | undefined;

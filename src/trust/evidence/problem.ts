@@ -39,7 +39,10 @@ export type ProblemCode =
   | 'signature-invalid'
   | 'trusted-root-unavailable';
 
-/** Thrown where a signature is found not to count. The message goes on after "1 signature was found: ". */
+/**
+ * Thrown where a signature is found not to count. The message goes on after "1 signature was found:
+ * ".
+ */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;

@@ -1,9 +1,9 @@
 /**
  * Checks the subject of a transparency log entry: this signature, by this key, over this payload.
  *
- * The log proves that it has an entry, not what the entry is for. The libraries compare signature and hash. This module
- * compares the key or certificate in the entry, and everything else, so that nobody can present another entry for a
- * signature that was never logged.
+ * The log proves that it has an entry, not what the entry is for. The libraries compare signature
+ * and hash. This module compares the key or certificate in the entry, and everything else, so that
+ * nobody can present another entry for a signature that was never logged.
  *
  * @module
  */

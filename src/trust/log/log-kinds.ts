@@ -1,6 +1,6 @@
 /**
- * The types of entries that Rekor has (github.com/sigstore/rekor/tree/main/pkg/types, and rekor-tiles for
- * version 2), each read into the same fields.
+ * The types of entries that Rekor has (github.com/sigstore/rekor/tree/main/pkg/types, and
+ * rekor-tiles for version 2), each read into the same fields.
  *
  * @module
  */

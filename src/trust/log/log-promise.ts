@@ -1,5 +1,6 @@
 /**
- * A log's promise to include an entry (Rekor v1, "signed entry timestamp"): the only signed time of a log.
+ * A log's promise to include an entry (Rekor v1, "signed entry timestamp"): the only signed time of
+ * a log.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The proof that an entry is in a log: hashes up to the root of its tree (RFC 9162 section 2.1.3), and
- * the root in a checkpoint that the log has signed (github.com/C2SP/C2SP, `tlog-checkpoint` and
+ * The proof that an entry is in a log: hashes up to the root of its tree (RFC 9162 section 2.1.3),
+ * and the root in a checkpoint that the log has signed (github.com/C2SP/C2SP, `tlog-checkpoint` and
  * `signed-note`).
  *
  * @module
@@ -76,7 +76,10 @@ function hasSigned({ baseURL, logID, publicKey }: Log, checkpoint: string): bool
     });
 }
 
-/** The name under which a log signs: its URL without the scheme. Undefined for a text that is no URL. */
+/**
+ * The name under which a log signs: its URL without the scheme. Undefined for a text that is no
+ * URL.
+ */
 function nameOf(baseUrl: string): string | undefined {
   if (!URL.canParse(baseUrl)) return undefined;
   const { host, pathname } = new URL(baseUrl);

@@ -45,7 +45,10 @@ export interface MaterialRules {
   readonly fault: (path: string, message: string) => void;
 }
 
-/** Reads the files that a policy refers to. Unreadable ones are reported to `rules.fault` and left out. */
+/**
+ * Reads the files that a policy refers to. Unreadable ones are reported to `rules.fault` and left
+ * out.
+ */
 export async function readMaterial(
   policy: ImagePolicy,
   rules: MaterialRules,

@@ -75,7 +75,10 @@ function isSame(before: Stats, after: Stats): boolean {
   );
 }
 
-/** Who can write a file, or put another in its place, decides what it says; where it is a link, also where it leads. */
+/**
+ * Who can write a file, or put another in its place, decides what it says; where it is a link, also
+ * where it leads.
+ */
 async function refuseOthers(path: string, file: Stats): Promise<void> {
   // Systems without user ids, such as Windows, have nothing to check.
   const own = process.geteuid?.();

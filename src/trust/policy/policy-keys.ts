@@ -1,5 +1,6 @@
 /**
- * Public keys that a policy names: one SubjectPublicKeyInfo in PEM, of a kind that cosign signs with.
+ * Public keys that a policy names: one SubjectPublicKeyInfo in PEM, of a kind that cosign signs
+ * with.
  *
  * @module
  */

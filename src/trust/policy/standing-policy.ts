@@ -1,7 +1,7 @@
 /**
  * The policy of this installation: `image-policy.yaml` in its home, else of the whole system, else
- * the built-in one, which lets everything boot. An existing policy that cannot be used refuses everything: the next one
- * never takes its place.
+ * the built-in one, which lets everything boot. An existing policy that cannot be used refuses
+ * everything: the next one never takes its place.
  *
  * @module
  */
@@ -28,7 +28,8 @@ export interface PolicyPlaces {
 /**
  * Reads the policy anew.
  *
- * @throws InvalidImagePolicy for an existing file that is no policy, cannot be read, or can be written by other users
+ * @throws InvalidImagePolicy for an existing file that is no policy, cannot be read, or can be
+ * written by other users
  */
 export async function standingPolicy(places: PolicyPlaces): Promise<LoadedPolicy> {
   const environment = policyEnvironment(places.home);

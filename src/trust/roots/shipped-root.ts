@@ -1,14 +1,14 @@
 /**
- * The trusted root of sigstore's public instance: its certificate authorities, transparency logs and
- * timestamp authorities. A policy calls it `public`.
+ * The trusted root of sigstore's public instance: its certificate authorities, transparency logs
+ * and timestamp authorities. A policy calls it `public`.
  *
  * It is data of the sigstore project, published at https://tuf-repo-cdn.sigstore.dev as the target
  * `trusted_root.json`, under version 14 of the root of that TUF repository; taken on 2026-11-25
  * from `seeds.json` of the package @sigstore/tuf 4.0.2, where it had the SHA-256
  * `6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66`.
  *
- * It does not update itself: an authority that is missing when this program is built is not trusted. A policy that
- * wants the root of the day names a TUF mirror.
+ * It does not update itself: an authority that is missing when this program is built is not
+ * trusted. A policy that wants the root of the day names a TUF mirror.
  *
  * @module
  */

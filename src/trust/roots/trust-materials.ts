@@ -11,7 +11,10 @@ import { checkFirstRoot, fetchTufRoot } from './tuf-root.ts';
 /** By the name that the policy has for it. */
 export type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
 
-/** Local roots are read now, so that a bad one is found. Mirrors are asked when a decision needs them. */
+/**
+ * Local roots are read now, so that a bad one is found. Mirrors are asked when a decision needs
+ * them.
+ */
 export async function trustMaterials(
   roots: PolicyMaterial['roots'],
   tufCache: string,
@@ -27,7 +30,8 @@ export async function trustMaterials(
       if ('tuf' in root) {
         checkFirstRoot(root.root);
         const source = { mirror: root.tuf, root: root.root };
-        // Loaded anew for each decision: a cached policy must not keep a root that the mirror has revoked.
+        // Loaded anew for each decision: a cached policy must not keep a root that the mirror has
+        // revoked.
         materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
         continue;
       }

@@ -1,10 +1,10 @@
 /**
- * The authorities whose certificates, logs and timestamps are trusted: sigstore's `trusted_root.json`, in the form that
- * verification uses.
+ * The authorities whose certificates, logs and timestamps are trusted: sigstore's
+ * `trusted_root.json`, in the form that verification uses.
  *
- * Every authority in it has its own time of validity, and signatures are checked against the authority that was valid
- * when they were made. So a root does not expire as a whole: signatures of old authorities stay good. A root from a TUF
- * mirror is another matter; its metadata expires.
+ * Every authority in it has its own time of validity, and signatures are checked against the
+ * authority that was valid when they were made. So a root does not expire as a whole: signatures of
+ * old authorities stay good. A root from a TUF mirror is another matter; its metadata expires.
  *
  * @module
  */

@@ -23,8 +23,8 @@ export interface TufSource {
 }
 
 /**
- * Whether a text may be the first `root.json`; its signatures are verified when it is used. It may have expired: the
- * mirror provides its successors.
+ * Whether a text may be the first `root.json`; its signatures are verified when it is used. It may
+ * have expired: the mirror provides its successors.
  *
  * @throws Error that says why not
  */

@@ -35,8 +35,8 @@ export function toEntity(evidence: Evidence): SignedEntity {
   };
   return {
     ...toSignedEntity(bundle, signed),
-    // Their promises are among its timestamps. `log-entry.ts` checks their subjects, and `log-inclusion.ts` checks that
-    // a log has them.
+    // Their promises are among its timestamps. `log-entry.ts` checks their subjects, and
+    // `log-inclusion.ts` checks that a log has them.
     tlogEntries: [],
     // Timestamps of cosign's attestations are over the envelope; only timestamps use `signature`.
     signature: {

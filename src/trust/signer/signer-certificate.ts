@@ -10,7 +10,10 @@ import { Problem } from '../evidence/problem.ts';
 const MAX_CERTIFICATE = 16 * 1024;
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
-/** The issuer as bare text, and as a UTF8String: github.com/sigstore/fulcio/blob/main/docs/oid-info.md. */
+/**
+ * The issuer as bare text, and as a UTF8String:
+ * github.com/sigstore/fulcio/blob/main/docs/oid-info.md.
+ */
 const ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
 const ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
 /** A user name, as an otherName: 1.3.6.1.4.1.57264.1.7. */
@@ -56,7 +59,11 @@ export function checkIntermediate(der: Buffer): void {
   if (subject === issuer) throw malformed('its chain has a root certificate in it');
 }
 
-/** The one certificate in a PEM text, as DER. @throws Problem `certificate-malformed`, `too-large` */
+/**
+ * The one certificate in a PEM text, as DER.
+ *
+ * @throws Problem `certificate-malformed`, `too-large`
+ */
 export function certificateFromPem(pem: string): Buffer {
   if (pem.length > MAX_CERTIFICATE) throw tooLarge();
   if (pem.split('-----BEGIN ').length !== 2) {

@@ -1,9 +1,10 @@
 /**
- * Finds the signer of a signature: one of the policy's keys, or the identity that a certificate was issued to.
+ * Finds the signer of a signature: one of the policy's keys, or the identity that a certificate was
+ * issued to.
  *
- * `@sigstore/verify` checks certificates, their logs and timestamps against the trusted root, with explicit thresholds.
- * This module does the rest: it checks the subject of a transparency log entry, its inclusion in the log, the permitted
- * use of the certificate, and its identity.
+ * `@sigstore/verify` checks certificates, their logs and timestamps against the trusted root, with
+ * explicit thresholds. This module does the rest: it checks the subject of a transparency log
+ * entry, its inclusion in the log, the permitted use of the certificate, and its identity.
  *
  * @module
  */

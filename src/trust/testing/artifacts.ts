@@ -1,5 +1,6 @@
 /**
- * Signatures and attestations as they lie in a registry, made by hand so that each part can be wrong.
+ * Signatures and attestations as they lie in a registry, made by hand so that each part can be
+ * wrong.
  *
  * @module
  */

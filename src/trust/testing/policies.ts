@@ -13,7 +13,10 @@ import type { TrustQuestion } from '../question.ts';
 export const REPOSITORY = 'registry.example:5000/team/app';
 export const NOW = new Date('2026-11-25T12:00:00Z');
 
-/** With `**` in front of the first rule that holds, whatever the patterns are: matching is tested elsewhere. */
+/**
+ * With `**` in front of the first rule that holds, whatever the patterns are: matching is tested
+ * elsewhere.
+ */
 export function policyOf(
   rules: readonly Rule[],
   match: LoadedPolicy['match'] = () => (rules.length === 0 ? undefined : 0),

@@ -1,5 +1,6 @@
 /**
- * Signatures with everything that comes with them, part by part, and the two forms in which they are stored.
+ * Signatures with everything that comes with them, part by part, and the two forms in which they
+ * are stored.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A test vector of `test/vectors/sigstore`, decided as the server decides: by an image policy that is
- * read, with the vector's trusted root in it.
+ * A test vector of `test/vectors/sigstore`, decided as the server decides: by an image policy that
+ * is read, with the vector's trusted root in it.
  *
  * @module
  */

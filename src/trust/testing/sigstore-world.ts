@@ -1,5 +1,6 @@
 /**
- * A certificate authority, logs and a timestamp authority of a test, with a trusted root that knows them.
+ * A certificate authority, logs and a timestamp authority of a test, with a trusted root that knows
+ * them.
  *
  * @module
  */
@@ -71,8 +72,8 @@ const LogAnswer = z.tuple([
 const LOG_HOST = 'rekor.example';
 
 export async function sigstoreWorld(options: WorldOptions = {}): Promise<SigstoreWorld> {
-  // Not before the authorities' own certificates, however long making those takes, and in whole seconds, as real
-  // authorities write times: the verifier does not read all fractions of its mock.
+  // Not before the authorities' own certificates, however long making those takes, and in whole
+  // seconds, as real authorities write times: the verifier does not read all fractions of its mock.
   const clock = options.clock ?? new Date((Math.floor(Date.now() / 1000) + 60) * 1000);
   const [caKeys, ctKeys, logKeys, logV2Keys, tsaKeys] = [pair(), pair(), pair(), pair(), pair()];
   const ctLog = await initializeCTLog(ctKeys, clock);

@@ -1,5 +1,6 @@
 /**
- * The form in which outputs of the script are compared, where order or a last newline differs between engines.
+ * The form in which outputs of the script are compared, where order or a last newline differs
+ * between engines.
  *
  * @module
  */

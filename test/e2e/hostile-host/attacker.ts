@@ -104,8 +104,8 @@ export async function askedOf(port: number, nonce: Uint8Array): Promise<Said['do
 }
 
 /**
- * Evidence of a box by an attacker who has the simulated processor: a certificate under a key of the attacker's own
- * passes as a hint.
+ * Evidence of a box by an attacker who has the simulated processor: a certificate under a key of
+ * the attacker's own passes as a hint.
  */
 export function forged(
   guest: SimulatedGuest,

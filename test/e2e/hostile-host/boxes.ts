@@ -164,12 +164,18 @@ export class BoxHost {
     return guestOf(this.actor, id);
   }
 
-  /** Who signs for the boxes of this host. In simulation that is the host's, so it can forge what it likes. */
+  /**
+   * Who signs for the boxes of this host. In simulation that is the host's, so it can forge what it
+   * likes.
+   */
   processor(): SimulatedSecureProcessor {
     return new SimulatedSecureProcessor(this.#json('simulated/processor.json'));
   }
 
-  /** The box as the simulated processor has it: a party that holds it can have any report signed as that box's. */
+  /**
+   * The box as the simulated processor has it: a party that holds it can have any report signed as
+   * that box's.
+   */
   stolen(id: string): SimulatedGuest {
     const { guest } = this.#json(`boxes/${id}/processor.json`) as { readonly guest: unknown };
     return this.processor().resume(guest);

@@ -1,5 +1,5 @@
-// The files of a host, and what it finds in them: disks that were changed where they are stored, and the traces of a box that has
-// secrets, data, environment and output of its own.
+// The files of a host, and what it finds in them: disks that were changed where they are stored,
+// and the traces of a box that has secrets, data, environment and output of its own.
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {

@@ -1,5 +1,6 @@
-// A host that starts the VMM by itself, with whatever arguments it likes, and the firmware of the boot set: it boots what was
-// measured and nothing else, and what its kernel is given is the same whatever the host offers.
+// A host that starts the VMM by itself, with whatever arguments it likes, and the firmware of the
+// boot set: it boots what was measured and nothing else, and what its kernel is given is the same
+// whatever the host offers.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -21,7 +22,10 @@ const BOOT_MS = 120_000;
 /** What code of the host says, wherever it runs. */
 const HOST_CODE = 'CODE OF THE HOST\n';
 
-/** A firmware that takes what a host offers, and a flash with its variables, from Debian's package `ovmf`. */
+/**
+ * A firmware that takes what a host offers, and a flash with its variables, from Debian's package
+ * `ovmf`.
+ */
 const TAKING_FIRMWARE = '/usr/share/ovmf/OVMF.fd';
 const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
@@ -70,7 +74,10 @@ function compiledTable(name: string, source: string): string {
   return join(root, `${name}.aml`);
 }
 
-/** A table whose code says that it ran; with `memory`, that it wrote to the guest's memory and read it there. */
+/**
+ * A table whose code says that it ran; with `memory`, that it wrote to the guest's memory and read
+ * it there.
+ */
 function hostTable(name: string, memory: boolean): string {
   const speak = [...HOST_CODE]
     .map((letter) => `D = 0x${letter.charCodeAt(0).toString(16)}`)

@@ -12,8 +12,8 @@ const CHUNK = 16 * 2 ** 20;
 const DUMPS = ['/var/crash', '/var/lib/systemd/coredump', '/var/lib/apport/coredump'];
 
 /**
- * How many lines of all files below the places hold one of the texts. Holes of sparse files are left out: there are gigabytes
- * of them in a disk for changes.
+ * How many lines of all files below the places hold one of the texts. Holes of sparse files are
+ * left out: there are gigabytes of them in a disk for changes.
  */
 export function linesWith(texts: readonly string[], places: readonly string[]): number {
   const there = places.filter((path) => existsSync(path));

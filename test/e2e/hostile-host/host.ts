@@ -1,6 +1,6 @@
 /**
- * A host that controls everything outside of the guest: its boot files, its disks, its inputs, and the VMM. The guest
- * is the real one, agent included.
+ * A host that controls everything outside of the guest: its boot files, its disks, its inputs, and
+ * the VMM. The guest is the real one, agent included.
  *
  * @module
  */
@@ -168,7 +168,10 @@ export class HostileHost {
     return hosted;
   }
 
-  /** A session of somebody who relies on the box of this launch spec, booted from the files that he knows. */
+  /**
+   * A session of somebody who relies on the box of this launch spec, booted from the files that he
+   * knows.
+   */
   async rely({ guest }: Hosted, admitted: string): Promise<RatlsSession> {
     const { firmwarePath, kernelPath, initrdPath, vcpuType, commandLines } = this.boot;
     const measured = measureOvmf({

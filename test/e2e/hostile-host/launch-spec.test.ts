@@ -1,5 +1,6 @@
-// A launch spec has one text. Whatever else the host gives the agent is refused, also where HOST_DATA is the digest of just that.
-// A spec of other words than those that were admitted: confidential-agent.test.ts.
+// A launch spec has one text. Whatever else the host gives the agent is refused, also where
+// HOST_DATA is the digest of just that. A spec of other words than those that were admitted:
+// confidential-agent.test.ts.
 import { launchSpecText } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type HostedLayer, HostileHost, specOf } from './host.ts';

@@ -1,5 +1,5 @@
-// Disks that are not what the launch spec names. A superblock with one bit another: confidential-agent.test.ts; the tree's root and
-// its upper blocks: device-mapper.test.ts.
+// Disks that are not what the launch spec names. A superblock with one bit another:
+// confidential-agent.test.ts; the tree's root and its upper blocks: device-mapper.test.ts.
 import { readFileSync, truncateSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -36,7 +36,10 @@ function placeOf(disk: Buffer, name: string, index: number): number {
   return at;
 }
 
-/** Where the tree has the digests of 128 blocks that are all of one file; the topmost block lies before all of them. */
+/**
+ * Where the tree has the digests of 128 blocks that are all of one file; the topmost block lies
+ * before all of them.
+ */
 function digestsOf(disk: Buffer, name: string, { named }: HostedLayer): number {
   expect(named.bytes / BLOCK).toBeLessThan(FANOUT * FANOUT);
   const first = placeOf(disk, name, 0) / BLOCK;

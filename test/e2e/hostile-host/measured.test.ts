@@ -1,6 +1,7 @@
-// Guests that run, and run well, from other files than the relying party knows: it finds out. And one whose clock is a year behind:
-// nobody's verdict depends on it. What the firmware refuses to start: firmware.test.ts; files that are swapped between
-// measuring and spawning: confidential-engine.test.ts.
+// Guests that run, and run well, from other files than the relying party knows: it finds out. And
+// one whose clock is a year behind: nobody's verdict depends on it. What the firmware refuses to
+// start: firmware.test.ts; files that are swapped between measuring and spawning:
+// confidential-engine.test.ts.
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cpio } from '../../../src/boot/make/cpio.ts';

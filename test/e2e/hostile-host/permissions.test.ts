@@ -1,5 +1,5 @@
-// What the host may do with a box is in its launch spec. The server says so before anything changes; the agent says so to a host
-// that asks it directly.
+// What the host may do with a box is in its launch spec. The server says so before anything
+// changes; the agent says so to a host that asks it directly.
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { A3sError } from '../../../src/errors.ts';
@@ -11,8 +11,9 @@ const SCRIPT = ['sh', '-c', 'trap : USR1; echo said; while :; do sleep 1; done']
 const RUN = { env: ['PATH=/bin'], cwd: '/', user: '', terminal: false, stdin: false };
 
 /**
- * Boxes by their names. Nothing needs `files` yet, so that is the one in which everything is denied. Each permission by
- * itself, against every route of the agent: TestPermissions in native/agent/server.
+ * Boxes by their names. Nothing needs `files` yet, so that is the one in which everything is
+ * denied. Each permission by itself, against every route of the agent: TestPermissions in
+ * native/agent/server.
  */
 const PERMISSIONS = { files: 'files', all: 'attach,exec,logs,signals,stats' } as const;
 const BOXES = Object.keys(PERMISSIONS) as readonly (keyof typeof PERMISSIONS)[];

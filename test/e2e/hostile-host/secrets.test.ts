@@ -1,5 +1,6 @@
-// Secrets go to the box that was verified, from the keys that its launch spec names, once. What the workload can have signed passes for
-// nothing else. All of it as the user who has no privileges, where there is one to play.
+// Secrets go to the box that was verified, from the keys that its launch spec names, once. What the
+// workload can have signed passes for nothing else. All of it as the user who has no privileges,
+// where there is one to play.
 import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { workloadReportData } from '@a3s-box/ratls';
 import { MAX_SECRET_SIZE } from '@a3s-box/ratls/testing';
@@ -69,7 +70,8 @@ it('accepts secrets only in attested sessions and from named keys', async () => 
     code: 'injector-key-missing',
   });
 
-  // An injection that was seen is good for its own connection, its own name and its own value alone.
+  // An injection that was seen is good for its own connection, its own name and its own value
+  // alone.
   const signed = await session.injection('token', value, token);
   const changed = { ...signed, value: Buffer.from('another').toString('base64') };
   const forged = { status: 403, code: 'injector-signature-invalid' };

@@ -1,4 +1,5 @@
-// A relying party speaks to the attested box or to nobody: a man in the middle, or another box in its place, is detected.
+// A relying party speaks to the attested box or to nobody: a man in the middle, or another box in
+// its place, is detected.
 
 import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * A program that a host would have the guest's firmware run: an EFI program that writes one line to the debug port.
+ * A program that a host would have the guest's firmware run: an EFI program that writes one line to
+ * the debug port.
  *
  * @module
  */

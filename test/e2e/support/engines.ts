@@ -1,6 +1,6 @@
 /**
- * Engines that a test makes by itself. They are closed at its end: an engine may still probe KVM in the background,
- * with a VM that would outlive the process of the test.
+ * Engines that a test makes by itself. They are closed at its end: an engine may still probe KVM in
+ * the background, with a VM that would outlive the process of the test.
  *
  * @module
  */

@@ -40,7 +40,8 @@ export interface BootOptions {
 /**
  * Boots, until the VM switches itself off.
  *
- * @returns what was written to the debug port: by the firmware nothing, by the guest of `factsInitrd` its facts
+ * @returns what was written to the debug port: by the firmware nothing, by the guest of
+ * `factsInitrd` its facts
  */
 export async function bootFirmware(
   spec: ConfidentialSpec,

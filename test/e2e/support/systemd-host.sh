@@ -1,6 +1,6 @@
 #!/bin/bash
-# A host that systemd runs: it is process 1 of namespaces of its own. Nothing that it does reaches the host around it:
-# it knows none of that one's units, and where it writes there are overlays.
+# A host that systemd runs: it is process 1 of namespaces of its own. Nothing that it does reaches
+# the host around it: it knows none of that one's units, and where it writes there are overlays.
 # systemd-host.sh ROOT DIST: ROOT holds what outlives a reboot: var-lib, home.
 set -euo pipefail
 readonly root=$1 dist=$2 stage=${3:-outside}

@@ -1,5 +1,6 @@
 /**
- * A host that systemd runs, beside this one: process 1 of namespaces of its own, with A3S Box installed for all users.
+ * A host that systemd runs, beside this one: process 1 of namespaces of its own, with A3S Box
+ * installed for all users.
  *
  * @module
  */
@@ -102,7 +103,10 @@ export class SystemdHost {
     throw new Error(`a3s-box ${args.join(' ')}: ${code}\n${stdout}${stderr}\n${this.#console}`);
   }
 
-  /** The process ids, in there, of the boxes' VMs: a probe of KVM, whose UUID is zero, comes and goes. */
+  /**
+   * The process ids, in there, of the boxes' VMs: a probe of KVM, whose UUID is zero, comes and
+   * goes.
+   */
   async vmms(): Promise<readonly string[]> {
     const { stdout } = await this.#enter('root', ['pgrep', '-a', '-f', '^/usr/bin/qemu-system']);
     return stdout

@@ -1,5 +1,6 @@
 /**
- * Everything that an actor's boxes leave on the host. They leave nothing where it is the same before and after.
+ * Everything that an actor's boxes leave on the host. They leave nothing where it is the same
+ * before and after.
  *
  * @module
  */
@@ -16,7 +17,10 @@ export interface Traces {
   readonly processes: readonly string[];
 }
 
-/** Directories, disks and sockets by their names, and the processes of VMs with all that stands beside them. */
+/**
+ * Directories, disks and sockets by their names, and the processes of VMs with all that stands
+ * beside them.
+ */
 export function tracesOf(actor: Actor): Traces {
   return {
     files: below(actor.directory).filter((path) => !KEPT.test(path.replace(/^home\//, ''))),

@@ -1,5 +1,6 @@
 /**
- * Parses JSON where the text is valid JSON, and returns the text otherwise: a parser of values takes both.
+ * Parses JSON where the text is valid JSON, and returns the text otherwise: a parser of values
+ * takes both.
  *
  * @module
  */

@@ -19,8 +19,8 @@ export function fuzzRuns(): { numRuns: number; interruptAfterTimeLimit: number }
 /**
  * Checks a property for as long as that, whatever one run takes.
  *
- * In rounds, since fast-check's own time limit leaves the last run at work behind the test's back, and fails a property
- * whose first run takes longer than that.
+ * In rounds, since fast-check's own time limit leaves the last run at work behind the test's back,
+ * and fails a property whose first run takes longer than that.
  *
  * @param round runs between two looks at the clock; 1 where a run takes long
  */

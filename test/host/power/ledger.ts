@@ -1,6 +1,6 @@
 /**
- * The promises of commands, with their times: each fact has a key, and a value from the moment on at which a command
- * reported success.
+ * The promises of commands, with their times: each fact has a key, and a value from the moment on
+ * at which a command reported success.
  *
  * @module
  */
@@ -32,7 +32,10 @@ export class Ledger {
     return [...this.#changes.keys()];
   }
 
-  /** Every value that the key may have after a cut at `position`: the one that was promised, and those that were on their way. */
+  /**
+   * Every value that the key may have after a cut at `position`: the one that was promised, and
+   * those that were on their way.
+   */
   allowed(key: string, position: number): readonly (string | undefined)[] {
     const changes = this.#changes.get(key) ?? [];
     const promised = changes.findLast(({ done }) => done <= position);

@@ -1,8 +1,9 @@
 /**
- * A disk that logs each write and each flush, so that a power cut at any moment can be replayed afterwards.
+ * A disk that logs each write and each flush, so that a power cut at any moment can be replayed
+ * afterwards.
  *
- * QEMU's storage daemon offers it as a file, with `blklogwrites` below; the kernel's loop device makes a disk of that
- * file.
+ * QEMU's storage daemon offers it as a file, with `blklogwrites` below; the kernel's loop device
+ * makes a disk of that file.
  *
  * @module
  */
@@ -136,8 +137,9 @@ async function unmount(mountPoint: string): Promise<void> {
 }
 
 /**
- * The kernel lets go of it when the last mount of it is gone: one that another process has in a mount namespace of its own, which it
- * has made meanwhile, outlives ours. So no file is used for two disks.
+ * The kernel lets go of it when the last mount of it is gone: one that another process has in a
+ * mount namespace of its own, which it has made meanwhile, outlives ours. So no file is used for
+ * two disks.
  */
 function detachLoop(loop: string): void {
   execFileSync('losetup', ['--detach', loop]);

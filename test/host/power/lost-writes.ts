@@ -1,5 +1,6 @@
 /**
- * A disk as a power cut may leave it: everything that was flushed, and any part of the later writes, in any order.
+ * A disk as a power cut may leave it: everything that was flushed, and any part of the later
+ * writes, in any order.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * One run of the workload on a disk that logs each write, and any number of power cuts at moments of it, replayed
- * afterwards: each disk as a cut may have left it is mounted, and the server started on it.
+ * One run of the workload on a disk that logs each write, and any number of power cuts at moments
+ * of it, replayed afterwards: each disk as a cut may have left it is mounted, and the server
+ * started on it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Runs random commands of A3S Box whose effects must outlive a power cut, and records what each one promises.
+ * Runs random commands of A3S Box whose effects must outlive a power cut, and records what each one
+ * promises.
  *
  * @module
  */

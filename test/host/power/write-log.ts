@@ -1,6 +1,6 @@
 /**
- * What was written to a disk, and when it was flushed: the log of QEMU's `blklogwrites`, which has the format of the
- * kernel's `dm-log-writes`.
+ * What was written to a disk, and when it was flushed: the log of QEMU's `blklogwrites`, which has
+ * the format of the kernel's `dm-log-writes`.
  *
  * @module
  */

@@ -45,8 +45,8 @@ type NIC struct {
 	outside *netlink.Connection
 }
 
-// network returns a network as a spec has it: the one that exists already, configured anew where the
-// spec has another, or a new one.
+// network returns a network as a spec has it: the one that exists already, configured anew where
+// the spec has another, or a new one.
 func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	if made := s.networks[config.Kind]; made != nil {
 		if err := made.reconfigure(config); err != nil {
@@ -68,8 +68,8 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	return n, n.setMAC(config.MAC)
 }
 
-// reconfigure gives eth0 another address and gateway. The device stays up and where it is: Linux 6.12
-// locks up for ever where a virtio network device is taken down, or moved, while it has yet to
+// reconfigure gives eth0 another address and gateway. The device stays up and where it is: Linux
+// 6.12 locks up for ever where a virtio network device is taken down, or moved, while it has yet to
 // announce itself after its guest was resumed from a template.
 func (n *Network) reconfigure(config *spec.Network) error {
 	if n.config.EqualButMAC(config) {

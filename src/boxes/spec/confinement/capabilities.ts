@@ -37,7 +37,10 @@ export function checkCapabilities(names: readonly string[], field: 'CapAdd' | 'C
   }
 }
 
-/** The capabilities of a box: the usual ones, less what is dropped, and what is added. `ALL` goes first. */
+/**
+ * The capabilities of a box: the usual ones, less what is dropped, and what is added. `ALL` goes
+ * first.
+ */
 export function tweakCapabilities(
   usual: readonly string[],
   added: readonly string[],

@@ -73,7 +73,10 @@ export function confinementOf(security: Security): Confinement {
   };
 }
 
-/** The paths that are masked and read-only: Docker's own, unless the box is privileged or names others. */
+/**
+ * The paths that are masked and read-only: Docker's own, unless the box is privileged or names
+ * others.
+ */
 export function pathsOf({
   privileged,
   maskedPaths,

@@ -11,7 +11,10 @@ import { A3sError } from '../../../errors.ts';
 const MAX_PROFILE = 512 * 1024;
 const EPERM = 1;
 
-/** The least kernel of a boot set: a rule for kernels from some version on holds for it, where that one is older. */
+/**
+ * The least kernel of a boot set: a rule for kernels from some version on holds for it, where that
+ * one is older.
+ */
 const GUEST_KERNEL = [6, 12] as const;
 
 const ACTIONS: Readonly<Record<string, SeccompAction['kind']>> = {
@@ -103,7 +106,8 @@ type Document = z.output<typeof Document>;
 type Call = Document['syscalls'][number];
 
 /**
- * The profile for a box with some capabilities; undefined: the text asks for no filter, as `{}` does.
+ * The profile for a box with some capabilities; undefined: the text asks for no filter, as `{}`
+ * does.
  *
  * @throws A3sError `invalid-argument`
  */
@@ -153,16 +157,16 @@ function parse(text: string): Document {
 }
 
 /**
- * Makes texts of the numbers that may be larger than those of JavaScript. Inside a text of JSON no quotation mark stands
- * without a backslash, so what matches here is always a member.
+ * Makes texts of the numbers that may be larger than those of JavaScript. Inside a text of JSON no
+ * quotation mark stands without a backslash, so what matches here is always a member.
  */
 function quoteValues(text: string): string {
   return text.replace(/("value(?:Two)?"\s*:\s*)(\d+)(?=\s*[,}])/gi, '$1"$2"');
 }
 
 /**
- * The fields of a profile by their names in small letters. Docker reads profiles with Go's decoder, which takes a name
- * in any case: one that was passed over would take a rule, or all of them, away.
+ * The fields of a profile by their names in small letters. Docker reads profiles with Go's decoder,
+ * which takes a name in any case: one that was passed over would take a rule, or all of them, away.
  */
 const FIELDS = new Map(
   [

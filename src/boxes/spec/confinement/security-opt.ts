@@ -11,7 +11,10 @@ export interface SecurityOpt {
   readonly seccomp: string | undefined;
 }
 
-/** The forms of labels of SELinux, which no guest has: they ask for nothing, as on a host of Docker's without it. */
+/**
+ * The forms of labels of SELinux, which no guest has: they ask for nothing, as on a host of
+ * Docker's without it.
+ */
 const LABEL = /^(disable|nested|(user|role|type|level|filetype):.*)$/;
 
 /** As Go reads a boolean. */
@@ -23,7 +26,8 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
 /**
  * The last of an option counts.
  *
- * @throws A3sError `invalid-argument` in Docker's words, `unsupported-option` with the name of the option
+ * @throws A3sError `invalid-argument` in Docker's words, `unsupported-option` with the name of the
+ * option
  */
 export function readSecurityOpt(options: readonly string[]): SecurityOpt {
   let noNewPrivileges = false;

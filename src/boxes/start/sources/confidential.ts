@@ -1,5 +1,6 @@
 /**
- * The source of a confidential box's start: a measured launch, then exactly the launch spec whose digest is HOST_DATA.
+ * The source of a confidential box's start: a measured launch, then exactly the launch spec whose
+ * digest is HOST_DATA.
  *
  * @module
  */
@@ -39,8 +40,9 @@ export class ConfidentialSource implements StartSource {
   }
 
   /**
-   * @throws A3sError `verity-mismatch` where this host finds a difference from what the box's relying parties were
-   * told. Where the guest finds one, `handOver` throws that, or `launch-spec-mismatch`.
+   * @throws A3sError `verity-mismatch` where this host finds a difference from what the box's
+   * relying parties were told. Where the guest finds one, `handOver` throws that, or
+   * `launch-spec-mismatch`.
    */
   async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
     const rt = this.#rt;
@@ -116,7 +118,8 @@ async function handOver(
       `Cannot start the box: its guest is ${found ?? 'no confidential one'}, and ${tee} was launched`,
     );
   }
-  // A guest that refuses the launch spec ends. Its refusal counts, and not that its microVM is gone.
+  // A guest that refuses the launch spec ends. Its refusal counts, and not that its microVM is
+  // gone.
   const taken = await guest.putLaunchSpec(launchSpec);
   if (taken.specDigest !== specDigest) {
     throw new A3sError(

@@ -1,5 +1,6 @@
 /**
- * The source of a start in a pool's microVM: its guest has everything but the box's layers and spec.
+ * The source of a start in a pool's microVM: its guest has everything but the box's layers and
+ * spec.
  *
  * @module
  */
@@ -87,7 +88,8 @@ export class PoolSource implements StartSource {
   }
 
   /**
-   * The next source is tried where the microVM may be the cause: nothing of the box has run, and nothing is left of it.
+   * The next source is tried where the microVM may be the cause: nothing of the box has run, and
+   * nothing is left of it.
    */
   async onFailure(error: unknown): Promise<'next' | 'fail'> {
     const pooled = this.#pooled;

@@ -1,6 +1,6 @@
 /**
- * The source of a fork's first start: it continues what a running box did, with an identity of its own. From the second
- * start on, a fork starts as any other box, with its own disk.
+ * The source of a fork's first start: it continues what a running box did, with an identity of its
+ * own. From the second start on, a fork starts as any other box, with its own disk.
  *
  * @module
  */
@@ -22,7 +22,10 @@ import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
-/** The first protocol of agents that can be frozen and forked. The guests of snapshots have such agents. */
+/**
+ * The first protocol of agents that can be frozen and forked. The guests of snapshots have such
+ * agents.
+ */
 const PROTOCOL = 2;
 const CONNECT_MS = 20_000;
 
@@ -96,14 +99,18 @@ async function launchCopy(
   return { vm, mac: description.vm.nic?.mac ?? null };
 }
 
-/** How the agent of a fork is first contacted: it gets what no two boxes may share, while the box is still frozen. */
+/**
+ * How the agent of a fork is first contacted: it gets what no two boxes may share, while the box is
+ * still frozen.
+ */
 function forksAs({ id, hostname }: BoxDefinition, mac: string | null): KnownAgent {
   let fork: Fork | undefined;
   return {
     protocol: PROTOCOL,
     negotiate: true,
     first: async (guest, signal) => {
-      // Made once, when it is first sent. The same values may be sent twice; other values must not follow.
+      // Made once, when it is first sent. The same values may be sent twice; other values must not
+      // follow.
       fork ??= {
         entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
         time: timestamp(now()),

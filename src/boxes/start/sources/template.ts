@@ -53,7 +53,10 @@ export class TemplateSource implements StartSource {
     };
   }
 
-  /** The box boots where the template may be the cause. The column `machineFault` of `src/error-rows.ts` decides that. */
+  /**
+   * The box boots where the template may be the cause. The column `machineFault` of
+   * `src/error-rows.ts` decides that.
+   */
   async onFailure(error: unknown): Promise<'next' | 'fail'> {
     const taken = this.#taken;
     if (taken === undefined) return 'fail';

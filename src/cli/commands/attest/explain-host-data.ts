@@ -1,5 +1,6 @@
 /**
- * Explains why HOST_DATA of a report differs from the expected one: which field of the launch spec differs.
+ * Explains why HOST_DATA of a report differs from the expected one: which field of the launch spec
+ * differs.
  *
  * @module
  */
@@ -24,7 +25,8 @@ const MAX_VALUE = 160;
 
 /**
  * @param actual HOST_DATA of the report, 64 hexadecimal digits
- * @param claimed text of the box's spec from its host; untrusted, and used only if `actual` is its digest
+ * @param claimed text of the box's spec from its host; untrusted, and used only if `actual` is its
+ * digest
  */
 export function explainHostData(
   library: Library,

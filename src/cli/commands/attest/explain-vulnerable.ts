@@ -21,8 +21,8 @@ export interface VulnerableLaunch extends KnownVulnerable {
 }
 
 /**
- * The actual launch is identified by its digest, by a record with that digest, by an artefact with that digest, or by
- * the expected launch where the firmware is the same.
+ * The actual launch is identified by its digest, by a record with that digest, by an artefact with
+ * that digest, or by the expected launch where the firmware is the same.
  */
 export function vulnerableOf(
   library: Library,

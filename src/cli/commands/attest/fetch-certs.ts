@@ -125,7 +125,10 @@ class Results {
   }
 }
 
-/** Prints the fetched and kept documents, and the failures, which are distinguished from unusable input. */
+/**
+ * Prints the fetched and kept documents, and the failures, which are distinguished from unusable
+ * input.
+ */
 async function fetching(
   { context, flags }: Invocation,
   library: Library,

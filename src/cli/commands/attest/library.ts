@@ -1,5 +1,6 @@
 /**
- * All code of the attestation library that the commands use, in one module that is loaded on demand.
+ * All code of the attestation library that the commands use, in one module that is loaded on
+ * demand.
  *
  * It is bundled apart from the command line, so that no other command pays for it.
  *

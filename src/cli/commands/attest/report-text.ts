@@ -1,5 +1,6 @@
 /**
- * Prints the fields of a report for people. None of them is verified, and the text begins and ends with that statement.
+ * Prints the fields of a report for people. None of them is verified, and the text begins and ends
+ * with that statement.
  *
  * @module
  */

@@ -146,7 +146,8 @@ describe('evidence of hardware', () => {
 });
 
 describe('simulated evidence', () => {
-  // The command line has no flag for when a list was obtained: a given list counts as obtained at --at.
+  // The command line has no flag for when a list was obtained: a given list counts as obtained at
+  // --at.
   const names = vectorNames('appraisal').filter((name) => !name.startsWith('crl-age'));
 
   it.each(names)('decides about simulated evidence %s as its vector says', async (name) => {

@@ -90,7 +90,8 @@ interface NewBox {
 }
 
 /**
- * As in Docker, a box that cannot start is kept: its state is `Created`, the error is on record, and its id is printed.
+ * As in Docker, a box that cannot start is kept: its state is `Created`, the error is on record,
+ * and its id is printed.
  */
 async function background(box: NewBox): Promise<number> {
   try {
@@ -156,7 +157,10 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   }
 }
 
-/** Starts the box. Returns the exit status of a signal that came first, for which the box is removed. */
+/**
+ * Starts the box. Returns the exit status of a signal that came first, for which the box is
+ * removed.
+ */
 async function start(box: NewBox): Promise<number | undefined> {
   const { client, id, imagePolicy, starting } = box;
   const path = `/containers/${segment(id)}`;
@@ -176,7 +180,10 @@ async function start(box: NewBox): Promise<number | undefined> {
   }
 }
 
-/** `run` in the foreground is one operation: where it fails before the box runs, it removes the box again. */
+/**
+ * `run` in the foreground is one operation: where it fails before the box runs, it removes the box
+ * again.
+ */
 async function undoing<T>(box: NewBox, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
@@ -238,7 +245,8 @@ class Starting {
   }
 
   /**
-   * For an error before there was a box: returns the exit status of the signal that came, or throws the error again.
+   * For an error before there was a box: returns the exit status of the signal that came, or throws
+   * the error again.
    */
   readonly orInterrupted = (error: unknown): number => {
     if (this.interrupted === undefined) throw error;
@@ -246,8 +254,8 @@ class Starting {
   };
 
   /**
-   * Another handler takes signals from now on. The subscription stays: between two subscriptions a signal would be
-   * lost.
+   * Another handler takes signals from now on. The subscription stays: between two subscriptions a
+   * signal would be lost.
    */
   over(): void {
     this.#over = true;

@@ -1,5 +1,6 @@
 /**
- * The boxes that `stats` shows, each with its last sample. Boxes that start are added, boxes that end are removed.
+ * The boxes that `stats` shows, each with its last sample. Boxes that start are added, boxes that
+ * end are removed.
  *
  * @module
  */
@@ -79,7 +80,11 @@ export class StatsWatch {
     this.#boxes.delete(name);
   }
 
-  /** Follows starts and ends until aborted; never resolves. @param all also boxes that do not run */
+  /**
+   * Follows starts and ends until aborted; never resolves.
+   *
+   * @param all also boxes that do not run
+   */
   async followEvents(all: boolean): Promise<never> {
     const filters = JSON.stringify({
       type: ['container'],

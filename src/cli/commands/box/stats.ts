@@ -103,7 +103,10 @@ async function oneSample(client: Client, name: string, signal: AbortSignal): Pro
   return { name, sample: objectOf<ContainerStats>(await client.json(call)) };
 }
 
-/** The sample of a box that was not named: none where the box is gone, and an empty one where it does not answer. */
+/**
+ * The sample of a box that was not named: none where the box is gone, and an empty one where it
+ * does not answer.
+ */
 async function oneOfAll(client: Client, name: string, signal: AbortSignal): Promise<Watched[]> {
   try {
     return [await oneSample(client, name, signal)];

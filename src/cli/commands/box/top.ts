@@ -28,7 +28,10 @@ export const top: Command = {
   },
 };
 
-/** Programs choose their own names: a name must not break the table's layout, and must not control the terminal. */
+/**
+ * Programs choose their own names: a name must not break the table's layout, and must not control
+ * the terminal.
+ */
 function oneCell(text: string): string {
   return printable(text).replaceAll(/[\t\n]/g, ' ');
 }

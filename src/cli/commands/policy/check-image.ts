@@ -1,5 +1,6 @@
 /**
- * `policy check` of an image policy: all the checks that the server makes before it applies the policy.
+ * `policy check` of an image policy: all the checks that the server makes before it applies the
+ * policy.
  *
  * @module
  */

@@ -10,7 +10,10 @@ import { UsageError } from '../../usage-error.ts';
 import type { Peer } from './box-verdict.ts';
 import type { Library, Trust } from './peer-flags.ts';
 
-/** @returns the kind of each file → its path. @throws UsageError for a directory that cannot be written */
+/**
+ * @returns the kind of each file → its path.
+ * @throws UsageError for a directory that cannot be written
+ */
 export async function writeEvidence(
   context: Pick<Context, 'cwd'>,
   library: Library,

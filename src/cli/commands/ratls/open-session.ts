@@ -1,6 +1,6 @@
 /**
- * Opens a session with the box that a command names: by its address, or through the control server, which only passes
- * bytes on.
+ * Opens a session with the box that a command names: by its address, or through the control server,
+ * which only passes bytes on.
  *
  * @module
  */

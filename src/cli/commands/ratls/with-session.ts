@@ -1,6 +1,6 @@
 /**
- * Runs an action in a session with a box, and retries where the connection ends although the box may be well: a box has
- * few connections, and a refused one may succeed a moment later.
+ * Runs an action in a session with a box, and retries where the connection ends although the box
+ * may be well: a box has few connections, and a refused one may succeed a moment later.
  *
  * @module
  */
@@ -12,7 +12,10 @@ import type { Library, Trust } from './peer-flags.ts';
 
 /** The library's default timeout. */
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** The pause between two attempts: `PAUSE_MS`, and up to `MOST_JITTER_MS` more, so that clients do not retry in step. */
+/**
+ * The pause between two attempts: `PAUSE_MS`, and up to `MOST_JITTER_MS` more, so that clients do
+ * not retry in step.
+ */
 const PAUSE_MS = 100;
 const MOST_JITTER_MS = 50;
 
@@ -25,8 +28,8 @@ export interface SessionRequest {
 }
 
 /**
- * Opens a session and runs `act` in it, repeatedly until the time of `trust` is over. The effects of earlier attempts
- * stay.
+ * Opens a session and runs `act` in it, repeatedly until the time of `trust` is over. The effects
+ * of earlier attempts stay.
  *
  * @throws RatlsError of the library, A3sError of the server, UsageError for a name that is no box
  */
@@ -56,7 +59,10 @@ export async function withSession<T>(
 /** The operating system's errors for a connection that the peer, or a host in between, has ended. */
 const ENDED: ReadonlySet<unknown> = new Set([undefined, 'ECONNRESET', 'EPIPE']);
 
-/** Whether an attempt failed in the way that it fails when other clients take all connections, or all reports. */
+/**
+ * Whether an attempt failed in the way that it fails when other clients take all connections, or
+ * all reports.
+ */
 function isPassing(library: Library, error: unknown): boolean {
   if (error instanceof A3sError) return error.code === 'ratls-busy';
   if (!(error instanceof library.RatlsError)) return false;

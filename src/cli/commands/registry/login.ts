@@ -58,7 +58,11 @@ function checkFlags({ context, flags }: Invocation): void {
   }
 }
 
-/** The key of a server as it was typed. @throws A3sError `invalid-reference` for text that is no host */
+/**
+ * The key of a server as it was typed.
+ *
+ * @throws A3sError `invalid-reference` for text that is no host
+ */
 export function serverKey(server: string | undefined): string {
   if (server === undefined || server === '') return DOCKER_HUB;
   const key = registryKey(server);

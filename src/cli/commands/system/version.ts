@@ -44,7 +44,10 @@ type Shown = Partial<
   Record<'Version' | 'ApiVersion' | 'Node' | 'Os' | 'Arch' | 'KernelVersion', string>
 >;
 
-/** Templates know the version of the API by Docker's name of the field as well, which differs from its JSON's. */
+/**
+ * Templates know the version of the API by Docker's name of the field as well, which differs from
+ * its JSON's.
+ */
 function named(part: Shown) {
   return { ...part, APIVersion: part.ApiVersion ?? '' };
 }

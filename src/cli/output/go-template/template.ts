@@ -18,7 +18,10 @@ type Method = (...args: readonly string[]) => unknown;
 /** The most that one evaluation writes. */
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** Fields of Docker's documents that are maps: a key that they lack has no value, where an unknown field is a mistake. */
+/**
+ * Fields of Docker's documents that are maps: a key that they lack has no value, where an unknown
+ * field is a mistake.
+ */
 const MAPS = new Set(
   'Labels ExposedPorts Volumes Ports PortBindings Networks Annotations Sysctls Tmpfs Options Data'.split(
     ' ',

@@ -42,7 +42,10 @@ export function rowText(row: ProgressRow, columns: number): string {
   return text.slice(0, Math.max(columns - 1, 1)).trimEnd();
 }
 
-/** Docker's bar and sizes. Where the terminal has less room than Docker's bar needs, the bar is shorter. */
+/**
+ * Docker's bar and sizes. Where the terminal has less room than Docker's bar needs, the bar is
+ * shorter.
+ */
 function progress({ current, total }: ProgressRow, columns: number): string {
   if (current <= 0 && total <= 0) return '';
   const done = humanSize(Math.max(current, 0), DIGITS).padStart(8);

@@ -1,8 +1,8 @@
 /**
  * Lines at the bottom of a terminal that are drawn over as they change.
  *
- * Nothing above them is ever touched: where the terminal has become so small that what was drawn has moved, they
- * are drawn anew below.
+ * Nothing above them is ever touched: where the terminal has become so small that what was drawn
+ * has moved, they are drawn anew below.
  *
  * @module
  */

@@ -4,7 +4,10 @@ import type { JsonObject } from '../../client/json.ts';
 import { showProgress } from './progress.ts';
 import { progressRow, rowText } from './progress-row.ts';
 
-/** As much of a terminal as progress uses: text, new lines, cursor up, clearing. Lines do not reflow, as in xterm. */
+/**
+ * As much of a terminal as progress uses: text, new lines, cursor up, clearing. Lines do not
+ * reflow, as in xterm.
+ */
 class Screen extends Writable {
   readonly isTTY = true;
   columns: number;

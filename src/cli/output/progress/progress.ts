@@ -1,5 +1,6 @@
 /**
- * Progress of images on their way, as Docker shows it: rows that move on a terminal, lines elsewhere.
+ * Progress of images on their way, as Docker shows it: rows that move on a terminal, lines
+ * elsewhere.
  *
  * @module
  */

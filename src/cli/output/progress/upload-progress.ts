@@ -28,7 +28,11 @@ export class Upload {
     this.body = Readable.from(this.#counted(), { objectMode: false });
   }
 
-  /** The server's messages, and between them how far the upload is. @throws what the server's messages throw */
+  /**
+   * The server's messages, and between them how far the upload is.
+   *
+   * @throws what the server's messages throw
+   */
   async *messages(
     answers: AsyncIterable<Received<ProgressLine>>,
   ): AsyncGenerator<Received<ProgressLine>> {

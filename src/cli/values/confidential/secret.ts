@@ -1,5 +1,6 @@
 /**
- * A secret that a confidential box waits for: `NAME[:from=KEYFILE][:env[=VARIABLE]][:allow-any-injector]`.
+ * A secret that a confidential box waits for:
+ * `NAME[:from=KEYFILE][:env[=VARIABLE]][:allow-any-injector]`.
  *
  * @module
  */

@@ -8,7 +8,8 @@ const BARE = 'bare " in non-quoted-field';
 const EXTRANEOUS = 'extraneous or missing " in quoted-field';
 
 /**
- * The fields of the first line that is not empty. A quoted field may hold commas, line breaks, and quotes written twice.
+ * The fields of the first line that is not empty. A quoted field may hold commas, line breaks, and
+ * quotes written twice.
  *
  * @throws RangeError in Go's words
  */

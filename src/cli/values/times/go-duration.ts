@@ -17,7 +17,8 @@ const PART = /(\d+(?:\.\d*)?|\.\d+)([^\d.]+)/g;
 const DURATION = /^([+-])?((?:(?:\d+(?:\.\d*)?|\.\d+)[^\d.]+)+)$/;
 
 /**
- * Nanoseconds, rounded to whole ones. More than 2^53 of them, some 104 days, are refused: JSON's numbers hold no more.
+ * Nanoseconds, rounded to whole ones. More than 2^53 of them, some 104 days, are refused: JSON's
+ * numbers hold no more.
  *
  * @throws RangeError in Go's words
  */

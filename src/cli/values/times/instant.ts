@@ -8,8 +8,8 @@ const PATTERN =
   /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
- * Date, time and offset, all of them: `2026-03-01T12:00:00Z`, `2026-03-01T13:00:00+01:00`. `t` and `z` may be
- * lower-case.
+ * Date, time and offset, all of them: `2026-03-01T12:00:00Z`, `2026-03-01T13:00:00+01:00`. `t` and
+ * `z` may be lower-case.
  *
  * @throws RangeError for anything else, and for days that do not exist
  */

@@ -15,8 +15,8 @@ const SECONDS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Seconds since the epoch, with a fraction, from a time (`2024-01-02T15:04:05Z`, a date, Unix seconds) or from how
- * long ago it was (`1h30m`). A time without a zone is local.
+ * Seconds since the epoch, with a fraction, from a time (`2024-01-02T15:04:05Z`, a date, Unix
+ * seconds) or from how long ago it was (`1h30m`). A time without a zone is local.
  *
  * @throws RangeError for anything else
  */

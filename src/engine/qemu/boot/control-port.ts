@@ -1,10 +1,10 @@
 /**
  * The host's end of the control stream.
  *
- * When a host disconnects, the agent closes its end and opens it again. Bytes that the next host sends in between are
- * lost in the guest without an error. So a connection that follows another waits until the guest has closed and
- * reopened its end. The monitor limits the event for that to one a second, which is too slow, so the state is polled
- * instead.
+ * When a host disconnects, the agent closes its end and opens it again. Bytes that the next host
+ * sends in between are lost in the guest without an error. So a connection that follows another
+ * waits until the guest has closed and reopened its end. The monitor limits the event for that to
+ * one a second, which is too slow, so the state is polled instead.
  *
  * @module
  */
@@ -68,7 +68,8 @@ export class ControlPort {
   }
 
   /**
-   * Polls without a pause until the guest has closed its end, since the end may be closed for less time than any pause.
+   * Polls without a pause until the guest has closed its end, since the end may be closed for less
+   * time than any pause.
    */
   async #reopened(signal: AbortSignal): Promise<void> {
     while (performance.now() < this.#readyAt && (await this.#guestHasIt())) signal.throwIfAborted();

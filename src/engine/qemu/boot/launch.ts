@@ -1,9 +1,9 @@
 /**
- * One launch: the VMM and its helpers start side by side, then all devices of the box are attached, then the guest
- * runs.
+ * One launch: the VMM and its helpers start side by side, then all devices of the box are attached,
+ * then the guest runs.
  *
- * Attaching before the guest's first instruction costs 10 ms in all. The guest finds its devices as if they had been
- * there from the start, and nothing races with the firmware's scan of the buses.
+ * Attaching before the guest's first instruction costs 10 ms in all. The guest finds its devices as
+ * if they had been there from the start, and nothing races with the firmware's scan of the buses.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * From the VMM's jail, another box's disk, the state and the control socket cannot be opened: with both features, and with
- * either one alone. A program that tries stands in for a VMM that its guest took over.
+ * From the VMM's jail, another box's disk, the state and the control socket cannot be opened: with
+ * both features, and with either one alone. A program that tries stands in for a VMM that its guest
+ * took over.
  */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -36,7 +37,10 @@ print "done\\n";`;
 let root: string;
 let servers: Server[];
 const at = (...names: string[]): string => join(root, ...names);
-/** A box's disk, its output, the state, then the other box's monitor and the control server's socket. */
+/**
+ * A box's disk, its output, the state, then the other box's monitor and the control server's
+ * socket.
+ */
 const files = (): string[] => [
   at('boxes/other/changes.ext4'),
   at('boxes/other/log'),
@@ -53,7 +57,10 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-/** The home and the runtime directory of a server of this owner, with two boxes, as the server makes them. */
+/**
+ * The home and the runtime directory of a server of this owner, with two boxes, as the server makes
+ * them.
+ */
 async function prepare(owner: JailIdentity, box: JailIdentity, other: JailIdentity): Promise<void> {
   const own = (path: string, { uid, gid }: JailIdentity): Promise<void> =>
     asRoot ? chown(path, uid, gid) : Promise.resolve();

@@ -1,5 +1,6 @@
 /**
- * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that does not run yet.
+ * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that
+ * does not run yet.
  *
  * @module
  */
@@ -37,8 +38,9 @@ export interface InheritedFiles {
 }
 
 /**
- * One heap for all threads, which grows by a megabyte at a time. Larger pages (`glibc.malloc.hugetlb=1`) save page
- * faults, but then twenty starts at once wait for the host to clear them.
+ * One heap for all threads, which grows by a megabyte at a time. Larger pages
+ * (`glibc.malloc.hugetlb=1`) save page faults, but then twenty starts at once wait for the host to
+ * clear them.
  */
 const ENVIRONMENT = {
   GLIBC_TUNABLES: 'glibc.malloc.arena_max=1:glibc.malloc.top_pad=1048576',
@@ -47,8 +49,8 @@ const ENVIRONMENT = {
 };
 
 /**
- * @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be
- * opened
+ * @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file
+ * that cannot be opened
  */
 export async function startVmm(
   plan: VmmPlan,
@@ -89,7 +91,8 @@ export async function answeringVmm(
     });
     const process = found ?? findVmm(spec.id, spec.runtimeDir);
     if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
-    // The limits are set before the guest runs. Processes of the VM that start later get them when they exist.
+    // The limits are set before the guest runs. Processes of the VM that start later get them when
+    // they exist.
     if (spec.hostLimits !== undefined) await limitProcess(process, spec.hostLimits);
     return { helper, monitor, process };
   } catch (error) {
@@ -101,8 +104,8 @@ export async function answeringVmm(
 }
 
 /**
- * The VMM of a box, found by its command line. For root the process must be of the box's group too: another box's VMM
- * that its guest has taken over can overwrite its command line with this one's.
+ * The VMM of a box, found by its command line. For root the process must be of the box's group too:
+ * another box's VMM that its guest has taken over can overwrite its command line with this one's.
  */
 export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
   const name = `${guestName(id)},`;

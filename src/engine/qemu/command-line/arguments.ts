@@ -1,8 +1,8 @@
 /**
  * QEMU's command line, as a pure function of the VM.
  *
- * It has only what every VM of a shape has, and the slots of templates. Everything else that belongs to one box
- * (disks, network, shares) is attached through the monitor, see `hotplug.ts`.
+ * It has only what every VM of a shape has, and the slots of templates. Everything else that
+ * belongs to one box (disks, network, shares) is attached through the monitor, see `hotplug.ts`.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { rootPorts, templatePorts } from './slots.ts';
 export type Accelerator = 'kvm' | 'tcg';
 
 /**
- * How a VM starts: by booting; by booting to be saved as a template; as a copy of a template; as a fork of a
- * VM that ran.
+ * How a VM starts: by booting; by booting to be saved as a template; as a copy of a template; as a
+ * fork of a VM that ran.
  */
 export type StartKind = 'boot' | 'save' | 'template' | 'fork';
 
@@ -60,8 +60,8 @@ export const CONSOLE = 'console';
 export const CONTROL = 'control';
 
 /**
- * Everything that QEMU can emulate, except the flag that `rep movsb` is fast. Emulated, it copies byte by byte, and
- * without the flag the kernel clears and copies memory by eight bytes at a time.
+ * Everything that QEMU can emulate, except the flag that `rep movsb` is fast. Emulated, it copies
+ * byte by byte, and without the flag the kernel clears and copies memory by eight bytes at a time.
  */
 const EMULATED_CPU = 'max,erms=off,fsrm=off';
 
@@ -88,7 +88,10 @@ export interface VmmPlan {
   readonly spec: VmSpec;
   readonly accelerator: Accelerator;
   readonly start: StartKind;
-  /** How far the RAM of VMs from templates can grow, in bytes. It is the same for all VMs of one template. */
+  /**
+   * How far the RAM of VMs from templates can grow, in bytes. It is the same for all VMs of one
+   * template.
+   */
   readonly growthBytes: number;
 }
 
@@ -160,7 +163,10 @@ export function processors({ cpus }: VmSpec): string[] {
   return ['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`];
 }
 
-/** Guest memory never lies on a disk. Where the box has shares, device processes map it too, so then it is a memfd. */
+/**
+ * Guest memory never lies on a disk. Where the box has shares, device processes map it too, so then
+ * it is a memfd.
+ */
 function memory({ spec, start, growthBytes }: VmmPlan, fds: VmmDescriptors): string[] {
   if (start === 'boot') {
     const common = `id=memory,size=${spec.memoryBytes}B,dump=off,merge=off`;
@@ -172,8 +178,8 @@ function memory({ spec, start, growthBytes }: VmmPlan, fds: VmmDescriptors): str
   }
   if (spec.copyOf !== undefined) return forkMemory(spec.copyOf, growthBytes, fds.ram);
   const size = spec.template?.memoryBytes ?? spec.memoryBytes;
-  // Where the RAM is shared with device processes it is a copy of its own. Otherwise it is the template's, and only
-  // pages that are written get copied.
+  // Where the RAM is shared with device processes it is a copy of its own. Otherwise it is the
+  // template's, and only pages that are written get copied.
   const access =
     start === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
   return [
@@ -188,7 +194,10 @@ export function addFd(fd: number | undefined, set: number): string[] {
   return fd === undefined ? [] : ['-add-fd', `fd=${fd},set=${set}`];
 }
 
-/** A VM that starts from saved RAM has its kernel there already. The stub that replaces it here never runs. */
+/**
+ * A VM that starts from saved RAM has its kernel there already. The stub that replaces it here
+ * never runs.
+ */
 function boot({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
   const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
   if (start === 'template' || start === 'fork') {
@@ -239,9 +248,9 @@ export function monitorArguments(fd: number): string[] {
 }
 
 /**
- * A guest that powers off, resets (a kernel panic does, with `panic=-1`) or triple-faults stops the VM and leaves
- * the VMM, which holds the console's last bytes. The server that holds the VM reads them and ends the VMM. When no
- * server runs, the next one does.
+ * A guest that powers off, resets (a kernel panic does, with `panic=-1`) or triple-faults stops the
+ * VM and leaves the VMM, which holds the console's last bytes. The server that holds the VM reads
+ * them and ends the VMM. When no server runs, the next one does.
  */
 export function lifecycle(): string[] {
   return ['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'];

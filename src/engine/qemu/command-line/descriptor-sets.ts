@@ -1,6 +1,6 @@
 /**
- * The sets in which QEMU keeps inherited descriptors, and the names by which it opens them. Such an open duplicates the
- * descriptor, so no path and no mode is checked.
+ * The sets in which QEMU keeps inherited descriptors, and the names by which it opens them. Such an
+ * open duplicates the descriptor, so no path and no mode is checked.
  *
  * @module
  */

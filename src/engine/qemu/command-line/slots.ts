@@ -6,19 +6,25 @@
 import { type Disk, HOTPLUG_CAPACITY, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
 
 const FUNCTIONS = HOTPLUG_CAPACITY.functions;
-/** A minimum, so that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
+/**
+ * A minimum, so that small boxes share a shape. Each port costs the guest about 20 ms of boot under
+ * emulation.
+ */
 const FEWEST_PORTS = 4;
 
 /**
- * Root ports of a VM that starts from a template: the network's, the slots', and those for devices that are
- * attached later. Each costs every start 0.8 ms in QEMU.
+ * Root ports of a VM that starts from a template: the network's, the slots', and those for devices
+ * that are attached later. Each costs every start 0.8 ms in QEMU.
  */
 const TEMPLATE_PORTS = 2 + HOTPLUG_CAPACITY.ports;
 
 /** The network's port, then as many as the disks need, then the shares'. */
 const NIC_PORT = 0;
 
-/** A place for one device. A slot becomes visible when its function 0 is attached, so function 0 comes last. */
+/**
+ * A place for one device. A slot becomes visible when its function 0 is attached, so function 0
+ * comes last.
+ */
 export interface Slot {
   readonly bus: string;
   readonly addr: string;
@@ -46,7 +52,8 @@ export function templatePorts(): number {
 /**
  * Where a VM from a template attaches disks that have no slot of their own.
  *
- * @returns index of each such disk with its place, in the order to attach them; undefined when there are too many
+ * @returns index of each such disk with its place, in the order to attach them; undefined when
+ * there are too many
  */
 export function extraSlots(
   spec: Pick<VmSpec, 'disks' | 'shares'>,

@@ -1,8 +1,8 @@
 /**
  * The stub kernel of a VM that starts from saved RAM.
  *
- * QEMU loads a kernel before it loads a VM's state, whose RAM already contains one. Loading the real one, which is
- * then overwritten, would read its 57 MB for every box, and keep them.
+ * QEMU loads a kernel before it loads a VM's state, whose RAM already contains one. Loading the
+ * real one, which is then overwritten, would read its 57 MB for every box, and keep them.
  *
  * @module
  */
@@ -21,7 +21,10 @@ const CODE = Buffer.from([0xf4, 0xeb, 0xfd, 0x90]);
 /** `XEN_ELFNOTE_PHYS32_ENTRY`: a kernel that is entered by way of PVH. */
 const PVH_NOTE = 18;
 
-/** The smallest 64-bit ELF file that QEMU accepts as a kernel: one segment, and the note with its entry point. */
+/**
+ * The smallest 64-bit ELF file that QEMU accepts as a kernel: one segment, and the note with its
+ * entry point.
+ */
 export function stubKernel(): Buffer {
   const note = Buffer.alloc(20);
   for (const [index, value] of [4, 4, PVH_NOTE].entries()) note.writeUInt32LE(value, index * 4);
@@ -37,7 +40,10 @@ export function stubKernel(): Buffer {
   ]);
 }
 
-/** @returns the file, which has no name any more; any process that is passed the descriptor can read it */
+/**
+ * @returns the file, which has no name any more; any process that is passed the descriptor can read
+ * it
+ */
 export async function openStubKernel(directory: string): Promise<FileHandle> {
   const own = await mkdtemp(join(directory, '.stub-'));
   try {

@@ -1,6 +1,6 @@
 /**
- * Adopts the secure processor of a confidential VM that an earlier server launched, where the processor is
- * simulated.
+ * Adopts the secure processor of a confidential VM that an earlier server launched, where the
+ * processor is simulated.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * QEMU's command line of a confidential VM, as a pure function of the VM.
  *
- * All devices are there from the start, and none lets the host look inside: no console, no template, no files of the
- * host, no balloon, modern virtio only. With SEV-SNP, QEMU passes the measured pages to the secure processor.
- * Simulated, the firmware finds the same table of hashes at the same place, and checks it in the same way.
+ * All devices are there from the start, and none lets the host look inside: no console, no
+ * template, no files of the host, no balloon, modern virtio only. With SEV-SNP, QEMU passes the
+ * measured pages to the secure processor. Simulated, the firmware finds the same table of hashes at
+ * the same place, and checks it in the same way.
  *
  * @module
  */
@@ -35,7 +36,10 @@ export interface ConfidentialDescriptors {
   readonly firmware: number;
   readonly kernel: number;
   readonly initrd: number;
-  /** The table of hashes that the firmware checks, and its address. With SEV-SNP QEMU makes it itself. */
+  /**
+   * The table of hashes that the firmware checks, and its address. With SEV-SNP QEMU makes it
+   * itself.
+   */
   readonly hashes: { readonly fd: number; readonly address: number } | undefined;
   /** `/dev/kvm` and `/dev/sev`, where they are needed. */
   readonly kvm: number | undefined;
@@ -50,8 +54,8 @@ export interface ConfidentialDescriptors {
 export const PROCESSOR_PORT = 'a3s.sp';
 
 /**
- * The position of the encryption bit on every processor with SEV-SNP, and the address bit that it costs (AMD 24593,
- * CPUID Fn8000_001F).
+ * The position of the encryption bit on every processor with SEV-SNP, and the address bit that it
+ * costs (AMD 24593, CPUID Fn8000_001F).
  */
 const C_BIT = 51;
 const REDUCED_PHYSICAL_BITS = 1;
@@ -94,8 +98,8 @@ function platform({ spec, accelerator }: ConfidentialPlan, fds: ConfidentialDesc
 }
 
 /**
- * Guest memory never lies in a file. With SEV-SNP the memory that is shared with the host is a memfd, and the rest is
- * the kernel's.
+ * Guest memory never lies in a file. With SEV-SNP the memory that is shared with the host is a
+ * memfd, and the rest is the kernel's.
  */
 function memory({ memoryBytes, confidential }: ConfidentialSpec): string[] {
   const common = `id=memory,size=${memoryBytes}B,dump=off,merge=off`;
@@ -136,7 +140,10 @@ function protection(
   return ['-object', options.join(',')];
 }
 
-/** AUTHOR_KEY_ALGO of the ID authentication information: bytes 4 to 7, zero where no author key signed the ID key. */
+/**
+ * AUTHOR_KEY_ALGO of the ID authentication information: bytes 4 to 7, zero where no author key
+ * signed the ID key.
+ */
 export function hasAuthor(auth: Uint8Array): boolean {
   return auth.subarray(4, 8).some((byte) => byte !== 0);
 }

@@ -1,6 +1,6 @@
 /**
- * Where the devices of a confidential VM are: on the root bus, each at its own place from the start. Nothing is
- * attached later, so it has no root ports.
+ * Where the devices of a confidential VM are: on the root bus, each at its own place from the
+ * start. Nothing is attached later, so it has no root ports.
  *
  * @module
  */

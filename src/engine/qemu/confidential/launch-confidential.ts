@@ -1,5 +1,6 @@
 /**
- * One confidential launch: the boot files are sealed, measured and passed to the VMM, and then the guest runs.
+ * One confidential launch: the boot files are sealed, measured and passed to the VMM, and then the
+ * guest runs.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The plan of a confidential launch, and the check that refuses specs which cannot be launched measured.
+ * The plan of a confidential launch, and the check that refuses specs which cannot be launched
+ * measured.
  *
  * @module
  */
@@ -20,8 +21,8 @@ export interface ConfidentialPlan {
 const HOST_DATA_BYTES = 32;
 
 /**
- * Refuses what is not measured, or would give the host access: a start other than a boot, files of the host inside the
- * guest, and images with a backing chain.
+ * Refuses what is not measured, or would give the host access: a start other than a boot, files of
+ * the host inside the guest, and images with a backing chain.
  *
  * @throws A3sError `unsupported-option`, `invalid-argument`, `tee-unavailable`
  */

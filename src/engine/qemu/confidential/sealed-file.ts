@@ -1,5 +1,6 @@
 /**
- * Sealed files in memory, which not even this process can change: the VMM gets the very bytes that were measured.
+ * Sealed files in memory, which not even this process can change: the VMM gets the very bytes that
+ * were measured.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The sealed boot files of VMs, each in memory once for all VMs that boot from it. A VMM keeps what it
- * inherited for as long as it lives.
+ * The sealed boot files of VMs, each in memory once for all VMs that boot from it. A VMM keeps what
+ * it inherited for as long as it lives.
  *
  * @module
  */
@@ -16,8 +16,8 @@ export class SealedFiles {
   readonly #kept = new Map<string, SealedFile>();
 
   /**
-   * A copy of a file as it is now; the caller closes it. Equal files are recognised by the copy's digest, never by the
-   * file's name.
+   * A copy of a file as it is now; the caller closes it. Equal files are recognised by the copy's
+   * digest, never by the file's name.
    *
    * @throws A3sError as `sealFile` does
    */
@@ -44,7 +44,10 @@ export class SealedFiles {
   }
 }
 
-/** A descriptor of its own. It is made at once, so that the number cannot come to mean another file meanwhile. */
+/**
+ * A descriptor of its own. It is made at once, so that the number cannot come to mean another file
+ * meanwhile.
+ */
 function another({ fd, bytes }: SealedFile): SealedFile {
   return { fd: openSync(pathOf(fd), 'r'), bytes };
 }

@@ -1,6 +1,6 @@
 /**
- * Spawns the VMM of a confidential VM, from files that are measured before the VMM gets them and cannot change
- * afterwards.
+ * Spawns the VMM of a confidential VM, from files that are measured before the VMM gets them and
+ * cannot change afterwards.
  *
  * @module
  */
@@ -38,11 +38,12 @@ export interface MeasuredVmm {
 }
 
 /**
- * Measures the files of the VMM, has the simulated processor launch and keep the guest, and starts the VMM with those
- * very descriptors. No file is opened between the two, and no path names what is measured.
+ * Measures the files of the VMM, has the simulated processor launch and keep the guest, and starts
+ * the VMM with those very descriptors. No file is opened between the two, and no path names what is
+ * measured.
  *
- * @throws A3sError `unsupported-option` for firmware, kernel or identity that cannot be launched so, `tool-missing`,
- * `state-unusable` for a file that cannot be opened or written
+ * @throws A3sError `unsupported-option` for firmware, kernel or identity that cannot be launched
+ * so, `tool-missing`, `state-unusable` for a file that cannot be opened or written
  */
 export async function spawnMeasured(
   plan: ConfidentialPlan,

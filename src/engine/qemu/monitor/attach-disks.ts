@@ -1,6 +1,6 @@
 /**
- * Attaches disks to slots of a VM that runs or is paused. The image replaces the empty node below the guest's
- * device.
+ * Attaches disks to slots of a VM that runs or is paused. The image replaces the empty node below
+ * the guest's device.
  *
  * @module
  */
@@ -18,7 +18,10 @@ type Monitor = Pick<QmpClient, 'execute'>;
 
 const SLOTS: readonly string[] = TEMPLATE_SLOTS.layers;
 
-/** @throws A3sError `invalid-argument` for what has no slot, `state-unusable` for a file that cannot be opened, `vmm-failed` */
+/**
+ * @throws A3sError `invalid-argument` for what has no slot, `state-unusable` for a file that cannot
+ * be opened, `vmm-failed`
+ */
 export async function attachDisks(monitor: Monitor, disks: readonly Disk[]): Promise<void> {
   const placed = disks.map((disk) => ({ ...disk, slot: SLOTS.indexOf(disk.serial) }));
   if (placed.some(({ slot, readonly }) => slot < 0 || !readonly)) {
@@ -45,7 +48,10 @@ async function handOver(monitor: Monitor, path: string, set: number): Promise<vo
   }
 }
 
-/** The device keeps its node, which is now a layer over the image. The descriptor set keeps no unused descriptor. */
+/**
+ * The device keeps its node, which is now a layer over the image. The descriptor set keeps no
+ * unused descriptor.
+ */
 function slotCommands(serial: string, set: number): Command[] {
   // A new name: an earlier disk in the slot, such as the disk of a warm-up, keeps its own.
   const file = `${serial}-${randomBytes(8).toString('hex')}`;

@@ -1,6 +1,6 @@
 /**
- * Limits what a VM reads and writes of its writable layer. The VMM applies the limit before the host's disk,
- * whatever the guest does.
+ * Limits what a VM reads and writes of its writable layer. The VMM applies the limit before the
+ * host's disk, whatever the guest does.
  *
  * @module
  */

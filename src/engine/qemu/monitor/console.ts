@@ -8,7 +8,10 @@ import { printable } from '../../helpers/helper.ts';
 import { CONSOLE, CONSOLE_BYTES } from '../command-line/arguments.ts';
 import type { QmpClient } from './qmp.ts';
 
-/** Reads the ring and leaves its content in place: a read empties the ring, so the content is written back. */
+/**
+ * Reads the ring and leaves its content in place: a read empties the ring, so the content is
+ * written back.
+ */
 export async function readConsole(monitor: QmpClient): Promise<Buffer> {
   const ring = { device: CONSOLE, format: 'base64' };
   const data = await monitor.execute('ringbuf-read', { ...ring, size: CONSOLE_BYTES }, z.base64());

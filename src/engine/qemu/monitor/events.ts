@@ -9,7 +9,10 @@ import type { QmpEvent } from './qmp.ts';
 
 const Shutdown = z.object({ reason: z.string() });
 
-/** Receives a monitor's events, and passes the end of the guest on, at once or as soon as the VM is known. */
+/**
+ * Receives a monitor's events, and passes the end of the guest on, at once or as soon as the VM is
+ * known.
+ */
 export class VmEvents {
   #vm: QemuVm | undefined;
   #end: string | undefined;

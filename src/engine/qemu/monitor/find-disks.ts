@@ -1,5 +1,6 @@
 /**
- * Asks the VMM which disks of a VM its guest may write to. An adopted VM has no other source for it.
+ * Asks the VMM which disks of a VM its guest may write to. An adopted VM has no other source for
+ * it.
  *
  * @module
  */

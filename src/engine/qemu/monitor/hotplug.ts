@@ -46,7 +46,8 @@ export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Com
     file: {
       driver: 'file',
       filename: setFile(diskSet(index)),
-      // A layer is shared and read-only, so no process can lock it for writing. A box's own disk has one writer.
+      // A layer is shared and read-only, so no process can lock it for writing. A box's own disk
+      // has one writer.
       locking: readonly ? 'off' : 'on',
     },
   };
@@ -143,8 +144,8 @@ export function placedShares(
 }
 
 /**
- * Sends all commands in order, and waits for an answer in between only where a descriptor is sent, which takes its time
- * on the way out. Throws the first refusal.
+ * Sends all commands in order, and waits for an answer in between only where a descriptor is sent,
+ * which takes its time on the way out. Throws the first refusal.
  */
 export async function executeAll(
   monitor: Pick<QmpClient, 'execute'>,

@@ -1,6 +1,6 @@
 /**
- * Passes an open file to the process at the other end of a Unix socket (`SCM_RIGHTS`, unix(7)). Node has no call for
- * it.
+ * Passes an open file to the process at the other end of a Unix socket (`SCM_RIGHTS`, unix(7)).
+ * Node has no call for it.
  *
  * @module
  */
@@ -26,7 +26,8 @@ interface Calls {
 let calls: Promise<Calls> | undefined;
 
 /**
- * Sends `data` with the descriptor attached to its first byte, once everything that was written before is out.
+ * Sends `data` with the descriptor attached to its first byte, once everything that was written
+ * before is out.
  *
  * @param data at most what a socket takes at once; a few kilobytes always fit
  * @throws A3sError `vmm-failed` when the other end is gone, or takes only a part

@@ -1,8 +1,8 @@
 /**
  * A client of the QEMU Machine Protocol: one JSON document a line, one command at a time.
  *
- * The VMM handles a guest's bytes, so its answers are not trusted: lines are bounded, a schema parses every document,
- * and every command has a deadline.
+ * The VMM handles a guest's bytes, so its answers are not trusted: lines are bounded, a schema
+ * parses every document, and every command has a deadline.
  *
  * @module
  */
@@ -110,7 +110,8 @@ export class QmpClient {
   /**
    * Runs one command.
    *
-   * @throws A3sError `vmm-failed` with QEMU's own message, or when the connection ends or the deadline passes first
+   * @throws A3sError `vmm-failed` with QEMU's own message, or when the connection ends or the
+   * deadline passes first
    */
   async execute<T>(
     command: string,

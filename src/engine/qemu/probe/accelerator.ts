@@ -1,13 +1,14 @@
 /**
  * Chooses between KVM and emulation by booting once.
  *
- * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested paravirtual ones hang,
- * or die in their emulator. So the kernel of boxes is booted with KVM until its agent opens the control port, with a
- * deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
+ * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested
+ * paravirtual ones hang, or die in their emulator. So the kernel of boxes is booted with KVM until
+ * its agent opens the control port, with a deadline. The verdict is kept until QEMU, the host's
+ * kernel or the boot set changes.
  *
- * A probe that runs out of time proves nothing: the host may have been busy, or be slow. Boxes are then emulated, and a
- * second probe runs in the background with several times as long. If that one is late too, its verdict holds for an
- * hour.
+ * A probe that runs out of time proves nothing: the host may have been busy, or be slow. Boxes are
+ * then emulated, and a second probe runs in the background with several times as long. If that one
+ * is late too, its verdict holds for an hour.
  *
  * @module
  */
@@ -32,7 +33,10 @@ export interface Verdict {
   readonly accelerator: Accelerator;
   /** The reason why the accelerator is not KVM. */
   readonly reason: string | undefined;
-  /** The time until which the verdict holds, in milliseconds since 1970. Undefined: until something changes. */
+  /**
+   * The time until which the verdict holds, in milliseconds since 1970. Undefined: until something
+   * changes.
+   */
   readonly until: number | undefined;
   /** A first probe was late, and no second one has ended. */
   readonly unsure?: boolean | undefined;
@@ -61,8 +65,8 @@ const Cached = z.strictObject({
 });
 
 /**
- * Any failure to probe means emulation. Rejects only where its signal aborts. Boots only where no simpler check
- * decides. An unsure verdict needs {@link confirmAccelerator}.
+ * Any failure to probe means emulation. Rejects only where its signal aborts. Boots only where no
+ * simpler check decides. An unsure verdict needs {@link confirmAccelerator}.
  */
 export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
   const closed = await deviceProblem();
@@ -80,7 +84,10 @@ export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict>
   return await kept(options, key, { ...verdict, reason, unsure: true });
 }
 
-/** The second probe, with more time, after a first one that was late. Rejects where its signal aborts. */
+/**
+ * The second probe, with more time, after a first one that was late. Rejects where its signal
+ * aborts.
+ */
 export async function confirmAccelerator(options: ProbeOptions): Promise<Verdict> {
   const now = options.now ?? Date.now;
   const failure = await probe(options, secondMs(options));
@@ -104,11 +111,15 @@ async function kept(options: ProbeOptions, key: string, verdict: Verdict): Promi
 
 /** Whether a verdict still holds. */
 export function holds({ until }: Verdict, now: number): boolean {
-  // A time further ahead than any verdict reaches is not accepted either: the clock may have been set back.
+  // A time further ahead than any verdict reaches is not accepted either: the clock may have been
+  // set back.
   return until === undefined || (now < until && until <= now + DOUBT_MS);
 }
 
-/** The verdict after a probe. A probe that ran out of time says nothing about the host, so its verdict is temporary. */
+/**
+ * The verdict after a probe. A probe that ran out of time says nothing about the host, so its
+ * verdict is temporary.
+ */
 export function judge(failure: ProbeFailure | undefined, now: number): Verdict {
   if (failure === undefined) return { accelerator: 'kvm', reason: undefined, until: undefined };
   const { reason, late } = failure;

@@ -1,9 +1,9 @@
 /**
  * The features of a guest's CPU on this host, as QEMU reports them.
  *
- * The name of a model says little: `host` differs between hosts, and `max` between QEMU versions. A VM that was
- * saved with one cannot run on another. QEMU is asked once, in its jail, and the answer is kept until QEMU, the
- * accelerator, the host's CPU or its kernel changes.
+ * The name of a model says little: `host` differs between hosts, and `max` between QEMU versions. A
+ * VM that was saved with one cannot run on another. QEMU is asked once, in its jail, and the answer
+ * is kept until QEMU, the accelerator, the host's CPU or its kernel changes.
  *
  * @module
  */
@@ -36,8 +36,8 @@ export interface CpuModelOptions extends ProbePlace {
 let features: Promise<string> | undefined;
 
 /**
- * The CPU features that a microcode update can change between two starts of the host with the same CPU model and
- * kernel.
+ * The CPU features that a microcode update can change between two starts of the host with the same
+ * CPU model and kernel.
  *
  * @param cpuinfo of proc_cpuinfo(5)
  * @returns a digest of what the first CPU can do

@@ -1,6 +1,6 @@
 /**
- * The devices of a fork. From its first moment on it has every device of the saved VM in the same place, whether
- * the device was there from the start or attached later.
+ * The devices of a fork. From its first moment on it has every device of the saved VM in the same
+ * place, whether the device was there from the start or attached later.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * The state that a fork is loaded from: it lists the RAM, contains no page that is mapped from a file, and has the
- * devices after it.
+ * The state that a fork is loaded from: it lists the RAM, contains no page that is mapped from a
+ * file, and has the devices after it.
  *
- * It is the stream that QEMU itself makes with the capability `x-ignore-shared`. QEMU cannot make it of a VM with
- * private RAM, and a fork's RAM is private. But QEMU saves devices alone (`xen-save-devices-state`), and the place of
- * the RAM is known (`saved-ram.ts`).
+ * It is the stream that QEMU itself makes with the capability `x-ignore-shared`. QEMU cannot make
+ * it of a VM with private RAM, and a fork's RAM is private. But QEMU saves devices alone
+ * (`xen-save-devices-state`), and the place of the RAM is known (`saved-ram.ts`).
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * Saves a VM that keeps running: RAM and devices as they are at one moment. The writable layer stays as it was at
- * that moment; later writes go to a layer over it.
+ * Saves a VM that keeps running: RAM and devices as they are at one moment. The writable layer
+ * stays as it was at that moment; later writes go to a layer over it.
  *
- * The VM is paused for as long as its RAM takes to be written to memory: about 1 ms for each MiB in use. Blocks in
- * flight are finished first (`stop` waits for them), so the disk has what the guest believes it has.
+ * The VM is paused for as long as its RAM takes to be written to memory: about 1 ms for each MiB in
+ * use. Blocks in flight are finished first (`stop` waits for them), so the disk has what the guest
+ * believes it has.
  *
  * @module
  */
@@ -174,7 +175,8 @@ async function describe(
       return block === undefined ? undefined : { offset: block.offset, bytes: block.bytes };
     });
     if (memory === undefined) throw new A3sError('vmm-failed', 'QEMU saved no RAM');
-    // Forks run as other users, who open the file through a descriptor. The directory keeps all others out.
+    // Forks run as other users, who open the file through a descriptor. The directory keeps all
+    // others out.
     for (const path of [ramPath, statePath]) await chmod(path, 0o444);
     return { arrangement, changesSerial, memory, ...(growth === undefined ? {} : { growth }) };
   } finally {

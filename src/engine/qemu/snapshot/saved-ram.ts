@@ -1,9 +1,9 @@
 /**
  * Finds the RAM of a stopped VM in the file that QEMU saved it to.
  *
- * With the capability `mapped-ram` each block of RAM has one place in the file, as in memory, with holes for zero pages
- * (QEMU's docs/devel/migration/mapped-ram.rst). The headers between the blocks are parsed strictly: a guest that has
- * taken over its VMM may have written them.
+ * With the capability `mapped-ram` each block of RAM has one place in the file, as in memory, with
+ * holes for zero pages (QEMU's docs/devel/migration/mapped-ram.rst). The headers between the blocks
+ * are parsed strictly: a guest that has taken over its VMM may have written them.
  *
  * @module
  */

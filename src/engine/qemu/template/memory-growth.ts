@@ -13,8 +13,8 @@ const STEP = 128 * 2 ** 20;
 const GIB = 2 ** 30;
 
 /**
- * The largest RAM of a VM from a template on this host: as much as the host has, in whole GiB, and one GiB for
- * alignment.
+ * The largest RAM of a VM from a template on this host: as much as the host has, in whole GiB, and
+ * one GiB for alignment.
  */
 export function growthLimit(templateBytes: number, hostBytes = totalmem()): number {
   return Math.ceil(Math.max(hostBytes, templateBytes) / GIB) * GIB + GIB;

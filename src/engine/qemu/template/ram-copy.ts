@@ -50,7 +50,8 @@ export async function privateRam(template: Template, identity: JailIdentity): Pr
 async function checkRoom(bytes: number): Promise<void> {
   const { type, bavail, bsize } = await statfs(DIRECTORY);
   if (type !== TMPFS_MAGIC) throw noRoom('it is not in memory');
-  // As large as the RAM may grow: the kernel would kill a guest that writes to a page without room behind it.
+  // As large as the RAM may grow: the kernel would kill a guest that writes to a page without room
+  // behind it.
   if (bavail * bsize < bytes) throw noRoom(`${bytes / 2 ** 20} MiB are needed`);
 }
 
@@ -66,7 +67,10 @@ function explained(error: unknown): unknown {
   return full ? noRoom('no room is left', error) : error;
 }
 
-/** Pages that are zero are not copied, and take no memory. Settles only when nothing uses the descriptors any more. */
+/**
+ * Pages that are zero are not copied, and take no memory. Settles only when nothing uses the
+ * descriptors any more.
+ */
 async function fill({ ram, memoryBytes }: Template, to: number): Promise<void> {
   const chunks = inChunks(dataExtents(ram, memoryBytes));
   const copiers = Array.from({ length: COPIERS }, () => copyChunks(chunks, ram, to));

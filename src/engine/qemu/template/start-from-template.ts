@@ -1,6 +1,7 @@
 /**
- * One launch from a template: the VMM starts with the box's disks in its slots, loads the devices' state over the
- * template's RAM, and runs. Devices that have no slot are attached while the guest already runs.
+ * One launch from a template: the VMM starts with the box's disks in its slots, loads the devices'
+ * state over the template's RAM, and runs. Devices that have no slot are attached while the guest
+ * already runs.
  *
  * @module
  */
@@ -98,7 +99,10 @@ export async function startFromTemplate(
   return vm;
 }
 
-/** All commands are sent at once, when the uplink is there. QEMU runs them while it loads the state, or afterwards. */
+/**
+ * All commands are sent at once, when the uplink is there. QEMU runs them while it loads the state,
+ * or afterwards.
+ */
 async function queue(
   monitor: QmpClient,
   uplink: Promise<Command[]> | undefined,

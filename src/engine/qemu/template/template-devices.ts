@@ -1,6 +1,7 @@
 /**
- * Devices that a templated VM has from its boot on, so that its guest knows them when it is saved: a network card
- * and the slots of disks. In the template most of them are empty; a copy has its box's disks there.
+ * Devices that a templated VM has from its boot on, so that its guest knows them when it is saved:
+ * a network card and the slots of disks. In the template most of them are empty; a copy has its
+ * box's disks there.
  *
  * @module
  */
@@ -19,7 +20,10 @@ import {
 /** The card has this address until the agent sets the box's own. */
 export const TEMPLATE_MAC = '02:00:00:00:00:00';
 
-/** The size of an empty slot: more than any disk that may be put there, since the guest reads the size only once. */
+/**
+ * The size of an empty slot: more than any disk that may be put there, since the guest reads the
+ * size only once.
+ */
 const ABSENT_BYTES = 2 ** 40;
 
 export const HUB = 0;
@@ -28,10 +32,11 @@ export const HUB = 0;
 export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
   return [
     '-global',
-    // The state does not record that the VM was stopped when it was saved: a copy runs as soon as it may.
+    // The state does not record that the VM was stopped when it was saved: a copy runs as soon as
+    // it may.
     'migration.store-global-state=off',
-    // `migration.announce-rounds=0` is not used: the card then has no timer, and QEMU dies when its guest powers off
-    // and resets the card.
+    // `migration.announce-rounds=0` is not used: the card then has no timer, and QEMU dies when its
+    // guest powers off and resets the card.
     '-device',
     // Tells the guest's kernel that it is a copy, so that it reseeds its random numbers.
     'vmgenid,guid=auto',
@@ -46,8 +51,8 @@ export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
 }
 
 /**
- * Takes the frames of a card that no translator is joined to. A hub keeps a frame that has no port to go to, and the
- * guest would log forever that the card does not send.
+ * Takes the frames of a card that no translator is joined to. A hub keeps a frame that has no port
+ * to go to, and the guest would log forever that the card does not send.
  */
 function sink(): Command {
   return ['netdev_add', { type: 'hubport', id: 'sink', hubid: HUB }];

@@ -1,5 +1,6 @@
 /**
- * Turns Docker's update document into a change of a box. As in Docker, a value that asks for nothing changes nothing.
+ * Turns Docker's update document into a change of a box. As in Docker, a value that asks for
+ * nothing changes nothing.
  *
  * @module
  */
@@ -53,7 +54,10 @@ export interface ParsedUpdate {
   readonly warnings: readonly string[];
 }
 
-/** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
+/**
+ * @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was
+ * changed
+ */
 export function parseUpdate(body: unknown): ParsedUpdate {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new A3sError('invalid-argument', 'Invalid request: the body must be an object');

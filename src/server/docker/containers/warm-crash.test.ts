@@ -27,7 +27,10 @@ const { start, inspect, copies } = warmBoxes(() => home);
 const runtimeOf = (id: string): string => join(home.config.runtimeDir, id.slice(0, 12));
 
 describe('a server that dies while a box starts from a template', () => {
-  /** Waits until a start has been undone, for which there is no event: the box is shown as created before. */
+  /**
+   * Waits until a start has been undone, for which there is no event: the box is shown as created
+   * before.
+   */
   async function nothingRuns(id: string): Promise<void> {
     await expect.poll(() => home.host.running, { timeout: 10_000 }).toEqual([]);
     const { home: directory, runtimeDir } = home.config;

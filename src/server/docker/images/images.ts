@@ -101,7 +101,8 @@ export const IMAGE_ROUTES: readonly Route<ImagesHost>[] = [
 ];
 
 /**
- * Whether an image was made before the images that `before` names, and after those that `since` names.
+ * Whether an image was made before the images that `before` names, and after those that `since`
+ * names.
  *
  * @throws A3sError `no-such-image`
  */

@@ -1,13 +1,16 @@
 /**
- * Lines of progress that wait for their reader. A line about a position replaces the earlier one, so a reader that does
- * not read costs no memory.
+ * Lines of progress that wait for their reader. A line about a position replaces the earlier one,
+ * so a reader that does not read costs no memory.
  *
  * @module
  */
 import type { FailureLine } from '../../../docker-api/failure-line.ts';
 import type { Failure } from '../../http/failure.ts';
 
-/** The chunks, once the first one exists. A failure before it is thrown here, where it can still become a status. */
+/**
+ * The chunks, once the first one exists. A failure before it is thrown here, where it can still
+ * become a status.
+ */
 export async function afterFirstChunk(
   chunks: AsyncGenerator<Uint8Array>,
 ): Promise<AsyncIterable<Uint8Array>> {

@@ -81,7 +81,10 @@ function withoutBoth(reference: Reference): string {
   return familiarName({ ...reference, tag: undefined, digest: undefined });
 }
 
-/** Lines of progress. What fails before the first of them is thrown, and what fails after it is a line as well. */
+/**
+ * Lines of progress. What fails before the first of them is thrown, and what fails after it is a
+ * line as well.
+ */
 async function* pull(
   rt: PullHost,
   request: PullRequest,

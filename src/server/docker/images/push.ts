@@ -78,7 +78,10 @@ async function toPush(
   });
 }
 
-/** Lines of progress. The status is sent before the registry is asked, so a failure is a line as well. */
+/**
+ * Lines of progress. The status is sent before the registry is asked, so a failure is a line as
+ * well.
+ */
 async function* push(
   rt: PushHost,
   requests: readonly (PushRequest & { readonly signal: AbortSignal })[],

@@ -1,6 +1,6 @@
 /**
- * The routes that move a box between networks. A box keeps the network that it was created with: what can be answered
- * is answered in Docker's words, and the rest is refused.
+ * The routes that move a box between networks. A box keeps the network that it was created with:
+ * what can be answered is answered in Docker's words, and the rest is refused.
  *
  * @module
  */

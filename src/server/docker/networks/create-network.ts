@@ -10,7 +10,10 @@ import type { NetworkRequest, SubnetRequest } from '../../../networks/request.ts
 
 type Body = z.output<typeof NetworkCreateBody>;
 
-/** @throws A3sError `unsupported-option` with the name, `no-such-driver`, `network-forbidden`, `invalid-argument` */
+/**
+ * @throws A3sError `unsupported-option` with the name, `no-such-driver`, `network-forbidden`,
+ * `invalid-argument`
+ */
 export function networkRequest(body: Body): NetworkRequest {
   checkDriver(body.Driver);
   checkScope(body);

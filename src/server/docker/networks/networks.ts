@@ -1,6 +1,6 @@
 /**
- * The routes of networks, and those of what does not exist beside them: there is no build cache, and there are no
- * plugins.
+ * The routes of networks, and those of what does not exist beside them: there is no build cache,
+ * and there are no plugins.
  *
  * @module
  */

@@ -30,7 +30,10 @@ export const AUTH_ROUTES: readonly Route<Pick<Runtime, 'registry' | 'shutdown'>>
   }),
 ];
 
-/** Docker calls its own registry `https://index.docker.io/v1/`. Other registries are given as hosts or URLs. */
+/**
+ * Docker calls its own registry `https://index.docker.io/v1/`. Other registries are given as hosts
+ * or URLs.
+ */
 function domainOf(address: string): string {
   const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
   if (host === '' || host === 'index.docker.io') return DEFAULT_DOMAIN;

@@ -1,7 +1,7 @@
 /**
- * A builder for BuildKit's clients that refuses every build. `docker build` asks its server for a builder over gRPC,
- * and starts one in a container where it finds none. So this one answers, has no worker, and refuses every build in
- * words.
+ * A builder for BuildKit's clients that refuses every build. `docker build` asks its server for a
+ * builder over gRPC, and starts one in a container where it finds none. So this one answers, has no
+ * worker, and refuses every build in words.
  *
  * @module
  */
@@ -69,7 +69,10 @@ async function serveBuilder(client: ClientStream): Promise<void> {
   client.gone.removeEventListener('abort', disconnect);
 }
 
-/** Whether Node refuses to send on the stream: one that was reset without an error is closed, and not destroyed. */
+/**
+ * Whether Node refuses to send on the stream: one that was reset without an error is closed, and
+ * not destroyed.
+ */
 function isOver(stream: ServerHttp2Stream): boolean {
   return stream.closed || stream.destroyed;
 }

@@ -1,5 +1,6 @@
 /**
- * Docker's routes of swarms. They are refused as by a dockerd outside a swarm, which clients are prepared for.
+ * Docker's routes of swarms. They are refused as by a dockerd outside a swarm, which clients are
+ * prepared for.
  *
  * @module
  */

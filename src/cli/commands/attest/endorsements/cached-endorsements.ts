@@ -61,8 +61,8 @@ export interface CachedCrl {
 /**
  * The revocation list of the certificate's issuer; undefined where there is none.
  *
- * The cache uses this machine's clock, whatever the time of the verification. A list that was fetched after that time
- * is as fresh as possible, and so not refused for its age.
+ * The cache uses this machine's clock, whatever the time of the verification. A list that was
+ * fetched after that time is as fresh as possible, and so not refused for its age.
  *
  * @param at the time of the verification
  */

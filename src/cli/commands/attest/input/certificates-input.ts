@@ -1,7 +1,8 @@
 /**
  * Reads certificates and revocation lists from files: DER, PEM, or a certificate table.
  *
- * Nothing is verified here. An input that cannot be classified is passed on, and verification refuses it.
+ * Nothing is verified here. An input that cannot be classified is passed on, and verification
+ * refuses it.
  *
  * @module
  */
@@ -91,7 +92,10 @@ function onlyOne(
   });
 }
 
-/** From the first block on: OpenSSL and others write a description above it. Undefined for an input that is not PEM. */
+/**
+ * From the first block on: OpenSSL and others write a description above it. Undefined for an input
+ * that is not PEM.
+ */
 function pemIn(bytes: Uint8Array): Uint8Array | undefined {
   const text = new TextDecoder('latin1').decode(bytes);
   const start = text.search(/^-----BEGIN /m);

@@ -38,7 +38,10 @@ export async function exceptionsOf(
 
 type Inputs = Parameters<Library['launchRecordOf']>[0];
 
-/** The list's entry for a launch that is measured here, by its firmware file where that is available. */
+/**
+ * The list's entry for a launch that is measured here, by its firmware file where that is
+ * available.
+ */
 export function vulnerableInputs(
   library: Library,
   inputs: Inputs,

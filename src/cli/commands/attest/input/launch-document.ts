@@ -1,6 +1,6 @@
 /**
- * A description of a launch: a launch record, alone or with the launch spec, in the format of `a3s-box measure` and the
- * server.
+ * A description of a launch: a launch record, alone or with the launch spec, in the format of
+ * `a3s-box measure` and the server.
  *
  * @module
  */

@@ -30,7 +30,10 @@ const EMPTY_TABLE_SIZE = 24;
 /** The data of Azure's host compatibility layer starts with these bytes. */
 const HCL_MARK = 'HCLA';
 const BRACE = 0x7b;
-/** Sizes of the answers of `/dev/sev-guest`, and the beginning of such an answer: success, and a report. */
+/**
+ * Sizes of the answers of `/dev/sev-guest`, and the beginning of such an answer: success, and a
+ * report.
+ */
 const RESPONSE_SIZES: readonly number[] = [1216, 1280, 4000];
 const RESPONSE_START = Buffer.from('00000000a0040000'.padEnd(64, '0'), 'hex');
 const PEM_REPORT = /^\s*-----BEGIN [A-Z -]*REPORT-----/;
@@ -48,10 +51,12 @@ export function parseReportFormat(text: string): ReportFormat {
 /**
  * The format of the input of `--report`, with the name that `name` shows to people.
  *
- * An input with the length of a report is treated as one, so that a damaged report is rejected and not misread. An
- * input that starts as a report does is a report of a wrong length, or one with a certificate table behind it.
+ * An input with the length of a report is treated as one, so that a damaged report is rejected and
+ * not misread. An input that starts as a report does is a report of a wrong length, or one with a
+ * certificate table behind it.
  *
- * @throws InputError `evidence-unrecognised`, or `json-malformed` for an input that only starts as JSON
+ * @throws InputError `evidence-unrecognised`, or `json-malformed` for an input that only starts as
+ * JSON
  */
 export function recogniseFormat(name: string, bytes: Uint8Array): ReportFormat {
   if (bytes.length === REPORT_SIZE) return 'raw';

@@ -95,9 +95,9 @@ function boundTo(actual: string, expected: string | undefined): readonly Verdict
 }
 
 /**
- * A digest that is on no list may belong to firmware that is on one: where the record gives that digest, the firmware
- * decides. A record with another digest does not describe this guest, and fails the check even where the policy exempts
- * the digest.
+ * A digest that is on no list may belong to firmware that is on one: where the record gives that
+ * digest, the firmware decides. A record with another digest does not describe this guest, and
+ * fails the check even where the policy exempts the digest.
  */
 function withRecord(
   library: Library,

@@ -11,7 +11,11 @@ import { A3sError } from '../../../../errors.ts';
 
 const MILLISECOND = 1_000_000;
 
-/** Undefined: the image's own check holds unchanged. @throws A3sError `invalid-argument`, in Docker's words */
+/**
+ * Undefined: the image's own check holds unchanged.
+ *
+ * @throws A3sError `invalid-argument`, in Docker's words
+ */
 export function healthRequest(
   asked: z.output<typeof Healthcheck> | undefined,
 ): HealthRequest | undefined {
@@ -34,7 +38,10 @@ export function healthRequest(
   };
 }
 
-/** The warning for a test that begins with no known type. Docker accepts such a test, and never runs it. */
+/**
+ * The warning for a test that begins with no known type. Docker accepts such a test, and never runs
+ * it.
+ */
 export function healthWarnings(asked: HealthRequest | undefined): string[] {
   const [kind] = asked?.test ?? [];
   if (kind === undefined || kind === 'NONE' || isProbe([kind])) return [];

@@ -1,6 +1,6 @@
 /**
- * The namespaces of a box that Docker's create document has several words for: each is the box's own, in a kernel of
- * its own.
+ * The namespaces of a box that Docker's create document has several words for: each is the box's
+ * own, in a kernel of its own.
  *
  * @module
  */
@@ -26,7 +26,10 @@ const MODES = {
   UsernsMode: { called: 'user namespace mode', own: ['', 'private'], shared: /^host$/ },
 } satisfies Record<string, Mode>;
 
-/** @throws A3sError `unsupported-option` with the option's name, `invalid-argument` in Docker's words */
+/**
+ * @throws A3sError `unsupported-option` with the option's name, `invalid-argument` in Docker's
+ * words
+ */
 export function checkNamespace(name: keyof typeof MODES, value: string): void {
   const { called, own, shared }: Mode = MODES[name];
   if (own.includes(value)) return;

@@ -43,7 +43,10 @@ export interface ParsedCreate {
   readonly warnings: readonly string[];
 }
 
-/** @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was changed */
+/**
+ * @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was
+ * changed
+ */
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
   const { MacAddress: _, ...unsupportedConfig } = UNSUPPORTED_CONFIG;

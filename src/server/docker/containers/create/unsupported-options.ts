@@ -1,6 +1,6 @@
 /**
- * Docker's options that boxes do not have. Each may have a value that asks for nothing, since clients send such values.
- * Any other value is refused by name, never stored and ignored.
+ * Docker's options that boxes do not have. Each may have a value that asks for nothing, since
+ * clients send such values. Any other value is refused by name, never stored and ignored.
  *
  * @module
  */
@@ -80,7 +80,8 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
 };
 
 /**
- * The options of one entry of `EndpointsConfig`. A user-defined network has aliases, an address and a hardware address.
+ * The options of one entry of `EndpointsConfig`. A user-defined network has aliases, an address and
+ * a hardware address.
  */
 export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   IPAMConfig: option('user-specified IP address is supported on user-defined networks only'),
@@ -101,12 +102,14 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
 };
 
 /**
- * Returns the implemented options. All others must ask for nothing. Names match in any case, as in Go.
+ * Returns the implemented options. All others must ask for nothing. Names match in any case, as in
+ * Go.
  *
  * @param where prefix of names in messages, such as `HostConfig.`
  * @param implemented undefined: every name is implemented
  * @param more.ignored receives the names of unknown options that ask for nothing
- * @throws A3sError `unsupported-option` with the name, `invalid-argument` for a value that is no object
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument` for a value that is no
+ * object
  */
 export function withoutUnsupported(
   where: string,

@@ -1,6 +1,6 @@
 /**
- * `HostConfig` of an inspection: every field of Docker's, as it was asked for. Fields that boxes do not have show the
- * value that asks for nothing.
+ * `HostConfig` of an inspection: every field of Docker's, as it was asked for. Fields that boxes do
+ * not have show the value that asks for nothing.
  *
  * @module
  */

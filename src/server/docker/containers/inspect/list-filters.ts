@@ -33,7 +33,11 @@ export const listFilters = filters(KEYS);
 
 type Test = (box: Box) => boolean;
 
-/** A box is listed where all tests hold. @throws A3sError `invalid-argument` for a meaningless value */
+/**
+ * A box is listed where all tests hold.
+ *
+ * @throws A3sError `invalid-argument` for a meaningless value
+ */
 export async function listTests(
   rt: Pick<Runtime, 'store' | 'images' | 'networks'>,
   wanted: ListFilters,
@@ -91,7 +95,10 @@ export async function listTests(
   return tests;
 }
 
-/** A user-defined network has its name, the name that it was asked for by, and an id, of which the beginning does. */
+/**
+ * A user-defined network has its name, the name that it was asked for by, and an id, of which the
+ * beginning does.
+ */
 function isInNetwork({ networks }: Pick<Runtime, 'networks'>, box: Box, value: string): boolean {
   const { network, endpoints } = box.definition;
   if (network !== 'user') return [networkName(box), network].includes(value);
@@ -116,8 +123,8 @@ function checked(
 }
 
 /**
- * A part of the name; `^` and `$` bind it to the beginning and the end. Docker takes a regular expression here. Its
- * other special characters are ordinary ones in this filter.
+ * A part of the name; `^` and `$` bind it to the beginning and the end. Docker takes a regular
+ * expression here. Its other special characters are ordinary ones in this filter.
  */
 function nameTest(filter: string): (name: string) => boolean {
   const [, start, part = '', end] = /^(\^?)(.*?)(\$?)$/s.exec(filter) ?? [];

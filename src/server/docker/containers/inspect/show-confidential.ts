@@ -1,6 +1,6 @@
 /**
- * A confidential box in the documents of the API. Everything here is the host's word: a relying party asks the box for
- * evidence.
+ * A confidential box in the documents of the API. Everything here is the host's word: a relying
+ * party asks the box for evidence.
  *
  * @module
  */

@@ -15,8 +15,8 @@ export const ZERO_TIME = '0001-01-01T00:00:00Z';
 export type DockerStatus = (typeof DOCKER_STATUSES)[number];
 
 /**
- * The status of a box in Docker's words. A box that starts still has its earlier status; one that its policy starts is
- * restarting.
+ * The status of a box in Docker's words. A box that starts still has its earlier status; one that
+ * its policy starts is restarting.
  */
 export function dockerStatus(
   state: Pick<BoxState, 'status' | 'startedAt' | 'restartCount'>,
@@ -109,7 +109,10 @@ export function bindMode({ mode, readonly }: Box['definition']['binds'][number])
   return mode ?? (readonly ? 'ro' : '');
 }
 
-/** The network as it was asked for; the default one by Docker's name, whichever of its names was asked for. */
+/**
+ * The network as it was asked for; the default one by Docker's name, whichever of its names was
+ * asked for.
+ */
 export function networkName({ definition: { network, endpoints } }: Box): string {
   if (network === 'user') return endpoints[0]?.name ?? '';
   return network === 'none' ? 'none' : 'bridge';

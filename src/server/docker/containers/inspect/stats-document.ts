@@ -1,6 +1,6 @@
 /**
- * Docker's document of the resources that a box uses, from its guest's counters. The CPU times are of the guest's
- * processors and clock.
+ * Docker's document of the resources that a box uses, from its guest's counters. The CPU times are
+ * of the guest's processors and clock.
  *
  * @module
  */

@@ -48,8 +48,8 @@ async function* lines(document: ContainerStats): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Goes on until the client is gone or the box is removed: a stopped box may be started again. The next sample waits for
- * a slow client.
+ * Goes on until the client is gone or the box is removed: a stopped box may be started again. The
+ * next sample waits for a slow client.
  */
 async function* follow(
   rt: Pick<Runtime, 'store' | 'running'>,

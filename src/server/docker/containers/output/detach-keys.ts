@@ -1,5 +1,6 @@
 /**
- * Docker's notation of detach keys: letters, and `ctrl-` with a letter or one of `@[\]^_`, separated by commas.
+ * Docker's notation of detach keys: letters, and `ctrl-` with a letter or one of `@[\]^_`,
+ * separated by commas.
  *
  * @module
  */

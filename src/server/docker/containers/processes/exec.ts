@@ -80,8 +80,8 @@ export const EXEC_ROUTES: readonly Route<ExecHost & Pick<Runtime, 'execs'>>[] = 
         return empty(200);
       }
       const size = exec.process.terminal ? sizeOf(body?.ConsoleSize) : undefined;
-      // As in Docker, the start request says how the client reads the stream, whether or not the process has a
-      // terminal.
+      // As in Docker, the start request says how the client reads the stream, whether or not the
+      // process has a terminal.
       const raw = body?.Tty === true;
       return {
         kind: 'hijack' as const,
@@ -127,7 +127,10 @@ function expectSameBox({ store }: Pick<Runtime, 'store'>, id: string, reference:
   );
 }
 
-/** A client of the raw stream gets standard output alone, since the raw stream cannot distinguish standard error. */
+/**
+ * A client of the raw stream gets standard output alone, since the raw stream cannot distinguish
+ * standard error.
+ */
 function outputOf(client: ClientStream): ClientStream {
   return {
     ...client,
@@ -137,7 +140,10 @@ function outputOf(client: ClientStream): ClientStream {
   };
 }
 
-/** As Docker does, the failure to start a program is written to its output. Its exit code is on record. */
+/**
+ * As Docker does, the failure to start a program is written to its output. Its exit code is on
+ * record.
+ */
 async function startShown(
   rt: ExecHost,
   exec: Exec,

@@ -34,7 +34,10 @@ async function becomes(id: string, expected: object): Promise<void> {
   await expect.poll(() => record(id)?.state, TIMEOUT).toMatchObject(expected);
 }
 
-/** A box with the policy, in its run number `run`; `ready` is awaited before each crash of its microVM. */
+/**
+ * A box with the policy, in its run number `run`; `ready` is awaited before each crash of its
+ * microVM.
+ */
 async function running(
   name: string,
   run: number,
@@ -338,7 +341,8 @@ describe('a server that is killed', () => {
 });
 
 /**
- * Boxes that a server starts after a reboot while their launches are held: as many are starting as may start at once.
+ * Boxes that a server starts after a reboot while their launches are held: as many are starting as
+ * may start at once.
  */
 async function rebooted(count: number): Promise<{ ids: readonly string[]; open: () => void }> {
   const ids: string[] = [];

@@ -16,7 +16,8 @@ import { unsupported } from '../unsupported-options.ts';
 const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation' | 'copy'>> =
   {
     ...{ ro: 'access', rw: 'access' },
-    // Accepted without effect: boxes have no SELinux labels on the host. What is shared is confined to the box's VMM.
+    // Accepted without effect: boxes have no SELinux labels on the host. What is shared is confined
+    // to the box's VMM.
     ...{ z: 'label', Z: 'label' },
     ...{ consistent: 'consistency', cached: 'consistency', delegated: 'consistency' },
     ...{ private: 'propagation', rprivate: 'propagation', shared: 'propagation' },
@@ -25,8 +26,8 @@ const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propa
   };
 
 /**
- * Parses `source:destination[:mode]`. The source is a host path, which is absolute, or the name of a volume. Impossible
- * modes are refused by name.
+ * Parses `source:destination[:mode]`. The source is a host path, which is absolute, or the name of
+ * a volume. Impossible modes are refused by name.
  *
  * @throws A3sError `invalid-argument`, `unsupported-option`
  */

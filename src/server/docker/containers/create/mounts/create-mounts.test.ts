@@ -1,4 +1,5 @@
-// Mounts in memory, parts of volumes, the root and the disk, from a request to the guest's spec and the inspection.
+// Mounts in memory, parts of volumes, the root and the disk, from a request to the guest's spec and
+// the inspection.
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 /**
- * Mounts of Docker's create document: in the short and the long form, by a path alone, and from other boxes.
+ * Mounts of Docker's create document: in the short and the long form, by a path alone, and from
+ * other boxes.
  *
  * @module
  */

@@ -17,7 +17,10 @@ const PAGE = 4096;
 const MAX_ID = 2 ** 32 - 2;
 const PERMISSIONS = 0o7777;
 
-/** Every word stands for one property of the mount, switched on or off. Of a repeated property the last word counts. */
+/**
+ * Every word stands for one property of the mount, switched on or off. Of a repeated property the
+ * last word counts.
+ */
 const WORDS: ReadonlyMap<string, readonly [property: string, on: boolean]> = new Map([
   ...pair('readonly', 'ro', 'rw'),
   ...pair('suid', 'suid', 'nosuid'),
@@ -55,7 +58,8 @@ function pair(property: string, on: string, off: string | undefined) {
 type Values = Pick<TmpfsMount, 'size' | 'mode' | 'uid' | 'gid' | 'inodes'>;
 
 /**
- * `--tmpfs PATH:OPTIONS`. Docker refuses a wrong value when the box starts; here it is refused at once.
+ * `--tmpfs PATH:OPTIONS`. Docker refuses a wrong value when the box starts; here it is refused at
+ * once.
  *
  * @throws A3sError `invalid-argument`, `unsupported-option`
  */
