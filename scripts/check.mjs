@@ -29,6 +29,10 @@ const CHECKS = [
       'scripts',
     ],
   },
+  {
+    name: 'prose in 100 columns',
+    run: [process.execPath, '--import', 'tsx', 'scripts/prose/main.ts'],
+  },
   { name: 'dead code', run: [bin('knip'), '--no-progress'] },
   { name: 'gofmt', run: ['gofmt', '-l', '.'], cwd: agent, silent: true },
   // With the tests that run in a guest.
