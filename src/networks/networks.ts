@@ -69,7 +69,9 @@ export class Networks {
     const [found, ...others] =
       reference === '' ? [] : all.filter(({ id }) => id.startsWith(reference));
     if (found === undefined) {
-      throw new A3sError('no-such-network', `network ${shown} not found`);
+      throw new A3sError('no-such-network', `network ${shown} not found`, {
+        remedy: 'List them with a3s-box network ls.',
+      });
     }
     if (others.length === 0) return found;
     throw new A3sError(
@@ -95,7 +97,9 @@ export class Networks {
     // record.
     const others = this.list();
     if (others.some(({ name }) => name === request.name)) {
-      throw new A3sError('name-in-use', `network with name ${request.name} already exists`);
+      throw new A3sError('name-in-use', `network with name ${request.name} already exists`, {
+        remedy: 'Choose another name.',
+      });
     }
     if (others.length >= MAX_NETWORKS) {
       throw new A3sError(
@@ -187,7 +191,9 @@ export class Networks {
   attach(networkId: string, box: string, wanted: WantedAddress = {}): Endpoint {
     const network = this.#records.get(networkId);
     if (network === undefined) {
-      throw new A3sError('no-such-network', `network ${networkId} not found`);
+      throw new A3sError('no-such-network', `network ${networkId} not found`, {
+        remedy: 'List them with a3s-box network ls.',
+      });
     }
     const existing = this.#records.endpoint(networkId, box);
     if (existing !== undefined) return existing;

@@ -73,6 +73,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
   });
 
   it('keeps boxes of one network from those of another', async () => {
+    expect(await page('stranger', 'stranger')).toBe('stranger');
     expect(await page('stranger', 'web')).toBe('none');
     expect(await page('stranger', await addressOf('web'))).toBe('none');
   });
@@ -89,18 +90,23 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(await addressOf('hidden')).toBe('10.123.4.9');
     expect(await inside('hidden', ask)).toBe('none');
     await actor.ok(['rm', '-f', 'hidden']);
+    const everywhere = createServer((socket) => socket.on('error', () => undefined).end('host\n'));
+    await new Promise<void>((resolve) => everywhere.listen(0, '0.0.0.0', resolve));
+    const { port: open } = everywhere.address() as AddressInfo;
+    for (const address of hostAddresses()) expect(await get(address, open)).toBe('host\n');
     for (const address of ['169.254.169.254', '169.254.1.2', ...hostAddresses()]) {
-      expect(await inside('client', `nc -w 2 ${address} ${number} < /dev/null`)).toBe('');
+      expect(await inside('client', `nc -w 2 ${address} ${open} < /dev/null`)).toBe('');
     }
+    await new Promise((resolve) => everywhere.close(resolve));
   });
 
   it('drops what a hostile box sends with another address', async () => {
     const stolen = (await addressOf('client')).replace(/\d+$/, '200');
-    const outcome = await inside(
-      'client',
-      `ip addr add ${stolen}/32 dev eth0 && nc -w 2 -s ${stolen} web 80 < /dev/null && echo open || echo none`,
-    );
-    expect(outcome).toBe('none');
+    const connect = (address: string) =>
+      inside('client', `nc -z -w 2 -s ${address} web 80 && echo open || echo none`);
+    expect(await connect(await addressOf('client'))).toBe('open');
+    expect(await inside('client', `ip addr add ${stolen}/32 dev eth0 && echo added`)).toBe('added');
+    expect(await connect(stolen)).toBe('none');
     const forged = 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:99';
     await inside('client', `${forged}; ip link set eth0 up`);
     expect(await page('client', await addressOf('web'))).toBe('none');
@@ -112,6 +118,9 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     const ask = (server: string) => inside('web', `nslookup -type=a stranger ${server} 2>&1`);
     expect(await ask(gateway)).not.toContain(await addressOf('stranger'));
     const own = (await addressOf('web')).replace(/\d+$/, '1');
+    expect(await inside('web', `nslookup -type=a web ${own} 2>&1`)).toContain(
+      await addressOf('web'),
+    );
     const forged = (await addressOf('web')).replace(/\d+$/, '77');
     await start('forger', '--network', 'front', '--cap-add', 'NET_RAW');
     await inside('forger', `arping -c 3 -w 3 -s ${forged} -I eth0 ${own}`);

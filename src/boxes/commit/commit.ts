@@ -48,7 +48,9 @@ export async function commitBox(
 ): Promise<Image> {
   const { definition, name, state } = box;
   if (state.status === 'removing') {
-    throw new A3sError('conflict', `You cannot commit container ${name} which is being removed`);
+    throw new A3sError('conflict', `You cannot commit container ${name} which is being removed`, {
+      remedy: 'Commit a box before it is removed.',
+    });
   }
   expectVisible(box, WHAT);
   const parent = await pinnedImage(rt, definition);

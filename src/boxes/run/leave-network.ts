@@ -21,7 +21,10 @@ export async function leaveNetwork(
   try {
     await rt.hostNetworks.detach(id);
   } catch (error) {
+    // Its namespace may still have the address, which therefore stays the box's until the next
+    // server has removed both.
     rt.log.error('a box was not taken out of its network', error, { box: id });
+    return;
   }
   for (const endpoint of endpoints) rt.networks.detach(endpoint.network, id);
 }

@@ -3,15 +3,15 @@ import { type BesideNetwork, checkUserNetwork } from './user-network.ts';
 
 const NOTHING: BesideNetwork = { network: 'user', confidential: false, fork: false };
 
-describe('a box in a user-defined network', () => {
-  it('is created where it asks for nothing else', () => {
+describe('what a box in a user-defined network may be', () => {
+  it('allows a plain box', () => {
     expect(checkUserNetwork(NOTHING)).toBeUndefined();
   });
 
   it.each([
     [{ confidential: true }, 'a confidential box'],
     [{ fork: true }, 'a fork'],
-  ])('is refused with %j, which is no reason in another network', (more, what) => {
+  ])('refuses %j in a user-defined network, and in no other', (more, what) => {
     expect(() => checkUserNetwork({ ...NOTHING, ...more })).toThrow(
       `Cannot put ${what} into a user-defined network`,
     );

@@ -24,14 +24,22 @@ export function checkUserNetwork(asked: BesideNetwork): void {
     throw refusal('a confidential box', 'its launch spec has no word for such a network');
   }
   if (asked.fork) {
-    throw refusal('a fork', 'its memory has the addresses of the box that was saved');
+    throw refusal(
+      'a fork',
+      'its memory has the addresses of the box that was saved',
+      'Make the snapshot of a box in the default network.',
+    );
   }
 }
 
-function refusal(what: string, why: string): A3sError {
+function refusal(
+  what: string,
+  why: string,
+  remedy = 'Leave that out, or use the default network.',
+): A3sError {
   return new A3sError(
     'unsupported-option',
     `Cannot put ${what} into a user-defined network: ${why}`,
-    { remedy: 'Leave that out, or use the default network.' },
+    { remedy },
   );
 }

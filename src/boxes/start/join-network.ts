@@ -1,5 +1,5 @@
 /**
- * The network of a box at its start: the card of its microVM, and what its agent is told of it.
+ * The network of a box at its start: the card of its microVM, and the network part of its box spec.
  *
  * @module
  */
@@ -49,7 +49,9 @@ export async function joinNetwork(
   const { address, prefixLength, gateway, mac } = rt.networks.attach(asked.network, id, asked);
   const network = rt.networks.get(asked.network);
   if (network === undefined) {
-    throw new A3sError('no-such-network', `network ${asked.name} not found`);
+    throw new A3sError('no-such-network', `network ${asked.name} not found`, {
+      remedy: 'List them with a3s-box network ls.',
+    });
   }
   const made = hostNetwork(network);
   for (const port of ports) await checkPort(forward(port));

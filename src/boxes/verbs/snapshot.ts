@@ -138,6 +138,13 @@ function checkCopyable(
       { remedy: 'Run a plain box where snapshots are wanted.' },
     );
   }
+  if (definition.network === 'user') {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it is in a user-defined network, whose addresses no fork can have`,
+      { remedy: 'Run it in the default network, or with --network none.' },
+    );
+  }
   const [mount] = [...definition.binds, ...definition.volumeMounts];
   if (mount !== undefined) {
     const kind = 'source' in mount ? 'bind mount' : 'volume';

@@ -15,6 +15,7 @@ import { KeyedLock } from '../../async/keyed-lock.ts';
 import type { UserNetworks } from '../network.ts';
 import { userNetworks } from './available.ts';
 import type { Endpoint } from './endpoint.ts';
+import { ifMissing } from './if-missing.ts';
 import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import { endPasta, isServing, startPublishing, startWayOut } from './pasta.ts';
@@ -54,8 +55,7 @@ export interface HostNetworks {
   /** Takes a box out of its network. Nothing happens where it is in none. */
   detach(box: string): Promise<void>;
   /**
-   * Takes all other boxes out of their networks, and starts again what has ended of these boxes'
-   * network.
+   * Takes all other boxes out of their networks, and starts the way out again where it has ended.
    */
   reconcile(boxes: ReadonlySet<string>): Promise<void>;
 }
@@ -183,9 +183,4 @@ export class NamespaceNetworks implements HostNetworks {
   #path(box: string, suffix = ''): string {
     return join(this.#directory, `${box}${suffix}`);
   }
-}
-
-function ifMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

@@ -54,7 +54,9 @@ export async function inNamespace<T>(path: string, work: () => T): Promise<T> {
     const other = openSync(path, 'r');
     try {
       if (setns(other, CLONE_NEWNET) !== 0) {
-        throw new A3sError('network-failed', `Cannot enter ${path}: error ${errno()}`);
+        throw new A3sError('network-failed', `Cannot enter ${path}: error ${errno()}`, {
+          remedy: 'See a3s-box info for what this host lacks.',
+        });
       }
     } finally {
       closeSync(other);

@@ -9,6 +9,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import type { PublishedPort } from './endpoint.ts';
+import { ifMissing } from './if-missing.ts';
 import { RESOLVER } from './netavark.ts';
 import { PUBLISH, portSpecs } from './routed.ts';
 import { runProgram } from './run-program.ts';
@@ -76,14 +77,34 @@ export function isServing(namespace: string, pidFile: string): boolean {
  * busy.
  */
 export async function endPasta(namespace: string, pidFile: string): Promise<void> {
-  const content = await readFile(pidFile, 'utf8').catch(() => '');
+  const content = (await readFile(pidFile, 'utf8').catch(ifMissing)) ?? '';
   const pid = pidOf(namespace, content);
   if (pid !== undefined) {
-    process.kill(pid, 'SIGKILL');
-    const signal = AbortSignal.timeout(END_MS);
-    await retry(async () => pidOf(namespace, content) === undefined || undefined, signal);
+    kill(pid);
+    await untilGone(() => pidOf(namespace, content) === undefined);
   }
   await rm(pidFile, { force: true });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function untilGone(isGone: () => boolean): Promise<void> {
+  const signal = AbortSignal.timeout(END_MS);
+  try {
+    await retry(async () => isGone() || undefined, signal);
+  } catch (cause) {
+    throw new A3sError('network-failed', 'Cannot end pasta: it did not end within 10 s', {
+      remedy: 'Start the control server again: it removes what is left of networks.',
+      cause,
+    });
+  }
 }
 
 /** Another process may have the number by now. */

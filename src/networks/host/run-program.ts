@@ -50,7 +50,9 @@ export async function runProgram(
   ]);
   if (code === 0) return out;
   const why = lastLine(complaint) || lastLine(out) || `it ended with ${code ?? signal}`;
-  throw new A3sError('network-failed', `Cannot set up the network: ${tool}: ${why}`);
+  throw new A3sError('network-failed', `Cannot set up the network: ${tool}: ${why}`, {
+    remedy: 'See a3s-box info for what this host lacks.',
+  });
 }
 
 function lastLine(output: string): string {

@@ -38,7 +38,9 @@ export async function openTap(namespace: string): Promise<number> {
     if (ioctl(tap, TUNSETIFF, request) === 0) return tap;
     const number = errno();
     closeSync(tap);
-    throw new A3sError('network-failed', `Cannot make a tap device: error ${number}`);
+    throw new A3sError('network-failed', `Cannot make a tap device: error ${number}`, {
+      remedy: 'See a3s-box info for what this host lacks.',
+    });
   });
 }
 

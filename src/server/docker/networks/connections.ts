@@ -62,11 +62,11 @@ function already(verb: 'connect' | 'disconnect', { name, definition }: Box, netw
     ? new A3sError(
         'network-forbidden',
         `endpoint with name ${name} already exists in network ${network.name}`,
-        { remedy: 'Nothing is to be done.' },
+        { remedy: 'The box is in this network already.' },
       )
     : new A3sError(
         'conflict',
         `container ${definition.id} is not connected to the network ${network.name}`,
-        { remedy: 'Nothing is to be done.' },
+        { remedy: 'Name a network that the box is in.' },
       );
 }

@@ -124,13 +124,13 @@ describe('a box in a user-defined network', () => {
     });
   });
 
-  it('is refused with a launch spec', async () => {
+  it('is refused for a confidential box', async () => {
     const answer = await create('db', {}, { Confidential: { Tee: 'simulate' } });
     expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
     expect((answer.body as { message: string }).message).toContain('confidential');
   });
 
-  it('is not measured either', async () => {
+  it('is refused for a confidential box that is only measured', async () => {
     const body = documentOf('db', {}, { Confidential: { Tee: 'simulate' } });
     expect(await home.call('POST', '/a3s/v1/measure', body)).toMatchObject({
       ...{ status: 400, body: { code: 'unsupported-option' } },
