@@ -18,31 +18,39 @@ interface HoldersOptions {
 }
 
 export class DiskHolders {
-  /** By the volume's name. A box that is not live has let go of its disks. */
-  readonly #holders = new Map<string, string>();
+  /**
+   * By the volume's name. A box that is not live has let go of its disks. There are several where
+   * an earlier server ended while one box had the disk and others were starting.
+   */
+  readonly #holders = new Map<string, readonly string[]>();
   readonly #isLive: (box: string) => boolean;
 
   constructor({ records, usersOf, running, isLive }: HoldersOptions) {
     this.#isLive = isLive;
     const earlier = new Set(running);
     for (const { name, diskBytes } of records.list()) {
-      const holder =
-        diskBytes === undefined ? undefined : usersOf(name).find((id) => earlier.has(id));
-      if (holder !== undefined) this.#holders.set(name, holder);
+      if (diskBytes === undefined) continue;
+      this.#holders.set(
+        name,
+        usersOf(name).filter((id) => earlier.has(id)),
+      );
     }
   }
 
-  /** Id of the box that has the disk. */
+  /** Id of the box that has the disk, or may have it. */
   holderOf(name: string): string | undefined {
-    const holder = this.#holders.get(name);
-    return holder !== undefined && this.#isLive(holder) ? holder : undefined;
+    return this.#liveHolders(name)[0];
+  }
+
+  #liveHolders(name: string): readonly string[] {
+    return (this.#holders.get(name) ?? []).filter((box) => this.#isLive(box));
   }
 
   /** @throws A3sError `volume-in-use` where another box has it */
   take(name: string, box: string): void {
-    const holder = this.holderOf(name);
-    if (holder === undefined || holder === box) {
-      this.#holders.set(name, box);
+    const holder = this.#liveHolders(name).find((id) => id !== box);
+    if (holder === undefined) {
+      this.#holders.set(name, [box]);
       return;
     }
     throw new A3sError(
