@@ -44,7 +44,7 @@ export async function joinNetwork(
 ): Promise<JoinedNetwork> {
   const [asked] = definition.endpoints;
   if (definition.network !== 'user' || asked === undefined) return ownNetwork(definition, ports);
-  const { id, hostname } = definition;
+  const { id } = definition;
   await rt.networks.expectAvailable();
   const { address, prefixLength, gateway, mac } = rt.networks.attach(asked.network, id, asked);
   const network = rt.networks.get(asked.network);
@@ -57,7 +57,7 @@ export async function joinNetwork(
   for (const port of ports) await checkPort(forward(port));
   const tap = await rt.hostNetworks.attach({
     box: id,
-    names: [name, ...asked.aliases, id.slice(0, 12), hostname],
+    names: [name, ...asked.aliases, id.slice(0, 12)],
     ...{ network: made, address, mac, ports },
   });
   return {

@@ -29,9 +29,11 @@ const DOCUMENT = '.json';
 
 /**
  * A box reaches the DNS server at the address of its own network, and no other address of the
- * holder.
+ * holder. The rules are loaded as a whole, in place of those that are there.
  */
-const HOLDER_RULES = `table inet holder {
+const HOLDER_RULES = `table inet holder {}
+delete table inet holder
+table inet holder {
 chain to_holder { type filter hook input priority filter; policy accept;
 iifname "br*" fib daddr . iif type != local drop
 }
@@ -85,8 +87,8 @@ export class NamespaceNetworks implements HostNetworks {
       const { box } = endpoint;
       const document = netavarkDocument(endpoint);
       await this.#detach(box);
-      await this.#ensureHolder();
       try {
+        await this.#ensureHolder();
         return await this.#attach(endpoint, document);
       } catch (error) {
         await this.#detach(box);
@@ -105,7 +107,13 @@ export class NamespaceNetworks implements HostNetworks {
 
   reconcile(boxes: ReadonlySet<string>): Promise<void> {
     return this.#locks.run(LOCK, async () => {
-      for (const box of await this.#boxes()) if (!boxes.has(box)) await this.#detach(box);
+      for (const box of await this.#boxes()) {
+        if (boxes.has(box)) continue;
+        // One box must not keep the others from their network.
+        await this.#detach(box).catch((error: unknown) =>
+          this.#log.error('a box was not taken out of its network', error, { box }),
+        );
+      }
       await this.#endHolderIfUnused();
       if ((await this.#boxes()).length > 0) await this.#ensureHolder();
     });
@@ -152,10 +160,9 @@ export class NamespaceNetworks implements HostNetworks {
   async #ensureHolder(): Promise<void> {
     await mkdir(join(this.#directory, 'netavark'), { recursive: true, mode: 0o700 });
     const { holder, pidFile } = this.#place();
-    if (!isMounted(holder)) {
-      await makeNamespace(holder);
-      await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
-    }
+    if (!isMounted(holder)) await makeNamespace(holder);
+    // A set-up that failed half-way has left the namespace without them.
+    await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
     if (isServing(holder, pidFile)) return;
     await startWayOut(holder, pidFile);
   }

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
+import * as z from 'zod';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import type { PublishedPort } from './endpoint.ts';
@@ -18,7 +19,7 @@ const END_MS = 10_000;
 /** In the holder, an address that leads to the host's own, which the holder has as well. */
 const HOST = '169.254.1.2';
 
-/** Root's pasta drops its capabilities, but not its user: only root may enter the namespace. */
+/** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
 const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];
 const NO_UDP_NO_WAY_BACK = ['--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none'];
 
@@ -31,6 +32,34 @@ export async function startWayOut(namespace: string, pidFile: string): Promise<v
     ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
     ...['--tcp-ports', 'none', ...NO_UDP_NO_WAY_BACK],
   ]);
+  await routeByGateway(namespace);
+}
+
+const Routes = z.array(
+  z.object({
+    dst: z.string(),
+    dev: z.string(),
+    gateway: z.string().optional(),
+    scope: z.string().optional(),
+  }),
+);
+
+/**
+ * Sends everything to the gateway. pasta answers for every address of the host's network, and each
+ * that a box tries would take an entry of a table that all namespaces of the host share.
+ */
+async function routeByGateway(namespace: string): Promise<void> {
+  const printed = await runProgram('ip', ['-4', '-json', 'route'], { namespace });
+  const routes = Routes.parse(JSON.parse(printed));
+  const way = routes.find(({ dst, gateway }) => dst === 'default' && gateway !== undefined);
+  // Without a gateway the host has nothing but its own network.
+  if (way === undefined) return;
+  const near = routes.filter(({ dev, scope }) => dev === way.dev && scope === 'link');
+  const commands = [
+    `route replace default via ${way.gateway} dev ${way.dev} onlink`,
+    ...near.map(({ dst, dev }) => `route del ${dst} dev ${dev} scope link`),
+  ];
+  await runProgram('ip', ['-batch', '-'], { namespace, input: `${commands.join('\n')}\n` });
 }
 
 /**

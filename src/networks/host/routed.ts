@@ -25,6 +25,12 @@ export const PUBLISH = {
   prefixLength: 30,
   gateway: '169.254.78.1',
 } as const;
+/** Boxes of its network that a box may send to within a minute: each takes an entry of a table. */
+const MAX_PEERS = 256;
+/** Connections of a box at a time. */
+const MAX_FLOWS = 4096;
+/** Questions of a box about names in a second. */
+const QUESTIONS = 200;
 /** Marks the connections of published ports, whose answers leave the way the questions came. */
 const MARK = 1;
 const TABLE = 100;
@@ -77,7 +83,6 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 /** The rules of the namespace, in the words of nft. */
 export function ruleset({ network, address, mac, ports }: Endpoint): string {
   const { device } = PUBLISH;
-  const reachable = network.internal ? ` ip daddr ${network.subnet}` : '';
   const published = ports.map(({ boxPort }) => boxPort);
   const dnat = (match: string): string[] =>
     published.length === 0
@@ -98,11 +103,22 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
     'ct state established,related accept',
     'iifname lo accept',
     '}',
+    // A guest fills neither tables of the host, which all namespaces share, nor those of the way
+    // out.
+    `set peers { type ipv4_addr; size ${MAX_PEERS}; flags dynamic,timeout; timeout 60s; }`,
+    'set flows { type ipv4_addr; size 4; flags dynamic; }',
     'chain through { type filter hook forward priority filter; policy drop;',
     'ct state established,related accept',
     `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
-    `iifname ${TAP} oifname ${UPLINK}${reachable} accept`,
+    `iifname ${TAP} ct state new add @flows { ip saddr ct count over ${MAX_FLOWS} } drop`,
+    `iifname ${TAP} udp dport 53 limit rate over ${QUESTIONS}/second drop`,
+    `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
+    `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
+    ...(network.internal ? [] : [`iifname ${TAP} oifname ${UPLINK} accept`]),
     `iifname ${TAP} reject`,
+    // Boxes of this network alone: what comes from another one has the address of the gateway.
+    `iifname ${UPLINK} ip saddr != ${network.subnet} drop`,
+    `iifname ${UPLINK} ip saddr ${network.gateway} drop`,
     `iifname ${UPLINK} oifname ${TAP} ip daddr ${address} accept`,
     `iifname ${device} oifname ${TAP} ct status dnat accept`,
     '}',

@@ -30,7 +30,7 @@ describe('a box that runs in a user-defined network', () => {
   it('is in it on the host from its start to its end, with its names and ports', async () => {
     const id = await started('one', { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] } });
     expect(attached().get(id)).toMatchObject({
-      names: ['one', 'one-alias', id.slice(0, 12), id.slice(0, 12)],
+      names: ['one', 'one-alias', id.slice(0, 12)],
       network: { subnet: '10.1.2.0/24', gateway: '10.1.2.1', internal: false, mtu: 1400 },
       address: '10.1.2.2',
       ports: [{ hostIp: '127.0.0.1', boxPort: 80 }],

@@ -20,7 +20,7 @@ import {
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
 
 /** Of a DNS label, or several: aliases become names in the network. */
-const ALIAS = /^[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]{0,252})$/;
+const ALIAS = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/;
 
 const EndpointFields = z.strictObject({
   Aliases: z

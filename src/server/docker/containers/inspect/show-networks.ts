@@ -37,7 +37,7 @@ export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
 
 function endpointOf(
   { networks }: Pick<Runtime, 'networks'>,
-  { name, definition: { id, hostname } }: Box,
+  { name, definition: { id } }: Box,
   { network, aliases, address }: BoxEndpoint,
 ): Networks[string] {
   const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
@@ -53,7 +53,7 @@ function endpointOf(
     IPAMConfig: address === undefined ? null : { IPv4Address: address },
     Aliases: aliases.length === 0 ? null : aliases,
     MacAddress: attached?.mac ?? '',
-    DNSNames: [...new Set([name, ...aliases, id.slice(0, 12), hostname])],
+    DNSNames: [...new Set([name, ...aliases, id.slice(0, 12)])],
     NetworkID: network,
     EndpointID: attached?.id ?? '',
     ...shown,
