@@ -26,7 +26,7 @@ const CACHE = join(ROOT, 'build/cache');
 export const HOST_MODULES: readonly string[] = [
   ...['irqbypass', 'kvm', 'kvm_amd'],
   ...['virtio_blk', 'virtio_net', 'virtio_rng'],
-  ...['overlay', 'loop', 'erofs', 'dm_mod', 'virtiofs'],
+  ...['overlay', 'loop', 'erofs', 'dm_mod'],
 ];
 
 /** What the script may call without a path, and `/bin/busybox` knows. */
