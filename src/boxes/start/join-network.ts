@@ -6,7 +6,8 @@
 import { closeSync } from 'node:fs';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Nic } from '../../engine/engine.ts';
-import { checkPort } from '../../engine/helpers/passt.ts';
+import { expectIpv4 } from '../../engine/helpers/passt.ts';
+import { GUEST_NETWORK } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import type { HostNetwork } from '../../networks/host/endpoint.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
@@ -26,9 +27,6 @@ export interface JoinedNetwork {
 /** What it takes of the server that a box comes into its network. */
 export type NetworkHost = Pick<Services, 'networks' | 'hostNetworks'>;
 
-/** The largest MTU that the way out of a network takes; the guest's packets end on the host. */
-const MTU = 65_520;
-
 /**
  * Puts a box into its user-defined network, anew where it is there already. The end of its run
  * takes it out.
@@ -42,9 +40,10 @@ export async function joinNetwork(
   { definition, name }: Pick<Box, 'definition' | 'name'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
-  const [asked] = definition.endpoints;
-  if (definition.network !== 'user' || asked === undefined) return ownNetwork(definition, ports);
-  const { id } = definition;
+  if (definition.network !== 'user') return ownNetwork(definition, ports);
+  const { id, endpoints } = definition;
+  const [asked] = endpoints;
+  if (asked === undefined) throw withoutNetwork(id);
   await rt.networks.expectAvailable();
   const { address, prefixLength, gateway, mac } = rt.networks.attach(asked.network, id, asked);
   const network = rt.networks.get(asked.network);
@@ -54,7 +53,7 @@ export async function joinNetwork(
     });
   }
   const made = hostNetwork(network);
-  for (const port of ports) await checkPort(forward(port));
+  for (const port of ports) expectIpv4(port);
   const tap = await rt.hostNetworks.attach({
     box: id,
     names: [name, ...asked.aliases, id.slice(0, 12)],
@@ -76,11 +75,17 @@ export function ownNetwork(
   ports: readonly Port[],
 ): JoinedNetwork {
   const release = (): void => undefined;
+  if (definition.network === 'user') throw withoutNetwork(definition.id);
   if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, release };
   const mac = macAddress(definition.id);
   return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac), release };
 }
 
+/** A box that is to be in a network of others is never put into one of its own instead. */
+function withoutNetwork(id: string): A3sError {
+  return new A3sError('internal', `Cannot put ${id.slice(0, 12)} into its user-defined network`);
+}
+
 function hostNetwork({ id, subnet, gateway, internal, options }: NetworkRecord): HostNetwork {
-  return { id, subnet, gateway, internal, mtu: mtuOf(options) ?? MTU };
+  return { id, subnet, gateway, internal, mtu: mtuOf(options) ?? GUEST_NETWORK.mtu };
 }

@@ -146,13 +146,7 @@ export async function startPasst(
  * for an address that is not the host's
  */
 export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
-  if (isIPv6(hostIp)) {
-    throw new A3sError(
-      'unsupported-option',
-      `Cannot publish [${hostIp}]:${hostPort}: a box's network is IPv4 alone`,
-      { remedy: 'Publish at an IPv4 address, such as 127.0.0.1 or 0.0.0.0.' },
-    );
-  }
+  expectIpv4({ hostIp, hostPort });
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -161,6 +155,16 @@ export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void
     throw portError(hostIp, hostPort, error);
   });
   await new Promise((resolve) => server.close(resolve));
+}
+
+/** @throws A3sError `unsupported-option` for an IPv6 address */
+export function expectIpv4({ hostIp, hostPort }: Pick<PortForward, 'hostIp' | 'hostPort'>): void {
+  if (!isIPv6(hostIp)) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot publish [${hostIp}]:${hostPort}: a box's network is IPv4 alone`,
+    { remedy: 'Publish at an IPv4 address, such as 127.0.0.1 or 0.0.0.0.' },
+  );
 }
 
 function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoException): A3sError {

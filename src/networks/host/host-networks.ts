@@ -18,7 +18,7 @@ import type { Endpoint } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
 import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
-import { endPasta, isServing, startPublishing, startWayOut } from './pasta.ts';
+import { endPasta, isServing, routeByGateway, startPublishing, startWayOut } from './pasta.ts';
 import { routeBox, routePublished } from './routed.ts';
 import { runProgram } from './run-program.ts';
 import { openTap } from './tap.ts';
@@ -91,8 +91,7 @@ export class NamespaceNetworks implements HostNetworks {
         await this.#ensureHolder();
         return await this.#attach(endpoint, document);
       } catch (error) {
-        await this.#detach(box);
-        await this.#endHolderIfUnused();
+        await this.#undo(box);
         throw error;
       }
     });
@@ -117,6 +116,16 @@ export class NamespaceNetworks implements HostNetworks {
       await this.#endHolderIfUnused();
       if ((await this.#boxes()).length > 0) await this.#ensureHolder();
     });
+  }
+
+  /** Never rejects: the reason why the box is not in its network counts. */
+  async #undo(box: string): Promise<void> {
+    try {
+      await this.#detach(box);
+      await this.#endHolderIfUnused();
+    } catch (error) {
+      this.#log.error('a box was not taken out of its network', error, { box });
+    }
   }
 
   async #attach(endpoint: Endpoint, document: string): Promise<number> {
@@ -161,10 +170,10 @@ export class NamespaceNetworks implements HostNetworks {
     await mkdir(join(this.#directory, 'netavark'), { recursive: true, mode: 0o700 });
     const { holder, pidFile } = this.#place();
     if (!isMounted(holder)) await makeNamespace(holder);
-    // A set-up that failed half-way has left the namespace without them.
+    // A set-up that failed half-way has left the namespace without rules or routes.
     await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
-    if (isServing(holder, pidFile)) return;
-    await startWayOut(holder, pidFile);
+    if (!isServing(holder, pidFile)) await startWayOut(holder, pidFile);
+    await routeByGateway(holder);
   }
 
   async #endHolderIfUnused(): Promise<void> {

@@ -6,6 +6,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
+import { libc } from './libc.ts';
 import { runProgram } from './run-program.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
@@ -48,7 +49,7 @@ function unescaped(word = ''): string {
  * @throws A3sError `network-failed` where the file is no namespace
  */
 export async function inNamespace<T>(path: string, work: () => T): Promise<T> {
-  const { setns, errno } = await calls();
+  const { setns, errno } = await libc();
   const own = openSync('/proc/thread-self/ns/net', 'r');
   try {
     const other = openSync(path, 'r');
@@ -70,22 +71,4 @@ export async function inNamespace<T>(path: string, work: () => T): Promise<T> {
   } finally {
     closeSync(own);
   }
-}
-
-interface Calls {
-  setns(fd: number, kind: number): number;
-  errno(): number;
-}
-
-let loaded: Promise<Calls> | undefined;
-
-function calls(): Promise<Calls> {
-  loaded ??= load();
-  return loaded;
-}
-
-async function load(): Promise<Calls> {
-  const { default: koffi } = await import('koffi');
-  const setns = koffi.load('libc.so.6').func('int setns(int fd, int nstype)');
-  return { setns: (fd, kind) => Number(setns(fd, kind)), errno: () => koffi.errno() };
 }

@@ -32,7 +32,6 @@ export async function startWayOut(namespace: string, pidFile: string): Promise<v
     ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
     ...['--tcp-ports', 'none', ...NO_UDP_NO_WAY_BACK],
   ]);
-  await routeByGateway(namespace);
 }
 
 const Routes = z.array(
@@ -45,10 +44,11 @@ const Routes = z.array(
 );
 
 /**
- * Sends everything to the gateway. pasta answers for every address of the host's network, and each
- * that a box tries would take an entry of a table that all namespaces of the host share.
+ * Sends everything to the gateway, also where that is so already. pasta answers for every address
+ * of the host's network, and each that a box tries would take an entry of a table that all
+ * namespaces of the host share.
  */
-async function routeByGateway(namespace: string): Promise<void> {
+export async function routeByGateway(namespace: string): Promise<void> {
   const printed = await runProgram('ip', ['-4', '-json', 'route'], { namespace });
   const routes = Routes.parse(JSON.parse(printed));
   const way = routes.find(({ dst, gateway }) => dst === 'default' && gateway !== undefined);

@@ -38,6 +38,8 @@ const TABLE = 100;
 /** Makes routes and rules, once the namespace has both devices. */
 export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
   const { network, address, mac } = endpoint;
+  // Nothing is forwarded before the rules are there.
+  await runProgram('nft', ['-f', '-'], { namespace, input: ruleset(endpoint) });
   await inNamespace(namespace, () => {
     writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
     writeSettings('ipv4', {
@@ -59,7 +61,6 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
-  await runProgram('nft', ['-f', '-'], { namespace, input: ruleset(endpoint) });
 }
 
 /** Makes the routes of the device through which published ports come. */

@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { A3sError } from '../../errors.ts';
+import { libc } from './libc.ts';
 import { inNamespace } from './namespace.ts';
 
 export const TUN = '/dev/net/tun';
@@ -29,7 +30,7 @@ const FLAGS_OFFSET = 16;
  * @throws A3sError `network-failed`
  */
 export async function openTap(namespace: string): Promise<number> {
-  const { ioctl, errno } = await calls();
+  const { ioctl, errno } = await libc();
   const request = Buffer.alloc(IFREQ_BYTES);
   request.write(TAP, 'latin1');
   request.writeUInt16LE(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, FLAGS_OFFSET);
@@ -42,25 +43,4 @@ export async function openTap(namespace: string): Promise<number> {
       remedy: 'See a3s-box info for what this host lacks.',
     });
   });
-}
-
-interface Calls {
-  ioctl(fd: number, request: number, argument: Buffer): number;
-  errno(): number;
-}
-
-let loaded: Promise<Calls> | undefined;
-
-function calls(): Promise<Calls> {
-  loaded ??= load();
-  return loaded;
-}
-
-async function load(): Promise<Calls> {
-  const { default: koffi } = await import('koffi');
-  const ioctl = koffi.load('libc.so.6').func('int ioctl(int fd, unsigned long request, ...)');
-  return {
-    ioctl: (fd, request, argument) => Number(ioctl(fd, request, 'uint8_t *', argument)),
-    errno: () => koffi.errno(),
-  };
 }
