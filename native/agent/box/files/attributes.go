@@ -108,8 +108,9 @@ func (d *directoryTimes) leave(e *extraction, name string) error {
 }
 
 // addUserAttributes adds the extended attributes of the user's own, except for those that an
-// archive cannot name. Those of an overlay that needs no privileges are left out: they would steer
-// whoever mounts the layer. The buffer has room for all names, of which the kernel allows 64 KiB.
+// archive cannot name. Those of an overlay that needs no privileges are left out: an overlay that
+// has the layer would obey them. The buffer has room for all names, of which the kernel allows 64
+// KiB.
 func addUserAttributes(header *tar.Header, fd int, buffer []byte) error {
 	n, err := syscall.Listxattr(tree.ByDescriptor(fd), buffer)
 	if err == syscall.EOPNOTSUPP {
