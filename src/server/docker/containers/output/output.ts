@@ -12,14 +12,19 @@ import { expectPermission } from '../../../../boxes/record/host-may.ts';
 import { type AttachHost, attachBox, attachPoint } from '../../../../boxes/verbs/attach.ts';
 import { A3sError } from '../../../../errors.ts';
 import { stream } from '../../../http/answer.ts';
+import { drop } from '../../../http/connection.ts';
 import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../../../http/frames.ts';
 import { logFrames } from '../../../http/log-frames.ts';
 import { bytesOf, HIJACK } from '../../../http/replies.ts';
 import { type Route, route, streamRoute } from '../../../http/route.ts';
+import { webSocketAccept } from '../../../http/web-socket/handshake.ts';
 import { flag, noBody, optionalTime, query } from '../../query.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';
+
+/** Docker's API version from which a WebSocket has the streams that its request names. */
+const CHOOSES_STREAMS_SINCE = 42;
 
 export const OUTPUT_ROUTES: readonly Route<AttachHost>[] = [
   route('GET', '/containers/:id/logs', {
@@ -78,6 +83,37 @@ export const OUTPUT_ROUTES: readonly Route<AttachHost>[] = [
         multiplexed: !definition.terminal,
         byLine: true,
         serve: (client) => attachBox(rt, definition.id, point, options, client),
+      };
+    },
+  }),
+  streamRoute('GET', '/containers/:id/attach/ws', {
+    access,
+    summary: 'Attach to the streams of a box over a WebSocket',
+    answers: { 101: HIJACK },
+    query: query({
+      ...{ stdin: flag, stdout: flag, stderr: flag, logs: flag, stream: flag },
+      detachKeys: z.string().max(256).optional(),
+    }),
+    handler: async ({ id, query, headers, apiVersion }, rt) => {
+      const { definition } = rt.store.resolve(id);
+      const webSocket = webSocketAccept(headers);
+      const all = apiVersion < CHOOSES_STREAMS_SINCE;
+      const options = {
+        ...query,
+        ...(all ? { stdin: true, stdout: true, stderr: true } : {}),
+        detachKeys: parseDetachKeys(query.detachKeys),
+      };
+      const point = await attachPoint(rt, definition.id, options);
+      return {
+        kind: 'hijack' as const,
+        // As in Docker: messages name no stream.
+        multiplexed: false,
+        webSocket,
+        serve: async (client) => {
+          const fed = options.stdin && options.stream && definition.openStdin;
+          if (!fed) void drop(client.input);
+          await attachBox(rt, definition.id, point, options, client);
+        },
       };
     },
   }),
