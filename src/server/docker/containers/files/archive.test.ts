@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { FakeFiles } from '../../../guest/testing/fake-files.ts';
-import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
-import { docker } from '../../testing/docker.ts';
-import { TestHome } from '../../testing/home.ts';
+import type { FakeFiles } from '../../../../guest/testing/fake-files.ts';
+import { FakeRefusal } from '../../../../guest/testing/fake-refusal.ts';
+import { docker } from '../../../testing/docker.ts';
+import { TestHome } from '../../../testing/home.ts';
 
 const home = new TestHome();
 let id: string;

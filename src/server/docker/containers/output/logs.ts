@@ -1,5 +1,5 @@
 /**
- * The routes of a box's output and input.
+ * Shows the output of a box.
  *
  * @module
  */
@@ -9,19 +9,18 @@ import { logDetails } from '../../../../boxes/logs/log-details.ts';
 import { type LogChunk, readLogs } from '../../../../boxes/logs/logs.ts';
 import { expectKept } from '../../../../boxes/output/keeps-output.ts';
 import { expectPermission } from '../../../../boxes/record/host-may.ts';
-import { type AttachHost, attachBox, attachPoint } from '../../../../boxes/verbs/attach.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
 import { A3sError } from '../../../../errors.ts';
 import { stream } from '../../../http/answer.ts';
 import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../../../http/frames.ts';
 import { logFrames } from '../../../http/log-frames.ts';
-import { bytesOf, HIJACK } from '../../../http/replies.ts';
-import { type Route, route, streamRoute } from '../../../http/route.ts';
+import { bytesOf } from '../../../http/replies.ts';
+import { type Route, route } from '../../../http/route.ts';
 import { flag, noBody, optionalTime, query } from '../../query.ts';
-import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';
 
-export const OUTPUT_ROUTES: readonly Route<AttachHost>[] = [
+export const LOGS_ROUTES: readonly Route<Pick<Runtime, 'store' | 'outputs'>>[] = [
   route('GET', '/containers/:id/logs', {
     access,
     summary: 'Get the output of a box, and follow it',
@@ -57,28 +56,6 @@ export const OUTPUT_ROUTES: readonly Route<AttachHost>[] = [
       if (definition.terminal) return stream(raw(chunks), RAW_STREAM);
       const named = apiVersion >= NAMES_FRAMING_SINCE;
       return stream(logFrames(chunks, follow), named ? MULTIPLEXED_STREAM : RAW_STREAM);
-    },
-  }),
-  // The body is not read as a document: where the client does not upgrade, it is the box's input.
-  streamRoute('POST', '/containers/:id/attach', {
-    access,
-    summary: 'Attach to the streams of a box',
-    upload: RAW_STREAM,
-    answers: { 101: HIJACK },
-    query: query({
-      ...{ stdin: flag, stdout: flag, stderr: flag, logs: flag, stream: flag },
-      detachKeys: z.string().max(256).optional(),
-    }),
-    handler: async ({ id, query }, rt) => {
-      const { definition } = rt.store.resolve(id);
-      const options = { ...query, detachKeys: parseDetachKeys(query.detachKeys) };
-      const point = await attachPoint(rt, definition.id, options);
-      return {
-        kind: 'hijack' as const,
-        multiplexed: !definition.terminal,
-        byLine: true,
-        serve: (client) => attachBox(rt, definition.id, point, options, client),
-      };
     },
   }),
 ];

@@ -4,17 +4,17 @@
  * @module
  */
 import * as z from 'zod';
-import { type CommitHost, commitBox } from '../../../boxes/commit/commit.ts';
-import type { Config } from '../../../boxes/commit/committed-config.ts';
-import { CommitConfig, Committed } from '../../../docker-api/containers/commit.ts';
-import { familiarName, parseReference, withDefaultTag } from '../../../oci/reference.ts';
-import { json } from '../../http/answer.ts';
-import { type Route, route } from '../../http/route.ts';
-import { goBody } from '../go-document.ts';
-import { changesQuery } from '../images/import.ts';
-import { nameOf } from '../images/tag.ts';
-import { flagByDefault, query } from '../query.ts';
-import { healthRequest } from './create/create-health.ts';
+import { type CommitHost, commitBox } from '../../../../boxes/commit/commit.ts';
+import type { Config } from '../../../../boxes/commit/committed-config.ts';
+import { CommitConfig, Committed } from '../../../../docker-api/containers/commit.ts';
+import { familiarName, parseReference, withDefaultTag } from '../../../../oci/reference.ts';
+import { json } from '../../../http/answer.ts';
+import { type Route, route } from '../../../http/route.ts';
+import { goBody } from '../../go-document.ts';
+import { changesQuery } from '../../images/import.ts';
+import { nameOf } from '../../images/tag.ts';
+import { flagByDefault, query } from '../../query.ts';
+import { healthRequest } from '../create/create-health.ts';
 
 const name = z.string().max(1024).default('');
 const text = z.string().max(4096).default('');

@@ -1,31 +1,22 @@
 /**
- * The routes that copy files of a box.
+ * Copies files of a box, as archives.
  *
  * @module
  */
 import * as z from 'zod';
-import {
-  type CopyHost,
-  exportFiles,
-  listChanges,
-  readFiles,
-  statFile,
-  writeFiles,
-} from '../../../boxes/files/copy.ts';
-import type { Runtime } from '../../../boxes/runtime.ts';
-import { Changes } from '../../../docker-api/containers/changes.ts';
-import { PATH_STAT_HEADER, type PathStat } from '../../../docker-api/containers/path-stat.ts';
-import type { FileStat } from '../../../guest/protocol.ts';
-import { empty, json, stream } from '../../http/answer.ts';
-import { bytesOf, EMPTY } from '../../http/replies.ts';
-import { type Route, route, streamRoute } from '../../http/route.ts';
-import { dropUpload } from '../images/refused-upload.ts';
-import { flag, noBody, query } from '../query.ts';
-import { logged } from '../streamed.ts';
+import { type CopyHost, readFiles, statFile, writeFiles } from '../../../../boxes/files/copy.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import { PATH_STAT_HEADER, type PathStat } from '../../../../docker-api/containers/path-stat.ts';
+import type { FileStat } from '../../../../guest/protocol.ts';
+import { bodiless, empty, stream } from '../../../http/answer.ts';
+import { bytesOf, EMPTY } from '../../../http/replies.ts';
+import { type Route, route, streamRoute } from '../../../http/route.ts';
+import { dropUpload } from '../../images/refused-upload.ts';
+import { flag, noBody, query } from '../../query.ts';
+import { logged } from '../../streamed.ts';
 
 const access = 'owner';
 const ARCHIVE = 'application/x-tar';
-const BYTES = 'application/octet-stream';
 
 /** In Docker's words. */
 const path = z
@@ -50,7 +41,7 @@ export const ARCHIVE_ROUTES: readonly Route<CopyHost & Pick<Runtime, 'log'>>[] =
       const box = rt.store.resolve(id);
       if (head) {
         const stat = await statFile(rt, box, query.path, signal);
-        return { ...stream(none(), ARCHIVE), headers: headersOf(stat) };
+        return { ...bodiless(ARCHIVE), headers: headersOf(stat) };
       }
       const { stat, archive } = await readFiles(rt, box, query.path, signal);
       return {
@@ -78,35 +69,6 @@ export const ARCHIVE_ROUTES: readonly Route<CopyHost & Pick<Runtime, 'log'>>[] =
     },
   }),
 ];
-
-export const CHANGES_ROUTES: readonly Route<CopyHost & Pick<Runtime, 'log'>>[] = [
-  route('GET', '/containers/:id/changes', {
-    access,
-    summary: 'List the paths of a box that differ from its image',
-    answers: { 200: Changes },
-    query: query({}),
-    body: noBody,
-    handler: async ({ id, signal }, rt) => {
-      const changes = await listChanges(rt, rt.store.resolve(id), signal);
-      return json(changes.map(({ path: Path, kind: Kind }) => ({ Path, Kind })));
-    },
-  }),
-  route('GET', '/containers/:id/export', {
-    access,
-    summary: 'Export the root of a box as an archive, without its mounts',
-    answers: { 200: bytesOf(BYTES) },
-    query: query({}),
-    body: noBody,
-    handler: async ({ id, signal, head }, rt) => {
-      const box = rt.store.resolve(id);
-      if (head) return stream(none(), BYTES);
-      const archive = await exportFiles(rt, box, signal);
-      return stream(logged(rt, 'a box could not be exported', archive), BYTES);
-    },
-  }),
-];
-
-async function* none(): AsyncGenerator<Uint8Array> {}
 
 /** The header that describes a path. All of it comes from the guest, so it is encoded whole. */
 function headersOf(stat: FileStat): Readonly<Record<string, string>> {
