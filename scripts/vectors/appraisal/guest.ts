@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { allowing, bad, type Case, one } from './appraisal-case.ts';
+import { allowing, bad, type Case, one } from './case.ts';
 
 export const PROCESSORS: readonly Case[] = [
   one('milan', 'accepted', 'A good Milan.'),

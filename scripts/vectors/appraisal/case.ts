@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { toHex } from '../../attestation/src/hex.ts';
-import { measureOvmf } from '../../attestation/src/measure/measure.ts';
-import { SIMULATED_CSP_ID } from '../../attestation/src/simulated/authorities/names.ts';
-import type { Misbehaviour } from '../../attestation/src/simulated/processor/misbehaviour.ts';
-import type { EvidenceVector } from './format.ts';
-import { type EvidenceOptions, LAUNCH } from './processor.ts';
+import { toHex } from '../../../attestation/src/hex.ts';
+import { measureOvmf } from '../../../attestation/src/measure/measure.ts';
+import { SIMULATED_CSP_ID } from '../../../attestation/src/simulated/authorities/names.ts';
+import type { Misbehaviour } from '../../../attestation/src/simulated/processor/misbehaviour.ts';
+import type { EvidenceVector } from '../format.ts';
+import { type EvidenceOptions, LAUNCH } from '../processor.ts';
 
 type Codes = NonNullable<EvidenceVector['expected']['appraise']>;
 export type Policy = Readonly<Record<string, unknown>>;

@@ -4,12 +4,12 @@
  * @module
  */
 import { generateKeyPairSync } from 'node:crypto';
-import { toHex } from '../../attestation/src/hex.ts';
-import { signIdBlock } from '../../attestation/src/measure/id-block/id-sign.ts';
-import { measureOvmf } from '../../attestation/src/measure/measure.ts';
-import { affectedLaunch } from '../../attestation/src/measure/testing/affected-launch.ts';
-import { bad, type Case, MEASUREMENT, one, type Policy } from './appraisal-case.ts';
-import { type EvidenceOptions, LAUNCH } from './processor.ts';
+import { toHex } from '../../../attestation/src/hex.ts';
+import { signIdBlock } from '../../../attestation/src/measure/id-block/id-sign.ts';
+import { measureOvmf } from '../../../attestation/src/measure/measure.ts';
+import { affectedLaunch } from '../../../attestation/src/measure/testing/affected-launch.ts';
+import { type EvidenceOptions, LAUNCH } from '../processor.ts';
+import { bad, type Case, MEASUREMENT, one, type Policy } from './case.ts';
 
 /** A launch with an ID block that these keys sign, new at each run. */
 function identified(): { readonly evidence: EvidenceOptions; readonly policy: Policy } {

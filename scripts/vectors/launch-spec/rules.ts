@@ -4,14 +4,14 @@
  * @module
  */
 
-import { ULIMITS } from '../../policies/src/launch-spec/box-spec.ts';
-import { canonicalJson } from '../../policies/src/launch-spec/canonical-json.ts';
-import type { LaunchSpec } from '../../policies/src/launch-spec/launch-spec.ts';
-import type { LaunchSpecVector } from './format.ts';
-import { DIRECTORY_RULES, numbered } from './launch-spec-directories.ts';
-import { type Change, RESOURCE_RULES, type Refused, ulimit } from './launch-spec-resources.ts';
-import { NO_TEXT, OTHER_TEXTS } from './launch-spec-texts.ts';
-import { TMPFS_ACCEPTED, TMPFS_RULES } from './launch-spec-tmpfs.ts';
+import { ULIMITS } from '../../../policies/src/launch-spec/box-spec.ts';
+import { canonicalJson } from '../../../policies/src/launch-spec/canonical-json.ts';
+import type { LaunchSpec } from '../../../policies/src/launch-spec/launch-spec.ts';
+import type { LaunchSpecVector } from '../format.ts';
+import { DIRECTORY_RULES, numbered } from './directories.ts';
+import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
+import { NO_TEXT, OTHER_TEXTS } from './texts.ts';
+import { TMPFS_ACCEPTED, TMPFS_RULES } from './tmpfs.ts';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);

@@ -4,8 +4,8 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { type LaunchSpec, launchSpecText } from '../../policies/src/launch-spec/launch-spec.ts';
-import type { LaunchSpecVector } from './format.ts';
+import { type LaunchSpec, launchSpecText } from '../../../policies/src/launch-spec/launch-spec.ts';
+import type { LaunchSpecVector } from '../format.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { toHex } from '../../attestation/src/hex.ts';
-import { bad, type Case, NO_CRL, one, VLEK_POLICY, vlek } from './appraisal-case.ts';
-import { CHAIN, processor, REPORT_DATA } from './processor.ts';
+import { toHex } from '../../../attestation/src/hex.ts';
+import { CHAIN, processor, REPORT_DATA } from '../processor.ts';
+import { bad, type Case, NO_CRL, one, VLEK_POLICY, vlek } from './case.ts';
 
 const CHIP = toHex(CHAIN.chip.id);
 const OTHER_CHIP = 'c0'.repeat(64);

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { bad, type Case, NO_CRL, one, POLICY } from './appraisal-case.ts';
-import { FIRMWARE, PLATFORM } from './appraisal-firmware.ts';
-import { GUEST, PROCESSORS } from './appraisal-guest.ts';
-import { identityCases, KNOWN_VULNERABLE } from './appraisal-identity.ts';
-import { BINDING, REVOCATION, SIGNER } from './appraisal-signer.ts';
-import { type EvidenceVector, NOW } from './format.ts';
-import { evidenceOf, processor, REPORT_DATA } from './processor.ts';
+
+import { type EvidenceVector, NOW } from '../format.ts';
+import { evidenceOf, processor, REPORT_DATA } from '../processor.ts';
+import { bad, type Case, NO_CRL, one, POLICY } from './case.ts';
+import { FIRMWARE, PLATFORM } from './firmware.ts';
+import { GUEST, PROCESSORS } from './guest.ts';
+import { identityCases, KNOWN_VULNERABLE } from './identity.ts';
+import { BINDING, REVOCATION, SIGNER } from './signer.ts';
 
 const MANY: readonly Case[] = [
   one(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Refused } from './launch-spec-resources.ts';
+import type { Refused } from './resources.ts';
 
 type Mount = Readonly<Record<string, unknown>>;
 
