@@ -1,6 +1,6 @@
-import type { Command } from '../../command.ts';
-import { int, string } from '../../flags/flag.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
+import type { Command } from '../../../command.ts';
+import { int, string } from '../../../flags/flag.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
 import { postEach } from './post-each.ts';
 
 /** How a box is asked to end: by `stop`, and by `restart`. */

@@ -1,6 +1,6 @@
-import { segment } from '../../client/client.ts';
-import type { Invocation } from '../../command.ts';
-import { eachOf } from '../each-of.ts';
+import { segment } from '../../../client/client.ts';
+import type { Invocation } from '../../../command.ts';
+import { eachOf } from '../../each-of.ts';
 
 /**
  * Sends `POST /containers/{name}/{verb}` for each box, and prints the names of those that succeed.

@@ -1,5 +1,5 @@
-import type { Command } from '../../command.ts';
-import { string } from '../../flags/flag.ts';
+import type { Command } from '../../../command.ts';
+import { string } from '../../../flags/flag.ts';
 import { postEach } from './post-each.ts';
 
 export const kill: Command = {

@@ -1,10 +1,10 @@
-import type { Committed } from '../../../docker-api/containers/commit.ts';
-import { familiarRepository, parseReference } from '../../../oci/reference.ts';
-import { objectOf, stringOf } from '../../client/json.ts';
-import type { Command } from '../../command.ts';
-import { bool, list, string } from '../../flags/flag.ts';
-import { interruptible } from '../../terminal/interruptible.ts';
-import { UsageError } from '../../usage-error.ts';
+import type { Committed } from '../../../../docker-api/containers/commit.ts';
+import { familiarRepository, parseReference } from '../../../../oci/reference.ts';
+import { objectOf, stringOf } from '../../../client/json.ts';
+import type { Command } from '../../../command.ts';
+import { bool, list, string } from '../../../flags/flag.ts';
+import { interruptible } from '../../../terminal/interruptible.ts';
+import { UsageError } from '../../../usage-error.ts';
 
 export const commit: Command = {
   usage: '[OPTIONS] BOX [REPOSITORY[:TAG]]',

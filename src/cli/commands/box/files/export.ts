@@ -1,12 +1,12 @@
 import { pipeline } from 'node:stream/promises';
-import { A3sError } from '../../../errors.ts';
-import { segment } from '../../client/client.ts';
-import { unreachable } from '../../client/failure.ts';
-import type { Command } from '../../command.ts';
-import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
-import { string } from '../../flags/flag.ts';
-import { interruptible } from '../../terminal/interruptible.ts';
-import { UsageError } from '../../usage-error.ts';
+import { A3sError } from '../../../../errors.ts';
+import { segment } from '../../../client/client.ts';
+import { unreachable } from '../../../client/failure.ts';
+import type { Command } from '../../../command.ts';
+import { checkOutputPath, writeOutput } from '../../../files/output-file.ts';
+import { string } from '../../../flags/flag.ts';
+import { interruptible } from '../../../terminal/interruptible.ts';
+import { UsageError } from '../../../usage-error.ts';
 
 export const exportBox: Command = {
   usage: '[OPTIONS] BOX',

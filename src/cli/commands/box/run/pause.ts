@@ -1,4 +1,4 @@
-import type { Command } from '../../command.ts';
+import type { Command } from '../../../command.ts';
 import { postEach } from './post-each.ts';
 
 export const pause: Command = verb('pause', 'Pause all processes within one or more boxes');

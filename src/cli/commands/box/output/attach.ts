@@ -1,18 +1,18 @@
-import type { ContainerInspect } from '../../../docker-api/containers/container.ts';
-import { A3sError } from '../../../errors.ts';
-import { type Client, segment } from '../../client/client.ts';
-import { objectOf, stringOf } from '../../client/json.ts';
-import type { Command, Invocation } from '../../command.ts';
-import { bool, string } from '../../flags/flag.ts';
+import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
+import { A3sError } from '../../../../errors.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import { objectOf, stringOf } from '../../../client/json.ts';
+import type { Command, Invocation } from '../../../command.ts';
+import { bool, string } from '../../../flags/flag.ts';
 import {
   type ConfidentialWarnings,
   printWarnings,
   warningsOf,
-} from '../../requests/confidential-warnings.ts';
-import { AttachedStream } from '../../terminal/attached-stream.ts';
-import { attend } from '../../terminal/attend.ts';
-import { checkTerminal, detachKeys } from '../../terminal/terminal.ts';
-import { waitFor } from '../../terminal/wait.ts';
+} from '../../../requests/confidential-warnings.ts';
+import { AttachedStream } from '../../../terminal/attached-stream.ts';
+import { attend } from '../../../terminal/attend.ts';
+import { checkTerminal, detachKeys } from '../../../terminal/terminal.ts';
+import { waitFor } from '../../../terminal/wait.ts';
 
 export const attach: Command = {
   usage: '[OPTIONS] BOX',

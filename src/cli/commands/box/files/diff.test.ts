@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { transcript } from '../../testing/fake-context.ts';
-import { serveFake } from '../../testing/serve-fake.ts';
+import { transcript } from '../../../testing/fake-context.ts';
+import { serveFake } from '../../../testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();
 

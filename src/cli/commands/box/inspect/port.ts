@@ -1,9 +1,9 @@
-import type { ContainerInspect } from '../../../docker-api/containers/container.ts';
-import { A3sError } from '../../../errors.ts';
-import { segment } from '../../client/client.ts';
-import { objectOf, objectsOf, stringOf } from '../../client/json.ts';
-import type { Command } from '../../command.ts';
-import { UsageError } from '../../usage-error.ts';
+import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
+import { A3sError } from '../../../../errors.ts';
+import { segment } from '../../../client/client.ts';
+import { objectOf, objectsOf, stringOf } from '../../../client/json.ts';
+import type { Command } from '../../../command.ts';
+import { UsageError } from '../../../usage-error.ts';
 
 export const port: Command = {
   usage: 'BOX [PRIVATE_PORT[/PROTO]]',

@@ -1,6 +1,6 @@
-import type { Command } from '../../command.ts';
-import { waitFor } from '../../terminal/wait.ts';
-import { eachOf } from '../each-of.ts';
+import type { Command } from '../../../command.ts';
+import { waitFor } from '../../../terminal/wait.ts';
+import { eachOf } from '../../each-of.ts';
 
 export const wait: Command = {
   usage: 'BOX [BOX...]',

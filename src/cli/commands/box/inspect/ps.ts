@@ -1,11 +1,11 @@
-import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
-import { objectsOf } from '../../client/json.ts';
-import type { Command } from '../../command.ts';
-import { bool, int, list, string } from '../../flags/flag.ts';
-import { prepareFormat } from '../../output/listing.ts';
-import { BOX_LISTING, boxRow, SIZED_BOX_LISTING } from '../../output/rows/box-row.ts';
-import { encodeFilters, parseFilter } from '../../values/filter.ts';
-import { FORMAT_HELP } from '../format-help.ts';
+import type { ContainerSummary } from '../../../../docker-api/containers/container.ts';
+import { objectsOf } from '../../../client/json.ts';
+import type { Command } from '../../../command.ts';
+import { bool, int, list, string } from '../../../flags/flag.ts';
+import { prepareFormat } from '../../../output/listing.ts';
+import { BOX_LISTING, boxRow, SIZED_BOX_LISTING } from '../../../output/rows/box-row.ts';
+import { encodeFilters, parseFilter } from '../../../values/filter.ts';
+import { FORMAT_HELP } from '../../format-help.ts';
 
 export const ps: Command = {
   usage: '[OPTIONS]',

@@ -1,24 +1,24 @@
-import { A3sError } from '../../../errors.ts';
-import { type Client, segment } from '../../client/client.ts';
-import type { Command, Invocation } from '../../command.ts';
-import type { Context } from '../../context.ts';
-import { RUN_FLAGS } from '../../flags/box-flags.ts';
-import type { FlagValues } from '../../flags/flag-values.ts';
-import { confidentialRequest, requireOutput } from '../../requests/confidential-request.ts';
-import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
-import { createRequest, streamsOf } from '../../requests/create-request.ts';
-import { createFork, forkRequest } from '../../requests/fork-request.ts';
-import { imageChoice } from '../../requests/image-choice.ts';
-import { requireSnp } from '../../requests/require-snp.ts';
-import { attached } from '../../terminal/attached.ts';
-import { AttachedStream } from '../../terminal/attached-stream.ts';
-import { attend } from '../../terminal/attend.ts';
-import { PROXIED, signalStatus } from '../../terminal/signals.ts';
-import { checkTerminal, detachKeys } from '../../terminal/terminal.ts';
-import { waitFor } from '../../terminal/wait.ts';
-import { UsageError } from '../../usage-error.ts';
-import { NO_STREAMS, type Streams } from '../../values/streams.ts';
-import { type CreatedBox, createBox } from './create.ts';
+import { A3sError } from '../../../../errors.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import type { Command, Invocation } from '../../../command.ts';
+import type { Context } from '../../../context.ts';
+import { RUN_FLAGS } from '../../../flags/box-flags.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
+import { confidentialRequest, requireOutput } from '../../../requests/confidential-request.ts';
+import { printWarnings, warningsFor } from '../../../requests/confidential-warnings.ts';
+import { createRequest, streamsOf } from '../../../requests/create-request.ts';
+import { createFork, forkRequest } from '../../../requests/fork-request.ts';
+import { imageChoice } from '../../../requests/image-choice.ts';
+import { requireSnp } from '../../../requests/require-snp.ts';
+import { attached } from '../../../terminal/attached.ts';
+import { AttachedStream } from '../../../terminal/attached-stream.ts';
+import { attend } from '../../../terminal/attend.ts';
+import { PROXIED, signalStatus } from '../../../terminal/signals.ts';
+import { checkTerminal, detachKeys } from '../../../terminal/terminal.ts';
+import { waitFor } from '../../../terminal/wait.ts';
+import { UsageError } from '../../../usage-error.ts';
+import { NO_STREAMS, type Streams } from '../../../values/streams.ts';
+import { type CreatedBox, createBox } from '../create.ts';
 
 export const run: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...] | [OPTIONS] --from-snapshot SNAPSHOT',

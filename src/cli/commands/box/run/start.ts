@@ -1,20 +1,20 @@
-import { type Client, segment } from '../../client/client.ts';
-import type { Command, Invocation } from '../../command.ts';
-import { bool, refused, string } from '../../flags/flag.ts';
-import { REFRESH_SIGNATURES_FLAG } from '../../flags/image-flags.ts';
-import { refreshAuth } from '../../requests/image-choice.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import type { Command, Invocation } from '../../../command.ts';
+import { bool, refused, string } from '../../../flags/flag.ts';
+import { REFRESH_SIGNATURES_FLAG } from '../../../flags/image-flags.ts';
+import { refreshAuth } from '../../../requests/image-choice.ts';
 import {
   IMAGE_POLICY_FLAG,
   readImagePolicy,
   registerImagePolicy,
-} from '../../requests/image-policy.ts';
-import { attached } from '../../terminal/attached.ts';
-import { attend } from '../../terminal/attend.ts';
-import { detachKeys } from '../../terminal/terminal.ts';
-import { waitFor } from '../../terminal/wait.ts';
-import { UsageError } from '../../usage-error.ts';
-import { eachOf } from '../each-of.ts';
-import { inspectBox, openAttachedStream } from './attach.ts';
+} from '../../../requests/image-policy.ts';
+import { attached } from '../../../terminal/attached.ts';
+import { attend } from '../../../terminal/attend.ts';
+import { detachKeys } from '../../../terminal/terminal.ts';
+import { waitFor } from '../../../terminal/wait.ts';
+import { UsageError } from '../../../usage-error.ts';
+import { eachOf } from '../../each-of.ts';
+import { inspectBox, openAttachedStream } from '../output/attach.ts';
 
 export const start: Command = {
   usage: '[OPTIONS] BOX [BOX...]',

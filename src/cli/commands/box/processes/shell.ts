@@ -1,5 +1,5 @@
-import type { Command } from '../../command.ts';
-import { byName, string } from '../../flags/flag.ts';
+import type { Command } from '../../../command.ts';
+import { byName, string } from '../../../flags/flag.ts';
 import { EXEC_FLAGS, runExec } from './exec.ts';
 
 /** The best shell that the box has, as a login shell. */

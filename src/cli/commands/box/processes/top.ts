@@ -1,9 +1,9 @@
-import type { Processes as Listed } from '../../../docker-api/containers/top.ts';
-import { segment } from '../../client/client.ts';
-import { printable } from '../../client/failure.ts';
-import { objectOf, stringsOf } from '../../client/json.ts';
-import type { Command } from '../../command.ts';
-import { alignColumns } from '../../output/table.ts';
+import type { Processes as Listed } from '../../../../docker-api/containers/top.ts';
+import { segment } from '../../../client/client.ts';
+import { printable } from '../../../client/failure.ts';
+import { objectOf, stringsOf } from '../../../client/json.ts';
+import type { Command } from '../../../command.ts';
+import { alignColumns } from '../../../output/table.ts';
 
 /** The narrowest column, as Docker has it here. */
 const MIN_WIDTH = 20;

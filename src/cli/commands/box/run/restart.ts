@@ -1,4 +1,4 @@
-import type { Command } from '../../command.ts';
+import type { Command } from '../../../command.ts';
 import { postEach } from './post-each.ts';
 import { STOP_FLAGS, stopQuery } from './stop.ts';
 

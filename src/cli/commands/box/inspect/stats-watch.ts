@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { ContainerStats } from '../../../docker-api/containers/stats.ts';
-import type { EventMessage } from '../../../docker-api/system/system.ts';
-import { A3sError } from '../../../errors.ts';
-import { type Client, segment } from '../../client/client.ts';
-import { unreachable } from '../../client/failure.ts';
-import { objectOf, type Received, stringOf } from '../../client/json.ts';
-import { messages } from '../../client/messages.ts';
+import type { ContainerStats } from '../../../../docker-api/containers/stats.ts';
+import type { EventMessage } from '../../../../docker-api/system/system.ts';
+import { A3sError } from '../../../../errors.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import { unreachable } from '../../../client/failure.ts';
+import { objectOf, type Received, stringOf } from '../../../client/json.ts';
+import { messages } from '../../../client/messages.ts';
 
 type Sample = Received<ContainerStats>;
 

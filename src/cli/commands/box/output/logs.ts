@@ -1,10 +1,10 @@
-import { segment } from '../../client/client.ts';
-import type { Command } from '../../command.ts';
-import { bool, string } from '../../flags/flag.ts';
-import { printWarnings } from '../../requests/confidential-warnings.ts';
-import { copyOutput } from '../../terminal/output.ts';
-import { exitOnSignals, signalStatus } from '../../terminal/signals.ts';
-import { parseTimestamp } from '../../values/times/timestamp.ts';
+import { segment } from '../../../client/client.ts';
+import type { Command } from '../../../command.ts';
+import { bool, string } from '../../../flags/flag.ts';
+import { printWarnings } from '../../../requests/confidential-warnings.ts';
+import { copyOutput } from '../../../terminal/output.ts';
+import { exitOnSignals, signalStatus } from '../../../terminal/signals.ts';
+import { parseTimestamp } from '../../../values/times/timestamp.ts';
 import { inspectBox } from './attach.ts';
 
 export const logs: Command = {

@@ -13,11 +13,11 @@ import {
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ByteReader } from '../../../images/byte-reader.ts';
-import { readTar } from '../../../images/tar/read-tar.ts';
-import { endOfTar, paddingOf, type TarFile, tarHeader } from '../../copy/tar-header.ts';
-import { type FakeEnds, type Transcript, transcript } from '../../testing/fake-context.ts';
-import { serveFake } from '../../testing/serve-fake.ts';
+import { ByteReader } from '../../../../images/byte-reader.ts';
+import { readTar } from '../../../../images/tar/read-tar.ts';
+import { endOfTar, paddingOf, type TarFile, tarHeader } from '../../../copy/tar-header.ts';
+import { type FakeEnds, type Transcript, transcript } from '../../../testing/fake-context.ts';
+import { serveFake } from '../../../testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();
 const work = join(directory, 'work');

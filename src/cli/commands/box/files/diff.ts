@@ -1,8 +1,8 @@
-import type { Changes } from '../../../docker-api/containers/changes.ts';
-import { segment } from '../../client/client.ts';
-import { printable } from '../../client/failure.ts';
-import { numberOf, objectsOf, stringOf } from '../../client/json.ts';
-import type { Command } from '../../command.ts';
+import type { Changes } from '../../../../docker-api/containers/changes.ts';
+import { segment } from '../../../client/client.ts';
+import { printable } from '../../../client/failure.ts';
+import { numberOf, objectsOf, stringOf } from '../../../client/json.ts';
+import type { Command } from '../../../command.ts';
 
 /** By Docker's number of the kind. */
 const KINDS = ['C', 'A', 'D'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type FakeEnds, type Transcript, transcript } from '../../testing/fake-context.ts';
-import { serveFake } from '../../testing/serve-fake.ts';
+import { type FakeEnds, type Transcript, transcript } from '../../../testing/fake-context.ts';
+import { serveFake } from '../../../testing/serve-fake.ts';
 
 const { server, socket } = serveFake();
 

@@ -1,13 +1,13 @@
-import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
-import type { ContainerStats } from '../../../docker-api/containers/stats.ts';
-import { type Client, segment } from '../../client/client.ts';
-import { objectOf, objectsOf, stringOf } from '../../client/json.ts';
-import type { Command, Invocation } from '../../command.ts';
-import { bool, string } from '../../flags/flag.ts';
-import { type Format, prepareFormat } from '../../output/listing.ts';
-import { STATS_LISTING, statsRow } from '../../output/rows/stats-row.ts';
-import { interruptible } from '../../terminal/interruptible.ts';
-import { FORMAT_HELP } from '../format-help.ts';
+import type { ContainerSummary } from '../../../../docker-api/containers/container.ts';
+import type { ContainerStats } from '../../../../docker-api/containers/stats.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import { objectOf, objectsOf, stringOf } from '../../../client/json.ts';
+import type { Command, Invocation } from '../../../command.ts';
+import { bool, string } from '../../../flags/flag.ts';
+import { type Format, prepareFormat } from '../../../output/listing.ts';
+import { STATS_LISTING, statsRow } from '../../../output/rows/stats-row.ts';
+import { interruptible } from '../../../terminal/interruptible.ts';
+import { FORMAT_HELP } from '../../format-help.ts';
 import { isGone, isItsOwn, StatsWatch, type Watched } from './stats-watch.ts';
 
 /** How often the table is drawn, as Docker does. */

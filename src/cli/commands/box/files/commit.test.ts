@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { transcript } from '../../testing/fake-context.ts';
-import { serveFake } from '../../testing/serve-fake.ts';
+import { transcript } from '../../../testing/fake-context.ts';
+import { serveFake } from '../../../testing/serve-fake.ts';
 
 const { server, socket } = serveFake();
 const ID = `sha256:${'1'.repeat(64)}`;

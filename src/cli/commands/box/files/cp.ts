@@ -8,11 +8,11 @@ import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Client, segment } from '../../client/client.ts';
-import { printable, unreachable } from '../../client/failure.ts';
-import type { Command, Invocation } from '../../command.ts';
-import { pack } from '../../copy/pack.ts';
-import { type BoxPath, statBoxPath, statOfHeaders } from '../../copy/path-stat.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import { printable, unreachable } from '../../../client/failure.ts';
+import type { Command, Invocation } from '../../../command.ts';
+import { pack } from '../../../copy/pack.ts';
+import { type BoxPath, statBoxPath, statOfHeaders } from '../../../copy/path-stat.ts';
 import {
   assertsDirectory,
   boxPath,
@@ -21,12 +21,12 @@ import {
   type Side,
   splitOperand,
   splitPath,
-} from '../../copy/paths.ts';
-import { unpack } from '../../copy/unpack.ts';
-import { bool } from '../../flags/flag.ts';
-import { humanSize } from '../../output/human.ts';
-import { interruptible } from '../../terminal/interruptible.ts';
-import { UsageError } from '../../usage-error.ts';
+} from '../../../copy/paths.ts';
+import { unpack } from '../../../copy/unpack.ts';
+import { bool } from '../../../flags/flag.ts';
+import { humanSize } from '../../../output/human.ts';
+import { interruptible } from '../../../terminal/interruptible.ts';
+import { UsageError } from '../../../usage-error.ts';
 
 /** Standard input or output in place of a local path. */
 const STREAM = '-';

@@ -3,17 +3,17 @@ import type {
   ExecCreated,
   ExecInspect,
   ExecStart,
-} from '../../../docker-api/containers/exec.ts';
-import { A3sError } from '../../../errors.ts';
-import { type Client, segment } from '../../client/client.ts';
-import { numberOf, objectOf, stringOf } from '../../client/json.ts';
-import type { Command, Invocation } from '../../command.ts';
-import type { Context } from '../../context.ts';
-import { bool, byName, type Flag, list, string } from '../../flags/flag.ts';
-import { AttachedStream } from '../../terminal/attached-stream.ts';
-import { attend } from '../../terminal/attend.ts';
-import { checkTerminal, detachKeys } from '../../terminal/terminal.ts';
-import { parseEnvironment, readEnvironmentFile } from '../../values/environment.ts';
+} from '../../../../docker-api/containers/exec.ts';
+import { A3sError } from '../../../../errors.ts';
+import { type Client, segment } from '../../../client/client.ts';
+import { numberOf, objectOf, stringOf } from '../../../client/json.ts';
+import type { Command, Invocation } from '../../../command.ts';
+import type { Context } from '../../../context.ts';
+import { bool, byName, type Flag, list, string } from '../../../flags/flag.ts';
+import { AttachedStream } from '../../../terminal/attached-stream.ts';
+import { attend } from '../../../terminal/attend.ts';
+import { checkTerminal, detachKeys } from '../../../terminal/terminal.ts';
+import { parseEnvironment, readEnvironmentFile } from '../../../values/environment.ts';
 
 /** The flags of every process that is started in a box. */
 export const EXEC_FLAGS: readonly Flag[] = [
