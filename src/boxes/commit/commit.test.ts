@@ -112,12 +112,18 @@ describe('a commit', () => {
       { CreatedBy: 'ADD rootfs' },
     ]);
     const inspected = await home.call('GET', '/images/team/app:1/json');
-    expect(inspected.body).toMatchObject({ Author: 'me', Comment: 'why', Parent: PARENT.config.digest });
+    expect(inspected.body).toMatchObject({
+      Author: 'me',
+      Comment: 'why',
+      Parent: PARENT.config.digest,
+    });
     const listed = await home.call('GET', '/images/json');
     expect(listed.body).toContainEqual(
       expect.objectContaining({ RepoTags: ['team/app:1'], ParentId: PARENT.config.digest }),
     );
-    expect(listed.body).toContainEqual(expect.objectContaining({ Id: PARENT.config.digest, ParentId: '' }));
+    expect(listed.body).toContainEqual(
+      expect.objectContaining({ Id: PARENT.config.digest, ParentId: '' }),
+    );
   });
 
   it('pauses a box that runs until its changes were read, and says so in events', async () => {
