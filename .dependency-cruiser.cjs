@@ -20,6 +20,7 @@ const ROOMS = {
     'c-library',
     'config',
     'durable',
+    'disk-full',
     'errors',
     'make-directories',
     'read-bounded',
@@ -47,6 +48,7 @@ const ROOMS = {
     'config',
     'durable',
     'async',
+    'disk-full',
     'errors',
     'make-directories',
   ],
@@ -70,6 +72,7 @@ const ROOMS = {
     'state',
     'narrow',
     'durable',
+    'disk-full',
     'errors',
     'make-directories',
     'async',
@@ -98,7 +101,7 @@ const ROOMS = {
     'trust/signer/key-kinds',
     'errors',
   ],
-  images: ['images', 'oci', 'narrow', 'jail', 'state', 'durable', 'errors', 'async'],
+  images: ['images', 'oci', 'narrow', 'jail', 'state', 'durable', 'disk-full', 'errors', 'async'],
   // The store of templates: what microVMs start from, not the boxes in them.
   templates: [
     'templates',
@@ -108,6 +111,7 @@ const ROOMS = {
     'jail',
     'state',
     'durable',
+    'disk-full',
     'errors',
     'make-directories',
     'async',
@@ -118,12 +122,12 @@ const ROOMS = {
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
   networks: ['networks', 'jail/tools', 'state', 'c-library', 'durable', 'errors', 'async'],
-  engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'errors', 'async'],
+  engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'disk-full', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
   boot: ['boot', 'canonical-json', 'durable', 'errors'],
   jail: ['jail', 'errors'],
-  state: ['state', 'errors'],
+  state: ['state', 'disk-full', 'errors'],
   oci: ['oci', 'narrow', 'errors'],
   async: ['async'],
 };

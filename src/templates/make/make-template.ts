@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { syncDirectory } from '../../durable.ts';
 import type { Engine, Vm, VmShape } from '../../engine/engine.ts';
 import { closeDescriptor, giveTo, memoryFile } from '../../engine/memory-file.ts';
+import { isDiskFull } from '../../disk-full.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import { PROTOCOL } from '../../guest/protocol.ts';
@@ -226,8 +227,7 @@ function explained(cause: unknown, late: boolean): unknown {
       remedy: 'Try again with a3s-box template warm when the machine is less busy.',
     });
   }
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
+  if (!isDiskFull(cause)) return cause;
   return new A3sError('disk-full', 'Cannot write a template: no space is left', {
     cause,
     remedy: 'Free some space and try again.',
