@@ -9,6 +9,7 @@ import type { SavedVm } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
+import { GuestRefusal } from '../../guest/refusal.ts';
 import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
@@ -208,7 +209,7 @@ async function thaw(rt: Pick<Services, 'log'>, running: RunningBox): Promise<voi
 
 /** An older agent has no such route. */
 function isTooOld(error: unknown): boolean {
-  return error instanceof A3sError && error.code === 'no-such-exec';
+  return error instanceof GuestRefusal && error.guestCode === 'not-found';
 }
 
 function attributesOf({ name, box }: SnapshotRecord): Record<string, string> {
