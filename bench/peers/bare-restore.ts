@@ -22,7 +22,7 @@ import {
 } from '../../src/engine/qemu/command-line/arguments.ts';
 import { STATE_URI } from '../../src/engine/qemu/command-line/descriptor-sets.ts';
 import { stubKernel } from '../../src/engine/qemu/command-line/stub-kernel.ts';
-import { type Command, executeAll } from '../../src/engine/qemu/monitor/hotplug.ts';
+import { type Command, executeAll } from '../../src/engine/qemu/command-line/devices.ts';
 import { QmpClient, type QmpEvent } from '../../src/engine/qemu/monitor/qmp.ts';
 import { growthLimit } from '../../src/engine/qemu/template/memory-growth.ts';
 import { openSocket } from '../../src/engine/socket.ts';

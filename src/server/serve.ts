@@ -47,7 +47,7 @@ import { MIGRATIONS } from './home/migrations.ts';
 import { openNetworks } from './home/open-networks.ts';
 import { openTemplates } from './home/open-templates.ts';
 import { HttpServer } from './http/http-server.ts';
-import type { ApiHost } from './http/routes.ts';
+import type { ApiHost } from './routes.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
 export interface ServeOptions {

@@ -4,7 +4,7 @@ import type { Attachment } from '../images/attachments/attachment.ts';
 import { decideTrust } from './decide.ts';
 import { TrustDecision } from './decision.ts';
 import type { Requirement } from './policy.ts';
-import { identityOfKey } from './signer/signer-key.ts';
+import { identityOfKey } from './keys/signer-key.ts';
 import {
   attachmentOf,
   signatureLayer,

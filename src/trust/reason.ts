@@ -4,7 +4,7 @@
  * @module
  */
 import type { Finding, RequirementResult, Signer } from './decision.ts';
-import { quoted } from './evidence/problem.ts';
+import { quoted } from './artifact/problem.ts';
 import type { Requirement, Rule } from './policy.ts';
 
 const MAX_NAMED = 3;

@@ -24,7 +24,7 @@ import {
   implicitDirectory,
   inheritAttributes,
   mergeOver,
-} from './tree.ts';
+} from '../tree/tree.ts';
 
 export interface LayerSource {
   /** Digest of the uncompressed tar. */

@@ -5,7 +5,7 @@ import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
 import { followLinks } from './follow-links.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
-import { type DirectoryNode, implicitDirectory, mergeOver } from './tree.ts';
+import { type DirectoryNode, implicitDirectory, mergeOver } from '../tree/tree.ts';
 
 async function treeOf(files: readonly TarFile[]): Promise<DirectoryNode> {
   const reader = new ByteReader(streamed(writeTar(files)), 'the layer');

@@ -21,7 +21,7 @@ import {
   implicitDirectory,
   type Node,
   WHITEOUT,
-} from './tree.ts';
+} from '../tree/tree.ts';
 
 const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { type TlsTrust, tlsTrust } from '../http/tls-trust.ts';
+import { type TlsTrust, tlsTrust } from './tls-trust.ts';
 import { isDomain, isLoopback, registryHost } from './addresses.ts';
 import { type HostCertificates, readHostCertificates } from './certs-directory.ts';
 import { type Registries, readRegistries } from './registries-file.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RegistryRequest, RegistryResponse } from '../transport/transport.ts';
-import type { TlsTrust } from './tls-trust.ts';
+import type { TlsTrust } from '../hosts/tls-trust.ts';
 
 export interface HttpRequest {
   readonly method: RegistryRequest['method'];

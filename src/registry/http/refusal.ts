@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError, type ErrorCode } from '../../errors.ts';
-import { parseChallenges } from '../auth/challenge.ts';
+import { parseChallenges } from './challenge.ts';
 import { shown } from '../hosts/addresses.ts';
 import { readErrorBody } from './error-body.ts';
 import type { HttpResponse } from './message.ts';

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { A3sError } from '../../errors.ts';
 import { shown } from '../hosts/addresses.ts';
-import type { TransportLimits } from '../transport/transport-limits.ts';
+import type { TransportLimits } from './transport-limits.ts';
 import { LocalAddress } from './address-guard.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';

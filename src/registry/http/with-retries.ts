@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout } from 'node:timers/promises';
-import type { TransportLimits } from '../transport/transport-limits.ts';
+import type { TransportLimits } from './transport-limits.ts';
 import { discard } from './error-body.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import { Unreached } from './unreached.ts';

@@ -10,7 +10,7 @@ import { A3sError } from '../../errors.ts';
 import { type Digest, hexOf } from '../../oci/digest.ts';
 import { digestText } from '../../oci/digest-text.ts';
 import { OCI_INDEX } from '../../oci/media-types.ts';
-import { isOwnOrigin } from '../auth/own-origin.ts';
+import { isOwnOrigin } from '../hosts/own-origin.ts';
 import { type Document, exchangeDocument } from '../exchange/exchange.ts';
 import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
 import type { Referrer } from '../registry.ts';

@@ -14,7 +14,7 @@ import type { HttpResponse, Send } from '../http/message.ts';
 import { Unreached } from '../http/unreached.ts';
 import { wire } from '../http/wire.ts';
 import { withRetries } from '../http/with-retries.ts';
-import { TRANSPORT_LIMITS, type TransportLimits } from './transport-limits.ts';
+import { TRANSPORT_LIMITS, type TransportLimits } from '../http/transport-limits.ts';
 
 export interface NetworkOptions extends HostFiles {
   readonly proxies?: Proxies;

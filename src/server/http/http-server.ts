@@ -11,7 +11,7 @@ import { listenOn } from '../systemd/listen.ts';
 import { Connections } from './connections.ts';
 import { BUSY, hangUp, refusalOf } from './refusal.ts';
 import { createRouter } from './router.ts';
-import { type ApiHost, ROUTES } from './routes.ts';
+import { type ApiHost, ROUTES } from '../routes.ts';
 import { listenPrivately } from './socket.ts';
 import { handleUpgrade } from './upgrade.ts';
 

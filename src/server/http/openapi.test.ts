@@ -6,7 +6,7 @@ import { empty, json } from './answer.ts';
 import { openApiPath } from './openapi.ts';
 import { EMPTY } from './replies.ts';
 import { route } from './route.ts';
-import { ROUTES } from './routes.ts';
+import { ROUTES } from '../routes.ts';
 
 const home = new TestHome();
 beforeAll(async () => {

@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { MAX_BODY } from '../log/log-entry.ts';
-import { isBase64 } from './evidence-json.ts';
+import { isBase64 } from '../artifact/evidence-json.ts';
 
 const Bytes = (max: number) =>
   z

@@ -15,7 +15,7 @@ import { startTranslator } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { diskCommands, executeAll, nicCommands, shareCommands } from '../monitor/hotplug.ts';
+import { diskCommands, executeAll, nicCommands, shareCommands } from '../command-line/devices.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { QemuVm } from '../vm.ts';
 import { startVmm } from './vmm.ts';

@@ -7,8 +7,8 @@
  * @module
  */
 import type { VmSpec } from '../../engine.ts';
-import { forkDevices, forkMemory } from '../snapshot/fork-devices.ts';
-import { templateDevices } from '../template/template-devices.ts';
+import { forkDevices, forkMemory } from './fork-devices.ts';
+import { templateDevices } from './template-devices.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
 import { rootPorts, templatePorts } from './slots.ts';
 

@@ -6,9 +6,9 @@
  */
 import { A3sError } from '../../../errors.ts';
 import type { RamExtent, SavedCopy, SavedVm, VmSpec } from '../../engine.ts';
-import { extraSlots } from '../command-line/slots.ts';
-import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from '../monitor/hotplug.ts';
-import { HUB, TEMPLATE_MAC, templateDevices } from '../template/template-devices.ts';
+import { extraSlots } from './slots.ts';
+import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from './devices.ts';
+import { HUB, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
 
 /** Names of the blocks of RAM that forks map from the saved file. */
 export const RAM_BLOCKS = { memory: 'memory', growth: 'growth' } as const;

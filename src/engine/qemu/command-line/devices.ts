@@ -6,9 +6,9 @@
 import * as z from 'zod';
 import type { Disk, Nic, VmSpec } from '../../engine.ts';
 import { passtSocket } from '../../helpers/passt.ts';
-import { backingSet, diskSet, setFile } from '../command-line/descriptor-sets.ts';
-import { diskSlots, nicSlot, type Slot, shareSlots } from '../command-line/slots.ts';
-import type { QmpClient } from './qmp.ts';
+import { backingSet, diskSet, setFile } from './descriptor-sets.ts';
+import { diskSlots, nicSlot, type Slot, shareSlots } from './slots.ts';
+import type { QmpClient } from '../monitor/qmp.ts';
 
 /** The backend of the network card. */
 export const NETDEV = 'net0';
