@@ -14,8 +14,8 @@ import { DSSE_ENVELOPE } from '../oci/media-types.ts';
 import { readEnvelope } from '../trust/artifact/dsse.ts';
 import { Problem } from '../trust/artifact/problem.ts';
 import { readStatement } from '../trust/artifact/statement.ts';
-import { readPolicyKey } from '../trust/policy/policy-keys.ts';
 import { isSignedBy } from '../trust/keys/signer-key.ts';
+import { readPolicyKey } from '../trust/policy/policy-keys.ts';
 
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.\d+)?\+json(?:;version=0\.\d+)?$/;
 const MAX_LAYERS = 1024;

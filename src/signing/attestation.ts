@@ -10,11 +10,8 @@ import { parseDocument } from '../oci/json/json.ts';
 import { endOfString } from '../oci/json/json-strings.ts';
 import { preAuthEncoding } from '../trust/artifact/dsse.ts';
 import { Problem } from '../trust/artifact/problem.ts';
-import {
-  MAX_STATEMENT_VALUES,
-  readStatement,
-  STATEMENT_PAYLOAD_TYPE,
-} from '../trust/artifact/statement.ts';
+import { readStatement, STATEMENT_PAYLOAD_TYPE } from '../trust/artifact/statement.ts';
+import { MAX_STATEMENT_VALUES } from '../trust/limits.ts';
 import { goJson } from './go-json.ts';
 import type { Subject } from './image-payload.ts';
 import type { PredicateType } from './predicate-types.ts';

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { FROM_SNAPSHOT_FLAG } from '../requests/fork-request.ts';
 import { CONFIDENTIAL_FLAGS } from './confidential-flags.ts';
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
+import { FROM_SNAPSHOT_FLAG } from './from-snapshot-flag.ts';
 import { HEALTH_FLAGS } from './health-flags.ts';
 import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';

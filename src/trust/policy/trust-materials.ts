@@ -5,8 +5,8 @@
  */
 import type { TrustMaterial } from '@sigstore/verify';
 import { A3sError } from '../../errors.ts';
-import type { PolicyMaterial } from './policy-document.ts';
 import { checkFirstRoot, fetchTufRoot } from '../roots/tuf-root.ts';
+import type { PolicyMaterial } from './policy-document.ts';
 
 /** By the name that the policy has for it. */
 export type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;

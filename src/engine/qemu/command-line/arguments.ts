@@ -7,10 +7,10 @@
  * @module
  */
 import type { VmSpec } from '../../engine.ts';
-import { forkDevices, forkMemory } from './fork-devices.ts';
-import { templateDevices } from './template-devices.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
+import { forkDevices, forkMemory } from './fork-devices.ts';
 import { rootPorts, templatePorts } from './slots.ts';
+import { templateDevices } from './template-devices.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 

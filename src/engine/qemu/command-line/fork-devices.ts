@@ -6,8 +6,8 @@
  */
 import { A3sError } from '../../../errors.ts';
 import type { RamExtent, SavedCopy, SavedVm, VmSpec } from '../../engine.ts';
-import { extraSlots } from './slots.ts';
 import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from './devices.ts';
+import { extraSlots } from './slots.ts';
 import { HUB, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
 
 /** Names of the blocks of RAM that forks map from the saved file. */

@@ -6,7 +6,6 @@
  * @module
  */
 import { type Nic, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
-import { templateSlots } from './slots.ts';
 import {
   asArguments,
   type Command,
@@ -16,6 +15,7 @@ import {
   nicDevice,
   uplink,
 } from './devices.ts';
+import { templateSlots } from './slots.ts';
 
 /** The card has this address until the agent sets the box's own. */
 export const TEMPLATE_MAC = '02:00:00:00:00:00';

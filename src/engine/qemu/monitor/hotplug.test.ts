@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Disk, VmSpec } from '../../engine.ts';
+import { diskCommands, nicCommands, shareCommands } from '../command-line/devices.ts';
 import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
-import { diskCommands, executeAll, nicCommands, shareCommands } from '../command-line/devices.ts';
+import { executeAll } from './execute-all.ts';
 import type { QmpClient } from './qmp.ts';
 
 function vmSpec(disks: number, shares: number): VmSpec {

@@ -11,10 +11,10 @@ import type { SavedCopy, VmSpec } from '../../engine.ts';
 import { startTranslator } from '../../helpers/passt.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
-import { VmEvents } from '../monitor/events.ts';
-import { executeAll } from '../command-line/devices.ts';
-import { load, marker } from '../template/start-from-template.ts';
 import { joinCommands } from '../command-line/template-devices.ts';
+import { VmEvents } from '../monitor/events.ts';
+import { executeAll } from '../monitor/execute-all.ts';
+import { load, marker } from '../template/start-from-template.ts';
 import { QemuVm } from '../vm.ts';
 
 /** A plan whose VM is a fork. */

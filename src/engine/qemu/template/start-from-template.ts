@@ -18,14 +18,15 @@ import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
+import { type Command, placedDisks, placedShares } from '../command-line/devices.ts';
 import { extraSlots } from '../command-line/slots.ts';
+import { joinCommands } from '../command-line/template-devices.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { type Command, executeAll, placedDisks, placedShares } from '../command-line/devices.ts';
+import { executeAll } from '../monitor/execute-all.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { QemuVm } from '../vm.ts';
 import { growthCommands } from './memory-growth.ts';
 import { privateRam } from './ram-copy.ts';
-import { joinCommands } from '../command-line/template-devices.ts';
 
 /** The presence of this backend says that a launch from a template was completed. */
 export const LAUNCHED = 'launched';
