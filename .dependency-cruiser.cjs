@@ -255,6 +255,83 @@ const ATTESTATION_ROOMS = {
   ],
 };
 
+/**
+ * The same for folders whose rooms lie beside files: any room may import the files that its own
+ * folder has beside the rooms.
+ */
+const ROOMS_BESIDE_FILES = {
+  'src/cli': {
+    values: [],
+    credentials: ['client'],
+    client: [],
+    completion: ['client'],
+    copy: ['client'],
+    files: [],
+    flags: ['values'],
+    terminal: ['client', 'flags', 'values'],
+    output: ['client'],
+    signing: ['client', 'credentials', 'files', 'flags', 'terminal'],
+    requests: ['client', 'credentials', 'files', 'flags', 'output', 'signing', 'values'],
+    help: ['command-table', 'flags', 'output'],
+  },
+  'src/server': {
+    systemd: [],
+    home: [],
+    http: [],
+    process: ['http', 'systemd'],
+    docker: ['http'],
+    a3s: ['docker', 'http'],
+  },
+  'src/registry': {
+    hosts: [],
+    http: ['hosts'],
+    auth: ['hosts', 'http'],
+    transport: ['auth', 'hosts', 'http'],
+    exchange: ['http', 'transport'],
+    manifests: ['exchange', 'hosts'],
+    blobs: ['exchange', 'manifests'],
+  },
+  'src/trust': {
+    keys: [],
+    roots: [],
+    conditions: [],
+    artifact: ['conditions'],
+    policy: ['conditions', 'keys', 'roots'],
+    log: ['artifact', 'keys'],
+    signer: ['artifact', 'keys', 'log'],
+    evidence: ['artifact', 'signer'],
+  },
+  'src/images': {
+    tar: [],
+    catalog: [],
+    tree: ['tar'],
+    erofs: ['tree'],
+    content: ['catalog', 'erofs'],
+    verity: ['content', 'erofs'],
+    layer: ['erofs', 'tar', 'tree'],
+    converter: ['content', 'layer'],
+    attachments: ['catalog', 'content'],
+    archive: ['attachments', 'catalog', 'content', 'layer', 'tar'],
+    ingest: ['archive', 'attachments', 'catalog', 'content', 'tag'],
+    import: ['archive', 'content', 'tag'],
+    extend: ['archive', 'catalog', 'content', 'import', 'tag'],
+    save: ['archive', 'attachments', 'catalog', 'content', 'tar'],
+    tag: ['catalog'],
+    history: ['catalog', 'content'],
+    usage: ['catalog'],
+    prune: ['catalog', 'usage'],
+  },
+  'src/engine/qemu': {
+    'command-line': [],
+    monitor: ['command-line'],
+    boot: ['command-line', 'monitor'],
+    probe: ['boot', 'command-line'],
+    template: ['boot', 'command-line', 'monitor', 'probe'],
+    snapshot: ['boot', 'command-line', 'monitor', 'template'],
+    confidential: ['boot', 'command-line', 'monitor'],
+  },
+};
+
 const TEST_FILES = '\\.test\\.ts$|/testing/';
 
 function roomsOf(root, rooms) {
@@ -267,11 +344,25 @@ function roomsOf(root, rooms) {
   }));
 }
 
+function roomsBesideFiles([root, rooms]) {
+  return Object.entries(rooms).map(([room, others]) => ({
+    name: `${root}/${room}`,
+    comment: `of the rooms of ${root}, ${room} may import only ${others.join(', ') || 'itself'}`,
+    severity: 'error',
+    from: { path: `^${root}/${room}/`, pathNot: TEST_FILES },
+    to: {
+      path: `^${root}/[^/]+/`,
+      pathNot: `^${root}/(${[room, ...others].join('|')})/`,
+    },
+  }));
+}
+
 module.exports = {
   forbidden: [
     ...roomsOf('src', ROOMS),
     ...roomsOf('src/boxes', BOXES_ROOMS),
     ...roomsOf('attestation/src', ATTESTATION_ROOMS),
+    ...Object.entries(ROOMS_BESIDE_FILES).flatMap(roomsBesideFiles),
     {
       name: 'cli-has-no-schemas',
       comment:

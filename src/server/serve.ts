@@ -46,7 +46,7 @@ import { FileLog } from './home/log.ts';
 import { MIGRATIONS } from './home/migrations.ts';
 import { openNetworks } from './home/open-networks.ts';
 import { openTemplates } from './home/open-templates.ts';
-import { HttpServer } from './http/http-server.ts';
+import { HttpServer } from './http-server.ts';
 import type { ApiHost } from './routes.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
