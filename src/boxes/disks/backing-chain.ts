@@ -11,9 +11,9 @@
  */
 import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isDiskFull } from '../../disk-full.ts';
 import { publish } from '../../durable.ts';
 import type { Disk } from '../../engine/engine.ts';
-import { isDiskFull } from '../../disk-full.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { overlayImage } from './overlay-image.ts';

@@ -19,7 +19,7 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
 import { abandon } from '../start/abandon.ts';
-import { type Found, findParts } from '../start/describe.ts';
+import { type Found, findParts } from '../start/describe-vm.ts';
 import { expectHostStays } from '../start/enter.ts';
 import { launchVm } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';

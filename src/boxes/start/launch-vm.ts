@@ -16,7 +16,7 @@ import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts
 import { Handshake, RESUME_MS } from '../run/handshake.ts';
 import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
-import { describeVm, type Found, writableDisks } from './describe.ts';
+import { describeVm, type Found, writableDisks } from './describe-vm.ts';
 import { launchOnPorts, type PortsHost } from './ports.ts';
 
 /** What a launch needs of the server. */

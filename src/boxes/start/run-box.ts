@@ -13,7 +13,7 @@ import type { RunServices } from '../run/run-services.ts';
 import type { Services } from '../services/services.ts';
 import type { EndHost } from '../supervise/finish-run.ts';
 import { abandon } from './abandon.ts';
-import { type Found, findParts } from './describe.ts';
+import { type Found, findParts } from './describe-vm.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
 import { type MountedVolumes, mountVolumes } from './mount-volumes.ts';

@@ -25,9 +25,9 @@ import {
 } from '../protocol.ts';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
 import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
-import { FakeCopies } from './fake-copies.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
 import { FakeFiles } from './fake-files.ts';
+import { FakeCopies } from './fake-identity.ts';
 import { FakeProbe } from './fake-probe.ts';
 import { FakeProcess, type FakeProgram, signalName } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';

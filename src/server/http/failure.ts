@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Problem } from '../../docker-api/problem.ts';
+
 import { isDiskFull } from '../../disk-full.ts';
+import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 
 export interface Failure {

@@ -5,7 +5,7 @@
  */
 import type { Box } from '../../record/box.ts';
 import type { Services } from '../../services/services.ts';
-import type { Found } from '../describe.ts';
+import type { Found } from '../describe-vm.ts';
 import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 

@@ -17,7 +17,7 @@ import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories.ts';
 import type { Services } from '../../services/services.ts';
-import { describeVm, type Found } from '../describe.ts';
+import { describeVm, type Found } from '../describe-vm.ts';
 import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
