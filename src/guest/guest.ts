@@ -104,7 +104,7 @@ export class Guest {
   }
 
   /**
-   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it
+   * Has a paused guest run a warm-up of its later requests, in namespaces that it
    * discards, so that an emulated processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
@@ -113,8 +113,8 @@ export class Guest {
   }
 
   /**
-   * Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes
-   * nothing.
+   * Gives a guest that started from a template its own identity. Protocol 2; a repeated call
+   * changes nothing.
    */
   async reseed(reseed: Reseed, signal?: AbortSignal): Promise<void> {
     const body = Reseed.parse(reseed);
@@ -122,7 +122,7 @@ export class Guest {
   }
 
   /**
-   * Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call
+   * Gives a fork its own identity. Protocol 2; a repeated call
    * changes nothing.
    */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {

@@ -49,7 +49,7 @@ export async function launchVm(
   return {
     vm,
     held: taken,
-    copy: { known: handshake.known, connectMs: Math.min(RESUME_MS, rt.startTimeoutMs) },
+    firstContact: { known: handshake.known, connectMs: Math.min(RESUME_MS, rt.startTimeoutMs) },
     giveSpec: async (running) => {
       const guest = await resumed(running);
       await handshake.specSent;
@@ -102,7 +102,7 @@ async function resumed(running: RunningBox): Promise<Guest> {
     if (running.released || !(cause instanceof A3sError)) throw cause;
     throw new A3sError(
       'template-unusable',
-      `Cannot resume a copy of the template: ${cause.message}`,
+      `Cannot resume the template's microVM: ${cause.message}`,
       { cause },
     );
   }

@@ -190,10 +190,14 @@ async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
     await guest.freeze(signal);
   } catch (cause) {
     if (!isTooOld(cause)) throw cause;
-    throw new A3sError('agent-failed', 'The agent of the box cannot be copied: it is too old', {
-      remedy: 'Create the box anew, so that it boots with the current agent.',
-      cause,
-    });
+    throw new A3sError(
+      'agent-failed',
+      "Cannot save a memory snapshot: the box's agent is too old",
+      {
+        remedy: 'Create the box anew, so that it boots with the current agent.',
+        cause,
+      },
+    );
   }
 }
 

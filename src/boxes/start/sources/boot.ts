@@ -29,7 +29,7 @@ export class BootSource implements StartSource {
     const durable = syncNewLayer(this.#rt, this.#box, this.#found);
     return {
       ...launched,
-      handOver: async (running) => {
+      prepareGuest: async (running) => {
         const guest = await giveSpec(running);
         return { guest, offset: await opened, durable };
       },

@@ -55,11 +55,11 @@ export class PoolSource implements StartSource {
     const opened = openOutput();
     return {
       ...{ vm, guest, held: taken },
-      handOver: (running) => this.#handOver(running, pooled, opened),
+      prepareGuest: (running) => this.#prepareGuest(running, pooled, opened),
     };
   }
 
-  async #handOver(
+  async #prepareGuest(
     running: RunningBox,
     pooled: PooledVm,
     opened: Promise<number>,

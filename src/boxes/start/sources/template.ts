@@ -46,7 +46,7 @@ export class TemplateSource implements StartSource {
     const durable = syncNewLayer(this.#rt, this.#box, this.#found);
     return {
       ...launched,
-      handOver: async (running) => {
+      prepareGuest: async (running) => {
         const guest = await giveSpec(running);
         return { guest, offset: await opened, durable };
       },

@@ -5,7 +5,7 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { RamExtent, SavedCopy, SavedVm, VmSpec } from '../../engine.ts';
+import type { OpenSavedVm, RamExtent, SavedVm, VmSpec } from '../../engine.ts';
 import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from './devices.ts';
 import { extraSlots } from './slots.ts';
 import { HUB, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
@@ -39,11 +39,11 @@ function mapped(id: string, { offset, bytes }: RamExtent, ram: number | undefine
 }
 
 /** @throws A3sError `invalid-argument` where there are too many disks */
-export function forkDevices(spec: VmSpec, { arrangement }: SavedCopy): string[] {
+export function forkDevices(spec: VmSpec, { arrangement }: OpenSavedVm): string[] {
   if (arrangement === 'template') {
     const extra = extraSlots(spec);
     if (extra === undefined) {
-      throw new A3sError('invalid-argument', 'Cannot start a copy: it has too many disks');
+      throw new A3sError('invalid-argument', 'Cannot start a fork: it has too many disks');
     }
     return [...templateDevices(spec), ...asArguments(placedDisks(spec, extra.disks))];
   }
