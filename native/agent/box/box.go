@@ -130,7 +130,7 @@ func digestOf(spec []byte) string {
 // awaitMemory waits until the guest has the memory that its VM was given beyond that of the
 // prepared one: programs size their heaps by the memory that they find when they start.
 func (b *Box) awaitMemory(resources *spec.Resources) error {
-	_, err := uevent.Wait(rootfs.PlugDeadline, func() (struct{}, bool, error) {
+	_, err := uevent.Wait(rootfs.AttachDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.Cgroup.Limit(resources)
 		return struct{}{}, !short, err
 	})

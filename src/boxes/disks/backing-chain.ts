@@ -12,7 +12,7 @@
 import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDiskFull } from '../../disk-full.ts';
-import { publish } from '../../durable.ts';
+import { renameDurably } from '../../durable.ts';
 import type { Disk } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
@@ -53,7 +53,7 @@ export async function addLayer(base: string, identity: JailIdentity): Promise<st
     await rm(partial, { force: true });
     await write(partial, overlayImage((await stat(base)).size));
     if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
-    await publish(partial, path);
+    await renameDurably(partial, path);
     return path;
   } catch (error) {
     await rm(partial, { force: true });

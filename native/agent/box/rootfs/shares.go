@@ -80,10 +80,10 @@ func mountSharedFile(r Root, share int, name, destination, own string) error {
 	return attachFile(r, mount, destination)
 }
 
-// awaitShare waits until a share of that tag is plugged in.
+// awaitShare waits until a share of that tag is attached.
 func awaitShare(tag string) error {
 	const list = "/sys/fs/virtiofs"
-	_, err := uevent.Wait(PlugDeadline, func() (struct{}, bool, error) {
+	_, err := uevent.Wait(AttachDeadline, func() (struct{}, bool, error) {
 		entries, err := os.ReadDir(list)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return struct{}{}, false, err

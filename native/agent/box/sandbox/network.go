@@ -110,7 +110,7 @@ func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	if address != nil {
 		mac = *address
 	}
-	index, err := uevent.Wait(rootfs.PlugDeadline, func() (int, bool, error) { return findLink(mac) })
+	index, err := uevent.Wait(rootfs.AttachDeadline, func() (int, bool, error) { return findLink(mac) })
 	if err != nil {
 		return NIC{}, &rootfs.DeviceError{Kind: "network device", Name: mac, Cause: err}
 	}
