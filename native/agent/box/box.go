@@ -195,6 +195,20 @@ func (b *Box) Digest() string {
 	return b.digest
 }
 
+// expectReady returns an error unless the box has its spec and does not end. The caller holds b.mu.
+func (b *Box) expectReady() error {
+	switch {
+	case b.stopping:
+		return ErrStopping
+	case b.paused:
+		return ErrPaused
+	case !b.ready:
+		return ErrSpecMissing
+	default:
+		return nil
+	}
+}
+
 // Process returns the process with an id.
 func (b *Box) Process(id string) (*process.Handle, error) {
 	b.mu.Lock()

@@ -41,13 +41,10 @@ func (b *Box) begin(h *process.Handle, p *spec.Process) error {
 func (b *Box) claimMain() (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.expectReady(); err != nil {
+		return nil, err
+	}
 	switch {
-	case b.stopping:
-		return nil, ErrStopping
-	case b.paused:
-		return nil, ErrPaused
-	case !b.ready:
-		return nil, ErrSpecMissing
 	case b.started:
 		return nil, ErrStarted
 	case b.frozen:
@@ -108,13 +105,10 @@ func (b *Box) Exec(id string, p *spec.Process, options ExecOptions) (*process.Ha
 func (b *Box) claimExec(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.expectReady(); err != nil {
+		return nil, err
+	}
 	switch {
-	case b.stopping:
-		return nil, ErrStopping
-	case b.paused:
-		return nil, ErrPaused
-	case !b.ready:
-		return nil, ErrSpecMissing
 	case b.handles[id] != nil:
 		return nil, ErrIDTaken
 	case len(b.handles) >= maxProcesses:

@@ -61,14 +61,10 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.stopping:
-		return ErrStopping
-	case b.paused:
-		return ErrPaused
-	case !b.ready:
-		return ErrSpecMissing
-	case b.handles[MainID].Report().State != process.StateRunning:
+	if err := b.expectReady(); err != nil {
+		return err
+	}
+	if b.handles[MainID].Report().State != process.StateRunning {
 		return process.ErrNotRunning
 	}
 	// A process that ran would use the identity of the source.
