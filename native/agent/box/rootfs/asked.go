@@ -17,11 +17,11 @@ type askedMount struct {
 
 // mountAsked mounts shares and filesystems in memory, at places that are resolved inside the root. What lies deeper comes later, since it can be in
 // another one of them; of the same depth they come in the order of the spec, shares first.
-func mountAsked(r Root, s *spec.Spec) error {
+func mountAsked(r Root, s *spec.Spec, kept Shares) error {
 	var asked []askedMount
 	for index, m := range s.Mounts {
 		asked = append(asked, askedMount{m.Destination, func() error {
-			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
+			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index), kept); err != nil {
 				return &DeviceError{"share " + m.Tag + " at", m.Destination, err}
 			}
 			return nil
