@@ -1,9 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -60,6 +71,67 @@ describe.each(ACTORS)('a bind mount of %s', (name) => {
   it('a bind mount opens no device nodes of the host', async () => {
     const result = await inBox('grep " /data " /proc/mounts');
     expect(result.stdout).toMatch(/virtiofs .*nodev/);
+  });
+
+  it('a change that the host makes wakes watchers in the box within a second', async () => {
+    const sub = join(shared, 'sub');
+    mkdirSync(sub);
+    for (const file of ['changed', 'replaced', 'removed']) writeFileSync(join(sub, file), 'one');
+    if (name === 'ordinary user' && process.getuid?.() === 0) {
+      for (const file of ['', 'changed', 'replaced', 'removed']) {
+        chownSync(join(sub, file), 64_321, 64_321);
+      }
+    }
+    const probe = async (path: string, file: string): Promise<() => Promise<string>> => {
+      await actor.ok([
+        'exec',
+        '-d',
+        'bound',
+        'sh',
+        '-c',
+        `exec watch-probe ${path} > /tmp/${file}`,
+      ]);
+      const events = async () => (await inBox(`cat /tmp/${file}`)).stdout;
+      await until(`${path} is watched`, async () => (await events()).startsWith('ready\n'));
+      return events;
+    };
+    const ofDirectory = await probe('/data/sub', 'directory');
+    const ofFile = await probe('/data/sub/changed', 'file');
+    const ofReadonly = await probe('/read-only/sub', 'read-only');
+    /** The clock of the guest is the host's. */
+    const wakes = async (event: string, change: () => void): Promise<void> => {
+      const changedAt = Date.now();
+      change();
+      const line = new RegExp(`^${event} modified (\\d+)$`, 'gm');
+      let delays: number[] = [];
+      await until(`the event of ${event}`, async () => {
+        const times = [...(await ofDirectory()).matchAll(line)].map(([, time]) => Number(time));
+        delays = times.map((time) => time - changedAt).filter((delay) => delay > -100);
+        return delays.length > 0;
+      });
+      expect(Math.min(...delays)).toBeLessThan(scaled(1000));
+    };
+    // The host begins to watch a second after the box has started.
+    let writes = 0;
+    await until('the host watches', async () => {
+      writes += 1;
+      writeFileSync(join(sub, 'first'), String(writes));
+      return (await ofDirectory()).includes('first modified');
+    });
+    await wakes('changed', () => appendFileSync(join(sub, 'changed'), ' two'));
+    expect(await ofFile()).toMatch(/^\. modified/m);
+    expect((await inBox('cat /data/sub/changed')).stdout).toBe('one two');
+    await wakes('new', () => writeFileSync(join(sub, 'new'), 'new'));
+    await wakes('replaced', () => {
+      writeFileSync(join(sub, 'other'), 'longer than before');
+      renameSync(join(sub, 'other'), join(sub, 'replaced'));
+    });
+    expect((await inBox('cat /data/sub/replaced')).stdout).toBe('longer than before');
+    // Of a file that is gone, the directory tells its watchers without a name.
+    await wakes('\\.', () => rmSync(join(sub, 'removed')));
+    expect((await inBox('cat /data/sub/removed')).code).not.toBe(0);
+    await wakes('deep', () => mkdirSync(join(sub, 'deep')));
+    expect(await ofReadonly()).toBe('ready\n');
   });
 
   it('a missing bind source is created, as Docker does', async () => {
