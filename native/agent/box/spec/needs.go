@@ -1,5 +1,7 @@
 package spec
 
+import "slices"
+
 // Serials are those of all disks that the box needs.
 func (s *Spec) Serials() []string {
 	var serials []string
@@ -16,7 +18,11 @@ func (s *Spec) Serials() []string {
 const (
 	UseNIC     = "nic"
 	UseChanges = "changes"
+	UseTun     = "tun"
 )
+
+// tunDevice is the path of the device that the driver of UseTun makes.
+const tunDevice = "net/tun"
 
 // Uses are the uses of drivers that the box needs.
 func (s *Spec) Uses() []string {
@@ -26,6 +32,9 @@ func (s *Spec) Uses() []string {
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted {
 		uses = append(uses, UseChanges)
+	}
+	if devices := s.Confinement.Devices; devices != nil && slices.Contains(*devices, tunDevice) {
+		uses = append(uses, UseTun)
 	}
 	return uses
 }
