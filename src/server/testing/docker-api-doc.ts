@@ -153,7 +153,7 @@ function fieldRows(list: Readonly<Record<string, Field>>, absent: AbsentOptions)
   return Object.entries(list).map(([name, field]) =>
     field.kind === 'refused'
       ? [`\`${name}\``, 'refused', absent[name]?.why ?? '']
-      : [`\`${name}\``, field.kind, field.note ?? ''],
+      : [`\`${name}\``, field.kind === 'works' ? 'works' : 'differs', field.note ?? ''],
   );
 }
 

@@ -15,6 +15,8 @@ export interface Absent {
   readonly neutral: Test;
   /** Why boxes do not have it. */
   readonly why: string;
+  /** Docker's words where it discards the option with a warning, on a host that lacks it. */
+  readonly warning?: string;
 }
 export type AbsentOptions = Readonly<Record<string, Absent>>;
 
@@ -25,6 +27,16 @@ function either(...values: readonly unknown[]): Test {
 function absent(why: string, neutral: Test = isZero): Absent {
   return { neutral, why };
 }
+
+/** What Docker says where control groups have no such setting, as those of version 2. */
+const NO_SWAPPINESS =
+  'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.';
+
+/** Swappiness is discarded, as on a host with control groups of version 2. */
+export const SWAPPINESS: Absent = {
+  ...absent('a guest has no swap', (value) => value === -1),
+  warning: NO_SWAPPINESS,
+};
 
 /** The refused action, in messages. */
 const CREATE = 'create the box';
@@ -66,11 +78,10 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   ExtraHosts: absent('/etc/hosts is the image’s'),
   IOMaximumBandwidth: absent(WINDOWS),
   IOMaximumIOps: absent(WINDOWS),
-  Isolation: absent(WINDOWS, either('default')),
   KernelMemory: absent('Docker has removed it'),
   KernelMemoryTCP: absent('Docker has removed it'),
   Links: absent(NETWORKS),
-  MemorySwappiness: absent('a guest has no swap', either(-1)),
+  MemorySwappiness: SWAPPINESS,
   OomKillDisable: absent('a box that has no memory left would hang for ever'),
   PidMode: absent(OWN_KERNEL),
   PublishAllPorts: absent('publish each port by its number'),
@@ -134,6 +145,7 @@ export function checkNetworking(
  * @param where prefix of names in messages, such as `HostConfig.`
  * @param implemented undefined: every name is implemented
  * @param more.ignored receives the names of unknown options that ask for nothing
+ * @param more.warnings receives the warnings about options that are discarded
  * @throws A3sError `unsupported-option` with the name, `invalid-argument` for a value that is no object
  */
 export function withoutAbsent(
@@ -141,7 +153,11 @@ export function withoutAbsent(
   value: unknown,
   implemented: readonly string[] | undefined,
   absentOptions: AbsentOptions,
-  more: { readonly verb?: string; readonly ignored?: string[] } = {},
+  more: {
+    readonly verb?: string;
+    readonly ignored?: string[];
+    readonly warnings?: string[];
+  } = {},
 ): Record<string, unknown> {
   // Without a prototype, `__proto__` is a name like any other.
   const kept: Record<string, unknown> = Object.create(null);
@@ -163,7 +179,16 @@ export function withoutAbsent(
     if (option === null || option === undefined) continue;
     const known = Object.hasOwn(absentOptions, name) ? absentOptions[name] : undefined;
     if (known === undefined) kept[name] = option;
-    else if (!known.neutral(option)) throw unsupported(shown, known.why, more.verb);
+    else if (known.neutral(option)) continue;
+    else if (known.warning === undefined || more.warnings === undefined) {
+      throw unsupported(shown, known.why, more.verb);
+    } else {
+      // Docker's client and server know it as a number.
+      if (!Number.isSafeInteger(option)) {
+        throw new A3sError('invalid-argument', `Invalid request: ${shown} must be an integer`);
+      }
+      more.warnings.push(known.warning);
+    }
   }
   return kept;
 }
