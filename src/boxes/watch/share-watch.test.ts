@@ -168,7 +168,7 @@ it('follows no link, and reports the link itself', async () => {
   expect(share.directories).toBe(1);
 });
 
-it('watches no more directories than it may, says so once, and uses those that become free', async () => {
+it('watches no more directories than it may, says so, and uses those that become free', async () => {
   budget.directories = 3;
   for (const name of ['a', 'b', 'c', 'd']) await mkdir(at(name), { recursive: true });
   await watchRoot();
@@ -181,6 +181,21 @@ it('watches no more directories than it may, says so once, and uses those that b
   await reported('e');
   await writeFile(at('e/file'), '');
   await reported('e/file');
+});
+
+it('watches what is edited before node_modules and .git, wherever they are', async () => {
+  budget.directories = 6;
+  for (const path of ['.git/a/b', 'node_modules/a/b', 'p/node_modules/a/b', 'src/x', 'zone']) {
+    await mkdir(at(path), { recursive: true });
+  }
+  await watchRoot();
+  // The root, p, src, src/x and zone come first.
+  for (const path of ['p', 'src/x', 'zone']) {
+    await writeFile(at(`${path}/file`), '');
+    await reported(`${path}/file`);
+  }
+  expect(share.directories).toBe(6);
+  expect(new Set(limits)).toEqual(new Set(['there are too many directories']));
 });
 
 it('does not go deeper than 64 directories', async () => {

@@ -20,6 +20,9 @@ const MAX_DEPTH = 64;
 /** A walk stops after this number of names, whatever they name. */
 const MAX_NAMES = 500_000;
 
+/** Large directories that nobody edits: they are watched last, so that they leave the others their part of the budget. */
+const LARGE: ReadonlySet<string> = new Set(['node_modules', '.git']);
+
 interface Node {
   readonly watcher: FSWatcher;
   readonly identity: string;
@@ -62,9 +65,14 @@ export class TreeWatch {
    */
   async add(path: string): Promise<void> {
     this.#names = 0;
+    const large: string[] = [];
+    await this.#addBelow(path, large);
+    for (const each of large) await this.#addBelow(each);
+  }
+
+  async #addBelow(path: string, large?: string[]): Promise<void> {
     try {
-      const directory = await openBelow(this.#root, path);
-      await this.#walk(directory, path);
+      await this.#walk(await openBelow(this.#root, path), path, large);
     } catch (error) {
       if (!isUnreachable(error)) throw error;
     }
@@ -86,15 +94,23 @@ export class TreeWatch {
     this.remove('');
   }
 
-  /** Takes over the descriptor. */
-  async #walk(directory: FileHandle, path: string): Promise<void> {
+  /**
+   * Takes over the descriptor.
+   *
+   * @param large receives the paths of large directories, which are not walked then
+   */
+  async #walk(directory: FileHandle, path: string, large?: string[]): Promise<void> {
     try {
       if (!this.#watch(directory, path, await directory.stat({ bigint: true }))) return;
       // Only now: what is made from here on has an event.
       for (const name of await this.#directoriesOf(directory)) {
         if (this.#closed) return;
+        if (large !== undefined && LARGE.has(name)) {
+          large.push(below(path, name));
+          continue;
+        }
         try {
-          await this.#walk(await openDirectory(directory, name), below(path, name));
+          await this.#walk(await openDirectory(directory, name), below(path, name), large);
         } catch (error) {
           if (!isUnreachable(error)) throw error;
         }
