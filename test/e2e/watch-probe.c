@@ -1,7 +1,6 @@
-/* Prints the inotify events of the paths in its arguments, each a line `NAME KIND MILLISECONDS`. Its mask is that of Node's fs.watch. */
+/* Prints the inotify events of the paths in its arguments, each a line `NAME KIND`. Its mask is that of Node's fs.watch. */
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
 int main(int argc, char **argv) {
@@ -20,13 +19,10 @@ int main(int argc, char **argv) {
   for (;;) {
     ssize_t size = read(fd, buffer, sizeof buffer);
     if (size <= 0) return 1;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     for (char *at = buffer; at < buffer + size;) {
       struct inotify_event *event = (struct inotify_event *)at;
-      printf("%s %s %lld\n", event->len > 0 ? event->name : ".",
-             event->mask & IN_MODIFY ? "modified" : "other",
-             now.tv_sec * 1000LL + now.tv_nsec / 1000000);
+      printf("%s %s\n", event->len > 0 ? event->name : ".",
+             event->mask & IN_MODIFY ? "modified" : "other");
       at += sizeof *event + event->len;
     }
   }
