@@ -65,6 +65,7 @@ type Box struct {
 	// standby is nil before the first stage is kept.
 	standby *process.Standby
 	copies  *copies
+	touches touches
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to.

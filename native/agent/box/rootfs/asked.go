@@ -18,7 +18,7 @@ type askedMount struct {
 // mountAsked mounts shares, disks of volumes and filesystems in memory, at places that are resolved
 // inside the root. What lies deeper comes later, since it can be in another one of them; of the
 // same depth they come in the order of the spec, filesystems in memory last.
-func mountAsked(r Root, s *spec.Spec) error {
+func mountAsked(r Root, s *spec.Spec, kept Shares) error {
 	if err := fillDisks(r, s.Mounts); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func mountAsked(r Root, s *spec.Spec) error {
 				}
 				return nil
 			}
-			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
+			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index), kept); err != nil {
 				return &DeviceError{"share " + *m.Tag + " at", m.Destination, err}
 			}
 			return nil

@@ -132,7 +132,7 @@ func TestADiskIsFilledBeforeAnyOfItsMountsIsMade(t *testing.T) {
 		{Kind: spec.MountDisk, Serial: &serial, Destination: "/a", Readonly: true},
 		{Kind: spec.MountDisk, Serial: &serial, Destination: "/part", Subpath: &part},
 		{Kind: spec.MountDisk, Serial: &serial, Destination: "/data", Fill: &fill},
-	}}))
+	}}, Shares{}))
 	must(t, os.WriteFile(image+"/data/file", []byte("of the box"), 0o600))
 	for _, name := range []string{"/a/file", "/part"} {
 		if content, err := os.ReadFile(image + name); err != nil || string(content) != "of the box" {

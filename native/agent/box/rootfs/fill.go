@@ -14,9 +14,9 @@ type CwdError struct{ message string }
 // Error is the message that Docker has for it.
 func (e *CwdError) Error() string { return e.message }
 
-// Fill mounts in the root what is not of the image. system and network are the roots that hold its
-// /dev and /proc, and its /sys.
-func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
+// Fill mounts in the root what is not of the image, and keeps its writable shares. system and
+// network are the roots that hold its /dev and /proc, and its /sys.
+func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts, kept Shares) error {
 	for _, moved := range []struct {
 		from Root
 		path string
@@ -38,7 +38,7 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 			return &DeviceError{"resize", shmPath, err}
 		}
 	}
-	if err := mountAsked(r, spec); err != nil {
+	if err := mountAsked(r, spec, kept); err != nil {
 		return err
 	}
 	// Before the agent's own mounts, in which only the agent makes files.

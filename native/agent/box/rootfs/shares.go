@@ -11,7 +11,8 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-func mountShare(r Root, m spec.Mount, own string) error {
+// mountShare mounts a share, and keeps it where the box may write to it.
+func mountShare(r Root, m spec.Mount, own string, kept Shares) error {
 	if err := awaitShare(*m.Tag); err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func mountShare(r Root, m spec.Mount, own string) error {
 	}
 	defer syscall.Close(mount)
 	if m.File != nil {
-		return mountSharedFile(r, mount, *m.File, m.Destination, own)
+		return mountSharedFile(r, mount, m, own, kept)
 	}
 	target, err := r.directory(m.Destination)
 	if err != nil {
@@ -40,7 +41,10 @@ func mountShare(r Root, m spec.Mount, own string) error {
 			return err
 		}
 	}
-	return linux.Attach(mount, target)
+	if err := linux.Attach(mount, target); err != nil {
+		return err
+	}
+	return kept.keep(m, mount)
 }
 
 // errKernelFiles is a place at which a share would hide files of the kernel from the agent and the
@@ -63,11 +67,11 @@ func refuseKernelFiles(fd int) error {
 
 // mountSharedFile mounts one file of a share. Only an attached mount can be cloned, so the share is
 // attached out of the box's sight.
-func mountSharedFile(r Root, share int, name, destination, own string) error {
+func mountSharedFile(r Root, share int, m spec.Mount, own string, kept Shares) error {
 	if err := AttachAt(share, own); err != nil {
 		return err
 	}
-	file, err := linux.OpenAt(share, name, linux.OPath, 0, linux.Beneath|linux.NoSymlinks)
+	file, err := linux.OpenAt(share, *m.File, linux.OPath, 0, linux.Beneath|linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
@@ -77,7 +81,10 @@ func mountSharedFile(r Root, share int, name, destination, own string) error {
 		return err
 	}
 	defer syscall.Close(mount)
-	return attachFile(r, mount, destination)
+	if err := attachFile(r, mount, m.Destination); err != nil {
+		return err
+	}
+	return kept.keep(m, mount)
 }
 
 // awaitShare waits until a share of that tag is plugged in.

@@ -49,6 +49,9 @@ type Sandbox struct {
 	base int
 	// Root is the box's root once it has been built.
 	Root rootfs.Root
+	// Shares are the writable shares that are mounted in it. They stay open until the guest ends,
+	// as nothing of them has to be written.
+	Shares rootfs.Shares
 }
 
 // New makes the namespaces of a box, and mounts in them all that needs no spec. Where it fails, it
@@ -64,7 +67,7 @@ func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		protection: p,
-		thread:     startThread(), outside: outside, networks: map[string]*Network{},
+		thread:     startThread(), outside: outside, networks: map[string]*Network{}, Shares: rootfs.Shares{},
 		Namespaces: process.NoNamespaces, system: rootfs.Root{FD: -1}, Proc: -1, base: -1, Root: rootfs.Root{FD: -1}, random: random,
 	}
 	return s, s.thread.do(func() error { return s.enter(l) })

@@ -61,7 +61,7 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 		if s.Root, err = mountRoot(); err != nil {
 			return err
 		}
-		if err := s.Root.Fill(spec, s.system, in.system, s.texts); err != nil {
+		if err := s.Root.Fill(spec, s.system, in.system, s.texts, s.Shares); err != nil {
 			return err
 		}
 		return rootfs.EnterRoot(s.Root)
