@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
@@ -13,7 +14,7 @@ import (
 
 // diskForTest makes an image with files at /data, and a filesystem in place of a volume's disk, as
 // it is when it was made.
-func diskForTest(t *testing.T) (r Root, top int, disk string) {
+func diskForTest(t *testing.T) (r rootdir.Root, top int, disk string) {
 	t.Helper()
 	r, image := imageForTest(t)
 	must(t, os.MkdirAll(image+"/data/below", 0o750), os.WriteFile(image+"/data/file", []byte("of the image"), 0o640), os.Chown(image+"/data", 70, 71))

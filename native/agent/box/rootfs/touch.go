@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -38,11 +39,11 @@ func (s Shares) keep(m spec.Mount, mount int) error {
 
 // newShare clones a mount, which is attached in the mount namespace of the calling thread.
 func newShare(mount int) (Share, error) {
-	root, err := clonePrivate(mount)
+	root, err := rootdir.ClonePrivate(mount)
 	if err != nil {
 		return Share{}, err
 	}
-	lookups, err := clonePrivate(mount)
+	lookups, err := rootdir.ClonePrivate(mount)
 	if err != nil {
 		return Share{}, errors.Join(err, syscall.Close(root))
 	}

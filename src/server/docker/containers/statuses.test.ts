@@ -83,14 +83,11 @@ describe('requests about missing boxes', () => {
     { method: 'POST', path: `/commit?container=${box}` },
   ];
 
-  it.each(requests('gone'))(
-    'answers $method $path with 404 for a missing box',
-    async (asked) => {
-      const answer = await home.call(asked.method, asked.path, asked.body);
-      expect(answer.status).toBe(404);
-      if (asked.method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });
-    },
-  );
+  it.each(requests('gone'))('answers $method $path with 404 for a missing box', async (asked) => {
+    const answer = await home.call(asked.method, asked.path, asked.body);
+    expect(answer.status).toBe(404);
+    if (asked.method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });
+  });
 
   it.each([
     ['exec', { Cmd: ['x'], Privileged: true }],
