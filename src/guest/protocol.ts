@@ -14,7 +14,7 @@ import { digestText } from '../oci/digest-text.ts';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 7 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 8 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -276,6 +276,22 @@ export const WriteFiles = z.strictObject({
   ofUser: z.boolean(),
 });
 export type WriteFiles = z.infer<typeof WriteFiles>;
+
+/**
+ * A path that the host has changed: the tag of a share, and the path in it. An empty path is the
+ * share's root.
+ */
+export const ShareChange = z.strictObject({
+  share: z.string().regex(/^[a-z0-9][a-z0-9-]{0,35}$/),
+  path: z.string().max(4095),
+});
+export type ShareChange = z.infer<typeof ShareChange>;
+
+/** Body of `POST /v1/shares/changes`. Protocol 8. */
+export const ShareChanges = z.strictObject({ changes: z.array(ShareChange).max(512) });
+
+/** Of how many changes the box's watchers were told. */
+export const ShareChangesTaken = z.object({ touched: count });
 
 /** Body of `POST /v1/processes/{id}/signal`. */
 export const Signal = z.strictObject({ signal: z.string().regex(/^(SIG[A-Z0-9+-]+|\d{1,2})$/) });

@@ -33,6 +33,8 @@ export type Answer =
       readonly multiplexed: boolean;
       /** No chunk that names its stream contains two lines. */
       readonly byLine?: boolean;
+      /** `Sec-WebSocket-Accept` of a connection that is a WebSocket, whose request upgrades. */
+      readonly webSocket?: string;
       readonly serve: (client: ClientStream) => Promise<void>;
     };
 

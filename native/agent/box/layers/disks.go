@@ -1,4 +1,4 @@
-package rootfs
+package layers
 
 import (
 	"errors"
@@ -61,6 +61,9 @@ type DeviceError struct {
 	Kind, Name string
 	Cause      error
 }
+
+// NewDeviceError returns a DeviceError.
+func NewDeviceError(kind, name string, cause error) error { return &DeviceError{kind, name, cause} }
 
 // Error names the device and the cause.
 func (e *DeviceError) Error() string { return e.Kind + " " + e.Name + ": " + e.Cause.Error() }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 )
 
@@ -18,7 +20,7 @@ type askedMount struct {
 // mountAsked mounts shares, disks of volumes and filesystems in memory, at places that are resolved
 // inside the root. What lies deeper comes later, since it can be in another one of them; of the
 // same depth they come in the order of the spec, filesystems in memory last.
-func mountAsked(r Root, s *spec.Spec) error {
+func mountAsked(r rootdir.Root, s *spec.Spec, kept Shares) error {
 	if err := fillDisks(r, s.Mounts); err != nil {
 		return err
 	}
@@ -27,12 +29,12 @@ func mountAsked(r Root, s *spec.Spec) error {
 		asked = append(asked, askedMount{m.Destination, func() error {
 			if m.Kind == spec.MountDisk {
 				if err := mountDisk(r, m); err != nil {
-					return &DeviceError{"disk " + *m.Serial + " at", m.Destination, err}
+					return layers.NewDeviceError("disk "+*m.Serial+" at", m.Destination, err)
 				}
 				return nil
 			}
-			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
-				return &DeviceError{"share " + *m.Tag + " at", m.Destination, err}
+			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index), kept); err != nil {
+				return layers.NewDeviceError("share "+*m.Tag+" at", m.Destination, err)
 			}
 			return nil
 		}})
@@ -41,7 +43,7 @@ func mountAsked(r Root, s *spec.Spec) error {
 		for _, t := range *s.Tmpfs {
 			asked = append(asked, askedMount{t.Destination, func() error {
 				if err := mountTmpfs(r, t); err != nil {
-					return &DeviceError{"tmpfs at", t.Destination, err}
+					return layers.NewDeviceError("tmpfs at", t.Destination, err)
 				}
 				return nil
 			}})

@@ -1,6 +1,6 @@
-// Package rootfs builds what a box sees as its root: layers, writable layer, the kernel's
-// filesystems, the agent's own files, shares, and the protection of paths.
-package rootfs
+// Package rootdir resolves paths inside a box's root, and mounts there and at directories of the
+// agent's own.
+package rootdir
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 // maxLinks is the kernel's own bound on symbolic links in one path.
 const maxLinks = 40
 
-// errNotDirectory is a path of the box with a component that is no directory.
-var errNotDirectory = errors.New("not a directory")
+// ErrNotDirectory is a path of the box with a component that is no directory.
+var ErrNotDirectory = errors.New("not a directory")
 
 // Root is a directory whose paths resolve inside it: absolute links and `..` stay below it.
 type Root struct{ FD int }
@@ -26,26 +26,26 @@ func OpenDirectory(path string) (Root, error) {
 	return Root{fd}, err
 }
 
-// open opens a name in the root for use as a mount point.
-func (r Root) open(path string, flags int, resolve uint64) (int, error) {
+// Open opens a name in the root for use as a mount point.
+func (r Root) Open(path string, flags int, resolve uint64) (int, error) {
 	return linux.OpenAt(r.FD, path, linux.OPath|flags, 0, resolve|linux.InRoot|linux.NoMagicLinks)
 }
 
-// directory opens a directory, and makes it and its parents where they are missing.
-func (r Root) directory(name string) (int, error) {
+// Directory opens a directory, and makes it and its parents where they are missing.
+func (r Root) Directory(name string) (int, error) {
 	resolved, _, err := r.resolve(name, true)
 	if err != nil {
 		return -1, err
 	}
-	fd, err := r.open(resolved, syscall.O_DIRECTORY, linux.NoSymlinks)
+	fd, err := r.Open(resolved, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if errors.Is(err, syscall.ENOTDIR) {
-		return -1, errNotDirectory
+		return -1, ErrNotDirectory
 	}
 	return fd, err
 }
 
-// file opens what is not a directory, and makes it empty, and its parents, where they are missing.
-func (r Root) file(name string) (int, error) {
+// File opens what is not a directory, and makes it empty, and its parents, where they are missing.
+func (r Root) File(name string) (int, error) {
 	resolved, exists, err := r.resolve(name, false)
 	if err != nil {
 		return -1, err
@@ -55,7 +55,7 @@ func (r Root) file(name string) (int, error) {
 			return -1, err
 		}
 	}
-	fd, err := r.open(resolved, 0, linux.NoSymlinks)
+	fd, err := r.Open(resolved, 0, linux.NoSymlinks)
 	if err != nil {
 		return -1, err
 	}
@@ -72,7 +72,7 @@ func (r Root) file(name string) (int, error) {
 }
 
 func (r Root) create(name string) error {
-	parent, err := r.open(path.Dir(name), syscall.O_DIRECTORY, linux.NoSymlinks)
+	parent, err := r.Open(path.Dir(name), syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func more(pending []string) bool {
 // Lookup returns the kind of a file, and the target if it is a link. The name has no links before
 // its last component.
 func (r Root) Lookup(name string) (target string, kind uint32, err error) {
-	fd, err := r.open(name, syscall.O_NOFOLLOW, 0)
+	fd, err := r.Open(name, syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return "", 0, err
 	}
@@ -153,7 +153,7 @@ func (r Root) Lookup(name string) (target string, kind uint32, err error) {
 }
 
 func (r Root) mkdir(parent, name string) error {
-	fd, err := r.open(parent, syscall.O_DIRECTORY, linux.NoSymlinks)
+	fd, err := r.Open(parent, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
@@ -162,4 +162,17 @@ func (r Root) mkdir(parent, name string) error {
 		return &linux.Error{Op: "mkdir", On: path.Join(parent, name), Errno: err.(syscall.Errno)}
 	}
 	return nil
+}
+
+// PlainDirectory makes a directory that may be missing but must not be a link.
+func (r Root) PlainDirectory(path string) error {
+	_, kind, err := r.Lookup(path)
+	if err == nil && kind != syscall.S_IFDIR {
+		return &linux.Error{Op: "mount on", On: path, Errno: syscall.ENOTDIR}
+	}
+	fd, err := r.Directory(path)
+	if err != nil {
+		return err
+	}
+	return syscall.Close(fd)
 }

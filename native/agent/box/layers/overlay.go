@@ -1,4 +1,4 @@
-package rootfs
+package layers
 
 import (
 	"os"
@@ -6,12 +6,13 @@ import (
 	"strings"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
 // MountOverlay mounts the overlay on RootDir. The upper layer is below a directory of the changes.
 // mount(2) is bounded by a page of options; where it fails, fsopen(2) takes one layer at a time.
-func MountOverlay(layers []string, changes string) (Root, error) {
+func MountOverlay(layers []string, changes string) (rootdir.Root, error) {
 	layers = append(slices.Clone(layers), pointsDir)
 	slices.Reverse(layers[:len(layers)-1])
 	options := []linux.Option{
@@ -28,7 +29,7 @@ func MountOverlay(layers []string, changes string) (Root, error) {
 		text += "," + option.Key + "=" + option.Value
 	}
 	if len(text) < os.Getpagesize() && syscall.Mount("overlay", RootDir, "overlay", syscall.MS_NODEV, text) == nil {
-		return OpenDirectory(RootDir)
+		return rootdir.OpenDirectory(RootDir)
 	}
 	options = append(options, linux.Option{Key: "source", Value: "overlay"})
 	for _, layer := range layers {
@@ -36,7 +37,7 @@ func MountOverlay(layers []string, changes string) (Root, error) {
 	}
 	mount, err := linux.NewMount("overlay", linux.Nodev, options...)
 	if err != nil {
-		return Root{-1}, err
+		return rootdir.Root{FD: -1}, err
 	}
-	return Root{mount}, attach(mount, RootDir)
+	return rootdir.Root{FD: mount}, rootdir.Attach(mount, RootDir)
 }

@@ -1,4 +1,4 @@
-package rootfs
+package layers
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/linux"
@@ -15,6 +16,16 @@ import (
 const usualLayers = 8
 
 func layerDir(index int) string { return layersDir + "/" + strconv.Itoa(index) }
+
+// MakeDirectories makes the directories that most images need.
+func MakeDirectories() error {
+	for index := range usualLayers {
+		if err := os.MkdirAll(layerDir(index), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // MountLayers mounts the layers below layersDir, and returns their directories, lowest first.
 func MountLayers(layers []spec.Layer, disks map[string]string) ([]string, error) {
@@ -48,7 +59,7 @@ func mountLayer(device, path string, missing bool) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(attach(mount, path), syscall.Close(mount))
+	return errors.Join(rootdir.Attach(mount, path), syscall.Close(mount))
 }
 
 // openLayer returns the device that a layer is mounted from: the disk itself, or its dm-verity

@@ -1,4 +1,4 @@
-package rootfs
+package layers
 
 import (
 	"errors"
@@ -12,11 +12,11 @@ import (
 	"a3s.dev/box/agent/poll"
 )
 
-const diskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
+const DiskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
 
-// diskOptions keep the kernel from reading bitmaps ahead, and from zeroing tables, which are zero
+// DiskOptions keep the kernel from reading bitmaps ahead, and from zeroing tables, which are zero
 // on a new disk. Its thread for that would still run when the copy of a guest begins.
-const diskOptions = "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable"
+const DiskOptions = "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable"
 
 // UnmountChanges unmounts what the box writes to.
 func UnmountChanges() error {
@@ -39,7 +39,7 @@ func MountChanges(changes spec.Changes, disks map[string]string, memory int64) e
 	case spec.ChangesEncrypted:
 		err = mountEncrypted(disks[*changes.Serial])
 	default:
-		err = syscall.Mount(disks[*changes.Serial], ChangesDir, "ext4", diskFlags, diskOptions)
+		err = syscall.Mount(disks[*changes.Serial], ChangesDir, "ext4", DiskFlags, DiskOptions)
 	}
 	if err != nil {
 		return &DeviceError{"changes on", changes.Kind, err}
@@ -55,7 +55,7 @@ func MountChanges(changes spec.Changes, disks map[string]string, memory int64) e
 // mountMemory gives the tmpfs half of the memory that the box may take, and leaves the other half
 // to its processes: a program can handle a full disk, and is killed when memory has run out.
 func mountMemory(memory int64) error {
-	return syscall.Mount("tmpfs", ChangesDir, "tmpfs", diskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
+	return syscall.Mount("tmpfs", ChangesDir, "tmpfs", DiskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
 }
 
 // remountDeadline bounds the wait for the last writer of a disk.
@@ -63,9 +63,9 @@ const remountDeadline = 10 * time.Second
 
 // CleanChanges makes the disk read-only, which is as clean as unmounted and does not wait for the
 // overlay to be gone.
-func CleanChanges() error { return cleanDisk(ChangesDir, "the changes") }
+func CleanChanges() error { return CleanDisk(ChangesDir, "the changes") }
 
-func cleanDisk(dir, what string) error {
+func CleanDisk(dir, what string) error {
 	return poll.Until(remountDeadline, "power off", what, func() (bool, error) {
 		err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
 		if err == syscall.EBUSY {

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir/rootdirtest"
 )
 
 func TestDirectoriesOfVolumesAreMadeInTheRoot(t *testing.T) {
-	r, inside, outside := rootForTest(t)
+	r, inside, outside := rootdirtest.WithLinks(t)
 	if err := makeDirectories(r, nil); err != nil {
 		t.Error(err)
 	}
@@ -26,7 +29,7 @@ func TestDirectoriesOfVolumesAreMadeInTheRoot(t *testing.T) {
 	if err := os.WriteFile(inside+"/plain", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var failed *DeviceError
+	var failed *layers.DeviceError
 	if err := makeDirectories(r, &[]string{"/plain"}); !errors.As(err, &failed) || failed.Name != "/plain" {
 		t.Errorf("a file in its place is %v", err)
 	}

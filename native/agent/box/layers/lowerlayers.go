@@ -1,4 +1,4 @@
-package rootfs
+package layers
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -14,9 +15,9 @@ import (
 // MountLower mounts what the box's root has below its writable layer, read-only, and returns it
 // open. It is mounted nowhere: a namespace that ends at once has the mounts of the layers
 // meanwhile.
-func MountLower(layers []spec.Layer, disks map[string]string) (Root, error) {
+func MountLower(layers []spec.Layer, disks map[string]string) (rootdir.Root, error) {
 	type result struct {
-		root Root
+		root rootdir.Root
 		err  error
 	}
 	made := make(chan result)
@@ -30,18 +31,18 @@ func MountLower(layers []spec.Layer, disks map[string]string) (Root, error) {
 	return r.root, r.err
 }
 
-func mountLower(layers []spec.Layer, disks map[string]string) (Root, error) {
-	none := Root{FD: -1}
+func mountLower(layers []spec.Layer, disks map[string]string) (rootdir.Root, error) {
+	none := rootdir.Root{FD: -1}
 	if err := linux.Unshare(syscall.CLONE_FS | syscall.CLONE_NEWNS); err != nil {
 		return none, err
 	}
-	if err := makePrivate(); err != nil {
+	if err := rootdir.MakePrivate(); err != nil {
 		return none, err
 	}
-	if err := MountAt("tmpfs", boxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+	if err := rootdir.MountAt("tmpfs", BoxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return none, err
 	}
-	if err := makePoints(); err != nil {
+	if err := MakeMountPoints(); err != nil {
 		return none, err
 	}
 	for index := range layers {
@@ -59,6 +60,6 @@ func mountLower(layers []spec.Layer, disks map[string]string) (Root, error) {
 	for _, path := range paths {
 		options = append(options, linux.Option{Key: "lowerdir+", Value: path})
 	}
-	mount, err := linux.NewMount("overlay", linux.Readonly|harmless, options...)
-	return Root{mount}, err
+	mount, err := linux.NewMount("overlay", linux.Readonly|rootdir.Harmless, options...)
+	return rootdir.Root{FD: mount}, err
 }

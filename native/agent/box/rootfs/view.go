@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -14,14 +16,14 @@ import (
 // filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing
 // that happens in the box's changes it.
 type View struct {
-	Root Root
+	Root rootdir.Root
 	// release ends the thread that holds the namespace.
 	release chan struct{}
 }
 
 // Clones are detached copies of what a view shows.
 type Clones struct {
-	root   Root
+	root   rootdir.Root
 	shares []clone
 }
 
@@ -32,21 +34,21 @@ type clone struct {
 
 // CloneShown copies the box's mounts that a view shows. The calling thread is in the box's mount
 // namespace.
-func (r Root) CloneShown(box *spec.Spec) (*Clones, error) {
-	mount, err := clonePrivate(r.FD)
+func CloneShown(r rootdir.Root, box *spec.Spec) (*Clones, error) {
+	mount, err := rootdir.ClonePrivate(r.FD)
 	if err != nil {
 		return nil, err
 	}
-	c := &Clones{root: Root{mount}}
+	c := &Clones{root: rootdir.Root{FD: mount}}
 	// They come first: the others may be mounted in them.
 	if box.Rootfs.Readonly && box.Directories != nil {
 		for _, path := range *box.Directories {
-			if err := c.add(r, path, r.isOwnDirectory); err != nil {
+			if err := c.add(r, path, func(fd int) (bool, error) { return isOwnDirectory(r, fd) }); err != nil {
 				return nil, errors.Join(err, c.Close())
 			}
 		}
 	}
-	paths := []string{hostnamePath, hostsPath, resolvConfPath}
+	paths := []string{layers.HostnamePath, layers.HostsPath, layers.ResolvConfPath}
 	for _, m := range box.Mounts {
 		if m.Kind != "tmpfs" {
 			paths = append(paths, m.Destination)
@@ -62,7 +64,7 @@ func (r Root) CloneShown(box *spec.Spec) (*Clones, error) {
 
 // isOwnDirectory says whether a directory is of the root's own filesystem, and is not the root.
 // makeReadonlyRoot has mounted it on itself, writable.
-func (r Root) isOwnDirectory(fd int) (bool, error) {
+func isOwnDirectory(r rootdir.Root, fd int) (bool, error) {
 	var root, directory syscall.Stat_t
 	if err := errors.Join(syscall.Fstat(r.FD, &root), syscall.Fstat(fd, &directory)); err != nil {
 		return false, err
@@ -72,8 +74,8 @@ func (r Root) isOwnDirectory(fd int) (bool, error) {
 
 // add copies what is mounted at a path, if the function says that it is to be shown. The box may
 // have moved it away, or put a link in its place, which leads no further than the box's own files.
-func (c *Clones) add(r Root, path string, shown func(fd int) (bool, error)) error {
-	fd, err := r.open(path, 0, 0)
+func (c *Clones) add(r rootdir.Root, path string, shown func(fd int) (bool, error)) error {
+	fd, err := r.Open(path, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return nil
 	}
@@ -81,7 +83,7 @@ func (c *Clones) add(r Root, path string, shown func(fd int) (bool, error)) erro
 		return err
 	}
 	defer syscall.Close(fd)
-	if err := refuseKernelFiles(fd); errors.Is(err, errKernelFiles) {
+	if err := rootdir.RefuseKernelFiles(fd); errors.Is(err, rootdir.ErrKernelFiles) {
 		return nil
 	} else if err != nil {
 		return err
@@ -91,7 +93,7 @@ func (c *Clones) add(r Root, path string, shown func(fd int) (bool, error)) erro
 			return err
 		}
 	}
-	mount, err := clonePrivate(fd)
+	mount, err := rootdir.ClonePrivate(fd)
 	if err != nil {
 		return err
 	}
@@ -141,10 +143,10 @@ func (v *View) mount(c *Clones, namespace int) error {
 	}
 	// A process with the right to mount may have made the box's mounts shared: what is mounted here
 	// would then appear in the box.
-	if err := makePrivate(); err != nil {
+	if err := rootdir.MakePrivate(); err != nil {
 		return err
 	}
-	if err := attach(v.Root.FD, "/"); err != nil {
+	if err := rootdir.Attach(v.Root.FD, "/"); err != nil {
 		return err
 	}
 	if err := EnterRoot(v.Root); err != nil {
@@ -158,31 +160,10 @@ func (v *View) mount(c *Clones, namespace int) error {
 	return nil
 }
 
-// clonePrivate clones a mount. The clone of a shared one would be shared too.
-func clonePrivate(fd int) (int, error) {
-	mount, err := linux.CloneMount(fd, "", false)
-	if err != nil {
-		return -1, err
-	}
-	if err := linux.MakePrivate(mount); err != nil {
-		return -1, errors.Join(err, syscall.Close(mount))
-	}
-	return mount, nil
-}
-
-// makePrivate keeps the mounts of the thread's namespace from spreading to others, and those of
-// others from spreading to it.
-func makePrivate() error {
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return &linux.Error{Op: "make private", On: "/", Errno: err.(syscall.Errno)}
-	}
-	return nil
-}
-
 // show mounts a clone at its path. Without what it was mounted on, or on another kind of file, it
 // is not shown.
 func (v *View) show(c clone) error {
-	target, err := v.Root.open(c.path, 0, 0)
+	target, err := v.Root.Open(c.path, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -14,14 +16,14 @@ type CwdError struct{ message string }
 // Error is the message that Docker has for it.
 func (e *CwdError) Error() string { return e.message }
 
-// Fill mounts in the root what is not of the image. system and network are the roots that hold its
-// /dev and /proc, and its /sys.
-func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
+// Fill mounts in the root what is not of the image, and keeps its writable shares. system and
+// network are the roots that hold its /dev and /proc, and its /sys.
+func Fill(r rootdir.Root, spec *spec.Spec, system, network rootdir.Root, t *Texts, kept Shares) error {
 	for _, moved := range []struct {
-		from Root
+		from rootdir.Root
 		path string
 	}{{system, "/proc"}, {system, "/dev"}, {network, "/sys"}} {
-		if err := r.adopt(moved.from, moved.path); err != nil {
+		if err := adopt(r, moved.from, moved.path); err != nil {
 			return err
 		}
 	}
@@ -34,11 +36,11 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 		return err
 	}
 	if spec.ShmBytes != nil {
-		if err := r.resizeShm(*spec.ShmBytes); err != nil {
-			return &DeviceError{"resize", shmPath, err}
+		if err := resizeShm(r, *spec.ShmBytes); err != nil {
+			return layers.NewDeviceError("resize", shmPath, err)
 		}
 	}
-	if err := mountAsked(r, spec); err != nil {
+	if err := mountAsked(r, spec, kept); err != nil {
 		return err
 	}
 	// Before the agent's own mounts, in which only the agent makes files.
@@ -46,7 +48,7 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 		return err
 	}
 	for _, attachment := range spec.Attachments {
-		if err := r.attach(attachment); err != nil {
+		if err := attachAt(r, attachment); err != nil {
 			return err
 		}
 	}
@@ -54,31 +56,31 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 		return err
 	}
 	if spec.Rootfs.Readonly {
-		if err := r.makeReadonlyRoot(spec.Directories); err != nil {
+		if err := makeReadonlyRoot(r, spec.Directories); err != nil {
 			return err
 		}
 	}
 	return ProtectionOf(spec).outside("/dev", "/proc", "/sys").apply(r)
 }
 
-func (r Root) attach(a spec.Attachment) error {
-	target, err := r.directory(a.Path)
+func attachAt(r rootdir.Root, a spec.Attachment) error {
+	target, err := r.Directory(a.Path)
 	if err != nil {
-		return &DeviceError{"mount at", a.Path, err}
+		return layers.NewDeviceError("mount at", a.Path, err)
 	}
 	defer syscall.Close(target)
 	return linux.Attach(a.Mount, target)
 }
 
 // makeDirectories makes the directories that the image lacks, as Docker makes those of volumes.
-func makeDirectories(r Root, directories *[]string) error {
+func makeDirectories(r rootdir.Root, directories *[]string) error {
 	if directories == nil {
 		return nil
 	}
 	for _, path := range *directories {
-		fd, err := r.directory(path)
+		fd, err := r.Directory(path)
 		if err != nil {
-			return &DeviceError{"make the directory", path, err}
+			return layers.NewDeviceError("make the directory", path, err)
 		}
 		if err := syscall.Close(fd); err != nil {
 			return err
@@ -87,9 +89,9 @@ func makeDirectories(r Root, directories *[]string) error {
 	return nil
 }
 
-func makeCwd(r Root, cwd string) error {
-	fd, err := r.directory(cwd)
-	if errors.Is(err, errNotDirectory) || errors.Is(err, syscall.ENOTDIR) {
+func makeCwd(r rootdir.Root, cwd string) error {
+	fd, err := r.Directory(cwd)
+	if errors.Is(err, rootdir.ErrNotDirectory) || errors.Is(err, syscall.ENOTDIR) {
 		return &CwdError{"cannot mkdir: " + cwd + " is not a directory"}
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package rootfs
+package rootdir_test
 
 import (
 	"errors"
@@ -8,36 +8,11 @@ import (
 	"syscall"
 	"testing"
 
-	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/box/rootdir"
+	"a3s.dev/box/agent/box/rootdir/rootdirtest"
 )
 
-// rootForTest makes a root with links that try to leave it, beside a place that nothing may reach.
-func rootForTest(t *testing.T) (r Root, inside, outside string) {
-	t.Helper()
-	dir := t.TempDir()
-	inside, outside = filepath.Join(dir, "in"), filepath.Join(dir, "out")
-	for _, path := range []string{inside, outside, inside + "/real", inside + "/etc"} {
-		if err := os.Mkdir(path, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, target := range map[string]string{
-		"absolute": outside, "up": "../out", "far": "../../../../../..", "fine": "/real", "loop": "loop", "proc": "/proc/self/root",
-		"dangling": "/made/deep", "etc/resolv.conf": "../run/systemd/resolv.conf", "chain": "fine/below", "file": "real/file",
-	} {
-		if err := os.Symlink(target, filepath.Join(inside, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	fd, err := linux.OpenAt(-1, inside, linux.OPath|syscall.O_DIRECTORY, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
-	return Root{fd}, inside, outside
-}
-
-// where answers the path of a descriptor, relative to the root.
+// where returns the path of a descriptor, relative to the root.
 func where(t *testing.T, inside string, fd int) string {
 	t.Helper()
 	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
@@ -52,7 +27,7 @@ func where(t *testing.T, inside string, fd int) string {
 }
 
 func TestDirectoriesStayInTheRoot(t *testing.T) {
-	r, inside, outside := rootForTest(t)
+	r, inside, outside := rootdirtest.WithLinks(t)
 	for path, want := range map[string]string{
 		"/":                 ".",
 		"/new/a/b":          "new/a/b",
@@ -67,7 +42,7 @@ func TestDirectoriesStayInTheRoot(t *testing.T) {
 		"/absolute/s":       outside[1:] + "/s",
 		"/missing/../again": "again",
 	} {
-		fd, err := r.directory(path)
+		fd, err := r.Directory(path)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
@@ -84,14 +59,14 @@ func TestDirectoriesStayInTheRoot(t *testing.T) {
 }
 
 func TestFilesStayInTheRoot(t *testing.T) {
-	r, inside, _ := rootForTest(t)
+	r, inside, _ := rootdirtest.WithLinks(t)
 	for path, want := range map[string]string{
 		"/etc/hosts":       "etc/hosts",
 		"/etc/resolv.conf": "run/systemd/resolv.conf",
 		"/file":            "real/file",
 		"/new/dir/file":    "new/dir/file",
 	} {
-		fd, err := r.file(path)
+		fd, err := r.File(path)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
@@ -104,34 +79,34 @@ func TestFilesStayInTheRoot(t *testing.T) {
 }
 
 func TestAMountOnAWrongPlaceIsRefused(t *testing.T) {
-	r, inside, _ := rootForTest(t)
+	r, inside, _ := rootdirtest.WithLinks(t)
 	if err := os.WriteFile(inside+"/plain", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.directory("/loop/x"); !errors.Is(err, syscall.ELOOP) {
+	if _, err := r.Directory("/loop/x"); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("a loop: %v", err)
 	}
-	if _, err := r.directory("/plain"); !errors.Is(err, errNotDirectory) {
+	if _, err := r.Directory("/plain"); !errors.Is(err, rootdir.ErrNotDirectory) {
 		t.Errorf("a file for a directory: %v", err)
 	}
-	if _, err := r.directory("/plain/x"); !errors.Is(err, syscall.ENOTDIR) {
+	if _, err := r.Directory("/plain/x"); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("below a file: %v", err)
 	}
-	if _, err := r.file("/real"); !errors.Is(err, syscall.EISDIR) {
+	if _, err := r.File("/real"); !errors.Is(err, syscall.EISDIR) {
 		t.Errorf("a directory for a file: %v", err)
 	}
-	if err := r.plainDirectory("/fine"); !errors.Is(err, syscall.ENOTDIR) {
+	if err := r.PlainDirectory("/fine"); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("a link for a plain directory: %v", err)
 	}
 }
 
 func TestAShareIsNotMountedInFilesOfTheKernel(t *testing.T) {
-	for path, want := range map[string]error{"/proc": errKernelFiles, "/proc/self": errKernelFiles, "/sys": errKernelFiles, "/tmp": nil} {
-		r, err := OpenDirectory(path)
+	for path, want := range map[string]error{"/proc": rootdir.ErrKernelFiles, "/proc/self": rootdir.ErrKernelFiles, "/sys": rootdir.ErrKernelFiles, "/tmp": nil} {
+		r, err := rootdir.OpenDirectory(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := refuseKernelFiles(r.FD); !errors.Is(err, want) {
+		if err := rootdir.RefuseKernelFiles(r.FD); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
 		syscall.Close(r.FD)

@@ -1,4 +1,4 @@
-package rootfs
+package layers
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 
 // encryptedOptions also keep the kernel from reading inodes ahead: a block that was never written
 // is no ciphertext.
-const encryptedOptions = diskOptions + ",inode_readahead_blks=0"
+const encryptedOptions = DiskOptions + ",inode_readahead_blks=0"
 
 // mountEncrypted makes an encrypted disk with a new filesystem, and ignores what the host has put
 // on it. Its key ends with the guest.
@@ -24,7 +24,7 @@ func mountEncrypted(disk string) error {
 	}
 	err = format(encrypted)
 	if err == nil {
-		err = syscall.Mount(encrypted.Path, ChangesDir, "ext4", diskFlags, encryptedOptions)
+		err = syscall.Mount(encrypted.Path, ChangesDir, "ext4", DiskFlags, encryptedOptions)
 	}
 	if err != nil {
 		return errors.Join(err, encrypted.Remove())

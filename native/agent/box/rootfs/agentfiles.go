@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -31,7 +32,7 @@ func newText(name string, mode uint32) (*text, error) {
 }
 
 // cover lays it over a file of the root, which is made if missing.
-func (t *text) cover(r Root, path string, attributes uint64) error {
+func (t *text) cover(r rootdir.Root, path string, attributes uint64) error {
 	mount, err := linux.CloneMount(-1, t.file.Name(), false)
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (t *text) cover(r Root, path string, attributes uint64) error {
 			return err
 		}
 	}
-	return attachFile(r, mount, path)
+	return rootdir.AttachFile(r, mount, path)
 }
 
 // set replaces the content: readers see the old one, the new one, or in between nothing.
@@ -85,7 +86,7 @@ const (
 )
 
 func newTexts() (*Texts, error) {
-	if err := MountAt("tmpfs", textsDir, harmless, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+	if err := rootdir.MountAt("tmpfs", textsDir, rootdir.Harmless, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return nil, err
 	}
 	t := &Texts{}

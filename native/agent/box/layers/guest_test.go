@@ -1,6 +1,6 @@
 //go:build guest
 
-package rootfs
+package layers
 
 import (
 	"bytes"
