@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { NO_SECURITY } from '../record/security.ts';
-import type { Found } from './describe.ts';
+import type { Found } from './describe-vm.ts';
 import { reasonToBoot } from './run-box.ts';
 
 const FOUND: Found = {

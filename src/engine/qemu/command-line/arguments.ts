@@ -2,7 +2,7 @@
  * QEMU's command line, as a pure function of the VM.
  *
  * It has only what every VM of a shape has, and the slots of templates. Everything else that
- * belongs to one box (disks, network, shares) is attached through the monitor, see `hotplug.ts`.
+ * belongs to one box (disks, network, shares) is attached through the monitor, see `devices.ts`.
  *
  * @module
  */
