@@ -34,6 +34,9 @@ import {
   ProcessList,
   Reseed,
   SecretsReport,
+  type ShareChange,
+  ShareChanges,
+  ShareChangesTaken,
   SpecTaken,
   StartProcess,
   Stats,
@@ -104,7 +107,7 @@ export class Guest {
   }
 
   /**
-   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it
+   * Has a paused guest run a warm-up of its later requests, in namespaces that it
    * discards, so that an emulated processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
@@ -113,8 +116,8 @@ export class Guest {
   }
 
   /**
-   * Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes
-   * nothing.
+   * Gives a guest that started from a template its own identity. Protocol 2; a repeated call
+   * changes nothing.
    */
   async reseed(reseed: Reseed, signal?: AbortSignal): Promise<void> {
     const body = Reseed.parse(reseed);
@@ -122,7 +125,7 @@ export class Guest {
   }
 
   /**
-   * Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call
+   * Gives a fork its own identity. Protocol 2; a repeated call
    * changes nothing.
    */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
@@ -382,6 +385,18 @@ export class Guest {
   listChanges(signal: AbortSignal): Promise<readonly FileChange[]> {
     this.#expect(7, 'copies of files');
     return listChanges(this.#connection, signal);
+  }
+
+  /**
+   * Tells the box's watchers what the host has changed. Returns of how many changes it could.
+   * Protocol 8.
+   */
+  async reportChanges(changes: readonly ShareChange[], signal: AbortSignal): Promise<number> {
+    this.#expect(8, 'reports of changed files');
+    const body = ShareChanges.parse({ changes });
+    const options = { signal, deadlineMs: SETUP_MS };
+    const route = '/v1/shares/changes';
+    return (await this.#connection.call('POST', route, body, ShareChangesTaken, options)).touched;
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */

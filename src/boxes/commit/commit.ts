@@ -6,7 +6,12 @@
 import { A3sError } from '../../errors.ts';
 import { checkExtendOptions, type ExtendOptions } from '../../images/extend/extend-options.ts';
 import type { Image } from '../../images/image.ts';
-import { expectVisible, type FilesGuest, type FilesHost, filesGuest } from '../files/with-files.ts';
+import {
+  expectVisible,
+  type FilesGuest,
+  type FilesHost,
+  filesGuest,
+} from '../files/files-guest.ts';
 import type { Box } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { publish } from '../services/publish.ts';

@@ -8,7 +8,7 @@ import type { FileChange, FileStat, WriteFiles } from '../../guest/protocol.ts';
 import type { Box } from '../record/box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
-import { type FilesGuest, type FilesHost, filesGuest } from './with-files.ts';
+import { type FilesGuest, type FilesHost, filesGuest } from './files-guest.ts';
 
 /** What copies need of the server. */
 export type CopyHost = FilesHost & Pick<Services, 'events'>;

@@ -78,10 +78,10 @@ export class TestHome {
     };
     this.images = images;
     this.host = new FakeHost((vm) => {
-      const copyOf = vm.spec.copyOf === undefined ? undefined : this.#sourceOf(vm);
+      const forkOf = vm.spec.fork === undefined ? undefined : this.#sourceOf(vm);
       const agent = new FakeAgent({
         paused: vm.prepared,
-        copyOf,
+        forkOf,
         confidential: this.#confidentialOf(vm),
         ...this.agentOptions,
       });
@@ -102,9 +102,9 @@ export class TestHome {
     return { tee, hostData, ...this.guestOptions };
   }
 
-  /** The box that a copy comes from: the copy's memory records which box saved it. */
-  #sourceOf({ spec: { copyOf } }: FakeGuest): BoxSpec | undefined {
-    const text = readFileSync(copyOf?.ram ?? -1, 'utf8');
+  /** The box that a fork comes from: the fork's memory records which box saved it. */
+  #sourceOf({ spec: { fork } }: FakeGuest): BoxSpec | undefined {
+    const text = readFileSync(fork?.ram ?? -1, 'utf8');
     return this.agents.get(text.split(' ').at(-1) ?? '')?.spec;
   }
 
