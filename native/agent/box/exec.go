@@ -166,10 +166,25 @@ func (b *Box) exec(h *process.Handle, request *stage.ExecRequest) error {
 	place := stage.Place{Network: b.sandbox.Namespaces.Network, Cgroup: -1}
 	if h.Group != nil {
 		place.Cgroup = h.Group.Procs
+	} else {
+		if place.Cgroup, err = b.groupOfMain(); err != nil {
+			return errors.Join(err, w.Abandon())
+		}
+		if place.Cgroup >= 0 {
+			defer syscall.Close(place.Cgroup)
+		}
 	}
 	err = b.launch(h, w, request, place, kills)
 	go b.standby.Replace(h)
 	return err
+}
+
+// groupOfMain opens the control group that the main process is in; -1 where that is the box's own.
+func (b *Box) groupOfMain() (int, error) {
+	b.mu.Lock()
+	main := b.handles[MainID]
+	b.mu.Unlock()
+	return b.launcher.Cgroup.OpenGroupOf(main.PidOfAgent())
 }
 
 // launch starts a process by a stage. killsBefore is the number of processes of the box that had

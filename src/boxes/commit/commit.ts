@@ -105,7 +105,7 @@ async function readLayer<T>(
 
 async function begin({ guest, signal }: FilesGuest, { name }: Box) {
   try {
-    return await guest.readLayer(signal);
+    return await guest.files.layer(signal);
   } catch (error) {
     if (!(error instanceof A3sError) || error.code !== 'invalid-argument') throw error;
     throw new A3sError('invalid-argument', `Cannot commit ${name}: ${error.message}`, {

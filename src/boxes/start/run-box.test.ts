@@ -13,6 +13,12 @@ function reasonFor(...paths: readonly string[]): string | undefined {
   return reasonToBoot(FOUND, { security: { ...NO_SECURITY, devices } });
 }
 
+it('boots a privileged box, whose drivers no template has loaded', () => {
+  expect(reasonToBoot(FOUND, { security: { ...NO_SECURITY, privileged: true } })).toBe(
+    'a privileged box has drivers that a template has not loaded',
+  );
+});
+
 it('boots a box with /dev/net/tun, whose driver no template has loaded, and no box for /dev/fuse', () => {
   expect(reasonFor()).toBeUndefined();
   expect(reasonFor('/dev/fuse')).toBeUndefined();

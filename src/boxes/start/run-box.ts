@@ -96,6 +96,7 @@ export function reasonToBoot(
   { security }: Pick<BoxDefinition, 'security'>,
 ): string | undefined {
   // No module is loaded in a guest once it was prepared.
+  if (security.privileged) return 'a privileged box has drivers that a template has not loaded';
   const driven = security.devices.find(({ path }) => path === DRIVEN_DEVICE);
   if (driven !== undefined) return `${driven.path} needs a driver that a template has not loaded`;
   const more = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length);

@@ -10,7 +10,7 @@ import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
 import type { Context } from '../context.ts';
-import { flagLabel } from '../flags/flag.ts';
+import { type Flag, flagLabel } from '../flags/flag.ts';
 import { FROM_SNAPSHOT_FLAG } from '../flags/from-snapshot-flag.ts';
 import { UsageError } from '../usage-error.ts';
 import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';

@@ -23,8 +23,9 @@ import {
   StartProcess,
   TerminalSize,
 } from '../protocol.ts';
+import type { FakeAgentOptions } from './fake-agent-options.ts';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
-import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
+import { FakeConfidential } from './fake-confidential.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
 import { FakeFiles } from './fake-files.ts';
 import { FakeIdentity } from './fake-identity.ts';
@@ -34,27 +35,6 @@ import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { hasRoute, isOrdered } from './fake-routes.ts';
 import { buffered } from './fake-streams.ts';
-
-export interface FakeAgentOptions {
-  /** More programs, by the last part of `args[0]`. */
-  readonly programs?: Readonly<Record<string, FakeProgram>>;
-  /** Refuses the spec: a disk that does not appear and the like. */
-  readonly refuseSpec?: FakeRefusal;
-  /** `{ minimum: 1, maximum: 3 }` is an agent that an earlier version left running. */
-  readonly protocol?: { minimum: number; maximum: number };
-  /** Fails the warm-up. */
-  readonly refuseWarmUp?: FakeRefusal;
-  /** Refuses other limits. */
-  readonly refuseResources?: FakeRefusal;
-  /** Users that the box knows, apart from numbers. */
-  readonly users?: readonly string[];
-  /** It was prepared when its template was saved. */
-  readonly paused?: boolean;
-  /** It is a fork of a guest whose box ran this spec and was frozen. */
-  readonly forkOf?: BoxSpec | undefined;
-  /** It is the agent of a confidential guest. */
-  readonly confidential?: FakeConfidentialOptions | undefined;
-}
 
 const JSON_BYTES = 64 * 1024;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;
