@@ -3,6 +3,8 @@
  * started. It serves the files of the box: no port is published, and the box has no network in it.
  *
  * Nothing of it is on record. The next server ends one that is left, since its box does not run.
+ * Therefore it does not start by the sources of `start`: they record each step of a start under the
+ * lock of the box, publish its ports, and make a template unusable that a start has failed with.
  *
  * @module
  */
