@@ -25,7 +25,7 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 		path, content string
 	}{
 		{t.hostname, hostnamePath, spec.Hostname + "\n"},
-		{t.hosts, hostsPath, hosts(spec.Hostname, spec.Domainname, &spec.Network)},
+		{t.hosts, hostsPath, hosts(spec.Hostname, spec)},
 		{t.resolvConf, resolvConfPath, resolvConf(&spec.Network)},
 	} {
 		if err := file.text.set(file.content); err != nil {
@@ -38,17 +38,23 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 	return nil
 }
 
-func hosts(hostname string, domain *string, network *spec.Network) string {
+func hosts(hostname string, spec *spec.Spec) string {
+	network := &spec.Network
 	text := "127.0.0.1\tlocalhost\n" +
 		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
 		"fe00::\tip6-localnet\n" +
 		"ff00::\tip6-mcastprefix\n" +
 		"ff02::1\tip6-allnodes\n" +
 		"ff02::2\tip6-allrouters\n"
-	if network.Kind == spec.NetworkNIC {
+	if spec.Hosts != nil {
+		for _, host := range *spec.Hosts {
+			text += host.Address + "\t" + host.Name + "\n"
+		}
+	}
+	if network.Address != nil {
 		text += *network.Address + "\t"
-		if domain != nil {
-			text += hostname + "." + *domain + " "
+		if spec.Domainname != nil {
+			text += hostname + "." + *spec.Domainname + " "
 		}
 		text += hostname + "\n"
 	}
@@ -65,6 +71,9 @@ func resolvConf(network *spec.Network) string {
 	}
 	if len(*network.Search) > 0 {
 		b.WriteString("search " + strings.Join(*network.Search, " ") + "\n")
+	}
+	if network.Options != nil && len(*network.Options) > 0 {
+		b.WriteString("options " + strings.Join(*network.Options, " ") + "\n")
 	}
 	return b.String()
 }

@@ -135,11 +135,11 @@ func (t *Texts) Identify() (bootID string, err error) {
 }
 
 // Rename gives the box another host name in the files that hold it.
-func (t *Texts) Rename(hostname string, domain *string, network *spec.Network) error {
+func (t *Texts) Rename(hostname string, spec *spec.Spec) error {
 	if err := t.hostname.set(hostname + "\n"); err != nil {
 		return err
 	}
-	return t.hosts.set(hosts(hostname, domain, network))
+	return t.hosts.set(hosts(hostname, spec))
 }
 
 // Reidentify gives the box other ids of its VM and its boot.

@@ -17,8 +17,10 @@ const (
 	maxMounts      = 64
 	maxPaths       = 256
 	maxUser        = 256
-	maxNameservers = 3
-	maxSearch      = 6
+	maxNameservers = 16
+	maxSearch      = 32
+	maxOptions     = 32
+	maxHosts       = 256
 )
 
 // Parse reads and checks a spec. Its errors name the field.
@@ -34,6 +36,7 @@ func Parse(data []byte) (*Spec, error) {
 	c.process(&spec.Process, "process.")
 	c.mounts(spec.Mounts)
 	c.network(&spec.Network)
+	c.hosts(spec.Hosts)
 	c.confinement(&spec.Confinement)
 	c.resources(&spec.Resources, "resources.")
 	c.directories(spec.Directories)
@@ -160,6 +163,25 @@ func (c *checks) network(network *Network) {
 	for _, domain := range *network.Search {
 		c.that(matches(domain, 253, isDomainByte, isDomainByte), "network.search", "holds what is not a domain")
 	}
+	if network.Options == nil {
+		return
+	}
+	c.that(len(*network.Options) <= maxOptions, "network.options", "has too many entries")
+	for _, option := range *network.Options {
+		c.that(matches(option, 64, isOptionByte, isOptionByte), "network.options", "holds what is not an option")
+	}
+}
+
+func (c *checks) hosts(hosts *[]Host) {
+	if hosts == nil {
+		return
+	}
+	c.that(len(*hosts) <= maxHosts, "hosts", "has too many entries")
+	for _, host := range *hosts {
+		c.that(matches(host.Name, 253, isDomainByte, isDomainByte), "hosts", "holds a name that is not one")
+		address, err := netip.ParseAddr(host.Address)
+		c.that(err == nil && address.Zone() == "", "hosts", "holds what is not an address")
+	}
 }
 
 func isText(text string, limit int) bool {
@@ -222,4 +244,5 @@ func isDigit(c byte) bool          { return '0' <= c && c <= '9' }
 func isLowerDigit(c byte) bool     { return isDigit(c) || 'a' <= c && c <= 'z' }
 func isLowerDigitDash(c byte) bool { return isLowerDigit(c) || c == '-' }
 func isAlphanumeric(c byte) bool   { return isLowerDigit(c) || 'A' <= c && c <= 'Z' }
+func isOptionByte(c byte) bool     { return isDomainByte(c) || c == ':' }
 func isDomainByte(c byte) bool     { return isAlphanumeric(c) || c == '.' || c == '_' || c == '-' }
