@@ -15,6 +15,7 @@ import type {
 } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
+import type { Names } from '../record/names.ts';
 import type { Security } from '../record/security.ts';
 import type { TmpfsMount } from '../record/tmpfs.ts';
 
@@ -82,6 +83,7 @@ export interface CreateRequest {
   readonly network: BoxDefinition['network'];
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
+  readonly names: Names;
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly binds: readonly Bind[];

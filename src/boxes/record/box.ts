@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
+import { Names } from './names.ts';
 import { Security } from './security.ts';
 import { BOX_STATUSES } from './states.ts';
 import { TmpfsMount } from './tmpfs.ts';
@@ -177,6 +178,7 @@ export const BoxDefinition = z.strictObject({
   network: z.enum(['default', 'none', 'user']),
   /** Its places in user-defined networks; at most one. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
+  names: Names.prefault({}),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   binds: z.array(Bind),

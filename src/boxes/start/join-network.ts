@@ -14,12 +14,17 @@ import type { NetworkRecord } from '../../networks/network.ts';
 import { mtuOf } from '../../networks/options.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
+import { gatewayFor, hostsOf, resolverOf } from '../spec/names.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
+
+/** The DNS server knows names without a domain, so they are asked for as they are. */
+const OPTIONS = ['ndots:0'] as const;
 
 export interface JoinedNetwork {
   /** Absent: the microVM has no network card. */
   readonly nic: Nic | undefined;
   readonly network: BoxSpec['network'];
+  readonly hosts: BoxSpec['hosts'];
   /** The VMM has what it needs, or will not be started. */
   release(): void;
 }
@@ -46,6 +51,7 @@ export async function joinNetwork(
   if (asked === undefined) throw withoutNetwork(id);
   await rt.networks.expectAvailable();
   const { address, prefixLength, gateway, mac } = rt.networks.attach(asked.network, id, asked);
+  const host = await gatewayFor(definition.names);
   const network = rt.networks.get(asked.network);
   if (network === undefined) {
     throw new A3sError('no-such-network', `network ${asked.name} not found`, {
@@ -57,28 +63,33 @@ export async function joinNetwork(
   const tap = await rt.hostNetworks.attach({
     box: id,
     names: [name, ...asked.aliases, id.slice(0, 12)],
-    ...{ network: made, address, mac, ports },
+    ...{ network: made, address, mac, ports, host },
+    nameservers: definition.names.servers,
   });
   return {
     nic: { mac, ports: [], tap },
     network: {
       ...{ kind: 'nic', mac, mtu: made.mtu, address, prefixLength, gateway },
-      ...{ nameservers: [gateway], search: [] },
+      nameservers: [gateway],
+      ...resolverOf(definition.names, OPTIONS),
     },
+    hosts: hostsOf(definition.names, host),
     release: () => closeSync(tap),
   };
 }
 
 /** The network of a box that is in none, or in one of its own. Nothing is made. */
-export function ownNetwork(
-  definition: Pick<BoxDefinition, 'id' | 'network'>,
+export async function ownNetwork(
+  definition: Pick<BoxDefinition, 'id' | 'network' | 'names'>,
   ports: readonly Port[],
-): JoinedNetwork {
+): Promise<JoinedNetwork> {
   const release = (): void => undefined;
   if (definition.network === 'user') throw withoutNetwork(definition.id);
-  if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, release };
+  const { names } = definition;
+  const rest = { hosts: hostsOf(names, await gatewayFor(names)), release };
+  if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, ...rest };
   const mac = macAddress(definition.id);
-  return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac), release };
+  return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac, names), ...rest };
 }
 
 /** A box that is to be in a network of others is never put into one of its own instead. */

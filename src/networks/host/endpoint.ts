@@ -33,4 +33,8 @@ export interface Endpoint {
   readonly address: string;
   readonly mac: string;
   readonly ports: readonly PublishedPort[];
+  /** DNS servers that are asked for names of no box. Absent or empty: the host's resolver. */
+  readonly nameservers?: readonly string[] | undefined;
+  /** An address of the host at which the box may reach it. */
+  readonly host?: string | undefined;
 }

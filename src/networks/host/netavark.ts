@@ -24,7 +24,7 @@ export interface NetavarkPlace {
 
 /** The document that `setup` and `teardown` read. */
 export function netavarkDocument(endpoint: Endpoint): string {
-  const { box, names, network, address, mac } = endpoint;
+  const { box, names, network, address, mac, nameservers = [] } = endpoint;
   const bad = names.find((name) => !DNS_NAME.test(name));
   if (bad !== undefined) {
     throw new A3sError('invalid-argument', `Cannot give a box the name ${JSON.stringify(bad)}`, {
@@ -37,6 +37,7 @@ export function netavarkDocument(endpoint: Endpoint): string {
     container_id: box,
     container_name: name,
     port_mappings: [],
+    ...(nameservers.length === 0 ? {} : { dns_servers: nameservers }),
     networks: {
       [short]: {
         static_ips: [address],

@@ -12,12 +12,10 @@ import { A3sError } from '../../errors.ts';
 import type { PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
 import { RESOLVER } from './netavark.ts';
-import { PUBLISH, portSpecs } from './routed.ts';
+import { HOST, PUBLISH, portSpecs } from './routed.ts';
 import { runProgram } from './run-program.ts';
 
 const END_MS = 10_000;
-/** In the holder, an address that leads to the host's own, which the holder has as well. */
-const HOST = '169.254.1.2';
 
 /** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
 const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];

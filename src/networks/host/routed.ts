@@ -15,6 +15,8 @@ import { TAP } from './tap.ts';
 
 /** The namespace's own address on the tap device. */
 const INSIDE = '169.254.77.1';
+/** In the holder, an address that leads to the host's own, which the holder has as well. */
+export const HOST = '169.254.1.2';
 /** Metadata services of clouds, and the addresses of the namespaces themselves. */
 const LINK_LOCAL = '169.254.0.0/16';
 
@@ -82,7 +84,7 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 }
 
 /** The rules of the namespace, in the words of nft. */
-export function ruleset({ network, address, mac, ports }: Endpoint): string {
+export function ruleset({ network, address, mac, ports, host }: Endpoint): string {
   const { device } = PUBLISH;
   const published = ports.map(({ boxPort }) => boxPort);
   const dnat = (match: string): string[] =>
@@ -110,8 +112,9 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
     'set flows { type ipv4_addr; size 4; flags dynamic; }',
     'chain through { type filter hook forward priority filter; policy drop;',
     'ct state established,related accept',
-    `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
     `iifname ${TAP} ct state new add @flows { ip saddr ct count over ${MAX_FLOWS} } drop`,
+    ...(host === undefined ? [] : [`iifname ${TAP} ip daddr ${HOST} ct status dnat accept`]),
+    `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
     `iifname ${TAP} udp dport 53 limit rate over ${QUESTIONS}/second drop`,
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
@@ -125,6 +128,7 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
     '}',
     'chain published { type nat hook prerouting priority dstnat; policy accept;',
     ...dnat(`iifname ${device}`),
+    ...(host === undefined ? [] : [`iifname ${TAP} ip daddr ${host} dnat ip to ${HOST}`]),
     '}',
     // A client on the host's loopback: its connection begins in this namespace.
     'chain published_local { type nat hook output priority dstnat; policy accept;',

@@ -251,10 +251,27 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   CapDrop: works(['ALL'], ({ spec }) => spec.confinement.capabilities, []),
   CgroupnsMode: refused('host', 'private'),
-  Dns: refused(['1.1.1.1']),
-  DnsOptions: refused(['ndots:2']),
-  DnsSearch: refused(['example.com']),
-  ExtraHosts: refused(['a:1.2.3.4']),
+  Dns: {
+    ...works(['1.1.1.1', '9.9.9.9'], ({ spec: { network } }) =>
+      network.kind === 'nic' ? network.nameservers : [],
+    ),
+    refused: [['2606:4700:4700::1111']],
+  },
+  DnsOptions: works(['ndots:2'], ({ spec: { network } }) =>
+    network.kind === 'nic' ? network.options : [],
+  ),
+  DnsSearch: works(['example.com'], ({ spec: { network } }) =>
+    network.kind === 'nic' ? network.search : [],
+  ),
+  ExtraHosts: differs(
+    '`host-gateway` is the address of the host’s default route, and not of a bridge',
+    ['a:1.2.3.4', 'b:fd00::1'],
+    ({ spec }) => spec.hosts,
+    [
+      { name: 'a', address: '1.2.3.4' },
+      { name: 'b', address: 'fd00::1' },
+    ],
+  ),
   GroupAdd: works(['audio', '42'], ({ spec }) => spec.confinement.groups),
   IpcMode: {
     ...differs(

@@ -19,6 +19,7 @@ import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf } from './create-limits.ts';
+import { namesOf } from './create-names.ts';
 import { parseNetworking } from './create-networking.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
@@ -118,6 +119,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     health: healthRequest(config.Healthcheck),
     network,
     endpoints,
+    names: namesOf(host),
     ports,
     exposedPorts: exposed.map(withProtocol),
     ...mounts,

@@ -35,7 +35,6 @@ export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
 const LINKS = 'boxes find each other by name in a user-defined network';
 const CARD = 'the address of a network card is chosen in user-defined networks alone';
-const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
@@ -61,10 +60,6 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   CpusetMems: option('a box’s memory is bound to no node of the host'),
   DeviceCgroupRules: option('no device of the host is in a box'),
   DeviceRequests: option('no device of the host is in a box'),
-  Dns: option(RESOLVER),
-  DnsOptions: option(RESOLVER),
-  DnsSearch: option(RESOLVER),
-  ExtraHosts: option('/etc/hosts is the image’s'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
   Isolation: option(WINDOWS, either('default')),

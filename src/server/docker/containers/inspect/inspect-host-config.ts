@@ -16,7 +16,7 @@ type HostConfig = HostConfigShown;
 
 export function hostConfigOf(box: Box): HostConfig {
   const { definition } = box;
-  const { ports, size, restart, logging } = definition;
+  const { ports, size, restart, logging, names } = definition;
   const short = shortMounts(definition);
   const long = longMounts(definition);
   return {
@@ -33,10 +33,10 @@ export function hostConfigOf(box: Box): HostConfig {
     ...shortTmpfs(definition),
     ...(definition.storage === undefined ? {} : { StorageOpt: definition.storage.options }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
-    Dns: null,
-    DnsOptions: null,
-    DnsSearch: null,
-    ExtraHosts: null,
+    Dns: orNull(names.servers),
+    DnsOptions: orNull(names.options),
+    DnsSearch: orNull(names.search),
+    ExtraHosts: orNull(names.hosts),
     Cgroup: '',
     Links: null,
     PublishAllPorts: false,
@@ -49,6 +49,10 @@ export function hostConfigOf(box: Box): HostConfig {
     ...limitsOf(box),
     ...securityShown(definition.security),
   };
+}
+
+function orNull(list: readonly string[]): string[] | null {
+  return list.length === 0 ? null : [...list];
 }
 
 /** The usual size of `/dev/shm`. */
