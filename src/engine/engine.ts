@@ -25,7 +25,7 @@ export interface PortForward {
   readonly hostIp: string;
   readonly hostPort: number;
   readonly boxPort: number;
-  readonly protocol: 'tcp';
+  readonly protocol: 'tcp' | 'udp';
 }
 
 export interface Nic {

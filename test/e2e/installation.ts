@@ -96,7 +96,7 @@ async function makeInstallation(): Promise<Installation> {
   return installation;
 }
 
-/** Adds a program that says whether a socket of an address family can be made; busybox has none. */
+/** Adds a program that tries sockets of an address family, and answers by UDP: busybox has none. */
 function withSocketProbe(image: ImageSpec, directory: string): ImageSpec {
   const probe = join(directory, 'socket-probe');
   const source = join(import.meta.dirname, 'socket-probe.c');

@@ -112,7 +112,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port: hostPort } = server.address() as { port: number };
-    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80 }];
+    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
     await expect(attach({ box: web, ports })).rejects.toMatchObject({ code: 'port-in-use' });
     expect(existsSync(directory)).toBe(false);
     server.close();
@@ -127,7 +127,8 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
 
   it('lets a later server take over, and starts what was killed again', async () => {
     const hostPort = await freePort();
-    await attach({ box: web, ports: [{ hostIp: '127.0.0.1', hostPort, boxPort: 80 }] });
+    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
+    await attach({ box: web, ports });
     await attach({ box: db });
     kill(/pasta/);
     await expect.poll(() => processes().filter((name) => name.includes('pasta'))).toEqual([]);

@@ -86,6 +86,7 @@ export interface CreateRequest {
   readonly names: Names;
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
+  readonly publishAll: boolean;
   readonly binds: readonly Bind[];
   readonly volumeMounts: readonly VolumeMountRequest[];
   readonly mountsFrom: readonly MountsFrom[];

@@ -14,10 +14,14 @@ import { TmpfsMount } from './tmpfs.ts';
 
 const Port = z.strictObject({
   boxPort: z.int().min(1).max(65_535),
+  /** Old records have none: theirs are TCP. */
+  protocol: z.enum(['tcp', 'udp']).default('tcp'),
   /** Empty: every address of the host. */
   hostIp: z.string(),
   /** 0: a free port, chosen at each start. */
   hostPort: z.int().min(0).max(65_535),
+  /** The last of a range: the first port in it that is free is chosen at each start. */
+  hostPortEnd: z.int().min(1).max(65_535).optional(),
 });
 /** A port of the box that the host publishes. */
 export type Port = z.infer<typeof Port>;
@@ -181,6 +185,8 @@ export const BoxDefinition = z.strictObject({
   names: Names.prefault({}),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
+  /** Every exposed port is published. */
+  publishAll: z.boolean().optional(),
   binds: z.array(Bind),
   volumeMounts: z.array(VolumeMount).default([]),
   tmpfs: z.array(TmpfsMount).default([]),

@@ -23,9 +23,10 @@ export function forward(port: Port): {
   hostIp: string;
   hostPort: number;
   boxPort: number;
-  protocol: 'tcp';
+  protocol: 'tcp' | 'udp';
 } {
-  return { ...port, protocol: 'tcp' };
+  const { hostIp, hostPort, boxPort, protocol } = port;
+  return { hostIp, hostPort, boxPort, protocol };
 }
 
 /** The MAC address of a box: locally administered, and the same for all its runs. */

@@ -58,9 +58,10 @@ const COMMON: readonly Flag[] = [
     value: 'alias',
     alias: 'net-alias',
   }),
-  list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
+  list('publish', "Publish a box's port(s) to the host; its RA-TLS port is ratls", {
     short: 'p',
   }),
+  bool('publish-all', 'Publish all exposed ports to random ports', { short: 'P' }),
   bool('read-only', "Mount the box's root filesystem as read only"),
   bool('rm', 'Automatically remove the box when it exits'),
   string('shm-size', 'Size of /dev/shm', { value: 'bytes' }),
@@ -102,7 +103,6 @@ const REFUSED: readonly Flag[] = [
   refused('link-local-ip', ADDRESS, 'list'),
   refused('memory-swappiness', MEMORY),
   refused('oom-kill-disable', MEMORY, 'bool'),
-  refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
   refused('runtime', 'there is one runtime'),
 ];
 

@@ -87,6 +87,7 @@ export function createRequest(
       ...mounts.host,
       NetworkMode: network.mode,
       PortBindings: portBindings(ports),
+      PublishAllPorts: flags.bool('publish-all') || undefined,
       Dns: someOf(flags.parsedList('dns', parseDns)),
       DnsOptions: someOf(flags.list('dns-option')),
       DnsSearch: someOf(flags.parsedList('dns-search', parseDomain)),

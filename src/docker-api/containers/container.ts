@@ -162,7 +162,7 @@ export const HostConfigShown = LimitsShown.extend({
   OomScoreAdj: z.int(),
   PidMode: z.literal(''),
   Privileged: z.boolean(),
-  PublishAllPorts: z.literal(false),
+  PublishAllPorts: z.boolean(),
   ReadonlyRootfs: z.boolean(),
   SecurityOpt: strings.nullable(),
   UTSMode: z.literal(''),

@@ -69,6 +69,7 @@ export const HostConfig = z.strictObject({
   VolumesFrom: z.array(text.max(512)).max(64).default([]),
   NetworkMode: z.string().max(256).default('default'),
   PortBindings: PortBindings.default({}),
+  PublishAllPorts: z.boolean().default(false),
   Dns: z.array(z.string().max(64)).max(16).nullable().default(null),
   DnsOptions: z.array(z.string().max(64)).max(32).nullable().default(null),
   DnsSearch: z.array(z.string().max(253)).max(32).nullable().default(null),

@@ -9,6 +9,8 @@
  *
  * @module
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { createServer, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
@@ -68,15 +70,19 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
     METADATA_ADDRESS,
     '--dns-forward',
     GUEST_NETWORK.nameserver,
-    '--udp-ports',
-    'none',
-    ...(ports.length === 0
-      ? ['--tcp-ports', 'none']
-      : ports.flatMap((port) => [
-          '--tcp-ports',
-          `${port.hostIp}/${port.hostPort}:${port.boxPort}`,
-        ])),
+    ...portOptions(ports),
   ];
+}
+
+/** What passt and pasta take for published ports: the host's address and port, and the guest's. */
+export function portOptions(ports: readonly PortForward[]): string[] {
+  return (['tcp', 'udp'] as const).flatMap((protocol) => {
+    const option = `--${protocol}-ports`;
+    const specs = ports
+      .filter((port) => port.protocol === protocol)
+      .map(({ hostIp, hostPort, boxPort }) => `${hostIp}/${hostPort}:${boxPort}`);
+    return (specs.length === 0 ? ['none'] : specs).flatMap((spec) => [option, spec]);
+  });
 }
 
 /**
@@ -145,8 +151,12 @@ export async function startPasst(
  * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument`
  * for an address that is not the host's
  */
-export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
+export async function checkPort({ hostIp, hostPort, protocol }: PortForward): Promise<void> {
   expectIpv4({ hostIp, hostPort });
+  if (protocol === 'udp') {
+    await bindUdp(hostIp, hostPort);
+    return;
+  }
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -165,6 +175,18 @@ export function expectIpv4({ hostIp, hostPort }: Pick<PortForward, 'hostIp' | 'h
     `Cannot publish [${hostIp}]:${hostPort}: a box's network is IPv4 alone`,
     { remedy: 'Publish at an IPv4 address, such as 127.0.0.1 or 0.0.0.0.' },
   );
+}
+
+async function bindUdp(address: string, port: number): Promise<void> {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind({ address, port, exclusive: true });
+    await once(socket, 'listening');
+  } catch (error) {
+    throw portError(address, port, error as NodeJS.ErrnoException);
+  } finally {
+    socket.close();
+  }
 }
 
 function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoException): A3sError {

@@ -9,6 +9,7 @@ export interface PublishedPort {
   readonly hostIp: string;
   readonly hostPort: number;
   readonly boxPort: number;
+  readonly protocol: 'tcp' | 'udp';
 }
 
 /** A user-defined network, as the host makes it. */

@@ -8,18 +8,19 @@ import { readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import * as z from 'zod';
 import { retry } from '../../async/retry.ts';
+import { portOptions } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
 import { RESOLVER } from './netavark.ts';
-import { HOST, PUBLISH, portSpecs } from './routed.ts';
+import { HOST, PUBLISH } from './routed.ts';
 import { runProgram } from './run-program.ts';
 
 const END_MS = 10_000;
 
 /** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
 const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];
-const NO_UDP_NO_WAY_BACK = ['--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none'];
+const NO_WAY_BACK = ['--tcp-ns', 'none', '--udp-ns', 'none'];
 
 /** The way out of the namespace that holds the bridges. */
 export async function startWayOut(namespace: string, pidFile: string): Promise<void> {
@@ -28,7 +29,7 @@ export async function startWayOut(namespace: string, pidFile: string): Promise<v
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile],
     ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
-    ...['--tcp-ports', 'none', ...NO_UDP_NO_WAY_BACK],
+    ...[...portOptions([]), ...NO_WAY_BACK],
   ]);
 }
 
@@ -77,7 +78,7 @@ export async function startPublishing(
       ...COMMON,
       ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', device, '--mtu', String(mtu)],
       ...['--address', address, '--netmask', String(prefixLength), '--gateway', gateway],
-      ...[...portSpecs(ports), ...NO_UDP_NO_WAY_BACK],
+      ...[...portOptions(ports), ...NO_WAY_BACK],
     ]);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;

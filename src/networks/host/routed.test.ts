@@ -66,10 +66,13 @@ describe('the rules of a namespace', () => {
   });
 
   it('lead to each published port once', () => {
-    const ports = [1, 2].map((hostPort) => ({ hostIp: '0.0.0.0', hostPort, boxPort: 80 }));
-    expect(chain('published', { ports })).toContain(
+    const one = { hostIp: '0.0.0.0', hostPort: 1, boxPort: 80, protocol: 'tcp' } as const;
+    const ports = [one, { ...one, hostPort: 2 }, { ...one, boxPort: 53, protocol: 'udp' as const }];
+    expect(chain('published', { ports })).toEqual([
+      expect.any(String),
       'iifname pub0 tcp dport { 80 } dnat ip to 10.89.1.2',
-    );
+      'iifname pub0 udp dport { 53 } dnat ip to 10.89.1.2',
+    ]);
     expect(chain('published')).toHaveLength(1);
   });
 });

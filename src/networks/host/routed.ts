@@ -7,7 +7,7 @@
  * @module
  */
 import { writeFileSync } from 'node:fs';
-import type { Endpoint, PublishedPort } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { inNamespace } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
 import { runProgram } from './run-program.ts';
@@ -86,11 +86,13 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 /** The rules of the namespace, in the words of nft. */
 export function ruleset({ network, address, mac, ports, host }: Endpoint): string {
   const { device } = PUBLISH;
-  const published = ports.map(({ boxPort }) => boxPort);
   const dnat = (match: string): string[] =>
-    published.length === 0
-      ? []
-      : [`${match} tcp dport { ${[...new Set(published)].join(', ')} } dnat ip to ${address}`];
+    (['tcp', 'udp'] as const).flatMap((protocol) => {
+      const published = ports.filter((port) => port.protocol === protocol);
+      if (published.length === 0) return [];
+      const numbers = [...new Set(published.map(({ boxPort }) => boxPort))].join(', ');
+      return [`${match} ${protocol} dport { ${numbers} } dnat ip to ${address}`];
+    });
   return lines([
     'table inet box {',
     'chain spoofed { type filter hook prerouting priority raw; policy accept;',
@@ -146,14 +148,6 @@ export function ruleset({ network, address, mac, ports, host }: Endpoint): strin
     `iifname ${TAP} arp saddr ip != ${address} drop`,
     '}',
     '}',
-  ]);
-}
-
-/** What pasta's option for ports takes: the host's address and port, and the port in the namespace. */
-export function portSpecs(ports: readonly PublishedPort[]): string[] {
-  return ports.flatMap(({ hostIp, hostPort, boxPort }) => [
-    '--tcp-ports',
-    `${hostIp}/${hostPort}:${boxPort}`,
   ]);
 }
 

@@ -192,12 +192,18 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   PortBindings: {
     ...differs(
-      'TCP over IPv4, each port by itself',
-      { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
-      ({ vm }) => vm.nic?.ports.map(({ hostIp, boxPort }) => ({ hostIp, boxPort })),
-      [{ hostIp: '127.0.0.1', boxPort: 80 }],
+      'TCP and UDP over IPv4',
+      {
+        '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }],
+        '53/udp': [{ HostIp: '127.0.0.1', HostPort: '32000-60000' }],
+      },
+      ({ vm }) => vm.nic?.ports.map(({ hostIp, boxPort, protocol }) => [hostIp, boxPort, protocol]),
+      [
+        ['127.0.0.1', 80, 'tcp'],
+        ['127.0.0.1', 53, 'udp'],
+      ],
     ),
-    refused: [{ '53/udp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],
+    refused: [{ '53/sctp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],
   },
   RestartPolicy: works(
     { Name: 'on-failure', MaximumRetryCount: 3 },
@@ -300,7 +306,14 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ],
     [true, 'unconfined', 0, 41],
   ),
-  PublishAllPorts: refused(true),
+  PublishAllPorts: {
+    ...works(
+      true,
+      ({ vm }) => vm.nic?.ports.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`),
+      ['53/udp'],
+    ),
+    beside: { ExposedPorts: { '53/udp': {} } },
+  },
   ReadonlyRootfs: works(true, ({ spec }) => spec.rootfs.readonly),
   SecurityOpt: {
     ...differs(

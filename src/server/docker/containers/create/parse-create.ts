@@ -122,6 +122,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     names: namesOf(host),
     ports,
     exposedPorts: exposed.map(withProtocol),
+    publishAll: host.PublishAllPorts,
     ...mounts,
     shmBytes: shmBytesOf(host.ShmSize),
     readonlyRootfs: host.ReadonlyRootfs,

@@ -69,7 +69,6 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   MemorySwappiness: option('a guest has no swap', either(-1)),
   OomKillDisable: option('a box that has no memory left would hang for ever'),
   PidMode: option(OWN_KERNEL),
-  PublishAllPorts: option('publish each port by its number'),
   Runtime: option('there is one runtime, a3s-box', either('a3s-box')),
   UTSMode: option(OWN_KERNEL),
 };

@@ -39,7 +39,7 @@ export function hostConfigOf(box: Box): HostConfig {
     ExtraHosts: orNull(names.hosts),
     Cgroup: '',
     Links: null,
-    PublishAllPorts: false,
+    PublishAllPorts: definition.publishAll === true,
     ReadonlyRootfs: definition.readonlyRootfs,
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,
     Runtime: 'a3s-box',
@@ -106,10 +106,11 @@ export function byBoxPort(
   ports: readonly Port[],
 ): Record<string, { HostIp: string; HostPort: string }[]> {
   const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const { boxPort, hostIp, hostPort } of ports) {
-    const key = `${portName(box, boxPort)}/tcp`;
+  for (const { boxPort, protocol, hostIp, hostPort, hostPortEnd } of ports) {
+    const key = `${portName(box, boxPort)}/${protocol}`;
     const bindings = result[key] ?? [];
-    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) });
+    const last = hostPortEnd === undefined ? '' : `-${hostPortEnd}`;
+    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : `${hostPort}${last}` });
     result[key] = bindings;
   }
   return result;

@@ -66,7 +66,7 @@ export async function listTests(
   any(network, (box, value) => isInNetwork(rt, box, value));
   any(publish?.map(portRange('publish')), (box, range) =>
     // As in Docker, this is the host's port, while there is one.
-    publishedPorts(box).some(({ hostPort }) => isIn(hostPort, 'tcp', range)),
+    publishedPorts(box).some(({ hostPort, protocol }) => isIn(hostPort, protocol, range)),
   );
   any(expose?.map(portRange('expose')), (box, range) =>
     box.definition.exposedPorts.some((port) => {
