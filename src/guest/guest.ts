@@ -17,6 +17,7 @@ import {
   writeFiles,
 } from './files.ts';
 import type { GuestConnection } from './http2-connection.ts';
+import type { GuestNetworks } from './networks.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
@@ -339,6 +340,13 @@ export class Guest {
   stats(signal?: AbortSignal): Promise<Stats> {
     const options = { ...prompt(signal), answerBytes: STATS_BYTES };
     return this.#connection.call('GET', '/v1/stats', undefined, Stats, options);
+  }
+
+  /** Gives the box these networks in place of those that it has. Protocol 8. */
+  async putNetworks(networks: GuestNetworks, signal?: AbortSignal): Promise<void> {
+    this.#expect(8, 'other networks');
+    const options = { signal, deadlineMs: SETUP_MS };
+    await this.#connection.call('PUT', '/v1/networks', networks, nothing, options);
   }
 
   /** What a path of the box names. Protocol 7. */

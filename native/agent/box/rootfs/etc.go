@@ -20,13 +20,14 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 	if spec.Rootfs.Readonly {
 		attributes = linux.Readonly
 	}
+	t.resolver = resolvConf(&spec.Network)
 	for _, file := range []struct {
 		text          *text
 		path, content string
 	}{
 		{t.hostname, hostnamePath, spec.Hostname + "\n"},
 		{t.hosts, hostsPath, hosts(spec.Hostname, spec)},
-		{t.resolvConf, resolvConfPath, resolvConf(&spec.Network)},
+		{t.resolvConf, resolvConfPath, t.resolver},
 	} {
 		if err := file.text.set(file.content); err != nil {
 			return err
@@ -52,11 +53,7 @@ func hosts(hostname string, spec *spec.Spec) string {
 		}
 	}
 	if network.Address != nil {
-		text += *network.Address + "\t"
-		if spec.Domainname != nil {
-			text += hostname + "." + *spec.Domainname + " "
-		}
-		text += hostname + "\n"
+		text += *network.Address + "\t" + HostNames(hostname, spec.Domainname) + "\n"
 	}
 	return text
 }

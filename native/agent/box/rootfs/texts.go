@@ -23,7 +23,7 @@ type text struct {
 // newText makes an empty one in textsDir of this thread's mount namespace.
 func newText(name string, mode uint32) (*text, error) {
 	path := textsDir + "/" + name
-	fd, err := linux.OpenAt(-1, path, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY, mode, 0)
+	fd, err := linux.OpenAt(-1, path, syscall.O_CREAT|syscall.O_EXCL|syscall.O_RDWR, mode, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +76,8 @@ func (t *text) close() error {
 // Texts are the files of a box that the agent writes.
 type Texts struct {
 	machineID, bootID, hostname, hosts, resolvConf *text
+	// resolver is what the agent has last written to resolvConf.
+	resolver string
 }
 
 // Files of the kernel with ids of the VM and the boot; /sys/class/dmi/id leads to the first.

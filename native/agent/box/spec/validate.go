@@ -155,20 +155,24 @@ func (c *checks) network(network *Network) {
 	c.that(isIPv4(*network.Address), "network.address", "is not an IPv4 address")
 	c.between(*network.PrefixLength, 1, 32, "network.prefixLength")
 	c.that(isIPv4(*network.Gateway), "network.gateway", "is not an IPv4 address")
-	c.that(len(*network.Nameservers) <= maxNameservers, "network.nameservers", "has too many entries")
-	for _, server := range *network.Nameservers {
-		c.that(isIPv4(server), "network.nameservers", "holds what is not an IPv4 address")
+	c.resolver(*network.Nameservers, *network.Search, network.Options, "network.")
+}
+
+func (c *checks) resolver(nameservers, search []string, options *[]string, prefix string) {
+	c.that(len(nameservers) <= maxNameservers, prefix+"nameservers", "has too many entries")
+	for _, server := range nameservers {
+		c.that(isIPv4(server), prefix+"nameservers", "holds what is not an IPv4 address")
 	}
-	c.that(len(*network.Search) <= maxSearch, "network.search", "has too many entries")
-	for _, domain := range *network.Search {
-		c.that(matches(domain, 253, isDomainByte, isDomainByte), "network.search", "holds what is not a domain")
+	c.that(len(search) <= maxSearch, prefix+"search", "has too many entries")
+	for _, domain := range search {
+		c.that(matches(domain, 253, isDomainByte, isDomainByte), prefix+"search", "holds what is not a domain")
 	}
-	if network.Options == nil {
+	if options == nil {
 		return
 	}
-	c.that(len(*network.Options) <= maxOptions, "network.options", "has too many entries")
-	for _, option := range *network.Options {
-		c.that(matches(option, 64, isOptionByte, isOptionByte), "network.options", "holds what is not an option")
+	c.that(len(*options) <= maxOptions, prefix+"options", "has too many entries")
+	for _, option := range *options {
+		c.that(matches(option, 64, isOptionByte, isOptionByte), prefix+"options", "holds what is not an option")
 	}
 }
 
