@@ -170,7 +170,8 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     await start('forger', '--network', 'front', '--cap-add', 'NET_RAW');
     await inside('forger', `arping -c 3 -w 3 -s ${forged} -I eth0 ${own}`);
     const id = await actor.ok(['inspect', '--format', '{{.Id}}', 'forger']);
-    const namespace = join(actor.runtimeDir, 'networks', id);
+    const network = await actor.ok(['network', 'inspect', '--format', '{{.Id}}', 'front']);
+    const namespace = join(actor.runtimeDir, 'networks', `${id}.${network.slice(0, 12)}`);
     const known = execFileSync('nsenter', [`--net=${namespace}`, 'ip', 'neigh', 'show'], {
       encoding: 'utf8',
     });

@@ -30,7 +30,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   });
   afterEach(async () => {
     for (const tap of taps.splice(0)) closeSync(tap);
-    await networks.reconcile(new Set());
+    await networks.reconcile([]);
     expect(existsSync(directory)).toBe(false);
     expect(processes()).toEqual([]);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(directory);
@@ -38,13 +38,16 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   });
 
   async function attach(more: Partial<Endpoint> & Pick<Endpoint, 'box'>): Promise<void> {
-    const last = more.box.startsWith('1') ? 2 : 3;
-    const address = `10.89.1.${last}`;
-    const mac = `02:00:0a:59:01:0${last}`;
+    const names = [more.box === web ? 'box2' : 'box3'];
     taps.push(
-      await networks.attach({ names: [`box${last}`], network, address, mac, ports: [], ...more }),
+      await networks.attach({ names, network, ...addressOf(more.box), ports: [], ...more }),
     );
   }
+  function addressOf(box: string): { address: string; mac: string } {
+    const last = box === web ? 2 : 3;
+    return { address: `10.89.1.${last}`, mac: `02:00:0a:59:01:0${last}` };
+  }
+  const nameOf = (of: string): string => (of === 'holder' ? of : `${of}.abababababab`);
 
   /** Processes of these networks: their command lines have the directory. */
   function processes(): string[] {
@@ -68,8 +71,9 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     await new Promise((resolve) => server.close(resolve));
     return port;
   }
-  const inside = (namespace: string, ...command: string[]): string =>
-    execFileSync('nsenter', [`--net=${join(directory, namespace)}`, ...command], {
+  /** @param of a box, whose namespace in the first network is meant, or `holder` */
+  const inside = (of: string, ...command: string[]): string =>
+    execFileSync('nsenter', [`--net=${join(directory, nameOf(of))}`, ...command], {
       encoding: 'utf8',
     });
   /** The names that the DNS server has for an address. */
@@ -86,6 +90,41 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
       }
     }
   };
+
+  it('puts a box into two networks, each in a namespace of its own, and names resolve in both', async () => {
+    await attach({ box: web, names: ['web'] });
+    const other = { ...network, id: 'cd'.repeat(32), subnet: '10.89.2.0/24', gateway: '10.89.2.1' };
+    const second = { network: other, address: '10.89.2.2', mac: '02:00:0a:59:02:02' };
+    await attach({ box: web, names: ['web', 'two'], ...second });
+    const dbThere = { network: other, address: '10.89.2.3', mac: '02:00:0a:59:02:03' };
+    await attach({ box: db, names: ['db'], ...dbThere });
+    // Asked from the first network, the server tells names of the second as well.
+    const ask = `${join(directory, nameOf(web))}`;
+    const answer = () => lookUp(ask, '10.89.1.2', '10.89.1.1', 'db');
+    await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.2.3');
+    await networks.detach(web, network.id);
+    expect(readdirSync(directory).filter((name) => name.startsWith(web))).toHaveLength(2);
+    expect(inside('holder', 'ip', '-br', 'link')).toMatch(/brcdcdcdcdcdcd +UP/);
+    await networks.detach(web);
+    expect(readdirSync(directory).filter((name) => name.startsWith(web))).toEqual([]);
+  });
+
+  it('publishes the ports of a box anew, in another network too', async () => {
+    const hostPort = await freePort();
+    const published = { hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const };
+    await attach({ box: web });
+    const place = { box: web, names: ['web'], network, ...addressOf(web) };
+    for (const ports of [[published], [published, { ...published, boxPort: 81, hostPort: 0 }]]) {
+      const numbered = ports.map((port) => ({ ...port, hostPort: port.hostPort || hostPort + 1 }));
+      await networks.publish({ ...place, ports: numbered });
+      expect(inside(web, 'nft', 'list', 'chain', 'inet', 'box', 'published')).toMatch(
+        /dport (80|\{ 80, 81 \}) dnat ip to 10\.89\.1\.2/,
+      );
+    }
+    expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(2);
+    await networks.publish({ ...place, ports: [] });
+    expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(1);
+  });
 
   it('gives each box a namespace that routes, and a name; none of it is in the host’s own', async () => {
     const before = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' });
@@ -133,9 +172,37 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     kill(/pasta/);
     await expect.poll(() => processes().filter((name) => name.includes('pasta'))).toEqual([]);
     networks = new NamespaceNetworks(directory, log);
-    await networks.reconcile(new Set([db]));
+    await networks.reconcile([{ box: db, network: network.id }]);
     expect(readdirSync(directory).filter((name) => name.startsWith('1'))).toEqual([]);
     expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(1);
     expect(inside('holder', 'ip', 'route')).toMatch(/^default/);
   });
 });
+
+/** Asks a DNS server from an address of a namespace, which routes for it. */
+function lookUp(namespace: string, from: string, server: string, name: string): string {
+  const ask = `
+    const socket = require('node:dgram').createSocket('udp4');
+    const label = Buffer.from('${name}');
+    const question = [Buffer.from([label.length]), label, Buffer.from([0, 0, 1, 0, 1])];
+    const head = Buffer.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    setTimeout(() => process.exit(), 2000);
+    socket.on('message', (answer) => {
+      console.log(answer.subarray(-4).join('.'));
+      process.exit();
+    });
+    socket.send(Buffer.concat([head, ...question]), 53, '${server}');`;
+  execFileSync('nsenter', [
+    `--net=${namespace}`,
+    'ip',
+    'addr',
+    'replace',
+    `${from}/32`,
+    'dev',
+    'lo',
+  ]);
+  const route = ['route', 'replace', server, 'dev', 'eth0', 'src', from];
+  execFileSync('nsenter', [`--net=${namespace}`, 'ip', ...route]);
+  const args = [`--net=${namespace}`, process.execPath, '-e', ask];
+  return execFileSync('nsenter', args, { encoding: 'utf8' });
+}

@@ -3,21 +3,19 @@
  *
  * @module
  */
-import { isLive } from '../record/states.ts';
 import type { Services } from '../services/services.ts';
 
 /**
- * Keeps the networks of boxes that run by their records, and removes what is left of others. A box
- * that turns out to be gone leaves its network afterwards, when its end is recorded.
+ * Keeps the places that are on record, which are those of boxes that run by their records, and
+ * removes what is left of others. A box that turns out to be gone leaves its networks afterwards,
+ * when its end is recorded.
  */
 export async function adoptNetworks(
-  rt: Pick<Services, 'store' | 'hostNetworks' | 'log'>,
+  rt: Pick<Services, 'networks' | 'hostNetworks' | 'log'>,
 ): Promise<void> {
-  const kept = rt.store
-    .list()
-    .filter(({ definition, state }) => definition.network === 'user' && isLive(state.status));
+  const kept = rt.networks.list().flatMap(({ id }) => rt.networks.endpointsOf(id));
   try {
-    await rt.hostNetworks.reconcile(new Set(kept.map(({ definition }) => definition.id)));
+    await rt.hostNetworks.reconcile(kept);
   } catch (error) {
     // Boxes that need no network must not wait for this.
     rt.log.error('the networks on the host could not be taken over', error);

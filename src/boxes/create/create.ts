@@ -21,6 +21,7 @@ import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { checkResources } from '../spec/check-resources.ts';
+import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
@@ -29,7 +30,6 @@ import type { CreateRequest } from './create-request.ts';
 import { makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
-import { resolveEndpoints } from './user-network.ts';
 
 /** What the creation of a box needs of the server. */
 export type CreateHost = RecordHost &
@@ -87,6 +87,7 @@ export async function createBox(
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     endpoints,
+    ...(request.networkMode === undefined ? {} : { networkMode: request.networkMode }),
     ...ports,
     binds,
     volumeMounts: [...made.mounts],

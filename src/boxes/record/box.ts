@@ -71,6 +71,8 @@ const BoxEndpoint = z.strictObject({
   address: z.string().optional(),
   /** The hardware address that was chosen for it. Absent: one at each start. */
   mac: z.string().optional(),
+  /** Of the box's networks the one with the highest is its way out. Absent: 0. */
+  gatewayPriority: z.int().optional(),
 });
 /** A user-defined network that a box is to be in. */
 export type BoxEndpoint = z.infer<typeof BoxEndpoint>;
@@ -178,9 +180,14 @@ export const BoxDefinition = z.strictObject({
   health: HealthCheck.optional(),
   /** A health check that never runs, of `NONE` or of an unknown type, for `inspect`. */
   inertHealth: HealthCheck.shape.asked.optional(),
-  /** `user`: it is in the network of `endpoints`. */
+  /**
+   * `default`: it has a network of its own, besides those of `endpoints`. `user`: it has none but
+   * those, of which there may be none.
+   */
   network: z.enum(['default', 'none', 'user']),
-  /** Its places in user-defined networks; at most one. Old records have none. */
+  /** The main network by the name that it was created with. Absent: as `network` says, or the first. */
+  networkMode: z.string().optional(),
+  /** Its places in user-defined networks. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
   names: Names.prefault({}),
   ports: z.array(Port),

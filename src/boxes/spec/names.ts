@@ -11,6 +11,9 @@ import type { Names } from '../record/names.ts';
 /** In place of an address, it asks for one at which the box reaches the host. */
 export const HOST_GATEWAY = 'host-gateway';
 
+/** The DNS server of a network knows names without a domain, so they are asked for as they are. */
+export const NETWORK_OPTIONS: readonly string[] = ['ndots:0'];
+
 type Nic = Extract<BoxSpec['network'], { kind: 'nic' }>;
 
 /** The domains and the options of the resolver, as `/etc/resolv.conf` has them. */

@@ -11,7 +11,7 @@ import type { Names } from '../record/names.ts';
 import { resolverOf } from './names.ts';
 
 /** The network card, as the box spec describes it. */
-export function guestNic(mac: string, names: Names): BoxSpec['network'] {
+export function guestNic(mac: string, names: Names): Extract<BoxSpec['network'], { kind: 'nic' }> {
   const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
   const nameservers = names.servers.length === 0 ? [nameserver] : [...names.servers];
   const resolver = { nameservers, ...resolverOf(names) };

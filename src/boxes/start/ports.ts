@@ -9,16 +9,17 @@ import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
+import type { PlacesHost } from '../run/network-places.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
-import { type JoinedNetwork, joinNetwork, type NetworkHost } from './join-network.ts';
+import { type JoinedNetwork, joinNetwork } from './join-network.ts';
 import { resolvePorts } from './probe-port.ts';
 
 /** The most launches of one start. */
 const ATTEMPTS = 3;
 
 /** What a launch on ports needs of the server. `shutdown` ends it. */
-export type PortsHost = NetworkHost &
+export type PortsHost = PlacesHost &
   Pick<Services, 'engine' | 'shutdown'> & {
     /** Where the microVM and its ports are recorded. */
     readonly store: Pick<BoxStore, 'amend'>;
@@ -53,7 +54,7 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
   const asked = askedPorts(box.definition);
   for (let attempt = 1; ; attempt += 1) {
     // An attempt that failed has its ports until then.
-    if (box.definition.network === 'user') await rt.hostNetworks.detach(id);
+    if (box.definition.endpoints.length > 0) await rt.hostNetworks.detach(id);
     const [ports, disks] = await settleAll([resolvePorts(asked), made]);
     rt.store.amend(id, { ...state, ports });
     const shutdown = linkedSignal(rt.shutdown);

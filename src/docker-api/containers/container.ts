@@ -36,6 +36,8 @@ const Endpoint = Address.extend({
   /** Of a user-defined network alone, as the following ones; the address that was asked for. */
   IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable().optional(),
   MacAddress: z.string().optional(),
+  /** As it was asked for; left out where it was not. */
+  GwPriority: z.int().optional(),
   /** The names by which boxes of the network find the box. */
   DNSNames: z.array(z.string()).optional(),
 });

@@ -18,6 +18,7 @@ import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
 import type { JailIdentity, JailProgram } from '../../jail/jail.ts';
+import { portOptions } from '../../jail/passt-ports.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
@@ -72,17 +73,6 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
     GUEST_NETWORK.nameserver,
     ...portOptions(ports),
   ];
-}
-
-/** What passt and pasta take for published ports: the host's address and port, and the guest's. */
-export function portOptions(ports: readonly PortForward[]): string[] {
-  return (['tcp', 'udp'] as const).flatMap((protocol) => {
-    const option = `--${protocol}-ports`;
-    const specs = ports
-      .filter((port) => port.protocol === protocol)
-      .map(({ hostIp, hostPort, boxPort }) => `${hostIp}/${hostPort}:${boxPort}`);
-    return (specs.length === 0 ? ['none'] : specs).flatMap((spec) => [option, spec]);
-  });
 }
 
 /**

@@ -2,9 +2,10 @@
  * User-defined networks on the host, for root.
  *
  * One namespace, the holder, has the bridges of all networks of a home, their DNS server, and one
- * pasta as the way out. Each box has a namespace of its own, in which its packets are checked and
- * routed between its tap device and the network. The host's own interfaces and firewall are not
- * touched. All of it outlives the server, and the holder ends with the last box.
+ * pasta as the way out. Each box has a namespace of its own for each network that it is in, in
+ * which its packets are checked and routed between a tap device and the network. The host's own
+ * interfaces and firewall are not touched. All of it outlives the server, and the holder ends with
+ * the last box.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { ifMissing } from './if-missing.ts';
 import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import { endPasta, isServing, routeByGateway, startPublishing, startWayOut } from './pasta.ts';
-import { routeBox, routePublished } from './routed.ts';
+import { loadRules, routeBox, routePublished } from './routed.ts';
 import { runProgram } from './run-program.ts';
 import { openTap } from './tap.ts';
 
@@ -48,18 +49,36 @@ export interface HostNetworks {
    */
   availability(): Promise<UserNetworks>;
   /**
-   * Puts a box into its network, anew where it is there already.
+   * Puts a box into a network, anew where it is there already.
    *
    * @returns the descriptor of its tap device, which the caller closes
    * @throws A3sError `network-failed`, `port-in-use`, `tool-missing`
    */
   attach(endpoint: Endpoint): Promise<number>;
-  /** Takes a box out of its network. Nothing happens where it is in none. */
-  detach(box: string): Promise<void>;
+  /**
+   * Publishes the ports of a box that is in this network, in place of those that it has there.
+   *
+   * @throws A3sError `network-failed`, `port-in-use`, `tool-missing`
+   */
+  publish(endpoint: Endpoint): Promise<void>;
+  /**
+   * Takes a box out of a network, or out of all of them. Nothing happens where it is in none.
+   *
+   * @param network its id; undefined: all
+   */
+  detach(box: string, network?: string): Promise<void>;
   /**
    * Takes all other boxes out of their networks, and starts the way out again where it has ended.
+   *
+   * @param kept the places that boxes still have
    */
-  reconcile(boxes: ReadonlySet<string>): Promise<void>;
+  reconcile(kept: readonly Place[]): Promise<void>;
+}
+
+/** The place of a box in a network, by their ids. */
+export interface Place {
+  readonly box: string;
+  readonly network: string;
 }
 
 /** Where failures go that keep nobody from going on. */
@@ -84,64 +103,75 @@ export class NamespaceNetworks implements HostNetworks {
 
   attach(endpoint: Endpoint): Promise<number> {
     return this.#locks.run(LOCK, async () => {
-      const { box } = endpoint;
+      const key = keyOf(endpoint.box, endpoint.network.id);
       const document = netavarkDocument(endpoint);
-      await this.#detach(box);
+      await this.#detach(key);
       try {
         await this.#ensureHolder();
-        return await this.#attach(endpoint, document);
+        return await this.#attach(key, endpoint, document);
       } catch (error) {
-        await this.#undo(box);
+        await this.#undo(key);
         throw error;
       }
     });
   }
 
-  detach(box: string): Promise<void> {
+  publish(endpoint: Endpoint): Promise<void> {
     return this.#locks.run(LOCK, async () => {
-      await this.#detach(box);
+      const namespace = this.#path(keyOf(endpoint.box, endpoint.network.id));
+      await endPasta(namespace, `${namespace}.pid`);
+      await loadRules(namespace, endpoint);
+      await this.#publish(namespace, endpoint);
+    });
+  }
+
+  detach(box: string, network?: string): Promise<void> {
+    return this.#locks.run(LOCK, async () => {
+      const keys = await this.#keys();
+      const wanted = network === undefined ? `${box}.` : keyOf(box, network);
+      for (const key of keys) if (key.startsWith(wanted)) await this.#detach(key);
       await this.#endHolderIfUnused();
     });
   }
 
-  reconcile(boxes: ReadonlySet<string>): Promise<void> {
+  reconcile(kept: readonly Place[]): Promise<void> {
     return this.#locks.run(LOCK, async () => {
-      for (const box of await this.#boxes()) {
-        if (boxes.has(box)) continue;
+      const keep = new Set(kept.map(({ box, network }) => keyOf(box, network)));
+      for (const key of await this.#keys()) {
+        if (keep.has(key)) continue;
         // One box must not keep the others from their network.
-        await this.#detach(box).catch((error: unknown) =>
-          this.#log.error('a box was not taken out of its network', error, { box }),
-        );
+        await this.#detach(key).catch((error: unknown) => this.#complain(key, error));
       }
       await this.#endHolderIfUnused();
-      if ((await this.#boxes()).length > 0) await this.#ensureHolder();
+      if ((await this.#keys()).length > 0) await this.#ensureHolder();
     });
+  }
+
+  #complain(key: string, error: unknown): void {
+    const [box = key] = key.split('.');
+    this.#log.error('a box was not taken out of a network', error, { box });
   }
 
   /** Never rejects: the reason why the box is not in its network counts. */
-  async #undo(box: string): Promise<void> {
+  async #undo(key: string): Promise<void> {
     try {
-      await this.#detach(box);
+      await this.#detach(key);
       await this.#endHolderIfUnused();
     } catch (error) {
-      this.#log.error('a box was not taken out of its network', error, { box });
+      this.#complain(key, error);
     }
   }
 
-  async #attach(endpoint: Endpoint, document: string): Promise<number> {
-    const { box, ports, network } = endpoint;
-    const namespace = this.#path(box);
+  async #attach(key: string, endpoint: Endpoint, document: string): Promise<number> {
+    const namespace = this.#path(key);
     // What a crash leaves is found by this file.
-    await writeFile(this.#path(box, DOCUMENT), document, { mode: 0o600 });
+    await writeFile(this.#path(key, DOCUMENT), document, { mode: 0o600 });
     await makeNamespace(namespace);
     await netavarkSetup(this.#place(), document, namespace);
     const tap = await openTap(namespace);
     try {
       await routeBox(namespace, endpoint);
-      if (ports.length > 0) {
-        await startPublishing(namespace, this.#path(box, '.pid'), ports, network.mtu);
-        await routePublished(namespace, network.mtu);
-      }
+      await this.#publish(namespace, endpoint);
       return tap;
     } catch (error) {
       closeSync(tap);
@@ -149,17 +179,23 @@ export class NamespaceNetworks implements HostNetworks {
     }
   }
 
-  async #detach(box: string): Promise<void> {
-    const file = this.#path(box, DOCUMENT);
+  async #publish(namespace: string, { ports, network: { mtu } }: Endpoint): Promise<void> {
+    if (ports.length === 0) return;
+    await startPublishing(namespace, `${namespace}.pid`, ports, mtu);
+    await routePublished(namespace, mtu);
+  }
+
+  async #detach(key: string): Promise<void> {
+    const file = this.#path(key, DOCUMENT);
     const document = await readFile(file, 'utf8').catch(ifMissing);
     if (document === undefined) return;
-    const namespace = this.#path(box);
-    await endPasta(namespace, this.#path(box, '.pid'));
+    const namespace = this.#path(key);
+    await endPasta(namespace, `${namespace}.pid`);
     // Without the holder there is no bridge to leave.
     if (isMounted(namespace) && isMounted(this.#place().holder)) {
       // The devices end with the namespace. What else may be left ends with the holder.
       await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
-        this.#log.error('a box was not taken out of its network in good order', error, { box }),
+        this.#complain(key, error),
       );
     }
     await removeNamespace(namespace);
@@ -177,14 +213,15 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   async #endHolderIfUnused(): Promise<void> {
-    if ((await this.#boxes()).length > 0) return;
+    if ((await this.#keys()).length > 0) return;
     const { holder, pidFile } = this.#place();
     await endPasta(holder, pidFile);
     await removeNamespace(holder);
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #boxes(): Promise<string[]> {
+  /** Of all places of boxes. */
+  async #keys(): Promise<string[]> {
     const names = (await readdir(this.#directory).catch(ifMissing)) ?? [];
     return names.flatMap((name) =>
       name.endsWith(DOCUMENT) ? [name.slice(0, -DOCUMENT.length)] : [],
@@ -196,7 +233,12 @@ export class NamespaceNetworks implements HostNetworks {
     return { directory, holder: join(directory, 'holder'), pidFile: join(directory, 'holder.pid') };
   }
 
-  #path(box: string, suffix = ''): string {
-    return join(this.#directory, `${box}${suffix}`);
+  #path(key: string, suffix = ''): string {
+    return join(this.#directory, `${key}${suffix}`);
   }
+}
+
+/** Names the files of a box's place in a network: its namespace has this name. */
+function keyOf(box: string, network: string): string {
+  return `${box}.${network.slice(0, 12)}`;
 }

@@ -41,7 +41,7 @@ const TABLE = 100;
 export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
   const { network, address, mac } = endpoint;
   // Nothing is forwarded before the rules are there.
-  await runProgram('nft', ['-f', '-'], { namespace, input: ruleset(endpoint) });
+  await loadRules(namespace, endpoint);
   await inNamespace(namespace, () => {
     writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
     writeSettings('ipv4', {
@@ -61,8 +61,20 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
       : [`route add default via ${network.gateway} dev ${UPLINK} src ${INSIDE}`]),
     `route add ${address}/32 dev ${TAP}`,
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
+    // Published ports may come later, and come again: the table is empty without their device.
+    `rule add fwmark ${MARK} lookup ${TABLE}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+}
+
+/** Loads all rules, in place of those that are there. */
+export async function loadRules(namespace: string, endpoint: Endpoint): Promise<void> {
+  const before = ['inet', 'arp'].flatMap((family) => [
+    `table ${family} box {}`,
+    `delete table ${family} box`,
+  ]);
+  const input = `${lines(before)}${ruleset(endpoint)}`;
+  await runProgram('nft', ['-f', '-'], { namespace, input });
 }
 
 /** Makes the routes of the device through which published ports come. */
@@ -72,7 +84,6 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
     `addr add ${address}/${prefixLength} dev ${device}`,
     `link set ${device} mtu ${mtu} up`,
     `route add default via ${gateway} dev ${device} table ${TABLE}`,
-    `rule add fwmark ${MARK} lookup ${TABLE}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
   await inNamespace(namespace, () =>

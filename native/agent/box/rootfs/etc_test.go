@@ -31,8 +31,8 @@ func TestFilesOfTheNetworkAreWrittenFromTheSpec(t *testing.T) {
 	}
 }
 
-// specOfNetwork is a spec but for its host name, an address, a name server, a search domain, an option of the resolver and
-// a host.
+// specOfNetwork is a spec but for its host name, an address, a name server, a search domain, an
+// option of the resolver and a host.
 const specOfNetwork = `{"schema":"a3s-box/box-spec/v1","hostname":HOSTNAME,"rootfs":{"layers":[{"serial":"layer-0"}],
 "changes":{"kind":"memory"},"readonly":false},"process":{"args":["sh"],"env":[],"cwd":"/","user":"","terminal":false,"stdin":false},
 "mounts":[],"network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":ADDRESS,"prefixLength":24,"gateway":"10.0.2.2",

@@ -76,7 +76,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
   }
   const ports = portBindings(host.PortBindings);
-  const { network, endpoints } = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
+  const networks = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
   const mounts = parseMounts(host, config.Volumes);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
@@ -87,7 +87,7 @@ export function parseCreate(body: unknown): ParsedCreate {
       { remedy: 'Leave out --rm, or --restart.' },
     );
   }
-  if (network === 'none' && ports.length > 0) {
+  if (networks.network === 'none' && ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
       remedy: 'Leave out --network none, or the published ports.',
     });
@@ -117,8 +117,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     init: host.Init,
     logging: logging(host.LogConfig),
     health: healthRequest(config.Healthcheck),
-    network,
-    endpoints,
+    ...networks,
     names: namesOf(host),
     ports,
     exposedPorts: exposed.map(withProtocol),

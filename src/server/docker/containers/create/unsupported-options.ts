@@ -92,7 +92,7 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   GlobalIPv6PrefixLen: option('boxes have no IPv6'),
   DriverOpts: option('a box’s network has no options'),
   DNSNames: option('a server says it, and no client'),
-  GwPriority: option('a box is in one network'),
+  GwPriority: option('the way out is chosen among user-defined networks, with 0 for bridge'),
 };
 
 /**

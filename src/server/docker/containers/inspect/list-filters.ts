@@ -9,7 +9,7 @@ import { DOCKER_STATUSES } from '../../../../docker-api/containers/container.ts'
 import { A3sError } from '../../../../errors.ts';
 import type { Image } from '../../../../images/image.ts';
 import { type Filters, filters, matchesLabel } from '../../filters.ts';
-import { dockerStatus, healthWord, networkName, publishedPorts } from './show.ts';
+import { dockerStatus, healthWord, ownName, publishedPorts } from './show.ts';
 
 const KEYS = [
   'ancestor',
@@ -101,7 +101,8 @@ export async function listTests(
  */
 function isInNetwork({ networks }: Pick<Runtime, 'networks'>, box: Box, value: string): boolean {
   const { network, endpoints } = box.definition;
-  if (network !== 'user') return [networkName(box), network].includes(value);
+  const main: string[] = network === 'user' ? [] : [ownName(box), network];
+  if (main.includes(value)) return true;
   return endpoints.some(
     ({ network: id, name }) =>
       name === value || networks.get(id)?.name === value || id.startsWith(value),
