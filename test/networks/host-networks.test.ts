@@ -164,6 +164,29 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     expect(namesOf('10.89.1.2')).toEqual(['new']);
   });
 
+  it('starts what was killed again while it runs: the way out, names and published ports', async () => {
+    const hostPort = await freePort();
+    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
+    await attach({ box: web, names: ['web'], ports });
+    await attach({ box: db, names: ['db'] });
+    const all = ['aardvark-dns', 'pasta', 'pasta'];
+    const running = () =>
+      processes()
+        .map((path) => (/[^/]*$/.exec(path)?.[0] ?? '').replace(/\..*/, ''))
+        .sort();
+    expect(running()).toEqual(all);
+    for (const program of [/pasta/, /aardvark/, /pasta|aardvark/]) {
+      kill(program);
+      await expect.poll(() => running().length).toBeLessThan(3);
+      await networks.repair();
+      expect(running()).toEqual(all);
+    }
+    const answer = () => lookUp(join(directory, nameOf(web)), '10.89.1.2', '10.89.1.1', 'db');
+    await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.1.3');
+    expect(inside(web, 'ip', '-br', 'addr')).toMatch(/pub0 .*169\.254\.78\.2/);
+    expect(complaints).toEqual([]);
+  });
+
   it('lets a later server take over, and starts what was killed again', async () => {
     const hostPort = await freePort();
     const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];

@@ -1,9 +1,12 @@
 /**
- * Takes over the networks that an earlier server left on the host.
+ * Takes over the networks that an earlier server left on the host, and keeps them in order.
  *
  * @module
  */
 import type { Services } from '../services/services.ts';
+
+/** How often the processes of networks are looked at. */
+const INTERVAL_MS = 2_000;
 
 /**
  * Keeps the places that are on record, which are those of boxes that run by their records, and
@@ -20,4 +23,19 @@ export async function adoptNetworks(
     // Boxes that need no network must not wait for this.
     rt.log.error('the networks on the host could not be taken over', error);
   }
+}
+
+/** Starts processes of networks again that have ended, until the server ends. */
+export function watchNetworks({
+  hostNetworks,
+  shutdown,
+}: Pick<Services, 'hostNetworks' | 'shutdown'>): void {
+  let repairing = false;
+  const timer = setInterval(async () => {
+    if (repairing) return;
+    repairing = true;
+    await hostNetworks.repair();
+    repairing = false;
+  }, INTERVAL_MS).unref();
+  shutdown.addEventListener('abort', () => clearInterval(timer), { once: true });
 }

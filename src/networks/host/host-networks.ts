@@ -9,14 +9,15 @@
  *
  * @module
  */
-import { closeSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
 import type { UserNetworks } from '../network.ts';
 import { userNetworks } from './available.ts';
-import type { Endpoint } from './endpoint.ts';
+import { Endpoint } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
+import { ensureNameServer } from './name-server.ts';
 import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import { endPasta, isServing, routeByGateway, startPublishing, startWayOut } from './pasta.ts';
@@ -26,7 +27,7 @@ import { openTap } from './tap.ts';
 
 /** One change at a time: netavark, the holder's life and the files belong together. */
 const LOCK = 'host-networks';
-const DOCUMENT = '.json';
+const ENDPOINT = '.json';
 
 /**
  * A box reaches the DNS server at the address of its own network, and no other address of the
@@ -68,11 +69,16 @@ export interface HostNetworks {
    */
   detach(box: string, network?: string): Promise<void>;
   /**
-   * Takes all other boxes out of their networks, and starts the way out again where it has ended.
+   * Takes all other boxes out of their networks, and starts again what has ended.
    *
    * @param kept the places that boxes still have
    */
   reconcile(kept: readonly Place[]): Promise<void>;
+  /**
+   * Starts again what serves boxes in their networks and has ended: the way out, the DNS server, and
+   * published ports. Never rejects: what cannot be repaired is tried again the next time.
+   */
+  repair(): Promise<void>;
 }
 
 /** The place of a box in a network, by their ids. */
@@ -91,6 +97,8 @@ export class NamespaceNetworks implements HostNetworks {
   readonly #directory: string;
   readonly #log: NetworkLog;
   readonly #locks = new KeyedLock();
+  /** What could not be repaired the last time, so that it is in the log once. */
+  readonly #broken = new Set<string>();
 
   constructor(directory: string, log: NetworkLog) {
     this.#directory = directory;
@@ -120,6 +128,7 @@ export class NamespaceNetworks implements HostNetworks {
     return this.#locks.run(LOCK, async () => {
       const namespace = this.#path(keyOf(endpoint.box, endpoint.network.id));
       await endPasta(namespace, `${namespace}.pid`);
+      await this.#record(namespace, endpoint);
       await loadRules(namespace, endpoint);
       await this.#publish(namespace, endpoint);
     });
@@ -143,8 +152,56 @@ export class NamespaceNetworks implements HostNetworks {
         await this.#detach(key).catch((error: unknown) => this.#complain(key, error));
       }
       await this.#endHolderIfUnused();
-      if ((await this.#keys()).length > 0) await this.#ensureHolder();
+      await this.#repairAll();
     });
+  }
+
+  async repair(): Promise<void> {
+    // Most servers have no box in such a network.
+    if (!existsSync(this.#directory)) return;
+    await this.#locks.run(LOCK, () => this.#mend('networks', () => this.#repairAll()));
+  }
+
+  async #repairAll(): Promise<void> {
+    const keys = await this.#keys();
+    if (keys.length === 0) return;
+    const { holder, pidFile } = this.#place();
+    if (!isMounted(holder) || !isServing(holder, pidFile)) {
+      await this.#mend('the way out of networks', () => this.#ensureHolder());
+    }
+    await this.#mend('the DNS server of networks', () => ensureNameServer(this.#place()));
+    for (const key of keys) await this.#mend(`ports of ${key}`, () => this.#ensurePublished(key));
+  }
+
+  async #mend(what: string, repair: () => Promise<void>): Promise<void> {
+    try {
+      await repair();
+      this.#broken.delete(what);
+    } catch (error) {
+      if (!this.#broken.has(what)) this.#log.error('networks are not in order', error, { what });
+      this.#broken.add(what);
+    }
+  }
+
+  async #ensurePublished(key: string): Promise<void> {
+    const namespace = this.#path(key);
+    const endpoint = await this.#recorded(key);
+    if (endpoint === undefined || endpoint.ports.length === 0) return;
+    if (isServing(namespace, `${namespace}.pid`)) return;
+    await endPasta(namespace, `${namespace}.pid`);
+    await this.#publish(namespace, endpoint);
+  }
+
+  async #record(namespace: string, endpoint: Endpoint): Promise<void> {
+    // Whole or not at all: what is in it is needed to take the box out again.
+    const fresh = `${namespace}.new`;
+    await writeFile(fresh, JSON.stringify(endpoint), { mode: 0o600 });
+    await rename(fresh, `${namespace}${ENDPOINT}`);
+  }
+
+  async #recorded(key: string): Promise<Endpoint | undefined> {
+    const text = await readFile(this.#path(key, ENDPOINT), 'utf8').catch(ifMissing);
+    return text === undefined ? undefined : parseEndpoint(text);
   }
 
   #complain(key: string, error: unknown): void {
@@ -165,7 +222,7 @@ export class NamespaceNetworks implements HostNetworks {
   async #attach(key: string, endpoint: Endpoint, document: string): Promise<number> {
     const namespace = this.#path(key);
     // What a crash leaves is found by this file.
-    await writeFile(this.#path(key, DOCUMENT), document, { mode: 0o600 });
+    await this.#record(namespace, endpoint);
     await makeNamespace(namespace);
     await netavarkSetup(this.#place(), document, namespace);
     const tap = await openTap(namespace);
@@ -186,13 +243,16 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   async #detach(key: string): Promise<void> {
-    const file = this.#path(key, DOCUMENT);
-    const document = await readFile(file, 'utf8').catch(ifMissing);
-    if (document === undefined) return;
+    const file = this.#path(key, ENDPOINT);
+    const text = await readFile(file, 'utf8').catch(ifMissing);
+    if (text === undefined) return;
+    const endpoint = parseEndpoint(text);
     const namespace = this.#path(key);
     await endPasta(namespace, `${namespace}.pid`);
     // Without the holder there is no bridge to leave.
-    if (isMounted(namespace) && isMounted(this.#place().holder)) {
+    const mounted = isMounted(namespace) && isMounted(this.#place().holder);
+    if (mounted && endpoint !== undefined) {
+      const document = netavarkDocument(endpoint);
       // The devices end with the namespace. What else may be left ends with the holder.
       await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
         this.#complain(key, error),
@@ -224,7 +284,7 @@ export class NamespaceNetworks implements HostNetworks {
   async #keys(): Promise<string[]> {
     const names = (await readdir(this.#directory).catch(ifMissing)) ?? [];
     return names.flatMap((name) =>
-      name.endsWith(DOCUMENT) ? [name.slice(0, -DOCUMENT.length)] : [],
+      name.endsWith(ENDPOINT) ? [name.slice(0, -ENDPOINT.length)] : [],
     );
   }
 
@@ -235,6 +295,15 @@ export class NamespaceNetworks implements HostNetworks {
 
   #path(key: string, suffix = ''): string {
     return join(this.#directory, `${key}${suffix}`);
+  }
+}
+
+/** Undefined where a later version wrote it: the namespace is removed all the same. */
+function parseEndpoint(text: string): Endpoint | undefined {
+  try {
+    return Endpoint.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }
 

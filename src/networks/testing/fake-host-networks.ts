@@ -55,6 +55,8 @@ export class FakeHostNetworks implements HostNetworks {
     );
   }
 
+  async repair(): Promise<void> {}
+
   #keep(test: (place: Endpoint) => boolean): void {
     this.#places.splice(0, this.#places.length, ...this.#places.filter(test));
   }
