@@ -1,9 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { userNetworks } from '../../src/networks/host/available.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/host-networks.ts';
@@ -24,8 +32,16 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   const complaints: unknown[] = [];
   const log = { error: (_: string, error: unknown) => complaints.push(error) };
 
+  const umask = process.umask();
+  afterAll(() => process.umask(umask));
+
   beforeEach(() => {
-    directory = join(mkdtempSync(join(tmpdir(), 'a3s-net-')), 'net');
+    // As the server's.
+    process.umask(0o077);
+    const parent = mkdtempSync(join(tmpdir(), 'a3s-net-'));
+    // As the server's own: the DNS server is no root.
+    chmodSync(parent, 0o711);
+    directory = join(parent, 'net');
     networks = new NamespaceNetworks(directory, log);
   });
   afterEach(async () => {
@@ -56,6 +72,18 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
       const args = cmdline(pid);
       return args.some((arg) => arg.startsWith(directory)) ? [args[0] ?? ''] : [];
     });
+  }
+  /** The capabilities of a process of these networks, and whether it can get no others. */
+  function privileges(program: string): string[] {
+    const pid = readdirSync('/proc').find((each) => {
+      const args = /^\d+$/.test(each) ? cmdline(each) : [];
+      return args[0]?.endsWith(program) === true && args.some((arg) => arg.startsWith(directory));
+    });
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    expect(status).not.toMatch(/^Uid:\t0\t/m);
+    return ['CapBnd', 'NoNewPrivs'].map(
+      (name) => new RegExp(`^${name}:\\t(\\S+)$`, 'm').exec(status)?.[1] ?? '',
+    );
   }
   function cmdline(pid: string): string[] {
     try {
@@ -175,6 +203,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
         .map((path) => (/[^/]*$/.exec(path)?.[0] ?? '').replace(/\..*/, ''))
         .sort();
     expect(running()).toEqual(all);
+    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
     for (const program of [/pasta/, /aardvark/, /pasta|aardvark/]) {
       kill(program);
       await expect.poll(() => running().length).toBeLessThan(3);
@@ -184,6 +213,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     const answer = () => lookUp(join(directory, nameOf(web)), '10.89.1.2', '10.89.1.1', 'db');
     await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.1.3');
     expect(inside(web, 'ip', '-br', 'addr')).toMatch(/pub0 .*169\.254\.78\.2/);
+    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
     expect(complaints).toEqual([]);
   });
 

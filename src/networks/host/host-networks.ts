@@ -10,15 +10,26 @@
  * @module
  */
 import { closeSync, existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
 import type { UserNetworks } from '../network.ts';
 import { userNetworks } from './available.ts';
 import { Endpoint } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
-import { ensureNameServer } from './name-server.ts';
-import { isMounted, makeNamespace, removeNamespace } from './namespace.ts';
+import {
+  endNameServer,
+  ensureNameServer,
+  NAME_SERVER_SETTING,
+  prepareNameServer,
+} from './name-server.ts';
+import {
+  inNamespace,
+  isMounted,
+  makeNamespace,
+  removeNamespace,
+  writeSettings,
+} from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import { endPasta, isServing, routeByGateway, startPublishing, startWayOut } from './pasta.ts';
 import { loadRules, routeBox, routePublished } from './routed.ts';
@@ -75,8 +86,8 @@ export interface HostNetworks {
    */
   reconcile(kept: readonly Place[]): Promise<void>;
   /**
-   * Starts again what serves boxes in their networks and has ended: the way out, the DNS server, and
-   * published ports. Never rejects: what cannot be repaired is tried again the next time.
+   * Starts again what serves boxes in their networks and has ended: the way out, the DNS server,
+   * and published ports. Never rejects: what cannot be repaired is tried again the next time.
    */
   repair(): Promise<void>;
 }
@@ -225,6 +236,7 @@ export class NamespaceNetworks implements HostNetworks {
     await this.#record(namespace, endpoint);
     await makeNamespace(namespace);
     await netavarkSetup(this.#place(), document, namespace);
+    await ensureNameServer(this.#place());
     const tap = await openTap(namespace);
     try {
       await routeBox(namespace, endpoint);
@@ -263,11 +275,17 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   async #ensureHolder(): Promise<void> {
-    await mkdir(join(this.#directory, 'netavark'), { recursive: true, mode: 0o700 });
+    // The DNS server is no root, and has to come to its directory.
+    const files = join(this.#directory, 'netavark');
+    await mkdir(files, { recursive: true });
+    // Whatever the umask of this process.
+    for (const path of [this.#directory, files]) await chmod(path, 0o711);
+    await prepareNameServer(this.#place());
     const { holder, pidFile } = this.#place();
     if (!isMounted(holder)) await makeNamespace(holder);
     // A set-up that failed half-way has left the namespace without rules or routes.
     await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
+    await inNamespace(holder, () => writeSettings('ipv4', NAME_SERVER_SETTING));
     if (!isServing(holder, pidFile)) await startWayOut(holder, pidFile);
     await routeByGateway(holder);
   }
@@ -275,6 +293,7 @@ export class NamespaceNetworks implements HostNetworks {
   async #endHolderIfUnused(): Promise<void> {
     if ((await this.#keys()).length > 0) return;
     const { holder, pidFile } = this.#place();
+    endNameServer(this.#place());
     await endPasta(holder, pidFile);
     await removeNamespace(holder);
     await rm(this.#directory, { recursive: true, force: true });

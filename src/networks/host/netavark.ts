@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
-import { findTool } from '../../jail/tools.ts';
 import type { Endpoint } from './endpoint.ts';
+import { NO_SERVER } from './name-server.ts';
 import { runProgram } from './run-program.ts';
 
 /** The device of a box's namespace that is in the network. */
@@ -89,10 +89,11 @@ async function netavark(
   document: string,
   namespace: string,
 ): Promise<void> {
-  const dns = await findTool('aardvark-dns');
-  const args = ['--config', join(directory, 'netavark'), '--aardvark-binary', dns];
+  const args = ['--config', join(directory, 'netavark'), '--aardvark-binary', NO_SERVER];
   await runProgram('netavark', [...args, '--firewall-driver', 'nftables', verb, namespace], {
     namespace: holder,
     input: document,
+    // The DNS server reads what it writes, in a directory that is the DNS server's alone.
+    umask: '022',
   });
 }

@@ -6,9 +6,8 @@
  *
  * @module
  */
-import { writeFileSync } from 'node:fs';
 import type { Endpoint } from './endpoint.ts';
-import { inNamespace } from './namespace.ts';
+import { inNamespace, writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
@@ -173,12 +172,6 @@ function deviceSettings(device: string): [string, number][] {
     [`conf/${device}/accept_local`, 1],
     [`neigh/${device}/proxy_delay`, 0],
   ];
-}
-
-function writeSettings(family: 'ipv4' | 'ipv6', settings: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(settings)) {
-    writeFileSync(`/proc/sys/net/${family}/${name}`, String(value));
-  }
 }
 
 function lines(parts: readonly string[]): string {
