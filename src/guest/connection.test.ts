@@ -87,10 +87,10 @@ test('the highest protocol version that both sides know is used, and none in com
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 9, maximum: 10 } }));
+  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 10, maximum: 11 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 9 to 10'),
+    message: expect.stringContaining('speaks protocol 10 to 11'),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });
@@ -117,7 +117,7 @@ const RESEED = {
   machineId: '00000000-0000-4000-8000-000000000001',
 };
 
-/** A fake agent of a paused copy, which waits to be resumed. */
+/** A fake agent of a guest that started from a template and waits to be resumed. */
 async function pausedAgent(): Promise<FakeAgent> {
   const agent = new FakeAgent();
   const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
@@ -128,7 +128,7 @@ async function pausedAgent(): Promise<FakeAgent> {
   return agent;
 }
 
-test('a paused copy is resumed by the first request, without a greeting', async () => {
+test('a guest that started from a template is resumed by the first request, without a greeting', async () => {
   const agent = await pausedAgent();
   const known = {
     protocol: 2,
@@ -141,7 +141,7 @@ test('a paused copy is resumed by the first request, without a greeting', async 
   guest.close();
 });
 
-test('a copy of unknown version uses the highest common version after the first request', async () => {
+test('a guest of unknown version that started from a template uses the highest common version after the first request', async () => {
   const agent = await pausedAgent();
   const first = (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop);
   const known = { protocol: 2, negotiate: true, first };
@@ -195,8 +195,11 @@ test('a first request that is refused is not sent again', async () => {
   expect(sent).toBe(1);
 });
 
-test('a copy with an unsupported protocol version is refused without a request', async () => {
-  const known = { protocol: 9, first: () => Promise.reject(new Error('unreachable')) };
+test('a guest that started from a template with an unsupported protocol version is refused without a request', async () => {
+  const known = {
+    protocol: PROTOCOL.maximum + 1,
+    first: () => Promise.reject(new Error('unreachable')),
+  };
   const vm = fakeVm(new FakeAgent());
   await expect(connectGuest(vm, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'agent-failed',

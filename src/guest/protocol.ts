@@ -14,7 +14,7 @@ import { digestText } from '../oci/digest-text.ts';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 8 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 9 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -39,7 +39,7 @@ export const Hello = z.object({
   protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
   agent: line,
   kernel: line,
-  /** Empty until a prepared guest is reseeded: each copy of a template has its own id. */
+  /** Empty until a prepared guest is reseeded: each guest of a template has its own id. */
   bootId: line,
   /** The processor that serves a confidential guest; absent where there is none. */
   tee: z.enum(TEES).optional(),
@@ -201,7 +201,7 @@ export const GuestErrorBody = z.object({
   error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
 });
 
-/** Random bytes for a copy's generator. The agent requires this number of them. */
+/** Random bytes for the guest's generator. The agent requires this number of them. */
 export const ENTROPY_BYTES = 64;
 
 const identity = {
@@ -211,11 +211,11 @@ const identity = {
   machineId: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
 };
 
-/** Body of `POST /v1/wake`: the new identity of a prepared guest's copy. */
+/** Body of `POST /v1/wake`: the identity of a guest that started from a template. */
 export const Reseed = z.strictObject(identity);
 export type Reseed = z.infer<typeof Reseed>;
 
-/** Body of `POST /v1/fork`: the new identity of a running guest's copy. */
+/** Body of `POST /v1/fork`: the identity of a fork. */
 export const Fork = z.strictObject({
   ...identity,
   hostname: z.string().min(1).max(64),
@@ -276,6 +276,22 @@ export const WriteFiles = z.strictObject({
   ofUser: z.boolean(),
 });
 export type WriteFiles = z.infer<typeof WriteFiles>;
+
+/**
+ * A path that the host has changed: the tag of a share, and the path in it. An empty path is the
+ * share's root.
+ */
+export const ShareChange = z.strictObject({
+  share: z.string().regex(/^[a-z0-9][a-z0-9-]{0,35}$/),
+  path: z.string().max(4095),
+});
+export type ShareChange = z.infer<typeof ShareChange>;
+
+/** Body of `POST /v1/shares/changes`. Protocol 8. */
+export const ShareChanges = z.strictObject({ changes: z.array(ShareChange).max(512) });
+
+/** Of how many changes the box's watchers were told. */
+export const ShareChangesTaken = z.object({ touched: count });
 
 /** Body of `POST /v1/processes/{id}/signal`. */
 export const Signal = z.strictObject({ signal: z.string().regex(/^(SIG[A-Z0-9+-]+|\d{1,2})$/) });

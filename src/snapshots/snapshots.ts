@@ -6,7 +6,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SAVED_FILES, type SavedCopy } from '../engine/engine.ts';
+import { type OpenSavedVm, SAVED_FILES } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import {
   checkRoom,
@@ -31,7 +31,7 @@ export interface SnapshotDirectories {
 /** A snapshot in use by a start. */
 export interface OpenSnapshot extends AsyncDisposable {
   readonly snapshot: Snapshot;
-  readonly copyOf: SavedCopy;
+  readonly fork: OpenSavedVm;
   readonly disk: string;
 }
 
@@ -155,7 +155,7 @@ export class Snapshots {
     });
     return {
       snapshot: { ...record, saved },
-      copyOf: { ...saved.machine, ram: ram.fd, state: state.fd },
+      fork: { ...saved.machine, ram: ram.fd, state: state.fd },
       disk,
       [Symbol.asyncDispose]: async () => {
         await ram.close();

@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 8
+	maxProtocol = 9
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -81,7 +81,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/freeze", in: confidentialGuests, may: may(launchspec.MaySignals), since: 4, limit: maxDocumentBytes, setUp: (*Server).freeze},
 	{method: "POST", path: "/v1/thaw", in: confidentialGuests, may: may(launchspec.MaySignals), since: 4, limit: maxDocumentBytes, setUp: (*Server).thaw},
 	{method: "PUT", path: "/v1/resources", in: plainGuests, may: free, since: 4, limit: maxDocumentBytes, setUp: (*Server).putResources},
-	{method: "PUT", path: "/v1/networks", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, setUp: (*Server).putNetworks},
+	{method: "PUT", path: "/v1/networks", in: plainGuests, may: free, since: 9, limit: maxDocumentBytes, setUp: (*Server).putNetworks},
 	{method: "PUT", path: "/v1/spec", in: plainGuests, may: free, limit: maxSpecBytes, setUp: (*Server).takeSpec},
 	{method: "PUT", path: "/v1/launch-spec", in: confidentialGuests, may: free, since: 3, fatal: true, limit: maxSpecBytes, setUp: (*Server).takeLaunchSpec},
 	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},
@@ -108,6 +108,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/changes", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).listChanges},
 	{method: "POST", path: "/v1/files/layer", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readLayer},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
+	{method: "POST", path: "/v1/shares/changes", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).shareChanges},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},

@@ -104,7 +104,7 @@ describe('a commit', () => {
         ...{ cmd: ['x'], env: ['A=1', 'PATH=/bin', 'KEPT=1', 'B=1'], labels: { of: 'box' } },
         ...{ exposedPorts: ['80/tcp'], user: 'me', workingDir: '/srv' },
       },
-      origins: [{ kind: 'commit', reference: 'team/app:1' }],
+      origins: [{ kind: 'commit', reference: 'team/app:1', parent: PARENT.config.digest }],
     });
     const { body } = await home.call('GET', '/images/team/app:1/history');
     expect(body).toMatchObject([
@@ -112,7 +112,18 @@ describe('a commit', () => {
       { CreatedBy: 'ADD rootfs' },
     ]);
     const inspected = await home.call('GET', '/images/team/app:1/json');
-    expect(inspected.body).toMatchObject({ Author: 'me', Comment: 'why' });
+    expect(inspected.body).toMatchObject({
+      Author: 'me',
+      Comment: 'why',
+      Parent: PARENT.config.digest,
+    });
+    const listed = await home.call('GET', '/images/json');
+    expect(listed.body).toContainEqual(
+      expect.objectContaining({ RepoTags: ['team/app:1'], ParentId: PARENT.config.digest }),
+    );
+    expect(listed.body).toContainEqual(
+      expect.objectContaining({ Id: PARENT.config.digest, ParentId: '' }),
+    );
   });
 
   it('pauses a box that runs until its changes were read, and says so in events', async () => {
@@ -209,7 +220,7 @@ describe('a commit that fails', () => {
     ['changes=RUN%20x', 400, /^RUN is not a valid change command/],
     ['repo=UPPER', 400, /UPPER|upper/],
     [`repo=a@sha256:${'1'.repeat(64)}`, 400, /digest/],
-    [`comment=${'x'.repeat(5000)}`, 400, /./],
+    [`comment=${'x'.repeat(5000)}`, 400, /^Invalid request: comment: Too big/],
   ])('is refused before the box is paused: %s', async (query, expected, message) => {
     const id = await runBox();
     const events = await eventsOf(async () => {
@@ -283,7 +294,10 @@ describe('a commit that fails', () => {
     const answered = commit(id, '&repo=app');
     await begun;
     home.host.vm(id)?.crash();
-    expect((await answered).status).toBeGreaterThanOrEqual(400);
+    expect(await answered).toMatchObject({
+      status: 409,
+      body: { message: expect.stringMatching(/^The microVM of box .* is gone$/) },
+    });
     await expect.poll(() => status(id)).toBe('exited');
     expect(await images()).toEqual(['busybox:latest']);
   });

@@ -16,7 +16,7 @@ import { type Box, BoxDefinition, type Port } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
-import { checkUserNetwork } from '../spec/user-network.ts';
+import { checkUserNetwork } from '../spec/network-spec.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
 /** What a fork gets from its request, and not from its source box. */

@@ -27,7 +27,7 @@ import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
-import { makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
+import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
 
@@ -51,6 +51,7 @@ export async function createBox(
   const image = await rt.images.resolve(request.image);
   checkVolumes(image.config.volumes);
   const mounts = withImageVolumes(rt, wanted, request, image);
+  checkVolumeDriver(request.volumeDriver, mounts);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
     await authorizeImage(

@@ -19,7 +19,7 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
 import { abandon } from '../start/abandon.ts';
-import { type Found, findParts } from '../start/describe.ts';
+import { type Found, findParts } from '../start/describe-vm.ts';
 import { expectHostStays } from '../start/enter.ts';
 import { launchVm } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
@@ -31,7 +31,7 @@ export interface FilesTiming {
   /** How long the guest may take to write all out and power off. */
   readonly powerOffMs: number;
   /** The same where it has failed, nobody waits for it, or the server ends. */
-  readonly hurryMs: number;
+  readonly abortMs: number;
   /** An archive of which neither the client nor the guest moves a byte for this long is ended. */
   readonly idleMs: number;
   /** How long the guest may take to answer before an archive and after it. */
@@ -39,7 +39,7 @@ export interface FilesTiming {
 }
 
 const TIMING: FilesTiming = {
-  ...{ powerOffMs: 60_000, hurryMs: 5_000, idleMs: 60_000, answerMs: 300_000 },
+  ...{ powerOffMs: 60_000, abortMs: 5_000, idleMs: 60_000, answerMs: 300_000 },
 };
 
 /** What such a microVM needs of the server. */
@@ -136,7 +136,7 @@ export class FilesVm {
         'agent-timeout',
         `The copy of files of ${name} was ended: nothing of it moved for ${seconds} s`,
       );
-      this.#rt.log.error('a copy of files stood still', error, { box: definition.id });
+      this.#rt.log.error('a copy of files stalled', error, { box: definition.id });
       this.#stop.abort(error);
     }, milliseconds);
   }
@@ -161,11 +161,11 @@ export class FilesVm {
 
   /** Waits for the guest's own end. */
   async #powerOff(): Promise<A3sError | undefined> {
-    const { powerOffMs, hurryMs } = timingOf(this.#rt);
+    const { powerOffMs, abortMs } = timingOf(this.#rt);
     const timeout = new AbortController();
     const giveUp = (): void => timeout.abort(new Error('it did not power off in time'));
     const timers = [setTimeout(giveUp, powerOffMs)];
-    const hurry = (): void => void timers.push(setTimeout(giveUp, hurryMs));
+    const hurry = (): void => void timers.push(setTimeout(giveUp, abortMs));
     const { signal: hurried, unlink } = linkedSignal(this.#rt.shutdown, this.#stop.signal);
     let cause: unknown;
     try {
@@ -238,7 +238,7 @@ async function launchFastest(rt: FilesVmHost, box: Box, given: Given): Promise<L
   const { definition } = box;
   const { found, signal } = given;
   const taken =
-    reasonToBoot(found) === undefined
+    reasonToBoot(found, definition) === undefined
       ? await rt.templates.take(shapeOf(definition, found))
       : undefined;
   if (taken === undefined) return await launch(rt, box, given, undefined);

@@ -9,7 +9,7 @@ import { formatAddress } from '../../networks/ipv4.ts';
 import { parseMac } from '../../networks/mac.ts';
 import { isPredefined, type Networks } from '../../networks/networks.ts';
 import type { BoxEndpoint } from '../record/box.ts';
-import { checkUserNetwork } from './user-network.ts';
+import { checkUserNetwork } from './network-spec.ts';
 
 /** A user-defined network that the box is to be in. */
 export interface EndpointRequest {

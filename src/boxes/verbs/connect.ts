@@ -11,7 +11,7 @@ import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
-import { checkUserNetwork } from '../spec/user-network.ts';
+import { checkUserNetwork } from '../spec/network-spec.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
 /** What a change of networks needs of the server. */

@@ -26,9 +26,6 @@ const UNPRIVILEGED = [
   ...['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', '--'],
 ];
 
-/** What netavark starts in its place: netavark tells one that runs already of new names. */
-export const NO_SERVER = '/bin/true';
-
 /** Makes the directory of its user, where netavark writes the names. */
 export async function prepareNameServer(place: NetavarkPlace): Promise<void> {
   const config = configOf(place);

@@ -6,13 +6,17 @@
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from './endpoint.ts';
-import { NO_SERVER } from './name-server.ts';
 import { runProgram } from './run-program.ts';
 
 /** The device of a box's namespace that is in the network. */
 export const UPLINK = 'eth0';
 /** Where the holder's way out forwards questions about names to the host's resolver. */
 export const RESOLVER = '169.254.1.1';
+/**
+ * What netavark starts in place of its DNS server, which is started elsewhere. netavark tells one that
+ * runs already of new names.
+ */
+const NO_SERVER = '/bin/true';
 /** aardvark's files separate names by commas, spaces and lines. */
 const DNS_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { now, timestamp } from '../../boxes/record/clock.ts';
-import { isLive } from '../../boxes/record/states.ts';
+import { mayHaveVm } from '../../boxes/record/states.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { hostSubnets } from '../../networks/host-subnets.ts';
 import { Networks } from '../../networks/networks.ts';
@@ -29,7 +29,7 @@ export function openNetworks(
   networks.keepOnly(({ box, network }) => {
     const { definition, state } = store.get(box) ?? {};
     const has = definition?.endpoints.some((endpoint) => endpoint.network === network) === true;
-    return has && state !== undefined && isLive(state.status);
+    return has && state !== undefined && mayHaveVm(state.status);
   });
   return networks;
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
 )
@@ -80,7 +81,7 @@ func (n *Network) present() map[string]card {
 // addCard brings a device into the network namespace, unless it has an index there already.
 func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 	fail := func(cause error) error {
-		return &rootfs.DeviceError{Kind: "network device", Name: config.Device, Cause: cause}
+		return &layers.DeviceError{Kind: "network device", Name: config.Device, Cause: cause}
 	}
 	if index == 0 {
 		device, err := s.findNIC(&config.MAC)
@@ -112,7 +113,7 @@ func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 func (n *Network) clear(device string, before card) error {
 	err := n.inside.RemoveAddress(before.index, before.address, before.prefixLength)
 	if err != nil && !errors.Is(err, syscall.ENODEV) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
-		return &rootfs.DeviceError{Kind: "network device", Name: device, Cause: err}
+		return &layers.DeviceError{Kind: "network device", Name: device, Cause: err}
 	}
 	delete(n.cards, device)
 	return nil
@@ -122,13 +123,13 @@ func (n *Network) clear(device string, before card) error {
 func (n *Network) setGateway(gateway *spec.Gateway) error {
 	if gateway == nil {
 		if err := n.inside.RemoveDefaultRoute(); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return &rootfs.DeviceError{Kind: "network", Name: "route", Cause: err}
+			return &layers.DeviceError{Kind: "network", Name: "route", Cause: err}
 		}
 		return nil
 	}
 	err := n.inside.ReplaceDefaultRoute(n.cards[gateway.Device].index, ipv4(gateway.Address))
 	if err != nil {
-		return &rootfs.DeviceError{Kind: "network device", Name: gateway.Device, Cause: err}
+		return &layers.DeviceError{Kind: "network device", Name: gateway.Device, Cause: err}
 	}
 	return nil
 }

@@ -38,7 +38,13 @@ func (s *Spec) VolumeDisks() []Disk {
 const (
 	UseNIC     = "nic"
 	UseChanges = "changes"
+	UseTun     = "tun"
+	// UseContainers is what programs that run containers need of the kernel.
+	UseContainers = "containers"
 )
+
+// tunDevice is the path of the device that the driver of UseTun makes.
+const tunDevice = "net/tun"
 
 // Uses are the uses of drivers that the box needs.
 func (s *Spec) Uses() []string {
@@ -51,6 +57,12 @@ func (s *Spec) Uses() []string {
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted {
 		uses = append(uses, UseChanges)
+	}
+	if s.Confinement.IsPrivileged() {
+		return append(uses, UseTun, UseContainers)
+	}
+	if devices := s.Confinement.Devices; devices != nil && slices.Contains(*devices, tunDevice) {
+		uses = append(uses, UseTun)
 	}
 	return uses
 }

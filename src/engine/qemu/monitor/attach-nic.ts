@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
-import { executeAll } from './hotplug.ts';
+import { executeAll } from './execute-all.ts';
 import { ANY_ANSWER, type QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;
