@@ -18,6 +18,14 @@ func (s *Server) putResources(body []byte) (reply, error) {
 	return nothing, s.Box.PutResources(&resources)
 }
 
+func (s *Server) putNetworks(body []byte) (reply, error) {
+	var networks spec.Networks
+	if err := strictjson.Decode(body, &networks); err != nil {
+		return reply{}, err
+	}
+	return nothing, s.Box.PutNetworks(&networks)
+}
+
 func (s *Server) stats(_ []byte, _ string) (reply, error) {
 	stats, err := s.Box.Stats()
 	if err != nil {

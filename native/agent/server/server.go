@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 8
+	maxProtocol = 9
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -82,6 +82,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/freeze", in: confidentialGuests, may: may(launchspec.MaySignals), since: 4, limit: maxDocumentBytes, setUp: (*Server).freeze},
 	{method: "POST", path: "/v1/thaw", in: confidentialGuests, may: may(launchspec.MaySignals), since: 4, limit: maxDocumentBytes, setUp: (*Server).thaw},
 	{method: "PUT", path: "/v1/resources", in: plainGuests, may: free, since: 4, limit: maxDocumentBytes, setUp: (*Server).putResources},
+	{method: "PUT", path: "/v1/networks", in: plainGuests, may: free, since: 9, limit: maxDocumentBytes, setUp: (*Server).putNetworks},
 	{method: "PUT", path: "/v1/spec", in: plainGuests, may: free, limit: maxSpecBytes, setUp: (*Server).takeSpec},
 	{method: "PUT", path: "/v1/launch-spec", in: confidentialGuests, may: free, since: 3, fatal: true, limit: maxSpecBytes, setUp: (*Server).takeLaunchSpec},
 	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},

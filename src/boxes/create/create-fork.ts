@@ -75,6 +75,7 @@ export async function createFork(
       trust,
       hostname: unique.id.slice(0, 12),
       ports: [...request.ports],
+      publishAll: false,
       autoRemove: request.autoRemove,
       // A box that is removed at its end is not started again.
       ...(request.autoRemove ? { restart: { name: 'no', maximumRetryCount: 0 } } : {}),

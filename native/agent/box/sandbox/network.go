@@ -38,6 +38,8 @@ type Network struct {
 	counters int
 	// index is that of eth0, 0 where there is none.
 	index int
+	// cards are the devices by their names; nil before there was another than eth0.
+	cards map[string]card
 }
 
 // NIC is a network device outside of the box's namespace; index 0 is none.
@@ -282,12 +284,16 @@ func announceWhenUp() error {
 
 func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
 
+func text(address [4]byte) string { return netip.AddrFrom4(address).String() }
+
 // writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no
 // IPv6 way out of a box.
 func (n *Network) writeSysctls() error {
 	values := [][2]string{
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
 		{"net/ipv4/ping_group_range", "0 2147483647"},
+		// Of the devices that come later.
+		{"net/ipv6/conf/default/disable_ipv6", "1"},
 	}
 	if n.index != 0 {
 		values = append(values, [2]string{"net/ipv6/conf/" + nicName + "/disable_ipv6", "1"})

@@ -49,7 +49,10 @@ const tunDevice = "net/tun"
 // Uses are the uses of drivers that the box needs.
 func (s *Spec) Uses() []string {
 	var uses []string
-	if s.Network.Kind == NetworkNIC {
+	// A plain box may get a card while it runs; by then no driver is loaded any more. The layers of
+	// a confidential one have a hash tree.
+	plain := len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity == nil
+	if s.Network.Kind == NetworkNIC || plain {
 		uses = append(uses, UseNIC)
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted {
