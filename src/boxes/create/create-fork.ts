@@ -34,7 +34,7 @@ export type ForkHost = RecordHost & AuthorizationHost & Pick<Services, 'snapshot
  * Makes a box whose first start goes on from the snapshot. The image policy decides as for any
  * other box.
  *
- * @throws A3sError for whatever does not fit, before anything is changed
+ * @throws A3sError for options that do not fit, before anything is changed
  */
 export async function createFork(
   rt: ForkHost,
@@ -75,6 +75,7 @@ export async function createFork(
       trust,
       hostname: unique.id.slice(0, 12),
       ports: [...request.ports],
+      publishAll: false,
       autoRemove: request.autoRemove,
       // A box that is removed at its end is not started again.
       ...(request.autoRemove ? { restart: { name: 'no', maximumRetryCount: 0 } } : {}),

@@ -34,7 +34,7 @@ const KEPT_SERIAL = 'changes-kept';
  */
 const THROWAWAY = 'changes.slot';
 
-/** What every start of a box needs, whatever its source. */
+/** The parts that every start of a box needs, from any source. */
 export interface Found {
   readonly boot: VmSpec['boot'];
   readonly layers: readonly Disk[];
@@ -140,7 +140,7 @@ export function describeVm(
     readonly directory: string;
     readonly changes: WritableDisks;
     readonly taken: TakenTemplate | undefined;
-    readonly joined: Pick<JoinedNetwork, 'nic' | 'network'>;
+    readonly joined: Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>;
   },
 ): { vm: VmSpec; spec: BoxSpec } {
   const { found, directory, changes, taken, joined } = given;
@@ -166,6 +166,7 @@ export function describeVm(
       changes: { kind: 'disk', serial: changes.serial },
       mounts: found.mounts,
       network: joined.network,
+      hosts: joined.hosts,
     }),
   );
   return { vm, spec };

@@ -139,7 +139,7 @@ function checkCopyable(
       { remedy: 'Run a plain box where snapshots are wanted.' },
     );
   }
-  if (definition.network === 'user') {
+  if (definition.network === 'user' || definition.endpoints.length > 0) {
     throw new A3sError(
       'unsupported-option',
       `Cannot snapshot the memory of ${name}: it is in a user-defined network, whose addresses no fork can have`,

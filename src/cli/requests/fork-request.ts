@@ -83,7 +83,9 @@ export async function createFork(
 }
 
 function portOf({ hostIp, hostPort, boxPort }: PortBinding) {
-  return { hostIp, hostPort: Number(hostPort), boxPort: Number.parseInt(boxPort, 10) };
+  if (hostPort.includes('-')) throw cannot(`-p with the range ${hostPort}`);
+  const protocol = boxPort.endsWith('/udp') ? ('udp' as const) : ('tcp' as const);
+  return { hostIp, hostPort: Number(hostPort), boxPort: Number.parseInt(boxPort, 10), protocol };
 }
 
 function cannot(what: string): UsageError {

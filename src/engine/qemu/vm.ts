@@ -25,6 +25,7 @@ import type { ProcessorPort } from '../secure-processor/port.ts';
 import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
+import { attachNic, detachNic } from './monitor/attach-nic.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { panicReason, readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
@@ -97,6 +98,16 @@ export class QemuVm implements Vm {
   async attach(disks: readonly Disk[]): Promise<void> {
     this.#requirePlain('get disks while it runs');
     await attachDisks(this.#parts.monitor, disks);
+  }
+
+  async attachNic(index: number, nic: Parameters<Vm['attachNic']>[1]): Promise<void> {
+    this.#requirePlain('get network cards while it runs');
+    await attachNic(this.#parts.monitor, index, nic);
+  }
+
+  async detachNic(index: number): Promise<void> {
+    this.#requirePlain('lose network cards while it runs');
+    await detachNic(this.#parts.monitor, index);
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {

@@ -62,6 +62,8 @@ export class FakeVm implements FakeGuest {
   saveFailure: Error | undefined;
   /** The disks that were attached to its slots. */
   readonly attached: Disk[] = [];
+  /** The hardware addresses of its cards, by their index, but for the first at its launch. */
+  readonly cards = new Map<number, string>();
   /** Of the RAM that it says it has saved; its own where this is undefined. */
   savedBytes: number | undefined;
   /** The error of each `attach`. */
@@ -95,6 +97,12 @@ export class FakeVm implements FakeGuest {
     this.#requirePlain();
     if (this.attachFailure !== undefined) throw this.attachFailure;
     this.attached.push(...disks);
+  }
+
+  attachNic(index: number, { mac }: Parameters<Vm['attachNic']>[1]): void {
+    this.#requirePlain();
+    if (this.attachFailure !== undefined) throw this.attachFailure;
+    this.cards.set(index, mac);
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {
@@ -354,6 +362,10 @@ function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
       vm.paused = false;
     },
     attach: (disks) => vm.attach(disks),
+    attachNic: async (index, nic) => vm.attachNic(index, nic),
+    detachNic: async (index) => {
+      vm.cards.delete(index);
+    },
     applyLimits: (limits) => vm.applyLimits(limits),
     size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
     save: (request, signal) => vm.save(request, signal),
