@@ -13,8 +13,8 @@ export const UPLINK = 'eth0';
 /** Where the holder's way out forwards questions about names to the host's resolver. */
 export const RESOLVER = '169.254.1.1';
 /**
- * What netavark starts in place of its DNS server, which is started elsewhere. netavark tells one that
- * runs already of new names.
+ * What netavark starts in place of its DNS server, which is started elsewhere. netavark tells one
+ * that runs already of new names.
  */
 const NO_SERVER = '/bin/true';
 /** aardvark's files separate names by commas, spaces and lines. */
