@@ -14,8 +14,8 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     await actor.prepare();
     for (const network of ['alpha', 'beta']) await actor.ok(['network', 'create', network]);
     await actor.ok(['network', 'create', '--subnet', '10.123.9.0/24', 'gamma']);
-    await start('a', '--network', 'alpha');
-    await start('b', '--network', 'beta');
+    await start('one', '--network', 'alpha');
+    await start('two', '--network', 'beta');
   });
   afterAll(async () => {
     await actor.leave();
@@ -38,66 +38,66 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     inside(box, 'ls /sys/class/net | grep eth | xargs');
 
   it('connects a box while it runs, by a card of its own, with alias and address', async () => {
-    expect(await page('a', 'b')).toBe('none');
-    await actor.ok(['network', 'connect', '--alias', 'also', 'beta', 'a']);
-    expect(await devices('a')).toBe('eth0 eth1');
-    await shows('a', 'b', 'b');
-    await shows('b', 'a', 'a');
-    expect(await page('b', 'also')).toBe('a');
-    await actor.ok(['network', 'connect', '--ip', '10.123.9.9', 'gamma', 'a']);
-    expect(await inside('a', 'ip -o -4 addr show eth2')).toContain('10.123.9.9/24');
-    expect(await inside('a', 'grep -c a3s /etc/hosts; grep -c $(hostname) /etc/hosts')).toMatch(
+    expect(await page('one', 'two')).toBe('none');
+    await actor.ok(['network', 'connect', '--alias', 'also', 'beta', 'one']);
+    expect(await devices('one')).toBe('eth0 eth1');
+    await shows('one', 'two', 'two');
+    await shows('two', 'one', 'one');
+    expect(await page('two', 'also')).toBe('one');
+    await actor.ok(['network', 'connect', '--ip', '10.123.9.9', 'gamma', 'one']);
+    expect(await inside('one', 'ip -o -4 addr show eth2')).toContain('10.123.9.9/24');
+    expect(await inside('one', 'grep -c a3s /etc/hosts; grep -c $(hostname) /etc/hosts')).toMatch(
       /3$/,
     );
     // The way out is the first by name.
-    expect(await inside('a', 'ip route show default')).toContain('eth0');
+    expect(await inside('one', 'ip route show default')).toContain('eth0');
   });
 
   it('keeps all networks of a box that is restarted, and while the server is killed', async () => {
-    await actor.ok(['restart', '--time', '0', 'a']);
-    expect(await devices('a')).toBe('eth0 eth1 eth2');
-    await shows('b', 'also', 'a');
+    await actor.ok(['restart', '--time', '0', 'one']);
+    expect(await devices('one')).toBe('eth0 eth1 eth2');
+    await shows('two', 'also', 'one');
     await actor.killServer();
-    await shows('a', 'b', 'b');
+    await shows('one', 'two', 'two');
   });
 
   it('disconnects a box while it runs, from its first network too', async () => {
-    await actor.ok(['network', 'disconnect', 'alpha', 'a']);
-    expect(await devices('a')).toBe('eth1 eth2');
-    expect(await inside('a', 'ip route show default')).toContain('eth1');
-    await shows('a', 'b', 'b');
-    await actor.ok(['network', 'disconnect', 'beta', 'a']);
-    expect(await page('b', 'also')).toBe('none');
-    expect(await page('a', 'b')).toBe('none');
-    await actor.ok(['network', 'connect', 'beta', 'a']);
-    expect(await devices('a')).toBe('eth0 eth2');
-    await shows('a', 'b', 'b');
-    const refused = await actor.run(['network', 'disconnect', 'alpha', 'a']);
+    await actor.ok(['network', 'disconnect', 'alpha', 'one']);
+    expect(await devices('one')).toBe('eth1 eth2');
+    expect(await inside('one', 'ip route show default')).toContain('eth1');
+    await shows('one', 'two', 'two');
+    await actor.ok(['network', 'disconnect', 'beta', 'one']);
+    expect(await page('two', 'also')).toBe('none');
+    expect(await page('one', 'two')).toBe('none');
+    await actor.ok(['network', 'connect', 'beta', 'one']);
+    expect(await devices('one')).toBe('eth0 eth2');
+    await shows('one', 'two', 'two');
+    const refused = await actor.run(['network', 'disconnect', 'alpha', 'one']);
     expect(refused.stderr).toContain('is not connected to the network alpha');
   });
 
   it('moves a box out of its own network into others, and starts one that is in several', async () => {
     await start('own');
     await actor.ok(['network', 'connect', 'beta', 'own']);
-    await shows('own', 'b', 'b');
+    await shows('own', 'two', 'two');
     expect(await inside('own', 'ip route show default')).toContain('eth1');
     await actor.ok(['network', 'disconnect', 'bridge', 'own']);
     expect(await devices('own')).toBe('eth1');
-    await shows('b', 'own', 'own');
+    await shows('two', 'own', 'own');
     const networks = ['--network', 'name=alpha,gw-priority=-1', '--network', 'gamma'];
     await start('both', ...networks, '--network-alias', 'x');
     expect(await devices('both')).toBe('eth0 eth1');
     expect(await inside('both', 'ip route show default')).toContain('eth1');
-    await shows('a', 'both', 'both');
+    await shows('one', 'both', 'both');
     await actor.ok(['stop', '--time', '0', 'own']);
     await actor.ok(['network', 'connect', 'bridge', 'own']);
     await actor.ok(['start', 'own']);
     expect(await devices('own')).toBe('eth0 eth1');
-    await shows('own', 'b', 'b');
+    await shows('own', 'two', 'two');
   });
 
   it('leaves nothing on the host after the last box', async () => {
-    await actor.ok(['rm', '-f', 'a', 'b', 'own', 'both']);
+    await actor.ok(['rm', '-f', 'one', 'two', 'own', 'both']);
     const left = () =>
       execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
         .split('\n')
