@@ -87,10 +87,10 @@ test('the highest protocol version that both sides know is used, and none in com
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 8, maximum: 9 } }));
+  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 9, maximum: 9 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 8 to 9'),
+    message: expect.stringContaining('speaks protocol 9 to 9'),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });
@@ -196,7 +196,10 @@ test('a first request that is refused is not sent again', async () => {
 });
 
 test('a copy with an unsupported protocol version is refused without a request', async () => {
-  const known = { protocol: 8, first: () => Promise.reject(new Error('unreachable')) };
+  const known = {
+    protocol: PROTOCOL.maximum + 1,
+    first: () => Promise.reject(new Error('unreachable')),
+  };
   const vm = fakeVm(new FakeAgent());
   await expect(connectGuest(vm, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'agent-failed',

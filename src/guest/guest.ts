@@ -48,6 +48,8 @@ import { StdinWriter } from './stdin.ts';
 const PROMPT_MS = 30_000;
 /** The timeout of requests that wait for devices, mounts, or the program to be loaded. */
 const SETUP_MS = 120_000;
+/** For all that a box has in memory to reach its disk. */
+const SYNC_MS = 300_000;
 /** The timeout of a spec by which the agent copies files of the image into a volume. */
 const FILL_MS = 1_800_000;
 const STATE_BYTES = 4 * 1024 * 1024;
@@ -382,6 +384,13 @@ export class Guest {
   listChanges(signal: AbortSignal): Promise<readonly FileChange[]> {
     this.#expect(7, 'copies of files');
     return listChanges(this.#connection, signal);
+  }
+
+  /** Returns once what the box has written to its own disk is there. Protocol 8. */
+  async syncFiles(signal: AbortSignal): Promise<void> {
+    this.#expect(8, 'snapshots of disks');
+    const options = { signal, deadlineMs: SYNC_MS };
+    await this.#connection.call('POST', '/v1/files/sync', undefined, nothing, options);
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */

@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 7
+	maxProtocol = 8
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -106,6 +106,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/export", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).exportFiles},
 	{method: "POST", path: "/v1/files/changes", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).listChanges},
 	{method: "POST", path: "/v1/files/layer", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readLayer},
+	{method: "POST", path: "/v1/files/sync", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).syncFiles},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},

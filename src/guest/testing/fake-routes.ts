@@ -31,6 +31,7 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (version === 1 && COPIES.has(path)) return false;
   if (version < 4 && SINCE_4.test(path)) return false;
   if (version < 7 && FILES.test(path)) return false;
+  if (version < 8 && path === '/v1/files/sync') return false;
   if (!confidential) return true;
   if (FILES.test(path)) return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));
