@@ -62,6 +62,8 @@ export class FakeVm implements FakeGuest {
   saveFailure: Error | undefined;
   /** The disks that were attached to its slots. */
   readonly attached: Disk[] = [];
+  /** The layers that were put over its disk, the last one on top. */
+  readonly layers: string[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
   savedBytes: number | undefined;
   /** The error of each `attach`. */
@@ -117,6 +119,14 @@ export class FakeVm implements FakeGuest {
       changesSerial: TEMPLATE_SLOTS.changes,
       memory: { offset: 0, bytes: this.savedBytes ?? this.spec.memoryBytes },
     };
+  }
+
+  /** Records the layer. Fails where `saveFailure` is set. */
+  async coverDisk(overlayPath: string, signal: AbortSignal): Promise<void> {
+    this.#requirePlain();
+    signal.throwIfAborted();
+    if (this.saveFailure !== undefined) throw this.saveFailure;
+    this.layers.push(overlayPath);
   }
 
   #requirePlain(): void {
@@ -357,6 +367,7 @@ function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     applyLimits: (limits) => vm.applyLimits(limits),
     size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
     save: (request, signal) => vm.save(request, signal),
+    coverDisk: (path, signal) => vm.coverDisk(path, signal),
     kill: async () => vm.killed(),
     launched,
     console: async () => (confidential ? Buffer.alloc(0) : vm.console),
