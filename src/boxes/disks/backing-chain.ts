@@ -99,7 +99,8 @@ function numberOf(file = ''): number {
   return Number(LAYER.exec(basename(file))?.[1] ?? 0);
 }
 
-function fullOr(error: unknown): unknown {
+/** The error of a full disk, or the same one. */
+export function fullOr(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new A3sError('disk-full', 'Cannot make a layer of the box’s disk: no space is left', {

@@ -19,7 +19,7 @@ const FLAG = 'from-snapshot';
 
 export const FROM_SNAPSHOT_FLAG: Flag = string(
   FLAG,
-  'Start from a memory snapshot instead of an image',
+  'Start from a snapshot instead of an image',
   { value: 'snapshot' },
 );
 
@@ -93,7 +93,7 @@ function portOf({ hostIp, hostPort, boxPort }: PortBinding) {
 
 function cannot(what: string): UsageError {
   return new UsageError(
-    `cannot use ${what} with --from-snapshot: the box resumes as it was saved`,
+    `cannot use ${what} with --from-snapshot: the box is as it was saved`,
     {
       code: 'unsupported-option',
       remedy:
