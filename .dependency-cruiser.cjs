@@ -16,6 +16,8 @@ const ROOMS = {
     'images/tar',
     'images/byte-reader',
     'async/retry',
+    // Replaces its process by another.
+    'c-library',
     'config',
     'durable',
     'errors',
@@ -41,6 +43,7 @@ const ROOMS = {
     'guest',
     'jail',
     'state',
+    'c-library',
     'config',
     'durable',
     'async',
@@ -114,8 +117,8 @@ const ROOMS = {
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
-  networks: ['networks', 'jail/tools', 'state', 'durable', 'errors', 'async'],
-  engine: ['engine', 'narrow', 'jail', 'durable', 'errors', 'async'],
+  networks: ['networks', 'jail/tools', 'state', 'c-library', 'durable', 'errors', 'async'],
+  engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
   boot: ['boot', 'canonical-json', 'durable', 'errors'],
@@ -138,6 +141,7 @@ const BOXES_ROOMS = {
   disks: ['disks', 'services', 'record'],
   run: ['run', 'output', 'restart', 'spec', 'services', 'record'],
   health: ['health', 'run', 'spec', 'services', 'record'],
+  watch: ['watch', 'run', 'spec', 'services', 'record'],
   confidential: ['confidential', 'run', 'spec', 'services', 'record'],
   pool: ['pool', 'run', 'disks', 'spec', 'services', 'record'],
   create: ['create', 'confidential', 'policy', 'disks', 'spec', 'services', 'record'],
@@ -145,6 +149,7 @@ const BOXES_ROOMS = {
     'supervise',
     'confidential',
     'health',
+    'watch',
     'run',
     'output',
     'restart',

@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { appraisalVectors } from './vectors/appraisal.ts';
+import { appraisalVectors } from './vectors/appraisal/appraisal.ts';
 import { authorityVectors } from './vectors/authorities.ts';
 import { bindingVectors } from './vectors/binding.ts';
 import { certificateVectors } from './vectors/certificates.ts';
@@ -20,8 +20,8 @@ import {
   launchSpecDocument,
   reportDocument,
 } from './vectors/format.ts';
-import { launchSpecVectors } from './vectors/launch-spec.ts';
-import { launchSpecRuleVectors } from './vectors/launch-spec-rules.ts';
+import { launchSpecVectors } from './vectors/launch-spec/launch-spec.ts';
+import { launchSpecRuleVectors } from './vectors/launch-spec/rules.ts';
 import { processor } from './vectors/processor.ts';
 import { checkRatls, ratlsDocument, ratlsVectors } from './vectors/ratls.ts';
 import { reportVectors } from './vectors/reports.ts';

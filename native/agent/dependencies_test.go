@@ -33,14 +33,18 @@ var layers = map[string][]string{
 	"box/spec":    {},
 	"box/cgroup":  {"box/spec"},
 	"box/tree":    {},
-	"box/rootfs":  {"box/spec", "box/tree"},
-	"box/files":   {"box/rootfs", "box/tree"},
-	"box/process": {"box/spec", "box/cgroup", "stage"},
-	"box/stats":   {"box/cgroup"},
-	"box/sandbox": {"box/spec", "box/cgroup", "box/rootfs", "box/process"},
-	"box":         {"box/spec", "box/cgroup", "box/rootfs", "box/files", "box/tree", "box/process", "box/stats", "box/sandbox", "stage"},
-	"launchspec":  {"box/spec"},
-	"stage":       {},
+	"box/rootdir": {},
+	// For tests alone.
+	"box/rootdir/rootdirtest": {"box/rootdir"},
+	"box/layers":              {"box/spec", "box/rootdir"},
+	"box/rootfs":              {"box/spec", "box/tree", "box/layers", "box/rootdir"},
+	"box/files":               {"box/rootfs", "box/rootdir", "box/tree"},
+	"box/process":             {"box/spec", "box/cgroup", "stage"},
+	"box/stats":               {"box/cgroup"},
+	"box/sandbox":             {"box/spec", "box/cgroup", "box/layers", "box/rootfs", "box/rootdir", "box/process"},
+	"box":                     {"box/spec", "box/cgroup", "box/layers", "box/rootfs", "box/rootdir", "box/files", "box/tree", "box/process", "box/stats", "box/sandbox", "stage"},
+	"launchspec":              {"box/spec"},
+	"stage":                   {},
 }
 
 func TestThePackagesOfABoxImportInOneDirection(t *testing.T) {

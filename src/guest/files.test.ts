@@ -90,6 +90,20 @@ it('says which version an older agent lacks', async () => {
   expect(() => guest.statFile('/', signal)).toThrow('copies of files came with protocol 7');
 });
 
+it('reports changes of shares, and says how many reached watchers', async () => {
+  const { agent, guest } = await connect();
+  const changes = [
+    { share: 'bind-0', path: 'src/a' },
+    { share: 'bind-1', path: '' },
+  ];
+  expect(await guest.reportChanges(changes, signal)).toBe(2);
+  expect(agent.files.reported).toEqual(changes);
+  const older = await connect({ protocol: { minimum: 1, maximum: 7 } });
+  await expect(older.guest.reportChanges(changes, signal)).rejects.toThrow(
+    'reports of changed files came with protocol 8',
+  );
+});
+
 /** A guest that answers these pieces as its list of changes. */
 async function changing(...pieces: readonly string[]): Promise<Guest> {
   const { agent, guest } = await connect();

@@ -34,6 +34,9 @@ import {
   ProcessList,
   Reseed,
   SecretsReport,
+  type ShareChange,
+  ShareChanges,
+  ShareChangesTaken,
   SpecTaken,
   StartProcess,
   Stats,
@@ -391,6 +394,18 @@ export class Guest {
     this.#expect(8, 'snapshots of disks');
     const options = { signal, deadlineMs: SYNC_MS };
     await this.#connection.call('POST', '/v1/files/sync', undefined, nothing, options);
+  }
+
+  /**
+   * Tells the box's watchers what the host has changed. Returns of how many changes it could.
+   * Protocol 8.
+   */
+  async reportChanges(changes: readonly ShareChange[], signal: AbortSignal): Promise<number> {
+    this.#expect(8, 'reports of changed files');
+    const body = ShareChanges.parse({ changes });
+    const options = { signal, deadlineMs: SETUP_MS };
+    const route = '/v1/shares/changes';
+    return (await this.#connection.call('POST', route, body, ShareChangesTaken, options)).touched;
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */

@@ -277,6 +277,22 @@ export const WriteFiles = z.strictObject({
 });
 export type WriteFiles = z.infer<typeof WriteFiles>;
 
+/**
+ * A path that the host has changed: the tag of a share, and the path in it. An empty path is the
+ * share's root.
+ */
+export const ShareChange = z.strictObject({
+  share: z.string().regex(/^[a-z0-9][a-z0-9-]{0,35}$/),
+  path: z.string().max(4095),
+});
+export type ShareChange = z.infer<typeof ShareChange>;
+
+/** Body of `POST /v1/shares/changes`. Protocol 8. */
+export const ShareChanges = z.strictObject({ changes: z.array(ShareChange).max(512) });
+
+/** Of how many changes the box's watchers were told. */
+export const ShareChangesTaken = z.object({ touched: count });
+
 /** Body of `POST /v1/processes/{id}/signal`. */
 export const Signal = z.strictObject({ signal: z.string().regex(/^(SIG[A-Z0-9+-]+|\d{1,2})$/) });
 

@@ -25,7 +25,7 @@ import type { Runtime } from '../boxes/runtime.ts';
 import { Events } from '../boxes/services/events.ts';
 import { restartAfterReboot, restartByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
-import { type StopAllHost, stopForHost } from '../boxes/verbs/stop.ts';
+import { type StopAllHost, stopForHost } from '../boxes/verbs/stop-for-host.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { NetworkRecords } from '../networks/records.ts';

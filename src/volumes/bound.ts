@@ -46,5 +46,7 @@ async function directoryAt(device: string): Promise<string> {
       cause,
     });
   }
-  throw new A3sError('bind-source-missing', `Cannot mount ${device}: it is no directory`);
+  throw new A3sError('bind-source-missing', `Cannot mount ${device}: it is no directory`, {
+    remedy: 'Name a directory.',
+  });
 }

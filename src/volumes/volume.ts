@@ -51,6 +51,7 @@ export function checkVolumeName(name: string): string {
     throw new A3sError(
       'invalid-argument',
       'volume name is too short, names should be at least two alphanumeric characters',
+      { remedy: 'Give it a longer name, or none, and one is made.' },
     );
   }
   if (NAME.test(name) && name.length <= MAX_NAME) return name;

@@ -1,9 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -60,6 +71,66 @@ describe.each(ACTORS)('a bind mount of %s', (name) => {
   it('a bind mount opens no device nodes of the host', async () => {
     const result = await inBox('grep " /data " /proc/mounts');
     expect(result.stdout).toMatch(/virtiofs .*nodev/);
+  });
+
+  it('a change that the host makes wakes watchers in the box within a second', async () => {
+    const sub = join(shared, 'sub');
+    mkdirSync(sub);
+    /** The server of an ordinary user can report no file of another user. */
+    const give = (path: string): void => {
+      if (name !== 'ordinary user' || process.getuid?.() !== 0) return;
+      chownSync(join(sub, path), 64_321, 64_321);
+    };
+    const write = (file: string, content: string): void => {
+      writeFileSync(join(sub, file), content);
+      give(file);
+    };
+    give('');
+    for (const file of ['changed', 'replaced', 'removed']) write(file, 'one');
+    /** Writes what a probe of a path reports to a file of the box. */
+    const probe = async (path: string, file: string): Promise<() => Promise<string>> => {
+      await actor.ok(['exec', '-d', 'bound', 'sh', '-c', `exec watch-probe ${path} >> ${file}`]);
+      const events = async () => (await inBox(`cat ${file}`)).stdout;
+      await until(`${path} is watched`, async () => (await events()).startsWith('ready\n'));
+      return events;
+    };
+    const ofDirectory = await probe('/data/sub', '/tmp/directory');
+    const ofFile = await probe('/data/sub/changed', '/tmp/file');
+    const ofReadonly = await probe('/read-only/sub', '/tmp/read-only');
+    /** Of the time, what an exec takes alone does not count. */
+    const wakes = async (event: string, change: () => void): Promise<void> => {
+      const begun = performance.now();
+      await inBox(': > /tmp/directory');
+      const execMs = performance.now() - begun;
+      const changed = performance.now();
+      change();
+      await inBox(`until grep -q '^${event} modified' /tmp/directory; do sleep 0.02; done`);
+      expect(performance.now() - changed - 2 * execMs).toBeLessThan(scaled(1000));
+    };
+    // The host begins to watch a second after the box has started.
+    let writes = 0;
+    await until('the host watches', async () => {
+      writes += 1;
+      write('first', String(writes));
+      return (await ofDirectory()).includes('first modified');
+    });
+    await wakes('changed', () => appendFileSync(join(sub, 'changed'), ' two'));
+    expect(await ofFile()).toMatch(/^\. modified/m);
+    expect((await inBox('cat /data/sub/changed')).stdout).toBe('one two');
+    await wakes('new', () => write('new', 'new'));
+    await wakes('replaced', () => {
+      write('other', 'longer than before');
+      renameSync(join(sub, 'other'), join(sub, 'replaced'));
+    });
+    expect((await inBox('cat /data/sub/replaced')).stdout).toBe('longer than before');
+    // Of a file that is gone, the directory tells its watchers without a name.
+    await wakes('\\.', () => rmSync(join(sub, 'removed')));
+    expect((await inBox('cat /data/sub/removed')).code).not.toBe(0);
+    await wakes('deep', () => {
+      mkdirSync(join(sub, 'deep'));
+      give('deep');
+    });
+    expect(await ofReadonly()).toBe('ready\n');
   });
 
   it('a missing bind source is created, as Docker does', async () => {

@@ -35,12 +35,12 @@ describe.each(ANY_ACTOR)('copies of files of %s', (name) => {
 
   it('copies a directory into a running box and out of it again', async () => {
     mkdirSync(path('tree/below'), { recursive: true });
-    writeFileSync(path('tree/file'), 'content\n', { mode: 0o640 });
+    writeFileSync(path('tree/file'), 'content\n', { mode: 0o604 });
     writeFileSync(path('tree/below/large'), Buffer.alloc(3_000_000, 'x'));
     await actor.ok(['cp', 'tree', 'copied:/tmp']);
     await actor.ok(['cp', 'tree/file', 'copied:/data/in-volume']);
     expect(await exec('cat /tmp/tree/file /data/in-volume; stat -c %a /tmp/tree/file')).toBe(
-      'content\ncontent\n640',
+      'content\ncontent\n604',
     );
     await actor.ok(['cp', 'copied:/tmp/tree', 'back']);
     expect(readFileSync(path('back/below/large')).length).toBe(3_000_000);

@@ -135,7 +135,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 // How many tests each has at least: none of them may go missing unseen.
 it.each([
   ['dm', 12],
-  ['box/rootfs', 6],
+  ['box/layers', 6],
   ['secrets', 17],
   ['workload', 10],
 ])('passes the Go tests of package %s in a guest', async (name, tests) => {

@@ -89,18 +89,22 @@ async function makeInstallation(): Promise<Installation> {
   const { archives } = installation;
   const write = (path: string, image: ImageSpec) =>
     writeFileSync(path, dockerArchive([buildImage(image)]));
-  write(archives.busybox, withSocketProbe(busyboxImage(BUSYBOX), root));
+  write(archives.busybox, withProbes(busyboxImage(BUSYBOX), root));
   write(archives.distroless, distrolessImage(DISTROLESS));
   // mkdtemp makes it private; the ordinary user comes in as well.
   chmodSync(root, 0o755);
   return installation;
 }
 
-/** Adds a program that says whether a socket of an address family can be made; busybox has none. */
-function withSocketProbe(image: ImageSpec, directory: string): ImageSpec {
-  const probe = join(directory, 'socket-probe');
-  const source = join(import.meta.dirname, 'socket-probe.c');
-  execFileSync('gcc', ['-static', '-O2', '-o', probe, source]);
-  const layer = [{ path: 'bin/socket-probe', mode: 0o755, data: readFileSync(probe) }];
+/** What busybox lacks: which address families have sockets, and what inotify reports. */
+const PROBES = ['socket-probe', 'watch-probe'];
+
+function withProbes(image: ImageSpec, directory: string): ImageSpec {
+  const layer = PROBES.map((name) => {
+    const program = join(directory, name);
+    const source = join(import.meta.dirname, `${name}.c`);
+    execFileSync('gcc', ['-static', '-O2', '-o', program, source]);
+    return { path: `bin/${name}`, mode: 0o755, data: readFileSync(program) };
+  });
   return { ...image, layers: [...image.layers, layer] };
 }

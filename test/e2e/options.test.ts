@@ -61,6 +61,16 @@ describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
     expect(all).toContain('CapEff: 000001ffffffffff\nNoNewPrivs: 1\nSeccomp: 2\n');
   });
 
+  it('gives a box that asks for /dev/net/tun interfaces of its own, and no other box the device', async () => {
+    const tun = ['run', '--rm', '--cap-add=NET_ADMIN'];
+    const script =
+      'stat -c "%F %t:%T" /dev/net/tun; tunctl -t tap7 > /dev/null && ip link show tap7';
+    const asked = await actor.ok([...tun, '--device=/dev/net/tun', BUSYBOX, 'sh', '-c', script]);
+    expect(asked).toMatch(/^character special file a:c8\n\d+: tap7: /);
+    const other = await actor.run([...tun, BUSYBOX, 'stat', '/dev/net/tun']);
+    expect(other.code).toBe(1);
+  });
+
   it('gives a privileged box all of its microVM', async () => {
     const done = await actor.ok([
       ...['run', '--rm', '--privileged', BUSYBOX, 'sh', '-c'],

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/sandbox"
@@ -65,6 +66,7 @@ type Box struct {
 	// standby is nil before the first stage is kept.
 	standby *process.Standby
 	copies  *copies
+	touches touches
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to.
@@ -130,7 +132,7 @@ func digestOf(spec []byte) string {
 // awaitMemory waits until the guest has the memory that its VM was given beyond that of the
 // prepared one: programs size their heaps by the memory that they find when they start.
 func (b *Box) awaitMemory(resources *spec.Resources) error {
-	_, err := uevent.Wait(rootfs.PlugDeadline, func() (struct{}, bool, error) {
+	_, err := uevent.Wait(layers.PlugDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.Cgroup.Limit(resources)
 		return struct{}{}, !short, err
 	})

@@ -8,7 +8,7 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/files"
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/sandbox"
 	"a3s.dev/box/agent/linux"
 )
@@ -143,7 +143,7 @@ func (b *Box) ExportFiles(begin func(context.Context) io.Writer) error {
 
 // Changes calls a function with each path that differs from the image, after `begin`.
 func (b *Box) Changes(begin func(context.Context), emit func(files.Change) error) error {
-	return b.compare(func(ctx context.Context, upper, lower rootfs.Root) error {
+	return b.compare(func(ctx context.Context, upper, lower rootdir.Root) error {
 		begin(ctx)
 		return files.Changes(ctx, upper.FD, lower, emit)
 	})
@@ -151,7 +151,7 @@ func (b *Box) Changes(begin func(context.Context), emit func(files.Change) error
 
 // Layer writes what differs from the image as a layer of an image.
 func (b *Box) Layer(begin func(context.Context) io.Writer) error {
-	return b.compare(func(ctx context.Context, upper, lower rootfs.Root) error {
+	return b.compare(func(ctx context.Context, upper, lower rootdir.Root) error {
 		return files.Layer(ctx, upper.FD, lower, func() io.Writer { return begin(ctx) })
 	})
 }
@@ -169,7 +169,7 @@ func (b *Box) Sync() error {
 }
 
 // compare does some work with the directory of the box's changes, and with what lies below it.
-func (b *Box) compare(work func(ctx context.Context, upper, lower rootfs.Root) error) error {
+func (b *Box) compare(work func(ctx context.Context, upper, lower rootdir.Root) error) error {
 	return b.copy(func(ctx context.Context, _ files.Tree) error {
 		upper, lower, err := b.sandbox.Layers(b.spec.Rootfs.Layers)
 		if err != nil {

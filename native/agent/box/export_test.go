@@ -6,8 +6,9 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/sandbox"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
@@ -72,20 +73,20 @@ func (b *Box) setupOnHost(shell string) error {
 	if err := g.KeepBase(); err != nil {
 		return err
 	}
-	return g.SetUpOn(b.launcher, b.spec, network, func() (rootfs.Root, error) {
+	return g.SetUpOn(b.launcher, b.spec, network, func() (rootdir.Root, error) {
 		if err := makeTestRoot(busybox); err != nil {
-			return rootfs.Root{FD: -1}, err
+			return rootdir.Root{FD: -1}, err
 		}
-		return rootfs.OpenDirectory(rootfs.RootDir)
+		return rootdir.OpenDirectory(layers.RootDir)
 	})
 }
 
 func makeTestRoot(busybox []byte) error {
-	if err := rootfs.MountAt("tmpfs", rootfs.RootDir, linux.Nodev, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+	if err := rootdir.MountAt("tmpfs", layers.RootDir, linux.Nodev, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return err
 	}
 	for _, dir := range []string{"/bin", "/etc", "/tmp", "/secret"} {
-		if err := os.Mkdir(rootfs.RootDir+dir, 0o755); err != nil {
+		if err := os.Mkdir(layers.RootDir+dir, 0o755); err != nil {
 			return err
 		}
 	}
@@ -94,14 +95,14 @@ func makeTestRoot(busybox []byte) error {
 		"/etc/passwd": []byte("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"),
 		"/etc/group":  []byte("root:x:0:\napp:x:1000:\nextra:x:2000:app\n"), "/secret/file": []byte("secret\n"),
 	} {
-		if err := os.WriteFile(rootfs.RootDir+path, content, 0o755); err != nil {
+		if err := os.WriteFile(layers.RootDir+path, content, 0o755); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(rootfs.RootDir+"/bin/plain", []byte("x"), 0o644); err != nil {
+	if err := os.WriteFile(layers.RootDir+"/bin/plain", []byte("x"), 0o644); err != nil {
 		return err
 	}
-	return os.Chmod(rootfs.RootDir+"/tmp", 0o777)
+	return os.Chmod(layers.RootDir+"/tmp", 0o777)
 }
 
 // CloseTestBox lets go of the namespaces, and with them of the root.

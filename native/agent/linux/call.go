@@ -16,6 +16,7 @@ const (
 	sysFinitModule  = 313
 	sysSeccomp      = 317
 	sysMemfdCreate  = 319
+	sysStatx        = 332
 	sysOpenTree     = 428
 	sysMoveMount    = 429
 	sysFsopen       = 430

@@ -108,6 +108,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/layer", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readLayer},
 	{method: "POST", path: "/v1/files/sync", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).syncFiles},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
+	{method: "POST", path: "/v1/shares/changes", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).shareChanges},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},

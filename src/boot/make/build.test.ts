@@ -29,6 +29,7 @@ const MODULES: [string, string, string[]][] = [
   ['overlay', 'overlay', []],
   ['tcp_diag', 'tcp_diag', ['inet_diag']],
   ['inet_diag', 'inet_diag', []],
+  ['tun', 'tun', []],
   // Module dependencies are listed by file name.
   ['dm-mod', 'dm_mod', []],
   ['dm-bufio', 'dm_bufio', ['dm-mod']],
@@ -170,6 +171,7 @@ test('records all sources of a boot set, and builds nothing twice', async () => 
     'virtio_net',
     'inet_diag',
     'tcp_diag',
+    'tun',
   ]);
   expect(lines.join('\n')).toContain(set.id);
   expect((await stat(set.kernelPath)).mode & 0o777).toBe(0o444);
@@ -224,7 +226,7 @@ test('lists in the confidential initrd the modules of each use with their depend
   // The confidential initrd and the plain one have different init programs.
   expect(files.get('init')).not.toBe(initrdFiles(set.initrdPath).get('init'));
   const plain = [...initrdFiles(set.initrdPath).keys()].filter((name) => name.includes('order'));
-  expect(plain).toEqual(['modules/order', 'modules/order.nic']);
+  expect(plain).toEqual(['modules/order', 'modules/order.nic', 'modules/order.tun']);
 }, 120_000);
 
 test('builds a boot set without firmware that boots plain boxes, and replaces it by a whole set', async () => {

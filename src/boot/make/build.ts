@@ -169,7 +169,7 @@ async function builderDigest(directory: string): Promise<string> {
 }
 
 function stampText(inputs: Inputs, kernel: KernelPackage, id: string): string {
-  return `${JSON.stringify({ inputs, kernel, id })}\n`;
+  return `${JSON.stringify({ inputs, kernel, modules: MODULE_PROFILES, id })}\n`;
 }
 
 async function build(

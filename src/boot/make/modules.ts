@@ -19,6 +19,8 @@ export const MODULE_PROFILES = {
     common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay'],
     // The second ends connections that a copy of a running VM must not continue.
     nic: ['virtio_net', 'tcp_diag'],
+    // `/dev/net/tun`.
+    tun: ['tun'],
   },
   confidential: {
     // No `virtio_rng`: random numbers come from the processor, and the host has no say in them.
@@ -33,10 +35,11 @@ export const MODULE_PROFILES = {
 } as const satisfies Record<string, Partial<Record<ModuleUse, readonly string[]>>>;
 
 /**
- * Every box needs the common modules. The others are loaded where the VM has the matching device: a
- * network device, an encrypted disk for changes, a secure processor.
+ * Every box needs the common modules. The others are loaded where the VM has the matching device, a
+ * network device, an encrypted disk for changes, a secure processor, or where the box asks for the
+ * device that they make.
  */
-export const MODULE_USES = ['common', 'nic', 'changes', 'snp'] as const;
+export const MODULE_USES = ['common', 'nic', 'changes', 'snp', 'tun'] as const;
 export type ModuleUse = (typeof MODULE_USES)[number];
 
 export type ModuleProfile = keyof typeof MODULE_PROFILES;

@@ -209,7 +209,7 @@ describe('a commit that fails', () => {
     ['changes=RUN%20x', 400, /^RUN is not a valid change command/],
     ['repo=UPPER', 400, /UPPER|upper/],
     [`repo=a@sha256:${'1'.repeat(64)}`, 400, /digest/],
-    [`comment=${'x'.repeat(5000)}`, 400, /./],
+    [`comment=${'x'.repeat(5000)}`, 400, /^Invalid request: comment: Too big/],
   ])('is refused before the box is paused: %s', async (query, expected, message) => {
     const id = await runBox();
     const events = await eventsOf(async () => {
@@ -297,7 +297,10 @@ describe('a commit that fails', () => {
     const answered = commit(id, '&repo=app');
     await begun;
     home.host.vm(id)?.crash();
-    expect((await answered).status).toBeGreaterThanOrEqual(400);
+    expect(await answered).toMatchObject({
+      status: 409,
+      body: { message: expect.stringMatching(/^The microVM of box .* is gone$/) },
+    });
     await expect.poll(() => status(id)).toBe('exited');
     expect(await images()).toEqual(['busybox:latest']);
   });

@@ -10,6 +10,7 @@ import { SHARED_FILE, type Share } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories, makeDirectoriesUnlinked } from '../../make-directories.ts';
 import type { Bind } from '../record/box.ts';
+import { bindTag } from '../spec/bind-tag.ts';
 import { mountPoint } from '../spec/volumes.ts';
 
 export interface BoundPaths {
@@ -113,7 +114,7 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
   for (const [index, { source, destination, readonly, realPath, long }] of binds.entries()) {
-    const tag = `bind-${index}`;
+    const tag = bindTag(index);
     // This check comes before anything is made: a link may lead to where its owner could not make a
     // directory.
     await checkPlace(source, realPath);

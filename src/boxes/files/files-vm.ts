@@ -217,7 +217,7 @@ async function launchFastest(rt: FilesVmHost, box: Box, given: Given): Promise<L
   const { definition } = box;
   const { found, signal } = given;
   const taken =
-    reasonToBoot(found) === undefined
+    reasonToBoot(found, definition) === undefined
       ? await rt.templates.take(shapeOf(definition, found))
       : undefined;
   if (taken === undefined) return await launch(rt, box, given, undefined);

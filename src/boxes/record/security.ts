@@ -27,6 +27,8 @@ export const Security = z.strictObject({
   /** Namespaces. Every value of these is a word for a namespace of the box's own. */
   ipcMode: z.enum(['private', 'shareable']).default('private'),
   usernsMode: z.enum(['', 'private']).default(''),
+  /** A word of Windows, of which Linux has one value. */
+  isolation: z.enum(['', 'default']).default(''),
   privileged: z.boolean().default(false),
   /** Devices of the guest. */
   devices: z.array(z.strictObject({ path: z.string(), permissions: z.string() })).default([]),

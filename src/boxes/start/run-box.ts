@@ -8,9 +8,10 @@
 import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import type { Box } from '../record/box.ts';
+import type { Box, BoxDefinition } from '../record/box.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { Services } from '../services/services.ts';
+import { DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import type { EndHost } from '../supervise/finish-run.ts';
 import { abandon } from './abandon.ts';
 import { type Found, findParts } from './describe.ts';
@@ -75,7 +76,7 @@ async function sourcesOf(
   const found = await findParts(rt, box.definition, image, volumes);
   if (isFork(box)) return [new SnapshotSource(rt, box, found)];
   const boot = new BootSource(rt, box, found);
-  const reason = reasonToBoot(found);
+  const reason = reasonToBoot(found, box.definition);
   if (reason === undefined) {
     return [new PoolSource(rt, box, found), new TemplateSource(rt, box, found), boot];
   }
@@ -90,12 +91,13 @@ async function sourcesOf(
  * box's memory: what the template lacks is attached, and a smaller limit is set in the guest.
  * Confidential boxes do not come here.
  */
-export function reasonToBoot({
-  layers,
-  shares,
-  volumeDisks,
-  keptChanges,
-}: Found): string | undefined {
+export function reasonToBoot(
+  { layers, shares, volumeDisks, keptChanges }: Found,
+  { security }: Pick<BoxDefinition, 'security'>,
+): string | undefined {
+  // No module is loaded in a guest once it was prepared.
+  const driven = security.devices.find(({ path }) => path === DRIVEN_DEVICE);
+  if (driven !== undefined) return `${driven.path} needs a driver that a template has not loaded`;
   const more = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length);
   const disks = more + volumeDisks.length + (keptChanges ? 1 : 0);
   const { ports, functions } = HOTPLUG_CAPACITY;

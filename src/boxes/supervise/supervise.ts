@@ -21,6 +21,7 @@ import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { watchBinds } from '../watch/watch-binds.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
 
 /** Time for a guest to sync its disks and power off. */
@@ -48,6 +49,7 @@ export function supervise(rt: EndHost, running: RunningBox, followed?: Followed)
   running.watched = true;
   void watchSecrets(rt, running);
   void watchHealth(rt, running);
+  void watchBinds(rt, running);
   void (async () => {
     try {
       const exit = await followMain(rt, running, followed);

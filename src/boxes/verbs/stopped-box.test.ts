@@ -10,11 +10,11 @@ import { RunningBoxes } from '../run/running-box.ts';
 import { Events } from '../services/events.ts';
 import { testDefinition } from '../testing/definition.ts';
 import { createExec, type ExecRequest } from './exec.ts';
+import { killBox } from './kill.ts';
 import { pauseBox, unpauseBox } from './pause.ts';
 import { renameBox } from './rename.ts';
 import { resizeBox } from './resize.ts';
 import { statsOf } from './stats.ts';
-import { killBox } from './stop.ts';
 import { topBox } from './top.ts';
 import { updateBox } from './update.ts';
 

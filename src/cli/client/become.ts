@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { cLibrary } from '../../c-library.ts';
 import { A3sError } from '../../errors.ts';
 
 const F_SETFD = 2;
@@ -20,12 +21,11 @@ export async function become(
   env: Readonly<Record<string, string>>,
   descriptors: readonly number[],
 ): Promise<never> {
-  const { default: koffi } = await import('koffi');
-  const library = koffi.load('libc.so.6');
-  const fcntl = library.func('int fcntl(int fd, int cmd, ...)');
-  const execve = library.func('int execve(const char *path, const char **argv, const char **envp)');
+  const { declare, errno } = await cLibrary();
+  const fcntl = declare('int fcntl(int fd, int cmd, ...)');
+  const execve = declare('int execve(const char *path, const char **argv, const char **envp)');
   for (const fd of [...STANDARD, ...descriptors]) fcntl(fd, F_SETFD, 'int', 0);
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   execve(path, [path, ...args, null], [...variables, null]);
-  throw new A3sError('server-unreachable', `Cannot become ${path}: error ${koffi.errno()}`);
+  throw new A3sError('server-unreachable', `Cannot become ${path}: error ${errno()}`);
 }

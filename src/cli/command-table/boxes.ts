@@ -7,15 +7,15 @@ import { entry, type Group } from './command-entry.ts';
 
 const attach = entry(
   'Attach local standard input, output, and error streams to a running box',
-  async () => (await import('../commands/box/attach.ts')).attach,
+  async () => (await import('../commands/box/output/attach.ts')).attach,
 );
 const commit = entry(
   "Create a new image from a box's changes",
-  async () => (await import('../commands/box/commit.ts')).commit,
+  async () => (await import('../commands/box/files/commit.ts')).commit,
 );
 const cp = entry(
   'Copy files between a box and this host',
-  async () => (await import('../commands/box/cp.ts')).cp,
+  async () => (await import('../commands/box/files/cp.ts')).cp,
 );
 const create = entry(
   'Create a new box',
@@ -23,15 +23,15 @@ const create = entry(
 );
 const diff = entry(
   'List the files of a box that differ from its image',
-  async () => (await import('../commands/box/diff.ts')).diff,
+  async () => (await import('../commands/box/files/diff.ts')).diff,
 );
 const exec = entry(
   'Execute a command in a running box',
-  async () => (await import('../commands/box/exec.ts')).exec,
+  async () => (await import('../commands/box/processes/exec.ts')).exec,
 );
 const exportBox = entry(
   'Write the files of a box as a tar archive',
-  async () => (await import('../commands/box/export-box.ts')).exportBox,
+  async () => (await import('../commands/box/files/export.ts')).exportBox,
 );
 const inspectContainer = entry(
   'Display detailed information on one or more boxes',
@@ -39,32 +39,32 @@ const inspectContainer = entry(
 );
 const kill = entry(
   'Kill one or more running boxes',
-  async () => (await import('../commands/box/kill.ts')).kill,
+  async () => (await import('../commands/box/run/kill.ts')).kill,
 );
 const logs = entry(
   'Fetch the logs of a box',
-  async () => (await import('../commands/box/logs.ts')).logs,
+  async () => (await import('../commands/box/output/logs.ts')).logs,
 );
 const pause = entry(
   'Pause all processes within one or more boxes',
-  async () => (await import('../commands/box/pause.ts')).pause,
+  async () => (await import('../commands/box/run/pause.ts')).pause,
 );
 const port = entry(
   'List port mappings or a specific mapping for the box',
-  async () => (await import('../commands/box/port.ts')).port,
+  async () => (await import('../commands/box/inspect/port.ts')).port,
 );
 const prune = entry(
   'Remove all stopped boxes',
-  async () => (await import('../commands/box/prune-boxes.ts')).pruneBoxes,
+  async () => (await import('../commands/box/prune.ts')).pruneBoxes,
 );
-const ps = entry('List boxes', async () => (await import('../commands/box/ps.ts')).ps);
+const ps = entry('List boxes', async () => (await import('../commands/box/inspect/ps.ts')).ps);
 const rename = entry(
   'Rename a box',
   async () => (await import('../commands/box/rename.ts')).rename,
 );
 const restart = entry(
   'Restart one or more boxes',
-  async () => (await import('../commands/box/restart.ts')).restart,
+  async () => (await import('../commands/box/run/restart.ts')).restart,
 );
 const rm = entry(
   'Remove one or more boxes',
@@ -72,31 +72,31 @@ const rm = entry(
 );
 const run = entry(
   'Create and run a new box from an image',
-  async () => (await import('../commands/box/run.ts')).run,
+  async () => (await import('../commands/box/run/run.ts')).run,
 );
 const shell = entry(
   'Open a shell in a running box',
-  async () => (await import('../commands/box/shell.ts')).shell,
+  async () => (await import('../commands/box/processes/shell.ts')).shell,
 );
 const start = entry(
   'Start one or more stopped boxes',
-  async () => (await import('../commands/box/start.ts')).start,
+  async () => (await import('../commands/box/run/start.ts')).start,
 );
 const stats = entry(
   "Display a live stream of boxes' resource usage statistics",
-  async () => (await import('../commands/box/stats.ts')).stats,
+  async () => (await import('../commands/box/inspect/stats.ts')).stats,
 );
 const stop = entry(
   'Stop one or more running boxes',
-  async () => (await import('../commands/box/stop.ts')).stop,
+  async () => (await import('../commands/box/run/stop.ts')).stop,
 );
 const top = entry(
   'Display the running processes of a box',
-  async () => (await import('../commands/box/top.ts')).top,
+  async () => (await import('../commands/box/processes/top.ts')).top,
 );
 const unpause = entry(
   'Unpause all processes within one or more boxes',
-  async () => (await import('../commands/box/pause.ts')).unpause,
+  async () => (await import('../commands/box/run/pause.ts')).unpause,
 );
 const update = entry(
   'Update configuration of one or more boxes',
@@ -104,7 +104,7 @@ const update = entry(
 );
 const wait = entry(
   'Block until one or more boxes stop, then print their exit codes',
-  async () => (await import('../commands/box/wait.ts')).wait,
+  async () => (await import('../commands/box/run/wait.ts')).wait,
 );
 
 /** Commands that also exist at the top level. */

@@ -169,7 +169,7 @@ export const HostConfigShown = LimitsShown.extend({
   UsernsMode: z.enum(['', 'private']),
   ShmSize: z.int(),
   Runtime: z.literal('a3s-box'),
-  Isolation: z.literal(''),
+  Isolation: z.enum(['', 'default']),
   Init: z.literal(true).optional(),
   MaskedPaths: strings.nullable(),
   ReadonlyPaths: strings.nullable(),

@@ -34,6 +34,7 @@ export const PROCESS_OPTION_FIELDS = {
   Annotations: z.record(z.string().max(1024), text).default({}),
   IpcMode: z.string().max(256).default(''),
   UsernsMode: z.string().max(256).default(''),
+  Isolation: z.string().max(256).default(''),
   Privileged: z.boolean().default(false),
   Devices: z.array(Device).max(64).default([]),
 };

@@ -5,7 +5,14 @@
  * @module
  */
 import type { ServerHttp2Stream } from 'node:http2';
-import { type FileChange, FilePath, type FileStat, WriteFiles } from '../protocol.ts';
+import {
+  type FileChange,
+  FilePath,
+  type FileStat,
+  type ShareChange,
+  ShareChanges,
+  WriteFiles,
+} from '../protocol.ts';
 import { json, readBytes, readJson } from './fake-agent-streams.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 
@@ -37,7 +44,10 @@ export class FakeFiles {
     ['POST', /^\/v1\/files\/changes$/, (stream) => this.changes(stream)],
     ['POST', /^\/v1\/files\/sync$/, (stream) => this.sync(stream)],
     ['PUT', /^\/v1\/files$/, (stream) => this.write(stream)],
+    ['POST', /^\/v1\/shares\/changes$/, (stream) => this.report(stream)],
   ];
+  /** What the host has reported as changed. */
+  readonly reported: ShareChange[] = [];
   /** What paths name, by their text. */
   readonly paths = new Map<string, FakeFile>([
     ['/', {}],
@@ -103,6 +113,12 @@ export class FakeFiles {
   async changes(stream: ServerHttp2Stream): Promise<void> {
     stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
     stream.end(this.changed.map((change) => `${JSON.stringify(change)}\n`).join(''));
+  }
+
+  async report(stream: ServerHttp2Stream): Promise<void> {
+    const { changes } = (await readJson(stream, ShareChanges, JSON_BYTES)).value;
+    this.reported.push(...changes);
+    json(stream, 200, { touched: changes.length });
   }
 
   #send(stream: ServerHttp2Stream, archive: Buffer): void {

@@ -35,6 +35,7 @@ export function checkExtendOptions({ name, author, message }: ExtendOptions): vo
     throw new A3sError(
       'invalid-argument',
       `Cannot make an image: its ${what} has more than ${MAX_TEXT} characters`,
+      { remedy: 'Shorten it, or put the text into a label.' },
     );
   }
 }

@@ -33,6 +33,8 @@ export type Answer =
       readonly multiplexed: boolean;
       /** No chunk that names its stream contains two lines. */
       readonly byLine?: boolean;
+      /** `Sec-WebSocket-Accept` of a connection that is a WebSocket, whose request upgrades. */
+      readonly webSocket?: string;
       readonly serve: (client: ClientStream) => Promise<void>;
     };
 
@@ -67,3 +69,10 @@ export function stream(
 ): Extract<Answer, { kind: 'stream' }> & { readonly status: 200 } {
   return { kind: 'stream', status: 200, type, chunks };
 }
+
+/** The answer to HEAD of what is a stream. */
+export function bodiless(type: string): ReturnType<typeof stream> {
+  return stream(none(), type);
+}
+
+async function* none(): AsyncGenerator<Uint8Array> {}

@@ -16,6 +16,7 @@ import { chunkedStream, drop, type HijackedStream, rawStream, serveStream } from
 import { failureOf } from './failure.ts';
 import { iterateBody, responseOf } from './response.ts';
 import type { Access, Route } from './route.ts';
+import { webSocketStream } from './web-socket/stream.ts';
 
 export interface Bindings {
   readonly incoming: IncomingMessage;
@@ -114,7 +115,11 @@ function takeOver(
     serveStream(stream, answer, call.apiVersion, call.signal, onError);
   if (upgraded !== undefined) {
     // Unread bytes of a body must not become the next input.
-    upgraded.taken = drop(call.body).then(() => serve(upgraded.stream));
+    const { stream } = upgraded;
+    const { webSocket } = answer;
+    const taken =
+      webSocket === undefined ? stream : webSocketStream(stream, webSocket, call.apiVersion);
+    upgraded.taken = drop(call.body).then(() => serve(taken));
   } else if (outgoing !== undefined && incoming.headers['transfer-encoding'] !== undefined) {
     void serve(chunkedStream(outgoing, call.body));
   } else if (outgoing !== undefined) {

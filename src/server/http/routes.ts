@@ -14,13 +14,16 @@ import { SERVER_ROUTES, type ServerHost } from '../a3s/server.ts';
 import { SNAPSHOT_ROUTES } from '../a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from '../a3s/templates.ts';
 import { TRUST_ROUTES } from '../a3s/trust.ts';
-import { ARCHIVE_ROUTES, CHANGES_ROUTES } from '../docker/containers/archive.ts';
-import { COMMIT_ROUTES } from '../docker/containers/commit.ts';
 import { CREATE_ROUTES } from '../docker/containers/create/create.ts';
+import { ARCHIVE_ROUTES } from '../docker/containers/files/archive.ts';
+import { CHANGES_ROUTES } from '../docker/containers/files/changes.ts';
+import { COMMIT_ROUTES } from '../docker/containers/files/commit.ts';
+import { EXPORT_ROUTES } from '../docker/containers/files/export.ts';
 import { INSPECT_ROUTES } from '../docker/containers/inspect/inspect.ts';
 import { LIST_ROUTES } from '../docker/containers/inspect/list.ts';
 import { STATS_ROUTES } from '../docker/containers/inspect/stats.ts';
-import { OUTPUT_ROUTES } from '../docker/containers/output/output.ts';
+import { ATTACH_ROUTES } from '../docker/containers/output/attach.ts';
+import { LOGS_ROUTES } from '../docker/containers/output/logs.ts';
 import { RESIZE_ROUTES } from '../docker/containers/output/resize.ts';
 import { EXEC_ROUTES } from '../docker/containers/processes/exec.ts';
 import { TOP_ROUTES } from '../docker/containers/processes/top.ts';
@@ -80,10 +83,12 @@ const SERVED: readonly Route<ApiHost>[] = [
   ...STATS_ROUTES,
   ...TOP_ROUTES,
   ...UPDATE_ROUTES,
-  ...OUTPUT_ROUTES,
+  ...LOGS_ROUTES,
+  ...ATTACH_ROUTES,
   ...EXEC_ROUTES,
   ...ARCHIVE_ROUTES,
   ...CHANGES_ROUTES,
+  ...EXPORT_ROUTES,
   ...COMMIT_ROUTES,
   ...BUILDER_ROUTES,
   ...UNSUPPORTED_ROUTES,

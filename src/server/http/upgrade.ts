@@ -54,10 +54,21 @@ function requestOf(incoming: IncomingMessage, bytes: SocketBytes): Request {
   }
   const length = Number(incoming.headers['content-length'] ?? 0);
   const url = urlOf(incoming.url ?? '/');
-  if (method === 'GET' || method === 'HEAD' || length === 0) return new Request(url, { method });
+  const headers = headersOf(incoming);
+  if (method === 'GET' || method === 'HEAD' || length === 0) {
+    return new Request(url, { method, headers });
+  }
   const body = ReadableStream.from(bytes.take(length));
   // `duplex` is required by the standard and unknown to the types.
-  return new Request(url, { method, body, duplex: 'half' } as RequestInit);
+  return new Request(url, { method, headers, body, duplex: 'half' } as RequestInit);
+}
+
+function headersOf({ headersDistinct }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values = []] of Object.entries(headersDistinct)) {
+    for (const value of values) headers.append(name, value);
+  }
+  return headers;
 }
 
 /** Two slashes at the beginning do not name a host here. */

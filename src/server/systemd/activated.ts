@@ -5,6 +5,7 @@
  * @module
  */
 import { lstatSync } from 'node:fs';
+import { cLibrary } from '../../c-library.ts';
 import { A3sError } from '../../errors.ts';
 
 const SOL_SOCKET = 1;
@@ -87,12 +88,9 @@ function unusable(descriptor: number, reason: string): A3sError {
 }
 
 async function loadCalls(): Promise<Calls> {
-  const { default: koffi } = await import('koffi');
-  const library = koffi.load('libc.so.6');
+  const { declare } = await cLibrary();
   return {
-    getsockname: library.func('int getsockname(int fd, void *address, void *length)'),
-    getsockopt: library.func(
-      'int getsockopt(int fd, int level, int name, void *value, void *length)',
-    ),
+    getsockname: declare('int getsockname(int fd, void *address, void *length)'),
+    getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *length)'),
   };
 }

@@ -5,6 +5,8 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { once } from '../../async/once.ts';
+import { cLibrary } from '../../c-library.ts';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -62,16 +64,8 @@ function addressOf(name: string): Buffer | undefined {
   return Buffer.concat([family, path, ...(name.startsWith('@') ? [] : [Buffer.alloc(1)])]);
 }
 
-let calls: Promise<Calls> | undefined;
-
-function loadCalls(): Promise<Calls> {
-  calls ??= load();
-  return calls;
-}
-
-async function load(): Promise<Calls> {
-  const { default: koffi } = await import('koffi');
-  const library = koffi.load('libc.so.6');
+const loadCalls = once(async (): Promise<Calls> => {
+  const { declare, errno } = await cLibrary();
   const prototypes = {
     socket: 'int socket(int domain, int type, int protocol)',
     sendto:
@@ -79,9 +73,9 @@ async function load(): Promise<Calls> {
     close: 'int close(int fd)',
   };
   return {
-    socket: library.func(prototypes.socket),
-    sendto: library.func(prototypes.sendto),
-    close: library.func(prototypes.close),
-    errno: () => koffi.errno(),
+    socket: declare(prototypes.socket),
+    sendto: declare(prototypes.sendto),
+    close: declare(prototypes.close),
+    errno,
   };
-}
+});

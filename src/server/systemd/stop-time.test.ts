@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { KILL_MS } from '../../boxes/verbs/stop.ts';
+import { KILL_MS } from '../../boxes/verbs/main-signals.ts';
 import { HOST_STOP_MS } from '../serve.ts';
 import { ANSWER_MS } from './host-stops.ts';
 

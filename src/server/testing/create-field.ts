@@ -1,6 +1,6 @@
 /**
- * How a field of Docker's create document is described: it works, differs from Docker's, or is
- * refused.
+ * How a field of Docker's create document is described: it works, differs from Docker's, is
+ * discarded with a warning, or is refused.
  *
  * @module
  */
@@ -39,7 +39,14 @@ export interface Refused {
   readonly neutral?: readonly unknown[];
 }
 
-export type Field = Works | Refused;
+/** A value that is taken, and discarded with Docker's warning. */
+export interface Discarded {
+  readonly kind: 'discarded';
+  readonly value: unknown;
+  readonly note: string;
+}
+
+export type Field = Works | Refused | Discarded;
 
 export function works(value: unknown, effect: Works['effect'], expected: unknown = value): Works {
   return { kind: 'works', value, effect, expected };

@@ -131,13 +131,17 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   MemoryReservation: works(32 * MIB, ({ spec }) => spec.resources.memoryReservationBytes),
   MemorySwap: {
     ...differs(
-      'a guest has no swap: it is -1, or what Memory is',
+      'a guest has no swap: more than Memory becomes -1, with Docker’s warning, as on a host that does not count swap',
       64 * MIB,
       ({ record }) => record.limits.memorySwapBytes,
     ),
     besideHost: { Memory: 64 * MIB },
   },
-  MemorySwappiness: refused(60, -1),
+  MemorySwappiness: {
+    kind: 'discarded',
+    value: 60,
+    note: 'a guest has no swap: it is discarded with Docker’s warning, as on a host with control groups of version 2',
+  },
   NanoCpus: differs(
     'a microVM has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
     500_000_000,
@@ -327,7 +331,10 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     { path: 'net/core/somaxconn', value: '1024' },
   ]),
   Runtime: refused('runc', 'a3s-box'),
-  Isolation: refused('hyperv', 'default'),
+  Isolation: {
+    ...works('default', ({ record }) => record.security.isolation),
+    refused: ['hyperv', 'process'],
+  },
   MaskedPaths: works(['/proc/keys'], ({ spec }) => spec.confinement.maskedPaths),
   ReadonlyPaths: works([], ({ spec }) => spec.confinement.readonlyPaths),
 };

@@ -169,7 +169,7 @@ function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOpt
   return Object.entries(list).map(([name, field]) =>
     field.kind === 'refused'
       ? [`\`${name}\``, 'refused', absent[name]?.why ?? '']
-      : [`\`${name}\``, field.kind, field.note ?? ''],
+      : [`\`${name}\``, field.kind === 'works' ? 'works' : 'differs', field.note ?? ''],
   );
 }
 

@@ -68,8 +68,9 @@ export const RUN: readonly Command[] = [
   {
     line: `run --detach --name day --hostname day --label team=a --label tier=front --env COLOR=blue --workdir /tmp --network none $IMAGE sh -c '${SPEAKER}'`,
   },
-  { line: 'logs day', until: 'ready' },
-  { line: 'logs day', until: 'wrong' },
+  // The box runs on: what it wrote first to one stream can be there before what it wrote to the
+  // other, with each engine. `until` sees standard output and then standard error.
+  { line: 'logs day', until: 'ready\nwrong' },
 ];
 
 export const EXEC: readonly Command[] = [

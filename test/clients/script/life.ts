@@ -48,7 +48,7 @@ export const LIFE: readonly Command[] = [
   { line: 'kill still', code: 1, says: 'is not running' },
   { line: 'restart --time 60 day' },
   { line: STATE.concat(' day') },
-  { line: 'logs day', until: 'bye\nready' },
+  { line: 'logs day', until: 'bye\nready\nwrong\nwrong' },
   { line: 'stop --time 60 day' },
   { line: STATE.concat(' day') },
   { line: 'wait day' },

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
@@ -30,7 +30,7 @@ type Change struct {
 // changeWalk compares the upper directory of an overlay with what lies below it.
 type changeWalk struct {
 	ctx   context.Context
-	lower rootfs.Root
+	lower rootdir.Root
 	emit  func(Change) error
 	// shown are the directories above a change that were emitted.
 	shown map[string]bool
@@ -39,7 +39,7 @@ type changeWalk struct {
 // Changes calls a function with each difference between an overlay's upper directory and the layers
 // below it, as Docker lists them: a changed directory before what changed in it, in order of name.
 // What a start makes in the root, such as the directories of volumes, is listed too.
-func Changes(ctx context.Context, upper int, lower rootfs.Root, emit func(Change) error) error {
+func Changes(ctx context.Context, upper int, lower rootdir.Root, emit func(Change) error) error {
 	w := &changeWalk{ctx: ctx, lower: lower, emit: emit, shown: map[string]bool{}}
 	return w.directory(upper, "/", 1)
 }
@@ -131,7 +131,7 @@ func (w *changeWalk) entry(dir int, name, at string, depth int) error {
 
 // statBelow describes what the layers have at a path, which holds no link before its last
 // component.
-func statBelow(lower rootfs.Root, at string) (stat syscall.Stat_t, existed bool, err error) {
+func statBelow(lower rootdir.Root, at string) (stat syscall.Stat_t, existed bool, err error) {
 	fd, err := linux.OpenAt(lower.FD, strings.TrimPrefix(at, "/"), linux.OPath|syscall.O_NOFOLLOW, 0, plain)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return stat, false, nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/guesttest"
 )
 
@@ -35,10 +35,10 @@ func overlayForTest(t *testing.T) (merged, upper, lower string) {
 
 func changesOf(t *testing.T, upper, lower string) string {
 	t.Helper()
-	u, err := rootfs.OpenDirectory(upper)
+	u, err := rootdir.OpenDirectory(upper)
 	must(t, err)
 	defer syscall.Close(u.FD)
-	l, err := rootfs.OpenDirectory(lower)
+	l, err := rootdir.OpenDirectory(lower)
 	must(t, err)
 	defer syscall.Close(l.FD)
 	var all []string

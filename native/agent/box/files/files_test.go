@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/guesttest"
 )
@@ -35,7 +35,7 @@ func treeForTest(t *testing.T) (Tree, string) {
 		os.Chown(dir+"/workdir/file", 1000, 1001), os.Symlink("file", dir+"/workdir/link"), os.Symlink("/absent", dir+"/workdir/dangling"),
 		os.Symlink("loop", dir+"/workdir/loop"), os.Symlink("/workdir", dir+"/dirlink"), syscall.Mkfifo(dir+"/workdir/fifo", 0o600),
 		os.WriteFile(dir+"/workdir/sub/z", []byte("z"), 0o644), os.Chmod(dir+"/workdir/sub", 0o755|os.ModeSetuid))
-	root, err := rootfs.OpenDirectory(dir)
+	root, err := rootdir.OpenDirectory(dir)
 	must(t, err)
 	t.Cleanup(func() { _ = syscall.Close(root.FD) })
 	return Tree{root, tree.Here}, dir

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -24,7 +24,7 @@ const (
 // layerWriter writes the upper directory of an overlay as a layer.
 type layerWriter struct {
 	*archiver
-	lower rootfs.Root
+	lower rootdir.Root
 	// root is the header of the root, until the first entry is written after it.
 	root *tar.Header
 }
@@ -35,7 +35,7 @@ type layerWriter struct {
 //
 // A name that begins with `.wh.` would mean a removed file to whatever reads the layer. It is
 // refused, before `begin` where nothing changes meanwhile.
-func Layer(ctx context.Context, upper int, lower rootfs.Root, begin func() io.Writer) error {
+func Layer(ctx context.Context, upper int, lower rootdir.Root, begin func() io.Writer) error {
 	if err := checkNames(ctx, upper, "/", 1); err != nil {
 		return err
 	}

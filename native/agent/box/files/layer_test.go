@@ -14,16 +14,16 @@ import (
 	"testing"
 	"time"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 )
 
 // layerOf writes a layer of an overlay's upper directory.
 func layerOf(t *testing.T, upper, lower string) ([]byte, error) {
 	t.Helper()
-	u, err := rootfs.OpenDirectory(upper)
+	u, err := rootdir.OpenDirectory(upper)
 	must(t, err)
 	defer syscall.Close(u.FD)
-	l, err := rootfs.OpenDirectory(lower)
+	l, err := rootdir.OpenDirectory(lower)
 	must(t, err)
 	defer syscall.Close(l.FD)
 	var out bytes.Buffer
@@ -175,10 +175,10 @@ func TestANameThatMeansARemovedFileIsRefusedBeforeTheLayerBegins(t *testing.T) {
 func TestALayerThatNobodyTakesEnds(t *testing.T) {
 	merged, upper, lower := overlayForTest(t)
 	must(t, os.WriteFile(merged+"/a", nil, 0o644))
-	u, err := rootfs.OpenDirectory(upper)
+	u, err := rootdir.OpenDirectory(upper)
 	must(t, err)
 	defer syscall.Close(u.FD)
-	l, err := rootfs.OpenDirectory(lower)
+	l, err := rootdir.OpenDirectory(lower)
 	must(t, err)
 	defer syscall.Close(l.FD)
 	ctx, stop := context.WithCancel(context.Background())

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
@@ -28,7 +28,7 @@ const maxLinks = 40
 
 // Tree is the root of the files that are copied.
 type Tree struct {
-	Root rootfs.Root
+	Root rootdir.Root
 	// Run runs what replaces a file, which only an extraction does. Its thread is in the box's
 	// mount namespace, so that nothing there is unmounted.
 	Run tree.Runner

@@ -5,28 +5,19 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
-// Directories of the agent. All of them but ChangesDir exist in the box's mount namespace only, and
-// there only until the box's root is entered.
+// Directories of the agent, which exist in the box's mount namespace only, and there only until the
+// box's root is entered.
 const (
-	ChangesDir  = "/run/changes"
-	boxDir      = "/run/box"
-	layersDir   = boxDir + "/layers"
-	nodesDir    = boxDir + "/nodes"
-	pointsDir   = boxDir + "/points"
-	textsDir    = boxDir + "/texts"
-	sharesDir   = boxDir + "/shares"
-	systemDir   = boxDir + "/system"
-	networksDir = boxDir + "/networks"
-	RootDir     = boxDir + "/root"
-)
-
-// What the overlay writes to, below the directory of the changes.
-const (
-	UpperName = "/upper"
-	WorkName  = "/work"
+	nodesDir    = layers.BoxDir + "/nodes"
+	textsDir    = layers.BoxDir + "/texts"
+	sharesDir   = layers.BoxDir + "/shares"
+	systemDir   = layers.BoxDir + "/system"
+	networksDir = layers.BoxDir + "/networks"
 )
 
 // MakeBase replaces the root of this thread's mount namespace by the base, and makes in it all that
@@ -39,15 +30,13 @@ func MakeBase() (*Texts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makePoints(); err != nil {
+	if err := layers.MakeMountPoints(); err != nil {
 		return t, err
 	}
-	for index := range usualLayers {
-		if err := os.MkdirAll(layerDir(index), 0o755); err != nil {
-			return t, err
-		}
+	if err := layers.MakeDirectories(); err != nil {
+		return t, err
 	}
-	return t, os.Mkdir(RootDir, 0o755)
+	return t, os.Mkdir(layers.RootDir, 0o755)
 }
 
 // enterBase makes an empty tmpfs, with the agent's own view of the kernel, the root of this
@@ -65,7 +54,7 @@ func enterBase() error {
 	if err != nil {
 		return err
 	}
-	if err := MountAt("tmpfs", boxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+	if err := rootdir.MountAt("tmpfs", layers.BoxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return err
 	}
 	for _, path := range []string{"/dev", "/proc", "/sys"} {
@@ -73,21 +62,21 @@ func enterBase() error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(AttachAt(mount, boxDir+path), syscall.Close(mount)); err != nil {
+		if err := errors.Join(rootdir.AttachAt(mount, layers.BoxDir+path), syscall.Close(mount)); err != nil {
 			return err
 		}
 	}
 	if err := linux.SetAttributes(below, linux.Readonly, false); err != nil {
 		return err
 	}
-	if err := syscall.Chdir(boxDir); err != nil {
+	if err := syscall.Chdir(layers.BoxDir); err != nil {
 		return err
 	}
-	if err := syscall.Mount(boxDir, "/", "", syscall.MS_MOVE, ""); err != nil {
-		return &linux.Error{Op: "move", On: boxDir, Errno: err.(syscall.Errno)}
+	if err := syscall.Mount(layers.BoxDir, "/", "", syscall.MS_MOVE, ""); err != nil {
+		return &linux.Error{Op: "move", On: layers.BoxDir, Errno: err.(syscall.Errno)}
 	}
 	if err := syscall.Chroot("."); err != nil {
-		return &linux.Error{Op: "chroot", On: boxDir, Errno: err.(syscall.Errno)}
+		return &linux.Error{Op: "chroot", On: layers.BoxDir, Errno: err.(syscall.Errno)}
 	}
 	if err := syscall.Fchdir(below); err != nil {
 		return err
@@ -102,13 +91,13 @@ func enterBase() error {
 
 // EnterRoot makes the box's root the root of the mount namespace, and of all processes in the base.
 // Nothing else stays mounted.
-func EnterRoot(r Root) error {
+func EnterRoot(r rootdir.Root) error {
 	if err := syscall.Fchdir(r.FD); err != nil {
 		return err
 	}
 	// The base comes to lie on top of the root, where "." then leads.
 	if err := syscall.PivotRoot(".", "."); err != nil {
-		return &linux.Error{Op: "pivot_root", On: RootDir, Errno: err.(syscall.Errno)}
+		return &linux.Error{Op: "pivot_root", On: layers.RootDir, Errno: err.(syscall.Errno)}
 	}
 	if err := syscall.Unmount(".", syscall.MNT_DETACH); err != nil {
 		return &linux.Error{Op: "unmount", On: "the base", Errno: err.(syscall.Errno)}

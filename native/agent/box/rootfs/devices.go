@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -26,14 +28,14 @@ type node struct {
 
 // giveDevices gives the box devices of its guest: those that it names, or all of them where it is
 // privileged.
-func giveDevices(r Root, p Protection) error {
+func giveDevices(r rootdir.Root, p Protection) error {
 	for _, name := range p.Devices {
 		found, err := guestNode(name)
 		if err != nil {
-			return &DeviceError{"device", name, err}
+			return layers.NewDeviceError("device", name, err)
 		}
 		if err := shareNode(r, found); err != nil {
-			return &DeviceError{"device", name, err}
+			return layers.NewDeviceError("device", name, err)
 		}
 	}
 	if !p.Privileged {
@@ -45,7 +47,7 @@ func giveDevices(r Root, p Protection) error {
 	}
 	for _, found := range nodes {
 		if err := makeNode(r, found); err != nil {
-			return &DeviceError{"device", found.name, err}
+			return layers.NewDeviceError("device", found.name, err)
 		}
 	}
 	return nil
@@ -94,7 +96,7 @@ func guestNodes() (nodes []node, err error) {
 
 // shareNode mounts a device on a file of the box's /dev, in which no node that the box makes opens
 // anything.
-func shareNode(r Root, n node) error {
+func shareNode(r rootdir.Root, n node) error {
 	source := nodesDir + "/" + n.name
 	if err := os.MkdirAll(path.Dir(source), 0o755); err != nil {
 		return err
@@ -110,12 +112,12 @@ func shareNode(r Root, n node) error {
 		return err
 	}
 	defer syscall.Close(mount)
-	return attachFile(r, mount, "/dev/"+n.name)
+	return rootdir.AttachFile(r, mount, "/dev/"+n.name)
 }
 
 // makeNode makes a device in the /dev of a privileged box, unless there is one already.
-func makeNode(r Root, n node) error {
-	parent, err := r.directory(path.Dir("/dev/" + n.name))
+func makeNode(r rootdir.Root, n node) error {
+	parent, err := r.Directory(path.Dir("/dev/" + n.name))
 	if err != nil {
 		return err
 	}

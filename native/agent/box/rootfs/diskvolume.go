@@ -5,6 +5,8 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
@@ -34,27 +36,29 @@ func MountVolume(disk spec.Disk, device string) (int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return -1, err
 	}
-	var flags uintptr = diskFlags
+	var flags uintptr = layers.DiskFlags
 	if disk.Readonly {
 		flags |= syscall.MS_RDONLY
 	}
-	if err := syscall.Mount(device, dir, "ext4", flags, diskOptions); err != nil {
+	if err := syscall.Mount(device, dir, "ext4", flags, layers.DiskOptions); err != nil {
 		if disk.Readonly && err == syscall.EROFS {
 			err = errUncleanDisk
 		}
-		return -1, &DeviceError{"volume on", disk.Serial, err}
+		return -1, layers.NewDeviceError("volume on", disk.Serial, err)
 	}
 	return linux.CloneMount(-1, dir, false)
 }
 
 // ShowVolume mounts such a clone in the box's mount namespace.
-func ShowVolume(disk spec.Disk, mount int) error { return AttachAt(mount, volumeDir(disk.Serial)) }
+func ShowVolume(disk spec.Disk, mount int) error {
+	return rootdir.AttachAt(mount, volumeDir(disk.Serial))
+}
 
-// CleanVolume makes the disk read-only, as CleanChanges does, and unmounts it in the agent's own
-// mount namespace.
+// CleanVolume makes the disk read-only, as layers.CleanChanges does, and unmounts it in the agent's
+// own mount namespace.
 func CleanVolume(disk spec.Disk) error {
 	dir := volumeDir(disk.Serial)
-	return errors.Join(cleanDisk(dir, "the volume on "+disk.Serial), syscall.Unmount(dir, syscall.MNT_DETACH))
+	return errors.Join(layers.CleanDisk(dir, "the volume on "+disk.Serial), syscall.Unmount(dir, syscall.MNT_DETACH))
 }
 
 func openVolume(m spec.Mount) (int, error) {
@@ -63,7 +67,7 @@ func openVolume(m spec.Mount) (int, error) {
 
 // fillDisks fills the disks that are to be filled. A fill replaces what boxes see of a disk, so it
 // comes before any of its mounts.
-func fillDisks(r Root, mounts []spec.Mount) error {
+func fillDisks(r rootdir.Root, mounts []spec.Mount) error {
 	for _, m := range mounts {
 		if m.Kind != spec.MountDisk || !m.Fills() {
 			continue
@@ -73,14 +77,14 @@ func fillDisks(r Root, mounts []spec.Mount) error {
 			err = errors.Join(fillDisk(r, top, m.Destination), syscall.Close(top))
 		}
 		if err != nil {
-			return &DeviceError{"disk " + *m.Serial + " at", m.Destination, err}
+			return layers.NewDeviceError("disk "+*m.Serial+" at", m.Destination, err)
 		}
 	}
 	return nil
 }
 
 // mountDisk mounts what boxes see of a disk, or a part of that, at a destination.
-func mountDisk(r Root, m spec.Mount) error {
+func mountDisk(r rootdir.Root, m spec.Mount) error {
 	top, err := openVolume(m)
 	if err != nil {
 		return err
@@ -92,14 +96,14 @@ func mountDisk(r Root, m spec.Mount) error {
 	}
 	defer syscall.Close(mount)
 	if isFile {
-		return attachFile(r, mount, m.Destination)
+		return rootdir.AttachFile(r, mount, m.Destination)
 	}
-	target, err := r.directory(m.Destination)
+	target, err := r.Directory(m.Destination)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(target)
-	if err := refuseKernelFiles(target); err != nil {
+	if err := rootdir.RefuseKernelFiles(target); err != nil {
 		return err
 	}
 	return linux.Attach(mount, target)
@@ -107,7 +111,7 @@ func mountDisk(r Root, m spec.Mount) error {
 
 // fillDisk copies into a disk what the image has at a destination, unless boxes have files on the
 // disk. The copy becomes what boxes see in one step: a copy that was cut off is made again.
-func fillDisk(r Root, top int, destination string) error {
+func fillDisk(r rootdir.Root, top int, destination string) error {
 	empty, err := isEmptyData(top)
 	if err != nil || !empty {
 		return err

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
@@ -13,7 +14,7 @@ import (
 
 // diskForTest makes an image with files at /data, and a filesystem in place of a volume's disk, as
 // it is when it was made.
-func diskForTest(t *testing.T) (r Root, top int, disk string) {
+func diskForTest(t *testing.T) (r rootdir.Root, top int, disk string) {
 	t.Helper()
 	r, image := imageForTest(t)
 	must(t, os.MkdirAll(image+"/data/below", 0o750), os.WriteFile(image+"/data/file", []byte("of the image"), 0o640), os.Chown(image+"/data", 70, 71))
@@ -132,7 +133,7 @@ func TestADiskIsFilledBeforeAnyOfItsMountsIsMade(t *testing.T) {
 		{Kind: spec.MountDisk, Serial: &serial, Destination: "/a", Readonly: true},
 		{Kind: spec.MountDisk, Serial: &serial, Destination: "/part", Subpath: &part},
 		{Kind: spec.MountDisk, Serial: &serial, Destination: "/data", Fill: &fill},
-	}}))
+	}}, Shares{}))
 	must(t, os.WriteFile(image+"/data/file", []byte("of the box"), 0o600))
 	for _, name := range []string{"/a/file", "/part"} {
 		if content, err := os.ReadFile(image + name); err != nil || string(content) != "of the box" {

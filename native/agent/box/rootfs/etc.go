@@ -3,19 +3,15 @@ package rootfs
 import (
 	"strings"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
 
-const (
-	hostnamePath   = "/etc/hostname"
-	hostsPath      = "/etc/hosts"
-	resolvConfPath = "/etc/resolv.conf"
-)
-
 // mountEtc lays the three files of the network over those of the image, like Docker: what the image
 // has there stays as it is. The box can write to them, unless its root is read-only.
-func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
+func (t *Texts) mountEtc(r rootdir.Root, spec *spec.Spec) error {
 	var attributes uint64
 	if spec.Rootfs.Readonly {
 		attributes = linux.Readonly
@@ -24,15 +20,15 @@ func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
 		text          *text
 		path, content string
 	}{
-		{t.hostname, hostnamePath, spec.Hostname + "\n"},
-		{t.hosts, hostsPath, hosts(spec.Hostname, spec.Domainname, &spec.Network)},
-		{t.resolvConf, resolvConfPath, resolvConf(&spec.Network)},
+		{t.hostname, layers.HostnamePath, spec.Hostname + "\n"},
+		{t.hosts, layers.HostsPath, hosts(spec.Hostname, spec.Domainname, &spec.Network)},
+		{t.resolvConf, layers.ResolvConfPath, resolvConf(&spec.Network)},
 	} {
 		if err := file.text.set(file.content); err != nil {
 			return err
 		}
 		if err := file.text.cover(r, file.path, attributes); err != nil {
-			return &DeviceError{"mount", file.path, err}
+			return layers.NewDeviceError("mount", file.path, err)
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -17,8 +19,6 @@ type systemMount struct {
 	options    []linux.Option
 }
 
-const harmless = linux.Nosuid | linux.Nodev | linux.Noexec
-
 // ownMounts are in the order in which they are mounted. They do not have /proc, which main's stage
 // mounts. devpts is not nodev, or no terminal could be opened; no process can make nodes in it.
 var ownMounts = []systemMount{
@@ -26,14 +26,14 @@ var ownMounts = []systemMount{
 	{"/dev/pts", "devpts", linux.Nosuid | linux.Noexec, []linux.Option{
 		{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: "5"},
 	}},
-	{shmPath, "tmpfs", harmless, []linux.Option{{Key: "mode", Value: "1777"}, {Key: "size", Value: "65536k"}}},
-	{"/dev/mqueue", "mqueue", harmless, nil},
+	{shmPath, "tmpfs", rootdir.Harmless, []linux.Option{{Key: "mode", Value: "1777"}, {Key: "size", Value: "65536k"}}},
+	{"/dev/mqueue", "mqueue", rootdir.Harmless, nil},
 }
 
 // networkMounts show the network namespace of the thread that mounts them.
 var networkMounts = []systemMount{
-	{"/sys", "sysfs", harmless | linux.Readonly, nil},
-	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
+	{"/sys", "sysfs", rootdir.Harmless | linux.Readonly, nil},
+	{"/sys/fs/cgroup", "cgroup2", rootdir.Harmless | linux.Readonly, nil},
 }
 
 // of returns the mounts for this protection: a privileged box may write to /sys, and open the nodes
@@ -54,7 +54,7 @@ func (p Protection) of(mounts []systemMount) []systemMount {
 
 // MountSystem makes the box's /dev and /proc, where they wait for its root. proc is a mount of its
 // /proc. What was made in part is returned too.
-func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
+func MountSystem(t *Texts, proc int, p Protection) (rootdir.Root, error) {
 	r, err := makeRoot(systemDir)
 	if err != nil {
 		return r, err
@@ -72,7 +72,7 @@ func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
 		return r, err
 	}
 	// First, so that it is as read-only as what is around it.
-	if err := t.bootID.cover(r, bootIDPath, harmless|linux.Readonly); err != nil {
+	if err := t.bootID.cover(r, bootIDPath, rootdir.Harmless|linux.Readonly); err != nil {
 		return r, err
 	}
 	return r, p.below("/dev", "/proc").apply(r)
@@ -80,7 +80,7 @@ func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
 
 // MountNetworkSystem makes a /sys that shows the network namespace of this thread. What was made in
 // part is returned too.
-func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
+func MountNetworkSystem(t *Texts, p Protection) (rootdir.Root, error) {
 	r, err := makeRoot(networksDir)
 	if err != nil {
 		return r, err
@@ -90,7 +90,7 @@ func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
 	}
 	// A VM without firmware tables has no id.
 	if _, _, err := r.Lookup(machineIDPath); err == nil {
-		if err := t.machineID.cover(r, machineIDPath, harmless|linux.Readonly); err != nil {
+		if err := t.machineID.cover(r, machineIDPath, rootdir.Harmless|linux.Readonly); err != nil {
 			return r, err
 		}
 	} else if !errors.Is(err, syscall.ENOENT) {
@@ -100,27 +100,27 @@ func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
 }
 
 // makeRoot makes a new directory of this thread's mount namespace, in another one.
-func makeRoot(parent string) (Root, error) {
+func makeRoot(parent string) (rootdir.Root, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return Root{-1}, err
+		return rootdir.Root{FD: -1}, err
 	}
 	path, err := os.MkdirTemp(parent, "")
 	if err != nil {
-		return Root{-1}, err
+		return rootdir.Root{FD: -1}, err
 	}
-	return OpenDirectory(path)
+	return rootdir.OpenDirectory(path)
 }
 
-func mountAll(r Root, mounts []systemMount) error {
+func mountAll(r rootdir.Root, mounts []systemMount) error {
 	for _, m := range mounts {
 		if err := mountIn(r, m); err != nil {
-			return &DeviceError{"mount", m.path, err}
+			return layers.NewDeviceError("mount", m.path, err)
 		}
 	}
 	return nil
 }
 
-func mountIn(r Root, m systemMount) error {
+func mountIn(r rootdir.Root, m systemMount) error {
 	mount, err := linux.NewMount(m.kind, m.attributes, append(m.options, linux.Option{Key: "source", Value: m.kind})...)
 	if err != nil {
 		return err
@@ -131,11 +131,11 @@ func mountIn(r Root, m systemMount) error {
 
 // attachTo insists on an ordinary directory: a link of the image at /sys would lead the mount
 // astray.
-func attachTo(r Root, mount int, path string) error {
-	if err := r.plainDirectory(path); err != nil {
+func attachTo(r rootdir.Root, mount int, path string) error {
+	if err := r.PlainDirectory(path); err != nil {
 		return err
 	}
-	target, err := r.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
+	target, err := r.Open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
@@ -145,27 +145,14 @@ func attachTo(r Root, mount int, path string) error {
 
 // adopt moves a mount, with all that is mounted below, from another root of this mount namespace to
 // the same path.
-func (r Root) adopt(other Root, path string) error {
-	mount, err := other.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
+func adopt(r rootdir.Root, other rootdir.Root, path string) error {
+	mount, err := other.Open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(mount)
 	if err := attachTo(r, mount, path); err != nil {
-		return &DeviceError{"mount", path, err}
+		return layers.NewDeviceError("mount", path, err)
 	}
 	return nil
-}
-
-// plainDirectory makes a directory that may be missing but must not be a link.
-func (r Root) plainDirectory(path string) error {
-	_, kind, err := r.Lookup(path)
-	if err == nil && kind != syscall.S_IFDIR {
-		return &linux.Error{Op: "mount on", On: path, Errno: syscall.ENOTDIR}
-	}
-	fd, err := r.directory(path)
-	if err != nil {
-		return err
-	}
-	return syscall.Close(fd)
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -27,16 +29,16 @@ var deviceLinks = []link{
 
 // makeDevices fills the box's /dev. It is nodev, so that no node that the box makes opens anything;
 // each permitted node is a mount of its own from a filesystem that the box never sees.
-func makeDevices(r Root) error {
-	if err := MountAt("tmpfs", nodesDir, linux.Nosuid|linux.Noexec, linux.Option{Key: "mode", Value: "0700"}); err != nil {
+func makeDevices(r rootdir.Root) error {
+	if err := rootdir.MountAt("tmpfs", nodesDir, linux.Nosuid|linux.Noexec, linux.Option{Key: "mode", Value: "0700"}); err != nil {
 		return err
 	}
 	for _, device := range devices {
 		if err := makeDevice(r, device); err != nil {
-			return &DeviceError{"device", device.name, err}
+			return layers.NewDeviceError("device", device.name, err)
 		}
 	}
-	dev, err := r.open("/dev", syscall.O_DIRECTORY, linux.NoSymlinks)
+	dev, err := r.Open("/dev", syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
@@ -50,15 +52,15 @@ func makeDevices(r Root) error {
 }
 
 // makeConsole makes what the main process's terminal is mounted on.
-func makeConsole(r Root) error {
-	fd, err := r.file("/dev/console")
+func makeConsole(r rootdir.Root) error {
+	fd, err := r.File("/dev/console")
 	if err != nil {
 		return err
 	}
 	return syscall.Close(fd)
 }
 
-func makeDevice(r Root, d device) error {
+func makeDevice(r rootdir.Root, d device) error {
 	node := nodesDir + "/" + d.name
 	if err := syscall.Mknod(node, syscall.S_IFCHR|0o666, d.major<<8|d.minor); err != nil {
 		return err
@@ -72,15 +74,5 @@ func makeDevice(r Root, d device) error {
 		return err
 	}
 	defer syscall.Close(mount)
-	return attachFile(r, mount, "/dev/"+d.name)
-}
-
-// attachFile mounts over a file of the box, made empty if missing.
-func attachFile(r Root, mount int, path string) error {
-	target, err := r.file(path)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(target)
-	return linux.Attach(mount, target)
+	return rootdir.AttachFile(r, mount, "/dev/"+d.name)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -61,23 +63,23 @@ func without(directories []string) func(name string) bool {
 }
 
 // apply protects what there is of it below a root.
-func (p Protection) apply(r Root) error {
+func (p Protection) apply(r rootdir.Root) error {
 	for _, name := range p.Readonly {
 		if err := makeReadonly(r, name); err != nil {
-			return &DeviceError{"protect", name, err}
+			return layers.NewDeviceError("protect", name, err)
 		}
 	}
 	for _, name := range p.Masked {
 		if err := mask(r, name); err != nil {
-			return &DeviceError{"mask", name, err}
+			return layers.NewDeviceError("mask", name, err)
 		}
 	}
 	return nil
 }
 
 // openPresent opens a path of the root; -1 where the path does not exist.
-func openPresent(r Root, name string) (int, error) {
-	fd, err := r.open(name, 0, 0)
+func openPresent(r rootdir.Root, name string) (int, error) {
+	fd, err := r.Open(name, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
 		return -1, nil
 	}
@@ -86,7 +88,7 @@ func openPresent(r Root, name string) (int, error) {
 
 // makeReadonly makes a path a mount of its own that nobody can write to, with all that is mounted
 // below.
-func makeReadonly(r Root, name string) error {
+func makeReadonly(r rootdir.Root, name string) error {
 	target, err := openPresent(r, name)
 	if err != nil || target < 0 {
 		return err
@@ -104,7 +106,7 @@ func makeReadonly(r Root, name string) error {
 }
 
 // mask lays an empty directory or /dev/null over a path.
-func mask(r Root, name string) error {
+func mask(r rootdir.Root, name string) error {
 	target, err := openPresent(r, name)
 	if err != nil || target < 0 {
 		return err
@@ -116,7 +118,7 @@ func mask(r Root, name string) error {
 	}
 	var mount int
 	if stat.Mode&syscall.S_IFMT == syscall.S_IFDIR {
-		mount, err = linux.NewMount("tmpfs", linux.Readonly|harmless,
+		mount, err = linux.NewMount("tmpfs", linux.Readonly|rootdir.Harmless,
 			linux.Option{Key: "source", Value: "tmpfs"}, linux.Option{Key: "nr_inodes", Value: "1"})
 	} else {
 		mount, err = linux.CloneMount(-1, nodesDir+"/null", false)

@@ -4,16 +4,18 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
 )
 
 // makeReadonlyRoot makes the root read-only, and nothing that is mounted in it. The directories of
 // volumes stay writable, as Docker's volumes do: each becomes a mount of its own first.
-func (r Root) makeReadonlyRoot(volumes *[]string) error {
+func makeReadonlyRoot(r rootdir.Root, volumes *[]string) error {
 	if volumes != nil {
 		for _, name := range *volumes {
-			if err := r.makeMount(name); err != nil {
-				return &DeviceError{"keep writable", name, err}
+			if err := makeMount(r, name); err != nil {
+				return layers.NewDeviceError("keep writable", name, err)
 			}
 		}
 	}
@@ -22,8 +24,8 @@ func (r Root) makeReadonlyRoot(volumes *[]string) error {
 
 // makeMount mounts a directory of the root, with what is mounted below it, on itself. The root
 // itself, and what is in a filesystem of the kernel's, stays as it is.
-func (r Root) makeMount(name string) error {
-	target, err := r.directory(name)
+func makeMount(r rootdir.Root, name string) error {
+	target, err := r.Directory(name)
 	if err != nil {
 		return err
 	}
@@ -32,8 +34,8 @@ func (r Root) makeMount(name string) error {
 	if err != nil || isRoot {
 		return err
 	}
-	if err := refuseKernelFiles(target); err != nil {
-		if errors.Is(err, errKernelFiles) {
+	if err := rootdir.RefuseKernelFiles(target); err != nil {
+		if errors.Is(err, rootdir.ErrKernelFiles) {
 			return nil
 		}
 		return err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
@@ -14,7 +15,7 @@ import (
 // mountTmpfs mounts a filesystem in memory, over a directory that is made if missing. Like
 // Docker's, it has the permissions of the directory that was there, unless the spec has others, and
 // 01777 where there was none.
-func mountTmpfs(r Root, t spec.Tmpfs) error {
+func mountTmpfs(r rootdir.Root, t spec.Tmpfs) error {
 	existing, err := openPresent(r, t.Destination)
 	if err != nil {
 		return err
@@ -26,12 +27,12 @@ func mountTmpfs(r Root, t spec.Tmpfs) error {
 	if err != nil {
 		return err
 	}
-	target, err := r.directory(t.Destination)
+	target, err := r.Directory(t.Destination)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(target)
-	if err := refuseKernelFiles(target); err != nil {
+	if err := rootdir.RefuseKernelFiles(target); err != nil {
 		return err
 	}
 	if existing < 0 && t.Mode == nil {
@@ -65,7 +66,7 @@ func tmpfsMode(t spec.Tmpfs, existing int) (int64, error) {
 // tmpfsAttributes are those of the mount. There is no flag that takes back nodev: the devices of a
 // box are in its /dev alone.
 func tmpfsAttributes(t spec.Tmpfs) uint64 {
-	attributes := harmless
+	attributes := rootdir.Harmless
 	if t.Readonly {
 		attributes |= linux.Readonly
 	}
@@ -113,9 +114,9 @@ func tmpfsOptions(t spec.Tmpfs, mode int64) []linux.Option {
 const shmPath = "/dev/shm"
 
 // resizeShm gives /dev/shm a size of the spec's. It was mounted before there was a spec.
-func (r Root) resizeShm(bytes int64) error {
+func resizeShm(r rootdir.Root, bytes int64) error {
 	const flags = syscall.MS_REMOUNT | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
-	fd, err := r.open(shmPath, syscall.O_DIRECTORY, linux.NoSymlinks)
+	fd, err := r.Open(shmPath, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
@@ -26,7 +27,7 @@ func TestATmpfsHasThePermissionsOfTheDirectoryThatIsThere(t *testing.T) {
 		{spec.Tmpfs{Destination: "/none/at/all"}, 0o1777},
 	} {
 		must(t, mountTmpfs(r, c.t))
-		fd, err := r.open(c.t.Destination, syscall.O_DIRECTORY, 0)
+		fd, err := r.Open(c.t.Destination, syscall.O_DIRECTORY, 0)
 		must(t, err)
 		var stat syscall.Stat_t
 		must(t, syscall.Fstat(fd, &stat), syscall.Close(fd))
@@ -41,7 +42,7 @@ func TestATmpfsIsNotMountedInFilesOfTheKernel(t *testing.T) {
 	r, inside := imageForTest(t)
 	must(t, os.Mkdir(inside+"/proc", 0o755), os.Symlink("proc/self", inside+"/led"))
 	mountForFill(t, "proc", inside+"/proc", "")
-	if err := mountTmpfs(r, spec.Tmpfs{Destination: "/led"}); err != errKernelFiles {
+	if err := mountTmpfs(r, spec.Tmpfs{Destination: "/led"}); err != rootdir.ErrKernelFiles {
 		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/linux"
 )
@@ -15,7 +16,7 @@ import (
 // As with Docker, that is the image's own content, whatever is mounted on the destination, below it
 // or above it: neither the kernel's filesystems nor other shares are copied. Where the image has no
 // such directory, the volume stays empty.
-func fillVolume(r Root, volume int, destination string) error {
+func fillVolume(r rootdir.Root, volume int, destination string) error {
 	target, err := tree.OpenWritable(volume, ".")
 	if err != nil {
 		return err
@@ -46,17 +47,4 @@ func fillVolume(r Root, volume int, destination string) error {
 		return nil
 	}
 	return err
-}
-
-// WithoutMounts returns a read-only view of the root in which nothing is mounted.
-func (r Root) WithoutMounts() (Root, error) {
-	mount, err := linux.CloneMount(r.FD, "", false)
-	if err != nil {
-		return Root{-1}, err
-	}
-	if err := linux.SetAttributes(mount, linux.Readonly|harmless, false); err != nil {
-		syscall.Close(mount)
-		return Root{-1}, err
-	}
-	return Root{mount}, nil
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"a3s.dev/box/agent/box/rootdir"
+	"a3s.dev/box/agent/box/rootdir/rootdirtest"
 	"a3s.dev/box/agent/box/tree"
 	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/linux"
@@ -17,13 +19,13 @@ import (
 
 // imageForTest makes a filesystem in place of an image, and a mount namespace for it that ends with
 // the test.
-func imageForTest(t *testing.T) (Root, string) {
+func imageForTest(t *testing.T) (rootdir.Root, string) {
 	t.Helper()
 	guesttest.NeedRoot(t)
 	dir := t.TempDir()
 	ownMountsForTest(t)
 	mountForFill(t, "tmpfs", dir, "")
-	r, err := OpenDirectory(dir)
+	r, err := rootdir.OpenDirectory(dir)
 	must(t, err)
 	t.Cleanup(func() { _ = syscall.Close(r.FD) })
 	return r, dir
@@ -151,7 +153,7 @@ func TestAnImageWithoutTheDirectoryLeavesAVolumeEmpty(t *testing.T) {
 
 func TestAVolumeGetsNothingFromOutsideOfTheImage(t *testing.T) {
 	guesttest.NeedRoot(t)
-	r, inside, outside := rootForTest(t)
+	r, inside, outside := rootdirtest.WithLinks(t)
 	must(t, os.WriteFile(outside+"/secret", nil, 0o600), os.WriteFile(inside+"/real/file", nil, 0o600), os.Symlink("..", inside+"/real/up"),
 		os.Symlink("loop", inside+"/real/loop"), os.Symlink(outside, inside+"/real/away"))
 	for destination, want := range map[string]int{"/fine": 4, "/absolute": 0, "/up": 0, "/dangling": 0, "/real/away": 0, "/real/../fine": 4} {
@@ -199,7 +201,7 @@ func TestAVolumeGetsWhatTheLayersOfAnOverlayHave(t *testing.T) {
 		os.Link(dir+"/b/data/other", dir+"/b/data/dir/other"))
 	mountForFill(t, "overlay", dir+"/root", "lowerdir="+dir+"/a:"+dir+"/b,upperdir="+dir+"/changes/upper,workdir="+dir+"/changes/work")
 	must(t, os.Remove(dir+"/root/data/dir/hidden"), os.WriteFile(dir+"/root/data/new", nil, 0o600))
-	r, err := OpenDirectory(dir + "/root")
+	r, err := rootdir.OpenDirectory(dir + "/root")
 	must(t, err)
 	defer func() { _ = syscall.Close(r.FD) }()
 	fd, volume := volumeForTest(t, "tmpfs")

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
@@ -56,7 +57,7 @@ func (s *Sandbox) Prepare(l *process.Launcher) error {
 	if err := s.thread.do(func() error { return s.startMain(l, none) }); err != nil {
 		return err
 	}
-	if s.disks, err = rootfs.ListDisks(); err != nil {
+	if s.disks, err = layers.ListDisks(); err != nil {
 		return err
 	}
 	if s.disks[expectedSerial] != "" {

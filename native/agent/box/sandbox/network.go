@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
@@ -29,7 +31,7 @@ type Network struct {
 	namespace int
 	config    spec.Network
 	// system is a directory with the /sys that shows this namespace.
-	system rootfs.Root
+	system rootdir.Root
 	// inside is connected to the namespace.
 	inside *netlink.Connection
 	// counters is open on what its devices have received and sent.
@@ -97,7 +99,7 @@ func (n *Network) reconfigure(config *spec.Network) error {
 		},
 	} {
 		if err := step(); err != nil {
-			return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+			return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
 		}
 	}
 	return nil
@@ -110,9 +112,9 @@ func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	if address != nil {
 		mac = *address
 	}
-	index, err := uevent.Wait(rootfs.PlugDeadline, func() (int, bool, error) { return findLink(mac) })
+	index, err := uevent.Wait(layers.PlugDeadline, func() (int, bool, error) { return findLink(mac) })
 	if err != nil {
-		return NIC{}, &rootfs.DeviceError{Kind: "network device", Name: mac, Cause: err}
+		return NIC{}, &layers.DeviceError{Kind: "network device", Name: mac, Cause: err}
 	}
 	return NIC{index, s.outside}, nil
 }
@@ -163,7 +165,7 @@ func (n *Network) make(device NIC, s *Sandbox) (err error) {
 	}
 	if device.index != 0 {
 		if err := device.outside.Move(device.index, n.namespace, nicName); err != nil {
-			return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+			return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
 		}
 	}
 	// First, so that IPv6 is off before the device comes up.
@@ -185,14 +187,14 @@ func (n *Network) mountSystem(s *Sandbox) (err error) {
 // configure gives the namespace its addresses and routes.
 func (n *Network) configure() error {
 	if err := n.inside.Up(loopbackIndex, 0); err != nil {
-		return &rootfs.DeviceError{Kind: "network device", Name: "lo", Cause: err}
+		return &layers.DeviceError{Kind: "network device", Name: "lo", Cause: err}
 	}
 	if n.index == 0 {
 		return nil
 	}
 	var err error
 	if n.index, err = n.inside.Index(nicName); err != nil {
-		return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+		return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
 	}
 	for _, step := range []func() error{
 		func() error {
@@ -204,7 +206,7 @@ func (n *Network) configure() error {
 		func() error { return n.inside.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
 	} {
 		if err := step(); err != nil {
-			return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+			return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
 		}
 	}
 	return nil
@@ -217,7 +219,7 @@ func (n *Network) setMAC(mac *string) error {
 		return nil
 	}
 	if err := n.inside.SetAddress(n.index, parseMAC(*mac)); err != nil {
-		return &rootfs.DeviceError{Kind: "network device", Name: *mac, Cause: err}
+		return &layers.DeviceError{Kind: "network device", Name: *mac, Cause: err}
 	}
 	n.config.MAC = mac
 	return nil
@@ -257,7 +259,7 @@ func (n *Network) disconnect() (err error) {
 	}
 	defer func() { err = errors.Join(err, diag.Close()) }()
 	if err := diag.Disconnect(ipv4(*n.config.Address)); err != nil {
-		return &rootfs.DeviceError{Kind: "connections of", Name: nicName, Cause: err}
+		return &layers.DeviceError{Kind: "connections of", Name: nicName, Cause: err}
 	}
 	return nil
 }

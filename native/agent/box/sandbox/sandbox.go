@@ -6,7 +6,9 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
@@ -20,7 +22,7 @@ type Sandbox struct {
 	thread     *thread
 	Namespaces process.Namespaces
 	// system is a directory with the box's /dev and /proc, which are moved to its root.
-	system     rootfs.Root
+	system     rootdir.Root
 	protection rootfs.Protection
 	// Proc is a mount of that /proc.
 	Proc int
@@ -48,7 +50,10 @@ type Sandbox struct {
 	// kernel need not take those mounts apart then when they leave the namespace.
 	base int
 	// Root is the box's root once it has been built.
-	Root rootfs.Root
+	Root rootdir.Root
+	// Shares are the writable shares that are mounted in it. They stay open until the guest ends,
+	// as nothing of them has to be written.
+	Shares rootfs.Shares
 }
 
 // New makes the namespaces of a box, and mounts in them all that needs no spec. Where it fails, it
@@ -64,8 +69,8 @@ func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		protection: p,
-		thread:     startThread(), outside: outside, networks: map[string]*Network{},
-		Namespaces: process.NoNamespaces, system: rootfs.Root{FD: -1}, Proc: -1, base: -1, Root: rootfs.Root{FD: -1}, random: random,
+		thread:     startThread(), outside: outside, networks: map[string]*Network{}, Shares: rootfs.Shares{},
+		Namespaces: process.NoNamespaces, system: rootdir.Root{FD: -1}, Proc: -1, base: -1, Root: rootdir.Root{FD: -1}, random: random,
 	}
 	return s, s.thread.do(func() error { return s.enter(l) })
 }
@@ -148,7 +153,7 @@ func (s *Sandbox) End() error {
 		err = s.Main.Kill()
 	}
 	if s.changes.Kind == spec.ChangesEncrypted {
-		err = errors.Join(err, rootfs.AbandonChanges())
+		err = errors.Join(err, layers.AbandonChanges())
 	}
 	syscall.Sync()
 	err = errors.Join(err, s.close())
@@ -159,9 +164,9 @@ func (s *Sandbox) End() error {
 	case "":
 		return err
 	case spec.ChangesDisk:
-		err = errors.Join(err, rootfs.CleanChanges())
+		err = errors.Join(err, layers.CleanChanges())
 	}
-	return errors.Join(err, rootfs.UnmountChanges())
+	return errors.Join(err, layers.UnmountChanges())
 }
 
 // close closes all that keeps the box's mount namespace, and with it the overlay.

@@ -5,7 +5,9 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
@@ -29,19 +31,19 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err != nil {
 		return err
 	}
-	return s.SetUpOn(l, spec, network, func() (rootfs.Root, error) {
-		layers, err := rootfs.MountLayers(spec.Rootfs.Layers, s.disks)
+	return s.SetUpOn(l, spec, network, func() (rootdir.Root, error) {
+		images, err := layers.MountLayers(spec.Rootfs.Layers, s.disks)
 		if err != nil {
-			return rootfs.Root{FD: -1}, err
+			return rootdir.Root{FD: -1}, err
 		}
-		return rootfs.MountOverlay(layers, s.changesAt)
+		return layers.MountOverlay(images, s.changesAt)
 	})
 }
 
 // SetUpOn starts main's stage, and completes the root that a function mounts in the box's mount
 // namespace. It writes to the root what Docker writes too: empty mount points, the directories of
 // the image's volumes, and the main process's working directory.
-func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mountRoot func() (rootfs.Root, error)) error {
+func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mountRoot func() (rootdir.Root, error)) error {
 	s.Namespaces.Network = in.namespace
 	return s.thread.do(func() (err error) {
 		if s.Main == nil {
@@ -61,7 +63,7 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 		if s.Root, err = mountRoot(); err != nil {
 			return err
 		}
-		if err := s.Root.Fill(spec, s.system, in.system, s.texts); err != nil {
+		if err := rootfs.Fill(s.Root, spec, s.system, in.system, s.texts, s.Shares); err != nil {
 			return err
 		}
 		return rootfs.EnterRoot(s.Root)
@@ -107,12 +109,12 @@ func setHostname(name string) error {
 }
 
 // warmUpDir is where the box of a warm-up writes, on the writable layer. It is removed afterwards.
-const warmUpDir = rootfs.ChangesDir + "/warm-up"
+const warmUpDir = layers.ChangesDir + "/warm-up"
 
 // SetUpWarmUp sets up the sandbox of a warm-up, with the disks of a prepared guest.
 func (s *Sandbox) SetUpWarmUp(l *process.Launcher, prepared *Sandbox, wanted *spec.Spec) error {
 	s.disks = prepared.disks
-	for _, dir := range []string{warmUpDir, warmUpDir + rootfs.UpperName, warmUpDir + rootfs.WorkName} {
+	for _, dir := range []string{warmUpDir, warmUpDir + layers.UpperName, warmUpDir + layers.WorkName} {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
@@ -28,7 +30,7 @@ func (v *View) Close() error {
 func (s *Sandbox) View(box *spec.Spec) (*View, error) {
 	var clones *rootfs.Clones
 	if err := s.thread.do(func() (err error) {
-		clones, err = s.Root.CloneShown(box)
+		clones, err = rootfs.CloneShown(s.Root, box)
 		return err
 	}); err != nil {
 		return nil, err
@@ -55,8 +57,8 @@ func (s *Sandbox) enterMounts() error {
 
 // Bare returns the box's root without anything that is mounted in it, read-only. The caller closes
 // it.
-func (s *Sandbox) Bare() (rootfs.Root, error) {
-	bare := rootfs.Root{FD: -1}
+func (s *Sandbox) Bare() (rootdir.Root, error) {
+	bare := rootdir.Root{FD: -1}
 	err := s.thread.do(func() (err error) {
 		bare, err = s.Root.WithoutMounts()
 		return err
@@ -66,11 +68,11 @@ func (s *Sandbox) Bare() (rootfs.Root, error) {
 
 // Layers returns the upper directory of the box's root, and what lies below it. The caller closes
 // both.
-func (s *Sandbox) Layers(layers []spec.Layer) (upper, lower rootfs.Root, err error) {
-	if lower, err = rootfs.MountLower(layers, s.disks); err != nil {
+func (s *Sandbox) Layers(images []spec.Layer) (upper, lower rootdir.Root, err error) {
+	if lower, err = layers.MountLower(images, s.disks); err != nil {
 		return upper, lower, err
 	}
-	if upper, err = rootfs.OpenDirectory(s.changesAt + rootfs.UpperName); err != nil {
+	if upper, err = rootdir.OpenDirectory(s.changesAt + layers.UpperName); err != nil {
 		return upper, lower, errors.Join(err, syscall.Close(lower.FD))
 	}
 	return upper, lower, nil

@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
@@ -18,7 +20,7 @@ func (s *Sandbox) findDisks(serials []string) error {
 		return nil
 	}
 	var err error
-	s.disks, err = rootfs.AwaitDisks(serials)
+	s.disks, err = layers.AwaitDisks(serials)
 	return err
 }
 
@@ -30,20 +32,20 @@ func (s *Sandbox) takeChanges(changes spec.Changes, memory *int64) error {
 	case s.changes.Equal(changes):
 		return nil
 	default:
-		if err := s.thread.do(rootfs.UnmountChanges); err != nil {
+		if err := s.thread.do(layers.UnmountChanges); err != nil {
 			return err
 		}
-		if err := rootfs.UnmountChanges(); err != nil {
+		if err := layers.UnmountChanges(); err != nil {
 			return err
 		}
 	}
 	s.changes = changes
-	s.changesAt = rootfs.ChangesDir
+	s.changesAt = layers.ChangesDir
 	limit, err := cgroup.MemoryLimit(memory)
 	if err != nil {
 		return err
 	}
-	if err := rootfs.MountChanges(changes, s.disks, limit); err != nil {
+	if err := layers.MountChanges(changes, s.disks, limit); err != nil {
 		return err
 	}
 	return s.showChanges()
@@ -67,10 +69,10 @@ func (s *Sandbox) takeVolumes(disks []spec.Disk) error {
 
 // showChanges mounts in the box's mount namespace what the agent has mounted in its own.
 func (s *Sandbox) showChanges() error {
-	mount, err := linux.CloneMount(-1, rootfs.ChangesDir, false)
+	mount, err := linux.CloneMount(-1, layers.ChangesDir, false)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(mount)
-	return s.thread.do(func() error { return rootfs.AttachAt(mount, rootfs.ChangesDir) })
+	return s.thread.do(func() error { return rootdir.AttachAt(mount, layers.ChangesDir) })
 }

@@ -38,7 +38,11 @@ func (s *Spec) VolumeDisks() []Disk {
 const (
 	UseNIC     = "nic"
 	UseChanges = "changes"
+	UseTun     = "tun"
 )
+
+// tunDevice is the path of the device that the driver of UseTun makes.
+const tunDevice = "net/tun"
 
 // Uses are the uses of drivers that the box needs.
 func (s *Spec) Uses() []string {
@@ -48,6 +52,9 @@ func (s *Spec) Uses() []string {
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted {
 		uses = append(uses, UseChanges)
+	}
+	if devices := s.Confinement.Devices; devices != nil && slices.Contains(*devices, tunDevice) {
+		uses = append(uses, UseTun)
 	}
 	return uses
 }

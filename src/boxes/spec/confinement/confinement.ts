@@ -46,6 +46,8 @@ export const DEFAULT_CONFINEMENT: Confinement = {
 
 /** The files of devices that a guest has and that a box may be given. */
 export const GUEST_DEVICES = ['/dev/fuse', '/dev/net/tun'] as const;
+/** The one whose driver a guest loads for a box that asks for it. */
+export const DRIVEN_DEVICE = '/dev/net/tun';
 
 /**
  * The confinement of a box, by what it asked for.

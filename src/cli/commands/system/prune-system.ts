@@ -4,7 +4,7 @@ import { reclaimed } from '../../output/human.ts';
 import { isConfirmed } from '../../terminal/confirm.ts';
 import { UsageError } from '../../usage-error.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
-import { removeStopped } from '../box/prune-boxes.ts';
+import { removeStopped } from '../box/prune.ts';
 import { removeUnused, unusedImages } from '../image/prune-images.ts';
 import { removeUnusedNetworks } from '../network/prune.ts';
 import { removeUnusedVolumes } from '../volume/prune.ts';

@@ -7,7 +7,7 @@ import { reclaimed } from '../../output/human.ts';
 import { isConfirmed } from '../../terminal/confirm.ts';
 import { UsageError } from '../../usage-error.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
-import type { Pruned } from '../box/prune-boxes.ts';
+import type { Pruned } from '../box/prune.ts';
 
 export const pruneVolumes: Command = {
   usage: '[OPTIONS]',

@@ -5,7 +5,9 @@
  * @module
  */
 import type { Socket } from 'node:net';
+import { once } from '../../../async/once.ts';
 import { retry } from '../../../async/retry.ts';
+import { cLibrary } from '../../../c-library.ts';
 import { A3sError } from '../../../errors.ts';
 
 /** Flags of `sendmsg`: no SIGPIPE, and no waiting. */
@@ -23,8 +25,6 @@ interface Calls {
   errno(): number;
 }
 
-let calls: Promise<Calls> | undefined;
-
 /**
  * Sends `data` with the descriptor attached to its first byte, once everything that was written
  * before is out.
@@ -38,8 +38,7 @@ export async function passDescriptor(
   descriptor: number,
   signal: AbortSignal,
 ): Promise<void> {
-  calls ??= loadCalls();
-  const { sendmsg, errno } = await calls;
+  const { sendmsg, errno } = await loadCalls();
   const control = Buffer.alloc(CONTROL_BYTES);
   control.writeBigUInt64LE(CONTROL_LENGTH, 0);
   control.writeInt32LE(SOL_SOCKET, 8);
@@ -71,15 +70,13 @@ function socketDescriptor(socket: Socket): number {
   return descriptor;
 }
 
-/** Loading takes 13 ms and 4 MB, so it happens at the first use. */
-async function loadCalls(): Promise<Calls> {
-  const { default: koffi } = await import('koffi');
-  koffi.struct('iovec', { iov_base: 'void *', iov_len: 'size_t' });
-  koffi.struct('msghdr', {
+const loadCalls = once(async (): Promise<Calls> => {
+  const { declare, struct, errno } = await cLibrary();
+  struct('iovec', { iov_base: 'void *', iov_len: 'size_t' });
+  struct('msghdr', {
     ...{ msg_name: 'void *', msg_namelen: 'uint32_t', msg_iov: 'iovec *', msg_iovlen: 'size_t' },
     ...{ msg_control: 'void *', msg_controllen: 'size_t', msg_flags: 'int' },
   });
-  const library = koffi.load('libc.so.6');
-  const sendmsg = library.func('int64_t sendmsg(int fd, msghdr *message, int flags)');
-  return { sendmsg, errno: () => koffi.errno() };
-}
+  const sendmsg = declare('int64_t sendmsg(int fd, msghdr *message, int flags)');
+  return { sendmsg, errno };
+});

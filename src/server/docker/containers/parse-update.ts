@@ -11,7 +11,7 @@ import { Update } from '../../../docker-api/containers/update.ts';
 import { A3sError } from '../../../errors.ts';
 import { parseRequest } from '../../http/parse.ts';
 import { fieldNames, goDocument, isZero } from '../go-document.ts';
-import { limitsOf } from './create/create-limits.ts';
+import { limitsOf, withoutSwap } from './create/create-limits.ts';
 import { restartPolicy } from './create/create-restart.ts';
 import { ignoredWarnings } from './create/unsupported-options.ts';
 
@@ -77,16 +77,19 @@ export function parseUpdate(body: unknown): ParsedUpdate {
     if (name === 'MemorySwappiness' && value === -1) return [];
     throw unsupported(name, why);
   });
-  return { request: requestOf(given, ignored), warnings: ignoredWarnings(ignored) };
+  const discarded: string[] = [];
+  const request = requestOf(given, ignored, discarded);
+  return { request, warnings: [...discarded, ...ignoredWarnings(ignored)] };
 }
 
 function requestOf(
   given: readonly (readonly [string, unknown])[],
   ignored: string[],
+  discarded: string[],
 ): UpdateRequest {
   const asked = parseRequest(Update, goDocument(Update, Object.fromEntries(given), ignored));
   const names = new Set(given.map(([key]) => key));
-  const limits = limitsOf('', { ...asked, Ulimits: [] });
+  const limits = withoutSwap(limitsOf('', { ...asked, Ulimits: [] }), asked.Memory, discarded);
   const { disk } = limits;
   const when = <T>(name: keyof typeof asked, value: T): T | undefined =>
     names.has(name) ? value : undefined;

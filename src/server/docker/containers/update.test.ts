@@ -126,6 +126,19 @@ describe('update', () => {
     expect(definition(id).limits.memorySwapBytes).toBe(32 * MIB);
   });
 
+  it('takes swap away with Docker’s warning, and refuses it where it comes without the memory', async () => {
+    const id = await running({ Memory: 64 * MIB });
+    expect(await update(id, { Memory: 64 * MIB, MemorySwap: 128 * MIB })).toMatchObject({
+      status: 200,
+      body: { Warnings: [expect.stringContaining('Memory limited without swap.')] },
+    });
+    expect(definition(id).limits.memorySwapBytes).toBe(-1);
+    expect(await update(id, { MemorySwap: 128 * MIB })).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('a box has no swap') },
+    });
+  });
+
   it('updates any setting while the box does not run', async () => {
     const id = await home.create(['true']);
     expect((await update(id, { Memory: 1024 * MIB, CpuQuota: 150_000 })).status).toBe(200);
@@ -208,7 +221,7 @@ describe('update', () => {
     [{ Memory: 1 }, 'invalid-argument', 'Minimum memory limit allowed is 6MB'],
     [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'invalid-argument', 'cannot both be set'],
     [{ CpusetCpus: 'x' }, 'invalid-argument', 'Invalid value x for cpuset cpus'],
-    [{ MemorySwap: 128 * MIB, Memory: 64 * MIB }, 'unsupported-option', 'a box has no swap'],
+    [{ MemorySwap: 128 * MIB }, 'invalid-argument', 'always set the Memory limit'],
     [{ BlkioWeight: 500 }, 'unsupported-option', 'BlkioWeight'],
     [{ Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }] }, 'unsupported-option', 'Ulimits'],
     [{ KernelMemory: 1 }, 'unsupported-option', 'KernelMemory'],

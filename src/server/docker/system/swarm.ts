@@ -11,6 +11,8 @@ import { query } from '../query.ts';
 const NO_MANAGER =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 const NO_NODE = 'This node is not part of a swarm';
+/** Docker updates no other volumes than those of a cluster. */
+const NO_CLUSTER_VOLUME = 'volume update only valid for cluster volumes, but swarm is unavailable';
 
 const NOUNS = ['configs', 'nodes', 'secrets', 'services', 'swarm', 'tasks'] as const;
 
@@ -28,6 +30,7 @@ export const SWARM_ROUTES: readonly Route[] = [
     ),
   ),
   outside('POST', '/swarm/leave', NO_NODE),
+  outside('PUT', '/volumes/:name', NO_CLUSTER_VOLUME),
   ...NOUNS.flatMap((noun) => [
     outside('GET', `/${noun}`),
     ...(['GET', 'POST', 'DELETE'] as const).map((method) => outside(method, `/${noun}/:name{.+}`)),

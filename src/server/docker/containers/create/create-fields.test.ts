@@ -165,6 +165,21 @@ it.each(fieldsOf('refused'))(
   },
 );
 
+it.each(fieldsOf('discarded'))(
+  'discards %s.%s with a warning, and nothing else changes',
+  async (place, name, { value }) => {
+    const plain = await documentsOf(bodyWith('Config', 'Image', 'busybox'));
+    const body = bodyWith(place, name, value);
+    expect(await documentsOf(body)).toEqual(plain);
+    const answer = await home.call('POST', '/containers/create', body);
+    const { Id, Warnings } = answer.body as { Id: string; Warnings: string[] };
+    expect(Warnings).toEqual([PLACES.find(([each]) => each === place)?.[2][name]?.warning]);
+    await remove(Id);
+    const wrong = await home.call('POST', '/containers/create', bodyWith(place, name, 'much'));
+    expect(wrong).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+  },
+);
+
 it.each(['valueOf', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
   'treats %s as an unknown name everywhere',
   async (name) => {

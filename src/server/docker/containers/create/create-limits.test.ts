@@ -52,6 +52,26 @@ it('records limits, restart policy, logging and init, and shows them as given', 
   });
 });
 
+it.each([
+  [0, 0],
+  [64 * MIB, 64 * MIB],
+  [-1, -1],
+  [
+    128 * MIB,
+    -1,
+    'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+  ],
+])('gives a box of 64 MiB that asks for %i bytes with swap %i', async (asked, given, ...words) => {
+  const answer = await home.call('POST', '/containers/create', {
+    ...{ Image: 'busybox', Cmd: ['x'] },
+    HostConfig: { Memory: 64 * MIB, MemorySwap: asked },
+  });
+  expect(answer).toMatchObject({ status: 201, body: { Warnings: words } });
+  const { Id } = answer.body as { Id: string };
+  const { body } = await home.call('GET', `/containers/${Id}/json`);
+  expect(body).toMatchObject({ HostConfig: { MemorySwap: given, MemorySwappiness: null } });
+});
+
 describe('refusals of create', () => {
   it.each([
     ['RestartPolicy', { RestartPolicy: { Name: 'always' }, AutoRemove: true }, "can't create"],
@@ -68,6 +88,9 @@ describe('refusals of create', () => {
     ],
     ['CpusetCpus', { CpusetCpus: 'a' }, 'cpuset cpus'],
     ['CpuShares', { CpuShares: -1 }, 'CpuShares'],
+    ['LogConfig', { LogConfig: { Type: 'x' } }, "logger: no log driver named 'x' is registered"],
+    ['MemorySwap', { MemorySwap: 64 * MIB }, 'always set the Memory limit'],
+    ['MemorySwap', { Memory: 64 * MIB, MemorySwap: 32 * MIB }, 'larger than memory limit'],
     [
       'LogConfig',
       { LogConfig: { Type: 'json-file', Config: { 'max-size': 'x' } } },

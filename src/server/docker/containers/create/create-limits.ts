@@ -52,6 +52,26 @@ export function limitsOf(where: string, asked: Asked): Limits {
   };
 }
 
+/**
+ * Docker's words for a host whose kernel does not count swap: the same holds for a guest, which has
+ * none.
+ */
+const NO_SWAP =
+  'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.';
+
+/**
+ * Takes a limit of swap away, as Docker does where the kernel has no such limit. A limit that is no
+ * larger than that of the memory asks for no swap, and one that Docker refuses stays.
+ *
+ * @param memoryBytes the limit of the memory; 0 is none
+ * @param warnings receives Docker's warning
+ */
+export function withoutSwap(limits: Limits, memoryBytes: number, warnings: string[]): Limits {
+  if (memoryBytes <= 0 || limits.memorySwapBytes <= memoryBytes) return limits;
+  warnings.push(NO_SWAP);
+  return { ...limits, memorySwapBytes: -1 };
+}
+
 function ulimitsOf(where: string, asked: Asked['Ulimits']): Limits['ulimits'] {
   const seen = new Set<string>();
   return asked.map(({ Name, Soft: soft, Hard: hard }) => {

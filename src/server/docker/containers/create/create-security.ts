@@ -50,12 +50,18 @@ export function securityOf(asked: Asked, domainname: string): Security {
     annotations: asked.Annotations,
     ipcMode: asked.IpcMode === '' ? 'private' : asked.IpcMode,
     usernsMode: asked.UsernsMode,
+    isolation: isolationOf(asked.Isolation),
     privileged: asked.Privileged,
     devices: devicesOf(asked.Devices),
   });
   sysctlsOf(security.sysctls, domainname);
   confinementOf(security);
   return security;
+}
+
+function isolationOf(asked: string): Security['isolation'] {
+  if (asked === '' || asked === 'default') return asked;
+  throw unsupported('HostConfig.Isolation', 'it is of Windows, and Linux has default alone');
 }
 
 function checkScore(score: number): void {

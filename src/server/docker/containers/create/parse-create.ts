@@ -18,7 +18,7 @@ import { parseRequest } from '../../../http/parse.ts';
 import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
-import { limitsOf } from './create-limits.ts';
+import { limitsOf, withoutSwap } from './create-limits.ts';
 import { parseNetworking } from './create-networking.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
@@ -49,6 +49,7 @@ export interface ParsedCreate {
  */
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
+  const discarded: string[] = [];
   const { MacAddress: _, ...unsupportedConfig } = UNSUPPORTED_CONFIG;
   const whole = withoutUnsupported(
     '',
@@ -63,7 +64,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     docker['HostConfig'],
     HOST_CONFIG_KEYS,
     UNSUPPORTED_HOST_CONFIG,
-    { ignored },
+    { ignored, warnings: discarded },
   );
   const document = goObject(CreateBody, { ...docker, HostConfig: hostPart }, ignored);
   // What Docker has no word for is not read as Go reads: its names are exact.
@@ -110,7 +111,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     autoRemove: host.AutoRemove,
     memoryBytes: host.Memory,
     nanoCpus: host.NanoCpus,
-    limits: limitsOf('HostConfig.', host),
+    limits: withoutSwap(limitsOf('HostConfig.', host), host.Memory, discarded),
     security: securityOf(host, config.Domainname),
     restart,
     init: host.Init,
@@ -127,13 +128,19 @@ export function parseCreate(body: unknown): ParsedCreate {
     containerIdFile: orUndefined(host.ContainerIDFile),
     confidential,
   };
-  const warnings = [...ignoredWarnings(ignored), ...healthWarnings(request.health)];
+  const warnings = [...discarded, ...ignoredWarnings(ignored), ...healthWarnings(request.health)];
   return { request, warnings };
 }
 
+/**
+ * Docker's drivers that send output somewhere else. Of any other name Docker says that there is no
+ * such driver.
+ */
+const SENDING_DRIVERS = ['awslogs', 'fluentd', 'gcplogs', 'gelf', 'journald', 'splunk', 'syslog'];
+
 function logging({ Type, Config }: z.output<typeof LogConfig>): LogSettings {
-  if (!['', 'json-file', 'local', 'none'].includes(Type)) {
-    const why = `logger: no log driver named '${Type}' is registered`;
+  if (SENDING_DRIVERS.includes(Type)) {
+    const why = `the output of a box is kept in its log, and not sent by ${Type}: say json-file, local or none`;
     throw unsupported('HostConfig.LogConfig', why);
   }
   return parseLogSettings(Type, Config);

@@ -15,6 +15,8 @@ export interface UnsupportedOption {
   readonly neutral: Test;
   /** Why boxes do not have it. */
   readonly why: string;
+  /** Docker's words where it discards the option with a warning, on a host that lacks it. */
+  readonly warning?: string;
 }
 export type UnsupportedOptions = Readonly<Record<string, UnsupportedOption>>;
 
@@ -25,6 +27,16 @@ function either(...values: readonly unknown[]): Test {
 function option(why: string, neutral: Test = isZero): UnsupportedOption {
   return { neutral, why };
 }
+
+/** What Docker says where control groups have no such setting, as those of version 2. */
+const NO_SWAPPINESS =
+  'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.';
+
+/** Swappiness is discarded, as on a host with control groups of version 2. */
+export const SWAPPINESS: UnsupportedOption = {
+  ...option('a guest has no swap', (value) => value === -1),
+  warning: NO_SWAPPINESS,
+};
 
 /** The refused action, in messages. */
 const CREATE = 'create the box';
@@ -67,11 +79,10 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   ExtraHosts: option('/etc/hosts is the image’s'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
-  Isolation: option(WINDOWS, either('default')),
   KernelMemory: option('Docker has removed it'),
   KernelMemoryTCP: option('Docker has removed it'),
   Links: option(LINKS),
-  MemorySwappiness: option('a guest has no swap', either(-1)),
+  MemorySwappiness: SWAPPINESS,
   OomKillDisable: option('a box that has no memory left would hang for ever'),
   PidMode: option(OWN_KERNEL),
   PublishAllPorts: option('publish each port by its number'),
@@ -108,6 +119,7 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
  * @param where prefix of names in messages, such as `HostConfig.`
  * @param implemented undefined: every name is implemented
  * @param more.ignored receives the names of unknown options that ask for nothing
+ * @param more.warnings receives the warnings about options that are discarded
  * @throws A3sError `unsupported-option` with the name, `invalid-argument` for a value that is no
  * object
  */
@@ -116,7 +128,11 @@ export function withoutUnsupported(
   value: unknown,
   implemented: readonly string[] | undefined,
   unsupportedOptions: UnsupportedOptions,
-  more: { readonly verb?: string; readonly ignored?: string[] } = {},
+  more: {
+    readonly verb?: string;
+    readonly ignored?: string[];
+    readonly warnings?: string[];
+  } = {},
 ): Record<string, unknown> {
   // Without a prototype, `__proto__` is a name like any other.
   const kept: Record<string, unknown> = Object.create(null);
@@ -138,7 +154,16 @@ export function withoutUnsupported(
     if (option === null || option === undefined) continue;
     const known = Object.hasOwn(unsupportedOptions, name) ? unsupportedOptions[name] : undefined;
     if (known === undefined) kept[name] = option;
-    else if (!known.neutral(option)) throw unsupported(shown, known.why, more.verb);
+    else if (known.neutral(option)) continue;
+    else if (known.warning === undefined || more.warnings === undefined) {
+      throw unsupported(shown, known.why, more.verb);
+    } else {
+      // Docker's client and server know it as a number.
+      if (!Number.isSafeInteger(option)) {
+        throw new A3sError('invalid-argument', `Invalid request: ${shown} must be an integer`);
+      }
+      more.warnings.push(known.warning);
+    }
   }
   return kept;
 }

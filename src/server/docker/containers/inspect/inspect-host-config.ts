@@ -43,7 +43,6 @@ export function hostConfigOf(box: Box): HostConfig {
     ReadonlyRootfs: definition.readonlyRootfs,
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,
     Runtime: 'a3s-box',
-    Isolation: '',
     // As in Docker, the field is left out where nobody asked for it.
     ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),

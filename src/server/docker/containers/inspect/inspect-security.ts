@@ -15,6 +15,7 @@ type Shown = Pick<
   | 'CgroupnsMode'
   | 'GroupAdd'
   | 'IpcMode'
+  | 'Isolation'
   | 'OomScoreAdj'
   | 'PidMode'
   | 'Privileged'
@@ -44,6 +45,7 @@ export function securityShown(security: Security): Shown {
     SecurityOpt: orNull(privileged ? [...securityOpt, 'label=disable'] : securityOpt),
     UTSMode: '',
     UsernsMode: security.usernsMode,
+    Isolation: security.isolation,
     Devices: orNull(
       security.devices.map(({ path, permissions }) => ({
         PathOnHost: path,

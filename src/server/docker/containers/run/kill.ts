@@ -4,7 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import { killBox, type SignalHost } from '../../../../boxes/verbs/stop.ts';
+import { killBox } from '../../../../boxes/verbs/kill.ts';
+import type { SignalHost } from '../../../../boxes/verbs/main-signals.ts';
 import { empty } from '../../../http/answer.ts';
 import { EMPTY } from '../../../http/replies.ts';
 import { type Route, route } from '../../../http/route.ts';

@@ -1,0 +1,26 @@
+package spec_test
+
+import (
+	"slices"
+	"testing"
+
+	"a3s.dev/box/agent/box/spec"
+)
+
+func TestDriversAreLoadedForWhatABoxAsksFor(t *testing.T) {
+	devices := func(names ...string) spec.Confinement { return spec.Confinement{Devices: &names} }
+	for name, c := range map[string]struct {
+		box  spec.Spec
+		want []string
+	}{
+		"nothing":           {spec.Spec{}, nil},
+		"a network device":  {spec.Spec{Network: spec.Network{Kind: spec.NetworkNIC}}, []string{spec.UseNIC}},
+		"an encrypted disk": {spec.Spec{Rootfs: spec.Rootfs{Changes: spec.Changes{Kind: spec.ChangesEncrypted}}}, []string{spec.UseChanges}},
+		"/dev/net/tun":      {spec.Spec{Confinement: devices("fuse", "net/tun")}, []string{spec.UseTun}},
+		"another device":    {spec.Spec{Confinement: devices("fuse")}, nil},
+	} {
+		if got := c.box.Uses(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, type Mock, vi } from 'vitest';
+import { connectGuest } from '../../guest/connection.ts';
+import type { Guest } from '../../guest/guest.ts';
+import { FakeAgent } from '../../guest/testing/fake-agent.ts';
+import { fakeVm } from '../../guest/testing/fake-vm.ts';
+import { type Database, openDatabase } from '../../state/database.ts';
+import { BOX_MIGRATIONS, BoxStore } from '../record/store.ts';
+import { Events } from '../services/events.ts';
+import type { Logger } from '../services/services.ts';
+import { testDefinition } from '../testing/definition.ts';
+import { EventRate } from './event-rate.ts';
+import { watchBinds } from './watch-binds.ts';
+
+const ID = `1${'a'.repeat(63)}`;
+
+let directory: string;
+let database: Database;
+let store: BoxStore;
+let events: Events;
+let log: { info: Mock<Logger['info']>; error: Mock<Logger['error']> };
+let agent: FakeAgent;
+let guest: Guest;
+let ended: AbortController;
+let watching: Promise<void>;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watch-'));
+  for (const name of ['first', 'readonly', 'second']) await mkdir(join(directory, name));
+  database = openDatabase(join(directory, 'state.db'), BOX_MIGRATIONS);
+  store = new BoxStore(database);
+  events = new Events();
+  log = { info: vi.fn<Logger['info']>(), error: vi.fn<Logger['error']>() };
+  ended = new AbortController();
+  watching = Promise.resolve();
+});
+afterEach(async () => {
+  ended.abort(new Error('the box has ended'));
+  await watching;
+  guest.close();
+  agent.kill();
+  database.close();
+  await rm(directory, { recursive: true });
+});
+
+const bind = (name: string, readonly = false) => {
+  const source = join(directory, name);
+  return { source, realPath: source, destination: `/${name}`, readonly };
+};
+
+/** Runs a box and watches its bind mounts. */
+async function run(
+  binds = [bind('first'), bind('readonly', true), bind('second')],
+  { rate = new EventRate(), version = 9 } = {},
+): Promise<void> {
+  agent = new FakeAgent(version === 9 ? {} : { protocol: { minimum: 1, maximum: version } });
+  guest = await connectGuest(fakeVm(agent), { signal: ended.signal, deadlineMs: 30_000 });
+  store.insert({ ...testDefinition(ID), binds }, 'one');
+  store.advance(ID, 'start', { run: 1 });
+  store.advance(ID, 'started', { pid: 7 });
+  const running = { id: ID, signal: ended.signal, guest: async () => guest };
+  watching = watchBinds({ events, log, store }, running, { settleMs: 0, rate });
+}
+
+/** Writes to a file until the box is told of it: the watch may not have begun. */
+async function writeUntilReported(path: string, share: string, reported: string): Promise<void> {
+  let writes = 0;
+  await vi.waitFor(
+    async () => {
+      writes += 1;
+      await writeFile(join(directory, path), String(writes));
+      expect(agent.files.reported).toContainEqual({ share, path: reported });
+    },
+    { timeout: 30_000, interval: 200 },
+  );
+}
+
+const reportedPaths = (): string[] => agent.files.reported.map(({ path }) => path);
+
+it('tells a box of what changes in the shares that it may write to', async () => {
+  await run();
+  await writeUntilReported('second/file', 'bind-2', 'file');
+  await writeFile(join(directory, 'readonly/file'), '');
+  await writeUntilReported('first/end', 'bind-0', 'end');
+  expect(agent.files.reported.filter(({ share }) => share === 'bind-1')).toEqual([]);
+  expect(log.error).not.toHaveBeenCalled();
+});
+
+it('tells a paused box of nothing until it goes on', async () => {
+  await run();
+  await writeUntilReported('first/file', 'bind-0', 'file');
+  store.advance(ID, 'pause');
+  await writeFile(join(directory, 'first/meanwhile'), '');
+  const sent = vi.spyOn(guest, 'reportChanges');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(sent).not.toHaveBeenCalled();
+  store.advance(ID, 'unpause');
+  await vi.waitFor(() => expect(reportedPaths()).toContain('meanwhile'), { timeout: 30_000 });
+});
+
+it('tells an agent of an earlier version of nothing, and watches nothing', async () => {
+  await run(undefined, { version: 7 });
+  await watching;
+  expect(log.error).not.toHaveBeenCalled();
+});
+
+it('reports a file again whose report has failed, and says that it failed', async () => {
+  await run();
+  await writeUntilReported('first/file', 'bind-0', 'file');
+  const sent = vi.spyOn(guest, 'reportChanges').mockRejectedValueOnce(new Error('not now'));
+  await writeFile(join(directory, 'first/other'), 'one');
+  await vi.waitFor(() => expect(log.error).toHaveBeenCalledTimes(1), { timeout: 30_000 });
+  expect(log.error).toHaveBeenCalledWith(
+    'a box was not told of changed files',
+    new Error('not now'),
+    {
+      box: ID,
+    },
+  );
+  await writeUntilReported('first/other', 'bind-0', 'other');
+  expect(sent.mock.calls.length).toBeGreaterThan(1);
+});
+
+it('leaves a box that changes too much alone for a while, says so, and then reports the root', async () => {
+  await run([bind('first')], { rate: new EventRate(20, 500) });
+  await writeUntilReported('first/file', 'bind-0', 'file');
+  const published = events.follow({ since: 0n, until: undefined }, ended.signal);
+  for (let index = 0; index < 60; index += 1) {
+    await writeFile(join(directory, 'first', String(index)), '');
+  }
+  expect((await published.next()).value).toMatchObject({
+    ...{ action: 'watch-limited', id: ID },
+    attributes: { reason: 'too many changes at once' },
+  });
+  await vi.waitFor(() => expect(reportedPaths()).toContain(''), { timeout: 30_000 });
+  await writeUntilReported('first/later', 'bind-0', 'later');
+});
+
+it('does not watch what a link leads to that has taken the place of a source', async () => {
+  await rm(join(directory, 'first'), { recursive: true });
+  await symlink(join(directory, 'second'), join(directory, 'first'));
+  await run([bind('first')]);
+  await watching;
+  expect(log.error).toHaveBeenCalledWith(
+    'the bind mounts of a box are not watched any more',
+    expect.objectContaining({ code: 'ELOOP' }),
+    { box: ID },
+  );
+});

@@ -1,0 +1,216 @@
+/**
+ * Tells a running box what programs of the host change in its bind mounts, so that its own watchers
+ * see it.
+ *
+ * Only bind mounts that the box may write to: the guest's kernel reports a change by setting a
+ * time, which a read-only share refuses.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { openWithoutLinks } from '../../engine/helpers/open-without-links.ts';
+import type { ShareChange } from '../../guest/protocol.ts';
+import type { Box } from '../record/box.ts';
+import type { RunningBox } from '../run/running-box.ts';
+import { publish } from '../services/publish.ts';
+import type { Services } from '../services/services.ts';
+import { bindTag } from '../spec/bind-tag.ts';
+import { EventRate } from './event-rate.ts';
+import { type ShareListener, ShareWatch } from './share-watch.ts';
+
+/** What watching needs of the server. */
+type WatchHost = Pick<Services, 'events' | 'log' | 'store'>;
+
+/** What it needs of the box. */
+type WatchedBox = Pick<RunningBox, 'id' | 'signal' | 'guest'>;
+
+interface WatchOptions {
+  readonly settleMs?: number;
+  readonly rate?: EventRate;
+}
+
+/** The protocol's version that brought reports of changes. */
+const PROTOCOL = 8;
+/** A box that ends within this time has none of its directories walked. */
+const SETTLE_MS = 1000;
+/** How long changes are gathered before they are looked at. */
+const GATHER_MS = 50;
+/** The most paths of one report, and the pause after it. */
+const REPORT = { paths: 256, pauseMs: 100 };
+/**
+ * The same when this number of reports have followed each other, as those of a box that writes
+ * without pause do.
+ */
+const MANY_REPORTS = 20;
+const ONE_OF_MANY = { paths: 64, pauseMs: 500 };
+/** The bytes of a report's document, of which an agent takes 64 KiB. */
+const MAX_BYTES = 48 * 1024;
+const MAX_DIRECTORIES = 8192;
+
+/** Watches until the run is over. Never rejects. */
+export async function watchBinds(
+  rt: WatchHost,
+  running: WatchedBox,
+  { settleMs = SETTLE_MS, rate = new EventRate() }: WatchOptions = {},
+): Promise<void> {
+  const sources = sourcesOf(rt.store.get(running.id));
+  if (sources.length === 0) return;
+  try {
+    await delay(settleMs, undefined, { signal: running.signal, ref: false });
+    if (!(await running.guest()).speaks(PROTOCOL)) return;
+    await new BindsWatch(rt, running, rate).follow(sources);
+  } catch (error) {
+    if (running.signal.aborted) return;
+    rt.log.error('the bind mounts of a box are not watched any more', error, { box: running.id });
+  }
+}
+
+/** A bind mount as the microVM has it. */
+interface Source {
+  readonly tag: string;
+  readonly path: string;
+}
+
+function sourcesOf(box: Box | undefined): Source[] {
+  const binds = box?.definition.binds ?? [];
+  return binds.flatMap(({ source, realPath, readonly }, index) =>
+    readonly ? [] : [{ tag: bindTag(index), path: realPath ?? source }],
+  );
+}
+
+class BindsWatch {
+  readonly #rt: WatchHost;
+  readonly #running: WatchedBox;
+  readonly #rate: EventRate;
+  readonly #reasons = new Set<string>();
+  #shares: ShareWatch[] = [];
+  #isOverrun = false;
+  #wake: () => void = () => undefined;
+
+  constructor(rt: WatchHost, running: WatchedBox, rate: EventRate) {
+    this.#rt = rt;
+    this.#running = running;
+    this.#rate = rate;
+  }
+
+  async follow(sources: readonly Source[]): Promise<void> {
+    const budget = { directories: MAX_DIRECTORIES };
+    const listener: ShareListener = {
+      changed: () => this.#count(),
+      limited: (reason) => this.#limited(reason),
+    };
+    const { signal } = this.#running;
+    const onAbort = (): void => this.#wake();
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (const { tag, path } of sources) {
+        const root = await openWithoutLinks(path);
+        this.#shares.push(new ShareWatch(tag, root, budget, listener));
+      }
+      for (;;) {
+        this.#isOverrun = false;
+        for (const share of this.#shares) await share.start();
+        await this.#reportChanges();
+        await this.#pause(this.#rate.nextPause());
+        for (const share of this.#shares) share.reportRoot();
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      for (const share of this.#shares) await share.close();
+    }
+  }
+
+  /** Reports what changes until there are too many events. Rejects when the run is over. */
+  async #reportChanges(): Promise<void> {
+    for (let reports = 0; !this.#isOverrun; ) {
+      if (!this.#shares.some(({ isPending }) => isPending)) {
+        reports = 0;
+        await this.#nextEvent();
+      }
+      await this.#pause(GATHER_MS);
+      await this.#untilThawed();
+      const share = this.#shares.find(({ isPending }) => isPending);
+      if (share === undefined) continue;
+      const { paths, pauseMs } = reports < MANY_REPORTS ? REPORT : ONE_OF_MANY;
+      await this.#report(share, await share.take(paths));
+      // The share has its turn again when the others have had theirs.
+      this.#shares = [...this.#shares.filter((other) => other !== share), share];
+      reports += 1;
+      await this.#pause(pauseMs);
+    }
+  }
+
+  async #report(share: ShareWatch, paths: readonly string[]): Promise<void> {
+    for (const batch of batches(paths)) {
+      const changes: ShareChange[] = batch.map((path) => ({ share: share.tag, path }));
+      try {
+        const guest = await this.#running.guest();
+        await guest.reportChanges(changes, this.#running.signal);
+      } catch (error) {
+        this.#running.signal.throwIfAborted();
+        for (const path of batch) share.forget(path);
+        this.#rt.log.error('a box was not told of changed files', error, { box: this.#running.id });
+      }
+    }
+  }
+
+  #count(): void {
+    if (this.#rate.count() && !this.#isOverrun) {
+      this.#isOverrun = true;
+      for (const share of this.#shares) share.stop();
+      this.#limited('too many changes at once');
+    }
+    this.#wake();
+  }
+
+  /** Publishes each reason once. */
+  #limited(reason: string): void {
+    if (this.#reasons.has(reason)) return;
+    this.#reasons.add(reason);
+    this.#rt.log.info('not all bind mounts of a box are watched', {
+      box: this.#running.id,
+      reason,
+    });
+    const box = this.#rt.store.get(this.#running.id);
+    if (box !== undefined) publish(this.#rt, box, 'watch-limited', { reason });
+  }
+
+  async #nextEvent(): Promise<void> {
+    this.#running.signal.throwIfAborted();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#running.signal.throwIfAborted();
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await delay(milliseconds, undefined, { signal: this.#running.signal, ref: false });
+  }
+
+  /** What changes while the box is paused is reported when it goes on. */
+  async #untilThawed(): Promise<void> {
+    const { id, signal } = this.#running;
+    const isPaused = (box: Box | undefined): boolean => box?.state.status === 'paused';
+    if (!isPaused(this.#rt.store.get(id))) return;
+    await this.#rt.store.when(id, (box) => !isPaused(box), signal);
+  }
+}
+
+/**
+ * Reports that an agent takes: bounded in bytes, as a path of control characters takes six times
+ * its length.
+ */
+function batches(paths: readonly string[]): string[][] {
+  const all: string[][] = [];
+  let bytes = MAX_BYTES;
+  for (const path of paths) {
+    const size = Buffer.byteLength(JSON.stringify(path)) + 64;
+    if (bytes + size > MAX_BYTES) {
+      all.push([]);
+      bytes = 0;
+    }
+    bytes += size;
+    all.at(-1)?.push(path);
+  }
+  return all;
+}

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BINARY, CLOSE, closeFrame, frameOf, messageBytes, PONG } from './frames.ts';
+
+const MASK = Buffer.from([1, 0x80, 0, 0xff]);
+
+/** A frame as a client sends it, masked. */
+function sent(opcode: number, payload: Uint8Array, final = true, flags = 0): Buffer {
+  const plain = frameOf(opcode, payload);
+  const head = plain.subarray(0, plain.length - payload.length);
+  head[0] = ((final ? 0x80 : 0) | flags | opcode) & 0xff;
+  head[1] = (head[1] ?? 0) | 0x80;
+  const masked = payload.map((byte, index) => byte ^ (MASK[index % 4] ?? 0));
+  return Buffer.concat([head, MASK, masked]);
+}
+
+async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function read(bytes: Uint8Array, size = bytes.length) {
+  const replies: Buffer[] = [];
+  const parts: Uint8Array[] = [];
+  const reply = (frame: Buffer): void => void replies.push(frame);
+  for await (const part of messageBytes(chunksOf(bytes, size), reply)) parts.push(part);
+  return { text: Buffer.concat(parts).toString(), replies };
+}
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+const PING = 0x9;
+
+describe('messageBytes', () => {
+  it('yields the bytes of messages however they are cut into frames and chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 })),
+        fc.integer({ min: 1, max: 50 }),
+        async (messages, size) => {
+          const frames = messages.flatMap((parts) =>
+            parts.map((part, index) =>
+              sent(index === 0 ? BINARY : 0, part, index === parts.length - 1),
+            ),
+          );
+          const { text, replies } = await read(Buffer.concat(frames), size);
+          expect(text).toBe(Buffer.concat(messages.flat()).toString());
+          expect(replies).toEqual([]);
+        },
+      ),
+    );
+  });
+
+  it.each([125, 126, 65_535, 65_536])('reads a frame of %i bytes', async (length) => {
+    const payload = Buffer.alloc(length, 'x');
+    expect((await read(sent(BINARY, payload), 1000)).text).toBe(payload.toString());
+  });
+
+  it('answers a ping in the middle of a message with its own bytes', async () => {
+    const frames = [sent(1, bytes('a'), false), sent(PING, bytes('?')), sent(0, bytes('b'))];
+    expect(await read(Buffer.concat(frames))).toEqual({
+      ...{ text: 'ab', replies: [frameOf(PONG, bytes('?'))] },
+    });
+  });
+
+  it('ends with the client’s closing frame, and answers it', async () => {
+    const frames = [sent(1, bytes('a')), sent(CLOSE, bytes('')), sent(1, bytes('late'))];
+    expect(await read(Buffer.concat(frames))).toEqual({
+      ...{ text: 'a', replies: [closeFrame(1000)] },
+    });
+  });
+
+  it('ends where the connection does, also in the middle of a frame', async () => {
+    const whole = sent(1, bytes('abc'));
+    for (let cut = 0; cut < whole.length; cut += 1) {
+      const { text, replies } = await read(whole.subarray(0, cut));
+      expect('abc'.startsWith(text)).toBe(true);
+      expect(replies).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['a frame without a mask', frameOf(1, bytes('a'))],
+    ['an extension that was not agreed on', sent(1, bytes('a'), true, 0x40)],
+    ['an unknown kind of frame', sent(3, bytes('a'))],
+    ['an unknown control frame', sent(0xb, bytes('a'))],
+    ['a control frame of 126 bytes', sent(PING, Buffer.alloc(126))],
+    ['a control frame in parts', sent(PING, bytes('a'), false)],
+    ['a continuation of nothing', sent(0, bytes('a'))],
+    ['a message within another', Buffer.concat([sent(1, bytes(''), false), sent(1, bytes('a'))])],
+    [
+      'a length above 2^53',
+      Buffer.concat([Buffer.from([0x81, 0xff]), Buffer.alloc(8, 0xff), MASK, bytes('a')]),
+    ],
+  ])('closes with status 1002 after %s', async (_, frames) => {
+    expect(await read(Buffer.concat([frames, sent(1, bytes('more'))]))).toEqual({
+      ...{ text: '', replies: [closeFrame(1002)] },
+    });
+  });
+});

@@ -1,0 +1,75 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Actor, ANY_ACTOR } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+/** The loader of the host's dynamic programs, beside their libraries. */
+const LOADER = realpathSync('/lib64/ld-linux-x86-64.so.2');
+const MODULES = join(import.meta.dirname, '../../node_modules');
+
+describe.each(ANY_ACTOR)('a box of %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.prepare();
+  });
+  afterAll(() => actor.leave());
+
+  it('shows Node and vite in it what the host adds, changes, replaces and removes', async () => {
+    const app = join(actor.directory, 'app');
+    mkdirSync(join(app, 'src'), { recursive: true });
+    writeFileSync(join(app, 'src/old.js'), 'one');
+    copyFileSync(join(import.meta.dirname, 'watch-program.mjs'), join(app, 'watch.mjs'));
+    const mounts = [
+      ...['-v', `${app}:/data`, '-v', `${MODULES}:/host/node_modules:ro`],
+      ...['-v', `${dirname(LOADER)}:/host/lib:ro`],
+      ...['-v', `${realpathSync(process.execPath)}:/host/node:ro`],
+    ];
+    const loader = `/host/lib/${LOADER.slice(dirname(LOADER).length + 1)}`;
+    await actor.ok([
+      ...['run', '-d', '--name', 'node', '--network', 'none', '-m', '1g', ...mounts, BUSYBOX],
+      ...[loader, '--library-path', '/host/lib', '/host/node', '/data/watch.mjs'],
+      ...['/data', '/host/node_modules'],
+    ]);
+    const says = (line: string): Promise<void> =>
+      until(`it says ${line}`, async () => {
+        const { stdout, stderr } = await actor.run(['logs', 'node']);
+        if (stderr !== '') throw new Error(stderr);
+        return stdout.split('\n').includes(line);
+      });
+    await says('ready');
+    writeFileSync(join(app, 'new.js'), 'new');
+    await says('fs.watch change new.js');
+    await says('vite add /data/new.js');
+    appendFileSync(join(app, 'src/old.js'), ' two');
+    await says('vite change /data/src/old.js');
+    mkdirSync(join(app, 'src/deep'));
+    await says('vite addDir /data/src/deep');
+    writeFileSync(join(app, 'src/deep/file.js'), '');
+    await says('vite add /data/src/deep/file.js');
+    writeFileSync(join(app, 'other'), 'longer than before');
+    renameSync(join(app, 'other'), join(app, 'new.js'));
+    await says('vite change /data/new.js');
+    rmSync(join(app, 'src/old.js'));
+    await says('vite unlink /data/src/old.js');
+    expect((await actor.run(['exec', 'node', 'cat', '/data/new.js'])).stdout).toBe(
+      'longer than before',
+    );
+  });
+});
