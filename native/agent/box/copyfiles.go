@@ -159,7 +159,7 @@ func (b *Box) Layer(begin func(context.Context) io.Writer) error {
 // Sync writes out the file system of the box's changes. Those of volumes and shares are not among
 // them.
 func (b *Box) Sync() error {
-	return b.compare(func(_ context.Context, upper, _ rootfs.Root) error {
+	return b.compare(func(_ context.Context, upper, _ rootdir.Root) error {
 		fd, err := linux.OpenAt(upper.FD, ".", syscall.O_RDONLY|syscall.O_DIRECTORY, 0, 0)
 		if err != nil {
 			return err
