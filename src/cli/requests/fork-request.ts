@@ -17,11 +17,9 @@ import { readImagePolicy, registerImagePolicy } from './image-policy.ts';
 
 const FLAG = 'from-snapshot';
 
-export const FROM_SNAPSHOT_FLAG: Flag = string(
-  FLAG,
-  'Start from a snapshot instead of an image',
-  { value: 'snapshot' },
-);
+export const FROM_SNAPSHOT_FLAG: Flag = string(FLAG, 'Start from a snapshot instead of an image', {
+  value: 'snapshot',
+});
 
 /** Everything else is what the running box was started with. */
 const APPLY: ReadonlySet<string> = new Set([
@@ -92,12 +90,9 @@ function portOf({ hostIp, hostPort, boxPort }: PortBinding) {
 }
 
 function cannot(what: string): UsageError {
-  return new UsageError(
-    `cannot use ${what} with --from-snapshot: the box is as it was saved`,
-    {
-      code: 'unsupported-option',
-      remedy:
-        'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
-    },
-  );
+  return new UsageError(`cannot use ${what} with --from-snapshot: the box is as it was saved`, {
+    code: 'unsupported-option',
+    remedy:
+      'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
+  });
 }
