@@ -103,6 +103,18 @@ describe('a snapshot of the disk of a box', () => {
     expect((await snapshot(box)).status).toBe(201);
   });
 
+  it('is refused of a disk with 16 layers, and leaves nothing', async () => {
+    const box = await create();
+    for (let count = 0; count < 16; count += 1) await snapshot(box, `layer-${count}`);
+    const before = chain(box);
+    expect(await snapshot(box)).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect([chain(box), stored().length]).toEqual([before, 16]);
+    expect((await restore('layer-15')).status).toBe(204);
+    expect(chain(box)).toHaveLength(17);
+    expect((await restore('layer-0')).status).toBe(204);
+    expect((await snapshot(box)).status).toBe(201);
+  });
+
   it('is refused of a box whose agent cannot sync its disk', async () => {
     home.agentOptions = { protocol: { minimum: 1, maximum: 7 } };
     const box = await running();
