@@ -20,6 +20,7 @@ const ROOMS = {
     'c-library',
     'config',
     'durable',
+    'disk-full',
     'errors',
     'make-directories',
     'read-bounded',
@@ -47,6 +48,7 @@ const ROOMS = {
     'config',
     'durable',
     'async',
+    'disk-full',
     'errors',
     'make-directories',
   ],
@@ -70,6 +72,7 @@ const ROOMS = {
     'state',
     'narrow',
     'durable',
+    'disk-full',
     'errors',
     'make-directories',
     'async',
@@ -90,15 +93,16 @@ const ROOMS = {
     'oci',
     'signing',
     // What is written and what is read have one form.
-    'trust/evidence/dsse',
-    'trust/evidence/statement',
-    'trust/evidence/problem',
+    'trust/artifact/dsse',
+    'trust/artifact/statement',
+    'trust/artifact/problem',
+    'trust/limits',
     'trust/policy/policy-keys',
-    'trust/signer/signer-key',
-    'trust/signer/key-kinds',
+    'trust/keys/signer-key',
+    'trust/keys/key-kinds',
     'errors',
   ],
-  images: ['images', 'oci', 'narrow', 'jail', 'state', 'durable', 'errors', 'async'],
+  images: ['images', 'oci', 'narrow', 'jail', 'state', 'durable', 'disk-full', 'errors', 'async'],
   // The store of templates: what microVMs start from, not the boxes in them.
   templates: [
     'templates',
@@ -108,22 +112,31 @@ const ROOMS = {
     'jail',
     'state',
     'durable',
+    'disk-full',
     'errors',
     'make-directories',
     'async',
   ],
   // Memory and disks of boxes as they were, not the boxes.
-  snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'durable', 'errors'],
+  snapshots: [
+    'snapshots',
+    'engine/engine',
+    'engine/memory',
+    'state',
+    'durable',
+    'disk-full',
+    'errors',
+  ],
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
   networks: ['networks', 'jail/tools', 'state', 'c-library', 'durable', 'errors', 'async'],
-  engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'errors', 'async'],
+  engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'disk-full', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
   boot: ['boot', 'canonical-json', 'durable', 'errors'],
   jail: ['jail', 'errors'],
-  state: ['state', 'errors'],
+  state: ['state', 'disk-full', 'errors'],
   oci: ['oci', 'narrow', 'errors'],
   async: ['async'],
 };
@@ -252,6 +265,83 @@ const ATTESTATION_ROOMS = {
   ],
 };
 
+/**
+ * The same for folders whose rooms lie beside files: any room may import the files that its own
+ * folder has beside the rooms.
+ */
+const ROOMS_BESIDE_FILES = {
+  'src/cli': {
+    values: [],
+    credentials: ['client'],
+    client: [],
+    completion: ['client'],
+    copy: ['client'],
+    files: [],
+    flags: ['values'],
+    terminal: ['client', 'flags', 'values'],
+    output: ['client'],
+    signing: ['client', 'credentials', 'files', 'flags', 'terminal'],
+    requests: ['client', 'credentials', 'files', 'flags', 'output', 'signing', 'values'],
+    help: ['command-table', 'flags', 'output'],
+  },
+  'src/server': {
+    systemd: [],
+    home: [],
+    http: [],
+    process: ['http', 'systemd'],
+    docker: ['http'],
+    a3s: ['docker', 'http'],
+  },
+  'src/registry': {
+    hosts: [],
+    http: ['hosts'],
+    auth: ['hosts', 'http'],
+    transport: ['auth', 'hosts', 'http'],
+    exchange: ['http', 'transport'],
+    manifests: ['exchange', 'hosts'],
+    blobs: ['exchange', 'manifests'],
+  },
+  'src/trust': {
+    keys: [],
+    roots: [],
+    conditions: [],
+    artifact: ['conditions'],
+    policy: ['conditions', 'keys', 'roots'],
+    log: ['artifact', 'keys'],
+    signer: ['artifact', 'keys', 'log'],
+    evidence: ['artifact', 'signer'],
+  },
+  'src/images': {
+    tar: [],
+    catalog: [],
+    tree: ['tar'],
+    erofs: ['tree'],
+    content: ['catalog', 'erofs'],
+    verity: ['content', 'erofs'],
+    layer: ['erofs', 'tar', 'tree'],
+    converter: ['content', 'layer'],
+    attachments: ['catalog', 'content'],
+    archive: ['attachments', 'catalog', 'content', 'layer', 'tar'],
+    ingest: ['archive', 'attachments', 'catalog', 'content', 'tag'],
+    import: ['archive', 'content', 'tag'],
+    extend: ['archive', 'catalog', 'content', 'import', 'tag'],
+    save: ['archive', 'attachments', 'catalog', 'content', 'tar'],
+    tag: ['catalog'],
+    history: ['catalog', 'content'],
+    usage: ['catalog'],
+    prune: ['catalog', 'usage'],
+  },
+  'src/engine/qemu': {
+    'command-line': [],
+    monitor: ['command-line'],
+    boot: ['command-line', 'monitor'],
+    probe: ['boot', 'command-line'],
+    template: ['boot', 'command-line', 'monitor', 'probe'],
+    snapshot: ['boot', 'command-line', 'monitor', 'template'],
+    confidential: ['boot', 'command-line', 'monitor'],
+  },
+};
+
 const TEST_FILES = '\\.test\\.ts$|/testing/';
 
 function roomsOf(root, rooms) {
@@ -264,11 +354,25 @@ function roomsOf(root, rooms) {
   }));
 }
 
+function roomsBesideFiles([root, rooms]) {
+  return Object.entries(rooms).map(([room, others]) => ({
+    name: `${root}/${room}`,
+    comment: `of the rooms of ${root}, ${room} may import only ${others.join(', ') || 'itself'}`,
+    severity: 'error',
+    from: { path: `^${root}/${room}/`, pathNot: TEST_FILES },
+    to: {
+      path: `^${root}/[^/]+/`,
+      pathNot: `^${root}/(${[room, ...others].join('|')})/`,
+    },
+  }));
+}
+
 module.exports = {
   forbidden: [
     ...roomsOf('src', ROOMS),
     ...roomsOf('src/boxes', BOXES_ROOMS),
     ...roomsOf('attestation/src', ATTESTATION_ROOMS),
+    ...Object.entries(ROOMS_BESIDE_FILES).flatMap(roomsBesideFiles),
     {
       name: 'cli-has-no-schemas',
       comment:

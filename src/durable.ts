@@ -17,7 +17,7 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 /** Gives a file that is on the disk its final name. The name is on the disk when this returns. */
-export async function publish(from: string, to: string): Promise<void> {
+export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(dirname(to));
 }

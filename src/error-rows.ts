@@ -280,7 +280,7 @@ export const ERROR_ROWS = {
   'disk-full': {
     status: 500,
     meaning: 'The disk below A3S_HOME has no room.',
-    remedy: 'Free some space: `a3s-box system prune`.',
+    remedy: 'Free some space, for example with a3s-box system prune.',
   },
   'out-of-memory': {
     status: 500,

@@ -21,8 +21,9 @@ import {
   vmmSockets,
 } from '../../src/engine/qemu/command-line/arguments.ts';
 import { STATE_URI } from '../../src/engine/qemu/command-line/descriptor-sets.ts';
+import type { Command } from '../../src/engine/qemu/command-line/devices.ts';
 import { stubKernel } from '../../src/engine/qemu/command-line/stub-kernel.ts';
-import { type Command, executeAll } from '../../src/engine/qemu/monitor/hotplug.ts';
+import { executeAll } from '../../src/engine/qemu/monitor/execute-all.ts';
 import { QmpClient, type QmpEvent } from '../../src/engine/qemu/monitor/qmp.ts';
 import { growthLimit } from '../../src/engine/qemu/template/memory-growth.ts';
 import { openSocket } from '../../src/engine/socket.ts';

@@ -17,7 +17,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { VcpuType } from '@a3s-box/attestation/measure';
-import { publish, syncDirectory } from '../durable.ts';
+import { renameDurably, syncDirectory } from '../durable.ts';
 import { A3sError } from '../errors.ts';
 import { sha256OfFile } from './digest.ts';
 import { AnyBootDocument, bootSetId, filesOf, MAX_DOCUMENT } from './document.ts';
@@ -183,12 +183,12 @@ export async function putInPlace(work: string, target: string): Promise<void> {
     );
   await syncDirectory(work);
   try {
-    await publish(work, target);
+    await renameDurably(work, target);
   } catch (error) {
     // The directory entry may not be on the disk yet, also where another process made it.
     if (await sound()) return await syncDirectory(dirname(target));
     await rm(target, { recursive: true, force: true });
-    await publish(work, target).catch(async (again: unknown) => {
+    await renameDurably(work, target).catch(async (again: unknown) => {
       if (!(await sound())) throw again;
       await syncDirectory(dirname(target));
     });

@@ -30,7 +30,7 @@ const COMMON = [
 export const PLAIN_COMMAND_LINE: readonly string[] = [
   'console=ttyS0',
   ...COMMON,
-  // RAM that can be plugged in lies above 4 GiB, for which the kernel would set 64 MiB aside: no
+  // RAM that can be attached lies above 4 GiB, for which the kernel would set 64 MiB aside: no
   // device here needs copies below.
   'swiotlb=noforce',
 ];

@@ -30,7 +30,7 @@ it('syncs a boot set that another process has put in place', async () => {
 
 it('fails when the name of a boot set cannot be synced', async () => {
   const failure = new Error('EIO');
-  vi.mocked(durable.publish).mockImplementationOnce(async (from, to) => {
+  vi.mocked(durable.renameDurably).mockImplementationOnce(async (from, to) => {
     await rename(from, to);
     throw failure;
   });

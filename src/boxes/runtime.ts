@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Trust } from './policy/trust-policies.ts';
+import type { Trust } from './policy/trust.ts';
 import type { VmPools } from './pool/vm-pools.ts';
 import type { RunServices } from './run/run-services.ts';
 

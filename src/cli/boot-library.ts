@@ -4,21 +4,14 @@
  * @module
  */
 import { resolve } from 'node:path';
-import { A3sError } from '../errors.ts';
 import type { Context } from './context.ts';
+import { withLibrary } from './with-library.ts';
 
 type Library = typeof import('#boot');
 export type ListedSet = Awaited<ReturnType<Library['listBootSets']>>[number];
 
-/** Converts its errors to those of this bundle: each bundle has a class of its own for them. */
-export async function withBoot<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
-  const library = await import('#boot');
-  try {
-    return await act(library);
-  } catch (error) {
-    if (error instanceof A3sError || !(error instanceof library.A3sError)) throw error;
-    throw new A3sError(error.code, error.message, { remedy: error.remedy, cause: error.cause });
-  }
+export function withBoot<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
+  return withLibrary(import('#boot'), act);
 }
 
 /** The operand that names a set, in descriptions of commands. */

@@ -20,7 +20,7 @@ describe('run', () => {
   });
 
   it('prints why a box lost its microVM, and exits with the status of the box', async () => {
-    const stderr = 'a3s-box: the virtual machine ended unexpectedly: it was killed\n';
+    const stderr = 'a3s-box: the microVM ended unexpectedly: it was killed\n';
     expect(await a3s('run --rm box lost')).toMatchObject({ status: 137, stdout: '', stderr });
   });
 

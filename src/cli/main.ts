@@ -6,6 +6,7 @@
  */
 import { constants } from 'node:os';
 import type { Config } from '../config.ts';
+import { isDiskFull } from '../disk-full.ts';
 import { A3sError } from '../errors.ts';
 import { runCli } from './cli.ts';
 import type { Context } from './context.ts';
@@ -69,7 +70,7 @@ function output(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   opened.add(name);
   return stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
-    const code = error.code === 'ENOSPC' ? 'disk-full' : 'internal';
+    const code = isDiskFull(error) ? 'disk-full' : 'internal';
     const title = name === 'stdout' ? 'output' : 'error';
     printFailure(context, new A3sError(code, `cannot write standard ${title}: ${error.message}`));
     process.exit(CRASHED);

@@ -1,5 +1,5 @@
 /**
- * The interface of an engine. An engine turns a VM's description into a running virtual machine and
+ * The interface of an engine. An engine turns a VM's description into a running microVM and
  * returns a byte stream to the agent inside. Engines know nothing of images or HTTP.
  *
  * @module
@@ -153,7 +153,7 @@ export interface SaveRequest {
 export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
 
 /** A saved VM that forks start from. */
-export interface SavedCopy extends SavedVm {
+export interface OpenSavedVm extends SavedVm {
   /**
    * Descriptor of its RAM, open for reading. Any identity can open it again through
    * `/proc/self/fd`.
@@ -202,7 +202,7 @@ export interface HostLimits {
   };
 }
 
-/** Everything an engine needs to start one virtual machine. */
+/** Everything an engine needs to start one microVM. */
 export interface VmSpec {
   /**
    * The box's id: 64 lower-case hexadecimal digits. It names the process, so that the process can
@@ -224,7 +224,7 @@ export interface VmSpec {
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
   /**
-   * The VM starts as a copy of this template instead of booting. It has the same shape, and the
+   * The VM starts from this template instead of booting. It has the same shape, and the
    * disks with the serials of the template's slots go into them.
    */
   readonly template?: Template | undefined;
@@ -232,7 +232,7 @@ export interface VmSpec {
    * The VM starts as a fork of this saved VM. It has the same shape, and its disks have the same
    * serials.
    */
-  readonly copyOf?: SavedCopy | undefined;
+  readonly fork?: OpenSavedVm | undefined;
   /** The VM is launched measured. It then boots, and has no template, no shares and no console. */
   readonly confidential?: ConfidentialLaunch | undefined;
   /** Limits in force when the VM is launched; absent: none. */
@@ -260,7 +260,7 @@ export interface ControlStream extends Duplex {
   readonly bytesWritten: number;
 }
 
-/** A running virtual machine. It outlives the object and the process that hold it. */
+/** A running microVM. It outlives the object and the process that hold it. */
 export interface Vm {
   readonly id: string;
   /** Process id of the VMM, 0 where there is no process. */
@@ -276,7 +276,10 @@ export interface Vm {
   attach(disks: readonly Disk[]): Promise<void>;
   /** Applies these limits to its processes from now on, in place of the previous ones. */
   applyLimits(limits: HostLimits): Promise<void>;
-  /** Virtual processors and RAM that the guest has. A copy may have more than its box asked for. */
+  /**
+   * Virtual processors and RAM that the guest has. A VM of a template may have more than its box
+   * asked for.
+   */
   size(): Promise<VmSize>;
   /**
    * Saves RAM and devices while the VM is paused, and resumes it in every case. When a server dies

@@ -117,7 +117,7 @@ const RESEED = {
   machineId: '00000000-0000-4000-8000-000000000001',
 };
 
-/** A fake agent of a paused copy, which waits to be resumed. */
+/** A fake agent of a guest that started from a template and waits to be resumed. */
 async function pausedAgent(): Promise<FakeAgent> {
   const agent = new FakeAgent();
   const guest = await connectGuest(fakeVm(agent), { signal, deadlineMs: 5000 });
@@ -128,7 +128,7 @@ async function pausedAgent(): Promise<FakeAgent> {
   return agent;
 }
 
-test('a paused copy is resumed by the first request, without a greeting', async () => {
+test('a guest that started from a template is resumed by the first request, without a greeting', async () => {
   const agent = await pausedAgent();
   const known = {
     protocol: 2,
@@ -141,7 +141,7 @@ test('a paused copy is resumed by the first request, without a greeting', async 
   guest.close();
 });
 
-test('a copy of unknown version uses the highest common version after the first request', async () => {
+test('a guest of unknown version that started from a template uses the highest common version after the first request', async () => {
   const agent = await pausedAgent();
   const first = (guest: Guest, stop: AbortSignal) => guest.reseed(RESEED, stop);
   const known = { protocol: 2, negotiate: true, first };
@@ -195,7 +195,7 @@ test('a first request that is refused is not sent again', async () => {
   expect(sent).toBe(1);
 });
 
-test('a copy with an unsupported protocol version is refused without a request', async () => {
+test('a guest that started from a template with an unsupported protocol version is refused without a request', async () => {
   const known = {
     protocol: PROTOCOL.maximum + 1,
     first: () => Promise.reject(new Error('unreachable')),

@@ -21,12 +21,12 @@ export interface ConnectOptions {
    * guest can drop bytes while it opens its port again, and neither side gets an error.
    */
   readonly attemptMs?: number;
-  /** Set for the copy of a guest, whose agent is known: `hello` is not sent. */
+  /** Set for a start from a template or a snapshot, whose agent is known: `hello` is not sent. */
   readonly known?: KnownAgent;
 }
 
 export interface KnownAgent {
-  /** The version that was agreed on before the copy was made, or the lowest that it can have been. */
+  /** The version that was agreed on before the memory was saved, or the lowest possible one. */
   readonly protocol: number;
   /** Agrees on a higher version after the first request. */
   readonly negotiate?: boolean;
@@ -76,7 +76,7 @@ export async function connectGuest(
     );
   }, options.deadlineMs);
   void vm.exited.then(({ reason, detail }) => {
-    const message = `The virtual machine ended before its agent answered (${reason})`;
+    const message = `The microVM ended before its agent answered (${reason})`;
     ended.abort(new A3sError('vmm-failed', detail === '' ? message : `${message}: ${detail}`));
   });
   try {

@@ -3,7 +3,8 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { connectGuest } from './connection.ts';
 import { CHANGES } from './files.ts';
 import type { Guest } from './guest.ts';
-import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
+import { FakeAgent } from './testing/fake-agent.ts';
+import type { FakeAgentOptions } from './testing/fake-agent-options.ts';
 import { fakeVm } from './testing/fake-vm.ts';
 
 const open: { agent: FakeAgent; guest: Guest }[] = [];
@@ -38,7 +39,7 @@ it.each([
     stream.respond({ ':status': 200 });
     stream.end(text);
   });
-  await expect(guest.readFiles('/', signal)).rejects.toMatchObject({ code: 'agent-failed' });
+  await expect(guest.files.read('/', signal)).rejects.toMatchObject({ code: 'agent-failed' });
 });
 
 it('resets an archive that its reader does not want any more', async () => {
@@ -52,7 +53,7 @@ it('resets an archive that its reader does not want any more', async () => {
       );
     });
   });
-  const { archive } = await guest.readFiles('/', signal);
+  const { archive } = await guest.files.read('/', signal);
   expect((await archive.next()).value?.toString()).toBe('first');
   await archive.return();
   expect(await closed).not.toBe(0);
@@ -62,7 +63,7 @@ it('resets an archive whose source fails, and passes the reason on', async () =>
   const { agent, guest } = await connect();
   const reason = new Error('the client is gone');
   const request = { path: '/tmp', keepKinds: false, ofUser: false };
-  const written = guest.writeFiles(
+  const written = guest.files.write(
     request,
     (async function* () {
       yield Buffer.from('first');
@@ -80,14 +81,16 @@ it('ends what the caller aborts', async () => {
     await once(stream, 'close');
   });
   const aborted = new AbortController();
-  const read = guest.readFiles('/', aborted.signal);
+  const read = guest.files.read('/', aborted.signal);
   aborted.abort(new Error('enough'));
   await expect(read).rejects.toThrow('enough');
 });
 
 it('says which version an older agent lacks', async () => {
   const { guest } = await connect({ protocol: { minimum: 1, maximum: 6 } });
-  expect(() => guest.statFile('/', signal)).toThrow('copies of files came with protocol 7');
+  await expect(guest.files.stat('/', signal)).rejects.toThrow(
+    'copies of files came with protocol 7',
+  );
 });
 
 it('reports changes of shares, and says how many reached watchers', async () => {
@@ -117,7 +120,7 @@ async function changing(...pieces: readonly string[]): Promise<Guest> {
 
 it('reads a list of changes whose lines arrive in pieces', async () => {
   const guest = await changing('{"path":"/a","ki', 'nd":1}\n{"path":"/b",', '"kind":2}');
-  expect(await guest.listChanges(signal)).toEqual([
+  expect(await guest.files.changes(signal)).toEqual([
     { path: '/a', kind: 1 },
     { path: '/b', kind: 2 },
   ]);
@@ -134,7 +137,7 @@ it.each([
   ['with too long a line', 'x'.repeat(200_000), 'too long a line'],
 ])('refuses a list of changes %s', async (_, text, reason) => {
   const guest = await changing(text);
-  await expect(guest.listChanges(signal)).rejects.toThrow(reason);
+  await expect(guest.files.changes(signal)).rejects.toThrow(reason);
 });
 
 it('does other work while it reads a long list of changes', async () => {
@@ -144,7 +147,7 @@ it('does other work while it reads a long list of changes', async () => {
     turns += 1;
   }, 0);
   try {
-    expect(await guest.listChanges(signal)).toHaveLength(20_000);
+    expect(await guest.files.changes(signal)).toHaveLength(20_000);
     expect(turns).toBeGreaterThan(5);
   } finally {
     clearInterval(timer);

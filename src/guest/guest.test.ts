@@ -5,7 +5,8 @@ import { afterEach, expect, test } from 'vitest';
 import { connectGuest } from './connection.ts';
 import type { Guest } from './guest.ts';
 import { MAIN } from './protocol.ts';
-import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
+import { FakeAgent } from './testing/fake-agent.ts';
+import type { FakeAgentOptions } from './testing/fake-agent-options.ts';
 import { FakeRefusal } from './testing/fake-refusal.ts';
 import { fakeVm } from './testing/fake-vm.ts';
 

@@ -6,23 +6,13 @@
 import type { Duplex } from 'node:stream';
 import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
-import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
-import {
-  exportFiles,
-  listChanges,
-  type ReadFiles,
-  readFiles,
-  readLayer,
-  writeFiles,
-} from './files.ts';
+import { expectProtocol } from './expect-protocol.ts';
+import { GuestFiles } from './guest-files.ts';
 import type { GuestConnection } from './http2-connection.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
-  type FileChange,
-  FilePath,
-  FileStat,
   Fork,
   GuestState,
   type Hello,
@@ -41,7 +31,6 @@ import {
   StartProcess,
   Stats,
   type TerminalSize,
-  type WriteFiles,
 } from './protocol.ts';
 import { openRatls } from './ratls.ts';
 import { refusal } from './refusal.ts';
@@ -51,8 +40,6 @@ import { StdinWriter } from './stdin.ts';
 const PROMPT_MS = 30_000;
 /** The timeout of requests that wait for devices, mounts, or the program to be loaded. */
 const SETUP_MS = 120_000;
-/** For all that a box has in memory to reach its disk. */
-const SYNC_MS = 300_000;
 /** The timeout of a spec by which the agent copies files of the image into a volume. */
 const FILL_MS = 1_800_000;
 const STATE_BYTES = 4 * 1024 * 1024;
@@ -90,11 +77,14 @@ export class Guest {
   readonly hello: Hello | undefined;
   /** Resolves when the connection is gone, never rejects. The box keeps running. */
   readonly closed: Promise<void>;
+  /** The box's files. */
+  readonly files: GuestFiles;
   readonly #connection: GuestConnection;
 
   constructor(connection: GuestConnection, hello?: Hello) {
     this.#connection = connection;
     this.hello = hello;
+    this.files = new GuestFiles(connection);
     this.closed = connection.closed;
   }
 
@@ -109,7 +99,7 @@ export class Guest {
   }
 
   /**
-   * Has a copy that was not reseeded run a warm-up of its later requests, in namespaces that it
+   * Has a paused guest run a warm-up of its later requests, in namespaces that it
    * discards, so that an emulated processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
@@ -118,8 +108,8 @@ export class Guest {
   }
 
   /**
-   * Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes
-   * nothing.
+   * Gives a guest that started from a template its own identity. Protocol 2; a repeated call
+   * changes nothing.
    */
   async reseed(reseed: Reseed, signal?: AbortSignal): Promise<void> {
     const body = Reseed.parse(reseed);
@@ -127,7 +117,7 @@ export class Guest {
   }
 
   /**
-   * Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call
+   * Gives a fork its own identity. Protocol 2; a repeated call
    * changes nothing.
    */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
@@ -214,8 +204,8 @@ export class Guest {
     signal?: AbortSignal,
     { group = false, privileged = false }: StartOptions = {},
   ): Promise<Process> {
-    if (group) this.#expect(4, 'a process with a control group of its own');
-    if (privileged) this.#expect(7, 'a privileged process');
+    if (group) expectProtocol(this.#connection, 4, 'a process with a control group of its own');
+    if (privileged) expectProtocol(this.#connection, 7, 'a privileged process');
     const more = { ...(group ? { group } : {}), ...(privileged ? { privileged } : {}) };
     const body = StartProcess.parse({ id, process, ...more });
     const options = { signal, deadlineMs: SETUP_MS };
@@ -308,19 +298,9 @@ export class Guest {
     return (this.#connection.version ?? 0) >= version;
   }
 
-  #expect(version: number, what: string): void {
-    if (this.speaks(version)) return;
-    const spoken = this.#connection.version ?? 'none';
-    throw new A3sError(
-      'agent-failed',
-      `The guest agent of this box speaks protocol ${spoken}: ${what} came with protocol ${version}`,
-      { remedy: 'Restart the box, so that it boots with the current agent.' },
-    );
-  }
-
   /** Waits until the process has exited, whether or not its output is complete. Protocol 4. */
   async ended(id: string, signal?: AbortSignal): Promise<Exit> {
-    this.#expect(4, 'the end of a process whose output goes on');
+    expectProtocol(this.#connection, 4, 'the end of a process whose output goes on');
     return await this.#connection.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
   }
 
@@ -329,13 +309,13 @@ export class Guest {
    * processes. Protocol 4.
    */
   async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
-    this.#expect(4, 'other limits');
+    expectProtocol(this.#connection, 4, 'other limits');
     await this.#connection.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
   }
 
   /** The processes of the box. Protocol 4. */
   async top(signal?: AbortSignal): Promise<readonly ProcessEntry[]> {
-    this.#expect(4, 'the list of its processes');
+    expectProtocol(this.#connection, 4, 'the list of its processes');
     const options = { ...prompt(signal), answerBytes: TOP_BYTES };
     return (await this.#connection.call('GET', '/v1/top', undefined, ProcessList, options))
       .processes;
@@ -346,62 +326,12 @@ export class Guest {
     return this.#connection.call('GET', '/v1/stats', undefined, Stats, options);
   }
 
-  /** What a path of the box names. Protocol 7. */
-  statFile(filePath: string, signal: AbortSignal): Promise<FileStat> {
-    this.#expect(7, 'copies of files');
-    // A file server of the host may take its time.
-    const options = { signal, deadlineMs: SETUP_MS };
-    const body = FilePath.parse({ path: filePath });
-    return this.#connection.call('POST', '/v1/files/stat', body, FileStat, options);
-  }
-
-  /** What a path of the box names, and its archive. Protocol 7. */
-  readFiles(filePath: string, signal: AbortSignal): Promise<ReadFiles> {
-    this.#expect(7, 'copies of files');
-    return readFiles(this.#connection, filePath, signal);
-  }
-
-  /** Extracts an archive into a directory of the box. Protocol 7. */
-  writeFiles(
-    request: WriteFiles,
-    archive: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    this.#expect(7, 'copies of files');
-    return writeFiles(this.#connection, request, archive, signal);
-  }
-
-  /** The root of the box as an archive, without what is mounted in it. Protocol 7. */
-  exportFiles(signal: AbortSignal): Promise<AsyncGenerator<Uint8Array, void, void>> {
-    this.#expect(7, 'copies of files');
-    return exportFiles(this.#connection, signal);
-  }
-
-  /** What differs from the image, as a layer of an OCI image. Protocol 7. */
-  readLayer(signal: AbortSignal): Promise<AsyncGenerator<Uint8Array, void, void>> {
-    this.#expect(7, 'copies of files');
-    return readLayer(this.#connection, signal);
-  }
-
-  /** The paths that differ from the image. Protocol 7. */
-  listChanges(signal: AbortSignal): Promise<readonly FileChange[]> {
-    this.#expect(7, 'copies of files');
-    return listChanges(this.#connection, signal);
-  }
-
-  /** Returns once what the box has written to its own disk is there. Protocol 8. */
-  async syncFiles(signal: AbortSignal): Promise<void> {
-    this.#expect(8, 'snapshots of disks');
-    const options = { signal, deadlineMs: SYNC_MS };
-    await this.#connection.call('POST', '/v1/files/sync', undefined, nothing, options);
-  }
-
   /**
    * Tells the box's watchers what the host has changed. Returns of how many changes it could.
    * Protocol 8.
    */
   async reportChanges(changes: readonly ShareChange[], signal: AbortSignal): Promise<number> {
-    this.#expect(8, 'reports of changed files');
+    expectProtocol(this.#connection, 8, 'reports of changed files');
     const body = ShareChanges.parse({ changes });
     const options = { signal, deadlineMs: SETUP_MS };
     const route = '/v1/shares/changes';

@@ -39,7 +39,7 @@ export const Hello = z.object({
   protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
   agent: line,
   kernel: line,
-  /** Empty until a prepared guest is reseeded: each copy of a template has its own id. */
+  /** Empty until a prepared guest is reseeded: each guest of a template has its own id. */
   bootId: line,
   /** The processor that serves a confidential guest; absent where there is none. */
   tee: z.enum(TEES).optional(),
@@ -201,7 +201,7 @@ export const GuestErrorBody = z.object({
   error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
 });
 
-/** Random bytes for a copy's generator. The agent requires this number of them. */
+/** Random bytes for the guest's generator. The agent requires this number of them. */
 export const ENTROPY_BYTES = 64;
 
 const identity = {
@@ -211,11 +211,11 @@ const identity = {
   machineId: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
 };
 
-/** Body of `POST /v1/wake`: the new identity of a prepared guest's copy. */
+/** Body of `POST /v1/wake`: the identity of a guest that started from a template. */
 export const Reseed = z.strictObject(identity);
 export type Reseed = z.infer<typeof Reseed>;
 
-/** Body of `POST /v1/fork`: the new identity of a running guest's copy. */
+/** Body of `POST /v1/fork`: the identity of a fork. */
 export const Fork = z.strictObject({
   ...identity,
   hostname: z.string().min(1).max(64),

@@ -4,6 +4,7 @@
  * @module
  */
 import { statfs } from 'node:fs/promises';
+import { isDiskFull } from '../disk-full.ts';
 import { A3sError } from '../errors.ts';
 
 /** Bytes that stay free: databases, logs and boxes' disks need room. */
@@ -47,6 +48,5 @@ export function diskFull(directory: string, cause?: unknown): A3sError {
 
 /** Turns the system's error for a full disk into `disk-full`; returns any other error as it is. */
 export function explainDiskError(error: unknown, directory: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(directory, error) : error;
+  return isDiskFull(error) ? diskFull(directory, error) : error;
 }

@@ -7,7 +7,7 @@
 import { access, chmod, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Semaphore } from '../async/semaphore.ts';
-import { publish } from '../durable.ts';
+import { renameDurably } from '../durable.ts';
 import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import { sweepDirectory } from './content/blobs.ts';
 import { createDurably, makePrivate } from './content/files.ts';
@@ -183,7 +183,7 @@ export class Disks {
       await chmod(path, 0o400);
       // A file that a failed sweep left here belongs to another disk.
       await rm(recordPath(this.path(plan.digest)), { force: true });
-      await publish(path, this.path(plan.digest));
+      await renameDurably(path, this.path(plan.digest));
       return true;
     } catch (error) {
       throw explainDiskError(error, this.#directory);

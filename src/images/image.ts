@@ -39,6 +39,8 @@ export interface Origin {
   readonly reference?: string;
   /** ISO 8601; of the last time. */
   readonly at: string;
+  /** Id of the image that it was made of here, which may be gone. */
+  readonly parent?: string;
 }
 
 export interface Image {

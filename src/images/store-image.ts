@@ -9,15 +9,20 @@ import type { Image, Origin } from './image.ts';
 import type { LoadedImage } from './layer-loader.ts';
 import type { StoreParts } from './store-parts.ts';
 
-/** @param image its layers have been checked; its names move to it */
+/**
+ * @param image its layers have been checked; its names move to it
+ * @param parent id of the image that it was made of
+ */
 export async function storeImage(
   parts: StoreParts,
   image: LoadedImage,
   kind: Origin['kind'],
+  parent?: string,
 ): Promise<Image> {
   const [reference] = image.names.map(familiar);
   const called = reference === undefined ? {} : { reference };
-  const origin = { kind, at: new Date().toISOString(), ...called };
+  const made = parent === undefined ? {} : { parent };
+  const origin = { kind, at: new Date().toISOString(), ...called, ...made };
   const [record] = await commitImages(parts, [{ image, origin }]);
   if (record === undefined) throw new RangeError('one image was made and none was stored');
   return viewOf(record, parts.catalog);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Trust } from '../boxes/policy/trust-policies.ts';
+import type { Trust } from '../boxes/policy/trust.ts';
 import type { BootSets, Logger } from '../boxes/services/services.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';

@@ -16,7 +16,7 @@ import { PoolRecords } from '../boxes/pool/records.ts';
 import { DEFAULT_LOGGING } from '../boxes/record/box.ts';
 import { now, timestamp } from '../boxes/record/clock.ts';
 import { boxDirectory } from '../boxes/record/directories.ts';
-import { isLive } from '../boxes/record/states.ts';
+import { mayHaveVm } from '../boxes/record/states.ts';
 import { BoxStore } from '../boxes/record/store.ts';
 import { Restarts } from '../boxes/restart/restarts.ts';
 import { Execs } from '../boxes/run/execs.ts';
@@ -46,8 +46,8 @@ import { FileLog } from './home/log.ts';
 import { MIGRATIONS } from './home/migrations.ts';
 import { openNetworks } from './home/open-networks.ts';
 import { openTemplates } from './home/open-templates.ts';
-import { HttpServer } from './http/http-server.ts';
-import type { ApiHost } from './http/routes.ts';
+import { HttpServer } from './http-server.ts';
+import type { ApiHost } from './routes.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
 export interface ServeOptions {
@@ -264,11 +264,11 @@ function openVolumes(
     makeDisk: makeBlankDisk,
     running: store
       .list()
-      .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : [])),
-    isLive: (id) => {
+      .flatMap(({ definition: { id }, state }) => (mayHaveVm(state.status) ? [id] : [])),
+    mayHaveVm: (id) => {
       const box = store.get(id);
       if (box === undefined) return false;
-      return isLive(box.state.status) || running.copying.has(id);
+      return mayHaveVm(box.state.status) || running.copying.has(id);
     },
     usersOf: (name) =>
       store

@@ -11,11 +11,11 @@ import { A3sError } from '../errors.ts';
 import { digestText } from '../oci/digest-text.ts';
 import { parseDocument } from '../oci/json/json.ts';
 import { DSSE_ENVELOPE } from '../oci/media-types.ts';
-import { readEnvelope } from '../trust/evidence/dsse.ts';
-import { Problem } from '../trust/evidence/problem.ts';
-import { readStatement } from '../trust/evidence/statement.ts';
+import { readEnvelope } from '../trust/artifact/dsse.ts';
+import { Problem } from '../trust/artifact/problem.ts';
+import { readStatement } from '../trust/artifact/statement.ts';
+import { isSignedBy } from '../trust/keys/signer-key.ts';
 import { readPolicyKey } from '../trust/policy/policy-keys.ts';
-import { isSignedBy } from '../trust/signer/signer-key.ts';
 
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.\d+)?\+json(?:;version=0\.\d+)?$/;
 const MAX_LAYERS = 1024;

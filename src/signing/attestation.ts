@@ -8,13 +8,10 @@ import { A3sError } from '../errors.ts';
 import { hexOf } from '../oci/digest.ts';
 import { parseDocument } from '../oci/json/json.ts';
 import { endOfString } from '../oci/json/json-strings.ts';
-import { preAuthEncoding } from '../trust/evidence/dsse.ts';
-import { Problem } from '../trust/evidence/problem.ts';
-import {
-  MAX_STATEMENT_VALUES,
-  readStatement,
-  STATEMENT_PAYLOAD_TYPE,
-} from '../trust/evidence/statement.ts';
+import { preAuthEncoding } from '../trust/artifact/dsse.ts';
+import { Problem } from '../trust/artifact/problem.ts';
+import { readStatement, STATEMENT_PAYLOAD_TYPE } from '../trust/artifact/statement.ts';
+import { MAX_STATEMENT_VALUES } from '../trust/limits.ts';
 import { goJson } from './go-json.ts';
 import type { Subject } from './image-payload.ts';
 import type { PredicateType } from './predicate-types.ts';

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage, dockerArchive } from '../images/testing/build-image.ts';
 import { isDigest } from '../oci/digest.ts';
 import { type StartedRegistry, startRegistry } from '../registry/testing/start-registry.ts';
-import { MAX_STATEMENT_VALUES } from '../trust/evidence/statement.ts';
+import { MAX_STATEMENT_VALUES } from '../trust/limits.ts';
 import { envelope, statement } from './attestation.ts';
 import { goJson } from './go-json.ts';
 import { cosignRepository, imagePayload, type Subject } from './image-payload.ts';

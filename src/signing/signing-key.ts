@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { checkKeyKind } from '../trust/signer/key-kinds.ts';
+import { checkKeyKind } from '../trust/keys/key-kinds.ts';
 
 /** Holds the key and returns only signatures. */
 export class SigningKey {

@@ -11,7 +11,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { lstat, mkdir, open, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish } from '../durable.ts';
+import { renameDurably } from '../durable.ts';
 import { availableBytes } from '../engine/memory.ts';
 import { A3sError } from '../errors.ts';
 
@@ -101,7 +101,7 @@ async function putOnRecord(home: string, name: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await publish(`${path}.new`, path);
+  await renameDurably(`${path}.new`, path);
 }
 
 /**

@@ -6,8 +6,9 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDiskFull } from '../disk-full.ts';
 import { syncDirectory } from '../durable.ts';
-import { SAVED_FILES, type SavedCopy } from '../engine/engine.ts';
+import { type OpenSavedVm, SAVED_FILES } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import {
   checkRoom,
@@ -33,7 +34,7 @@ export interface SnapshotDirectories {
 /** A memory snapshot in use by a start. */
 export interface OpenSnapshot extends AsyncDisposable {
   readonly snapshot: MemorySnapshot;
-  readonly copyOf: SavedCopy;
+  readonly fork: OpenSavedVm;
   readonly disk: string;
 }
 
@@ -222,7 +223,7 @@ export class Snapshots {
     });
     return {
       snapshot: { ...record, saved: { ...saved, machine, written } },
-      copyOf: { ...machine, ram: ram.fd, state: state.fd },
+      fork: { ...machine, ram: ram.fd, state: state.fd },
       disk,
       [Symbol.asyncDispose]: async () => {
         await ram.close();
@@ -300,8 +301,7 @@ async function syncFile(path: string): Promise<void> {
 }
 
 function fullOr(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  if (!isDiskFull(error)) return error;
   return new A3sError('disk-full', 'Cannot make the snapshot: no space is left', {
     remedy: 'Free some space and try again.',
     cause: error,

@@ -8,6 +8,7 @@
  */
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { isDiskFull } from '../disk-full.ts';
 import { A3sError } from '../errors.ts';
 
 export type { Database } from 'better-sqlite3';
@@ -110,7 +111,7 @@ function migrate(database: Database.Database, path: string, migrations: Migratio
 
 function explain(error: unknown, path: string): unknown {
   if (error instanceof Error && 'syscall' in error) {
-    const full = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+    const full = isDiskFull(error);
     return new A3sError(
       full ? 'disk-full' : 'state-unusable',
       `Cannot make ${path}: ${error.message}`,

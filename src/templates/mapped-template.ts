@@ -9,6 +9,7 @@ import { write } from 'node:fs';
 import { chown, type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isDiskFull } from '../disk-full.ts';
 import { closeDescriptor, memoryFile, pathOf, seal, setLength } from '../engine/memory-file.ts';
 import { A3sError } from '../errors.ts';
 import type { JailIdentity } from '../jail/jail.ts';
@@ -194,8 +195,7 @@ async function writeAt(handle: FileHandle, data: Buffer, position: number): Prom
 }
 
 function explained(cause: unknown): unknown {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
+  if (!isDiskFull(cause)) return cause;
   return new A3sError('disk-full', "Cannot make the box's disk: no space is left", {
     cause,
     remedy: 'Free some space and try again.',

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeHost } from '../engine/testing/fake.ts';
 import { A3sError } from '../errors.ts';
 import { PROTOCOL } from '../guest/protocol.ts';
-import type { FakeAgentOptions } from '../guest/testing/fake-agent.ts';
+import type { FakeAgentOptions } from '../guest/testing/fake-agent-options.ts';
 import { BLANK_DISK_BYTES } from './blank-disk.ts';
 import { DAY, MEBIBYTE, onlyKey, StoreHome, untilIdle, warm } from './testing/store-home.ts';
 

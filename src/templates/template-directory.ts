@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish } from '../durable.ts';
+import { renameDurably } from '../durable.ts';
 import { Damaged } from './damaged.ts';
 import type { MappedTemplate } from './mapped-template.ts';
 import { checkPrivateDirectory } from './private-file.ts';
@@ -101,7 +101,7 @@ export class TemplateDirectory {
     const before = this.#entries.get(record.key);
     if (before !== undefined) await this.remove(before);
     const path = join(this.#directory, record.key);
-    await publish(work, path);
+    await renameDurably(work, path);
     await this.#keep(record, path, this.#clock.wall());
     return { before };
   }

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Attachment } from '../images/attachments/attachment.ts';
 import { decideTrust } from './decide.ts';
 import { TrustDecision } from './decision.ts';
+import { identityOfKey } from './keys/signer-key.ts';
 import type { Requirement } from './policy.ts';
-import { identityOfKey } from './signer/signer-key.ts';
 import {
   attachmentOf,
   signatureLayer,

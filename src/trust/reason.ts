@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { quoted } from './artifact/problem.ts';
 import type { Finding, RequirementResult, Signer } from './decision.ts';
-import { quoted } from './evidence/problem.ts';
 import type { Requirement, Rule } from './policy.ts';
 
 const MAX_NAMED = 3;

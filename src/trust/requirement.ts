@@ -5,12 +5,12 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { TrustMaterial } from '@sigstore/verify';
+import { type Evidence, isAttestation } from './artifact/evidence.ts';
+import { Problem } from './artifact/problem.ts';
+import { checkSimpleSigning } from './artifact/simple-signing.ts';
+import { checkConditions, checkStatement } from './artifact/statement.ts';
 import type { Finding, RequirementResult } from './decision.ts';
 import type { Found } from './evidence/attachments.ts';
-import { type Evidence, isAttestation } from './evidence/evidence.ts';
-import { Problem } from './evidence/problem.ts';
-import { checkSimpleSigning } from './evidence/simple-signing.ts';
-import { checkConditions, checkStatement } from './evidence/statement.ts';
 import type { Requirement } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
 import type { SharedWork } from './shared-work.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { open, rm } from 'node:fs/promises';
-import { publish } from '../durable.ts';
+import { renameDurably } from '../durable.ts';
 
 /** Makes the whole file, or nothing. It outlasts a power cut when this returns. */
 export async function makeDiskFile(
@@ -23,7 +23,7 @@ export async function makeDiskFile(
     } finally {
       await file.close();
     }
-    await publish(partial, path);
+    await renameDurably(partial, path);
   } catch (error) {
     await rm(partial, { force: true });
     throw error;

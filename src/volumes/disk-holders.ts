@@ -14,7 +14,7 @@ interface HoldersOptions {
   readonly usersOf: (name: string) => readonly string[];
   /** Ids of the boxes that an earlier server has started: they have their disks. */
   readonly running: Iterable<string>;
-  readonly isLive: (box: string) => boolean;
+  readonly mayHaveVm: (box: string) => boolean;
 }
 
 export class DiskHolders {
@@ -23,10 +23,10 @@ export class DiskHolders {
    * an earlier server ended while one box had the disk and others were starting.
    */
   readonly #holders = new Map<string, readonly string[]>();
-  readonly #isLive: (box: string) => boolean;
+  readonly #mayHaveVm: (box: string) => boolean;
 
-  constructor({ records, usersOf, running, isLive }: HoldersOptions) {
-    this.#isLive = isLive;
+  constructor({ records, usersOf, running, mayHaveVm }: HoldersOptions) {
+    this.#mayHaveVm = mayHaveVm;
     const earlier = new Set(running);
     for (const { name, diskBytes } of records.list()) {
       if (diskBytes === undefined) continue;
@@ -43,7 +43,7 @@ export class DiskHolders {
   }
 
   #liveHolders(name: string): readonly string[] {
-    return (this.#holders.get(name) ?? []).filter((box) => this.#isLive(box));
+    return (this.#holders.get(name) ?? []).filter((box) => this.#mayHaveVm(box));
   }
 
   /** @throws A3sError `volume-in-use` where another box has it */

@@ -30,7 +30,7 @@ function open(): Volumes {
     records: new VolumeRecords(database),
     usersOf: (name) => users[name] ?? [],
     running: live,
-    isLive: (box) => live.has(box),
+    mayHaveVm: (box) => live.has(box),
     shutdown: new AbortController().signal,
     onEvent: () => undefined,
     makeDisk: (path, bytes) => makeDisk(path, bytes),

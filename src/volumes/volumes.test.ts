@@ -33,7 +33,7 @@ function open(path = home): Volumes {
     records: new VolumeRecords(database),
     usersOf: (name) => users[name] ?? [],
     running: live,
-    isLive: (box) => live.has(box),
+    mayHaveVm: (box) => live.has(box),
     shutdown: new AbortController().signal,
     onEvent: (action, { name }) => events.push(`${action} ${name}`),
     now: () => '2026-01-02T03:04:05.000000006Z',

@@ -42,7 +42,7 @@ export interface VolumesOptions {
   /** Ids of the boxes that an earlier server has started. */
   readonly running: Iterable<string>;
   /** Whether the box runs, starts or ends, or a microVM serves its files. */
-  readonly isLive: (box: string) => boolean;
+  readonly mayHaveVm: (box: string) => boolean;
   readonly onEvent: (action: 'create' | 'destroy', volume: Volume) => void;
   /** Ends the removals of an earlier server's. */
   readonly shutdown: AbortSignal;
@@ -303,7 +303,7 @@ export class Volumes {
     // Paths of the home may lead through links of its user's. Below it there are none.
     const directory = join(await realpath(this.#root), name);
     const [data, filling] = [join(directory, DATA), join(directory, FILLING)];
-    for (const id of this.#mounting) if (!this.#options.isLive(id)) this.#mounting.delete(id);
+    for (const id of this.#mounting) if (!this.#options.mayHaveVm(id)) this.#mounting.delete(id);
     const isMounted = this.usersOf(name).some((id) => id !== box && this.#mounting.has(id));
     if (!isFirst || !isFillable || isMounted || !(await isEmpty(data))) {
       this.#mounting.add(box);

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { Problem } from '../../src/docker-api/problem.ts';
 import type { Reply } from '../../src/server/http/replies.ts';
 import type { RouteEntry } from '../../src/server/http/route.ts';
-import { ROUTES } from '../../src/server/http/routes.ts';
+import { ROUTES } from '../../src/server/routes.ts';
 import { splitVersion } from '../../src/server/version.ts';
 
 export interface Overheard {

@@ -24,7 +24,7 @@ function tableAfter(line: string): readonly string[] {
 describe('docs/trust.md', () => {
   it('docs/trust.md lists every problem of a signature once', () => {
     const [type = ''] =
-      /export type ProblemCode =[^;]*;/.exec(read('src/trust/evidence/problem.ts')) ?? [];
+      /export type ProblemCode =[^;]*;/.exec(read('src/trust/artifact/problem.ts')) ?? [];
     const codes = [...type.matchAll(/'([a-z-]+)'/g)].map(([, code = '']) => code);
     expect(codes.length).toBeGreaterThan(20);
     expect([...tableAfter('has a problem, with a code:')].sort()).toEqual(codes.sort());

@@ -78,7 +78,7 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
     expect(await actor.ok(['wait', 'shot'])).toBe('137');
     const state = JSON.parse(await actor.ok(['inspect', 'shot']))[0].State;
     expect(state).toMatchObject({ Status: 'exited', ExitCode: 137, Running: false });
-    expect(state.Error).toContain('virtual machine ended unexpectedly');
+    expect(state.Error).toContain('microVM ended unexpectedly');
     await actor.ok(['rm', 'shot']);
   });
 

@@ -174,7 +174,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     const started = JSON.parse(await actor.ok(['inspect', 'large']))[0];
     expect(started.Machine.Start).toBe('template');
     await until('it serves', async () => (await published('large')) !== '');
-    // Written before and after the snapshot, in memory that was plugged in.
+    // Written before and after the snapshot, in memory that was attached.
     const fill = 'dd if=/dev/urandom of=/dev/shm/fill bs=1M count=600; md5sum < /dev/shm/fill';
     const sum = (await actor.ok(['exec', 'large', 'sh', '-c', fill], { deadlineMs: 60_000 }))
       .split('\n')

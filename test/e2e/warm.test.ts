@@ -136,7 +136,7 @@ describe.each(ANY_ACTOR)('a box of %s that starts from a template', (name) => {
     const { stdout } = await warm.run([...flags, BUSYBOX, 'sh', '-c', script]);
     const [total = 0, limit] = stdout.split('\n').map(Number);
     expect(limit).toBe(bytes);
-    // What it has more than the template was plugged in.
+    // What it has more than the template was attached.
     expect(total * 1024).toBeGreaterThan(bytes);
   });
 

@@ -132,7 +132,7 @@ func digestOf(spec []byte) string {
 // awaitMemory waits until the guest has the memory that its VM was given beyond that of the
 // prepared one: programs size their heaps by the memory that they find when they start.
 func (b *Box) awaitMemory(resources *spec.Resources) error {
-	_, err := uevent.Wait(layers.PlugDeadline, func() (struct{}, bool, error) {
+	_, err := uevent.Wait(layers.AttachDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.Cgroup.Limit(resources)
 		return struct{}{}, !short, err
 	})
@@ -195,6 +195,20 @@ func (b *Box) Digest() string {
 		return ""
 	}
 	return b.digest
+}
+
+// expectReady returns an error unless the box has its spec and does not end. The caller holds b.mu.
+func (b *Box) expectReady() error {
+	switch {
+	case b.stopping:
+		return ErrStopping
+	case b.paused:
+		return ErrPaused
+	case !b.ready:
+		return ErrSpecMissing
+	default:
+		return nil
+	}
 }
 
 // Process returns the process with an id.

@@ -41,13 +41,10 @@ func (b *Box) begin(h *process.Handle, p *spec.Process) error {
 func (b *Box) claimMain() (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.expectReady(); err != nil {
+		return nil, err
+	}
 	switch {
-	case b.stopping:
-		return nil, ErrStopping
-	case b.paused:
-		return nil, ErrPaused
-	case !b.ready:
-		return nil, ErrSpecMissing
 	case b.started:
 		return nil, ErrStarted
 	case b.frozen:
@@ -108,13 +105,10 @@ func (b *Box) Exec(id string, p *spec.Process, options ExecOptions) (*process.Ha
 func (b *Box) claimExec(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.expectReady(); err != nil {
+		return nil, err
+	}
 	switch {
-	case b.stopping:
-		return nil, ErrStopping
-	case b.paused:
-		return nil, ErrPaused
-	case !b.ready:
-		return nil, ErrSpecMissing
 	case b.handles[id] != nil:
 		return nil, ErrIDTaken
 	case len(b.handles) >= maxProcesses:
@@ -172,10 +166,25 @@ func (b *Box) exec(h *process.Handle, request *stage.ExecRequest) error {
 	place := stage.Place{Network: b.sandbox.Namespaces.Network, Cgroup: -1}
 	if h.Group != nil {
 		place.Cgroup = h.Group.Procs
+	} else {
+		if place.Cgroup, err = b.groupOfMain(); err != nil {
+			return errors.Join(err, w.Abandon())
+		}
+		if place.Cgroup >= 0 {
+			defer syscall.Close(place.Cgroup)
+		}
 	}
 	err = b.launch(h, w, request, place, kills)
 	go b.standby.Replace(h)
 	return err
+}
+
+// groupOfMain opens the control group that the main process is in; -1 where that is the box's own.
+func (b *Box) groupOfMain() (int, error) {
+	b.mu.Lock()
+	main := b.handles[MainID]
+	b.mu.Unlock()
+	return b.launcher.Cgroup.OpenGroupOf(main.PidOfAgent())
 }
 
 // launch starts a process by a stage. killsBefore is the number of processes of the box that had

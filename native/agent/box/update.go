@@ -48,17 +48,12 @@ func (b *Box) PutResources(resources *spec.Resources) error {
 	return nil
 }
 
-// present answers the memory that the box was started with.
+// present returns the memory that the box was started with.
 func (b *Box) present() (memory *int64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.stopping:
-		return nil, ErrStopping
-	case b.paused:
-		return nil, ErrPaused
-	case !b.ready:
-		return nil, ErrSpecMissing
+	if err := b.expectReady(); err != nil {
+		return nil, err
 	}
 	return b.spec.Resources.MemoryBytes, nil
 }

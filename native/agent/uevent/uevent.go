@@ -1,4 +1,4 @@
-// Package uevent waits for devices that are being plugged in.
+// Package uevent waits for devices that are being attached.
 package uevent
 
 import (

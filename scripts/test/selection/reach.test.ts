@@ -29,7 +29,7 @@ describe('what a change reaches', () => {
   });
 
   it('selects the tests that read a changed file where no import shows that', () => {
-    expect(reachOf(['src/trust/evidence/problem.ts']).host).toContain('test/docs/trust.test.ts');
+    expect(reachOf(['src/trust/artifact/problem.ts']).host).toContain('test/docs/trust.test.ts');
     for (const path of ['attestation/src/verify/run.ts', 'policies/src/image-policy/glob.ts']) {
       const { host } = reachOf([path]);
       expect(host, path).toContain('test/docs/package.test.ts');

@@ -4,7 +4,7 @@
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { preAuthEncoding } from '../../../src/trust/evidence/dsse.ts';
+import { preAuthEncoding } from '../../../src/trust/artifact/dsse.ts';
 import {
   BUNDLE,
   type LayerParts,

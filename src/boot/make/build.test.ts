@@ -18,7 +18,10 @@ import { buildPlainBootSet } from './build-plain.ts';
 
 const RELEASE = '6.12.1-test';
 const NAME = `linux-image-${RELEASE}`;
-const MODULES: [string, string, string[]][] = [
+/** A file, the name of the module in it, and what it depends on. */
+type ModuleFile = [file: string, name: string, depends: string[]];
+const alone = (name: string): ModuleFile => [name, name, []];
+const MODULES: ModuleFile[] = [
   ['virtio_blk', 'virtio_blk', []],
   ['virtio_net', 'virtio_net', ['net_failover']],
   ['net_failover', 'net_failover', ['failover']],
@@ -30,6 +33,17 @@ const MODULES: [string, string, string[]][] = [
   ['tcp_diag', 'tcp_diag', ['inet_diag']],
   ['inet_diag', 'inet_diag', []],
   ['tun', 'tun', []],
+  ['bridge', 'bridge', ['stp', 'llc']],
+  ['stp', 'stp', ['llc']],
+  ['llc', 'llc', []],
+  ['xt_nat', 'xt_nat', ['nf_nat']],
+  ['xt_MASQUERADE', 'xt_MASQUERADE', ['nf_nat']],
+  ['nf_nat', 'nf_nat', []],
+  ...['veth', 'nf_tables', 'nf_conntrack_netlink', 'nft_compat', 'nft_chain_nat', 'nft_ct'].map(
+    alone,
+  ),
+  ...['nft_masq', 'nft_nat', 'nft_reject_inet', 'xt_addrtype', 'xt_comment'].map(alone),
+  ...['xt_conntrack', 'xt_mark', 'xt_tcpudp'].map(alone),
   // Module dependencies are listed by file name.
   ['dm-mod', 'dm_mod', []],
   ['dm-bufio', 'dm_bufio', ['dm-mod']],
@@ -172,6 +186,10 @@ test('records all sources of a boot set, and builds nothing twice', async () => 
     'inet_diag',
     'tcp_diag',
     'tun',
+    ...['llc', 'stp', 'bridge', 'veth', 'nf_tables', 'nf_conntrack_netlink', 'nft_compat'],
+    ...['nft_chain_nat', 'nft_ct', 'nft_masq', 'nft_nat', 'nft_reject_inet', 'nf_nat'],
+    ...['xt_MASQUERADE', 'xt_addrtype', 'xt_comment', 'xt_conntrack', 'xt_mark', 'xt_nat'],
+    'xt_tcpudp',
   ]);
   expect(lines.join('\n')).toContain(set.id);
   expect((await stat(set.kernelPath)).mode & 0o777).toBe(0o444);
@@ -226,7 +244,7 @@ test('lists in the confidential initrd the modules of each use with their depend
   // The confidential initrd and the plain one have different init programs.
   expect(files.get('init')).not.toBe(initrdFiles(set.initrdPath).get('init'));
   const plain = [...initrdFiles(set.initrdPath).keys()].filter((name) => name.includes('order'));
-  expect(plain).toEqual(['modules/order', 'modules/order.nic', 'modules/order.tun']);
+  expect(plain).toEqual(['', '.containers', '.nic', '.tun'].map((use) => `modules/order${use}`));
 }, 120_000);
 
 test('builds a boot set without firmware that boots plain boxes, and replaces it by a whole set', async () => {

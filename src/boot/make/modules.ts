@@ -21,6 +21,13 @@ export const MODULE_PROFILES = {
     nic: ['virtio_net', 'tcp_diag'],
     // `/dev/net/tun`.
     tun: ['tun'],
+    // What Docker, Podman and containerd need inside of a box: networks of containers, with the
+    // rules of both iptables (`nft_compat` and what begins with `xt_`) and nft.
+    containers: [
+      ...['bridge', 'veth', 'nf_tables', 'nf_conntrack_netlink', 'nft_compat', 'nft_chain_nat'],
+      ...['nft_ct', 'nft_masq', 'nft_nat', 'nft_reject_inet', 'xt_MASQUERADE', 'xt_addrtype'],
+      ...['xt_comment', 'xt_conntrack', 'xt_mark', 'xt_nat', 'xt_tcpudp'],
+    ],
   },
   confidential: {
     // No `virtio_rng`: random numbers come from the processor, and the host has no say in them.
@@ -37,9 +44,9 @@ export const MODULE_PROFILES = {
 /**
  * Every box needs the common modules. The others are loaded where the VM has the matching device, a
  * network device, an encrypted disk for changes, a secure processor, or where the box asks for the
- * device that they make.
+ * device that they make, or is privileged.
  */
-export const MODULE_USES = ['common', 'nic', 'changes', 'snp', 'tun'] as const;
+export const MODULE_USES = ['common', 'nic', 'changes', 'snp', 'tun', 'containers'] as const;
 export type ModuleUse = (typeof MODULE_USES)[number];
 
 export type ModuleProfile = keyof typeof MODULE_PROFILES;

@@ -14,7 +14,7 @@ import { layersOf } from '../disks/backing-chain.ts';
 import { writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { runtimeDirectory } from '../record/directories.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
 import type { RunServices } from '../run/run-services.ts';
@@ -118,11 +118,11 @@ async function reconcileBox(
   answered: () => void,
 ): Promise<void> {
   const { status, run } = box.state;
-  if (status === 'removing' || (!isLive(status) && run > 0 && box.definition.autoRemove)) {
+  if (status === 'removing' || (!mayHaveVm(status) && run > 0 && box.definition.autoRemove)) {
     await removeLocked(rt, box.definition.id);
   }
   if (status === 'restarting') return rt.restarts.wait(box);
-  if (!isLive(status)) return await dropUnusedDisk(rt, box.definition.id);
+  if (!mayHaveVm(status)) return await dropUnusedDisk(rt, box.definition.id);
   const vm = await findVm(rt, box, timing, answered);
   if (vm === undefined || vm === 'silent') {
     const why = vm ?? 'gone';
@@ -156,7 +156,7 @@ async function reconcileBox(
  */
 async function dropUnusedDisk(rt: Pick<Services, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);
-  if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
+  if (box === undefined || box.state.startedAt !== undefined || mayHaveVm(box.state.status)) return;
   if (box.state.hasFiles === true) return;
   for (const file of await layersOf(writableLayerPath(rt, id))) await rm(file, { force: true });
 }
@@ -239,7 +239,7 @@ async function sweepDirectories(
   }
   const running = new Set(
     records
-      .filter(({ state }) => isLive(state.status))
+      .filter(({ state }) => mayHaveVm(state.status))
       .map((box) => basename(vmOf(rt, box).directory)),
   );
   const probes: readonly string[] = Object.values(PROBE_DIRECTORIES);

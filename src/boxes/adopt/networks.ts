@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import type { Services } from '../services/services.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function adoptNetworks(
 ): Promise<void> {
   const kept = rt.store
     .list()
-    .filter(({ definition, state }) => definition.network === 'user' && isLive(state.status));
+    .filter(({ definition, state }) => definition.network === 'user' && mayHaveVm(state.status));
   try {
     await rt.hostNetworks.reconcile(new Set(kept.map(({ definition }) => definition.id)));
   } catch (error) {

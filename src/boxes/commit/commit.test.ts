@@ -104,7 +104,7 @@ describe('a commit', () => {
         ...{ cmd: ['x'], env: ['A=1', 'PATH=/bin', 'KEPT=1', 'B=1'], labels: { of: 'box' } },
         ...{ exposedPorts: ['80/tcp'], user: 'me', workingDir: '/srv' },
       },
-      origins: [{ kind: 'commit', reference: 'team/app:1' }],
+      origins: [{ kind: 'commit', reference: 'team/app:1', parent: PARENT.config.digest }],
     });
     const { body } = await home.call('GET', '/images/team/app:1/history');
     expect(body).toMatchObject([
@@ -112,7 +112,18 @@ describe('a commit', () => {
       { CreatedBy: 'ADD rootfs' },
     ]);
     const inspected = await home.call('GET', '/images/team/app:1/json');
-    expect(inspected.body).toMatchObject({ Author: 'me', Comment: 'why' });
+    expect(inspected.body).toMatchObject({
+      Author: 'me',
+      Comment: 'why',
+      Parent: PARENT.config.digest,
+    });
+    const listed = await home.call('GET', '/images/json');
+    expect(listed.body).toContainEqual(
+      expect.objectContaining({ RepoTags: ['team/app:1'], ParentId: PARENT.config.digest }),
+    );
+    expect(listed.body).toContainEqual(
+      expect.objectContaining({ Id: PARENT.config.digest, ParentId: '' }),
+    );
   });
 
   it('pauses a box that runs until its changes were read, and says so in events', async () => {

@@ -6,7 +6,12 @@
 import { A3sError } from '../../errors.ts';
 import { checkExtendOptions, type ExtendOptions } from '../../images/extend/extend-options.ts';
 import type { Image } from '../../images/image.ts';
-import { expectVisible, type FilesGuest, type FilesHost, filesGuest } from '../files/with-files.ts';
+import {
+  expectVisible,
+  type FilesGuest,
+  type FilesHost,
+  filesGuest,
+} from '../files/files-guest.ts';
 import type { Box } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { pauseForAWhile } from '../run/while-paused.ts';
@@ -100,7 +105,7 @@ async function readLayer<T>(
 
 async function begin({ guest, signal }: FilesGuest, { name }: Box) {
   try {
-    return await guest.readLayer(signal);
+    return await guest.files.layer(signal);
   } catch (error) {
     if (!(error instanceof A3sError) || error.code !== 'invalid-argument') throw error;
     throw new A3sError('invalid-argument', `Cannot commit ${name}: ${error.message}`, {

@@ -9,7 +9,7 @@ import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import type { Security } from '../record/security.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
-import { checkUserNetwork } from '../spec/user-network.ts';
+import { checkUserNetwork } from '../spec/network-spec.ts';
 
 /** The parts of a request that a confidential box may not have. */
 export interface CheckedParts extends Pick<BoxDefinition, 'storage' | 'limits' | 'security'> {

@@ -78,7 +78,7 @@ export async function carryRatls(
   const end = (): void => void guest.destroy();
   client.gone.addEventListener('abort', end, { once: true });
   if (client.gone.aborted) end();
-  let lonely: NodeJS.Timeout | undefined;
+  let idleTimer: NodeJS.Timeout | undefined;
   const up = (async () => {
     for await (const chunk of client.input) {
       if (guest.destroyed) return;
@@ -86,18 +86,18 @@ export async function carryRatls(
     }
     if (guest.destroyed) return;
     guest.end();
-    lonely = setTimeout(end, stalledMs);
+    idleTimer = setTimeout(end, stalledMs);
   })();
   up.catch(end);
   try {
     for await (const chunk of guest) {
-      lonely?.refresh();
+      idleTimer?.refresh();
       await client.write(1, chunk as Buffer);
     }
   } catch (error) {
     if (!client.gone.aborted && !guest.destroyed) throw error;
   } finally {
-    clearTimeout(lonely);
+    clearTimeout(idleTimer);
     client.gone.removeEventListener('abort', end);
     guest.destroy();
   }

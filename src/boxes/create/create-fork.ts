@@ -18,7 +18,7 @@ import { type Box, BoxDefinition, type Port } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
-import { checkUserNetwork } from '../spec/user-network.ts';
+import { checkUserNetwork } from '../spec/network-spec.ts';
 import { type Mounts, makeVolumes } from './mounts.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 

@@ -22,11 +22,11 @@ import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
+import { resolveEndpoints } from './choose-network.ts';
 import type { CreateRequest } from './create-request.ts';
-import { makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
+import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
-import { resolveEndpoints } from './user-network.ts';
 
 /** What the creation of a box needs of the server. */
 export type CreateHost = RecordHost &
@@ -48,6 +48,7 @@ export async function createBox(
   const image = await rt.images.resolve(request.image);
   checkVolumes(image.config.volumes);
   const mounts = withImageVolumes(rt, wanted, request, image);
+  checkVolumeDriver(request.volumeDriver, mounts);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
     await authorizeImage(

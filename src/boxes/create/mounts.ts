@@ -6,6 +6,7 @@
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
+import { checkDriverName } from '../../volumes/driver-name.ts';
 import { DIRECTORY, type VolumeKind } from '../../volumes/volume.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { Bind, VolumeMount } from '../record/box.ts';
@@ -96,6 +97,19 @@ export function withImageVolumes(
   const mounts = { binds, volumeMounts: [...volumeMounts, ...declared] };
   checkCount(mounts, tmpfs);
   return mounts;
+}
+
+/**
+ * The driver is of volumes that the box asks for by a name or a path alone: a long form has its
+ * own. As in Docker, a driver that makes no volume need not exist.
+ *
+ * @throws A3sError `no-such-driver`
+ */
+export function checkVolumeDriver(driver: string | undefined, { volumeMounts }: Mounts): void {
+  const made = volumeMounts.some(({ form, name }) => {
+    return form === 'bind' || (form === 'path' && name === undefined);
+  });
+  if (made) checkDriverName(driver ?? '');
 }
 
 function checkCount({ binds, volumeMounts }: Mounts, tmpfs: CreateRequest['tmpfs']): void {

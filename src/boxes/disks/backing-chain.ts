@@ -11,7 +11,8 @@
  */
 import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { publish } from '../../durable.ts';
+import { isDiskFull } from '../../disk-full.ts';
+import { renameDurably } from '../../durable.ts';
 import type { Disk } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
@@ -52,7 +53,7 @@ export async function addLayer(base: string, identity: JailIdentity): Promise<st
     await rm(partial, { force: true });
     await write(partial, overlayImage((await stat(base)).size));
     if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
-    await publish(partial, path);
+    await renameDurably(partial, path);
     return path;
   } catch (error) {
     await rm(partial, { force: true });
@@ -101,8 +102,7 @@ function numberOf(file = ''): number {
 
 /** The error of a full disk, or the same one. */
 export function fullOr(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  if (!isDiskFull(error)) return error;
   return new A3sError('disk-full', 'Cannot make a layer of the box’s disk: no space is left', {
     remedy: 'Free some space and try again.',
     cause: error,

@@ -8,7 +8,7 @@ import type { FileChange, FileStat, WriteFiles } from '../../guest/protocol.ts';
 import type { Box } from '../record/box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
-import { type FilesGuest, type FilesHost, filesGuest } from './with-files.ts';
+import { type FilesGuest, type FilesHost, filesGuest } from './files-guest.ts';
 
 /** What copies need of the server. */
 export type CopyHost = FilesHost & Pick<Services, 'events'>;
@@ -24,7 +24,7 @@ export async function statFile(
 ): Promise<FileStat> {
   const { guest, signal, release } = await filesGuest(rt, box, WHAT, client);
   try {
-    return await guest.statFile(path, signal);
+    return await guest.files.stat(path, signal);
   } catch (error) {
     throw named(error, box, path);
   } finally {
@@ -46,7 +46,7 @@ export async function readFiles(
 ): Promise<{ stat: FileStat; archive: AsyncGenerator<Uint8Array, void, void> }> {
   const files = await filesGuest(rt, box, WHAT, client);
   try {
-    const { stat, archive } = await files.guest.readFiles(path, files.signal);
+    const { stat, archive } = await files.guest.files.read(path, files.signal);
     publish(rt, box, 'archive-path');
     return { stat, archive: ending(archive, files) };
   } catch (error) {
@@ -88,7 +88,7 @@ export async function writeFiles(
   const { guest, signal, moving, release } = await filesGuest(rt, box, WHAT, client);
   let lost: A3sError | undefined;
   try {
-    await guest.writeFiles(request, moving(archive, 'client'), signal);
+    await guest.files.write(request, moving(archive, 'client'), signal);
   } catch (error) {
     throw named(error, box, request.path);
   } finally {
@@ -110,7 +110,7 @@ export async function exportFiles(
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
   const files = await filesGuest(rt, box, 'export the files of', client);
   try {
-    const archive = await files.guest.exportFiles(files.signal);
+    const archive = await files.guest.files.export(files.signal);
     publish(rt, box, 'export');
     return ending(archive, files);
   } catch (error) {
@@ -132,7 +132,7 @@ export async function listChanges(
   const what = 'list the changed files of';
   const { guest, signal, release } = await filesGuest(rt, box, what, client);
   try {
-    return await guest.listChanges(signal);
+    return await guest.files.changes(signal);
   } finally {
     await release();
   }

@@ -19,7 +19,7 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
 import { abandon } from '../start/abandon.ts';
-import { type Found, findParts } from '../start/describe.ts';
+import { type Found, findParts } from '../start/describe-vm.ts';
 import { expectHostStays } from '../start/enter.ts';
 import { launchVm } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
@@ -32,10 +32,10 @@ export interface FilesTiming extends CopyTiming {
   /** How long the guest may take to write all out and power off. */
   readonly powerOffMs: number;
   /** The same where it has failed, nobody waits for it, or the server ends. */
-  readonly hurryMs: number;
+  readonly abortMs: number;
 }
 
-const TIMING: FilesTiming = { ...COPY_TIMING, powerOffMs: 60_000, hurryMs: 5_000 };
+const TIMING: FilesTiming = { ...COPY_TIMING, powerOffMs: 60_000, abortMs: 5_000 };
 
 /** What such a microVM needs of the server. */
 export type FilesVmHost = Pick<
@@ -75,7 +75,7 @@ export class FilesVm {
     this.guest = guest;
     this.signal = AbortSignal.any([running.signal, stop.signal]);
     this.#deadline = new CopyDeadline(timingOf(rt), box.name, (error) => {
-      rt.log.error('a copy of files stood still', error, { box: box.definition.id });
+      rt.log.error('a copy of files stalled', error, { box: box.definition.id });
       stop.abort(error);
     });
   }
@@ -140,11 +140,11 @@ export class FilesVm {
 
   /** Waits for the guest's own end. */
   async #powerOff(): Promise<A3sError | undefined> {
-    const { powerOffMs, hurryMs } = timingOf(this.#rt);
+    const { powerOffMs, abortMs } = timingOf(this.#rt);
     const timeout = new AbortController();
     const giveUp = (): void => timeout.abort(new Error('it did not power off in time'));
     const timers = [setTimeout(giveUp, powerOffMs)];
-    const hurry = (): void => void timers.push(setTimeout(giveUp, hurryMs));
+    const hurry = (): void => void timers.push(setTimeout(giveUp, abortMs));
     const { signal: hurried, unlink } = linkedSignal(this.#rt.shutdown, this.#stop.signal);
     let cause: unknown;
     try {

@@ -147,7 +147,7 @@ describe('files of a box that does not run', () => {
   });
 
   it('delays the end of the server by a short time while files are copied', async () => {
-    Object.assign(home.runtime, { filesTiming: { hurryMs: 200 } });
+    Object.assign(home.runtime, { filesTiming: { abortMs: 200 } });
     const asked = new Promise<void>((resolve) => onRequest('/v1/poweroff', resolve));
     const id = await home.create(['true']);
     put(id).catch(() => undefined);
@@ -175,7 +175,7 @@ describe('files of a box that does not run', () => {
     ['that nobody reads', Buffer.alloc(32 * 1024 * 1024), false],
     ['that the guest does not go on with', Buffer.alloc(0), true],
   ])('ends a copy with an archive %s', async (_, archive, stuck) => {
-    Object.assign(home.runtime, { filesTiming: { idleMs: 300, hurryMs: 300 } });
+    Object.assign(home.runtime, { filesTiming: { idleMs: 300, abortMs: 300 } });
     const error = vi.spyOn(home.runtime.log, 'error');
     const id = await home.create(['true']);
     withFiles((files) => {
@@ -190,7 +190,7 @@ describe('files of a box that does not run', () => {
     await expect.poll(() => home.host.running.length).toBe(1);
     await expect.poll(() => home.host.running.length, { timeout: 5000 }).toBe(0);
     const late = expect.objectContaining({ code: 'agent-timeout' });
-    expect(error).toHaveBeenCalledWith('a copy of files stood still', late, { box: id });
+    expect(error).toHaveBeenCalledWith('a copy of files stalled', late, { box: id });
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
     sent.destroy();
   });

@@ -7,7 +7,7 @@
 import type { Following } from '../output/follow.ts';
 import type { Outputs } from '../output/outputs.ts';
 import type { Box } from '../record/box.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import type { Services } from '../services/services.ts';
 
 /**
@@ -20,7 +20,7 @@ export function followBox(
 ): Following | undefined {
   const { state, definition } = rt.store.expect(id);
   const { status, run } = state;
-  if (status !== 'restarting' && !isLive(status)) return undefined;
+  if (status !== 'restarting' && !mayHaveVm(status)) return undefined;
   // An earlier server may have recorded that end.
   if (status === 'restarting') rt.outputs.of(id).endRun(run);
   return {
@@ -44,12 +44,12 @@ async function nextRun(
   const box = decided(present)
     ? present
     : await rt.store.when(id, decided, signal).catch(() => undefined);
-  return box !== undefined && box.state.run > ended && isLive(box.state.status)
+  return box !== undefined && box.state.run > ended && mayHaveVm(box.state.status)
     ? box.state.run
     : undefined;
 }
 
 /** Whether the run is still ending, or another one may follow. */
 function isUnsettled({ state: { status, run } }: Box, ended: number): boolean {
-  return run <= ended && (status === 'restarting' || isLive(status));
+  return run <= ended && (status === 'restarting' || mayHaveVm(status));
 }

@@ -7,7 +7,7 @@
  */
 
 import type { Following } from '../output/follow.ts';
-import type { BoxOutput } from '../output/live-output.ts';
+import type { BoxOutput } from '../output/memory-output.ts';
 import type { OutputRecord } from '../output/record.ts';
 import { NOTHING, type Tally, tallied } from '../output/tally.ts';
 import { now } from '../record/clock.ts';

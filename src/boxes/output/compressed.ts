@@ -7,7 +7,7 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { publish } from '../../durable.ts';
+import { renameDurably } from '../../durable.ts';
 
 /** Larger files stay as they are. */
 export const MAX_COMPRESSED = 4 * 1024 * 1024;
@@ -28,7 +28,7 @@ export async function compressFile(path: string): Promise<void> {
       await file.close();
     }
     // This comes before the plain file goes: the removal of its name must not reach the disk first.
-    await publish(fresh, `${path}.gz`);
+    await renameDurably(fresh, `${path}.gz`);
   } catch (error) {
     await rm(fresh, { force: true });
     throw error;

@@ -5,7 +5,7 @@
  */
 import type { OutputReader } from '../../guest/output.ts';
 import { now } from '../record/clock.ts';
-import type { BoxOutput } from './live-output.ts';
+import type { BoxOutput } from './memory-output.ts';
 
 /**
  * Output that may wait for the disk: twice the agent's ring, so that an agent that ignores its

@@ -17,8 +17,8 @@ import { MARK_BYTES } from './mark.ts';
 import { RecordReader } from './reader.ts';
 import { Recent } from './recent.ts';
 import { encodeRecord, HEADER_BYTES, type OutputRecord } from './record.ts';
+import { repairLog } from './repair-log.ts';
 import { EVERYTHING, type Retention } from './retention.ts';
-import { repairLog } from './salvage.ts';
 import { NOTHING, tallied } from './tally.ts';
 
 /** Pause before a failed write is tried again, for example on a full disk. */

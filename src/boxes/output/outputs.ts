@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import type { LogSettings } from '../record/box.ts';
-import { type BoxOutput, LiveOutput } from './live-output.ts';
 import { OutputLog } from './log.ts';
+import { type BoxOutput, MemoryOutput } from './memory-output.ts';
 import { retentionOf } from './retention.ts';
 
 export class Outputs {
@@ -36,7 +36,7 @@ export class Outputs {
     const settings = this.#settingsOf(id);
     const log =
       settings === undefined
-        ? new LiveOutput()
+        ? new MemoryOutput()
         : new OutputLog(
             join(this.#directory(id), 'output.log'),
             (error) => this.#onFailure(id, error),

@@ -19,7 +19,7 @@ import type { TrustQuestion } from '../../trust/question.ts';
 import { SharedWork } from '../../trust/shared-work.ts';
 import type { Services } from '../services/services.ts';
 import { storedAttachments } from './stored-attachments.ts';
-import type { Trust } from './trust-policies.ts';
+import type { Trust } from './trust.ts';
 import { refusalAttributes } from './trust-record.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BoxDefinition } from '../record/box.ts';
 import { NO_LIMITS } from '../record/limits.ts';
-import type { Found } from '../start/describe.ts';
+import type { Found } from '../start/describe-vm.ts';
 import type { PoolDefinition } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
 

@@ -9,7 +9,7 @@ import type { BoxSpec } from '@a3s-box/policies';
 import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { DiskBudget } from '../../images/disk-budget.ts';
 import { ErofsWriter } from '../../images/erofs/image-writer.ts';
-import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
+import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/tree/tree.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { NO_SECURITY } from '../record/security.ts';
 import { specDocument } from '../spec/box-spec.ts';

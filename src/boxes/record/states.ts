@@ -85,7 +85,7 @@ export function transition(status: BoxStatus, event: BoxEvent): BoxStatus {
 }
 
 /** Whether a VM may exist for a box in this status. */
-export function isLive(status: BoxStatus): boolean {
+export function mayHaveVm(status: BoxStatus): boolean {
   return (
     status === 'starting' || status === 'running' || status === 'paused' || status === 'stopping'
   );

@@ -1,6 +1,6 @@
 /**
- * The first contact with a guest whose memory is a copy, as in a start from a template or in a
- * pool's microVM.
+ * The first contact with a guest whose memory comes from another, as in a start from a template or
+ * in a pool's microVM.
  *
  * @module
  */

@@ -16,10 +16,10 @@ export interface RunningBoxOptions {
   /** Time for the guest to boot, or to answer again. */
   readonly connectMs: number;
   /**
-   * Set where the guest's memory is a copy: how its agent is first contacted, and within which
-   * time, before anything else is requested.
+   * Set for a start from a template or a memory snapshot: how its agent is first contacted, and
+   * within which time, before anything else is requested.
    */
-  readonly copy?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
+  readonly firstContact?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
   /** The connection that the microVM already has. */
   readonly guest?: Guest | undefined;
   /** Disposed when the microVM is gone, or when this server releases the box. */
@@ -43,7 +43,7 @@ export class RunningBox {
   readonly #ended = new AbortController();
   readonly #connectMs: number;
   readonly #held: Disposable | undefined;
-  #copy: RunningBoxOptions['copy'];
+  #firstContact: RunningBoxOptions['firstContact'];
   #guest: Promise<Guest> | undefined;
   #vmExit: VmExit | undefined;
   #released = false;
@@ -67,7 +67,7 @@ export class RunningBox {
     this.run = run;
     this.vm = vm;
     this.#connectMs = options.connectMs;
-    this.#copy = options.copy;
+    this.#firstContact = options.firstContact;
     this.#held = options.held;
     this.signal = this.#ended.signal;
     // Every exec and every connection listens to it.
@@ -102,11 +102,11 @@ export class RunningBox {
   /** The connection to the agent. It is made anew when it was lost. */
   guest(): Promise<Guest> {
     if (this.#guest !== undefined) return this.#guest;
-    const copy = this.#copy;
+    const first = this.#firstContact;
     const connecting = connectGuest(this.vm, {
       signal: this.signal,
-      deadlineMs: copy?.connectMs ?? this.#connectMs,
-      ...(copy === undefined ? {} : { known: copy.known }),
+      deadlineMs: first?.connectMs ?? this.#connectMs,
+      ...(first === undefined ? {} : { known: first.known }),
     });
     this.#keep(connecting);
     return connecting;
@@ -119,7 +119,7 @@ export class RunningBox {
       if (this.#guest === connecting) this.#guest = undefined;
     };
     connecting.then((guest) => {
-      this.#copy = undefined;
+      this.#firstContact = undefined;
       void guest.closed.then(forget);
     }, forget);
   }

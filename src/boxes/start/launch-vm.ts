@@ -16,7 +16,7 @@ import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts
 import { Handshake, RESUME_MS } from '../run/handshake.ts';
 import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
-import { describeVm, type Found, writableDisks } from './describe.ts';
+import { describeVm, type Found, writableDisks } from './describe-vm.ts';
 import { launchOnPorts, type PortsHost } from './ports.ts';
 
 /** What a launch needs of the server. */
@@ -49,7 +49,7 @@ export async function launchVm(
   return {
     vm,
     held: taken,
-    copy: { known: handshake.known, connectMs: Math.min(RESUME_MS, rt.startTimeoutMs) },
+    firstContact: { known: handshake.known, connectMs: Math.min(RESUME_MS, rt.startTimeoutMs) },
     giveSpec: async (running) => {
       const guest = await resumed(running);
       await handshake.specSent;
@@ -102,7 +102,7 @@ async function resumed(running: RunningBox): Promise<Guest> {
     if (running.released || !(cause instanceof A3sError)) throw cause;
     throw new A3sError(
       'template-unusable',
-      `Cannot resume a copy of the template: ${cause.message}`,
+      `Cannot resume the template's microVM: ${cause.message}`,
       { cause },
     );
   }

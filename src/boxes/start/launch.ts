@@ -44,10 +44,10 @@ export async function launch(
   try {
     const acquired = await source.acquire(openOutput);
     if (acquired === undefined) return undefined;
-    const { vm, handOver, ...options } = acquired;
+    const { vm, prepareGuest, ...options } = acquired;
     running = new RunningBox(id, run, vm, { connectMs: rt.startTimeoutMs, ...options });
     await enter(rt, running);
-    return { running, main: await handOver(running) };
+    return { running, main: await prepareGuest(running) };
   } catch (error) {
     await opening;
     if (running?.released === false) await abandon(rt, running);

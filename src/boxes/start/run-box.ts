@@ -14,7 +14,7 @@ import type { Services } from '../services/services.ts';
 import { DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import type { EndHost } from '../supervise/finish-run.ts';
 import { abandon } from './abandon.ts';
-import { type Found, findParts } from './describe.ts';
+import { type Found, findParts } from './describe-vm.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
 import { type MountedVolumes, mountVolumes } from './mount-volumes.ts';
@@ -96,6 +96,7 @@ export function reasonToBoot(
   { security }: Pick<BoxDefinition, 'security'>,
 ): string | undefined {
   // No module is loaded in a guest once it was prepared.
+  if (security.privileged) return 'a privileged box has drivers that a template has not loaded';
   const driven = security.devices.find(({ path }) => path === DRIVEN_DEVICE);
   if (driven !== undefined) return `${driven.path} needs a driver that a template has not loaded`;
   const more = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length);

@@ -39,7 +39,7 @@ export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
    * Gives the guest all that it needs to start the main process. `running` where the guest's memory
    * has a running one.
    */
-  readonly handOver: (running: RunningBox) => Promise<PreparedMain | 'running'>;
+  readonly prepareGuest: (running: RunningBox) => Promise<PreparedMain | 'running'>;
 }
 
 /** A main process that only has to be started. */

@@ -8,7 +8,7 @@ import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import { vmOf } from '../record/vm-of.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import { type LeaveHost, leaveNetwork } from '../run/leave-network.ts';
@@ -38,7 +38,7 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
   const current = rt.store.get(id);
   // The verb that ended the run may have recorded the end meanwhile.
   if (current === undefined || current.state.run !== box.state.run) return;
-  if (!isLive(current.state.status)) return;
+  if (!mayHaveVm(current.state.status)) return;
   const running = rt.running.get(id);
   const ended = recordEnd(rt, current, detail);
   // In the same step as the record, so that a reader of the end finds no microVM.
@@ -81,7 +81,7 @@ function unseenExit(
     return { exitCode: exitCodeOf(expired), error: expired.message };
   }
   const why = detail === '' ? 'it was killed' : detail;
-  const error = stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
+  const error = stopRequested ? '' : `the microVM ended unexpectedly: ${why}`;
   return { exitCode: KILLED, error };
 }
 

@@ -15,7 +15,7 @@ import { keepsOutput } from '../output/keeps-output.ts';
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { hostSeesOutput } from '../record/host-may.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
@@ -192,7 +192,7 @@ async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined
     rt.outputs.of(running.id).endRun(running.run);
   }
   const box = rt.store.get(running.id);
-  if (box === undefined || !isLive(box.state.status)) return;
+  if (box === undefined || !mayHaveVm(box.state.status)) return;
   if (box.state.status === 'stopping') await endVm(rt, running, box);
   await running.vm.exited;
   await finishRun(rt, box, running.vmExit?.detail ?? '');

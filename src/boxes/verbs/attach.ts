@@ -6,7 +6,7 @@
 
 import { expectKept } from '../output/keeps-output.ts';
 import { expectPermission } from '../record/host-may.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import { type ClientStream, copyInput, DETACHED } from '../run/client-stream.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
@@ -49,7 +49,7 @@ export async function attachPoint(
   if (stdout || stderr) expectPermission(box, 'attach to', 'logs', 'attach');
   if (stdin && box.definition.openStdin) expectPermission(box, 'attach an input to', 'attach');
   const { state } = box;
-  const run = isLive(state.status) ? state.run : state.run + 1;
+  const run = mayHaveVm(state.status) ? state.run : state.run + 1;
   return { run, from: logs ? 0 : await rt.outputs.of(id).end() };
 }
 
@@ -102,7 +102,7 @@ async function feed(
 ): Promise<typeof DETACHED | undefined> {
   const { terminal, openStdin, stdinOnce } = rt.store.expect(id).definition;
   if (!openStdin) return undefined;
-  const running = await whenLive(rt, id, run, signal);
+  const running = await awaitRunning(rt, id, run, signal);
   const keys = terminal ? options.detachKeys : new Uint8Array();
   try {
     return await copyInput(client.input, keys, (bytes) => running.input.write(bytes));
@@ -112,7 +112,7 @@ async function feed(
   }
 }
 
-async function whenLive(
+async function awaitRunning(
   rt: Pick<RunServices, 'store' | 'running'>,
   id: string,
   run: number,

@@ -13,7 +13,7 @@ import { ensureWritableLayer, writableLayerPath } from '../disks/writable-layer.
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { checkName, inventName } from '../record/name.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { type PauseHost, pauseForAWhile } from '../run/while-paused.ts';
@@ -92,7 +92,7 @@ function runningOf(
   rt: Pick<RunServices, 'running'>,
   { definition, name, state }: Box,
 ): RunningBox | undefined {
-  if (!isLive(state.status)) return undefined;
+  if (!mayHaveVm(state.status)) return undefined;
   const running = rt.running.get(definition.id);
   if (running !== undefined && state.status !== 'starting') return running;
   throw new A3sError(
@@ -122,7 +122,7 @@ async function coverRunning(
   const signal = AbortSignal.any([shutdown.signal, running.signal]);
   try {
     const guest = await running.guest();
-    await guest.syncFiles(signal);
+    await guest.files.sync(signal);
     const base = writableLayerPath(rt, id);
     const files = await layersOf(base);
     await running.vm.coverDisk(await addLayer(base, identity), signal);

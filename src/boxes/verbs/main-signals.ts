@@ -8,7 +8,7 @@ import { A3sError } from '../../errors.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import { type Box, stopSignalOf } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import { type FreezeHost, thaw } from '../run/frozen.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
@@ -41,8 +41,8 @@ export async function startEnded(
   timeout: number,
 ): Promise<void> {
   const { status } = rt.store.expect(id).state;
-  const unsettled = status === 'starting' || (isLive(status) && rt.running.get(id) === undefined);
-  if (unsettled) {
+  const notReady = status === 'starting' || (mayHaveVm(status) && rt.running.get(id) === undefined);
+  if (notReady) {
     const turn = rt.locks.run(id, async () => undefined);
     const ended = !(await inTime(turn, timeout)) && (await endStart(rt, id));
     await turn;

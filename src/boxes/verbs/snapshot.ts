@@ -9,6 +9,7 @@ import type { SavedVm } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
+import { GuestRefusal } from '../../guest/refusal.ts';
 import type { MemorySnapshot, Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { notMade, type SnapshotDirectories } from '../../snapshots/snapshots.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
@@ -193,10 +194,14 @@ async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
     await guest.freeze(signal);
   } catch (cause) {
     if (!isTooOld(cause)) throw cause;
-    throw new A3sError('agent-failed', 'The agent of the box cannot be copied: it is too old', {
-      remedy: 'Create the box anew, so that it boots with the current agent.',
-      cause,
-    });
+    throw new A3sError(
+      'agent-failed',
+      "Cannot save a memory snapshot: the box's agent is too old",
+      {
+        remedy: 'Create the box anew, so that it boots with the current agent.',
+        cause,
+      },
+    );
   }
 }
 
@@ -212,7 +217,7 @@ async function thaw(rt: Pick<Services, 'log'>, running: RunningBox): Promise<voi
 
 /** An older agent has no such route. */
 function isTooOld(error: unknown): boolean {
-  return error instanceof A3sError && error.code === 'no-such-exec';
+  return error instanceof GuestRefusal && error.guestCode === 'not-found';
 }
 
 /** Of its events. */

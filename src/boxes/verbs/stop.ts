@@ -5,7 +5,7 @@
  */
 import { endOrphaned, type OrphanHost } from '../adopt/orphaned.ts';
 import { stopSignalOf } from '../record/box.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import { publish } from '../services/publish.ts';
 import { parseSignal, signalNumber } from '../spec/signal.ts';
 import {
@@ -67,11 +67,11 @@ export async function stopBox(rt: StopHost, id: string, options: StopOptions): P
  */
 async function stopOrphaned(rt: OrphanHost, id: string): Promise<boolean> {
   const box = rt.store.get(id);
-  if (box === undefined || !isLive(box.state.status)) return false;
+  if (box === undefined || !mayHaveVm(box.state.status)) return false;
   return await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const running = rt.running.get(id);
-    if (running === undefined && !isLive(box.state.status)) return true;
+    if (running === undefined && !mayHaveVm(box.state.status)) return true;
     // A start by its policy may have come first. The policy must not start the box again.
     const asked = rt.store.amend(id, { stopRequested: true });
     if (running !== undefined) await endByKill(rt, running);

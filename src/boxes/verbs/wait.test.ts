@@ -8,7 +8,7 @@ import { testDefinition } from '../testing/definition.ts';
 import { type Ending, type WaitCondition, waitBox } from './wait.ts';
 
 const ID = `1${'a'.repeat(63)}`;
-const LOST = { exitCode: 137, error: 'the virtual machine ended unexpectedly' };
+const LOST = { exitCode: 137, error: 'the microVM ended unexpectedly' };
 const REFUSED = { exitCode: 127, error: 'executable file not found' };
 
 let dir: string;

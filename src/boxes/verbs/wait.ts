@@ -4,7 +4,7 @@
  * @module
  */
 import type { Box } from '../record/box.ts';
-import { isLive } from '../record/states.ts';
+import { mayHaveVm } from '../record/states.ts';
 import type { Services } from '../services/services.ts';
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
@@ -57,5 +57,5 @@ export async function waitBox(
 }
 
 function runs({ state: { status } }: Box): boolean {
-  return isLive(status) || status === 'restarting';
+  return mayHaveVm(status) || status === 'restarting';
 }

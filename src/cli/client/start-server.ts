@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
+import { isDiskFull } from '../../disk-full.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
 import { isErrorCode, printable } from './failure.ts';
@@ -137,8 +138,7 @@ async function openLog(home: string): Promise<number> {
     }
     return openSync(path, 'a', 0o600);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const full = isDiskFull(error);
     const detail = error instanceof Error ? error.message : String(error);
     throw new A3sError(full ? 'disk-full' : 'state-unusable', `Cannot write ${path}: ${detail}`, {
       remedy: full

@@ -7,7 +7,8 @@
 import { randomBytes } from 'node:crypto';
 import { open, readlink, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { publish } from '../../durable.ts';
+import { isDiskFull } from '../../disk-full.ts';
+import { renameDurably } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
 import { readBounded } from '../../read-bounded.ts';
@@ -67,7 +68,7 @@ async function replace(target: string, text: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await publish(temporary, target);
+    await renameDurably(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -112,10 +113,9 @@ function unusable(path: string, reason: string): A3sError {
 }
 
 function cannotWrite(path: string, error: unknown): A3sError {
-  const code = codeOf(error);
   return new A3sError(
-    code === 'ENOSPC' ? 'disk-full' : 'invalid-argument',
-    `Cannot write ${path}: ${code}`,
+    isDiskFull(error) ? 'disk-full' : 'invalid-argument',
+    `Cannot write ${path}: ${codeOf(error)}`,
     { remedy: 'Name another directory with DOCKER_CONFIG.', cause: error },
   );
 }

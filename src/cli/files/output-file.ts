@@ -9,6 +9,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isDiskFull } from '../../disk-full.ts';
 import { A3sError } from '../../errors.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -55,10 +56,10 @@ export async function writeOutput(
 }
 
 function fileError(target: string, error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isDiskFull(error)) {
     return new A3sError('disk-full', `Cannot write ${target}: there is no room`, { cause: error });
   }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
     return new UsageError(`Cannot write ${target}: permission denied`, { status: 1 });
   }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { FROM_SNAPSHOT_FLAG } from '../requests/fork-request.ts';
 import { CONFIDENTIAL_FLAGS } from './confidential-flags.ts';
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
+import { FROM_SNAPSHOT_FLAG } from './from-snapshot-flag.ts';
 import { HEALTH_FLAGS } from './health-flags.ts';
 import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
@@ -14,7 +14,7 @@ import { SECURITY_FLAGS } from './security-flags.ts';
 const RESOLVER = 'the names of a box are resolved for it';
 const LINK = 'boxes find each other by name in a user-defined network';
 const ADDRESS = 'a box has one IPv4 address in a network';
-const VM = 'a box is a virtual machine, and shares no namespace or device with the host';
+const VM = 'a box is a microVM, and shares no namespace or device with the host';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 const MEMORY = 'the kernel of a box decides, and it has no swap';
 const WINDOWS = 'it is for Windows';

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { IMAGE_POLICY_FLAG } from '../requests/image-policy.ts';
 import { bool, type Flag, string } from './flag.ts';
+
+export const IMAGE_POLICY_FLAG: Flag = string(
+  'image-policy',
+  'Image policy to decide by for this call, instead of the standing one',
+  { value: 'file' },
+);
 
 export const REFRESH_SIGNATURES_FLAG: Flag = bool(
   'refresh-signatures',

@@ -3,12 +3,9 @@
  *
  * @module
  */
-import type {
-  ConfidentialShown,
-  ConfidentialSummary,
-} from '../../docker-api/a3s/confidential-box.ts';
+import type { ConfidentialShown } from '../../docker-api/a3s/confidential-box.ts';
 import type { ContainerInspect } from '../../docker-api/containers/container.ts';
-import { objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
+import { objectOf, objectsOf, stringOf } from '../client/json.ts';
 import type { Context } from '../context.ts';
 
 /** Read from the box, or from the request that makes it: both name these fields alike. */
@@ -56,15 +53,4 @@ export function warningsFor(
 /** Of a box's document. */
 export function warningsOf(box: unknown): ConfidentialWarnings {
   return warningsFor(objectOf<ContainerInspect>(box).Confidential);
-}
-
-/** For a plain box. */
-export const NO_TEE = '-';
-
-/** In the list of boxes: `SIMULATED`, `snp`, or `-` for a plain box. */
-export function teeColumn(confidential: Received<ConfidentialSummary> | null | undefined): string {
-  const { Tee, AllowAnyInjector } = objectOf(confidential);
-  if (Tee === undefined) return NO_TEE;
-  const open = AllowAnyInjector === true ? ', any injector' : '';
-  return `${Tee === 'simulate' ? 'SIMULATED' : stringOf(Tee)}${open}`;
 }

@@ -10,16 +10,13 @@ import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
 import type { Context } from '../context.ts';
-import { type Flag, flagLabel, string } from '../flags/flag.ts';
+import { type Flag, flagLabel } from '../flags/flag.ts';
+import { FROM_SNAPSHOT_FLAG } from '../flags/from-snapshot-flag.ts';
 import { UsageError } from '../usage-error.ts';
 import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
 import { readImagePolicy, registerImagePolicy } from './image-policy.ts';
 
-const FLAG = 'from-snapshot';
-
-export const FROM_SNAPSHOT_FLAG: Flag = string(FLAG, 'Start from a snapshot instead of an image', {
-  value: 'snapshot',
-});
+const FLAG = FROM_SNAPSHOT_FLAG.name;
 
 /** Everything else is what the running box was started with. */
 const APPLY: ReadonlySet<string> = new Set([

@@ -9,16 +9,9 @@ import type { Client } from '../client/client.ts';
 import { objectOf, stringOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
 import { inputName, readInput } from '../files/input-file.ts';
-import { type Flag, string } from '../flags/flag.ts';
 import { UsageError } from '../usage-error.ts';
 
 const MAX_POLICY = 1024 * 1024;
-
-export const IMAGE_POLICY_FLAG: Flag = string(
-  'image-policy',
-  'Image policy to decide by for this call, instead of the standing one',
-  { value: 'file' },
-);
 
 /**
  * What the flag names, `-` for standard input; undefined where it is not given.

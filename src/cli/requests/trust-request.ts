@@ -7,9 +7,9 @@ import { segment } from '../client/client.ts';
 import { objectOf, type Received } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
 import { bool, type Flag } from '../flags/flag.ts';
-import { REFRESH_SIGNATURES_FLAG } from '../flags/image-flags.ts';
+import { IMAGE_POLICY_FLAG, REFRESH_SIGNATURES_FLAG } from '../flags/image-flags.ts';
 import { refreshAuth } from './image-choice.ts';
-import { IMAGE_POLICY_FLAG, readImagePolicy, registerImagePolicy } from './image-policy.ts';
+import { readImagePolicy, registerImagePolicy } from './image-policy.ts';
 
 export const TRUST_FLAGS: readonly Flag[] = [
   IMAGE_POLICY_FLAG,

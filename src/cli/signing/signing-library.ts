@@ -3,17 +3,10 @@
  *
  * @module
  */
-import { A3sError } from '../../errors.ts';
+import { withLibrary } from '../with-library.ts';
 
 type Library = typeof import('#signing');
 
-/** Converts its errors to those of this bundle: each bundle has a class of its own for them. */
-export async function withSigning<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
-  const library = await import('#signing');
-  try {
-    return await act(library);
-  } catch (error) {
-    if (error instanceof A3sError || !(error instanceof library.A3sError)) throw error;
-    throw new A3sError(error.code, error.message, { remedy: error.remedy, cause: error.cause });
-  }
+export function withSigning<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
+  return withLibrary(import('#signing'), act);
 }

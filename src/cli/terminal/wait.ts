@@ -25,7 +25,7 @@ export interface Waiting {
 /**
  * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
  *
- * A box that lost its virtual machine has an exit status too; the reason of its end is printed
+ * A box that lost its microVM has an exit status too; the reason of its end is printed
  * beside it. It is no failure of the command, so it has no error code.
  */
 export async function waitFor(

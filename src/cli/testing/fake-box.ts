@@ -81,7 +81,7 @@ export class FakeBox {
     if (program === 'exit') this.end(Number(args[0]));
     if (program === 'sh') this.end(5);
     if (program === 'lost') {
-      this.failure = 'the virtual machine ended unexpectedly: it was killed';
+      this.failure = 'the microVM ended unexpectedly: it was killed';
       this.end(137);
     }
     if (program === 'both') {

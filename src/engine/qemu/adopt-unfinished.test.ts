@@ -11,7 +11,7 @@ import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from './boot/directory.ts';
 import { QEMU, vmmJail } from './boot/vmm.ts';
 import { guestName, vmmSockets } from './command-line/arguments.ts';
-import { executeAll } from './monitor/hotplug.ts';
+import { executeAll } from './monitor/execute-all.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import { QemuEngine } from './qemu-engine.ts';
 import { marker, wasLaunched } from './template/start-from-template.ts';

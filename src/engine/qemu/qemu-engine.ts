@@ -148,14 +148,14 @@ export class QemuEngine implements Engine {
   }
 
   async #launch(spec: VmSpec, accelerator: Accelerator, signal: AbortSignal): Promise<QemuVm> {
-    const { template, copyOf, confidential } = spec;
+    const { template, fork, confidential } = spec;
     if (confidential !== undefined) {
       const plan = { spec: { ...spec, confidential }, accelerator };
       return await launchConfidential(plan, this.#confidential, signal);
     }
-    if (copyOf !== undefined) {
+    if (fork !== undefined) {
       return await forkVm(
-        { spec: { ...spec, copyOf }, accelerator, start: 'fork', growthBytes: GROWTH },
+        { spec: { ...spec, fork }, accelerator, start: 'fork', growthBytes: GROWTH },
         await this.#stub(),
         signal,
       );

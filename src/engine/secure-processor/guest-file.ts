@@ -9,7 +9,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { SimulatedGuestState } from '@a3s-box/attestation/simulated';
 import * as z from 'zod';
-import { publish } from '../../durable.ts';
+import { renameDurably } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
 
@@ -44,7 +44,7 @@ export async function writeGuestFile(
     } finally {
       await file.close();
     }
-    await publish(staged, path);
+    await renameDurably(staged, path);
   } catch (cause) {
     await rm(staged, { force: true });
     throw unusable(path, 'it cannot be written', cause);

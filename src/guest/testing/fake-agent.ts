@@ -23,38 +23,18 @@ import {
   StartProcess,
   TerminalSize,
 } from '../protocol.ts';
+import type { FakeAgentOptions } from './fake-agent-options.ts';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
-import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
-import { FakeCopies } from './fake-copies.ts';
+import { FakeConfidential } from './fake-confidential.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
 import { FakeFiles } from './fake-files.ts';
+import { FakeIdentity } from './fake-identity.ts';
 import { FakeProbe } from './fake-probe.ts';
 import { FakeProcess, type FakeProgram, signalName } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { hasRoute, isOrdered } from './fake-routes.ts';
 import { buffered } from './fake-streams.ts';
-
-export interface FakeAgentOptions {
-  /** More programs, by the last part of `args[0]`. */
-  readonly programs?: Readonly<Record<string, FakeProgram>>;
-  /** Refuses the spec: a disk that does not appear and the like. */
-  readonly refuseSpec?: FakeRefusal;
-  /** `{ minimum: 1, maximum: 3 }` is an agent that an earlier version left running. */
-  readonly protocol?: { minimum: number; maximum: number };
-  /** Fails the warm-up. */
-  readonly refuseWarmUp?: FakeRefusal;
-  /** Refuses other limits. */
-  readonly refuseResources?: FakeRefusal;
-  /** Users that the box knows, apart from numbers. */
-  readonly users?: readonly string[];
-  /** It is the copy of a guest that was prepared. */
-  readonly paused?: boolean;
-  /** It is the copy of a guest whose box ran this spec, and was frozen. */
-  readonly copyOf?: BoxSpec | undefined;
-  /** It is the agent of a confidential guest. */
-  readonly confidential?: FakeConfidentialOptions | undefined;
-}
 
 const JSON_BYTES = 64 * 1024;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;
@@ -98,26 +78,26 @@ export class FakeAgent {
   #stopping = false;
   /** What was signalled while the box was frozen. */
   #signalled: (() => void)[] = [];
-  readonly #copies: FakeCopies;
+  readonly #identity: FakeIdentity;
   /** Settles when the requests that others wait for are answered. */
   #order: Promise<unknown> = Promise.resolve();
 
   constructor(options: FakeAgentOptions = {}) {
     this.#options = options;
-    this.#copies = new FakeCopies(options.paused === true, options.refuseWarmUp);
+    this.#identity = new FakeIdentity(options.paused === true, options.refuseWarmUp);
     this.#programs = fakePrograms({ probe: this.probe.program, ...options.programs });
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;
     });
     this.confidential =
       options.confidential === undefined ? undefined : new FakeConfidential(options.confidential);
-    if (options.copyOf !== undefined) this.#goOn(options.copyOf);
+    if (options.forkOf !== undefined) this.#goOn(options.forkOf);
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
-      ['POST', /^\/v1\/prepare$/, async (s) => this.#copies.prepare(s, this.#copied())],
-      ['POST', /^\/v1\/rehearse$/, (stream) => this.#copies.warmUp(stream)],
-      ['POST', /^\/v1\/wake$/, (stream) => this.#copies.reseed(stream)],
-      ['POST', /^\/v1\/fork$/, (stream) => this.#copies.fork(stream, this.#copied())],
+      ['POST', /^\/v1\/prepare$/, async (s) => this.#identity.prepare(s, this.#copied())],
+      ['POST', /^\/v1\/rehearse$/, (stream) => this.#identity.warmUp(stream)],
+      ['POST', /^\/v1\/wake$/, (stream) => this.#identity.reseed(stream)],
+      ['POST', /^\/v1\/fork$/, (stream) => this.#identity.fork(stream, this.#copied())],
       ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
       ['POST', /^\/v1\/thaw$/, async (stream) => this.#freeze(stream, false)],
       ['GET', /^\/v1\/state$/, (stream) => this.#state(stream)],
@@ -144,19 +124,19 @@ export class FakeAgent {
     ];
   }
 
-  /** The identity that this copy was given. */
+  /** The identity that the agent was given after a start from a template. */
   get reseeded(): Reseed | undefined {
-    return this.#copies.reseeded;
+    return this.#identity.reseeded;
   }
 
-  /** The last identity that a running copy was given. */
+  /** The last identity that a fork was given. */
   get forked(): Fork | undefined {
-    return this.#copies.forked;
+    return this.#identity.forked;
   }
 
   /** What the last warm-up ran. */
   get warmedUp(): BoxSpec | undefined {
-    return this.#copies.warmedUp;
+    return this.#identity.warmedUp;
   }
 
   /** Serves a host on `duplex`; an earlier one is cut off. */
@@ -198,7 +178,7 @@ export class FakeAgent {
     const { minimum, maximum } = this.#options.protocol ?? PROTOCOL;
     if (method === 'GET' && url.pathname === '/v1/hello') {
       const protocol = { minimum, maximum };
-      const bootId = this.#copies.paused ? '' : 'fake';
+      const bootId = this.#identity.paused ? '' : 'fake';
       const tee = this.confidential === undefined ? {} : { tee: this.confidential.tee };
       json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId, ...tee });
       return;
@@ -213,7 +193,7 @@ export class FakeAgent {
       if (!hasRoute(url.pathname, version, this.confidential !== undefined)) continue;
       this.confidential?.checkPermission(method, url.pathname);
       return await this.#inOrder(method, url.pathname, async () => {
-        this.#copies.checkResumed(url.pathname);
+        this.#identity.checkResumed(url.pathname);
         await handler(stream, match, url.searchParams, version);
       });
     }

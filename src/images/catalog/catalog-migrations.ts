@@ -61,4 +61,6 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (subject, digest)
   ) STRICT;
   `,
+  // The image that another one was made of here.
+  "ALTER TABLE image_origins ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
 ];

@@ -69,6 +69,7 @@ export const OriginRow = z.strictObject({
   kind: z.enum(['pull', 'load', 'import', 'commit', 'build']),
   reference: z.string(),
   at: z.string(),
+  parent: z.string(),
 });
 
 export const LayerRow = z.strictObject({ implicit: z.int() });

@@ -68,11 +68,12 @@ export class Catalog {
       );
     }
     this.#run(
-      'INSERT OR REPLACE INTO image_origins (manifest, kind, reference, at) VALUES (?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO image_origins (manifest, kind, reference, at, parent) VALUES (?, ?, ?, ?, ?)',
       manifest,
       origin.kind,
       origin.reference ?? '',
       origin.at,
+      origin.parent ?? '',
     );
   }
 
@@ -227,11 +228,15 @@ export class Catalog {
   /** Latest first. */
   originsOf(manifest: Digest): readonly Origin[] {
     return this.#all(
-      'SELECT kind, reference, at FROM image_origins WHERE manifest = ? ORDER BY at DESC, kind, reference',
+      'SELECT kind, reference, at, parent FROM image_origins WHERE manifest = ? ORDER BY at DESC, kind, reference',
       manifest,
     ).map((row) => {
-      const { reference, ...origin } = readRow(OriginRow, row);
-      return reference === '' ? origin : { ...origin, reference };
+      const { reference, parent, ...origin } = readRow(OriginRow, row);
+      return {
+        ...origin,
+        ...(reference === '' ? {} : { reference }),
+        ...(parent === '' ? {} : { parent }),
+      };
     });
   }
 

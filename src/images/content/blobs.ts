@@ -7,7 +7,7 @@
 import type { Dirent } from 'node:fs';
 import { chmod, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish, syncDirectory } from '../../durable.ts';
+import { renameDurably, syncDirectory } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { type Digest, hexOf } from '../../oci/digest.ts';
 import { createDurably, makePrivate } from './files.ts';
@@ -99,7 +99,7 @@ export class Blobs {
     await createDurably(temporary, async (file) => {
       await file.writeFile(text);
     });
-    await publish(temporary, join(this.#root, name));
+    await renameDurably(temporary, join(this.#root, name));
   }
 }
 

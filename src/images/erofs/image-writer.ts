@@ -5,7 +5,7 @@
  * @module
  */
 import type { DiskBudget } from '../disk-budget.ts';
-import type { DirectoryNode, FileNode, Node } from '../layer/tree.ts';
+import type { DirectoryNode, FileNode, Node } from '../tree/tree.ts';
 import { encodeDirectoryBlock } from './directory.ts';
 import {
   BLOCK_SIZE,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { DirectoryNode, FileNode, Node, WhiteoutNode } from '../layer/tree.ts';
+import type { DirectoryNode, FileNode, Node, WhiteoutNode } from '../tree/tree.ts';
 import { type DirectoryPlan, planDirectory } from './directory.ts';
 import { encodeXattrs } from './encode-xattrs.ts';
 import { BLOCK_SIZE, INODE_SIZE, METADATA_START, SLOT_SIZE } from './format.ts';

@@ -58,7 +58,7 @@ describe('an image that extends another one', () => {
       created: '2026-01-01T00:00:00Z',
       author: 'me',
       config: { cmd: ['child'], env: ['A=2'], entrypoint: [], shell: ['/bin/ash', '-c'] },
-      origins: [{ kind: 'commit', reference: 'team/child:1' }],
+      origins: [{ kind: 'commit', reference: 'team/child:1', parent: PARENT.config.digest }],
     });
     const disk = (await temporary.store.bootLayers(image)).at(-1)?.path ?? '';
     expect(execFileSync('dump.erofs', ['--cat', '--path=/etc/new', disk]).toString()).toBe('new');

@@ -95,7 +95,7 @@ async function makeImage(
       manifest: await staging.addBytes(await makeManifest(configBlob, layers)),
       config: await readConfig(configBlob, layers.length, parts),
     };
-    return await storeImage(parts, image, 'commit');
+    return await storeImage(parts, image, 'commit', parent.id);
   });
 }
 

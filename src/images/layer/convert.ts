@@ -15,16 +15,16 @@ import { ErofsWriter } from '../erofs/image-writer.ts';
 import type { PositionedFile } from '../erofs/sparse-writer.ts';
 import type { Limits } from '../limits.ts';
 import { readTar } from '../tar/read-tar.ts';
-import { followLinks } from './follow-links.ts';
-import { LayerBudget, scanLayer } from './scan.ts';
-import { Scratch, type ScratchFile } from './scratch.ts';
 import {
   type DirectoryNode,
   hasImplicit,
   implicitDirectory,
   inheritAttributes,
   mergeOver,
-} from './tree.ts';
+} from '../tree/tree.ts';
+import { followLinks } from './follow-links.ts';
+import { LayerBudget, scanLayer } from './scan.ts';
+import { Scratch, type ScratchFile } from './scratch.ts';
 
 export interface LayerSource {
   /** Digest of the uncompressed tar. */

@@ -3,9 +3,9 @@ import { ByteReader } from '../byte-reader.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
+import { type DirectoryNode, implicitDirectory, mergeOver } from '../tree/tree.ts';
 import { followLinks } from './follow-links.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
-import { type DirectoryNode, implicitDirectory, mergeOver } from './tree.ts';
 
 async function treeOf(files: readonly TarFile[]): Promise<DirectoryNode> {
   const reader = new ByteReader(streamed(writeTar(files)), 'the layer');

@@ -10,7 +10,7 @@
  * @module
  */
 import { corrupt, printable } from '../../oci/corrupt.ts';
-import { type DirectoryNode, implicitDirectory, type Node } from './tree.ts';
+import { type DirectoryNode, implicitDirectory, type Node } from '../tree/tree.ts';
 
 /** The number of links that Linux follows in one path. */
 const MAX_LINKS = 40;

@@ -6,8 +6,8 @@ import { ByteReader } from '../byte-reader.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
+import { type DirectoryNode, implicitDirectory, mergeOver, type Node } from '../tree/tree.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
-import { type DirectoryNode, implicitDirectory, mergeOver, type Node } from './tree.ts';
 
 function scan(files: readonly TarFile[], limits: Partial<Limits> = {}): Promise<DirectoryNode> {
   const budget = new LayerBudget({ ...DEFAULT_LIMITS, ...limits });

@@ -12,16 +12,16 @@ import { corrupt, printable } from '../../oci/corrupt.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import type { Limits } from '../limits.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
-import { parseEntryPath } from './entry-path.ts';
-import { keptXattrs } from './kept-xattrs.ts';
-import type { Scratch } from './scratch.ts';
 import {
   type Attributes,
   type DirectoryNode,
   implicitDirectory,
   type Node,
   WHITEOUT,
-} from './tree.ts';
+} from '../tree/tree.ts';
+import { parseEntryPath } from './entry-path.ts';
+import { keptXattrs } from './kept-xattrs.ts';
+import type { Scratch } from './scratch.ts';
 
 const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';

@@ -11,7 +11,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { publish } from '../../durable.ts';
+import { renameDurably } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { createDurably } from '../content/files.ts';
 import { Staging } from '../content/staging.ts';
@@ -83,7 +83,7 @@ async function makeTree({ path, diffId, staging }: TreeOptions): Promise<DiskTre
     await createDurably(record, async (file) => {
       await file.writeFile(JSON.stringify(tree));
     });
-    await publish(record, recordPath(path));
+    await renameDurably(record, recordPath(path));
     return tree;
   } finally {
     await place.remove();

@@ -5,9 +5,9 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { type Challenge, parseChallenges } from '../http/challenge.ts';
 import type { HttpResponse } from '../http/message.ts';
 import type { Credentials } from '../registry.ts';
-import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Token } from './token-answer.ts';
 import { tokenServerOf } from './token-realm.ts';
 import { type AskTokenServer, basic, fetchToken, type TokenServer } from './token-server.ts';

@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import { isLoopback, shown } from '../hosts/addresses.ts';
-import type { Challenge } from './challenge.ts';
+import type { Challenge } from '../http/challenge.ts';
 import type { TokenServer } from './token-server.ts';
 
 const MAX_LENGTH = 2048;

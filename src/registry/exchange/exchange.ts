@@ -5,7 +5,7 @@
  */
 
 import { A3sError } from '../../errors.ts';
-import type { RegistryRequest, RegistryResponse } from '../transport/transport.ts';
+import type { RegistryRequest, RegistryResponse } from '../http/message.ts';
 import { Attempts, Cut, isCut } from './attempts.ts';
 import { BodyReader } from './exchange-body.ts';
 import { broken, quoted, type RepositoryContext } from './repository-context.ts';

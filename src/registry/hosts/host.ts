@@ -4,11 +4,11 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { type TlsTrust, tlsTrust } from '../http/tls-trust.ts';
 import { isDomain, isLoopback, registryHost } from './addresses.ts';
 import { type HostCertificates, readHostCertificates } from './certs-directory.ts';
 import { type Registries, readRegistries } from './registries-file.ts';
 import { readSystemRoots, rootsFiles } from './system-roots.ts';
+import { type TlsTrust, tlsTrust } from './tls-trust.ts';
 
 /** Paths of the configuration; the first that exists counts. */
 export interface HostFiles {

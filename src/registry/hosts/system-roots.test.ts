@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TRANSPORT_LIMITS } from '../http/transport-limits.ts';
 import { openRegistry } from '../open-registry.ts';
 import { type StartedRegistry, startRegistry } from '../testing/start-registry.ts';
-import { TRANSPORT_LIMITS } from '../transport/transport-limits.ts';
 import { readSystemRoots, rootsFiles } from './system-roots.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\n';

@@ -7,9 +7,9 @@ import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { AddressKind } from '../hosts/address-kind.ts';
 import { type Proxies, proxyFor } from '../hosts/proxies.ts';
-import type { TransportLimits } from '../transport/transport-limits.ts';
+import type { TlsTrust } from '../hosts/tls-trust.ts';
 import type { AddressGuard } from './address-guard.ts';
-import type { TlsTrust } from './tls-trust.ts';
+import type { TransportLimits } from './transport-limits.ts';
 
 /** Bound on the pools: redirects lead to ever new hosts. */
 const MAX_POOLS = 64;

@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError, type ErrorCode } from '../../errors.ts';
-import { parseChallenges } from '../auth/challenge.ts';
 import { shown } from '../hosts/addresses.ts';
+import { parseChallenges } from './challenge.ts';
 import { readErrorBody } from './error-body.ts';
 import type { HttpResponse } from './message.ts';
 

@@ -7,10 +7,10 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { A3sError } from '../../errors.ts';
 import { shown } from '../hosts/addresses.ts';
-import type { TransportLimits } from '../transport/transport-limits.ts';
 import { LocalAddress } from './address-guard.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
+import type { TransportLimits } from './transport-limits.ts';
 import { Unreached } from './unreached.ts';
 import { watchBody } from './watch-body.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NO_CERTIFICATES } from '../hosts/certs-directory.ts';
-import { TRANSPORT_LIMITS } from '../transport/transport-limits.ts';
+import { tlsTrust } from '../hosts/tls-trust.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
-import { tlsTrust } from './tls-trust.ts';
+import { TRANSPORT_LIMITS } from './transport-limits.ts';
 import { Unreached } from './unreached.ts';
 import { retryAfter, withRetries } from './with-retries.ts';
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { setTimeout } from 'node:timers/promises';
-import type { TransportLimits } from '../transport/transport-limits.ts';
 import { discard } from './error-body.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
+import type { TransportLimits } from './transport-limits.ts';
 import { Unreached } from './unreached.ts';
 
 const LATER = [408, 429];

@@ -7,7 +7,8 @@
 import { Readable } from 'node:stream';
 import { Agent, request as send } from 'undici';
 import { A3sError, type ErrorCode } from '../../errors.ts';
-import type { RegistryRequest, RegistryResponse, Transport } from '../transport/transport.ts';
+import type { RegistryRequest, RegistryResponse } from '../http/message.ts';
+import type { Transport } from '../transport/transport.ts';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'registry-unauthorized',

@@ -9,11 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { readProxies } from '../hosts/proxies.ts';
+import type { RegistryRequest } from '../http/message.ts';
+import type { TransportLimits } from '../http/transport-limits.ts';
 import type { Credentials } from '../registry.ts';
 import { HttpTransport } from '../transport/http-transport.ts';
 import { Network } from '../transport/network.ts';
-import type { RegistryRequest, Transport } from '../transport/transport.ts';
-import type { TransportLimits } from '../transport/transport-limits.ts';
+import type { Transport } from '../transport/transport.ts';
 import { type Answer, type FaultServer, startFaultServer } from './fault-server.ts';
 import { type CertificateFiles, type TestAuthority, testAuthority } from './test-authority.ts';
 

@@ -11,10 +11,10 @@ import { AddressGuard } from '../http/address-guard.ts';
 import { Dispatchers } from '../http/dispatchers.ts';
 import { discard } from '../http/error-body.ts';
 import type { HttpResponse, Send } from '../http/message.ts';
+import { TRANSPORT_LIMITS, type TransportLimits } from '../http/transport-limits.ts';
 import { Unreached } from '../http/unreached.ts';
 import { wire } from '../http/wire.ts';
 import { withRetries } from '../http/with-retries.ts';
-import { TRANSPORT_LIMITS, type TransportLimits } from './transport-limits.ts';
 
 export interface NetworkOptions extends HostFiles {
   readonly proxies?: Proxies;

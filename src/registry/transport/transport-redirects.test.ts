@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { RegistryRequest } from '../http/message.ts';
 import {
   bodyOf,
   GET,
@@ -9,7 +10,6 @@ import {
   USER,
   withPassword,
 } from '../testing/transport-bench.ts';
-import type { RegistryRequest } from './transport.ts';
 
 const bench = new TransportBench();
 afterEach(() => bench.endTest());

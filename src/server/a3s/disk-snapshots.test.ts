@@ -228,7 +228,7 @@ describe('a box that is made from the disk of a snapshot', () => {
     expect((await remove('origin')).status).toBe(204);
     await start(id);
     const launch = home.host.launches.at(-1);
-    expect(launch?.copyOf).toBe(undefined);
+    expect(launch?.fork).toBe(undefined);
     expect(launch?.disks.at(-1)).toMatchObject({
       path: boxFile(id, 'changes.1.qcow2'),
       backing: [boxFile(id, 'changes.ext4')],

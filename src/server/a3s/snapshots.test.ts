@@ -283,7 +283,7 @@ describe('a fork', () => {
     await home.call('POST', `/containers/${id}/stop`);
     expect((await start(id)).status).toBe(204);
     const again = home.host.launches.at(-1);
-    expect(again?.copyOf).toBe(undefined);
+    expect(again?.fork).toBe(undefined);
     expect(again?.disks.at(-1)).toMatchObject({ path: disk?.path, backing: disk?.backing });
   });
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openApiPath } from '../http/openapi.ts';
-import { ROUTES } from '../http/routes.ts';
+import { ROUTES } from '../routes.ts';
 import { dockerApiDocument, ROUTE_NOTES } from '../testing/docker-api-doc.ts';
 
 it('docs/docker-api.md matches the route tables, and vitest -u updates it', async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { now, timestamp } from '../../boxes/record/clock.ts';
-import { isLive } from '../../boxes/record/states.ts';
+import { mayHaveVm } from '../../boxes/record/states.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { hostSubnets } from '../../networks/host-subnets.ts';
 import { Networks } from '../../networks/networks.ts';
@@ -28,7 +28,7 @@ export function openNetworks(
   });
   const live = store
     .list()
-    .flatMap(({ definition: { id }, state }) => (isLive(state.status) ? [id] : []));
+    .flatMap(({ definition: { id }, state }) => (mayHaveVm(state.status) ? [id] : []));
   networks.keepOnly(new Set(live));
   return networks;
 }

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import type { Box } from '../../boxes/record/box.ts';
-import { isLive } from '../../boxes/record/states.ts';
+import { mayHaveVm } from '../../boxes/record/states.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
 import { makeDirectories } from '../../make-directories.ts';
@@ -51,6 +51,7 @@ export async function openTemplates(config: Config, around: Around): Promise<Tem
 
 /** The key of the template whose memory the microVM of a running box shares. */
 function sourcesOf({ state: { status, machine } }: Box): string[] {
-  if (!isLive(status) || machine?.source === undefined || machine.start === 'snapshot') return [];
+  if (!mayHaveVm(status) || machine?.source === undefined || machine.start === 'snapshot')
+    return [];
   return [machine.source];
 }

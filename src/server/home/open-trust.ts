@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Trust } from '../../boxes/policy/trust-policies.ts';
+import type { Trust } from '../../boxes/policy/trust.ts';
 import { decideTrust } from '../../trust/decide.ts';
 import { CallPolicies } from '../../trust/policy/call-policies.ts';
 import { policyEnvironment, standingPolicy } from '../../trust/policy/standing-policy.ts';

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HttpServer } from '../http/http-server.ts';
+import { HttpServer } from '../http-server.ts';
 import { TestHome } from '../testing/home.ts';
 
 const home = new TestHome();

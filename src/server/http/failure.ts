@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { isDiskFull } from '../../disk-full.ts';
 import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 
@@ -13,9 +15,6 @@ export interface Failure {
   readonly unexpected: boolean;
 }
 
-/** The errors of the system and of SQLite for a full disk. */
-const FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
-
 /** The client gets no details of an unexpected error. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof A3sError) {
@@ -24,19 +23,16 @@ export function failureOf(error: unknown): Failure {
     const { status, unlogged = false } = ERRORS[code];
     return { status, body, unexpected: status >= 500 && !unlogged };
   }
-  if (FULL.some((code) => isSystemError(error, code))) {
-    const message = 'No space is left on the device that holds A3S_HOME';
-    const body = { message, code: 'disk-full', remedy: 'Free some space and try again.' };
-    return { status: 500, body, unexpected: true };
-  }
-  const body = {
-    message: 'The server failed in a way that was not foreseen',
-    code: 'internal',
-    remedy: 'See server.log in A3S_HOME.',
-  };
-  return { status: 500, body, unexpected: true };
+  return isDiskFull(error) || isDatabaseFull(error)
+    ? unexpected('disk-full', 'No space is left on the device that holds A3S_HOME')
+    : unexpected('internal', 'The server failed in a way that was not foreseen');
 }
 
-function isSystemError(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+function unexpected(code: 'disk-full' | 'internal', message: string): Failure {
+  const { status, remedy } = ERRORS[code];
+  return { status, body: { message, code, remedy }, unexpected: true };
+}
+
+function isDatabaseFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
 }

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
+import { ROUTES } from '../routes.ts';
 import { expectDescribed } from '../testing/described.ts';
 import { TestHome } from '../testing/home.ts';
 import { empty, json } from './answer.ts';
 import { openApiPath } from './openapi.ts';
 import { EMPTY } from './replies.ts';
 import { route } from './route.ts';
-import { ROUTES } from './routes.ts';
 
 const home = new TestHome();
 beforeAll(async () => {

@@ -210,7 +210,11 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   AutoRemove: works(true, ({ record }) => record.autoRemove),
   VolumeDriver: {
-    ...differs('local alone', 'local', ({ record }) => record.volumeDriver),
+    ...differs(
+      'a volume is made by `local` alone; as in Docker, a driver that makes none need not exist',
+      'local',
+      ({ record }) => record.volumeDriver,
+    ),
   },
   VolumesFrom: works(
     ['other:ro'],

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { Problem } from '../../docker-api/problem.ts';
 import type { Reply } from '../http/replies.ts';
 import type { RouteEntry } from '../http/route.ts';
-import { ROUTES } from '../http/routes.ts';
+import { ROUTES } from '../routes.ts';
 import { splitVersion } from '../version.ts';
 
 interface Received {

@@ -14,7 +14,7 @@ import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/parse-update.ts';
 import { EXEC_KEYS } from '../docker/containers/processes/exec.ts';
 import { openApiPath } from '../http/openapi.ts';
 import type { RouteEntry } from '../http/route.ts';
-import { ROUTES } from '../http/routes.ts';
+import { ROUTES } from '../routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import type { Field } from './create-field.ts';
 import { CONFIG_FIELDS, ENDPOINT_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';

@@ -15,7 +15,8 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import type { BootFiles } from '../../boxes/services/services.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.ts';
-import { FakeAgent, type FakeAgentOptions } from '../../guest/testing/fake-agent.ts';
+import { FakeAgent } from '../../guest/testing/fake-agent.ts';
+import type { FakeAgentOptions } from '../../guest/testing/fake-agent-options.ts';
 import type { FakeConfidentialOptions } from '../../guest/testing/fake-confidential.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
@@ -78,10 +79,10 @@ export class TestHome {
     };
     this.images = images;
     this.host = new FakeHost((vm) => {
-      const copyOf = vm.spec.copyOf === undefined ? undefined : this.#sourceOf(vm);
+      const forkOf = vm.spec.fork === undefined ? undefined : this.#sourceOf(vm);
       const agent = new FakeAgent({
         paused: vm.prepared,
-        copyOf,
+        forkOf,
         confidential: this.#confidentialOf(vm),
         ...this.agentOptions,
       });
@@ -102,9 +103,9 @@ export class TestHome {
     return { tee, hostData, ...this.guestOptions };
   }
 
-  /** The box that a copy comes from: the copy's memory records which box saved it. */
-  #sourceOf({ spec: { copyOf } }: FakeGuest): BoxSpec | undefined {
-    const text = readFileSync(copyOf?.ram ?? -1, 'utf8');
+  /** The box that a fork comes from: the fork's memory records which box saved it. */
+  #sourceOf({ spec: { fork } }: FakeGuest): BoxSpec | undefined {
+    const text = readFileSync(fork?.ram ?? -1, 'utf8');
     return this.agents.get(text.split(' ').at(-1) ?? '')?.spec;
   }
 

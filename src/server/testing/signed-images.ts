@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Trust } from '../../boxes/policy/trust-policies.ts';
+import type { Trust } from '../../boxes/policy/trust.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../oci/digest.ts';

@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
+import { isDiskFull } from '../../disk-full.ts';
 import { syncDirectory } from '../../durable.ts';
 import type { Engine, Vm, VmShape } from '../../engine/engine.ts';
 import { closeDescriptor, giveTo, memoryFile } from '../../engine/memory-file.ts';
@@ -226,8 +227,7 @@ function explained(cause: unknown, late: boolean): unknown {
       remedy: 'Try again with a3s-box template warm when the machine is less busy.',
     });
   }
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
+  if (!isDiskFull(cause)) return cause;
   return new A3sError('disk-full', 'Cannot write a template: no space is left', {
     cause,
     remedy: 'Free some space and try again.',

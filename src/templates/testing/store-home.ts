@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { FakeEngine, FakeHost } from '../../engine/testing/fake.ts';
-import { FakeAgent, type FakeAgentOptions } from '../../guest/testing/fake-agent.ts';
+import { FakeAgent } from '../../guest/testing/fake-agent.ts';
+import type { FakeAgentOptions } from '../../guest/testing/fake-agent-options.ts';
 import type { TemplateStoreOptions } from '../options.ts';
 import { TemplateStore } from '../store.ts';
 

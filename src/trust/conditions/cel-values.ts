@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { MAX_STATEMENT_VALUES } from '../evidence/statement.ts';
+import { MAX_STATEMENT_VALUES } from '../limits.ts';
 
 /** The CEL form of a JSON value. */
 export type CelJson = null | boolean | number | bigint | string | CelJson[] | Map<string, CelJson>;

@@ -10,14 +10,14 @@ import { digestOf, isDigest } from '../../oci/digest.ts';
 import { openObject } from '../../oci/json/json.ts';
 import { jsonSize } from '../../oci/json/json-values.ts';
 import { DSSE_ENVELOPE, SIMPLE_SIGNING } from '../../oci/media-types.ts';
+import type { Evidence, Place } from '../artifact/evidence.ts';
+import { readJson } from '../artifact/evidence-json.ts';
+import { Problem } from '../artifact/problem.ts';
+import { checkPayloadSize } from '../artifact/simple-signing.ts';
 import type { Finding } from '../decision.ts';
 import type { TrustQuestion } from '../question.ts';
 import { bundleFormat, readBundle } from './bundle.ts';
 import { readCosignAttestation, readCosignSignature } from './cosign.ts';
-import type { Evidence, Place } from './evidence.ts';
-import { readJson } from './evidence-json.ts';
-import { Problem } from './problem.ts';
-import { checkPayloadSize } from './simple-signing.ts';
 
 const MAX_ATTACHMENTS = 64;
 const MAX_SIGNATURES = 128;

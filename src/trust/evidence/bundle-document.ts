@@ -7,8 +7,8 @@
  * @module
  */
 import * as z from 'zod';
-import { MAX_BODY } from '../log/log-entry.ts';
-import { isBase64 } from './evidence-json.ts';
+import { isBase64 } from '../artifact/evidence-json.ts';
+import { MAX_BODY } from '../limits.ts';
 
 const Bytes = (max: number) =>
   z

@@ -14,15 +14,15 @@ import {
   ValidationError,
 } from '@sigstore/bundle';
 import { type Digest, isDigest } from '../../oci/digest.ts';
+import { checkPayloadType, preAuthEncoding } from '../artifact/dsse.ts';
+import type { Evidence, Place } from '../artifact/evidence.ts';
+import { readJson } from '../artifact/evidence-json.ts';
+import { Problem, quoted } from '../artifact/problem.ts';
+import { readSimpleSigning } from '../artifact/simple-signing.ts';
+import { readStatement } from '../artifact/statement.ts';
 import type { Finding } from '../decision.ts';
 import { checkIntermediate } from '../signer/signer-certificate.ts';
 import { BundleDocument } from './bundle-document.ts';
-import { checkPayloadType, preAuthEncoding } from './dsse.ts';
-import type { Evidence, Place } from './evidence.ts';
-import { readJson } from './evidence-json.ts';
-import { Problem, quoted } from './problem.ts';
-import { readSimpleSigning } from './simple-signing.ts';
-import { readStatement } from './statement.ts';
 
 const FORMATS = new Map<string, Finding['format']>([
   [BUNDLE_V01_MEDIA_TYPE, 'bundle-0.1'],

@@ -6,14 +6,14 @@
  */
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import * as z from 'zod';
-import { MAX_BODY } from '../log/log-entry.ts';
+import { readEnvelope } from '../artifact/dsse.ts';
+import type { Evidence, Place } from '../artifact/evidence.ts';
+import { Base64, Hex, isBase64, readJson } from '../artifact/evidence-json.ts';
+import { Problem } from '../artifact/problem.ts';
+import { readSimpleSigning } from '../artifact/simple-signing.ts';
+import { readStatement } from '../artifact/statement.ts';
+import { MAX_BODY } from '../limits.ts';
 import { certificateFromPem } from '../signer/signer-certificate.ts';
-import { readEnvelope } from './dsse.ts';
-import type { Evidence, Place } from './evidence.ts';
-import { Base64, Hex, isBase64, readJson } from './evidence-json.ts';
-import { Problem } from './problem.ts';
-import { readSimpleSigning } from './simple-signing.ts';
-import { readStatement } from './statement.ts';
 
 const SIGNATURE = 'dev.cosignproject.cosign/signature';
 const CERTIFICATE = 'dev.sigstore.cosign/certificate';

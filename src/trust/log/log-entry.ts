@@ -10,13 +10,13 @@
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { InclusionProof } from '@sigstore/protobuf-specs';
-import type { Evidence } from '../evidence/evidence.ts';
-import { isBase64, readJson } from '../evidence/evidence-json.ts';
-import { Problem, quoted } from '../evidence/problem.ts';
-import { hashesOf } from '../signer/signer-key.ts';
+import type { Evidence } from '../artifact/evidence.ts';
+import { isBase64, readJson } from '../artifact/evidence-json.ts';
+import { Problem, quoted } from '../artifact/problem.ts';
+import { hashesOf } from '../keys/signer-key.ts';
+import { MAX_BODY } from '../limits.ts';
 import { type EntrySubject, type SignedHash, schemaOf } from './log-kinds.ts';
 
-export const MAX_BODY = 128 * 1024;
 const MAX_CHECKPOINT = 16 * 1024;
 
 /** @throws Problem `log-entry-malformed`, `log-entry-of-other-artifact` */

@@ -5,7 +5,7 @@
  */
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
-import { Problem } from '../evidence/problem.ts';
+import { Problem } from '../artifact/problem.ts';
 import { isPromised, promisedTime } from './log-promise.ts';
 import { isIncluded } from './log-proof.ts';
 

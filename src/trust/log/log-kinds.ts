@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from 'zod';
-import { Base64, Hex } from '../evidence/evidence-json.ts';
+import { Base64, Hex } from '../artifact/evidence-json.ts';
 
 /** Keys on P-384 and P-521 sign SHA-384 and SHA-512. */
 export interface SignedHash {

@@ -6,7 +6,7 @@
  */
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
-import { isSignedBy } from '../signer/signer-key.ts';
+import { isSignedBy } from '../keys/signer-key.ts';
 
 type Log = TrustMaterial['tlogs'][number];
 type Promised = Pick<TransparencyLogEntry, 'inclusionPromise' | 'integratedTime'>;

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
-import { isSignedBy } from '../signer/signer-key.ts';
+import { isSignedBy } from '../keys/signer-key.ts';
 
 type Log = TrustMaterial['tlogs'][number];
 

@@ -16,10 +16,10 @@ import {
 } from '@a3s-box/policies/image-policy';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from '../policy.ts';
-import { type Materials, trustMaterials } from '../roots/trust-materials.ts';
 import { policyIdentity } from './identity-pattern.ts';
 import { InvalidImagePolicy, type PolicyFault } from './invalid-image-policy.ts';
 import { type PolicyMaterial, policyDigest, readMaterial } from './policy-document.ts';
+import { type Materials, trustMaterials } from './trust-materials.ts';
 
 export interface PolicySource {
   readonly source: LoadedPolicy['source'];

@@ -5,8 +5,8 @@
  * @module
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { checkKeyKind } from '../keys/key-kinds.ts';
 import type { PolicyKey } from '../policy.ts';
-import { checkKeyKind } from '../signer/key-kinds.ts';
 
 /** Matches all of a text; `createPublicKey` parses the lines in between. */
 const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----[^-]*-----END \1-----\s*$/;

@@ -6,9 +6,9 @@
 import { BUNDLE_V03_MEDIA_TYPE, type Bundle } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import { type SignedEntity, toSignedEntity } from '@sigstore/verify';
-import type { Evidence } from '../evidence/evidence.ts';
+import type { Evidence } from '../artifact/evidence.ts';
+import { isSignedBy } from '../keys/signer-key.ts';
 import { promisedTime } from '../log/log-promise.ts';
-import { isSignedBy } from './signer-key.ts';
 
 /** @throws errors of many kinds where a certificate or a timestamp is malformed */
 export function toEntity(evidence: Evidence): SignedEntity {

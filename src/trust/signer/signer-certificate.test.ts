@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Problem } from '../evidence/problem.ts';
+import { Problem } from '../artifact/problem.ts';
 import { certificateFromPem, identityOf, readCertificate } from './signer-certificate.ts';
 
 const SUBJECT_NAME = '2.5.29.17';

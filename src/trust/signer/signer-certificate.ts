@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type { ObjectIdentifierValuePair } from '@sigstore/verify';
-import { Problem } from '../evidence/problem.ts';
+import { Problem } from '../artifact/problem.ts';
 
 const MAX_CERTIFICATE = 16 * 1024;
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';

@@ -5,8 +5,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { VerificationError } from '@sigstore/verify';
-import type { Evidence } from '../evidence/evidence.ts';
-import { Problem } from '../evidence/problem.ts';
+import type { Evidence } from '../artifact/evidence.ts';
+import { Problem } from '../artifact/problem.ts';
 import { signedTimes } from './signed-entity.ts';
 
 /** Anything that a verification throws is a refusal: its parsers throw many kinds of errors. */

@@ -11,9 +11,10 @@
 import type { KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { type TrustMaterial, Verifier } from '@sigstore/verify';
+import type { Evidence } from '../artifact/evidence.ts';
+import { Problem, quoted } from '../artifact/problem.ts';
 import type { Signer } from '../decision.ts';
-import type { Evidence } from '../evidence/evidence.ts';
-import { Problem, quoted } from '../evidence/problem.ts';
+import { identityOfKey, isSignedBy } from '../keys/signer-key.ts';
 import { checkLogEntry } from '../log/log-entry.ts';
 import { checkInclusion } from '../log/log-inclusion.ts';
 import { promisedTime } from '../log/log-promise.ts';
@@ -21,7 +22,6 @@ import type { PolicyKey, Requirement } from '../policy.ts';
 import { signedTimes, toEntity } from './signed-entity.ts';
 import { identityOf, readCertificate } from './signer-certificate.ts';
 import { problemOf } from './signer-failure.ts';
-import { identityOfKey, isSignedBy } from './signer-key.ts';
 
 export interface FoundSigner {
   readonly signer: Signer;

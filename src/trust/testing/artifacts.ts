@@ -7,7 +7,7 @@
 import { type KeyObject, sign } from 'node:crypto';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { preAuthEncoding } from '../evidence/dsse.ts';
+import { preAuthEncoding } from '../artifact/dsse.ts';
 import { digestOf } from './policies.ts';
 
 export interface LayerParts {

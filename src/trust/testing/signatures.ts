@@ -6,7 +6,7 @@
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
-import { preAuthEncoding } from '../evidence/dsse.ts';
+import { preAuthEncoding } from '../artifact/dsse.ts';
 import {
   BUNDLE,
   DSSE,

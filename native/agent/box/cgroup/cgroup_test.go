@@ -35,3 +35,18 @@ func TestCountersOfTheGroupAreRead(t *testing.T) {
 		t.Error("a missing counter was found")
 	}
 }
+
+func TestAnExecJoinsTheGroupThatTheBoxHasMovedMainTo(t *testing.T) {
+	c := &Cgroup{Dir: cgroupBox}
+	for groups, want := range map[string]string{
+		"0::/box\n": "", "0::/box/init\n": cgroupBox + "/init", "0::/box/a/b\n": cgroupBox + "/a/b",
+		"0::/agent\n": "", "0::/boxes/a\n": "", "0::/box/../agent\n": "", "1:name=x:/box/a\n0::/box\n": "", "": "",
+	} {
+		if got := c.nested(groups); got != want {
+			t.Errorf("%q: got %q, want %q", groups, got, want)
+		}
+	}
+	if fd, err := c.OpenGroupOf(os.Getpid()); fd != -1 || err != nil {
+		t.Errorf("got %d, %v", fd, err)
+	}
+}

@@ -9,14 +9,14 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-// PlugDeadline is the time that a device has to appear; under emulation on a busy host a plug takes
-// seconds.
-const PlugDeadline = 30 * time.Second
+// AttachDeadline is the time that a device has to appear; under emulation on a busy host a plug
+// takes seconds.
+const AttachDeadline = 30 * time.Second
 
 // AwaitDisks returns the device files of all disks by serial, once those with these serials exist.
 func AwaitDisks(serials []string) (map[string]string, error) {
 	missing := ""
-	disks, err := uevent.Wait(PlugDeadline, func() (map[string]string, bool, error) {
+	disks, err := uevent.Wait(AttachDeadline, func() (map[string]string, bool, error) {
 		disks, err := ListDisks()
 		if err != nil {
 			return nil, false, err
@@ -36,7 +36,7 @@ func AwaitDisks(serials []string) (map[string]string, error) {
 }
 
 // ListDisks returns the device files of disks by serial. It leaves out disks that have no serial or
-// are being unplugged.
+// are being detached.
 func ListDisks() (map[string]string, error) {
 	entries, err := os.ReadDir("/sys/block")
 	if err != nil {

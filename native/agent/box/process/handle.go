@@ -100,6 +100,13 @@ func (h *Handle) Report() Report {
 	return Report{h.ID, h.state, h.pid, h.startedAt, h.exit, written, acknowledged}
 }
 
+// PidOfAgent is the id of a process that was started, as the agent sees it.
+func (h *Handle) PidOfAgent() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.child.Pid
+}
+
 // Ended is closed when the process has exited, whether or not its output has ended.
 func (h *Handle) Ended() <-chan struct{} { return h.ended }
 

@@ -71,10 +71,10 @@ func mountSharedFile(r rootdir.Root, share int, m spec.Mount, own string, kept S
 	return kept.keep(m, mount)
 }
 
-// awaitShare waits until a share of that tag is plugged in.
+// awaitShare waits until a share of that tag is attached.
 func awaitShare(tag string) error {
 	const list = "/sys/fs/virtiofs"
-	_, err := uevent.Wait(layers.PlugDeadline, func() (struct{}, bool, error) {
+	_, err := uevent.Wait(layers.AttachDeadline, func() (struct{}, bool, error) {
 		entries, err := os.ReadDir(list)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return struct{}{}, false, err

@@ -112,7 +112,7 @@ func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	if address != nil {
 		mac = *address
 	}
-	index, err := uevent.Wait(layers.PlugDeadline, func() (int, bool, error) { return findLink(mac) })
+	index, err := uevent.Wait(layers.AttachDeadline, func() (int, bool, error) { return findLink(mac) })
 	if err != nil {
 		return NIC{}, &layers.DeviceError{Kind: "network device", Name: mac, Cause: err}
 	}

@@ -39,6 +39,8 @@ const (
 	UseNIC     = "nic"
 	UseChanges = "changes"
 	UseTun     = "tun"
+	// UseContainers is what programs that run containers need of the kernel.
+	UseContainers = "containers"
 )
 
 // tunDevice is the path of the device that the driver of UseTun makes.
@@ -52,6 +54,9 @@ func (s *Spec) Uses() []string {
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted {
 		uses = append(uses, UseChanges)
+	}
+	if s.Confinement.IsPrivileged() {
+		return append(uses, UseTun, UseContainers)
 	}
 	if devices := s.Confinement.Devices; devices != nil && slices.Contains(*devices, tunDevice) {
 		uses = append(uses, UseTun)

@@ -9,6 +9,7 @@ import (
 
 func TestDriversAreLoadedForWhatABoxAsksFor(t *testing.T) {
 	devices := func(names ...string) spec.Confinement { return spec.Confinement{Devices: &names} }
+	privileged := true
 	for name, c := range map[string]struct {
 		box  spec.Spec
 		want []string
@@ -17,6 +18,7 @@ func TestDriversAreLoadedForWhatABoxAsksFor(t *testing.T) {
 		"a network device":  {spec.Spec{Network: spec.Network{Kind: spec.NetworkNIC}}, []string{spec.UseNIC}},
 		"an encrypted disk": {spec.Spec{Rootfs: spec.Rootfs{Changes: spec.Changes{Kind: spec.ChangesEncrypted}}}, []string{spec.UseChanges}},
 		"/dev/net/tun":      {spec.Spec{Confinement: devices("fuse", "net/tun")}, []string{spec.UseTun}},
+		"a privileged box":  {spec.Spec{Confinement: spec.Confinement{Privileged: &privileged}}, []string{spec.UseTun, spec.UseContainers}},
 		"another device":    {spec.Spec{Confinement: devices("fuse")}, nil},
 	} {
 		if got := c.box.Uses(); !slices.Equal(got, c.want) {

@@ -5,7 +5,7 @@
  */
 import type { Box } from '../../record/box.ts';
 import type { Services } from '../../services/services.ts';
-import type { Found } from '../describe.ts';
+import type { Found } from '../describe-vm.ts';
 import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
@@ -29,7 +29,7 @@ export class BootSource implements StartSource {
     const durable = syncNewLayer(this.#rt, this.#box, this.#found);
     return {
       ...launched,
-      handOver: async (running) => {
+      prepareGuest: async (running) => {
         const guest = await giveSpec(running);
         return { guest, offset: await opened, durable };
       },

@@ -25,7 +25,7 @@ import type { Acquired, StartSource } from '../source.ts';
 /** What a measured launch needs of the server. */
 export type ConfidentialHost = LaunchHost & Pick<Services, 'boot' | 'images' | 'log' | 'store'>;
 
-/** Every start is a new launch and a new instance, and never a copy of anything. */
+/** Every start is a new launch and a new instance, and never from saved memory. */
 export class ConfidentialSource implements StartSource {
   readonly #rt: ConfidentialHost;
   readonly #box: Box;
@@ -41,7 +41,7 @@ export class ConfidentialSource implements StartSource {
 
   /**
    * @throws A3sError `verity-mismatch` where this host finds a difference from what the box's
-   * relying parties were told. Where the guest finds one, `handOver` throws that, or
+   * relying parties were told. Where the guest finds one, `prepareGuest` throws that, or
    * `launch-spec-mismatch`.
    */
   async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
@@ -51,12 +51,12 @@ export class ConfidentialSource implements StartSource {
     const { vm, launch } = await launchMeasured(rt, box, confidential, this.#image);
     return {
       vm,
-      handOver: async (running) => {
+      prepareGuest: async (running) => {
         // A stop or a kill that ended this start found no microVM yet.
         const { stopRequested } = rt.store.expect(running.id).state;
         if (!running.released && stopRequested) await vm.kill();
         const guest = await running.guest();
-        await handOver(rt, running, guest, confidential, launch);
+        await prepareGuest(rt, running, guest, confidential, launch);
         // Nothing is kept where the host may not see the output.
         const offset = hostSeesOutput(box) ? await openOutput() : 0;
         return { guest, offset, durable: Promise.resolve() };
@@ -104,7 +104,7 @@ async function launchMeasured(
 }
 
 /** The guest's answer is not trusted: relying parties see in its evidence that it took these bytes. */
-async function handOver(
+async function prepareGuest(
   rt: Pick<Services, 'home' | 'store'>,
   running: RunningBox,
   guest: Guest,

@@ -19,7 +19,7 @@ import type { RunningBox } from '../../run/running-box.ts';
 import { publish } from '../../services/publish.ts';
 import type { Services } from '../../services/services.ts';
 import { hostLimitsOf } from '../../spec/resources.ts';
-import { describeVm, type Found } from '../describe.ts';
+import { describeVm, type Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
 import { ownNetwork } from '../join-network.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
@@ -55,11 +55,11 @@ export class PoolSource implements StartSource {
     const opened = openOutput();
     return {
       ...{ vm, guest, held: taken },
-      handOver: (running) => this.#handOver(running, pooled, opened),
+      prepareGuest: (running) => this.#prepareGuest(running, pooled, opened),
     };
   }
 
-  async #handOver(
+  async #prepareGuest(
     running: RunningBox,
     pooled: PooledVm,
     opened: Promise<number>,

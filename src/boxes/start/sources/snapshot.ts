@@ -17,7 +17,7 @@ import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories.ts';
 import type { Services } from '../../services/services.ts';
-import { describeVm, type Found } from '../describe.ts';
+import { describeVm, type Found } from '../describe-vm.ts';
 import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
@@ -55,11 +55,11 @@ export class SnapshotSource implements StartSource {
     const open = await this.#rt.snapshots.open(definition.snapshot ?? '');
     this.#open = open;
     await forkWritableLayer(this.#rt, definition, open.disk);
-    const { vm, mac } = await launchCopy(this.#rt, this.#box, this.#found, open);
+    const { vm, mac } = await launchFork(this.#rt, this.#box, this.#found, open);
     return {
       vm,
-      copy: { known: forksAs(definition, mac), connectMs: CONNECT_MS },
-      handOver: async (running) => {
+      firstContact: { known: forksAs(definition, mac), connectMs: CONNECT_MS },
+      prepareGuest: async (running) => {
         const guest = await running.guest();
         await guest.thaw(running.signal);
         await open[Symbol.asyncDispose]();
@@ -74,17 +74,17 @@ export class SnapshotSource implements StartSource {
   }
 }
 
-async function launchCopy(
+async function launchFork(
   rt: SnapshotStartHost,
   box: Box,
   found: Found,
-  { copyOf, snapshot }: OpenSnapshot,
+  { fork, snapshot }: OpenSnapshot,
 ): Promise<{ vm: Vm; mac: string | null }> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
   await makeRuntimeDirectory(directory, identity);
-  const serial = copyOf.changesSerial;
+  const serial = fork.changesSerial;
   const layers = await writableLayerFiles(writableLayerPath(rt, id));
   const disk: Disk = { ...layers, serial, readonly: false };
   const { written } = snapshot.saved;
@@ -93,7 +93,7 @@ async function launchCopy(
     disks: Promise.resolve({ disks: [disk], serial, throwaway: undefined }),
     describe: (_, changes, joined) => {
       const given = { found, directory, changes, taken: undefined, joined };
-      return { vm: { ...describeVm(definition, given).vm, copyOf } };
+      return { vm: { ...describeVm(definition, given).vm, fork } };
     },
   });
   return { vm, mac: description.vm.nic?.mac ?? null };

@@ -12,7 +12,7 @@ import type { Box, BoxDefinition } from '../../record/box.ts';
 import type { RunServices } from '../../run/run-services.ts';
 import { publish } from '../../services/publish.ts';
 import { askedCpus, vmCpus } from '../../spec/resources.ts';
-import type { Found } from '../describe.ts';
+import type { Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
 import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
@@ -46,7 +46,7 @@ export class TemplateSource implements StartSource {
     const durable = syncNewLayer(this.#rt, this.#box, this.#found);
     return {
       ...launched,
-      handOver: async (running) => {
+      prepareGuest: async (running) => {
         const guest = await giveSpec(running);
         return { guest, offset: await opened, durable };
       },

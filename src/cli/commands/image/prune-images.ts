@@ -6,7 +6,7 @@ import { bool, list } from '../../flags/flag.ts';
 import { reclaimed } from '../../output/human.ts';
 import { isConfirmed } from '../../terminal/confirm.ts';
 import { encodeFilters, type Filter, parseFilter } from '../../values/filter.ts';
-import type { Pruned } from '../box/prune.ts';
+import type { Pruned } from '../prune-command.ts';
 
 export const pruneImages: Command = {
   usage: '[OPTIONS]',

@@ -1,11 +1,8 @@
 import { canonicalName } from '../../../oci/reference.ts';
 import type { Command } from '../../command.ts';
 import { bool, refused, string } from '../../flags/flag.ts';
-import {
-  IMAGE_POLICY_FLAG,
-  readImagePolicy,
-  registerImagePolicy,
-} from '../../requests/image-policy.ts';
+import { IMAGE_POLICY_FLAG } from '../../flags/image-flags.ts';
+import { readImagePolicy, registerImagePolicy } from '../../requests/image-policy.ts';
 import { pullImage, withTag } from '../../requests/pull-image.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
 import { parsePlatform } from '../../values/platform.ts';

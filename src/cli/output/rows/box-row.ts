@@ -12,9 +12,9 @@ import {
   stringOf,
   stringsOf,
 } from '../../client/json.ts';
-import { NO_TEE, teeColumn } from '../../requests/confidential-warnings.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';
+import { NO_TEE, teeColumn } from '../tee-column.ts';
 
 const SHORT_ID = 12;
 const MAX_COMMAND = 20;

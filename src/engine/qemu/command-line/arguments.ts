@@ -2,15 +2,15 @@
  * QEMU's command line, as a pure function of the VM.
  *
  * It has only what every VM of a shape has, and the slots of templates. Everything else that
- * belongs to one box (disks, network, shares) is attached through the monitor, see `hotplug.ts`.
+ * belongs to one box (disks, network, shares) is attached through the monitor, see `devices.ts`.
  *
  * @module
  */
 import type { VmSpec } from '../../engine.ts';
-import { forkDevices, forkMemory } from '../snapshot/fork-devices.ts';
-import { templateDevices } from '../template/template-devices.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
+import { forkDevices, forkMemory } from './fork-devices.ts';
 import { rootPorts, templatePorts } from './slots.ts';
+import { templateDevices } from './template-devices.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 
@@ -110,7 +110,7 @@ export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
 
 function deviceArguments({ spec, start }: VmmPlan): string[] {
   if (start === 'boot') return [];
-  return spec.copyOf === undefined ? templateDevices(spec) : forkDevices(spec, spec.copyOf);
+  return spec.fork === undefined ? templateDevices(spec) : forkDevices(spec, spec.fork);
 }
 
 export function identity({ id }: VmSpec): string[] {
@@ -176,7 +176,7 @@ function memory({ spec, start, growthBytes }: VmmPlan, fds: VmmDescriptors): str
         : `memory-backend-memfd,${common},share=on`;
     return ['-m', `size=${spec.memoryBytes}B`, '-object', backend];
   }
-  if (spec.copyOf !== undefined) return forkMemory(spec.copyOf, growthBytes, fds.ram);
+  if (spec.fork !== undefined) return forkMemory(spec.fork, growthBytes, fds.ram);
   const size = spec.template?.memoryBytes ?? spec.memoryBytes;
   // Where the RAM is shared with device processes it is a copy of its own. Otherwise it is the
   // template's, and only pages that are written get copied.
@@ -214,7 +214,7 @@ function boot({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
 }
 
 function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
-  const ownPorts = start === 'boot' || spec.copyOf?.arrangement === 'boot';
+  const ownPorts = start === 'boot' || spec.fork?.arrangement === 'boot';
   const ports = ownPorts ? rootPorts(spec) : templatePorts();
   const { control } = vmmSockets(spec.runtimeDir);
   return [

@@ -26,7 +26,13 @@ import {
   vmmSockets,
 } from '../command-line/arguments.ts';
 import { diskSet, KVM_SET } from '../command-line/descriptor-sets.ts';
-import { asArguments, type Command, NETDEV, placedDisks, translator } from '../monitor/hotplug.ts';
+import {
+  asArguments,
+  type Command,
+  NETDEV,
+  placedDisks,
+  translator,
+} from '../command-line/devices.ts';
 import { cardPlace, diskPlaces, FIXED_PLACES } from './device-places.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
 

@@ -46,14 +46,14 @@ it('refuses to start a confidential microVM from a template or a memory snapshot
   const template = { key: 'k', shape, memoryBytes: 1, ram: 0, devicePath: '/d' };
   expect(codeOf({ template })).toBe('unsupported-option');
   const memory = { offset: 0, bytes: 1 };
-  const copyOf = {
+  const fork = {
     arrangement: 'boot',
     changesSerial: 'changes',
     memory,
     ram: 0,
     state: 0,
   } as const;
-  expect(codeOf({ copyOf })).toBe('unsupported-option');
+  expect(codeOf({ fork })).toBe('unsupported-option');
 });
 
 it('refuses shares and backing files for a confidential microVM', () => {

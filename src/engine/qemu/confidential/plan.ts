@@ -28,8 +28,8 @@ const HOST_DATA_BYTES = 32;
  */
 export function checkPlan({ spec, accelerator }: ConfidentialPlan): void {
   const { confidential, disks } = spec;
-  if (spec.template !== undefined || spec.copyOf !== undefined) {
-    refuse('unsupported-option', 'it boots by itself, never as a copy of a template or a snapshot');
+  if (spec.template !== undefined || spec.fork !== undefined) {
+    refuse('unsupported-option', 'it boots by itself, never from a template or a snapshot');
   }
   if (spec.shares.length > 0) {
     refuse('unsupported-option', 'directories of the host cannot be shared with it');

@@ -11,7 +11,8 @@ import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { type Disk, TEMPLATE_SLOTS } from '../../engine.ts';
 import { attachedSet, setFile } from '../command-line/descriptor-sets.ts';
-import { type Command, executeAll } from './hotplug.ts';
+import type { Command } from '../command-line/devices.ts';
+import { executeAll } from './execute-all.ts';
 import type { QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;

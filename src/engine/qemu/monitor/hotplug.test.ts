@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Disk, VmSpec } from '../../engine.ts';
+import { diskCommands, nicCommands, shareCommands } from '../command-line/devices.ts';
 import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
-import { diskCommands, executeAll, nicCommands, shareCommands } from './hotplug.ts';
+import { executeAll } from './execute-all.ts';
 import type { QmpClient } from './qmp.ts';
 
 function vmSpec(disks: number, shares: number): VmSpec {
@@ -22,7 +23,7 @@ function vmSpec(disks: number, shares: number): VmSpec {
   };
 }
 
-it('hot-plugs a disk by its descriptor, and locks only a writable one', () => {
+it('attaches a disk by its descriptor, and locks only a writable one', () => {
   const [node, device, readonlyNode] = diskCommands(vmSpec(9, 0)).slice(-4);
   expect(readonlyNode).toEqual([
     'blockdev-add',
@@ -60,7 +61,7 @@ it('hot-plugs a disk by its descriptor, and locks only a writable one', () => {
   ]);
 });
 
-it('plugs the functions of a slot in descending order, because function 0 activates the slot', () => {
+it('attaches the functions of a slot in descending order, because function 0 activates the slot', () => {
   const places = diskCommands(vmSpec(10, 0))
     .filter(([name]) => name === 'device_add')
     .map(([, args]) => `${args['serial']} ${args['bus']} ${args['addr']} ${args['multifunction']}`);
@@ -71,7 +72,7 @@ it('plugs the functions of a slot in descending order, because function 0 activa
   ]);
 });
 
-it('plugs the network card into a port of its own', () => {
+it('attaches the network card to a port of its own', () => {
   expect(nicCommands({ mac: '02:00:00:00:00:01', ports: [] }, '/run/box')).toEqual([
     [
       'netdev_add',
@@ -98,7 +99,7 @@ it('plugs the network card into a port of its own', () => {
   ]);
 });
 
-it('lends the tap device of a network card before the card is plugged', () => {
+it('lends the tap device of a network card before the card is attached', () => {
   const nic = { mac: '02:00:00:00:00:01', ports: [], tap: 7 };
   expect(nicCommands(nic, '/run/box').slice(0, 2)).toEqual([
     ['getfd', { fdname: 'net0' }, 7],
@@ -129,7 +130,7 @@ it('waits for the answer to a descriptor before it sends the next command', asyn
   expect(sent).toEqual(['one', 'getfd', 'three', 'four']);
 });
 
-it('plugs shares into the ports after those of the disks', () => {
+it('attaches shares to the ports after those of the disks', () => {
   expect(shareCommands(vmSpec(3, 1), ['/run/box/fs0.sock'])).toEqual([
     [
       'chardev-add',

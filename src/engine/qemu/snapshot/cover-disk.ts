@@ -11,8 +11,9 @@ import { open } from 'node:fs/promises';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { overlaySet, setFile } from '../command-line/descriptor-sets.ts';
+import { type Command, qcow2 } from '../command-line/devices.ts';
+import { executeAll } from '../monitor/execute-all.ts';
 import { type FoundDisks, findDisks } from '../monitor/find-disks.ts';
-import { type Command, executeAll, qcow2 } from '../monitor/hotplug.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;

@@ -46,7 +46,7 @@ export async function forkState(
   }
   const copied = saved.blocks.filter(({ name }) => !mapped.has(name));
   if (copied.reduce((sum, { bytes }) => sum + bytes, 0) > MOST_COPIED) {
-    throw new A3sError('vmm-failed', 'The microVM has RAM that its copies would not map');
+    throw new A3sError('vmm-failed', 'The microVM has RAM that its forks would not map');
   }
   const pages: Buffer[] = [];
   for (const block of copied) pages.push(...(await pagesOf(ram, block)));

@@ -7,18 +7,18 @@
 import { settleOrAbort } from '../../../async/settle-all.ts';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { SavedCopy, VmSpec } from '../../engine.ts';
+import type { OpenSavedVm, VmSpec } from '../../engine.ts';
 import { startTranslator } from '../../helpers/passt.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
+import { joinCommands } from '../command-line/template-devices.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { executeAll } from '../monitor/hotplug.ts';
+import { executeAll } from '../monitor/execute-all.ts';
 import { load, marker } from '../template/start-from-template.ts';
-import { joinCommands } from '../template/template-devices.ts';
 import { QemuVm } from '../vm.ts';
 
 /** A plan whose VM is a fork. */
-export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: SavedCopy } };
+export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly fork: OpenSavedVm } };
 
 /**
  * On failure processes may be left. The caller ends them, by the runtime directory.
@@ -26,9 +26,9 @@ export type ForkPlan = VmmPlan & { readonly spec: VmSpec & { readonly copyOf: Sa
  * @param kernel descriptor of the stub
  */
 export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal): Promise<QemuVm> {
-  const { id, runtimeDir, nic, copyOf, shares } = plan.spec;
+  const { id, runtimeDir, nic, fork, shares } = plan.spec;
   if (shares.length > 0) {
-    throw new A3sError('invalid-argument', 'Cannot start a copy of a microVM with shares');
+    throw new A3sError('invalid-argument', 'Cannot start a fork of a microVM with shares');
   }
   const events = new VmEvents();
   let resumed = (): void => undefined;
@@ -38,7 +38,7 @@ export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal
   const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => [
     startVmm(
       plan,
-      { kernel, ram: copyOf.ram, state: copyOf.state },
+      { kernel, ram: fork.ram, state: fork.state },
       (event) => {
         if (event.name === 'RESUME') resumed();
         events.receive(event);

@@ -17,10 +17,10 @@ import { A3sError } from '../../../errors.ts';
 import { deadline } from '../../deadline.ts';
 import { SAVED_FILES, type SavedVm, type SaveRequest } from '../../engine.ts';
 import { overlaySet, SAVING_SETS, setFile } from '../command-line/descriptor-sets.ts';
-import { executeAll } from '../monitor/hotplug.ts';
+import { RAM_BLOCKS } from '../command-line/fork-devices.ts';
+import { executeAll } from '../monitor/execute-all.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { coverCommands, findWritableLayer, OVERLAY_ACCESS } from './cover-disk.ts';
-import { RAM_BLOCKS } from './fork-devices.ts';
 import { forkState, MOST_DEVICES_BYTES } from './fork-state.ts';
 import { readSavedRam } from './saved-ram.ts';
 

@@ -31,12 +31,12 @@ const sizes = (memoryBytes: number): unknown[] =>
     ([, args]) => args['size'] ?? args['driver'],
   );
 
-it('plugs in no memory when the template has enough', () => {
+it('attaches no memory when the template has enough', () => {
   expect(sizes(256 * MIB)).toEqual([]);
   expect(sizes(512 * MIB)).toEqual([]);
 });
 
-it('plugs in the missing memory as one piece, in whole steps', () => {
+it('attaches the missing memory as one piece, in whole steps', () => {
   expect(sizes(513 * MIB)).toEqual([128 * MIB, 'pc-dimm']);
   expect(sizes(2 * GIB)).toEqual([1536 * MIB, 'pc-dimm']);
 });

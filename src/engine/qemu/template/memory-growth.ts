@@ -6,7 +6,7 @@
 import { totalmem } from 'node:os';
 import { A3sError } from '../../../errors.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
-import type { Command } from '../monitor/hotplug.ts';
+import type { Command } from '../command-line/devices.ts';
 
 /** The unit in which the guest's kernel takes and returns RAM. */
 const STEP = 128 * 2 ** 20;

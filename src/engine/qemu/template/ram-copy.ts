@@ -8,6 +8,7 @@
 import { constants, read, write } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { isDiskFull } from '../../../disk-full.ts';
 import { A3sError } from '../../../errors.ts';
 import type { JailIdentity } from '../../../jail/jail.ts';
 import { dataExtents, type Extent } from '../../data-extents.ts';
@@ -63,8 +64,7 @@ function noRoom(why: string, cause?: unknown): A3sError {
 }
 
 function explained(error: unknown): unknown {
-  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-  return full ? noRoom('no room is left', error) : error;
+  return isDiskFull(error) ? noRoom('no room is left', error) : error;
 }
 
 /**

@@ -15,7 +15,7 @@ import { startVmm } from '../boot/vmm.ts';
 import type { Accelerator } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { executeAll } from '../monitor/hotplug.ts';
+import { executeAll } from '../monitor/execute-all.ts';
 import type { QmpClient, QmpEvent } from '../monitor/qmp.ts';
 import { QemuVm } from '../vm.ts';
 

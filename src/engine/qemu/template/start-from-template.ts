@@ -18,14 +18,15 @@ import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
+import { type Command, placedDisks, placedShares } from '../command-line/devices.ts';
 import { extraSlots } from '../command-line/slots.ts';
+import { joinCommands } from '../command-line/template-devices.ts';
 import { VmEvents } from '../monitor/events.ts';
-import { type Command, executeAll, placedDisks, placedShares } from '../monitor/hotplug.ts';
+import { executeAll } from '../monitor/execute-all.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 import { QemuVm } from '../vm.ts';
 import { growthCommands } from './memory-growth.ts';
 import { privateRam } from './ram-copy.ts';
-import { joinCommands } from './template-devices.ts';
 
 /** The presence of this backend says that a launch from a template was completed. */
 export const LAUNCHED = 'launched';
@@ -57,7 +58,7 @@ export async function startFromTemplate(
   const inRunning = growth.length + slots.disks.length + shares.length > 0;
   const events = new VmEvents();
   const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => {
-    const { copying, spawned } = startCopy(plan, kernel, events, waiting);
+    const { started, spawned } = launchVmm(plan, kernel, events, waiting);
     // Awaited after the VMM, which takes longest.
     const second = spawned.then(() => waiting.throwIfAborted());
     const translator = second.then(() => Promise.all(startTranslator(spec, waiting)));
@@ -65,11 +66,11 @@ export async function startFromTemplate(
       second.then(() => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
     );
     second.catch(() => undefined);
-    const started = copying.then(async (copy) => {
-      const { monitor } = copy;
+    const ready = started.then(async (launched) => {
+      const { monitor } = launched;
       const uplink =
         nic === undefined ? undefined : translator.then(() => joinCommands(nic, runtimeDir));
-      const running = run(copy, waiting);
+      const running = run(launched, waiting);
       const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
       // QEMU's message about a failed load comes first.
       queued.catch(() => undefined);
@@ -86,9 +87,9 @@ export async function startFromTemplate(
         await executeAll(monitor, [marker()]);
       }
       await queued;
-      return copy;
+      return launched;
     });
-    return [started, translator, ...files.map((file) => file.then((server) => [server]))];
+    return [ready, translator, ...files.map((file) => file.then((server) => [server]))];
   });
   const { monitor, helper, process } = vmm;
   if (signal.aborted) monitor.close();
@@ -112,34 +113,34 @@ async function queue(
 }
 
 /** A VMM that is about to load a state. */
-interface Copy extends StartedVmm {
+interface Started extends StartedVmm {
   /** Resolves when its guest runs. */
   readonly runs: Promise<void>;
 }
 
 /** `spawned` resolves when the VMM's process exists, or will not exist. */
-function startCopy(
+function launchVmm(
   plan: TemplateStartPlan,
   kernel: number,
   events: VmEvents,
   signal: AbortSignal,
-): { copying: Promise<Copy>; spawned: Promise<void> } {
+): { started: Promise<Started>; spawned: Promise<void> } {
   let markSpawned = (): void => undefined;
   const spawned = new Promise<void>((resolve) => {
     markSpawned = resolve;
   });
-  const copying = copyOf(plan, { kernel, events, spawned: markSpawned }, signal).finally(
+  const started = launch(plan, { kernel, events, spawned: markSpawned }, signal).finally(
     markSpawned,
   );
-  return { copying, spawned };
+  return { started, spawned };
 }
 
 /** Starts a VMM that takes commands and has the RAM. */
-async function copyOf(
+async function launch(
   plan: TemplateStartPlan,
   { kernel, events, spawned }: { kernel: number; events: VmEvents; spawned: () => void },
   signal: AbortSignal,
-): Promise<Copy> {
+): Promise<Started> {
   const { template, shares, identity } = plan.spec;
   const state = await openState(template.devicePath);
   const copy = shares.length === 0 ? undefined : await privateRam(template, identity);
@@ -178,7 +179,7 @@ async function copyOf(
 }
 
 /** Loads the state, and waits until the guest runs. */
-async function run({ monitor, helper, runs }: Copy, signal: AbortSignal): Promise<void> {
+async function run({ monitor, helper, runs }: Started, signal: AbortSignal): Promise<void> {
   try {
     await load(monitor);
     await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NO_LIMITS } from '../../../boxes/record/limits.ts';
-import type { FakeAgentOptions } from '../../../guest/testing/fake-agent.ts';
+import type { FakeAgentOptions } from '../../../guest/testing/fake-agent-options.ts';
 import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../testing/home.ts';
 

@@ -29,7 +29,7 @@ export function imageSummary(
   const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
   return {
     Id: image.id,
-    ParentId: '',
+    ParentId: parentOf(image),
     RepoTags: image.tags,
     RepoDigests: image.repoDigests,
     Created: Math.floor(Date.parse(image.created) / 1000) || 0,
@@ -38,4 +38,9 @@ export function imageSummary(
     Labels: image.config.labels,
     Containers: holders.length,
   };
+}
+
+/** Id of the image that this one was made of here; empty for images from elsewhere, as in Docker. */
+export function parentOf({ origins }: Image): string {
+  return origins.find(({ parent }) => parent !== undefined)?.parent ?? '';
 }

@@ -15,7 +15,7 @@ import { type Route, route, streamRoute } from '../../http/route.ts';
 import { type Filters, filters, matchesGlob, matchesLabel } from '../filters.ts';
 import { flag, noBody, query } from '../query.ts';
 import { imageManifests } from './image-manifests.ts';
-import { imageSummary, sizeFields } from './image-summary.ts';
+import { imageSummary, parentOf, sizeFields } from './image-summary.ts';
 import { failureLine, ProgressLines } from './progress-lines.ts';
 import { dropUpload } from './refused-upload.ts';
 
@@ -188,7 +188,7 @@ function inspect(image: Image, comment: string, apiVersion: number): ImageInspec
     Id: image.id,
     RepoTags: image.tags,
     RepoDigests: image.repoDigests,
-    Parent: '',
+    Parent: parentOf(image),
     Comment: comment,
     Created: image.created,
     Author: image.author,

@@ -4,7 +4,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BuiltImage, buildImage, ociArchive } from '../../../images/testing/build-image.ts';
+import {
+  type BuiltImage,
+  buildImage,
+  ociArchive,
+  sha256,
+} from '../../../images/testing/build-image.ts';
+import { writeTar } from '../../../images/testing/tar-writer.ts';
 import { type TemporaryStore, temporaryStore } from '../../../images/testing/temporary-store.ts';
 import { hostPlatform } from '../../../oci/platform.ts';
 import { openRegistry } from '../../../registry/open-registry.ts';
@@ -167,5 +173,37 @@ describe('POST /images/{name}/push and GET /distribution/{name}/json', () => {
     ]) {
       expect((await home.call('POST', path)).status).toBe(400);
     }
+  });
+});
+
+describe('docker push of a committed image', () => {
+  it('uploads it with the layer of the box, for other tools and for a pull', async () => {
+    const layer = writeTar([
+      { path: './', type: 'directory' },
+      { path: 'made', data: randomBytes(100_000) },
+    ]);
+    home.takeover = (agent, stream) => {
+      agent.files.changedLayer = layer;
+      agent.serve(stream);
+    };
+    const [parent, made] = [`${started.host}/team/app:1`, `${started.host}/team/made:1`];
+    const box = await home.create(['sleep', 'infinity'], { Image: parent, Env: ['A=1'] });
+    expect((await home.call('POST', `/containers/${box}/start`)).status).toBe(204);
+    const committed = await cli('commit', '-a', 'me', box, made);
+    expect(committed).toMatchObject({ code: 0, stderr: '' });
+    const pushed = await cli('push', made);
+    expect(pushed).toMatchObject({ code: 0, stderr: '' });
+    // Copying checks each blob by its digest, and each layer by its diff ID.
+    const copy = `dir:${join(started.directory, 'copied')}`;
+    await run('skopeo', ['copy', '-q', '--src-tls-verify=false', `docker://${made}`, copy]);
+    const { stdout } = await run('skopeo', ['inspect', '--config', copy]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ author: 'me', config: { Cmd: ['sleep', 'infinity'], Env: ['A=1'] } },
+      rootfs: { diff_ids: [...image.diffIds, sha256(layer)] },
+    });
+    expect((await cli('rmi', made)).code).toBe(0);
+    expect((await cli('pull', '-q', made)).code).toBe(0);
+    const { stdout: id } = await cli('images', '-q', '--no-trunc', made);
+    expect(id).toBe(committed.stdout);
   });
 });

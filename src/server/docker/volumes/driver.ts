@@ -7,6 +7,7 @@
 import { posix } from 'node:path';
 import { A3sError } from '../../../errors.ts';
 import { BLANK_DISK_BYTES, MAX_DISK_BYTES, MIN_DISK_BYTES } from '../../../templates/blank-disk.ts';
+import { checkDriverName } from '../../../volumes/driver-name.ts';
 import type { VolumeKind } from '../../../volumes/volume.ts';
 import { bytesOf } from '../size.ts';
 
@@ -23,13 +24,7 @@ const ELSEWHERE = 'Mount it on the host, and its path with -v PATH:TARGET.';
  * no disk has
  */
 export function parseDriver(driver: string, options: Readonly<Record<string, string>>): VolumeKind {
-  if (!['', 'local'].includes(driver)) {
-    const shown = driver.slice(0, 128);
-    throw new A3sError(
-      'no-such-driver',
-      `error looking up volume plugin ${shown}: plugin "${shown}" not found`,
-    );
-  }
+  checkDriverName(driver);
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
     throw refused(

@@ -274,13 +274,29 @@ describe('a box with volumes', () => {
     ],
     [{ Mounts: [{ Type: 'image', Target: '/a' }] }, 400, 'image'],
     [{ Mounts: [{ Type: 'what', Target: '/a' }] }, 400, 'mount type unknown'],
-    [{ VolumeDriver: 'nfs' }, 404, 'plugin "nfs" not found'],
+    [{ VolumeDriver: 'nfs', Binds: ['data:/data'] }, 404, 'plugin "nfs" not found'],
   ])('refuses a box with %j, and makes no volume', async (HostConfig, status, message) => {
     const body = { Image: 'busybox', HostConfig };
     expect(await home.call('POST', '/containers/create', body)).toMatchObject({
       ...{ status, body: { message: expect.stringContaining(message) } },
     });
     expect(await list()).toEqual([]);
+  });
+
+  it('refuses a missing driver for anonymous volumes, and takes its name where it makes none', async () => {
+    const create = (more: object) =>
+      home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', HostConfig: { VolumeDriver: 'nfs', Binds: ['/tmp:/tmp'] } },
+        ...more,
+      });
+    expect(await create({ Volumes: { '/data': {} } })).toMatchObject({
+      ...{ status: 404, body: { code: 'no-such-driver' } },
+    });
+    expect(await list()).toEqual([]);
+    const { status, body } = await create({});
+    expect(status).toBe(201);
+    const shown = await home.call('GET', `/containers/${(body as { Id: string }).Id}/json`);
+    expect(shown.body).toMatchObject({ HostConfig: { VolumeDriver: 'nfs' } });
   });
 
   it('takes no more access from --volumes-from than the other box has, and the last box wins', async () => {

@@ -25,6 +25,20 @@ describe('commit', () => {
     ]);
   });
 
+  it('does not pause with --no-pause, which excludes --pause', async () => {
+    server.answers.set('POST /commit', { status: 201, json: { Id: ID } });
+    for (const [given, pause] of [
+      [['--no-pause'], '0'],
+      [['--no-pause=false'], '1'],
+    ] as const) {
+      expect((await transcript(socket, ['commit', ...given, 'web'])).status).toBe(0);
+      expect(server.calls.at(-1)?.query.get('pause')).toBe(pause);
+    }
+    const both = await transcript(socket, ['commit', '--no-pause', '--pause', 'web']);
+    expect(both.status).toBe(1);
+    expect(both.stderr).toContain('conflicting options: --no-pause and --pause cannot be used');
+  });
+
   it('pauses unless told otherwise, and may leave the image without a name', async () => {
     server.answers.set('POST /commit', { status: 201, json: { Id: ID } });
     await transcript(socket, ['container', 'commit', 'web']);

@@ -3,6 +3,7 @@ import { familiarRepository, parseReference } from '../../../../oci/reference.ts
 import { objectOf, stringOf } from '../../../client/json.ts';
 import type { Command } from '../../../command.ts';
 import { bool, list, string } from '../../../flags/flag.ts';
+import type { FlagValues } from '../../../flags/flag-values.ts';
 import { interruptible } from '../../../terminal/interruptible.ts';
 import { UsageError } from '../../../usage-error.ts';
 
@@ -12,6 +13,7 @@ export const commit: Command = {
     string('author', 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")', { short: 'a' }),
     list('change', 'Apply Dockerfile instruction to the created image', { short: 'c' }),
     string('message', 'Commit message', { short: 'm' }),
+    bool('no-pause', 'Disable pausing the box during commit'),
     bool('pause', 'Pause the box during commit', { short: 'p', on: true }),
   ],
   operands: { min: 1, max: 2 },
@@ -31,7 +33,7 @@ export const commit: Command = {
       author: flags.string('author'),
       comment: flags.string('message'),
       changes: flags.list('change'),
-      pause: flags.bool('pause') ? '1' : '0',
+      pause: pauses(flags) ? '1' : '0',
     };
     const client = await context.connect();
     return await interruptible(context, async (signal) => {
@@ -41,3 +43,13 @@ export const commit: Command = {
     });
   },
 };
+
+/** `--pause` and `--no-pause` are the older and the newer spelling of one choice. */
+function pauses(flags: FlagValues): boolean {
+  if (!flags.given('no-pause')) return flags.bool('pause');
+  if (!flags.given('pause')) return !flags.bool('no-pause');
+  throw new UsageError('conflicting options: --no-pause and --pause cannot be used together', {
+    status: 1,
+    remedy: 'Leave one of them out.',
+  });
+}

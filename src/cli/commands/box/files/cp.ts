@@ -8,6 +8,7 @@ import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isDiskFull } from '../../../../disk-full.ts';
 import { type Client, segment } from '../../../client/client.ts';
 import { printable, unreachable } from '../../../client/failure.ts';
 import type { Command, Invocation } from '../../../command.ts';
@@ -201,8 +202,7 @@ function summarize({ invocation: { context, flags } }: Copy, bytes: number, to: 
 /** A file of this host that cannot be read or written is no fault of the program. */
 function localError(error: unknown): unknown {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
-  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
-  const code = full ? { code: 'disk-full' as const } : {};
+  const code = isDiskFull(error) ? { code: 'disk-full' as const } : {};
   return new UsageError(`Cannot copy: ${error.message}`, { status: 1, ...code });
 }
 

@@ -1,13 +1,9 @@
 import { type Client, segment } from '../../../client/client.ts';
 import type { Command, Invocation } from '../../../command.ts';
 import { bool, refused, string } from '../../../flags/flag.ts';
-import { REFRESH_SIGNATURES_FLAG } from '../../../flags/image-flags.ts';
+import { IMAGE_POLICY_FLAG, REFRESH_SIGNATURES_FLAG } from '../../../flags/image-flags.ts';
 import { refreshAuth } from '../../../requests/image-choice.ts';
-import {
-  IMAGE_POLICY_FLAG,
-  readImagePolicy,
-  registerImagePolicy,
-} from '../../../requests/image-policy.ts';
+import { readImagePolicy, registerImagePolicy } from '../../../requests/image-policy.ts';
 import { attached } from '../../../terminal/attached.ts';
 import { attend } from '../../../terminal/attend.ts';
 import { detachKeys } from '../../../terminal/terminal.ts';

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { writtenBytes } from '../../../../boxes/disks/disk-usage.ts';
 import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
-import { isLive } from '../../../../boxes/record/states.ts';
+import { mayHaveVm } from '../../../../boxes/record/states.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import { ContainerSummary } from '../../../../docker-api/containers/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
@@ -67,7 +67,7 @@ export async function listBoxes(rt: ListHost, options: ListOptions, now: number)
 /** What a box takes on disk, beside its image and with it. */
 export async function sizesOf(rt: Pick<Runtime, 'home'>, box: Box, { images }: ImageUsage) {
   const { id, image, storage } = box.definition;
-  const own = await writtenBytes(rt, id, isLive(box.state.status), storage?.bytes);
+  const own = await writtenBytes(rt, id, mayHaveVm(box.state.status), storage?.bytes);
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
 }
 

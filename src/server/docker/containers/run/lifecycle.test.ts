@@ -63,7 +63,7 @@ describe('a box', () => {
     await home.call('POST', `/containers/${id}/start`);
     const waiting = home.call('POST', `/containers/${id}/wait`);
     home.host.vm(id)?.crash('the VMM ended with signal SIGKILL');
-    const why = 'the virtual machine ended unexpectedly: the VMM ended with signal SIGKILL';
+    const why = 'the microVM ended unexpectedly: the VMM ended with signal SIGKILL';
     expect((await waiting).body).toEqual({ StatusCode: 137, Error: { Message: why } });
     const { body } = await home.call('GET', `/containers/${id}/json`);
     expect(body).toMatchObject({

@@ -37,7 +37,6 @@ export function parseMounts(
   >,
   volumes: z.output<typeof Config>['Volumes'],
 ): Asked {
-  if (host.VolumeDriver !== '') parseDriver(host.VolumeDriver, {});
   const all = [
     ...host.Binds.map(parseBind),
     ...host.Mounts.map(parseMount),

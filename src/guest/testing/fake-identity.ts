@@ -1,5 +1,6 @@
 /**
- * The copies of the fake agent: it is prepared, warmed up, reseeded and forked as the real one is.
+ * The identity of the fake agent's guest: it is prepared, warmed up, reseeded and forked as the
+ * real one is.
  *
  * @module
  */
@@ -13,14 +14,14 @@ import { FakeRefusal } from './fake-refusal.ts';
 const JSON_BYTES = 64 * 1024;
 const SPEC_BYTES = 4 * 1024 * 1024;
 
-/** What a copy has to know of its box. */
+/** The state of the box, on which it depends what the agent accepts. */
 interface Copied {
   readonly hasSpec: boolean;
   readonly mainRuns: boolean;
   readonly frozen: boolean;
 }
 
-export class FakeCopies {
+export class FakeIdentity {
   paused: boolean;
   reseeded: Reseed | undefined;
   forked: Fork | undefined;

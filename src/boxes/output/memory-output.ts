@@ -37,7 +37,7 @@ interface Reader {
   movedAt: number;
 }
 
-export class LiveOutput implements BoxOutput {
+export class MemoryOutput implements BoxOutput {
   readonly broken = false;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #readers = new Set<Reader>();

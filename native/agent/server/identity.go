@@ -10,7 +10,7 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// entropyBytes is what a copy's random number generator is given.
+// entropyBytes is how many random bytes a guest that started from a template, or a fork, is given.
 const entropyBytes = 64
 
 // once recognises a document that was taken before. Its answer is repeated then, since a host whose
@@ -43,12 +43,12 @@ func (s *Server) warmUp(body []byte) (reply, error) {
 	if _, err := linux.Random(entropy); err != nil {
 		return reply{}, err
 	}
-	copied, err := parseCopy(base64.StdEncoding.EncodeToString(entropy), warmUpTime, warmUpID)
+	given, err := parseIdentity(base64.StdEncoding.EncodeToString(entropy), warmUpTime, warmUpID)
 	if err != nil {
 		return reply{}, err
 	}
 	// The clock is right until it is set.
-	report, err := s.Box.WarmUp(body, time.Now(), copied.entropy, warmUpID)
+	report, err := s.Box.WarmUp(body, time.Now(), given.entropy, warmUpID)
 	if err != nil {
 		return reply{}, err
 	}
@@ -74,11 +74,11 @@ func (s *Server) reseed(body []byte) (reply, error) {
 	if s.reseeded.was(body) {
 		return nothing, nil
 	}
-	copied, err := parseCopy(request.Entropy, request.Time, request.MachineID)
+	given, err := parseIdentity(request.Entropy, request.Time, request.MachineID)
 	if err != nil {
 		return reply{}, err
 	}
-	if err := s.Box.Reseed(copied.entropy, copied.now, request.MachineID); err != nil {
+	if err := s.Box.Reseed(given.entropy, given.now, request.MachineID); err != nil {
 		return reply{}, err
 	}
 	s.reseeded.is(body)
@@ -99,11 +99,11 @@ func (s *Server) fork(body []byte) (reply, error) {
 	if s.forked.was(body) {
 		return nothing, nil
 	}
-	copied, err := parseCopy(request.Entropy, request.Time, request.MachineID)
+	given, err := parseIdentity(request.Entropy, request.Time, request.MachineID)
 	if err != nil {
 		return reply{}, err
 	}
-	if err := s.Box.Fork(copied.entropy, copied.now, request.MachineID, request.Hostname, request.MAC); err != nil {
+	if err := s.Box.Fork(given.entropy, given.now, request.MachineID, request.Hostname, request.MAC); err != nil {
 		return reply{}, err
 	}
 	s.forked.is(body)
@@ -116,7 +116,7 @@ type identity struct {
 	now     time.Time
 }
 
-func parseCopy(entropy, now, machineID string) (*identity, error) {
+func parseIdentity(entropy, now, machineID string) (*identity, error) {
 	bytes, err := base64.StdEncoding.Strict().DecodeString(entropy)
 	// The decoder skips line ends, which the one spelling does not have.
 	if err != nil || len(bytes) != entropyBytes || len(entropy) != base64.StdEncoding.EncodedLen(entropyBytes) {

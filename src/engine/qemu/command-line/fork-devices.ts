@@ -5,10 +5,10 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { RamExtent, SavedCopy, SavedVm, VmSpec } from '../../engine.ts';
-import { extraSlots } from '../command-line/slots.ts';
-import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from '../monitor/hotplug.ts';
-import { HUB, TEMPLATE_MAC, templateDevices } from '../template/template-devices.ts';
+import type { OpenSavedVm, RamExtent, SavedVm, VmSpec } from '../../engine.ts';
+import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from './devices.ts';
+import { extraSlots } from './slots.ts';
+import { HUB, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
 
 /** Names of the blocks of RAM that forks map from the saved file. */
 export const RAM_BLOCKS = { memory: 'memory', growth: 'growth' } as const;
@@ -39,11 +39,11 @@ function mapped(id: string, { offset, bytes }: RamExtent, ram: number | undefine
 }
 
 /** @throws A3sError `invalid-argument` where there are too many disks */
-export function forkDevices(spec: VmSpec, { arrangement }: SavedCopy): string[] {
+export function forkDevices(spec: VmSpec, { arrangement }: OpenSavedVm): string[] {
   if (arrangement === 'template') {
     const extra = extraSlots(spec);
     if (extra === undefined) {
-      throw new A3sError('invalid-argument', 'Cannot start a copy: it has too many disks');
+      throw new A3sError('invalid-argument', 'Cannot start a fork: it has too many disks');
     }
     return [...templateDevices(spec), ...asArguments(placedDisks(spec, extra.disks))];
   }

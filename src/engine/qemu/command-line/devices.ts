@@ -1,14 +1,12 @@
 /**
- * Attaches the devices of one box to its VM, through the monitor.
+ * The devices of one box, as commands of the monitor or as arguments of the command line.
  *
  * @module
  */
-import * as z from 'zod';
 import type { Disk, Nic, VmSpec } from '../../engine.ts';
 import { passtSocket } from '../../helpers/passt.ts';
-import { backingSet, diskSet, setFile } from '../command-line/descriptor-sets.ts';
-import { diskSlots, nicSlot, type Slot, shareSlots } from '../command-line/slots.ts';
-import type { QmpClient } from './qmp.ts';
+import { backingSet, diskSet, setFile } from './descriptor-sets.ts';
+import { diskSlots, nicSlot, type Slot, shareSlots } from './slots.ts';
 
 /** The backend of the network card. */
 export const NETDEV = 'net0';
@@ -141,24 +139,6 @@ export function placedShares(
       ['device_add', { ...placed('vhost-user-fs-pci', slot), chardev: id, id, tag: share.tag }],
     ] satisfies Command[];
   });
-}
-
-/**
- * Sends all commands in order, and waits for an answer in between only where a descriptor is sent,
- * which takes its time on the way out. Throws the first refusal.
- */
-export async function executeAll(
-  monitor: Pick<QmpClient, 'execute'>,
-  commands: readonly Command[],
-): Promise<void> {
-  const answers: Promise<unknown>[] = [];
-  for (const [name, args, descriptor] of commands) {
-    const answer = monitor.execute(name, args, z.unknown(), descriptor);
-    answer.catch(() => undefined);
-    answers.push(answer);
-    if (descriptor !== undefined) await answer.catch(() => undefined);
-  }
-  await Promise.all(answers);
 }
 
 const OPTIONS: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { HostCertificates } from '../hosts/certs-directory.ts';
+import type { HostCertificates } from './certs-directory.ts';
 
 export interface TlsTrust {
   /** Connections are shared between requests with the same identity. */

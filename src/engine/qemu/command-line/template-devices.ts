@@ -6,7 +6,6 @@
  * @module
  */
 import { type Nic, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
-import { templateSlots } from '../command-line/slots.ts';
 import {
   asArguments,
   type Command,
@@ -15,7 +14,8 @@ import {
   NETDEV,
   nicDevice,
   uplink,
-} from '../monitor/hotplug.ts';
+} from './devices.ts';
+import { templateSlots } from './slots.ts';
 
 /** The card has this address until the agent sets the box's own. */
 export const TEMPLATE_MAC = '02:00:00:00:00:00';

@@ -18,7 +18,7 @@ const (
 var entropy = base64.StdEncoding.EncodeToString(make([]byte, entropyBytes))
 
 func TestTheIdentityOfACopyIsParsed(t *testing.T) {
-	got, err := parseCopy(entropy, someTime, someID)
+	got, err := parseIdentity(entropy, someTime, someID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestAMalformedIdentityIsRefused(t *testing.T) {
 		"a longer id":                  {entropy, someTime, someID + "0", "machineId"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseCopy(c.entropy, c.time, c.id)
+			_, err := parseIdentity(c.entropy, c.time, c.id)
 			var invalid *strictjson.Error
 			if !errors.As(err, &invalid) || invalid.Path != c.path {
 				t.Errorf("got %v, want one about %s", err, c.path)

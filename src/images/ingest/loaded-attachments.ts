@@ -6,10 +6,10 @@
 
 import type { Digest } from '../../oci/digest.ts';
 import type { ArchivedAttachment, ImagePlan } from '../archive/image-plan.ts';
+import { checkBounds } from '../attachments/attachments.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StagedAttachments } from '../commit.ts';
 import { MAX_ATTACHMENTS } from '../limits.ts';
-import { checkBounds } from './attachments.ts';
 
 /** Undefined where the archive has nothing beside its images. @throws A3sError `too-large` */
 export function loadedAttachments(

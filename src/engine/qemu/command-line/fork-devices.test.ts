@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { SavedCopy, VmSpec } from '../../engine.ts';
+import type { OpenSavedVm, VmSpec } from '../../engine.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
 
 const MEBIBYTE = 2 ** 20;
-const saved: SavedCopy = {
+const saved: OpenSavedVm = {
   ...{ arrangement: 'template', changesSerial: 'changes' },
   memory: { offset: MEBIBYTE, bytes: 512 * MEBIBYTE },
   growth: { offset: 514 * MEBIBYTE, bytes: 256 * MEBIBYTE },

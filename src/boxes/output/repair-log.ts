@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { publish } from '../../durable.ts';
+import { renameDurably } from '../../durable.ts';
 import { decodeRecord, HEADER_BYTES, MAX_PAYLOAD } from './record.ts';
 
 const WINDOW_BYTES = 8 * (HEADER_BYTES + MAX_PAYLOAD);
@@ -54,7 +54,7 @@ async function rebuild(path: string, damaged: FileHandle, from: number): Promise
       await file.close();
     }
     await rename(path, aside);
-    await publish(fresh, path);
+    await renameDurably(fresh, path);
     return aside;
   } catch (error) {
     await rm(fresh, { force: true });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BesideNetwork, checkUserNetwork } from './user-network.ts';
+import { type BesideNetwork, checkUserNetwork } from './network-spec.ts';
 
 const NOTHING: BesideNetwork = { network: 'user', confidential: false, fork: false };
 

@@ -7,13 +7,13 @@ import { createServer, type Server } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { listenOn } from '../systemd/listen.ts';
-import { Connections } from './connections.ts';
-import { BUSY, hangUp, refusalOf } from './refusal.ts';
-import { createRouter } from './router.ts';
+import { Connections } from './http/connections.ts';
+import { BUSY, hangUp, refusalOf } from './http/refusal.ts';
+import { createRouter } from './http/router.ts';
+import { listenPrivately } from './http/socket.ts';
+import { handleUpgrade } from './http/upgrade.ts';
 import { type ApiHost, ROUTES } from './routes.ts';
-import { listenPrivately } from './socket.ts';
-import { handleUpgrade } from './upgrade.ts';
+import { listenOn } from './systemd/listen.ts';
 
 export interface HttpLimits {
   /** Served at once: a thousand clients that follow something, and as many others. */

@@ -10,7 +10,7 @@ import { parseMac } from '../../networks/mac.ts';
 import { isPredefined } from '../../networks/networks.ts';
 import type { BoxEndpoint } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
-import { checkUserNetwork } from '../spec/user-network.ts';
+import { checkUserNetwork } from '../spec/network-spec.ts';
 import type { CreateRequest, EndpointRequest } from './create-request.ts';
 
 /**

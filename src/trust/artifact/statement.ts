@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { type Digest, hexOf } from '../../oci/digest.ts';
 import { openObject } from '../../oci/json/json.ts';
 import type { EvaluationTime } from '../conditions/evaluation-time.ts';
+import { MAX_STATEMENT_VALUES } from '../limits.ts';
 import type { Requirement } from '../policy.ts';
 import { readJson } from './evidence-json.ts';
 import { Problem, quoted } from './problem.ts';
@@ -15,8 +16,6 @@ import { checkAnnotations } from './simple-signing.ts';
 
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 export const MAX_STATEMENT = 16 * 1024 * 1024;
-/** A list of all packages of an image, with everything about them, has some hundred thousand. */
-export const MAX_STATEMENT_VALUES = 500_000;
 const MAX_SUBJECTS = 4096;
 /** Digests of one subject, by different algorithms. */
 const MAX_DIGESTS = 8;

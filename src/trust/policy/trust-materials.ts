@@ -5,8 +5,8 @@
  */
 import type { TrustMaterial } from '@sigstore/verify';
 import { A3sError } from '../../errors.ts';
-import type { PolicyMaterial } from '../policy/policy-document.ts';
-import { checkFirstRoot, fetchTufRoot } from './tuf-root.ts';
+import { checkFirstRoot, fetchTufRoot } from '../roots/tuf-root.ts';
+import type { PolicyMaterial } from './policy-document.ts';
 
 /** By the name that the policy has for it. */
 export type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
@@ -23,7 +23,7 @@ export async function trustMaterials(
   const materials = new Map<string, () => Promise<TrustMaterial>>();
   materials.set(
     'public',
-    once(async () => (await import('./trusted-roots.ts')).publicRoot()),
+    once(async () => (await import('../roots/trusted-roots.ts')).publicRoot()),
   );
   for (const [name, root] of roots) {
     try {
@@ -35,7 +35,7 @@ export async function trustMaterials(
         materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
         continue;
       }
-      const { readTrustedRoot } = await import('./trusted-roots.ts');
+      const { readTrustedRoot } = await import('../roots/trusted-roots.ts');
       const material = readTrustedRoot(root.inline);
       materials.set(name, async () => material);
     } catch (error) {
@@ -47,7 +47,7 @@ export async function trustMaterials(
 
 async function mirrored(name: string, fetching: Promise<string>): Promise<TrustMaterial> {
   try {
-    const { readTrustedRoot } = await import('./trusted-roots.ts');
+    const { readTrustedRoot } = await import('../roots/trusted-roots.ts');
     return readTrustedRoot(await fetching);
   } catch (error) {
     throw new A3sError(

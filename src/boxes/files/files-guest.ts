@@ -90,7 +90,7 @@ async function ofRunning(
   const late = new AbortController();
   const { name } = rt.store.expect(id);
   const deadline = new CopyDeadline(timingOf(rt), name, (error) => {
-    rt.log.error('a copy of files stood still', error, { box: id });
+    rt.log.error('a copy of files stalled', error, { box: id });
     late.abort(error);
   });
   return {

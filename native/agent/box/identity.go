@@ -11,7 +11,7 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// Errors of guests that copies are made of.
+// Errors of guests that templates and forks are made of.
 var (
 	// ErrPaused is a guest that was prepared and not reseeded: until then it does nothing else.
 	ErrPaused = errors.New("the guest was prepared and not reseeded yet")
@@ -30,8 +30,8 @@ func (b *Box) Paused() bool {
 	return b.paused
 }
 
-// Reseed gives an identity to the copy of a prepared guest: random numbers, the time, and an id (a
-// lower-case UUID). Where that fails, the guest stays paused.
+// Reseed gives an identity to a guest that started from a template: random numbers, the time, and
+// an id (a lower-case UUID). Where that fails, the guest stays paused.
 func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,7 +49,7 @@ func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	return nil
 }
 
-// Fork gives an identity to the copy of a guest whose main process is frozen: what Reseed gives,
+// Fork gives an identity to a fork, whose main process is frozen: what Reseed gives,
 // and a host name, and a MAC address where the box has an eth0 (nil where it has none). Connections
 // that lead out of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
@@ -61,14 +61,10 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.stopping:
-		return ErrStopping
-	case b.paused:
-		return ErrPaused
-	case !b.ready:
-		return ErrSpecMissing
-	case b.handles[MainID].Report().State != process.StateRunning:
+	if err := b.expectReady(); err != nil {
+		return err
+	}
+	if b.handles[MainID].Report().State != process.StateRunning {
 		return process.ErrNotRunning
 	}
 	// A process that ran would use the identity of the source.
