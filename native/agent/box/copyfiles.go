@@ -19,7 +19,7 @@ const maxCopies = 8
 // ErrTooManyCopies is a copy beyond that number.
 var ErrTooManyCopies = errors.New("too many copies of files are running already")
 
-// copies are those that run, and the view that they have of the box's files.
+// copies has the running file copies, and their view of the box's files.
 type copies struct {
 	mu      sync.Mutex
 	view    *sandbox.View

@@ -39,7 +39,7 @@ export type ForkHost = RecordHost &
  * Makes a box from a snapshot: its first start goes on from the memory, or boots on the disk. The
  * image policy decides as for any other box.
  *
- * @throws A3sError for whatever does not fit, before anything is changed
+ * @throws A3sError for options that do not fit, before anything is changed
  */
 export async function createFork(
   rt: ForkHost,

@@ -3,9 +3,9 @@
  * what was written since.
  *
  * The chain's layers are files beside the base disk, in the order of their numbers. Only the last
- * one is written to. A layer that a snapshot holds too is the same file under two names, and nobody
- * writes to it. So adding a layer takes no longer for a disk that holds much. An empty layer that
- * was never used does not change what the disk holds.
+ * one is written to. A layer that a snapshot holds too is the same file under two names, and is not
+ * written to. So the time to add a layer does not depend on the size of the disk. An empty layer
+ * that was never used does not change the content of the disk.
  *
  * @module
  */

@@ -3,6 +3,8 @@
  * started. It serves the files of the box: no port is published, and the box has no network in it.
  *
  * Nothing of it is on record. The next server ends one that is left, since its box does not run.
+ * Therefore it does not start by the sources of `start`: they record each step of a start under the
+ * lock of the box, publish its ports, and make a template unusable that a start has failed with.
  *
  * @module
  */
@@ -31,7 +33,7 @@ import { COPY_TIMING, CopyDeadline, type CopyTiming } from './copy-deadline.ts';
 export interface FilesTiming extends CopyTiming {
   /** How long the guest may take to write all out and power off. */
   readonly powerOffMs: number;
-  /** The same where it has failed, nobody waits for it, or the server ends. */
+  /** The same where it has failed, its client is gone, or the server ends. */
   readonly abortMs: number;
 }
 
@@ -243,7 +245,7 @@ async function launch(
 ): Promise<Launched> {
   const { definition, state } = box;
   const { home, runtimeDir, engine, startTimeoutMs, networks, hostNetworks } = rt;
-  // Nothing is recorded, and whatever ends the launch ends it as the end of the server does.
+  // Nothing is recorded, and every end of the launch is handled like the end of the server.
   const host = {
     ...{ home, runtimeDir, engine, startTimeoutMs, networks, hostNetworks, shutdown: signal },
     store: { amend: () => box },

@@ -35,7 +35,7 @@ const KEPT_SERIAL = 'changes-kept';
  */
 const THROWAWAY = 'changes.slot';
 
-/** What every start of a box needs, whatever its source. */
+/** The parts that every start of a box needs, from any source. */
 export interface Found {
   readonly boot: VmSpec['boot'];
   readonly layers: readonly Disk[];
