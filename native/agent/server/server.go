@@ -108,6 +108,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/export", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).exportFiles},
 	{method: "POST", path: "/v1/files/changes", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).listChanges},
 	{method: "POST", path: "/v1/files/layer", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readLayer},
+	{method: "POST", path: "/v1/files/sync", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).syncFiles},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
 	{method: "POST", path: "/v1/shares/changes", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).shareChanges},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},

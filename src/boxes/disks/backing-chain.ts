@@ -100,7 +100,8 @@ function numberOf(file = ''): number {
   return Number(LAYER.exec(basename(file))?.[1] ?? 0);
 }
 
-function fullOr(error: unknown): unknown {
+/** The error of a full disk, or the same one. */
+export function fullOr(error: unknown): unknown {
   if (!isDiskFull(error)) return error;
   return new A3sError('disk-full', 'Cannot make a layer of the box’s disk: no space is left', {
     remedy: 'Free some space and try again.',

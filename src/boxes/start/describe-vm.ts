@@ -13,6 +13,7 @@ import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
 import { writableLayerFiles } from '../disks/backing-chain.ts';
+import { finishReplacement } from '../disks/replace-writable-layer.ts';
 import {
   copyWritableLayer,
   ensureWritableLayer,
@@ -59,6 +60,7 @@ export async function findParts(
   image: Image,
   volumes: Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>,
 ): Promise<Found> {
+  await finishReplacement(rt, id);
   const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
     rt.images.bootLayers(image),
