@@ -97,7 +97,13 @@ export type Network = Document<typeof Network>;
 
 /** The document that connects a box to a network, or disconnects it. */
 export const NetworkConnection = z
-  .looseObject({ Container: z.string().max(1024).default('') })
+  .strictObject({
+    Container: z.string().max(1024).default(''),
+    /** To connect: as an entry of `EndpointsConfig`. */
+    EndpointConfig: z.looseObject({}).nullish(),
+    /** To disconnect: also a box that is gone. */
+    Force: z.boolean().default(false),
+  })
   .nullish();
 
 export const NetworksPruned = z.strictObject({ NetworksDeleted: z.array(z.string()) });

@@ -25,7 +25,7 @@ export interface PortForward {
   readonly hostIp: string;
   readonly hostPort: number;
   readonly boxPort: number;
-  readonly protocol: 'tcp';
+  readonly protocol: 'tcp' | 'udp';
 }
 
 export interface Nic {
@@ -274,6 +274,20 @@ export interface Vm {
    * guest must not have read those slots yet.
    */
   attach(disks: readonly Disk[]): Promise<void>;
+  /**
+   * Attaches a network card while the VM runs.
+   *
+   * @param index of the card; 0 is the one that the VM is launched with
+   * @param nic its tap device is lent, and the caller closes it
+   * @throws A3sError `conflict` where the VM has no place for it, `vmm-failed`
+   */
+  attachNic(index: number, nic: { readonly mac: string; readonly tap: number }): Promise<void>;
+  /**
+   * Detaches a network card, if there is one.
+   *
+   * @throws A3sError `vmm-failed` where the guest keeps the card, which leads nowhere then
+   */
+  detachNic(index: number): Promise<void>;
   /** Applies these limits to its processes from now on, in place of the previous ones. */
   applyLimits(limits: HostLimits): Promise<void>;
   /**
@@ -286,6 +300,11 @@ export interface Vm {
    * meanwhile, the VM is resumed when it is adopted.
    */
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
+  /**
+   * Has the VM write to this empty qcow2 image from now on. Its writable layer stays as it is. The
+   * VM keeps running.
+   */
+  coverDisk(overlayPath: string, signal: AbortSignal): Promise<void>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
   /**

@@ -10,6 +10,7 @@ import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { expectProtocol } from './expect-protocol.ts';
 import { GuestFiles } from './guest-files.ts';
 import type { GuestConnection } from './http2-connection.ts';
+import type { GuestNetworks } from './networks.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
@@ -324,6 +325,13 @@ export class Guest {
   stats(signal?: AbortSignal): Promise<Stats> {
     const options = { ...prompt(signal), answerBytes: STATS_BYTES };
     return this.#connection.call('GET', '/v1/stats', undefined, Stats, options);
+  }
+
+  /** Gives the box these networks in place of those that it has. Protocol 9. */
+  async putNetworks(networks: GuestNetworks, signal?: AbortSignal): Promise<void> {
+    expectProtocol(this.#connection, 9, 'other networks');
+    const options = { signal, deadlineMs: SETUP_MS };
+    await this.#connection.call('PUT', '/v1/networks', networks, nothing, options);
   }
 
   /**

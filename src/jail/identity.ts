@@ -21,8 +21,14 @@ export const CONVERTER_IDENTITY: JailIdentity = { uid: FIRST + COUNT, gid: FIRST
 /** The user of VMs that become templates: one VM at a time, and never a box. */
 export const TEMPLATE_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 1, gid: FIRST + COUNT - 1 };
 
+/** The user of DNS servers of networks: never a box's. */
+export const NAME_SERVER_IDENTITY: JailIdentity = {
+  uid: FIRST + COUNT - 2,
+  gid: FIRST + COUNT - 2,
+};
+
 /** The number of ids for boxes. */
-const BOXES = COUNT - 1;
+const BOXES = COUNT - 2;
 
 /**
  * The user of a converter: an identity of its own when root runs the server, the caller's
@@ -37,7 +43,7 @@ export function converterIdentity(): JailIdentity {
  * The lowest identity that no box has.
  *
  * @param taken the user ids of all boxes that exist
- * @throws A3sError `conflict` when all 65534 are taken
+ * @throws A3sError `conflict` when all 65533 are taken
  */
 export function allocateIdentity(taken: Iterable<number>): JailIdentity {
   const used = new Set(taken);

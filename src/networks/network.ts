@@ -54,6 +54,8 @@ export const Endpoint = z.strictObject({
   gateway: z.string(),
   /** In lower case, with colons. */
   mac: z.string(),
+  /** The number of the box's card, which the box calls by it: 1 is `eth1`. */
+  card: z.int().min(0).default(0),
 });
 /** The place of one box in one network, from before its start until after its end. */
 export type Endpoint = z.infer<typeof Endpoint>;

@@ -185,10 +185,12 @@ export class Networks {
    * Gives a box its place in a network. A box that has one keeps it. It is on the disk when this
    * returns.
    *
+   * @param card the number of the box's card in it
+   *
    * @throws A3sError `no-such-network`, `invalid-argument`, `address-in-use`, `conflict` where the
    * network is full
    */
-  attach(networkId: string, box: string, wanted: WantedAddress = {}): Endpoint {
+  attach(networkId: string, box: string, wanted: WantedAddress = {}, card = 0): Endpoint {
     const network = this.#records.get(networkId);
     if (network === undefined) {
       throw new A3sError('no-such-network', `network ${networkId} not found`, {
@@ -200,7 +202,7 @@ export class Networks {
     const { address, mac } = allocate(network, this.#records.endpointsOf(networkId), wanted);
     const endpoint = this.#records.insertEndpoint({
       id: randomBytes(32).toString('hex'),
-      ...{ network: networkId, box, address, mac },
+      ...{ network: networkId, box, address, mac, card },
       prefixLength: readSubnet(network.subnet).bits,
       gateway: network.gateway,
     });
@@ -216,10 +218,10 @@ export class Networks {
     this.#options.onEvent('disconnect', network, box);
   }
 
-  /** Takes the places of all boxes but these, whose runs have outlived an earlier server. */
-  keepOnly(boxes: ReadonlySet<string>): void {
+  /** Takes all places but these, of boxes whose runs have outlived an earlier server. */
+  keepOnly(kept: (place: Endpoint) => boolean): void {
     for (const { id } of this.list()) {
-      for (const { box } of this.endpointsOf(id)) if (!boxes.has(box)) this.detach(id, box);
+      for (const place of this.endpointsOf(id)) if (!kept(place)) this.detach(id, place.box);
     }
   }
 

@@ -8,7 +8,7 @@ import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { type AdoptionTiming, adoptBoxes } from '../boxes/adopt/adopt.ts';
-import { adoptNetworks } from '../boxes/adopt/networks.ts';
+import { adoptNetworks, watchNetworks } from '../boxes/adopt/networks.ts';
 import { keepsOutput } from '../boxes/output/keeps-output.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
 import { Pools } from '../boxes/pool/pools.ts';
@@ -148,6 +148,7 @@ async function serveRuntime(config: Config, rt: ApiHost, options: ServeOptions):
       rt.log.error('a volume could not be removed', error, { volume });
     });
     await adoptNetworks(rt);
+    watchNetworks(rt);
     await adoptBoxes(rt, { timing: options.adoption, afterReboot: options.afterReboot });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;

@@ -96,7 +96,7 @@ async function makeInstallation(): Promise<Installation> {
   return installation;
 }
 
-/** What busybox lacks: which address families have sockets, and what inotify reports. */
+/** What busybox lacks: which address families have sockets, UDP, and what inotify reports. */
 const PROBES = ['socket-probe', 'watch-probe'];
 
 function withProbes(image: ImageSpec, directory: string): ImageSpec {

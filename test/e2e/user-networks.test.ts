@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -82,6 +83,48 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     await expect.poll(() => get('127.0.0.1', port)).toMatch(/\r\n\r\nweb\n$/);
   });
 
+  it('publishes UDP ports, the first of a range that is free, and with -P what is exposed', async () => {
+    const range = `${port}-${port + 50}`;
+    const serve = 'socket-probe udp 5300 & exec httpd -f -p 80 -h /';
+    for (const [name, network] of [
+      ['udp', 'front'],
+      ['own', 'default'],
+    ] as const) {
+      const options = ['-p', `127.0.0.1:${range}:80`, '-p', `127.0.0.1:${range}:5300/udp`];
+      const exposed = ['-P', '--expose', '81', '--network', network];
+      await actor.ok([
+        ...['run', '-d', '--name', name, ...options, ...exposed, BUSYBOX, 'sh', '-c', serve],
+      ]);
+      const published = await actor.ok(['port', name]);
+      const [, tcp] = /^80\/tcp -> 127\.0\.0\.1:(\d+)$/m.exec(published) ?? [];
+      const [, udp] = /^5300\/udp -> 127\.0\.0\.1:(\d+)$/m.exec(published) ?? [];
+      expect(published).toMatch(/^81\/tcp -> 0\.0\.0\.0:\d+$/m);
+      expect(Number(tcp)).toBeGreaterThan(port);
+      await expect.poll(() => ask(Number(udp)), { timeout: 20_000 }).toBe('udp hello');
+    }
+    await actor.ok(['rm', '-f', 'udp', 'own']);
+  });
+
+  it('writes resolver and hosts as it is asked to, and leads to the host where it is asked to', async () => {
+    const options = ['--dns-search', 'example.com', '--dns-option', 'rotate'];
+    const hosts = ['--add-host', 'db:10.1.2.3', '--add-host', 'h:host-gateway'];
+    await start('named', '--network', 'front', ...options, ...hosts);
+    const gateway = (await addressOf('named')).replace(/\d+$/, '1');
+    expect(await inside('named', 'cat /etc/resolv.conf')).toBe(
+      `nameserver ${gateway}\nsearch example.com\noptions rotate ndots:0`,
+    );
+    expect(await inside('named', 'grep -c "^10.1.2.3.db$" /etc/hosts')).toBe('1');
+    await expect.poll(() => page('named', 'web'), { timeout: 30_000 }).toBe('web');
+    const everywhere = createServer((socket) => socket.on('error', () => undefined).end('host\n'));
+    await new Promise<void>((resolve) => everywhere.listen(0, '0.0.0.0', resolve));
+    const { port: open } = everywhere.address() as AddressInfo;
+    expect(await inside('named', `nc -w 5 h ${open} < /dev/null`)).toBe('host');
+    const h = await inside('named', 'sed -n "s/.h$//p" /etc/hosts');
+    expect(await inside('client', `nc -w 2 ${h} ${open} < /dev/null`)).toBe('');
+    everywhere.close();
+    await actor.ok(['rm', '-f', 'named']);
+  });
+
   it('lets boxes out, but not out of an internal network, and to nobody’s link-local address', async () => {
     const { port: number } = outside.address() as AddressInfo;
     const ask = `nc -w 3 ${OUTSIDE} ${number} < /dev/null || echo none`;
@@ -127,7 +170,8 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     await start('forger', '--network', 'front', '--cap-add', 'NET_RAW');
     await inside('forger', `arping -c 3 -w 3 -s ${forged} -I eth0 ${own}`);
     const id = await actor.ok(['inspect', '--format', '{{.Id}}', 'forger']);
-    const namespace = join(actor.runtimeDir, 'networks', id);
+    const network = await actor.ok(['network', 'inspect', '--format', '{{.Id}}', 'front']);
+    const namespace = join(actor.runtimeDir, 'networks', `${id}.${network.slice(0, 12)}`);
     const known = execFileSync('nsenter', [`--net=${namespace}`, 'ip', 'neigh', 'show'], {
       encoding: 'utf8',
     });
@@ -183,6 +227,19 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** Sends a datagram to the host's loopback. */
+function ask(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    const timer = setTimeout(() => socket.close(() => resolve('')), 2_000);
+    socket.on('message', (message) => {
+      clearTimeout(timer);
+      socket.close(() => resolve(message.toString()));
+    });
+    socket.send('hello', port, '127.0.0.1');
+  });
 }
 
 function get(host: string, port: number): Promise<string> {

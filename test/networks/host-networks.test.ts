@@ -1,9 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { userNetworks } from '../../src/networks/host/available.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/host-networks.ts';
@@ -24,13 +32,21 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   const complaints: unknown[] = [];
   const log = { error: (_: string, error: unknown) => complaints.push(error) };
 
+  const umask = process.umask();
+  afterAll(() => process.umask(umask));
+
   beforeEach(() => {
-    directory = join(mkdtempSync(join(tmpdir(), 'a3s-net-')), 'net');
+    // As the server's.
+    process.umask(0o077);
+    const parent = mkdtempSync(join(tmpdir(), 'a3s-net-'));
+    // As the server's own: the DNS server is no root.
+    chmodSync(parent, 0o711);
+    directory = join(parent, 'net');
     networks = new NamespaceNetworks(directory, log);
   });
   afterEach(async () => {
     for (const tap of taps.splice(0)) closeSync(tap);
-    await networks.reconcile(new Set());
+    await networks.reconcile([]);
     expect(existsSync(directory)).toBe(false);
     expect(processes()).toEqual([]);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(directory);
@@ -38,13 +54,16 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   });
 
   async function attach(more: Partial<Endpoint> & Pick<Endpoint, 'box'>): Promise<void> {
-    const last = more.box.startsWith('1') ? 2 : 3;
-    const address = `10.89.1.${last}`;
-    const mac = `02:00:0a:59:01:0${last}`;
+    const names = [more.box === web ? 'box2' : 'box3'];
     taps.push(
-      await networks.attach({ names: [`box${last}`], network, address, mac, ports: [], ...more }),
+      await networks.attach({ names, network, ...addressOf(more.box), ports: [], ...more }),
     );
   }
+  function addressOf(box: string): { address: string; mac: string } {
+    const last = box === web ? 2 : 3;
+    return { address: `10.89.1.${last}`, mac: `02:00:0a:59:01:0${last}` };
+  }
+  const nameOf = (of: string): string => (of === 'holder' ? of : `${of}.abababababab`);
 
   /** Processes of these networks: their command lines have the directory. */
   function processes(): string[] {
@@ -53,6 +72,18 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
       const args = cmdline(pid);
       return args.some((arg) => arg.startsWith(directory)) ? [args[0] ?? ''] : [];
     });
+  }
+  /** The capabilities of a process of these networks, and whether it can get no others. */
+  function privileges(program: string): string[] {
+    const pid = readdirSync('/proc').find((each) => {
+      const args = /^\d+$/.test(each) ? cmdline(each) : [];
+      return args[0]?.endsWith(program) === true && args.some((arg) => arg.startsWith(directory));
+    });
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    expect(status).not.toMatch(/^Uid:\t0\t/m);
+    return ['CapBnd', 'NoNewPrivs'].map(
+      (name) => new RegExp(`^${name}:\\t(\\S+)$`, 'm').exec(status)?.[1] ?? '',
+    );
   }
   function cmdline(pid: string): string[] {
     try {
@@ -68,8 +99,9 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     await new Promise((resolve) => server.close(resolve));
     return port;
   }
-  const inside = (namespace: string, ...command: string[]): string =>
-    execFileSync('nsenter', [`--net=${join(directory, namespace)}`, ...command], {
+  /** @param of a box, whose namespace in the first network is meant, or `holder` */
+  const inside = (of: string, ...command: string[]): string =>
+    execFileSync('nsenter', [`--net=${join(directory, nameOf(of))}`, ...command], {
       encoding: 'utf8',
     });
   /** The names that the DNS server has for an address. */
@@ -86,6 +118,41 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
       }
     }
   };
+
+  it('puts a box into two networks, each in a namespace of its own, and names resolve in both', async () => {
+    await attach({ box: web, names: ['web'] });
+    const other = { ...network, id: 'cd'.repeat(32), subnet: '10.89.2.0/24', gateway: '10.89.2.1' };
+    const second = { network: other, address: '10.89.2.2', mac: '02:00:0a:59:02:02' };
+    await attach({ box: web, names: ['web', 'two'], ...second });
+    const dbThere = { network: other, address: '10.89.2.3', mac: '02:00:0a:59:02:03' };
+    await attach({ box: db, names: ['db'], ...dbThere });
+    // Asked from the first network, the server tells names of the second as well.
+    const ask = `${join(directory, nameOf(web))}`;
+    const answer = () => lookUp(ask, '10.89.1.2', '10.89.1.1', 'db');
+    await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.2.3');
+    await networks.detach(web, network.id);
+    expect(readdirSync(directory).filter((name) => name.startsWith(web))).toHaveLength(2);
+    expect(inside('holder', 'ip', '-br', 'link')).toMatch(/brcdcdcdcdcdcd +UP/);
+    await networks.detach(web);
+    expect(readdirSync(directory).filter((name) => name.startsWith(web))).toEqual([]);
+  });
+
+  it('publishes the ports of a box anew, in another network too', async () => {
+    const hostPort = await freePort();
+    const published = { hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const };
+    await attach({ box: web });
+    const place = { box: web, names: ['web'], network, ...addressOf(web) };
+    for (const ports of [[published], [published, { ...published, boxPort: 81, hostPort: 0 }]]) {
+      const numbered = ports.map((port) => ({ ...port, hostPort: port.hostPort || hostPort + 1 }));
+      await networks.publish({ ...place, ports: numbered });
+      expect(inside(web, 'nft', 'list', 'chain', 'inet', 'box', 'published')).toMatch(
+        /dport (80|\{ 80, 81 \}) dnat ip to 10\.89\.1\.2/,
+      );
+    }
+    expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(2);
+    await networks.publish({ ...place, ports: [] });
+    expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(1);
+  });
 
   it('gives each box a namespace that routes, and a name; none of it is in the host’s own', async () => {
     const before = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' });
@@ -112,7 +179,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port: hostPort } = server.address() as { port: number };
-    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80 }];
+    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
     await expect(attach({ box: web, ports })).rejects.toMatchObject({ code: 'port-in-use' });
     expect(existsSync(directory)).toBe(false);
     server.close();
@@ -125,16 +192,70 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     expect(namesOf('10.89.1.2')).toEqual(['new']);
   });
 
+  it('starts what was killed again while it runs: the way out, names and published ports', async () => {
+    const hostPort = await freePort();
+    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
+    await attach({ box: web, names: ['web'], ports });
+    await attach({ box: db, names: ['db'] });
+    const all = ['aardvark-dns', 'pasta', 'pasta'];
+    const running = () =>
+      processes()
+        .map((path) => (/[^/]*$/.exec(path)?.[0] ?? '').replace(/\..*/, ''))
+        .sort();
+    expect(running()).toEqual(all);
+    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
+    for (const program of [/pasta/, /aardvark/, /pasta|aardvark/]) {
+      kill(program);
+      await expect.poll(() => running().length).toBeLessThan(3);
+      await networks.repair();
+      expect(running()).toEqual(all);
+    }
+    const answer = () => lookUp(join(directory, nameOf(web)), '10.89.1.2', '10.89.1.1', 'db');
+    await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.1.3');
+    expect(inside(web, 'ip', '-br', 'addr')).toMatch(/pub0 .*169\.254\.78\.2/);
+    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
+    expect(complaints).toEqual([]);
+  });
+
   it('lets a later server take over, and starts what was killed again', async () => {
     const hostPort = await freePort();
-    await attach({ box: web, ports: [{ hostIp: '127.0.0.1', hostPort, boxPort: 80 }] });
+    const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
+    await attach({ box: web, ports });
     await attach({ box: db });
     kill(/pasta/);
     await expect.poll(() => processes().filter((name) => name.includes('pasta'))).toEqual([]);
     networks = new NamespaceNetworks(directory, log);
-    await networks.reconcile(new Set([db]));
+    await networks.reconcile([{ box: db, network: network.id }]);
     expect(readdirSync(directory).filter((name) => name.startsWith('1'))).toEqual([]);
     expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(1);
     expect(inside('holder', 'ip', 'route')).toMatch(/^default/);
   });
 });
+
+/** Asks a DNS server from an address of a namespace, which routes for it. */
+function lookUp(namespace: string, from: string, server: string, name: string): string {
+  const ask = `
+    const socket = require('node:dgram').createSocket('udp4');
+    const label = Buffer.from('${name}');
+    const question = [Buffer.from([label.length]), label, Buffer.from([0, 0, 1, 0, 1])];
+    const head = Buffer.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    setTimeout(() => process.exit(), 2000);
+    socket.on('message', (answer) => {
+      console.log(answer.subarray(-4).join('.'));
+      process.exit();
+    });
+    socket.send(Buffer.concat([head, ...question]), 53, '${server}');`;
+  execFileSync('nsenter', [
+    `--net=${namespace}`,
+    'ip',
+    'addr',
+    'replace',
+    `${from}/32`,
+    'dev',
+    'lo',
+  ]);
+  const route = ['route', 'replace', server, 'dev', 'eth0', 'src', from];
+  execFileSync('nsenter', [`--net=${namespace}`, 'ip', ...route]);
+  const args = [`--net=${namespace}`, process.execPath, '-e', ask];
+  return execFileSync('nsenter', args, { encoding: 'utf8' });
+}

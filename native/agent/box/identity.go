@@ -38,7 +38,7 @@ func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	if b.stopping {
 		return ErrStopping
 	}
-	// A guest that could not be prepared is paused for ever.
+	// A guest whose preparation failed stays paused.
 	if !b.paused || !b.prepared {
 		return ErrNotPaused
 	}
@@ -77,7 +77,7 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	if err := b.sandbox.Renew(entropy, now, machineID); err != nil {
 		return err
 	}
-	if err := b.sandbox.Rename(hostname, b.spec.Domainname, &b.spec.Network); err != nil {
+	if err := b.sandbox.Rename(hostname, b.spec); err != nil {
 		return err
 	}
 	if mac == nil {

@@ -24,7 +24,7 @@ func TestHelloNeedsNoVersion(t *testing.T) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || !strings.HasPrefix(string(text), `{"protocol":{"minimum":1,"maximum":8},"agent":"test","kernel":"`) {
+	if err != nil || !strings.HasPrefix(string(text), `{"protocol":{"minimum":1,"maximum":9},"agent":"test","kernel":"`) {
 		t.Errorf("got %s, %v", text, err)
 	}
 }

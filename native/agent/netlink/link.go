@@ -81,6 +81,11 @@ func (c *Connection) ReplaceDefaultRoute(index int, gateway [4]byte) error {
 		attribute(rtaGateway, gateway[:]).number(rtaInterface, uint32(index)))
 }
 
+// RemoveDefaultRoute takes the way to everything else.
+func (c *Connection) RemoveDefaultRoute() error {
+	return c.do(newMessage(syscall.RTM_DELROUTE, ask, route(0, routeUnicast)))
+}
+
 // AddUnreachable refuses a destination at once.
 func (c *Connection) AddUnreachable(destination [4]byte, prefixLength int) error {
 	return c.do(newMessage(syscall.RTM_NEWROUTE, create, route(byte(prefixLength), routeUnreachable)).

@@ -103,6 +103,15 @@ func TestTheKernelTakesTheMessages(t *testing.T) {
 	if err := c.RemoveAddress(index, [4]byte{10, 89, 0, 2}, 16); !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Errorf("without it again: got %v", err)
 	}
+	if err := c.RemoveDefaultRoute(); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("no way to everything else: got %v", err)
+	}
+	if err := c.ReplaceDefaultRoute(index, [4]byte{10, 0, 2, 2}); err != nil {
+		t.Errorf("a way to everything else: %v", err)
+	}
+	if err := c.RemoveDefaultRoute(); err != nil {
+		t.Errorf("without it: %v", err)
+	}
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,14 @@ func (s *Server) putResources(body []byte) (reply, error) {
 	return nothing, s.Box.PutResources(&resources)
 }
 
+func (s *Server) putNetworks(body []byte) (reply, error) {
+	var networks spec.Networks
+	if err := strictjson.Decode(body, &networks); err != nil {
+		return reply{}, err
+	}
+	return nothing, s.Box.PutNetworks(&networks)
+}
+
 func (s *Server) stats(_ []byte, _ string) (reply, error) {
 	stats, err := s.Box.Stats()
 	if err != nil {
@@ -46,7 +54,7 @@ type number struct {
 	value uint64
 }
 
-// appendNumbers appends members, each after a comma but for the first of an object.
+// appendNumbers appends members, each after a comma except the first of an object.
 func appendNumbers(to []byte, numbers ...number) []byte {
 	for _, n := range numbers {
 		if to[len(to)-1] != '{' {

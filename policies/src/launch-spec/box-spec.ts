@@ -236,6 +236,11 @@ const Mount = z.discriminatedUnion('kind', [Share, VolumeDisk]);
 
 const ipv4 = z.ipv4();
 
+const Host = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9._-]{1,253}$/),
+  address: z.union([ipv4, z.ipv6()]),
+});
+
 const Network = z.discriminatedUnion('kind', [
   /** Loopback only. */
   z.strictObject({ kind: z.literal('none') }),
@@ -247,9 +252,15 @@ const Network = z.discriminatedUnion('kind', [
     address: ipv4,
     prefixLength: z.int().min(1).max(32),
     gateway: ipv4,
-    nameservers: z.array(ipv4).max(3),
+    /** Programs read the first three. */
+    nameservers: z.array(ipv4).max(16),
     /** Domains for the resolver's `search` line. */
-    search: z.array(z.string().regex(/^[A-Za-z0-9._-]{1,253}$/)).max(6),
+    search: z.array(z.string().regex(/^[A-Za-z0-9._-]{1,253}$/)).max(32),
+    /** The resolver's `options` line, such as `ndots:0`. Absent is none. */
+    options: z
+      .array(z.string().regex(/^[A-Za-z0-9:._-]{1,64}$/))
+      .max(32)
+      .optional(),
   }),
 ]);
 
@@ -260,6 +271,8 @@ export const BoxSpec = z.strictObject({
   process: ProcessSpec,
   mounts: z.array(Mount).max(64),
   network: Network,
+  /** More lines of `/etc/hosts`, before that of the box itself. Absent is none. */
+  hosts: z.array(Host).max(256).optional(),
   confinement: Confinement,
   resources: Resources,
   /**

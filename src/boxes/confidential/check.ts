@@ -7,12 +7,12 @@ import { A3sError } from '../../errors.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
-import type { Security } from '../record/security.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
 import { checkUserNetwork } from '../spec/network-spec.ts';
 
 /** The parts of a request that a confidential box may not have. */
-export interface CheckedParts extends Pick<BoxDefinition, 'storage' | 'limits' | 'security'> {
+export interface CheckedParts
+  extends Pick<BoxDefinition, 'storage' | 'limits' | 'security' | 'names'> {
   readonly network: BoxDefinition['network'];
   readonly ports: readonly unknown[];
   readonly env: readonly string[];
@@ -47,7 +47,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   const { network } = request;
   checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
-  checkSecurity(request.security);
+  checkWords(request);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
     throw new A3sError(
@@ -64,7 +64,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
  *
  * @throws A3sError `unsupported-option` with the option's name
  */
-function checkSecurity(security: Security): void {
+function checkWords({ security, names }: Pick<CheckedParts, 'security' | 'names'>): void {
   const { groups, oomScoreAdj, seccomp } = confinementOf({ ...security, privileged: false });
   const refused: readonly (readonly [string, boolean])[] = [
     ['Privileged', security.privileged],
@@ -74,6 +74,10 @@ function checkSecurity(security: Security): void {
     ['Sysctls', Object.keys(security.sysctls).length > 0],
     ['Domainname', security.domainname !== ''],
     ['SecurityOpt seccomp', seccomp === 'profile'],
+    ['Dns', names.servers.length > 0],
+    ['DnsOptions', names.options.length > 0],
+    ['DnsSearch', names.search.length > 0],
+    ['ExtraHosts', names.hosts.length > 0],
   ];
   const [name] = refused.find(([, asked]) => asked) ?? [];
   if (name === undefined) return;

@@ -15,8 +15,10 @@ import type {
 } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
+import type { Names } from '../record/names.ts';
 import type { Security } from '../record/security.ts';
 import type { TmpfsMount } from '../record/tmpfs.ts';
+import type { EndpointRequest } from '../spec/endpoints.ts';
 
 /**
  * Docker's API has it so: times are in nanoseconds, and 0 inherits the image's. An empty test
@@ -31,15 +33,6 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   /** Of a volume that is made. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kind: VolumeKind;
-}
-
-/** A user-defined network that the box is to be in. */
-export interface EndpointRequest {
-  /** The network's name, its id, or the beginning of that. */
-  readonly name: string;
-  readonly aliases: readonly string[];
-  readonly address: string | undefined;
-  readonly mac: string | undefined;
 }
 
 /** A box whose mounts the new box has too. */
@@ -80,10 +73,14 @@ export interface CreateRequest {
   /** Changes to the image's health check; undefined: none. */
   readonly health: HealthRequest | undefined;
   readonly network: BoxDefinition['network'];
+  /** The main network by its name, where `network` and `endpoints` do not say it. */
+  readonly networkMode?: string | undefined;
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
+  readonly names: Names;
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
+  readonly publishAll: boolean;
   readonly binds: readonly Bind[];
   readonly volumeMounts: readonly VolumeMountRequest[];
   readonly mountsFrom: readonly MountsFrom[];

@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import type { Image } from '../../images/image.ts';
 import { checkConfidential } from '../confidential/check.ts';
 import { planConfidential } from '../confidential/launch-plan.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
@@ -17,12 +19,13 @@ import type { Box, BoxDefinition } from '../record/box.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { askedPorts } from '../spec/asked-ports.ts';
 import { checkResources } from '../spec/check-resources.ts';
+import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
-import { resolveEndpoints } from './choose-network.ts';
 import type { CreateRequest } from './create-request.ts';
 import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
@@ -33,7 +36,9 @@ export type CreateHost = RecordHost &
   AuthorizationHost &
   Pick<Services, 'boot' | 'engine' | 'host' | 'networks' | 'volumes'>;
 
-/** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
+/**
+ * @throws A3sError for options that do not fit and for a refused image, before anything is changed
+ */
 export async function createBox(
   rt: CreateHost,
   request: CreateRequest,
@@ -58,6 +63,8 @@ export async function createBox(
     ),
   );
   const planned = planBox(request, image);
+  const ports = portsOf(request, image);
+  askedPorts({ network: request.network, ...ports });
   const { hostname } = request;
   checkHealth(planned, asked);
   // A host name that is made of the id cannot fail this check, so a default stands for it.
@@ -83,8 +90,8 @@ export async function createBox(
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     endpoints,
-    ports: [...request.ports],
-    exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
+    ...(request.networkMode === undefined ? {} : { networkMode: request.networkMode }),
+    ...ports,
     binds,
     volumeMounts: [...made.mounts],
     ...(request.volumeDriver === undefined ? {} : { volumeDriver: request.volumeDriver }),
@@ -98,4 +105,12 @@ export async function createBox(
   if (tee !== undefined) rt.engine.expectConfidential(tee);
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });
   return box;
+}
+
+function portsOf({ ports, exposedPorts, publishAll }: CreateRequest, { config }: Image) {
+  return {
+    ports: [...ports],
+    exposedPorts: [...new Set([...exposedPorts, ...config.exposedPorts])],
+    ...(publishAll ? { publishAll } : {}),
+  };
 }

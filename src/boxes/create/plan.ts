@@ -1,5 +1,5 @@
 /**
- * Merges a request with the configuration of its image, whatever the host.
+ * Merges a request with the configuration of its image. The host does not matter.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
 
 function pick(request: CreateRequest) {
   const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
-  const { autoRemove, memoryBytes, nanoCpus, network } = request;
+  const { autoRemove, memoryBytes, nanoCpus, network, names } = request;
   const { limits, security, restart, init, logging, containerIdFile } = request;
   const { tmpfs, shmBytes, readonlyRootfs, storage } = request;
   return {
@@ -45,7 +45,8 @@ function pick(request: CreateRequest) {
     ...(size === undefined ? {} : { size }),
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
     ...(containerIdFile === undefined ? {} : { containerIdFile }),
-    ...{ autoRemove, memoryBytes, nanoCpus, network, limits, security, restart, init, logging },
+    ...{ autoRemove, memoryBytes, nanoCpus, network, names },
+    ...{ limits, security, restart, init, logging },
     ...{ tmpfs: [...tmpfs], readonlyRootfs },
     ...(shmBytes === undefined ? {} : { shmBytes }),
     ...(storage === undefined ? {} : { storage }),

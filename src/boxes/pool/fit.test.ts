@@ -48,7 +48,7 @@ describe('a box', () => {
     ['more memory', { memoryBytes: 2 ** 30 }, {}, 'memory'],
     [
       'published ports',
-      { ports: [{ boxPort: 80, hostIp: '', hostPort: 0 }] },
+      { ports: [{ boxPort: 80, protocol: 'tcp' as const, hostIp: '', hostPort: 0 }] },
       {},
       'publishes ports',
     ],

@@ -5,6 +5,7 @@
  */
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import type { BoxDefinition } from '../record/box.ts';
+import { askedPorts } from '../spec/asked-ports.ts';
 import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './vm-pools.ts';
@@ -20,12 +21,12 @@ export function reasonAgainst(
   definition: BoxDefinition,
   { layers, shares, volumeDisks, keptChanges }: PoolableParts,
 ): string | undefined {
-  const { memoryBytes, network, ports, storage } = definition;
+  const { memoryBytes, network, storage } = definition;
   const cpus = vmCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
-  if (ports.length > 0) return 'it publishes ports';
+  if (askedPorts(definition).length > 0) return 'it publishes ports';
   if (shares.length + volumeDisks.length > 0) return 'it has bind mounts or volumes';
   if (storage !== undefined) return 'its writable layer has a size of its own';
   if (keptChanges) return 'it has run before';

@@ -1,6 +1,6 @@
 /**
  * The spec and the disk with which a pool's microVM is warmed up: the smallest possible box, which
- * belongs to nobody.
+ * no user owns.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { DiskBudget } from '../../images/disk-budget.ts';
 import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/tree/tree.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { NO_NAMES } from '../record/names.ts';
 import { NO_SECURITY } from '../record/security.ts';
 import { specDocument } from '../spec/box-spec.ts';
 import { guestNic } from '../spec/network.ts';
@@ -89,6 +90,6 @@ export function warmUpSpec(network: 'default' | 'none'): BoxSpec {
     layers: [{ serial: SLOT }],
     changes: { kind: 'disk', serial: TEMPLATE_SLOTS.changes },
     mounts: [],
-    network: network === 'none' ? { kind: 'none' } : guestNic(MAC),
+    network: network === 'none' ? { kind: 'none' } : guestNic(MAC, NO_NAMES),
   });
 }

@@ -7,16 +7,21 @@ import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
+import { Names } from './names.ts';
 import { Security } from './security.ts';
 import { BOX_STATUSES } from './states.ts';
 import { TmpfsMount } from './tmpfs.ts';
 
 const Port = z.strictObject({
   boxPort: z.int().min(1).max(65_535),
+  /** Old records have none: theirs are TCP. */
+  protocol: z.enum(['tcp', 'udp']).default('tcp'),
   /** Empty: every address of the host. */
   hostIp: z.string(),
   /** 0: a free port, chosen at each start. */
   hostPort: z.int().min(0).max(65_535),
+  /** The last of a range: the first port in it that is free is chosen at each start. */
+  hostPortEnd: z.int().min(1).max(65_535).optional(),
 });
 /** A port of the box that the host publishes. */
 export type Port = z.infer<typeof Port>;
@@ -66,6 +71,8 @@ const BoxEndpoint = z.strictObject({
   address: z.string().optional(),
   /** The hardware address that was chosen for it. Absent: one at each start. */
   mac: z.string().optional(),
+  /** Of the box's networks the one with the highest is its way out. Absent: 0. */
+  gatewayPriority: z.int().optional(),
 });
 /** A user-defined network that a box is to be in. */
 export type BoxEndpoint = z.infer<typeof BoxEndpoint>;
@@ -128,7 +135,8 @@ export const BoxDefinition = z.strictObject({
     id: z.string(),
     manifestDigest: z.string(),
     /**
-     * Canonical names that every start is judged by, whatever has become of them since. Old records
+     * Canonical names by which the policy judges every start, also when they name other images
+     * since. Old records
      * have none.
      */
     names: z.array(z.string()).optional(),
@@ -173,12 +181,20 @@ export const BoxDefinition = z.strictObject({
   health: HealthCheck.optional(),
   /** A health check that never runs, of `NONE` or of an unknown type, for `inspect`. */
   inertHealth: HealthCheck.shape.asked.optional(),
-  /** `user`: it is in the network of `endpoints`. */
+  /**
+   * `default`: it has a network of its own, besides those of `endpoints`. `user`: it has none but
+   * those, of which there may be none.
+   */
   network: z.enum(['default', 'none', 'user']),
-  /** Its places in user-defined networks; at most one. Old records have none. */
+  /** The main network by the name that it was created with. Absent: as `network` says, or the first. */
+  networkMode: z.string().optional(),
+  /** Its places in user-defined networks. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
+  names: Names.prefault({}),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
+  /** Every exposed port is published. */
+  publishAll: z.boolean().optional(),
   binds: z.array(Bind),
   volumeMounts: z.array(VolumeMount).default([]),
   tmpfs: z.array(TmpfsMount).default([]),

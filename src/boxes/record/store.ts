@@ -26,6 +26,9 @@ export const BOX_MIGRATIONS: Migrations = [
    ) STRICT`,
 ];
 
+/** What `network connect` and `disconnect` change. */
+type RedefinedNetworks = 'network' | 'networkMode' | 'endpoints';
+
 interface Row {
   readonly id: string;
   readonly name: string;
@@ -141,7 +144,9 @@ export class BoxStore {
    */
   redefine(
     id: string,
-    change: Partial<Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>>,
+    change: Partial<
+      Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart' | RedefinedNetworks>
+    >,
     name?: string,
   ): Box {
     const box = this.expect(id);

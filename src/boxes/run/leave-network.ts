@@ -1,12 +1,12 @@
 /**
- * Takes a box out of its user-defined network, once its microVM is gone.
+ * Takes a box out of its user-defined networks, once its microVM is gone.
  *
  * @module
  */
 import type { Box } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 
-/** What it takes of the server that a box leaves its network. */
+/** What it takes of the server that a box leaves its networks. */
 export type LeaveHost = Pick<Services, 'networks' | 'hostNetworks' | 'log'>;
 
 /**
@@ -15,16 +15,17 @@ export type LeaveHost = Pick<Services, 'networks' | 'hostNetworks' | 'log'>;
  */
 export async function leaveNetwork(
   rt: LeaveHost,
-  { definition: { id, network, endpoints } }: Box,
+  { definition: { id, endpoints } }: Box,
 ): Promise<void> {
-  if (network !== 'user') return;
+  const places = rt.networks.endpointsOfBox(id);
+  if (endpoints.length + places.length === 0) return;
   try {
     await rt.hostNetworks.detach(id);
   } catch (error) {
-    // Its namespace may still have the address, which therefore stays the box's until the next
-    // server has removed both.
-    rt.log.error('a box was not taken out of its network', error, { box: id });
+    // A namespace may still have an address, which therefore stays the box's until the next server
+    // has removed both.
+    rt.log.error('a box was not taken out of its networks', error, { box: id });
     return;
   }
-  for (const endpoint of endpoints) rt.networks.detach(endpoint.network, id);
+  for (const { network } of places) rt.networks.detach(network, id);
 }

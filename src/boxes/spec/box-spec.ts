@@ -39,7 +39,9 @@ export type Described = Pick<
 /** The box spec, from the record and from what the host found for it. */
 export function specDocument(
   definition: Described,
-  found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> & Pick<BoxSpec, 'mounts' | 'network'>,
+  found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> &
+    Pick<BoxSpec, 'mounts' | 'network'> &
+    Partial<Pick<BoxSpec, 'hosts'>>,
 ): BoxSpec {
   return {
     schema: BOX_SPEC_SCHEMA,
@@ -52,6 +54,7 @@ export function specDocument(
     process: mainProcess(definition),
     mounts: found.mounts,
     network: found.network,
+    ...(found.hosts === undefined ? {} : { hosts: found.hosts }),
     confinement: confinementOf(definition.security),
     ...kernelOf(definition.security),
     resources: resourcesOf(definition),

@@ -7,11 +7,14 @@ import { createHash } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { Port } from '../record/box.ts';
+import type { Names } from '../record/names.ts';
+import { resolverOf } from './names.ts';
 
 /** The network card, as the box spec describes it. */
-export function guestNic(mac: string): BoxSpec['network'] {
+export function guestNic(mac: string, names: Names): Extract<BoxSpec['network'], { kind: 'nic' }> {
   const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
-  const resolver = { nameservers: [nameserver], search: [] };
+  const nameservers = names.servers.length === 0 ? [nameserver] : [...names.servers];
+  const resolver = { nameservers, ...resolverOf(names) };
   return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
 }
 
@@ -20,9 +23,10 @@ export function forward(port: Port): {
   hostIp: string;
   hostPort: number;
   boxPort: number;
-  protocol: 'tcp';
+  protocol: 'tcp' | 'udp';
 } {
-  return { ...port, protocol: 'tcp' };
+  const { hostIp, hostPort, boxPort, protocol } = port;
+  return { hostIp, hostPort, boxPort, protocol };
 }
 
 /** The MAC address of a box: locally administered, and the same for all its runs. */

@@ -1,12 +1,15 @@
 import { expect, it } from 'vitest';
+import { NO_NAMES } from '../record/names.ts';
 import { ownNetwork } from './join-network.ts';
 
-const id = 'a'.repeat(64);
+const box = { id: 'a'.repeat(64), names: NO_NAMES };
 
-it('gives no box of a user-defined network a network of its own instead', () => {
-  expect(() => ownNetwork({ id, network: 'user' }, [])).toThrow(
-    expect.objectContaining({ code: 'internal' }),
-  );
-  expect(ownNetwork({ id, network: 'none' }, []).nic).toBeUndefined();
-  expect(ownNetwork({ id, network: 'default' }, []).nic).toMatchObject({ ports: [] });
+it('gives no box of a user-defined network a network of its own instead', async () => {
+  await expect(ownNetwork({ ...box, network: 'user' }, [])).rejects.toMatchObject({
+    code: 'internal',
+  });
+  expect(await ownNetwork({ ...box, network: 'none' }, [])).toMatchObject({ nic: undefined });
+  expect(await ownNetwork({ ...box, network: 'default' }, [])).toMatchObject({
+    nic: { ports: [] },
+  });
 });

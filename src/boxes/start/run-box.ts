@@ -9,12 +9,14 @@ import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
+import type { PlacesHost } from '../run/network-places.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { Services } from '../services/services.ts';
 import { DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import type { EndHost } from '../supervise/finish-run.ts';
 import { abandon } from './abandon.ts';
 import { type Found, findParts } from './describe-vm.ts';
+import { joinNetworks } from './join-networks.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
 import { type MountedVolumes, mountVolumes } from './mount-volumes.ts';
@@ -52,6 +54,7 @@ async function runWith(
     const launched = await tryLaunch(rt, box, source);
     if (launched !== undefined) {
       await recordFilled(rt, launched, volumes);
+      await joinAll(rt, box, launched);
       for (const each of passed) await each.onNextLaunched?.();
       await runMain(rt, launched);
       for (const each of passed) each.onNextStarted?.();
@@ -124,6 +127,20 @@ async function recordFilled(
 ): Promise<void> {
   try {
     await volumes.filled();
+  } catch (error) {
+    if (!running.released) await abandon(rt, running);
+    throw error;
+  }
+}
+
+/** The main process finds all networks of its box. */
+async function joinAll(
+  rt: PlacesHost & Pick<RunServices, 'running'>,
+  box: Box,
+  { running }: Launched,
+): Promise<void> {
+  try {
+    await joinNetworks(rt, box, running);
   } catch (error) {
     if (!running.released) await abandon(rt, running);
     throw error;

@@ -5,6 +5,7 @@
  */
 import { type BoxDefinition, DEFAULT_LOGGING } from '../record/box.ts';
 import { NO_LIMITS } from '../record/limits.ts';
+import { NO_NAMES } from '../record/names.ts';
 import { NO_SECURITY } from '../record/security.ts';
 
 /** A box that asks for nothing; boxes whose ids begin with a later digit are younger. */
@@ -22,6 +23,7 @@ export function testDefinition(id: string): BoxDefinition {
       nanoCpus: 0,
       network: 'none',
       endpoints: [],
+      names: NO_NAMES,
       ports: [],
       exposedPorts: [],
       binds: [],

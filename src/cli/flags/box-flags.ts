@@ -11,7 +11,6 @@ import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
 import { SECURITY_FLAGS } from './security-flags.ts';
 
-const RESOLVER = 'the names of a box are resolved for it';
 const LINK = 'boxes find each other by name in a user-defined network';
 const ADDRESS = 'a box has one IPv4 address in a network';
 const VM = 'a box is a microVM, and shares no namespace or device with the host';
@@ -27,9 +26,13 @@ const COMMON: readonly Flag[] = [
   ...CREATE_LIMIT_FLAGS,
   ...SECURITY_FLAGS,
   ...HEALTH_FLAGS,
+  list('add-host', 'Add a custom host-to-IP mapping (host:ip)', { value: 'host' }),
   list('attach', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', value: 'stream' }),
   string('cidfile', 'Write the ID of the box to the file', { value: 'file' }),
   string('detach-keys', 'Override the key sequence for detaching from a box'),
+  list('dns', 'Set custom DNS servers', { value: 'address' }),
+  list('dns-option', 'Set DNS options', { value: 'option', alias: 'dns-opt' }),
+  list('dns-search', 'Set custom DNS search domains', { value: 'domain' }),
   string('entrypoint', 'Overwrite the default ENTRYPOINT of the image'),
   list('env', 'Set environment variables', { short: 'e' }),
   list('env-file', 'Read in a file of environment variables', { value: 'file' }),
@@ -55,9 +58,10 @@ const COMMON: readonly Flag[] = [
     value: 'alias',
     alias: 'net-alias',
   }),
-  list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
+  list('publish', "Publish a box's port(s) to the host; its RA-TLS port is ratls", {
     short: 'p',
   }),
+  bool('publish-all', 'Publish all exposed ports to random ports', { short: 'P' }),
   bool('read-only', "Mount the box's root filesystem as read only"),
   bool('rm', 'Automatically remove the box when it exits'),
   string('shm-size', 'Size of /dev/shm', { value: 'bytes' }),
@@ -84,17 +88,12 @@ const ONLY_RUN: readonly Flag[] = [
 /** Docker's other flags, each with the reason for its refusal. */
 const REFUSED: readonly Flag[] = [
   ...REFUSED_LIMIT_FLAGS,
-  refused('add-host', RESOLVER, 'list'),
   refused('blkio-weight-device', WEIGHT, 'list'),
   refused('cgroup-parent', VM),
   refused('cpu-count', WINDOWS),
   refused('cpu-percent', WINDOWS),
   refused('device-cgroup-rule', VM, 'list'),
   refused('disable-content-trust', 'trust is never switched off by a flag', 'bool'),
-  refused('dns', RESOLVER, 'list'),
-  refused('dns-opt', RESOLVER, 'list'),
-  refused('dns-option', RESOLVER, 'list'),
-  refused('dns-search', RESOLVER, 'list'),
   refused('gpus', VM),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
@@ -104,7 +103,6 @@ const REFUSED: readonly Flag[] = [
   refused('link-local-ip', ADDRESS, 'list'),
   refused('memory-swappiness', MEMORY),
   refused('oom-kill-disable', MEMORY, 'bool'),
-  refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
   refused('runtime', 'there is one runtime'),
 ];
 

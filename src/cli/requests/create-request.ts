@@ -19,6 +19,7 @@ import {
   toMap,
 } from '../values/environment.ts';
 import { parseExpose } from '../values/expose.ts';
+import { parseDns, parseDomain, parseExtraHost } from '../values/names.ts';
 import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
 import { parseRestartPolicy } from '../values/restart-policy.ts';
 import { attachedStreams, parseStream, type Streams } from '../values/streams.ts';
@@ -86,6 +87,11 @@ export function createRequest(
       ...mounts.host,
       NetworkMode: network.mode,
       PortBindings: portBindings(ports),
+      PublishAllPorts: flags.bool('publish-all') || undefined,
+      Dns: someOf(flags.parsedList('dns', parseDns)),
+      DnsOptions: someOf(flags.list('dns-option')),
+      DnsSearch: someOf(flags.parsedList('dns-search', parseDomain)),
+      ExtraHosts: someOf(flags.parsedList('add-host', parseExtraHost)),
       ...createLimits(flags),
       ...securityRequest(invocation),
       Init: flags.given('init') ? flags.bool('init') : undefined,
@@ -101,6 +107,11 @@ export function createRequest(
     body,
     cidFile: cidFile === undefined || cidFile === '' ? undefined : resolve(context.cwd, cidFile),
   };
+}
+
+/** Undefined for none: the field is then left out. */
+function someOf(list: readonly string[]): readonly string[] | undefined {
+  return list.length === 0 ? undefined : list;
 }
 
 /** What a client will hold, by `--attach` and `-i`. */

@@ -83,16 +83,15 @@ export async function createFork(
 }
 
 function portOf({ hostIp, hostPort, boxPort }: PortBinding) {
-  return { hostIp, hostPort: Number(hostPort), boxPort: Number.parseInt(boxPort, 10) };
+  if (hostPort.includes('-')) throw cannot(`-p with the range ${hostPort}`);
+  const protocol = boxPort.endsWith('/udp') ? ('udp' as const) : ('tcp' as const);
+  return { hostIp, hostPort: Number(hostPort), boxPort: Number.parseInt(boxPort, 10), protocol };
 }
 
 function cannot(what: string): UsageError {
-  return new UsageError(
-    `cannot use ${what} with --from-snapshot: the box resumes as it was saved`,
-    {
-      code: 'unsupported-option',
-      remedy:
-        'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
-    },
-  );
+  return new UsageError(`cannot use ${what} with --from-snapshot: the box is as it was saved`, {
+    code: 'unsupported-option',
+    remedy:
+      'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
+  });
 }

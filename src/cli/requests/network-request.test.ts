@@ -38,8 +38,9 @@ describe('the network of a box', () => {
       'db',
       { db: { MacAddress: '02:00:00:00:00:01' } },
     ],
-    // The server refuses these, with its reason.
     [['--network', 'db', '--network', 'web'], 'db', { db: {}, web: {} }],
+    [['--network', 'name=db,gw-priority=-3'], 'db', { db: { GwPriority: -3 } }],
+    // The server refuses this, with its reason.
     [['--network-alias', 'a'], 'default', { default: { Aliases: ['a'] } }],
   ])('sends the flags %j', async (args, mode, endpoints) => {
     expect(await created(...args)).toEqual({ mode, endpoints });
@@ -50,6 +51,7 @@ describe('the network of a box', () => {
     [['--network', 'name=container:x'], 'unsupported network container:x'],
     [['--network', 'name=db,ip6=fd00::1'], 'unsupported ip6 of --network'],
     [['--network', 'name=db,driver-opt=a=b'], 'unsupported driver-opt of --network'],
+    [['--network', 'name=db,gw-priority=x'], 'invalid gw-priority x'],
     [['--network', 'name=db,ip='], 'invalid field ip='],
     [['--network', 'name=db,x'], 'invalid field x'],
     [['--network', 'name=db,color=red'], 'invalid field key color'],

@@ -42,6 +42,7 @@ function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
     aliases: [...network.aliases, ...aliases],
     ip: ip || network.ip,
     mac: mac || network.mac,
+    priority: network.priority,
   };
 }
 
@@ -57,17 +58,18 @@ function conflict(
   });
 }
 
-function hasSettings({ aliases, ip, mac }: NetworkFlag): boolean {
-  return aliases.length > 0 || ip !== '' || mac !== '';
+function hasSettings({ aliases, ip, mac, priority }: NetworkFlag): boolean {
+  return aliases.length > 0 || ip !== '' || mac !== '' || priority !== 0;
 }
 
-function endpointOf({ name, aliases, ip, mac }: NetworkFlag): [string, object] {
+function endpointOf({ name, aliases, ip, mac, priority }: NetworkFlag): [string, object] {
   return [
     name,
     {
       ...(aliases.length === 0 ? {} : { Aliases: aliases }),
       ...(ip === '' ? {} : { IPAMConfig: { IPv4Address: ip } }),
       ...(mac === '' ? {} : { MacAddress: mac }),
+      ...(priority === 0 ? {} : { GwPriority: priority }),
     },
   ];
 }

@@ -1,6 +1,6 @@
 /**
- * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included; `ratls` is the port of a
- * confidential box's RA-TLS server.
+ * Published ports: `[[ip:][hostPort]:]boxPort[/tcp|udp]`, ranges included; `ratls` is the port
+ * of a confidential box's RA-TLS server.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { UsageError } from '../usage-error.ts';
 export interface PortBinding {
   /** Empty means every address. */
   readonly hostIp: string;
-  /** Empty lets the server choose. */
+  /** Empty or 0 lets the server choose; of a range, such as `8000-8010`, it takes a free one. */
   readonly hostPort: string;
   /** Such as `80/tcp`. */
   readonly boxPort: string;
@@ -28,11 +28,11 @@ export const RATLS_PORT = `${RATLS}/tcp`;
  */
 export function parsePort(spec: string): readonly PortBinding[] {
   const { ip, host, box, protocol } = split(spec);
-  if (protocol !== 'tcp') {
-    throw new UsageError(`unsupported protocol ${protocol} in -p ${spec}: only TCP is published`, {
-      code: 'unsupported-option',
-    });
+  if (protocol !== 'tcp' && protocol !== 'udp') {
+    const what = `unsupported protocol ${protocol} in -p ${spec}: only TCP and UDP are published`;
+    throw new UsageError(what, { code: 'unsupported-option' });
   }
+  if (box === RATLS && protocol !== 'tcp') throw new RangeError(`invalid protocol: ${spec}`);
   if (ip !== '' && isIP(ip) === 0) throw new RangeError(`invalid IP address: ${ip}`);
   if (isIP(ip) === 6) {
     throw new UsageError(`unsupported address ${ip} in -p ${spec}: only IPv4 is published`, {
@@ -40,15 +40,22 @@ export function parsePort(spec: string): readonly PortBinding[] {
     });
   }
   const boxPorts = box === RATLS ? [RATLS] : portRange(box, 'container port');
-  const hostPorts = host === '' ? undefined : portRange(host, 'host port');
-  if (hostPorts !== undefined && hostPorts.length !== boxPorts.length) {
+  if (['', '0'].includes(host)) {
+    return boxPorts.map((port) => ({ hostIp: ip, hostPort: host, boxPort: `${port}/${protocol}` }));
+  }
+  const hostPorts = portRange(host, 'host port');
+  // One port of the box gets a port of the range.
+  if (boxPorts.length === 1 && hostPorts.length > 1) {
+    return [{ hostIp: ip, hostPort: host, boxPort: `${boxPorts[0]}/${protocol}` }];
+  }
+  if (hostPorts.length !== boxPorts.length) {
     throw new RangeError(
       `Invalid ranges specified for container and host Ports: ${box} and ${host}`,
     );
   }
   return boxPorts.map((port, index) => ({
     hostIp: ip,
-    hostPort: hostPorts === undefined ? '' : String(hostPorts[index]),
+    hostPort: String(hostPorts[index]),
     boxPort: `${port}/${protocol}`,
   }));
 }

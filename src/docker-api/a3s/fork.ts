@@ -15,6 +15,7 @@ export const ForkBody = z.strictObject({
     .array(
       z.strictObject({
         boxPort: z.int().min(1).max(65_535),
+        protocol: z.enum(['tcp', 'udp']).default('tcp'),
         /** Empty: every address of the host. */
         hostIp: z.union([z.ipv4(), z.ipv6(), z.literal('')]).default(''),
         /** 0: a free one. */

@@ -36,6 +36,8 @@ const Endpoint = Address.extend({
   /** Of a user-defined network alone, as the following ones; the address that was asked for. */
   IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable().optional(),
   MacAddress: z.string().optional(),
+  /** As it was asked for; left out where it was not. */
+  GwPriority: z.int().optional(),
   /** The names by which boxes of the network find the box. */
   DNSNames: z.array(z.string()).optional(),
 });
@@ -151,10 +153,10 @@ export const HostConfigShown = LimitsShown.extend({
   CapAdd: strings.nullable(),
   CapDrop: strings.nullable(),
   CgroupnsMode: z.literal('private'),
-  Dns: z.null(),
-  DnsOptions: z.null(),
-  DnsSearch: z.null(),
-  ExtraHosts: z.null(),
+  Dns: strings.nullable(),
+  DnsOptions: strings.nullable(),
+  DnsSearch: strings.nullable(),
+  ExtraHosts: strings.nullable(),
   GroupAdd: strings.nullable(),
   IpcMode: z.enum(['private', 'shareable']),
   Cgroup: z.literal(''),
@@ -162,7 +164,7 @@ export const HostConfigShown = LimitsShown.extend({
   OomScoreAdj: z.int(),
   PidMode: z.literal(''),
   Privileged: z.boolean(),
-  PublishAllPorts: z.literal(false),
+  PublishAllPorts: z.boolean(),
   ReadonlyRootfs: z.boolean(),
   SecurityOpt: strings.nullable(),
   UTSMode: z.literal(''),

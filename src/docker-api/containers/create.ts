@@ -69,6 +69,12 @@ export const HostConfig = z.strictObject({
   VolumesFrom: z.array(text.max(512)).max(64).default([]),
   NetworkMode: z.string().max(256).default('default'),
   PortBindings: PortBindings.default({}),
+  PublishAllPorts: z.boolean().default(false),
+  Dns: z.array(z.string().max(64)).max(16).nullable().default(null),
+  DnsOptions: z.array(z.string().max(64)).max(32).nullable().default(null),
+  DnsSearch: z.array(z.string().max(253)).max(32).nullable().default(null),
+  /** `name:address`, or `name:host-gateway`. */
+  ExtraHosts: z.array(z.string().max(512)).max(256).nullable().default(null),
   ConsoleSize: consoleSize,
   RestartPolicy: RestartPolicy.optional(),
   LogConfig: LogConfig.default({ Type: '', Config: {} }),

@@ -68,11 +68,13 @@ it('starts passt with IPv4 alone, no access to the loopback, and only the given 
     '--no-map-gw',
     ...['--map-guest-addr', '169.254.169.254'],
     ...['--dns-forward', '10.0.2.3'],
-    ...['--udp-ports', 'none'],
     ...['--tcp-ports', '127.0.0.1/8080:80'],
     ...['--tcp-ports', '0.0.0.0/81:80'],
+    ...['--udp-ports', 'none'],
   ]);
-  expect(passtArguments('/s', []).slice(-2)).toEqual(['--tcp-ports', 'none']);
+  expect(passtArguments('/s', []).slice(-4)).toEqual([
+    ...['--tcp-ports', 'none', '--udp-ports', 'none'],
+  ]);
 });
 
 describe('a guest, frame by frame', () => {
@@ -188,6 +190,19 @@ describe('a guest, frame by frame', () => {
     const client = tcpConnect(port, '127.0.0.1');
     expect(await nic.incomingSyn()).toBe('10.0.2.15:80');
     client.destroy();
+    nic.detach();
+  });
+
+  it('forwards a published UDP port to the guest, beside a TCP port of the same number', async () => {
+    const port = await freePort();
+    await start(forward(port), { ...forward(port), boxPort: 53, protocol: 'udp' });
+    const nic = await FakeGuestNic.attach(passtSocket(runtimeDir));
+    await nic.resolveGateway();
+    const client = createSocket('udp4');
+    const received = nic.incomingUdp();
+    client.send('hello', port, '127.0.0.1');
+    expect(await received).toBe('10.0.2.15:53 hello');
+    client.close();
     nic.detach();
   });
 });

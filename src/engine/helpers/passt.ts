@@ -9,6 +9,8 @@
  *
  * @module
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { createServer, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
@@ -16,6 +18,7 @@ import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
 import type { JailIdentity, JailProgram } from '../../jail/jail.ts';
+import { portOptions } from '../../jail/passt-ports.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
@@ -68,14 +71,7 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
     METADATA_ADDRESS,
     '--dns-forward',
     GUEST_NETWORK.nameserver,
-    '--udp-ports',
-    'none',
-    ...(ports.length === 0
-      ? ['--tcp-ports', 'none']
-      : ports.flatMap((port) => [
-          '--tcp-ports',
-          `${port.hostIp}/${port.hostPort}:${port.boxPort}`,
-        ])),
+    ...portOptions(ports),
   ];
 }
 
@@ -145,8 +141,12 @@ export async function startPasst(
  * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument`
  * for an address that is not the host's
  */
-export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
+export async function checkPort({ hostIp, hostPort, protocol }: PortForward): Promise<void> {
   expectIpv4({ hostIp, hostPort });
+  if (protocol === 'udp') {
+    await bindUdp(hostIp, hostPort);
+    return;
+  }
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -165,6 +165,18 @@ export function expectIpv4({ hostIp, hostPort }: Pick<PortForward, 'hostIp' | 'h
     `Cannot publish [${hostIp}]:${hostPort}: a box's network is IPv4 alone`,
     { remedy: 'Publish at an IPv4 address, such as 127.0.0.1 or 0.0.0.0.' },
   );
+}
+
+async function bindUdp(address: string, port: number): Promise<void> {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind({ address, port, exclusive: true });
+    await once(socket, 'listening');
+  } catch (error) {
+    throw portError(address, port, error as NodeJS.ErrnoException);
+  } finally {
+    socket.close();
+  }
 }
 
 function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoException): A3sError {

@@ -25,10 +25,12 @@ import type { ProcessorPort } from '../secure-processor/port.ts';
 import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
+import { attachNic, detachNic } from './monitor/attach-nic.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { panicReason, readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
 import { vmSize } from './monitor/size.ts';
+import { coverDisk } from './snapshot/cover-disk.ts';
 import { saveRunning } from './snapshot/save-running.ts';
 
 /** The helper name of the VMM itself. */
@@ -99,6 +101,16 @@ export class QemuVm implements Vm {
     await attachDisks(this.#parts.monitor, disks);
   }
 
+  async attachNic(index: number, nic: Parameters<Vm['attachNic']>[1]): Promise<void> {
+    this.#requirePlain('get network cards while it runs');
+    await attachNic(this.#parts.monitor, index, nic);
+  }
+
+  async detachNic(index: number): Promise<void> {
+    this.#requirePlain('lose network cards while it runs');
+    await detachNic(this.#parts.monitor, index);
+  }
+
   async applyLimits(limits: HostLimits): Promise<void> {
     await limitProcesses(this.#parts.runtimeDir, limits);
     await throttleDisk(this.#parts.monitor, limits.disk);
@@ -112,6 +124,12 @@ export class QemuVm implements Vm {
     this.#requirePlain('be saved: its memory is its own');
     const gone = AbortSignal.any([signal, this.#gone.signal]);
     return await saveRunning(this.#parts.monitor, request, gone);
+  }
+
+  async coverDisk(overlayPath: string, signal: AbortSignal): Promise<void> {
+    this.#requirePlain('have its disk copied: it is its own');
+    const gone = AbortSignal.any([signal, this.#gone.signal]);
+    await coverDisk(this.#parts.monitor, overlayPath, gone);
   }
 
   /** Ends a control stream that is open, and waits until the guest is ready for the next. */

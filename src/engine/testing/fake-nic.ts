@@ -89,6 +89,20 @@ export class FakeGuestNic {
     });
   }
 
+  /**
+   * Waits for a datagram from outside.
+   *
+   * @returns the address and port of the guest that it is for, and its text
+   */
+  incomingUdp(): Promise<string> {
+    return this.#next((frame) => {
+      const isUdp = frame.readUInt16BE(12) === ETHERTYPE.ipv4 && frame[23] === PROTOCOL.udp;
+      if (!isUdp) return undefined;
+      const to = `${frame.subarray(30, 34).join('.')}:${frame.readUInt16BE(36)}`;
+      return `${to} ${frame.subarray(42).toString()}`;
+    });
+  }
+
   #sendIp(protocol: number, target: string, payload: Buffer, checksumAt: number): void {
     const [from, to] = [ip(GUEST_NETWORK.address), ip(target)];
     const pseudo = Buffer.from([0, protocol, payload.length >> 8, payload.length & 0xff]);

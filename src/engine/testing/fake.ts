@@ -62,6 +62,10 @@ export class FakeVm implements FakeGuest {
   saveFailure: Error | undefined;
   /** The disks that were attached to its slots. */
   readonly attached: Disk[] = [];
+  /** The hardware addresses of its cards, by their index, but for the first at its launch. */
+  readonly cards = new Map<number, string>();
+  /** The layers that were put over its disk, the last one on top. */
+  readonly layers: string[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
   savedBytes: number | undefined;
   /** The error of each `attach`. */
@@ -97,6 +101,12 @@ export class FakeVm implements FakeGuest {
     this.attached.push(...disks);
   }
 
+  attachNic(index: number, { mac }: Parameters<Vm['attachNic']>[1]): void {
+    this.#requirePlain();
+    if (this.attachFailure !== undefined) throw this.attachFailure;
+    this.cards.set(index, mac);
+  }
+
   async applyLimits(limits: HostLimits): Promise<void> {
     const failure = this.limitsFailure;
     this.limitsFailure = undefined;
@@ -117,6 +127,14 @@ export class FakeVm implements FakeGuest {
       changesSerial: TEMPLATE_SLOTS.changes,
       memory: { offset: 0, bytes: this.savedBytes ?? this.spec.memoryBytes },
     };
+  }
+
+  /** Records the layer. Fails where `saveFailure` is set. */
+  async coverDisk(overlayPath: string, signal: AbortSignal): Promise<void> {
+    this.#requirePlain();
+    signal.throwIfAborted();
+    if (this.saveFailure !== undefined) throw this.saveFailure;
+    this.layers.push(overlayPath);
   }
 
   #requirePlain(): void {
@@ -354,9 +372,14 @@ function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
       vm.paused = false;
     },
     attach: (disks) => vm.attach(disks),
+    attachNic: async (index, nic) => vm.attachNic(index, nic),
+    detachNic: async (index) => {
+      vm.cards.delete(index);
+    },
     applyLimits: (limits) => vm.applyLimits(limits),
     size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
     save: (request, signal) => vm.save(request, signal),
+    coverDisk: (path, signal) => vm.coverDisk(path, signal),
     kill: async () => vm.killed(),
     launched,
     console: async () => (confidential ? Buffer.alloc(0) : vm.console),

@@ -13,6 +13,7 @@ import {
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { BoxSpec, Resources } from '@a3s-box/policies';
+import { GuestNetworks } from '../networks.ts';
 import {
   type Fork,
   MAIN,
@@ -51,6 +52,8 @@ export class FakeAgent {
   spec: BoxSpec | undefined;
   /** The limits that the box is held to: the spec's, or those that replaced them. */
   resources: Resources = {};
+  /** The networks that replaced those of the spec. */
+  networks: GuestNetworks | undefined;
   /** The ids of processes that have a control group of their own. */
   readonly grouped = new Set<string>();
   /** The ids of processes that have all capabilities. */
@@ -116,6 +119,7 @@ export class FakeAgent {
       ['GET', /^\/v1\/stats$/, (s, _, __, version) => this.#stats(s, version)],
       ['GET', /^\/v1\/top$/, async (s) => this.#top(s)],
       ['PUT', /^\/v1\/resources$/, (stream) => this.#putResources(stream)],
+      ['PUT', /^\/v1\/networks$/, (stream) => this.#putNetworks(stream)],
       ['POST', /^\/v1\/poweroff$/, (stream) => this.#poweroff(stream)],
       ['PUT', /^\/v1\/launch-spec$/, (stream) => this.#putLaunchSpec(stream)],
       ['PUT', /^\/v1\/certificates$/, (s) => this.#confidential().takeCertificates(s)],
@@ -367,6 +371,13 @@ export class FakeAgent {
     this.#expectSpec();
     if (this.#options.refuseResources !== undefined) throw this.#options.refuseResources;
     this.resources = value;
+    json(stream, 204);
+  }
+
+  async #putNetworks(stream: ServerHttp2Stream): Promise<void> {
+    const { value } = await readJson(stream, GuestNetworks, JSON_BYTES);
+    this.#expectSpec();
+    this.networks = value;
     json(stream, 204);
   }
 

@@ -20,7 +20,7 @@ const ORDERED: ReadonlySet<string> = new Set([
 /** What a confidential guest does not have. */
 const PLAIN: ReadonlySet<string> = new Set([
   ...['/v1/prepare', '/v1/rehearse', '/v1/wake', '/v1/fork'],
-  ...['/v1/spec', '/v1/resources'],
+  ...['/v1/spec', '/v1/resources', '/v1/networks'],
 ]);
 
 const SINCE_4 = /^\/v1\/(top|resources|processes\/[a-z0-9]+\/ended)$/;
@@ -33,7 +33,8 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (version === 1 && COPIES.has(path)) return false;
   if (version < 4 && SINCE_4.test(path)) return false;
   if (version < 7 && FILES.test(path)) return false;
-  if (version < 8 && SHARES.test(path)) return false;
+  if (version < 9 && path === '/v1/networks') return false;
+  if (version < 8 && (SHARES.test(path) || path === '/v1/files/sync')) return false;
   if (!confidential) return true;
   if (FILES.test(path) || SHARES.test(path)) return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));

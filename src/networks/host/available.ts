@@ -13,6 +13,7 @@ const TOOLS = [
   'ip',
   'nft',
   'nsenter',
+  'setpriv',
   'unshare',
   'umount',
   'pasta',

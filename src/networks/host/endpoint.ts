@@ -1,36 +1,44 @@
 /**
- * What the host needs to know of a box in a network.
+ * What the host needs to know of a box in a network. It is kept in a file beside the namespace, so
+ * that a later server can repair what has ended.
  *
  * @module
  */
+import * as z from 'zod';
 
+const PublishedPort = z.strictObject({
+  hostIp: z.string(),
+  hostPort: z.int().min(1).max(65_535),
+  boxPort: z.int().min(1).max(65_535),
+  protocol: z.enum(['tcp', 'udp']),
+});
 /** A published port. */
-export interface PublishedPort {
-  readonly hostIp: string;
-  readonly hostPort: number;
-  readonly boxPort: number;
-}
+export type PublishedPort = z.infer<typeof PublishedPort>;
 
-/** A user-defined network, as the host makes it. */
-export interface HostNetwork {
+const HostNetwork = z.strictObject({
   /** 64 lower-case hexadecimal digits. */
-  readonly id: string;
+  id: z.string(),
   /** In CIDR notation. */
-  readonly subnet: string;
-  readonly gateway: string;
+  subnet: z.string(),
+  gateway: z.string(),
   /** Nothing outside of the network can be reached. */
-  readonly internal: boolean;
-  readonly mtu: number;
-}
+  internal: z.boolean(),
+  mtu: z.int(),
+});
 
-/** A box in a network. */
-export interface Endpoint {
+export const Endpoint = z.strictObject({
   /** The box's id. */
-  readonly box: string;
+  box: z.string(),
   /** The box's name, and other names that it has in this network. */
-  readonly names: readonly string[];
-  readonly network: HostNetwork;
-  readonly address: string;
-  readonly mac: string;
-  readonly ports: readonly PublishedPort[];
-}
+  names: z.array(z.string()).readonly(),
+  network: HostNetwork,
+  address: z.string(),
+  mac: z.string(),
+  ports: z.array(PublishedPort).readonly(),
+  /** DNS servers that are asked for names of no box. Absent or empty: the host's resolver. */
+  nameservers: z.array(z.string()).readonly().optional(),
+  /** An address of the host at which the box may reach it. */
+  host: z.string().optional(),
+});
+/** A box in a network. */
+export type Endpoint = z.infer<typeof Endpoint>;

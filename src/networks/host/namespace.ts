@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
 import { libc } from './libc.ts';
@@ -70,5 +70,15 @@ export async function inNamespace<T>(path: string, work: () => T): Promise<T> {
     }
   } finally {
     closeSync(own);
+  }
+}
+
+/** Writes settings of the network namespace that the calling thread is in. */
+export function writeSettings(
+  family: 'ipv4' | 'ipv6',
+  settings: Readonly<Record<string, number>>,
+): void {
+  for (const [name, value] of Object.entries(settings)) {
+    writeFileSync(`/proc/sys/net/${family}/${name}`, String(value));
   }
 }

@@ -48,6 +48,11 @@ it('describes a box and its network to netavark, each name once', () => {
   });
 });
 
+it('has names of no box asked of the servers of the box', () => {
+  const document = JSON.parse(netavarkDocument({ ...endpoint, nameservers: ['9.9.9.9'] }));
+  expect(document.dns_servers).toEqual(['9.9.9.9']);
+});
+
 it.each(['a b', 'a,b', 'a\n10.0.0.1 b', '', '-a', 'ä'])(
   'refuses the name %j, which would be more than one in the DNS server’s files',
   (name) => {

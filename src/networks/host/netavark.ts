@@ -5,7 +5,6 @@
  */
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
-import { findTool } from '../../jail/tools.ts';
 import type { Endpoint } from './endpoint.ts';
 import { runProgram } from './run-program.ts';
 
@@ -13,6 +12,11 @@ import { runProgram } from './run-program.ts';
 export const UPLINK = 'eth0';
 /** Where the holder's way out forwards questions about names to the host's resolver. */
 export const RESOLVER = '169.254.1.1';
+/**
+ * What netavark starts in place of its DNS server, which is started elsewhere. netavark tells one
+ * that runs already of new names.
+ */
+const NO_SERVER = '/bin/true';
 /** aardvark's files separate names by commas, spaces and lines. */
 const DNS_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/;
 
@@ -24,7 +28,7 @@ export interface NetavarkPlace {
 
 /** The document that `setup` and `teardown` read. */
 export function netavarkDocument(endpoint: Endpoint): string {
-  const { box, names, network, address, mac } = endpoint;
+  const { box, names, network, address, mac, nameservers = [] } = endpoint;
   const bad = names.find((name) => !DNS_NAME.test(name));
   if (bad !== undefined) {
     throw new A3sError('invalid-argument', `Cannot give a box the name ${JSON.stringify(bad)}`, {
@@ -37,6 +41,7 @@ export function netavarkDocument(endpoint: Endpoint): string {
     container_id: box,
     container_name: name,
     port_mappings: [],
+    ...(nameservers.length === 0 ? {} : { dns_servers: nameservers }),
     networks: {
       [short]: {
         static_ips: [address],
@@ -88,10 +93,11 @@ async function netavark(
   document: string,
   namespace: string,
 ): Promise<void> {
-  const dns = await findTool('aardvark-dns');
-  const args = ['--config', join(directory, 'netavark'), '--aardvark-binary', dns];
+  const args = ['--config', join(directory, 'netavark'), '--aardvark-binary', NO_SERVER];
   await runProgram('netavark', [...args, '--firewall-driver', 'nftables', verb, namespace], {
     namespace: holder,
     input: document,
+    // The DNS server reads what it writes, in a directory that is the DNS server's alone.
+    umask: '022',
   });
 }

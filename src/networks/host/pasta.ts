@@ -9,19 +9,18 @@ import { readFile, rm } from 'node:fs/promises';
 import * as z from 'zod';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
+import { portOptions } from '../../jail/passt-ports.ts';
 import type { PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
 import { RESOLVER } from './netavark.ts';
-import { PUBLISH, portSpecs } from './routed.ts';
+import { HOST, PUBLISH } from './routed.ts';
 import { runProgram } from './run-program.ts';
 
 const END_MS = 10_000;
-/** In the holder, an address that leads to the host's own, which the holder has as well. */
-const HOST = '169.254.1.2';
 
 /** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
 const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];
-const NO_UDP_NO_WAY_BACK = ['--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none'];
+const NO_WAY_BACK = ['--tcp-ns', 'none', '--udp-ns', 'none'];
 
 /** The way out of the namespace that holds the bridges. */
 export async function startWayOut(namespace: string, pidFile: string): Promise<void> {
@@ -30,7 +29,7 @@ export async function startWayOut(namespace: string, pidFile: string): Promise<v
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile],
     ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
-    ...['--tcp-ports', 'none', ...NO_UDP_NO_WAY_BACK],
+    ...[...portOptions([]), ...NO_WAY_BACK],
   ]);
 }
 
@@ -79,7 +78,7 @@ export async function startPublishing(
       ...COMMON,
       ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', device, '--mtu', String(mtu)],
       ...['--address', address, '--netmask', String(prefixLength), '--gateway', gateway],
-      ...[...portSpecs(ports), ...NO_UDP_NO_WAY_BACK],
+      ...[...portOptions(ports), ...NO_WAY_BACK],
     ]);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;

@@ -6,15 +6,16 @@
  *
  * @module
  */
-import { writeFileSync } from 'node:fs';
-import type { Endpoint, PublishedPort } from './endpoint.ts';
-import { inNamespace } from './namespace.ts';
+import type { Endpoint } from './endpoint.ts';
+import { inNamespace, writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
 
 /** The namespace's own address on the tap device. */
 const INSIDE = '169.254.77.1';
+/** In the holder, an address that leads to the host's own, which the holder has as well. */
+export const HOST = '169.254.1.2';
 /** Metadata services of clouds, and the addresses of the namespaces themselves. */
 const LINK_LOCAL = '169.254.0.0/16';
 
@@ -39,7 +40,7 @@ const TABLE = 100;
 export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
   const { network, address, mac } = endpoint;
   // Nothing is forwarded before the rules are there.
-  await runProgram('nft', ['-f', '-'], { namespace, input: ruleset(endpoint) });
+  await loadRules(namespace, endpoint);
   await inNamespace(namespace, () => {
     writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
     writeSettings('ipv4', {
@@ -59,8 +60,20 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
       : [`route add default via ${network.gateway} dev ${UPLINK} src ${INSIDE}`]),
     `route add ${address}/32 dev ${TAP}`,
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
+    // Published ports may come later, and come again: the table is empty without their device.
+    `rule add fwmark ${MARK} lookup ${TABLE}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+}
+
+/** Loads all rules, in place of those that are there. */
+export async function loadRules(namespace: string, endpoint: Endpoint): Promise<void> {
+  const before = ['inet', 'arp'].flatMap((family) => [
+    `table ${family} box {}`,
+    `delete table ${family} box`,
+  ]);
+  const input = `${lines(before)}${ruleset(endpoint)}`;
+  await runProgram('nft', ['-f', '-'], { namespace, input });
 }
 
 /** Makes the routes of the device through which published ports come. */
@@ -70,7 +83,6 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
     `addr add ${address}/${prefixLength} dev ${device}`,
     `link set ${device} mtu ${mtu} up`,
     `route add default via ${gateway} dev ${device} table ${TABLE}`,
-    `rule add fwmark ${MARK} lookup ${TABLE}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
   await inNamespace(namespace, () =>
@@ -82,13 +94,15 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 }
 
 /** The rules of the namespace, in the words of nft. */
-export function ruleset({ network, address, mac, ports }: Endpoint): string {
+export function ruleset({ network, address, mac, ports, host }: Endpoint): string {
   const { device } = PUBLISH;
-  const published = ports.map(({ boxPort }) => boxPort);
   const dnat = (match: string): string[] =>
-    published.length === 0
-      ? []
-      : [`${match} tcp dport { ${[...new Set(published)].join(', ')} } dnat ip to ${address}`];
+    (['tcp', 'udp'] as const).flatMap((protocol) => {
+      const published = ports.filter((port) => port.protocol === protocol);
+      if (published.length === 0) return [];
+      const numbers = [...new Set(published.map(({ boxPort }) => boxPort))].join(', ');
+      return [`${match} ${protocol} dport { ${numbers} } dnat ip to ${address}`];
+    });
   return lines([
     'table inet box {',
     'chain spoofed { type filter hook prerouting priority raw; policy accept;',
@@ -110,8 +124,9 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
     'set flows { type ipv4_addr; size 4; flags dynamic; }',
     'chain through { type filter hook forward priority filter; policy drop;',
     'ct state established,related accept',
-    `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
     `iifname ${TAP} ct state new add @flows { ip saddr ct count over ${MAX_FLOWS} } drop`,
+    ...(host === undefined ? [] : [`iifname ${TAP} ip daddr ${HOST} ct status dnat accept`]),
+    `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
     `iifname ${TAP} udp dport 53 limit rate over ${QUESTIONS}/second drop`,
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
@@ -125,6 +140,7 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
     '}',
     'chain published { type nat hook prerouting priority dstnat; policy accept;',
     ...dnat(`iifname ${device}`),
+    ...(host === undefined ? [] : [`iifname ${TAP} ip daddr ${host} dnat ip to ${HOST}`]),
     '}',
     // A client on the host's loopback: its connection begins in this namespace.
     'chain published_local { type nat hook output priority dstnat; policy accept;',
@@ -145,14 +161,6 @@ export function ruleset({ network, address, mac, ports }: Endpoint): string {
   ]);
 }
 
-/** What pasta's option for ports takes: the host's address and port, and the port in the namespace. */
-export function portSpecs(ports: readonly PublishedPort[]): string[] {
-  return ports.flatMap(({ hostIp, hostPort, boxPort }) => [
-    '--tcp-ports',
-    `${hostIp}/${hostPort}:${boxPort}`,
-  ]);
-}
-
 /** The namespace answers for every address that it has a route to, without delay. */
 function deviceSettings(device: string): [string, number][] {
   return [
@@ -164,12 +172,6 @@ function deviceSettings(device: string): [string, number][] {
     [`conf/${device}/accept_local`, 1],
     [`neigh/${device}/proxy_delay`, 0],
   ];
-}
-
-function writeSettings(family: 'ipv4' | 'ipv6', settings: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(settings)) {
-    writeFileSync(`/proc/sys/net/${family}/${name}`, String(value));
-  }
 }
 
 function lines(parts: readonly string[]): string {

@@ -17,6 +17,8 @@ export interface ProgramInput {
   /** The path of the network namespace that it runs in. Absent: the host's own. */
   readonly namespace?: string;
   readonly input?: string;
+  /** In octal digits. Absent: this process's own. */
+  readonly umask?: string;
 }
 
 /**
@@ -27,13 +29,17 @@ export interface ProgramInput {
 export async function runProgram(
   tool: Tool,
   args: readonly string[],
-  { namespace, input = '' }: ProgramInput = {},
+  { namespace, input = '', umask }: ProgramInput = {},
 ): Promise<string> {
   const path = await findTool(tool);
+  const masked =
+    umask === undefined
+      ? [path, ...args]
+      : ['/bin/sh', '-c', `umask ${umask} && exec "$0" "$@"`, path, ...args];
   const [program, ...all] =
     namespace === undefined
-      ? [path, ...args]
-      : [await findTool('nsenter'), `--net=${namespace}`, '--', path, ...args];
+      ? masked
+      : [await findTool('nsenter'), `--net=${namespace}`, '--', ...masked];
   const child = spawn(program ?? path, all, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH },

@@ -5,16 +5,25 @@
  */
 import { openSync } from 'node:fs';
 import type { Endpoint } from '../host/endpoint.ts';
-import type { HostNetworks } from '../host/host-networks.ts';
+import type { HostNetworks, Place } from '../host/host-networks.ts';
 import type { UserNetworks } from '../network.ts';
 
 export class FakeHostNetworks implements HostNetworks {
-  /** The boxes that are in a network, by their ids. */
-  readonly attached = new Map<string, Endpoint>();
+  readonly #places: Endpoint[] = [];
   /** What the host says of itself. */
   answer: UserNetworks = { available: true, reason: undefined };
   /** Thrown by the next `attach`. */
   failure: Error | undefined;
+
+  /** The first place of each box that is in a network, by the ids of the boxes. */
+  get attached(): ReadonlyMap<string, Endpoint> {
+    return new Map([...this.#places].reverse().map((place) => [place.box, place]));
+  }
+
+  /** All places of a box, in the order in which it got them. */
+  placesOf(box: string): readonly Endpoint[] {
+    return this.#places.filter((place) => place.box === box);
+  }
 
   async availability(): Promise<UserNetworks> {
     return this.answer;
@@ -24,15 +33,31 @@ export class FakeHostNetworks implements HostNetworks {
     const { failure } = this;
     this.failure = undefined;
     if (failure !== undefined) throw failure;
-    this.attached.set(endpoint.box, endpoint);
+    await this.detach(endpoint.box, endpoint.network.id);
+    this.#places.push(endpoint);
     return openSync('/dev/null', 'r');
   }
 
-  async detach(box: string): Promise<void> {
-    this.attached.delete(box);
+  async publish(endpoint: Endpoint): Promise<void> {
+    const { box, network } = endpoint;
+    const at = this.#places.findIndex((each) => each.box === box && each.network.id === network.id);
+    if (at < 0) throw new Error(`${box} is not in ${network.id}`);
+    this.#places[at] = endpoint;
   }
 
-  async reconcile(boxes: ReadonlySet<string>): Promise<void> {
-    for (const box of this.attached.keys()) if (!boxes.has(box)) this.attached.delete(box);
+  async detach(box: string, network?: string): Promise<void> {
+    this.#keep((each) => each.box !== box || (network ?? each.network.id) !== each.network.id);
+  }
+
+  async reconcile(kept: readonly Place[]): Promise<void> {
+    this.#keep((each) =>
+      kept.some(({ box, network }) => each.box === box && each.network.id === network),
+    );
+  }
+
+  async repair(): Promise<void> {}
+
+  #keep(test: (place: Endpoint) => boolean): void {
+    this.#places.splice(0, this.#places.length, ...this.#places.filter(test));
   }
 }

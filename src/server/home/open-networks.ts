@@ -26,9 +26,10 @@ export function openNetworks(
       }),
     now: () => timestamp(now()),
   });
-  const live = store
-    .list()
-    .flatMap(({ definition: { id }, state }) => (mayHaveVm(state.status) ? [id] : []));
-  networks.keepOnly(new Set(live));
+  networks.keepOnly(({ box, network }) => {
+    const { definition, state } = store.get(box) ?? {};
+    const has = definition?.endpoints.some((endpoint) => endpoint.network === network) === true;
+    return has && state !== undefined && mayHaveVm(state.status);
+  });
   return networks;
 }

@@ -196,12 +196,18 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   PortBindings: {
     ...differs(
-      'TCP over IPv4, each port by itself',
-      { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
-      ({ vm }) => vm.nic?.ports.map(({ hostIp, boxPort }) => ({ hostIp, boxPort })),
-      [{ hostIp: '127.0.0.1', boxPort: 80 }],
+      'TCP and UDP over IPv4',
+      {
+        '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }],
+        '53/udp': [{ HostIp: '127.0.0.1', HostPort: '32000-60000' }],
+      },
+      ({ vm }) => vm.nic?.ports.map(({ hostIp, boxPort, protocol }) => [hostIp, boxPort, protocol]),
+      [
+        ['127.0.0.1', 80, 'tcp'],
+        ['127.0.0.1', 53, 'udp'],
+      ],
     ),
-    refused: [{ '53/udp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],
+    refused: [{ '53/sctp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],
   },
   RestartPolicy: works(
     { Name: 'on-failure', MaximumRetryCount: 3 },
@@ -259,10 +265,27 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   CapDrop: works(['ALL'], ({ spec }) => spec.confinement.capabilities, []),
   CgroupnsMode: refused('host', 'private'),
-  Dns: refused(['1.1.1.1']),
-  DnsOptions: refused(['ndots:2']),
-  DnsSearch: refused(['example.com']),
-  ExtraHosts: refused(['a:1.2.3.4']),
+  Dns: {
+    ...works(['1.1.1.1', '9.9.9.9'], ({ spec: { network } }) =>
+      network.kind === 'nic' ? network.nameservers : [],
+    ),
+    refused: [['2606:4700:4700::1111']],
+  },
+  DnsOptions: works(['ndots:2'], ({ spec: { network } }) =>
+    network.kind === 'nic' ? network.options : [],
+  ),
+  DnsSearch: works(['example.com'], ({ spec: { network } }) =>
+    network.kind === 'nic' ? network.search : [],
+  ),
+  ExtraHosts: differs(
+    '`host-gateway` is the address of the host’s default route, and not of a bridge',
+    ['a:1.2.3.4', 'b:fd00::1'],
+    ({ spec }) => spec.hosts,
+    [
+      { name: 'a', address: '1.2.3.4' },
+      { name: 'b', address: 'fd00::1' },
+    ],
+  ),
   GroupAdd: works(['audio', '42'], ({ spec }) => spec.confinement.groups),
   IpcMode: {
     ...differs(
@@ -291,7 +314,14 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ],
     [true, 'unconfined', 0, 41],
   ),
-  PublishAllPorts: refused(true),
+  PublishAllPorts: {
+    ...works(
+      true,
+      ({ vm }) => vm.nic?.ports.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`),
+      ['53/udp'],
+    ),
+    beside: { ExposedPorts: { '53/udp': {} } },
+  },
   ReadonlyRootfs: works(true, ({ spec }) => spec.rootfs.readonly),
   SecurityOpt: {
     ...differs(

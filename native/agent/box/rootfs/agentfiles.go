@@ -24,7 +24,7 @@ type text struct {
 // newText makes an empty one in textsDir of this thread's mount namespace.
 func newText(name string, mode uint32) (*text, error) {
 	path := textsDir + "/" + name
-	fd, err := linux.OpenAt(-1, path, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY, mode, 0)
+	fd, err := linux.OpenAt(-1, path, syscall.O_CREAT|syscall.O_EXCL|syscall.O_RDWR, mode, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,8 @@ func (t *text) close() error {
 // Texts are the files of a box that the agent writes.
 type Texts struct {
 	machineID, bootID, hostname, hosts, resolvConf *text
+	// resolver is what the agent has last written to resolvConf.
+	resolver string
 }
 
 // Files of the kernel with ids of the VM and the boot; /sys/class/dmi/id leads to the first.
@@ -136,11 +138,11 @@ func (t *Texts) Identify() (bootID string, err error) {
 }
 
 // Rename gives the box another host name in the files that hold it.
-func (t *Texts) Rename(hostname string, domain *string, network *spec.Network) error {
+func (t *Texts) Rename(hostname string, spec *spec.Spec) error {
 	if err := t.hostname.set(hostname + "\n"); err != nil {
 		return err
 	}
-	return t.hosts.set(hosts(hostname, domain, network))
+	return t.hosts.set(hosts(hostname, spec))
 }
 
 // Reidentify gives the box other ids of its VM and its boot.

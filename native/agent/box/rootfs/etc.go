@@ -16,13 +16,14 @@ func (t *Texts) mountEtc(r rootdir.Root, spec *spec.Spec) error {
 	if spec.Rootfs.Readonly {
 		attributes = linux.Readonly
 	}
+	t.resolver = resolvConf(&spec.Network)
 	for _, file := range []struct {
 		text          *text
 		path, content string
 	}{
 		{t.hostname, layers.HostnamePath, spec.Hostname + "\n"},
-		{t.hosts, layers.HostsPath, hosts(spec.Hostname, spec.Domainname, &spec.Network)},
-		{t.resolvConf, layers.ResolvConfPath, resolvConf(&spec.Network)},
+		{t.hosts, layers.HostsPath, hosts(spec.Hostname, spec)},
+		{t.resolvConf, layers.ResolvConfPath, t.resolver},
 	} {
 		if err := file.text.set(file.content); err != nil {
 			return err
@@ -34,19 +35,21 @@ func (t *Texts) mountEtc(r rootdir.Root, spec *spec.Spec) error {
 	return nil
 }
 
-func hosts(hostname string, domain *string, network *spec.Network) string {
+func hosts(hostname string, spec *spec.Spec) string {
+	network := &spec.Network
 	text := "127.0.0.1\tlocalhost\n" +
 		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
 		"fe00::\tip6-localnet\n" +
 		"ff00::\tip6-mcastprefix\n" +
 		"ff02::1\tip6-allnodes\n" +
 		"ff02::2\tip6-allrouters\n"
-	if network.Kind == spec.NetworkNIC {
-		text += *network.Address + "\t"
-		if domain != nil {
-			text += hostname + "." + *domain + " "
+	if spec.Hosts != nil {
+		for _, host := range *spec.Hosts {
+			text += host.Address + "\t" + host.Name + "\n"
 		}
-		text += hostname + "\n"
+	}
+	if network.Address != nil {
+		text += *network.Address + "\t" + HostNames(hostname, spec.Domainname) + "\n"
 	}
 	return text
 }
@@ -61,6 +64,9 @@ func resolvConf(network *spec.Network) string {
 	}
 	if len(*network.Search) > 0 {
 		b.WriteString("search " + strings.Join(*network.Search, " ") + "\n")
+	}
+	if network.Options != nil && len(*network.Options) > 0 {
+		b.WriteString("options " + strings.Join(*network.Options, " ") + "\n")
 	}
 	return b.String()
 }

@@ -47,9 +47,9 @@ func newBootID() (string, error) {
 }
 
 // Rename gives the box another host name, in its UTS namespace and in its files.
-func (s *Sandbox) Rename(hostname string, domain *string, network *spec.Network) error {
+func (s *Sandbox) Rename(hostname string, spec *spec.Spec) error {
 	if err := s.thread.do(func() error { return setHostname(hostname) }); err != nil {
 		return err
 	}
-	return s.texts.Rename(hostname, domain, network)
+	return s.texts.Rename(hostname, spec)
 }

@@ -17,7 +17,7 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-// nicName is what the box calls its network device.
+// nicName is the name of the box's network device.
 const nicName = "eth0"
 
 // loopbackIndex is the index of lo in every network namespace.
@@ -38,6 +38,8 @@ type Network struct {
 	counters int
 	// index is that of eth0, 0 where there is none.
 	index int
+	// cards are the devices by their names; nil before there was another than eth0.
+	cards map[string]card
 }
 
 // NIC is a network device outside of the box's namespace; index 0 is none.
@@ -47,8 +49,8 @@ type NIC struct {
 	outside *netlink.Connection
 }
 
-// network returns a network as a spec has it: the one that exists already, configured anew where
-// the spec has another, or a new one.
+// network returns the network of a spec: the existing one, reconfigured where the spec differs, or
+// a new one.
 func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	if made := s.networks[config.Kind]; made != nil {
 		if err := made.reconfigure(config); err != nil {
@@ -70,9 +72,9 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	return n, n.setMAC(config.MAC)
 }
 
-// reconfigure gives eth0 another address and gateway. The device stays up and where it is: Linux
-// 6.12 locks up for ever where a virtio network device is taken down, or moved, while it has yet to
-// announce itself after its guest was resumed from a template.
+// reconfigure gives eth0 another address and gateway. The device stays up and in its namespace:
+// Linux 6.12 locks up when a virtio network device is taken down or moved while its announcement
+// after a resume from a template is pending.
 func (n *Network) reconfigure(config *spec.Network) error {
 	if n.config.EqualButMAC(config) {
 		return nil
@@ -282,12 +284,16 @@ func announceWhenUp() error {
 
 func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
 
+func text(address [4]byte) string { return netip.AddrFrom4(address).String() }
+
 // writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no
 // IPv6 way out of a box.
 func (n *Network) writeSysctls() error {
 	values := [][2]string{
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
 		{"net/ipv4/ping_group_range", "0 2147483647"},
+		// Of the devices that come later.
+		{"net/ipv6/conf/default/disable_ipv6", "1"},
 	}
 	if n.index != 0 {
 		values = append(values, [2]string{"net/ipv6/conf/" + nicName + "/disable_ipv6", "1"})

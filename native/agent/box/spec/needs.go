@@ -2,7 +2,7 @@ package spec
 
 import "slices"
 
-// Serials are those of all disks that the box needs.
+// Serials returns the serials of all disks that the box needs.
 func (s *Spec) Serials() []string {
 	var serials []string
 	for _, layer := range s.Rootfs.Layers {
@@ -49,7 +49,10 @@ const tunDevice = "net/tun"
 // Uses are the uses of drivers that the box needs.
 func (s *Spec) Uses() []string {
 	var uses []string
-	if s.Network.Kind == NetworkNIC {
+	// A plain box may get a card while it runs; by then no driver is loaded any more. The layers of
+	// a confidential one have a hash tree.
+	plain := len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity == nil
+	if s.Network.Kind == NetworkNIC || plain {
 		uses = append(uses, UseNIC)
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted {

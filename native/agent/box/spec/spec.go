@@ -6,12 +6,14 @@ import "a3s.dev/box/agent/seccomp"
 // Spec is the document that says what the box is; policies/src/launch-spec/box-spec.ts describes
 // every field.
 type Spec struct {
-	Schema      string      `json:"schema"`
-	Hostname    string      `json:"hostname"`
-	Rootfs      Rootfs      `json:"rootfs"`
-	Process     Process     `json:"process"`
-	Mounts      []Mount     `json:"mounts"`
-	Network     Network     `json:"network"`
+	Schema   string  `json:"schema"`
+	Hostname string  `json:"hostname"`
+	Rootfs   Rootfs  `json:"rootfs"`
+	Process  Process `json:"process"`
+	Mounts   []Mount `json:"mounts"`
+	Network  Network `json:"network"`
+	// Hosts are more lines of /etc/hosts; nil is none.
+	Hosts       *[]Host     `json:"hosts"`
 	Confinement Confinement `json:"confinement"`
 	Resources   Resources   `json:"resources"`
 	// Init has process 1 be an init of the agent's own, and the main process its child; nil is
@@ -42,7 +44,7 @@ type Attachment struct {
 // Schema is the value of Spec.Schema.
 const Schema = "a3s-box/box-spec/v1"
 
-// Rootfs is what the box's root is made of, lowest layer first.
+// Rootfs describes the box's root, lowest layer first.
 type Rootfs struct {
 	Layers   []Layer `json:"layers"`
 	Changes  Changes `json:"changes"`
@@ -142,6 +144,14 @@ type Network struct {
 	Gateway      *string   `json:"gateway"`
 	Nameservers  *[]string `json:"nameservers"`
 	Search       *[]string `json:"search"`
+	// Options are of the resolver; nil is none.
+	Options *[]string `json:"options"`
+}
+
+// Host is a name of /etc/hosts, and its address.
+type Host struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
 }
 
 // Seccomp profiles.

@@ -17,8 +17,10 @@ const (
 	maxMounts      = 64
 	maxPaths       = 256
 	maxUser        = 256
-	maxNameservers = 3
-	maxSearch      = 6
+	maxNameservers = 16
+	maxSearch      = 32
+	maxOptions     = 32
+	maxHosts       = 256
 )
 
 // Parse reads and checks a spec. Its errors name the field.
@@ -34,6 +36,7 @@ func Parse(data []byte) (*Spec, error) {
 	c.process(&spec.Process, "process.")
 	c.mounts(spec.Mounts)
 	c.network(&spec.Network)
+	c.hosts(spec.Hosts)
 	c.confinement(&spec.Confinement)
 	c.resources(&spec.Resources, "resources.")
 	c.directories(spec.Directories)
@@ -44,7 +47,7 @@ func Parse(data []byte) (*Spec, error) {
 	return spec, c.err
 }
 
-// CheckProcess checks a process that came by itself.
+// CheckProcess checks a process that is not part of a spec.
 func CheckProcess(process *Process, prefix string) error {
 	c := &checks{}
 	c.process(process, prefix)
@@ -152,13 +155,36 @@ func (c *checks) network(network *Network) {
 	c.that(isIPv4(*network.Address), "network.address", "is not an IPv4 address")
 	c.between(*network.PrefixLength, 1, 32, "network.prefixLength")
 	c.that(isIPv4(*network.Gateway), "network.gateway", "is not an IPv4 address")
-	c.that(len(*network.Nameservers) <= maxNameservers, "network.nameservers", "has too many entries")
-	for _, server := range *network.Nameservers {
-		c.that(isIPv4(server), "network.nameservers", "holds what is not an IPv4 address")
+	c.resolver(*network.Nameservers, *network.Search, network.Options, "network.")
+}
+
+func (c *checks) resolver(nameservers, search []string, options *[]string, prefix string) {
+	c.that(len(nameservers) <= maxNameservers, prefix+"nameservers", "has too many entries")
+	for _, server := range nameservers {
+		c.that(isIPv4(server), prefix+"nameservers", "holds what is not an IPv4 address")
 	}
-	c.that(len(*network.Search) <= maxSearch, "network.search", "has too many entries")
-	for _, domain := range *network.Search {
-		c.that(matches(domain, 253, isDomainByte, isDomainByte), "network.search", "holds what is not a domain")
+	c.that(len(search) <= maxSearch, prefix+"search", "has too many entries")
+	for _, domain := range search {
+		c.that(matches(domain, 253, isDomainByte, isDomainByte), prefix+"search", "holds what is not a domain")
+	}
+	if options == nil {
+		return
+	}
+	c.that(len(*options) <= maxOptions, prefix+"options", "has too many entries")
+	for _, option := range *options {
+		c.that(matches(option, 64, isOptionByte, isOptionByte), prefix+"options", "holds what is not an option")
+	}
+}
+
+func (c *checks) hosts(hosts *[]Host) {
+	if hosts == nil {
+		return
+	}
+	c.that(len(*hosts) <= maxHosts, "hosts", "has too many entries")
+	for _, host := range *hosts {
+		c.that(matches(host.Name, 253, isDomainByte, isDomainByte), "hosts", "holds a name that is not one")
+		address, err := netip.ParseAddr(host.Address)
+		c.that(err == nil && address.Zone() == "", "hosts", "holds what is not an address")
 	}
 }
 
@@ -222,4 +248,5 @@ func isDigit(c byte) bool          { return '0' <= c && c <= '9' }
 func isLowerDigit(c byte) bool     { return isDigit(c) || 'a' <= c && c <= 'z' }
 func isLowerDigitDash(c byte) bool { return isLowerDigit(c) || c == '-' }
 func isAlphanumeric(c byte) bool   { return isLowerDigit(c) || 'A' <= c && c <= 'Z' }
+func isOptionByte(c byte) bool     { return isDomainByte(c) || c == ':' }
 func isDomainByte(c byte) bool     { return isAlphanumeric(c) || c == '.' || c == '_' || c == '-' }

@@ -71,7 +71,7 @@ export class PoolSource implements StartSource {
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
     const { spec } = describeVm(definition, {
-      ...{ found, directory, changes, taken, joined: ownNetwork(definition, []) },
+      ...{ found, directory, changes, taken, joined: await ownNetwork(definition, []) },
     });
     await settleAll([
       vm.attach(found.layers),

@@ -1,16 +1,16 @@
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
-import { byName, list, refused, string } from '../../flags/flag.ts';
+import { byName, int, list, refused, string } from '../../flags/flag.ts';
 
 const IPV6 = 'boxes have no IPv6';
 
 export const connectNetwork: Command = {
   usage: '[OPTIONS] NETWORK BOX',
-  description:
-    'Connect a box to a network. The server refuses it: a box keeps the network that it was created with.',
+  description: 'Connect a box to a network, also while it runs',
   flags: byName([
     list('alias', 'Add network-scoped alias for the box'),
     string('ip', 'IPv4 address', { value: 'address' }),
+    int('gw-priority', 'Highest gw-priority provides the default gateway'),
     refused('driver-opt', 'endpoints have no options', 'list'),
     refused('ip6', IPV6),
     refused('link', 'boxes find each other by name', 'list'),
@@ -23,6 +23,7 @@ export const connectNetwork: Command = {
       EndpointConfig: {
         Aliases: flags.list('alias'),
         IPAMConfig: { IPv4Address: flags.string('ip') ?? '' },
+        ...(flags.given('gw-priority') ? { GwPriority: flags.int('gw-priority') } : {}),
       },
     };
     const client = await context.connect();

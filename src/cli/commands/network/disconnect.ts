@@ -4,8 +4,7 @@ import { bool } from '../../flags/flag.ts';
 
 export const disconnectNetwork: Command = {
   usage: '[OPTIONS] NETWORK BOX',
-  description:
-    'Disconnect a box from a network. The server refuses it: a box keeps the network that it was created with.',
+  description: 'Disconnect a box from a network, also while it runs',
   flags: [bool('force', 'Force the box to disconnect from the network', { short: 'f' })],
   operands: { min: 2, max: 2 },
   async run({ context, flags, operands: [network = '', box = ''] }) {

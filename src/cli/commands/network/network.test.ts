@@ -79,7 +79,7 @@ describe('network create', () => {
     [['--config-only', 'db'], 125, 'unsupported flag --config-only'],
     [['--ingress', 'db'], 125, 'unsupported flag --ingress'],
     [['--label', 'a b=c', 'db'], 125, "label 'a b' contains whitespaces"],
-  ])('refuses %j', async (args, status, why) => {
+  ])('refuses network create %j', async (args, status, why) => {
     const done = await a3s(['create', ...args]);
     expect(done.stderr).toContain(why);
     expect(done).toMatchObject({ status, stdout: '' });
@@ -202,11 +202,14 @@ describe('network prune', () => {
 describe('network connect and disconnect', () => {
   it('sends the box with its aliases and its address', async () => {
     server.answers.set('POST /networks/db/connect', OK);
-    const args = ['connect', '--alias', 'a', '--ip', '10.1.2.3', 'db', 'box'];
+    const args = ['connect', '--alias', 'a', '--ip', '10.1.2.3', '--gw-priority', '2', 'db', 'box'];
     expect(await a3s(args)).toMatchObject({ status: 0, stdout: '' });
     expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toEqual({
       Container: 'box',
-      EndpointConfig: { Aliases: ['a'], IPAMConfig: { IPv4Address: '10.1.2.3' } },
+      EndpointConfig: {
+        ...{ Aliases: ['a'], IPAMConfig: { IPv4Address: '10.1.2.3' } },
+        GwPriority: 2,
+      },
     });
     server.answers.set('POST /networks/db/disconnect', OK);
     expect(await a3s(['disconnect', '-f', 'db', 'box'])).toMatchObject({ status: 0, stdout: '' });
@@ -216,10 +219,10 @@ describe('network connect and disconnect', () => {
   it.each(['connect', 'disconnect'])(
     'gives the reason for which the server refuses to %s',
     async (verb) => {
-      const json = { code: 'unsupported-option', message: 'a box keeps its network' };
-      server.answers.set(`POST /networks/db/${verb}`, { status: 400, json });
+      const json = { code: 'conflict', message: 'the box is paused' };
+      server.answers.set(`POST /networks/db/${verb}`, { status: 409, json });
       expect(await a3s([verb, 'db', 'box'])).toMatchObject({
-        ...{ status: 1, stderr: 'a3s-box: a box keeps its network (unsupported-option)\n' },
+        ...{ status: 1, stderr: 'a3s-box: the box is paused (conflict)\n' },
       });
     },
   );

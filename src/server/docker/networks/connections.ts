@@ -1,72 +1,91 @@
 /**
- * The routes that move a box between networks. A box keeps the network that it was created with:
- * what can be answered is answered in Docker's words, and the rest is refused.
+ * The routes that move a box between networks, while it runs or before its next start.
  *
  * @module
  */
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import {
+  type ConnectHost,
+  connectBox,
+  connectToOwn,
+  disconnectBox,
+} from '../../../boxes/verbs/connect.ts';
 import { NetworkConnection } from '../../../docker-api/network.ts';
 import { A3sError } from '../../../errors.ts';
-import { BRIDGE, NONE, type PredefinedNetwork } from '../../../networks/predefined.ts';
+import { isPredefined } from '../../../networks/networks.ts';
+import { BRIDGE, type PredefinedNetwork } from '../../../networks/predefined.ts';
+import { empty } from '../../http/answer.ts';
+import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
+import { besideNone, readEndpoint } from '../containers/create/create-networking.ts';
+import {
+  UNSUPPORTED_ENDPOINT,
+  withoutUnsupported,
+} from '../containers/create/unsupported-options.ts';
 import { goBody } from '../go-document.ts';
 import { query } from '../query.ts';
 import type { AnyNetwork } from './describe-network.ts';
 
-type ConnectionHost = Pick<Runtime, 'networks' | 'store'>;
+type ConnectionHost = ConnectHost & Pick<Runtime, 'networks' | 'store'>;
 
-export const CONNECTION_ROUTES: readonly Route<ConnectionHost>[] = (
-  ['connect', 'disconnect'] as const
-).map((verb) =>
-  route('POST', `/networks/:id/${verb}`, {
+export const CONNECTION_ROUTES: readonly Route<ConnectionHost>[] = [
+  route('POST', '/networks/:id/connect', {
     access: 'owner',
-    summary: `Refused with 400: a box keeps the network that it was created with, and cannot ${verb}`,
+    summary: 'Connect a box to a network, also while it runs',
     query: query({}),
-    answers: {},
+    answers: { 200: EMPTY },
     body: goBody(NetworkConnection),
-    handler: ({ id, body }, rt: ConnectionHost) => {
-      const box = rt.store.resolve(body?.Container ?? '');
+    handler: async ({ id, body }, rt: ConnectionHost) => {
       const network = rt.networks.find(id);
-      if (isIn(rt, box, network) === (verb === 'connect')) throw already(verb, box, network);
-      const way = verb === 'connect' ? 'to' : 'from';
-      throw new A3sError(
-        'unsupported-option',
-        `Cannot ${verb} ${box.name} ${way} ${network.name}: a box keeps the network that it was created with`,
-        { remedy: 'Create another box with --network.' },
-      );
+      const box = rt.store.resolve(body?.Container ?? '');
+      if (isPredefined(network)) await connectPredefined(rt, box, network, body?.EndpointConfig);
+      else {
+        const asked = readEndpoint(network.name, body?.EndpointConfig, [], 'EndpointConfig');
+        await connectBox(rt, box.definition.id, asked);
+      }
+      return empty(200);
     },
   }),
-);
+  route('POST', '/networks/:id/disconnect', {
+    access: 'owner',
+    summary: 'Disconnect a box from a network, also while it runs',
+    query: query({}),
+    answers: { 200: EMPTY },
+    body: goBody(NetworkConnection),
+    handler: async ({ id, body }, rt: ConnectionHost) => {
+      const network = rt.networks.find(id);
+      const box = rt.store.resolve(body?.Container ?? '');
+      if (!isIn(box, network)) throw notConnected(box, network);
+      await disconnectBox(rt, box.definition.id, isPredefined(network) ? undefined : network.id);
+      return empty(200);
+    },
+  }),
+];
 
-function predefinedOf({ network }: Box['definition']): PredefinedNetwork | undefined {
-  if (network === 'user') return undefined;
-  return network === 'none' ? NONE : BRIDGE;
+async function connectPredefined(
+  rt: ConnectionHost,
+  { definition }: Box,
+  { id }: PredefinedNetwork,
+  endpoint: unknown,
+): Promise<void> {
+  withoutUnsupported('EndpointConfig.', endpoint, [], UNSUPPORTED_ENDPOINT, {
+    verb: 'connect the box',
+  });
+  if (id !== BRIDGE.id) throw besideNone();
+  await connectToOwn(rt, definition.id);
 }
 
 /** Whether the box is in the network, or would be when it starts. */
-function isIn(
-  { networks }: Pick<Runtime, 'networks'>,
-  { definition }: Box,
-  network: AnyNetwork,
-): boolean {
-  return (
-    network.id === predefinedOf(definition)?.id ||
-    definition.endpoints.some((endpoint) => endpoint.network === network.id) ||
-    networks.endpointsOf(network.id).some(({ box }) => box === definition.id)
-  );
+function isIn({ definition: { network, endpoints } }: Box, wanted: AnyNetwork): boolean {
+  if (!isPredefined(wanted)) return endpoints.some((endpoint) => endpoint.network === wanted.id);
+  return network === (wanted.id === BRIDGE.id ? 'default' : 'none');
 }
 
-function already(verb: 'connect' | 'disconnect', { name, definition }: Box, network: AnyNetwork) {
-  return verb === 'connect'
-    ? new A3sError(
-        'network-forbidden',
-        `endpoint with name ${name} already exists in network ${network.name}`,
-        { remedy: 'The box is in this network already.' },
-      )
-    : new A3sError(
-        'conflict',
-        `container ${definition.id} is not connected to the network ${network.name}`,
-        { remedy: 'Name a network that the box is in.' },
-      );
+function notConnected({ definition }: Box, network: AnyNetwork): A3sError {
+  return new A3sError(
+    'conflict',
+    `container ${definition.id} is not connected to the network ${network.name}`,
+    { remedy: 'Name a network that the box is in.' },
+  );
 }

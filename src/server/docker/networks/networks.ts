@@ -6,6 +6,7 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import type { ConnectHost } from '../../../boxes/verbs/connect.ts';
 import {
   CachesPruned,
   Network,
@@ -31,7 +32,7 @@ const access = 'owner';
 
 const none = z.array(z.never());
 
-type NetworkHost = Pick<Runtime, 'events' | 'networks' | 'store'>;
+type NetworkHost = ConnectHost & Pick<Runtime, 'events'>;
 
 export const NETWORK_ROUTES: readonly Route<NetworkHost>[] = [
   route('GET', '/networks', {

@@ -45,6 +45,17 @@ describe('a box that runs in a user-defined network', () => {
     expect(home.runtime.networks.endpointsOfBox(id)).toEqual([]);
   });
 
+  it('resolves names as it was asked to', async () => {
+    const id = await started('one', {
+      ...{ Dns: ['9.9.9.9'], DnsSearch: ['example.com'], ExtraHosts: ['a:1.2.3.4'] },
+    });
+    expect(attached().get(id)).toMatchObject({ nameservers: ['9.9.9.9'], host: undefined });
+    expect(home.agents.get(id)?.spec).toMatchObject({
+      network: { nameservers: ['10.1.2.1'], search: ['example.com'], options: ['ndots:0'] },
+      hosts: [{ name: 'a', address: '1.2.3.4' }],
+    });
+  });
+
   it('gives its address back where its start fails on the host, and says why', async () => {
     const id = await home.create(['x'], { HostConfig: { NetworkMode: 'db' } });
     home.hostNetworks.failure = new A3sError('network-failed', 'nft: no');

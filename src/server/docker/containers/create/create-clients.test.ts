@@ -119,9 +119,9 @@ describe('create bodies as Go reads them', () => {
   });
 
   it('refuses unsupported options of create in any case', async () => {
-    expect(await refused({ hostconfig: { PUBLISHALLPORTS: true } })).toMatchObject({
+    expect(await refused({ hostconfig: { LINKS: ['a:b'] } })).toMatchObject({
       code: 'unsupported-option',
-      message: expect.stringContaining('HostConfig.PublishAllPorts is not supported'),
+      message: expect.stringContaining('HostConfig.Links is not supported'),
     });
     expect(await refused({ onbuild: ['RUN true'] })).toMatchObject({ code: 'unsupported-option' });
   });

@@ -54,11 +54,35 @@ describe('a box in a user-defined network', () => {
     ['by an endpoint alone', () => created('default', { db: {} })],
     ['by mode and endpoint, once by id', () => created(network, { db: null })],
     ['with the zero values that clients send', () => created('db', { db: NOTHING })],
-  ])('is created %s', async (_, makeBox) => {
+  ])('creates a box in a user-defined network that is given %s', async (_, makeBox) => {
     const { network: kind, endpoints } = definition(await makeBox());
     expect({ kind, endpoints }).toEqual({
       ...{ kind: 'user', endpoints: [{ network, name: expect.any(String), aliases: [] }] },
     });
+  });
+
+  it.each([
+    ['user', 'db', { web: {} }, ['db', 'web'], 'db'],
+    ['user', 'default', { web: {}, db: { GwPriority: 5 } }, ['web', 'db'], 'web'],
+    ['default', 'bridge', { bridge: {}, db: {} }, ['db'], 'bridge'],
+    ['default', 'db', { db: {}, bridge: {} }, ['db'], 'db'],
+    ['none', 'default', { none: {} }, [], 'none'],
+    ['user', 'bridge', { db: {} }, ['db'], 'db'],
+  ])('is %s in the mode %s with the networks %j', async (kind, mode, asked, names, shown) => {
+    await make('web', '10.1.3.0/24');
+    const id = await created(mode, asked);
+    const { network: made, endpoints } = definition(id);
+    expect([made, endpoints.map(({ name }) => name)]).toEqual([kind, names]);
+    const { HostConfig, NetworkSettings } = (await inspect(id)) as {
+      HostConfig: { NetworkMode: string };
+      NetworkSettings: { Networks: Record<string, { GwPriority?: number }> };
+    };
+    expect(HostConfig.NetworkMode).toBe(shown);
+    expect(Object.keys(NetworkSettings.Networks).sort()).toEqual(
+      [...names, ...(kind === 'user' ? [] : [kind === 'none' ? 'none' : 'bridge'])].sort(),
+    );
+    if (names.length > 1 && mode === 'default')
+      expect(NetworkSettings.Networks['db']?.GwPriority).toBe(5);
   });
 
   it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
@@ -77,11 +101,10 @@ describe('a box in a user-defined network', () => {
     ['host', {}, 400, 'HostConfig.NetworkMode is not supported: host'],
     ['container:x', {}, 400, 'HostConfig.NetworkMode is not supported: container:x'],
     ['default', { host: {} }, 400, 'NetworkingConfig.EndpointsConfig is not supported: host'],
-    ['db', { web: {} }, 400, 'a box is in one network'],
-    ['default', { db: {}, web: {} }, 400, 'a box is in one network'],
-    ['db', { bridge: {} }, 400, 'network is db, and not bridge'],
-    ['none', { db: {} }, 400, 'network is none, and not db'],
-    ['default', { db: {}, bridge: {} }, 400, 'network is db, and not bridge'],
+    ['none', { db: {} }, 400, 'one of the networks in private (none) mode'],
+    ['none', { bridge: {} }, 400, 'one of the networks in private (none) mode'],
+    ['db', { none: {} }, 400, 'one of the networks in private (none) mode'],
+    ['db', { db: { GwPriority: 'x' } }, 400, 'GwPriority'],
     ['db', { db: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, 400, 'IPv6Address is not supported'],
     ['db', { db: { IPAMConfig: { LinkLocalIPs: ['169.254.1.1'] } } }, 400, 'LinkLocalIPs is not'],
     [

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import type { EndpointRequest } from '../../../../boxes/create/create-request.ts';
 import type { BoxDefinition } from '../../../../boxes/record/box.ts';
+import type { EndpointRequest } from '../../../../boxes/spec/endpoints.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { isZero } from '../../go-document.ts';
@@ -31,6 +31,11 @@ const EndpointFields = z.strictObject({
     .default([]),
   MacAddress: z.string().max(64).default(''),
   IPAMConfig: z.strictObject({ IPv4Address: z.string().max(64).default('') }).prefault({}),
+  GwPriority: z
+    .int()
+    .min(-(2 ** 31))
+    .max(2 ** 31 - 1)
+    .default(0),
 });
 const ENDPOINT_KEYS = Object.keys(EndpointFields.shape);
 
@@ -49,6 +54,7 @@ export interface NetworkingDocument {
 
 interface Networking {
   readonly network: BoxDefinition['network'];
+  readonly networkMode?: string;
   readonly endpoints: readonly EndpointRequest[];
 }
 
@@ -70,21 +76,30 @@ export function parseNetworking(
     if (name === 'host' || name.startsWith('container:')) throw foreign(name);
     if (['default', 'bridge', 'none'].includes(name)) {
       withoutUnsupported(`${ENDPOINTS}.${name}.`, endpoint, [], UNSUPPORTED_ENDPOINT, { ignored });
-      predefined.add(name);
+      predefined.add(name === 'none' ? 'none' : 'default');
     } else {
       endpoints.set(name, readEndpoint(name, endpoint, ignored));
     }
   }
-  // A client that names a network in its endpoints alone leaves the mode to the server.
-  const network = kind === 'default' && endpoints.size > 0 ? 'user' : kind;
-  const [user] = endpoints.keys();
-  for (const name of [...predefined, ...endpoints.keys()]) {
-    const other = predefined.has(name) ? (name === 'none' ? 'none' : 'default') : 'user';
-    if (other === network) continue;
-    const has = network === 'user' ? user : network;
-    throw unsupported(ENDPOINTS, `the box's network is ${has}, and not ${name.slice(0, 64)}`);
-  }
-  return { network, endpoints: withMac([...endpoints.values()], mac) };
+  // As in Docker, a client that names networks in its endpoints alone has none but those.
+  if (kind === 'none' || (kind === 'default' && entries.length === 0)) predefined.add(kind);
+  if (predefined.has('none') && predefined.size + endpoints.size > 1) throw besideNone();
+  const [first] = predefined;
+  const network = first === 'none' || first === 'default' ? first : 'user';
+  return {
+    network,
+    ...(kind === 'user' && network === 'default' ? { networkMode: mode } : {}),
+    endpoints: withMac([...endpoints.values()], mac),
+  };
+}
+
+/** The refusal of other networks of a box that has none, in Docker's words. */
+export function besideNone(): A3sError {
+  return new A3sError(
+    'invalid-argument',
+    'conflicting options: container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    { remedy: 'Leave none out, or the other networks.' },
+  );
 }
 
 function kindOf(mode: string): BoxDefinition['network'] {
@@ -107,8 +122,18 @@ function endpointsOf(networking: unknown, ignored: string[]): [string, unknown][
   return Object.entries(withoutUnsupported(`${ENDPOINTS}.`, EndpointsConfig, undefined, {}));
 }
 
-function readEndpoint(name: string, endpoint: unknown, ignored: string[]): EndpointRequest {
-  const where = `${ENDPOINTS}.${name.slice(0, 64)}.`;
+/**
+ * Reads one entry of `EndpointsConfig`, or the document by which a box is connected.
+ *
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument`
+ */
+export function readEndpoint(
+  name: string,
+  endpoint: unknown,
+  ignored: string[],
+  whole = `${ENDPOINTS}.${name.slice(0, 64)}`,
+): EndpointRequest {
+  const where = `${whole}.`;
   const kept = withoutUnsupported(where, endpoint, ENDPOINT_KEYS, unsupportedOfUser, { ignored });
   const ipam = withoutUnsupported(
     ...([`${where}IPAMConfig.`, kept['IPAMConfig'], ['IPv4Address'], UNSUPPORTED_IPAM] as const),
@@ -120,6 +145,7 @@ function readEndpoint(name: string, endpoint: unknown, ignored: string[]): Endpo
     aliases: fields.Aliases,
     address: orUndefined(fields.IPAMConfig.IPv4Address),
     mac: orUndefined(fields.MacAddress),
+    gatewayPriority: fields.GwPriority === 0 ? undefined : fields.GwPriority,
   };
 }
 

@@ -24,7 +24,9 @@ export function portBindings(bindings: z.infer<typeof PortBindings>): Port[] {
   const ports: Port[] = [];
   for (const [key, hosts] of Object.entries(bindings)) {
     const [number = '', protocol = 'tcp'] = key.split('/');
-    if (protocol !== 'tcp') throw unsupported('HostConfig.PortBindings', `${key} is not TCP`);
+    if (protocol !== 'tcp' && protocol !== 'udp') {
+      throw unsupported('HostConfig.PortBindings', `${key} is neither TCP nor UDP`);
+    }
     const boxPort = isRatls(key) ? RATLS_PORT : portNumber(number, key);
     if (boxPort === 0) throw new A3sError('invalid-argument', `Invalid containerPort: ${key}`);
     for (const { HostIp, HostPort } of hosts ?? []) {
@@ -34,13 +36,25 @@ export function portBindings(bindings: z.infer<typeof PortBindings>): Port[] {
       if (isIP(HostIp) === 6) {
         throw unsupported('HostConfig.PortBindings', `${HostIp} is not an address of IPv4`);
       }
-      ports.push({ boxPort, hostIp: HostIp, hostPort: portNumber(HostPort || '0', HostPort) });
+      ports.push({ boxPort, protocol, hostIp: HostIp, ...hostPorts(HostPort) });
     }
   }
   if (ports.length > MAX_PORTS) {
     throw new A3sError('invalid-argument', `Cannot publish more than ${MAX_PORTS} ports`);
   }
   return ports;
+}
+
+/** One port, or a range of which the first free one is chosen; an empty text leaves the choice. */
+function hostPorts(text: string): Pick<Port, 'hostPort' | 'hostPortEnd'> {
+  const [first = '', last, ...more] = (text || '0').split('-');
+  const hostPort = portNumber(first, text);
+  if (last === undefined) return { hostPort };
+  const hostPortEnd = portNumber(last, text);
+  if (more.length === 0 && hostPort > 0 && hostPortEnd >= hostPort) {
+    return hostPort === hostPortEnd ? { hostPort } : { hostPort, hostPortEnd };
+  }
+  throw new A3sError('invalid-argument', `Invalid hostPort: ${text}`);
 }
 
 function portNumber(digits: string, shown: string): number {

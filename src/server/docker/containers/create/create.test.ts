@@ -234,7 +234,7 @@ describe('refusals of create', () => {
     ['HostConfig.StorageOpt', { HostConfig: { StorageOpt: { quota: '1G' } } }],
     ['HostConfig.Tmpfs', { HostConfig: { Tmpfs: { '/x': 'dev' } } }],
     ['HostConfig.Binds', { HostConfig: { Binds: ['/a:/b:rshared'] } }],
-    ['HostConfig.PortBindings', { HostConfig: { PortBindings: { '53/udp': [{}] } } }],
+    ['HostConfig.PortBindings', { HostConfig: { PortBindings: { '53/sctp': [{}] } } }],
     ['HostConfig.FromTheFuture', { HostConfig: { FromTheFuture: 1 } }],
     ['Unheard', { Unheard: 1 }],
     [

@@ -19,6 +19,7 @@ import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf, withoutSwap } from './create-limits.ts';
+import { namesOf } from './create-names.ts';
 import { parseNetworking } from './create-networking.ts';
 import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
 import { restartPolicy } from './create-restart.ts';
@@ -76,7 +77,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
   }
   const ports = portBindings(host.PortBindings);
-  const { network, endpoints } = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
+  const networks = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
   const mounts = parseMounts(host, config.Volumes);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
@@ -87,7 +88,7 @@ export function parseCreate(body: unknown): ParsedCreate {
       { remedy: 'Leave out --rm, or --restart.' },
     );
   }
-  if (network === 'none' && ports.length > 0) {
+  if (networks.network === 'none' && ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
       remedy: 'Leave out --network none, or the published ports.',
     });
@@ -117,10 +118,11 @@ export function parseCreate(body: unknown): ParsedCreate {
     init: host.Init,
     logging: logging(host.LogConfig),
     health: healthRequest(config.Healthcheck),
-    network,
-    endpoints,
+    ...networks,
+    names: namesOf(host),
     ports,
     exposedPorts: exposed.map(withProtocol),
+    publishAll: host.PublishAllPorts,
     ...mounts,
     shmBytes: shmBytesOf(host.ShmSize),
     readonlyRootfs: host.ReadonlyRootfs,

@@ -47,7 +47,6 @@ export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
 const LINKS = 'boxes find each other by name in a user-defined network';
 const CARD = 'the address of a network card is chosen in user-defined networks alone';
-const RESOLVER = 'the resolver of a box is the host’s';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
@@ -71,12 +70,10 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   CpuRealtimePeriod: option('the kernel of a guest schedules nothing in real time'),
   CpuRealtimeRuntime: option('the kernel of a guest schedules nothing in real time'),
   CpusetMems: option('a box’s memory is bound to no node of the host'),
-  DeviceCgroupRules: option('no device of the host is in a box'),
+  DeviceCgroupRules: option(
+    'the mounts of a box are nodev, so a node that it makes opens nothing: Devices puts nodes into its /dev',
+  ),
   DeviceRequests: option('no device of the host is in a box'),
-  Dns: option(RESOLVER),
-  DnsOptions: option(RESOLVER),
-  DnsSearch: option(RESOLVER),
-  ExtraHosts: option('/etc/hosts is the image’s'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
   KernelMemory: option('Docker has removed it'),
@@ -85,7 +82,6 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   MemorySwappiness: SWAPPINESS,
   OomKillDisable: option('a box that has no memory left would hang for ever'),
   PidMode: option(OWN_KERNEL),
-  PublishAllPorts: option('publish each port by its number'),
   Runtime: option('there is one runtime, a3s-box', either('a3s-box')),
   UTSMode: option(OWN_KERNEL),
 };
@@ -109,7 +105,7 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   GlobalIPv6PrefixLen: option('boxes have no IPv6'),
   DriverOpts: option('a box’s network has no options'),
   DNSNames: option('a server says it, and no client'),
-  GwPriority: option('a box is in one network'),
+  GwPriority: option('the way out is chosen among user-defined networks, with 0 for bridge'),
 };
 
 /**

@@ -16,7 +16,7 @@ type HostConfig = HostConfigShown;
 
 export function hostConfigOf(box: Box): HostConfig {
   const { definition } = box;
-  const { ports, size, restart, logging } = definition;
+  const { ports, size, restart, logging, names } = definition;
   const short = shortMounts(definition);
   const long = longMounts(definition);
   return {
@@ -33,13 +33,13 @@ export function hostConfigOf(box: Box): HostConfig {
     ...shortTmpfs(definition),
     ...(definition.storage === undefined ? {} : { StorageOpt: definition.storage.options }),
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
-    Dns: null,
-    DnsOptions: null,
-    DnsSearch: null,
-    ExtraHosts: null,
+    Dns: orNull(names.servers),
+    DnsOptions: orNull(names.options),
+    DnsSearch: orNull(names.search),
+    ExtraHosts: orNull(names.hosts),
     Cgroup: '',
     Links: null,
-    PublishAllPorts: false,
+    PublishAllPorts: definition.publishAll === true,
     ReadonlyRootfs: definition.readonlyRootfs,
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,
     Runtime: 'a3s-box',
@@ -48,6 +48,10 @@ export function hostConfigOf(box: Box): HostConfig {
     ...limitsOf(box),
     ...securityShown(definition.security),
   };
+}
+
+function orNull(list: readonly string[]): string[] | null {
+  return list.length === 0 ? null : [...list];
 }
 
 /** The usual size of `/dev/shm`. */
@@ -101,10 +105,11 @@ export function byBoxPort(
   ports: readonly Port[],
 ): Record<string, { HostIp: string; HostPort: string }[]> {
   const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const { boxPort, hostIp, hostPort } of ports) {
-    const key = `${portName(box, boxPort)}/tcp`;
+  for (const { boxPort, protocol, hostIp, hostPort, hostPortEnd } of ports) {
+    const key = `${portName(box, boxPort)}/${protocol}`;
     const bindings = result[key] ?? [];
-    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) });
+    const last = hostPortEnd === undefined ? '' : `-${hostPortEnd}`;
+    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : `${hostPort}${last}` });
     result[key] = bindings;
   }
   return result;

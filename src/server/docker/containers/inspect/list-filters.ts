@@ -9,7 +9,7 @@ import { DOCKER_STATUSES } from '../../../../docker-api/containers/container.ts'
 import { A3sError } from '../../../../errors.ts';
 import type { Image } from '../../../../images/image.ts';
 import { type Filters, filters, matchesLabel } from '../../filters.ts';
-import { dockerStatus, healthWord, networkName, publishedPorts } from './show.ts';
+import { dockerStatus, healthWord, ownName, publishedPorts } from './show.ts';
 
 const KEYS = [
   'ancestor',
@@ -66,7 +66,7 @@ export async function listTests(
   any(network, (box, value) => isInNetwork(rt, box, value));
   any(publish?.map(portRange('publish')), (box, range) =>
     // As in Docker, this is the host's port, while there is one.
-    publishedPorts(box).some(({ hostPort }) => isIn(hostPort, 'tcp', range)),
+    publishedPorts(box).some(({ hostPort, protocol }) => isIn(hostPort, protocol, range)),
   );
   any(expose?.map(portRange('expose')), (box, range) =>
     box.definition.exposedPorts.some((port) => {
@@ -101,7 +101,8 @@ export async function listTests(
  */
 function isInNetwork({ networks }: Pick<Runtime, 'networks'>, box: Box, value: string): boolean {
   const { network, endpoints } = box.definition;
-  if (network !== 'user') return [networkName(box), network].includes(value);
+  const main: string[] = network === 'user' ? [] : [ownName(box), network];
+  if (main.includes(value)) return true;
   return endpoints.some(
     ({ network: id, name }) =>
       name === value || networks.get(id)?.name === value || id.startsWith(value),

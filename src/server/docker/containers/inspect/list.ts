@@ -89,10 +89,10 @@ function runs({ state }: Box): boolean {
 function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: number): Summary {
   const { definition, state } = box;
   const published = publishedPorts(box);
-  const publishedNumbers = new Set(published.map(({ boxPort }) => boxPort));
+  const names = new Set(published.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`));
   const exposed = definition.exposedPorts
     .map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split('/')[1] ?? 'tcp' }))
-    .filter(({ PrivatePort }) => !publishedNumbers.has(PrivatePort));
+    .filter(({ PrivatePort, Type }) => !names.has(`${PrivatePort}/${Type}`));
   return {
     Id: definition.id,
     Names: [`/${box.name}`],
@@ -101,11 +101,11 @@ function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: numbe
     Command: shown(commandOf(definition)),
     Created: Math.floor(Date.parse(definition.createdAt) / 1000),
     Ports: [
-      ...published.map(({ hostIp, boxPort, hostPort }) => ({
+      ...published.map(({ hostIp, boxPort, hostPort, protocol }) => ({
         IP: hostIp,
         PrivatePort: boxPort,
         PublicPort: hostPort,
-        Type: 'tcp',
+        Type: protocol,
         ...(portName(box, boxPort) === 'ratls' ? { Name: 'ratls' as const } : {}),
       })),
       ...(hasVm(box) ? exposed : []),

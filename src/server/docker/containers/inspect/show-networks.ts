@@ -7,7 +7,7 @@ import type { Box, BoxEndpoint } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
-import { hasVm, networkName } from './show.ts';
+import { hasVm, ownName } from './show.ts';
 
 type Networks = ContainerInspect['NetworkSettings']['Networks'];
 
@@ -23,22 +23,23 @@ export function addressOf(box: Box) {
 /** By name. A user-defined network that is gone is shown as it was asked for. */
 export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
   const { network, endpoints } = box.definition;
-  if (network !== 'user') {
-    const endpoint = { ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null };
-    return { [networkName(box)]: endpoint };
-  }
-  return Object.fromEntries(
-    endpoints.map((endpoint) => [
-      rt.networks.get(endpoint.network)?.name ?? endpoint.name,
-      endpointOf(rt, box, endpoint),
-    ]),
-  );
+  const own =
+    network === 'user'
+      ? {}
+      : {
+          [ownName(box)]: { ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null },
+        };
+  const users = endpoints.map((endpoint) => [
+    rt.networks.get(endpoint.network)?.name ?? endpoint.name,
+    endpointOf(rt, box, endpoint),
+  ]);
+  return { ...own, ...Object.fromEntries(users) };
 }
 
 function endpointOf(
   { networks }: Pick<Runtime, 'networks'>,
   { name, definition: { id } }: Box,
-  { network, aliases, address }: BoxEndpoint,
+  { network, aliases, address, gatewayPriority }: BoxEndpoint,
 ): Networks[string] {
   const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
   const shown =
@@ -53,6 +54,7 @@ function endpointOf(
     IPAMConfig: address === undefined ? null : { IPv4Address: address },
     Aliases: aliases.length === 0 ? null : aliases,
     MacAddress: attached?.mac ?? '',
+    ...(gatewayPriority === undefined ? {} : { GwPriority: gatewayPriority }),
     DNSNames: [...new Set([name, ...aliases, id.slice(0, 12)])],
     NetworkID: network,
     EndpointID: attached?.id ?? '',

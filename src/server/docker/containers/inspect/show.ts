@@ -109,11 +109,17 @@ export function bindMode({ mode, readonly }: Box['definition']['binds'][number])
   return mode ?? (readonly ? 'ro' : '');
 }
 
+/** The network that a box has to itself, or that it has none, by Docker's name. */
+export function ownName({ definition: { network } }: Box): 'bridge' | 'none' {
+  return network === 'none' ? 'none' : 'bridge';
+}
+
 /**
  * The network as it was asked for; the default one by Docker's name, whichever of its names was
  * asked for.
  */
-export function networkName({ definition: { network, endpoints } }: Box): string {
+export function networkName({ definition: { network, networkMode, endpoints } }: Box): string {
+  if (networkMode !== undefined) return networkMode;
   if (network === 'user') return endpoints[0]?.name ?? '';
   return network === 'none' ? 'none' : 'bridge';
 }

@@ -1,5 +1,5 @@
 /**
- * The user-defined network of a new box.
+ * The user-defined networks of a box.
  *
  * @module
  */
@@ -7,49 +7,55 @@ import { A3sError } from '../../errors.ts';
 import { checkWantedAddress } from '../../networks/allocate.ts';
 import { formatAddress } from '../../networks/ipv4.ts';
 import { parseMac } from '../../networks/mac.ts';
-import { isPredefined } from '../../networks/networks.ts';
+import { isPredefined, type Networks } from '../../networks/networks.ts';
 import type { BoxEndpoint } from '../record/box.ts';
-import type { Services } from '../services/services.ts';
-import { checkUserNetwork } from '../spec/network-spec.ts';
-import type { CreateRequest, EndpointRequest } from './create-request.ts';
+import { checkUserNetwork } from './network-spec.ts';
+
+/** A user-defined network that the box is to be in. */
+export interface EndpointRequest {
+  /** The network's name, its id, or the beginning of that. */
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly address: string | undefined;
+  readonly mac: string | undefined;
+  /** The network with the highest is the way out. Undefined: 0. */
+  readonly gatewayPriority?: number | undefined;
+}
 
 /**
  * Finds the networks that a request names.
  *
- * @returns the box's places, in the order of the request; at most one
+ * @returns the box's places, in the order of the request
  * @throws A3sError `no-such-network`, `unsupported-option`, `invalid-argument`
  */
 export function resolveEndpoints(
-  rt: Pick<Services, 'networks'>,
-  request: Pick<CreateRequest, 'network' | 'endpoints' | 'confidential'>,
+  rt: { readonly networks: Pick<Networks, 'find'> },
+  request: { readonly endpoints: readonly EndpointRequest[]; readonly confidential?: unknown },
 ): BoxEndpoint[] {
-  if (request.network !== 'user') return [];
+  if (request.endpoints.length === 0) return [];
   const found = new Map<string, BoxEndpoint>();
   for (const asked of request.endpoints) {
     const endpoint = resolveEndpoint(rt, asked);
-    const { network, name, aliases, address, mac } = endpoint;
+    const { network, name, aliases, address, mac, gatewayPriority } = endpoint;
     const first = found.get(network);
     const merged = {
       ...{ network, name: first?.name ?? name },
       aliases: [...new Set([...(first?.aliases ?? []), ...aliases])],
       ...withAddresses(first?.address ?? address, first?.mac ?? mac),
+      ...withPriority(first?.gatewayPriority ?? gatewayPriority),
     };
     found.set(network, merged);
   }
-  if (found.size > 1) {
-    const names = [...found.values()].map(({ name }) => name).join(' and ');
-    throw new A3sError(
-      'unsupported-option',
-      `Cannot create the box: it is to be in ${names}, and a box is in one network`,
-      { remedy: 'Name one network.' },
-    );
-  }
-  const { network, confidential } = request;
-  checkUserNetwork({ network, confidential: confidential !== undefined, fork: false });
+  const confidential = request.confidential !== undefined;
+  checkUserNetwork({ network: 'user', confidential, fork: false });
   return [...found.values()];
 }
 
-function resolveEndpoint(rt: Pick<Services, 'networks'>, asked: EndpointRequest): BoxEndpoint {
+/** @throws A3sError `no-such-network`, `unsupported-option`, `invalid-argument` */
+export function resolveEndpoint(
+  rt: { readonly networks: Pick<Networks, 'find'> },
+  asked: EndpointRequest,
+): BoxEndpoint {
   const { name, aliases } = asked;
   const network = rt.networks.find(name);
   if (isPredefined(network)) {
@@ -64,7 +70,15 @@ function resolveEndpoint(rt: Pick<Services, 'networks'>, asked: EndpointRequest)
       ? undefined
       : formatAddress(checkWantedAddress(network, asked.address));
   const mac = asked.mac === undefined ? undefined : parseMac(asked.mac);
-  return { network: network.id, name, aliases: [...aliases], ...withAddresses(address, mac) };
+  return {
+    ...{ network: network.id, name, aliases: [...aliases] },
+    ...withAddresses(address, mac),
+    ...withPriority(asked.gatewayPriority),
+  };
+}
+
+function withPriority(gatewayPriority: number | undefined) {
+  return gatewayPriority === undefined ? {} : { gatewayPriority };
 }
 
 function withAddresses(address: string | undefined, mac: string | undefined) {

@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+
+	"a3s.dev/box/agent/box/layers"
+	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/spec"
+)
+
+// card is a network device of the box.
+type card struct {
+	index        int
+	mac          string
+	address      [4]byte
+	prefixLength int
+}
+
+// SetNetworks gives the box these networks in place of those that it has: it configures the cards
+// that are new, which may have yet to be attached, and takes the addresses of those that are to be
+// detached. What fails halfway can be repeated.
+func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *string) error {
+	n := s.inUse()
+	cards := n.present()
+	var added, removed []string
+	for index := range wanted.Cards {
+		config := &wanted.Cards[index]
+		before, has := cards[config.Device]
+		if has && !n.attached(config, before) {
+			// The host has replaced it without a word.
+			before, has = card{}, false
+		}
+		if has && before.address == ipv4(config.Address) && before.prefixLength == int(config.PrefixLength) {
+			continue
+		}
+		if has {
+			if err := n.clear(config.Device, before); err != nil {
+				return err
+			}
+			removed = append(removed, text(before.address))
+		}
+		if err := s.addCard(n, config, before.index); err != nil {
+			return err
+		}
+		added = append(added, config.Address)
+	}
+	if err := n.setGateway(wanted.Gateway); err != nil {
+		return err
+	}
+	for device, before := range cards {
+		if slices.ContainsFunc(wanted.Cards, func(c spec.Card) bool { return c.Device == device }) {
+			continue
+		}
+		if err := n.clear(device, before); err != nil {
+			return err
+		}
+		removed = append(removed, text(before.address))
+	}
+	return s.texts.SetNetworks(wanted, rootfs.HostNames(hostname, domain), added, removed)
+}
+
+// attached says whether a card is the one that the box has had by that name.
+func (n *Network) attached(config *spec.Card, before card) bool {
+	index, err := n.inside.Index(config.Device)
+	return err == nil && index == before.index && config.MAC == before.mac
+}
+
+// present returns the cards that the box has, eth0 of its spec among them.
+func (n *Network) present() map[string]card {
+	if n.cards == nil {
+		n.cards = map[string]card{}
+		if n.index != 0 {
+			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength)}
+		}
+	}
+	return n.cards
+}
+
+// addCard brings a device into the network namespace, unless it has an index there already.
+func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
+	fail := func(cause error) error {
+		return &layers.DeviceError{Kind: "network device", Name: config.Device, Cause: cause}
+	}
+	if index == 0 {
+		device, err := s.findNIC(&config.MAC)
+		if err != nil {
+			return err
+		}
+		if err := device.outside.Move(device.index, n.namespace, config.Device); err != nil {
+			return fail(err)
+		}
+		if index, err = n.inside.Index(config.Device); err != nil {
+			return fail(err)
+		}
+	}
+	address, prefixLength := ipv4(config.Address), int(config.PrefixLength)
+	for _, step := range []func() error{
+		func() error { return n.inside.AddAddress(index, address, prefixLength) },
+		func() error { return n.inside.Up(index, uint32(config.MTU)) },
+		func() error { return n.inside.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
+	} {
+		if err := step(); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return fail(err)
+		}
+	}
+	n.cards[config.Device] = card{index, config.MAC, address, prefixLength}
+	return nil
+}
+
+// clear takes the address of a card. A card that has been detached already has none.
+func (n *Network) clear(device string, before card) error {
+	err := n.inside.RemoveAddress(before.index, before.address, before.prefixLength)
+	if err != nil && !errors.Is(err, syscall.ENODEV) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return &layers.DeviceError{Kind: "network device", Name: device, Cause: err}
+	}
+	delete(n.cards, device)
+	return nil
+}
+
+// setGateway sends everything else to a gateway; nil sends it nowhere.
+func (n *Network) setGateway(gateway *spec.Gateway) error {
+	if gateway == nil {
+		if err := n.inside.RemoveDefaultRoute(); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return &layers.DeviceError{Kind: "network", Name: "route", Cause: err}
+		}
+		return nil
+	}
+	err := n.inside.ReplaceDefaultRoute(n.cards[gateway.Device].index, ipv4(gateway.Address))
+	if err != nil {
+		return &layers.DeviceError{Kind: "network device", Name: gateway.Device, Cause: err}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package spec
+
+import "strconv"
+
+// maxCards is more than a microVM has places for.
+const maxCards = 32
+
+// Networks is all that a box has of networks, besides its loopback device. It replaces what the box
+// had before.
+type Networks struct {
+	Cards []Card `json:"cards"`
+	// Gateway is where everything goes that is for no network of a card; nil is nowhere.
+	Gateway     *Gateway  `json:"gateway"`
+	Nameservers []string  `json:"nameservers"`
+	Search      []string  `json:"search"`
+	Options     *[]string `json:"options"`
+}
+
+// Card is a network device of the box.
+type Card struct {
+	// Device is what the box calls it.
+	Device       string `json:"device"`
+	MAC          string `json:"mac"`
+	MTU          int64  `json:"mtu"`
+	Address      string `json:"address"`
+	PrefixLength int64  `json:"prefixLength"`
+}
+
+// Gateway is an address that is reached through a card.
+type Gateway struct {
+	Device  string `json:"device"`
+	Address string `json:"address"`
+}
+
+// CheckNetworks checks networks that came by themselves.
+func CheckNetworks(n *Networks) error {
+	c := &checks{}
+	c.that(len(n.Cards) <= maxCards, "cards", "has too many entries")
+	devices, macs := map[string]bool{}, map[string]bool{}
+	for index, card := range n.Cards {
+		field := "cards[" + strconv.Itoa(index) + "]."
+		c.that(isDevice(card.Device) && !devices[card.Device], field+"device", "is not the name of one device, such as eth0")
+		c.that(IsMAC(card.MAC) && !macs[card.MAC], field+"mac", "is not the MAC address of one device, in lower case")
+		c.between(card.MTU, 68, 65535, field+"mtu")
+		c.that(isIPv4(card.Address), field+"address", "is not an IPv4 address")
+		c.between(card.PrefixLength, 1, 32, field+"prefixLength")
+		devices[card.Device], macs[card.MAC] = true, true
+	}
+	if gateway := n.Gateway; gateway != nil {
+		c.that(devices[gateway.Device], "gateway.device", "is none of the cards")
+		c.that(isIPv4(gateway.Address), "gateway.address", "is not an IPv4 address")
+	}
+	c.resolver(n.Nameservers, n.Search, n.Options, "")
+	return c.err
+}
+
+// isDevice says whether a text is eth and a number of one or two digits.
+func isDevice(text string) bool {
+	return len(text) > 3 && len(text) <= 5 && text[:3] == "eth" && matches(text[3:], 2, isDigit, isDigit)
+}

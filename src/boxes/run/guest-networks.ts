@@ -1,0 +1,66 @@
+/**
+ * All that a box has of networks, as its agent is told.
+ *
+ * @module
+ */
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import type { GuestNetworks } from '../../guest/networks.ts';
+import type { Box } from '../record/box.ts';
+import type { Services } from '../services/services.ts';
+import { NETWORK_OPTIONS, resolverOf } from '../spec/names.ts';
+import { guestNic, macAddress } from '../spec/network.ts';
+import { mtuIn } from './network-places.ts';
+
+interface Joined {
+  readonly card: GuestNetworks['cards'][number];
+  /** By which Docker chooses the way out. */
+  readonly name: string;
+  readonly priority: number;
+  readonly internal: boolean;
+  readonly gateway: string;
+}
+
+/** By the definition of the box, as far as its places are on record. */
+export function guestNetworks(
+  { networks }: Pick<Services, 'networks'>,
+  { definition }: Pick<Box, 'definition'>,
+): GuestNetworks {
+  const { id, names, network, endpoints } = definition;
+  const places = new Map(networks.endpointsOfBox(id).map((place) => [place.network, place]));
+  const users = endpoints.flatMap(({ network: of, gatewayPriority = 0 }): Joined[] => {
+    const [place, record] = [places.get(of), networks.get(of)];
+    if (place === undefined || record === undefined) return [];
+    const { mac, address, prefixLength, gateway, card } = place;
+    return [
+      {
+        card: { device: `eth${card}`, mac, mtu: mtuIn(record), address, prefixLength },
+        ...{ name: record.name, priority: gatewayPriority, internal: record.internal, gateway },
+      },
+    ];
+  });
+  const all = network === 'default' ? [own(id), ...users] : users;
+  const [out] = all.filter(({ internal }) => !internal).sort(byPriority);
+  const nic = guestNic('', names);
+  const servers = [...users].sort(byPriority).map(({ gateway }) => gateway);
+  return {
+    cards: all.map(({ card }) => card),
+    ...(out === undefined ? {} : { gateway: { device: out.card.device, address: out.gateway } }),
+    // The DNS server of any network knows the boxes of all networks that the asking one is in.
+    nameservers:
+      servers.length > 0 ? servers.slice(0, 3) : network === 'default' ? nic.nameservers : [],
+    ...resolverOf(names, servers.length > 0 ? NETWORK_OPTIONS : []),
+  };
+}
+
+/** Its own network, which is Docker's `bridge`. */
+function own(id: string): Joined {
+  const { address, prefixLength, gateway, mtu } = GUEST_NETWORK;
+  const card = { device: 'eth0', mac: macAddress(id), mtu, address, prefixLength };
+  return { card, name: 'bridge', priority: 0, internal: false, gateway };
+}
+
+/** As Docker does: internal ones last, then the highest priority first, then by name. */
+function byPriority(a: Joined, b: Joined): number {
+  if (a.internal !== b.internal) return a.internal ? 1 : -1;
+  return b.priority - a.priority || (a.name < b.name ? -1 : 1);
+}

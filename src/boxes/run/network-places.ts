@@ -1,0 +1,114 @@
+/**
+ * The places of a box in user-defined networks, on record and on the host.
+ *
+ * @module
+ */
+import { closeSync } from 'node:fs';
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import { A3sError } from '../../errors.ts';
+import type { Endpoint as HostEndpoint } from '../../networks/host/endpoint.ts';
+import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
+import { mtuOf } from '../../networks/options.ts';
+import type { Box, BoxEndpoint, Port } from '../record/box.ts';
+import type { Services } from '../services/services.ts';
+import { gatewayFor } from '../spec/names.ts';
+import type { RunningBox } from './running-box.ts';
+
+/** What it takes of the server that a box comes into a network. */
+export type PlacesHost = Pick<Services, 'networks' | 'hostNetworks'>;
+
+/** A place on record, and the tap device that leads there, which the caller closes. */
+export interface Entered {
+  readonly place: Endpoint;
+  readonly mtu: number;
+  readonly tap: number;
+}
+
+/** A box of which nothing counts here but what it is and how it is called. */
+type NamedBox = Pick<Box, 'definition' | 'name'>;
+
+/**
+ * Puts a box into a user-defined network, anew where it is there already.
+ *
+ * @param card the number of the box's card in it
+ * @param ports those that are published there, with their real numbers
+ * @throws A3sError `no-such-network`, `network-unavailable`, `network-failed`, `port-in-use`,
+ * `address-in-use`
+ */
+export async function enterNetwork(
+  rt: PlacesHost,
+  box: NamedBox,
+  { asked, card, ports }: { asked: BoxEndpoint; card: number; ports: readonly Port[] },
+): Promise<Entered> {
+  await rt.networks.expectAvailable();
+  const place = rt.networks.attach(asked.network, box.definition.id, asked, card);
+  const endpoint = await hostEndpoint(rt, box, { asked, place, ports });
+  return { place, mtu: endpoint.network.mtu, tap: await rt.hostNetworks.attach(endpoint) };
+}
+
+/** Puts a box that has a microVM into a network, by a card of its own. The guest has yet to be told. */
+export async function plugIn(
+  rt: PlacesHost,
+  box: NamedBox,
+  vm: RunningBox['vm'],
+  wanted: Parameters<typeof enterNetwork>[2],
+): Promise<void> {
+  const { place, tap } = await enterNetwork(rt, box, wanted);
+  try {
+    await vm.attachNic(wanted.card, { mac: place.mac, tap });
+  } finally {
+    closeSync(tap);
+  }
+}
+
+/** Publishes the ports in the network where the box's first place is. */
+export async function publishPorts(
+  rt: PlacesHost,
+  box: NamedBox,
+  ports: readonly Port[],
+): Promise<void> {
+  const { id, endpoints } = box.definition;
+  const [asked] = endpoints;
+  const place = rt.networks.endpointsOfBox(id).find(({ network }) => network === asked?.network);
+  if (asked === undefined || place === undefined) return;
+  await rt.hostNetworks.publish(await hostEndpoint(rt, box, { asked, place, ports }));
+}
+
+/** The lowest number that no card of the box has. */
+export function freeCard(
+  { networks }: Pick<Services, 'networks'>,
+  { definition }: NamedBox,
+): number {
+  const cards = networks.endpointsOfBox(definition.id).map(({ card }) => card);
+  const used = new Set(definition.network === 'default' ? [0, ...cards] : cards);
+  let card = 0;
+  while (used.has(card)) card += 1;
+  return card;
+}
+
+/** The largest packet that a network carries. */
+export function mtuIn({ options }: Pick<NetworkRecord, 'options'>): number {
+  return mtuOf(options) ?? GUEST_NETWORK.mtu;
+}
+
+async function hostEndpoint(
+  { networks }: Pick<Services, 'networks'>,
+  { definition, name }: NamedBox,
+  { asked, place, ports }: { asked: BoxEndpoint; place: Endpoint; ports: readonly Port[] },
+): Promise<HostEndpoint> {
+  const record = networks.get(place.network);
+  if (record === undefined) {
+    throw new A3sError('no-such-network', `network ${asked.name} not found`, {
+      remedy: 'List them with a3s-box network ls.',
+    });
+  }
+  const { id, subnet, gateway, internal } = record;
+  return {
+    box: definition.id,
+    names: [name, ...asked.aliases, definition.id.slice(0, 12)],
+    network: { id, subnet, gateway, internal, mtu: mtuIn(record) },
+    ...{ address: place.address, mac: place.mac, ports },
+    nameservers: definition.names.servers,
+    host: await gatewayFor(definition.names),
+  };
+}

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { askedPorts } from './asked-ports.ts';
+
+const named = { boxPort: 80, protocol: 'tcp', hostIp: '127.0.0.1', hostPort: 8080 } as const;
+const box = {
+  ...{ network: 'default' as const, ports: [named], publishAll: true },
+  exposedPorts: ['80/tcp', '80/udp', '443/tcp'],
+};
+
+it('publishes with -P what is exposed and has no port of the host yet', () => {
+  expect(askedPorts(box)).toEqual([
+    named,
+    { boxPort: 80, protocol: 'udp', hostIp: '', hostPort: 0 },
+    { boxPort: 443, protocol: 'tcp', hostIp: '', hostPort: 0 },
+  ]);
+  expect(askedPorts({ ...box, publishAll: false })).toEqual([named]);
+  expect(askedPorts({ ...box, ports: [], network: 'none' })).toEqual([]);
+});
+
+it('refuses -P where an exposed port cannot be published', () => {
+  expect(() => askedPorts({ ...box, exposedPorts: ['5/sctp'] })).toThrow(
+    expect.objectContaining({ code: 'unsupported-option' }),
+  );
+});

@@ -1,0 +1,25 @@
+/**
+ * The other networks of a box at its start: those that its microVM was not launched with.
+ *
+ * @module
+ */
+import type { Box } from '../record/box.ts';
+import { guestNetworks } from '../run/guest-networks.ts';
+import { type PlacesHost, plugIn } from '../run/network-places.ts';
+import type { RunningBox } from '../run/running-box.ts';
+
+/** Before the main process runs, so that it finds all networks. The end of the run takes them. */
+export async function joinNetworks(
+  rt: PlacesHost,
+  box: Pick<Box, 'definition' | 'name'>,
+  running: RunningBox,
+): Promise<void> {
+  const { network, endpoints } = box.definition;
+  const others = endpoints.slice(network === 'default' ? 0 : 1);
+  if (others.length === 0) return;
+  for (const [at, asked] of others.entries()) {
+    await plugIn(rt, box, running.vm, { asked, card: at + 1, ports: [] });
+  }
+  const guest = await running.guest();
+  await guest.putNetworks(guestNetworks(rt, box), running.signal);
+}

@@ -1,0 +1,212 @@
+/**
+ * Connects a box to a network, and disconnects it, while it runs or before its next start.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Box, BoxDefinition, BoxEndpoint } from '../record/box.ts';
+import { guestNetworks } from '../run/guest-networks.ts';
+import { freeCard, type PlacesHost, plugIn, publishPorts } from '../run/network-places.ts';
+import type { RunServices } from '../run/run-services.ts';
+import { notRunning, type RunningBox } from '../run/running-box.ts';
+import { askedPorts } from '../spec/asked-ports.ts';
+import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
+import { checkUserNetwork } from '../spec/network-spec.ts';
+import { resolvePorts } from '../start/probe-port.ts';
+
+/** What a change of networks needs of the server. */
+export type ConnectHost = PlacesHost & Pick<RunServices, 'store' | 'running' | 'locks' | 'log'>;
+
+type Networks = Pick<BoxDefinition, 'network' | 'networkMode' | 'endpoints'>;
+
+/**
+ * Puts a box into a user-defined network.
+ *
+ * @throws A3sError `network-forbidden` where it is there already; `invalid-argument`,
+ * `unsupported-option`, `conflict`, and what a start in the network may fail with
+ */
+export async function connectBox(
+  rt: ConnectHost,
+  id: string,
+  request: EndpointRequest,
+): Promise<void> {
+  await rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const { definition, state } = box;
+    const asked = resolveEndpoint(rt, request);
+    if (definition.endpoints.some(({ network }) => network === asked.network)) {
+      throw alreadyConnected(box, asked.name);
+    }
+    checkConnectable(box);
+    const running = runningOf(rt, box);
+    const endpoints = [...definition.endpoints, asked];
+    const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
+    if (running !== undefined) await plugWhileRunning(rt, box, running, { asked, after });
+    rt.store.redefine(id, after);
+    if (running !== undefined && state.ports.length === 0) await publishAnew(rt, id);
+  });
+}
+
+/**
+ * Gives a box its own network, which is Docker's `bridge`, before its next start.
+ *
+ * @throws A3sError `network-forbidden` where it has it; `unsupported-option` while it runs
+ */
+export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
+  await rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const { definition } = box;
+    if (definition.network === 'default') throw alreadyConnected(box, 'bridge');
+    checkConnectable(box);
+    if (runningOf(rt, box) !== undefined) {
+      throw new A3sError(
+        'unsupported-option',
+        `Cannot connect ${box.name} to bridge while it runs: its microVM gets that network at its start`,
+        { remedy: 'Stop the box, connect it, and start it again.' },
+      );
+    }
+    rt.store.redefine(id, { ...modeOf(definition), network: 'default' });
+  });
+}
+
+/**
+ * Takes a box out of a network.
+ *
+ * @param network the id of a user-defined network; undefined: the box's own network, or none
+ * @throws A3sError `conflict` where it is paused
+ */
+export async function disconnectBox(
+  rt: ConnectHost,
+  id: string,
+  network: string | undefined,
+): Promise<void> {
+  await rt.locks.run(id, async () => {
+    const { definition, state, ...box } = rt.store.expect(id);
+    const running = runningOf(rt, { definition, state, ...box });
+    const endpoints = definition.endpoints.filter((each) => each.network !== network);
+    const place = rt.networks.endpointsOfBox(id).find((each) => each.network === network);
+    const published = definition.network !== 'default' ? definition.endpoints[0] : undefined;
+    // The record comes first: a server that takes over takes the rest away.
+    const after = rt.store.redefine(id, {
+      ...modeOf(definition),
+      network: network === undefined ? 'user' : definition.network,
+      endpoints,
+    });
+    if (running === undefined) return;
+    if (network === undefined) {
+      if (definition.network !== 'default') return;
+      await leaveGuest(rt, after, running, 0);
+    } else {
+      await rt.hostNetworks.detach(id, network);
+      rt.networks.detach(network, id);
+      if (place !== undefined) await leaveGuest(rt, after, running, place.card);
+    }
+    const hadPorts = network === undefined || published?.network === network;
+    if (hadPorts && state.ports.length > 0) await publishAnew(rt, id);
+  });
+}
+
+/** The host's side is gone already, so what a guest refuses keeps no box in a network. */
+async function leaveGuest(
+  rt: ConnectHost,
+  box: Box,
+  running: RunningBox,
+  card: number,
+): Promise<void> {
+  try {
+    const guest = await running.guest();
+    await guest.putNetworks(guestNetworks(rt, box), running.signal);
+  } catch (error) {
+    rt.log.error('a guest was not told that a network is gone', error, { box: running.id });
+  }
+  try {
+    await running.vm.detachNic(card);
+  } catch (error) {
+    rt.log.error('a network card was not detached', error, { box: running.id });
+  }
+}
+
+async function plugWhileRunning(
+  rt: ConnectHost,
+  box: Box,
+  running: RunningBox,
+  { asked, after }: { asked: BoxEndpoint; after: Networks },
+): Promise<void> {
+  const { definition, name } = box;
+  const card = freeCard(rt, box);
+  try {
+    await plugIn(rt, box, running.vm, { asked, card, ports: [] });
+    const guest = await running.guest();
+    const changed = { definition: { ...definition, ...after }, name };
+    await guest.putNetworks(guestNetworks(rt, changed), running.signal);
+  } catch (error) {
+    await rt.hostNetworks
+      .detach(definition.id, asked.network)
+      .catch((cause: unknown) =>
+        rt.log.error('a box was not taken out of a network', cause, { box: definition.id }),
+      );
+    rt.networks.detach(asked.network, definition.id);
+    await leaveGuest(rt, box, running, card);
+    throw error;
+  }
+}
+
+/** Publishes the ports where the box is now. */
+async function publishAnew(rt: ConnectHost, id: string): Promise<void> {
+  const box = rt.store.expect(id);
+  const { network, endpoints } = box.definition;
+  if (network === 'default') return;
+  const asked = endpoints.length === 0 ? [] : askedPorts(box.definition);
+  if (asked.length === 0) {
+    rt.store.amend(id, { ports: [] });
+    return;
+  }
+  const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
+  rt.store.amend(id, { ports: [...ports] });
+  await publishPorts(rt, box, ports);
+}
+
+/** @returns undefined where the box has no microVM */
+function runningOf(
+  rt: Pick<RunServices, 'running'>,
+  { definition: { id }, name, state: { status } }: Box,
+): RunningBox | undefined {
+  if (status === 'paused' || status === 'stopping' || status === 'removing') {
+    throw new A3sError('conflict', `Cannot change the networks of ${name}: it is ${status}`, {
+      remedy: status === 'paused' ? 'Unpause it first.' : 'Try again once it has stopped.',
+    });
+  }
+  if (status !== 'running') return undefined;
+  const running = rt.running.get(id);
+  if (running === undefined) throw notRunning(id);
+  return running;
+}
+
+function checkConnectable({ definition, state }: Box): void {
+  if (definition.network === 'none') {
+    throw new A3sError(
+      'invalid-argument',
+      'conflicting options: container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      { remedy: 'Disconnect the box from none first.' },
+    );
+  }
+  const fork = definition.snapshot !== undefined && state.run === 0;
+  const confidential = definition.confidential !== undefined;
+  checkUserNetwork({ network: 'user', confidential, fork });
+}
+
+/** As in Docker, the main network is shown as it was at create. */
+function modeOf({ networkMode, network, endpoints }: BoxDefinition): Pick<Networks, 'networkMode'> {
+  const present =
+    network === 'default' ? 'bridge' : network === 'none' ? 'none' : endpoints[0]?.name;
+  const mode = networkMode ?? present;
+  return mode === undefined ? {} : { networkMode: mode };
+}
+
+function alreadyConnected({ name }: Box, network: string): A3sError {
+  return new A3sError(
+    'network-forbidden',
+    `endpoint with name ${name} already exists in network ${network}`,
+    { remedy: 'The box is in this network already.' },
+  );
+}

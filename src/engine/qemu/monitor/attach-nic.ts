@@ -1,0 +1,111 @@
+/**
+ * Attaches network cards to a VM that runs, and detaches them.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { retry } from '../../../async/retry.ts';
+import { A3sError } from '../../../errors.ts';
+import { executeAll } from './execute-all.ts';
+import { ANY_ANSWER, type QmpClient } from './qmp.ts';
+
+type Monitor = Pick<QmpClient, 'execute'>;
+
+/** How long a guest may take to give a card up: one of another operating system takes seconds. */
+const DETACH_MS = 15_000;
+
+const Names = z.array(z.object({ name: z.string() }));
+const Buses = z.array(
+  z.object({
+    devices: z.array(
+      z.object({
+        qdev_id: z.string(),
+        pci_bridge: z.object({ devices: z.array(z.unknown()).optional() }).optional(),
+      }),
+    ),
+  }),
+);
+
+/** The backends of the card that a VM is launched with, from the outside in. */
+const LAUNCHED = ['uplink', 'network', 'sink'] as const;
+
+/**
+ * Attaches a card at a root port that is free, in place of one of the same number.
+ *
+ * @param index of the card among those of the VM; 0 is the card that it is launched with
+ * @throws A3sError `conflict` where no port is free, `vmm-failed`
+ */
+export async function attachNic(
+  monitor: Monitor,
+  index: number,
+  { mac, tap }: { readonly mac: string; readonly tap: number },
+): Promise<void> {
+  await detachNic(monitor, index);
+  const bus = await freePort(monitor);
+  const [id, netdev] = [`nic${index}`, `net${index}`];
+  await executeAll(monitor, [
+    ['getfd', { fdname: netdev }, tap],
+    ['netdev_add', { type: 'tap', id: netdev, fd: netdev }],
+  ]);
+  const card = { driver: 'virtio-net-pci', bus, addr: '0x0.0x0', netdev, id, mac, romfile: '' };
+  try {
+    await monitor.execute('device_add', card, ANY_ANSWER);
+  } catch (error) {
+    await removeBackend(monitor, netdev);
+    throw error;
+  }
+}
+
+/**
+ * Detaches a card, and returns when the guest has given it up. Nothing happens where there is none.
+ *
+ * @throws A3sError `vmm-failed` where the guest does not give it up; it has no network then
+ */
+export async function detachNic(monitor: Monitor, index: number): Promise<void> {
+  const id = `nic${index}`;
+  const backends = [...(index === 0 ? LAUNCHED : []), `net${index}`];
+  try {
+    if (await isAttached(monitor, id)) {
+      // It may be on its way already, from an earlier attempt.
+      await monitor.execute('device_del', { id }, ANY_ANSWER).catch(() => undefined);
+      await retry(
+        async () => ((await isAttached(monitor, id)) ? undefined : true),
+        AbortSignal.timeout(DETACH_MS),
+      );
+    }
+  } catch (cause) {
+    if (cause instanceof A3sError) throw cause;
+    throw new A3sError('vmm-failed', 'Cannot detach a network card: the guest keeps it', {
+      remedy: 'Restart the box; the card is not in the network any more.',
+      cause,
+    });
+  } finally {
+    for (const backend of backends) await removeBackend(monitor, backend);
+  }
+}
+
+async function isAttached(monitor: Monitor, id: string): Promise<boolean> {
+  const devices = await monitor.execute('qom-list', { path: '/machine/peripheral' }, Names);
+  return devices.some(({ name }) => name === id);
+}
+
+/** Whether the VM has it or not. */
+async function removeBackend(monitor: Monitor, id: string): Promise<void> {
+  await monitor.execute('netdev_del', { id }, ANY_ANSWER).catch(() => undefined);
+}
+
+async function freePort(monitor: Monitor): Promise<string> {
+  const buses = await monitor.execute('query-pci', {}, Buses);
+  const free = buses
+    .flatMap(({ devices }) => devices)
+    .find(
+      ({ qdev_id, pci_bridge }) =>
+        /^rp\d+$/.test(qdev_id) && (pci_bridge?.devices ?? []).length === 0,
+    );
+  if (free !== undefined) return free.qdev_id;
+  throw new A3sError(
+    'conflict',
+    'Cannot attach another network card: the microVM has no place for one',
+    { remedy: 'Disconnect the box from another network, or mount fewer volumes.' },
+  );
+}

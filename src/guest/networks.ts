@@ -1,0 +1,29 @@
+/**
+ * The networks of a box that runs, as its agent is told of them.
+ *
+ * @module
+ */
+import * as z from 'zod';
+
+const device = z.string().regex(/^eth\d{1,2}$/);
+
+export const GuestNetworks = z.strictObject({
+  cards: z.array(
+    z.strictObject({
+      /** What the box calls it. */
+      device,
+      /** By which the agent finds a card that is new. */
+      mac: z.string(),
+      mtu: z.int(),
+      address: z.ipv4(),
+      prefixLength: z.int().min(1).max(32),
+    }),
+  ),
+  /** Where everything else goes. Absent: nowhere. */
+  gateway: z.strictObject({ device, address: z.ipv4() }).optional(),
+  nameservers: z.array(z.ipv4()).max(16),
+  search: z.array(z.string()).max(32),
+  options: z.array(z.string()).max(32).optional(),
+});
+/** All that a box has of networks, besides its loopback device. */
+export type GuestNetworks = z.infer<typeof GuestNetworks>;

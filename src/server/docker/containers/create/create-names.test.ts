@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { namesOf } from './create-names.ts';
+
+const NONE = { Dns: null, DnsOptions: null, DnsSearch: null, ExtraHosts: null };
+
+describe('the resolver and hosts of a create document', () => {
+  it('are nothing where nothing is asked for', () => {
+    expect(namesOf(NONE)).toEqual({ servers: [], options: [], search: [], hosts: [] });
+  });
+
+  it.each([
+    ['invalid-argument', { Dns: ['resolver'] }],
+    ['unsupported-option', { Dns: ['fd00::1'] }],
+    ['invalid-argument', { DnsOptions: ['a\nnameserver 1.2.3.4'] }],
+    ['invalid-argument', { DnsSearch: ['a b'] }],
+    ['invalid-argument', { ExtraHosts: ['a'] }],
+    ['invalid-argument', { ExtraHosts: [':1.2.3.4'] }],
+    ['invalid-argument', { ExtraHosts: ['a:host'] }],
+    ['invalid-argument', { ExtraHosts: ['a\tb:1.2.3.4'] }],
+    ['invalid-argument', { ExtraHosts: ['a:fe80::1%eth0'] }],
+  ])('are refused with %s: %j', (code, given) => {
+    expect(() => namesOf({ ...NONE, ...given })).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('are kept as Docker keeps them', () => {
+    const ExtraHosts = ['a:1.2.3.4', 'b:[fd00::1]', 'c:host-gateway'];
+    expect(namesOf({ ...NONE, ExtraHosts }).hosts).toEqual([
+      'a:1.2.3.4',
+      'b:fd00::1',
+      'c:host-gateway',
+    ]);
+  });
+});

@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', () => {
+  let installation: Installation;
+  let actor: Actor;
+
+  beforeAll(async () => {
+    installation = await install();
+    actor = new Actor('root', installation);
+    await actor.prepare();
+    for (const network of ['alpha', 'beta']) await actor.ok(['network', 'create', network]);
+    await actor.ok(['network', 'create', '--subnet', '10.123.9.0/24', 'gamma']);
+    await start('one', '--network', 'alpha');
+    await start('two', '--network', 'beta');
+  });
+  afterAll(async () => {
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+    await installation.remove();
+  });
+
+  /** A box that serves a page with its own name. */
+  async function start(name: string, ...options: string[]): Promise<void> {
+    const serve = `mkdir -p /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`;
+    await actor.ok(['run', '-d', '--name', name, ...options, BUSYBOX, 'sh', '-c', serve]);
+  }
+  const inside = async (box: string, script: string): Promise<string> =>
+    (await actor.run(['exec', box, 'sh', '-c', script])).stdout.trimEnd();
+  const page = (box: string, host: string): Promise<string> =>
+    inside(box, `wget -q -T 3 -O - http://${host}/ || echo none`);
+  const shows = (box: string, host: string, text: string) =>
+    expect.poll(() => page(box, host), { timeout: 30_000 }).toBe(text);
+  const devices = (box: string): Promise<string> =>
+    inside(box, 'ls /sys/class/net | grep eth | xargs');
+
+  it('connects a box while it runs, by a card of its own, with alias and address', async () => {
+    expect(await page('one', 'two')).toBe('none');
+    await actor.ok(['network', 'connect', '--alias', 'also', 'beta', 'one']);
+    expect(await devices('one')).toBe('eth0 eth1');
+    await shows('one', 'two', 'two');
+    await shows('two', 'one', 'one');
+    expect(await page('two', 'also')).toBe('one');
+    await actor.ok(['network', 'connect', '--ip', '10.123.9.9', 'gamma', 'one']);
+    expect(await inside('one', 'ip -o -4 addr show eth2')).toContain('10.123.9.9/24');
+    expect(await inside('one', 'grep -c a3s /etc/hosts; grep -c $(hostname) /etc/hosts')).toMatch(
+      /3$/,
+    );
+    // The way out is the first by name.
+    expect(await inside('one', 'ip route show default')).toContain('eth0');
+  });
+
+  it('keeps all networks of a box that is restarted, and while the server is killed', async () => {
+    await actor.ok(['restart', '--time', '0', 'one']);
+    expect(await devices('one')).toBe('eth0 eth1 eth2');
+    await shows('two', 'also', 'one');
+    await actor.killServer();
+    await shows('one', 'two', 'two');
+  });
+
+  it('disconnects a box while it runs, from its first network too', async () => {
+    await actor.ok(['network', 'disconnect', 'alpha', 'one']);
+    expect(await devices('one')).toBe('eth1 eth2');
+    expect(await inside('one', 'ip route show default')).toContain('eth1');
+    await shows('one', 'two', 'two');
+    await actor.ok(['network', 'disconnect', 'beta', 'one']);
+    expect(await page('two', 'also')).toBe('none');
+    expect(await page('one', 'two')).toBe('none');
+    await actor.ok(['network', 'connect', 'beta', 'one']);
+    expect(await devices('one')).toBe('eth0 eth2');
+    await shows('one', 'two', 'two');
+    const refused = await actor.run(['network', 'disconnect', 'alpha', 'one']);
+    expect(refused.stderr).toContain('is not connected to the network alpha');
+  });
+
+  it('moves a box out of its own network into others, and starts one that is in several', async () => {
+    await start('own');
+    await actor.ok(['network', 'connect', 'beta', 'own']);
+    await shows('own', 'two', 'two');
+    expect(await inside('own', 'ip route show default')).toContain('eth1');
+    await actor.ok(['network', 'disconnect', 'bridge', 'own']);
+    expect(await devices('own')).toBe('eth1');
+    await shows('two', 'own', 'own');
+    const networks = ['--network', 'name=alpha,gw-priority=-1', '--network', 'gamma'];
+    await start('both', ...networks, '--network-alias', 'x');
+    expect(await devices('both')).toBe('eth0 eth1');
+    expect(await inside('both', 'ip route show default')).toContain('eth1');
+    await shows('one', 'both', 'both');
+    await actor.ok(['stop', '--time', '0', 'own']);
+    await actor.ok(['network', 'connect', 'bridge', 'own']);
+    await actor.ok(['start', 'own']);
+    expect(await devices('own')).toBe('eth0 eth1');
+    await shows('own', 'two', 'two');
+  });
+
+  it('leaves nothing on the host after the last box', async () => {
+    await actor.ok(['rm', '-f', 'one', 'two', 'own', 'both']);
+    const left = () =>
+      execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+        .split('\n')
+        .filter(
+          (line) => /^\S*(pasta|aardvark|passt)/.test(line) && line.includes(actor.runtimeDir),
+        );
+    await until('no process is left', () => left().length === 0);
+    for (const network of ['alpha', 'beta', 'gamma']) await actor.ok(['network', 'rm', network]);
+    expect(execFileSync('findmnt', ['-rn', '-o', 'TARGET'], { encoding: 'utf8' })).not.toContain(
+      actor.runtimeDir,
+    );
+  });
+});
