@@ -118,7 +118,15 @@ const ROOMS = {
     'async',
   ],
   // Memory and disks of boxes as they were, not the boxes.
-  snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'durable', 'errors'],
+  snapshots: [
+    'snapshots',
+    'engine/engine',
+    'engine/memory',
+    'state',
+    'durable',
+    'disk-full',
+    'errors',
+  ],
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.

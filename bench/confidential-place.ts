@@ -17,7 +17,7 @@ import { BUSYBOX } from '../test/e2e/installation.ts';
 const IMAGE_POLICY =
   'images:\n  - pattern: "**"\n    allowUnsigned: true\n    allowUnsignedConfidential: true\n';
 
-/** What makes a box of `actor`'s confidential, whatever its image. */
+/** The options that make a box of `actor` confidential, with any image. */
 export function confidentialOptions(actor: Actor): readonly string[] {
   const path = join(actor.directory, 'confidential-images.yaml');
   writeFileSync(path, IMAGE_POLICY);

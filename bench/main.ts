@@ -62,7 +62,7 @@ function say(text: string): void {
   console.error(`bench: ${text}`);
 }
 
-/** Aborted by a signal: whatever runs then comes to its end, and cleans up. */
+/** Aborted by a signal: the running benchmark then ends and cleans up. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
   // A terminal that has gone takes no words, and cleaning up goes on without them.

@@ -6,8 +6,8 @@
 import { open } from 'node:fs/promises';
 
 /**
- * Makes a file for nobody else to read (mode 0600), with these contents; its name is on disk only
- * after {@link syncDirectory}.
+ * Makes a file that only this user can read (mode 0600), with these contents; its name is on disk
+ * only after {@link syncDirectory}.
  *
  * @throws the file system's error, `EEXIST` where there is such a file
  */

@@ -1,5 +1,5 @@
 /**
- * Input bytes that nobody else can change.
+ * Input bytes that the caller cannot change any more.
  *
  * @module
  */

@@ -102,8 +102,8 @@ async function hostServer(): Promise<Server> {
 async function injections(asked: Asked, place: ConfidentialPlace): Promise<BenchmarkResult> {
   const session = await connect({ ...place.options, signal: asked.signal });
   try {
-    // The first turn does not count, and one more stays undelivered, or the box would start its
-    // program meanwhile.
+    // The first delivery does not count. One secret stays undelivered, since the box starts its
+    // program when it has all.
     const samples = Math.min(asked.samples, place.secrets.length - 2);
     const next = place.secrets[Symbol.iterator]();
     const { info, ours } = await inTurns(

@@ -19,7 +19,7 @@ const MOST_ROUNDS = 5;
 const START_MS = 300_000;
 const IDLE = ['sleep', '100000'];
 
-/** Milliseconds until all have started. They are removed afterwards, whatever came of the others. */
+/** Milliseconds until all have started. Each is removed afterwards, also when others failed. */
 async function startAll(
   start: () => Promise<string>,
   remove: (ids: readonly string[]) => Promise<unknown>,

@@ -24,8 +24,8 @@ const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
 /** Boots straight to power-off, and returns when QEMU has ended. */
 async function bootAndEnd(spec: VmSpec, accelerator: Accelerator): Promise<void> {
   const plan = { spec, accelerator, start: 'boot', growthBytes: 0 } as const;
-  // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the
-  // end.
+  // No device is attached later, so nothing waits for one. The console is not read, so power-off is
+  // the end.
   const { child, words } = await startQemu(plan, {}, (args) => [
     ...args.filter((argument) => argument !== '-S'),
     ...['-action', 'shutdown=poweroff'],

@@ -120,7 +120,7 @@ async function peakMemory(place: Place, layerBytes: number): Promise<number> {
   });
 }
 
-/** Puts an image into the registry; what it is called there. */
+/** Pushes an image into the registry, and returns its name there. */
 async function push(
   { registry, directory }: Place,
   path: string,

@@ -22,7 +22,7 @@ import { install } from '../../test/e2e/installation.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { alone, compared, timed } from '../statistics.ts';
 
-/** Decisions that are timed as one: a single one is too short for the clock. */
+/** Decisions that are timed together: a single one is too short for the clock. */
 const DECISIONS = 20;
 
 /** What is asked about the image, with what lies beside it in the registry. */

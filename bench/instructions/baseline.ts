@@ -45,7 +45,9 @@ export function asBaseline(medians: Medians): Baseline {
   return { version: VERSION, programs: programsHere(), medians };
 }
 
-/** The programs that differ: where one does, so do the counts, whatever this project did. */
+/**
+ * The programs that differ. Where one differs the counts do too, without a change of this project.
+ */
 export function otherPrograms(then: Programs, now: Programs): readonly string[] {
   return Object.keys(now)
     .map((key) => key as keyof Programs)

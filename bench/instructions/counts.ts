@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Instructions, but for the last. */
+/** Instructions, except the last. */
 export interface Counts {
   readonly hostUser: number;
   readonly hostKernel: number;

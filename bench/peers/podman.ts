@@ -93,7 +93,9 @@ export class Podman {
     });
   }
 
-  /** Runs `use` with a podman that has the image of the archive, and leaves nothing of it. */
+  /**
+   * Runs `use` with a podman that has the image of the archive, and removes the image afterwards.
+   */
   static async with<T>(archive: string, use: (podman: Podman) => Promise<T>): Promise<T> {
     const directory = mkdtempSync(join(tmpdir(), 'a3s-podman-'));
     const podman = new Podman(directory);

@@ -79,7 +79,7 @@ class Bytes {
     return this.random(4).readUInt32LE() % limit;
   }
 
-  /** Words of a small vocabulary: gzip makes about a third of it. */
+  /** Words of a small vocabulary, which gzip compresses to about a third. */
   text(size: number): Buffer {
     const text = Buffer.alloc(size);
     let at = 0;

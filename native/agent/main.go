@@ -1,5 +1,5 @@
-// The agent is process 1 of a guest: it boots it, takes one box spec from the host, runs the box,
-// and answers the host over one virtio-serial port. docs/guest-protocol.md is its contract.
+// The agent is process 1 of a guest. It boots the guest, takes one box spec from the host, runs the
+// box, and serves the host over one virtio-serial port. docs/guest-protocol.md is its contract.
 package main
 
 import (

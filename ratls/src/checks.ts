@@ -43,7 +43,7 @@ export interface RatlsCheck {
 
 const ORDER = Object.keys(RATLS_CHECKS) as readonly RatlsCheckCode[];
 
-/** All checks, none of which failed; `skipped` had nothing to look at. */
+/** All checks. None failed; `skipped` checks had nothing to check. */
 export function passedChecks(skipped: ReadonlySet<RatlsCheckCode>): readonly RatlsCheck[] {
   return Object.freeze(ORDER.map((code) => before(code, skipped)));
 }

@@ -36,7 +36,7 @@ export type AgentCode = (typeof AGENT_CODES)[number];
 export type RatlsFailure =
   /** The policy is for simulated evidence, and the caller did not allow it. */
   | 'simulated-not-allowed'
-  /** Nobody answers there. */
+  /** Nothing answers at the address. */
   | 'unreachable'
   /** The peer is slower than it may be. */
   | 'timeout'

@@ -55,6 +55,7 @@ const SLOW: readonly string[] = [
   'test/e2e/warm.test.ts',
   'test/e2e/hostile-host/firmware.test.ts',
   'test/clients/docker-transcript.test.ts',
+  'test/e2e/databases.test.ts',
   'test/e2e/templates.test.ts',
   'test/e2e/systemd.test.ts',
   'test/e2e/device-mapper.test.ts',

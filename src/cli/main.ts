@@ -61,8 +61,8 @@ const opened = new Set<'stdout' | 'stderr'>();
 
 /**
  * A reader that closes its end, such as `head`, ends this command silently, as SIGPIPE ends others.
- * Any other failure to write output, such as a full disk, makes the command fail whatever its
- * result.
+ * Any other failure to write output, such as a full disk, makes the command fail, whatever its own
+ * result is.
  */
 function output(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];

@@ -300,6 +300,11 @@ export interface Vm {
    * meanwhile, the VM is resumed when it is adopted.
    */
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
+  /**
+   * Has the VM write to this empty qcow2 image from now on. Its writable layer stays as it is. The
+   * VM keeps running.
+   */
+  coverDisk(overlayPath: string, signal: AbortSignal): Promise<void>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
   /**

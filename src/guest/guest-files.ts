@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { expectProtocol } from './expect-protocol.ts';
 import {
   exportFiles,
@@ -17,6 +18,8 @@ import { type FileChange, FilePath, FileStat, type WriteFiles } from './protocol
 
 /** A file server of the host may take its time. */
 const STAT_MS = 120_000;
+/** For all that a box has in memory to reach its disk. */
+const SYNC_MS = 300_000;
 
 /** Every method rejects as those of `Guest` do, and for an agent before protocol 7. */
 export class GuestFiles {
@@ -66,6 +69,13 @@ export class GuestFiles {
   async changes(signal: AbortSignal): Promise<readonly FileChange[]> {
     this.#expectCopies();
     return await listChanges(this.#connection, signal);
+  }
+
+  /** Returns once what the box has written to its writable layer is there. Protocol 8. */
+  async sync(signal: AbortSignal): Promise<void> {
+    expectProtocol(this.#connection, 8, 'snapshots of disks');
+    const options = { signal, deadlineMs: SYNC_MS };
+    await this.#connection.call('POST', '/v1/files/sync', undefined, z.undefined(), options);
   }
 
   #expectCopies(): void {

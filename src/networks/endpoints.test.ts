@@ -166,14 +166,14 @@ describe('attaching boxes', () => {
 });
 
 describe('a box that asks for an address', () => {
-  it('gets the address and the hardware address that it asks for', async () => {
+  it('gives a box the address and the hardware address that it asks for', async () => {
     const { id } = await create('db', {});
     const wanted = { address: '10.1.2.77', mac: '02:00:00:00:00:77' };
     expect(networks.attach(id, 'one', wanted)).toMatchObject(wanted);
   });
 
   it.each(['10.1.2.0', '10.1.2.1', '10.1.2.255', '10.1.2.9'])(
-    'is refused %s, which is not free',
+    'refuses the address %s, which is not free',
     async (address) => {
       const { id } = await create('db', { auxAddresses: { printer: '10.1.2.9' } });
       expect(() => networks.attach(id, 'one', { address })).toThrow('Address already in use');
@@ -181,7 +181,7 @@ describe('a box that asks for an address', () => {
     },
   );
 
-  it('is refused the address or the hardware address of another box', async () => {
+  it('refuses the address and the hardware address of another box', async () => {
     const { id } = await create('db', {});
     const wanted = { address: '10.1.2.77', mac: '02:00:00:00:00:77' };
     networks.attach(id, 'one', wanted);
@@ -201,12 +201,12 @@ describe('a box that asks for an address', () => {
     ['10.1.3.1', 'no configured subnet contains IP address 10.1.3.1'],
     ['x', 'invalid IPv4 address: x'],
     ['fd00::1', 'boxes have no IPv6'],
-  ])('is refused %s', async (address, message) => {
+  ])('refuses the address %s', async (address, message) => {
     const { id } = await create('db', {});
     expect(() => networks.attach(id, 'one', { address })).toThrow(message);
   });
 
-  it('is refused an address of a subnet that the server chose', async () => {
+  it('refuses an address of a subnet that the server chose', async () => {
     const { id } = await create('db');
     expect(() => networks.attach(id, 'one', { address: '10.89.0.9' })).toThrow(
       'user specified IP address is supported only when connecting to networks with user configured subnets',

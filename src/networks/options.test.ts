@@ -12,7 +12,7 @@ describe('options of networks', () => {
     [bridge('name'), ''],
     [MTU, '1400'],
     [MTU, '0'],
-  ])('takes %s=%s', (name, value) => {
+  ])('accepts the network option %s=%s', (name, value) => {
     expect(checkOptions({ [name]: value })).toBeUndefined();
   });
 
@@ -24,7 +24,7 @@ describe('options of networks', () => {
     ['com.docker.network.enable_ipv6', 'true'],
     ['parent', 'eth0'],
     ['__proto__', 'x'],
-  ])('refuses %s=%s by name', (name, value) => {
+  ])('refuses the network option %s=%s by name', (name, value) => {
     expect(() => checkOptions(JSON.parse(`{"${name}":"${value}"}`))).toThrow(
       expect.objectContaining({
         ...{ code: 'unsupported-option', message: expect.stringContaining(name) },
@@ -32,7 +32,7 @@ describe('options of networks', () => {
     );
   });
 
-  it.each(['67', '65521', 'many', '-1', '1e3'])('refuses the MTU %s', (value) => {
+  it.each(['67', '65521', 'many', '-1', '1e3'])('refuses the network MTU %s', (value) => {
     expect(() => checkOptions({ [MTU]: value })).toThrow('the MTU');
   });
 

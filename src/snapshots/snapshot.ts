@@ -1,5 +1,5 @@
 /**
- * The record of a memory snapshot: the state of a running box at one moment.
+ * The record of a snapshot: a box at one moment, with its memory or its disk alone.
  *
  * @module
  */
@@ -11,25 +11,30 @@ const Extent = z.strictObject({ offset: z.int().min(0), bytes: z.int().min(1) })
 export const SnapshotRecord = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{64}$/),
   name: z.string(),
+  /** What there is of the box: memory and disk, or the disk alone. Old records have memory. */
+  kind: z.enum(['memory', 'disk']).default('memory'),
   createdAt: z.string(),
   /** The box that it was made of, which may be gone. */
   box: z.strictObject({ id: z.string(), name: z.string(), image: z.string() }),
-  /** Digest of the boot set whose kernel is in its memory. */
+  /** Digest of the boot set that boxes from it use. */
   bootSet: z.string(),
   /** The box's definition, which this module does not interpret. */
   definition: z.unknown(),
   /** Undefined while it is made. */
   saved: z
     .strictObject({
-      machine: z.strictObject({
-        arrangement: z.enum(['boot', 'template']),
-        changesSerial: z.enum(CHANGES_SERIALS),
-        memory: Extent,
-        growth: Extent.optional(),
-      }),
-      /** Bytes that its main process had written. */
-      written: z.int().min(0),
-      /** Of memory that it takes. */
+      /** Of a memory snapshot alone. */
+      machine: z
+        .strictObject({
+          arrangement: z.enum(['boot', 'template']),
+          changesSerial: z.enum(CHANGES_SERIALS),
+          memory: Extent,
+          growth: Extent.optional(),
+        })
+        .optional(),
+      /** Bytes that its main process had written. Of a memory snapshot alone. */
+      written: z.int().min(0).optional(),
+      /** Of memory that it takes; 0 for one of a disk. */
       bytes: z.int().min(0),
       /** How long the box was paused, in milliseconds. */
       pausedMs: z.number().min(0),
@@ -40,3 +45,13 @@ export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
 
 /** A completed snapshot. */
 export type Snapshot = SnapshotRecord & { readonly saved: NonNullable<SnapshotRecord['saved']> };
+
+type Saved = Snapshot['saved'];
+
+/** A completed memory snapshot. */
+export type MemorySnapshot = Omit<Snapshot, 'saved'> & {
+  readonly saved: Omit<Saved, 'machine' | 'written'> & {
+    readonly machine: NonNullable<Saved['machine']>;
+    readonly written: NonNullable<Saved['written']>;
+  };
+};

@@ -20,7 +20,8 @@ import { Snapshots } from './snapshots.ts';
 const uid = process.geteuid?.() ?? 0;
 const id = 'a'.repeat(64);
 const RECORD: SnapshotRecord = {
-  ...{ id, name: 'one', createdAt: '2026-01-01T00:00:00.000000000Z', bootSet: 'b', definition: {} },
+  ...{ id, name: 'one', kind: 'memory', createdAt: '2026-01-01T00:00:00Z', bootSet: 'b' },
+  definition: {},
   box: { id: 'c'.repeat(64), name: 'box', image: 'image' },
 };
 const SAVED = {

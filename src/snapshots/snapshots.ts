@@ -1,11 +1,13 @@
 /**
- * Memory snapshots: their records, their memory, and copies of the disks.
+ * Snapshots: their records, the memory of some, and the disks.
  *
  * @module
  */
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDiskFull } from '../disk-full.ts';
+import { syncDirectory } from '../durable.ts';
 import { type OpenSavedVm, SAVED_FILES } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import {
@@ -16,9 +18,10 @@ import {
   recordedDirectory,
 } from './memory-directory.ts';
 import type { SnapshotRecords } from './records.ts';
-import type { Snapshot, SnapshotRecord } from './snapshot.ts';
+import type { MemorySnapshot, Snapshot, SnapshotRecord } from './snapshot.ts';
 
-const MOST_SNAPSHOTS = 32;
+/** The most that there can be of each kind. */
+const MOST = { memory: 32, disk: 256 } as const;
 
 /** The paths of one snapshot's files. */
 export interface SnapshotDirectories {
@@ -28,9 +31,9 @@ export interface SnapshotDirectories {
   readonly disk: string;
 }
 
-/** A snapshot in use by a start. */
+/** A memory snapshot in use by a start. */
 export interface OpenSnapshot extends AsyncDisposable {
-  readonly snapshot: Snapshot;
+  readonly snapshot: MemorySnapshot;
   readonly fork: OpenSavedVm;
   readonly disk: string;
 }
@@ -60,7 +63,12 @@ export class Snapshots {
 
   /** @throws A3sError `state-unusable` */
   directories(id: string): SnapshotDirectories {
-    return { memory: join(this.#memoryPath(), id), disk: join(this.#home, id) };
+    return { memory: join(this.#memoryPath(), id), disk: this.diskDirectory(id) };
+  }
+
+  /** Where the files of its writable layer are. */
+  diskDirectory(id: string): string {
+    return join(this.#home, id);
   }
 
   /**
@@ -68,12 +76,27 @@ export class Snapshots {
    *
    * @throws A3sError `state-unusable`
    */
-  async usable({ id, saved }: SnapshotRecord): Promise<boolean> {
-    if (saved === undefined || !(await this.#hasMemory())) return false;
-    const { memory, disk } = this.directories(id);
-    const paths = [...Object.values(SAVED_FILES).map((name) => join(memory, name)), disk];
+  async usable({ id, kind, saved }: SnapshotRecord): Promise<boolean> {
+    if (saved === undefined) return false;
+    const paths = [this.diskDirectory(id)];
+    if (kind === 'memory') {
+      if (!(await this.#hasMemory())) return false;
+      const { memory } = this.directories(id);
+      paths.push(...Object.values(SAVED_FILES).map((name) => join(memory, name)));
+    }
     const found = await Promise.allSettled(paths.map((path) => access(path)));
     return found.every(({ status }) => status === 'fulfilled');
+  }
+
+  /** Bytes that the files of its disk have allocated, which boxes may share. */
+  async diskBytes(id: string): Promise<number> {
+    const directory = this.diskDirectory(id);
+    const names = await readdir(directory).catch(() => []);
+    const found = await Promise.allSettled(names.map((name) => stat(join(directory, name))));
+    return found.reduce(
+      (sum, each) => sum + (each.status === 'fulfilled' ? each.value.blocks * 512 : 0),
+      0,
+    );
   }
 
   /**
@@ -84,15 +107,7 @@ export class Snapshots {
    * then
    */
   async begin(record: SnapshotRecord, bytes: number): Promise<SnapshotDirectories> {
-    if (this.#records.list().length >= MOST_SNAPSHOTS) {
-      throw new A3sError(
-        'conflict',
-        `Cannot make a snapshot: there are ${MOST_SNAPSHOTS}, which are the most`,
-        {
-          remedy: 'Remove some with a3s-box snapshot rm.',
-        },
-      );
-    }
+    this.#checkCount('memory');
     await checkRoom(await this.#ensureMemory(), bytes);
     this.#records.insert(record);
     const directories = this.directories(record.id);
@@ -106,8 +121,50 @@ export class Snapshots {
     }
   }
 
+  /**
+   * Records a snapshot of a disk before it is made, and makes its directory.
+   *
+   * @returns the path of the directory
+   * @throws A3sError `name-in-use`, `conflict`, `disk-full`; nothing is left then
+   */
+  async beginDisk(record: SnapshotRecord): Promise<string> {
+    this.#checkCount('disk');
+    this.#records.insert(record);
+    const directory = this.diskDirectory(record.id);
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      return directory;
+    } catch (error) {
+      await this.discard(record.id);
+      throw fullOr(error);
+    }
+  }
+
+  /** Marks it as complete once its files, with their names, are on the disk. */
+  async finishDisk(record: SnapshotRecord, pausedMs: number): Promise<Snapshot> {
+    const directory = this.diskDirectory(record.id);
+    for (const name of await readdir(directory)) await syncFile(join(directory, name));
+    for (const path of [directory, this.#home]) await syncDirectory(path);
+    const made = { ...record, saved: { bytes: 0, pausedMs } };
+    this.#records.update(made);
+    return made;
+  }
+
+  #checkCount(kind: SnapshotRecord['kind']): void {
+    const most = MOST[kind];
+    if (this.#records.list().filter((record) => record.kind === kind).length < most) return;
+    throw new A3sError(
+      'conflict',
+      `Cannot make a snapshot: there are ${most} of a ${kind}, which are the most`,
+      { remedy: 'Remove some with a3s-box snapshot rm.' },
+    );
+  }
+
   /** Marks it as complete: from now on boxes can start from it. */
-  async finish(record: SnapshotRecord, saved: Omit<Snapshot['saved'], 'bytes'>): Promise<Snapshot> {
+  async finish(
+    record: SnapshotRecord,
+    saved: Omit<MemorySnapshot['saved'], 'bytes'>,
+  ): Promise<Snapshot> {
     const { memory } = this.directories(record.id);
     let bytes = 0;
     for (const name of Object.values(SAVED_FILES)) {
@@ -124,14 +181,24 @@ export class Snapshots {
    * @throws A3sError `state-unusable`; nothing is removed then
    */
   async discard(id: string): Promise<void> {
-    const { memory, disk } = this.directories(id);
-    if (await this.#hasMemory()) {
-      await rm(memory, { recursive: true, force: true });
+    if (this.#records.resolve(id).kind === 'memory' && (await this.#hasMemory())) {
+      await rm(this.directories(id).memory, { recursive: true, force: true });
       await rmdir(this.#memoryPath()).catch(() => undefined);
     }
-    await rm(disk, { recursive: true, force: true });
+    await rm(this.diskDirectory(id), { recursive: true, force: true });
     // Removed last: until then, a restarted server finds the record.
     this.#records.remove(id);
+  }
+
+  /**
+   * A snapshot of a disk that is complete. The caller keeps it from being removed.
+   *
+   * @throws A3sError `no-such-snapshot`, `conflict` where it is not made yet
+   */
+  expectDisk(reference: string): Snapshot {
+    const record = this.resolve(reference);
+    if (record.saved === undefined) throw notMade(record);
+    return { ...record, saved: record.saved };
   }
 
   /**
@@ -141,10 +208,11 @@ export class Snapshots {
   async open(reference: string): Promise<OpenSnapshot> {
     const record = this.resolve(reference);
     const { id, name, saved } = record;
-    if (saved === undefined) {
-      throw new A3sError('conflict', `The snapshot ${name} is not made yet`);
+    if (saved === undefined) throw notMade(record);
+    const { machine, written } = saved;
+    if (machine === undefined || written === undefined || !(await this.usable(record))) {
+      throw gone(name);
     }
-    if (!(await this.usable(record))) throw gone(name);
     const { memory, disk } = this.directories(id);
     const paths = [join(memory, SAVED_FILES.ram), join(memory, SAVED_FILES.state)] as const;
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
@@ -154,8 +222,8 @@ export class Snapshots {
       throw error;
     });
     return {
-      snapshot: { ...record, saved },
-      fork: { ...saved.machine, ram: ram.fd, state: state.fd },
+      snapshot: { ...record, saved: { ...saved, machine, written } },
+      fork: { ...machine, ram: ram.fd, state: state.fd },
       disk,
       [Symbol.asyncDispose]: async () => {
         await ram.close();
@@ -164,17 +232,20 @@ export class Snapshots {
     };
   }
 
-  /** The boxes whose snapshots were incomplete when a server ended. */
+  /** The boxes whose memory was being saved when a server ended. */
   unfinishedBoxes(): string[] {
-    return this.#unfinished().map(({ box }) => box.id);
+    return this.#unfinished()
+      .filter(({ kind }) => kind === 'memory')
+      .map(({ box }) => box.id);
   }
 
   /**
    * Removes unrecorded files, and snapshots that were incomplete when a server ended.
    *
-   * @throws A3sError `state-unusable`; nothing is removed then
+   * @throws A3sError `state-unusable`; nothing that concerns memory is removed then
    */
   async sweep(): Promise<void> {
+    for (const { id, kind } of this.#unfinished()) if (kind === 'disk') await this.discard(id);
     const memory = this.#memoryPath();
     for (const { id } of this.#unfinished()) await this.discard(id);
     const known = new Set(this.#records.list().map(({ id }) => id));
@@ -216,6 +287,29 @@ export class Snapshots {
   async #hasMemory(): Promise<boolean> {
     return await isUsable(this.#memoryPath(), this.#owner.uid);
   }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    await file.sync();
+  } catch (error) {
+    throw fullOr(error);
+  } finally {
+    await file.close();
+  }
+}
+
+function fullOr(error: unknown): unknown {
+  if (!isDiskFull(error)) return error;
+  return new A3sError('disk-full', 'Cannot make the snapshot: no space is left', {
+    remedy: 'Free some space and try again.',
+    cause: error,
+  });
+}
+
+export function notMade({ name }: Pick<SnapshotRecord, 'name'>): A3sError {
+  return new A3sError('conflict', `The snapshot ${name} is not made yet`);
 }
 
 function gone(name: string): A3sError {

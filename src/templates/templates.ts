@@ -77,9 +77,9 @@ export interface Templates {
   /** VMs start from templates on this server. */
   readonly enabled: boolean;
   /**
-   * A usable template of this shape; undefined where there is none, and the box then boots without
-   * one. A missing template is never waited for; the first read from disk is. Never rejects for a
-   * fault of a template.
+   * A usable template of this shape; when it is undefined, the box boots without one. A missing
+   * template is never waited for; the first read from disk is. Never rejects for a fault of a
+   * template.
    */
   take(shape: VmShape): Promise<TakenTemplate | undefined>;
   /**

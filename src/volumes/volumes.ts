@@ -145,6 +145,12 @@ export class Volumes {
     return bound?.realPath ?? join(this.#root, name, diskBytes === undefined ? DATA : DISK);
   }
 
+  /** The kind of another volume that is to be like this one; a directory where it is gone. */
+  kindLike(name: string): VolumeKind {
+    const { options = {}, diskBytes } = this.#get(name) ?? {};
+    return diskBytes === undefined ? DIRECTORY : { options, diskBytes };
+  }
+
   /** Id of the box that has the disk; undefined where none has. */
   holderOf(name: string): string | undefined {
     return this.#disks.holderOf(name);

@@ -1,34 +1,22 @@
 // Limits that the guest enforces on workloads, the init, process groups, and a paused box.
-import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
+import { join } from 'node:path';
+import { BOX_SPEC_SCHEMA, type BoxSpec } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Vm } from '../../src/engine/engine.ts';
-import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { MAIN } from '../../src/guest/protocol.ts';
-import { identityFor } from '../../src/jail/identity.ts';
-import { engineCache } from './installation.ts';
-import { closeEngines, openEngine } from './support/engines.ts';
+import { bootBusybox, processOf } from './support/busybox-guest.ts';
+import { closeEngines } from './support/engines.ts';
 
-const run = promisify(execFile);
 const MIB = 1024 * 1024;
 const deadlineMs = 120_000;
-const { signal } = new AbortController();
 
 let root: string;
 let vm: Vm;
 let guest: Guest;
 let count = 0;
-
-function processOf(args: string[], more: Partial<ProcessSpec> = {}): ProcessSpec {
-  const env = ['PATH=/bin'];
-  return { args, env, cwd: '/', user: '', terminal: false, stdin: false, ...more };
-}
 
 const spec: BoxSpec = {
   schema: BOX_SPEC_SCHEMA,
@@ -58,44 +46,9 @@ const spec: BoxSpec = {
   init: true,
 };
 
-/** A layer with busybox and nothing else. */
-async function makeLayer(): Promise<string> {
-  const tree = join(root, 'tree');
-  await mkdir(join(tree, 'bin'), { recursive: true });
-  await cp('/usr/bin/busybox', join(tree, 'bin', 'busybox'), { dereference: true });
-  for (const name of ['sh', 'sleep', 'cat', 'dd', 'true']) {
-    await symlink('busybox', join(tree, 'bin', name));
-  }
-  const layer = join(root, 'layer');
-  await run('mkfs.erofs', ['-T0', '--all-root', layer, tree]);
-  await chmod(layer, 0o444);
-  return layer;
-}
-
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'guest-'));
-  await chmod(root, 0o711);
-  const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
-  const runtimeDir = join(root, 'box');
-  await mkdir(runtimeDir);
-  const cacheFile = engineCache(root);
-  const engine = openEngine({ boot, cacheFile, runtimeDir: root });
-  const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
-  vm = await engine.launch(
-    {
-      id: 'a7'.repeat(32),
-      runtimeDir,
-      identity,
-      cpus: 1,
-      memoryBytes: 256 * 2 ** 20,
-      boot,
-      disks: [{ path: await makeLayer(), serial: 'layer-0', readonly: true }],
-      nic: undefined,
-      shares: [],
-    },
-    signal,
-  );
-  guest = await connectGuest(vm, { signal, deadlineMs });
+  ({ vm, guest } = await bootBusybox(root, ['sh', 'sleep', 'cat', 'dd', 'true']));
   await guest.putSpec(spec);
   await guest.startMain();
   const ready = await guest.output(MAIN, 0);

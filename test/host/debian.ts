@@ -18,13 +18,12 @@ import {
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { KernelTree } from '../../src/boot/make/kernel-package.ts';
+import { Apt, DEBIAN_CACHE } from '../debian/apt.ts';
 
 const run = promisify(execFile);
-const CACHE = join(import.meta.dirname, '../../build/cache/debian');
 const KERNEL = 'linux-image-cloud-amd64';
 const QEMU = 'qemu-system-x86';
 const LIBRARIES = 'x86_64-linux-gnu';
-const OUTPUT = 16 * 1024 * 1024;
 
 /** A suite with those that it builds on. */
 export const SUITES = {
@@ -36,8 +35,8 @@ export type Suite = keyof typeof SUITES;
 
 /** The suite's kernel for clouds, unpacked below `into`. */
 export async function kernelOf(suite: Suite, into: string): Promise<KernelTree> {
-  const apt = await Apt.of(suite);
-  for (const deb of await apt.download(KERNEL, 'kernel')) {
+  const apt = await Apt.of(suite, SUITES[suite]);
+  for (const deb of await apt.download([KERNEL], 'kernel')) {
     // What else they depend on builds an initrd.
     if (basename(deb).startsWith('linux-')) await run('dpkg-deb', ['-x', deb, into]);
   }
@@ -59,16 +58,16 @@ export async function kernelOf(suite: Suite, into: string): Promise<KernelTree> 
  * sees it.
  */
 export async function qemuOf(suite: Suite): Promise<string> {
-  const target = join(CACHE, suite, 'qemu-place');
+  const target = join(DEBIAN_CACHE, suite, 'qemu-place');
   if (existsSync(target)) {
     writeProgram(target);
     return target;
   }
-  const apt = await Apt.of(suite);
+  const apt = await Apt.of(suite, SUITES[suite]);
   const building = `${target}.new`;
   rmSync(building, { recursive: true, force: true });
   mkdirSync(join(building, 'root'), { recursive: true });
-  for (const deb of await apt.download(QEMU, 'qemu')) {
+  for (const deb of await apt.download([QEMU], 'qemu')) {
     await run('dpkg-deb', ['-x', deb, join(building, 'root')]);
   }
   writeProgram(building);
@@ -102,70 +101,4 @@ done
 echo "no loader below ${root}" >&2
 exit 127
 `;
-}
-
-/** An apt of its own, with one suite and an empty system. */
-class Apt {
-  readonly #directory: string;
-  readonly #options: readonly string[];
-  readonly #suite: Suite;
-
-  private constructor(directory: string, options: readonly string[], suite: Suite) {
-    this.#directory = directory;
-    this.#options = options;
-    this.#suite = suite;
-  }
-
-  static async of(suite: Suite): Promise<Apt> {
-    const directory = join(CACHE, suite, 'apt');
-    for (const path of ['lists/partial', 'archives/partial']) {
-      mkdirSync(join(directory, path), { recursive: true });
-    }
-    const sources = join(directory, 'sources.list');
-    const site = await archiveSite();
-    const lines = SUITES[suite].map((name) => `deb ${site} ${name} main\n`);
-    writeFileSync(sources, lines.join(''));
-    const status = join(directory, 'status');
-    writeFileSync(status, '');
-    const settings = {
-      'Dir::Etc::sourcelist': sources,
-      'Dir::Etc::sourceparts': '/dev/null',
-      'Dir::State::lists': join(directory, 'lists'),
-      'Dir::State::status': status,
-      'Dir::Cache': directory,
-      'Dir::Cache::archives': join(directory, 'archives'),
-      'APT::Sandbox::User': 'root',
-      'APT::Default-Release': suite,
-      'Debug::NoLocking': 'true',
-    };
-    const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-    const apt = new Apt(directory, options, suite);
-    await apt.run('apt-get', ['update', '-q']);
-    return apt;
-  }
-
-  run(program: string, args: readonly string[]) {
-    return run(program, [...this.#options, ...args], { maxBuffer: OUTPUT });
-  }
-
-  /** Fetches a package with all that it depends on; `name` keeps them apart from others'. */
-  async download(wanted: string, name: string): Promise<readonly string[]> {
-    const archives = join(this.#directory, name);
-    mkdirSync(join(archives, 'partial'), { recursive: true });
-    await this.run('apt-get', [
-      ...['-o', `Dir::Cache::archives=${archives}`],
-      ...['install', '-q', '-y', '--download-only', '--no-install-recommends', wanted],
-    ]);
-    const debs = readdirSync(archives).filter((file) => file.endsWith('.deb'));
-    if (debs.length === 0) throw new Error(`apt fetched nothing for ${wanted} of ${this.#suite}`);
-    return debs.map((file) => join(archives, file));
-  }
-}
-
-/** That of the Debian archive which this machine's apt uses. */
-async function archiveSite(): Promise<string> {
-  const { stdout } = await run('apt-get', ['indextargets', '--format', '$(SITE)']);
-  const site = stdout.split('\n').find((line) => /\/debian\/?$/.test(line));
-  if (site === undefined) throw new Error('no source of apt is a Debian archive');
-  return site;
 }

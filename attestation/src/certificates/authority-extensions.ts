@@ -86,8 +86,8 @@ export function takeAuthorityKeyId(set: ExtensionSet): string {
 }
 
 /**
- * The URL of revocation lists; null where there is none. For comparison alone: nothing is ever
- * fetched from it.
+ * The URL of revocation lists; null where it is missing. For comparison only: nothing is fetched
+ * from it.
  *
  * @throws {DerError} for anything but one full name that is one URL of at most 256 octets.
  */

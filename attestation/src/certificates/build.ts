@@ -34,7 +34,7 @@ export interface CertificateFields {
   readonly subject: NameFields;
   /** Hexadecimal, such as `010001`. */
   readonly serial: string;
-  /** Milliseconds since 1970, of which only whole seconds count. */
+  /** Milliseconds since 1970; fractions of a second are dropped. */
   readonly notBefore: number;
   /** Milliseconds since 1970, of which only whole seconds count. */
   readonly notAfter: number;

@@ -85,8 +85,7 @@ function readRevoked(fields: DerReader): ReadonlyMap<string, number> {
 }
 
 /**
- * An entry counts as revoked for any reason; the reason is only checked for the one that undoes a
- * revocation.
+ * An entry counts as revoked for any reason except the one that undoes a revocation.
  */
 function readEntryExtensions(entry: DerReader): void {
   const set = new ExtensionSet(readExtensions(entry));

@@ -77,7 +77,7 @@ export class ExtensionSet {
   /**
    * Value of an extension, which then is no longer in the set.
    *
-   * @throws {DerError} where there is none or its criticality is another.
+   * @throws {DerError} where it is missing or its criticality differs.
    */
   take(id: string, critical: boolean): Uint8Array {
     const extension = this.#left.get(id);

@@ -13,7 +13,7 @@ import { toHex } from '../hex.ts';
 
 /** An RSA key of 4096 bits with exponent 65537. */
 export interface RsaPublicKey {
-  /** Big-endian, 512 bytes, of which the first has its high bit set. */
+  /** Big-endian, 512 bytes; the high bit of the first is set. */
   readonly modulus: Uint8Array;
 }
 

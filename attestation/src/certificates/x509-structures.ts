@@ -29,7 +29,7 @@ export interface Signed {
   readonly signature: Uint8Array;
 }
 
-/** A certificate of version 3, of which key and extensions are still to be read. */
+/** A certificate of version 3 whose key and extensions are not read yet. */
 export interface Certificate {
   /** Lower-case hexadecimal, such as `010001`. */
   readonly serial: string;

@@ -22,7 +22,7 @@ describe('what is signed', () => {
 });
 
 describe('a certificate', () => {
-  it('keeps both algorithms of a certificate without judging them', () => {
+  it('keeps the inner and the outer signature algorithm of a certificate without judging them', () => {
     const der = vek({ ...VCEK, trailerField: true });
     const { innerAlgorithm, outerAlgorithm } = readCertificate(der, der.length);
     expect(innerAlgorithm).toEqual(pssAlgorithm(true));

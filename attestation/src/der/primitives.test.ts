@@ -60,7 +60,7 @@ describe('numbers', () => {
 });
 
 describe('truth values', () => {
-  it('reads both BOOLEAN values', () => {
+  it('reads DER BOOLEAN true and false', () => {
     expect(readBoolean(new DerReader(boolean(true)))).toBe(true);
     expect(readBoolean(new DerReader(boolean(false)))).toBe(false);
   });

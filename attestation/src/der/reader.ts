@@ -1,8 +1,8 @@
 /**
  * A strict reader of DER (X.690, 10 and 11): one level, one value after another.
  *
- * It never descends by itself: a parser enters what it expects, so its own text bounds the depth,
- * whatever the input nests. Values are views; each octet is looked at a fixed number of times.
+ * It never descends by itself: a parser enters what it expects, so the parser's code bounds the
+ * depth for any input. Values are views; each octet is read a fixed number of times.
  *
  * @module
  */
@@ -95,7 +95,7 @@ export class DerReader {
 }
 
 /**
- * Reader of a whole input, which is copied, so that nobody can change it meanwhile.
+ * Reader of a whole input. It copies the input, so that the caller cannot change it meanwhile.
  *
  * @throws {TypeError} for anything but bytes.
  * @throws {DerError} for more than `maximum` bytes, before any of them is looked at.

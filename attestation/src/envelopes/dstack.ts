@@ -106,7 +106,7 @@ function version0(reader: ScaleReader): Attestation {
   const chain = Array.from({ length: certificates }, () => reader.vector());
   const mrConfig = reader.text();
   for (let left = bounded(reader.compact(), MAX_EVENTS); left > 0; left--) {
-    // A name, and what the guest says of it.
+    // A name, and the guest's claim about it.
     reader.text();
     reader.vector();
   }

@@ -28,8 +28,8 @@ export const MOST_IN_ENTRY: Readonly<Record<EntryName, number>> = {
 const PADDING: readonly number[] = [0x00, 0x09, 0x0a, 0x0c, 0x0d, 0x20];
 
 /**
- * DER of each thing in an entry, which is DER of one or PEM: hosts put either into envelopes,
- * whatever the specification says. Undefined for more than {@link MOST_IN_ENTRY}.
+ * Returns the DER of every object in an entry. The entry is one DER object or PEM: hosts write
+ * either, contrary to the specification. Undefined for more than {@link MOST_IN_ENTRY}.
  *
  * Hosts also fill entries up, to whole pages for one. So zeros may stand behind DER, and zeros and
  * white space behind PEM; that padding is left out, and nothing else may be there. Verification

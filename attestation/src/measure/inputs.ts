@@ -99,7 +99,7 @@ export function fileHash(file: MeasuredFile, what: string): Uint8Array {
 }
 
 /**
- * The hashes of a kernel and what it is started with.
+ * The hashes of a kernel, its initrd and its command line.
  *
  * @throws AttestationError `measure-input`
  */

@@ -7,10 +7,10 @@ import { findVulnerable, type KnownVulnerable } from '@a3s-box/policies/known-vu
 import type { LaunchRecord } from './launch-record.ts';
 
 /**
- * The list's entry for a launch: by its firmware, whatever is launched with it, or else by its
- * digest. Undefined where the list names neither, and where `allowed` has the digest that decides.
+ * The list's entry for a launch: by its firmware alone, or else by its digest. Returns undefined
+ * when neither is listed, or when `allowed` has the matching digest.
  *
- * The digest in a record is its writer's claim: compute it anew beforehand.
+ * The digest in a record is its writer's claim: compute it again beforehand.
  */
 export function vulnerableLaunch(
   { ovmf, digest }: LaunchRecord,

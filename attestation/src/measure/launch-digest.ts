@@ -70,7 +70,7 @@ export class LaunchDigest {
     return this;
   }
 
-  /** Pages of which the guest learns their type alone. */
+  /** Pages of which only type and address are measured. */
   blank(type: BlankPageType, gpa: number, size: number = PAGE_SIZE): this {
     requireWholePages(size);
     for (let offset = 0; offset < size; offset += PAGE_SIZE) {

@@ -1,8 +1,8 @@
 /**
  * Launch records: a host's statement of what it launched, as a JSON document of digests.
  *
- * **Untrusted.** A record is believed only where its digest, computed anew, is the one that the
- * secure processor signed; then nothing else can have been launched.
+ * **Untrusted.** A record is believed only when its digest, computed again, is the digest that the
+ * secure processor signed: then it describes what was launched.
  *
  * @module
  */
@@ -102,7 +102,10 @@ export function launchRecordOf(inputs: LaunchInputs): LaunchRecord {
   };
 }
 
-/** Computes the digest of what a record says was launched, whatever digest it claims. */
+/**
+ * Computes the digest of the launch that a record describes. It does not use the digest that the
+ * record claims.
+ */
 export function measureRecord(record: LaunchRecord): LaunchMeasurement {
   return measureOvmf(recordInputs(record));
 }
@@ -143,7 +146,7 @@ function malformed(what: string, cause: unknown): AttestationError {
   });
 }
 
-/** Of digits that the schema has seen, or of nothing, whose length is then refused. */
+/** Decodes digits that the schema has checked, or an empty text, whose length is then refused. */
 function bytesOf(digits: string): Uint8Array {
   return Uint8Array.from(fromHex(digits) ?? []);
 }

@@ -15,7 +15,7 @@ export const SIGNING_KEY_VLEK = 1;
 const SIGNING_KEY_NONE = 7;
 const KNOWN = 0b1_1111;
 
-/** SIGNING_KEY, whatever it means. */
+/** SIGNING_KEY as it is in the report, also where it has no meaning. */
 export function signingKeyBits(raw: number): number {
   return (raw >>> 2) & 0b111;
 }

@@ -16,9 +16,9 @@ const MAX_BYTES = 64 * 1024;
 const OTHERS = 0o077;
 
 /**
- * Reads the state in `path`; where there is none, makes one and keeps it.
+ * Reads the state in `path`, and makes and stores one where the file is missing.
  *
- * Of several that make it at once, one wins and all get its state.
+ * When several processes create it, all use the state of the first.
  *
  * @throws {AttestationError} `simulated-state` where file or directory are not the caller's alone,
  *   where they can be neither read nor made, and where the file is not JSON.

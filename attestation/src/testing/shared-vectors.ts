@@ -1,6 +1,7 @@
 /**
- * A folder of others' evidence, which is not part of this repository: `A3S_SHARED_VECTORS`, or else
- * `shared/vectors` beside the repository. Importing this says so where there is none.
+ * A folder of other projects' evidence, which is not part of this repository: `A3S_SHARED_VECTORS`,
+ * or else `shared/vectors` beside the repository. Importing this prints a message when the folder
+ * is missing.
  *
  * @module
  */

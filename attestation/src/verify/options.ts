@@ -32,7 +32,7 @@ export interface VerifyOptions {
   readonly allowProductNameMismatch?: boolean | undefined;
 }
 
-/** A verification's own copy, which nobody can change while it runs. */
+/** A verification's own copy, which the caller cannot change while it runs. */
 export interface FixedOptions {
   /** Milliseconds since 1970. */
   readonly now: number;

@@ -36,7 +36,7 @@ export class Trace {
     for (const code of codes) this.#absent.add(code);
   }
 
-  /** All checks, none of which failed. */
+  /** All checks. None failed. */
   passed(): readonly VerifyCheck[] {
     return Object.freeze(ORDER.map((code) => this.#before(code)));
   }

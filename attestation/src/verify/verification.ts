@@ -59,7 +59,7 @@ export interface SignedVek {
   readonly product: Product;
 }
 
-/** Checks `vek-encoding` to `vek-signature` of a certificate by itself; its issuer says the product. */
+/** Checks `vek-encoding` to `vek-signature` of a certificate alone; its issuer names the product. */
 export function* vekVerification(der: Uint8Array, anchors: TrustAnchors): Verification<SignedVek> {
   const vek = parseVek(der, anchors);
   const product = PRODUCTS.find(
@@ -76,7 +76,7 @@ export function* vekVerification(der: Uint8Array, anchors: TrustAnchors): Verifi
   return { vek, product };
 }
 
-/** A verification's own copy of the evidence, which nobody can change while it runs. */
+/** A verification's own copy of the evidence, which the caller cannot change while it runs. */
 export interface FixedEvidence {
   readonly report: Uint8Array;
   readonly vek: Uint8Array | undefined;

@@ -1,5 +1,5 @@
 /**
- * Verification of a revocation list by itself, before it is kept.
+ * Verification of a revocation list alone, before it is stored.
  *
  * @module
  */

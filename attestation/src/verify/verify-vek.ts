@@ -1,5 +1,5 @@
 /**
- * Verification of an endorsement key certificate by itself, before it is kept.
+ * Verification of an endorsement key certificate alone, before it is stored.
  *
  * @module
  */

@@ -59,7 +59,7 @@ const CODES_OF_FIELD: readonly (readonly [number, readonly VerifyCode[]])[] = [
 
 describe('evidence of real hardware', () => {
   for (const { name, evidence, options, expected } of readVectors('hardware')) {
-    it(`${name}: ${expected.verify}`, async () => {
+    it(`verifies the hardware evidence ${name} with the result ${expected.verify}`, async () => {
       if (expected.verify === 'accepted') {
         const verified = verify(evidence, options);
         expect(VerifiedReport.is(verified)).toBe(true);

@@ -27,7 +27,7 @@ type Guest struct {
 	Cgroup *cgroup.Cgroup
 	// Binary is open on this program.
 	Binary int
-	// Control hands out the host's connections.
+	// Control accepts the host's connections.
 	Control *control.Listener
 	// Failed takes what ends the guest.
 	Failed chan error
@@ -124,19 +124,19 @@ func (g *Guest) Drivers(uses ...string) error {
 
 const binaryPath = "/init"
 
-// openBinary answers the file that stages are executed from: the very one that this process runs,
-// whose pages are in memory, and under emulation translated, already.
+// openBinary opens the file that stages are executed from: the same file that this process runs,
+// whose pages are in memory already and, under emulation, translated.
 //
 // A box can have this file executed as its own program ("/proc/self/exe", as Docker's CVE-2019-5736
-// did), and then open it by way of /proc/PID/exe. It cannot write to it: such a link leads back to
-// the mount that the file was executed from, and emptyInitrd makes that read-only. Only who is in
-// the agent's mount namespace could change that, and nothing of a box ever is. Besides, the kernel
-// lets nobody write to a program that runs, and process 1 always does.
+// did), and then open it through /proc/PID/exe. It cannot write to it: the link leads to the mount
+// that the file was executed from, and emptyInitrd makes that mount read-only. Only a process in
+// the agent's mount namespace could change that, and no process of a box is ever in it. Besides,
+// the kernel refuses to open a running program for writing, and process 1 always runs.
 func openBinary() (int, error) {
 	return linux.OpenAt(-1, binaryPath, syscall.O_RDONLY, 0, 0)
 }
 
-// emptyInitrd leaves nothing but directories to mount on, and a mount that nobody can write to.
+// emptyInitrd leaves only directories to mount on, and a mount that no process can write to.
 func emptyInitrd() error {
 	if err := os.RemoveAll(modulesDir); err != nil {
 		return err

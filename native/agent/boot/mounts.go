@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// creator is one thing of the guest's own file tree.
+// creator makes one entry of the guest's own file tree.
 type creator interface {
 	Create() error
 	String() string
@@ -65,8 +65,8 @@ var tree = []creator{
 	setting{"/proc/self/oom_score_adj", "-1000"},
 }
 
-// sealing closes doors that nobody needs once the box's devices have their drivers: after it no
-// module can be loaded, by whomever.
+// sealing removes access that is not needed once the box's devices have their drivers: after it no
+// process can load a module.
 var sealing = []creator{
 	setting{"/proc/sys/kernel/modules_disabled", "1"},
 	setting{"/proc/sys/kernel/kexec_load_disabled", "1"},
@@ -90,7 +90,7 @@ type StepError struct {
 func (e *StepError) Error() string { return e.Step + ": " + e.Cause.Error() }
 func (e *StepError) Unwrap() error { return e.Cause }
 
-// configfs is what a hardware processor's reports come through.
+// configfs serves the reports of a hardware processor.
 var configfs = mount{"/sys/kernel/config", "configfs", plain | syscall.MS_NODEV, ""}
 
 // MountConfigfs mounts it where the kernel has it. One without it has another way to reports.

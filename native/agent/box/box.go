@@ -39,7 +39,7 @@ const MainID = "main"
 // maxProcesses bounds what the agent remembers of processes that were not forgotten.
 const maxProcesses = 1024
 
-// Box is the one box of this guest. It takes one spec, once; its main process is started once.
+// Box is the one box of this guest. It takes one spec, and starts its main process once.
 type Box struct {
 	launcher *process.Launcher
 	// drivers is called once, before the box is set up.
@@ -58,7 +58,7 @@ type Box struct {
 	// frozen: no process of the box runs until it is thawed, so none can be started.
 	frozen  bool
 	handles map[string]*process.Handle
-	// ulimits are those of processes that are started from now on.
+	// ulimits apply to processes that start from now on.
 	ulimits *[]spec.Ulimit
 	filters process.Filters
 	// tops holds a place for each of the lists of processes that are being made.
@@ -69,8 +69,8 @@ type Box struct {
 	touches touches
 }
 
-// New makes a box without a spec. binary is open on this program, which nobody can write to.
-// drivers loads the drivers of the box's devices and of some uses, and bars all others. It is
+// New makes a box without a spec. binary is open on this program, which no process can write to.
+// drivers loads the drivers of the box's devices and of some uses, and blocks all others. It is
 // called once, before a process of the box runs.
 func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{

@@ -14,8 +14,8 @@ func (b *Box) Stop() bool {
 	return first
 }
 
-// Close kills what is left in the box and leaves its changes clean on their disk. Every step is
-// tried.
+// Close kills the processes left in the box and leaves its changes clean on their disk. It tries
+// every step even if one fails.
 func (b *Box) Close() error {
 	b.mu.Lock()
 	sandbox, standby := b.sandbox, b.standby

@@ -10,6 +10,7 @@ import (
 	"a3s.dev/box/agent/box/files"
 	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/box/sandbox"
+	"a3s.dev/box/agent/linux"
 )
 
 // maxCopies bounds the copies that run at once: each has descriptors and buffers of its own.
@@ -18,7 +19,7 @@ const maxCopies = 8
 // ErrTooManyCopies is a copy beyond that number.
 var ErrTooManyCopies = errors.New("too many copies of files are running already")
 
-// copies are those that run, and the view that they have of the box's files.
+// copies has the running file copies, and their view of the box's files.
 type copies struct {
 	mu      sync.Mutex
 	view    *sandbox.View
@@ -152,6 +153,18 @@ func (b *Box) Changes(begin func(context.Context), emit func(files.Change) error
 func (b *Box) Layer(begin func(context.Context) io.Writer) error {
 	return b.compare(func(ctx context.Context, upper, lower rootdir.Root) error {
 		return files.Layer(ctx, upper.FD, lower, func() io.Writer { return begin(ctx) })
+	})
+}
+
+// Sync writes out the file system of the box's changes. Those of volumes and shares are not among
+// them.
+func (b *Box) Sync() error {
+	return b.compare(func(_ context.Context, upper, _ rootdir.Root) error {
+		fd, err := linux.OpenAt(upper.FD, ".", syscall.O_RDONLY|syscall.O_DIRECTORY, 0, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(linux.SyncFilesystem(fd), syscall.Close(fd))
 	})
 }
 

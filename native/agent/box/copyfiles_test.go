@@ -129,6 +129,7 @@ func TestACopyThatCannotBeIsRefused(t *testing.T) {
 	h.refuses("POST", "/v1/files/read", strings.NewReader(`{"path":"/bin/busybox/"}`), 400, "path-invalid")
 	h.refuses("POST", "/v1/files/read", strings.NewReader(`{"path":"/","more":1}`), 400, "invalid")
 	h.refuses("PUT", "/v1/files", strings.NewReader("no line"), 400, "invalid")
+	h.refuses("POST", "/v1/files/sync", nil, 404, "not-found")
 	h.refuses("PUT", "/v1/files", strings.NewReader(strings.Repeat("x", 20_000)+"\n"), 413, "too-large")
 	const head = `{"path":"/tmp","keepKinds":false,"ofUser":false}`
 	h.refuses("PUT", "/v1/files", packed(t, head, "../evil"), 400, "path-invalid")

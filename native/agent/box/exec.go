@@ -54,7 +54,7 @@ func (b *Box) claimMain() (*process.Handle, error) {
 	return b.handles[MainID], nil
 }
 
-// ExecOptions are what an exec has that the box has not.
+// ExecOptions are options of an exec that the box itself does not have.
 type ExecOptions struct {
 	// Grouped: it has a control group of its own below the box's.
 	Grouped bool

@@ -38,7 +38,7 @@ func (b *Box) Reseed(entropy []byte, now time.Time, machineID string) error {
 	if b.stopping {
 		return ErrStopping
 	}
-	// A guest that could not be prepared is paused for ever.
+	// A guest whose preparation failed stays paused.
 	if !b.paused || !b.prepared {
 		return ErrNotPaused
 	}

@@ -9,8 +9,8 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// Prepare does all of a box's set-up that does not depend on its spec. After it, every other verb
-// fails with ErrPaused until Reseed, or for ever if Prepare fails.
+// Prepare does the part of a box's set-up that does not depend on its spec. After it, every other
+// verb fails with ErrPaused until Reseed. If Prepare fails, they fail from then on.
 func (b *Box) Prepare() error {
 	if err := b.markPaused(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"a3s.dev/box/agent/box/stats"
 )
 
-// Stats answers the counters of the box.
+// Stats returns the counters of the box.
 func (b *Box) Stats() (*stats.Stats, error) {
 	if b.Paused() {
 		return nil, ErrPaused

@@ -1,6 +1,6 @@
-// The agent of confidential boxes: process 1 of a measured guest, which takes one launch spec,
-// checks it against the guest's own report, runs the box, and answers relying parties itself.
-// docs/guest-protocol.md is its contract with the host, whom it does not trust.
+// The agent of confidential boxes: process 1 of a measured guest. It takes one launch spec, checks
+// it against the guest's own report, runs the box, and serves relying parties itself.
+// docs/guest-protocol.md is its contract with the host, which it does not trust.
 package main
 
 import (
@@ -31,8 +31,8 @@ const (
 	brokenDeadline = time.Minute
 )
 
-// heap is where the agent collects garbage sooner: it answers strangers in memory that the box does
-// without.
+// heap is the size from which the agent collects garbage more often: it serves strangers, in memory
+// that the box lacks.
 const heap = 24 << 20
 
 func main() { boot.Main(version, run) }

@@ -10,8 +10,8 @@ import (
 	"a3s.dev/box/agent/workload"
 )
 
-// offer makes what relying parties and the workload ask for evidence. It answers the workload from
-// now on, which does not run yet.
+// offer makes the services through which relying parties and the workload request evidence. It
+// serves the workload from now on, before the workload runs.
 func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.Services, error) {
 	source := evidence.New(evidence.Config{
 		Processor:        processor,

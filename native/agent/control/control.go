@@ -11,10 +11,10 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-// Name is what the host calls the port.
+// Name is the host's name for the port.
 const Name = "a3s.control"
 
-// Find waits for the port of a name and answers its device file.
+// Find waits for the port of a name and returns its device file.
 func Find(port string, deadline time.Duration) (string, error) {
 	const ports = "/sys/class/virtio-ports"
 	return uevent.Wait(deadline, func() (string, bool, error) {

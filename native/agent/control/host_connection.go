@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// connection is one host on the port. It ends when the host detaches.
+// connection is the connection of one host on the port. It ends when the host detaches.
 //
 // A host that attaches at once after another has detached may leave no trace of the change on the
 // port but its preface. A read that begins with one therefore ends this connection and begins the
@@ -25,7 +25,7 @@ type connection struct {
 	reading sync.Mutex
 	// buffered was read from the port before the server asked for it.
 	buffered []byte
-	// space is what is read into for a server that asks for little at a time.
+	// space is the buffer for servers that ask for few bytes at a time.
 	space     []byte
 	successor []byte
 	ended     bool

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// preface is what every HTTP/2 client says first; RFC 9113, section 3.4.
+// preface is the first bytes of every HTTP/2 client; RFC 9113, section 3.4.
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // readSize is that of one read from the port.
 const readSize = 32 << 10
 
-// Listener hands out the port as a connection whenever a host begins to speak HTTP/2 on it.
+// Listener accepts the port as a connection whenever a host begins to speak HTTP/2 on it.
 //
 // The port is opened once and stays open: closing it discards bytes that a host has written
 // already, and the host gets no error.
@@ -58,7 +58,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// awaitPreface drops what is left of a connection that broke off, and answers from the preface on.
+// awaitPreface drops the rest of a connection that broke off, and returns the bytes from the
+// preface on.
 func awaitPreface(port *os.File) ([]byte, error) {
 	var received []byte
 	buffer := make([]byte, readSize)

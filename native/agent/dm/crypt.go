@@ -19,7 +19,7 @@ const (
 	keyBytes = 64 + 32
 	// tagBytes are 16 of IV and 32 of HMAC.
 	tagBytes = 16 + 32
-	// encryptedSector is what is encrypted as one, and the unit of every read and write.
+	// encryptedSector is the unit of encryption, and of every read and write.
 	encryptedSector = 4096
 )
 
@@ -48,9 +48,8 @@ func dataSectors(disk int64) int64 {
 	return (runs*runSectors + rest) &^ (encryptedSector/SectorBytes - 1)
 }
 
-// Encrypt makes an encrypted device of a disk, whatever is on it, under a key that is drawn here
-// and kept by the kernel alone. What was not written to it before cannot be read: it is no
-// ciphertext.
+// Encrypt makes an encrypted device of a disk with any content, under a random key that the kernel
+// alone keeps. A sector cannot be read before it is written: its old content is no ciphertext.
 //
 // The host can give back an earlier state of a sector, IV and tag included, and it is taken: of
 // that, dm-integrity keeps no record.

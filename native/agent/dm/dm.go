@@ -2,8 +2,8 @@
 // hash tree, and ones that are encrypted and authenticated under a key which nothing outside this
 // guest ever has.
 //
-// What lies below is the host's: it may answer anything to a read, at any time. Its answers are
-// bytes, an error, or nothing here.
+// The disk below belongs to the host, which may return anything for a read, at any time: bytes, an
+// error, or nothing.
 package dm
 
 import (
@@ -63,7 +63,7 @@ const (
 // here are of its first minor.
 var interfaceVersion = [3]uint32{4, 0, 0}
 
-// Target is one entry of a table, over the whole device.
+// Target is an entry of a device-mapper table, over the whole device.
 type Target struct {
 	// Sectors is the length of the device.
 	Sectors uint64

@@ -28,7 +28,7 @@ type Verity struct {
 	Salt  [32]byte
 }
 
-// VerityError is a device that is not the one that was asked for.
+// VerityError says that a device has other content than its root hash says.
 type VerityError struct {
 	Reason string
 	Cause  error

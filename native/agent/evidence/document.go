@@ -17,12 +17,12 @@ type Evidence struct {
 	TEE    string `json:"tee"`
 	Report []byte `json:"report"`
 	// Certificates is a certificate table of the GHCB specification, from the host or the
-	// processor: nobody vouches for it.
+	// processor. It is not authenticated.
 	Certificates []byte `json:"certificates,omitempty"`
 }
 
-// Document is what a relying party gets: the evidence, and what goes into REPORT_DATA besides its
-// own bytes.
+// Document is the reply to a relying party: the evidence, and the inputs of REPORT_DATA besides the
+// evidence's own bytes.
 type Document struct {
 	Evidence Evidence `json:"evidence"`
 	Identity

@@ -19,8 +19,8 @@ var (
 )
 
 const (
-	// tagSNP says that the evidence is of SEV-SNP. None is registered; this is the one that other
-	// implementations use.
+	// tagSNP says that the evidence is of SEV-SNP. No tag is registered; other implementations use
+	// this one.
 	tagSNP = 0x1a7504
 	// hashSHA384 is that hash in the registry of named information hash algorithms.
 	hashSHA384 = 7

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrTooMany is more than the guest answers: its secure processor is slow, and there is one.
+// ErrTooMany says that the guest makes no more reports for now: its only secure processor is slow.
 var ErrTooMany = errors.New("too many reports are asked for; ask again later")
 
 // Bucket lets so many through at once, and then some each second.
@@ -29,7 +29,7 @@ func newBucket(size, perSecond float64, now func() time.Time) *Bucket {
 // Take says whether there was one left.
 func (b *Bucket) Take() bool { return b.take() == 0 }
 
-// take answers 0 where there was one left, and otherwise how long it is until there is.
+// take returns 0 when a report is available, and otherwise the time until one is.
 func (b *Bucket) take() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 // ErrGone is a peer that did not wait for its turn.
 var ErrGone = errors.New("the peer has gone")
 
-// queue bounds who waits for the processor.
+// queue bounds how many callers wait for the processor.
 type queue struct {
 	rate  *Bucket
 	slots chan struct{}
-	// turn is held by the one who is next, and has those wait behind it in the order in which they
-	// came; where it is nil, nobody waits for the rate, and who comes too early is refused.
+	// turn is held by the caller that is next. The others wait in the order they came. Nil: no
+	// caller waits, and one that exceeds the rate is refused.
 	turn chan struct{}
 }
 
@@ -53,9 +53,9 @@ func (q *queue) enterIdle() (leave func(), err error) {
 	return func() { <-q.slots }, nil
 }
 
-// await waits for the rate. A stranger who asks for more than it allows delays others by as many
-// turns as there are connections, and cannot have them refused, as it could if the first clients
-// had all places.
+// await waits until the rate permits a report. A stranger that asks for more than the rate delays
+// others by at most as many turns as there are connections. It cannot have them refused, as it
+// could if the first clients took all places.
 func (q *queue) await(gone <-chan struct{}) error {
 	if q.turn == nil {
 		if !q.rate.Take() {

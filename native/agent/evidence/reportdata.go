@@ -13,7 +13,7 @@ const (
 	roleWorkload    = "workload"
 )
 
-// binding is what a report that somebody asked for is about.
+// binding names the purpose and the data of a requested report.
 type binding struct {
 	purpose  string
 	spki     []byte

@@ -1,8 +1,7 @@
-// Package evidence makes what a guest proves itself by: reports of its secure processor, each over
-// bytes that say what it is for.
+// Package evidence makes evidence: secure-processor reports, each bound to one purpose.
 //
-// There is one function for each purpose. None takes REPORT_DATA from outside, so nobody can have a
-// report made that a verifier takes for one of another purpose.
+// There is one function for each purpose. None takes REPORT_DATA from outside, so a caller cannot
+// get a report that a verifier takes for one of another purpose.
 package evidence
 
 import "a3s.dev/box/agent/tee"
@@ -17,13 +16,12 @@ type Config struct {
 	SpecDigest [32]byte
 	// SpecText is the launch spec, as it was received and hashed.
 	SpecText []byte
-	// HostCertificates answers the certificate table that the host handed over, where it did; nil
-	// for none.
+	// HostCertificates returns the certificate table that the host handed over, or nil.
 	HostCertificates func() []byte
 }
 
-// Rates of reports, and how many can be waited for at once. Those who ask from outside and the
-// workload cannot use up each other's.
+// Rates of reports, and how many requests can wait at once. Callers from outside and the workload
+// have separate rates and cannot use up each other's.
 const (
 	sessionBurst = 64
 	// Not less than the connections that the RA-TLS server admits in a second, so that none of them
@@ -31,8 +29,8 @@ const (
 	sessionPerSecond  = 32
 	workloadBurst     = 16
 	workloadPerSecond = 4
-	// As many as there are connections, each of which asks for one at a time: nobody is turned away
-	// for what others ask.
+	// As many as there are connections, each with one request at a time: no connection is refused
+	// because of the others.
 	maxSessions = 64
 	maxWorkload = 16
 )
@@ -118,7 +116,7 @@ func (s *Source) document(about *binding) (*Document, error) {
 	}, nil
 }
 
-// certificates are those that the processor gave, or else those of the host.
+// certificates returns the processor's certificates, or else the host's.
 func (s *Source) certificates(report tee.Report) []byte {
 	table := report.Certificates
 	if len(table) == 0 && s.config.HostCertificates != nil {

@@ -1,9 +1,9 @@
 // Package ext4 makes empty ext4 filesystems on devices that hold nothing yet, not even zeros.
 //
-// Only what the kernel reads is written, some twenty blocks whatever the length: the other groups
-// are marked as never used, and the kernel makes their bitmaps itself (fs/ext4,
-// EXT4_BG_BLOCK_UNINIT and EXT4_BG_INODE_UNINIT). There is no journal, which serves those who come
-// back after a crash, and no copy of the superblock.
+// Only what the kernel reads is written, some twenty blocks for any length: the other groups are
+// marked as never used, and the kernel makes their bitmaps itself (fs/ext4, EXT4_BG_BLOCK_UNINIT
+// and EXT4_BG_INODE_UNINIT). There is no journal, since the filesystem is not used after a crash,
+// and no copy of the superblock.
 package ext4
 
 import (
@@ -24,7 +24,7 @@ const (
 	// ownBlocks are a group's two bitmaps and its inode table.
 	ownBlocks = 2 + tableBlocks
 	minBlocks = 1024
-	// maxBlocks is what a block's number of 32 bits can name.
+	// maxBlocks is the limit of 32-bit block numbers.
 	maxBlocks = 1<<32 - 1
 
 	rootInode  = 2
@@ -38,7 +38,7 @@ const (
 	blockUninit = 1 << 1
 )
 
-// Seed is what makes one filesystem differ from another: random bytes.
+// Seed is random bytes that make one filesystem differ from another.
 type Seed struct {
 	UUID [16]byte
 	// Hash keeps names in directories from colliding by design.
@@ -175,7 +175,7 @@ func (l *layout) checksum(group uint32, descriptor []byte) uint16 {
 	return crc16(sum, descriptor[:30])
 }
 
-// crc16 is the one with the polynomial 0x8005, bits reversed.
+// crc16 has the polynomial 0x8005, bits reversed.
 func crc16(sum uint16, data []byte) uint16 {
 	for _, c := range data {
 		sum ^= uint16(c)
@@ -237,7 +237,8 @@ type entry struct {
 	name  string
 }
 
-// directory is the block of a directory that holds directories; the last entry takes what is left.
+// directory is the block of a directory that holds directories; the last entry takes the rest of
+// the block.
 func directory(entries ...entry) []byte {
 	const isDirectory = 2
 	block := make([]byte, blockBytes)

@@ -15,7 +15,7 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Tree is what a disk was made to be.
+// Tree describes the files that a test disk was made with.
 type Tree struct {
 	Bytes      int64
 	Root, Salt [32]byte
@@ -75,7 +75,7 @@ func load(path string) error {
 	return err
 }
 
-// Disk answers the device file of a disk by its serial.
+// Disk returns the device file of a disk by its serial.
 func Disk(t *testing.T, serial string) string {
 	t.Helper()
 	entries, err := os.ReadDir("/sys/block")
@@ -92,7 +92,7 @@ func Disk(t *testing.T, serial string) string {
 	return ""
 }
 
-// Word answers what the kernel's command line has behind `NAME=`.
+// Word returns the value after `NAME=` in the kernel's command line.
 func Word(t *testing.T, name string) string {
 	t.Helper()
 	line, err := os.ReadFile("/proc/cmdline")

@@ -10,7 +10,7 @@ import (
 	"a3s.dev/box/agent/stream"
 )
 
-// preface is what every client says first; section 3.4.
+// preface is the first bytes of every client; section 3.4.
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // readBytes holds the largest frame, and is larger so that few reads bring much.
@@ -30,8 +30,8 @@ type fault stream.Code
 
 func (fault) Error() string { return "the connection broke the rules" }
 
-// connection is one client. One goroutine reads, and calls the handler; the fields of the first
-// group are its own.
+// connection is the connection of one client. One goroutine reads and calls the handler; only it
+// uses the fields of the first group.
 type connection struct {
 	handler stream.Handler
 	headers *decoder
@@ -43,7 +43,7 @@ type connection struct {
 	block     []byte
 	continued uint32
 	flags     byte
-	// received is what the connection's window lacks.
+	// received is how much of the connection's window is used up.
 	received int
 
 	net net.Conn
@@ -53,7 +53,8 @@ type connection struct {
 	changed *sync.Cond
 	streams map[uint32]*Stream
 	ended   bool
-	// window is what may be sent on all streams together, initial what on a new one.
+	// window is how many bytes may be sent on all streams together, initial how many on a new
+	// stream.
 	window, initial int
 	maxFrame        int
 	// queued has the frames that wait for the goroutine that writes. standby is a second buffer,
@@ -121,8 +122,8 @@ func greeting() []byte {
 	return appendWindowUpdate(to, 0, connectionWindow-defaultWindow)
 }
 
-// take handles the whole frames of what was read, and answers the rest. What is sent meanwhile goes
-// out in one piece.
+// take handles the whole frames among the bytes that were read, and returns the rest. Output that
+// is queued meanwhile is sent in one piece.
 func (c *connection) take(data []byte) (rest []byte, err error) {
 	mine := c.holdBack()
 	for err == nil && len(data) >= headerBytes {

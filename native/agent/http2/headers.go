@@ -99,8 +99,8 @@ func (c *connection) data(f *frame) error {
 	if f.stream == 0 || f.stream > c.last || !unpad(f) {
 		return fault(stream.ProtocolError)
 	}
-	// The connection's credit comes back at once, so that a body that nobody reads holds up no
-	// other.
+	// The connection's window is restored at once, so that a body without a reader does not block
+	// others.
 	if c.received += size; c.received >= connectionWindow/4 {
 		c.send(appendWindowUpdate(nil, 0, c.received))
 		c.received = 0

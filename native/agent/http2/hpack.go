@@ -2,11 +2,11 @@ package http2
 
 import "errors"
 
-// tableSize is what the headers of requests may keep for later ones: the default, which clients use
-// before they know better.
+// tableSize is the size of the dynamic table for the headers of requests: the default, which
+// clients use before they know the settings.
 const tableSize = 4096
 
-// entryOverhead is what an entry counts besides its text; RFC 7541, section 4.1.
+// entryOverhead is what an entry counts in addition to its text; RFC 7541, section 4.1.
 const entryOverhead = 32
 
 // maxInteger bounds every number of a header block; nothing that it counts is larger.

@@ -1,7 +1,7 @@
 package http2
 
-// codeLengths are those of RFC 7541, appendix B, by symbol. The code is canonical: lengths say all
-// of it.
+// codeLengths are the lengths of RFC 7541, appendix B, by symbol. The code is canonical: its
+// lengths define it.
 var codeLengths = [256]uint8{
 	13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
 	6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10,

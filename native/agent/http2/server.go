@@ -5,10 +5,10 @@
 // of blocks of code that no copy of a guest has executed before, and under emulation each of them
 // is translated first, for some ten microseconds.
 //
-// Plain guests alone have it. Their client is the host, which holds their memory and their disks,
-// and which a flaw in here would give nothing that it lacks. Whatever it sends is bounded all the
-// same, and what breaks the rules ends the connection. Confidential guests, which do not trust the
-// host, are served by net/http: see package httpstream.
+// Only plain guests have it. Their client is the host, which holds their memory and their disks
+// already, so a flaw here would give it nothing more. All input is bounded nevertheless, and a
+// violation of the protocol ends the connection. Confidential guests, which do not trust the host,
+// use net/http: see package httpstream.
 package http2
 
 import (
@@ -26,8 +26,8 @@ const (
 	maxFrame = 16 << 10
 	// maxBlock bounds the headers of a request as they are sent.
 	maxBlock = 64 << 10
-	// streamWindow is what one body may have in flight. Its reader alone is held back by a body
-	// that nobody reads.
+	// streamWindow is how many bytes of one body may be in flight. A body without a reader blocks
+	// only itself.
 	streamWindow     = 128 << 10
 	connectionWindow = 4<<20 - 1
 	// maxQueued bounds what waits to be written to a client that does not read.

@@ -17,7 +17,7 @@ var static = [...]field{
 	{"www-authenticate", ""},
 }
 
-// Indices of what answers hold.
+// Indices of the entries that answers use.
 const (
 	indexStatus      = 8
 	indexContentType = 31

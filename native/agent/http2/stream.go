@@ -12,21 +12,22 @@ type Stream struct {
 
 	c  *connection
 	id uint32
-	// length is what the request says of its body's, or -1; come is what has come of it. The
-	// connection's reader's own.
+	// length is the length that the request declares for its body, or -1; come counts the bytes
+	// received. Only the connection's reading goroutine uses them.
 	length, come int
-	// collect takes the body when it is complete; up to `limit` bytes. each takes it as it comes.
-	// The connection's reader's own.
+	// collect receives the complete body, up to `limit` bytes. each receives it in pieces. Only the
+	// connection's reading goroutine uses them.
 	collect func(body []byte, err error)
 	each    func(piece []byte, last bool)
 	limit   int
 
 	// The connection's lock protects all below.
 	window int
-	// body is what has come and was not read yet, taken is what the client's window lacks.
+	// body holds bytes that were received and not read yet; taken is how much of the client's
+	// window is used up.
 	body  []byte
 	taken int
-	// credit is what the client may still send.
+	// credit is how many bytes the client may still send.
 	credit   int
 	complete bool
 	ended    bool
@@ -35,7 +36,7 @@ type Stream struct {
 
 var _ stream.Stream = (*Stream)(nil)
 
-// Head is what the headers say.
+// Head is the content of the request's headers.
 func (s *Stream) Head() *stream.Request { return &s.Request }
 
 // Collect has the whole body handed over as soon as it has come, stream.ErrTooLarge once it is
@@ -77,7 +78,8 @@ func (s *Stream) OnEnd(end func()) {
 	}
 }
 
-// Read reads the body as it comes; io.EOF at its end, stream.ErrEnded when the stream ends before.
+// Read reads the next bytes of the body; io.EOF at its end, stream.ErrEnded when the stream ends
+// before.
 func (s *Stream) Read(data []byte) (int, error) {
 	c := s.c
 	c.mu.Lock()
@@ -191,7 +193,8 @@ func (s *Stream) Write(data []byte, last bool) error {
 	}
 }
 
-// turn makes the caller the one who writes, and answers how much it may send of so many bytes.
+// turn claims the connection's writer role for the caller, and returns how many of so many bytes it
+// may send.
 func (s *Stream) turn(rest int) (int, error) {
 	c := s.c
 	c.mu.Lock()

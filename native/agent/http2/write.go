@@ -1,7 +1,7 @@
 package http2
 
-// trier is a connection that can be written to without waiting. It answers how much it took; what
-// it did not take is written again, so an error may wait until then.
+// trier is a connection that can be written to without waiting. It returns how much it took; the
+// rest is written again, so an error may wait until then.
 type trier interface {
 	TryWrite(data []byte) int
 }
@@ -33,7 +33,7 @@ func (c *connection) queue(frames []byte) {
 	}
 }
 
-// holdBack makes the caller the one who writes, unless there is one already.
+// holdBack claims the connection's writer role. False: another goroutine has it.
 func (c *connection) holdBack() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,8 +42,8 @@ func (c *connection) holdBack() bool {
 	return mine
 }
 
-// write empties the queue, as the one who writes, and is that no longer. `promptly`: what cannot be
-// written at once is left to another goroutine.
+// write empties the queue for the caller, which has the writer role, and gives the role up.
+// `promptly`: bytes that cannot be written at once are left to another goroutine.
 func (c *connection) write(promptly bool) {
 	for {
 		c.mu.Lock()

@@ -41,7 +41,7 @@ func (t *request) state() (whole, ended, aborted bool) {
 
 // abort has package http reset the stream. A write that waits for the client ends before.
 func (t *request) abort() {
-	// The stream may have ended by itself.
+	// The stream may have ended on its own.
 	_ = http.NewResponseController(t.writer).SetWriteDeadline(time.Now())
 	t.writing.Lock()
 	defer t.writing.Unlock()

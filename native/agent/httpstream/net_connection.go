@@ -23,8 +23,8 @@ type connection struct {
 	net.Conn
 
 	mu sync.Mutex
-	// header is what was written of a frame's header, and left what is missing of the frame behind
-	// it. ends: the frame ends a stream.
+	// header has the bytes of a frame's header written so far; left is how many bytes of the frame
+	// are missing after it. ends: the frame ends a stream.
 	header []byte
 	left   int
 	ends   bool
@@ -79,7 +79,7 @@ func (c *connection) count(data []byte) {
 	}
 }
 
-// endsSoFar answers how many streams have ended, and a channel that the next end closes.
+// endsSoFar returns how many streams have ended, and a channel that the next end closes.
 func (c *connection) endsSoFar() (uint64, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 // errGone is a body whose stream ended before it was complete.
 var errGone = errors.New("the body is not complete")
 
-// request is one request of package http, and its answer. The goroutine in which package http has
-// it answered writes whole answers, begins others, and waits for the end.
+// request is one request of package http, and its answer. Package http calls it in a goroutine,
+// which writes whole answers, begins others, and waits for the end.
 type request struct {
 	head   stream.Request
 	writer http.ResponseWriter
@@ -96,7 +96,7 @@ func (t *request) whole() ([]byte, error) {
 	}
 }
 
-// feed hands over the pieces of the body.
+// feed delivers the pieces of the body.
 func (t *request) feed() {
 	buffer := make([]byte, maxFrame)
 	for {

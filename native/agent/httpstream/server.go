@@ -24,8 +24,8 @@ const (
 	// say so.
 	maxHeaders = 64 << 10
 	maxFrame   = 16 << 10
-	// streamWindow is what one body may have in flight. Its reader alone is held back by a body
-	// that nobody reads.
+	// streamWindow is how many bytes of one body may be in flight. A body without a reader blocks
+	// only itself.
 	streamWindow     = 128 << 10
 	connectionWindow = maxStreams * streamWindow
 )
@@ -52,7 +52,7 @@ func (s *Server) HTTP() *HTTPServer {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(withConnection(ctx, conn), requestQueueKey{}, newRequestQueue(timeout))
 		},
-		// Its messages quote the host, and nobody reads them.
+		// Its messages may quote the host, so they are dropped.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}}
 }

@@ -1,4 +1,4 @@
-// Package jsonapi is what the guest's HTTP servers have in common: bodies that are bounded, and
+// Package jsonapi has the common parts of the guest's HTTP servers: bodies that are bounded, and
 // answers and refusals in JSON.
 package jsonapi
 
@@ -63,7 +63,7 @@ func Refuse(w http.ResponseWriter, e *Error) {
 	Write(w, e.Status, map[string]any{"error": map[string]string{"code": e.Code, "message": e.Message}})
 }
 
-// Write answers with a document. That the peer has gone meanwhile is reported to nobody.
+// Write answers with a document. It reports no error when the peer has gone.
 func Write(w http.ResponseWriter, status int, document any) {
 	body, err := json.Marshal(document)
 	if err != nil {

@@ -31,7 +31,7 @@ const Port = 4433
 // lingers is how long a guest whose secrets did not come in time waits for the host to end it.
 const lingers = 30 * time.Second
 
-// Box is what a launch needs of package box.
+// Box has the methods of package box that a launch needs.
 type Box interface {
 	Take(spec *spec.Spec, digest string) error
 	Listen(port int) (net.Listener, error)
@@ -43,15 +43,15 @@ type Box interface {
 	MainUser() (users.User, error)
 }
 
-// Born is what a guest is once it has taken its launch spec.
+// Born describes a guest that has taken its launch spec.
 type Born struct {
 	Instance   [16]byte
 	SpecDigest [32]byte
 	SpecText   []byte
 	Spec       *launchspec.Spec
 	Secrets    *secrets.Store
-	// HostCertificates is what the host says endorses the processor's reports; nobody vouches for
-	// it.
+	// HostCertificates is the host's claim about the endorsements of the processor's reports. It is
+	// not authenticated.
 	HostCertificates func() []byte
 }
 
@@ -61,7 +61,7 @@ type Server interface {
 	ServeConn(conn net.Conn) error
 }
 
-// Services are what a guest offers besides its workload.
+// Services are the services of a guest besides its workload.
 type Services struct {
 	RATLS Server
 	// Attachments are mounts for the box, such as the one with the socket that its workload is
@@ -74,7 +74,7 @@ type Launch struct {
 	Box       Box
 	Kind      tee.Kind
 	Processor tee.Processor
-	// Offer makes the services. They answer nobody before the box is made.
+	// Offer makes the services. They accept no client before the box is made.
 	Offer func(born *Born) (*Services, error)
 	// End ends the guest.
 	End func()
@@ -84,7 +84,7 @@ type Launch struct {
 	// after calls a function once a time is over; nil: as package time does.
 	after func(wait time.Duration, do func())
 
-	// taking is held by the one who takes the launch spec.
+	// taking is held by the caller that takes the launch spec.
 	taking sync.Mutex
 
 	mu           sync.Mutex
@@ -155,9 +155,9 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
 }
 
-// covers insists on a report of this guest that has the digest for HOST_DATA: a relying party that
-// trusts a quote of this guest trusts this spec. The report is one that is asked for here and now,
-// over bytes that nobody else knows.
+// covers checks that HOST_DATA of a fresh report of this guest is the digest: a relying party that
+// trusts evidence of this guest then trusts this spec. The report is over random bytes, so the host
+// cannot replay one.
 func (l *Launch) covers(digest [32]byte) error {
 	var data [64]byte
 	_, _ = rand.Read(data[:])
@@ -233,8 +233,8 @@ func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
 	return err
 }
 
-// hide drops the main process's output where the host may not have it: kept for nobody, it would
-// soon hold the process up.
+// hide drops the main process's output where the host may not read it. A full ring would block the
+// process.
 func (l *Launch) hide(spec *launchspec.Spec) error {
 	if slices.Contains(spec.HostMay, launchspec.MayLogs) || slices.Contains(spec.HostMay, launchspec.MayAttach) {
 		return nil

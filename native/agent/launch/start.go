@@ -46,9 +46,9 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
 	time.AfterFunc(lingers, l.End)
 }
 
-// wipeAfter overwrites the secrets when the main process has ended, with which ends all else in the
-// box. One that was ended while it waited, or could not begin, has no use for any either: what is
-// there of them goes, and none is taken any more.
+// wipeAfter overwrites the secrets when the main process has ended, which ends everything in the
+// box. A main process that was ended while it waited, or could not start, needs no secrets either:
+// they are overwritten, and none is accepted any more.
 func (l *Launch) wipeAfter(ended <-chan struct{}, store *secrets.Store) {
 	<-ended
 	if err := store.Wipe(); err != nil {
@@ -71,7 +71,7 @@ func (l *Launch) begin(h *process.Handle, store *secrets.Store) {
 	l.Box.Begin(h, environment)
 }
 
-// Close overwrites what is left of the secrets.
+// Close overwrites the remaining secrets.
 func (l *Launch) Close() error {
 	born := l.isBorn()
 	if born == nil {

@@ -42,8 +42,8 @@ func (s *Spec) Box() *spec.Spec {
 // guest: execute a program outside of the box, as `core_pattern` does, or write to the devices.
 var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
-// confinement is what the spec says, and never less than what keeps the workload from the agent and
-// its secure processor.
+// confinement returns the spec's confinement, with at least what keeps the workload from the agent
+// and its secure processor.
 func (s *Spec) confinement() spec.Confinement {
 	confinement := spec.Confinement{
 		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,
@@ -71,7 +71,7 @@ func (s *Spec) rootfs() spec.Rootfs {
 	return rootfs
 }
 
-// digest is what hexadecimal digits say that were checked.
+// digest decodes hexadecimal digits that were checked.
 func digest(text string) (sum [32]byte) {
 	decoded, err := hex.DecodeString(text)
 	if err != nil || copy(sum[:], decoded) != len(sum) {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// canonical is the one text that says what a spec says; RFC 8785, for the kinds of values that a
-// spec is made of.
+// canonical returns the one canonical text of a spec; RFC 8785, for the kinds of values that a spec
+// consists of.
 func canonical(spec *Spec) []byte { return appendValue(nil, reflect.ValueOf(spec).Elem()) }
 
 func appendValue(to []byte, value reflect.Value) []byte {

@@ -41,7 +41,7 @@ type Confinement struct {
 	ReadonlyPaths   []string `json:"readonlyPaths"`
 }
 
-// Image is what the box was made from.
+// Image is the image that the box was made from.
 type Image struct {
 	ManifestDigest string `json:"manifestDigest"`
 }
@@ -52,8 +52,8 @@ const (
 	ChangesEncryptedDisk = "encrypted-disk"
 )
 
-// Rootfs is what the box's root is made of, lowest layer first. The disk of the first has the
-// serial `layer-0`.
+// Rootfs describes the box's root, lowest layer first. The disk of the first has the serial
+// `layer-0`.
 type Rootfs struct {
 	Layers   []Layer `json:"layers"`
 	Changes  string  `json:"changes"`
@@ -95,7 +95,7 @@ const (
 	TargetEnv  = "env"
 )
 
-// Secret is one that the box waits for.
+// Secret describes a secret that the box waits for.
 type Secret struct {
 	Name string `json:"name"`
 	// Injectors are the SHA-256 digests of the keys that may inject it, in hexadecimal digits; none

@@ -69,7 +69,7 @@ func ReadLink(fd int) (string, error) {
 // ReadFile reads a regular file below dir of at most limit bytes; a larger one is EFBIG, another
 // kind EINVAL.
 func ReadFile(dir int, path string, resolve uint64, limit int) ([]byte, error) {
-	// Without O_NONBLOCK a FIFO of that name would hold us for ever.
+	// Without O_NONBLOCK, opening a FIFO of that name would block.
 	fd, err := OpenAt(dir, path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0, resolve)
 	if err != nil {
 		return nil, err

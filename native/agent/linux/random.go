@@ -14,8 +14,8 @@ const (
 	clockRealtime   = 0
 )
 
-// AddEntropy mixes secret random bytes into the kernel's pool, counts them as such, and has the
-// kernel make its random numbers from the pool anew. random is open on /dev/random.
+// AddEntropy mixes secret random bytes into the kernel's pool, counts them as entropy, and has the
+// kernel reseed its generator from the pool. random is open on /dev/random.
 func AddEntropy(random int, entropy []byte) error {
 	// struct rand_pool_info: a count of bits, the size in bytes, and the bytes.
 	info := make([]byte, 0, 8+len(entropy))

@@ -27,7 +27,7 @@ func Readable(fd int) (int, error) {
 
 // OpenTerminal opens a new pseudo-terminal of the devpts instance whose ptmx device is at path.
 func OpenTerminal(path string) (master, slave int, err error) {
-	// O_NONBLOCK: our end is polled; a FIFO that a box put there holds nobody.
+	// O_NONBLOCK: our end is polled, and a FIFO that a box put there does not block the open.
 	master, err = OpenAt(-1, path, syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0, NoSymlinks)
 	if err != nil {
 		return -1, -1, err

@@ -83,7 +83,7 @@ func SetCredentials(uid, gid uint32, groups []uint32) error {
 	return failed("setresuid", "", errno)
 }
 
-// Instruction is one instruction of classic BPF, struct sock_filter.
+// Instruction is an instruction of classic BPF, struct sock_filter.
 type Instruction struct {
 	Code   uint16
 	Jt, Jf uint8

@@ -27,9 +27,9 @@ var errPersists = errors.New("connections keep coming up")
 // thread that opened it.
 func OpenDiag() (*Connection, error) { return openFamily(sockDiag) }
 
-// Disconnect ends every TCP connection of the namespace that leads out of it: those who wait for
-// one see it reset at once. What listens goes on, and so do connections from the namespace to
-// itself.
+// Disconnect ends every TCP connection of the namespace that leads out of it: processes that wait
+// for one see the reset at once. Listening sockets stay, and so do connections within the
+// namespace.
 func (c *Connection) Disconnect(own [4]byte) error {
 	for range maxRounds {
 		ended := 0
@@ -75,7 +75,7 @@ func diagRequest(family byte, states uint32, id socketID) []byte {
 	return append(b, id[:]...)
 }
 
-// connections lists what is not closed, and does not listen.
+// connections lists the sockets that are neither closed nor listening.
 func (c *Connection) connections(family byte) ([]socketID, error) {
 	const dump = syscall.NLM_F_REQUEST | syscall.NLM_F_DUMP
 	if err := c.send(newMessage(sockDiagByFamily, dump, diagRequest(family, allButThoseStates, socketID{}))); err != nil {

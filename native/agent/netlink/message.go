@@ -11,7 +11,7 @@ const (
 	attributeBytes = 4
 )
 
-// message is one request under construction; linux/netlink.h.
+// message is a request under construction; linux/netlink.h.
 type message struct{ bytes []byte }
 
 func newMessage(kind uint16, flags uint16, body []byte) *message {

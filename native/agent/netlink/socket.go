@@ -40,8 +40,7 @@ func (c *Connection) do(m *message) error {
 	return err
 }
 
-// ask sends a request and answers the body of what it is answered with; an acknowledgement has
-// none.
+// ask sends a request and returns the body of the reply. An acknowledgement has no body.
 func (c *Connection) ask(m *message) ([]byte, error) {
 	if err := c.send(m); err != nil {
 		return nil, err
@@ -73,7 +72,7 @@ func (c *Connection) receive(buffer []byte) (int, error) {
 	}
 }
 
-// answer finds the first message of a datagram that answers a request.
+// answer finds the first message of a datagram that is the reply to a request.
 func answer(datagram []byte, sequence uint32) (body []byte, found bool, err error) {
 	for len(datagram) >= headerBytes {
 		length := int(native.Uint32(datagram))
@@ -92,8 +91,7 @@ func answer(datagram []byte, sequence uint32) (body []byte, found bool, err erro
 	return nil, false, nil
 }
 
-// each calls take for every message of a datagram that answers a dump, and says whether the dump is
-// done.
+// each calls take for every message of a datagram of a dump, and returns whether the dump is done.
 func each(datagram []byte, sequence uint32, take func(body []byte) error) (done bool, err error) {
 	for len(datagram) >= headerBytes {
 		length := int(native.Uint32(datagram))

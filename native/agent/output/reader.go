@@ -17,13 +17,13 @@ type Writer interface {
 	Write(data []byte, last bool) error
 }
 
-// Reader is one that the output of a process is sent to.
+// Reader is a client that the output of a process is sent to.
 type Reader struct {
 	ring *Ring
 	// sent is how far its frames have come; its acknowledgements must not pass it.
 	sent atomic.Uint64
 	gone atomic.Bool
-	// part is what has come of an acknowledgement. The one who calls Take has it.
+	// part has the bytes of an incomplete acknowledgement. Only the caller of Take uses it.
 	part []byte
 }
 

@@ -68,8 +68,8 @@ func (r *Ring) Write(stream byte, data []byte) {
 	}
 }
 
-// Discard drops what is there and all that follows: nobody may ever read it, so nobody would make
-// room for it either.
+// Discard drops the output held now and all later output: it has no reader, so nothing would make
+// room for it.
 func (r *Ring) Discard() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,8 +173,8 @@ func (r *Ring) Acknowledge(offset uint64) error {
 	return nil
 }
 
-// read copies what is there at an offset of one stream; stream 3 is the end. With nothing there it
-// waits for a reader that has not left, or answers stream 0.
+// read copies output at an offset of one stream; stream 3 is the end. Without output it waits while
+// the reader is connected; when the reader has left it returns stream 0.
 func (r *Ring) read(reader *Reader, wait bool, offset uint64, data []byte) (stream byte, n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -198,7 +198,7 @@ func (r *Ring) interrupt() {
 	r.changed.Broadcast()
 }
 
-// peek answers stream 0 when there is nothing yet.
+// peek returns stream 0 when there is no output yet.
 func (r *Ring) peek(offset uint64, data []byte) (byte, int, error) {
 	if offset < r.acknowledged || offset > r.written {
 		return 0, 0, ErrOffset

@@ -18,8 +18,8 @@ type challenge struct {
 	Nonce []byte `json:"nonce"`
 }
 
-// attest answers a report that is bound to the peer's nonce and to this connection. The same nonce
-// once more gives another report.
+// attest answers with a report that is bound to the peer's nonce and to this connection. A repeated
+// nonce gives another report.
 func (s *Server) attest(r *request) (any, error) {
 	var c challenge
 	if err := strictjson.Decode(r.body, &c); err != nil {

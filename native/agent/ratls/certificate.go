@@ -27,8 +27,8 @@ const (
 	subjectSimulated = "a3s-box SIMULATED, NOT HARDWARE"
 )
 
-// newCertificate draws a key, which never leaves this process, and signs a certificate for it that
-// has evidence within.
+// newCertificate makes a key, which never leaves this process, and a self-signed certificate with
+// evidence in it.
 func newCertificate(source *evidence.Source) (*tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {

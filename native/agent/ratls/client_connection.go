@@ -16,7 +16,7 @@ const (
 	exporterSize = 32
 )
 
-// connection is what TLS runs over, and what the server remembers of who is at the other end.
+// connection is the stream that TLS runs over, and the server's record of its peer.
 type connection struct {
 	net.Conn
 	once   sync.Once
@@ -63,7 +63,7 @@ func (c *connection) Close() error {
 	return c.failed
 }
 
-// export answers bytes that only the two ends of this connection know.
+// export returns keying material that only the two ends of this connection know.
 func export(state *tls.ConnectionState, label string, context []byte) ([]byte, error) {
 	return state.ExportKeyingMaterial(label, context, exporterSize)
 }

@@ -8,7 +8,7 @@ import (
 // version is that of the API.
 const version = 1
 
-// infoDocument is what anybody may know. Nothing in it is proven.
+// infoDocument is public. Nothing in it is proven.
 type infoDocument struct {
 	Protocol int    `json:"protocol"`
 	TEE      string `json:"tee"`

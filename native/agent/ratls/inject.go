@@ -14,7 +14,7 @@ type injected struct {
 	Signature *[]byte `json:"signature"`
 }
 
-// inject takes a secret from who proves a key that the launch spec names for it.
+// inject accepts a secret from a client that proves it has a key of the launch spec.
 func (s *Server) inject(r *request) (any, error) {
 	if !r.connection.injected.Take() {
 		return nil, jsonapi.ErrTooMany
@@ -38,7 +38,7 @@ func (s *Server) inject(r *request) (any, error) {
 	return nil, nil
 }
 
-// permit decides who may inject. A signature where none is needed has to be right all the same.
+// permit decides who may inject. A signature has to be valid even where none is required.
 func (s *Server) permit(r *request, secret *launchspec.Secret, body *injected) error {
 	if body.Key == nil && body.Signature == nil && secret.AllowAnyInjector {
 		return nil

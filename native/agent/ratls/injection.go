@@ -17,8 +17,8 @@ import (
 // injectDomain keeps what injectors sign apart from all else.
 const injectDomain = "a3s-box/inject-secret/v1"
 
-// injection is what the injector of a secret signs: this value of this secret, for this guest, over
-// this very connection.
+// injection is the statement that the injector of a secret signs: this value of this secret, for
+// this guest, over this connection.
 type injection struct {
 	exporter   []byte
 	agentKey   []byte
@@ -35,7 +35,7 @@ func (i *injection) message() []byte {
 	)
 }
 
-// injectorKey is a key of who may inject secrets.
+// injectorKey is a key that may sign injections.
 type injectorKey struct {
 	// digest names it in launch specs: SHA-256 of its SubjectPublicKeyInfo, in hexadecimal digits.
 	digest string

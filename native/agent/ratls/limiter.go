@@ -43,7 +43,7 @@ type member struct {
 	extended, attesting bool
 }
 
-// admit answers nil where there is no place.
+// admit returns nil where there is no place.
 func (l *limiter) admit(close func()) *member {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +56,7 @@ func (l *limiter) admit(close func()) *member {
 			return nil
 		}
 		evicted := candidates[l.pick(len(candidates))]
-		// Closing a connection waits for nobody.
+		// Closing a connection does not block.
 		evicted.close()
 		l.remove(evicted)
 	}
@@ -66,7 +66,7 @@ func (l *limiter) admit(close func()) *member {
 	return m
 }
 
-// candidates are the members of which one has to make room. The caller holds the lock.
+// candidates are the members among which one is chosen to make room. The caller holds the lock.
 func (l *limiter) candidates() []*member {
 	var silent, others []*member
 	now := l.now()

@@ -16,23 +16,23 @@ const (
 	maxInjection = (secrets.MaxValue+2)/3*4 + 1<<10
 )
 
-// request is one that was found a route and read.
+// request is a request whose route was found and whose body was read.
 type request struct {
 	connection *connection
 	tls        *tls.ConnectionState
-	// name is what `{name}` stands for.
+	// name is the value of `{name}`.
 	name string
 	body []byte
 }
 
-// route is one line of the API's table.
+// route is a row of the API's table.
 type route struct {
 	method, path string
 	// limit bounds the body; 0 for none.
 	limit int
 	// attested: only over a connection that was.
 	attested bool
-	// answer answers with a document, or with nothing.
+	// answer returns a document, or nil for an empty answer.
 	answer func(s *Server, r *request) (any, error)
 }
 
@@ -42,7 +42,7 @@ var routes = []route{
 	{method: "PUT", path: "/secrets/{name}", limit: maxInjection, attested: true, answer: (*Server).inject},
 }
 
-// answer answers one request of a connection.
+// answer serves one request of a connection.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	document, err := s.dispatch(r)
 	switch {

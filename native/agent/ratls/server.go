@@ -21,7 +21,7 @@ import (
 	"a3s.dev/box/agent/secrets"
 )
 
-// protocol is what both ends have to speak.
+// protocol is the protocol that both ends have to speak.
 const protocol = "h2"
 
 // Bounds of HTTP/2 connections.
@@ -33,7 +33,7 @@ const (
 	maxReceive = 128 << 10
 )
 
-// bounds are what strangers are held to.
+// bounds limit what strangers may use.
 type bounds struct {
 	connections int
 	// protect is how long a connection is not closed in favour of another one, and hello how long
@@ -72,7 +72,7 @@ var (
 	ErrTooMany = errors.New("there are too many RA-TLS connections")
 )
 
-// Config is what a server answers for.
+// Config has the box and the services of a server.
 type Config struct {
 	Evidence *evidence.Source
 	Secrets  *secrets.Store
@@ -150,7 +150,7 @@ func (s *Server) newHTTP() *http.Server {
 			MaxReceiveBufferPerStream:     maxReceive,
 			WriteByteTimeout:              s.bounds.request,
 		},
-		// What it would say may quote a peer, and nobody reads it.
+		// The messages may quote a peer, so they are dropped.
 		ErrorLog:    log.New(io.Discard, "", 0),
 		ConnContext: withConnection,
 	}
@@ -173,7 +173,7 @@ func (s *Server) Serve(l net.Listener) error {
 			return err
 		}
 		if err != nil {
-			// Descriptors or memory are short, and will not be for ever.
+			// Descriptors or memory are short for now.
 			time.Sleep(pause)
 			continue
 		}

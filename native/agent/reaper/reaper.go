@@ -1,4 +1,5 @@
-// Package reaper owns wait4: of a process with several waiters, one of them waits for ever.
+// Package reaper owns wait4: when several callers wait for one process, the kernel tells only one
+// of them.
 package reaper
 
 import (
@@ -121,7 +122,8 @@ func (r *Reaper) finish(child *Child, status syscall.WaitStatus) {
 	close(child.done)
 }
 
-// Run reaps, for ever; an error other than "no child" is a bug or a broken kernel.
+// Run reaps and does not return unless wait4 fails; an error other than "no child" is a bug or a
+// broken kernel.
 func (r *Reaper) Run() error {
 	if err := resetSigchld(); err != nil {
 		return err

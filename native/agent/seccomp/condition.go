@@ -80,8 +80,8 @@ func (c Condition) steps() []step {
 	}
 }
 
-// body answers with the action of the alternative whose conditions hold, and leads past itself
-// where they do not. Its jumps are short, since a call has few arguments.
+// body returns the action of the alternative whose conditions hold, and jumps past itself where
+// they do not. Its jumps are short, since a call has few arguments.
 func (a alternative) body() []linux.Instruction {
 	var steps []step
 	// ends is the index after the condition that each step belongs to.

@@ -47,7 +47,7 @@ vfork vmsplice
 wait4 waitid waitpid write writev
 `
 
-// byCapability is what a capability in the bounding set adds.
+// byCapability has the calls that a capability in the bounding set adds.
 var byCapability = map[string]string{
 	"CAP_DAC_READ_SEARCH": "open_by_handle_at",
 	"CAP_SYS_ADMIN": `bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr
@@ -71,7 +71,7 @@ var byCapability = map[string]string{
 var personalities = []uint32{0x0, 0x8, 0x20000, 0x20008, 0xffffffff}
 
 // families are the address families that socket may open. AF_ALG and AF_VSOCK are not among them:
-// the one is kernel surface that nobody needs, the other leads past the network.
+// AF_ALG is unneeded kernel surface, AF_VSOCK bypasses the network.
 var families = []uint32{
 	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, // UNIX INET AX25 IPX APPLETALK NETROM BRIDGE ATMPVC X25 INET6 ROSE
 	13, 14, 15, 16, 17, 18, // NETBEUI SECURITY KEY NETLINK PACKET ASH

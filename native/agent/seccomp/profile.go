@@ -16,15 +16,15 @@ type Profile struct {
 	// other ends its process.
 	X86 bool `json:"x86"`
 	X32 bool `json:"x32"`
-	// Log has the kernel log what is not allowed; SpecAllow leaves a mitigation of speculative
-	// execution out.
+	// Log has the kernel log calls that are not allowed; SpecAllow omits a mitigation of
+	// speculative execution.
 	Log       bool   `json:"log"`
 	SpecAllow bool   `json:"specAllow"`
 	Rules     []Rule `json:"rules"`
 }
 
-// Action is what becomes of a system call. Value is the error number of errno, or what a tracer
-// reads of trace.
+// Action decides about a system call. Value is the error number of errno, or the value that a
+// tracer reads for trace.
 type Action struct {
 	Kind  string `json:"kind"`
 	Value int64  `json:"value"`
@@ -53,7 +53,7 @@ const (
 	flagSpecAllow = 1 << 2
 )
 
-// Flags are those that the filter is installed with.
+// Flags are the flags that the filter is installed with.
 func (p *Profile) Flags() (flags uint32) {
 	if p.Log {
 		flags |= flagLog
@@ -74,7 +74,7 @@ var (
 	errCondition = errors.New("holds a condition that is not one")
 )
 
-// actions are the values of a filter, but for those with a number in their low half.
+// actions are the values of a filter, except those with a number in their low half.
 var actions = map[string]uint32{
 	"allow": returnAllow, "log": 0x7ffc0000, "errno": returnErrno, "trace": 0x7ff00000, "trap": 0x00030000, "kill-thread": 0,
 	"kill-process": returnKillProcess,
@@ -91,8 +91,8 @@ func (a Action) code() (uint32, error) {
 // permissive says whether the profile lets calls pass that it does not name.
 func (a Action) permissive() bool { return a.Kind == "allow" || a.Kind == "log" || a.Kind == "trace" }
 
-// outcome is what becomes of a call: the action of the first alternative whose conditions hold, or
-// the last action.
+// outcome decides about a call: the action of the first alternative whose conditions hold, or the
+// last action.
 type outcome struct {
 	alternatives []alternative
 	last         uint32

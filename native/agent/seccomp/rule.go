@@ -15,15 +15,15 @@ import (
 //go:embed syscalls.txt
 var syscallTable string
 
-// rule is what becomes of a system call.
+// rule decides about a system call.
 type rule int
 
 // The zero rule is the profile's default.
 const (
 	deny rule = iota
 	allow
-	// absent answers as a kernel does that lacks the call, so that libraries fall back from clone3
-	// to clone.
+	// absent returns ENOSYS, as a kernel without the call does, so that libraries fall back from
+	// clone3 to clone.
 	absent
 	cloneWithoutNamespaces
 	listedPersonality

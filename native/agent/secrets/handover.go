@@ -37,8 +37,8 @@ func (s *Store) HandOver(files *Files, owner users.User) (environment []string, 
 	return environment, nil
 }
 
-// Wipe overwrites what is left of the secrets, in the box's files too, when the box has ended.
-// Nothing can be delivered any more.
+// Wipe overwrites the remaining secrets, in the box's files too, when the box has ended. No secret
+// is accepted any more.
 func (s *Store) Wipe() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -58,7 +58,7 @@ type entry struct {
 	delivered bool
 }
 
-// Status is what anybody may know.
+// Status is public.
 type Status struct {
 	Version int64
 	State   State
@@ -93,7 +93,7 @@ func NewStore(secrets []launchspec.Secret, wait time.Duration) *Store {
 	return s
 }
 
-// Secret answers what the launch spec says of a secret.
+// Secret returns the launch spec's entry for a secret.
 func (s *Store) Secret(name string) (launchspec.Secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +104,8 @@ func (s *Store) Secret(name string) (launchspec.Secret, error) {
 	return entry.secret, nil
 }
 
-// Deliver keeps a copy of a secret's value. Of several deliveries of one secret one succeeds,
-// whatever their values are.
+// Deliver keeps a copy of a secret's value. Of several deliveries of one secret one succeeds, also
+// when their values are equal.
 func (s *Store) Deliver(name string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *Store) Status() Status {
 	return status
 }
 
-// Await answers as soon as the version is not the seen one, or when done is closed.
+// Await returns when the version is not the seen one, or when done is closed.
 func (s *Store) Await(done <-chan struct{}, seen int64) Status {
 	for {
 		status, changed := s.look()

@@ -10,7 +10,7 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// guests are those that have a route. The zero value is none.
+// guests are the kinds of guest that have a route. The zero value is none.
 type guests int
 
 const (
@@ -24,12 +24,12 @@ func (g guests) has(confidential bool) bool {
 	return g == allGuests || g == confidentialGuests && confidential || g == plainGuests && !confidential
 }
 
-// access is what a host must be permitted by the launch spec of a confidential guest; the owner of
-// a plain one may do everything. The zero value lets nobody in.
+// access is the permission that the launch spec of a confidential guest must give the host; the
+// host of a plain guest may do everything. The zero value permits nothing.
 type access func(spec *launchspec.Spec, id string, body []byte) error
 
 // free needs no permission: the host knows the answer already, or the route ends the box, which the
-// host can do by itself.
+// host can do in other ways.
 func free(*launchspec.Spec, string, []byte) error { return nil }
 
 // may needs any one of these permissions.
@@ -56,7 +56,7 @@ func freeOfMain(spec *launchspec.Spec, id string, _ []byte) error {
 	return permitted(spec, launchspec.MayExec)
 }
 
-// maySignal lets a host end the box, by its stop signal or at once, whatever the spec says.
+// maySignal lets a host end the box by its stop signal or by SIGKILL, whatever the spec permits.
 func maySignal(spec *launchspec.Spec, id string, body []byte) error {
 	if id != box.MainID {
 		return permitted(spec, launchspec.MayExec)

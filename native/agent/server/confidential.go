@@ -13,7 +13,7 @@ import (
 	"a3s.dev/box/agent/stream"
 )
 
-// Confidential is what a confidential guest has besides its box.
+// Confidential has the parts of a confidential guest besides its box.
 type Confidential interface {
 	// TEE names the guest's secure processor.
 	TEE() string
@@ -25,7 +25,7 @@ type Confidential interface {
 	TakeCertificates(table []byte)
 	// Start starts the main process, or has it wait for its secrets.
 	Start() (*process.Handle, error)
-	// Secrets answers once the version is not the seen one, or when done is closed.
+	// Secrets returns when the version is not the seen one, or when done is closed.
 	Secrets(done <-chan struct{}, seen int64) (secrets.Status, error)
 	// ServeRATLS serves a connection to the guest's own server until it ends.
 	ServeRATLS(conn net.Conn) error
@@ -52,7 +52,7 @@ func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {
 	return nothing, nil
 }
 
-// secrets answers once the secrets have another version than the seen one.
+// secrets answers when the secrets have another version than the seen one.
 func (s *Server) secrets(t stream.Stream, _ []byte, _ string) {
 	seen, err := parseSeen(t.Head().Query)
 	if err != nil {

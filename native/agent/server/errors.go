@@ -59,7 +59,7 @@ var conflicts = []error{
 	box.ErrPaused, box.ErrNotPaused, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
 }
 
-// codeOf gives an error its code; what nobody foresaw is a set-up that failed.
+// codeOf returns the code of an error; an unforeseen error is a failed set-up.
 func codeOf(err error) string {
 	var own *Error
 	var refusal *stage.Refusal

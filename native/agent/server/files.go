@@ -159,12 +159,29 @@ func (s *Server) exportFiles(t stream.Stream, body []byte, _ string) {
 	s.sendArchive(t, body, s.Box.ExportFiles)
 }
 
-// readLayer answers with a layer of what differs from the image.
+// readLayer answers with a layer of the differences from the image.
 func (s *Server) readLayer(t stream.Stream, body []byte, _ string) {
 	s.sendArchive(t, body, s.Box.Layer)
 }
 
-// sendArchive answers with an archive of which the request says nothing more.
+// syncFiles answers once what the box has written is on its disk.
+func (s *Server) syncFiles(t stream.Stream, body []byte, _ string) {
+	if len(body) > 0 {
+		writeError(t, errBody)
+		return
+	}
+	s.queue.after("", func() {
+		go func() {
+			if err := s.Box.Sync(); err != nil {
+				writeError(t, err)
+				return
+			}
+			writeJSON(t, nothing)
+		}()
+	})
+}
+
+// sendArchive answers with an archive; its request has no other parameters.
 func (s *Server) sendArchive(t stream.Stream, body []byte, write func(begin func(context.Context) io.Writer) error) {
 	if len(body) > 0 {
 		writeError(t, errBody)

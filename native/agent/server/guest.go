@@ -74,8 +74,8 @@ func (s *Server) powerOff(t stream.Stream, body []byte, _ string) {
 	s.end(t)
 }
 
-// timeToTake is what a host has to take an answer in. One that takes nothing does not keep a guest
-// that should end.
+// timeToTake is how long a host may take to read an answer. A host that does not read does not keep
+// a guest that should end.
 const timeToTake = 10 * time.Second
 
 // end ends the guest, once, as soon as the answer on a stream was given.

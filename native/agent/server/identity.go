@@ -110,7 +110,7 @@ func (s *Server) fork(body []byte) (reply, error) {
 	return nothing, nil
 }
 
-// identity is what every copy gets.
+// identity is the identity that a guest of a template, and a fork, is given.
 type identity struct {
 	entropy []byte
 	now     time.Time
@@ -133,7 +133,7 @@ func parseIdentity(entropy, now, machineID string) (*identity, error) {
 }
 
 // parseTime reads the one spelling "2006-01-02T15:04:05.000000000Z". Package time's parser is for
-// any, and much of what a copy does before it answers would be that.
+// any spelling, and would be much of what a guest of a template executes before it answers.
 func parseTime(text string) (time.Time, bool) {
 	const shape = "dddd-dd-ddTdd:dd:dd.dddddddddZ"
 	if len(text) != len(shape) {

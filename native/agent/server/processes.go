@@ -96,7 +96,7 @@ func (s *Server) execute(t stream.Stream, err error, id string, process *spec.Pr
 
 func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.Box.Process(id)) }
 
-// ended answers when the process has exited, exit when its output has ended besides.
+// ended answers when the process has exited, exit when its output has ended too.
 func (s *Server) ended(t stream.Stream, _ []byte, id string) {
 	s.answerExit(t, id, (*process.Handle).Ended)
 }

@@ -59,9 +59,9 @@ func (q *requestQueue) setUp(job func()) bool {
 }
 
 // after calls a function, which must not block, once the earlier jobs are done and the process with
-// this id, if it is to be started, is started. It calls it at once when there is nothing to wait
-// for. Requests for one process begin in the order in which they came, so that of two writers the
-// first has the input.
+// this id, if a job is to start it, is started. It calls it at once when there is nothing to wait
+// for. Requests for one process begin in the order in which they came, so of two writers the first
+// has the input.
 func (q *requestQueue) after(id string, begin func()) {
 	q.mu.Lock()
 	done, earlier := q.done, q.last[id]

@@ -54,7 +54,7 @@ type number struct {
 	value uint64
 }
 
-// appendNumbers appends members, each after a comma but for the first of an object.
+// appendNumbers appends members, each after a comma except the first of an object.
 func appendNumbers(to []byte, numbers ...number) []byte {
 	for _, n := range numbers {
 		if to[len(to)-1] != '{' {

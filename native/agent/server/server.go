@@ -1,4 +1,4 @@
-// Package server answers the host: docs/guest-protocol.md.
+// Package server serves the host: docs/guest-protocol.md.
 package server
 
 import (
@@ -27,14 +27,14 @@ const (
 	minFrozen = 6
 )
 
-// Server answers for one box.
+// Server serves the host for one box.
 type Server struct {
 	Box *box.Box
 	// Version is this agent's own.
 	Version string
 	// PowerOff ends the guest; it is called once, after the answer was given.
 	PowerOff func()
-	// Confidential is what a confidential guest has besides; nil in a plain one.
+	// Confidential has the other parts of a confidential guest; nil in a plain one.
 	Confidential Confidential
 
 	queue            *requestQueue
@@ -49,7 +49,7 @@ type reply struct {
 
 var nothing = reply{status: 204}
 
-// route is one line of the protocol's table. `{id}` is the process.
+// route is a row of the protocol's table. `{id}` is the process.
 //
 // A route that a later version changed is there once for each way in which it is answered, the
 // latest first.
@@ -65,7 +65,8 @@ type route struct {
 	fatal bool
 	// limit bounds the body; 0 for one that is not read as a whole.
 	limit int
-	// One of these answers: at once, in the order of what sets the guest up, or by itself.
+	// One of these handlers is set: it answers at once, in the order of requests that set the guest
+	// up, or on its own.
 	prompt func(s *Server, body []byte, id string) (reply, error)
 	setUp  func(s *Server, body []byte) (reply, error)
 	stream func(s *Server, t stream.Stream, body []byte, id string)
@@ -107,6 +108,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/export", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).exportFiles},
 	{method: "POST", path: "/v1/files/changes", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).listChanges},
 	{method: "POST", path: "/v1/files/layer", in: plainGuests, may: free, since: 7, limit: maxDocumentBytes, stream: (*Server).readLayer},
+	{method: "POST", path: "/v1/files/sync", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).syncFiles},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
 	{method: "POST", path: "/v1/shares/changes", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).shareChanges},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
@@ -114,7 +116,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},
 }
 
-// Handler answers the requests of the control stream.
+// Handler serves the requests of the control stream.
 func (s *Server) Handler() stream.Handler {
 	s.queue = newRequestQueue()
 	return s.handle
@@ -186,8 +188,8 @@ func (s *Server) over(t stream.Stream) bool {
 	return true
 }
 
-// refuse answers with an error. On a fatal route it also ends the guest, which answers no other
-// request then.
+// refuse answers with an error. On a fatal route it also ends the guest, which then answers no
+// other request.
 func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	if route.fatal {
 		s.queue.ended.Store(true)
@@ -198,7 +200,7 @@ func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	}
 }
 
-// give answers a request with what was made of it.
+// give answers a request with the handler's result.
 func give(t stream.Stream) func(reply, error) {
 	return func(r reply, err error) {
 		if err != nil {

@@ -41,7 +41,7 @@ func (s span) of(report []byte) []byte { return report[s.at : s.at+s.size] }
 // reserved is zero in every version.
 var reserved = []span{{0x04c, 4}, {0x18b, 21}, {0x1eb, 1}, {0x1ef, 1}, {0x208, 152}}
 
-// reservedIn is what must be zero in a version.
+// reservedIn are the bytes that must be zero in a version.
 func reservedIn(version uint32) []span {
 	spans := reserved[:len(reserved):len(reserved)]
 	if version < 3 {

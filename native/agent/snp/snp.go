@@ -1,8 +1,8 @@
 // Package snp reads attestation reports of AMD SEV-SNP (AMD 56860, ATTESTATION_REPORT).
 //
-// It is for a guest that looks at its own report. Nothing is verified here: a report that the
-// firmware did not hand over itself is anybody's. Well-formed is what the verifier of relying
-// parties calls well-formed, in the same order and with the same codes.
+// It is for a guest that reads its own report. It verifies nothing: only a report that came from
+// the firmware itself can be believed. It accepts the same reports as the verifier of relying
+// parties, with checks in the same order and the same codes.
 package snp
 
 import "encoding/binary"
@@ -10,7 +10,7 @@ import "encoding/binary"
 // Size is that of a report in bytes.
 const Size = 0x4a0
 
-// Report is what a guest needs of its report.
+// Report has the fields of a report that a guest needs.
 type Report struct {
 	Version  uint32
 	GuestSVN uint32

@@ -119,7 +119,7 @@ func resolveUser(spec string, groups []string) (users.User, error) {
 	return user, err
 }
 
-// readAccounts answers nothing for a file that the box does not have.
+// readAccounts returns nil for a file that the box does not have.
 func readAccounts(path string) ([]byte, error) {
 	content, err := linux.ReadFile(-1, path, linux.NoMagicLinks, users.MaxFile)
 	switch {

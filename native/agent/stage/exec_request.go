@@ -134,7 +134,7 @@ type decoder struct {
 
 var zeros [8]byte
 
-// take answers zeros once the data is used up; the caller looks at short in the end.
+// take returns zeros once the data is used up; the caller checks short at the end.
 func (d *decoder) take(n int) []byte {
 	if n > len(d.data) {
 		d.short = true

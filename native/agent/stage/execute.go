@@ -50,7 +50,7 @@ type limit struct {
 	values [2]uint64
 }
 
-// execute starts the program and answers only when it could not.
+// execute starts the program, and returns only when it could not.
 func execute(request *ExecRequest, path string, stdio *stdio, cgroup int, reply reply) error {
 	l := &launch{fds: stdio.fds, terminal: stdio.terminal, session: !request.Main || request.Init, cgroup: -1, reply: reply.fd, zero: [2]byte{'0'}}
 	if !request.Main {
@@ -99,8 +99,8 @@ func execute(request *ExecRequest, path string, stdio *stdio, cgroup int, reply 
 }
 
 // forkAndBecome starts the program in a child of the agent. The child has its own copy of this
-// process's memory, so what it does between here and execve harms nobody; like the one of package
-// syscall it must not call into the scheduler, grow its stack or allocate.
+// process's memory, so its work before execve cannot affect the agent; as in package syscall, it
+// must not call into the scheduler, grow its stack or allocate.
 //
 //go:norace
 //go:noinline

@@ -19,10 +19,10 @@ const (
 	imageCode = imageName + 8
 )
 
-// newInitImage is the program that process 1 of a box becomes whose main process is its child, but
-// for the child's id: a few hundred bytes without a library. A process of Go would have several
-// threads, which the box's limits would count, and need more memory and address space than a
-// workload may be left.
+// newInitImage is the program that becomes process 1 of a box and the parent of its main process.
+// It is complete except for the child's id: a few hundred bytes without a library. A process of Go
+// would have several threads, which the box's limits would count, and need more memory and address
+// space than a workload may be left.
 func newInitImage() []byte {
 	start, end := initBounds()
 	code := unsafe.Slice((*byte)(pointer(start)), end-start)

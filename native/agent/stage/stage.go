@@ -69,7 +69,7 @@ func stage(reply reply) error {
 	if err := linux.CloseOnExecFrom(FdSocket); err != nil {
 		return err
 	}
-	// Until the workload is executed nobody in the box may look into this process or its child.
+	// Until the workload is executed, no process in the box may inspect this process or its child.
 	if err := linux.SetUndumpable(); err != nil {
 		return err
 	}

@@ -66,8 +66,7 @@ func bindConsole(slave int) error {
 	return linux.Attach(mount, target)
 }
 
-// chown lets the user open /dev/stdin, /dev/stdout and /dev/stderr anew. Without it that works for
-// root only.
+// chown lets the user open /dev/stdin, /dev/stdout and /dev/stderr again. Without it only root can.
 func (s *stdio) chown(uid uint32) error {
 	for _, fd := range s.fds {
 		var stat syscall.Stat_t

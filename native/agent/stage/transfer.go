@@ -9,8 +9,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Place is what a workload has to join besides the descriptors of its stage: a network namespace,
-// and the file that lists the members of a control group; -1 for none.
+// Place has what a workload joins besides the descriptors of its stage: a network namespace, and
+// the file that lists the members of a control group; -1 for none.
 type Place struct{ Network, Cgroup int }
 
 // Send sends the exec request to a stage that waits. room is a buffer for the message, and may be

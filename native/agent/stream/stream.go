@@ -1,5 +1,5 @@
-// Package stream is a request of the control stream and its answer, as the code that answers it
-// sees them: http2 makes them in plain guests, httpstream in confidential ones.
+// Package stream is the interface of a request of the control stream and its answer: http2
+// implements it in plain guests, httpstream in confidential ones.
 package stream
 
 import (
@@ -7,7 +7,8 @@ import (
 	"io"
 )
 
-// Room is what every Write needs before its data, for a header that a server may put there.
+// Room is how many bytes every Write needs before its data, for a header that a server may put
+// there.
 const Room = 9
 
 // Errors of streams.
@@ -28,10 +29,10 @@ const (
 	InternalError Code = 2
 )
 
-// Request is what the headers of a stream say.
+// Request has the content of a stream's headers.
 type Request struct {
 	Method, Path string
-	// Query is what follows the path's question mark.
+	// Query is the text after the path's question mark.
 	Query string
 	// Protocols are the values of a3s-protocol.
 	Protocols []string
@@ -39,9 +40,8 @@ type Request struct {
 	HeaderBytes int
 }
 
-// Handler begins to answer a request, of which the headers have come. Handlers are called one at a
-// time, in the order of the requests, and must not wait for anything: the connection is blocked
-// meanwhile.
+// Handler begins to answer a request whose headers have come. Handlers are called one at a time, in
+// the order of the requests, and must not block: the connection waits meanwhile.
 type Handler func(s Stream)
 
 // Stream is one request and its answer.
@@ -54,7 +54,8 @@ type Stream interface {
 	// Each has the pieces of the body handed over as they come, the last of them maybe empty. It is
 	// called by a handler, before it lets go of the request. `take` must not wait for anything.
 	Each(take func(piece []byte, last bool))
-	// Read reads the body as it comes; io.EOF at its end, ErrEnded when the stream ends before.
+	// Read reads the next bytes of the body; io.EOF at its end, ErrEnded when the stream ends
+	// before.
 	io.Reader
 
 	// OnEnd has a function called when the stream ends, at once when it has. It must not wait.

@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// bytes reads base64 in its one spelling: padded, without a bit set that says nothing. What it
-// decodes may be a secret, so it makes no copy besides the one that it hands out.
+// bytes reads base64 in its one spelling: padded, without unused bits that are set. The decoded
+// bytes may be a secret, so it makes no copy besides the one that it returns.
 func (p *parser) bytes(target reflect.Value, path string) error {
 	if !p.take('"') {
 		return p.fail(path, "must be a string")

@@ -11,7 +11,7 @@ type sealed struct {
 	Maybe *[]byte `json:"maybe"`
 }
 
-func TestDecodeReadsBytes(t *testing.T) {
+func TestDecodeReadsBase64IntoBytes(t *testing.T) {
 	for document, want := range map[string]string{
 		`{"data":""}`:         "",
 		`{"data":"AA=="}`:     "\x00",

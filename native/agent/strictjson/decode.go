@@ -1,4 +1,4 @@
-// Package strictjson decodes JSON documents of which one value has one reading.
+// Package strictjson decodes JSON documents that have only one reading.
 //
 // Refused are: unknown keys, keys that occur twice, keys that differ in case, missing keys, null,
 // numbers that are not integers, text that is not UTF-8 or holds half a surrogate pair, and

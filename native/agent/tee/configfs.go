@@ -33,7 +33,7 @@ type files interface {
 	Mkdir(path string) error
 	Rmdir(path string) error
 	Write(path string, data []byte) error
-	// Read answers up to a number of bytes; an error where there are more.
+	// Read returns up to a number of bytes, and an error where there are more.
 	Read(path string, limit int) ([]byte, error)
 }
 

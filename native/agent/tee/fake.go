@@ -9,7 +9,7 @@ import (
 	"a3s.dev/box/agent/snp"
 )
 
-// Fake is a processor for tests: its reports are well-formed and signed by nobody.
+// Fake is a processor for tests: its reports are well-formed and not signed.
 type Fake struct {
 	HostData     [32]byte
 	Measurement  [48]byte
@@ -21,7 +21,7 @@ type Fake struct {
 	asked [][64]byte
 }
 
-// Report answers a report of a Milan.
+// Report returns a report of a Milan.
 func (f *Fake) Report(data [64]byte) (Report, error) {
 	if f.Err != nil {
 		return Report{}, f.Err
@@ -49,7 +49,7 @@ func (f *Fake) Asked() [][64]byte {
 	return append([][64]byte(nil), f.asked...)
 }
 
-// DeriveKey answers a key that depends on the measurement and on the whole request.
+// DeriveKey returns a key that depends on the measurement and on the whole request.
 func (f *Fake) DeriveKey(request KeyRequest) ([32]byte, error) {
 	if f.Err != nil {
 		return [32]byte{}, f.Err

@@ -36,8 +36,8 @@ const certificatesSize = 16 << 10
 // vmmInvalidLength is SNP_GUEST_VMM_ERR_INVALID_LEN: the host's certificates do not fit.
 const vmmInvalidLength = 1
 
-// messageHead is what comes before a report: STATUS, REPORT_SIZE and 24 bytes that are reserved;
-// SEV-SNP ABI, MSG_REPORT_RSP.
+// messageHead is the part before a report: STATUS, REPORT_SIZE and 24 reserved bytes; SEV-SNP ABI,
+// MSG_REPORT_RSP.
 const (
 	messageHead = 32
 	// keyAt is where MSG_KEY_RSP has the key.
@@ -73,7 +73,7 @@ func (g *guestDevice) Report(data [64]byte) (Report, error) {
 	err := g.ask(getExtReport, request, response, certificates)
 	var refused *failed
 	if errors.As(err, &refused) && refused.vmm == vmmInvalidLength {
-		// The host hands over more than the kernel takes. None of it is needed: the verifier can
+		// The host's table is larger than the kernel's buffer. It is not needed: the verifier can
 		// have the certificates from AMD.
 		clear(certificates)
 		err = g.ask(getReport, reportRequest(data), response, nil)

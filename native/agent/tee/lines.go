@@ -68,7 +68,7 @@ func (d *deviceLines) Receive(until time.Time) ([]byte, error) {
 	}
 }
 
-// next answers a whole line of what was received.
+// next returns a whole line of the received bytes.
 func (d *deviceLines) next() ([]byte, bool) {
 	for {
 		end := bytes.IndexByte(d.received, '\n')

@@ -14,7 +14,7 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// PortName is what the host calls the port of its simulated processor.
+// PortName is the host's name for the port of its simulated processor.
 const PortName = "a3s.sp"
 
 // The timeout of a guest: an answer that takes longer is lost, as one is when the host's server is
@@ -27,7 +27,7 @@ const (
 // ErrSilent is a simulated processor that does not answer.
 var ErrSilent = errors.New("the simulated secure processor does not answer")
 
-// Refusal is what a processor says instead of an answer.
+// Refusal is an error that a processor returned.
 type Refusal struct{ Code, Message string }
 
 func (e *Refusal) Error() string {
@@ -38,7 +38,7 @@ func (e *Refusal) Error() string {
 type lines interface {
 	// Send writes bytes before a time.
 	Send(data []byte, until time.Time) error
-	// Receive answers the next line that comes before a time, without its end; errTime when none
+	// Receive returns the next line that comes before a time, without its end; errTime when none
 	// does.
 	Receive(until time.Time) ([]byte, error)
 }
@@ -169,7 +169,7 @@ func (p *port) ask(r request) (*answer, error) {
 	return nil, ErrSilent
 }
 
-// await passes over lines that are no answers, or answers to others.
+// await skips lines that are not answers, or are answers to other requests.
 func (p *port) await(id string, until time.Time) (*answer, error) {
 	for {
 		line, err := p.lines.Receive(until)

@@ -6,8 +6,8 @@ import (
 	"a3s.dev/box/agent/snp"
 )
 
-// check makes sure that a processor answered what it was asked. Who vouches for the report is for
-// others to find out: a guest whose processor is not its own learns so from nobody.
+// check makes sure that a processor's report matches the request. It does not authenticate the
+// report: a guest cannot find out that way that its processor is not its own.
 func check(report []byte, data [64]byte) error {
 	parsed, err := snp.Parse(report)
 	if err != nil {
@@ -19,7 +19,7 @@ func check(report []byte, data [64]byte) error {
 	return nil
 }
 
-// checkKey refuses the key that a processor answers when it has none (virtee/snpguest, issue 76).
+// checkKey refuses the key that a processor without one returns (virtee/snpguest, issue 76).
 func checkKey(key [32]byte) error {
 	if key == [32]byte{} {
 		return fmt.Errorf("%w: it is zero", ErrKey)

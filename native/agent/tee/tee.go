@@ -3,7 +3,7 @@ package tee
 
 import "errors"
 
-// Kind is what processor the guest has; the measured command line says so, and nothing else can.
+// Kind is the kind of processor that the guest has. Only the measured command line says so.
 type Kind string
 
 // Kinds of secure processors.
@@ -12,16 +12,16 @@ const (
 	Simulated Kind = "simulated"
 )
 
-// Report is what the processor says of the guest.
+// Report is the processor's report of the guest.
 type Report struct {
 	// Report is an ATTESTATION_REPORT of AMD 56860.
 	Report []byte
 	// Certificates is the host's certificate table in the layout of the GHCB specification; empty
-	// where the host gave none. Nobody vouches for it.
+	// where the host gave none. It is not authenticated.
 	Certificates []byte
 }
 
-// RootKey is what a key is derived from.
+// RootKey is the key that others are derived from.
 type RootKey uint32
 
 // Root keys, by their numbers in the ABI.
@@ -30,7 +30,7 @@ const (
 	VMRK RootKey = 1
 )
 
-// Fields is what goes into a derived key, by the bits of GUEST_FIELD_SELECT.
+// Fields are the inputs of a derived key, by the bits of GUEST_FIELD_SELECT.
 type Fields uint64
 
 // Fields of a derived key.
@@ -54,9 +54,9 @@ type KeyRequest struct {
 
 // Processor is a secure processor. Its methods can be called by several goroutines at once.
 type Processor interface {
-	// Report answers a report over these bytes. That it is one, and over them, was checked.
+	// Report returns a report over these bytes. It was checked to be one, over these bytes.
 	Report(data [64]byte) (Report, error)
-	// DeriveKey answers a key that only this guest gets. It is never zero.
+	// DeriveKey returns a key that only this guest gets. It is never zero.
 	DeriveKey(request KeyRequest) ([32]byte, error)
 }
 

@@ -24,7 +24,7 @@ func TestWaitLooksAgain(t *testing.T) {
 	}
 }
 
-func TestWaitEnds(t *testing.T) {
+func TestWaitEndsWithItsDeadlineOrAnError(t *testing.T) {
 	if _, err := Wait(0, func() (int, bool, error) { return 0, false, nil }); !errors.Is(err, ErrDeadline) {
 		t.Errorf("got %v", err)
 	}

@@ -14,7 +14,7 @@ const MaxFile = 4 << 20
 // maxGroups is the kernel's NGROUPS_MAX.
 const maxGroups = 65536
 
-// User is who a process runs as.
+// User is the identity of a process.
 type User struct {
 	UID, GID uint32
 	// Groups are the supplementary groups, the primary one first: a process without it there could
@@ -71,7 +71,7 @@ func (u *User) Join(groups []string, group []byte) error {
 	return nil
 }
 
-// findUser answers the entry's name too, which may differ from a number that was asked for.
+// findUser also returns the entry's name, which may differ from a number that was asked for.
 func findUser(name string, passwd []byte) (User, string, error) {
 	number, numeric := parseID(name)
 	for line := range lines(passwd) {
@@ -174,8 +174,8 @@ func lines(content []byte) func(yield func(string) bool) {
 // maxName is more than any tool gives a user.
 const maxName = 64
 
-// Names answers what passwd calls these users; the first line of each counts. A name that would not
-// do to be shown is none.
+// Names returns the names of these users in passwd; the first line of each counts. A name that
+// cannot be shown safely is left out.
 func Names(passwd []byte, of map[uint32]bool) map[uint32]string {
 	names := map[uint32]string{}
 	for line := range lines(passwd) {

@@ -20,7 +20,7 @@ const (
 // maxConnections bounds those that are served at once; others wait.
 const maxConnections = 32
 
-// Listener is a socket in a filesystem of its own, which nobody writes to.
+// Listener is a socket in a filesystem of its own, which is not written to.
 type Listener struct {
 	mount  int
 	socket net.Listener

@@ -1,9 +1,8 @@
-// Package workload answers what runs in the box: over a socket in it, the workload gets evidence of
-// the guest that it is in, over bytes of its own. openapi.json describes the API,
-// docs/guest-ratls-api.md how it is used.
+// Package workload serves the workload: over a socket in the box, it gets evidence of its guest,
+// over bytes of its own. openapi.json describes the API, docs/guest-ratls-api.md how it is used.
 //
-// Whatever the workload says, its reports are of the purpose "workload", which no verifier takes
-// for the guest's own.
+// The reports of the workload always have the purpose "workload", which no verifier takes for the
+// guest's own.
 package workload
 
 import (
@@ -29,12 +28,12 @@ const (
 	idleTime   = 30 * time.Second
 )
 
-// dataSize is what a workload has a report made over: as much as a digest of SHA-512.
+// dataSize is the size of the data in a workload's report: as long as a digest of SHA-512.
 const dataSize = 64
 
 var errData = &jsonapi.Error{Code: "data-length", Message: "data must be 64 bytes", Status: http.StatusBadRequest}
 
-// route is one line of the API's table.
+// route is a row of the API's table.
 type route struct {
 	method, path string
 	// limit bounds the body; 0 for none.
@@ -47,7 +46,7 @@ var routes = []route{
 	{method: "GET", path: "/v1/identity", answer: identity},
 }
 
-// Serve answers until the listener is closed.
+// Serve returns when the listener is closed.
 func Serve(l net.Listener, source *evidence.Source) error {
 	server := &http.Server{
 		Handler:           handler(source),
@@ -56,7 +55,7 @@ func Serve(l net.Listener, source *evidence.Source) error {
 		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
-		// What it would say quotes the workload, and nobody reads it.
+		// The messages may quote the workload, so they are dropped.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	return server.Serve(l)
@@ -126,7 +125,7 @@ func refusalOf(err error) *jsonapi.Error {
 	case errors.Is(err, evidence.ErrTooMany):
 		return jsonapi.ErrTooMany
 	default:
-		// Whatever else fails, fails in the processor.
+		// Any other failure is the processor's.
 		return jsonapi.ErrProcessor
 	}
 }

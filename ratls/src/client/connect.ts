@@ -16,7 +16,7 @@ import { challenge, checkHint } from './verify-peer.ts';
 /**
  * Opens a session with a box, challenges it and checks its evidence against the policy.
  *
- * Every connection is challenged anew: only this creates a {@link RatlsSession}, and no session is
+ * Every connection is challenged: only this creates a {@link RatlsSession}, and no session is
  * resumed.
  *
  * @throws {RatlsError} with the code of the first check that failed and all `checks`, or one of

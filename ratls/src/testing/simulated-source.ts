@@ -124,7 +124,7 @@ export function guestSource(options: GuestOptions = {}): EvidenceSource {
   };
 }
 
-/** A policy that accepts the usual guest, whatever its spec. */
+/** A policy that accepts the usual guest with any spec. */
 export function policyFor(changes: Readonly<Record<string, unknown>> = {}) {
   const { measurement } = PROCESSOR.launch({ inputs: INPUTS, hostData: new Uint8Array(32) });
   return parseAttestationPolicy({

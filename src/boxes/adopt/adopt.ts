@@ -1,5 +1,5 @@
 /**
- * Takes over the boxes that an earlier server left, whatever it was doing when it ended.
+ * Takes over the boxes that an earlier server left, at whatever point it ended.
  *
  * @module
  */
@@ -187,10 +187,9 @@ function confidentialOf(rt: Pick<Services, 'home'>, { definition: { id, confiden
   return { tee: confidential.tee, guestStatePath: guestStatePath(rt, id) };
 }
 
-/** A start that had got as far as the main process is finished; any other is undone. */
+/** Finishes a start that had reached the main process, and undoes any other. */
 async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Promise<void> {
-  // The main process of a copy ran before it was one; that it has an identity of its own is not
-  // known.
+  // A fork's main process already runs, but its new identity may not have arrived.
   const copy = box.state.machine?.start === 'snapshot';
   const paused = box.state.machine?.start === 'pool';
   // A stop or a kill ended this start before its microVM was found.

@@ -288,6 +288,20 @@ describe('a commit that fails', () => {
     expect(await images()).toEqual(['busybox:latest']);
   });
 
+  it('ends where the guest sends a byte now and then, and resumes the box', async () => {
+    Object.assign(home.runtime, { filesTiming: { idleMs: 300 } });
+    const id = await runBox();
+    const files = home.agents.get(id)?.files;
+    if (files === undefined) throw new Error('no agent');
+    vi.spyOn(files, 'layer').mockImplementation(async (stream) => {
+      stream.respond();
+      const drip = setInterval(() => stream.write('x'), 20);
+      stream.once('close', () => clearInterval(drip));
+    });
+    expect(await commit(id, '&repo=app')).toMatchObject({ body: { code: 'agent-timeout' } });
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+  });
+
   it('ends with the box, and says so', async () => {
     const id = await runBox();
     const { begun } = holdLayer(id);

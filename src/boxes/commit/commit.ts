@@ -14,10 +14,10 @@ import {
 } from '../files/files-guest.ts';
 import type { Box } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
+import { pauseForAWhile } from '../run/while-paused.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { type Config, committedConfig } from './committed-config.ts';
-import { pauseForAWhile } from './while-paused.ts';
 
 const WHAT = 'commit';
 
@@ -90,7 +90,7 @@ async function readLayer<T>(
 ): Promise<T> {
   const files = await filesGuest(rt, box, WHAT, client);
   try {
-    const layer = files.moving(await begin(files, box));
+    const layer = files.moving(await begin(files, box), 'guest');
     return await use(
       (async function* () {
         yield* layer;

@@ -1,6 +1,6 @@
 /**
- * Endorsements of this host's processor, which guests pass on beside their reports. Nobody trusts
- * them for their origin: a verifier checks them, or fetches its own.
+ * Endorsements of this host's processor, which guests pass on beside their reports. They are not
+ * trusted for their origin: a verifier checks them, or fetches its own.
  *
  * @module
  */

@@ -1,9 +1,11 @@
 /**
- * Creates a fork: a box that starts from a memory snapshot.
+ * Creates a fork, a box that starts from a memory snapshot, or a box that has the disk of a
+ * snapshot.
  *
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { DIRECTORY } from '../../volumes/volume.ts';
 import { forkWritableLayer } from '../disks/fork-writable-layer.ts';
 import {
   type AuthorizationHost,
@@ -17,6 +19,7 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { checkUserNetwork } from '../spec/network-spec.ts';
+import { type Mounts, makeVolumes } from './mounts.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
 /** What a fork gets from its request, and not from its source box. */
@@ -27,14 +30,16 @@ export interface ForkRequest {
   readonly autoRemove: boolean;
 }
 
-/** What the creation of a fork needs of the server. */
-export type ForkHost = RecordHost & AuthorizationHost & Pick<Services, 'snapshots'>;
+/** What the creation of a box from a snapshot needs of the server. */
+export type ForkHost = RecordHost &
+  AuthorizationHost &
+  Pick<Services, 'snapshots' | 'locks' | 'volumes'>;
 
 /**
- * Makes a box whose first start goes on from the snapshot. The image policy decides as for any
- * other box.
+ * Makes a box from a snapshot: its first start goes on from the memory, or boots on the disk. The
+ * image policy decides as for any other box.
  *
- * @throws A3sError for whatever does not fit, before anything is changed
+ * @throws A3sError for options that do not fit, before anything is changed
  */
 export async function createFork(
   rt: ForkHost,
@@ -43,8 +48,63 @@ export async function createFork(
   options: TrustOptions = {},
 ): Promise<Box> {
   const name = checkNewName(rt, request.name);
-  await using taken = await rt.snapshots.open(reference);
-  const source = BoxDefinition.parse(taken.snapshot.definition);
+  const { id, kind } = rt.snapshots.resolve(reference);
+  if (kind === 'memory') {
+    await using taken = await rt.snapshots.open(id);
+    const source = BoxDefinition.parse(taken.snapshot.definition);
+    const given = { snapshot: id };
+    const make = (definition: BoxDefinition) => forkWritableLayer(rt, definition, taken.disk);
+    return await create(rt, { name, source, id, request, options, given, make });
+  }
+  // It stays until the box has its files.
+  return await rt.locks.run(id, async () => {
+    const source = BoxDefinition.parse(rt.snapshots.expectDisk(id).definition);
+    await using volumes = await makeVolumes(rt.volumes, mountsLike(rt, source));
+    const given = { volumeMounts: [...volumes.mounts] };
+    const make = async (definition: BoxDefinition): Promise<void> => {
+      await volumes.ensure();
+      await forkWritableLayer(rt, definition, rt.snapshots.diskDirectory(id));
+      // Before its first run, an unused disk is removed.
+      rt.store.amend(definition.id, { hasFiles: true });
+    };
+    const box = await create(rt, { name, source, id, request, options, given, make });
+    volumes.keep();
+    return box;
+  });
+}
+
+/**
+ * The volumes of a box that boots on the disk of another: the same ones, but for those that were
+ * made for that box, in whose places it has its own.
+ */
+function mountsLike(
+  { volumes }: Pick<Services, 'volumes'>,
+  { volumeMounts }: BoxDefinition,
+): Mounts['volumeMounts'] {
+  return volumeMounts.map(({ name, anonymous, ...mount }) => ({
+    ...mount,
+    ...{ labels: {}, name: anonymous ? undefined : name },
+    kind: anonymous ? volumes.kindLike(name) : DIRECTORY,
+  }));
+}
+
+interface Given {
+  readonly name: string | undefined;
+  /** The definition of the box that the snapshot was made of. */
+  readonly source: BoxDefinition;
+  /** Of the snapshot. */
+  readonly id: string;
+  readonly request: ForkRequest;
+  readonly options: TrustOptions;
+  readonly given: Partial<BoxDefinition>;
+  /** Makes the first content of the box's directory. */
+  readonly make: (definition: BoxDefinition) => Promise<void>;
+}
+
+async function create(
+  rt: ForkHost,
+  { name, source, id: snapshot, request, options, given, make }: Given,
+): Promise<Box> {
   if (source.confidential !== undefined) {
     throw new A3sError(
       'unsupported-option',
@@ -65,7 +125,6 @@ export async function createFork(
   const trust = trustRecord(
     await authorizeImage(rt, { image, reference: called, names, confidential: false }, options),
   );
-  const snapshot = taken.snapshot.id;
   const box = await recordBox(
     rt,
     name,
@@ -80,9 +139,10 @@ export async function createFork(
       // A box that is removed at its end is not started again.
       ...(request.autoRemove ? { restart: { name: 'no', maximumRetryCount: 0 } } : {}),
       attach: { stdin: false, stdout: true, stderr: true },
-      snapshot,
+      snapshot: undefined,
+      ...given,
     }),
-    (definition) => forkWritableLayer(rt, definition, taken.disk),
+    make,
   );
   publish(rt, box, 'create', { ...trustAttributes(trust), snapshot });
   return box;

@@ -36,7 +36,9 @@ export type CreateHost = RecordHost &
   AuthorizationHost &
   Pick<Services, 'boot' | 'engine' | 'host' | 'networks' | 'volumes'>;
 
-/** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
+/**
+ * @throws A3sError for options that do not fit and for a refused image, before anything is changed
+ */
 export async function createBox(
   rt: CreateHost,
   request: CreateRequest,

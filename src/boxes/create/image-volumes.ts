@@ -12,7 +12,7 @@ import { checkDestination } from './binds.ts';
 import type { VolumeMountRequest } from './create-request.ts';
 
 /**
- * Each is a device of the microVM. Whoever makes an image must not decide how many the host serves.
+ * Each is a device of the microVM. An image must not decide how many the host serves.
  */
 const MAX_IMAGE_VOLUMES = 20;
 

@@ -38,9 +38,8 @@ export interface Measured {
 }
 
 /**
- * @param allowKnownVulnerable digests that a policy excepts from the list of what is known to be
- * vulnerable
- * @throws A3sError as `createBox` does for the same request, but for what depends on this host
+ * @param allowKnownVulnerable digests that a policy excepts from the list of vulnerable launches
+ * @throws A3sError as `createBox` does for the same request, except for what depends on this host
  */
 export async function measureBox(
   rt: Pick<Services, 'boot' | 'images'>,
@@ -83,7 +82,7 @@ export async function measureBox(
       hostData: specDigest,
       vmpl: 0,
       ...exception,
-      // Nobody revokes simulated keys.
+      // Simulated keys are not revoked.
       ...(tee === 'simulated' ? { crl: { required: false } } : {}),
     },
     bootSet,

@@ -115,7 +115,7 @@ function withShell(test: string[], shell: readonly string[] | undefined): string
   return ['CMD', ...shell, line];
 }
 
-/** As Docker shows it: values that nobody gave are left out. */
+/** As Docker shows it: values that were not given are left out. */
 function shown({ test, retries, ...times }: HealthRequest): HealthCheck['asked'] {
   const said = Object.entries(TIMES).flatMap(([key, name]) => {
     const value = times[key as keyof typeof TIMES];

@@ -76,8 +76,8 @@ export function mountsOf(
 }
 
 /**
- * Adds the volumes that the image declares. They come last: whatever was asked for takes their
- * place.
+ * Adds the volumes that the image declares. They come last: a requested mount at the same place
+ * replaces them.
  *
  * A confidential box keeps its files to itself: there such a volume is a directory of the box. The
  * file server of an ordinary user does not keep owners, without which databases do not start: there

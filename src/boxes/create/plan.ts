@@ -1,5 +1,5 @@
 /**
- * Merges a request with the configuration of its image, whatever the host.
+ * Merges a request with the configuration of its image. The host does not matter.
  *
  * @module
  */

@@ -3,9 +3,9 @@
  * what was written since.
  *
  * The chain's layers are files beside the base disk, in the order of their numbers. Only the last
- * one is written to. A layer that a snapshot holds too is the same file under two names, and nobody
- * writes to it. So adding a layer takes no longer for a disk that holds much. An empty layer that
- * was never used does not change what the disk holds.
+ * one is written to. A layer that a snapshot holds too is the same file under two names, and is not
+ * written to. So the time to add a layer does not depend on the size of the disk. An empty layer
+ * that was never used does not change the content of the disk.
  *
  * @module
  */
@@ -100,7 +100,8 @@ function numberOf(file = ''): number {
   return Number(LAYER.exec(basename(file))?.[1] ?? 0);
 }
 
-function fullOr(error: unknown): unknown {
+/** The error of a full disk, or the same one. */
+export function fullOr(error: unknown): unknown {
   if (!isDiskFull(error)) return error;
   return new A3sError('disk-full', 'Cannot make a layer of the box’s disk: no space is left', {
     remedy: 'Free some space and try again.',

@@ -12,7 +12,7 @@ import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
 
 /**
  * Links the snapshot's files into the box's directory, with an empty layer of the box's own on top,
- * in place of whatever is there.
+ * and replaces existing files.
  *
  * Memory and disk of a snapshot are of one moment, so nothing may be left that a failed start has
  * written. A layer that others have too is never written to.

@@ -65,7 +65,7 @@ function ending(
   signal.addEventListener('abort', () => void release().catch(() => undefined), { once: true });
   return (async function* () {
     try {
-      yield* moving(archive);
+      yield* moving(archive, 'guest');
     } finally {
       await release();
     }
@@ -88,7 +88,7 @@ export async function writeFiles(
   const { guest, signal, moving, release } = await filesGuest(rt, box, WHAT, client);
   let lost: A3sError | undefined;
   try {
-    await guest.files.write(request, moving(archive), signal);
+    await guest.files.write(request, moving(archive, 'client'), signal);
   } catch (error) {
     throw named(error, box, request.path);
   } finally {

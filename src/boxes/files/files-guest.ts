@@ -9,7 +9,8 @@ import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { Box } from '../record/box.ts';
 import type { RunServices } from '../run/run-services.ts';
-import { FilesVm, type FilesVmHost } from './files-vm.ts';
+import { CopyDeadline } from './copy-deadline.ts';
+import { FilesVm, type FilesVmHost, timingOf } from './files-vm.ts';
 
 /** What work on files needs of the server. */
 export type FilesHost = FilesVmHost & Pick<RunServices, 'running' | 'locks'>;
@@ -19,8 +20,16 @@ export interface FilesGuest {
   readonly guest: Guest;
   /** Aborts when the microVM is gone or is to end, or the client is gone. */
   readonly signal: AbortSignal;
-  /** Passes an archive on. A microVM that was launched for it is to end where nothing of it moves. */
-  readonly moving: <T>(archive: AsyncIterable<T>) => AsyncIterable<T>;
+  /**
+   * Passes an archive on. Where the guest keeps it from moving, the signal aborts. So it does where
+   * a client does, and a microVM was launched for it.
+   *
+   * @param from who sends it
+   */
+  readonly moving: (
+    archive: AsyncIterable<Uint8Array>,
+    from: 'guest' | 'client',
+  ) => AsyncIterable<Uint8Array>;
   /**
    * Call it when the work is done or has failed. Later calls return what the first one does.
    *
@@ -70,17 +79,29 @@ export async function filesGuest(
 
 /** Undefined where the box neither runs nor is paused. */
 async function ofRunning(
-  rt: Pick<FilesHost, 'running' | 'store'>,
+  rt: Pick<FilesHost, 'running' | 'store' | 'log' | 'filesTiming'>,
   id: string,
   client: AbortSignal,
 ): Promise<FilesGuest | undefined> {
   const { status } = rt.store.expect(id).state;
   const running = status === 'running' || status === 'paused' ? rt.running.get(id) : undefined;
   if (running === undefined) return undefined;
-  const signal = AbortSignal.any([running.signal, client]);
+  const guest = await running.guest();
+  const late = new AbortController();
+  const { name } = rt.store.expect(id);
+  const deadline = new CopyDeadline(timingOf(rt), name, (error) => {
+    rt.log.error('a copy of files stalled', error, { box: id });
+    late.abort(error);
+  });
   return {
-    ...{ guest: await running.guest(), signal, moving: (archive) => archive },
-    release: async () => undefined,
+    guest,
+    signal: AbortSignal.any([running.signal, client, late.signal]),
+    moving: (archive, from) =>
+      deadline.paced(archive, { source: from === 'guest', reader: from === 'client' }),
+    release: async () => {
+      deadline.end();
+      return undefined;
+    },
   };
 }
 

@@ -3,6 +3,8 @@
  * started. It serves the files of the box: no port is published, and the box has no network in it.
  *
  * Nothing of it is on record. The next server ends one that is left, since its box does not run.
+ * Therefore it does not start by the sources of `start`: they record each step of a start under the
+ * lock of the box, publish its ports, and make a template unusable that a start has failed with.
  *
  * @module
  */
@@ -26,21 +28,16 @@ import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
 import { reasonToBoot } from '../start/run-box.ts';
 import { isFork } from '../start/sources/snapshot.ts';
 import { shapeOf } from '../start/sources/template.ts';
+import { COPY_TIMING, CopyDeadline, type CopyTiming } from './copy-deadline.ts';
 
-export interface FilesTiming {
+export interface FilesTiming extends CopyTiming {
   /** How long the guest may take to write all out and power off. */
   readonly powerOffMs: number;
-  /** The same where it has failed, nobody waits for it, or the server ends. */
+  /** The same where it has failed, its client is gone, or the server ends. */
   readonly abortMs: number;
-  /** An archive of which neither the client nor the guest moves a byte for this long is ended. */
-  readonly idleMs: number;
-  /** How long the guest may take to answer before an archive and after it. */
-  readonly answerMs: number;
 }
 
-const TIMING: FilesTiming = {
-  ...{ powerOffMs: 60_000, abortMs: 5_000, idleMs: 60_000, answerMs: 300_000 },
-};
+const TIMING: FilesTiming = { ...COPY_TIMING, powerOffMs: 60_000, abortMs: 5_000 };
 
 /** What such a microVM needs of the server. */
 export type FilesVmHost = Pick<
@@ -53,7 +50,7 @@ export type FilesVmHost = Pick<
   readonly filesTiming?: Partial<FilesTiming>;
 };
 
-function timingOf({ filesTiming }: FilesVmHost): FilesTiming {
+export function timingOf({ filesTiming }: Pick<FilesVmHost, 'filesTiming'>): FilesTiming {
   return { ...TIMING, ...filesTiming };
 }
 
@@ -65,7 +62,7 @@ export class FilesVm {
   readonly #box: Box;
   readonly #running: RunningBox;
   readonly #stop: AbortController;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #deadline: CopyDeadline;
 
   private constructor(
     rt: FilesVmHost,
@@ -79,7 +76,10 @@ export class FilesVm {
     this.#stop = stop;
     this.guest = guest;
     this.signal = AbortSignal.any([running.signal, stop.signal]);
-    this.#allow(timingOf(rt).answerMs);
+    this.#deadline = new CopyDeadline(timingOf(rt), box.name, (error) => {
+      rt.log.error('a copy of files stalled', error, { box: box.definition.id });
+      stop.abort(error);
+    });
   }
 
   /**
@@ -114,31 +114,12 @@ export class FilesVm {
     }
   }
 
-  /** The archive, in either direction. The microVM is to end where nothing of it moves. */
-  async *moving<T>(archive: AsyncIterable<T>): AsyncGenerator<T, void, void> {
-    const { idleMs, answerMs } = timingOf(this.#rt);
-    this.#allow(idleMs);
-    for await (const chunk of archive) {
-      this.#allow(idleMs);
-      yield chunk;
-      this.#allow(idleMs);
-    }
-    this.#allow(answerMs);
-  }
-
-  #allow(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    if (this.#stop.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      const { name, definition } = this.#box;
-      const seconds = milliseconds / 1000;
-      const error = new A3sError(
-        'agent-timeout',
-        `The copy of files of ${name} was ended: nothing of it moved for ${seconds} s`,
-      );
-      this.#rt.log.error('a copy of files stalled', error, { box: definition.id });
-      this.#stop.abort(error);
-    }, milliseconds);
+  /**
+   * The archive, in either direction. The microVM is to end where nothing of it moves, whoever
+   * waits: the box cannot start meanwhile.
+   */
+  moving(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    return this.#deadline.paced(archive, { source: true, reader: true });
   }
 
   /**
@@ -148,7 +129,7 @@ export class FilesVm {
    * out and ended
    */
   async end(): Promise<A3sError | undefined> {
-    clearTimeout(this.#timer);
+    this.#deadline.end();
     try {
       const failure = await this.#powerOff();
       await endVm(this.#rt, this.#running);
@@ -264,7 +245,7 @@ async function launch(
 ): Promise<Launched> {
   const { definition, state } = box;
   const { home, runtimeDir, engine, startTimeoutMs, networks, hostNetworks } = rt;
-  // Nothing is recorded, and whatever ends the launch ends it as the end of the server does.
+  // Nothing is recorded, and every end of the launch is handled like the end of the server.
   const host = {
     ...{ home, runtimeDir, engine, startTimeoutMs, networks, hostNetworks, shutdown: signal },
     store: { amend: () => box },

@@ -190,7 +190,7 @@ describe('files of a box that does not run', () => {
     await expect.poll(() => home.host.running.length).toBe(1);
     await expect.poll(() => home.host.running.length, { timeout: 5000 }).toBe(0);
     const late = expect.objectContaining({ code: 'agent-timeout' });
-    expect(error).toHaveBeenCalledWith('a copy of files stood still', late, { box: id });
+    expect(error).toHaveBeenCalledWith('a copy of files stalled', late, { box: id });
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
     sent.destroy();
   });

@@ -53,7 +53,7 @@ export async function runProbe(
   });
   const over = new AbortController();
   const ending = probe.run();
-  // It may fail when nobody waits for it any more.
+  // It may fail when it is not awaited any more.
   ending.catch(() => undefined);
   const timeout = milliseconds(check.timeout);
   const timer = delay(timeout, 'late' as const, { signal: over.signal, ref: false });
@@ -131,7 +131,7 @@ class Probe {
         return await this.#goOn();
       })
       .catch((error: unknown) => {
-        // Nobody follows it any more.
+        // It is not followed any more.
         this.#running.probes.delete(this.#id);
         throw error;
       });
@@ -153,7 +153,7 @@ class Probe {
   }
 
   async #take(output: OutputReader, exited: Promise<Exit>): Promise<Exit> {
-    // Nobody awaits the exit where the output fails first.
+    // The exit is not awaited when the output fails first.
     exited.catch(() => undefined);
     for await (const { offset, data } of output) {
       const kept = data.subarray(0, MAX_OUTPUT - this.#bytes);

@@ -25,7 +25,7 @@ export function followBox(
   if (status === 'restarting') rt.outputs.of(id).endRun(run);
   return {
     run,
-    // Without a restart policy, nobody needs to wait for the end of the microVM.
+    // Without a restart policy, no reader waits for the end of the microVM.
     next:
       definition.restart.name === 'no'
         ? undefined

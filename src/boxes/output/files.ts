@@ -95,7 +95,7 @@ export class LogFiles {
     return earlier === undefined ? NOTHING : (await this.scan(earlier, 0)).tally;
   }
 
-  /** The end of a log that nobody writes to. */
+  /** The end of a log without a writer. */
   async end(): Promise<number> {
     await this.load();
     const last = this.segments.at(-1);

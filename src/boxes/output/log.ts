@@ -1,8 +1,8 @@
 /**
  * The log of a box: what its main process wrote, over all runs, as far back as its settings say.
  *
- * One writer appends to the last of several files. Readers follow at their own pace, so nobody
- * waits for a slow one, and memory does not grow with it. Positions count on from file to file.
+ * One writer appends to the last of several files. Readers follow at their own pace: a slow reader
+ * delays nothing, and takes no memory. Positions count on from file to file.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The first record of each file of a log but the very first: what was before it, so that nobody
- * needs to read that, nor needs it to be there.
+ * The first record of each file of a log except the first. Summarises the records before this file,
+ * so that they need not be read or kept.
  *
  * Its header has the run and the offset that follow; its payload:
  *

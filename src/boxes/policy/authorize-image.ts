@@ -1,6 +1,6 @@
 /**
- * Decides whether an image may be used. Whatever creates or starts a box calls `authorizeImage`
- * first.
+ * Decides whether an image may be used. Every create and every start of a box calls
+ * `authorizeImage` first.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The spec and the disk with which a pool's microVM is warmed up: the smallest possible box, which
- * belongs to nobody.
+ * no user owns.
  *
  * @module
  */

@@ -135,7 +135,8 @@ export const BoxDefinition = z.strictObject({
     id: z.string(),
     manifestDigest: z.string(),
     /**
-     * Canonical names that every start is judged by, whatever has become of them since. Old records
+     * Canonical names by which the policy judges every start, also when they name other images
+     * since. Old records
      * have none.
      */
     names: z.array(z.string()).optional(),

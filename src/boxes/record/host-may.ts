@@ -1,6 +1,6 @@
 /**
- * What the launch spec permits the host to do with a box. The guest enforces it, whatever the host
- * thinks. This check reports a refusal early, with a remedy, before anything is changed.
+ * What the launch spec permits the host to do with a box. The guest enforces it. This check on the
+ * host reports a refusal early, with a remedy, before anything is changed.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Names of the secure processor in outputs, so that nobody takes a simulated one for the real
- * thing.
+ * Names of the secure processor in outputs, which tell a simulated one from a real one.
  *
  * @module
  */

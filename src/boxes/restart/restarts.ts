@@ -53,7 +53,7 @@ export class Restarts {
     this.#held = true;
   }
 
-  /** Whether the host goes down: then nobody starts anything any more, by a policy or a user. */
+  /** Whether the host goes down: then no box starts any more, by a policy or a user. */
   get held(): boolean {
     return this.#held;
   }

@@ -17,7 +17,8 @@ export class BoxInput {
     this.#guest = guest;
   }
 
-  /** Waits until the process has room. Bytes are dropped after the end, and when nobody reads them. */
+  /** Waits until the process has room. Bytes are dropped after the end, and when the process does
+   * not read them. */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#ended) return;
     const writer = await this.#open();

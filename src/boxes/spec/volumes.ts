@@ -19,7 +19,7 @@ export function mountPoint(path: string): string {
   return posix.normalize(path).replace(/(.)\/$/, '$1');
 }
 
-/** @throws A3sError `invalid-image` for a volume of which no directory can be made */
+/** @throws A3sError `invalid-image` for a volume whose path cannot be a directory */
 export function checkVolumes(volumes: readonly string[]): void {
   if (volumes.length > MAX_VOLUMES) {
     throw new A3sError(

@@ -13,6 +13,7 @@ import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
 import { writableLayerFiles } from '../disks/backing-chain.ts';
+import { finishReplacement } from '../disks/replace-writable-layer.ts';
 import {
   copyWritableLayer,
   ensureWritableLayer,
@@ -34,7 +35,7 @@ const KEPT_SERIAL = 'changes-kept';
  */
 const THROWAWAY = 'changes.slot';
 
-/** What every start of a box needs, whatever its source. */
+/** The parts that every start of a box needs, from any source. */
 export interface Found {
   readonly boot: VmSpec['boot'];
   readonly layers: readonly Disk[];
@@ -59,6 +60,7 @@ export async function findParts(
   image: Image,
   volumes: Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>,
 ): Promise<Found> {
+  await finishReplacement(rt, id);
   const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
     rt.images.bootLayers(image),

@@ -116,8 +116,8 @@ export function syncNewLayer(
 ): Promise<void> {
   const isNew = !keptChanges || (definition.storage !== undefined && state.startedAt === undefined);
   const durable = isNew ? syncWritableLayer(rt, definition) : Promise.resolve();
-  // The caller that starts the main process learns of a failure. Before that, perhaps nobody awaits
-  // this.
+  // The caller that starts the main process learns of a failure. Before that, this may not be
+  // awaited.
   durable.catch(() => undefined);
   return durable;
 }

@@ -47,8 +47,8 @@ export function startBox(rt: StartHost, id: string, options: TrustOptions = {}):
 }
 
 /**
- * Starts a box that its policy has waited for since this run. What became of it meanwhile counts.
- * Never rejects.
+ * Starts a box that its policy has waited for since this run. Does nothing when the box has changed
+ * since. Never rejects.
  */
 export function restartByPolicy(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, ({ state }) => {

@@ -20,7 +20,7 @@ export type UndoHost = RemoveLockedHost &
   Pick<RunServices, 'engine' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
- * Undoes a start of which nothing runs any more. The policy repeats a start of its own, unless the
+ * Undoes a start whose processes have ended. The policy repeats a start of its own, unless the
  * cause of the failure lasts.
  *
  * @param interrupted the start ended with its server or the host, which is no failure of the box

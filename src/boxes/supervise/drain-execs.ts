@@ -36,7 +36,7 @@ export async function drainExecs(
 
 async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
   try {
-    // Nobody measures its time any more.
+    // Its time is not measured any more.
     if (isProbe(exec.id) && exec.state === 'running') await kill(guest, exec.id);
     const reader = await guest.output(exec.id, exec.acknowledged, signal);
     for await (const { offset, data } of reader) reader.ack(offset + data.length);

@@ -110,8 +110,8 @@ async function followMain(
       }
       const { output, exit } = first ?? (await follow(running, progress, seesOutput));
       first = undefined;
-      // An agent of protocol 4 reports the exit at once, so that it is known whatever becomes of
-      // the output.
+      // An agent of protocol 4 reports the exit at once, so it is known even when the output is
+      // lost.
       exit.then(
         (known) => {
           reported = known;

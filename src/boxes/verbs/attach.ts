@@ -56,7 +56,7 @@ export async function attachPoint(
 /**
  * Connects the client's input and output with the box. Returns when the run has ended, when the
  * client is gone, or when it typed the detach keys. In the last two cases the box runs on. Output
- * comes from the log, so a slow client delays nobody.
+ * comes from the log, so a slow client delays no other.
  */
 export async function attachBox(
   rt: AttachHost,

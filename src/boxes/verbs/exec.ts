@@ -215,7 +215,7 @@ async function follow(
     output: OutputReader,
     exited: Promise<Exit>,
   ): Promise<void> => {
-    // Nobody awaits the exit where the output fails first.
+    // The exit is not awaited when the output fails first.
     exited.catch(() => undefined);
     for await (const { stream, offset, data } of output) {
       const kind = stream === 'stdout' ? 1 : 2;

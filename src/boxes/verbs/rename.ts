@@ -1,5 +1,5 @@
 /**
- * Renames a box, whatever its status.
+ * Renames a box, in any status.
  *
  * @module
  */

@@ -10,8 +10,8 @@ import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import { GuestRefusal } from '../../guest/refusal.ts';
-import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
-import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
+import type { MemorySnapshot, Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
+import { notMade, type SnapshotDirectories } from '../../snapshots/snapshots.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
 import { writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
@@ -52,6 +52,7 @@ export function createSnapshot(
     const record: SnapshotRecord = {
       id: randomBytes(32).toString('hex'),
       name: chosen ?? inventName(taken),
+      kind: 'memory',
       createdAt: timestamp(now()),
       box: { id, name: box.name, image: box.definition.image.reference },
       bootSet: box.definition.bootSet,
@@ -63,7 +64,7 @@ export function createSnapshot(
       const saved = await save(rt, box, running, directories);
       checkMemory(saved.machine, most + GROWTH_STEP);
       const made = await rt.snapshots.finish(record, saved);
-      rt.events.publish('snapshot', 'create', made.id, attributesOf(made));
+      rt.events.publish('snapshot', 'create', made.id, snapshotAttributes(made));
       return made;
     } catch (error) {
       // A server that stops leaves the snapshot to the next one.
@@ -88,15 +89,18 @@ function checkMemory({ memory, growth }: SavedVm, most: number): void {
 
 /** @throws A3sError `no-such-snapshot`, `conflict` while it is made */
 export async function removeSnapshot(
-  rt: Pick<Services, 'snapshots' | 'events'>,
+  rt: Pick<Services, 'snapshots' | 'events' | 'locks'>,
   reference: string,
 ): Promise<void> {
-  const record = rt.snapshots.resolve(reference);
-  if (record.saved === undefined) {
-    throw new A3sError('conflict', `The snapshot ${record.name} is not made yet`);
-  }
-  await rt.snapshots.discard(record.id);
-  rt.events.publish('snapshot', 'remove', record.id, attributesOf(record));
+  const { id } = rt.snapshots.resolve(reference);
+  // A box may be getting its disk.
+  const record = await rt.locks.run(id, async () => {
+    const found = rt.snapshots.resolve(id);
+    if (found.saved === undefined) throw notMade(found);
+    await rt.snapshots.discard(id);
+    return found;
+  });
+  rt.events.publish('snapshot', 'remove', record.id, snapshotAttributes(record));
 }
 
 /**
@@ -163,7 +167,7 @@ async function save(
   box: Box,
   running: RunningBox,
   { memory, disk }: SnapshotDirectories,
-): Promise<Omit<Snapshot['saved'], 'bytes'>> {
+): Promise<Omit<MemorySnapshot['saved'], 'bytes'>> {
   const base = writableLayerPath(rt, running.id);
   const files = await layersOf(base);
   const overlayPath = await addLayer(base, box.definition.identity);
@@ -216,6 +220,7 @@ function isTooOld(error: unknown): boolean {
   return error instanceof GuestRefusal && error.guestCode === 'not-found';
 }
 
-function attributesOf({ name, box }: SnapshotRecord): Record<string, string> {
+/** Of its events. */
+export function snapshotAttributes({ name, box }: SnapshotRecord): Record<string, string> {
   return { name, box: box.id, boxName: box.name, image: box.image };
 }

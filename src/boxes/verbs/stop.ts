@@ -62,8 +62,8 @@ export async function stopBox(rt: StopHost, id: string, options: StopOptions): P
 }
 
 /**
- * A box that nobody could take over or end: what is left of it ends now. False when it does not
- * run.
+ * A box that could not be taken over or ended: its remaining processes end now. False when it does
+ * not run.
  */
 async function stopOrphaned(rt: OrphanHost, id: string): Promise<boolean> {
   const box = rt.store.get(id);

@@ -30,27 +30,31 @@ export const pools: Group = {
 };
 
 const snapshotLs = entry(
-  'List memory snapshots',
+  'List snapshots',
   async () => (await import('../commands/snapshot/ls.ts')).listSnapshots,
 );
 const snapshotRm = entry(
-  'Remove one or more memory snapshots',
+  'Remove one or more snapshots',
   async () => (await import('../commands/snapshot/remove.ts')).removeSnapshots,
 );
 
 export const snapshots: Group = {
-  summary: 'Manage memory snapshots of running boxes',
+  summary: 'Manage snapshots of boxes, with their memory or of their disks',
   commands: {
     create: entry(
-      'Make a snapshot of a running box',
+      'Make a snapshot of a box',
       async () => (await import('../commands/snapshot/create.ts')).createSnapshot,
     ),
     inspect: entry(
-      'Display detailed information on one or more memory snapshots',
+      'Display detailed information on one or more snapshots',
       async () => (await import('../commands/snapshot/inspect.ts')).inspectSnapshot,
     ),
     ls: snapshotLs,
     list: snapshotLs,
+    restore: entry(
+      'Give stopped boxes the disks of their snapshots back',
+      async () => (await import('../commands/snapshot/restore.ts')).restoreSnapshots,
+    ),
     rm: snapshotRm,
     remove: snapshotRm,
   },

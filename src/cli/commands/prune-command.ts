@@ -22,7 +22,7 @@ export interface Pruned {
 }
 
 /** The parts in which the commands differ. */
-export interface PruneParts {
+interface PruneParts {
   /** Beside `--force`. */
   readonly flags: readonly Flag[];
   /** Checks the flags too: it is called before anything is asked. @throws UsageError */

@@ -1,6 +1,6 @@
 /**
- * Files and directories that are held by a descriptor, and so stay the same whatever their names
- * become.
+ * Files and directories that are held by a descriptor, and so stay the same when their names
+ * change.
  *
  * `cp` reads and writes directories that a box may share. Its guest may put a link in the place of
  * a directory at any moment, so each name is looked up once, in the directory that is held, and

@@ -18,7 +18,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(cwd, { recursive: true }));
 
-/** Nobody reads it. */
+/** It has no reader. */
 const stdin = new PassThrough();
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();

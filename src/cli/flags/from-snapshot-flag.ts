@@ -7,6 +7,6 @@ import { type Flag, string } from './flag.ts';
 
 export const FROM_SNAPSHOT_FLAG: Flag = string(
   'from-snapshot',
-  'Start from a memory snapshot instead of an image',
+  'Start from a snapshot instead of an image',
   { value: 'snapshot' },
 );

@@ -35,7 +35,7 @@ export function prepareFormat(format: string | undefined, listing: Listing): For
   return (rows) => rows.map((row) => `${template.evaluate(asData(row, printable))}\n`).join('');
 }
 
-/** The table that nobody chose the columns of. */
+/** The table with the default columns. */
 function plainTable(listing: Listing): Format {
   const { defaults, sparse = {} } = listing;
   return (rows) => {

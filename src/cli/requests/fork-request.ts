@@ -89,12 +89,9 @@ function portOf({ hostIp, hostPort, boxPort }: PortBinding) {
 }
 
 function cannot(what: string): UsageError {
-  return new UsageError(
-    `cannot use ${what} with --from-snapshot: the box resumes as it was saved`,
-    {
-      code: 'unsupported-option',
-      remedy:
-        'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
-    },
-  );
+  return new UsageError(`cannot use ${what} with --from-snapshot: the box is as it was saved`, {
+    code: 'unsupported-option',
+    remedy:
+      'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
+  });
 }

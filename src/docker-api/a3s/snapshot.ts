@@ -1,5 +1,5 @@
 /**
- * Memory snapshots.
+ * Snapshots of boxes, with their memory or of their disks alone.
  *
  * @module
  */
@@ -9,11 +9,14 @@ import type { Document } from '../document.ts';
 export const Snapshot = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{64}$/),
   name: z.string(),
+  kind: z.enum(['memory', 'disk']),
   createdAt: z.string(),
   /** The box that it was made of, which may be gone. */
   box: z.strictObject({ id: z.string(), name: z.string(), image: z.string() }),
   state: z.enum(['creating', 'ready', 'gone']),
   memoryBytes: z.int(),
+  /** What the files of its disk have allocated. Boxes may share them. */
+  diskBytes: z.int(),
   /** How long the box was paused. */
   pausedMs: z.number(),
   /** Ids of those that run from it. */
@@ -28,6 +31,8 @@ export type Snapshots = Document<typeof Snapshots>;
 export const SnapshotBody = z.strictObject({
   box: z.string().max(1024),
   name: z.string().max(1024).optional(),
+  /** False: of the disk alone, for a box that runs or does not. */
+  memory: z.boolean().default(true),
 });
 export type SnapshotBody = Document<typeof SnapshotBody>;
 

@@ -2,7 +2,7 @@
  * A helper program of a VM while this process is its parent.
  *
  * This process reads the program's standard error from a pipe and keeps a short tail. After the
- * server exits nobody reads the pipe, and the program's output is dropped: no file can grow.
+ * server exits the pipe has no reader, and the program's output is dropped: no file can grow.
  *
  * @module
  */

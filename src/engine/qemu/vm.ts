@@ -30,6 +30,7 @@ import { throttleDisk } from './monitor/block-throttle.ts';
 import { panicReason, readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
 import { vmSize } from './monitor/size.ts';
+import { coverDisk } from './snapshot/cover-disk.ts';
 import { saveRunning } from './snapshot/save-running.ts';
 
 /** The helper name of the VMM itself. */
@@ -123,6 +124,12 @@ export class QemuVm implements Vm {
     this.#requirePlain('be saved: its memory is its own');
     const gone = AbortSignal.any([signal, this.#gone.signal]);
     return await saveRunning(this.#parts.monitor, request, gone);
+  }
+
+  async coverDisk(overlayPath: string, signal: AbortSignal): Promise<void> {
+    this.#requirePlain('have its disk copied: it is its own');
+    const gone = AbortSignal.any([signal, this.#gone.signal]);
+    await coverDisk(this.#parts.monitor, overlayPath, gone);
   }
 
   /** Ends a control stream that is open, and waits until the guest is ready for the next. */

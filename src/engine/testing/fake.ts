@@ -64,6 +64,8 @@ export class FakeVm implements FakeGuest {
   readonly attached: Disk[] = [];
   /** The hardware addresses of its cards, by their index, but for the first at its launch. */
   readonly cards = new Map<number, string>();
+  /** The layers that were put over its disk, the last one on top. */
+  readonly layers: string[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
   savedBytes: number | undefined;
   /** The error of each `attach`. */
@@ -125,6 +127,14 @@ export class FakeVm implements FakeGuest {
       changesSerial: TEMPLATE_SLOTS.changes,
       memory: { offset: 0, bytes: this.savedBytes ?? this.spec.memoryBytes },
     };
+  }
+
+  /** Records the layer. Fails where `saveFailure` is set. */
+  async coverDisk(overlayPath: string, signal: AbortSignal): Promise<void> {
+    this.#requirePlain();
+    signal.throwIfAborted();
+    if (this.saveFailure !== undefined) throw this.saveFailure;
+    this.layers.push(overlayPath);
   }
 
   #requirePlain(): void {
@@ -369,6 +379,7 @@ function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     applyLimits: (limits) => vm.applyLimits(limits),
     size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
     save: (request, signal) => vm.save(request, signal),
+    coverDisk: (path, signal) => vm.coverDisk(path, signal),
     kill: async () => vm.killed(),
     launched,
     console: async () => (confidential ? Buffer.alloc(0) : vm.console),

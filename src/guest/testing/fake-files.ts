@@ -42,6 +42,7 @@ export class FakeFiles {
     ['POST', /^\/v1\/files\/export$/, (stream) => this.export(stream)],
     ['POST', /^\/v1\/files\/layer$/, (stream) => this.layer(stream)],
     ['POST', /^\/v1\/files\/changes$/, (stream) => this.changes(stream)],
+    ['POST', /^\/v1\/files\/sync$/, (stream) => this.sync(stream)],
     ['PUT', /^\/v1\/files$/, (stream) => this.write(stream)],
     ['POST', /^\/v1\/shares\/changes$/, (stream) => this.report(stream)],
   ];
@@ -58,10 +59,18 @@ export class FakeFiles {
   changed: readonly FileChange[] = [];
   /** The layer of what was changed. */
   changedLayer: Buffer = Buffer.alloc(1024);
+  /** How often the box's disk was brought up to date. */
+  synced = 0;
   /** Refuses every archive before it has read it. */
   refusal: FakeRefusal | undefined;
   /** Breaks archives off after their first half. */
   breaksOff = false;
+
+  async sync(stream: ServerHttp2Stream): Promise<void> {
+    if (this.refusal !== undefined) throw this.refusal;
+    this.synced += 1;
+    json(stream, 204);
+  }
 
   async stat(stream: ServerHttp2Stream): Promise<void> {
     const { path } = (await readJson(stream, FilePath, JSON_BYTES)).value;

@@ -34,7 +34,7 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (version < 4 && SINCE_4.test(path)) return false;
   if (version < 7 && FILES.test(path)) return false;
   if (version < 9 && path === '/v1/networks') return false;
-  if (version < 8 && SHARES.test(path)) return false;
+  if (version < 8 && (SHARES.test(path) || path === '/v1/files/sync')) return false;
   if (!confidential) return true;
   if (FILES.test(path) || SHARES.test(path)) return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));

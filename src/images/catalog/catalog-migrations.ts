@@ -3,8 +3,8 @@
  *
  * @module
  */
-/** The caller adds them to the one list of migrations. */
-export const migrations: readonly string[] = [
+/** The caller adds them to the one list of migrations, whose order cannot change. */
+export const firstMigrations: readonly string[] = [
   `
   CREATE TABLE image_images (
     id TEXT NOT NULL PRIMARY KEY,
@@ -61,6 +61,13 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (subject, digest)
   ) STRICT;
   `,
+];
+
+/** In that list they follow what other records needed meanwhile. */
+export const laterMigrations: readonly string[] = [
   // The image that another one was made of here.
   "ALTER TABLE image_origins ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
 ];
+
+/** Of a database that holds images alone. */
+export const migrations: readonly string[] = [...firstMigrations, ...laterMigrations];

@@ -89,11 +89,14 @@ describe('the permissions of the host', () => {
     expect(started).toMatchObject({ status: 403, body: { code: 'host-not-permitted' } });
   });
 
-  it('refuses a memory snapshot of a confidential box', async () => {
-    const id = await running();
-    expect(await home.call('POST', '/a3s/v1/snapshots', { box: id })).toMatchObject({
-      status: 400,
-      body: { code: 'unsupported-option' },
-    });
-  });
+  it.each([true, false])(
+    'refuses a snapshot of a confidential box (memory: %s)',
+    async (memory) => {
+      const box = await running();
+      expect(await home.call('POST', '/a3s/v1/snapshots', { box, memory })).toMatchObject({
+        status: 400,
+        body: { code: 'unsupported-option' },
+      });
+    },
+  );
 });

@@ -164,7 +164,7 @@ describe('a memory snapshot', () => {
     const id = 'f'.repeat(64);
     await snapshots.begin(
       {
-        ...{ id, name: 'half', createdAt: new Date().toISOString(), bootSet: 'set' },
+        ...{ id, name: 'half', kind: 'memory', createdAt: '2026-01-01T00:00:00Z', bootSet: 'set' },
         ...{ box: { id: box, name: 'box', image: 'image' }, definition: {} },
       },
       4096,
@@ -192,7 +192,7 @@ describe('a memory snapshot', () => {
     const id = 'f'.repeat(64);
     await home.runtime.snapshots.begin(
       {
-        ...{ id, name: 'half', createdAt: new Date().toISOString(), bootSet: 'set' },
+        ...{ id, name: 'half', kind: 'memory', createdAt: '2026-01-01T00:00:00Z', bootSet: 'set' },
         ...{ box: { id: box, name: 'box', image: 'image' }, definition: {} },
       },
       4096,

@@ -1,10 +1,15 @@
 /**
- * The routes of memory snapshots, and of boxes that start from them.
+ * The routes of snapshots, and of boxes that are made from them.
  *
  * @module
  */
 import { createFork, type ForkHost } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import {
+  createDiskSnapshot,
+  type DiskSnapshotHost,
+  restoreSnapshot,
+} from '../../boxes/verbs/disk-snapshot.ts';
 import { createSnapshot, removeSnapshot, type SnapshotHost } from '../../boxes/verbs/snapshot.ts';
 import { ForkBody, Forked } from '../../docker-api/a3s/fork.ts';
 import {
@@ -26,10 +31,10 @@ const access = 'owner';
 const DROPPED =
   'Network connections out of the box are not copied: in boxes from the snapshot they are reset.';
 
-export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & ForkHost>[] = [
+export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & DiskSnapshotHost & ForkHost>[] = [
   route('GET', '/a3s/v1/snapshots', {
     access,
-    summary: 'List memory snapshots',
+    summary: 'List snapshots',
     answers: { 200: Snapshots },
     query: query({}),
     body: noBody,
@@ -38,7 +43,7 @@ export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & ForkHost>[] = [
   }),
   route('GET', '/a3s/v1/snapshots/:id', {
     access,
-    summary: 'Inspect a memory snapshot',
+    summary: 'Inspect a snapshot',
     answers: { 200: Snapshot },
     query: query({}),
     body: noBody,
@@ -46,19 +51,32 @@ export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & ForkHost>[] = [
   }),
   route('POST', '/a3s/v1/snapshots', {
     access,
-    summary: 'Save a running box with its memory, and resume it',
+    summary: 'Save a running box with its memory, or the disk of a box',
     answers: { 201: SnapshotCreated },
     query: query({}),
     body: SnapshotBody,
     handler: async ({ body }, rt) => {
       const box = rt.store.resolve(body.box).definition.id;
-      const made = await createSnapshot(rt, box, body.name);
-      return json({ ...(await show(rt, made)), warnings: [DROPPED] }, 201);
+      const make = body.memory ? createSnapshot : createDiskSnapshot;
+      const made = await make(rt, box, body.name);
+      const warnings = body.memory ? [DROPPED] : [];
+      return json({ ...(await show(rt, made)), warnings }, 201);
+    },
+  }),
+  route('POST', '/a3s/v1/snapshots/:id/restore', {
+    access,
+    summary: 'Give a stopped box the disk of its snapshot back',
+    answers: { 204: EMPTY },
+    query: query({}),
+    body: noBody,
+    handler: async ({ id }, rt) => {
+      await restoreSnapshot(rt, id);
+      return empty();
     },
   }),
   route('DELETE', '/a3s/v1/snapshots/:id', {
     access,
-    summary: 'Remove a memory snapshot',
+    summary: 'Remove a snapshot',
     answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
@@ -69,7 +87,7 @@ export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & ForkHost>[] = [
   }),
   route('POST', '/a3s/v1/snapshots/:id/boxes', {
     access,
-    summary: 'Create a box whose first start is from a memory snapshot',
+    summary: 'Create a box from a snapshot',
     answers: { 201: Forked },
     query: query({ ...trustQuery }),
     body: ForkBody,
@@ -90,13 +108,14 @@ async function show(
   rt: Pick<Runtime, 'snapshots' | 'store'>,
   record: SnapshotRecord,
 ): Promise<Snapshot> {
-  const { id, name, createdAt, box, saved } = record;
+  const { id, name, kind, createdAt, box, saved } = record;
   const usable = await rt.snapshots.usable(record);
   const running = rt.store.list().filter(({ state }) => state.machine?.source === id);
   return {
-    ...{ id, name, createdAt, box },
+    ...{ id, name, kind, createdAt, box },
     state: saved === undefined ? 'creating' : usable ? 'ready' : 'gone',
     memoryBytes: saved?.bytes ?? 0,
+    diskBytes: await rt.snapshots.diskBytes(id),
     pausedMs: saved?.pausedMs ?? 0,
     boxes: running.map(({ definition }) => definition.id),
   };

@@ -52,7 +52,7 @@ export class PinnedBootSets implements BootSets {
   }
 
   /**
-   * Removes the sets that no box pins and that nobody imported. The current one is copied again
+   * Removes the sets that no box pins and that were not imported. The current one is copied again
    * when it is needed.
    */
   async sweep(pinned: ReadonlySet<string>): Promise<void> {

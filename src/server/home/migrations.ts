@@ -5,7 +5,7 @@
  */
 import { POOL_MIGRATIONS } from '../../boxes/pool/records.ts';
 import { BOX_MIGRATIONS } from '../../boxes/record/store.ts';
-import { migrations as IMAGE_MIGRATIONS } from '../../images/catalog/catalog-migrations.ts';
+import { firstMigrations, laterMigrations } from '../../images/catalog/catalog-migrations.ts';
 import { NETWORK_MIGRATIONS } from '../../networks/records.ts';
 import { SNAPSHOT_MIGRATIONS } from '../../snapshots/records.ts';
 import type { Migrations } from '../../state/database.ts';
@@ -13,9 +13,10 @@ import { VOLUME_MIGRATIONS } from '../../volumes/records.ts';
 
 export const MIGRATIONS: Migrations = [
   ...BOX_MIGRATIONS,
-  ...IMAGE_MIGRATIONS,
+  ...firstMigrations,
   ...SNAPSHOT_MIGRATIONS,
   ...POOL_MIGRATIONS,
   ...VOLUME_MIGRATIONS,
   ...NETWORK_MIGRATIONS,
+  ...laterMigrations,
 ];

@@ -345,7 +345,7 @@ describe('clients that come and go', () => {
     },
   );
 
-  it('answers parallel requests', async () => {
+  it('answers two hundred parallel requests of one client', async () => {
     const calls = Array.from({ length: 200 }, (_, index) =>
       home.call('GET', index % 2 === 0 ? `/containers/${box}/json` : '/containers/json'),
     );

@@ -26,7 +26,7 @@ export function* cuts(bytes: Uint8Array): Generator<Uint8Array> {
   yield concat([bytes, Uint8Array.of(0)]);
 }
 
-/** Copies of which up to four spans are replaced by other bytes. */
+/** Copies with up to four spans replaced by other bytes. */
 export function mutations(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
   const edit = fc.record({
     start: fc.nat(bytes.length),

@@ -50,7 +50,7 @@ export async function listDirectory(path: string): Promise<readonly string[]> {
 }
 
 /**
- * Puts a file in its place, for nobody else to read, and its directories before.
+ * Makes the directories of a file, and then the file, which only this user can read.
  *
  * It is on disk when this returns; readers see the old file or the new one.
  *

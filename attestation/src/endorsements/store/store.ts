@@ -46,7 +46,7 @@ export type VerifyVek = (der: Uint8Array) => unknown;
 
 /** The directory of a store, and its verifiers. */
 export interface StoreOptions {
-  /** Made when something is put, for nobody else to read. */
+  /** Made by the first `put`; only this user can read it. */
   readonly directory: string;
   /**
    * Called before a list is kept: a forged one with a high number would keep all others out.

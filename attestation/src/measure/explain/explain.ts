@@ -75,10 +75,10 @@ const DEFAULT_VARIANTS = 25_000;
 /**
  * Names the inputs that make a launch digest differ from the expected one.
  *
- * A launch record is believed only if it gives the actual digest. Without such a one, launches that
- * differ in one or two inputs, or in three that often do together, are tried, in a fixed order. A
- * launch that gives the digest *is* the one that was measured, since SHA-384 has no known
- * collisions: so a cause is never a guess.
+ * A launch record is believed only if it gives the actual digest. Without such a record, launches
+ * that differ in one or two inputs, or in three that often change together, are tried in a fixed
+ * order. A launch that gives the digest *is* the measured launch, since SHA-384 has no known
+ * collisions, so a cause is never a guess.
  *
  * @param inputs - the launch that was expected
  * @param actual - MEASUREMENT of a report, 96 hexadecimal digits

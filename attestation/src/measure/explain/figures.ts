@@ -27,7 +27,7 @@ export const INPUT_NAMES = [
 /** What a launch digest depends on. */
 export type InputName = (typeof INPUT_NAMES)[number];
 
-/** A launch with its command line in words, of which the launch itself has the hash. */
+/** A launch with the text of its command line; the launch itself has only the hash. */
 export interface Subject extends Launch {
   readonly cmdline: string;
 }

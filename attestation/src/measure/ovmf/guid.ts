@@ -19,7 +19,7 @@ export function guidText(bytes: Uint8Array): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** The 16 bytes of a GUID's text; a `TypeError` where it is none. */
+/** The 16 bytes of a GUID's text; a `TypeError` for any other text. */
 export function guidBytes(text: string): Uint8Array {
   const bytes = fromHex(text.replaceAll('-', ''));
   if (bytes?.length !== GUID_SIZE) throw new TypeError(`${text} is not a GUID`);

@@ -58,7 +58,7 @@ export function words(...values: readonly number[]): Uint8Array {
   return bytes;
 }
 
-/** An image like EDK II's AmdSevX64, but for what the plan says. */
+/** An image like EDK II's AmdSevX64, with the changes of the plan. */
 export function buildOvmf(plan: OvmfPlan = {}): Uint8Array {
   const image = new Uint8Array((plan.pages ?? 2) * 4096);
   image.fill(plan.fill ?? 0x90, 0, 4096);

@@ -13,7 +13,7 @@ import { signPss } from './pss.ts';
 const DAY = 86_400_000;
 const YEARS = 25 * 365 * DAY;
 
-/** A key pair with what certificates want of it. */
+/** A key pair, with its public key as certificates contain it. */
 interface AuthorityKey {
   readonly privateKey: KeyObject;
   readonly modulus: Uint8Array;

@@ -1,5 +1,5 @@
 /**
- * The names of the simulated chain, which nobody can take for AMD's.
+ * The names of the simulated chain, which cannot be mistaken for AMD's.
  *
  * The attributes stand in the order of AMD's names (OU, C, L, ST, O, CN), so that the same strict
  * parser reads them. `ZZ` is a country code that ISO 3166 leaves to users: no country has it.

@@ -1,6 +1,6 @@
 /**
- * The ID block of a launch, checked as SNP_LAUNCH_FINISH checks it: a signed statement of which
- * guest may be launched, and what it is called.
+ * The ID block of a launch, checked as SNP_LAUNCH_FINISH checks it: a signed statement that permits
+ * one guest, and gives its ids.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { ID_BLOCK_SIZE } from '../../measure/id-block/id-block.ts';
 import { type VerifiedIdBlock, verifyIdBlock } from '../../measure/id-block/id-sign.ts';
 import { exactBytes, refused } from './request.ts';
 
-/** An ID block and who signed it; `signIdBlock` makes them. */
+/** An ID block and its authentication information; `signIdBlock` makes both. */
 export interface LaunchIdentity {
   /** 96 bytes. */
   readonly idBlock: Uint8Array;
@@ -20,7 +20,7 @@ export interface LaunchIdentity {
   readonly authorKeyEnabled?: boolean;
 }
 
-/** What a report says of a guest's ID block; zeros where there is none. */
+/** The fields of a report about a guest's ID block; zeros without one. */
 export interface GuestIdentity {
   readonly familyId: string;
   readonly imageId: string;

@@ -278,7 +278,7 @@ export type Misbehaviour = keyof typeof EFFECTS;
 
 const ALL: Readonly<Record<Misbehaviour, Effect>> = EFFECTS;
 
-/** Every way to be bad, with a sentence on what it is. */
+/** Every misbehaviour, with a sentence that describes it. */
 export const MISBEHAVIOURS: Readonly<Record<Misbehaviour, string>> = Object.freeze(
   Object.fromEntries(Object.entries(ALL).map(([name, { says }]) => [name, says])),
 ) as Readonly<Record<Misbehaviour, string>>;
@@ -323,7 +323,7 @@ function revoking(serial: string): NonNullable<Effect['crl']> {
   return (request) => ({ ...request, revoked: [...request.revoked, serial] });
 }
 
-/** The same bytes but for a bit of the first. */
+/** The same bytes with one bit of the first flipped. */
 function flipFirst(hex: string): string {
   const first = Number.parseInt(hex.slice(0, 2), 16) ^ 1;
   return first.toString(16).padStart(2, '0') + hex.slice(2);

@@ -68,8 +68,8 @@ export function parseSimulatedRoots(pem: string | Uint8Array): SimulatedRoots {
 }
 
 /**
- * The roots that came along with simulated evidence, checked in the same way. They say that it is
- * whole, and not of which installation: anybody can make a chain.
+ * The roots that came with simulated evidence, checked in the same way. They prove that it is
+ * intact, and not which installation made it: any program can make a chain.
  *
  * @throws {AttestationError} `ca-encoding` and `simulated-roots`, as {@link parseSimulatedRoots};
  *   the latter also where root or intermediate did not come along

@@ -42,7 +42,7 @@ type Cgroup struct {
 
 	// mu protects what follows.
 	mu sync.Mutex
-	// limits are those that were set, by file.
+	// limits are the values that were set, by file.
 	limits map[string]string
 	// counters are open files of counters that are read again and again.
 	counters map[string]int

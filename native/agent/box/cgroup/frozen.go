@@ -11,8 +11,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// ErrNotFrozen is a box that is not frozen: one of its processes waits for a device, or nobody has
-// frozen it before a fork.
+// ErrNotFrozen says that the box is not frozen: one of its processes waits for a device, or the
+// host did not freeze it before a fork.
 var ErrNotFrozen = errors.New("the processes of the box are not frozen")
 
 // freezeTime bounds the wait until all processes are frozen.

@@ -24,7 +24,7 @@ const (
 	copyBuffer  = 64 << 10
 )
 
-// capabilityAttribute is the one extended attribute that Docker's archives have.
+// capabilityAttribute is the only extended attribute in Docker's archives.
 const capabilityAttribute = "security.capability"
 
 type inode struct{ device, number uint64 }

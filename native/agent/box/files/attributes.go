@@ -107,10 +107,9 @@ func (d *directoryTimes) leave(e *extraction, name string) error {
 	return nil
 }
 
-// addUserAttributes adds the extended attributes of the user's own, except for those that an
-// archive cannot name. Those of an overlay that needs no privileges are left out: an overlay that
-// has the layer would obey them. The buffer has room for all names, of which the kernel allows 64
-// KiB.
+// addUserAttributes adds the extended attributes in the user namespace, except names that an
+// archive cannot hold. It leaves out those of an overlay without privileges: an overlay over the
+// layer would obey them. The buffer has room for all names; the kernel allows 64 KiB of them.
 func addUserAttributes(header *tar.Header, fd int, buffer []byte) error {
 	n, err := syscall.Listxattr(tree.ByDescriptor(fd), buffer)
 	if err == syscall.EOPNOTSUPP {

@@ -20,7 +20,7 @@ type Error struct{ Code, Message string }
 
 func (e *Error) Error() string { return e.Message }
 
-// codes are those of the system's errors that a user can do something about.
+// codes maps the system's errors that a user can act on.
 var codes = map[syscall.Errno]string{
 	syscall.ENOENT: CodeMissing, syscall.EROFS: CodeReadonly, syscall.ENOSPC: CodeFull, syscall.EDQUOT: CodeFull, syscall.ENOTDIR: CodeInvalid,
 	syscall.ELOOP: CodeInvalid, syscall.EISDIR: CodeInvalid, syscall.ENAMETOOLONG: CodeInvalid, syscall.EBUSY: CodeInvalid, syscall.EXDEV: CodeInvalid,

@@ -17,10 +17,10 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Owner is who the extracted files belong to.
+// Owner is the user and group that extracted files get.
 type Owner struct{ UID, GID uint32 }
 
-// ExtractOptions are those of `PUT /containers/{id}/archive`.
+// ExtractOptions are the options of `PUT /containers/{id}/archive`.
 type ExtractOptions struct {
 	// KeepKinds refuses to replace a directory by anything else, or the other way round.
 	KeepKinds bool
@@ -43,9 +43,8 @@ type extraction struct {
 	buffer []byte
 }
 
-// Extract extracts an archive into the directory that a path names, of which all links are
-// followed. A file takes the place of an older one when it is complete. Entries before one that
-// fails stay.
+// Extract extracts an archive into the directory at a path, and follows every link in the path. A
+// file replaces an older one when it is complete. Entries before one that fails stay.
 func (t Tree) Extract(ctx context.Context, text string, options ExtractOptions, from io.Reader) error {
 	p, err := parsePlace(text)
 	if err != nil {

@@ -33,8 +33,8 @@ type layerWriter struct {
 // layer of an OCI image, after `begin` was called. Entries are in order of name, so that equal
 // files give equal bytes. A box that has changed nothing gives an archive without entries.
 //
-// A name that begins with `.wh.` would mean a removed file to whatever reads the layer. It is
-// refused, before `begin` where nothing changes meanwhile.
+// A name that begins with `.wh.` would mean a removed file to every reader of the layer. It is
+// refused, before `begin` where the files do not change meanwhile.
 func Layer(ctx context.Context, upper int, lower rootdir.Root, begin func() io.Writer) error {
 	if err := checkNames(ctx, upper, "/", 1); err != nil {
 		return err

@@ -38,7 +38,7 @@ type Tree struct {
 type place struct {
 	// clean is absolute, and has no empty component, `.` or `..`.
 	clean string
-	// name is what the first entry of an archive of it is called.
+	// name is the name of the first entry of an archive of it.
 	name string
 	// directory: the path ends in `/` or `/.`, so that it names a directory, and a link at its end
 	// is followed.

@@ -47,8 +47,8 @@ func format(encrypted *dm.Encrypted) error {
 	return errors.Join(err, device.Sync(), device.Close())
 }
 
-// AbandonChanges ends the filesystem on an encrypted disk, and drops what is in memory only. Nobody
-// could read what would be written now, since the key ends with the guest.
+// AbandonChanges shuts the filesystem on an encrypted disk down and drops what is in memory only.
+// Data written now could not be read later, since the key ends with the guest.
 func AbandonChanges() error {
 	// EXT4_IOC_SHUTDOWN, with EXT4_GOING_FLAGS_NOLOGFLUSH.
 	const shutdown, withoutLog = 0x8004587d, 2

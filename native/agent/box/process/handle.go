@@ -41,8 +41,8 @@ type Exit struct {
 	Signal     *string `json:"signal"`
 	OOMKilled  bool    `json:"oomKilled"`
 	FinishedAt string  `json:"finishedAt"`
-	// Error is why the agent ended the process, or could not start one that had waited; nil for one
-	// that ended by itself.
+	// Error is why the agent ended the process, or could not start a process that had waited. It is
+	// nil when the process ended by itself.
 	Error *ExitError `json:"error,omitempty"`
 }
 
@@ -52,7 +52,7 @@ type ExitError struct {
 	Message string `json:"message"`
 }
 
-// Report is what the host reads of a process.
+// Report is the host's view of a process.
 type Report struct {
 	ID           string  `json:"id"`
 	State        string  `json:"state"`
@@ -92,7 +92,7 @@ func New(id string) *Handle {
 	}
 }
 
-// Report answers the present state.
+// Report returns the present state.
 func (h *Handle) Report() Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -148,7 +148,7 @@ func (h *Handle) Resize(rows, columns uint16) error {
 	case terminal == nil:
 		return ErrNoTerminal
 	}
-	// The descriptor is used within the call, so that nobody closes it meanwhile.
+	// The descriptor is used within the call, so it is not closed meanwhile.
 	connection, err := terminal.SyscallConn()
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ var (
 	ErrInputAborted = errors.New("the input broke off")
 )
 
-// Input is what a process reads from its client. One writer at a time has it.
+// Input is the standard input of a process, which its client writes. It has one writer at a time.
 type Input struct {
 	mu     sync.Mutex
 	file   *os.File
@@ -44,13 +44,13 @@ func (i *Input) processExited() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.file != nil && i.closes {
-		// Nobody reads what a failing close would have lost.
+		// The bytes that a failing close would lose have no reader any more.
 		_ = i.file.Close()
 	}
 	i.file = nil
 }
 
-// Writer is the one that has an input.
+// Writer has the right to write to an input.
 type Writer struct {
 	input *Input
 	// file is nil once the process has exited.

@@ -21,10 +21,10 @@ var NoNamespaces = Namespaces{-1, -1, -1, -1, -1, -1}
 // Launcher starts stages, and processes by them.
 type Launcher struct {
 	Reaper *reaper.Reaper
-	// Binary is open on this program, which nobody can write to.
+	// Binary is open on this program, which no process can write to.
 	Binary int
 	Cgroup *cgroup.Cgroup
-	// Limits are those of a process whose box sets none.
+	// Limits apply to processes whose box sets none.
 	Limits []stage.Limit
 }
 

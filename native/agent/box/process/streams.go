@@ -18,7 +18,7 @@ type streams struct {
 	pipe                  int
 	input, stdout, stderr *os.File
 	theirs                [3]int
-	// buffers are what the output is read into.
+	// buffers are reused to read output into.
 	buffers [2][]byte
 }
 
@@ -115,7 +115,7 @@ func (s *streams) outputs() []source {
 	return []source{newSource(output.Stdout, s.stdout, s.buffers[0]), newSource(output.Stderr, s.stderr, s.buffers[1])}
 }
 
-// source is one stream that a process writes to.
+// source is one output stream of a process.
 type source struct {
 	stream byte
 	file   *os.File
@@ -179,7 +179,7 @@ func (s source) endWithin(grace time.Duration) {
 	default:
 	}
 	if err := s.file.SetReadDeadline(time.Now().Add(grace)); err != nil && !errors.Is(err, os.ErrClosed) {
-		// Without a deadline the end could wait for ever.
+		// Without a deadline the end could wait without bound.
 		_ = s.file.Close()
 	}
 }

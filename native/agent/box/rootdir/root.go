@@ -44,7 +44,8 @@ func (r Root) Directory(name string) (int, error) {
 	return fd, err
 }
 
-// File opens what is not a directory, and makes it empty, and its parents, where they are missing.
+// File opens a file that is no directory and truncates it. It makes the file and its parents where
+// they are missing.
 func (r Root) File(name string) (int, error) {
 	resolved, exists, err := r.resolve(name, false)
 	if err != nil {
@@ -85,8 +86,8 @@ func (r Root) create(name string) error {
 }
 
 // resolve follows the links of a path one by one, dangling ones too, and makes missing directories;
-// the last component only when it is to be a directory. The result holds no link. A step can fail
-// when a process renames a directory meanwhile, but no step leaves the root.
+// it makes the last component only when that has to be a directory. The result has no link. A step
+// can fail when a process renames a directory meanwhile, but no step leaves the root.
 func (r Root) resolve(name string, lastIsDirectory bool) (resolved string, exists bool, err error) {
 	resolved = "/"
 	pending := strings.Split(name, "/")

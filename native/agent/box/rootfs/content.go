@@ -16,8 +16,8 @@ type CwdError struct{ message string }
 // Error is the message that Docker has for it.
 func (e *CwdError) Error() string { return e.message }
 
-// Fill mounts in the root what is not of the image, and keeps its writable shares. system and
-// network are the roots that hold its /dev and /proc, and its /sys.
+// Fill mounts everything but the image's files in the root, and keeps the writable shares. system
+// and network are the roots with the box's /dev and /proc, and with its /sys.
 func Fill(r rootdir.Root, spec *spec.Spec, system, network rootdir.Root, t *Texts, kept Shares) error {
 	for _, moved := range []struct {
 		from rootdir.Root

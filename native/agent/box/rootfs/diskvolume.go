@@ -152,7 +152,7 @@ func isEmptyData(top int) (bool, error) {
 func cloneData(top int, m spec.Mount) (mount int, isFile bool, err error) {
 	place, err := openData(top, m)
 	if errors.Is(err, syscall.ENOENT) && m.Readonly && m.Subpath == nil {
-		// Nobody has written to the disk yet, and the directory cannot be made on it.
+		// No box has written to the disk yet, and the directory cannot be made on it.
 		mount, err = linux.NewMount("tmpfs", linux.Readonly|linux.Nodev, linux.Option{Key: "mode", Value: "0755"})
 		return mount, false, err
 	}

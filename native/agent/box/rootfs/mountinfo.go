@@ -24,7 +24,7 @@ func topMounts(file string) ([]string, error) {
 			return nil, errMountinfo
 		}
 		m := mount{fields[0], fields[1], unescape(fields[4])}
-		// The last mount on "/" is the one that paths begin at.
+		// Paths begin at the last mount on "/".
 		if m.path == "/" {
 			rootID = m.id
 		}

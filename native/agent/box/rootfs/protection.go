@@ -86,8 +86,7 @@ func openPresent(r rootdir.Root, name string) (int, error) {
 	return fd, err
 }
 
-// makeReadonly makes a path a mount of its own that nobody can write to, with all that is mounted
-// below.
+// makeReadonly makes a path, with everything mounted below it, a read-only mount of its own.
 func makeReadonly(r rootdir.Root, name string) error {
 	target, err := openPresent(r, name)
 	if err != nil || target < 0 {

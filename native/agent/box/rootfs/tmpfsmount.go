@@ -63,8 +63,8 @@ func tmpfsMode(t spec.Tmpfs, existing int) (int64, error) {
 	return int64(stat.Mode & 0o7777), nil
 }
 
-// tmpfsAttributes are those of the mount. There is no flag that takes back nodev: the devices of a
-// box are in its /dev alone.
+// tmpfsAttributes are the attributes of the mount. No flag takes back nodev: a box has devices in
+// its /dev alone.
 func tmpfsAttributes(t spec.Tmpfs) uint64 {
 	attributes := rootdir.Harmless
 	if t.Readonly {
@@ -87,7 +87,7 @@ func tmpfsAttributes(t spec.Tmpfs) uint64 {
 	return attributes
 }
 
-// tmpfsOptions are those of the filesystem.
+// tmpfsOptions are the options of the filesystem.
 func tmpfsOptions(t spec.Tmpfs, mode int64) []linux.Option {
 	options := []linux.Option{
 		{Key: "source", Value: "tmpfs"},

@@ -15,9 +15,9 @@ import (
 // Shares are the box's writable shares, by their tags.
 type Shares map[string]Share
 
-// Share is one share as the agent keeps it to tell the box's watchers of changes that the host has
-// made: two clones of its mount. They are attached nowhere, so nothing that the box mounts or
-// unmounts changes them, and nothing of them keeps the box from an unmount.
+// Share has two clones of a share's mount. Through them the agent tells watchers in the box of
+// changes that the host has made. They are attached nowhere, so mounts and unmounts in the box do
+// not change them, and they do not block an unmount in the box.
 type Share struct {
 	// root is writable. lookups is read-only, so nothing can be made through it.
 	root, lookups int
@@ -101,9 +101,8 @@ func (s Share) touch(name string) error {
 	return linux.SetModified(file, modified)
 }
 
-// lookUp has the kernel ask the file server for each name of a path. Otherwise the kernel answers
-// from what it has read within the last second, and a file that has replaced another one would not
-// be found.
+// lookUp has the kernel ask the file server for each name of a path. Without it the kernel uses
+// what it read within the last second, and does not find a file that has replaced another.
 //
 // Only a call that is to make a name looks it up in any case. On a read-only mount it fails with
 // EEXIST for a name that exists, and never makes one.

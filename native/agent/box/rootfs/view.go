@@ -11,10 +11,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// View is the box's root as Docker shows it to who copies files: with the box's shares, the
-// directories of its volumes and the three files of the network, and without the kernel's
-// filesystems and what the box has mounted itself. It is a mount namespace of its own, so nothing
-// that happens in the box's changes it.
+// View is the box's root for file copies. It has the box's shares, the directories of its volumes
+// and the three network files, and neither kernel filesystems nor the box's own mounts. It is a
+// mount namespace of its own, so events in the box's namespace do not change it.
 type View struct {
 	Root rootdir.Root
 	// release ends the thread that holds the namespace.
@@ -72,8 +71,8 @@ func isOwnDirectory(r rootdir.Root, fd int) (bool, error) {
 	return directory.Mode&syscall.S_IFMT == syscall.S_IFDIR && directory.Dev == root.Dev && directory.Ino != root.Ino, nil
 }
 
-// add copies what is mounted at a path, if the function says that it is to be shown. The box may
-// have moved it away, or put a link in its place, which leads no further than the box's own files.
+// add clones the mount at a path, if the function selects it. The box may have moved it away, or
+// put a link in its place; a link does not lead out of the box's own files.
 func (c *Clones) add(r rootdir.Root, path string, shown func(fd int) (bool, error)) error {
 	fd, err := r.Open(path, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
@@ -110,8 +109,8 @@ func (c *Clones) Close() error {
 	return err
 }
 
-// NewView mounts the clones in a mount namespace of their own, a copy of the one that `namespace`
-// is open on.
+// NewView mounts the clones in a new mount namespace, a copy of the one that `namespace` is open
+// on.
 func NewView(c *Clones, namespace int) (*View, error) {
 	v := &View{Root: c.root, release: make(chan struct{})}
 	made := make(chan error)

@@ -13,9 +13,9 @@ import (
 // copies into it what the image has at a destination: the directory's content, and its owner, mode,
 // times and extended attributes.
 //
-// As with Docker, that is the image's own content, whatever is mounted on the destination, below it
-// or above it: neither the kernel's filesystems nor other shares are copied. Where the image has no
-// such directory, the volume stays empty.
+// As with Docker, that is the image's own content at the destination. Mounts at the destination,
+// below it or above it do not count: neither the kernel's filesystems nor other shares are copied.
+// Where the image has no such directory, the volume stays empty.
 func fillVolume(r rootdir.Root, volume int, destination string) error {
 	target, err := tree.OpenWritable(volume, ".")
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // A guest is prepared for what nearly every spec asks for. For another spec, SetUp keeps what fits
-// and makes the rest anew.
+// and makes the rest again.
 var (
 	expectedMTU          int64 = 65520
 	expectedAddress            = "10.0.2.15"

@@ -17,7 +17,7 @@ import (
 	"a3s.dev/box/agent/uevent"
 )
 
-// nicName is what the box calls its network device.
+// nicName is the name of the box's network device.
 const nicName = "eth0"
 
 // loopbackIndex is the index of lo in every network namespace.
@@ -49,8 +49,8 @@ type NIC struct {
 	outside *netlink.Connection
 }
 
-// network returns a network as a spec has it: the one that exists already, configured anew where
-// the spec has another, or a new one.
+// network returns the network of a spec: the existing one, reconfigured where the spec differs, or
+// a new one.
 func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	if made := s.networks[config.Kind]; made != nil {
 		if err := made.reconfigure(config); err != nil {
@@ -72,9 +72,9 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	return n, n.setMAC(config.MAC)
 }
 
-// reconfigure gives eth0 another address and gateway. The device stays up and where it is: Linux
-// 6.12 locks up for ever where a virtio network device is taken down, or moved, while it has yet to
-// announce itself after its guest was resumed from a template.
+// reconfigure gives eth0 another address and gateway. The device stays up and in its namespace:
+// Linux 6.12 locks up when a virtio network device is taken down or moved while its announcement
+// after a resume from a template is pending.
 func (n *Network) reconfigure(config *spec.Network) error {
 	if n.config.EqualButMAC(config) {
 		return nil

@@ -140,8 +140,8 @@ func (s *Sandbox) SetUpWarmUp(l *process.Launcher, prepared *Sandbox, wanted *sp
 	return s.SetUp(l, wanted)
 }
 
-// CloseWarmUp ends what is left of a warm-up, and removes what it wrote. outside is a mount
-// namespace that goes on.
+// CloseWarmUp ends the processes of a warm-up and removes what it wrote. outside is a mount
+// namespace that stays.
 func (s *Sandbox) CloseWarmUp(outside int) error {
 	var err error
 	if s.Main != nil {

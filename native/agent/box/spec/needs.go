@@ -2,7 +2,7 @@ package spec
 
 import "slices"
 
-// Serials are those of all disks that the box needs.
+// Serials returns the serials of all disks that the box needs.
 func (s *Spec) Serials() []string {
 	var serials []string
 	for _, layer := range s.Rootfs.Layers {

@@ -44,7 +44,7 @@ type Attachment struct {
 // Schema is the value of Spec.Schema.
 const Schema = "a3s-box/box-spec/v1"
 
-// Rootfs is what the box's root is made of, lowest layer first.
+// Rootfs describes the box's root, lowest layer first.
 type Rootfs struct {
 	Layers   []Layer `json:"layers"`
 	Changes  Changes `json:"changes"`

@@ -47,7 +47,7 @@ func Parse(data []byte) (*Spec, error) {
 	return spec, c.err
 }
 
-// CheckProcess checks a process that came by itself.
+// CheckProcess checks a process that is not part of a spec.
 func CheckProcess(process *Process, prefix string) error {
 	c := &checks{}
 	c.process(process, prefix)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Counter is one line of a file of counters.
+// Counter names one line of a file of counters.
 type Counter struct {
 	Name  string
 	Value uint64

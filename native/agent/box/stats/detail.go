@@ -33,7 +33,7 @@ type Detail struct {
 	Networks                    []NetworkDevice
 }
 
-// IODevice is what was read from a block device, and written to it.
+// IODevice counts the bytes read from a block device and written to it.
 type IODevice struct {
 	Device                                 string
 	ReadBytes, WrittenBytes, Reads, Writes uint64

@@ -142,7 +142,7 @@ func readProc(proc int, path string, limit int) ([]byte, error) {
 	return content, nil
 }
 
-// ticksPerSecond is what the kernel counts in for programs: USER_HZ.
+// ticksPerSecond is the unit in which the kernel counts for programs: USER_HZ.
 const ticksPerSecond = 100
 
 // parseStat reads `/proc/PID/stat`, and returns also the ticks between the boot and the start of

@@ -11,7 +11,7 @@ import (
 const (
 	// maxTreePath is the longest path that the kernel takes. No image has a longer one.
 	maxTreePath = 4095
-	// openLevels is how many directories of the way down stay open; those above are opened anew on
+	// openLevels is how many directories on the way down stay open; those above are opened again on
 	// the way back.
 	openLevels = 32
 )
@@ -50,7 +50,7 @@ func (d *copiedDirectory) close() {
 	}
 }
 
-// inode is what the hard links of one file have in common.
+// inode has what the hard links of one file share.
 type inode struct{ device, number uint64 }
 
 // firstLink is the place of a file's copy, and how many links of the file have not been found yet.
@@ -59,10 +59,10 @@ type firstLink struct {
 	missing         uint64
 }
 
-// treeCopy copies a tree that may be hostile, and that nobody changes meanwhile.
+// treeCopy copies a tree that may be hostile. Nothing changes the tree meanwhile.
 type treeCopy struct {
 	source, target int
-	// directories lead from the root of the tree down to the one that is being copied.
+	// directories is the path from the root of the tree to the directory being copied.
 	directories []*copiedDirectory
 	links       map[inode]*firstLink
 	names       [namesBuffer]byte

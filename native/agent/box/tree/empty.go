@@ -45,7 +45,7 @@ func Empty(root int, run Runner) error {
 	}
 }
 
-// someNames reads names from the start of a directory anew, since names were removed from it.
+// someNames reads names from the start of a directory again, since names were removed from it.
 func (e *emptier) someNames(dir int) ([]string, error) {
 	fd, err := OpenDirectory(dir, ".")
 	if err != nil {
@@ -90,7 +90,7 @@ func (e *emptier) removeChild(dir int, name string) error {
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
 		return err
 	}
-	// A directory can only be moved by who may write to it.
+	// Moving a directory needs the right to write to it.
 	child, err := OpenWritable(dir, name)
 	if err != nil {
 		return err
@@ -123,8 +123,8 @@ func (e *emptier) removeAt(dir int, name string) error {
 	})
 }
 
-// OpenWritable opens a directory of which entries are to be removed. The file server of an ordinary
-// user needs a mode that permits that.
+// OpenWritable opens a directory to remove entries from it. The file server of an ordinary user
+// needs a mode that permits that.
 func OpenWritable(dir int, name string) (int, error) {
 	place, err := linux.OpenAt(dir, name, linux.OPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0, withinTree)
 	if err != nil {

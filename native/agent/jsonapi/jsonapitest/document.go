@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Document is what of an OpenAPI document a test needs.
+// Document has the parts of an OpenAPI document that tests need.
 type Document struct {
-	// Codes are those that every path can answer with.
+	// Codes are the errors that every path can answer with.
 	Codes      []string                   `json:"x-codes"`
 	Paths      map[string]json.RawMessage `json:"paths"`
 	Components struct {

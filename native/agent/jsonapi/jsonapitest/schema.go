@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Schema is what these documents use of JSON Schema.
+// Schema has the parts of JSON Schema that these documents use.
 type Schema struct {
 	Ref             string             `json:"$ref"`
 	Type            string             `json:"type"`

@@ -14,8 +14,8 @@ import (
 	"a3s.dev/box/agent/stream"
 )
 
-// Echo answers what was sent: as a whole on /whole, as it comes on /stream, piece by piece on
-// /each, and nothing on /never.
+// Echo answers with the request's body: as a whole on /whole, as it comes on /stream, piece by
+// piece on /each. It never answers on /never.
 func Echo(s stream.Stream) {
 	switch s.Head().Path {
 	case "/whole":
@@ -89,7 +89,7 @@ func Client(t testing.TB, path string) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// NewRequest is one to the server that a Client speaks to.
+// NewRequest makes a request to the server that a Client is connected to.
 func NewRequest(t testing.TB, ctx context.Context, method, path string, body io.Reader) *http.Request {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, method, "http://guest"+path, body)
@@ -99,7 +99,7 @@ func NewRequest(t testing.TB, ctx context.Context, method, path string, body io.
 	return request
 }
 
-// Send answers the status and the body of an answer.
+// Send returns the status and the body of an answer.
 func Send(t testing.TB, client *http.Client, method, path string, body io.Reader) (int, []byte) {
 	t.Helper()
 	response, err := client.Do(NewRequest(t, t.Context(), method, path, body))

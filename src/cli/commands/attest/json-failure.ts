@@ -1,6 +1,6 @@
 /**
- * Failures for programs: with `--json` a command prints one document on standard output, whatever
- * its result.
+ * Failures for programs: with `--json` a command prints one document on standard output, for any
+ * result.
  *
  * @module
  */

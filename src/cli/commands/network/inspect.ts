@@ -3,7 +3,7 @@ import { inspectBelow } from '../inspect-each.ts';
 
 const below = inspectBelow('/networks', { usage: '[OPTIONS] NETWORK [NETWORK...]' });
 
-/** What `--verbose` would add is of services, which there are not. */
+/** `--verbose` lists services, which A3S Box does not have. */
 export const inspectNetwork = {
   ...below,
   flags: [...below.flags, bool('verbose', 'Verbose output for diagnostics', { short: 'v' })],

@@ -79,7 +79,7 @@ describe('network create', () => {
     [['--config-only', 'db'], 125, 'unsupported flag --config-only'],
     [['--ingress', 'db'], 125, 'unsupported flag --ingress'],
     [['--label', 'a b=c', 'db'], 125, "label 'a b' contains whitespaces"],
-  ])('refuses %j', async (args, status, why) => {
+  ])('refuses network create %j', async (args, status, why) => {
     const done = await a3s(['create', ...args]);
     expect(done.stderr).toContain(why);
     expect(done).toMatchObject({ status, stdout: '' });

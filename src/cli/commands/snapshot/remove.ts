@@ -4,8 +4,7 @@ import { eachOf } from '../each-of.ts';
 
 export const removeSnapshots: Command = {
   usage: 'SNAPSHOT [SNAPSHOT...]',
-  description:
-    'Remove one or more memory snapshots. Boxes that went on from them stay as they are.',
+  description: 'Remove one or more snapshots. Boxes that were made from them stay as they are.',
   flags: [],
   operands: { min: 1, max: Infinity },
   async run({ context, operands }) {

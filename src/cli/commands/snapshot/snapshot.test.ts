@@ -10,7 +10,8 @@ const ID = '3'.repeat(64);
 const SNAPSHOT = {
   ...{ id: ID, name: 'warm', box: { id: '4'.repeat(64), name: 'web', image: 'web:1' } },
   createdAt: new Date(Date.now() - 90_000).toISOString(),
-  ...{ state: 'ready', memoryBytes: 76_100_000, pausedMs: 90, boxes: ['5'.repeat(64)] },
+  ...{ state: 'ready', kind: 'memory', memoryBytes: 76_100_000, diskBytes: 400_000 },
+  ...{ pausedMs: 90, boxes: ['5'.repeat(64)] },
 };
 
 describe('snapshot', () => {
@@ -18,8 +19,8 @@ describe('snapshot', () => {
     server.answers.set('GET /a3s/v1/snapshots', { json: { snapshots: [SNAPSHOT] } });
     expect((await a3s('snapshot', 'ls')).stdout).toBe(
       [
-        'SNAPSHOT ID    NAME      BOX       IMAGE     CREATED              MEMORY    STATE',
-        '333333333333   warm      web       web:1     About a minute ago   76.1MB    ready',
+        'SNAPSHOT ID    NAME      KIND      BOX       IMAGE     CREATED              MEMORY    DISK      STATE',
+        '333333333333   warm      memory    web       web:1     About a minute ago   76.1MB    400kB     ready',
         '',
       ].join('\n'),
     );
@@ -37,13 +38,22 @@ describe('snapshot', () => {
       stderr: 'WARNING: connections are reset\n',
     });
     const body = server.called('POST /a3s/v1/snapshots')?.body ?? '';
-    expect(JSON.parse(body)).toEqual({ box: 'web', name: 'warm' });
+    expect(JSON.parse(body)).toEqual({ box: 'web', name: 'warm', memory: true });
   });
 
-  it('refuses to create a snapshot without --memory', async () => {
-    const { status, stderr } = await a3s('snapshot', 'create', 'web');
-    expect(status).not.toBe(0);
-    expect(stderr).toContain('--memory is needed');
+  it('asks for a snapshot of the disk alone without --memory', async () => {
+    const json = { ...SNAPSHOT, kind: 'disk', warnings: [] };
+    server.answers.set('POST /a3s/v1/snapshots', { status: 201, json });
+    expect(await a3s('snapshot', 'create', 'web')).toMatchObject({ status: 0, stderr: '' });
+    const body = server.called('POST /a3s/v1/snapshots')?.body ?? '';
+    expect(JSON.parse(body)).toEqual({ box: 'web', memory: false });
+  });
+
+  it('restores a snapshot by name', async () => {
+    server.answers.set('POST /a3s/v1/snapshots/clean/restore', { status: 204 });
+    expect(await a3s('snapshot', 'restore', 'clean')).toMatchObject({
+      ...{ status: 0, stdout: 'clean\n' },
+    });
   });
 
   it('removes a snapshot by name', async () => {

@@ -54,7 +54,7 @@ export class Upload {
     this.#tell('Read', 0);
   }
 
-  /** Progress that nobody has time for is not kept, its end excepted. */
+  /** Progress that the reader is too slow for is dropped, except its end. */
   #tell(status: 'Loading' | 'Read', total: number): void {
     const messages = this.#messages;
     if (!messages.writable || (status !== 'Read' && messages.writableNeedDrain)) return;

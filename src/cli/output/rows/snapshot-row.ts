@@ -1,5 +1,5 @@
 /**
- * A memory snapshot as a row of `snapshot ls`.
+ * A snapshot as a row of `snapshot ls`.
  *
  * @module
  */
@@ -11,15 +11,18 @@ import type { Listing, Row } from '../listing.ts';
 const SHORT_ID = 12;
 
 export const SNAPSHOT_LISTING: Listing = {
-  defaults: '{{.ID}}\t{{.Name}}\t{{.Box}}\t{{.Image}}\t{{.CreatedSince}}\t{{.Memory}}\t{{.State}}',
+  defaults:
+    '{{.ID}}\t{{.Name}}\t{{.Kind}}\t{{.Box}}\t{{.Image}}\t{{.CreatedSince}}\t{{.Memory}}\t{{.Disk}}\t{{.State}}',
   headers: {
     ID: 'SNAPSHOT ID',
     Name: 'NAME',
+    Kind: 'KIND',
     Box: 'BOX',
     Image: 'IMAGE',
     CreatedSince: 'CREATED',
     CreatedAt: 'CREATED AT',
     Memory: 'MEMORY',
+    Disk: 'DISK',
     Boxes: 'BOXES',
     State: 'STATE',
   },
@@ -32,11 +35,13 @@ export function snapshotRow(snapshot: Received<Snapshot>, full: boolean, now: nu
   return {
     ID: full ? id : id.slice(0, SHORT_ID),
     Name: stringOf(snapshot.name),
+    Kind: stringOf(snapshot.kind),
     Box: stringOf(box.name),
     Image: stringOf(box.image),
     CreatedSince: `${humanDuration(Math.max(0, now - created))} ago`,
     CreatedAt: localTime(created),
     Memory: humanSize(numberOf(snapshot.memoryBytes)),
+    Disk: humanSize(numberOf(snapshot.diskBytes)),
     Boxes: String(stringsOf(snapshot.boxes).length),
     State: stringOf(snapshot.state),
   };

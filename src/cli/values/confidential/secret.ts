@@ -20,7 +20,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 /** A path may hold colons, so only the options after them mark its end. */
 const BEFORE_OPTION = /:(?=from=|env(?:=|:|$)|allow-any-injector(?::|$))/;
 
-/** @throws RangeError for anything else, and for a secret that nobody may inject */
+/** @throws RangeError for anything else, and for a secret without a permitted injector */
 export function parseSecret(spec: string): SecretFlag {
   const [name = '', ...options] = spec.split(BEFORE_OPTION);
   if (!NAME.test(name)) {

@@ -17,11 +17,10 @@ import { A3sError } from '../../../errors.ts';
 import { deadline } from '../../deadline.ts';
 import { SAVED_FILES, type SavedVm, type SaveRequest } from '../../engine.ts';
 import { overlaySet, SAVING_SETS, setFile } from '../command-line/descriptor-sets.ts';
-import { qcow2 } from '../command-line/devices.ts';
 import { RAM_BLOCKS } from '../command-line/fork-devices.ts';
 import { executeAll } from '../monitor/execute-all.ts';
-import { findDisks } from '../monitor/find-disks.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
+import { coverCommands, findWritableLayer, OVERLAY_ACCESS } from './cover-disk.ts';
 import { forkState, MOST_DEVICES_BYTES } from './fork-state.ts';
 import { readSavedRam } from './saved-ram.ts';
 
@@ -56,11 +55,10 @@ export async function saveRunning(
   };
   const overlay = overlaySet();
   try {
-    // QEMU uses a descriptor only for the access that it was opened with.
     const fresh = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
     await make(ramPath, SAVING_SETS.ram, fresh);
     await make(devicesPath, SAVING_SETS.devices, fresh);
-    await make(overlayPath, overlay, constants.O_RDWR | constants.O_NOFOLLOW);
+    await make(overlayPath, overlay, OVERLAY_ACCESS);
     await saveWhilePaused(monitor, found, overlay, limit);
   } finally {
     for (const file of files) await file.close();
@@ -83,19 +81,17 @@ async function saveWhilePaused(
   overlay: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const layer = `over-${overlay}`;
-  const file = { driver: 'file', filename: setFile(overlay) };
-  const image = { 'node-name': layer, 'read-only': false, discard: 'unmap', file };
+  const { add, cover } = coverCommands(overlay, node);
   await executeAll(monitor, [
     ['chardev-add', { id: SAVING, backend: { type: 'null', data: {} } }],
     ['migrate-set-capabilities', { capabilities: CAPABILITIES }],
     ['migrate-set-parameters', { 'max-bandwidth': BANDWIDTH }],
-    ['blockdev-add', qcow2(image, null)],
+    add,
   ]);
   try {
     await executeAll(monitor, [
       ['stop', {}],
-      ['blockdev-snapshot', { node, overlay: layer }],
+      cover,
       ['xen-save-devices-state', { filename: setFile(SAVING_SETS.devices), live: false }],
       ['migrate', { uri: `file:${setFile(SAVING_SETS.ram)}` }],
     ]);
@@ -150,10 +146,7 @@ const RUNNING: ReadonlySet<string> = new Set(['setup', 'active', 'device', 'canc
 
 /** Finds the writable layer among the VM's disks. */
 async function findDisk(monitor: Monitor): Promise<FoundDisk> {
-  const { templated, changes } = await findDisks(monitor);
-  if (changes === undefined) {
-    throw new A3sError('vmm-failed', 'The microVM has no writable layer');
-  }
+  const { templated, changes } = await findWritableLayer(monitor);
   const { serial, node } = changes;
   return { arrangement: templated ? 'template' : 'boot', changesSerial: serial, node };
 }

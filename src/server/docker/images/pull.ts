@@ -107,7 +107,7 @@ async function* pull(
     yield* lines;
     for (const failure of failures) throw failure;
   } finally {
-    // Without a reader nobody wants the image.
+    // Without a reader the image is not wanted any more.
     abandoned.abort(new A3sError('registry-failed', 'The pull was abandoned by its client'));
     await work;
   }

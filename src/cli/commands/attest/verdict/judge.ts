@@ -1,5 +1,5 @@
 /**
- * Runs verification and appraisal together, whatever their results.
+ * Runs verification and appraisal, and makes one verdict of their results.
  *
  * @module
  */

@@ -193,7 +193,7 @@ function unlessMissing(error: unknown): undefined {
   throw error;
 }
 
-/** Where nobody reads it, as in a script, Docker prints nothing. */
+/** Without a terminal, as in a script, Docker prints nothing. */
 function summarize({ invocation: { context, flags } }: Copy, bytes: number, to: string): void {
   if (flags.bool('quiet') || context.stdout.isTTY !== true) return;
   context.stderr.write(`Successfully copied ${humanSize(bytes)} to ${printable(to)}\n`);

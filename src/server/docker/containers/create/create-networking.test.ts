@@ -54,7 +54,7 @@ describe('a box in a user-defined network', () => {
     ['by an endpoint alone', () => created('default', { db: {} })],
     ['by mode and endpoint, once by id', () => created(network, { db: null })],
     ['with the zero values that clients send', () => created('db', { db: NOTHING })],
-  ])('is created %s', async (_, makeBox) => {
+  ])('creates a box in a user-defined network that is given %s', async (_, makeBox) => {
     const { network: kind, endpoints } = definition(await makeBox());
     expect({ kind, endpoints }).toEqual({
       ...{ kind: 'user', endpoints: [{ network, name: expect.any(String), aliases: [] }] },

@@ -181,7 +181,7 @@ describe('changes and export', () => {
     expect((await home.call('GET', `/containers/${id}/changes`)).body).toEqual([]);
   });
 
-  it('exports the root', async () => {
+  it('exports the root of a box', async () => {
     files.root = Buffer.from('all files'.repeat(100_000));
     const answer = await ask('GET', `/containers/${id}/export`);
     expect(answer).toMatchObject({ status: 200, type: 'application/octet-stream', complete: true });
@@ -192,7 +192,7 @@ describe('changes and export', () => {
 describe('Docker’s own command line', () => {
   const run = (args: readonly string[], input?: Buffer) => docker(home.config.socket, args, input);
 
-  it('copies both ways', async () => {
+  it('docker cp copies in both directions', async () => {
     const file = join(home.config.home, 'local');
     writeFileSync(file, 'content');
     expect(await run(['cp', file, `${id}:/tmp`])).toMatchObject({ code: 0 });

@@ -5,8 +5,8 @@
  */
 import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
-import { type FreezeHost, freeze, thaw } from '../run/frozen.ts';
-import type { RunServices } from '../run/run-services.ts';
+import { type FreezeHost, freeze, thaw } from './frozen.ts';
+import type { RunServices } from './run-services.ts';
 
 /** What a pause for a while needs of the server. */
 export type PauseHost = FreezeHost & Pick<RunServices, 'running' | 'locks'>;

@@ -1,0 +1,83 @@
+/**
+ * Puts the files of a snapshot in the place of a box's writable layer, in one step.
+ *
+ * The new files are made in a directory beside the old ones. Giving it its final name is the step:
+ * before it the box has its old disk, after it the new one, whenever the server ends. What is left
+ * to do then is finished before the disk is used.
+ *
+ * @module
+ */
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { syncDirectory } from '../../durable.ts';
+import type { BoxDefinition } from '../record/box.ts';
+import { boxDirectory } from '../record/directories.ts';
+import type { Services } from '../services/services.ts';
+import { addLayer, fullOr, layersOf, shareLayers } from './backing-chain.ts';
+import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
+
+/** In the box's directory: the files that take the place of those beside it. */
+const RESTORED = 'restored';
+
+/**
+ * The caller holds the box's lock, and the box does not run.
+ *
+ * @param directory of the snapshot's files
+ * @throws A3sError `disk-full`, `conflict` where there would be too many layers; then the box has
+ * its old disk
+ */
+export async function replaceWritableLayer(
+  rt: Pick<Services, 'home'>,
+  { id, identity }: Pick<BoxDefinition, 'id' | 'identity'>,
+  directory: string,
+): Promise<void> {
+  await finishReplacement(rt, id);
+  const box = boxDirectory(rt, id);
+  const making = makingDirectory(box);
+  try {
+    await mkdir(making, { mode: 0o700 });
+    await shareLayers(await layersOf(join(directory, WRITABLE_LAYER_FILE)), making);
+    await addLayer(join(making, WRITABLE_LAYER_FILE), identity);
+    await syncDirectory(making);
+    await rename(making, join(box, RESTORED));
+  } catch (error) {
+    await rm(making, { recursive: true, force: true });
+    throw fullOr(error);
+  }
+  await syncDirectory(box);
+  await finishReplacement(rt, id);
+}
+
+/**
+ * Finishes a replacement that a server was in the middle of, and removes one that it had not come
+ * to. The caller holds the box's lock.
+ *
+ * The new files get second names here: until the last old one is gone, this can begin anew.
+ */
+export async function finishReplacement(rt: Pick<Services, 'home'>, id: string): Promise<void> {
+  const box = boxDirectory(rt, id);
+  await rm(makingDirectory(box), { recursive: true, force: true });
+  const restored = join(box, RESTORED);
+  const names = await readdir(restored).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (names === undefined) return;
+  try {
+    for (const file of await layersOf(writableLayerPath(rt, id))) {
+      if (!names.includes(basename(file))) await rm(file, { force: true });
+    }
+    for (const name of names) {
+      await rm(join(box, name), { force: true });
+      await link(join(restored, name), join(box, name));
+    }
+    await syncDirectory(box);
+    await rm(restored, { recursive: true });
+  } catch (error) {
+    throw fullOr(error);
+  }
+}
+
+function makingDirectory(box: string): string {
+  return join(box, `${RESTORED}.new`);
+}
