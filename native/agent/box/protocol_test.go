@@ -31,7 +31,7 @@ func TestHelloNeedsNoVersion(t *testing.T) {
 
 func TestEveryOtherRouteNeedsAVersion(t *testing.T) {
 	h := fresh(t)
-	for _, version := range []string{"", "0", "9", "01", "1.0", "x"} {
+	for _, version := range []string{"", "0", "10", "01", "1.0", "x"} {
 		request, err := http.NewRequest("GET", "http://guest/v1/state", nil)
 		if err != nil {
 			t.Fatal(err)
