@@ -228,7 +228,7 @@ const OWN_DEVICES: Difference = {
 
 const NOT_ONES_OWN: Difference = {
   document: 'docs/boundaries.md',
-  words: "the others contradict a microVM of one's own",
+  words: "contradict a microVM of one's own",
 };
 
 const MISSING_NETWORK: Difference = {
