@@ -7,30 +7,42 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { A3sError } from '../../errors.ts';
 import type { Port } from '../record/box.ts';
+import { leadElsewhere, twoBoxPorts } from '../spec/asked-ports.ts';
 
 /**
  * Gives every port its host address and number, and checks that it is free now. The engine binds it
  * later, and reports a port that was taken meanwhile.
  *
- * @throws A3sError `port-in-use`, `invalid-argument` for an address that is not the host's
+ * A port of the host leads to one port of the box, whatever the address: passt and pasta keep one
+ * box port for each host port of a protocol, so a second one would take the place of the first.
+ *
+ * @throws A3sError `port-in-use`; `invalid-argument` for an address that is not the host's, and for
+ * a host port that is to lead to two ports of the box
  */
 export async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
-  const resolved: Port[] = [];
-  for (const { boxPort, protocol, hostIp, hostPort, hostPortEnd = hostPort } of ports) {
+  const resolved = new Map<Port, Port>();
+  // What names one port has no choice, so it comes first.
+  for (const asked of [...ports].sort((a, b) => choiceOf(a) - choiceOf(b))) {
+    const { boxPort, protocol, hostIp } = asked;
     const address = hostIp === '' ? EVERY_ADDRESS : hostIp;
-    const found = await firstFree({ protocol, hostIp: address, hostPort, hostPortEnd }, resolved);
-    resolved.push({ boxPort, protocol, hostIp: address, hostPort: found });
+    const hostPort = await firstFree({ ...asked, hostIp: address }, [...resolved.values()]);
+    resolved.set(asked, { boxPort, protocol, hostIp: address, hostPort });
   }
-  return resolved;
+  return ports.flatMap((asked) => resolved.get(asked) ?? []);
 }
 
 const EVERY_ADDRESS = '0.0.0.0';
+/** How often the kernel chooses a port before it is given up. */
+const CHOICES = 16;
 
-async function firstFree(
-  range: Pick<Port, 'protocol' | 'hostIp' | 'hostPort'> & { readonly hostPortEnd: number },
-  chosen: readonly Port[],
-): Promise<number> {
-  const { protocol, hostIp, hostPort, hostPortEnd } = range;
+function choiceOf({ hostPort, hostPortEnd }: Port): number {
+  if (hostPort === 0) return 2;
+  return hostPortEnd === undefined ? 0 : 1;
+}
+
+async function firstFree(asked: Port, chosen: readonly Port[]): Promise<number> {
+  const { protocol, hostIp, hostPort, hostPortEnd = hostPort } = asked;
+  if (hostPort === 0) return await freePort(asked, chosen);
   for (let port = hostPort; port < hostPortEnd; port += 1) {
     const isChosen = chosen.some((each) => each.hostPort === port && each.protocol === protocol);
     if (isChosen) continue;
@@ -40,7 +52,20 @@ async function firstFree(
       if (!(error instanceof A3sError) || error.code !== 'port-in-use') throw error;
     }
   }
+  const last = { ...asked, hostPort: hostPortEnd };
+  const other = chosen.find((each) => leadElsewhere(each, last));
+  if (other !== undefined) throw twoBoxPorts(last, other);
   return await probe(protocol, hostIp, hostPortEnd);
+}
+
+/** The kernel chooses by address, so what it chooses may lead elsewhere at another one. */
+async function freePort(asked: Port, chosen: readonly Port[]): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    const hostPort = await probe(asked.protocol, asked.hostIp, 0);
+    const other = chosen.find((each) => leadElsewhere(each, { ...asked, hostPort }));
+    if (other === undefined) return hostPort;
+    if (attempt === CHOICES) throw twoBoxPorts({ ...asked, hostPort }, other);
+  }
 }
 
 /** @returns the number of the port; a free one for 0 */
