@@ -11,7 +11,6 @@ import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
-import { checkUserNetwork } from '../spec/network-spec.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
 /** What a change of networks needs of the server. */
@@ -33,6 +32,7 @@ export async function connectBox(
   await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const { definition, state } = box;
+    checkChangeable(box);
     const asked = resolveEndpoint(rt, request);
     if (definition.endpoints.some(({ network }) => network === asked.network)) {
       throw alreadyConnected(box, asked.name);
@@ -56,6 +56,7 @@ export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
   await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const { definition } = box;
+    checkChangeable(box);
     if (definition.network === 'default') throw alreadyConnected(box, 'bridge');
     checkConnectable(box);
     if (runningOf(rt, box) !== undefined) {
@@ -73,7 +74,7 @@ export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
  * Takes a box out of a network.
  *
  * @param network the id of a user-defined network; undefined: the box's own network, or none
- * @throws A3sError `conflict` where it is paused
+ * @throws A3sError `conflict` where it is paused; `unsupported-option`
  */
 export async function disconnectBox(
   rt: ConnectHost,
@@ -81,8 +82,10 @@ export async function disconnectBox(
   network: string | undefined,
 ): Promise<void> {
   await rt.locks.run(id, async () => {
-    const { definition, state, ...box } = rt.store.expect(id);
-    const running = runningOf(rt, { definition, state, ...box });
+    const box = rt.store.expect(id);
+    const { definition, state } = box;
+    checkChangeable(box);
+    const running = runningOf(rt, box);
     const endpoints = definition.endpoints.filter((each) => each.network !== network);
     const place = rt.networks.endpointsOfBox(id).find((each) => each.network === network);
     const published = definition.network !== 'default' ? definition.endpoints[0] : undefined;
@@ -182,7 +185,7 @@ function runningOf(
   return running;
 }
 
-function checkConnectable({ definition, state }: Box): void {
+function checkConnectable({ definition }: Box): void {
   if (definition.network === 'none') {
     throw new A3sError(
       'invalid-argument',
@@ -190,9 +193,22 @@ function checkConnectable({ definition, state }: Box): void {
       { remedy: 'Disconnect the box from none first.' },
     );
   }
-  const fork = definition.snapshot !== undefined && state.run === 0;
-  const confidential = definition.confidential !== undefined;
-  checkUserNetwork({ network: 'user', confidential, fork });
+}
+
+/** Refuses where a document that is measured, or memory that was saved, has the network. */
+function checkChangeable({ definition, name, state }: Box): void {
+  const isConfidential = definition.confidential !== undefined;
+  const why = isConfidential
+    ? 'it is confidential, and its launch spec says which network it has'
+    : definition.snapshot !== undefined && state.run === 0
+      ? 'it is a fork, and the memory that it starts from has the addresses of the box that was saved'
+      : undefined;
+  if (why === undefined) return;
+  throw new A3sError('unsupported-option', `Cannot change the networks of ${name}: ${why}`, {
+    remedy: isConfidential
+      ? 'Create another box with --network default or none.'
+      : 'Make the snapshot of a box in the network that its forks are to have.',
+  });
 }
 
 /** As in Docker, the main network is shown as it was at create. */
