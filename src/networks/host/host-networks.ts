@@ -20,6 +20,7 @@ import { ifMissing } from './if-missing.ts';
 import {
   endNameServer,
   ensureNameServer,
+  forgetEndedServer,
   NAME_SERVER_SETTING,
   prepareNameServer,
 } from './name-server.ts';
@@ -235,6 +236,7 @@ export class NamespaceNetworks implements HostNetworks {
     // What a crash leaves is found by this file.
     await this.#record(namespace, endpoint);
     await makeNamespace(namespace);
+    await forgetEndedServer(this.#place());
     await netavarkSetup(this.#place(), document, namespace);
     await ensureNameServer(this.#place());
     const tap = await openTap(namespace);
@@ -265,6 +267,7 @@ export class NamespaceNetworks implements HostNetworks {
     const mounted = isMounted(namespace) && isMounted(this.#place().holder);
     if (mounted && endpoint !== undefined) {
       const document = netavarkDocument(endpoint);
+      await forgetEndedServer(this.#place());
       // The devices end with the namespace. What else may be left ends with the holder.
       await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
         this.#complain(key, error),
