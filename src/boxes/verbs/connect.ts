@@ -6,10 +6,16 @@
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxDefinition, BoxEndpoint } from '../record/box.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
-import { freeCard, type PlacesHost, plugIn, publishPorts } from '../run/network-places.ts';
+import {
+  freeCard,
+  type PlacesHost,
+  plugIn,
+  portsInNetworks,
+  publishingPlace,
+  publishPorts,
+} from '../run/network-places.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
-import { askedPorts } from '../spec/asked-ports.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
@@ -88,7 +94,7 @@ export async function disconnectBox(
     const running = runningOf(rt, box);
     const endpoints = definition.endpoints.filter((each) => each.network !== network);
     const place = rt.networks.endpointsOfBox(id).find((each) => each.network === network);
-    const published = definition.network !== 'default' ? definition.endpoints[0] : undefined;
+    const published = publishingPlace(rt, definition);
     // The record comes first: a server that takes over takes the rest away.
     const after = rt.store.redefine(id, {
       ...modeOf(definition),
@@ -157,9 +163,8 @@ async function plugWhileRunning(
 /** Publishes the ports where the box is now. */
 async function publishAnew(rt: ConnectHost, id: string): Promise<void> {
   const box = rt.store.expect(id);
-  const { network, endpoints } = box.definition;
-  if (network === 'default') return;
-  const asked = endpoints.length === 0 ? [] : askedPorts(box.definition);
+  if (box.definition.network === 'default') return;
+  const asked = portsInNetworks(rt, box.definition);
   if (asked.length === 0) {
     rt.store.amend(id, { ports: [] });
     return;

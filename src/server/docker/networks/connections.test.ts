@@ -84,6 +84,25 @@ describe('a box that runs', () => {
     expect(placesOf(Container)).toMatchObject([{ ports: [{ boxPort: 80 }] }]);
   });
 
+  it('has no ports in an internal network, and keeps them in the next one that is not', async () => {
+    await home.call('POST', '/networks/create', { Name: 'in', Internal: true });
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const Container = await started('in', { PortBindings });
+    const portsOf = () => placesOf(Container).map(({ ports }) => ports.length);
+    const { state } = home.runtime.store.expect(Container);
+    expect([portsOf(), state.ports]).toEqual([[0], []]);
+    await call('connect', 'db', { Container });
+    await call('connect', 'web', { Container });
+    expect(portsOf()).toEqual([0, 1, 0]);
+    // At a start too, whichever card leads there.
+    await home.call('POST', `/containers/${Container}/restart?t=0`);
+    expect(portsOf()).toEqual([0, 1, 0]);
+    await call('disconnect', 'db', { Container });
+    expect(portsOf()).toEqual([0, 1]);
+    await call('disconnect', 'web', { Container });
+    expect([portsOf(), home.runtime.store.expect(Container).state.ports]).toEqual([[0], []]);
+  });
+
   it('stays as it was where it cannot be connected, and says why', async () => {
     const Container = await started('db');
     home.hostNetworks.failure = new A3sError('network-failed', 'nft: no');
