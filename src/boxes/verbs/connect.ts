@@ -4,6 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { Endpoint } from '../../networks/network.ts';
 import type { Box, BoxDefinition, BoxEndpoint } from '../record/box.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import {
@@ -45,6 +46,10 @@ export async function connectBox(
     }
     checkConnectable(box);
     const running = runningOf(rt, box);
+    // One that could not be disconnected has to be disconnected first.
+    if (running !== undefined && placeIn(rt, id, asked.network) !== undefined) {
+      throw alreadyConnected(box, asked.name);
+    }
     const endpoints = [...definition.endpoints, asked];
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
     if (running !== undefined) await plugWhileRunning(rt, box, running, { asked, after });
@@ -93,9 +98,11 @@ export async function disconnectBox(
     checkChangeable(box);
     const running = runningOf(rt, box);
     const endpoints = definition.endpoints.filter((each) => each.network !== network);
-    const place = rt.networks.endpointsOfBox(id).find((each) => each.network === network);
+    const place = network === undefined ? undefined : placeIn(rt, id, network);
     const published = publishingPlace(rt, definition);
-    // The record comes first: a server that takes over takes the rest away.
+    // The record comes first: a server that takes over takes the rest away. Where the host refuses,
+    // the place stays, and the box can be disconnected again.
+    const isResumed = endpoints.length === definition.endpoints.length;
     const after = rt.store.redefine(id, {
       ...modeOf(definition),
       network: network === undefined ? 'user' : definition.network,
@@ -110,7 +117,7 @@ export async function disconnectBox(
       rt.networks.detach(network, id);
       if (place !== undefined) await leaveGuest(rt, after, running, place.card);
     }
-    const hadPorts = network === undefined || published?.network === network;
+    const hadPorts = isResumed || published?.network === network;
     if (hadPorts && state.ports.length > 0) await publishAnew(rt, id);
   });
 }
@@ -149,12 +156,13 @@ async function plugWhileRunning(
     const changed = { definition: { ...definition, ...after }, name };
     await guest.putNetworks(guestNetworks(rt, changed), running.signal);
   } catch (error) {
-    await rt.hostNetworks
-      .detach(definition.id, asked.network)
-      .catch((cause: unknown) =>
-        rt.log.error('a box was not taken out of a network', cause, { box: definition.id }),
-      );
-    rt.networks.detach(asked.network, definition.id);
+    try {
+      await rt.hostNetworks.detach(definition.id, asked.network);
+      // No other box gets the address while the host has something of this one there.
+      rt.networks.detach(asked.network, definition.id);
+    } catch (cause) {
+      rt.log.error('a box was not taken out of a network', cause, { box: definition.id });
+    }
     await leaveGuest(rt, box, running, card);
     throw error;
   }
@@ -172,6 +180,15 @@ async function publishAnew(rt: ConnectHost, id: string): Promise<void> {
   const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
   rt.store.amend(id, { ports: [...ports] });
   await publishPorts(rt, box, ports);
+}
+
+/** The place of a box in a user-defined network, which it also has where it was not taken out. */
+function placeIn(
+  { networks }: Pick<ConnectHost, 'networks'>,
+  id: string,
+  network: string,
+): Endpoint | undefined {
+  return networks.endpointsOfBox(id).find((each) => each.network === network);
 }
 
 /** @returns undefined where the box has no microVM */

@@ -14,6 +14,8 @@ export class FakeHostNetworks implements HostNetworks {
   answer: UserNetworks = { available: true, reason: undefined };
   /** Thrown by the next `attach`. */
   failure: Error | undefined;
+  /** Thrown by every `detach` of one network. */
+  stuck: Error | undefined;
 
   /** The first place of each box that is in a network, by the ids of the boxes. */
   get attached(): ReadonlyMap<string, Endpoint> {
@@ -46,6 +48,7 @@ export class FakeHostNetworks implements HostNetworks {
   }
 
   async detach(box: string, network?: string): Promise<void> {
+    if (this.stuck !== undefined && network !== undefined) throw this.stuck;
     this.#keep((each) => each.box !== box || (network ?? each.network.id) !== each.network.id);
   }
 

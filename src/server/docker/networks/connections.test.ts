@@ -117,6 +117,30 @@ describe('a box that runs', () => {
     expect(await call('connect', 'web', { Container })).toMatchObject(paused);
   });
 
+  it('keeps its address where the host does not let it go, and can be disconnected again', async () => {
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const Container = await started('db', { PortBindings });
+    await call('connect', 'web', { Container });
+    const places = () => home.runtime.networks.endpointsOfBox(Container);
+    home.hostNetworks.stuck = new A3sError('network-failed', 'umount: busy');
+    const failed = { status: 500, body: { code: 'network-failed' } };
+    expect(await call('disconnect', 'db', { Container })).toMatchObject(failed);
+    expect(places()).toHaveLength(2);
+    expect(await call('connect', 'db', { Container })).toMatchObject({ status: 403 });
+    home.hostNetworks.stuck = undefined;
+    expect(await call('disconnect', 'db', { Container })).toMatchObject({ status: 200 });
+    expect(placesOf(Container)).toMatchObject([{ ports: [{ boxPort: 80 }] }]);
+    expect(networksOf(Container)?.cards).toMatchObject([{ device: 'eth1' }]);
+    expect(places()).toHaveLength(1);
+    home.hostNetworks.failure = new A3sError('network-failed', 'nft: no');
+    home.hostNetworks.stuck = new A3sError('network-failed', 'umount: busy');
+    expect(await call('connect', 'db', { Container })).toMatchObject(failed);
+    expect([places().length, await shown(Container)]).toEqual([2, ['web']]);
+    home.hostNetworks.stuck = undefined;
+    expect(await call('disconnect', 'db', { Container })).toMatchObject({ status: 200 });
+    expect(places()).toHaveLength(1);
+  });
+
   it('keeps its networks while the server is replaced, and leaves all of them at its end', async () => {
     const Container = await started('db');
     await call('connect', 'web', { Container });
