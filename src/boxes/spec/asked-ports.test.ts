@@ -37,3 +37,11 @@ it('refuses one host port for two ports of the box, at any addresses', () => {
     expect(ask(fits)).toHaveLength(2);
   }
 });
+
+it('bounds what -P adds', () => {
+  const exposedPorts = Array.from({ length: 1024 }, (_, at) => `${at + 1}/udp`);
+  expect(askedPorts({ ...box, ports: [], exposedPorts })).toHaveLength(1024);
+  expect(() => askedPorts({ ...box, exposedPorts })).toThrow(
+    expect.objectContaining({ code: 'invalid-argument' }),
+  );
+});

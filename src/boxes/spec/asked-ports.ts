@@ -7,9 +7,13 @@
 import { A3sError } from '../../errors.ts';
 import type { BoxDefinition, Port } from '../record/box.ts';
 
+/** Each takes a socket of the host while the box runs. */
+const MAX_PORTS = 1024;
+
 /**
  * @throws A3sError `unsupported-option` for an exposed port that cannot be published;
- * `invalid-argument` for a host port that is to lead to two ports of the box
+ * `invalid-argument` for a host port that is to lead to two ports of the box, and for too
+ * many ports
  */
 export function askedPorts({
   network,
@@ -23,7 +27,14 @@ export function askedPorts({
   if (publishAll !== true) return ports;
   const named = new Set(ports.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`));
   const others = exposedPorts.filter((name) => !named.has(name)).map(freePort);
+  checkCount(ports.length + others.length);
   return [...ports, ...others];
+}
+
+/** @throws A3sError `invalid-argument` for more ports than a box publishes */
+export function checkCount(count: number): void {
+  if (count <= MAX_PORTS) return;
+  throw new A3sError('invalid-argument', `Cannot publish more than ${MAX_PORTS} ports`);
 }
 
 /** Ports that are chosen at the start do not count here. */

@@ -49,3 +49,13 @@ it('leads one host port to one port of the box, whatever the address', async () 
   expect(named).toEqual(one);
   expect(chosen?.hostPort).toBeGreaterThan(one.hostPort);
 });
+
+it.each(['tcp', 'udp'] as const)('chooses no free port of %s twice', async (protocol) => {
+  const ports = Array.from({ length: 300 }, (_, at) => ({
+    ...{ boxPort: at + 1, protocol, hostIp: HOST, hostPort: 0 },
+  }));
+  const chosen = await resolvePorts(ports);
+  expect(new Set(chosen.map(({ hostPort }) => hostPort)).size).toBe(300);
+  // None of them is held any longer.
+  expect(await resolvePorts(chosen)).toEqual(chosen);
+});

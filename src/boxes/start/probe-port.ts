@@ -5,6 +5,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import { settleAll } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { Port } from '../record/box.ts';
 import { leadElsewhere, twoBoxPorts } from '../spec/asked-ports.ts';
@@ -21,12 +22,18 @@ import { leadElsewhere, twoBoxPorts } from '../spec/asked-ports.ts';
  */
 export async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
   const resolved = new Map<Port, Port>();
-  // What names one port has no choice, so it comes first.
-  for (const asked of [...ports].sort((a, b) => choiceOf(a) - choiceOf(b))) {
-    const { boxPort, protocol, hostIp } = asked;
-    const address = hostIp === '' ? EVERY_ADDRESS : hostIp;
-    const hostPort = await firstFree({ ...asked, hostIp: address }, [...resolved.values()]);
-    resolved.set(asked, { boxPort, protocol, hostIp: address, hostPort });
+  const probes = new Probes();
+  try {
+    // What names one port has no choice, so it comes first.
+    for (const asked of [...ports].sort((a, b) => choiceOf(a) - choiceOf(b))) {
+      const { boxPort, protocol, hostIp } = asked;
+      const address = hostIp === '' ? EVERY_ADDRESS : hostIp;
+      const chosen = [...resolved.values()];
+      const hostPort = await firstFree(probes, { ...asked, hostIp: address }, chosen);
+      resolved.set(asked, { boxPort, protocol, hostIp: address, hostPort });
+    }
+  } finally {
+    await probes.close();
   }
   return ports.flatMap((asked) => resolved.get(asked) ?? []);
 }
@@ -40,14 +47,14 @@ function choiceOf({ hostPort, hostPortEnd }: Port): number {
   return hostPortEnd === undefined ? 0 : 1;
 }
 
-async function firstFree(asked: Port, chosen: readonly Port[]): Promise<number> {
+async function firstFree(probes: Probes, asked: Port, chosen: readonly Port[]): Promise<number> {
   const { protocol, hostIp, hostPort, hostPortEnd = hostPort } = asked;
-  if (hostPort === 0) return await freePort(asked, chosen);
+  if (hostPort === 0) return await freePort(probes, asked, chosen);
   for (let port = hostPort; port < hostPortEnd; port += 1) {
     const isChosen = chosen.some((each) => each.hostPort === port && each.protocol === protocol);
     if (isChosen) continue;
     try {
-      return await probe(protocol, hostIp, port);
+      return await probes.open(protocol, hostIp, port);
     } catch (error) {
       if (!(error instanceof A3sError) || error.code !== 'port-in-use') throw error;
     }
@@ -55,48 +62,57 @@ async function firstFree(asked: Port, chosen: readonly Port[]): Promise<number> 
   const last = { ...asked, hostPort: hostPortEnd };
   const other = chosen.find((each) => leadElsewhere(each, last));
   if (other !== undefined) throw twoBoxPorts(last, other);
-  return await probe(protocol, hostIp, hostPortEnd);
+  return await probes.open(protocol, hostIp, hostPortEnd);
 }
 
 /** The kernel chooses by address, so what it chooses may lead elsewhere at another one. */
-async function freePort(asked: Port, chosen: readonly Port[]): Promise<number> {
+async function freePort(probes: Probes, asked: Port, chosen: readonly Port[]): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
-    const hostPort = await probe(asked.protocol, asked.hostIp, 0);
+    const hostPort = await probes.open(asked.protocol, asked.hostIp, 0);
     const other = chosen.find((each) => leadElsewhere(each, { ...asked, hostPort }));
     if (other === undefined) return hostPort;
     if (attempt === CHOICES) throw twoBoxPorts({ ...asked, hostPort }, other);
   }
 }
 
-/** @returns the number of the port; a free one for 0 */
-function probe(protocol: Port['protocol'], host: string, port: number): Promise<number> {
-  return protocol === 'udp' ? probeUdp(host, port) : probeTcp(host, port);
-}
+/** Sockets that are held until all ports are chosen, so that the kernel chooses none twice. */
+class Probes {
+  readonly #closers: (() => Promise<void>)[] = [];
 
-function probeTcp(host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error) => reject(explain(error, host, port)));
-    server.listen({ host, port, exclusive: true }, () => {
-      const address = server.address();
-      const bound = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve(bound));
-    });
-  });
-}
+  /** @returns the number of the port; a free one for 0 */
+  open(protocol: Port['protocol'], host: string, port: number): Promise<number> {
+    return protocol === 'udp' ? this.#openUdp(host, port) : this.#openTcp(host, port);
+  }
 
-function probeUdp(host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    socket.once('error', (error) => {
-      socket.close();
-      reject(explain(error, host, port));
+  async close(): Promise<void> {
+    await settleAll(this.#closers.splice(0).map((close) => close()));
+  }
+
+  #openTcp(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const server = createServer();
+      server.once('error', (error) => reject(explain(error, host, port)));
+      server.listen({ host, port, exclusive: true }, () => {
+        const address = server.address();
+        this.#closers.push(() => new Promise((done) => server.close(() => done())));
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
     });
-    socket.bind({ address: host, port, exclusive: true }, () => {
-      const { port: bound } = socket.address();
-      socket.close(() => resolve(bound));
+  }
+
+  #openUdp(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      socket.once('error', (error) => {
+        socket.close();
+        reject(explain(error, host, port));
+      });
+      socket.bind({ address: host, port, exclusive: true }, () => {
+        this.#closers.push(() => new Promise((done) => socket.close(() => done())));
+        resolve(socket.address().port);
+      });
     });
-  });
+  }
 }
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number): A3sError {
