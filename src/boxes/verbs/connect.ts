@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
-import type { Box, BoxDefinition, BoxEndpoint } from '../record/box.ts';
+import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import {
   freeCard,
@@ -54,7 +54,7 @@ export async function connectBox(
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
     if (running !== undefined) await plugWhileRunning(rt, box, running, { asked, after });
     rt.store.redefine(id, after);
-    if (running !== undefined && state.ports.length === 0) await publishAnew(rt, id);
+    if (running !== undefined && state.ports.length === 0) await publishAnew(rt, running);
   });
 }
 
@@ -118,7 +118,7 @@ export async function disconnectBox(
       if (place !== undefined) await leaveGuest(rt, after, running, place.card);
     }
     const hadPorts = isResumed || published?.network === network;
-    if (hadPorts && state.ports.length > 0) await publishAnew(rt, id);
+    if (hadPorts && state.ports.length > 0) await publishAnew(rt, running);
   });
 }
 
@@ -169,17 +169,21 @@ async function plugWhileRunning(
 }
 
 /** Publishes the ports where the box is now. */
-async function publishAnew(rt: ConnectHost, id: string): Promise<void> {
+async function publishAnew(rt: ConnectHost, running: RunningBox): Promise<void> {
+  const { id } = running;
   const box = rt.store.expect(id);
   if (box.definition.network === 'default') return;
   const asked = portsInNetworks(rt, box.definition);
-  if (asked.length === 0) {
-    rt.store.amend(id, { ports: [] });
-    return;
+  let published: readonly Port[] = [];
+  try {
+    if (asked.length === 0) return;
+    const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
+    await publishPorts(rt, box, ports);
+    published = ports;
+  } finally {
+    // What failed publishes nothing, and the record of a run that has ended has no ports.
+    if (rt.running.get(id) === running) rt.store.amend(id, { ports: [...published] });
   }
-  const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
-  rt.store.amend(id, { ports: [...ports] });
-  await publishPorts(rt, box, ports);
 }
 
 /** The place of a box in a user-defined network, which it also has where it was not taken out. */

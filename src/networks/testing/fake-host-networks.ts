@@ -14,6 +14,8 @@ export class FakeHostNetworks implements HostNetworks {
   answer: UserNetworks = { available: true, reason: undefined };
   /** Thrown by the next `attach`. */
   failure: Error | undefined;
+  /** Thrown by every `publish`. */
+  taken: Error | undefined;
   /** Thrown by every `detach` of one network. */
   stuck: Error | undefined;
 
@@ -41,6 +43,7 @@ export class FakeHostNetworks implements HostNetworks {
   }
 
   async publish(endpoint: Endpoint): Promise<void> {
+    if (this.taken !== undefined) throw this.taken;
     const { box, network } = endpoint;
     const at = this.#places.findIndex((each) => each.box === box && each.network.id === network.id);
     if (at < 0) throw new Error(`${box} is not in ${network.id}`);

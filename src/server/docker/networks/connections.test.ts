@@ -117,6 +117,24 @@ describe('a box that runs', () => {
     expect(await call('connect', 'web', { Container })).toMatchObject(paused);
   });
 
+  it('shows no ports that could not be published where it is now', async () => {
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const Container = await started('db', { PortBindings });
+    await call('connect', 'web', { Container });
+    const portsOf = () => home.runtime.store.expect(Container).state.ports;
+    expect(portsOf()).toHaveLength(1);
+    home.hostNetworks.taken = new A3sError('port-in-use', 'taken');
+    const refused = { body: { code: 'port-in-use' } };
+    expect(await call('disconnect', 'db', { Container })).toMatchObject(refused);
+    expect([portsOf(), await shown(Container)]).toEqual([[], ['web']]);
+    expect(await call('connect', 'db', { Container })).toMatchObject(refused);
+    expect([portsOf(), await shown(Container)]).toEqual([[], ['web', 'db']]);
+    home.hostNetworks.taken = undefined;
+    await call('disconnect', 'db', { Container });
+    await call('connect', 'db', { Container });
+    expect(portsOf()).toHaveLength(1);
+  });
+
   it('keeps its address where the host does not let it go, and can be disconnected again', async () => {
     const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
     const Container = await started('db', { PortBindings });
