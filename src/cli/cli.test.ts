@@ -207,7 +207,7 @@ describe('refused command lines', () => {
     ['run --cpus x box', 125, 'invalid argument "x" for "--cpus" flag'],
     ['run --rm=maybe box', 125, 'invalid argument "maybe" for "--rm" flag'],
     ['run -p 70000:1 box', 125, 'invalid host port: 70000'],
-    ['run -p 53:53/udp box', 125, 'unsupported protocol udp'],
+    ['run -p 53:53/sctp box', 125, 'unsupported protocol sctp'],
     ['run -v name:/x:fast box', 125, 'invalid mode: fast'],
     ['run -v relative box', 125, 'the path in the box must be absolute and not the root: relative'],
     [

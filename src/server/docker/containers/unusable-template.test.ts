@@ -66,28 +66,28 @@ describe('an unusable template', () => {
     });
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /Cannot resume a copy/);
+    await bootedAfterAll(id, /Cannot resume the template's microVM/);
   });
 
   it('drops a template when its guest is not paused', async () => {
     home.agentOptions = { paused: false };
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /Cannot resume a copy.*never prepared/);
+    await bootedAfterAll(id, /Cannot resume the template's microVM.*never prepared/);
   });
 
   it('drops a template when its guest speaks an unsupported protocol', async () => {
     templates.protocol = 99;
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /Cannot resume a copy.*protocol 99/);
+    await bootedAfterAll(id, /Cannot resume the template's microVM.*protocol 99/);
   });
 
   it('drops a template when its microVM ends while it resumes', async () => {
     copies((vm) => vm.crash());
     const id = await home.create(['sleep', 'infinity']);
     expect(await start(id)).toBe(204);
-    await bootedAfterAll(id, /Cannot resume a copy/);
+    await bootedAfterAll(id, /Cannot resume the template's microVM/);
   });
 
   it('keeps the writable layer of a box when its template is dropped', async () => {

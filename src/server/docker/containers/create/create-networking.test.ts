@@ -65,6 +65,13 @@ describe('a box in a user-defined network', () => {
     ['user', 'db', { web: {} }, ['db', 'web'], 'db'],
     ['user', 'default', { web: {}, db: { GwPriority: 5 } }, ['web', 'db'], 'web'],
     ['default', 'bridge', { bridge: {}, db: {} }, ['db'], 'bridge'],
+    [
+      'default',
+      'bridge',
+      { bridge: { IPAMConfig: { IPv4Address: '' } }, db: {} },
+      ['db'],
+      'bridge',
+    ],
     ['default', 'db', { db: {}, bridge: {} }, ['db'], 'db'],
     ['none', 'default', { none: {} }, [], 'none'],
     ['user', 'bridge', { db: {} }, ['db'], 'db'],

@@ -24,6 +24,12 @@ function either(...values: readonly unknown[]): Test {
   return (value) => isZero(value) || values.includes(value);
 }
 
+/** Of an object with a fixed set of names. */
+function hasOnlyZeros(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return isZero(value);
+  return Object.values(value).every(isZero);
+}
+
 function option(why: string, neutral: Test = isZero): UnsupportedOption {
   return { neutral, why };
 }
@@ -91,7 +97,10 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
  * a hardware address.
  */
 export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
-  IPAMConfig: option('user-specified IP address is supported on user-defined networks only'),
+  IPAMConfig: option(
+    'user-specified IP address is supported on user-defined networks only',
+    hasOnlyZeros,
+  ),
   Links: option(LINKS),
   Aliases: option('network-scoped aliases are only supported for user-defined networks'),
   MacAddress: option(CARD),
