@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -214,6 +215,9 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.1.3');
     expect(inside(web, 'ip', '-br', 'addr')).toMatch(/pub0 .*169\.254\.78\.2/);
     expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
+    // netavark opens files there as root.
+    const { uid, mode } = statSync(join(directory, 'netavark/aardvark-dns'));
+    expect([uid, (mode & 0o7777).toString(8)]).toEqual([0, '750']);
     expect(complaints).toEqual([]);
   });
 

@@ -9,8 +9,9 @@ import { A3sError } from '../../errors.ts';
 import type { Endpoint as HostEndpoint } from '../../networks/host/endpoint.ts';
 import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
 import { mtuOf } from '../../networks/options.ts';
-import type { Box, BoxEndpoint, Port } from '../record/box.ts';
+import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
+import { askedPorts } from '../spec/asked-ports.ts';
 import { gatewayFor } from '../spec/names.ts';
 import type { RunningBox } from './running-box.ts';
 
@@ -61,14 +62,35 @@ export async function plugIn(
   }
 }
 
-/** Publishes the ports in the network where the box's first place is. */
+/**
+ * The user-defined network in which a box's ports are published; undefined: in its own network, or
+ * nowhere. As in Docker, an internal network publishes none.
+ */
+export function publishingPlace(
+  { networks }: Pick<Services, 'networks'>,
+  { network, endpoints }: Pick<BoxDefinition, 'network' | 'endpoints'>,
+): BoxEndpoint | undefined {
+  if (network !== 'user') return undefined;
+  return endpoints.find((each) => networks.get(each.network)?.internal === false);
+}
+
+/** The ports that the box asks for, unless its networks publish none. */
+export function portsInNetworks(
+  rt: Pick<Services, 'networks'>,
+  definition: BoxDefinition,
+): readonly Port[] {
+  const isNowhere = definition.network === 'user' && publishingPlace(rt, definition) === undefined;
+  return isNowhere ? [] : askedPorts(definition);
+}
+
+/** Publishes the ports in the network of the box that publishes them. */
 export async function publishPorts(
   rt: PlacesHost,
   box: NamedBox,
   ports: readonly Port[],
 ): Promise<void> {
-  const { id, endpoints } = box.definition;
-  const [asked] = endpoints;
+  const { id } = box.definition;
+  const asked = publishingPlace(rt, box.definition);
   const place = rt.networks.endpointsOfBox(id).find(({ network }) => network === asked?.network);
   if (asked === undefined || place === undefined) return;
   await rt.hostNetworks.publish(await hostEndpoint(rt, box, { asked, place, ports }));

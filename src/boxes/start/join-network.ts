@@ -9,7 +9,7 @@ import type { Nic } from '../../engine/engine.ts';
 import { expectIpv4 } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
-import { enterNetwork, type PlacesHost } from '../run/network-places.ts';
+import { enterNetwork, type PlacesHost, publishingPlace } from '../run/network-places.ts';
 import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/names.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
 
@@ -42,8 +42,10 @@ export async function joinNetwork(
   if (asked === undefined) return await ownNetwork({ ...definition, network: 'none' }, ports);
   for (const port of ports) expectIpv4(port);
   const host = await gatewayFor(names);
+  // An internal network publishes none; a later one of the box may.
+  const here = publishingPlace(rt, definition)?.network === asked.network ? ports : [];
   const { place, mtu, tap } = await enterNetwork(
-    ...([rt, { definition, name }, { asked, card: 0, ports }] as const),
+    ...([rt, { definition, name }, { asked, card: 0, ports: here }] as const),
   );
   const { address, prefixLength, gateway, mac } = place;
   return {

@@ -4,21 +4,24 @@
  * @module
  */
 import type { Box } from '../record/box.ts';
+import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
-import { type PlacesHost, plugIn } from '../run/network-places.ts';
+import { type PlacesHost, plugIn, publishingPlace } from '../run/network-places.ts';
 import type { RunningBox } from '../run/running-box.ts';
 
 /** Before the main process runs, so that it finds all networks. The end of the run takes them. */
 export async function joinNetworks(
-  rt: PlacesHost,
+  rt: PlacesHost & { readonly store: Pick<BoxStore, 'expect'> },
   box: Pick<Box, 'definition' | 'name'>,
   running: RunningBox,
 ): Promise<void> {
   const { network, endpoints } = box.definition;
   const others = endpoints.slice(network === 'default' ? 0 : 1);
   if (others.length === 0) return;
+  const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {
-    await plugIn(rt, box, running.vm, { asked, card: at + 1, ports: [] });
+    const ports = asked === publishing ? rt.store.expect(running.id).state.ports : [];
+    await plugIn(rt, box, running.vm, { asked, card: at + 1, ports });
   }
   const guest = await running.guest();
   await guest.putNetworks(guestNetworks(rt, box), running.signal);

@@ -9,9 +9,8 @@ import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
-import type { PlacesHost } from '../run/network-places.ts';
+import { type PlacesHost, portsInNetworks } from '../run/network-places.ts';
 import type { Services } from '../services/services.ts';
-import { askedPorts } from '../spec/asked-ports.ts';
 import { type JoinedNetwork, joinNetwork } from './join-network.ts';
 import { resolvePorts } from './probe-port.ts';
 
@@ -51,7 +50,7 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
   readonly description: Description;
 }> {
   const { id } = box.definition;
-  const asked = askedPorts(box.definition);
+  const asked = portsInNetworks(rt, box.definition);
   for (let attempt = 1; ; attempt += 1) {
     // An attempt that failed has its ports until then.
     if (box.definition.endpoints.length > 0) await rt.hostNetworks.detach(id);

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, it } from 'vitest';
+import type { Port } from '../record/box.ts';
 import { resolvePorts } from './probe-port.ts';
 
 const HOST = '127.0.0.1';
@@ -33,4 +34,28 @@ it('finds a port of UDP that is taken, and a free one', async () => {
   const [free] = await resolvePorts([{ ...taken, hostPort: 0 }]);
   expect(free?.hostPort).toBeGreaterThan(0);
   socket.close();
+});
+
+it('leads one host port to one port of the box, whatever the address', async () => {
+  const [free] = await resolvePorts([{ boxPort: 1, protocol: 'tcp', hostIp: HOST, hostPort: 0 }]);
+  const one = { ...(free as Port), boxPort: 80 };
+  const other = { ...one, hostIp: '127.0.0.2', boxPort: 9000 };
+  await expect(resolvePorts([one, other])).rejects.toMatchObject({ code: 'invalid-argument' });
+  const same = { ...other, boxPort: 80 };
+  expect(await resolvePorts([one, same])).toEqual([one, same]);
+  // A port that is named comes first, and the range has another one.
+  const range = { ...other, hostPortEnd: one.hostPort + 40 };
+  const [chosen, named] = await resolvePorts([range, one]);
+  expect(named).toEqual(one);
+  expect(chosen?.hostPort).toBeGreaterThan(one.hostPort);
+});
+
+it.each(['tcp', 'udp'] as const)('chooses no free port of %s twice', async (protocol) => {
+  const ports = Array.from({ length: 300 }, (_, at) => ({
+    ...{ boxPort: at + 1, protocol, hostIp: HOST, hostPort: 0 },
+  }));
+  const chosen = await resolvePorts(ports);
+  expect(new Set(chosen.map(({ hostPort }) => hostPort)).size).toBe(300);
+  // None of them is held any longer.
+  expect(await resolvePorts(chosen)).toEqual(chosen);
 });

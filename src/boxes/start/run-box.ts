@@ -135,7 +135,7 @@ async function recordFilled(
 
 /** The main process finds all networks of its box. */
 async function joinAll(
-  rt: PlacesHost & Pick<RunServices, 'running'>,
+  rt: PlacesHost & Pick<RunServices, 'running' | 'store'>,
   box: Box,
   { running }: Launched,
 ): Promise<void> {

@@ -4,14 +4,20 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { Box, BoxDefinition, BoxEndpoint } from '../record/box.ts';
+import type { Endpoint } from '../../networks/network.ts';
+import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
-import { freeCard, type PlacesHost, plugIn, publishPorts } from '../run/network-places.ts';
+import {
+  freeCard,
+  type PlacesHost,
+  plugIn,
+  portsInNetworks,
+  publishingPlace,
+  publishPorts,
+} from '../run/network-places.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
-import { askedPorts } from '../spec/asked-ports.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
-import { checkUserNetwork } from '../spec/network-spec.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
 /** What a change of networks needs of the server. */
@@ -33,17 +39,22 @@ export async function connectBox(
   await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const { definition, state } = box;
+    checkChangeable(box);
     const asked = resolveEndpoint(rt, request);
     if (definition.endpoints.some(({ network }) => network === asked.network)) {
       throw alreadyConnected(box, asked.name);
     }
     checkConnectable(box);
     const running = runningOf(rt, box);
+    // One that could not be disconnected has to be disconnected first.
+    if (running !== undefined && placeIn(rt, id, asked.network) !== undefined) {
+      throw alreadyConnected(box, asked.name);
+    }
     const endpoints = [...definition.endpoints, asked];
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
     if (running !== undefined) await plugWhileRunning(rt, box, running, { asked, after });
     rt.store.redefine(id, after);
-    if (running !== undefined && state.ports.length === 0) await publishAnew(rt, id);
+    if (running !== undefined && state.ports.length === 0) await publishAnew(rt, running);
   });
 }
 
@@ -56,6 +67,7 @@ export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
   await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const { definition } = box;
+    checkChangeable(box);
     if (definition.network === 'default') throw alreadyConnected(box, 'bridge');
     checkConnectable(box);
     if (runningOf(rt, box) !== undefined) {
@@ -73,7 +85,7 @@ export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
  * Takes a box out of a network.
  *
  * @param network the id of a user-defined network; undefined: the box's own network, or none
- * @throws A3sError `conflict` where it is paused
+ * @throws A3sError `conflict` where it is paused; `unsupported-option`
  */
 export async function disconnectBox(
   rt: ConnectHost,
@@ -81,12 +93,16 @@ export async function disconnectBox(
   network: string | undefined,
 ): Promise<void> {
   await rt.locks.run(id, async () => {
-    const { definition, state, ...box } = rt.store.expect(id);
-    const running = runningOf(rt, { definition, state, ...box });
+    const box = rt.store.expect(id);
+    const { definition, state } = box;
+    checkChangeable(box);
+    const running = runningOf(rt, box);
     const endpoints = definition.endpoints.filter((each) => each.network !== network);
-    const place = rt.networks.endpointsOfBox(id).find((each) => each.network === network);
-    const published = definition.network !== 'default' ? definition.endpoints[0] : undefined;
-    // The record comes first: a server that takes over takes the rest away.
+    const place = network === undefined ? undefined : placeIn(rt, id, network);
+    const published = publishingPlace(rt, definition);
+    // The record comes first: a server that takes over takes the rest away. Where the host refuses,
+    // the place stays, and the box can be disconnected again.
+    const isResumed = endpoints.length === definition.endpoints.length;
     const after = rt.store.redefine(id, {
       ...modeOf(definition),
       network: network === undefined ? 'user' : definition.network,
@@ -101,8 +117,8 @@ export async function disconnectBox(
       rt.networks.detach(network, id);
       if (place !== undefined) await leaveGuest(rt, after, running, place.card);
     }
-    const hadPorts = network === undefined || published?.network === network;
-    if (hadPorts && state.ports.length > 0) await publishAnew(rt, id);
+    const hadPorts = isResumed || published?.network === network;
+    if (hadPorts && state.ports.length > 0) await publishAnew(rt, running);
   });
 }
 
@@ -140,30 +156,43 @@ async function plugWhileRunning(
     const changed = { definition: { ...definition, ...after }, name };
     await guest.putNetworks(guestNetworks(rt, changed), running.signal);
   } catch (error) {
-    await rt.hostNetworks
-      .detach(definition.id, asked.network)
-      .catch((cause: unknown) =>
-        rt.log.error('a box was not taken out of a network', cause, { box: definition.id }),
-      );
-    rt.networks.detach(asked.network, definition.id);
+    try {
+      await rt.hostNetworks.detach(definition.id, asked.network);
+      // No other box gets the address while the host has something of this one there.
+      rt.networks.detach(asked.network, definition.id);
+    } catch (cause) {
+      rt.log.error('a box was not taken out of a network', cause, { box: definition.id });
+    }
     await leaveGuest(rt, box, running, card);
     throw error;
   }
 }
 
 /** Publishes the ports where the box is now. */
-async function publishAnew(rt: ConnectHost, id: string): Promise<void> {
+async function publishAnew(rt: ConnectHost, running: RunningBox): Promise<void> {
+  const { id } = running;
   const box = rt.store.expect(id);
-  const { network, endpoints } = box.definition;
-  if (network === 'default') return;
-  const asked = endpoints.length === 0 ? [] : askedPorts(box.definition);
-  if (asked.length === 0) {
-    rt.store.amend(id, { ports: [] });
-    return;
+  if (box.definition.network === 'default') return;
+  const asked = portsInNetworks(rt, box.definition);
+  let published: readonly Port[] = [];
+  try {
+    if (asked.length === 0) return;
+    const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
+    await publishPorts(rt, box, ports);
+    published = ports;
+  } finally {
+    // What failed publishes nothing, and the record of a run that has ended has no ports.
+    if (rt.running.get(id) === running) rt.store.amend(id, { ports: [...published] });
   }
-  const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
-  rt.store.amend(id, { ports: [...ports] });
-  await publishPorts(rt, box, ports);
+}
+
+/** The place of a box in a user-defined network, which it also has where it was not taken out. */
+function placeIn(
+  { networks }: Pick<ConnectHost, 'networks'>,
+  id: string,
+  network: string,
+): Endpoint | undefined {
+  return networks.endpointsOfBox(id).find((each) => each.network === network);
 }
 
 /** @returns undefined where the box has no microVM */
@@ -182,7 +211,7 @@ function runningOf(
   return running;
 }
 
-function checkConnectable({ definition, state }: Box): void {
+function checkConnectable({ definition }: Box): void {
   if (definition.network === 'none') {
     throw new A3sError(
       'invalid-argument',
@@ -190,9 +219,22 @@ function checkConnectable({ definition, state }: Box): void {
       { remedy: 'Disconnect the box from none first.' },
     );
   }
-  const fork = definition.snapshot !== undefined && state.run === 0;
-  const confidential = definition.confidential !== undefined;
-  checkUserNetwork({ network: 'user', confidential, fork });
+}
+
+/** Refuses where a document that is measured, or memory that was saved, has the network. */
+function checkChangeable({ definition, name, state }: Box): void {
+  const isConfidential = definition.confidential !== undefined;
+  const why = isConfidential
+    ? 'it is confidential, and its launch spec says which network it has'
+    : definition.snapshot !== undefined && state.run === 0
+      ? 'it is a fork, and the memory that it starts from has the addresses of the box that was saved'
+      : undefined;
+  if (why === undefined) return;
+  throw new A3sError('unsupported-option', `Cannot change the networks of ${name}: ${why}`, {
+    remedy: isConfidential
+      ? 'Create another box with --network default or none.'
+      : 'Make the snapshot of a box in the network that its forks are to have.',
+  });
 }
 
 /** As in Docker, the main network is shown as it was at create. */

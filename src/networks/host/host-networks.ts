@@ -13,6 +13,7 @@ import { closeSync, existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
+import { A3sError } from '../../errors.ts';
 import type { UserNetworks } from '../network.ts';
 import { userNetworks } from './available.ts';
 import { Endpoint } from './endpoint.ts';
@@ -20,6 +21,7 @@ import { ifMissing } from './if-missing.ts';
 import {
   endNameServer,
   ensureNameServer,
+  forgetEndedServer,
   NAME_SERVER_SETTING,
   prepareNameServer,
 } from './name-server.ts';
@@ -137,11 +139,16 @@ export class NamespaceNetworks implements HostNetworks {
 
   publish(endpoint: Endpoint): Promise<void> {
     return this.#locks.run(LOCK, async () => {
-      const namespace = this.#path(keyOf(endpoint.box, endpoint.network.id));
+      const key = keyOf(endpoint.box, endpoint.network.id);
+      // Its run has ended meanwhile, and nothing would take away what is made now.
+      if ((await this.#recorded(key)) === undefined) throw notThere(endpoint);
+      const namespace = this.#path(key);
       await endPasta(namespace, `${namespace}.pid`);
-      await this.#record(namespace, endpoint);
+      // A repair publishes nothing that could not be published here.
+      await this.#record(namespace, { ...endpoint, ports: [] });
       await loadRules(namespace, endpoint);
       await this.#publish(namespace, endpoint);
+      await this.#record(namespace, endpoint);
     });
   }
 
@@ -235,6 +242,7 @@ export class NamespaceNetworks implements HostNetworks {
     // What a crash leaves is found by this file.
     await this.#record(namespace, endpoint);
     await makeNamespace(namespace);
+    await forgetEndedServer(this.#place());
     await netavarkSetup(this.#place(), document, namespace);
     await ensureNameServer(this.#place());
     const tap = await openTap(namespace);
@@ -250,8 +258,15 @@ export class NamespaceNetworks implements HostNetworks {
 
   async #publish(namespace: string, { ports, network: { mtu } }: Endpoint): Promise<void> {
     if (ports.length === 0) return;
-    await startPublishing(namespace, `${namespace}.pid`, ports, mtu);
-    await routePublished(namespace, mtu);
+    const pidFile = `${namespace}.pid`;
+    await startPublishing(namespace, pidFile, ports, mtu);
+    try {
+      await routePublished(namespace, mtu);
+    } catch (error) {
+      // While it runs, a repair takes the ports for published.
+      await endPasta(namespace, pidFile);
+      throw error;
+    }
   }
 
   async #detach(key: string): Promise<void> {
@@ -265,6 +280,7 @@ export class NamespaceNetworks implements HostNetworks {
     const mounted = isMounted(namespace) && isMounted(this.#place().holder);
     if (mounted && endpoint !== undefined) {
       const document = netavarkDocument(endpoint);
+      await forgetEndedServer(this.#place());
       // The devices end with the namespace. What else may be left ends with the holder.
       await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
         this.#complain(key, error),
@@ -315,6 +331,14 @@ export class NamespaceNetworks implements HostNetworks {
   #path(key: string, suffix = ''): string {
     return join(this.#directory, `${key}${suffix}`);
   }
+}
+
+function notThere({ box, network }: Endpoint): A3sError {
+  return new A3sError(
+    'network-failed',
+    `Cannot publish ports of ${box.slice(0, 12)}: it is not in the network ${network.id.slice(0, 12)} any more`,
+    { remedy: 'Start the box again.' },
+  );
 }
 
 /** Undefined where a later version wrote it: the namespace is removed all the same. */

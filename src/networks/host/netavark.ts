@@ -97,7 +97,7 @@ async function netavark(
   await runProgram('netavark', [...args, '--firewall-driver', 'nftables', verb, namespace], {
     namespace: holder,
     input: document,
-    // The DNS server reads what it writes, in a directory that is the DNS server's alone.
+    // The DNS server reads what it writes, in a directory that root and the DNS server alone enter.
     umask: '022',
   });
 }

@@ -14,6 +14,10 @@ export class FakeHostNetworks implements HostNetworks {
   answer: UserNetworks = { available: true, reason: undefined };
   /** Thrown by the next `attach`. */
   failure: Error | undefined;
+  /** Thrown by every `publish`. */
+  taken: Error | undefined;
+  /** Thrown by every `detach` of one network. */
+  stuck: Error | undefined;
 
   /** The first place of each box that is in a network, by the ids of the boxes. */
   get attached(): ReadonlyMap<string, Endpoint> {
@@ -39,6 +43,7 @@ export class FakeHostNetworks implements HostNetworks {
   }
 
   async publish(endpoint: Endpoint): Promise<void> {
+    if (this.taken !== undefined) throw this.taken;
     const { box, network } = endpoint;
     const at = this.#places.findIndex((each) => each.box === box && each.network.id === network.id);
     if (at < 0) throw new Error(`${box} is not in ${network.id}`);
@@ -46,6 +51,7 @@ export class FakeHostNetworks implements HostNetworks {
   }
 
   async detach(box: string, network?: string): Promise<void> {
+    if (this.stuck !== undefined && network !== undefined) throw this.stuck;
     this.#keep((each) => each.box !== box || (network ?? each.network.id) !== each.network.id);
   }
 

@@ -188,7 +188,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   NetworkMode: {
     ...differs(
-      'default, which is also called bridge and which each box has to itself, none, and one user-defined network',
+      'default, which is also called bridge and which each box has to itself, none, or a user-defined network; more of them are in `EndpointsConfig`',
       'none',
       ({ spec }) => spec.network.kind,
     ),

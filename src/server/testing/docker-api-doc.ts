@@ -96,6 +96,7 @@ const USER_ENDPOINT_ROWS: readonly (readonly string[])[] = [
     '`IPv4Address` alone; boxes have no IPv6 and no link-local addresses',
   ],
   ['`MacAddress`', 'works', '`MacAddress` beside `Image` means the same'],
+  ['`GwPriority`', 'works', 'in every version of the API'],
 ];
 
 /** The whole page. */
@@ -116,7 +117,7 @@ export function dockerApiDocument(): string {
     '### `HostConfig`',
     fields(HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
-    'One network: `default`, also called `bridge`, `none`, or a user-defined one. Fields of `default` and `none`:',
+    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
     'Fields of a user-defined network; all others are refused there as well:',
     table(['field', '', ''], USER_ENDPOINT_ROWS),

@@ -84,6 +84,25 @@ describe('a box that runs', () => {
     expect(placesOf(Container)).toMatchObject([{ ports: [{ boxPort: 80 }] }]);
   });
 
+  it('has no ports in an internal network, and keeps them in the next one that is not', async () => {
+    await home.call('POST', '/networks/create', { Name: 'in', Internal: true });
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const Container = await started('in', { PortBindings });
+    const portsOf = () => placesOf(Container).map(({ ports }) => ports.length);
+    const { state } = home.runtime.store.expect(Container);
+    expect([portsOf(), state.ports]).toEqual([[0], []]);
+    await call('connect', 'db', { Container });
+    await call('connect', 'web', { Container });
+    expect(portsOf()).toEqual([0, 1, 0]);
+    // At a start too, whichever card leads there.
+    await home.call('POST', `/containers/${Container}/restart?t=0`);
+    expect(portsOf()).toEqual([0, 1, 0]);
+    await call('disconnect', 'db', { Container });
+    expect(portsOf()).toEqual([0, 1]);
+    await call('disconnect', 'web', { Container });
+    expect([portsOf(), home.runtime.store.expect(Container).state.ports]).toEqual([[0], []]);
+  });
+
   it('stays as it was where it cannot be connected, and says why', async () => {
     const Container = await started('db');
     home.hostNetworks.failure = new A3sError('network-failed', 'nft: no');
@@ -96,6 +115,48 @@ describe('a box that runs', () => {
     await home.call('POST', `/containers/${Container}/pause`);
     const paused = { status: 409, body: { message: expect.stringContaining('paused') } };
     expect(await call('connect', 'web', { Container })).toMatchObject(paused);
+  });
+
+  it('shows no ports that could not be published where it is now', async () => {
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const Container = await started('db', { PortBindings });
+    await call('connect', 'web', { Container });
+    const portsOf = () => home.runtime.store.expect(Container).state.ports;
+    expect(portsOf()).toHaveLength(1);
+    home.hostNetworks.taken = new A3sError('port-in-use', 'taken');
+    const refused = { body: { code: 'port-in-use' } };
+    expect(await call('disconnect', 'db', { Container })).toMatchObject(refused);
+    expect([portsOf(), await shown(Container)]).toEqual([[], ['web']]);
+    expect(await call('connect', 'db', { Container })).toMatchObject(refused);
+    expect([portsOf(), await shown(Container)]).toEqual([[], ['web', 'db']]);
+    home.hostNetworks.taken = undefined;
+    await call('disconnect', 'db', { Container });
+    await call('connect', 'db', { Container });
+    expect(portsOf()).toHaveLength(1);
+  });
+
+  it('keeps its address where the host does not let it go, and can be disconnected again', async () => {
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const Container = await started('db', { PortBindings });
+    await call('connect', 'web', { Container });
+    const places = () => home.runtime.networks.endpointsOfBox(Container);
+    home.hostNetworks.stuck = new A3sError('network-failed', 'umount: busy');
+    const failed = { status: 500, body: { code: 'network-failed' } };
+    expect(await call('disconnect', 'db', { Container })).toMatchObject(failed);
+    expect(places()).toHaveLength(2);
+    expect(await call('connect', 'db', { Container })).toMatchObject({ status: 403 });
+    home.hostNetworks.stuck = undefined;
+    expect(await call('disconnect', 'db', { Container })).toMatchObject({ status: 200 });
+    expect(placesOf(Container)).toMatchObject([{ ports: [{ boxPort: 80 }] }]);
+    expect(networksOf(Container)?.cards).toMatchObject([{ device: 'eth1' }]);
+    expect(places()).toHaveLength(1);
+    home.hostNetworks.failure = new A3sError('network-failed', 'nft: no');
+    home.hostNetworks.stuck = new A3sError('network-failed', 'umount: busy');
+    expect(await call('connect', 'db', { Container })).toMatchObject(failed);
+    expect([places().length, await shown(Container)]).toEqual([2, ['web']]);
+    home.hostNetworks.stuck = undefined;
+    expect(await call('disconnect', 'db', { Container })).toMatchObject({ status: 200 });
+    expect(places()).toHaveLength(1);
   });
 
   it('keeps its networks while the server is replaced, and leaves all of them at its end', async () => {

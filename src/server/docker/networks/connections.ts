@@ -56,7 +56,7 @@ export const CONNECTION_ROUTES: readonly Route<ConnectionHost>[] = [
     handler: async ({ id, body }, rt: ConnectionHost) => {
       const network = rt.networks.find(id);
       const box = rt.store.resolve(body?.Container ?? '');
-      if (!isIn(box, network)) throw notConnected(box, network);
+      if (!isIn(rt, box, network)) throw notConnected(box, network);
       await disconnectBox(rt, box.definition.id, isPredefined(network) ? undefined : network.id);
       return empty(200);
     },
@@ -76,10 +76,12 @@ async function connectPredefined(
   await connectToOwn(rt, definition.id);
 }
 
-/** Whether the box is in the network, or would be when it starts. */
-function isIn({ definition: { network, endpoints } }: Box, wanted: AnyNetwork): boolean {
-  if (!isPredefined(wanted)) return endpoints.some((endpoint) => endpoint.network === wanted.id);
-  return network === (wanted.id === BRIDGE.id ? 'default' : 'none');
+/** Whether the box is in the network, or would be when it starts, or was not taken out of it. */
+function isIn(rt: ConnectionHost, { definition }: Box, wanted: AnyNetwork): boolean {
+  const { id, network, endpoints } = definition;
+  if (isPredefined(wanted)) return network === (wanted.id === BRIDGE.id ? 'default' : 'none');
+  const places = [...endpoints, ...rt.networks.endpointsOfBox(id)];
+  return places.some((each) => each.network === wanted.id);
 }
 
 function notConnected({ definition }: Box, network: AnyNetwork): A3sError {

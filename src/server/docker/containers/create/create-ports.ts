@@ -7,11 +7,10 @@ import { isIP } from 'node:net';
 import type * as z from 'zod';
 import type { Port } from '../../../../boxes/record/box.ts';
 import { RATLS_PORT } from '../../../../boxes/record/confidential-request.ts';
+import { checkCount } from '../../../../boxes/spec/asked-ports.ts';
 import type { PortBindings } from '../../../../docker-api/containers/ports.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';
-
-const MAX_PORTS = 1024;
 
 /** @throws A3sError `unsupported-option` for a range, `invalid-argument` */
 export function checkExposed(key: string): void {
@@ -39,9 +38,7 @@ export function portBindings(bindings: z.infer<typeof PortBindings>): Port[] {
       ports.push({ boxPort, protocol, hostIp: HostIp, ...hostPorts(HostPort) });
     }
   }
-  if (ports.length > MAX_PORTS) {
-    throw new A3sError('invalid-argument', `Cannot publish more than ${MAX_PORTS} ports`);
-  }
+  checkCount(ports.length);
   return ports;
 }
 
