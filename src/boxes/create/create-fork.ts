@@ -7,6 +7,7 @@
 import { A3sError } from '../../errors.ts';
 import { DIRECTORY } from '../../volumes/volume.ts';
 import { forkWritableLayer } from '../disks/fork-writable-layer.ts';
+import { replaceWritableLayer } from '../disks/replace-writable-layer.ts';
 import {
   type AuthorizationHost,
   authorizeImage,
@@ -31,9 +32,7 @@ export interface ForkRequest {
 }
 
 /** What the creation of a box from a snapshot needs of the server. */
-export type ForkHost = RecordHost &
-  AuthorizationHost &
-  Pick<Services, 'snapshots' | 'locks' | 'volumes'>;
+export type ForkHost = RecordHost & AuthorizationHost & Pick<Services, 'snapshots' | 'volumes'>;
 
 /**
  * Makes a box from a snapshot: its first start goes on from the memory, or boots on the disk. The
@@ -63,7 +62,7 @@ export async function createFork(
     const given = { volumeMounts: [...volumes.mounts] };
     const make = async (definition: BoxDefinition): Promise<void> => {
       await volumes.ensure();
-      await forkWritableLayer(rt, definition, rt.snapshots.diskDirectory(id));
+      await replaceWritableLayer(rt, definition, rt.snapshots.diskDirectory(id));
       // Before its first run, an unused disk is removed.
       rt.store.amend(definition.id, { hasFiles: true });
     };

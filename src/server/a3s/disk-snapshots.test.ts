@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../testing/home.ts';
@@ -250,5 +251,26 @@ describe('a box that is made from the disk of a snapshot', () => {
     await home.call('DELETE', `/containers/${id}?v=true`);
     const { body } = await home.call('GET', '/volumes');
     expect(Reflect.get(Object(body), 'Volumes')).toHaveLength(2);
+  });
+
+  it('is started only when it has that disk', async () => {
+    const source = await create({ Binds: ['data:/data'] });
+    await snapshot(source, 'origin');
+    const { volumes, store } = home.runtime;
+    const make = volumes.create.bind(volumes);
+    let started: Promise<{ status: number }> | undefined;
+    vi.spyOn(volumes, 'create').mockImplementation(async (request) => {
+      if (store.byName('one') !== undefined) {
+        started = home.call('POST', '/containers/one/start');
+        await Promise.race([started, delay(300)]);
+      }
+      return await make(request);
+    });
+    const id = await made('origin', { name: 'one' });
+    expect(await started).toMatchObject({ status: 204 });
+    expect(home.host.launches.at(-1)?.disks.at(-1)).toMatchObject({
+      path: boxFile(id, 'changes.1.qcow2'),
+      backing: [boxFile(id, 'changes.ext4')],
+    });
   });
 });
