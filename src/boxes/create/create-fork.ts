@@ -63,10 +63,9 @@ export async function createFork(
     const make = async (definition: BoxDefinition): Promise<void> => {
       await volumes.ensure();
       await replaceWritableLayer(rt, definition, rt.snapshots.diskDirectory(id));
-      // Before its first run, an unused disk is removed.
-      rt.store.amend(definition.id, { hasFiles: true });
     };
-    const box = await create(rt, { name, source, id, request, options, given, make });
+    const incomplete = true;
+    const box = await create(rt, { name, source, id, request, options, given, make, incomplete });
     volumes.keep();
     return box;
   });
@@ -98,11 +97,13 @@ interface Given {
   readonly given: Partial<BoxDefinition>;
   /** Makes the first content of the box's directory. */
   readonly make: (definition: BoxDefinition) => Promise<void>;
+  /** The box is nothing without that content. */
+  readonly incomplete?: boolean;
 }
 
 async function create(
   rt: ForkHost,
-  { name, source, id: snapshot, request, options, given, make }: Given,
+  { name, source, id: snapshot, request, options, given, make, incomplete = false }: Given,
 ): Promise<Box> {
   if (source.confidential !== undefined) {
     throw new A3sError(
@@ -142,6 +143,7 @@ async function create(
       ...given,
     }),
     make,
+    { incomplete },
   );
   publish(rt, box, 'create', { ...trustAttributes(trust), snapshot });
   return box;

@@ -42,12 +42,15 @@ export type RecordHost = UidHost &
  *
  * @param name undefined: a name is made up
  * @param fill makes the first content of the directory
+ * @param options.incomplete the box is nothing without that content: where the server ends
+ * meanwhile, the next one removes it
  */
 export async function recordBox(
   rt: RecordHost,
   name: string | undefined,
   define: (unique: Unique) => BoxDefinition,
   fill: (definition: BoxDefinition) => Promise<void> = async () => undefined,
+  { incomplete = false }: { readonly incomplete?: boolean } = {},
 ): Promise<Box> {
   const id = randomBytes(32).toString('hex');
   return await rt.locks.run(id, async () => {
@@ -57,18 +60,19 @@ export async function recordBox(
     const box = rt.store.insert(
       definition,
       name ?? inventName((n) => rt.store.byName(n) !== undefined),
+      incomplete ? { incomplete } : {},
     );
     try {
       await mkdir(boxDirectory(rt, id), { mode: 0o711 });
       await fill(definition);
       // The image could be removed, or replaced, until the record held it.
       await pinnedImage(rt, definition);
+      return incomplete ? rt.store.amend(id, { incomplete: undefined }) : box;
     } catch (error) {
       await removeDirectory(rt, id);
       rt.store.remove(id);
       throw error;
     }
-    return box;
   });
 }
 

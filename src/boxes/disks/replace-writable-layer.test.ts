@@ -1,17 +1,30 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import * as files from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Database, openDatabase } from '../../state/database.ts';
+import { BOX_MIGRATIONS, BoxStore } from '../record/store.ts';
+import { testDefinition } from '../testing/definition.ts';
 import { finishReplacement, replaceWritableLayer } from './replace-writable-layer.ts';
 
 vi.mock('node:fs/promises', { spy: true });
 
-const ID = 'a'.repeat(64);
+const ID = '1'.repeat(64);
 const IDENTITY = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 let home: string;
 let box: string;
 let saved: string;
+let database: Database;
+let store: BoxStore;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'replace-'));
   box = join(home, 'boxes', ID);
@@ -24,7 +37,14 @@ beforeEach(() => {
     writeFileSync(join(saved, name), `new ${name}`);
   }
 });
+beforeEach(() => {
+  database = openDatabase(join(home, 'state.db'), BOX_MIGRATIONS);
+  store = new BoxStore(database);
+  store.insert({ ...testDefinition(ID), identity: IDENTITY }, 'box');
+});
 afterEach(() => {
+  database.close();
+  vi.mocked(files.rename).mockReset();
   vi.mocked(files.rm).mockReset();
   rmSync(home, { recursive: true });
 });
@@ -39,14 +59,14 @@ function endIn(count: number): void {
   });
 }
 
+const replace = () => replaceWritableLayer({ home, store }, { id: ID, identity: IDENTITY }, saved);
+
 describe('a replacement of the writable layer', () => {
   it.each([0, 1, 2, 3])(
     'leaves the new disk where the server ends with %i files of the directory removed',
     async (count) => {
       endIn(count);
-      await replaceWritableLayer({ home }, { id: ID, identity: IDENTITY }, saved).catch(
-        () => undefined,
-      );
+      await replace().catch(() => undefined);
       vi.mocked(files.rm).mockReset();
       for (let again = 0; again < 2; again += 1) {
         await finishReplacement({ home }, ID);
@@ -57,4 +77,14 @@ describe('a replacement of the writable layer', () => {
       expect(readFileSync(join(box, 'changes.3.qcow2'), 'utf8')).toBe('new changes.3.qcow2');
     },
   );
+
+  it('is of a disk that is kept from before the step on, although the box never ran', async () => {
+    const kept: unknown[] = [];
+    vi.mocked(files.rename).mockImplementation(async (from, to) => {
+      if (`${to}`.endsWith('restored')) kept.push(store.expect(ID).state.hasFiles);
+      renameSync(from, to);
+    });
+    await replace();
+    expect(kept).toEqual([true]);
+  });
 });

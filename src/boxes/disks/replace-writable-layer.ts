@@ -20,14 +20,14 @@ import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
 const RESTORED = 'restored';
 
 /**
- * The caller holds the box's lock, and the box does not run.
+ * The caller holds the box's lock, and the box does not run. A box that never ran keeps this disk.
  *
  * @param directory of the snapshot's files
  * @throws A3sError `disk-full`, `conflict` where there would be too many layers; then the box has
  * its old disk
  */
 export async function replaceWritableLayer(
-  rt: Pick<Services, 'home'>,
+  rt: Pick<Services, 'home' | 'store'>,
   { id, identity }: Pick<BoxDefinition, 'id' | 'identity'>,
   directory: string,
 ): Promise<void> {
@@ -39,6 +39,8 @@ export async function replaceWritableLayer(
     await shareLayers(await layersOf(join(directory, WRITABLE_LAYER_FILE)), making);
     await addLayer(join(making, WRITABLE_LAYER_FILE), identity);
     await syncDirectory(making);
+    // Recorded first, since the next server removes the unused disk of a box that never ran.
+    if (rt.store.expect(id).state.startedAt === undefined) rt.store.amend(id, { hasFiles: true });
     await rename(making, join(box, RESTORED));
   } catch (error) {
     await rm(making, { recursive: true, force: true });

@@ -169,7 +169,6 @@ export async function restoreSnapshot(rt: RestoreHost, reference: string): Promi
     await rt.locks.run(snapshot, async () => {
       const record = rt.snapshots.expectDisk(snapshot);
       await replaceWritableLayer(rt, box.definition, rt.snapshots.diskDirectory(snapshot));
-      if (box.state.startedAt === undefined) rt.store.amend(source.id, { hasFiles: true });
       rt.events.publish('snapshot', 'restore', snapshot, snapshotAttributes(record));
     });
   });

@@ -273,4 +273,27 @@ describe('a box that is made from the disk of a snapshot', () => {
       backing: [boxFile(id, 'changes.ext4')],
     });
   });
+
+  it('is gone where the server died before it had that disk', async () => {
+    const source = await create();
+    await snapshot(source, 'origin');
+    const { store } = home.runtime;
+    const insert = store.insert.bind(store);
+    let recorded: unknown;
+    vi.spyOn(store, 'insert').mockImplementation((...given) => {
+      const box = insert(...given);
+      recorded = given;
+      return box;
+    });
+    const whole = await made('origin', { name: 'whole' });
+    const [definition, , state] = recorded as Parameters<typeof insert>;
+    const id = 'e'.repeat(64);
+    insert({ ...definition, id }, 'half', state);
+    mkdirSync(boxFile(id));
+    writeFileSync(boxFile(id, 'changes.ext4'), 'half');
+    await home.crash();
+    await home.start();
+    expect(home.runtime.store.list().map((box) => box.definition.id)).toEqual([source, whole]);
+    expect([existsSync(boxFile(id)), chain(whole).length]).toEqual([false, 2]);
+  });
 });
