@@ -10,9 +10,10 @@ import {
 import * as files from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest';
 import { type Database, openDatabase } from '../../state/database.ts';
 import { BOX_MIGRATIONS, BoxStore } from '../record/store.ts';
+import type { Logger } from '../services/services.ts';
 import { testDefinition } from '../testing/definition.ts';
 import { finishReplacement, replaceWritableLayer } from './replace-writable-layer.ts';
 
@@ -25,6 +26,7 @@ let box: string;
 let saved: string;
 let database: Database;
 let store: BoxStore;
+let log: { info: Mock<Logger['info']>; error: Mock<Logger['error']> };
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'replace-'));
   box = join(home, 'boxes', ID);
@@ -38,6 +40,7 @@ beforeEach(() => {
   }
 });
 beforeEach(() => {
+  log = { info: vi.fn<Logger['info']>(), error: vi.fn<Logger['error']>() };
   database = openDatabase(join(home, 'state.db'), BOX_MIGRATIONS);
   store = new BoxStore(database);
   store.insert({ ...testDefinition(ID), identity: IDENTITY }, 'box');
@@ -59,14 +62,16 @@ function endIn(count: number): void {
   });
 }
 
-const replace = () => replaceWritableLayer({ home, store }, { id: ID, identity: IDENTITY }, saved);
+const replace = () =>
+  replaceWritableLayer({ home, store, log }, { id: ID, identity: IDENTITY }, saved);
 
 describe('a replacement of the writable layer', () => {
   it.each([0, 1, 2, 3])(
     'leaves the new disk where the server ends with %i files of the directory removed',
     async (count) => {
       endIn(count);
-      await replace().catch(() => undefined);
+      await replace();
+      expect(log.error).toHaveBeenCalledOnce();
       vi.mocked(files.rm).mockReset();
       for (let again = 0; again < 2; again += 1) {
         await finishReplacement({ home }, ID);

@@ -24,10 +24,10 @@ const RESTORED = 'restored';
  *
  * @param directory of the snapshot's files
  * @throws A3sError `disk-full`, `conflict` where there would be too many layers; then the box has
- * its old disk
+ * its old disk. What fails after the step is logged, and done again before the disk is used.
  */
 export async function replaceWritableLayer(
-  rt: Pick<Services, 'home' | 'store'>,
+  rt: Pick<Services, 'home' | 'store' | 'log'>,
   { id, identity }: Pick<BoxDefinition, 'id' | 'identity'>,
   directory: string,
 ): Promise<void> {
@@ -46,8 +46,17 @@ export async function replaceWritableLayer(
     await rm(making, { recursive: true, force: true });
     throw fullOr(error);
   }
-  await syncDirectory(box);
-  await finishReplacement(rt, id);
+  try {
+    await syncDirectory(box);
+    await finishReplacement(rt, id);
+  } catch (error) {
+    // The box has its new disk: the rest is tried again before the disk is used.
+    rt.log.error(
+      'the new disk of a box is not in its place yet; its next use finishes this',
+      error,
+      { box: id },
+    );
+  }
 }
 
 /**

@@ -135,7 +135,7 @@ async function coverRunning(
 /** What a box needs of the server to get its disk back. */
 export type RestoreHost = Pick<
   RunServices,
-  'home' | 'store' | 'running' | 'snapshots' | 'events' | 'locks'
+  'home' | 'store' | 'running' | 'snapshots' | 'events' | 'locks' | 'log'
 >;
 
 /**
