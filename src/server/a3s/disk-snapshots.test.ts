@@ -100,7 +100,18 @@ describe('a snapshot of the disk of a box', () => {
     vm.saveFailure = new A3sError('vmm-failed', 'no layer can be put on top');
     expect(await snapshot(box)).toMatchObject({ body: { code: 'vmm-failed' } });
     expect([await list(), stored(), agent.frozen]).toEqual([{ snapshots: [] }, [], false]);
+    expect(chain(box)).toEqual(['changes.ext4']);
     vm.saveFailure = undefined;
+    expect((await snapshot(box)).status).toBe(201);
+  });
+
+  it('leaves nothing of one of a stopped box that cannot be finished', async () => {
+    const box = await create();
+    const { snapshots } = home.runtime;
+    const full = new A3sError('disk-full', 'no space is left');
+    vi.spyOn(snapshots, 'finishDisk').mockRejectedValueOnce(full);
+    expect(await snapshot(box)).toMatchObject({ body: { code: 'disk-full' } });
+    expect([chain(box), stored()]).toEqual([['changes.ext4'], []]);
     expect((await snapshot(box)).status).toBe(201);
   });
 
