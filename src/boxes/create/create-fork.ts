@@ -74,11 +74,15 @@ export async function createFork(
 /**
  * The volumes of a box that boots on the disk of another: the same ones, but for those that were
  * made for that box, in whose places it has its own.
+ *
+ * @throws A3sError `no-such-volume` for one that was removed since: an empty one in its place would
+ * not be what the disk was used with
  */
 function mountsLike(
   { volumes }: Pick<Services, 'volumes'>,
   { volumeMounts }: BoxDefinition,
 ): Mounts['volumeMounts'] {
+  for (const { name, anonymous } of volumeMounts) if (!anonymous) volumes.expect(name);
   return volumeMounts.map(({ name, anonymous, ...mount }) => ({
     ...mount,
     ...{ labels: {}, name: anonymous ? undefined : name },

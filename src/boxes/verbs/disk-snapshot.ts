@@ -42,11 +42,12 @@ export async function createDiskSnapshot(
   const chosen = name === undefined ? undefined : checkName(name);
   checkDisk(rt.store.expect(id));
   const resume = await pauseForAWhile(rt, id);
+  const pausedAt = performance.now();
   try {
     return await rt.locks.run(id, async () => {
       // Its last run may still be ending.
       if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
-      return await createLocked(rt, rt.store.expect(id), chosen);
+      return await createLocked(rt, rt.store.expect(id), { name: chosen, pausedAt });
     });
   } finally {
     await resume();
@@ -56,7 +57,7 @@ export async function createDiskSnapshot(
 async function createLocked(
   rt: DiskSnapshotHost,
   box: Box,
-  name: string | undefined,
+  { name, pausedAt }: { readonly name: string | undefined; readonly pausedAt: number },
 ): Promise<Snapshot> {
   const { definition } = box;
   checkDisk(box);
@@ -72,14 +73,14 @@ async function createLocked(
   };
   const running = runningOf(rt, box);
   const directory = await rt.snapshots.beginDisk(record);
-  const startedAt = performance.now();
   let covered: Covered | undefined;
   try {
     covered =
       running === undefined ? await coverStopped(rt, box) : await coverRunning(rt, box, running);
     await shareLayers(covered.files, directory);
-    const pausedMs = running === undefined ? 0 : Math.round(performance.now() - startedAt);
-    const made = await rt.snapshots.finishDisk(record, pausedMs);
+    const made = await rt.snapshots.finishDisk(record, () =>
+      running === undefined ? 0 : Math.round(performance.now() - pausedAt),
+    );
     rt.events.publish('snapshot', 'create', made.id, snapshotAttributes(made));
     return made;
   } catch (error) {

@@ -307,4 +307,30 @@ describe('a box that is made from the disk of a snapshot', () => {
     expect(home.runtime.store.list().map((box) => box.definition.id)).toEqual([source, whole]);
     expect([existsSync(boxFile(id)), chain(whole).length]).toEqual([false, 2]);
   });
+
+  it('is refused where a named volume of its source is gone', async () => {
+    const source = await create({ Binds: ['data:/data'] });
+    await snapshot(source, 'origin');
+    await home.call('DELETE', `/containers/${source}`);
+    await home.call('DELETE', '/volumes/data');
+    expect(await home.call('POST', '/a3s/v1/snapshots/origin/boxes', {})).toMatchObject({
+      ...{
+        status: 404,
+        body: { code: 'no-such-volume', message: expect.stringContaining('data') },
+      },
+    });
+    expect(home.runtime.volumes.list()).toEqual([]);
+  });
+
+  it('says how long the box of the snapshot was paused', async () => {
+    const box = await running();
+    const { snapshots } = home.runtime;
+    const finish = snapshots.finishDisk.bind(snapshots);
+    vi.spyOn(snapshots, 'finishDisk').mockImplementation(async (...given) => {
+      await delay(50);
+      return await finish(...given);
+    });
+    const { body } = await snapshot(box);
+    expect(Reflect.get(Object(body), 'pausedMs')).toBeGreaterThanOrEqual(49);
+  });
 });
