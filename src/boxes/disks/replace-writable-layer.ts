@@ -3,7 +3,8 @@
  *
  * The new files are made in a directory beside the old ones. Giving it its final name is the step:
  * before it the box has its old disk, after it the new one, whenever the server ends. What is left
- * to do then is finished before the disk is used. The directory loses that name before it is removed.
+ * to do then is finished before the disk is used. The directory loses that name before it is
+ * removed.
  *
  * @module
  */
@@ -63,8 +64,8 @@ export async function replaceWritableLayer(
  * Finishes a replacement that a server was in the middle of, and removes one that it had not come
  * to. The caller holds the box's lock.
  *
- * The new files get second names here, and their directory is whole as long as it has its final name.
- * So this can begin anew at any point.
+ * The new files get second names here, and their directory is whole as long as it has its final
+ * name. So this can begin anew at any point.
  */
 export async function finishReplacement(rt: Pick<Services, 'home'>, id: string): Promise<void> {
   const box = boxDirectory(rt, id);
