@@ -302,7 +302,7 @@ export interface Vm {
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
   /**
    * Has the VM write to this empty qcow2 image from now on. Its writable layer stays as it is. The
-   * VM keeps running.
+   * VM keeps running. Where this fails, the image is removed, unless the VM may have it.
    */
   coverDisk(overlayPath: string, signal: AbortSignal): Promise<void>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */

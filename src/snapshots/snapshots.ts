@@ -140,12 +140,16 @@ export class Snapshots {
     }
   }
 
-  /** Marks it as complete once its files, with their names, are on the disk. */
-  async finishDisk(record: SnapshotRecord, pausedMs: number): Promise<Snapshot> {
+  /**
+   * Marks it as complete once its files, with their names, are on the disk.
+   *
+   * @param pausedMs how long the box has been paused; asked last, since it still is
+   */
+  async finishDisk(record: SnapshotRecord, pausedMs: () => number): Promise<Snapshot> {
     const directory = this.diskDirectory(record.id);
     for (const name of await readdir(directory)) await syncFile(join(directory, name));
     for (const path of [directory, this.#home]) await syncDirectory(path);
-    const made = { ...record, saved: { bytes: 0, pausedMs } };
+    const made = { ...record, saved: { bytes: 0, pausedMs: pausedMs() } };
     this.#records.update(made);
     return made;
   }

@@ -117,7 +117,8 @@ async function reconcileBox(
   timing: AdoptionTiming,
   answered: () => void,
 ): Promise<void> {
-  const { status, run } = box.state;
+  const { status, run, incomplete } = box.state;
+  if (incomplete === true) return await removeLocked(rt, box.definition.id, { volumes: true });
   if (status === 'removing' || (!mayHaveVm(status) && run > 0 && box.definition.autoRemove)) {
     await removeLocked(rt, box.definition.id);
   }
@@ -151,8 +152,8 @@ async function reconcileBox(
 
 /**
  * Removes the disk of a box that never ran. A power cut during its first start may have left the
- * name of the disk without its content. Nothing on it was promised to anybody, unless files were
- * copied into the box.
+ * name of the disk without its content. Nothing on it was promised to anybody, unless the
+ * record says so.
  */
 async function dropUnusedDisk(rt: Pick<Services, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);

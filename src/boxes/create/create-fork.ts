@@ -7,6 +7,7 @@
 import { A3sError } from '../../errors.ts';
 import { DIRECTORY } from '../../volumes/volume.ts';
 import { forkWritableLayer } from '../disks/fork-writable-layer.ts';
+import { replaceWritableLayer } from '../disks/replace-writable-layer.ts';
 import {
   type AuthorizationHost,
   authorizeImage,
@@ -31,9 +32,7 @@ export interface ForkRequest {
 }
 
 /** What the creation of a box from a snapshot needs of the server. */
-export type ForkHost = RecordHost &
-  AuthorizationHost &
-  Pick<Services, 'snapshots' | 'locks' | 'volumes'>;
+export type ForkHost = RecordHost & AuthorizationHost & Pick<Services, 'snapshots' | 'volumes'>;
 
 /**
  * Makes a box from a snapshot: its first start goes on from the memory, or boots on the disk. The
@@ -63,11 +62,10 @@ export async function createFork(
     const given = { volumeMounts: [...volumes.mounts] };
     const make = async (definition: BoxDefinition): Promise<void> => {
       await volumes.ensure();
-      await forkWritableLayer(rt, definition, rt.snapshots.diskDirectory(id));
-      // Before its first run, an unused disk is removed.
-      rt.store.amend(definition.id, { hasFiles: true });
+      await replaceWritableLayer(rt, definition, rt.snapshots.diskDirectory(id));
     };
-    const box = await create(rt, { name, source, id, request, options, given, make });
+    const incomplete = true;
+    const box = await create(rt, { name, source, id, request, options, given, make, incomplete });
     volumes.keep();
     return box;
   });
@@ -76,11 +74,15 @@ export async function createFork(
 /**
  * The volumes of a box that boots on the disk of another: the same ones, but for those that were
  * made for that box, in whose places it has its own.
+ *
+ * @throws A3sError `no-such-volume` for one that was removed since: an empty one in its place would
+ * not be what the disk was used with
  */
 function mountsLike(
   { volumes }: Pick<Services, 'volumes'>,
   { volumeMounts }: BoxDefinition,
 ): Mounts['volumeMounts'] {
+  for (const { name, anonymous } of volumeMounts) if (!anonymous) volumes.expect(name);
   return volumeMounts.map(({ name, anonymous, ...mount }) => ({
     ...mount,
     ...{ labels: {}, name: anonymous ? undefined : name },
@@ -99,11 +101,13 @@ interface Given {
   readonly given: Partial<BoxDefinition>;
   /** Makes the first content of the box's directory. */
   readonly make: (definition: BoxDefinition) => Promise<void>;
+  /** The box is nothing without that content. */
+  readonly incomplete?: boolean;
 }
 
 async function create(
   rt: ForkHost,
-  { name, source, id: snapshot, request, options, given, make }: Given,
+  { name, source, id: snapshot, request, options, given, make, incomplete = false }: Given,
 ): Promise<Box> {
   if (source.confidential !== undefined) {
     throw new A3sError(
@@ -143,6 +147,7 @@ async function create(
       ...given,
     }),
     make,
+    { incomplete },
   );
   publish(rt, box, 'create', { ...trustAttributes(trust), snapshot });
   return box;

@@ -33,38 +33,54 @@ export function checkNewName(
 }
 
 /** What a new record needs of the server. */
-export type RecordHost = UidHost & Pick<Services, 'home' | 'images' | 'identityFor'>;
+export type RecordHost = UidHost &
+  Pick<Services, 'home' | 'images' | 'identityFor' | 'locks' | 'log'>;
 
 /**
  * Makes the record, then the box's directory. Removes both again when the directory cannot be
- * filled, or the image is gone.
+ * filled, or the image is gone. Whoever finds the record meanwhile waits for the box's lock.
  *
  * @param name undefined: a name is made up
  * @param fill makes the first content of the directory
+ * @param options.incomplete the box is nothing without that content: where the server ends
+ * meanwhile, the next one removes it
  */
 export async function recordBox(
   rt: RecordHost,
   name: string | undefined,
   define: (unique: Unique) => BoxDefinition,
   fill: (definition: BoxDefinition) => Promise<void> = async () => undefined,
+  { incomplete = false }: { readonly incomplete?: boolean } = {},
 ): Promise<Box> {
   const id = randomBytes(32).toString('hex');
-  // Nothing is awaited from here to the record, so that no identity and no name is given twice.
-  const identity = rt.identityFor(takenUids(rt));
-  const definition = define({ id, createdAt: timestamp(now()), identity });
-  const box = rt.store.insert(
-    definition,
-    name ?? inventName((n) => rt.store.byName(n) !== undefined),
-  );
+  return await rt.locks.run(id, async () => {
+    // Nothing is awaited from here to the record, so that no identity and no name is given twice.
+    const identity = rt.identityFor(takenUids(rt));
+    const definition = define({ id, createdAt: timestamp(now()), identity });
+    const box = rt.store.insert(
+      definition,
+      name ?? inventName((n) => rt.store.byName(n) !== undefined),
+      incomplete ? { incomplete } : {},
+    );
+    try {
+      await mkdir(boxDirectory(rt, id), { mode: 0o711 });
+      await fill(definition);
+      // The image could be removed, or replaced, until the record held it.
+      await pinnedImage(rt, definition);
+      return incomplete ? rt.store.amend(id, { incomplete: undefined }) : box;
+    } catch (error) {
+      await removeDirectory(rt, id);
+      rt.store.remove(id);
+      throw error;
+    }
+  });
+}
+
+/** Never rejects: without its record, no box uses the directory, and the next server removes it. */
+async function removeDirectory(rt: Pick<Services, 'home' | 'log'>, id: string): Promise<void> {
   try {
-    await mkdir(boxDirectory(rt, id), { mode: 0o711 });
-    await fill(definition);
-    // The image could be removed, or replaced, until the record held it.
-    await pinnedImage(rt, definition);
-  } catch (error) {
     await rm(boxDirectory(rt, id), { recursive: true, force: true });
-    rt.store.remove(id);
-    throw error;
+  } catch (error) {
+    rt.log.error('the directory of a box could not be removed', error, { box: id });
   }
-  return box;
 }

@@ -43,7 +43,7 @@ export async function addLayer(base: string, identity: JailIdentity): Promise<st
       `Cannot add a layer to the disk of the box: it has ${MOST_LAYERS}, which are the most`,
       {
         remedy:
-          'Each snapshot of a box adds one, and so does each start from a snapshot. Start anew from an image.',
+          'Each snapshot of a box adds one, and so does each start from a snapshot. Make an image of the box with a3s-box commit, and run a new one.',
       },
     );
   }

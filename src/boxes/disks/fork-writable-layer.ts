@@ -15,7 +15,8 @@ import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
  * and replaces existing files.
  *
  * Memory and disk of a snapshot are of one moment, so nothing may be left that a failed start has
- * written. A layer that others have too is never written to.
+ * written. A layer that others have too is never written to: the caller holds the box's lock, so
+ * that no microVM opens the box's files before the empty layer is on top of them.
  */
 export async function forkWritableLayer(
   rt: Pick<Services, 'home'>,

@@ -3,7 +3,8 @@
  *
  * The new files are made in a directory beside the old ones. Giving it its final name is the step:
  * before it the box has its old disk, after it the new one, whenever the server ends. What is left
- * to do then is finished before the disk is used.
+ * to do then is finished before the disk is used. The directory loses that name before it is
+ * removed.
  *
  * @module
  */
@@ -20,14 +21,14 @@ import { WRITABLE_LAYER_FILE, writableLayerPath } from './writable-layer.ts';
 const RESTORED = 'restored';
 
 /**
- * The caller holds the box's lock, and the box does not run.
+ * The caller holds the box's lock, and the box does not run. A box that never ran keeps this disk.
  *
  * @param directory of the snapshot's files
  * @throws A3sError `disk-full`, `conflict` where there would be too many layers; then the box has
- * its old disk
+ * its old disk. What fails after the step is logged, and done again before the disk is used.
  */
 export async function replaceWritableLayer(
-  rt: Pick<Services, 'home'>,
+  rt: Pick<Services, 'home' | 'store' | 'log'>,
   { id, identity }: Pick<BoxDefinition, 'id' | 'identity'>,
   directory: string,
 ): Promise<void> {
@@ -39,20 +40,32 @@ export async function replaceWritableLayer(
     await shareLayers(await layersOf(join(directory, WRITABLE_LAYER_FILE)), making);
     await addLayer(join(making, WRITABLE_LAYER_FILE), identity);
     await syncDirectory(making);
+    // Recorded first, since the next server removes the unused disk of a box that never ran.
+    if (rt.store.expect(id).state.startedAt === undefined) rt.store.amend(id, { hasFiles: true });
     await rename(making, join(box, RESTORED));
   } catch (error) {
     await rm(making, { recursive: true, force: true });
     throw fullOr(error);
   }
-  await syncDirectory(box);
-  await finishReplacement(rt, id);
+  try {
+    await syncDirectory(box);
+    await finishReplacement(rt, id);
+  } catch (error) {
+    // The box has its new disk: the rest is tried again before the disk is used.
+    rt.log.error(
+      'the new disk of a box is not in its place yet; its next use finishes this',
+      error,
+      { box: id },
+    );
+  }
 }
 
 /**
  * Finishes a replacement that a server was in the middle of, and removes one that it had not come
  * to. The caller holds the box's lock.
  *
- * The new files get second names here: until the last old one is gone, this can begin anew.
+ * The new files get second names here, and their directory is whole as long as it has its final
+ * name. So this can begin anew at any point.
  */
 export async function finishReplacement(rt: Pick<Services, 'home'>, id: string): Promise<void> {
   const box = boxDirectory(rt, id);
@@ -72,7 +85,11 @@ export async function finishReplacement(rt: Pick<Services, 'home'>, id: string):
       await link(join(restored, name), join(box, name));
     }
     await syncDirectory(box);
-    await rm(restored, { recursive: true });
+    // Its removal takes several steps. Under its final name, a part of it would be taken for all of
+    // the box's files.
+    await rename(restored, makingDirectory(box));
+    await syncDirectory(box);
+    await rm(makingDirectory(box), { recursive: true });
   } catch (error) {
     throw fullOr(error);
   }

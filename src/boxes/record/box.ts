@@ -290,8 +290,13 @@ export const BoxState = z.strictObject({
     .optional(),
   /** While `paused`: the pause ends with what it was made for, such as a commit. */
   resumes: z.boolean().optional(),
-  /** Its writable layer has files that were copied into it, or read from it, before its first run. */
+  /**
+   * Its writable layer is kept although the box never ran: files were copied into it or read from
+   * it, or it is the disk of a snapshot.
+   */
   hasFiles: z.boolean().optional(),
+  /** The disk that it is to have is being made. The next server removes such a box. */
+  incomplete: z.boolean().optional(),
   /** The launch of this run of a confidential box. */
   launch: ConfidentialState.optional(),
 });

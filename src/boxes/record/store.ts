@@ -95,10 +95,10 @@ export class BoxStore {
   }
 
   /** @throws A3sError `name-in-use` */
-  insert(definition: BoxDefinition, name: string): Box {
+  insert(definition: BoxDefinition, name: string, state: Pick<BoxState, 'incomplete'> = {}): Box {
     const holder = this.byName(name);
     if (holder !== undefined) throw nameInUse(name, holder.definition.id);
-    const box: Box = { definition, name, generation: 1, state: INITIAL_STATE };
+    const box: Box = { definition, name, generation: 1, state: { ...INITIAL_STATE, ...state } };
     this.#keep(isVoidable(box), () =>
       this.#database
         .prepare(

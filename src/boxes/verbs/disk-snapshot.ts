@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
 import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
@@ -41,11 +42,12 @@ export async function createDiskSnapshot(
   const chosen = name === undefined ? undefined : checkName(name);
   checkDisk(rt.store.expect(id));
   const resume = await pauseForAWhile(rt, id);
+  const pausedAt = performance.now();
   try {
     return await rt.locks.run(id, async () => {
       // Its last run may still be ending.
       if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
-      return await createLocked(rt, rt.store.expect(id), chosen);
+      return await createLocked(rt, rt.store.expect(id), { name: chosen, pausedAt });
     });
   } finally {
     await resume();
@@ -55,7 +57,7 @@ export async function createDiskSnapshot(
 async function createLocked(
   rt: DiskSnapshotHost,
   box: Box,
-  name: string | undefined,
+  { name, pausedAt }: { readonly name: string | undefined; readonly pausedAt: number },
 ): Promise<Snapshot> {
   const { definition } = box;
   checkDisk(box);
@@ -71,20 +73,30 @@ async function createLocked(
   };
   const running = runningOf(rt, box);
   const directory = await rt.snapshots.beginDisk(record);
-  const startedAt = performance.now();
+  let covered: Covered | undefined;
   try {
-    const files =
+    covered =
       running === undefined ? await coverStopped(rt, box) : await coverRunning(rt, box, running);
-    await shareLayers(files, directory);
-    const pausedMs = running === undefined ? 0 : Math.round(performance.now() - startedAt);
-    const made = await rt.snapshots.finishDisk(record, pausedMs);
+    await shareLayers(covered.files, directory);
+    const made = await rt.snapshots.finishDisk(record, () =>
+      running === undefined ? 0 : Math.round(performance.now() - pausedAt),
+    );
     rt.events.publish('snapshot', 'create', made.id, snapshotAttributes(made));
     return made;
   } catch (error) {
     // A server that stops leaves the snapshot to the next one.
     if (running?.released !== true) await rt.snapshots.discard(record.id);
+    // Nothing else has the files below it now. One that a microVM writes to stays.
+    if (running === undefined && covered !== undefined) await rm(covered.layer, { force: true });
     throw error;
   }
+}
+
+interface Covered {
+  /** The files that nobody writes to any more. */
+  readonly files: readonly string[];
+  /** The empty layer above them. */
+  readonly layer: string;
 }
 
 /** Undefined where no microVM has the disk. */
@@ -102,22 +114,20 @@ function runningOf(
   );
 }
 
-/** @returns the files that nobody writes to any more */
-async function coverStopped(rt: Pick<Services, 'home'>, { definition }: Box): Promise<string[]> {
+async function coverStopped(rt: Pick<Services, 'home'>, { definition }: Box): Promise<Covered> {
   const { id, identity, storage } = definition;
   await finishReplacement(rt, id);
   const base = writableLayerPath(rt, id);
   await ensureWritableLayer(base, identity, storage?.bytes);
   const files = await layersOf(base);
-  await addLayer(base, identity);
-  return files;
+  return { files, layer: await addLayer(base, identity) };
 }
 
 async function coverRunning(
   rt: Pick<Services, 'home' | 'shutdown'>,
   { definition: { id, identity } }: Box,
   running: RunningBox,
-): Promise<string[]> {
+): Promise<Covered> {
   const shutdown = linkedSignal(rt.shutdown);
   const signal = AbortSignal.any([shutdown.signal, running.signal]);
   try {
@@ -125,8 +135,9 @@ async function coverRunning(
     await guest.files.sync(signal);
     const base = writableLayerPath(rt, id);
     const files = await layersOf(base);
-    await running.vm.coverDisk(await addLayer(base, identity), signal);
-    return files;
+    const layer = await addLayer(base, identity);
+    await running.vm.coverDisk(layer, signal);
+    return { files, layer };
   } finally {
     shutdown.unlink();
   }
@@ -135,7 +146,7 @@ async function coverRunning(
 /** What a box needs of the server to get its disk back. */
 export type RestoreHost = Pick<
   RunServices,
-  'home' | 'store' | 'running' | 'snapshots' | 'events' | 'locks'
+  'home' | 'store' | 'running' | 'snapshots' | 'events' | 'locks' | 'log'
 >;
 
 /**
@@ -169,7 +180,6 @@ export async function restoreSnapshot(rt: RestoreHost, reference: string): Promi
     await rt.locks.run(snapshot, async () => {
       const record = rt.snapshots.expectDisk(snapshot);
       await replaceWritableLayer(rt, box.definition, rt.snapshots.diskDirectory(snapshot));
-      if (box.state.startedAt === undefined) rt.store.amend(source.id, { hasFiles: true });
       rt.events.publish('snapshot', 'restore', snapshot, snapshotAttributes(record));
     });
   });

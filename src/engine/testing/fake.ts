@@ -7,7 +7,7 @@
  * @module
  */
 import { ftruncateSync, writeSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
@@ -133,7 +133,10 @@ export class FakeVm implements FakeGuest {
   async coverDisk(overlayPath: string, signal: AbortSignal): Promise<void> {
     this.#requirePlain();
     signal.throwIfAborted();
-    if (this.saveFailure !== undefined) throw this.saveFailure;
+    if (this.saveFailure !== undefined) {
+      await rm(overlayPath);
+      throw this.saveFailure;
+    }
     this.layers.push(overlayPath);
   }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../testing/home.ts';
@@ -99,7 +100,18 @@ describe('a snapshot of the disk of a box', () => {
     vm.saveFailure = new A3sError('vmm-failed', 'no layer can be put on top');
     expect(await snapshot(box)).toMatchObject({ body: { code: 'vmm-failed' } });
     expect([await list(), stored(), agent.frozen]).toEqual([{ snapshots: [] }, [], false]);
+    expect(chain(box)).toEqual(['changes.ext4']);
     vm.saveFailure = undefined;
+    expect((await snapshot(box)).status).toBe(201);
+  });
+
+  it('leaves nothing of one of a stopped box that cannot be finished', async () => {
+    const box = await create();
+    const { snapshots } = home.runtime;
+    const full = new A3sError('disk-full', 'no space is left');
+    vi.spyOn(snapshots, 'finishDisk').mockRejectedValueOnce(full);
+    expect(await snapshot(box)).toMatchObject({ body: { code: 'disk-full' } });
+    expect([chain(box), stored()]).toEqual([['changes.ext4'], []]);
     expect((await snapshot(box)).status).toBe(201);
   });
 
@@ -250,5 +262,75 @@ describe('a box that is made from the disk of a snapshot', () => {
     await home.call('DELETE', `/containers/${id}?v=true`);
     const { body } = await home.call('GET', '/volumes');
     expect(Reflect.get(Object(body), 'Volumes')).toHaveLength(2);
+  });
+
+  it('is started only when it has that disk', async () => {
+    const source = await create({ Binds: ['data:/data'] });
+    await snapshot(source, 'origin');
+    const { volumes, store } = home.runtime;
+    const make = volumes.create.bind(volumes);
+    let started: Promise<{ status: number }> | undefined;
+    vi.spyOn(volumes, 'create').mockImplementation(async (request) => {
+      if (store.byName('one') !== undefined) {
+        started = home.call('POST', '/containers/one/start');
+        await Promise.race([started, delay(300)]);
+      }
+      return await make(request);
+    });
+    const id = await made('origin', { name: 'one' });
+    expect(await started).toMatchObject({ status: 204 });
+    expect(home.host.launches.at(-1)?.disks.at(-1)).toMatchObject({
+      path: boxFile(id, 'changes.1.qcow2'),
+      backing: [boxFile(id, 'changes.ext4')],
+    });
+  });
+
+  it('is gone where the server died before it had that disk', async () => {
+    const source = await create();
+    await snapshot(source, 'origin');
+    const { store } = home.runtime;
+    const insert = store.insert.bind(store);
+    let recorded: unknown;
+    vi.spyOn(store, 'insert').mockImplementation((...given) => {
+      const box = insert(...given);
+      recorded = given;
+      return box;
+    });
+    const whole = await made('origin', { name: 'whole' });
+    const [definition, , state] = recorded as Parameters<typeof insert>;
+    const id = 'e'.repeat(64);
+    insert({ ...definition, id }, 'half', state);
+    mkdirSync(boxFile(id));
+    writeFileSync(boxFile(id, 'changes.ext4'), 'half');
+    await home.crash();
+    await home.start();
+    expect(home.runtime.store.list().map((box) => box.definition.id)).toEqual([source, whole]);
+    expect([existsSync(boxFile(id)), chain(whole).length]).toEqual([false, 2]);
+  });
+
+  it('is refused where a named volume of its source is gone', async () => {
+    const source = await create({ Binds: ['data:/data'] });
+    await snapshot(source, 'origin');
+    await home.call('DELETE', `/containers/${source}`);
+    await home.call('DELETE', '/volumes/data');
+    expect(await home.call('POST', '/a3s/v1/snapshots/origin/boxes', {})).toMatchObject({
+      ...{
+        status: 404,
+        body: { code: 'no-such-volume', message: expect.stringContaining('data') },
+      },
+    });
+    expect(home.runtime.volumes.list()).toEqual([]);
+  });
+
+  it('says how long the box of the snapshot was paused', async () => {
+    const box = await running();
+    const { snapshots } = home.runtime;
+    const finish = snapshots.finishDisk.bind(snapshots);
+    vi.spyOn(snapshots, 'finishDisk').mockImplementation(async (...given) => {
+      await delay(50);
+      return await finish(...given);
+    });
+    const { body } = await snapshot(box);
+    expect(Reflect.get(Object(body), 'pausedMs')).toBeGreaterThanOrEqual(49);
   });
 });

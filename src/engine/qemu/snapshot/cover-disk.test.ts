@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -11,14 +11,20 @@ class FakeMonitor {
   readonly commands: (readonly [string, Readonly<Record<string, unknown>>])[] = [];
   refuses: string | undefined;
   serial = 'changes';
+  /** The disk's node once a command was refused. */
+  nodeAfter = 'disk1';
+  #node = 'disk1';
 
   async execute<T>(name: string, args: Readonly<Record<string, unknown>>, schema: z.ZodType<T>) {
-    if (name === this.refuses) throw new A3sError('vmm-failed', `QEMU refused ${name}`);
+    if (name === this.refuses) {
+      this.#node = this.nodeAfter;
+      throw new A3sError('vmm-failed', `QEMU refused ${name}`);
+    }
     this.commands.push([name, args]);
     if (name === 'qom-get') return schema.parse(this.serial);
     if (name !== 'query-block') return schema.parse({});
     return schema.parse([
-      { qdev: '/machine/peripheral/disk1/x', inserted: { ro: false, 'node-name': 'disk1' } },
+      { qdev: '/machine/peripheral/disk1/x', inserted: { ro: false, 'node-name': this.#node } },
     ]);
   }
 
@@ -51,8 +57,16 @@ it.each(['blockdev-add', 'blockdev-snapshot'])(
     monitor.refuses = command;
     await expect(cover()).rejects.toMatchObject({ code: 'vmm-failed' });
     expect(monitor.names().slice(-2)).toEqual(['blockdev-del', 'remove-fd']);
+    expect(await readdir(directory)).toEqual([]);
   },
 );
+
+it('keeps the file of a layer that the microVM may write to', async () => {
+  monitor.refuses = 'blockdev-snapshot';
+  monitor.nodeAfter = 'over';
+  await expect(cover()).rejects.toMatchObject({ code: 'vmm-failed' });
+  expect(await readdir(directory)).toEqual(['layer']);
+});
 
 it('does nothing to a microVM without a writable layer, or once nobody waits', async () => {
   await expect(cover(AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');

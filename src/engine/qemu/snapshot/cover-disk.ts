@@ -7,7 +7,7 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { overlaySet, setFile } from '../command-line/descriptor-sets.ts';
@@ -48,13 +48,39 @@ export async function findWritableLayer(
   throw new A3sError('vmm-failed', 'The microVM has no writable layer');
 }
 
-/** @throws A3sError `vmm-failed`; then the VM writes where it did before */
+/**
+ * @throws A3sError `vmm-failed`; then the VM writes where it did before, and the layer's file is
+ * removed, unless the VM did not answer whether it uses that
+ */
 export async function coverDisk(
   monitor: Monitor,
   overlayPath: string,
   signal: AbortSignal,
 ): Promise<void> {
   const { node } = (await findWritableLayer(monitor)).changes;
+  try {
+    await coverNode(monitor, overlayPath, node, signal);
+  } catch (error) {
+    if (await writesTo(monitor, node)) await rm(overlayPath, { force: true });
+    throw error;
+  }
+}
+
+/** False also where the VM does not answer. */
+async function writesTo(monitor: Monitor, node: string): Promise<boolean> {
+  try {
+    return (await findDisks(monitor)).changes?.node === node;
+  } catch {
+    return false;
+  }
+}
+
+async function coverNode(
+  monitor: Monitor,
+  overlayPath: string,
+  node: string,
+  signal: AbortSignal,
+): Promise<void> {
   const set = overlaySet();
   const { add, cover } = coverCommands(set, node);
   const file = await open(overlayPath, OVERLAY_ACCESS);
