@@ -232,6 +232,15 @@ it('watches nothing after it has stopped, and begins anew with the root', async 
   expect(await reported('sub/file')).toEqual([]);
 });
 
+it('holds nothing of an earlier start when it starts again', async () => {
+  await mkdir(at('sub'), { recursive: true });
+  await watchRoot();
+  await share.start();
+  expect([share.directories, budget.directories]).toEqual([2, 98]);
+  share.stop();
+  expect([share.directories, budget.directories]).toEqual([0, 100]);
+});
+
 it('reports a share of one file by an empty path', async () => {
   await mkdir(directory, { recursive: true });
   await writeFile(at(''), 'one');

@@ -57,6 +57,8 @@ export class ShareWatch {
 
   /** Begins to watch, or begins anew after `stop`. Rejects where the file system fails. */
   async start(): Promise<void> {
+    // Nothing else holds what an earlier start has opened.
+    this.stop();
     if ((await this.#root.stat()).isDirectory()) {
       this.#tree = new TreeWatch(this.#root, this.#budget, {
         changed: (directory, name) => this.#changed(directory, name),

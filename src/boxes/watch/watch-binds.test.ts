@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, type Mock, vi } from 'vitest';
@@ -12,6 +12,7 @@ import { Events } from '../services/events.ts';
 import type { Logger } from '../services/services.ts';
 import { testDefinition } from '../testing/definition.ts';
 import { EventRate } from './event-rate.ts';
+import { ShareWatch } from './share-watch.ts';
 import { watchBinds } from './watch-binds.ts';
 
 const ID = `1${'a'.repeat(63)}`;
@@ -39,6 +40,7 @@ beforeEach(async () => {
 afterEach(async () => {
   ended.abort(new Error('the box has ended'));
   await watching;
+  vi.restoreAllMocks();
   guest.close();
   agent.kill();
   database.close();
@@ -148,4 +150,34 @@ it('does not watch what a link leads to that has taken the place of a source', a
     expect.objectContaining({ code: 'ELOOP' }),
     { box: ID },
   );
+});
+
+/** How many inotify watches this process has. */
+async function watches(): Promise<number> {
+  const infos = (await readdir('/proc/self/fdinfo')).map(async (fd) => {
+    return await readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '');
+  });
+  return (await Promise.all(infos)).join('').match(/^inotify wd:/gm)?.length ?? 0;
+}
+
+it('leaves no watch when there are too many changes while it starts', async () => {
+  const before = await watches();
+  const rate = new EventRate(20, 200);
+  const { start } = ShareWatch.prototype;
+  const started: string[] = [];
+  vi.spyOn(ShareWatch.prototype, 'start').mockImplementation(async function (this: ShareWatch) {
+    await start.call(this);
+    started.push(this.tag);
+    if (started.length > 1) return;
+    for (let index = 0; index < 60; index += 1) {
+      await writeFile(join(directory, 'first', String(index)), '');
+    }
+  });
+  await run([bind('first'), bind('second')], { rate });
+  await writeUntilReported('second/file', 'bind-1', 'file');
+  expect(started).toEqual(['bind-0', 'bind-0', 'bind-1']);
+  expect(await watches()).toBe(before + 2);
+  ended.abort(new Error('the box has ended'));
+  await watching;
+  expect(await watches()).toBe(before);
 });

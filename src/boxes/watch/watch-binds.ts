@@ -109,7 +109,7 @@ class BindsWatch {
       }
       for (;;) {
         this.#isOverrun = false;
-        for (const share of this.#shares) await share.start();
+        await this.#start();
         await this.#reportChanges();
         await this.#pause(this.#rate.nextPause());
         for (const share of this.#shares) share.reportRoot();
@@ -118,6 +118,20 @@ class BindsWatch {
       signal.removeEventListener('abort', onAbort);
       for (const share of this.#shares) await share.close();
     }
+  }
+
+  /** Leaves nothing watched when there are too many events meanwhile. */
+  async #start(): Promise<void> {
+    for (const share of this.#shares) {
+      if (this.#isOverrun) break;
+      await share.start();
+    }
+    // The one that was being started may have begun after the others were stopped.
+    if (this.#isOverrun) this.#stop();
+  }
+
+  #stop(): void {
+    for (const share of this.#shares) share.stop();
   }
 
   /** Reports what changes until there are too many events. Rejects when the run is over. */
@@ -157,7 +171,7 @@ class BindsWatch {
   #count(): void {
     if (this.#rate.count() && !this.#isOverrun) {
       this.#isOverrun = true;
-      for (const share of this.#shares) share.stop();
+      this.#stop();
       this.#limited('too many changes at once');
     }
     this.#wake();
