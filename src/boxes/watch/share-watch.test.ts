@@ -206,6 +206,25 @@ it('does not go deeper than 64 directories', async () => {
   expect(limits).toEqual(['there are more than 64 directories in each other']);
 });
 
+it('leaves out what has a longer path than the kernel takes', async () => {
+  // Made from within, as a guest can: the whole path is more than a system call takes.
+  const made = Array.from({ length: 20 }, (_, index) => String(index % 10).repeat(255));
+  await mkdir(at(''));
+  execFileSync('sh', ['-c', 'for name; do mkdir $name; cd -P $name; done', 'sh', ...made], {
+    cwd: at(''),
+  });
+  await watchRoot();
+  // 16 names of 255 bytes with a slash each are 4095 bytes.
+  expect(share.directories).toBe(17);
+  expect(limits).toEqual(['the paths of some directories are too long']);
+  const moves = made.slice(0, 16).map((name) => `cd -P ${name}`);
+  execFileSync('sh', ['-c', [...moves, 'touch x', 'mkdir y'].join(' && ')], { cwd: at('') });
+  expect(await reportedBefore('end')).toEqual([]);
+  expect(share.directories).toBe(17);
+  // Node removes nothing so deep.
+  execFileSync('rm', ['-r', at('')]);
+});
+
 it('gives at most as many paths as it is asked for, and keeps the others', async () => {
   await mkdir(at(''));
   await watchRoot();

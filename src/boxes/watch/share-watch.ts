@@ -7,7 +7,7 @@
 import { type FSWatcher, lstat, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { below, isUnreachable, openBelow, pathOf } from './held.ts';
+import { below, isTooLong, isUnreachable, openBelow, pathOf } from './held.ts';
 import { Seen } from './seen.ts';
 import { type Budget, TreeWatch } from './tree-watch.ts';
 
@@ -15,8 +15,6 @@ const lstatPath = promisify(lstat);
 
 /** Names that wait to be looked at. Further ones are lost. */
 const MAX_PENDING = 20_000;
-/** The longest path that the kernel takes. */
-const MAX_PATH = 4095;
 
 export interface ShareListener {
   /** Something may have changed; called for every event. */
@@ -117,7 +115,7 @@ export class ShareWatch {
       left -= names.length;
       changed.push(...(await this.#changesOf(directory, names)));
     }
-    return changed.filter((path) => Buffer.byteLength(path) <= MAX_PATH);
+    return changed;
   }
 
   #changed(directory: string, name: string): void {
@@ -156,6 +154,7 @@ export class ShareWatch {
       const gone: string[] = [];
       for (const name of names) {
         const path = name === '' ? directory : below(directory, name);
+        if (isTooLong(path)) continue;
         const isThere = name !== '' && (await this.#look(held, name, path, changed));
         if (!isThere) gone.push(path);
       }

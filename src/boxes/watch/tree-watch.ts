@@ -9,7 +9,7 @@
  */
 import { type BigIntStats, type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, opendir } from 'node:fs/promises';
-import { below, isUnreachable, openBelow, openDirectory, pathOf } from './held.ts';
+import { below, isTooLong, isUnreachable, openBelow, openDirectory, pathOf } from './held.ts';
 
 /** How many more directories a box may have watched. */
 export interface Budget {
@@ -153,6 +153,10 @@ export class TreeWatch {
     if (present !== undefined) this.remove(path);
     if (path.split('/').length > MAX_DEPTH) {
       this.#listener.limited(`there are more than ${MAX_DEPTH} directories in each other`);
+      return false;
+    }
+    if (isTooLong(path)) {
+      this.#listener.limited('the paths of some directories are too long');
       return false;
     }
     if (this.#budget.directories === 0) {
