@@ -20,12 +20,14 @@ import { ShareWatch } from './share-watch.ts';
 let directory: string;
 let share: ShareWatch;
 let limits: string[];
+let walked: string[];
 let budget: { directories: number };
 let wake: () => void = () => undefined;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'watch-'));
   limits = [];
+  walked = [];
   budget = { directories: 100 };
 });
 afterEach(async () => {
@@ -39,6 +41,7 @@ const at = (path: string): string => join(directory, 'root', path);
 async function watchRoot(): Promise<void> {
   share = new ShareWatch('bind-0', await open(at(''), constants.O_RDONLY), budget, {
     changed: () => wake(),
+    walked: (work) => walked.push(work),
     limited: (reason) => limits.push(reason),
   });
   await share.start();
@@ -249,6 +252,18 @@ it('watches nothing after it has stopped, and begins anew with the root', async 
   expect(await reported('')).toEqual([]);
   await writeFile(at('sub/file'), '');
   expect(await reported('sub/file')).toEqual([]);
+});
+
+it('says what a rename of a directory costs', async () => {
+  for (const path of ['a/b', 'a/c', 'a/d']) await mkdir(at(path), { recursive: true });
+  await writeFile(at('a/file'), '');
+  await watchRoot();
+  walked = [];
+  await rename(at('a'), at('z'));
+  await reported('a', 'z');
+  const directories = walked.filter((work) => work === 'directory');
+  // Four each time, and four names.
+  expect([directories.length, walked.length]).toEqual([8, 12]);
 });
 
 it('holds nothing of an earlier start when it starts again', async () => {

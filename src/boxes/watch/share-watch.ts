@@ -7,6 +7,7 @@
 import { type FSWatcher, lstat, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { Walked } from './event-rate.ts';
 import { below, isTooLong, isUnreachable, openBelow, pathOf } from './held.ts';
 import { Seen } from './seen.ts';
 import { type Budget, TreeWatch } from './tree-watch.ts';
@@ -19,6 +20,8 @@ const MAX_PENDING = 20_000;
 export interface ShareListener {
   /** Something may have changed; called for every event. */
   changed(): void;
+  /** Called for each directory that begins or ceases to be watched, and each name that is read. */
+  walked(work: Walked): void;
   /** Some changes will not be seen, and why. */
   limited(reason: string): void;
 }
@@ -60,6 +63,7 @@ export class ShareWatch {
     if ((await this.#root.stat()).isDirectory()) {
       this.#tree = new TreeWatch(this.#root, this.#budget, {
         changed: (directory, name) => this.#changed(directory, name),
+        walked: (work) => this.#listener.walked(work),
         limited: (reason) => this.#listener.limited(reason),
       });
       return await this.#tree.add('');

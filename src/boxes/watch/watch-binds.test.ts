@@ -1,4 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, type Mock, vi } from 'vitest';
@@ -138,6 +147,22 @@ it('leaves a box that changes too much alone for a while, says so, and then repo
   });
   await vi.waitFor(() => expect(reportedPaths()).toContain(''), { timeout: 30_000 });
   await writeUntilReported('first/later', 'bind-0', 'later');
+});
+
+it('leaves a box alone for a while whose directories cost too much, but not at the start', async () => {
+  const rate = new EventRate(undefined, 500);
+  vi.spyOn(rate, 'countWalk').mockReturnValueOnce(false).mockReturnValueOnce(true);
+  await mkdir(join(directory, 'first/a/b/c'), { recursive: true });
+  await run([bind('first')], { rate });
+  await writeUntilReported('first/file', 'bind-0', 'file');
+  expect(rate.countWalk).not.toHaveBeenCalled();
+  const published = events.follow({ since: 0n, until: undefined }, ended.signal);
+  await rename(join(directory, 'first/a'), join(directory, 'first/z'));
+  expect((await published.next()).value).toMatchObject({
+    attributes: { reason: 'too many directories come and go' },
+  });
+  await vi.waitFor(() => expect(reportedPaths()).toContain(''), { timeout: 30_000 });
+  await writeUntilReported('first/z/b/c/later', 'bind-0', 'z/b/c/later');
 });
 
 it('does not watch what a link leads to that has taken the place of a source', async () => {

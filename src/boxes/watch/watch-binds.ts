@@ -15,7 +15,7 @@ import type { RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { bindTag } from '../spec/bind-tag.ts';
-import { EventRate } from './event-rate.ts';
+import { EventRate, type Walked } from './event-rate.ts';
 import { type ShareListener, ShareWatch } from './share-watch.ts';
 
 /** What watching needs of the server. */
@@ -84,6 +84,7 @@ class BindsWatch {
   readonly #rate: EventRate;
   readonly #reasons = new Set<string>();
   #shares: ShareWatch[] = [];
+  #isStarting = false;
   #isOverrun = false;
   #wake: () => void = () => undefined;
 
@@ -97,6 +98,7 @@ class BindsWatch {
     const budget = { directories: MAX_DIRECTORIES };
     const listener: ShareListener = {
       changed: () => this.#count(),
+      walked: (work) => this.#countWalk(work),
       limited: (reason) => this.#limited(reason),
     };
     const { signal } = this.#running;
@@ -122,10 +124,12 @@ class BindsWatch {
 
   /** Leaves nothing watched when there are too many events meanwhile. */
   async #start(): Promise<void> {
+    this.#isStarting = true;
     for (const share of this.#shares) {
       if (this.#isOverrun) break;
       await share.start();
     }
+    this.#isStarting = false;
     // The one that was being started may have begun after the others were stopped.
     if (this.#isOverrun) this.#stop();
   }
@@ -169,12 +173,23 @@ class BindsWatch {
   }
 
   #count(): void {
-    if (this.#rate.count() && !this.#isOverrun) {
-      this.#isOverrun = true;
-      this.#stop();
-      this.#limited('too many changes at once');
-    }
+    if (this.#rate.count()) this.#overrun('too many changes at once');
     this.#wake();
+  }
+
+  /** Starts are as rare as the pauses between them allow, and count for nothing. */
+  #countWalk(work: Walked): void {
+    if (this.#isStarting || !this.#rate.countWalk(work)) return;
+    this.#overrun('too many directories come and go');
+    this.#wake();
+  }
+
+  /** Watches nothing until the next start. */
+  #overrun(reason: string): void {
+    if (this.#isOverrun) return;
+    this.#isOverrun = true;
+    this.#stop();
+    this.#limited(reason);
   }
 
   /** Publishes each reason once. */
