@@ -21,6 +21,7 @@ import { Events } from '../services/events.ts';
 import type { Logger } from '../services/services.ts';
 import { testDefinition } from '../testing/definition.ts';
 import { EventRate } from './event-rate.ts';
+import { InotifyQueue } from './inotify-queue.ts';
 import { ShareWatch } from './share-watch.ts';
 import { watchBinds } from './watch-binds.ts';
 
@@ -64,7 +65,7 @@ const bind = (name: string, readonly = false) => {
 /** Runs a box and watches its bind mounts. */
 async function run(
   binds = [bind('first'), bind('readonly', true), bind('second')],
-  { rate = new EventRate(), version = 9 } = {},
+  { rate = new EventRate(), version = 9, queue = new InotifyQueue() } = {},
 ): Promise<void> {
   agent = new FakeAgent(version === 9 ? {} : { protocol: { minimum: 1, maximum: version } });
   guest = await connectGuest(fakeVm(agent), { signal: ended.signal, deadlineMs: 30_000 });
@@ -72,7 +73,7 @@ async function run(
   store.advance(ID, 'start', { run: 1 });
   store.advance(ID, 'started', { pid: 7 });
   const running = { id: ID, signal: ended.signal, guest: async () => guest };
-  watching = watchBinds({ events, log, store }, running, { settleMs: 0, rate });
+  watching = watchBinds({ events, log, store }, running, { settleMs: 0, rate, queue });
 }
 
 /** Writes to a file until the box is told of it: the watch may not have begun. */
@@ -163,6 +164,20 @@ it('leaves a box alone for a while whose directories cost too much, but not at t
   });
   await vi.waitFor(() => expect(reportedPaths()).toContain(''), { timeout: 30_000 });
   await writeUntilReported('first/z/b/c/later', 'bind-0', 'z/b/c/later');
+});
+
+it('watches anew, and reports the root, when another box has filled the queue', async () => {
+  const queue = new InotifyQueue(1000);
+  await mkdir(join(directory, 'first/sub'));
+  await run([bind('first')], { rate: new EventRate(undefined, 500), queue });
+  await writeUntilReported('first/file', 'bind-0', 'file');
+  const published = events.follow({ since: 0n, until: undefined }, ended.signal);
+  for (let event = 0; event < 1000; event += 1) queue.count();
+  expect((await published.next()).value).toMatchObject({
+    attributes: { reason: expect.stringContaining('the kernel may have dropped changes') },
+  });
+  await vi.waitFor(() => expect(reportedPaths()).toContain(''), { timeout: 30_000 });
+  await writeUntilReported('first/sub/later', 'bind-0', 'sub/later');
 });
 
 it('does not watch what a link leads to that has taken the place of a source', async () => {

@@ -16,6 +16,7 @@ import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { bindTag } from '../spec/bind-tag.ts';
 import { EventRate, type Walked } from './event-rate.ts';
+import { type InotifyQueue, inotifyQueue } from './inotify-queue.ts';
 import { type ShareListener, ShareWatch } from './share-watch.ts';
 
 /** What watching needs of the server. */
@@ -27,6 +28,7 @@ type WatchedBox = Pick<RunningBox, 'id' | 'signal' | 'guest'>;
 interface WatchOptions {
   readonly settleMs?: number;
   readonly rate?: EventRate;
+  readonly queue?: InotifyQueue;
 }
 
 /** The protocol's version that brought reports of changes. */
@@ -51,14 +53,14 @@ const MAX_DIRECTORIES = 8192;
 export async function watchBinds(
   rt: WatchHost,
   running: WatchedBox,
-  { settleMs = SETTLE_MS, rate = new EventRate() }: WatchOptions = {},
+  { settleMs = SETTLE_MS, rate = new EventRate(), queue = inotifyQueue() }: WatchOptions = {},
 ): Promise<void> {
   const sources = sourcesOf(rt.store.get(running.id));
   if (sources.length === 0) return;
   try {
     await delay(settleMs, undefined, { signal: running.signal, ref: false });
     if (!(await running.guest()).speaks(PROTOCOL)) return;
-    await new BindsWatch(rt, running, rate).follow(sources);
+    await new BindsWatch(rt, running, rate, queue).follow(sources);
   } catch (error) {
     if (running.signal.aborted) return;
     rt.log.error('the bind mounts of a box are not watched any more', error, { box: running.id });
@@ -82,16 +84,18 @@ class BindsWatch {
   readonly #rt: WatchHost;
   readonly #running: WatchedBox;
   readonly #rate: EventRate;
+  readonly #queue: InotifyQueue;
   readonly #reasons = new Set<string>();
   #shares: ShareWatch[] = [];
   #isStarting = false;
   #isOverrun = false;
   #wake: () => void = () => undefined;
 
-  constructor(rt: WatchHost, running: WatchedBox, rate: EventRate) {
+  constructor(rt: WatchHost, running: WatchedBox, rate: EventRate, queue: InotifyQueue) {
     this.#rt = rt;
     this.#running = running;
     this.#rate = rate;
+    this.#queue = queue;
   }
 
   async follow(sources: readonly Source[]): Promise<void> {
@@ -103,6 +107,10 @@ class BindsWatch {
     };
     const { signal } = this.#running;
     const onAbort = (): void => this.#wake();
+    const unfollow = this.#queue.follow(() => {
+      this.#overrun('the kernel may have dropped changes: too many came at once, of all boxes');
+      this.#wake();
+    });
     signal.addEventListener('abort', onAbort);
     try {
       for (const { tag, path } of sources) {
@@ -117,6 +125,7 @@ class BindsWatch {
         for (const share of this.#shares) share.reportRoot();
       }
     } finally {
+      unfollow();
       signal.removeEventListener('abort', onAbort);
       for (const share of this.#shares) await share.close();
     }
@@ -173,6 +182,7 @@ class BindsWatch {
   }
 
   #count(): void {
+    this.#queue.count();
     if (this.#rate.count()) this.#overrun('too many changes at once');
     this.#wake();
   }
