@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ShareWatch } from './share-watch.ts';
 
 let directory: string;
@@ -38,12 +38,14 @@ afterEach(async () => {
 const at = (path: string): string => join(directory, 'root', path);
 
 /** Watches the directory, or file, `root`. */
-async function watchRoot(): Promise<void> {
-  share = new ShareWatch('bind-0', await open(at(''), constants.O_RDONLY), budget, {
+async function watchRoot(maxPending?: number): Promise<void> {
+  const listener = {
     changed: () => wake(),
-    walked: (work) => walked.push(work),
-    limited: (reason) => limits.push(reason),
-  });
+    walked: (work: string) => walked.push(work),
+    limited: (reason: string) => limits.push(reason),
+  };
+  const root = await open(at(''), constants.O_RDONLY);
+  share = new ShareWatch('bind-0', root, budget, listener, maxPending);
   await share.start();
 }
 
@@ -239,6 +241,15 @@ it('gives at most as many paths as it is asked for, and keeps the others', async
     all.push(...some);
   }
   expect([...new Set(all)].sort()).toEqual(Array.from({ length: 10 }, (_, at) => `file${at}`));
+});
+
+it('reports the root after what was pending when more changed than it remembers', async () => {
+  await mkdir(at('sub'), { recursive: true });
+  await watchRoot(3);
+  for (let index = 0; index < 10; index += 1) await writeFile(at(`sub/${index}`), '');
+  await vi.waitFor(() => expect(limits).toContain('too many changes wait to be reported'));
+  await reported('sub/0', 'sub/1', 'sub/2', '');
+  expect(await reportedBefore('end')).toEqual([]);
 });
 
 it('watches nothing after it has stopped, and begins anew with the root', async () => {

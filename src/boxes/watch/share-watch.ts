@@ -14,7 +14,7 @@ import { type Budget, TreeWatch } from './tree-watch.ts';
 
 const lstatPath = promisify(lstat);
 
-/** Names that wait to be looked at. Further ones are lost. */
+/** Names that wait to be looked at. Of further ones the root alone is reported. */
 const MAX_PENDING = 20_000;
 
 export interface ShareListener {
@@ -31,19 +31,29 @@ export class ShareWatch {
   readonly #root: FileHandle;
   readonly #budget: Budget;
   readonly #listener: ShareListener;
+  readonly #maxPending: number;
   readonly #seen = new Seen();
   /** Names by their directory. The empty name is the directory itself. */
   readonly #pending = new Map<string, Set<string>>();
   #names = 0;
+  /** Names were lost since the last time that none was pending. */
+  #isLossy = false;
   #tree: TreeWatch | undefined;
   #file: FSWatcher | undefined;
 
   /** @param root what is shared; this object closes it */
-  constructor(tag: string, root: FileHandle, budget: Budget, listener: ShareListener) {
+  constructor(
+    tag: string,
+    root: FileHandle,
+    budget: Budget,
+    listener: ShareListener,
+    maxPending = MAX_PENDING,
+  ) {
     this.tag = tag;
     this.#root = root;
     this.#budget = budget;
     this.#listener = listener;
+    this.#maxPending = maxPending;
   }
 
   /** Whether `take` has something to look at. */
@@ -119,6 +129,10 @@ export class ShareWatch {
       left -= names.length;
       changed.push(...(await this.#changesOf(directory, names)));
     }
+    if (this.#isLossy && !this.isPending) {
+      this.#isLossy = false;
+      this.reportRoot();
+    }
     return changed;
   }
 
@@ -130,7 +144,8 @@ export class ShareWatch {
   #add(directory: string, name: string): void {
     let names = this.#pending.get(directory);
     if (names?.has(name) === true) return;
-    if (this.#names >= MAX_PENDING) {
+    if (this.#names >= this.#maxPending) {
+      this.#isLossy = true;
       this.#listener.limited('too many changes wait to be reported');
       return;
     }

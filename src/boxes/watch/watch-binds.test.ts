@@ -186,10 +186,38 @@ it('does not watch what a link leads to that has taken the place of a source', a
   await run([bind('first')]);
   await watching;
   expect(log.error).toHaveBeenCalledWith(
-    'the bind mounts of a box are not watched any more',
+    'a bind mount of a box is not watched',
     expect.objectContaining({ code: 'ELOOP' }),
-    { box: ID },
+    { box: ID, share: 'bind-0' },
   );
+});
+
+it('watches the other shares, and says so, when one cannot be opened, started or looked at', async () => {
+  const { start, take } = ShareWatch.prototype;
+  const fails = new Set(['start bind-1', 'take bind-2']);
+  vi.spyOn(ShareWatch.prototype, 'start').mockImplementation(async function (this: ShareWatch) {
+    await start.call(this);
+    if (fails.has(`start ${this.tag}`)) throw new Error('EMFILE: too many open files');
+  });
+  vi.spyOn(ShareWatch.prototype, 'take').mockImplementation(async function (
+    this: ShareWatch,
+    most,
+  ) {
+    if (fails.has(`take ${this.tag}`)) throw new Error('EIO: i/o error');
+    return await take.call(this, most);
+  });
+  const before = await watches();
+  const published = events.follow({ since: 0n, until: undefined }, ended.signal);
+  await run([bind('gone'), bind('readonly'), bind('second'), bind('first')]);
+  await writeUntilReported('first/file', 'bind-3', 'file');
+  await writeFile(join(directory, 'second/file'), '');
+  for (const reason of ['ENOENT', 'EMFILE', 'EIO']) {
+    expect((await published.next()).value).toMatchObject({
+      ...{ action: 'watch-limited', attributes: { reason: expect.stringContaining(reason) } },
+    });
+  }
+  await writeUntilReported('first/other', 'bind-3', 'other');
+  expect(await watches()).toBe(before + 1);
 });
 
 /** How many inotify watches this process has. */

@@ -114,10 +114,14 @@ class BindsWatch {
     signal.addEventListener('abort', onAbort);
     try {
       for (const { tag, path } of sources) {
-        const root = await openWithoutLinks(path);
-        this.#shares.push(new ShareWatch(tag, root, budget, listener));
+        try {
+          const root = await openWithoutLinks(path);
+          this.#shares.push(new ShareWatch(tag, root, budget, listener));
+        } catch (error) {
+          this.#failed(tag, error);
+        }
       }
-      for (;;) {
+      while (this.#shares.length > 0) {
         this.#isOverrun = false;
         await this.#start();
         await this.#reportChanges();
@@ -136,11 +140,28 @@ class BindsWatch {
     this.#isStarting = true;
     for (const share of this.#shares) {
       if (this.#isOverrun) break;
-      await share.start();
+      try {
+        await share.start();
+      } catch (error) {
+        await this.#drop(share, error);
+      }
     }
     this.#isStarting = false;
     // The one that was being started may have begun after the others were stopped.
     if (this.#isOverrun) this.#stop();
+  }
+
+  /** The other shares are watched all the same. */
+  async #drop(share: ShareWatch, error: unknown): Promise<void> {
+    this.#shares = this.#shares.filter((other) => other !== share);
+    await share.close();
+    this.#failed(share.tag, error);
+  }
+
+  #failed(share: string, error: unknown): void {
+    const box = this.#running.id;
+    this.#rt.log.error('a bind mount of a box is not watched', error, { box, share });
+    this.#limited(error instanceof Error ? error.message : String(error));
   }
 
   #stop(): void {
@@ -149,7 +170,7 @@ class BindsWatch {
 
   /** Reports what changes until there are too many events. Rejects when the run is over. */
   async #reportChanges(): Promise<void> {
-    for (let reports = 0; !this.#isOverrun; ) {
+    for (let reports = 0; !this.#isOverrun && this.#shares.length > 0; ) {
       if (!this.#shares.some(({ isPending }) => isPending)) {
         reports = 0;
         await this.#nextEvent();
@@ -159,7 +180,13 @@ class BindsWatch {
       const share = this.#shares.find(({ isPending }) => isPending);
       if (share === undefined) continue;
       const { paths, pauseMs } = reports < MANY_REPORTS ? REPORT : ONE_OF_MANY;
-      await this.#report(share, await share.take(paths));
+      try {
+        await this.#report(share, await share.take(paths));
+      } catch (error) {
+        this.#running.signal.throwIfAborted();
+        await this.#drop(share, error);
+        continue;
+      }
       // The share has its turn again when the others have had theirs.
       this.#shares = [...this.#shares.filter((other) => other !== share), share];
       reports += 1;
