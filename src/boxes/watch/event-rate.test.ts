@@ -9,6 +9,24 @@ it('takes a number of events in each second', () => {
   }
 });
 
+it('takes the work of 20,000 directories in a minute, or 200,000 names', () => {
+  const rate = new EventRate();
+  for (const [work, most] of [
+    ['directory', 20_000],
+    ['name', 200_000],
+  ] as const) {
+    for (const minute of [0, 60_000]) {
+      const now = minute + (work === 'name' ? 300_000 : 0);
+      const taken = Array.from({ length: most }, (_, at) => rate.countWalk(work, now + at / 10));
+      expect(taken).not.toContain(true);
+      expect(rate.countWalk(work, now + 59_999)).toBe(true);
+    }
+  }
+  expect(rate.countWalk('name', 359_999)).toBe(true);
+  rate.nextPause(359_999);
+  expect(rate.countWalk('name', 359_999)).toBe(false);
+});
+
 it('pauses twice as long each time, a minute at most, until there was a calm time', () => {
   const rate = new EventRate();
   let now = 0;

@@ -11,6 +11,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 const O_PATH = 0o10000000;
 const DIRECTORY = O_PATH | constants.O_NOFOLLOW | constants.O_DIRECTORY;
 
+/** The longest path that the kernel takes, and the agent, in bytes. */
+const MAX_PATH = 4095;
+
 /** A path to what is held, or to a name in the directory that is held. */
 export function pathOf({ fd }: FileHandle, name?: string): string {
   return name === undefined ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`;
@@ -45,6 +48,11 @@ export async function openBelow(root: FileHandle, path: string): Promise<FileHan
 /** The path of a name in a directory of a share. */
 export function below(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`;
+}
+
+/** Whether a path of a share is longer than can be reported. */
+export function isTooLong(path: string): boolean {
+  return Buffer.byteLength(path) > MAX_PATH;
 }
 
 /** Whether something was removed or replaced since its name was read, or may not be read. */

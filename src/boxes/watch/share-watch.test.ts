@@ -14,18 +14,20 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ShareWatch } from './share-watch.ts';
 
 let directory: string;
 let share: ShareWatch;
 let limits: string[];
+let walked: string[];
 let budget: { directories: number };
 let wake: () => void = () => undefined;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'watch-'));
   limits = [];
+  walked = [];
   budget = { directories: 100 };
 });
 afterEach(async () => {
@@ -36,11 +38,14 @@ afterEach(async () => {
 const at = (path: string): string => join(directory, 'root', path);
 
 /** Watches the directory, or file, `root`. */
-async function watchRoot(): Promise<void> {
-  share = new ShareWatch('bind-0', await open(at(''), constants.O_RDONLY), budget, {
+async function watchRoot(maxPending?: number): Promise<void> {
+  const listener = {
     changed: () => wake(),
-    limited: (reason) => limits.push(reason),
-  });
+    walked: (work: string) => walked.push(work),
+    limited: (reason: string) => limits.push(reason),
+  };
+  const root = await open(at(''), constants.O_RDONLY);
+  share = new ShareWatch('bind-0', root, budget, listener, maxPending);
   await share.start();
 }
 
@@ -206,6 +211,25 @@ it('does not go deeper than 64 directories', async () => {
   expect(limits).toEqual(['there are more than 64 directories in each other']);
 });
 
+it('leaves out what has a longer path than the kernel takes', async () => {
+  // Made from within, as a guest can: the whole path is more than a system call takes.
+  const made = Array.from({ length: 20 }, (_, index) => String(index % 10).repeat(255));
+  await mkdir(at(''));
+  execFileSync('sh', ['-c', 'for name; do mkdir $name; cd -P $name; done', 'sh', ...made], {
+    cwd: at(''),
+  });
+  await watchRoot();
+  // 16 names of 255 bytes with a slash each are 4095 bytes.
+  expect(share.directories).toBe(17);
+  expect(limits).toEqual(['the paths of some directories are too long']);
+  const moves = made.slice(0, 16).map((name) => `cd -P ${name}`);
+  execFileSync('sh', ['-c', [...moves, 'touch x', 'mkdir y'].join(' && ')], { cwd: at('') });
+  expect(await reportedBefore('end')).toEqual([]);
+  expect(share.directories).toBe(17);
+  // Node removes nothing so deep.
+  execFileSync('rm', ['-r', at('')]);
+});
+
 it('gives at most as many paths as it is asked for, and keeps the others', async () => {
   await mkdir(at(''));
   await watchRoot();
@@ -219,6 +243,15 @@ it('gives at most as many paths as it is asked for, and keeps the others', async
   expect([...new Set(all)].sort()).toEqual(Array.from({ length: 10 }, (_, at) => `file${at}`));
 });
 
+it('reports the root after what was pending when more changed than it remembers', async () => {
+  await mkdir(at('sub'), { recursive: true });
+  await watchRoot(3);
+  for (let index = 0; index < 10; index += 1) await writeFile(at(`sub/${index}`), '');
+  await vi.waitFor(() => expect(limits).toContain('too many changes wait to be reported'));
+  await reported('sub/0', 'sub/1', 'sub/2', '');
+  expect(await reportedBefore('end')).toEqual([]);
+});
+
 it('watches nothing after it has stopped, and begins anew with the root', async () => {
   await mkdir(at('sub'), { recursive: true });
   await watchRoot();
@@ -230,6 +263,27 @@ it('watches nothing after it has stopped, and begins anew with the root', async 
   expect(await reported('')).toEqual([]);
   await writeFile(at('sub/file'), '');
   expect(await reported('sub/file')).toEqual([]);
+});
+
+it('says what a rename of a directory costs', async () => {
+  for (const path of ['a/b', 'a/c', 'a/d']) await mkdir(at(path), { recursive: true });
+  await writeFile(at('a/file'), '');
+  await watchRoot();
+  walked = [];
+  await rename(at('a'), at('z'));
+  await reported('a', 'z');
+  const directories = walked.filter((work) => work === 'directory');
+  // Four each time, and four names.
+  expect([directories.length, walked.length]).toEqual([8, 12]);
+});
+
+it('holds nothing of an earlier start when it starts again', async () => {
+  await mkdir(at('sub'), { recursive: true });
+  await watchRoot();
+  await share.start();
+  expect([share.directories, budget.directories]).toEqual([2, 98]);
+  share.stop();
+  expect([share.directories, budget.directories]).toEqual([0, 100]);
 });
 
 it('reports a share of one file by an empty path', async () => {

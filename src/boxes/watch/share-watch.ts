@@ -7,20 +7,21 @@
 import { type FSWatcher, lstat, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { below, isUnreachable, openBelow, pathOf } from './held.ts';
+import type { Walked } from './event-rate.ts';
+import { below, isTooLong, isUnreachable, openBelow, pathOf } from './held.ts';
 import { Seen } from './seen.ts';
 import { type Budget, TreeWatch } from './tree-watch.ts';
 
 const lstatPath = promisify(lstat);
 
-/** Names that wait to be looked at. Further ones are lost. */
+/** Names that wait to be looked at. Of further ones the root alone is reported. */
 const MAX_PENDING = 20_000;
-/** The longest path that the kernel takes. */
-const MAX_PATH = 4095;
 
 export interface ShareListener {
   /** Something may have changed; called for every event. */
   changed(): void;
+  /** Called for each directory that begins or ceases to be watched, and each name that is read. */
+  walked(work: Walked): void;
   /** Some changes will not be seen, and why. */
   limited(reason: string): void;
 }
@@ -30,19 +31,29 @@ export class ShareWatch {
   readonly #root: FileHandle;
   readonly #budget: Budget;
   readonly #listener: ShareListener;
+  readonly #maxPending: number;
   readonly #seen = new Seen();
   /** Names by their directory. The empty name is the directory itself. */
   readonly #pending = new Map<string, Set<string>>();
   #names = 0;
+  /** Names were lost since the last time that none was pending. */
+  #isLossy = false;
   #tree: TreeWatch | undefined;
   #file: FSWatcher | undefined;
 
   /** @param root what is shared; this object closes it */
-  constructor(tag: string, root: FileHandle, budget: Budget, listener: ShareListener) {
+  constructor(
+    tag: string,
+    root: FileHandle,
+    budget: Budget,
+    listener: ShareListener,
+    maxPending = MAX_PENDING,
+  ) {
     this.tag = tag;
     this.#root = root;
     this.#budget = budget;
     this.#listener = listener;
+    this.#maxPending = maxPending;
   }
 
   /** Whether `take` has something to look at. */
@@ -57,9 +68,12 @@ export class ShareWatch {
 
   /** Begins to watch, or begins anew after `stop`. Rejects where the file system fails. */
   async start(): Promise<void> {
+    // Nothing else holds what an earlier start has opened.
+    this.stop();
     if ((await this.#root.stat()).isDirectory()) {
       this.#tree = new TreeWatch(this.#root, this.#budget, {
         changed: (directory, name) => this.#changed(directory, name),
+        walked: (work) => this.#listener.walked(work),
         limited: (reason) => this.#listener.limited(reason),
       });
       return await this.#tree.add('');
@@ -115,7 +129,11 @@ export class ShareWatch {
       left -= names.length;
       changed.push(...(await this.#changesOf(directory, names)));
     }
-    return changed.filter((path) => Buffer.byteLength(path) <= MAX_PATH);
+    if (this.#isLossy && !this.isPending) {
+      this.#isLossy = false;
+      this.reportRoot();
+    }
+    return changed;
   }
 
   #changed(directory: string, name: string): void {
@@ -126,7 +144,8 @@ export class ShareWatch {
   #add(directory: string, name: string): void {
     let names = this.#pending.get(directory);
     if (names?.has(name) === true) return;
-    if (this.#names >= MAX_PENDING) {
+    if (this.#names >= this.#maxPending) {
+      this.#isLossy = true;
       this.#listener.limited('too many changes wait to be reported');
       return;
     }
@@ -154,6 +173,7 @@ export class ShareWatch {
       const gone: string[] = [];
       for (const name of names) {
         const path = name === '' ? directory : below(directory, name);
+        if (isTooLong(path)) continue;
         const isThere = name !== '' && (await this.#look(held, name, path, changed));
         if (!isThere) gone.push(path);
       }

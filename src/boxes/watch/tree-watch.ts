@@ -9,7 +9,8 @@
  */
 import { type BigIntStats, type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, opendir } from 'node:fs/promises';
-import { below, isUnreachable, openBelow, openDirectory, pathOf } from './held.ts';
+import type { Walked } from './event-rate.ts';
+import { below, isTooLong, isUnreachable, openBelow, openDirectory, pathOf } from './held.ts';
 
 /** How many more directories a box may have watched. */
 export interface Budget {
@@ -39,6 +40,8 @@ export interface TreeListener {
    * means nothing.
    */
   changed(directory: string, name: string): void;
+  /** Called for each directory that begins or ceases to be watched, and each name that is read. */
+  walked(work: Walked): void;
   /** Not all directories can be watched. */
   limited(reason: string): void;
 }
@@ -92,6 +95,7 @@ export class TreeWatch {
     this.#nodes.delete(path);
     this.#budget.directories += 1;
     node.watcher.close();
+    if (!this.#closed) this.#listener.walked('directory');
     for (const name of node.children) this.remove(below(path, name));
     this.#nodes.get(parentOf(path))?.children.delete(nameOf(path));
   }
@@ -131,6 +135,8 @@ export class TreeWatch {
     const names: string[] = [];
     for await (const entry of await opendir(pathOf(directory), { bufferSize: 256 })) {
       this.#names += 1;
+      this.#listener.walked('name');
+      if (this.#closed) break;
       if (this.#names > MAX_NAMES) {
         this.#listener.limited(`there are more than ${MAX_NAMES} files`);
         break;
@@ -155,6 +161,10 @@ export class TreeWatch {
       this.#listener.limited(`there are more than ${MAX_DEPTH} directories in each other`);
       return false;
     }
+    if (isTooLong(path)) {
+      this.#listener.limited('the paths of some directories are too long');
+      return false;
+    }
     if (this.#budget.directories === 0) {
       this.#listener.limited('there are too many directories');
       return false;
@@ -167,7 +177,8 @@ export class TreeWatch {
     this.#budget.directories -= 1;
     this.#nodes.set(path, { watcher, identity, children: new Set() });
     above?.children.add(nameOf(path));
-    return true;
+    this.#listener.walked('directory');
+    return !this.#closed;
   }
 
   #open(directory: FileHandle, path: string): FSWatcher | undefined {

@@ -15,7 +15,8 @@ import type { RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { bindTag } from '../spec/bind-tag.ts';
-import { EventRate } from './event-rate.ts';
+import { EventRate, type Walked } from './event-rate.ts';
+import { type InotifyQueue, inotifyQueue } from './inotify-queue.ts';
 import { type ShareListener, ShareWatch } from './share-watch.ts';
 
 /** What watching needs of the server. */
@@ -27,6 +28,7 @@ type WatchedBox = Pick<RunningBox, 'id' | 'signal' | 'guest'>;
 interface WatchOptions {
   readonly settleMs?: number;
   readonly rate?: EventRate;
+  readonly queue?: InotifyQueue;
 }
 
 /** The protocol's version that brought reports of changes. */
@@ -51,14 +53,14 @@ const MAX_DIRECTORIES = 8192;
 export async function watchBinds(
   rt: WatchHost,
   running: WatchedBox,
-  { settleMs = SETTLE_MS, rate = new EventRate() }: WatchOptions = {},
+  { settleMs = SETTLE_MS, rate = new EventRate(), queue = inotifyQueue() }: WatchOptions = {},
 ): Promise<void> {
   const sources = sourcesOf(rt.store.get(running.id));
   if (sources.length === 0) return;
   try {
     await delay(settleMs, undefined, { signal: running.signal, ref: false });
     if (!(await running.guest()).speaks(PROTOCOL)) return;
-    await new BindsWatch(rt, running, rate).follow(sources);
+    await new BindsWatch(rt, running, rate, queue).follow(sources);
   } catch (error) {
     if (running.signal.aborted) return;
     rt.log.error('the bind mounts of a box are not watched any more', error, { box: running.id });
@@ -82,47 +84,93 @@ class BindsWatch {
   readonly #rt: WatchHost;
   readonly #running: WatchedBox;
   readonly #rate: EventRate;
+  readonly #queue: InotifyQueue;
   readonly #reasons = new Set<string>();
   #shares: ShareWatch[] = [];
+  #isStarting = false;
   #isOverrun = false;
   #wake: () => void = () => undefined;
 
-  constructor(rt: WatchHost, running: WatchedBox, rate: EventRate) {
+  constructor(rt: WatchHost, running: WatchedBox, rate: EventRate, queue: InotifyQueue) {
     this.#rt = rt;
     this.#running = running;
     this.#rate = rate;
+    this.#queue = queue;
   }
 
   async follow(sources: readonly Source[]): Promise<void> {
     const budget = { directories: MAX_DIRECTORIES };
     const listener: ShareListener = {
       changed: () => this.#count(),
+      walked: (work) => this.#countWalk(work),
       limited: (reason) => this.#limited(reason),
     };
     const { signal } = this.#running;
     const onAbort = (): void => this.#wake();
+    const unfollow = this.#queue.follow(() => {
+      this.#overrun('the kernel may have dropped changes: too many came at once, of all boxes');
+      this.#wake();
+    });
     signal.addEventListener('abort', onAbort);
     try {
       for (const { tag, path } of sources) {
-        const root = await openWithoutLinks(path);
-        this.#shares.push(new ShareWatch(tag, root, budget, listener));
+        try {
+          const root = await openWithoutLinks(path);
+          this.#shares.push(new ShareWatch(tag, root, budget, listener));
+        } catch (error) {
+          this.#failed(tag, error);
+        }
       }
-      for (;;) {
+      while (this.#shares.length > 0) {
         this.#isOverrun = false;
-        for (const share of this.#shares) await share.start();
+        await this.#start();
         await this.#reportChanges();
         await this.#pause(this.#rate.nextPause());
         for (const share of this.#shares) share.reportRoot();
       }
     } finally {
+      unfollow();
       signal.removeEventListener('abort', onAbort);
       for (const share of this.#shares) await share.close();
     }
   }
 
+  /** Leaves nothing watched when there are too many events meanwhile. */
+  async #start(): Promise<void> {
+    this.#isStarting = true;
+    for (const share of this.#shares) {
+      if (this.#isOverrun) break;
+      try {
+        await share.start();
+      } catch (error) {
+        await this.#drop(share, error);
+      }
+    }
+    this.#isStarting = false;
+    // The one that was being started may have begun after the others were stopped.
+    if (this.#isOverrun) this.#stop();
+  }
+
+  /** The other shares are watched all the same. */
+  async #drop(share: ShareWatch, error: unknown): Promise<void> {
+    this.#shares = this.#shares.filter((other) => other !== share);
+    await share.close();
+    this.#failed(share.tag, error);
+  }
+
+  #failed(share: string, error: unknown): void {
+    const box = this.#running.id;
+    this.#rt.log.error('a bind mount of a box is not watched', error, { box, share });
+    this.#limited(error instanceof Error ? error.message : String(error));
+  }
+
+  #stop(): void {
+    for (const share of this.#shares) share.stop();
+  }
+
   /** Reports what changes until there are too many events. Rejects when the run is over. */
   async #reportChanges(): Promise<void> {
-    for (let reports = 0; !this.#isOverrun; ) {
+    for (let reports = 0; !this.#isOverrun && this.#shares.length > 0; ) {
       if (!this.#shares.some(({ isPending }) => isPending)) {
         reports = 0;
         await this.#nextEvent();
@@ -132,7 +180,13 @@ class BindsWatch {
       const share = this.#shares.find(({ isPending }) => isPending);
       if (share === undefined) continue;
       const { paths, pauseMs } = reports < MANY_REPORTS ? REPORT : ONE_OF_MANY;
-      await this.#report(share, await share.take(paths));
+      try {
+        await this.#report(share, await share.take(paths));
+      } catch (error) {
+        this.#running.signal.throwIfAborted();
+        await this.#drop(share, error);
+        continue;
+      }
       // The share has its turn again when the others have had theirs.
       this.#shares = [...this.#shares.filter((other) => other !== share), share];
       reports += 1;
@@ -155,12 +209,24 @@ class BindsWatch {
   }
 
   #count(): void {
-    if (this.#rate.count() && !this.#isOverrun) {
-      this.#isOverrun = true;
-      for (const share of this.#shares) share.stop();
-      this.#limited('too many changes at once');
-    }
+    this.#queue.count();
+    if (this.#rate.count()) this.#overrun('too many changes at once');
     this.#wake();
+  }
+
+  /** Starts are as rare as the pauses between them allow, and count for nothing. */
+  #countWalk(work: Walked): void {
+    if (this.#isStarting || !this.#rate.countWalk(work)) return;
+    this.#overrun('too many directories come and go');
+    this.#wake();
+  }
+
+  /** Watches nothing until the next start. */
+  #overrun(reason: string): void {
+    if (this.#isOverrun) return;
+    this.#isOverrun = true;
+    this.#stop();
+    this.#limited(reason);
   }
 
   /** Publishes each reason once. */

@@ -1,8 +1,10 @@
 package cgroup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -48,5 +50,25 @@ func TestAnExecJoinsTheGroupThatTheBoxHasMovedMainTo(t *testing.T) {
 	}
 	if fd, err := c.OpenGroupOf(os.Getpid()); fd != -1 || err != nil {
 		t.Errorf("got %d, %v", fd, err)
+	}
+}
+
+func TestAGroupThatTheBoxRemovesMeanwhileIsLookedUpOnceMore(t *testing.T) {
+	c := &Cgroup{Dir: cgroupBox}
+	for _, test := range []struct {
+		second string
+		err    error
+	}{{"0::/box\n", nil}, {"0::/box/none-either\n", syscall.ENOENT}} {
+		reads := 0
+		fd, err := c.openNested(func() ([]byte, error) {
+			reads++
+			if reads == 1 {
+				return []byte("0::/box/no-such-group\n"), nil
+			}
+			return []byte(test.second), nil
+		})
+		if fd != -1 || !errors.Is(err, test.err) || reads != 2 {
+			t.Errorf("got %d, %v after %d reads", fd, err, reads)
+		}
 	}
 }

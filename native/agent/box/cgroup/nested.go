@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"os"
 	"path"
 	"strconv"
@@ -16,8 +17,24 @@ import (
 // A box that may write to its control groups, such as one in which Docker runs, moves its processes
 // into groups below its own and delegates controllers to those. From then on the kernel lets no
 // process into the box's own group. Container runtimes start an exec beside the main process too.
+//
+// The box may move the process and remove the group in between: then the new one is looked up, once.
 func (c *Cgroup) OpenGroupOf(pid int) (int, error) {
-	groups, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	return c.openNested(func() ([]byte, error) {
+		return os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	})
+}
+
+func (c *Cgroup) openNested(read func() ([]byte, error)) (int, error) {
+	fd, err := c.openGroup(read)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENODEV) {
+		return c.openGroup(read)
+	}
+	return fd, err
+}
+
+func (c *Cgroup) openGroup(read func() ([]byte, error)) (int, error) {
+	groups, err := read()
 	if err != nil {
 		return -1, err
 	}
