@@ -229,14 +229,18 @@ export async function makeUserland(
   },
 ): Promise<Userland> {
   const { profile, tree, inputs, cache, work } = from;
-  const modules = await loadModules(tree.modules, tree.release, MODULE_PROFILES[profile]);
+  const loaded = await loadModules(tree.modules, tree.release, MODULE_PROFILES[profile]);
+  const { modules, missing } = loaded;
   step(`modules   ${profile}: ${modules.map(({ name }) => name).join(' ')}`);
+  for (const [use, names] of missing) {
+    step(`modules   ${profile}: nothing for ${use}, as the kernel has no ${names.join(', ')}`);
+  }
   const agent = await buildAgent(join(root, 'native', 'agent'), join(work, `agent-${profile}`), {
     package: AGENT_PACKAGES[profile],
     version: inputs.version,
     cache: join(cache, 'go'),
   });
-  return { agent, modules, initrd: makeInitrd(agent, modules, profile) };
+  return { agent, modules, initrd: makeInitrd(agent, loaded) };
 }
 
 /** A userland in `boot.json`. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { type CpioEntry, cpio } from './cpio.ts';
-import { type KernelModule, MODULE_PROFILES, MODULE_USES, type ModuleProfile } from './modules.ts';
+import type { LoadedModules } from './modules.ts';
 
 /** Directories that the agent mounts over, or that hold what follows. */
 const DIRECTORIES = ['dev', 'modules', 'proc', 'run', 'sys', 'tmp'];
@@ -16,10 +16,9 @@ const DIRECTORIES = ['dev', 'modules', 'proc', 'run', 'sys', 'tmp'];
  */
 export function makeInitrd(
   agent: Buffer,
-  modules: readonly KernelModule[],
-  profile: ModuleProfile,
+  { modules, uses: all }: Pick<LoadedModules, 'modules' | 'uses'>,
 ): Buffer {
-  const orders = MODULE_USES.filter((use) => use in MODULE_PROFILES[profile]).map((use) => {
+  const orders = all.map((use) => {
     const names = modules.filter(({ uses }) => uses.has(use)).map(({ name }) => `${name}.ko\n`);
     const path = `modules/order${use === 'common' ? '' : `.${use}`}`;
     return { kind: 'file', path, mode: 0o444, data: Buffer.from(names.join('')) } as const;

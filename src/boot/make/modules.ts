@@ -4,7 +4,7 @@
  * @module
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 import { elfSection } from './elf.ts';
 import { runTool } from './tool.ts';
@@ -49,6 +49,12 @@ export const MODULE_PROFILES = {
 export const MODULE_USES = ['common', 'nic', 'changes', 'snp', 'tun', 'containers'] as const;
 export type ModuleUse = (typeof MODULE_USES)[number];
 
+/**
+ * What few boxes ask for. Another kernel may lack a module of theirs: the boot set is made without
+ * this use then, and its agent refuses to start a box that asks for it.
+ */
+const OPTIONAL: ReadonlySet<ModuleUse> = new Set(['tun', 'containers']);
+
 export type ModuleProfile = keyof typeof MODULE_PROFILES;
 
 export interface KernelModule {
@@ -83,17 +89,23 @@ export function readModinfo(module: Buffer): { name: string; depends: string[]; 
 /** The modules of each group, by name. */
 export type ModuleTable = Partial<Readonly<Record<ModuleUse, readonly string[]>>>;
 
-/**
- * The modules of a table with everything they depend on, unpacked, in an order in which they load.
- *
- * @param root the `lib/modules/RELEASE` directory of the kernel
- */
+/** What a kernel has of a table. */
+export interface LoadedModules {
+  /** With everything they depend on, unpacked, in an order in which they load. */
+  readonly modules: readonly KernelModule[];
+  readonly uses: readonly ModuleUse[];
+  /** The modules that the kernel does not have, by the use that is left out for them. */
+  readonly missing: ReadonlyMap<ModuleUse, readonly string[]>;
+}
+
+/** @param root the `lib/modules/RELEASE` directory of the kernel */
 export async function loadModules(
   root: string,
   release: string,
   wanted: ModuleTable,
-): Promise<KernelModule[]> {
+): Promise<LoadedModules> {
   const files = await moduleFiles(root);
+  const builtin = await builtinModules(root);
   const loaded = new Map<string, KernelModule & { readonly uses: Set<ModuleUse> }>();
   const visit = async (use: ModuleUse, name: string, trail: readonly string[]): Promise<void> => {
     if (trail.includes(name)) throw unusable(name, `it depends on itself: ${trail.join(', ')}`);
@@ -104,10 +116,34 @@ export async function loadModules(
     module.uses.add(use);
     loaded.set(name, module);
   };
+  const uses: ModuleUse[] = [];
+  const missing = new Map<ModuleUse, readonly string[]>();
   for (const use of MODULE_USES) {
-    for (const name of wanted[use] ?? []) await visit(use, name, []);
+    let names = wanted[use];
+    if (names === undefined) continue;
+    if (OPTIONAL.has(use)) {
+      names = names.filter((name) => !builtin.has(name));
+      const lacks = names.filter((name) => !files.has(name));
+      if (lacks.length > 0) {
+        missing.set(use, lacks);
+        continue;
+      }
+    }
+    uses.push(use);
+    for (const name of names) await visit(use, name, []);
   }
-  return [...loaded.values()];
+  return { modules: [...loaded.values()], uses, missing };
+}
+
+/** The names of the modules that a kernel has built in. */
+async function builtinModules(root: string): Promise<Set<string>> {
+  // A kernel that has none needs no such list.
+  const paths = await readFile(join(root, 'modules.builtin'), 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  });
+  const names = paths.split('\n').map((path) => basename(path, '.ko').replaceAll('-', '_'));
+  return new Set(names);
 }
 
 /** Module name → file. A file name may have `-` where the module's name has `_`. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { isDiskFull } from '../../disk-full.ts';
 import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS } from '../../errors.ts';

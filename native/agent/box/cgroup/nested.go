@@ -18,7 +18,8 @@ import (
 // into groups below its own and delegates controllers to those. From then on the kernel lets no
 // process into the box's own group. Container runtimes start an exec beside the main process too.
 //
-// The box may move the process and remove the group in between: then the new one is looked up, once.
+// The box may move the process and remove the group in between: then the new one is looked up,
+// once.
 func (c *Cgroup) OpenGroupOf(pid int) (int, error) {
 	return c.openNested(func() ([]byte, error) {
 		return os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
