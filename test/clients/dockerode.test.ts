@@ -236,12 +236,10 @@ describe('a box', () => {
   });
 
   it('dockerode gets refusals by name, and nothing is left of refused boxes', async () => {
-    await expect(named('refused', { HostConfig: { PublishAllPorts: true } })).rejects.toMatchObject(
-      {
-        ...{ statusCode: 400, json: { code: 'unsupported-option' } },
-        message: expect.stringContaining('HostConfig.PublishAllPorts'),
-      },
-    );
+    await expect(named('refused', { HostConfig: { PidMode: 'host' } })).rejects.toMatchObject({
+      ...{ statusCode: 400, json: { code: 'unsupported-option' } },
+      message: expect.stringContaining('HostConfig.PidMode'),
+    });
     await expect(named('refused', { Image: 'test/nobody' })).rejects.toMatchObject({
       statusCode: 404,
     });
