@@ -14,7 +14,7 @@ import {
   pinnedKernelPackage,
   unpackKernelPackage,
 } from '../../src/boot/make/kernel-package.ts';
-import { type KernelModule, loadModules, MODULE_PROFILES } from '../../src/boot/make/modules.ts';
+import { type LoadedModules, loadModules, MODULE_PROFILES } from '../../src/boot/make/modules.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { saltOf, treeBytes } from '../../src/images/verity/hash-tree.ts';
 
@@ -25,7 +25,7 @@ const CHANGES_BYTES = 140 * 2 ** 20;
 const DATA_BLOCKS = 300;
 
 let root: string;
-let modules: readonly KernelModule[];
+let modules: LoadedModules;
 const disks: { path: string; serial: string; readonly: boolean }[] = [];
 const words: string[] = [`marker=${MARKER}`];
 
@@ -87,10 +87,7 @@ async function makeTestInitrd(name: string): Promise<void> {
     cwd: resolve('native/agent'),
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
   });
-  await writeFile(
-    path('initrd'),
-    makeInitrd(await readFile(path('init')), modules, 'confidential'),
-  );
+  await writeFile(path('initrd'), makeInitrd(await readFile(path('init')), modules));
 }
 
 /** What the tests of a package print. */

@@ -64,7 +64,7 @@ export async function hostInitrd(spec: InitrdSpec): Promise<Buffer> {
   const { kernel } = spec;
   if (kernel === undefined) return withHostKernel((kernel) => hostInitrd({ ...spec, kernel }));
   const wanted = { common: spec.modules ?? HOST_MODULES };
-  const modules = await loadModules(kernel.modules, kernel.release, wanted);
+  const { modules } = await loadModules(kernel.modules, kernel.release, wanted);
   const load = modules.map(({ name }) => `insmod /modules/${name}.ko\n`).join('');
   const init = [
     '#!/bin/sh',
