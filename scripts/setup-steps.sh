@@ -263,6 +263,20 @@ install_fuzzer() {
   fuzzer_key >test/fuzz/guided/node_modules/.a3s-box-installed
 }
 
+databases_key() { cat test/images/database-image.ts test/debian/apt.ts | sha256sum; }
+
+databases_done() {
+  [ -d build/cache/debian/trixie/databases ] && [ "$(cat "$STATE/databases" 2>/dev/null)" = "$(databases_key)" ]
+}
+
+# The packages of other suites beside it are kept.
+make_databases() {
+  rm -rf build/cache/debian/trixie/databases
+  run_logged databases node --import tsx scripts/make-database-layers.ts ||
+    fail 'Cannot make the image of the databases.' "Check the network, read $STATE/databases.log, and run this again."
+  databases_key >"$STATE/databases"
+}
+
 # Newer than its mark: any file, or any directory that lost or gained one. Nothing is built from the
 # runner of the tests.
 unchanged_since() { # MARK PATH…

@@ -23,7 +23,10 @@ lock_setup
 check_machine
 step packages 'Debian packages' install_packages
 step npm 'npm packages, native add-on compiled here' install_npm
-if [ "$with_tests" = yes ]; then step fuzzer 'coverage-guided fuzzer' install_fuzzer; fi
+if [ "$with_tests" = yes ]; then
+  step fuzzer 'coverage-guided fuzzer' install_fuzzer
+  step databases 'image of PostgreSQL and redis, for tests' make_databases
+fi
 step bundles 'TypeScript bundles' build_bundles
 if [ "$with_boot" = no ]; then
   finish_setup

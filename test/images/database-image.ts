@@ -1,7 +1,8 @@
 /**
  * An image of PostgreSQL and redis, from Debian's packages, with a database cluster in it.
  *
- * It is made once, in a minute, and kept in `build/cache`. Nothing is installed on this machine.
+ * Set-up makes it once, in a minute, and keeps it in `build/cache`. Nothing is installed on this
+ * machine.
  *
  * @module
  */
@@ -50,7 +51,9 @@ export const SOCKETS = '/tmp';
 
 /** Its only process is PostgreSQL; `redis-server` is there for an `exec`. */
 export async function databaseImage(name: string): Promise<ImageSpec> {
-  if (!existsSync(PLACE)) await makeLayers();
+  if (!existsSync(PLACE)) {
+    throw new Error(`${PLACE} is missing: run bash scripts/setup.sh --tests first`);
+  }
   return {
     name,
     layers: ['system.tar', 'data.tar'].map((layer) => readFileSync(join(PLACE, layer))),
@@ -65,7 +68,9 @@ export async function databaseImage(name: string): Promise<ImageSpec> {
   };
 }
 
-async function makeLayers(): Promise<void> {
+/** Makes the layers of the image, which takes the network. Where they are, nothing is done. */
+export async function makeDatabaseLayers(): Promise<void> {
+  if (existsSync(PLACE)) return;
   const making = `${PLACE}.new`;
   const root = join(making, 'root');
   rmSync(making, { recursive: true, force: true });
