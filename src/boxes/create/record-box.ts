@@ -38,7 +38,7 @@ export type RecordHost = UidHost &
 
 /**
  * Makes the record, then the box's directory. Removes both again when the directory cannot be
- * filled, or the image is gone. Whoever finds the record meanwhile waits for the box's lock.
+ * filled, or the image is gone. A caller that finds the record meanwhile waits for the lock.
  *
  * @param name undefined: a name is made up
  * @param fill makes the first content of the directory

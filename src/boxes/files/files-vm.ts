@@ -115,7 +115,7 @@ export class FilesVm {
   }
 
   /**
-   * The archive, in either direction. The microVM is to end where nothing of it moves, whoever
+   * The archive, in either direction. Where nothing of it moves, the microVM ends, whichever side
    * waits: the box cannot start meanwhile.
    */
   moving(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
