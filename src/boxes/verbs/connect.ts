@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
 import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
@@ -17,6 +18,7 @@ import {
 } from '../run/network-places.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
+import { besideNone } from '../spec/beside-none.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
@@ -212,13 +214,7 @@ function runningOf(
 }
 
 function checkConnectable({ definition }: Box): void {
-  if (definition.network === 'none') {
-    throw new A3sError(
-      'invalid-argument',
-      'conflicting options: container cannot be connected to multiple networks with one of the networks in private (none) mode',
-      { remedy: 'Disconnect the box from none first.' },
-    );
-  }
+  if (definition.network === 'none') throw besideNone();
 }
 
 /** Refuses where a document that is measured, or memory that was saved, has the network. */

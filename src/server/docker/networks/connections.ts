@@ -5,6 +5,7 @@
  */
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import { besideNone } from '../../../boxes/spec/beside-none.ts';
 import {
   type ConnectHost,
   connectBox,
@@ -18,7 +19,7 @@ import { BRIDGE, type PredefinedNetwork } from '../../../networks/predefined.ts'
 import { empty } from '../../http/answer.ts';
 import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
-import { besideNone, readEndpoint } from '../containers/create/create-networking.ts';
+import { readEndpoint } from '../containers/create/create-networking.ts';
 import {
   UNSUPPORTED_ENDPOINT,
   withoutUnsupported,

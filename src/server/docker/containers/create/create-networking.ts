@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import type { BoxDefinition } from '../../../../boxes/record/box.ts';
+import { besideNone } from '../../../../boxes/spec/beside-none.ts';
 import type { EndpointRequest } from '../../../../boxes/spec/endpoints.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
@@ -91,15 +92,6 @@ export function parseNetworking(
     ...(kind === 'user' && network === 'default' ? { networkMode: mode } : {}),
     endpoints: withMac([...endpoints.values()], mac),
   };
-}
-
-/** The refusal of other networks of a box that has none, in Docker's words. */
-export function besideNone(): A3sError {
-  return new A3sError(
-    'invalid-argument',
-    'conflicting options: container cannot be connected to multiple networks with one of the networks in private (none) mode',
-    { remedy: 'Leave none out, or the other networks.' },
-  );
 }
 
 function kindOf(mode: string): BoxDefinition['network'] {
