@@ -215,7 +215,8 @@ release_services() { # PACKAGE:SERVICE…
     # Not there where the installation failed; and what is there without it is somebody else's.
     case "$(package_status "$package")" in '' | not-installed | config-files) continue ;; esac
     if [ ! -d "$RUNNING_SYSTEMD" ] && [ -x "$INIT_SCRIPTS/${each%.service}" ]; then invoke-rc.d --quiet "${each%.service}" stop; fi
-    if [ -e "$UNITS/$each" ]; then deb-systemd-helper disable "$each"; fi
+    # It refuses to work for anyone who does not say that dpkg is calling.
+    if [ -e "$UNITS/$each" ]; then DPKG_MAINTSCRIPT_PACKAGE=$package deb-systemd-helper disable "$each"; fi
     if [ -x "$INIT_SCRIPTS/${each%.service}" ]; then update-rc.d "${each%.service}" disable; fi
   done
 }

@@ -66,9 +66,8 @@ function install(apt = unpacked('installed'), steps = 'install_packages'): Outco
   rmSync(join(directory, 'log'), { force: true });
   file('log');
   program('apt-get', `[ "$1" = update ] && exit\n${apt}`);
-  for (const name of ['dpkg', 'systemctl', 'deb-systemd-helper', 'invoke-rc.d', 'update-rc.d']) {
-    program(name);
-  }
+  for (const name of ['dpkg', 'systemctl', 'invoke-rc.d', 'update-rc.d']) program(name);
+  program('deb-systemd-helper', '[ -n "$DPKG_MAINTSCRIPT_PACKAGE" ]');
   program('id', 'echo 0');
   program(
     'dpkg-query',
