@@ -6,7 +6,7 @@
 import { A3sError, ERRORS } from '../errors.ts';
 import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
-import type { DescribedCommand, Entry } from './command-table/command-entry.ts';
+import type { DescribedCommand, Entry } from './command-entry.ts';
 import { COMMANDS, GROUPS } from './command-table/command-table.ts';
 import { HIDDEN_COMMANDS } from './command-table/system.ts';
 import type { Context } from './context.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group } from './command-entry.ts';
+import { entry, type Group } from '../command-entry.ts';
 
 const poolLs = entry('List pools', async () => (await import('../commands/pool/ls.ts')).listPools);
 const poolRm = entry(
