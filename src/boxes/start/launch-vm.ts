@@ -10,7 +10,7 @@ import type { Vm } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { syncWritableLayer } from '../disks/writable-layer.ts';
+import { syncWritableLayer, writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { Handshake, RESUME_MS } from '../run/handshake.ts';
@@ -120,4 +120,16 @@ export function syncNewLayer(
   // awaited.
   durable.catch(() => undefined);
   return durable;
+}
+
+/**
+ * After a launch from a template that failed. A writable layer that was new is a copy of what the
+ * template's guest had mounted.
+ */
+export async function removeNewLayer(
+  rt: Pick<Services, 'home'>,
+  { definition }: Box,
+  { keptChanges }: Found,
+): Promise<void> {
+  if (!keptChanges) await rm(writableLayerPath(rt, definition.id), { force: true });
 }

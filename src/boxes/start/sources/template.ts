@@ -3,18 +3,16 @@
  *
  * @module
  */
-import { rm } from 'node:fs/promises';
 import type { VmShape } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
-import { writableLayerPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import type { RunServices } from '../../run/run-services.ts';
 import { publish } from '../../services/publish.ts';
 import { askedCpus, vmCpus } from '../../spec/resources.ts';
 import type { Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
-import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
+import { type LaunchHost, launchVm, removeNewLayer, syncNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a start from a template needs of the server. */
@@ -73,8 +71,7 @@ export class TemplateSource implements StartSource {
     publish(this.#rt, this.#box, 'template-failed', { template: key, reason: error.message });
     if (machineFault === 'certain') await this.#rt.templates.drop(key, error.message);
     if (machineFault === 'possible') this.#suspicion = error.message;
-    // The disk is a copy of what the template's guest had mounted.
-    if (!this.#found.keptChanges) await rm(writableLayerPath(this.#rt, id), { force: true });
+    await removeNewLayer(this.#rt, this.#box, this.#found);
     return 'next';
   }
 
