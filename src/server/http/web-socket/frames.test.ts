@@ -75,14 +75,14 @@ describe('messageBytes', () => {
     });
   });
 
-  it('ends with the client’s closing frame, and answers it', async () => {
+  it('ends the bytes with the client’s closing frame, and answers it', async () => {
     const frames = [sent(1, bytes('a')), sent(CLOSE, bytes('')), sent(1, bytes('late'))];
     expect(await read(Buffer.concat(frames))).toEqual({
       ...{ text: 'a', replies: [closeFrame(1000)] },
     });
   });
 
-  it('ends where the connection does, also in the middle of a frame', async () => {
+  it('ends the bytes where the connection ends, also in the middle of a frame', async () => {
     const whole = sent(1, bytes('abc'));
     for (let cut = 0; cut < whole.length; cut += 1) {
       const { text, replies } = await read(whole.subarray(0, cut));
