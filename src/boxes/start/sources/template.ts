@@ -12,7 +12,7 @@ import { publish } from '../../services/publish.ts';
 import { askedCpus, vmCpus } from '../../spec/resources.ts';
 import type { Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
-import { type LaunchHost, launchVm, removeNewLayer, syncNewLayer } from '../launch-vm.ts';
+import { acquireVm, type LaunchHost, removeNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a start from a template needs of the server. */
@@ -39,16 +39,7 @@ export class TemplateSource implements StartSource {
     const taken = await this.#rt.templates.take(this.#shape);
     if (taken === undefined) return undefined;
     this.#taken = taken;
-    const opened = openOutput();
-    const { giveSpec, ...launched } = await launchVm(this.#rt, this.#box, this.#found, taken);
-    const durable = syncNewLayer(this.#rt, this.#box, this.#found);
-    return {
-      ...launched,
-      prepareGuest: async (running) => {
-        const guest = await giveSpec(running);
-        return { guest, offset: await opened, durable };
-      },
-    };
+    return await acquireVm(this.#rt, this.#box, this.#found, taken, openOutput);
   }
 
   /**
