@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hostAddress } from '../../networks/host-address.ts';
 import { NO_NAMES } from '../record/names.ts';
-import { gatewayFor, hostsOf, resolverOf } from './names.ts';
+import { gatewayFor, hostsOf, resolverOf } from './resolver.ts';
 
 describe('the resolver of a box', () => {
   it('a resolver gets the options of its network, unless the user names others', () => {
