@@ -271,7 +271,7 @@ it('removes a tree that is deeper than a path may be', async () => {
   expect(readdirSync(join(home, 'volumes'))).toEqual([]);
 });
 
-it('goes on with other removals where one fails', async () => {
+it('finishes the removals of other volumes where one fails', async () => {
   for (const name of ['one', 'two']) await volumes.create({ name });
   const records = new VolumeRecords(database);
   for (const volume of records.list()) records.put({ ...volume, state: 'removing' });

@@ -100,5 +100,8 @@ export const CreateBody = Config.extend({
 });
 export type CreateBody = Document<typeof CreateBody>;
 
+/** Of a confidential box that is only measured: the document that would make it. */
+export const MeasureBody = CreateBody.extend({ Confidential });
+
 export const Created = z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) });
 export type Created = Document<typeof Created>;
