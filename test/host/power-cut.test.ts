@@ -45,7 +45,7 @@ const seed = seedOf();
 it(`keeps acknowledged images and records wherever the power is cut (A3S_SEED=${seed})`, {
   timeout: SOAK ? 7_200_000 : 600_000,
 }, async () => {
-  const given = { installation, seed, remote, vms: false };
+  const given = { installation, seed, remote, vms: false as const };
   expect(await playCuts({ ...given, steps: STEPS, cuts: CUTS })).toEqual([]);
 });
 
@@ -61,7 +61,7 @@ it(`detects a server that acknowledges unsynced records (A3S_SEED=${seed})`, {
     expect(careless).not.toBe(careful);
     writeFileSync(server, careless);
     const other = { ...installation, root, cli: join(root, 'dist/a3s-box.cjs') };
-    const given = { installation: other, seed, remote, vms: false };
+    const given = { installation: other, seed, remote, vms: false as const };
     expect((await playCuts({ ...given, steps: 12, cuts: 10 })).length).toBeGreaterThan(0);
   } finally {
     rmSync(root, { recursive: true, force: true });

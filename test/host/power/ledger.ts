@@ -32,6 +32,12 @@ export class Ledger {
     return [...this.#changes.keys()];
   }
 
+  /** What the last command that succeeded has promised. */
+  promised(key: string): string | undefined {
+    const changes = this.#changes.get(key) ?? [];
+    return changes.findLast(({ done }) => done !== Number.POSITIVE_INFINITY)?.value;
+  }
+
   /**
    * Every value that the key may have after a cut at `position`: the one that was promised, and
    * those that were on their way.
