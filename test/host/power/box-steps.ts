@@ -9,6 +9,8 @@ import { endlessOutput, outputOf, printLines, WRITER } from './output-lines.ts';
 
 const KEPT = 'kept';
 const WRITES_ON = 'writer';
+/** It is gone when its command ends. */
+const BRIEF = 'brief';
 
 export function boxSteps(state: HostState): readonly (() => Promise<string>)[] {
   const steps = new BoxSteps(state);
@@ -193,10 +195,12 @@ class BoxSteps {
     }
     const text = `written ${this.#state.number()}`;
     const script = `echo ${text} > /data/new && sync && mv /data/new /data/${KEPT} && sync`;
+    const box = this.#state.begin(`box ${BRIEF}`, 'any');
     await this.#state.promise(`volume-file ${name}`, text, [
-      ...['run', '--rm', '--network', 'none', '--volume', `${name}:/data`],
+      ...['run', '--rm', '--name', BRIEF, '--network', 'none', '--volume', `${name}:/data`],
       ...[BUSYBOX, 'sh', '-c', script],
     ]);
+    box(this.#state.position, undefined);
     return 'volume';
   }
 

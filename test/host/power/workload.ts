@@ -107,8 +107,11 @@ export class Workload {
     await this.#state.promise('template', 'there', ['template', 'warm'], { deadlineMs: 300_000 });
   }
 
+  /** And the boxes, which may use them. */
   async removeTemplates(): Promise<void> {
-    await this.#state.promise('template', undefined, ['template', 'prune', '--all', '--force']);
+    const boxes = [...this.#state.boxes.values()];
+    await this.#state.remove(boxes, ['rm', '--force', ...boxes.map(({ name }) => name)]);
+    await this.#state.promise('template', undefined, ['template', 'prune', '--force']);
   }
 
   async #load(): Promise<string> {
