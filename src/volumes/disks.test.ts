@@ -62,6 +62,15 @@ const start = async (box: string) => {
 };
 
 describe('a volume that is a disk', () => {
+  it('makes a disk volume again where the server ended after its file was there', async () => {
+    const volume = await volumes.create({ name: 'data', kind });
+    new VolumeRecords(database).put({ ...volume, state: 'making' });
+    writeFileSync(join(home, 'volumes/data/_disk.new'), '');
+    volumes = open();
+    expect(await volumes.create({ name: 'data', kind })).toMatchObject({ state: 'present' });
+    expect(readdirSync(join(home, 'volumes/data'))).toEqual(['_disk']);
+  });
+
   it('makes a disk volume as a private file, with the size and the options on record', async () => {
     const made = await volumes.create({ name: 'data', kind });
     expect(made).toMatchObject({ options: kind.options, diskBytes: 2 ** 30, anonymous: false });
@@ -81,7 +90,7 @@ describe('a volume that is a disk', () => {
     };
     await expect(volumes.create({ name: 'data', kind })).rejects.toThrow('full');
     expect(volumes.list()).toEqual([]);
-    expect(readdirSync(join(home, 'volumes/data'))).toEqual([]);
+    expect(readdirSync(join(home, 'volumes'))).toEqual([]);
     makeDisk = async (path) => writeFileSync(path, '');
     await volumes.create({ name: 'data', kind });
   });
