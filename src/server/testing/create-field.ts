@@ -43,7 +43,6 @@ export interface Refused {
 export interface Discarded {
   readonly kind: 'discarded';
   readonly value: unknown;
-  readonly note: string;
 }
 
 export type Field = Works | Refused | Discarded;
@@ -63,4 +62,8 @@ export function differs(
 
 export function refused(value: unknown, ...neutral: readonly unknown[]): Refused {
   return { kind: 'refused', value, neutral };
+}
+
+export function discarded(value: unknown): Discarded {
+  return { kind: 'discarded', value };
 }

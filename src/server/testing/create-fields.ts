@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { differs, type Field, refused, works } from './create-field.ts';
+import { differs, discarded, type Field, refused, works } from './create-field.ts';
 
 const MIB = 2 ** 20;
 
@@ -74,8 +74,8 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ({ spec }) => spec.resources.memoryBytes,
   ),
   CgroupParent: refused('/x'),
-  BlkioWeight: refused(100),
-  BlkioWeightDevice: refused([{ Path: '/dev/root', Weight: 100 }]),
+  BlkioWeight: discarded(100),
+  BlkioWeightDevice: discarded([{ Path: '/dev/root', Weight: 100 }]),
   BlkioDeviceReadBps: {
     ...differs(RATES, rate(1000), ({ vm }) => vm.hostLimits?.disk.readBps, 1000),
     refused: OTHER_DISK,
@@ -126,8 +126,8 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   DeviceCgroupRules: refused(['c 13:* rwm']),
   DeviceRequests: refused([{ Driver: 'nvidia', Count: -1 }]),
-  KernelMemory: refused(1),
-  KernelMemoryTCP: refused(1),
+  KernelMemory: discarded(1),
+  KernelMemoryTCP: discarded(1),
   MemoryReservation: works(32 * MIB, ({ spec }) => spec.resources.memoryReservationBytes),
   MemorySwap: {
     ...differs(
@@ -137,18 +137,14 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ),
     besideHost: { Memory: 64 * MIB },
   },
-  MemorySwappiness: {
-    kind: 'discarded',
-    value: 60,
-    note: 'a guest has no swap: it is discarded with Docker’s warning, as on a host with control groups of version 2',
-  },
+  MemorySwappiness: discarded(60),
   NanoCpus: differs(
     'a microVM has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
     500_000_000,
     ({ spec, vm }) => [spec.resources.cpuMillis, vm.cpus],
     [500, 1],
   ),
-  OomKillDisable: refused(true),
+  OomKillDisable: discarded(true),
   Init: works(true, ({ spec }) => spec.init),
   PidsLimit: works(100, ({ spec }) => spec.resources.pids),
   Ulimits: works(
@@ -157,7 +153,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     [{ name: 'nofile', soft: 512, hard: 1024 }],
   ),
   CpuCount: refused(1),
-  CpuPercent: refused(1),
+  CpuPercent: discarded(1),
   IOMaximumIOps: refused(1),
   IOMaximumBandwidth: refused(1),
   Binds: {

@@ -5,6 +5,7 @@
  */
 
 import {
+  DISCARDED_LIMITS,
   UNSUPPORTED_CONFIG,
   UNSUPPORTED_ENDPOINT,
   UNSUPPORTED_HOST_CONFIG,
@@ -167,16 +168,23 @@ function fields(list: Readonly<Record<string, Field>>, absent: UnsupportedOption
 }
 
 function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOptions): string[][] {
-  return Object.entries(list).map(([name, field]) =>
-    field.kind === 'refused'
-      ? [`\`${name}\``, 'refused', absent[name]?.why ?? '']
-      : [`\`${name}\``, field.kind === 'works' ? 'works' : 'differs', field.note ?? ''],
-  );
+  return Object.entries(list).map(([name, field]) => {
+    const why = absent[name]?.why ?? '';
+    switch (field.kind) {
+      case 'refused':
+        return [`\`${name}\``, 'refused', why];
+      case 'discarded':
+        return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
+      case 'works':
+      case 'differs':
+        return [`\`${name}\``, field.kind, field.note ?? ''];
+    }
+  });
 }
 
 /** They mean the same as at create. */
 function updatedFields(): Record<string, Field> {
-  const updated = new Set(UPDATE_KEYS);
+  const updated = new Set([...UPDATE_KEYS, ...Object.keys(DISCARDED_LIMITS)]);
   return Object.fromEntries(
     Object.entries(HOST_CONFIG_FIELDS).filter(([name]) => updated.has(name)),
   );

@@ -173,7 +173,9 @@ it.each(fieldsOf('discarded'))(
     expect(await documentsOf(body)).toEqual(plain);
     const answer = await home.call('POST', '/containers/create', body);
     const { Id, Warnings } = answer.body as { Id: string; Warnings: string[] };
-    expect(Warnings).toEqual([PLACES.find(([each]) => each === place)?.[2][name]?.warning]);
+    expect(Warnings).toEqual([
+      PLACES.find(([each]) => each === place)?.[2][name]?.discarded?.warning,
+    ]);
     await remove(Id);
     const wrong = await home.call('POST', '/containers/create', bodyWith(place, name, 'much'));
     expect(wrong).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
