@@ -93,5 +93,9 @@ export interface CreateRequest {
   /** Paths of volumes, as the request has them; each has a mount. */
   readonly volumes: readonly string[];
   readonly containerIdFile: string | undefined;
+  readonly networkDisabled: BoxDefinition['networkDisabled'];
+  readonly shell: BoxDefinition['shell'];
+  readonly onBuild: BoxDefinition['onBuild'];
+  readonly argsEscaped: BoxDefinition['argsEscaped'];
   readonly confidential?: ConfidentialRequest | undefined;
 }

@@ -188,6 +188,8 @@ export const BoxDefinition = z.strictObject({
   network: z.enum(['default', 'none', 'user']),
   /** The main network by the name that it was created with. Absent: as `network` says, or the first. */
   networkMode: z.string().optional(),
+  /** `none` was asked for by `NetworkDisabled`. */
+  networkDisabled: z.literal(true).optional(),
   /** Its places in user-defined networks. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
   names: Names.prefault({}),
@@ -214,6 +216,12 @@ export const BoxDefinition = z.strictObject({
   volumeDriver: z.string().optional(),
   /** Boxes whose mounts this box has as well, as they were given. */
   volumesFrom: z.array(z.string()).default([]),
+  /** The shell that runs the line of a health check. Absent: the image's. */
+  shell: z.array(z.string()).min(1).optional(),
+  /** Instructions for builds on images that are made of the box. */
+  onBuild: z.array(z.string()).min(1).optional(),
+  /** As it was given, for `inspect`. */
+  argsEscaped: z.literal(true).optional(),
   /** Where the client wrote the id, by its own account. */
   containerIdFile: z.string().optional(),
   /**

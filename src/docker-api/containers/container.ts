@@ -197,7 +197,11 @@ export const ConfigShown = z.strictObject({
   Volumes: z.record(z.string(), nothing).nullable(),
   WorkingDir: z.string(),
   Entrypoint: strings.nullable(),
-  OnBuild: z.null(),
+  OnBuild: strings.nullable(),
+  /** These are left out where nobody asked for them. */
+  Shell: strings.optional(),
+  NetworkDisabled: z.literal(true).optional(),
+  ArgsEscaped: z.literal(true).optional(),
   Labels: labels,
   StopSignal: z.string().optional(),
   StopTimeout: z.int().optional(),

@@ -32,7 +32,11 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
       { test: ['CMD', 'true'], retries: 2 },
     ),
   },
-  ArgsEscaped: refused(true),
+  ArgsEscaped: differs(
+    'as Docker on Linux, kept and shown: nothing reads it',
+    true,
+    ({ record }) => record.argsEscaped,
+  ),
   Image: works('busybox', ({ record }) => record.image.reference),
   Volumes: {
     ...differs(
@@ -45,16 +49,30 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   WorkingDir: works('/w', ({ spec }) => spec.process.cwd),
   Entrypoint: works(['sleep'], ({ spec }) => spec.process.args[0], 'sleep'),
-  NetworkDisabled: refused(true),
+  NetworkDisabled: differs(
+    'the same as `NetworkMode` of `none`, which is shown as well; networks and ports beside it are refused',
+    true,
+    ({ spec }) => spec.network.kind,
+    'none',
+  ),
   MacAddress: refused('02:00:00:00:00:01'),
-  OnBuild: refused(['RUN true']),
+  OnBuild: differs(
+    'of images that are made of the box: nothing is built here',
+    ['RUN true'],
+    ({ record }) => record.onBuild,
+  ),
   Labels: {
     ...works({ a: 'b' }, ({ record }) => record.labels['a'], 'b'),
     shown: { a: 'b', origin: 'image' },
   },
   StopSignal: works('SIGINT', ({ record }) => record.stopSignal),
   StopTimeout: works(3, ({ record }) => record.stopTimeout),
-  Shell: refused(['/bin/sh', '-c']),
+  Shell: {
+    ...works(['/bin/ash', '-c'], ({ record }) => record.health?.test, [
+      ...['CMD', '/bin/ash', '-c', 'true'],
+    ]),
+    beside: { Healthcheck: { Test: ['CMD-SHELL', 'true'], Interval: 3_600_000_000_000 } },
+  },
 };
 
 const rate = (number: number) => [{ Path: '/dev/root', Rate: number }];

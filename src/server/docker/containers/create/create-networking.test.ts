@@ -92,6 +92,21 @@ describe('a box in a user-defined network', () => {
       expect(NetworkSettings.Networks['db']?.GwPriority).toBe(5);
   });
 
+  it('has no network where it is disabled, whatever default says', async () => {
+    for (const asked of [{}, { default: {} }, { bridge: { MacAddress: '' } }]) {
+      const id = await created('default', asked, { NetworkDisabled: true });
+      expect(definition(id)).toMatchObject({ network: 'none', endpoints: [] });
+      expect(await inspect(id)).toMatchObject({
+        HostConfig: { NetworkMode: 'none' },
+        Config: { NetworkDisabled: true },
+      });
+    }
+    expect(await create('db', {}, { NetworkDisabled: true })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('one of the networks in private (none) mode') },
+    });
+  });
+
   it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
     const MacAddress = '02:00:00:00:00:0a';
     const id = await created('db', { db: { MacAddress } }, { MacAddress });

@@ -113,11 +113,7 @@ const LINKS = 'boxes find each other by name in a user-defined network';
 const CARD = 'the address of a network card is chosen in user-defined networks alone';
 
 export const UNSUPPORTED_CONFIG: UnsupportedOptions = {
-  ArgsEscaped: option(WINDOWS),
   MacAddress: option(CARD),
-  NetworkDisabled: option('say HostConfig.NetworkMode none'),
-  OnBuild: option('images are not built here'),
-  Shell: option('images are not built here'),
 };
 
 export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
