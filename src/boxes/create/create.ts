@@ -27,6 +27,7 @@ import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
+import { pinImageMounts } from './image-mounts.ts';
 import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
@@ -62,6 +63,7 @@ export async function createBox(
       options,
     ),
   );
+  const imageMounts = await pinImageMounts(rt, request.imageMounts, options);
   const planned = planBox(request, image);
   const ports = portsOf(request, image);
   askedPorts({ network: request.network, ...ports });
@@ -94,6 +96,7 @@ export async function createBox(
     ...ports,
     binds,
     volumeMounts: [...made.mounts],
+    imageMounts,
     ...(request.volumeDriver === undefined ? {} : { volumeDriver: request.volumeDriver }),
     volumesFrom: request.mountsFrom.map(({ text }) => text),
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],

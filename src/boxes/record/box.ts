@@ -60,6 +60,24 @@ const VolumeMount = z.strictObject({
 /** A volume that appears in the box. */
 export type VolumeMount = z.infer<typeof VolumeMount>;
 
+/** An image, as a box holds it. */
+const PinnedImage = z.strictObject({
+  /** As the caller named it. */
+  reference: z.string(),
+  id: z.string(),
+  manifestDigest: z.string(),
+});
+
+const ImageMount = z.strictObject({
+  /** With the canonical names by which the policy judges every start. */
+  image: PinnedImage.extend({ names: z.array(z.string()) }),
+  destination: z.string(),
+  /** The path in it that is mounted. Absent: its root. */
+  subpath: z.string().optional(),
+});
+/** Another image that appears in the box, read-only. */
+export type ImageMount = z.infer<typeof ImageMount>;
+
 const BoxEndpoint = z.strictObject({
   /** Id of the network. */
   network: z.string(),
@@ -129,11 +147,7 @@ export type HealthCheck = z.infer<typeof HealthCheck>;
 export const BoxDefinition = z.strictObject({
   id: z.string(),
   createdAt: z.string(),
-  image: z.strictObject({
-    /** As the caller named it. */
-    reference: z.string(),
-    id: z.string(),
-    manifestDigest: z.string(),
+  image: PinnedImage.extend({
     /**
      * Canonical names by which the policy judges every start, also when they name other images
      * since. Old records
@@ -199,6 +213,7 @@ export const BoxDefinition = z.strictObject({
   publishAll: z.boolean().optional(),
   binds: z.array(Bind),
   volumeMounts: z.array(VolumeMount).default([]),
+  imageMounts: z.array(ImageMount).default([]),
   tmpfs: z.array(TmpfsMount).default([]),
   /** The size of `/dev/shm`. Absent: 64 MiB. */
   shmBytes: z.int().min(1).optional(),

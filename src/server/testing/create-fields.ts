@@ -243,7 +243,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   Mounts: {
     ...differs(
-      'bind mounts, volumes and tmpfs; options of the driver `local` are those of disks and `o=bind`',
+      'bind mounts, volumes, images and tmpfs; options of the driver `local` are those of disks and `o=bind`',
       [
         { Type: 'bind', Source: '/tmp', Target: '/data' },
         { Type: 'tmpfs', Target: '/memory', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1770 } },
@@ -255,7 +255,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
       ['/data', '/memory 4096'],
     ),
     refused: [
-      [{ Type: 'image', Source: 'busybox', Target: '/data' }],
+      [{ Type: 'cluster', Source: 'x', Target: '/data' }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { Propagation: 'shared' } }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { NonRecursive: true } }],
     ],
@@ -385,23 +385,4 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   MaskedPaths: works(['/proc/keys'], ({ spec }) => spec.confinement.maskedPaths),
   ReadonlyPaths: works([], ({ spec }) => spec.confinement.readonlyPaths),
-};
-
-/** Fields of one entry of `NetworkingConfig.EndpointsConfig`. */
-export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
-  IPAMConfig: refused({ IPv4Address: '10.0.2.20' }),
-  Links: refused(['other']),
-  MacAddress: refused('02:00:00:00:00:01'),
-  Aliases: refused(['alias']),
-  NetworkID: refused('x'),
-  EndpointID: refused('x'),
-  Gateway: refused('10.0.2.2'),
-  IPAddress: refused('10.0.2.20'),
-  IPPrefixLen: refused(24),
-  IPv6Gateway: refused('::1'),
-  GlobalIPv6Address: refused('::1'),
-  GlobalIPv6PrefixLen: refused(64),
-  DriverOpts: refused({ a: 'b' }),
-  DNSNames: refused(['x']),
-  GwPriority: refused(1),
 };

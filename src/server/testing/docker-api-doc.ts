@@ -18,7 +18,8 @@ import type { RouteEntry } from '../http/route.ts';
 import { ROUTES } from '../routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import type { Field } from './create-field.ts';
-import { CONFIG_FIELDS, ENDPOINT_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';
+import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';
+import { ENDPOINT_FIELDS } from './endpoint-fields.ts';
 
 /** Where a route does less than Docker's, or differs from it. */
 export const ROUTE_NOTES: Readonly<Record<string, string>> = {
@@ -170,15 +171,11 @@ function fields(list: Readonly<Record<string, Field>>, absent: UnsupportedOption
 function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOptions): string[][] {
   return Object.entries(list).map(([name, field]) => {
     const why = absent[name]?.why ?? '';
-    switch (field.kind) {
-      case 'refused':
-        return [`\`${name}\``, 'refused', why];
-      case 'discarded':
-        return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
-      case 'works':
-      case 'differs':
-        return [`\`${name}\``, field.kind, field.note ?? ''];
+    if (field.kind === 'refused') return [`\`${name}\``, 'refused', why];
+    if (field.kind === 'discarded') {
+      return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
     }
+    return [`\`${name}\``, field.kind, field.note ?? ''];
   });
 }
 

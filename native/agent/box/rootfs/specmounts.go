@@ -17,9 +17,9 @@ type askedMount struct {
 	mount       func() error
 }
 
-// mountAsked mounts shares, disks of volumes, images and filesystems in memory, at places that are resolved
-// inside the root. What lies deeper comes later, since it can be in another one of them; of the
-// same depth they come in the order of the spec, filesystems in memory last.
+// mountAsked mounts shares, disks of volumes, images and filesystems in memory, at places that are
+// resolved inside the root. What lies deeper comes later, since it can be in another one of them;
+// of the same depth they come in the order of the spec, filesystems in memory last.
 func mountAsked(r rootdir.Root, s *spec.Spec, kept Shares) error {
 	if err := fillDisks(r, s.Mounts); err != nil {
 		return err

@@ -107,8 +107,8 @@ const (
 // Mount is a virtio-fs share inside the box, or the ext4 disk of a volume.
 type Mount struct {
 	Kind string `json:"kind"`
-	// Tag and File belong to a share, Serial and Subpath to a disk, Layers and Subpath to an image. A
-	// disk may have several mounts.
+	// Tag and File belong to a share, Serial and Subpath to a disk, Layers and Subpath to an image.
+	// A disk may have several mounts.
 	Tag         *string  `json:"tag"`
 	File        *string  `json:"file"`
 	Serial      *string  `json:"serial"`
