@@ -121,7 +121,7 @@ export function dockerApiDocument(): string {
     '### `NetworkingConfig.EndpointsConfig`',
     '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
-    'Fields of a user-defined network; all others are refused there as well:',
+    'Fields of a user-defined network; all others are refused or ignored there as well:',
     table(['field', '', ''], USER_ENDPOINT_ROWS),
     '## Fields of `POST /containers/{id}/exec`',
     table(

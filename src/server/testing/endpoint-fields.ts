@@ -4,22 +4,22 @@
  *
  * @module
  */
-import { type Field, refused } from './create-field.ts';
+import { type Field, ignored, refused } from './create-field.ts';
 
 export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
   IPAMConfig: refused({ IPv4Address: '10.0.2.20' }),
   Links: refused(['other']),
   MacAddress: refused('02:00:00:00:00:01'),
   Aliases: refused(['alias']),
-  NetworkID: refused('x'),
-  EndpointID: refused('x'),
-  Gateway: refused('10.0.2.2'),
-  IPAddress: refused('10.0.2.20'),
-  IPPrefixLen: refused(24),
-  IPv6Gateway: refused('::1'),
-  GlobalIPv6Address: refused('::1'),
-  GlobalIPv6PrefixLen: refused(64),
+  NetworkID: ignored('x'),
+  EndpointID: ignored('x'),
+  Gateway: ignored('10.0.2.2'),
+  IPAddress: ignored('10.0.2.20'),
+  IPPrefixLen: ignored(24),
+  IPv6Gateway: ignored('::1'),
+  GlobalIPv6Address: ignored('::1'),
+  GlobalIPv6PrefixLen: ignored(64),
   DriverOpts: refused({ a: 'b' }),
-  DNSNames: refused(['x']),
+  DNSNames: ignored(['x']),
   GwPriority: refused(1),
 };

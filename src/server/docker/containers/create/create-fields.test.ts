@@ -162,6 +162,11 @@ it.each(fieldsOf('refused'))(
   },
 );
 
+it.each(fieldsOf('ignored'))('ignores %s.%s whatever its value', async (place, name, { value }) => {
+  const plain = await documentsOf(bodyWith('Config', 'Image', 'busybox'));
+  expect(await documentsOf(bodyWith(place, name, value))).toEqual(plain);
+});
+
 it.each(fieldsOf('discarded'))(
   'discards %s.%s with a warning, and nothing else changes',
   async (place, name, { value }) => {

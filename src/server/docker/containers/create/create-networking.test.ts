@@ -34,6 +34,8 @@ describe('a box in a user-defined network', () => {
     const endpoint = {
       ...{ Aliases: ['one', 'two', 'one'], MacAddress: '02:00:00:00:00:0A' },
       IPAMConfig: { IPv4Address: '10.1.2.7' },
+      // Compose says the address twice; what a server reports has no effect.
+      ...{ IPAddress: '10.1.2.7', Gateway: '10.1.2.250', DNSNames: ['x'] },
     };
     const { network: kind, endpoints } = definition(await created('db', { db: endpoint }));
     expect({ kind, endpoints }).toEqual({

@@ -138,6 +138,12 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   UTSMode: option(OWN_KERNEL),
 };
 
+/** Clients send back what `inspect` has shown them; Compose also fills in the address. */
+const REPORTED = option(
+  'the server reports it; as in Docker, a value of the client has no effect',
+  () => true,
+);
+
 /**
  * The options of one entry of `EndpointsConfig`. A user-defined network has aliases, an address and
  * a hardware address.
@@ -150,16 +156,16 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   Links: option(LINKS),
   Aliases: option('network-scoped aliases are only supported for user-defined networks'),
   MacAddress: option(CARD),
-  NetworkID: option('a server says it, and no client'),
-  EndpointID: option('a server says it, and no client'),
-  Gateway: option('a server says it, and no client'),
-  IPAddress: option('a server says it, and no client'),
-  IPPrefixLen: option('a server says it, and no client'),
-  IPv6Gateway: option('boxes have no IPv6'),
-  GlobalIPv6Address: option('boxes have no IPv6'),
-  GlobalIPv6PrefixLen: option('boxes have no IPv6'),
+  NetworkID: REPORTED,
+  EndpointID: REPORTED,
+  Gateway: REPORTED,
+  IPAddress: REPORTED,
+  IPPrefixLen: REPORTED,
+  IPv6Gateway: REPORTED,
+  GlobalIPv6Address: REPORTED,
+  GlobalIPv6PrefixLen: REPORTED,
   DriverOpts: option('a box’s network has no options'),
-  DNSNames: option('a server says it, and no client'),
+  DNSNames: REPORTED,
   GwPriority: option('the way out is chosen among user-defined networks, with 0 for bridge'),
 };
 
