@@ -118,7 +118,9 @@ async function runCommand(
   context: Context,
 ): Promise<number> {
   const table = [...command.flags, HELP];
-  const { flags, operands } = canonicalize(path, table, args, command.passThrough !== true);
+  const { flags, operands } = isVerbatim(command, args)
+    ? { flags: [], operands: args }
+    : canonicalize(path, table, args, command.passThrough !== true);
   const values = new FlagValues(path, table, flags);
   if (values.bool('help')) {
     const { commandHelp } = await import('./help/command-help.ts');
@@ -128,6 +130,11 @@ async function runCommand(
   }
   checkOperands(path, command, operands.length);
   return command.run({ context, flags: values, operands, path });
+}
+
+function isVerbatim(command: Command, args: readonly string[]): boolean {
+  const isHelp = args.length === 1 && args[0] === '--help';
+  return command.verbatim === true && !isHelp;
 }
 
 function checkOperands(path: string, command: Command, count: number): void {

@@ -28,6 +28,7 @@ import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
+import { pinImageMounts } from './image-mounts.ts';
 import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
@@ -63,6 +64,7 @@ export async function createBox(
       options,
     ),
   );
+  const imageMounts = await pinImageMounts(rt, request.imageMounts, options);
   const planned = planBox(request, image);
   const ports = portsOf(request, image);
   askedPorts({ network: request.network, ...ports });
@@ -95,6 +97,7 @@ export async function createBox(
     ...ports,
     binds,
     volumeMounts: [...made.mounts],
+    imageMounts,
     ...(request.volumeDriver === undefined ? {} : { volumeDriver: request.volumeDriver }),
     volumesFrom: request.mountsFrom.map(({ text }) => text),
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],

@@ -49,6 +49,10 @@ export const snapshots: Group = {
     ),
     ls: snapshotLs,
     list: snapshotLs,
+    prune: entry(
+      'Remove snapshots that are of no use',
+      async () => (await import('../commands/snapshot/prune.ts')).pruneSnapshots,
+    ),
     restore: entry(
       'Give stopped boxes the disks of their snapshots back',
       async () => (await import('../commands/snapshot/restore.ts')).restoreSnapshots,

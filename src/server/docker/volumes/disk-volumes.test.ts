@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BoxSpec } from '@a3s-box/policies';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Image } from '../../../images/image.ts';
 import { TestHome } from '../../testing/home.ts';
@@ -36,6 +37,8 @@ const kill = async (id: string) => {
   await home.call('POST', `/containers/${id}/wait`);
 };
 const mountsOf = (id: string) => home.agents.get(id)?.spec?.mounts;
+const fillOf = (mount: BoxSpec['mounts'][number]) =>
+  mount.kind === 'image' ? undefined : mount.fill;
 const disksOf = (id: string) =>
   home.host.running
     .find(({ spec }) => spec.id === id)
@@ -79,7 +82,9 @@ describe('a volume that is a disk', () => {
     await make();
     const id = await started({ Binds: [bind] });
     expect(disksOf(id)).toMatchObject([{ readonly }]);
-    expect(mountsOf(id)?.map((mount) => [mount.readonly, mount.fill])).toEqual([[readonly, fill]]);
+    expect(mountsOf(id)?.map((mount) => [mount.readonly, fillOf(mount)])).toEqual([
+      [readonly, fill],
+    ]);
   });
 
   it('attaches one disk for a disk volume at several places, of which a part is one', async () => {

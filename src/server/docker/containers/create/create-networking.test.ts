@@ -34,6 +34,8 @@ describe('a box in a user-defined network', () => {
     const endpoint = {
       ...{ Aliases: ['one', 'two', 'one'], MacAddress: '02:00:00:00:00:0A' },
       IPAMConfig: { IPv4Address: '10.1.2.7' },
+      // Compose says the address twice; what a server reports has no effect.
+      ...{ IPAddress: '10.1.2.7', Gateway: '10.1.2.250', DNSNames: ['x'] },
     };
     const { network: kind, endpoints } = definition(await created('db', { db: endpoint }));
     expect({ kind, endpoints }).toEqual({
@@ -94,6 +96,21 @@ describe('a box in a user-defined network', () => {
         expect(NetworkSettings.Networks['db']?.GwPriority).toBe(5);
     },
   );
+
+  it('has no network where it is disabled, whatever default says', async () => {
+    for (const asked of [{}, { default: {} }, { bridge: { MacAddress: '' } }]) {
+      const id = await created('default', asked, { NetworkDisabled: true });
+      expect(definition(id)).toMatchObject({ network: 'none', endpoints: [] });
+      expect(await inspect(id)).toMatchObject({
+        HostConfig: { NetworkMode: 'none' },
+        Config: { NetworkDisabled: true },
+      });
+    }
+    expect(await create('db', {}, { NetworkDisabled: true })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('one of the networks in private (none) mode') },
+    });
+  });
 
   it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
     const MacAddress = '02:00:00:00:00:0a';
