@@ -5,10 +5,10 @@
  */
 import type { ImageHealthcheck } from '../../oci/config.ts';
 import type { VolumeKind } from '../../volumes/volume.ts';
+import type { ImageMountRequest } from '../policy/image-mounts.ts';
 import type {
   Bind,
   BoxDefinition,
-  ImageMount,
   LogSettings,
   Port,
   RestartPolicy,
@@ -34,11 +34,6 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   /** Of a volume that is made. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kind: VolumeKind;
-}
-
-/** Another image that the box mounts. */
-export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
-  readonly reference: string;
 }
 
 /** A box whose mounts the new box has too. */

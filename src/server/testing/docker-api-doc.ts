@@ -80,7 +80,8 @@ generated from the same tables; a test fails where it is out of date.
 - **Errors** are Docker's \`{"message": …}\` with a stable \`code\` and, where there is a next step, a
   \`remedy\`.
 - **No request is ignored.** Each field in the tables below *works*, works and *differs* as its row
-  says, or is *refused* by name, with the reason, before anything changes. A refused field may be
+  says, is *ignored* as Docker ignores it, or is *refused* by name, with the reason, before anything
+  changes. A refused field may be
   present with a value that requests nothing, as clients send it.
 - **JSON is read as Go reads it**: names of fields match in any case, keys of maps do not, and null
   means that the field is absent.
@@ -175,6 +176,7 @@ function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOpt
     if (field.kind === 'discarded') {
       return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
     }
+    if (field.kind === 'ignored') return [`\`${name}\``, 'ignored', why];
     return [`\`${name}\``, field.kind, field.note ?? ''];
   });
 }
