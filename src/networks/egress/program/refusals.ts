@@ -1,0 +1,86 @@
+/**
+ * What was refused lately: a bounded list, which the server reads from a file.
+ *
+ * @module
+ */
+import { renameSync, writeFileSync } from 'node:fs';
+import type { DecidedBy } from '../decide.ts';
+import { type Egress, type Refusal, readPolicy } from '../egress.ts';
+
+export interface Refused {
+  readonly target: string;
+  /** The number of the policy that refused. */
+  readonly policy: number;
+  /** By which rule of it. */
+  readonly by?: DecidedBy;
+  /** Where it was no rule. */
+  readonly why?: string;
+}
+export type Refuse = (refused: Refused) => void;
+
+/** The file as the server reads it. */
+export interface RefusalFile {
+  /** Another one for each start of the program. */
+  readonly since: number;
+  readonly refusals: readonly (Refusal & { readonly number: number })[];
+}
+
+const KEPT = 64;
+/** The same refusal is listed once in this time. */
+const REPEAT_SECONDS = 60;
+const WRITE_MS = 1000;
+
+export class Refusals {
+  readonly #path: string;
+  readonly #describe: (refused: Refused) => Refusal;
+  readonly #now: () => number;
+  readonly #since: number;
+  readonly #seen = new Map<string, number>();
+  #list: RefusalFile['refusals'] = [];
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, policies: Egress['policies'], now: () => number) {
+    this.#path = path;
+    this.#describe = (refused) => describe(policies, refused);
+    this.#now = now;
+    this.#since = Date.now();
+  }
+
+  add(refused: Refused): void {
+    const refusal = this.#describe(refused);
+    const key = JSON.stringify(refusal);
+    const now = this.#now();
+    if ((this.#seen.get(key) ?? 0) > now) return;
+    // A guest that asks for ever new names gets its last ones listed.
+    if (this.#seen.size >= KEPT) this.#seen.clear();
+    this.#seen.set(key, now + REPEAT_SECONDS);
+    this.#count += 1;
+    this.#list = [...this.#list, { ...refusal, number: this.#count }].slice(-KEPT);
+    this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    const file: RefusalFile = { since: this.#since, refusals: this.#list };
+    writeFileSync(`${this.#path}.new`, JSON.stringify(file));
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}
+
+/** @returns the refusal in words */
+export function describe(
+  policies: Egress['policies'],
+  { target, policy, by, why }: Refused,
+): Refusal {
+  const recorded = policies[policy];
+  const rule = recorded === undefined || by === undefined ? why : ruleText(recorded, by);
+  return { target: target.slice(0, 300), of: recorded?.of ?? 'box', rule: rule ?? '' };
+}
+
+/** The words for what decided. */
+export function ruleText(policy: Egress['policies'][number], by: DecidedBy): string {
+  if (by === 'default') return `default:${policy.default}`;
+  if (by === 'dns') return 'a DNS server other than the box’s own needs a rule';
+  return readPolicy(policy).rules[by]?.text ?? '';
+}
