@@ -18,6 +18,7 @@ import { formatAddress } from '../../ipv4.ts';
 import { Egress, readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
+import { REFUSALS_FILE, SETTINGS_FILE } from './files.ts';
 import { NameProxy } from './name-proxy.ts';
 import { listenForDatagrams, questionServer } from './name-sockets.ts';
 import { Pins } from './pins.ts';
@@ -36,12 +37,12 @@ const Settings = z.strictObject({
 const DNS_PORT = 53;
 
 async function main(directory: string): Promise<void> {
-  const text = readFileSync(join(directory, 'settings.json'), 'utf8');
+  const text = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
   const { egress, inside, nft } = Settings.parse(JSON.parse(text));
   const policies = egress.policies.map(readPolicy);
   // Whole seconds that never go back.
   const now = (): number => Math.floor(performance.now() / 1000) + 1;
-  const refusals = new Refusals(join(directory, 'refusals.json'), egress.policies, now);
+  const refusals = new Refusals(join(directory, REFUSALS_FILE), egress.policies, now);
   const refuse = refusals.add.bind(refusals);
   const named = policies.flatMap(({ rules }, policy) =>
     rules.flatMap(({ target }, at) => (target.kind === 'addresses' ? [] : [setName(policy, at)])),

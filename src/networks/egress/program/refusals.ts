@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { renameSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { DecidedBy } from '../decide.ts';
 import { type Egress, type Refusal, readPolicy } from '../egress.ts';
+import type { RefusalFile } from './files.ts';
 
 export interface Refused {
   readonly target: string;
@@ -17,13 +18,6 @@ export interface Refused {
   readonly why?: string;
 }
 export type Refuse = (refused: Refused) => void;
-
-/** The file as the server reads it. */
-export interface RefusalFile {
-  /** Another one for each start of the program. */
-  readonly since: number;
-  readonly refusals: readonly (Refusal & { readonly number: number })[];
-}
 
 const KEPT = 64;
 /** The same refusal is listed once in this time. */
@@ -63,8 +57,8 @@ export class Refusals {
   #write(): void {
     this.#timer = undefined;
     const file: RefusalFile = { since: this.#since, refusals: this.#list };
-    writeFileSync(`${this.#path}.new`, JSON.stringify(file));
-    renameSync(`${this.#path}.new`, this.#path);
+    // A reader that finds half of it comes again.
+    writeFileSync(this.#path, JSON.stringify(file));
   }
 }
 

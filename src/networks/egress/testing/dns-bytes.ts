@@ -35,7 +35,7 @@ export function reply(
   return Buffer.concat([head, asked.subarray(12, end), ...records.map(recordBytes)]);
 }
 
-function recordBytes(record: TestRecord): Buffer {
+export function recordBytes(record: TestRecord): Buffer {
   const data =
     'a' in record ? Buffer.from(record.a.split('.').map(Number)) : nameBytes(record.alias);
   const ttl = Buffer.alloc(4);
@@ -57,8 +57,15 @@ function uint16(value: number): Buffer {
   return Buffer.from([value >> 8, value & 255]);
 }
 
-/** The code and the addresses of an answer. */
-export function readReply(message: Buffer): { rcode: number; addresses: string[]; ttl: number } {
+/** The code of an answer, its addresses and their time. */
+export interface ReadReply {
+  readonly rcode: number;
+  readonly addresses: readonly string[];
+  readonly ttl: number;
+}
+
+/** Reads an answer of the proxy for names. */
+export function readReply(message: Buffer): ReadReply {
   const count = message.readUInt16BE(6);
   const start = message.length - count * 16;
   const at = Array.from({ length: count }, (_, index) => start + index * 16);
