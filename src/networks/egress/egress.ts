@@ -6,7 +6,7 @@
  */
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import * as z from 'zod';
-import type { Policy } from './decide.ts';
+import type { DecidedBy, Policy } from './decide.ts';
 
 /** A policy as it is on record: rules are texts. */
 export const RecordedPolicy = z.strictObject({
@@ -40,13 +40,23 @@ export function readPolicy({ default: byDefault, rules }: RecordedPolicy): Polic
   return parseNetworkPolicy({ default: byDefault, rules });
 }
 
-/** Refused connections and names, as the program of a namespace and its packet filter count them. */
+/** Nothing that a terminal obeys: the program reads what guests send. */
+const printable = z.string().regex(/^\P{C}*$/u);
+
+/** A refused connection or name. */
 export const Refusal = z.strictObject({
   /** What was refused: `example.org`, `203.0.113.7:443/tcp`. */
-  target: z.string().max(300),
+  target: printable.max(300),
   /** The policy that refused. */
   of: z.enum(['box', 'network']),
   /** The rule as a text; or why it was none. */
-  rule: z.string().max(600),
+  rule: printable.max(600),
 });
 export type Refusal = z.infer<typeof Refusal>;
+
+/** The words for what decided. */
+export function ruleText(policy: RecordedPolicy, by: DecidedBy): string {
+  if (by === 'default') return `default:${policy.default}`;
+  if (by === 'dns') return 'a DNS server other than the box’s own needs a rule';
+  return readPolicy(policy).rules[by]?.text ?? '';
+}

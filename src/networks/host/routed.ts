@@ -32,6 +32,8 @@ const MAX_PEERS = 256;
 const MAX_FLOWS = 4096;
 /** Questions of a box about names in a second. */
 const QUESTIONS = 200;
+/** Clients open connections in groups. */
+const BURST = `burst ${QUESTIONS} packets`;
 /** Marks the connections of published ports, whose answers leave the way the questions came. */
 const MARK = 1;
 const TABLE = 100;
@@ -126,9 +128,11 @@ export function ruleset({ network, address, mac, ports, host, egress }: Endpoint
     `iifname ${TAP} ct mark ${MARK} meta mark set ${MARK}`,
     '}',
     'chain to_host { type filter hook input priority filter; policy drop;',
+    // A guest keeps the program that answers in place of servers no busier than this.
+    `iifname ${TAP} meta l4proto udp limit rate over ${QUESTIONS}/second ${BURST} drop`,
+    `iifname ${TAP} ct state new limit rate over ${QUESTIONS}/second ${BURST} drop`,
     'ct state established,related accept',
     'iifname lo accept',
-    // To the program that answers in place of servers.
     ...(egress === undefined ? [] : [`iifname ${TAP} ct status dnat accept`]),
     '}',
     // A guest fills neither tables of the host, which all namespaces share, nor those of the way

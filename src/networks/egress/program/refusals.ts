@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import type { DecidedBy } from '../decide.ts';
-import { type Egress, type Refusal, readPolicy } from '../egress.ts';
+import { type Egress, type Refusal, ruleText } from '../egress.ts';
 import type { RefusalFile } from './files.ts';
 
 export interface Refused {
@@ -70,11 +70,4 @@ export function describe(
   const recorded = policies[policy];
   const rule = recorded === undefined || by === undefined ? why : ruleText(recorded, by);
   return { target: target.slice(0, 300), of: recorded?.of ?? 'box', rule: rule ?? '' };
-}
-
-/** The words for what decided. */
-export function ruleText(policy: Egress['policies'][number], by: DecidedBy): string {
-  if (by === 'default') return `default:${policy.default}`;
-  if (by === 'dns') return 'a DNS server other than the box’s own needs a rule';
-  return readPolicy(policy).rules[by]?.text ?? '';
 }
