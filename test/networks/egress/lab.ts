@@ -8,6 +8,7 @@ import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cLibrary } from '../../../src/c-library.ts';
 import type { Egress } from '../../../src/networks/egress/egress.ts';
 import { stopEgressProgram } from '../../../src/networks/egress/host-program.ts';
 import {
@@ -24,7 +25,11 @@ import {
   loadEgressRules,
   RefusalReader,
 } from '../../../src/networks/host/limit-box.ts';
-import { makeNamespace, removeNamespace } from '../../../src/networks/host/namespace.ts';
+import {
+  inNamespace,
+  makeNamespace,
+  removeNamespace,
+} from '../../../src/networks/host/namespace.ts';
 import { routeBox } from '../../../src/networks/host/routed.ts';
 import { BRIDGE } from '../../../src/networks/predefined.ts';
 
@@ -127,6 +132,37 @@ export class Lab {
 
   programPid(): number {
     return Number(readFileSync(`${this.namespace}.egress.pid`, 'utf8'));
+  }
+
+  /** Has the guest send a packet of any protocol of IP; says whether one comes back. */
+  async raw(address: string, protocol: number, bytes: Buffer): Promise<'answered' | 'silent'> {
+    const { declare } = await cLibrary();
+    const open = declare('int socket(int domain, int type, int protocol)');
+    const option = declare('int setsockopt(int fd, int level, int name, uint8_t *value, int size)');
+    const sendTo = declare(
+      'long sendto(int fd, uint8_t *bytes, size_t size, int flags, uint8_t *to, int length)',
+    );
+    const receive = declare('long recv(int fd, uint8_t *bytes, size_t size, int flags)');
+    const close = declare('int close(int fd)');
+    const [AF_INET, SOCK_RAW, SOL_SOCKET, SO_RCVTIMEO] = [2, 3, 1, 20];
+    const second = Buffer.from([1, ...Buffer.alloc(15)]);
+    const to = Buffer.from([
+      AF_INET,
+      0,
+      0,
+      0,
+      ...address.split('.').map(Number),
+      ...Buffer.alloc(8),
+    ]);
+    const answer = Buffer.alloc(2048);
+    return await inNamespace(join(this.directory, 'guest'), () => {
+      const socket = open(AF_INET, SOCK_RAW, protocol);
+      option(socket, SOL_SOCKET, SO_RCVTIMEO, second, second.length);
+      sendTo(socket, bytes, bytes.length, 0, to, to.length);
+      const length = Number(receive(socket, answer, answer.length, 0));
+      close(socket);
+      return length > 0 && answer.subarray(12, 16).join('.') === address ? 'answered' : 'silent';
+    });
   }
 
   ip(of: 'box' | 'guest' | 'world', ...words: string[]): void {

@@ -4,7 +4,6 @@ import { createSocket } from 'node:dgram';
 import { createServer as httpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { connect as tlsConnect, createServer as tlsServer } from 'node:tls';
-import koffi from 'koffi';
 
 const WAIT_MS = 2500;
 
@@ -87,31 +86,6 @@ const COMMANDS = {
     });
     socket.destroy();
     return result;
-  },
-
-  /** Sends a packet of any protocol of IP; says whether one of the same protocol comes back. */
-  async raw({ address, protocol, send }) {
-    const library = koffi.load('libc.so.6');
-    const open = library.func('int socket(int, int, int)');
-    const sendTo = library.func('long sendto(int, uint8_t *, size_t, int, uint8_t *, int)');
-    const receive = library.func('long recv(int, uint8_t *, size_t, int)');
-    const option = library.func('int setsockopt(int, int, int, uint8_t *, int)');
-    const close = library.func('int close(int)');
-    // AF_INET, SOCK_RAW; SOL_SOCKET, SO_RCVTIMEO.
-    const socket = open(2, 3, protocol);
-    const seconds = Buffer.alloc(16);
-    seconds.writeUInt8(1);
-    option(socket, 1, 20, seconds, seconds.length);
-    const to = Buffer.alloc(16);
-    to.writeUInt16LE(2);
-    Buffer.from(address.split('.').map(Number)).copy(to, 4);
-    const bytes = Buffer.from(send, 'hex');
-    const sent = Number(sendTo(socket, bytes, bytes.length, 0, to, to.length));
-    const answer = Buffer.alloc(2048);
-    const length = Number(receive(socket, answer, answer.length, 0));
-    close(socket);
-    const from = answer.subarray(12, 16).join('.');
-    return sent === bytes.length && length > 0 && from === address ? 'answered' : 'silent';
   },
 
   /** Sends a datagram of this length, in fragments where it is long. */

@@ -90,7 +90,7 @@ export class Client {
 
   async raw(address: string, protocol: number): Promise<string> {
     // An echo request of ICMP, with its checksum.
-    return await this.#lab().guest('raw', { address, protocol, send: '0800f7ff00000000' });
+    return await this.#lab().raw(address, protocol, Buffer.from('0800f7ff00000000', 'hex'));
   }
 }
 

@@ -33,6 +33,8 @@ const MAX_CONNECTIONS = 1024;
 const PEEK_MS = 10_000;
 const CONNECT_MS = 10_000;
 const MAX_TRIED = 3;
+/** After so long without a byte, the other side is asked whether it is there. */
+const KEEP_ALIVE_MS = 60_000;
 
 /** @returns a server that does not listen yet */
 export function webProxy(options: WebProxyOptions, at: WebPort): Server {
@@ -157,10 +159,16 @@ async function reach(
 
 /** Carries both directions until both have ended, or one breaks. */
 function join(client: Socket, server: Socket): void {
-  client.on('close', () => server.destroy());
-  server.on('close', () => client.destroy());
-  client.on('error', () => server.resetAndDestroy());
-  server.on('error', () => client.resetAndDestroy());
+  for (const [one, other] of [
+    [client, server],
+    [server, client],
+  ] as const) {
+    // Without a failure it has ended both ways, and what it sent may still be on its way.
+    one.on('close', (failed) => {
+      if (failed) other.resetAndDestroy();
+    });
+    one.setKeepAlive(true, KEEP_ALIVE_MS);
+  }
   client.pipe(server);
   server.pipe(client);
 }
