@@ -45,19 +45,32 @@ export async function ensureEgressProgram(
   await startEgressProgram({ namespace, bundle }, egress, INSIDE);
 }
 
+/** The same refusal is told once in this time. */
+const REPEAT_MS = 60_000;
+const MAX_REMEMBERED = 1024;
+
 /** What was refused in a namespace since it was asked for last. */
 export class RefusalReader {
   readonly #read = new Map<string, ReadUpTo>();
+  /** By namespace and refusal: when it was told. */
+  readonly #told = new Map<string, number>();
 
   async read(namespace: string, { box, network, egress }: Endpoint): Promise<BoxRefusal[]> {
     if (egress === undefined) return [];
     const byProgram = await refusedByProgram(namespace, this.#read.get(namespace));
     if (byProgram.upTo !== undefined) this.#read.set(namespace, byProgram.upTo);
     const packets = await refusedPackets(namespace, egress.policies);
-    return [...byProgram.refusals, ...packets].map((refusal) => ({
-      ...refusal,
-      ...{ box, network: network.id },
-    }));
+    return [...byProgram.refusals, ...packets]
+      .filter((refusal) => this.#isNew(`${namespace} ${JSON.stringify(refusal)}`))
+      .map((refusal) => ({ ...refusal, ...{ box, network: network.id } }));
+  }
+
+  #isNew(refusal: string): boolean {
+    const now = performance.now();
+    if ((this.#told.get(refusal) ?? -REPEAT_MS) + REPEAT_MS > now) return false;
+    if (this.#told.size >= MAX_REMEMBERED) this.#told.clear();
+    this.#told.set(refusal, now);
+    return true;
   }
 
   forget(namespace: string): void {

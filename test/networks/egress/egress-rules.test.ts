@@ -163,6 +163,15 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(await client.tcp(CDN, 5432)).toBe(GUEST);
     });
 
+    it('reports the same refusal once in a while', async () => {
+      await lab.limit([{ rules: [] }]);
+      await client.tcp(OWN, 5432);
+      expect(await lab.refusals()).toHaveLength(1);
+      await client.tcp(OWN, 5432);
+      await client.tcp(CDN, 5432);
+      expect(await lab.refusals()).toMatchObject([{ target: `${CDN}:5432/tcp` }]);
+    });
+
     it('remembers a bounded number of refusals', async () => {
       await lab.limit([{ rules: [] }]);
       for (let at = 0; at < 100; at += 1) await lab.lookUp(`n${at}.evil.example`);

@@ -46,7 +46,7 @@ export class Lab {
   readonly namespace: string;
   readonly #bundle: string;
   readonly #children: ChildProcess[] = [];
-  readonly #reader = new RefusalReader();
+  #reader = new RefusalReader();
   #endpoint: Endpoint;
   guest: Send = () => Promise.reject(new Error('not open'));
   world: Send = () => Promise.reject(new Error('not open'));
@@ -106,7 +106,7 @@ export class Lab {
     more: Partial<Egress> = {},
   ): Promise<void> {
     await stopEgressProgram(this.namespace);
-    this.#reader.forget(this.namespace);
+    this.#reader = new RefusalReader();
     const egress: Egress = {
       ...{ uid: UID, resolvers: [RESOLVER], upstreams: [RESOLVER], namesBoxes: false },
       ...{ ownSubnets: [], ...more },
