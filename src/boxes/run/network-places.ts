@@ -14,8 +14,8 @@ import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { egressIn, expectLimits } from '../spec/egress.ts';
-import { gatewayFor } from '../spec/names.ts';
 import { forward, macAddress } from '../spec/network.ts';
+import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** What it takes of the server that a box comes into a network. */
@@ -80,7 +80,7 @@ export async function enterLimitedOwn(
 }
 
 /** Puts a box that has a microVM into a network, by a card of its own. The guest has yet to be told. */
-export async function plugIn(
+export async function attachCard(
   rt: PlacesHost,
   box: NamedBox,
   vm: RunningBox['vm'],

@@ -16,8 +16,8 @@ import {
   type PlacesHost,
   publishingPlace,
 } from '../run/network-places.ts';
-import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/names.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
+import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 
 export interface JoinedNetwork {
   /** Absent: the microVM has no network card. */
