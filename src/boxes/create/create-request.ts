@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RecordedPolicy } from '../../networks/egress/egress.ts';
 import type { ImageHealthcheck } from '../../oci/config.ts';
 import type { VolumeKind } from '../../volumes/volume.ts';
 import type { ImageMountRequest } from '../policy/image-mounts.ts';
@@ -79,6 +80,8 @@ export interface CreateRequest {
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
   readonly names: Names;
+  /** Undefined: the box reaches what its host reaches. */
+  readonly egress?: RecordedPolicy | undefined;
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly publishAll: boolean;
