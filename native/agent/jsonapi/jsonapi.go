@@ -73,4 +73,6 @@ func Write(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+	// The document may hold a value that was unsealed.
+	clear(body)
 }
