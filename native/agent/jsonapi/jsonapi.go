@@ -28,7 +28,7 @@ var (
 	ErrBody     = &Error{"malformed", "the body of the request did not arrive whole", http.StatusBadRequest}
 	ErrTooMany  = &Error{"rate-limited", "too much is asked for; ask again later", http.StatusTooManyRequests}
 	// ErrProcessor does not say why: what the processor says is between it and the guest.
-	ErrProcessor = &Error{"processor-unavailable", "the secure processor gave no report", http.StatusServiceUnavailable}
+	ErrProcessor = &Error{"processor-unavailable", "the secure processor does not answer", http.StatusServiceUnavailable}
 	ErrInternal  = &Error{"internal", "the agent failed", http.StatusInternalServerError}
 )
 
