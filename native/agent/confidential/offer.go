@@ -11,9 +11,8 @@ import (
 	"a3s.dev/box/agent/workload"
 )
 
-// offer makes the services through which relying parties and the workload request evidence, and have
-// values sealed. It
-// serves the workload from now on, before the workload runs.
+// offer makes the services through which relying parties and the workload request evidence, and
+// have values sealed. It serves the workload from now on, before the workload runs.
 func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.Services, error) {
 	source := evidence.New(evidence.Config{
 		Processor:        processor,

@@ -1,6 +1,6 @@
 /**
- * The digests of the keys of those who may call the guest: to inject a secret, or to seal, as a launch
- * spec names them.
+ * The digests of the keys of those who may call the guest: to inject a secret, or to seal, as a
+ * launch spec names them.
  *
  * @module
  */
