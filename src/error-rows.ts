@@ -322,7 +322,7 @@ export const ERROR_ROWS = {
   },
   'tool-missing': {
     status: 500,
-    meaning: 'A program that the server needs is not there, or cannot be started.',
+    meaning: 'A program that is needed is not there, or cannot be started.',
     remedy: 'Install it; the message names it.',
   },
   'network-unavailable': {

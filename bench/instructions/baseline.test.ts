@@ -6,7 +6,7 @@ import { otherPrograms, readBaseline } from './baseline.ts';
 import { PARTS, STEPS } from './parts.ts';
 
 describe('the counts of the last version', () => {
-  it('has an instruction count for every part of every step', () => {
+  it('the baseline has an instruction count for every part of every step', () => {
     const { medians } = readBaseline();
     for (const step of STEPS) {
       for (const part of PARTS) expect(medians[step][part]).toBeGreaterThan(0);

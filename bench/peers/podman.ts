@@ -13,10 +13,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { controlGroups, removeGroup } from '../../test/clients/control-groups.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
 import { until } from '../../test/e2e/processes.ts';
 
@@ -40,7 +41,6 @@ export const PODMAN_IMAGE = `localhost/${BUSYBOX}`;
 
 const COMMAND_MS = 120_000;
 const STOP_MS = 10_000;
-const CGROUPS = '/sys/fs/cgroup';
 
 /**
  * The first process inside. podman keeps state below `/run` and `/var/lib` wherever its storage is,
@@ -183,26 +183,5 @@ export class Podman {
       await until(`${path} is empty`, () => removeGroup(path));
     }
     rmSync(this.#directory, { recursive: true, force: true });
-  }
-}
-
-/** Control groups of that name, in whichever hierarchies this host has. */
-function controlGroups(name: string): readonly string[] {
-  const hierarchies = readdirSync(CGROUPS, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(CGROUPS, entry.name));
-  return [CGROUPS, ...hierarchies].map((path) => join(path, name)).filter(existsSync);
-}
-
-/** Removes a group and those below; false while somebody is in one of them. */
-function removeGroup(path: string): boolean {
-  const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  if (!below.every((entry) => removeGroup(join(path, entry.name)))) return false;
-  try {
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
-    throw error;
   }
 }

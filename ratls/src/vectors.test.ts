@@ -124,7 +124,7 @@ describe('certificates', () => {
     },
   );
 
-  it('has no certificate whose evidence passes as hardware evidence', () => {
+  it('the vectors have no certificate whose evidence passes as hardware evidence', () => {
     const vectors = casesOf('certificates', given).filter(
       ({ expected }) => typeof expected !== 'string',
     );

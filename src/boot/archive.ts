@@ -10,8 +10,8 @@ import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../errors.ts';
 import type { BootSet } from './bootset.ts';
-import { ByteReader } from './byte-reader.ts';
 import { AnyBootDocument, bootSetId, documentText, filesOf, MAX_DOCUMENT } from './document.ts';
+import { ExactReader } from './exact-reader.ts';
 
 const BLOCK = 512;
 const DOCUMENT = 'boot.json';
@@ -52,7 +52,7 @@ export async function unpackBootSet(
   archive: AsyncIterable<Uint8Array>,
   directory: string,
 ): Promise<string> {
-  const reader = new ByteReader(archive);
+  const reader = new ExactReader(archive);
   try {
     const first = await reader.exactly(BLOCK);
     const bytes = await reader.exactly(documentSize(first));
@@ -104,7 +104,7 @@ function parse(bytes: Buffer): AnyBootDocument {
 }
 
 /** SHA-256 of what was written. */
-async function writeBounded(reader: ByteReader, path: string, size: number): Promise<string> {
+async function writeBounded(reader: ExactReader, path: string, size: number): Promise<string> {
   const hash = createHash('sha256');
   const file: FileHandle = await open(path, 'wx', 0o444);
   try {

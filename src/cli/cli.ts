@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { A3sError, ERRORS } from '../errors.ts';
 import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
-import type { DescribedCommand, Entry } from './command-table/command-entry.ts';
+import type { DescribedCommand, Entry } from './command-entry.ts';
 import { COMMANDS, GROUPS } from './command-table/command-table.ts';
 import { HIDDEN_COMMANDS } from './command-table/system.ts';
 import type { Context } from './context.ts';
@@ -13,9 +14,11 @@ import { HELP } from './flags/flag.ts';
 import { FlagValues } from './flags/flag-values.ts';
 import { canonicalize, type Given, seeHelp, UnknownFlag } from './flags/pflag.ts';
 import { printFailure } from './print-failure.ts';
-import { failureStatus } from './terminal/failure-status.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
+
+/** Of the record of a box whose start was refused. A command has a status of its own for that. */
+const REFUSED = 125;
 
 /** Runs one command line. Never rejects: errors are printed and become the exit status. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
@@ -32,6 +35,15 @@ export async function runCli(args: readonly string[], context: Context): Promise
     if (error instanceof UsageError) return statuses.usage ?? error.status;
     return failureStatus(error, statuses.failure);
   }
+}
+
+/**
+ * Docker's exit status for a failure: that of a program that could not be started, and `otherwise`
+ * for any other failure.
+ */
+function failureStatus(error: unknown, otherwise: number): number {
+  const exitCode = error instanceof A3sError ? ERRORS[error.code].exitCode : undefined;
+  return exitCode === undefined || exitCode === REFUSED ? otherwise : exitCode;
 }
 
 /** Exit statuses for errors, filled in once the command is known. */
@@ -106,7 +118,9 @@ async function runCommand(
   context: Context,
 ): Promise<number> {
   const table = [...command.flags, HELP];
-  const { flags, operands } = canonicalize(path, table, args, command.passThrough !== true);
+  const { flags, operands } = isVerbatim(command, args)
+    ? { flags: [], operands: args }
+    : canonicalize(path, table, args, command.passThrough !== true);
   const values = new FlagValues(path, table, flags);
   if (values.bool('help')) {
     const { commandHelp } = await import('./help/command-help.ts');
@@ -116,6 +130,11 @@ async function runCommand(
   }
   checkOperands(path, command, operands.length);
   return command.run({ context, flags: values, operands, path });
+}
+
+function isVerbatim(command: Command, args: readonly string[]): boolean {
+  const isHelp = args.length === 1 && args[0] === '--help';
+  return command.verbatim === true && !isHelp;
 }
 
 function checkOperands(path: string, command: Command, count: number): void {

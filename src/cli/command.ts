@@ -24,6 +24,8 @@ export interface Command {
   readonly operands: { readonly min: number; readonly max: number };
   /** Everything after the first operand belongs to the program in the box, flags included. */
   readonly passThrough?: true;
+  /** Everything is an operand, also what looks like a flag; `--help` alone is not. */
+  readonly verbatim?: true;
   /** Exit status for a refusal of the server; Docker's is 125 for run, 1 elsewhere. */
   readonly failureStatus?: number;
   /** Exit status for a command line that cannot be used, where it is not Docker's. */

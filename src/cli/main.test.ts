@@ -116,7 +116,7 @@ describe('in a pipeline', () => {
     return code;
   };
 
-  it('ends silently when the reader of its output closes the pipe', async () => {
+  it('the command line ends silently when the reader of its output closes the pipe', async () => {
     const child = cli.spawn('run', 'box', 'flood');
     const complaint = text(child.stderr);
     await once(child.stdout, 'data');
@@ -163,7 +163,7 @@ describe('the program that is installed', () => {
     expect(await complaint).toContain('Run npm run setup first.');
   });
 
-  it('has the version of its package', () => {
+  it('the installed program prints the version of its package', () => {
     const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
     expect(VERSION).toBe(manifest.version);
   });

@@ -163,7 +163,7 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     delete cli.env['NODE_OPTIONS'];
   });
 
-  it('has no documentation that recommends npx', () => {
+  it('no documentation recommends npx', () => {
     const root = join(import.meta.dirname, '../..');
     const docs = readdirSync(join(root, 'docs'), { encoding: 'utf8', recursive: true })
       .filter((file) => file.endsWith('.md'))
@@ -177,7 +177,7 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     expect(said).toEqual([]);
   });
 
-  it('has a program to run in a checkout', async () => {
+  it('a checkout has a program to run', async () => {
     const checkout = join(import.meta.dirname, '../../a3s-box');
     expect(await run(checkout, '--env-file', '/nonexistent')).toMatchObject({
       status: 125,

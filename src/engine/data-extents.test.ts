@@ -50,7 +50,7 @@ it('finds no extents in a file of holes', async () => {
   expect(await extentsOf([], 0)).toEqual([]);
 });
 
-it('goes on when a hole is punched between two seeks', async () => {
+it('finds the data of a file although a hole is punched between two seeks', async () => {
   const looks = [8192, 8192, 16_384, 20_480, -1];
   vi.mocked(libc).mockResolvedValueOnce({
     ...(await libc()),

@@ -149,7 +149,7 @@ export class Guest {
    * fields, so the spec is sent to it without them.
    */
   async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
-    const fills = spec.mounts.some(({ fill }) => fill === true);
+    const fills = spec.mounts.some((mount) => mount.kind !== 'image' && mount.fill === true);
     const options = { signal, deadlineMs: fills ? FILL_MS : SETUP_MS };
     const { directories, ...rest } = spec;
     const document = directories === undefined || this.speaks(5) ? spec : rest;

@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
-import { type AdoptionTiming, adoptBoxes } from '../boxes/adopt/adopt.ts';
+import { type AdoptionOptions, type AdoptionTiming, adoptBoxes } from '../boxes/adopt/adopt.ts';
 import { adoptNetworks, watchNetworks } from '../boxes/adopt/networks.ts';
 import { keepsOutput } from '../boxes/output/keeps-output.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
@@ -93,7 +93,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   );
   const log = new FileLog(join(config.home, 'server.log'));
   try {
-    await prepareRuntimeDir(config, uid);
+    const noneRuns = await prepareRuntimeDir(config, uid);
     try {
       const store = new BoxStore(database);
       const stopped = new AbortController();
@@ -116,7 +116,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       });
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
-      await serveRuntime(config, rt, options);
+      await serveRuntime(config, rt, { ...options, noneRuns });
     } finally {
       // The socket may be a dead server's: this server may have ended before it listened.
       await removeSocket(config, options);
@@ -135,7 +135,11 @@ async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolea
   }
 }
 
-async function serveRuntime(config: Config, rt: ApiHost, options: ServeOptions): Promise<void> {
+async function serveRuntime(
+  config: Config,
+  rt: ApiHost,
+  options: ServeOptions & Pick<AdoptionOptions, 'noneRuns'>,
+): Promise<void> {
   const http = new HttpServer(rt);
   rt.restarts.begin({
     restart: (id, run) => restartByPolicy(rt, id, run),
@@ -149,7 +153,8 @@ async function serveRuntime(config: Config, rt: ApiHost, options: ServeOptions):
     });
     await adoptNetworks(rt);
     watchNetworks(rt);
-    await adoptBoxes(rt, { timing: options.adoption, afterReboot: options.afterReboot });
+    const { adoption: timing, afterReboot, noneRuns } = options;
+    await adoptBoxes(rt, { timing, afterReboot, noneRuns });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
     const given = options.listening ?? [];

@@ -30,7 +30,7 @@ beforeEach(() => {
 afterEach(() => home.remove());
 
 describe('a usable template', () => {
-  it('lends the RAM, the devices and the disk of the prepared microVM', async () => {
+  it('gives a start the RAM, the devices and the disk of the prepared microVM', async () => {
     const store = await home.openStore();
     expect(await warm(store)).toEqual(['1 waiting', '1 making', '1 ready']);
     using taken = await store.take(home.shape());
@@ -61,7 +61,7 @@ describe('a usable template', () => {
     expect(headOf(disk, 2, 1024 + 56)).toBe('S\xef');
   });
 
-  it('lends RAM that no one can change, not even through its descriptor', async () => {
+  it('gives a start RAM that no one can change, not even through its descriptor', async () => {
     const store = await home.openStore();
     await warm(store);
     using taken = await store.take(home.shape());
@@ -170,7 +170,7 @@ describe('a missing template', () => {
     await home.event('create');
   });
 
-  it('never makes a template from a boot set whose agent does not support copies', async () => {
+  it('never makes a template from a boot set whose agent cannot start from one', async () => {
     home.agentOptions = { protocol: { minimum: 1, maximum: 1 } };
     const store = await home.openStore();
     store.booted(home.shape());

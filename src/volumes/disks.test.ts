@@ -62,7 +62,16 @@ const start = async (box: string) => {
 };
 
 describe('a volume that is a disk', () => {
-  it('is a file of the server’s alone, with the size and the options on record', async () => {
+  it('makes a disk volume again where the server ended after its file was there', async () => {
+    const volume = await volumes.create({ name: 'data', kind });
+    new VolumeRecords(database).put({ ...volume, state: 'making' });
+    writeFileSync(join(home, 'volumes/data/_disk.new'), '');
+    volumes = open();
+    expect(await volumes.create({ name: 'data', kind })).toMatchObject({ state: 'present' });
+    expect(readdirSync(join(home, 'volumes/data'))).toEqual(['_disk']);
+  });
+
+  it('makes a disk volume as a private file, with the size and the options on record', async () => {
     const made = await volumes.create({ name: 'data', kind });
     expect(made).toMatchObject({ options: kind.options, diskBytes: 2 ** 30, anonymous: false });
     const path = volumes.mountpoint('data');
@@ -74,31 +83,34 @@ describe('a volume that is a disk', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it('is not there after its file could not be made', async () => {
+  it('keeps no disk volume whose file could not be made', async () => {
     makeDisk = async (path) => {
       writeFileSync(path, 'half');
       throw new Error('full');
     };
     await expect(volumes.create({ name: 'data', kind })).rejects.toThrow('full');
     expect(volumes.list()).toEqual([]);
-    expect(readdirSync(join(home, 'volumes/data'))).toEqual([]);
+    expect(readdirSync(join(home, 'volumes'))).toEqual([]);
     makeDisk = async (path) => writeFileSync(path, '');
     await volumes.create({ name: 'data', kind });
   });
 
-  it.each(['_disk', '_data/file'])('is refused where %s lies in its place', async (file) => {
-    await volumes.create({ name: 'data' });
-    const path = join(home, 'volumes/data', file);
-    writeFileSync(path, 'of somebody');
-    database.exec('DELETE FROM volumes');
-    volumes = open();
-    await expect(volumes.create({ name: 'data', kind })).rejects.toMatchObject({
-      code: 'conflict',
-    });
-    expect(existsSync(path)).toBe(true);
-  });
+  it.each(['_disk', '_data/file'])(
+    'refuses a disk volume where %s lies in its place',
+    async (file) => {
+      await volumes.create({ name: 'data' });
+      const path = join(home, 'volumes/data', file);
+      writeFileSync(path, 'of somebody');
+      database.exec('DELETE FROM volumes');
+      volumes = open();
+      await expect(volumes.create({ name: 'data', kind })).rejects.toMatchObject({
+        code: 'conflict',
+      });
+      expect(existsSync(path)).toBe(true);
+    },
+  );
 
-  it('is mounted by one box at a time', async () => {
+  it('gives a disk volume to one box at a time', async () => {
     await volumes.create({ name: 'data', kind });
     const mounted = { path: volumes.mountpoint('data'), isDisk: true };
     expect(await start('one')).toEqual(mounted);
@@ -114,7 +126,7 @@ describe('a volume that is a disk', () => {
     expect(volumes.holderOf('data')).toBe('two');
   });
 
-  it('stays with a box that runs when the next server starts', async () => {
+  it('keeps a disk volume with its running box when the next server starts', async () => {
     await volumes.create({ name: 'data', kind });
     await start('one');
     users['data'] = ['two', 'one'];
@@ -125,7 +137,7 @@ describe('a volume that is a disk', () => {
     await start('two');
   });
 
-  it('goes to one of many boxes that start at once', async () => {
+  it('gives a disk volume to one of many boxes that start at once', async () => {
     await volumes.create({ name: 'data', kind });
     const boxes = Array.from({ length: 8 }, (_, index) => `box-${index}`);
     const results = await Promise.allSettled(boxes.map(start));

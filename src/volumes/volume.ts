@@ -13,8 +13,8 @@ export const Volume = z.strictObject({
   labels: z.record(z.string(), z.string()),
   /** Its name was made up; it goes with the box that it was made for. */
   anonymous: z.boolean(),
-  /** `removing`: its files go, and nobody sees it any more. */
-  state: z.enum(['present', 'removing']),
+  /** Nobody sees one whose place is not made yet, or whose files go. */
+  state: z.enum(['making', 'present', 'removing']),
   /** The driver's options, as they were given. Old records have none. */
   options: z.record(z.string(), z.string()).default({}),
   /** The size of its disk. Absent: it is a directory. */

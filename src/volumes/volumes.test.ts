@@ -110,6 +110,41 @@ describe('creating a volume', () => {
   });
 });
 
+describe('a volume that was being made when the server ended', () => {
+  const putMaking = async () => {
+    const volume = await volumes.create({ name: 'data' });
+    new VolumeRecords(database).put({ ...volume, state: 'making' });
+  };
+
+  it('is gone in the next server', async () => {
+    await putMaking();
+    const next = open();
+    expect(next.list()).toEqual([]);
+    expect(() => next.expect('data')).toThrow('no such volume');
+    await next.sweep(() => expect.fail('it can be removed'));
+    expect(readdirSync(join(home, 'volumes'))).toEqual([]);
+    expect(new VolumeRecords(database).list()).toEqual([]);
+  });
+
+  it('can be made again before it is gone', async () => {
+    await putMaking();
+    const next = open();
+    expect(await next.create({ name: 'data' })).toMatchObject({ state: 'present' });
+    await next.sweep(() => expect.fail('it is made'));
+    expect(next.list()).toHaveLength(1);
+    expect(readdirSync(next.mountpoint('data'))).toEqual([]);
+  });
+
+  it('keeps files that somebody has put into its place since', async () => {
+    await putMaking();
+    writeFileSync(file('data'), 'of somebody');
+    const next = open();
+    await next.sweep(() => expect.fail('the record can be removed'));
+    expect(existsSync(file('data'))).toBe(true);
+    expect(new VolumeRecords(database).list()).toEqual([]);
+  });
+});
+
 describe('removing a volume', () => {
   it('removes the files and the record of a volume', async () => {
     await volumes.create({ name: 'data' });
@@ -271,7 +306,7 @@ it('removes a tree that is deeper than a path may be', async () => {
   expect(readdirSync(join(home, 'volumes'))).toEqual([]);
 });
 
-it('goes on with other removals where one fails', async () => {
+it('finishes the removals of other volumes where one fails', async () => {
   for (const name of ['one', 'two']) await volumes.create({ name });
   const records = new VolumeRecords(database);
   for (const volume of records.list()) records.put({ ...volume, state: 'removing' });

@@ -2,22 +2,32 @@
  * The volumes of a home: a directory each, `volumes/NAME/_data`, as Docker has them, or a disk,
  * `volumes/NAME/_disk`.
  *
- * A record says what is true whenever the server ends: a directory is on the disk before its record
- * is, and a removal is on record before the first file goes. What a guest has filled becomes the
+ * A record says what is true whenever the server ends, or the host: that a volume is being made is
+ * on record before its directory is made, that it is there once the directory is on the disk, and
+ * that it is being removed before the first file goes. What a guest has filled becomes the
  * volume's directory by one rename, which the kernel refuses where that directory has files.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, realpath, rename, stat } from 'node:fs/promises';
+import { mkdir, realpath, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { syncDirectory } from '../durable.ts';
 import { A3sError, ERRORS } from '../errors.ts';
 import { bind, boundDirectory } from './bound.ts';
 import { directoryBytes, removeTree, syncFileSystem } from './directory.ts';
-import { makeDiskFile } from './disk-file.ts';
 import { DiskHolders } from './disk-holders.ts';
+import {
+  DATA,
+  DISK,
+  expectFree,
+  hasCode,
+  isEmpty,
+  makePlace,
+  notEmpty,
+  unmakePlace,
+} from './place.ts';
 import type { VolumeRecords } from './records.ts';
 import {
   ANONYMOUS_LABEL,
@@ -27,8 +37,6 @@ import {
   type VolumeKind,
 } from './volume.ts';
 
-const DATA = '_data';
-const DISK = '_disk';
 /** What a guest fills; it becomes the directory above. */
 const FILLING = '_fill';
 
@@ -129,7 +137,7 @@ export class Volumes {
 
   /** By name. */
   list(): Volume[] {
-    return this.#options.records.list().filter(({ state }) => state !== 'removing');
+    return this.#options.records.list().filter(({ state }) => state === 'present');
   }
 
   /** @throws A3sError `no-such-volume` */
@@ -184,15 +192,14 @@ export class Volumes {
     return await this.#locks.run(chosen, async () => {
       const found = this.#get(chosen);
       if (found !== undefined) return found;
-      if (this.#options.records.get(chosen) !== undefined) await this.#finishRemoval(chosen);
+      await this.#finish(chosen);
       const bound = kind.device === undefined ? undefined : await bind(kind.device);
-      await this.#makePlace(chosen, kind);
-      const volume = this.#options.records.put({
+      const volume = await this.#make({
         name: chosen,
         createdAt: this.#options.now(),
         labels: { ...labels, ...(anonymous ? { [ANONYMOUS_LABEL]: '' } : {}) },
         anonymous,
-        state: 'present',
+        state: 'making',
         options: { ...kind.options },
         ...(kind.diskBytes === undefined ? {} : { diskBytes: kind.diskBytes }),
         ...(bound === undefined ? {} : { bound }),
@@ -200,6 +207,21 @@ export class Volumes {
       this.#options.onEvent('create', volume);
       return volume;
     });
+  }
+
+  /** Makes its place. Where that fails, or the server ends meanwhile, nothing of it stays. */
+  async #make(volume: Volume): Promise<Volume> {
+    const { name, diskBytes } = volume;
+    const directory = join(this.#root, name);
+    await expectFree(name, directory);
+    this.#options.records.put(volume);
+    try {
+      await makePlace(directory, diskBytes, this.#options.makeDisk);
+    } catch (error) {
+      await this.#unmake(name);
+      throw error;
+    }
+    return this.#options.records.put({ ...volume, state: 'present' });
   }
 
   /**
@@ -244,7 +266,8 @@ export class Volumes {
   }
 
   /**
-   * Finishes the removals that an earlier server was in the middle of.
+   * Finishes the removals that an earlier server was in the middle of, and removes the volumes that
+   * it was making.
    *
    * @param onError one fails, the others go on
    */
@@ -252,12 +275,10 @@ export class Volumes {
     const { shutdown } = this.#options;
     for (const { name, state } of this.#options.records.list()) {
       if (shutdown.aborted) return;
-      if (state !== 'removing') continue;
+      if (state === 'present') continue;
       try {
-        await this.#locks.run(name, async () => {
-          // Somebody may have made another one meanwhile.
-          if (this.#get(name) === undefined) await this.#finishRemoval(name, shutdown);
-        });
+        // Somebody may have made another one meanwhile.
+        await this.#locks.run(name, () => this.#finish(name, shutdown));
       } catch (error) {
         if (!shutdown.aborted) onError(error, name);
       }
@@ -327,63 +348,23 @@ export class Volumes {
 
   #get(name: string): Volume | undefined {
     const volume = this.#options.records.get(name);
-    return volume?.state === 'removing' ? undefined : volume;
+    return volume?.state === 'present' ? volume : undefined;
   }
 
-  /** Files that have no record are somebody's: they are neither shown to a box nor removed. */
-  async #makePlace(name: string, { diskBytes }: VolumeKind): Promise<void> {
-    const directory = join(this.#root, name);
-    const path = join(directory, DATA);
-    const disk = join(directory, DISK);
-    // Other users of the host do not come here: the home itself keeps them out.
-    await mkdir(directory, { recursive: true, mode: 0o711 });
-    if (await exists(disk)) throw notEmpty(name, disk);
-    if (diskBytes === undefined || (await exists(path))) {
-      await mkdir(path, { mode: 0o755 }).catch(async (error: unknown) => {
-        if (!hasCode(error, 'EEXIST')) throw error;
-        if (!(await isEmpty(path))) throw notEmpty(name, path, error);
-      });
-    }
-    if (diskBytes !== undefined) await makeDiskFile(disk, diskBytes, this.#options.makeDisk);
-    for (const each of [directory, this.#root, join(this.#root, '..')]) await syncDirectory(each);
+  /** Ends what an earlier server was in the middle of. The caller has the volume's lock. */
+  async #finish(name: string, signal?: AbortSignal): Promise<void> {
+    const state = this.#options.records.get(name)?.state;
+    if (state === 'making') await this.#unmake(name);
+    if (state === 'removing') await this.#finishRemoval(name, signal);
+  }
+
+  async #unmake(name: string): Promise<void> {
+    await unmakePlace(join(this.#root, name));
+    this.#options.records.remove(name);
   }
 
   async #finishRemoval(name: string, signal?: AbortSignal): Promise<void> {
     await removeTree(join(this.#root, name), signal);
     this.#options.records.remove(name);
   }
-}
-
-/**
- * A directory that is not there, or may not be read, is not filled: the file server refuses it with
- * its reason.
- */
-async function isEmpty(path: string): Promise<boolean> {
-  try {
-    return (await readdir(path)).length === 0;
-  } catch (error) {
-    if (hasCode(error, 'EACCES', 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
-  }
-}
-
-function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
-  }
-}
-
-function notEmpty(name: string, path: string, cause?: unknown): A3sError {
-  return new A3sError('conflict', `Cannot make the volume ${name}: ${path} has files`, {
-    remedy: 'Move them away first.',
-    cause,
-  });
 }

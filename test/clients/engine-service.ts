@@ -9,11 +9,12 @@
  * @module
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { processesWith, until } from '../e2e/processes.ts';
+import { controlGroups, removeGroup } from './control-groups.ts';
 
 export interface EngineService {
   readonly socket: string;
@@ -51,7 +52,6 @@ ip link set lo up
 exit $?`;
 
 const NAMESPACES = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
-const CGROUPS = '/sys/fs/cgroup';
 
 /** Starts it. Undefined where its programs, or the right to make namespaces, are not at hand. */
 export async function startEngine(engine: Engine): Promise<EngineService | undefined> {
@@ -119,25 +119,4 @@ function answers(socket: string): Promise<boolean> {
     });
     connection.once('error', () => resolve(false));
   });
-}
-
-/** Of that name, of either version, in whichever hierarchies this host has. */
-function controlGroups(name: string): readonly string[] {
-  const hierarchies = readdirSync(CGROUPS, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(CGROUPS, entry.name));
-  return [CGROUPS, ...hierarchies].map((path) => join(path, name)).filter(existsSync);
-}
-
-/** Removes a group and those below; false while somebody is in one of them. */
-function removeGroup(path: string): boolean {
-  const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  if (!below.every((entry) => removeGroup(join(path, entry.name)))) return false;
-  try {
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
-    throw error;
-  }
 }

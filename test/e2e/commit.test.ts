@@ -79,7 +79,7 @@ describe.each(ANY_ACTOR)('commits of %s', (name) => {
     expect(refused.stderr).toMatch(/Cannot commit committed: .*\/made\/\.wh\.file/);
   });
 
-  it('is saved so that skopeo and podman take it', async () => {
+  it('saves a committed image so that skopeo and podman take it', async () => {
     await actor.ok(['save', '-o', 'saved.tar', MADE]);
     const run = (program: string, ...args: string[]): string =>
       execFileSync(program, args, { cwd: actor.directory, encoding: 'utf8' });

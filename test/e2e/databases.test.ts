@@ -117,7 +117,7 @@ describe.each(ANY_ACTOR)('databases of %s with their files on disk volumes', (na
       ),
     );
 
-  it('lose no list entry that redis with an append-only file acknowledged', async () => {
+  it('boxes lose no list entry that redis with an append-only file acknowledged', async () => {
     const server = client(REDIS_SERVER, '');
     const answers = ['sh', '-c', `until ${REDIS_CLI.join(' ')} ping; do sleep 0.1; done`];
     await exec(answers);
@@ -141,7 +141,7 @@ describe.each(ANY_ACTOR)('databases of %s with their files on disk volumes', (na
   });
 
   it.each(Array.from({ length: KILLS }, (_, index) => index + 1))(
-    'lose no row that PostgreSQL has committed: kill %i of the VMM',
+    'boxes lose no row that PostgreSQL has committed: kill %i of the VMM',
     async (kill) => {
       const starts = await Promise.all(
         WRITERS.map((writer) =>
@@ -168,7 +168,7 @@ describe.each(ANY_ACTOR)('databases of %s with their files on disk volumes', (na
     },
   );
 
-  it('leave an index that fits its table, and no torn page', async () => {
+  it('boxes leave an index that fits its table, and no torn page', async () => {
     await query('create extension amcheck');
     await query("select bt_index_check('rows_pkey', true)");
     await actor.ok(['stop', 'db']);

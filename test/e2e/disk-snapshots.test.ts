@@ -27,7 +27,7 @@ describe.each(ACTORS)('disk snapshots of %s', (name) => {
   const sh = (box: string, script: string) => actor.ok(['exec', box, 'sh', '-c', script]);
   const snapshots = () => actor.ok(['snapshot', 'ls', '--format', '{{.Name}} {{.Kind}}']);
 
-  it('have what a box that runs has written, also what is not on its disk yet', async () => {
+  it('disk snapshots have what a running box has written, also what is not on its disk yet', async () => {
     await sh('source', 'mkdir /made; echo first > /made/file; head -c 3000000 /dev/urandom > /big');
     const sum = await sh('source', 'md5sum < /big');
     await actor.ok(['snapshot', 'create', '--name', 'first', 'source']);
@@ -39,7 +39,7 @@ describe.each(ACTORS)('disk snapshots of %s', (name) => {
     expect(await snapshots()).toBe('first disk');
   });
 
-  it('are taken of a stopped box, which gets the disk of any of them back', async () => {
+  it('disk snapshots are taken of a stopped box, which gets the disk of any of them back', async () => {
     expect((await actor.run(['snapshot', 'restore', 'first'])).stderr).toContain('Stop it first');
     await actor.ok(['stop', '-t', '0', 'source']);
     await actor.ok(['snapshot', 'create', '--name', 'second', 'source']);
@@ -52,7 +52,7 @@ describe.each(ACTORS)('disk snapshots of %s', (name) => {
     }
   });
 
-  it('leave the boxes with their disks when they are removed, and no file behind', async () => {
+  it('disk snapshots leave the boxes with their disks when they are removed, and no file behind', async () => {
     await actor.ok(['snapshot', 'rm', 'first', 'second']);
     expect(await snapshots()).toBe('');
     expect(await sh('copy', 'cat /made/file')).toBe('of the copy');

@@ -53,7 +53,7 @@ describe.each(ACTORS)('a volume of %s that is a disk', (name) => {
     return result.stdout;
   };
 
-  it('has the image’s files with their owners, no lost+found, and what a box wrote before', async () => {
+  it('a disk volume has the image’s files with their owners, no lost+found, and what a box wrote before', async () => {
     const show = 'cd /srv/data && stat -c "%n %a %u:%g" . file && ls && echo more > new';
     const shown = ['. 700 70:71', 'file 640 70:71', 'file', ''].join('\n');
     expect(await ok(['--rm', '-v', 'data:/srv/data'], show)).toBe(shown);
@@ -65,14 +65,14 @@ describe.each(ACTORS)('a volume of %s that is a disk', (name) => {
     ).toMatch(/^5:6\n\S+ +[3-6]\d{4} /);
   });
 
-  it('cannot be written to by root of a box that mounts it read-only, or a part of it', async () => {
+  it('root of a box cannot write to a disk volume that it mounts read-only, or to a part of it', async () => {
     const script = 'echo x > /x/new; mount -o remount,rw /x; echo x > /x/new; cat /x/new /part';
     const part = 'type=volume,src=data,dst=/part,volume-subpath=file,readonly';
     const result = await run(['--rm', '-v', 'data:/x:ro', '--mount', part], script);
     expect(result.stdout).toBe('more\nof the image\n');
   });
 
-  it('has one box at a time, and every line that was synced when the VMM is killed', async () => {
+  it('a disk volume has one box at a time, and every line that was synced when the VMM is killed', async () => {
     const box = ['run', '-d', '--name', 'writer', '--network', 'none', '-v', 'data:/srv/data'];
     await actor.ok([...box, IMAGE, 'sh', '-c', WRITER]);
     const lines = async () => (await actor.ok(['logs', 'writer'])).split('\n').filter(Boolean);

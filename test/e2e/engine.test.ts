@@ -117,7 +117,13 @@ it('boots to an answering agent, lets another process adopt the microVM, and end
   await vm.release();
   const script = fileURLToPath(new URL('./support/adopt.ts', import.meta.url));
   const job = JSON.stringify({ options, id: ID, runtimeDir });
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', script, job]);
+  const { stdout } = await run(process.execPath, [
+    '--conditions=a3s-source',
+    '--import',
+    'tsx',
+    script,
+    job,
+  ]);
   expect(JSON.parse(stdout)).toEqual({ pid: vm.pid, hello });
 
   const adopted = await openEngine(options).adopt(ID, runtimeDir);

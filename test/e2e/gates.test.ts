@@ -9,7 +9,7 @@ import { tracesOf } from './support/traces.ts';
 
 const SOAK = process.env['SOAK'] !== undefined;
 const CREATES = SOAK ? 50 : 10;
-const CYCLES = SOAK ? 200 : 50;
+const CYCLES = SOAK ? 200 : 25;
 /** Commands that run at once: each copy of a template takes half a second of a processor. */
 const AT_ONCE = 4;
 const GATE_MS = SOAK ? 3_600_000 : 600_000;

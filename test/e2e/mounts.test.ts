@@ -51,7 +51,7 @@ const SHOWN = [
 ];
 
 describe('the mounts of a box', () => {
-  it('has filesystems in memory, a read-only root and twenty volumes, also when it starts again', async () => {
+  it('a box has filesystems in memory, a read-only root and twenty volumes, also when it starts again', async () => {
     const place = await actor
       .ok(['volume', 'create', 'many'])
       .then(async () =>

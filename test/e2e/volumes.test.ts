@@ -117,7 +117,7 @@ describe.each(ACTORS)('a volume of %s', (name) => {
     expect(await actor.ok(['volume', 'ls', '-q'])).toBe(before);
   });
 
-  it('has a volume for a directory that the image declares, which other boxes can mount', async () => {
+  it('a box has a volume for a directory that the image declares, which other boxes can mount', async () => {
     const { config, ...image } = busyboxImage('localhost/a3s/declares:1');
     const archive = join(actor.directory, 'declares.tar');
     const declares = buildImage({ ...image, config: { ...config, Volumes: { 'srv/own': {} } } });

@@ -1,17 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
 import { type Installation, install } from '../e2e/installation.ts';
 import { buildImage, dockerArchive } from '../images/build-image.ts';
+import { withCareless } from './power/careless.ts';
 import { playCuts } from './power/play-cuts.ts';
 import { seedOf } from './power/random.ts';
 
 const SOAK = process.env['SOAK'] !== undefined;
 const STEPS = SOAK ? 120 : 25;
-const CUTS = SOAK ? 300 : 10;
+const CUTS = Number(process.env['POWER_CUTS'] ?? (SOAK ? 300 : 10));
 
 let installation: Installation;
 let registry: StartedRegistry;
@@ -45,25 +45,16 @@ const seed = seedOf();
 it(`keeps acknowledged images and records wherever the power is cut (A3S_SEED=${seed})`, {
   timeout: SOAK ? 7_200_000 : 600_000,
 }, async () => {
-  const given = { installation, seed, remote, vms: false };
+  const given = { installation, seed, remote, vms: false as const };
   expect(await playCuts({ ...given, steps: STEPS, cuts: CUTS })).toEqual([]);
 });
 
 it(`detects a server that acknowledges unsynced records (A3S_SEED=${seed})`, {
   timeout: 600_000,
 }, async () => {
-  const root = mkdtempSync(join(tmpdir(), 'a3s-careless-'));
-  try {
-    cpSync(join(installation.root, 'dist'), join(root, 'dist'), { recursive: true });
-    const server = join(root, 'dist/server.cjs');
-    const careful = readFileSync(server, 'utf8');
-    const careless = careful.replaceAll('synchronous = FULL', 'synchronous = OFF');
-    expect(careless).not.toBe(careful);
-    writeFileSync(server, careless);
-    const other = { ...installation, root, cli: join(root, 'dist/a3s-box.cjs') };
-    const given = { installation: other, seed, remote, vms: false };
+  const syncs = { careful: 'synchronous = FULL', careless: 'synchronous = OFF' };
+  await withCareless(installation, syncs, async (other) => {
+    const given = { installation: other, seed, remote, vms: false as const };
     expect((await playCuts({ ...given, steps: 12, cuts: 10 })).length).toBeGreaterThan(0);
-  } finally {
-    rmSync(root, { recursive: true, force: true });
-  }
+  });
 });

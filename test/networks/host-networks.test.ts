@@ -171,7 +171,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     expect(existsSync(directory)).toBe(false);
   });
 
-  it('has no way out of an internal network', async () => {
+  it('a box has no way out of an internal network', async () => {
     await attach({ box: web, network: { ...network, internal: true } });
     expect(inside(web, 'ip', 'route')).not.toContain('default');
   });

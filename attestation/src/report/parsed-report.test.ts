@@ -25,7 +25,7 @@ function frozenThroughout(value: unknown): boolean {
 }
 
 describe('ParsedReport', () => {
-  it('has no enumerable claims, and is frozen', () => {
+  it('a parsed report has no enumerable claims, and is frozen', () => {
     const report = parseReport(sampleReport());
     expect(Object.keys(report)).toEqual([]);
     expect(JSON.stringify(report)).toBe('{}');

@@ -22,7 +22,7 @@ describe('decodePlatformInfo', () => {
     expect(decodePlatformInfo(0x100n)).toEqual({ ...none, raw: 0x100n });
   });
 
-  it('has as many known platform bits as names', () => {
+  it('decodePlatformInfo knows as many platform bits as names', () => {
     expect(PLATFORM_INFO_KNOWN).toBe((1n << BigInt(BITS.length)) - 1n);
   });
 });

@@ -187,12 +187,14 @@ export const Resources = z.strictObject({
 });
 export type Resources = z.infer<typeof Resources>;
 
+/** Read-only EROFS disks, lowest layer first. */
+const layers = z
+  .array(z.strictObject({ serial: diskSerial }))
+  .min(1)
+  .max(128);
+
 const Rootfs = z.strictObject({
-  /** Read-only EROFS disks, lowest layer first. */
-  layers: z
-    .array(z.strictObject({ serial: diskSerial }))
-    .min(1)
-    .max(128),
+  layers,
   /** Where changes go: an ext4 disk that outlives the VM, or guest memory. */
   changes: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('disk'), serial: diskSerial }),
@@ -232,7 +234,17 @@ const VolumeDisk = z.strictObject({
   fill: z.boolean().optional(),
 });
 
-const Mount = z.discriminatedUnion('kind', [Share, VolumeDisk]);
+/** Another image, as it is. */
+const MountedImage = z.strictObject({
+  kind: z.literal('image'),
+  layers,
+  /** The part that is mounted, a directory or a file. Absent: all of the image. */
+  subpath: text.max(4096).optional(),
+  destination: absolutePath,
+  readonly: z.literal(true),
+});
+
+const Mount = z.discriminatedUnion('kind', [Share, VolumeDisk, MountedImage]);
 
 const ipv4 = z.ipv4();
 

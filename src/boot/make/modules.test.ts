@@ -43,7 +43,7 @@ test('leaves out a use that few boxes ask for when the kernel lacks a module of 
   });
 });
 
-test('needs no module for what the kernel has built in', async () => {
+test('the modules of a boot set contain none for what the kernel has built in', async () => {
   expect(await kernelWith(['overlay', 'veth', 'xt_mark'], ['tun', 'nf_nat'])).toEqual({
     modules: ['overlay', 'veth', 'xt_mark'],
     missing: {},

@@ -49,6 +49,11 @@ export interface AdoptionOptions {
    * started.
    */
   readonly afterReboot?: boolean | undefined;
+  /**
+   * Whether no box of an earlier server can run, since none has sockets. Who made a box with
+   * `--rm` and has not started it is gone then, and a power cut may have taken all of its run.
+   */
+  readonly noneRuns?: boolean | undefined;
 }
 
 /** What adoption needs of the server. */
@@ -61,7 +66,7 @@ export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Services, 'startTim
  */
 export async function adoptBoxes(
   rt: AdoptionHost,
-  { timing = TIMING, afterReboot = false }: AdoptionOptions = {},
+  { timing = TIMING, afterReboot = false, noneRuns = false }: AdoptionOptions = {},
 ): Promise<void> {
   await sweepDirectories(rt);
   const shutdown = linkedSignal(rt.shutdown);
@@ -75,7 +80,9 @@ export async function adoptBoxes(
   try {
     await Promise.race([
       late,
-      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { timing, afterReboot }))),
+      Promise.all(
+        rt.store.list().map((box) => adoptBox(rt, box, { timing, afterReboot, noneRuns })),
+      ),
     ]);
   } finally {
     shutdown.unlink();
@@ -87,15 +94,15 @@ export async function adoptBoxes(
 function adoptBox(
   rt: AdoptionHost,
   box: Box,
-  { timing, afterReboot }: Required<AdoptionOptions> & { timing: AdoptionTiming },
+  options: Required<AdoptionOptions> & { timing: AdoptionTiming },
 ): Promise<void> {
   const { id } = box.definition;
   return new Promise((answered) => {
     // Verbs for this box find its lock taken, and wait.
     rt.locks
       .run(id, async () => {
-        await reconcileBox(rt, box, timing, answered);
-        if (afterReboot) queueRestart(rt, id);
+        await reconcileBox(rt, box, options, answered);
+        if (options.afterReboot === true) queueRestart(rt, id);
       })
       .catch((error: unknown) => {
         if (!rt.shutdown.aborted) rt.log.error('a box could not be adopted', error, { box: id });
@@ -114,13 +121,17 @@ function queueRestart(rt: Pick<RunServices, 'store' | 'restarts'>, id: string): 
 async function reconcileBox(
   rt: AdoptionHost,
   box: Box,
-  timing: AdoptionTiming,
+  {
+    timing,
+    noneRuns,
+  }: { readonly timing: AdoptionTiming; readonly noneRuns?: boolean | undefined },
   answered: () => void,
 ): Promise<void> {
   const { status, run, incomplete } = box.state;
   if (incomplete === true) return await removeLocked(rt, box.definition.id, { volumes: true });
-  if (status === 'removing' || (!mayHaveVm(status) && run > 0 && box.definition.autoRemove)) {
-    await removeLocked(rt, box.definition.id);
+  const over = !mayHaveVm(status) && (run > 0 || noneRuns === true);
+  if (status === 'removing' || (over && box.definition.autoRemove)) {
+    return await removeLocked(rt, box.definition.id);
   }
   if (status === 'restarting') return rt.restarts.wait(box);
   if (!mayHaveVm(status)) return await dropUnusedDisk(rt, box.definition.id);

@@ -149,7 +149,7 @@ describe('a commit', () => {
     ]);
   });
 
-  it('does not pause with pause=0, and leaves a paused box paused', async () => {
+  it('commits without a pause with pause=0, and leaves a paused box paused', async () => {
     const id = await runBox();
     const events = await eventsOf(() => commit(id, '&pause=0'));
     expect(events.map(([, action]) => action)).toEqual(['commit']);
@@ -172,7 +172,7 @@ describe('a commit', () => {
     expect(await imageOf(await commit(id))).toMatchObject({ diffIds: PARENT.diffIds });
   });
 
-  it('can be made of the same box again, and of two commits at once', async () => {
+  it('commits the same box again, and twice at once', async () => {
     const id = await runBox();
     const answers = await Promise.all([commit(id, '&repo=a'), commit(id, '&repo=b')]);
     expect(answers.map((answer) => answer.status)).toEqual([201, 201]);
@@ -221,7 +221,7 @@ describe('a commit that fails', () => {
     ['repo=UPPER', 400, /UPPER|upper/],
     [`repo=a@sha256:${'1'.repeat(64)}`, 400, /digest/],
     [`comment=${'x'.repeat(5000)}`, 400, /^Invalid request: comment: Too big/],
-  ])('is refused before the box is paused: %s', async (query, expected, message) => {
+  ])('refuses a commit before the box is paused: %s', async (query, expected, message) => {
     const id = await runBox();
     const events = await eventsOf(async () => {
       const answer = await commit(id, `&${query}`);
@@ -231,7 +231,7 @@ describe('a commit that fails', () => {
     expect(events).toEqual([]);
   });
 
-  it('is refused of a missing box and of a confidential one', async () => {
+  it('refuses to commit a missing box and a confidential one', async () => {
     expect(await commit('gone')).toMatchObject({ status: 404, body: { code: 'no-such-box' } });
     home.trust.rules = [allowConfidential('**')];
     const id = await home.create(['true'], { Confidential: { Tee: 'simulate' } });
@@ -275,7 +275,7 @@ describe('a commit that fails', () => {
     },
   );
 
-  it('ends with its client, and resumes the box', async () => {
+  it('ends a commit with its client, and resumes the box', async () => {
     const id = await runBox();
     const { begun } = holdLayer(id);
     const { socket: socketPath } = home.config;
@@ -288,7 +288,7 @@ describe('a commit that fails', () => {
     expect(await images()).toEqual(['busybox:latest']);
   });
 
-  it('ends where the guest sends a byte now and then, and resumes the box', async () => {
+  it('ends a commit where the guest sends a byte now and then, and resumes the box', async () => {
     Object.assign(home.runtime, { filesTiming: { idleMs: 300 } });
     const id = await runBox();
     const files = home.agents.get(id)?.files;
@@ -302,7 +302,7 @@ describe('a commit that fails', () => {
     expect([status(id), frozen(id)]).toEqual(['running', false]);
   });
 
-  it('ends with the box, and says so', async () => {
+  it('ends a commit with the box, and says so', async () => {
     const id = await runBox();
     const { begun } = holdLayer(id);
     const answered = commit(id, '&repo=app');

@@ -40,7 +40,7 @@ export function committedConfig(
 function ownConfig(definition: BoxDefinition, image: Pick<Image, 'config'>): Config {
   const { entrypoint, cmd, env, cwd, user, labels, stopSignal } = definition;
   const healthcheck = definition.health?.asked ?? definition.inertHealth;
-  const { shell } = image.config;
+  const shell = definition.shell ?? image.config.shell;
   return {
     ...{ Entrypoint: entrypoint, Cmd: cmd, WorkingDir: cwd, User: user, Labels: labels },
     // One without `=` removes a variable of the image.
@@ -50,6 +50,7 @@ function ownConfig(definition: BoxDefinition, image: Pick<Image, 'config'>): Con
     Volumes: setOf(definition.volumes),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
     ...(shell === undefined ? {} : { Shell: shell }),
+    ...(definition.onBuild === undefined ? {} : { OnBuild: definition.onBuild }),
   };
 }
 

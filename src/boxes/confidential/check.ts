@@ -4,6 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { ImageMountRequest } from '../create/create-request.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
@@ -18,6 +19,7 @@ export interface CheckedParts
   readonly env: readonly string[];
   readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
   readonly volumeMounts: readonly Pick<VolumeMount, 'destination'>[];
+  readonly imageMounts: readonly Pick<ImageMountRequest, 'reference' | 'destination'>[];
 }
 
 /**
@@ -33,6 +35,14 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
       'unsupported-option',
       `Cannot create the box: the ${kind} ${mount.destination} is not supported for a confidential box: the host could read and change what is in it`,
       { remedy: 'Leave out -v: put files into the image, or inject secrets.' },
+    );
+  }
+  const [other] = request.imageMounts;
+  if (other !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot create the box: the image ${other.reference} at ${other.destination} is not supported for a confidential box: no launch spec names other images than its own`,
+      { remedy: 'Leave out --mount type=image: put the files into the image.' },
     );
   }
   if (request.storage !== undefined) {

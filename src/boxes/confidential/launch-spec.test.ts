@@ -62,7 +62,7 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 describe('launchSpecOf', () => {
-  it('has filesystems in memory, the size of /dev/shm and a read-only root in its text', () => {
+  it('writes filesystems in memory, the size of /dev/shm and a read-only root into a launch spec', () => {
     const mount = (destination: string, size?: { bytes: number } | { percent: number }) => ({
       ...{ destination, readonly: false, flags: ['exec' as const] },
       ...(size === undefined ? {} : { size }),

@@ -8,6 +8,7 @@ import type { VolumeKind } from '../../volumes/volume.ts';
 import type {
   Bind,
   BoxDefinition,
+  ImageMount,
   LogSettings,
   Port,
   RestartPolicy,
@@ -33,6 +34,11 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   /** Of a volume that is made. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kind: VolumeKind;
+}
+
+/** Another image that the box mounts. */
+export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
+  readonly reference: string;
 }
 
 /** A box whose mounts the new box has too. */
@@ -83,6 +89,7 @@ export interface CreateRequest {
   readonly publishAll: boolean;
   readonly binds: readonly Bind[];
   readonly volumeMounts: readonly VolumeMountRequest[];
+  readonly imageMounts: readonly ImageMountRequest[];
   readonly mountsFrom: readonly MountsFrom[];
   readonly tmpfs: readonly TmpfsMount[];
   readonly shmBytes: number | undefined;
@@ -93,5 +100,9 @@ export interface CreateRequest {
   /** Paths of volumes, as the request has them; each has a mount. */
   readonly volumes: readonly string[];
   readonly containerIdFile: string | undefined;
+  readonly networkDisabled: BoxDefinition['networkDisabled'];
+  readonly shell: BoxDefinition['shell'];
+  readonly onBuild: BoxDefinition['onBuild'];
+  readonly argsEscaped: BoxDefinition['argsEscaped'];
   readonly confidential?: ConfidentialRequest | undefined;
 }

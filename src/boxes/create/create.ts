@@ -4,6 +4,7 @@
  * @module
  */
 
+import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { checkConfidential } from '../confidential/check.ts';
 import { planConfidential } from '../confidential/launch-plan.ts';
@@ -16,6 +17,7 @@ import {
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
+import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
@@ -24,9 +26,9 @@ import { checkResources } from '../spec/check-resources.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
-import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
+import { pinImageMounts } from './image-mounts.ts';
 import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
@@ -62,6 +64,7 @@ export async function createBox(
       options,
     ),
   );
+  const imageMounts = await pinImageMounts(rt, request.imageMounts, options);
   const planned = planBox(request, image);
   const ports = portsOf(request, image);
   askedPorts({ network: request.network, ...ports });
@@ -94,6 +97,7 @@ export async function createBox(
     ...ports,
     binds,
     volumeMounts: [...made.mounts],
+    imageMounts,
     ...(request.volumeDriver === undefined ? {} : { volumeDriver: request.volumeDriver }),
     volumesFrom: request.mountsFrom.map(({ text }) => text),
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],
@@ -113,4 +117,21 @@ function portsOf({ ports, exposedPorts, publishAll }: CreateRequest, { config }:
     exposedPorts: [...new Set([...exposedPorts, ...config.exposedPorts])],
     ...(publishAll ? { publishAll } : {}),
   };
+}
+
+/**
+ * Refuses a health check that the launch spec does not permit the host to run.
+ *
+ * @throws A3sError `host-not-permitted`
+ */
+function checkHealth(
+  { health }: Pick<BoxDefinition, 'health'>,
+  confidential: Pick<ConfidentialRequest, 'hostMay'> | undefined,
+): void {
+  if (health === undefined || (confidential?.hostMay.includes('exec') ?? true)) return;
+  throw new A3sError(
+    'host-not-permitted',
+    'Cannot create the box: its health check is a program that the host has run in it, which the launch spec of this confidential box does not let the host',
+    { remedy: 'Leave it out with --no-healthcheck, or create the box with --host-may exec.' },
+  );
 }

@@ -1,7 +1,7 @@
 import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { probeCommand } from '../health/probe-command.ts';
+import { probeCommand } from '../health/health-probe.ts';
 import type { HealthRequest } from './create-request.ts';
 import { inertHealth, mergeHealth } from './merge-health.ts';
 

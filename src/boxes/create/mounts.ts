@@ -28,7 +28,7 @@ export interface Mounts {
 
 /**
  * The mounts that were asked for, and those of other boxes at every path that is not taken yet.
- * What other boxes have in memory is theirs alone.
+ * What other boxes have in memory, and images that they mount, are theirs alone.
  *
  * @throws A3sError `no-such-box`, `invalid-argument`
  */
@@ -37,18 +37,20 @@ export function mountsOf(
   {
     binds,
     volumeMounts,
+    imageMounts,
     tmpfs,
     mountsFrom,
-  }: Pick<CreateRequest, 'binds' | 'volumeMounts' | 'tmpfs' | 'mountsFrom'>,
+  }: Pick<CreateRequest, 'binds' | 'volumeMounts' | 'imageMounts' | 'tmpfs' | 'mountsFrom'>,
 ): Mounts {
-  checkDestinations([...binds, ...volumeMounts, ...tmpfs]);
+  const others = [...imageMounts, ...tmpfs];
+  checkDestinations([...binds, ...volumeMounts, ...others]);
   // What a path alone asks for is there already where another box mounts something.
   const asked = volumeMounts.filter(({ form }) => form !== 'path');
   const found: { binds: Bind[]; volumeMounts: Mounts['volumeMounts'][number][] } = {
     binds: [...binds],
     volumeMounts: [...asked],
   };
-  const taken = new Set([...binds, ...asked, ...tmpfs].map(({ destination }) => destination));
+  const taken = new Set([...binds, ...asked, ...others].map(({ destination }) => destination));
   const isFree = ({ destination }: { readonly destination: string }): boolean => {
     if (taken.has(destination)) return false;
     taken.add(destination);
@@ -71,7 +73,7 @@ export function mountsOf(
     );
   }
   found.volumeMounts.push(...volumeMounts.filter(({ form }) => form === 'path').filter(isFree));
-  checkCount(found, tmpfs);
+  checkCount(found, others);
   return found;
 }
 
@@ -88,14 +90,19 @@ export function mountsOf(
 export function withImageVolumes(
   { volumes }: Pick<Services, 'volumes'>,
   { binds, volumeMounts }: Mounts,
-  { tmpfs, confidential }: Pick<CreateRequest, 'tmpfs' | 'confidential'>,
+  {
+    imageMounts,
+    tmpfs,
+    confidential,
+  }: Pick<CreateRequest, 'imageMounts' | 'tmpfs' | 'confidential'>,
   { config }: Pick<Image, 'config'>,
 ): Mounts {
   if (confidential !== undefined) return { binds, volumeMounts };
   const kind = volumes.keepOwners ? DIRECTORY : USUAL_DISK;
-  const declared = imageVolumes(config.volumes, [...binds, ...volumeMounts, ...tmpfs], kind);
+  const others = [...imageMounts, ...tmpfs];
+  const declared = imageVolumes(config.volumes, [...binds, ...volumeMounts, ...others], kind);
   const mounts = { binds, volumeMounts: [...volumeMounts, ...declared] };
-  checkCount(mounts, tmpfs);
+  checkCount(mounts, others);
   return mounts;
 }
 
@@ -112,8 +119,9 @@ export function checkVolumeDriver(driver: string | undefined, { volumeMounts }: 
   if (made) checkDriverName(driver ?? '');
 }
 
-function checkCount({ binds, volumeMounts }: Mounts, tmpfs: CreateRequest['tmpfs']): void {
-  const count = binds.length + volumeMounts.length + tmpfs.length;
+/** @param others of other kinds */
+function checkCount({ binds, volumeMounts }: Mounts, others: readonly unknown[]): void {
+  const count = binds.length + volumeMounts.length + others.length;
   if (count <= MAX_MOUNTS) return;
   throw new A3sError(
     'invalid-argument',

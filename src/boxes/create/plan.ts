@@ -21,7 +21,8 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
     });
   }
   const signal = request.stopSignal ?? config.stopSignal;
-  const health = mergeHealth(request.health, config);
+  const shell = request.shell ?? config.shell;
+  const health = mergeHealth(request.health, { healthcheck: config.healthcheck, shell });
   const inert = health === undefined ? inertHealth(request.health, config) : undefined;
   return {
     ...command,
@@ -40,6 +41,7 @@ function pick(request: CreateRequest) {
   const { autoRemove, memoryBytes, nanoCpus, network, names } = request;
   const { limits, security, restart, init, logging, containerIdFile } = request;
   const { tmpfs, shmBytes, readonlyRootfs, storage } = request;
+  const { networkDisabled, shell, onBuild, argsEscaped } = request;
   return {
     ...{ terminal, openStdin, stdinOnce, attach },
     ...(size === undefined ? {} : { size }),
@@ -50,6 +52,10 @@ function pick(request: CreateRequest) {
     ...{ tmpfs: [...tmpfs], readonlyRootfs },
     ...(shmBytes === undefined ? {} : { shmBytes }),
     ...(storage === undefined ? {} : { storage }),
+    ...(networkDisabled === undefined ? {} : { networkDisabled }),
+    ...(shell === undefined ? {} : { shell: [...shell] }),
+    ...(onBuild === undefined ? {} : { onBuild: [...onBuild] }),
+    ...(argsEscaped === undefined ? {} : { argsEscaped }),
   };
 }
 

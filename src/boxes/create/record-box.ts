@@ -65,8 +65,9 @@ export async function recordBox(
     try {
       await mkdir(boxDirectory(rt, id), { mode: 0o711 });
       await fill(definition);
-      // The image could be removed, or replaced, until the record held it.
+      // The images could be removed, or replaced, until the record held them.
       await pinnedImage(rt, definition);
+      for (const mount of definition.imageMounts) await pinnedImage(rt, mount);
       return incomplete ? rt.store.amend(id, { incomplete: undefined }) : box;
     } catch (error) {
       await removeDirectory(rt, id);

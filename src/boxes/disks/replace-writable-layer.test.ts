@@ -83,7 +83,7 @@ describe('a replacement of the writable layer', () => {
     },
   );
 
-  it('is of a disk that is kept from before the step on, although the box never ran', async () => {
+  it('replaces a disk that is kept from before the step on, although the box never ran', async () => {
     const kept: unknown[] = [];
     vi.mocked(files.rename).mockImplementation(async (from, to) => {
       if (`${to}`.endsWith('restored')) kept.push(store.expect(ID).state.hasFiles);

@@ -69,7 +69,7 @@ it('counts no time of the one that is not waited for', async () => {
   expect(await lasting(every(1, 1), BOTH, pause)).toBeLessThan(62);
 });
 
-it('ends where the guest does not answer before an archive or after it', async () => {
+it('ends a copy where the guest does not answer before an archive or after it', async () => {
   const copy = deadline();
   await vi.advanceTimersByTimeAsync(299_000);
   expect(late).toBeUndefined();

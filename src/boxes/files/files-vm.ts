@@ -14,7 +14,7 @@ import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { syncWritableLayer, writableLayerPath } from '../disks/writable-layer.ts';
+import { syncWritableLayer } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { runtimeDirectory } from '../record/directories.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
@@ -23,7 +23,7 @@ import { RunningBox } from '../run/running-box.ts';
 import { abandon } from '../start/abandon.ts';
 import { type Found, findParts } from '../start/describe-vm.ts';
 import { expectHostStays } from '../start/enter.ts';
-import { launchVm } from '../start/launch-vm.ts';
+import { launchVm, removeNewLayer } from '../start/launch-vm.ts';
 import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
 import { reasonToBoot } from '../start/run-box.ts';
 import { isFork } from '../start/sources/snapshot.ts';
@@ -232,7 +232,7 @@ async function launchFastest(rt: FilesVmHost, box: Box, given: Given): Promise<L
       box: definition.id,
       template: taken.template.key,
     });
-    if (!found.keptChanges) await rm(writableLayerPath(rt, definition.id), { force: true });
+    await removeNewLayer(rt, box, found);
     return await launch(rt, box, given, undefined);
   }
 }

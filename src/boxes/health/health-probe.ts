@@ -18,7 +18,6 @@ import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { execProcess } from '../spec/exec-process.ts';
 import { milliseconds, type ProbeResult } from './health-state.ts';
-import { probeCommand } from './probe-command.ts';
 
 /** Execs have no such id: theirs are hexadecimal. */
 const PREFIX = 'probe';
@@ -31,6 +30,12 @@ const KILL_MS = 10_000;
 /** Whether this process of a guest is a probe, of this server or an earlier one. */
 export function isProbe(id: string): boolean {
   return id.startsWith(PREFIX);
+}
+
+/** The argument vector of a probe. */
+export function probeCommand({ test }: Pick<HealthCheck, 'test'>): string[] {
+  const [kind, ...words] = test;
+  return kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...words] : words;
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { OutputChunk } from '../../guest/frame.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import { now } from '../record/clock.ts';
 import type { BoxOutput } from './memory-output.ts';
@@ -26,7 +27,7 @@ export interface Progress {
 export async function copyOutput(
   log: BoxOutput,
   run: number,
-  reader: OutputReader,
+  reader: AsyncIterable<OutputChunk> & Pick<OutputReader, 'ack'>,
   progress: Progress,
 ): Promise<void> {
   let acknowledging: Promise<void> | undefined;

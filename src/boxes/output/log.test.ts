@@ -193,6 +193,29 @@ describe('OutputLog', () => {
     await log.close();
   });
 
+  it('delivers what is on the disk alone to a reader who does not follow', async () => {
+    const log = new OutputLog(join(dir, 'output.log'), () => undefined);
+    await log.open(1);
+    const other = await open(join(dir, 'other'), 'w');
+    const sync = vi.spyOn(Object.getPrototypeOf(other), 'datasync');
+    await other.close();
+    log.append(record(0, 'safe'));
+    await expect.poll(() => log.end()).toBeGreaterThan(0);
+    expect(sync).not.toHaveBeenCalled();
+    expect((await contents(log)).toString()).toBe('safe');
+    expect(sync).toHaveBeenCalledOnce();
+    const failed = Object.assign(new Error('i/o error'), { code: 'EIO' });
+    sync.mockRejectedValueOnce(failed);
+    const end = await log.end();
+    log.append(record(4, 'lost'));
+    await expect.poll(() => log.end()).toBeGreaterThan(end);
+    expect((await contents(log)).toString()).toBe('safe');
+    sync.mockRestore();
+    await expect(log.flush()).rejects.toBe(failed);
+    expect(await log.open(1)).toBe(4);
+    await log.close();
+  });
+
   it('does not sync the log of a box with --rm, but keeps it for the next server', async () => {
     const other = await open(join(dir, 'other'), 'w');
     const sync = vi.spyOn(Object.getPrototypeOf(other), 'datasync');

@@ -161,14 +161,24 @@ export class OutputLog {
     return await this.#files.end();
   }
 
+  /** The end of the present records, once they are on the disk as far as the log needs that. */
+  async #safeEnd(): Promise<number> {
+    const end = await this.end();
+    while (this.#file !== undefined && !this.broken && this.#durable < end) {
+      await this.#sync().catch((error: unknown) => this.#doubt(error));
+    }
+    return this.broken ? Math.min(end, this.#durable) : end;
+  }
+
   /** The places where reading can begin, the latest first. */
   waypoints(): AsyncIterable<Waypoint> {
     return this.#files.waypoints();
   }
 
   /**
-   * The records from position `from` on. Without `following`, reading ends at the present end; with
-   * it, when nothing more will come. A payload is valid until the next step.
+   * The records from position `from` on. Without `following`, reading ends at the present end, and
+   * everything that is read outlasts a power cut; with it, reading ends when nothing more will
+   * come, and the latest output may not be on the disk yet. A payload is valid until the next step.
    */
   async *read(
     from: number,
@@ -197,7 +207,7 @@ export class OutputLog {
       end: () => this.#end,
       endedRun: () => this.#endedRun,
     };
-    const last = following === undefined ? await this.end() : undefined;
+    const last = following === undefined ? await this.#safeEnd() : undefined;
     yield* readRecords(source, last, following, signal);
   }
 

@@ -18,7 +18,7 @@ const TMPFS: BoxDefinition['tmpfs'][number] = {
 const layers = (count: number): Found['layers'] =>
   Array.from({ length: count }, (_, n) => ({ path: '/l', serial: `layer-${n}`, readonly: true }));
 const FOUND = {
-  ...{ layers: layers(1), shares: [], volumeDisks: [], mounts: [], keptChanges: false },
+  ...{ layers: layers(1), shares: [], mountDisks: [], mounts: [], keptChanges: false },
 } as unknown as Found;
 
 describe('a box', () => {
@@ -53,7 +53,7 @@ describe('a box', () => {
       'publishes ports',
     ],
     ['bind mounts', {}, { shares: [{ tag: 'bind-0', path: '/', readonly: true }] }, 'bind mounts'],
-    ['a disk of a volume', {}, { volumeDisks: [{ serial: 'volume-0' }] }, 'volumes'],
+    ['a disk of a volume', {}, { mountDisks: [{ serial: 'volume-0' }] }, 'volumes'],
     [
       'a writable layer of its own size',
       { storage: { bytes: 2 ** 30, options: {} } },

@@ -19,7 +19,7 @@ import type { PoolableParts } from './vm-pools.ts';
 export function reasonAgainst(
   pool: PoolDefinition,
   definition: BoxDefinition,
-  { layers, shares, volumeDisks, keptChanges }: PoolableParts,
+  { layers, shares, mountDisks, keptChanges }: PoolableParts,
 ): string | undefined {
   const { memoryBytes, network, storage } = definition;
   const cpus = vmCpus(askedCpus(definition));
@@ -27,7 +27,7 @@ export function reasonAgainst(
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (askedPorts(definition).length > 0) return 'it publishes ports';
-  if (shares.length + volumeDisks.length > 0) return 'it has bind mounts or volumes';
+  if (shares.length + mountDisks.length > 0) return 'it has bind mounts, volumes or images';
   if (storage !== undefined) return 'its writable layer has a size of its own';
   if (keptChanges) return 'it has run before';
   if (layers.length > TEMPLATE_SLOTS.layers.length) return `it has ${layers.length} layers`;

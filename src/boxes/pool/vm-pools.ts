@@ -54,7 +54,7 @@ export interface PooledVm {
 export interface PoolableParts {
   readonly layers: readonly unknown[];
   readonly shares: readonly unknown[];
-  readonly volumeDisks: readonly unknown[];
+  readonly mountDisks: readonly unknown[];
   /** The box has a writable layer from an earlier run. */
   readonly keptChanges: boolean;
 }

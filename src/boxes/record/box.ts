@@ -60,6 +60,24 @@ const VolumeMount = z.strictObject({
 /** A volume that appears in the box. */
 export type VolumeMount = z.infer<typeof VolumeMount>;
 
+/** An image, as a box holds it. */
+const PinnedImage = z.strictObject({
+  /** As the caller named it. */
+  reference: z.string(),
+  id: z.string(),
+  manifestDigest: z.string(),
+});
+
+const ImageMount = z.strictObject({
+  /** With the canonical names by which the policy judges every start. */
+  image: PinnedImage.extend({ names: z.array(z.string()) }),
+  destination: z.string(),
+  /** The path in it that is mounted. Absent: its root. */
+  subpath: z.string().optional(),
+});
+/** Another image that appears in the box, read-only. */
+export type ImageMount = z.infer<typeof ImageMount>;
+
 const BoxEndpoint = z.strictObject({
   /** Id of the network. */
   network: z.string(),
@@ -129,11 +147,7 @@ export type HealthCheck = z.infer<typeof HealthCheck>;
 export const BoxDefinition = z.strictObject({
   id: z.string(),
   createdAt: z.string(),
-  image: z.strictObject({
-    /** As the caller named it. */
-    reference: z.string(),
-    id: z.string(),
-    manifestDigest: z.string(),
+  image: PinnedImage.extend({
     /**
      * Canonical names by which the policy judges every start, also when they name other images
      * since. Old records
@@ -188,6 +202,8 @@ export const BoxDefinition = z.strictObject({
   network: z.enum(['default', 'none', 'user']),
   /** The main network by the name that it was created with. Absent: as `network` says, or the first. */
   networkMode: z.string().optional(),
+  /** `none` was asked for by `NetworkDisabled`. */
+  networkDisabled: z.literal(true).optional(),
   /** Its places in user-defined networks. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
   names: Names.prefault({}),
@@ -197,6 +213,7 @@ export const BoxDefinition = z.strictObject({
   publishAll: z.boolean().optional(),
   binds: z.array(Bind),
   volumeMounts: z.array(VolumeMount).default([]),
+  imageMounts: z.array(ImageMount).default([]),
   tmpfs: z.array(TmpfsMount).default([]),
   /** The size of `/dev/shm`. Absent: 64 MiB. */
   shmBytes: z.int().min(1).optional(),
@@ -214,6 +231,12 @@ export const BoxDefinition = z.strictObject({
   volumeDriver: z.string().optional(),
   /** Boxes whose mounts this box has as well, as they were given. */
   volumesFrom: z.array(z.string()).default([]),
+  /** The shell that runs the line of a health check. Absent: the image's. */
+  shell: z.array(z.string()).min(1).optional(),
+  /** Instructions for builds on images that are made of the box. */
+  onBuild: z.array(z.string()).min(1).optional(),
+  /** As it was given, for `inspect`. */
+  argsEscaped: z.literal(true).optional(),
   /** Where the client wrote the id, by its own account. */
   containerIdFile: z.string().optional(),
   /**

@@ -16,7 +16,7 @@ import type { BoxDefinition } from './box.ts';
  */
 export async function pinnedImage(
   rt: { readonly images: ImageStore },
-  definition: Pick<BoxDefinition, 'image'>,
+  definition: { readonly image: Omit<BoxDefinition['image'], 'names'> },
 ): Promise<Image> {
   const { id, manifestDigest, reference } = definition.image;
   const image = await rt.images.resolve(manifestDigest);

@@ -7,8 +7,8 @@ import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { GuestNetworks } from '../../guest/networks.ts';
 import type { Box } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
-import { NETWORK_OPTIONS, resolverOf } from '../spec/names.ts';
 import { guestNic, macAddress } from '../spec/network.ts';
+import { NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 import { mtuIn } from './network-places.ts';
 
 interface Joined {

@@ -12,7 +12,7 @@ import { mtuOf } from '../../networks/options.ts';
 import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
-import { gatewayFor } from '../spec/names.ts';
+import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** What it takes of the server that a box comes into a network. */
@@ -48,7 +48,7 @@ export async function enterNetwork(
 }
 
 /** Puts a box that has a microVM into a network, by a card of its own. The guest has yet to be told. */
-export async function plugIn(
+export async function attachCard(
   rt: PlacesHost,
   box: NamedBox,
   vm: RunningBox['vm'],

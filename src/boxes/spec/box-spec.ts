@@ -32,7 +32,14 @@ export type Described = Pick<
   Partial<
     Pick<
       BoxDefinition,
-      'init' | 'volumes' | 'binds' | 'volumeMounts' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'
+      | 'init'
+      | 'volumes'
+      | 'binds'
+      | 'volumeMounts'
+      | 'imageMounts'
+      | 'tmpfs'
+      | 'shmBytes'
+      | 'readonlyRootfs'
     >
   >;
 

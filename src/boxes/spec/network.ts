@@ -8,7 +8,7 @@ import type { BoxSpec } from '@a3s-box/policies';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { Port } from '../record/box.ts';
 import type { Names } from '../record/names.ts';
-import { resolverOf } from './names.ts';
+import { resolverOf } from './resolver.ts';
 
 /** The network card, as the box spec describes it. */
 export function guestNic(mac: string, names: Names): Extract<BoxSpec['network'], { kind: 'nic' }> {

@@ -41,13 +41,13 @@ export function volumeDirectories({
   volumes = [],
   binds = [],
   volumeMounts = [],
+  imageMounts = [],
   tmpfs = [],
-}: Partial<Pick<BoxDefinition, 'volumes' | 'binds' | 'volumeMounts' | 'tmpfs'>>): Pick<
-  BoxSpec,
-  'directories'
-> {
+}: Partial<
+  Pick<BoxDefinition, 'volumes' | 'binds' | 'volumeMounts' | 'imageMounts' | 'tmpfs'>
+>): Pick<BoxSpec, 'directories'> {
   const mounted = new Set(
-    [...binds, ...volumeMounts, ...tmpfs].map(({ destination }) => destination),
+    [...binds, ...volumeMounts, ...imageMounts, ...tmpfs].map(({ destination }) => destination),
   );
   // Records of earlier versions may have any volumes.
   const paths = volumes.filter(canBeMade).map((path) => mountPoint(posix.join('/', path)));

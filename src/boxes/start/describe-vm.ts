@@ -25,6 +25,7 @@ import type { Services } from '../services/services.ts';
 import { specDocument } from '../spec/box-spec.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
 import type { JoinedNetwork } from './join-network.ts';
+import { mountImages } from './mount-images.ts';
 import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 
 /** Serial of a used writable layer, in a microVM whose template has a writable layer of its own. */
@@ -40,8 +41,8 @@ export interface Found {
   readonly boot: VmSpec['boot'];
   readonly layers: readonly Disk[];
   readonly shares: VmSpec['shares'];
-  /** Of volumes. */
-  readonly volumeDisks: readonly Disk[];
+  /** Of volumes, and of images that the box mounts. */
+  readonly mountDisks: readonly Disk[];
   readonly mounts: BoxSpec['mounts'];
   /**
    * The box has a writable layer, from an earlier run or of a size of its own, so a template's is
@@ -56,23 +57,24 @@ export interface Found {
  */
 export async function findParts(
   rt: Pick<Services, 'home' | 'boot' | 'images'>,
-  { id, identity, bootSet, binds, storage }: BoxDefinition,
+  { id, identity, bootSet, binds, imageMounts, storage }: BoxDefinition,
   image: Image,
   volumes: Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>,
 ): Promise<Found> {
   await finishReplacement(rt, id);
-  const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
+  const [boot, layers, { shares, mounts }, others, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
     rt.images.bootLayers(image),
     bindPaths(binds),
+    mountImages(rt, imageMounts),
     keepsChanges(writableLayerPath(rt, id), identity, storage?.bytes),
   ]);
   return {
     boot,
     layers: layers.map(({ path }, index) => ({ path, serial: `layer-${index}`, readonly: true })),
     shares: [...shares, ...volumes.shares],
-    volumeDisks: volumes.disks,
-    mounts: [...mounts, ...volumes.mounts].sort(byDepth),
+    mountDisks: [...volumes.disks, ...others.disks],
+    mounts: [...mounts, ...volumes.mounts, ...others.mounts].sort(byDepth),
     keptChanges,
   };
 }
@@ -156,7 +158,7 @@ export function describeVm(
     // less the guest's share.
     memoryBytes: vmMemory(definition.memoryBytes),
     boot: found.boot,
-    disks: [...found.layers, ...changes.disks, ...found.volumeDisks],
+    disks: [...found.layers, ...changes.disks, ...found.mountDisks],
     nic: joined.nic,
     shares: found.shares,
     template: taken?.template,

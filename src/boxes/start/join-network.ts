@@ -10,8 +10,8 @@ import { expectIpv4 } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import { enterNetwork, type PlacesHost, publishingPlace } from '../run/network-places.ts';
-import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/names.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
+import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 
 export interface JoinedNetwork {
   /** Absent: the microVM has no network card. */

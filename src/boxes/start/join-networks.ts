@@ -6,7 +6,7 @@
 import type { Box } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
-import { type PlacesHost, plugIn, publishingPlace } from '../run/network-places.ts';
+import { attachCard, type PlacesHost, publishingPlace } from '../run/network-places.ts';
 import type { RunningBox } from '../run/running-box.ts';
 
 /** Before the main process runs, so that it finds all networks. The end of the run takes them. */
@@ -21,7 +21,7 @@ export async function joinNetworks(
   const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {
     const ports = asked === publishing ? rt.store.expect(running.id).state.ports : [];
-    await plugIn(rt, box, running.vm, { asked, card: at + 1, ports });
+    await attachCard(rt, box, running.vm, { asked, card: at + 1, ports });
   }
   const guest = await running.guest();
   await guest.putNetworks(guestNetworks(rt, box), running.signal);

@@ -10,7 +10,7 @@ import type { Vm } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { syncWritableLayer } from '../disks/writable-layer.ts';
+import { syncWritableLayer, writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { Handshake, RESUME_MS } from '../run/handshake.ts';
@@ -18,6 +18,7 @@ import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { describeVm, type Found, writableDisks } from './describe-vm.ts';
 import { launchOnPorts, type PortsHost } from './ports.ts';
+import type { Acquired } from './source.ts';
 
 /** What a launch needs of the server. */
 export type LaunchHost = PortsHost & Pick<Services, 'home' | 'runtimeDir'>;
@@ -108,8 +109,28 @@ async function resumed(running: RunningBox): Promise<Guest> {
   }
 }
 
+/** The same for a start, whose main process waits for the log and for the disk. */
+export async function acquireVm(
+  rt: LaunchHost & Pick<Services, 'startTimeoutMs'>,
+  box: Box,
+  found: Found,
+  taken: TakenTemplate | undefined,
+  openOutput: () => Promise<number>,
+): Promise<Acquired> {
+  const opened = openOutput();
+  const { giveSpec, ...launched } = await launchVm(rt, box, found, taken);
+  const durable = syncNewLayer(rt, box, found);
+  return {
+    ...launched,
+    prepareGuest: async (running) => {
+      const guest = await giveSpec(running);
+      return { guest, offset: await opened, durable };
+    },
+  };
+}
+
 /** Settles when a new writable layer would outlast a power cut. */
-export function syncNewLayer(
+function syncNewLayer(
   rt: Pick<Services, 'home'>,
   { definition, state }: Box,
   { keptChanges }: Found,
@@ -120,4 +141,16 @@ export function syncNewLayer(
   // awaited.
   durable.catch(() => undefined);
   return durable;
+}
+
+/**
+ * After a launch from a template that failed. A writable layer that was new is a copy of what the
+ * template's guest had mounted.
+ */
+export async function removeNewLayer(
+  rt: Pick<Services, 'home'>,
+  { definition }: Box,
+  { keptChanges }: Found,
+): Promise<void> {
+  if (!keptChanges) await rm(writableLayerPath(rt, definition.id), { force: true });
 }

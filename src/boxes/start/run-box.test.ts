@@ -5,7 +5,7 @@ import { reasonToBoot } from './run-box.ts';
 
 const FOUND: Found = {
   boot: { kernelPath: '/kernel', initrdPath: '/initrd', commandLine: [] },
-  ...{ layers: [], shares: [], mounts: [], volumeDisks: [], keptChanges: false },
+  ...{ layers: [], shares: [], mounts: [], mountDisks: [], keptChanges: false },
 };
 
 function reasonFor(...paths: readonly string[]): string | undefined {

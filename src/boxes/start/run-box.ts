@@ -95,7 +95,7 @@ async function sourcesOf(
  * Confidential boxes do not come here.
  */
 export function reasonToBoot(
-  { layers, shares, volumeDisks, keptChanges }: Found,
+  { layers, shares, mountDisks, keptChanges }: Found,
   { security }: Pick<BoxDefinition, 'security'>,
 ): string | undefined {
   // No module is loaded in a guest once it was prepared.
@@ -103,13 +103,13 @@ export function reasonToBoot(
   const driven = security.devices.find(({ path }) => path === DRIVEN_DEVICE);
   if (driven !== undefined) return `${driven.path} needs a driver that a template has not loaded`;
   const more = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length);
-  const disks = more + volumeDisks.length + (keptChanges ? 1 : 0);
+  const disks = more + mountDisks.length + (keptChanges ? 1 : 0);
   const { ports, functions } = HOTPLUG_CAPACITY;
   const needed = Math.ceil(disks / functions) + Math.ceil(shares.length / functions);
   if (needed <= ports) return undefined;
   const devices = [
     `${layers.length} layers`,
-    ...(volumeDisks.length > 0 ? [`${volumeDisks.length} disks of volumes`] : []),
+    ...(mountDisks.length > 0 ? [`${mountDisks.length} disks of volumes and images`] : []),
     `${shares.length} shares`,
   ];
   const last = devices.pop();

@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
+import { authorizeImageMounts } from '../create/image-mounts.ts';
 import {
   type AuthorizationHost,
   authorizeImage,
@@ -129,11 +130,12 @@ async function authorizeStart(
     const subject = { image, reference, names, confidential };
     const decision = await authorizeImage(rt, subject, options);
     rt.store.amend(id, { trust: trustRecord(decision) });
-    return image;
   } catch (error) {
     if (error instanceof UntrustedImage) {
       rt.store.amend(id, { trust: trustRecord(error.decision) });
     }
     throw error;
   }
+  await authorizeImageMounts(rt, box.definition.imageMounts, options);
+  return image;
 }

@@ -1,5 +1,5 @@
 /**
- * The columns of `ps`: what each is called, and what it shows of a process.
+ * The columns of `ps`: what each is called, and what it shows of a process; and the table of them.
  *
  * @module
  */
@@ -137,3 +137,20 @@ export const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map([
   ['thcount', column('THCNT', threads)],
   ['pri', column('PRI', ({ nice }) => String(19 - nice))],
 ]);
+
+/** The answer of `top`, as Docker's API has it. */
+export interface PsTable {
+  readonly Titles: readonly string[];
+  readonly Processes: readonly (readonly string[])[];
+}
+
+export function psTable(
+  columns: readonly PsColumn[],
+  processes: readonly ProcessEntry[],
+  context: PsContext,
+): PsTable {
+  return {
+    Titles: columns.map(({ title }) => title),
+    Processes: processes.map((entry) => columns.map(({ show }) => show(entry, context))),
+  };
+}

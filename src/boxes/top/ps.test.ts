@@ -2,7 +2,7 @@ import { fc, it as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import type { ProcessEntry } from '../../guest/protocol.ts';
 import { parsePsArguments } from './arguments.ts';
-import { psTable } from './table.ts';
+import { psTable } from './columns.ts';
 
 const NOW = Date.parse('2026-03-04T12:00:00Z');
 const ENTRY: ProcessEntry = {

@@ -9,9 +9,9 @@ import type { Endpoint } from '../../networks/network.ts';
 import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import {
+  attachCard,
   freeCard,
   type PlacesHost,
-  plugIn,
   portsInNetworks,
   publishingPlace,
   publishPorts,
@@ -54,7 +54,7 @@ export async function connectBox(
     }
     const endpoints = [...definition.endpoints, asked];
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
-    if (running !== undefined) await plugWhileRunning(rt, box, running, { asked, after });
+    if (running !== undefined) await attachWhileRunning(rt, box, running, { asked, after });
     rt.store.redefine(id, after);
     if (running !== undefined && state.ports.length === 0) await publishAnew(rt, running);
   });
@@ -144,7 +144,7 @@ async function leaveGuest(
   }
 }
 
-async function plugWhileRunning(
+async function attachWhileRunning(
   rt: ConnectHost,
   box: Box,
   running: RunningBox,
@@ -153,7 +153,7 @@ async function plugWhileRunning(
   const { definition, name } = box;
   const card = freeCard(rt, box);
   try {
-    await plugIn(rt, box, running.vm, { asked, card, ports: [] });
+    await attachCard(rt, box, running.vm, { asked, card, ports: [] });
     const guest = await running.guest();
     const changed = { definition: { ...definition, ...after }, name };
     await guest.putNetworks(guestNetworks(rt, changed), running.signal);

@@ -150,9 +150,9 @@ function checkCopyable(
       { remedy: 'Run it in the default network, or with --network none.' },
     );
   }
-  const [mount] = [...definition.binds, ...definition.volumeMounts];
+  const [mount] = [...definition.binds, ...definition.volumeMounts, ...definition.imageMounts];
   if (mount !== undefined) {
-    const kind = 'source' in mount ? 'bind mount' : 'volume';
+    const kind = 'source' in mount ? 'bind mount' : 'image' in mount ? 'image' : 'volume';
     throw new A3sError(
       'unsupported-option',
       `Cannot snapshot the memory of ${name}: it has the ${kind} ${mount.destination}`,

@@ -10,7 +10,7 @@ import type { RunServices } from '../run/run-services.ts';
 import { notRunning } from '../run/running-box.ts';
 import { boxMemory } from '../spec/resources.ts';
 import { parsePsArguments } from '../top/arguments.ts';
-import { type PsTable, psTable } from '../top/table.ts';
+import { type PsTable, psTable } from '../top/columns.ts';
 
 /**
  * @param psArguments such as `aux` or `-eo pid,comm`

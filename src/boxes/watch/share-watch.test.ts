@@ -277,7 +277,7 @@ it('says what a rename of a directory costs', async () => {
   expect([directories.length, walked.length]).toEqual([8, 12]);
 });
 
-it('holds nothing of an earlier start when it starts again', async () => {
+it('a watch of a share keeps nothing of an earlier start when it starts again', async () => {
   await mkdir(at('sub'), { recursive: true });
   await watchRoot();
   await share.start();

@@ -13,7 +13,7 @@ const STANDARD = [0, 1, 2];
 /**
  * @param descriptors passed on beside the standard ones; Node has marked all its inherited
  * descriptors to be closed
- * @throws A3sError `server-unreachable` on failure; otherwise it does not return
+ * @throws A3sError `tool-missing` on failure; otherwise it does not return
  */
 export async function become(
   path: string,
@@ -27,5 +27,5 @@ export async function become(
   for (const fd of [...STANDARD, ...descriptors]) fcntl(fd, F_SETFD, 'int', 0);
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   execve(path, [path, ...args, null], [...variables, null]);
-  throw new A3sError('server-unreachable', `Cannot become ${path}: error ${errno()}`);
+  throw new A3sError('tool-missing', `Cannot become ${path}: error ${errno()}`);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group } from './command-entry.ts';
+import { entry, type Group } from '../command-entry.ts';
 
 const attach = entry(
   'Attach local standard input, output, and error streams to a running box',

@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { type Entries, entry, type Group } from '../command-entry.ts';
 import { BOX_COMMANDS, boxes } from './boxes.ts';
-import { type Entries, entry, type Group } from './command-entry.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
 import { networks } from './networks.ts';

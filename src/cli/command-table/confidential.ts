@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group, UNUSABLE } from './command-entry.ts';
+import { entry, type Group, UNUSABLE } from '../command-entry.ts';
 
 const measure = entry(
   'Compute what a confidential box will be, and the policy that accepts it',
@@ -37,7 +37,7 @@ export const attest: Group = {
     ),
     box: entry(
       'Challenge a confidential box and hold its evidence against a policy',
-      async () => (await import('../commands/attest/box.ts')).attestBox,
+      async () => (await import('../commands/ratls/attest-box.ts')).attestBox,
     ),
     show: entry(
       'Display what a report claims, without verifying it',

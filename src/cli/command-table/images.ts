@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group, UNUSABLE } from './command-entry.ts';
+import { entry, type Group, UNUSABLE } from '../command-entry.ts';
 
 const images = entry(
   'List images',

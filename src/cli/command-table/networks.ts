@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group } from './command-entry.ts';
+import { entry, type Group } from '../command-entry.ts';
 
 const ls = entry(
   'List networks',

@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { entry, type Group } from './command-entry.ts';
+import { entry, type Group } from '../command-entry.ts';
 
+const compose = entry(
+  'Run docker compose with the boxes of this installation',
+  async () => (await import('../commands/system/compose.ts')).compose,
+);
 const events = entry(
   'Get real time events from the server',
   async () => (await import('../commands/system/events.ts')).events,
@@ -26,7 +30,7 @@ const version = entry(
   async () => (await import('../commands/system/version.ts')).version,
 );
 
-export const SYSTEM_COMMANDS = { events, info, inspect, serve, version };
+export const SYSTEM_COMMANDS = { compose, events, info, inspect, serve, version };
 
 export const system: Group = {
   summary: 'Manage A3S Box',

@@ -12,7 +12,6 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['builder', IMAGES],
   ['buildx', IMAGES],
   ['checkpoint', 'use a3s-box snapshot create --memory'],
-  ['compose', 'start boxes one by one with run'],
   ['config', SWARM],
   ['context', 'A3S_HOME names the installation'],
   ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],

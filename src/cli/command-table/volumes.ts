@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group } from './command-entry.ts';
+import { entry, type Group } from '../command-entry.ts';
 
 const ls = entry(
   'List volumes',
@@ -21,9 +21,8 @@ export const volumes: Group = {
       'Create a volume',
       async () => (await import('../commands/volume/create.ts')).createVolume,
     ),
-    inspect: entry(
-      'Display detailed information on one or more volumes',
-      async () => (await import('../commands/volume/inspect.ts')).inspectVolume,
+    inspect: entry('Display detailed information on one or more volumes', async () =>
+      (await import('../commands/inspect-each.ts')).inspectBelow('/volumes', 'VOLUME'),
     ),
     ls,
     list: ls,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { entry, type Group } from './command-entry.ts';
+import { entry, type Group } from '../command-entry.ts';
 
 const poolLs = entry('List pools', async () => (await import('../commands/pool/ls.ts')).listPools);
 const poolRm = entry(
@@ -14,9 +14,8 @@ const poolRm = entry(
 export const pools: Group = {
   summary: 'Manage pools, microVMs that wait for boxes',
   commands: {
-    inspect: entry(
-      'Display detailed information on one or more pools',
-      async () => (await import('../commands/pool/inspect.ts')).inspectPool,
+    inspect: entry('Display detailed information on one or more pools', async () =>
+      (await import('../commands/inspect-each.ts')).inspectBelow('/a3s/v1/pools', 'POOL'),
     ),
     ls: poolLs,
     list: poolLs,
@@ -45,12 +44,15 @@ export const snapshots: Group = {
       'Make a snapshot of a box',
       async () => (await import('../commands/snapshot/create.ts')).createSnapshot,
     ),
-    inspect: entry(
-      'Display detailed information on one or more snapshots',
-      async () => (await import('../commands/snapshot/inspect.ts')).inspectSnapshot,
+    inspect: entry('Display detailed information on one or more snapshots', async () =>
+      (await import('../commands/inspect-each.ts')).inspectBelow('/a3s/v1/snapshots', 'SNAPSHOT'),
     ),
     ls: snapshotLs,
     list: snapshotLs,
+    prune: entry(
+      'Remove snapshots that are of no use',
+      async () => (await import('../commands/snapshot/prune.ts')).pruneSnapshots,
+    ),
     restore: entry(
       'Give stopped boxes the disks of their snapshots back',
       async () => (await import('../commands/snapshot/restore.ts')).restoreSnapshots,
@@ -72,9 +74,8 @@ const templateRm = entry(
 export const templates: Group = {
   summary: 'Manage templates, which boxes start warm from',
   commands: {
-    inspect: entry(
-      'Display detailed information on one or more templates',
-      async () => (await import('../commands/template/inspect.ts')).inspectTemplate,
+    inspect: entry('Display detailed information on one or more templates', async () =>
+      (await import('../commands/inspect-each.ts')).inspectBelow('/a3s/v1/templates', 'TEMPLATE'),
     ),
     ls: templateLs,
     list: templateLs,

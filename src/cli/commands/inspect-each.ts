@@ -63,13 +63,14 @@ export async function showEach(
 }
 
 /**
- * The command that shows the documents of one kind in this project's API.
+ * The command that shows the documents of one kind.
  *
  * @param path of all of them: a name's document lies below it
+ * @param noun what its usage calls one
  */
-export function inspectBelow(path: string, about: Pick<Command, 'usage' | 'description'>): Command {
+export function inspectBelow(path: string, noun: string): Command {
   return {
-    ...about,
+    usage: `[OPTIONS] ${noun} [${noun}...]`,
     flags: [INSPECT_FORMAT],
     operands: { min: 1, max: Infinity },
     run: (invocation) =>

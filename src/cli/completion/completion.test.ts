@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS, GROUPS } from '../command-table/command-table.ts';
-import { commandTree } from '../command-table/command-tree.ts';
+import { commandTree } from '../command-tree.ts';
 import { transcript } from '../testing/fake-context.ts';
 import { serveFake } from '../testing/serve-fake.ts';
 import { bashScript } from './bash.ts';

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { DescribedCommand } from '../command-table/command-entry.ts';
-import { parserOf } from '../command-table/command-tree.ts';
+import type { DescribedCommand } from '../command-entry.ts';
+import { parserOf } from '../command-tree.ts';
 import { type Flag, HELP } from '../flags/flag.ts';
 import { columnsFor, hanging, helpRow } from '../output/help-width.ts';
 

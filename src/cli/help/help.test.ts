@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Entries } from '../command-table/command-entry.ts';
+import type { Entries } from '../command-entry.ts';
 import { COMMANDS, GROUPS } from '../command-table/command-table.ts';
 import { transcript } from '../testing/fake-context.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Group } from '../command-table/command-entry.ts';
+import type { Group } from '../command-entry.ts';
 import { COMMON_COMMANDS, GROUPS, OTHER_COMMANDS } from '../command-table/command-table.ts';
 import { hanging, helpRow } from '../output/help-width.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { Option, Command as Parser } from 'commander';
 import { COMMANDS, GROUPS } from '../command-table/command-table.ts';
-import { commandTree } from '../command-table/command-tree.ts';
+import { commandTree } from '../command-tree.ts';
 
 /** The command that makes the file again. */
 export const REGENERATE = 'npm run docs';

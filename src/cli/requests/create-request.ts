@@ -24,7 +24,6 @@ import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
 import { parseRestartPolicy } from '../values/restart-policy.ts';
 import { attachedStreams, parseStream, type Streams } from '../values/streams.ts';
 import { healthcheck } from './health-request.ts';
-import { logConfig } from './log-request.ts';
 import { mountRequest } from './mount-request.ts';
 import { networkRequest } from './network-request.ts';
 import { createLimits } from './resource-request.ts';
@@ -169,4 +168,19 @@ function consoleSize({ flags, context }: Invocation): HostConfig['ConsoleSize'] 
   if (!flags.bool('tty')) return undefined;
   const { rows, columns } = context.stdout;
   return rows === undefined || columns === undefined ? undefined : [rows, columns];
+}
+
+/**
+ * `--log-driver` and `--log-opt`; undefined where neither is given.
+ *
+ * @throws UsageError in Docker's words
+ */
+function logConfig(flags: FlagValues): HostConfig['LogConfig'] {
+  const driver = flags.string('log-driver');
+  const options = flags.list('log-opt');
+  if (driver === undefined && options.length === 0) return undefined;
+  if (driver === 'none' && options.length > 0) {
+    throw new UsageError('invalid logging opts for driver none');
+  }
+  return { Type: driver ?? '', Config: toMap(options) };
 }

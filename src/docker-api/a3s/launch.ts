@@ -4,9 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { CreateBody } from '../containers/create.ts';
 import type { Document } from '../document.ts';
-import { Confidential } from './confidential.ts';
 
 const digits = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 const document = z.record(z.string(), z.unknown());
@@ -26,9 +24,6 @@ export const Launch = z.strictObject({
   spec: z.string(),
 });
 export type Launch = Document<typeof Launch>;
-
-/** Of a confidential box that is not made: the document that would make it. */
-export const MeasureBody = CreateBody.extend({ Confidential });
 
 export const Measured = z.strictObject({
   measurement: digits(48),

@@ -27,6 +27,13 @@ export type Snapshot = Document<typeof Snapshot>;
 export const Snapshots = z.strictObject({ snapshots: z.array(Snapshot) });
 export type Snapshots = Document<typeof Snapshots>;
 
+export const SnapshotsPruned = z.strictObject({
+  removed: z.array(z.string()),
+  /** Of memory. What was freed of disks is not known: boxes may share their files. */
+  freedBytes: z.int(),
+});
+export type SnapshotsPruned = Document<typeof SnapshotsPruned>;
+
 /** The document that a snapshot is made by. */
 export const SnapshotBody = z.strictObject({
   box: z.string().max(1024),

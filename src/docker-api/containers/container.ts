@@ -57,11 +57,11 @@ const Mount = z.discriminatedUnion('Type', [
     Driver: z.literal('local'),
     ...mounted,
   }),
-  z.strictObject({ Type: z.literal('tmpfs'), ...mounted }),
+  z.strictObject({ Type: z.enum(['tmpfs', 'image']), ...mounted }),
 ]);
 
 const MountAsked = z.strictObject({
-  Type: z.enum(['bind', 'volume', 'tmpfs']),
+  Type: z.enum(['bind', 'volume', 'tmpfs', 'image']),
   Source: z.string().optional(),
   Target: z.string(),
   ReadOnly: z.literal(true).optional(),
@@ -69,6 +69,7 @@ const MountAsked = z.strictObject({
   VolumeOptions: z
     .strictObject({ NoCopy: z.literal(true).optional(), Subpath: z.string().optional() })
     .optional(),
+  ImageOptions: z.strictObject({ Subpath: z.string() }).optional(),
   TmpfsOptions: z
     .strictObject({
       SizeBytes: z.int().optional(),
@@ -197,7 +198,11 @@ export const ConfigShown = z.strictObject({
   Volumes: z.record(z.string(), nothing).nullable(),
   WorkingDir: z.string(),
   Entrypoint: strings.nullable(),
-  OnBuild: z.null(),
+  OnBuild: strings.nullable(),
+  /** These are left out where nobody asked for them. */
+  Shell: strings.optional(),
+  NetworkDisabled: z.literal(true).optional(),
+  ArgsEscaped: z.literal(true).optional(),
   Labels: labels,
   StopSignal: z.string().optional(),
   StopTimeout: z.int().optional(),

@@ -42,6 +42,14 @@ export const Config = z.strictObject({
   Healthcheck: Healthcheck.optional(),
   /** Paths of anonymous volumes. Clients that mount something there name the path here as well. */
   Volumes: z.record(text.max(4096), z.strictObject({})).default({}),
+  /** The box has no network, as with `NetworkMode` `none`. */
+  NetworkDisabled: z.boolean().default(false),
+  /** Runs the probe of a health check that is a line, and is of images that are made of the box. */
+  Shell: texts.default([]),
+  /** Of images that are made of the box. */
+  OnBuild: texts.default([]),
+  /** Of Windows: nothing reads it. */
+  ArgsEscaped: z.boolean().default(false),
 });
 
 /** Clients send empty words for the driver that is configured. */
@@ -99,6 +107,9 @@ export const CreateBody = Config.extend({
   Confidential: Confidential.optional(),
 });
 export type CreateBody = Document<typeof CreateBody>;
+
+/** Of a confidential box that is only measured: the document that would make it. */
+export const MeasureBody = CreateBody.extend({ Confidential });
 
 export const Created = z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) });
 export type Created = Document<typeof Created>;

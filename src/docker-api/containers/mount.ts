@@ -8,10 +8,10 @@ import { text } from './process.ts';
 
 const PROPAGATION = ['', 'private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
 
-/** The long form of a bind mount, a volume, or a filesystem in memory. */
+/** The long form of a bind mount, a volume, another image, or a filesystem in memory. */
 export const Mount = z.strictObject({
   Type: z.string().max(64),
-  /** The host path, or the name of the volume; empty is an anonymous volume. */
+  /** The host path, the image, or the name of the volume; empty is an anonymous volume. */
   Source: text.max(4096).default(''),
   Target: text.max(4096).default(''),
   ReadOnly: z.boolean().default(false),
@@ -38,6 +38,12 @@ export const Mount = z.strictObject({
         })
         .optional(),
       /** The part of the volume that is mounted: a path below its root. */
+      Subpath: text.max(4096).default(''),
+    })
+    .optional(),
+  ImageOptions: z
+    .strictObject({
+      /** The part of the image that is mounted: a path below its root. */
       Subpath: text.max(4096).default(''),
     })
     .optional(),

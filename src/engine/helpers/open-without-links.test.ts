@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-it.each(['real', 'real/below', 'real/file'])('holds %s by its descriptor', async (name) => {
+it.each(['real', 'real/below', 'real/file'])('opens %s by its descriptor', async (name) => {
   await using held = await openWithoutLinks(join(root, name));
   expect(await realpath(`/proc/self/fd/${held.fd}`)).toBe(join(root, name));
 });

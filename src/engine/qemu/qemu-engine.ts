@@ -42,9 +42,8 @@ import {
   type ProbeOptions,
   type Verdict,
 } from './probe/accelerator.ts';
-import { qemuObjects } from './probe/objects.ts';
+import { qemuObjects, qemuVersion } from './probe/installed-qemu.ts';
 import { probesEnded } from './probe/probe.ts';
-import { qemuVersion } from './probe/version.ts';
 import { forkVm } from './snapshot/fork.ts';
 import { endSaving } from './snapshot/save-running.ts';
 import { growthLimit } from './template/memory-growth.ts';

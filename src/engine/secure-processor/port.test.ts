@@ -62,7 +62,7 @@ describe('a conversation', () => {
   const stop = (): AbortController => new AbortController();
   const free = (): Pace => new Pace({ burst: 10_000, perSecond: 1 }, STOPPED);
 
-  it('goes on after garbage, and after a line without an end', async () => {
+  it('continues the conversation after garbage, and after a line without an end', async () => {
     const [host, port] = duplexPair();
     const end = stop();
     const done = converse(host, guest, free(), end.signal).catch(() => undefined);

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { crc32c } from './crc32c.ts';
 
 /** Goes up with every change that gives other bytes for the same layer. */
 export const EROFS_WRITER = 'a3s-box erofs writer 1';
@@ -108,4 +107,20 @@ export function imageBlocks(head: Buffer): number | undefined {
   if (head.length < BLOCK_SIZE || head.readUInt32LE(at) !== MAGIC) return undefined;
   if (head.readUInt8(at + 12) !== BLOCK_BITS) return undefined;
   return head.readUInt32LE(at + 36);
+}
+
+/** CRC-32C's polynomial, bits reversed. */
+const POLYNOMIAL = 0x82f6_3b78;
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : POLYNOMIAL);
+  return crc;
+});
+
+/** CRC-32C from all ones and not inverted at the end, as EROFS takes it. */
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (TABLE[(crc ^ byte) & 0xff] ?? 0);
+  return crc >>> 0;
 }

@@ -50,7 +50,7 @@ const extend = async (layer: AsyncIterable<Uint8Array>, options: Partial<ExtendO
   temporary.store.extend(await parent(), layer, { ...OPTIONS, ...options });
 
 describe('an image that extends another one', () => {
-  it('has the layers of its parent and the new one', async () => {
+  it('makes an image of the layers of its parent and the new one', async () => {
     const image = await extend(streamed(LAYER));
     expect(image).toMatchObject({
       tags: ['team/child:1'],
@@ -71,7 +71,7 @@ describe('an image that extends another one', () => {
     });
   });
 
-  it('has the history of its parent, a step for each layer, and its own step last', async () => {
+  it('keeps the history of the parent, a step for each layer, and adds its own step last', async () => {
     const image = await extend(streamed(LAYER));
     const history = await temporary.store.history(image.id);
     expect(history.map(({ createdBy, comment, size }) => [createdBy, comment, size > 0])).toEqual([
@@ -82,14 +82,14 @@ describe('an image that extends another one', () => {
     ]);
   });
 
-  it('has no layer for an archive without entries', async () => {
+  it('adds no layer for an archive without entries', async () => {
     const image = await extend(streamed(Buffer.alloc(1024)), { name: undefined });
     expect(image).toMatchObject({ tags: [], diffIds: PARENT.diffIds, config: { cmd: ['child'] } });
     const [step] = await temporary.store.history(image.id);
     expect(step).toMatchObject({ createdBy: 'sh -c work', size: 0 });
   });
 
-  it('is the same for the same bytes, and takes its name from another image', async () => {
+  it('makes the same image of the same bytes, and takes its name from another image', async () => {
     const first = await extend(streamed(LAYER));
     expect((await extend(streamed(LAYER))).manifestDigest).toBe(first.manifestDigest);
     const other = await extend(streamed(LAYER), { message: 'another' });
@@ -97,7 +97,7 @@ describe('an image that extends another one', () => {
     expect((await temporary.store.resolve(first.id)).tags).toEqual([]);
   });
 
-  it('is made although its parent is removed meanwhile', async () => {
+  it('extends an image although it is removed meanwhile', async () => {
     const image = await extend(
       (async function* () {
         yield LAYER.subarray(0, 700);
@@ -109,7 +109,7 @@ describe('an image that extends another one', () => {
     expect(await temporary.store.list()).toHaveLength(1);
   });
 
-  it('is refused where its parent is gone', async () => {
+  it('refuses to extend an image that is gone', async () => {
     const gone = await parent();
     await temporary.store.remove('team/parent:1', { force: true, inUse: () => false });
     const work = temporary.store.extend(gone, streamed(LAYER), OPTIONS);
@@ -131,7 +131,7 @@ describe('an image that extends another one', () => {
       ]),
       'invalid-image',
     ],
-  ])('is refused with a layer of %s, and leaves nothing', async (_, layer, code) => {
+  ])('refuses to extend an image by a layer of %s, and leaves nothing', async (_, layer, code) => {
     const from = await parent();
     const before = await temporary.remains();
     const work = temporary.store.extend(from, streamed(layer), OPTIONS);
@@ -139,7 +139,7 @@ describe('an image that extends another one', () => {
     expect(await temporary.remains()).toEqual(before);
   });
 
-  it('is refused where the layer breaks off, which its reader is told', async () => {
+  it('refuses a layer that breaks off, and tells its reader', async () => {
     let ended = false;
     const layer = async function* () {
       try {
@@ -178,8 +178,11 @@ describe('an image that extends another one', () => {
     [{ name: `x@sha256:${'1'.repeat(64)}` }, 'invalid-reference'],
     [{ message: 'x'.repeat(5000) }, 'invalid-argument'],
     [{ author: 'x'.repeat(5000) }, 'invalid-argument'],
-  ])('is refused with the options %j before the layer is read', async (options, code) => {
-    const untouched = { [Symbol.asyncIterator]: () => expect.fail('it was read') };
-    await expect(extend(untouched, options)).rejects.toMatchObject({ code });
-  });
+  ])(
+    'refuses to extend an image with the options %j before it reads the layer',
+    async (options, code) => {
+      const untouched = { [Symbol.asyncIterator]: () => expect.fail('it was read') };
+      await expect(extend(untouched, options)).rejects.toMatchObject({ code });
+    },
+  );
 });

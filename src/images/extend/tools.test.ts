@@ -57,7 +57,7 @@ async function saveExtended(): Promise<string> {
 }
 
 describe('an image that extends another one', () => {
-  it('is loaded by podman, and copied by skopeo in either format', async () => {
+  it('podman loads an extended image, and skopeo copies it in either format', async () => {
     await saveExtended();
     const podman = (...args: string[]): string =>
       run('podman', ...['--root', join(root, 'p'), '--runroot', join(root, 'r')], ...args);
@@ -75,7 +75,7 @@ describe('an image that extends another one', () => {
     expect(config.history).toHaveLength(2);
   });
 
-  it('has the files of the box where umoci unpacks it', async () => {
+  it('umoci unpacks an extended image into the files of the box', async () => {
     const path = await saveExtended();
     mkdirSync(join(root, 'layout'));
     run('tar', '-xf', path, '-C', 'layout');

@@ -48,7 +48,7 @@ it('describes a box and its network to netavark, each name once', () => {
   });
 });
 
-it('has names of no box asked of the servers of the box', () => {
+it('asks the servers of a box for names that are of no box', () => {
   const document = JSON.parse(netavarkDocument({ ...endpoint, nameservers: ['9.9.9.9'] }));
   expect(document.dns_servers).toEqual(['9.9.9.9']);
 });

@@ -48,13 +48,13 @@ describe('the rules of a namespace', () => {
     expect(at('limit rate over 200/second')).toBeLessThan(at('oifname eth0'));
   });
 
-  it('lead out of no internal network', () => {
+  it('the rules lead out of no internal network', () => {
     expect(chain('through')).toContain('iifname tap0 oifname eth0 accept');
     const internal = { network: { ...endpoint.network, internal: true } };
     expect(chain('through', internal)).not.toContain('iifname tap0 oifname eth0 accept');
   });
 
-  it('lead to the host by one address, for a box that asks for it alone', () => {
+  it('the rules lead to the host by one address, for a box that asks for it alone', () => {
     expect(ruleset(endpoint)).not.toContain('169.254.1.2');
     const rules = chain('through', { host: '192.0.2.7' });
     const accepted = rules.indexOf('iifname tap0 ip daddr 169.254.1.2 ct status dnat accept');
@@ -65,7 +65,7 @@ describe('the rules of a namespace', () => {
     );
   });
 
-  it('lead to each published port once', () => {
+  it('the rules lead to each published port once', () => {
     const one = { hostIp: '0.0.0.0', hostPort: 1, boxPort: 80, protocol: 'tcp' } as const;
     const ports = [one, { ...one, hostPort: 2 }, { ...one, boxPort: 53, protocol: 'udp' as const }];
     expect(chain('published', { ports })).toEqual([

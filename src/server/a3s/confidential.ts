@@ -10,7 +10,8 @@ import { carryRatls, openRatls, openSealing } from '../../boxes/confidential/rat
 import { measureBox } from '../../boxes/create/measure.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { Evidence } from '../../docker-api/a3s/evidence.ts';
-import { Launch, MeasureBody, Measured } from '../../docker-api/a3s/launch.ts';
+import { Launch, Measured } from '../../docker-api/a3s/launch.ts';
+import { MeasureBody } from '../../docker-api/containers/create.ts';
 import { A3sError } from '../../errors.ts';
 import { parseCreate } from '../docker/containers/create/parse-create.ts';
 import { SIMULATED_NOTE } from '../docker/containers/inspect/show-confidential.ts';

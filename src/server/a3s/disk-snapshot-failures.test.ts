@@ -19,7 +19,7 @@ afterEach(async () => {
 const boxes = (): string[] => readdirSync(join(home.config.home, 'boxes'));
 
 describe('a box that does not get the disk of a snapshot', () => {
-  it('is not on record, although its directory cannot be removed', async () => {
+  it('leaves no record of a box without the disk of its snapshot, although its directory cannot be removed', async () => {
     const source = await home.create(['true'], { HostConfig: { NetworkMode: 'none' } });
     const body = { box: source, memory: false, name: 'origin' };
     await home.call('POST', '/a3s/v1/snapshots', body);

@@ -82,7 +82,7 @@ describe('a snapshot of the disk of a box', () => {
     expect(stored()).toHaveLength(3);
   });
 
-  it('is refused under a name that is taken', async () => {
+  it('refuses a disk snapshot under a name that is taken', async () => {
     const box = await create();
     await snapshot(box, 'taken');
     expect(await snapshot(box, 'taken')).toMatchObject({ body: { code: 'name-in-use' } });
@@ -115,7 +115,7 @@ describe('a snapshot of the disk of a box', () => {
     expect((await snapshot(box)).status).toBe(201);
   });
 
-  it('is refused of a disk with 16 layers, and leaves nothing', async () => {
+  it('refuses a snapshot of a disk with 16 layers, and leaves nothing', async () => {
     const box = await create();
     for (let count = 0; count < 16; count += 1) await snapshot(box, `layer-${count}`);
     const before = chain(box);
@@ -127,14 +127,14 @@ describe('a snapshot of the disk of a box', () => {
     expect((await snapshot(box)).status).toBe(201);
   });
 
-  it('is refused of a box whose agent cannot sync its disk', async () => {
+  it('refuses a disk snapshot of a box whose agent cannot sync its disk', async () => {
     home.agentOptions = { protocol: { minimum: 1, maximum: 7 } };
     const box = await running();
     expect(await snapshot(box)).toMatchObject({ body: { code: 'agent-failed' } });
     expect(stored()).toEqual([]);
   });
 
-  it('is gone where the server died before it was complete', async () => {
+  it('removes a disk snapshot that was not complete when the server died', async () => {
     const box = await running();
     await home.runtime.snapshots.beginDisk({
       ...{ id: 'f'.repeat(64), name: 'half', kind: 'disk', createdAt: '2026-01-01T00:00:00Z' },
@@ -158,7 +158,7 @@ describe('a box that gets its disk back', () => {
     return box;
   }
 
-  it('has the files of that moment, below a new layer, and starts from them', async () => {
+  it('gives a box the files of the snapshot back, below a new layer, and starts it from them', async () => {
     const box = await restorable();
     await snapshot(box, 'now');
     expect(chain(box)).toHaveLength(3);
@@ -175,7 +175,7 @@ describe('a box that gets its disk back', () => {
     expect(readFileSync(boxFile(box, 'changes.1.qcow2'), 'utf8')).toBe('later');
   });
 
-  it('is refused while it runs, when it is gone, and of memory', async () => {
+  it('refuses to give a disk back to a running or missing box, and from a memory snapshot', async () => {
     const box = await running();
     await snapshot(box, 'then');
     expect(await restore('then')).toMatchObject({ status: 409, body: { code: 'conflict' } });
@@ -187,7 +187,7 @@ describe('a box that gets its disk back', () => {
     for (const name of ['then', 'memory']) expect((await remove(name)).status).toBe(204);
   });
 
-  it('has its old disk where the server died before the new one was complete', async () => {
+  it('leaves a box its old disk where the server died before the new one was complete', async () => {
     const box = await restorable();
     const before = chain(box);
     mkdirSync(boxFile(box, 'restored.new'));
@@ -200,7 +200,7 @@ describe('a box that gets its disk back', () => {
   });
 
   it.each([0, 1, 2])(
-    'has its new disk where the server died after %i files had taken their places',
+    'gives a box its new disk where the server died after %i files had taken their places',
     async (count) => {
       const box = await restorable();
       const [old = '', base = ''] = chain(box);
@@ -264,7 +264,7 @@ describe('a box that is made from the disk of a snapshot', () => {
     expect(Reflect.get(Object(body), 'Volumes')).toHaveLength(2);
   });
 
-  it('is started only when it has that disk', async () => {
+  it('starts a box made from a disk snapshot only when it has that disk', async () => {
     const source = await create({ Binds: ['data:/data'] });
     await snapshot(source, 'origin');
     const { volumes, store } = home.runtime;
@@ -285,7 +285,7 @@ describe('a box that is made from the disk of a snapshot', () => {
     });
   });
 
-  it('is gone where the server died before it had that disk', async () => {
+  it('removes a box that had not got the disk of its snapshot when the server died', async () => {
     const source = await create();
     await snapshot(source, 'origin');
     const { store } = home.runtime;
@@ -308,7 +308,7 @@ describe('a box that is made from the disk of a snapshot', () => {
     expect([existsSync(boxFile(id)), chain(whole).length]).toEqual([false, 2]);
   });
 
-  it('is refused where a named volume of its source is gone', async () => {
+  it('refuses a box from a disk snapshot where a named volume of its source is gone', async () => {
     const source = await create({ Binds: ['data:/data'] });
     await snapshot(source, 'origin');
     await home.call('DELETE', `/containers/${source}`);

@@ -232,6 +232,34 @@ describe('a memory snapshot', () => {
   });
 });
 
+describe('prune', () => {
+  const prune = async (query = '') =>
+    (await home.call('POST', `/a3s/v1/snapshots/prune${query}`)).body;
+
+  it('removes snapshots whose memory is gone, and with all those that no box is from', async () => {
+    const box = await running();
+    await snapshot(box, 'lost');
+    rmSync(memoryPath(), { recursive: true });
+    await snapshot(box, 'used');
+    await snapshot(box, 'unused');
+    await home.call('POST', '/a3s/v1/snapshots', { box, memory: false, name: 'disk' });
+    await fork('used');
+    const names = async () =>
+      (
+        (await home.call('GET', '/a3s/v1/snapshots')).body as { snapshots: { name: string }[] }
+      ).snapshots
+        .map(({ name }) => name)
+        .sort();
+    expect(await prune()).toEqual({ removed: [expect.any(String)], freedBytes: 0 });
+    expect(await names()).toEqual(['disk', 'unused', 'used']);
+    expect(await prune('?all=1')).toMatchObject({
+      removed: [expect.any(String), expect.any(String)],
+    });
+    expect(await names()).toEqual(['used']);
+    expect(await prune('?all=1')).toEqual({ removed: [], freedBytes: 0 });
+  });
+});
+
 describe('a fork', () => {
   it('gives a fork its own identity before it runs, and keeps the settings of the source', async () => {
     const source = await running();

@@ -10,6 +10,7 @@ import {
   type DiskSnapshotHost,
   restoreSnapshot,
 } from '../../boxes/verbs/disk-snapshot.ts';
+import { pruneSnapshots } from '../../boxes/verbs/prune-snapshots.ts';
 import { createSnapshot, removeSnapshot, type SnapshotHost } from '../../boxes/verbs/snapshot.ts';
 import { ForkBody, Forked } from '../../docker-api/a3s/fork.ts';
 import {
@@ -17,10 +18,11 @@ import {
   SnapshotBody,
   SnapshotCreated,
   Snapshots,
+  SnapshotsPruned,
 } from '../../docker-api/a3s/snapshot.ts';
 import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
-import { noBody, query } from '../docker/query.ts';
+import { flag, noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
 import { EMPTY } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
@@ -73,6 +75,14 @@ export const SNAPSHOT_ROUTES: readonly Route<SnapshotHost & DiskSnapshotHost & F
       await restoreSnapshot(rt, id);
       return empty();
     },
+  }),
+  route('POST', '/a3s/v1/snapshots/prune', {
+    access,
+    summary: 'Remove snapshots whose memory is gone, or that no box is from',
+    answers: { 200: SnapshotsPruned },
+    query: query({ all: flag }),
+    body: noBody,
+    handler: async ({ query }, rt) => json(await pruneSnapshots(rt, { all: query.all })),
   }),
   route('DELETE', '/a3s/v1/snapshots/:id', {
     access,

@@ -7,7 +7,7 @@ it('docs/docker-api.md matches the route tables, and vitest -u updates it', asyn
   await expect(dockerApiDocument()).toMatchFileSnapshot('../../../docs/docker-api.md');
 });
 
-it('has notes only on existing routes', () => {
+it('the document of routes has notes only on existing routes', () => {
   const known = ROUTES.map(({ method, path }) => `${method} ${openApiPath(path)}`);
   expect(Object.keys(ROUTE_NOTES).filter((name) => !known.includes(name))).toEqual([]);
 });

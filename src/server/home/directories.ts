@@ -68,13 +68,17 @@ function socketsMode(uid: number): number {
  * Makes the directory of sockets. The caller holds the home's lock, since the previous server
  * removes the directory.
  *
+ * @returns whether there was none: the host has started since, or the last server ended in order
+ * while no box ran
  * @throws A3sError `state-unusable`, as above: its parent may be one where every user can make
  * directories
  */
-export async function prepareRuntimeDir(config: Config, uid: number): Promise<void> {
+export async function prepareRuntimeDir(config: Config, uid: number): Promise<boolean> {
+  const isNew = !existsSync(config.runtimeDir);
   for (const path of [dirname(config.runtimeDir), config.runtimeDir]) {
     await ensure(path, socketsMode(uid), uid);
   }
+  return isNew;
 }
 
 /** Removes the directory of sockets, unless a running box has some in it. */

@@ -195,6 +195,27 @@ describe('a server that dies while a box ends', () => {
       nothingRuns([]);
     },
   );
+
+  it('keeps a box with --rm for the client that is about to start it', async () => {
+    const id = await home.create(['true'], { HostConfig: { AutoRemove: true } });
+    // A server that is killed leaves its socket.
+    const socket = join(home.config.runtimeDir, 'of-the-killed');
+    writeFileSync(socket, '');
+    await home.crash();
+    await home.start();
+    rmSync(socket);
+    expect(await status(id)).toMatchObject({ Status: 'created' });
+  });
+
+  it('removes a box with --rm whose run a power cut has taken', async () => {
+    const id = await home.create(['true'], { HostConfig: { AutoRemove: true } });
+    const other = await home.create(['true']);
+    await home.crash();
+    rmSync(home.config.runtimeDir, { recursive: true, force: true });
+    await home.start();
+    expect(await status(id)).toBe('gone');
+    nothingRuns([other]);
+  });
 });
 
 describe('a box that runs while the server dies', () => {

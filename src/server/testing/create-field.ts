@@ -1,6 +1,6 @@
 /**
  * How a field of Docker's create document is described: it works, differs from Docker's, is
- * discarded with a warning, or is refused.
+ * discarded with a warning, ignored, or refused.
  *
  * @module
  */
@@ -43,10 +43,15 @@ export interface Refused {
 export interface Discarded {
   readonly kind: 'discarded';
   readonly value: unknown;
-  readonly note: string;
 }
 
-export type Field = Works | Refused | Discarded;
+/** Any value is taken, and has no effect. */
+export interface Ignored {
+  readonly kind: 'ignored';
+  readonly value: unknown;
+}
+
+export type Field = Works | Refused | Discarded | Ignored;
 
 export function works(value: unknown, effect: Works['effect'], expected: unknown = value): Works {
   return { kind: 'works', value, effect, expected };
@@ -63,4 +68,12 @@ export function differs(
 
 export function refused(value: unknown, ...neutral: readonly unknown[]): Refused {
   return { kind: 'refused', value, neutral };
+}
+
+export function discarded(value: unknown): Discarded {
+  return { kind: 'discarded', value };
+}
+
+export function ignored(value: unknown): Ignored {
+  return { kind: 'ignored', value };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { differs, type Field, refused, works } from './create-field.ts';
+import { differs, discarded, type Field, refused, works } from './create-field.ts';
 
 const MIB = 2 ** 20;
 
@@ -32,7 +32,11 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
       { test: ['CMD', 'true'], retries: 2 },
     ),
   },
-  ArgsEscaped: refused(true),
+  ArgsEscaped: differs(
+    'as Docker on Linux, kept and shown: nothing reads it',
+    true,
+    ({ record }) => record.argsEscaped,
+  ),
   Image: works('busybox', ({ record }) => record.image.reference),
   Volumes: {
     ...differs(
@@ -45,16 +49,30 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   WorkingDir: works('/w', ({ spec }) => spec.process.cwd),
   Entrypoint: works(['sleep'], ({ spec }) => spec.process.args[0], 'sleep'),
-  NetworkDisabled: refused(true),
+  NetworkDisabled: differs(
+    'the same as `NetworkMode` of `none`, which is shown as well; networks and ports beside it are refused',
+    true,
+    ({ spec }) => spec.network.kind,
+    'none',
+  ),
   MacAddress: refused('02:00:00:00:00:01'),
-  OnBuild: refused(['RUN true']),
+  OnBuild: differs(
+    'of images that are made of the box: nothing is built here',
+    ['RUN true'],
+    ({ record }) => record.onBuild,
+  ),
   Labels: {
     ...works({ a: 'b' }, ({ record }) => record.labels['a'], 'b'),
     shown: { a: 'b', origin: 'image' },
   },
   StopSignal: works('SIGINT', ({ record }) => record.stopSignal),
   StopTimeout: works(3, ({ record }) => record.stopTimeout),
-  Shell: refused(['/bin/sh', '-c']),
+  Shell: {
+    ...works(['/bin/ash', '-c'], ({ record }) => record.health?.test, [
+      ...['CMD', '/bin/ash', '-c', 'true'],
+    ]),
+    beside: { Healthcheck: { Test: ['CMD-SHELL', 'true'], Interval: 3_600_000_000_000 } },
+  },
 };
 
 const rate = (number: number) => [{ Path: '/dev/root', Rate: number }];
@@ -74,8 +92,8 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ({ spec }) => spec.resources.memoryBytes,
   ),
   CgroupParent: refused('/x'),
-  BlkioWeight: refused(100),
-  BlkioWeightDevice: refused([{ Path: '/dev/root', Weight: 100 }]),
+  BlkioWeight: discarded(100),
+  BlkioWeightDevice: discarded([{ Path: '/dev/root', Weight: 100 }]),
   BlkioDeviceReadBps: {
     ...differs(RATES, rate(1000), ({ vm }) => vm.hostLimits?.disk.readBps, 1000),
     refused: OTHER_DISK,
@@ -126,8 +144,8 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   DeviceCgroupRules: refused(['c 13:* rwm']),
   DeviceRequests: refused([{ Driver: 'nvidia', Count: -1 }]),
-  KernelMemory: refused(1),
-  KernelMemoryTCP: refused(1),
+  KernelMemory: discarded(1),
+  KernelMemoryTCP: discarded(1),
   MemoryReservation: works(32 * MIB, ({ spec }) => spec.resources.memoryReservationBytes),
   MemorySwap: {
     ...differs(
@@ -137,18 +155,14 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     ),
     besideHost: { Memory: 64 * MIB },
   },
-  MemorySwappiness: {
-    kind: 'discarded',
-    value: 60,
-    note: 'a guest has no swap: it is discarded with Docker’s warning, as on a host with control groups of version 2',
-  },
+  MemorySwappiness: discarded(60),
   NanoCpus: differs(
     'a microVM has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
     500_000_000,
     ({ spec, vm }) => [spec.resources.cpuMillis, vm.cpus],
     [500, 1],
   ),
-  OomKillDisable: refused(true),
+  OomKillDisable: discarded(true),
   Init: works(true, ({ spec }) => spec.init),
   PidsLimit: works(100, ({ spec }) => spec.resources.pids),
   Ulimits: works(
@@ -157,7 +171,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     [{ name: 'nofile', soft: 512, hard: 1024 }],
   ),
   CpuCount: refused(1),
-  CpuPercent: refused(1),
+  CpuPercent: discarded(1),
   IOMaximumIOps: refused(1),
   IOMaximumBandwidth: refused(1),
   Binds: {
@@ -229,7 +243,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   Mounts: {
     ...differs(
-      'bind mounts, volumes and tmpfs; options of the driver `local` are those of disks and `o=bind`',
+      'bind mounts, volumes, images and tmpfs; options of the driver `local` are those of disks and `o=bind`',
       [
         { Type: 'bind', Source: '/tmp', Target: '/data' },
         { Type: 'tmpfs', Target: '/memory', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1770 } },
@@ -241,7 +255,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
       ['/data', '/memory 4096'],
     ),
     refused: [
-      [{ Type: 'image', Source: 'busybox', Target: '/data' }],
+      [{ Type: 'cluster', Source: 'x', Target: '/data' }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { Propagation: 'shared' } }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { NonRecursive: true } }],
     ],
@@ -371,23 +385,4 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   MaskedPaths: works(['/proc/keys'], ({ spec }) => spec.confinement.maskedPaths),
   ReadonlyPaths: works([], ({ spec }) => spec.confinement.readonlyPaths),
-};
-
-/** Fields of one entry of `NetworkingConfig.EndpointsConfig`. */
-export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
-  IPAMConfig: refused({ IPv4Address: '10.0.2.20' }),
-  Links: refused(['other']),
-  MacAddress: refused('02:00:00:00:00:01'),
-  Aliases: refused(['alias']),
-  NetworkID: refused('x'),
-  EndpointID: refused('x'),
-  Gateway: refused('10.0.2.2'),
-  IPAddress: refused('10.0.2.20'),
-  IPPrefixLen: refused(24),
-  IPv6Gateway: refused('::1'),
-  GlobalIPv6Address: refused('::1'),
-  GlobalIPv6PrefixLen: refused(64),
-  DriverOpts: refused({ a: 'b' }),
-  DNSNames: refused(['x']),
-  GwPriority: refused(1),
 };

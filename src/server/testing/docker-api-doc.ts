@@ -5,6 +5,7 @@
  */
 
 import {
+  DISCARDED_LIMITS,
   UNSUPPORTED_CONFIG,
   UNSUPPORTED_ENDPOINT,
   UNSUPPORTED_HOST_CONFIG,
@@ -17,7 +18,8 @@ import type { RouteEntry } from '../http/route.ts';
 import { ROUTES } from '../routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import type { Field } from './create-field.ts';
-import { CONFIG_FIELDS, ENDPOINT_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';
+import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';
+import { ENDPOINT_FIELDS } from './endpoint-fields.ts';
 
 /** Where a route does less than Docker's, or differs from it. */
 export const ROUTE_NOTES: Readonly<Record<string, string>> = {
@@ -119,7 +121,7 @@ export function dockerApiDocument(): string {
     '### `NetworkingConfig.EndpointsConfig`',
     '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
-    'Fields of a user-defined network; all others are refused there as well:',
+    'Fields of a user-defined network; all others are refused or ignored there as well:',
     table(['field', '', ''], USER_ENDPOINT_ROWS),
     '## Fields of `POST /containers/{id}/exec`',
     table(
@@ -167,16 +169,19 @@ function fields(list: Readonly<Record<string, Field>>, absent: UnsupportedOption
 }
 
 function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOptions): string[][] {
-  return Object.entries(list).map(([name, field]) =>
-    field.kind === 'refused'
-      ? [`\`${name}\``, 'refused', absent[name]?.why ?? '']
-      : [`\`${name}\``, field.kind === 'works' ? 'works' : 'differs', field.note ?? ''],
-  );
+  return Object.entries(list).map(([name, field]) => {
+    const why = absent[name]?.why ?? '';
+    if (field.kind === 'refused') return [`\`${name}\``, 'refused', why];
+    if (field.kind === 'discarded') {
+      return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
+    }
+    return [`\`${name}\``, field.kind, field.note ?? ''];
+  });
 }
 
 /** They mean the same as at create. */
 function updatedFields(): Record<string, Field> {
-  const updated = new Set(UPDATE_KEYS);
+  const updated = new Set([...UPDATE_KEYS, ...Object.keys(DISCARDED_LIMITS)]);
   return Object.fromEntries(
     Object.entries(HOST_CONFIG_FIELDS).filter(([name]) => updated.has(name)),
   );

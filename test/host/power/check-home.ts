@@ -10,23 +10,26 @@ import Database from 'better-sqlite3';
 import { expect } from 'vitest';
 import * as z from 'zod';
 import type { Actor } from '../../e2e/actor.ts';
-import type { Ledger } from './ledger.ts';
+import {
+  checkBoxes,
+  checkSnapshots,
+  checkVolumes,
+  type FoundBox,
+  listBoxes,
+} from './check-boxes.ts';
+import { expectAllowed, expectPromised, type Promised } from './expect-promised.ts';
+import { explainedPolicy } from './explained-policy.ts';
 import { forgetMemory } from './power-off.ts';
+import type { Random } from './random.ts';
 import { ServerApi } from './server-api.ts';
 
 const Images = z.array(z.object({ Id: z.string(), RepoTags: z.array(z.string()) }));
-const Boxes = z.array(z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string() }));
-const Inspected = z.object({
-  State: z.object({ Status: z.string(), ExitCode: z.int() }),
-  HostConfig: z.object({
-    RestartPolicy: z.object({ Name: z.string(), MaximumRetryCount: z.int() }),
-  }),
-});
 const Pools = z.object({ pools: z.array(z.object({ name: z.string(), size: z.int() })) });
 const Templates = z.object({ templates: z.array(z.object({ id: z.string() })) });
-const Snapshots = z.object({
-  snapshots: z.array(z.object({ name: z.string(), state: z.string() })),
-});
+const Snapshots = z.object({ snapshots: z.array(z.object({ name: z.string() })) });
+const Volumes = z.object({ Volumes: z.array(z.object({ Name: z.string() })).nullable() });
+/** The digests of a template's files, as its record has them. */
+const Template = z.object({ files: z.record(z.string(), z.object({ sha256: z.string() })) });
 
 /** What a home holds that has neither images nor boxes, beside empty directories. */
 const ALWAYS = [
@@ -36,6 +39,7 @@ const ALWAYS = [
   /^(accelerator|cpu-model)\.json$/,
   /^snapshot-memory$/,
   /^boot\/[0-9a-f]{64}\//,
+  /^image-policy\.yaml(\.new)?$/,
 ];
 
 export interface Checked {
@@ -43,13 +47,11 @@ export interface Checked {
   readonly boxes: number;
 }
 
-export interface CheckOptions {
-  readonly ledger: Ledger;
-  readonly position: number;
+export interface CheckOptions extends Promised {
   /** SHA-256 of disks by their names, as they were made. */
   readonly disks: ReadonlyMap<string, string>;
-  /** Boxes are started, to see what they had written. */
-  readonly startBoxes?: boolean;
+  /** One of the boxes is started, chosen by it. */
+  readonly start: Random | undefined;
 }
 
 /** Starts the server on the home, compares all with what was promised, and then removes everything. */
@@ -60,25 +62,27 @@ export async function checkHome(actor: Actor, options: CheckOptions): Promise<Ch
   const images = await checkImages(actor, api, options);
   const boxes = await checkBoxes(actor, api, options);
   await checkPools(api, options);
-  await checkTemplates(api, options);
+  await checkTemplates(actor, api, options);
   await checkSnapshots(actor, api, options);
+  await checkVolumes(api, options);
+  await checkImagePolicy(actor, options);
+  if (boxes.length > 0 && options.start !== undefined) {
+    await checkStart(actor, options.start.pick(boxes), options);
+  }
   await removeAll(actor, api);
   await actor.stopServer();
   const left = filesOf(actor.home).filter((path) => !ALWAYS.some((known) => known.test(path)));
   expect(left.join('\n')).toBe('');
   checkDatabase(actor);
-  return { images, boxes };
+  return { images, boxes: boxes.length };
 }
 
 /** Those that were promised are there, no others are, and each is whole. */
-async function checkImages(
-  actor: Actor,
-  api: ServerApi,
-  { ledger, position, disks }: CheckOptions,
-): Promise<number> {
+async function checkImages(actor: Actor, api: ServerApi, options: CheckOptions): Promise<number> {
+  const { disks } = options;
   const listed = Images.parse(await api.json('/images/json'));
   const found = new Map(listed.flatMap(({ Id, RepoTags }) => RepoTags.map((tag) => [tag, Id])));
-  expectPromised(ledger, 'image', position, found);
+  expectPromised(options, 'image', found);
   for (const name of readdirSync(join(actor.home, 'images/blobs/sha256'))) {
     expect(sha256(join(actor.home, 'images/blobs/sha256', name))).toBe(name);
   }
@@ -95,119 +99,62 @@ async function checkImages(
   return listed.length;
 }
 
-async function checkBoxes(
-  actor: Actor,
-  api: ServerApi,
-  { ledger, position, startBoxes }: CheckOptions,
-): Promise<number> {
-  const listed = Boxes.parse(await api.json('/containers/json?all=1'));
-  const found = new Map<string, string>();
-  for (const { Id, Names } of listed) {
-    const name = Names[0]?.slice(1) ?? '';
-    const { State, HostConfig } = Inspected.parse(await api.json(`/containers/${Id}/json`));
-    found.set(name, `${Id} ${policyText(HostConfig.RestartPolicy)}`);
-    // Whatever ran has lost its VM.
-    expect(['created', 'exited']).toContain(State.Status);
-    const exit = ledger.allowed(`exit ${name}`, position);
-    if (!exit.includes(undefined)) {
-      expect([name, State.Status, String(State.ExitCode)]).toEqual([name, 'exited', exit[0]]);
-    }
-    await checkOutput(api, Id, ledger.allowed(`output ${name}`, position));
-    const file = ledger.allowed(`file ${name}`, position);
-    if (startBoxes !== true) continue;
-    // Whatever a cut has left of its disk, it starts.
-    await actor.ok(['start', Id]);
-    if (!file.includes(undefined)) {
-      expect(await actor.ok(['exec', Id, 'cat', '/kept'])).toBe(file[0]);
-    }
-  }
-  expectPromised(ledger, 'box', position, found);
-  const directories = readdirSync(join(actor.home, 'boxes'));
-  expect(directories.sort()).toEqual(listed.map(({ Id }) => Id).sort());
-  return listed.length;
+/** Whatever a cut has left of its disk, it starts, with the file that was promised. */
+async function checkStart(actor: Actor, { id, name }: FoundBox, promised: Promised): Promise<void> {
+  await actor.ok(['start', id]);
+  const file = promised.ledger.allowed(`file ${name}`, promised.position);
+  if (file.length !== 1 || file[0] === undefined) return;
+  expect(await actor.ok(['exec', id, 'cat', '/kept'])).toBe(file[0]);
 }
 
-async function checkOutput(
-  api: ServerApi,
-  id: string,
-  allowed: readonly (string | undefined)[],
-): Promise<void> {
-  const [promised, underWay] = allowed;
-  const whole = promised ?? underWay;
-  if (whole === undefined) return;
-  const output = await api.output(id);
-  if (allowed.includes(undefined)) expect(whole.startsWith(output)).toBe(true);
-  else expect(output).toBe(whole);
-}
-
-async function checkPools(api: ServerApi, { ledger, position }: CheckOptions): Promise<void> {
+async function checkPools(api: ServerApi, options: CheckOptions): Promise<void> {
   const { pools } = Pools.parse(await api.json('/a3s/v1/pools'));
   const found = new Map(pools.map(({ name, size }) => [name, String(size)]));
-  expectPromised(ledger, 'pool', position, found);
+  expectPromised(options, 'pool', found);
 }
 
-async function checkTemplates(api: ServerApi, { ledger, position }: CheckOptions): Promise<void> {
-  const { templates } = Templates.parse(await api.json('/a3s/v1/templates'));
-  const allowed = ledger.allowed('template', position);
-  if (!allowed.includes(undefined)) expect(templates.length).toBeGreaterThan(0);
-}
-
-/** Their memory is gone, and a start from one is refused with that reason. */
-async function checkSnapshots(
+/** Each is whole, whatever the next start makes of one that is not. */
+async function checkTemplates(
   actor: Actor,
   api: ServerApi,
   { ledger, position }: CheckOptions,
 ): Promise<void> {
-  const { snapshots } = Snapshots.parse(await api.json('/a3s/v1/snapshots'));
-  const found = new Map(snapshots.map(({ name, state }) => [name, state]));
-  expectPromised(ledger, 'snapshot', position, found);
-  for (const { name } of snapshots) {
-    const { code, stderr } = await actor.run(['run', '--from-snapshot', name]);
-    expect(code).toBe(125);
-    expect(stderr).toContain(`The memory of the snapshot ${name} is gone`);
-    await actor.ok(['snapshot', 'rm', name]);
+  const { templates } = Templates.parse(await api.json('/a3s/v1/templates'));
+  const allowed = ledger.allowed('template', position);
+  if (!allowed.includes(undefined)) expect(templates.length).toBeGreaterThan(0);
+  for (const { id } of templates) {
+    const directory = join(actor.home, 'templates', id);
+    const record = Template.parse(
+      JSON.parse(readFileSync(join(directory, 'template.json'), 'utf8')),
+    );
+    for (const [name, file] of Object.entries(record.files)) {
+      expect([id, name, sha256(join(directory, name))]).toEqual([id, name, file.sha256]);
+    }
   }
 }
 
-function expectPromised(
-  ledger: Ledger,
-  kind: string,
-  position: number,
-  found: ReadonlyMap<string, string>,
-): void {
-  const keys = ledger.keys.filter((key) => key.startsWith(`${kind} `));
-  for (const key of keys) {
-    const allowed = ledger.allowed(key, position);
-    const value = found.get(key.slice(kind.length + 1));
-    const fits = allowed.includes(value) || (value !== undefined && allowed.includes('any'));
-    expect([key, fits ? allowed : value]).toEqual([key, allowed]);
-  }
-  const others = [...found.keys()].filter((name) => !keys.includes(`${kind} ${name}`));
-  expect([kind, others]).toEqual([kind, []]);
-}
-
-function policyText({
-  Name,
-  MaximumRetryCount,
-}: {
-  readonly Name: string;
-  readonly MaximumRetryCount: number;
-}): string {
-  return MaximumRetryCount === 0 ? Name : `${Name}:${MaximumRetryCount}`;
+/** The next server decides by the policy that the last one decided by. */
+async function checkImagePolicy(actor: Actor, { ledger, position }: CheckOptions): Promise<void> {
+  const allowed = ledger.allowed('image-policy', position);
+  if (allowed.includes(undefined)) return;
+  const found = await explainedPolicy((args) => actor.run(args));
+  expectAllowed('image-policy', allowed, found);
 }
 
 async function removeAll(actor: Actor, api: ServerApi): Promise<void> {
-  for (const { Id } of Boxes.parse(await api.json('/containers/json?all=1'))) {
-    await api.bytes('DELETE', `/containers/${Id}?force=1`);
-  }
+  for (const { id } of await listBoxes(api)) await api.bytes('DELETE', `/containers/${id}?force=1`);
   for (const { Id } of Images.parse(await api.json('/images/json'))) {
     await api.bytes('DELETE', `/images/${Id}?force=1`);
   }
+  const { snapshots } = Snapshots.parse(await api.json('/a3s/v1/snapshots'));
+  for (const { name } of snapshots) await api.bytes('DELETE', `/a3s/v1/snapshots/${name}`);
   const { templates } = Templates.parse(await api.json('/a3s/v1/templates'));
   for (const { id } of templates) await api.bytes('DELETE', `/a3s/v1/templates/${id}`);
   const { pools } = Pools.parse(await api.json('/a3s/v1/pools'));
   for (const { name } of pools) await api.bytes('DELETE', `/a3s/v1/pools/${name}`);
-  const left = ['boxes', 'snapshots', 'templates'].flatMap((name) => {
+  const { Volumes: volumes } = Volumes.parse(await api.json('/volumes'));
+  for (const { Name } of volumes ?? []) await api.bytes('DELETE', `/volumes/${Name}`);
+  const left = ['boxes', 'snapshots', 'templates', 'volumes'].flatMap((name) => {
     const path = join(actor.home, name);
     return existsSync(path) ? readdirSync(path).map((entry) => join(name, entry)) : [];
   });

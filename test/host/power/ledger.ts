@@ -8,9 +8,9 @@
 interface Change {
   /** Position before the command was given, and after it had succeeded. */
   readonly start: number;
-  readonly done: number;
+  done: number;
   /** Undefined: there is none. */
-  readonly value: string | undefined;
+  value: string | undefined;
 }
 
 export class Ledger {
@@ -18,18 +18,24 @@ export class Ledger {
 
   /** Called before the command is given, since the cut may come while it runs. */
   begin(key: string, value: string | undefined, position: number): Pending {
-    const change = { start: position, done: Number.POSITIVE_INFINITY, value };
+    const change: Change = { start: position, done: Number.POSITIVE_INFINITY, value };
     const changes = this.#changes.get(key) ?? [];
     changes.push(change);
     this.#changes.set(key, changes);
-    return (done, outcome = value) => {
+    return (done, ...outcome) => {
       change.done = done;
-      change.value = outcome;
+      if (outcome.length === 1) [change.value] = outcome;
     };
   }
 
   get keys(): readonly string[] {
     return [...this.#changes.keys()];
+  }
+
+  /** What the last command that succeeded has promised. */
+  promised(key: string): string | undefined {
+    const changes = this.#changes.get(key) ?? [];
+    return changes.findLast(({ done }) => done !== Number.POSITIVE_INFINITY)?.value;
   }
 
   /**
@@ -47,4 +53,4 @@ export class Ledger {
 }
 
 /** Tells that the command has succeeded, and where it matters with what. */
-export type Pending = (position: number, value?: string) => void;
+export type Pending = (position: number, ...value: [] | [string | undefined]) => void;

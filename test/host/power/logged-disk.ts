@@ -15,6 +15,10 @@ import { until } from '../../e2e/processes.ts';
 
 /** In memory: what is tested asks for many flushes. */
 const DIRECTORY = '/dev/shm';
+const FILE_SYSTEM = process.env['POWER_FS'] ?? 'ext4';
+const FEATURES: Readonly<Record<string, readonly string[]>> = {
+  ext4: ['-E', 'lazy_itable_init=0,lazy_journal_init=0'],
+};
 const DISK_BYTES = 512 * 2 ** 20;
 
 export interface LoggedDiskPaths {
@@ -32,8 +36,7 @@ export function makeDisk(bytes = DISK_BYTES): LoggedDiskPaths {
   if (before === undefined || disk === undefined || log === undefined) throw new Error('no names');
   writeFileSync(before, '');
   truncateSync(before, bytes);
-  const features = ['-E', 'lazy_itable_init=0,lazy_journal_init=0'];
-  execFileSync('mkfs.ext4', ['-q', ...features, before]);
+  execFileSync(`mkfs.${FILE_SYSTEM}`, ['-q', ...(FEATURES[FILE_SYSTEM] ?? []), before]);
   execFileSync('cp', ['--sparse=always', before, disk]);
   writeFileSync(log, '');
   return { directory, before, disk, log };
@@ -77,7 +80,7 @@ export class LoggedDisk {
       });
       disk.#loop = attachLoop(file);
       mkdirSync(mountPoint, { recursive: true });
-      execFileSync('mount', ['-t', 'ext4', disk.#loop, mountPoint]);
+      execFileSync('mount', ['-t', FILE_SYSTEM, disk.#loop, mountPoint]);
       disk.#mountPoint = mountPoint;
       return disk;
     } catch (error) {
@@ -115,7 +118,7 @@ export async function withMounted<T>(
 ): Promise<T> {
   const loop = attachLoop(image);
   try {
-    execFileSync('mount', ['-t', 'ext4', loop, mountPoint]);
+    execFileSync('mount', ['-t', FILE_SYSTEM, loop, mountPoint]);
     try {
       return await use();
     } finally {

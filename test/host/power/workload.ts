@@ -1,66 +1,72 @@
 /**
- * Runs random commands of A3S Box whose effects must outlive a power cut, and records what each one
- * promises.
+ * Random commands, and what each promises when it succeeds.
  *
  * @module
  */
-
-import type { Result, RunOptions } from '../../e2e/actor.ts';
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunOptions } from '../../e2e/actor.ts';
 import { BUSYBOX } from '../../e2e/installation.ts';
 import { buildImage, type ImageSpec, ociArchive } from '../../images/build-image.ts';
-import { Ledger } from './ledger.ts';
+import { boxSteps } from './box-steps.ts';
+import { explainedPolicy, IMAGE_POLICY } from './explained-policy.ts';
+import { HostState, NAMES, type WorkPlace } from './host-state.ts';
+import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
 
-/** The host that is to lose power. */
-export interface WorkPlace {
-  run(args: readonly string[], options?: RunOptions): Promise<Result>;
-  /** How far its disk's log is. */
-  position(): number;
-  /** Images that can be pulled, by their names; none where there is no registry. */
-  readonly remote: ReadonlyMap<string, string>;
-}
-
 const POLICIES = ['no', 'on-failure', 'on-failure:3', 'unless-stopped'] as const;
-const NAMES = ['one', 'two', 'three', 'four'] as const;
-const LINES = 400;
 
-interface KnownBox {
-  readonly name: string;
-  readonly id: string;
-  readonly runs: boolean;
-  restart: string;
-}
+type Step = () => Promise<string>;
 
 export class Workload {
-  readonly ledger = new Ledger();
-  /** All that were given to the server, whatever it said. */
-  readonly archives: Buffer[] = [];
-  readonly #place: WorkPlace;
-  readonly #random: Random;
-  readonly #images = new Map<string, string>();
-  readonly #boxes = new Map<string, KnownBox>();
-  readonly #pools = new Set<string>();
-  readonly #snapshots = new Set<string>();
-  #count = 0;
+  readonly #state: HostState;
+  /** Steps that were not taken yet, of this round. */
+  #deck: Step[] = [];
 
   constructor(place: WorkPlace, random: Random) {
-    this.#place = place;
-    this.#random = random;
+    this.#state = new HostState(place, random);
+  }
+
+  get ledger(): Ledger {
+    return this.#state.ledger;
   }
 
   /** An image that was there before. */
   found(name: string, id: string): void {
     this.ledger.begin(`image ${name}`, id, 0)(0);
-    this.#images.set(name, id);
+    this.#state.images.set(name, id);
   }
 
-  /** One command, or a few. @param vms also those that start a microVM */
+  /** A template that was there before. */
+  foundTemplate(): void {
+    this.ledger.begin('template', 'there', 0)(0);
+  }
+
+  /**
+   * One command, or a few. Every kind comes once in a round, in any order.
+   *
+   * @param vms also those that start a microVM
+   */
   async step(vms: boolean): Promise<string> {
-    const plain = [
+    const steps = this.#steps(vms);
+    if (this.#deck.length === 0) this.#deck = [...steps];
+    const chosen = this.#state.random.pick(this.#deck);
+    this.#deck.splice(this.#deck.indexOf(chosen), 1);
+    return await chosen();
+  }
+
+  #steps(vms: boolean): readonly Step[] {
+    const both = [
       () => this.#load(),
-      () => this.#pull(),
       () => this.#tag(),
       () => this.#removeImage(),
+      () => this.#volume(),
+      () => this.#imagePolicy(),
+    ];
+    if (vms) return [...both, ...boxSteps(this.#state)];
+    return [
+      ...both,
+      () => this.#pull(),
       () => this.#create(),
       () => this.#create(),
       () => this.#update(),
@@ -69,40 +75,28 @@ export class Workload {
       () => this.#removeBox(),
       () => this.#pruneBoxes(),
       () => this.#pruneImages(),
+      () => this.#pruneVolumes(),
       () => this.#pool(),
-    ];
-    return await this.#random.pick(vms ? [...plain, ...this.#withMachines()] : plain)();
-  }
-
-  #withMachines(): (() => Promise<string>)[] {
-    return [
-      () => this.#runBox(),
-      () => this.#runBox(),
-      () => this.#runBox(),
-      () => this.#keepFile(),
-      () => this.#keepFile(),
-      () => this.#snapshot(),
-      () => this.#snapshot(),
     ];
   }
 
   /** Given to the server whole, or not at all. */
   async load(spec?: ImageSpec): Promise<string> {
-    this.#count += 1;
-    const name = `test/made-${this.#random.pick(NAMES)}:1`;
+    const { random } = this.#state;
+    const count = this.#state.number();
+    const name = `test/made-${random.pick(NAMES)}:1`;
     const image = buildImage(
       spec ?? {
         name,
         layers: [
           [{ path: 'shared', data: 'x'.repeat(100_000) }],
-          [{ path: 'own', data: Buffer.alloc(1_000 + this.#random.below(2_000_000), this.#count) }],
+          [{ path: 'own', data: Buffer.alloc(1_000 + random.below(2_000_000), count) }],
         ],
         config: { Cmd: ['/own'] },
-        compression: this.#random.pick(['gzip', 'none']),
+        compression: random.pick(['gzip', 'none']),
       },
     );
     const stdin = ociArchive([image]);
-    this.archives.push(stdin);
     return await this.#takeIn(image.name ?? name, image.config.digest, ['load', '--quiet'], {
       stdin,
     });
@@ -110,9 +104,14 @@ export class Workload {
 
   /** Boxes start from it, from then on. */
   async warm(): Promise<void> {
-    const done = this.ledger.begin('template', 'there', this.#place.position());
-    await this.#ok(['template', 'warm'], { deadlineMs: 300_000 });
-    done(this.#place.position());
+    await this.#state.promise('template', 'there', ['template', 'warm'], { deadlineMs: 300_000 });
+  }
+
+  /** And the boxes, which may use them. */
+  async removeTemplates(): Promise<void> {
+    const boxes = [...this.#state.boxes.values()];
+    await this.#state.remove(boxes, ['rm', '--force', ...boxes.map(({ name }) => name)]);
+    await this.#state.promise('template', undefined, ['template', 'prune', '--force']);
   }
 
   async #load(): Promise<string> {
@@ -120,8 +119,9 @@ export class Workload {
   }
 
   async #pull(): Promise<string> {
-    if (this.#place.remote.size === 0) return await this.#load();
-    const [name, id] = this.#random.pick([...this.#place.remote]);
+    const { remote } = this.#state.place;
+    if (remote.size === 0) return await this.#load();
+    const [name, id] = this.#state.random.pick([...remote]);
     return await this.#takeIn(name, id, ['pull', '--quiet', name]);
   }
 
@@ -131,210 +131,136 @@ export class Workload {
     args: readonly string[],
     options: RunOptions = {},
   ): Promise<string> {
-    const done = this.ledger.begin(`image ${name}`, id, this.#place.position());
-    await this.#ok(args, options);
-    this.#images.set(name, id);
-    done(this.#place.position());
+    await this.#state.promise(`image ${name}`, id, args, options);
+    this.#state.images.set(name, id);
     return args.slice(0, 2).join(' ');
   }
 
   async #tag(): Promise<string> {
-    const [source, id] = this.#random.pick([...this.#images]);
-    const target = `test/tag-${this.#random.pick(NAMES)}:1`;
+    const [source, id] = this.#state.random.pick([...this.#state.images]);
+    const target = `test/tag-${this.#state.random.pick(NAMES)}:1`;
     return await this.#takeIn(target, id, ['tag', source, target]);
   }
 
   async #removeImage(): Promise<string> {
-    const free = [...this.#images.keys()].filter((name) => name !== BUSYBOX);
+    const free = [...this.#state.images.keys()].filter((name) => name !== BUSYBOX);
     if (free.length === 0) return await this.#load();
-    const name = this.#random.pick(free);
-    const done = this.ledger.begin(`image ${name}`, undefined, this.#place.position());
-    await this.#ok(['rmi', '--force', name]);
-    this.#images.delete(name);
-    done(this.#place.position());
+    const name = this.#state.random.pick(free);
+    await this.#state.promise(`image ${name}`, undefined, ['rmi', '--force', name]);
+    this.#state.images.delete(name);
     return 'rmi';
   }
 
   async #create(): Promise<string> {
-    const name = this.#freeName();
+    const name = this.#state.freeName();
     if (name === undefined) return await this.#removeBox();
-    const restart = this.#random.pick(POLICIES);
+    const restart = this.#state.random.pick(POLICIES);
     const args = ['create', '--name', name, '--network', 'none', '--restart', restart];
-    const done = this.ledger.begin(`box ${name}`, 'any', this.#place.position());
-    const id = await this.#ok([...args, BUSYBOX, 'true']);
-    this.#boxes.set(name, { name, id, restart, runs: false });
-    done(this.#place.position(), `${id} ${restart}`);
+    const done = this.#state.begin(`box ${name}`, 'any');
+    const id = await this.#state.ok([...args, BUSYBOX, 'true']);
+    this.#state.boxes.set(name, { name, id, restart, runs: false });
+    done(this.#state.position, `${id} ${restart}`);
     return 'create';
   }
 
   async #update(): Promise<string> {
-    const box = this.#anyBox();
-    // One that runs would be started again, which the checks have no time for.
-    if (box === undefined || box.runs) return await this.#create();
-    const restart = this.#random.pick(POLICIES);
+    const box = this.#state.anyBox();
+    if (box === undefined) return await this.#create();
+    const restart = this.#state.random.pick(POLICIES);
     const value = `${box.id} ${restart}`;
-    const done = this.ledger.begin(`box ${box.name}`, value, this.#place.position());
-    await this.#ok(['update', '--restart', restart, box.name]);
-    box.restart = restart;
-    done(this.#place.position());
+    await this.#state.promise(`box ${box.name}`, value, ['update', '--restart', restart, box.name]);
+    this.#state.boxes.set(box.name, { ...box, restart });
     return 'update';
   }
 
   async #rename(): Promise<string> {
-    const box = this.#anyBox();
-    const name = this.#freeName();
+    const box = this.#state.anyBox();
+    const name = this.#state.freeName();
     if (box === undefined || name === undefined) return await this.#create();
-    const at = this.#place.position();
-    const ends = [...this.#keysOf(box.name)].map((key) => this.ledger.begin(key, undefined, at));
-    const pending = this.ledger.begin(`box ${name}`, `${box.id} ${box.restart}`, at);
-    await this.#ok(['rename', box.name, name]);
-    this.#boxes.delete(box.name);
-    this.#boxes.set(name, { ...box, name });
-    for (const done of [...ends, pending]) done(this.#place.position());
-    return 'rename';
+    return await this.#state.rename(box, name);
   }
 
   async #removeBox(): Promise<string> {
-    const box = this.#anyBox();
+    const box = this.#state.anyBox();
     if (box === undefined) return await this.#create();
-    return await this.#gone([box], ['rm', '--force', box.name]);
+    return await this.#state.remove([box], ['rm', '--force', box.name]);
   }
 
   async #pruneBoxes(): Promise<string> {
-    return await this.#gone(this.#idle(), ['container', 'prune', '--force']);
-  }
-
-  async #gone(boxes: readonly KnownBox[], args: readonly string[]): Promise<string> {
-    const at = this.#place.position();
-    const done = boxes
-      .flatMap(({ name }) => this.#keysOf(name))
-      .map((key) => this.ledger.begin(key, undefined, at));
-    await this.#ok(args);
-    for (const { name } of boxes) this.#boxes.delete(name);
-    for (const each of done) each(this.#place.position());
-    return args.slice(0, 2).join(' ');
-  }
-
-  #idle(): readonly KnownBox[] {
-    return [...this.#boxes.values()].filter(({ runs }) => !runs);
-  }
-
-  /** Of what this box is known for. */
-  #keysOf(name: string): readonly string[] {
-    return ['box', 'output', 'exit', 'file']
-      .map((kind) => `${kind} ${name}`)
-      .filter((key) => this.ledger.keys.includes(key));
+    return await this.#state.remove(this.#state.idleBoxes(), ['container', 'prune', '--force']);
   }
 
   async #pruneImages(): Promise<string> {
+    const { images, boxes, ledger } = this.#state;
     // What boxes need has to be there for the next one.
-    if (this.#boxes.size === 0) return await this.#create();
-    const used = this.#images.get(BUSYBOX);
-    const at = this.#place.position();
-    const gone = [...this.#images].filter(([, id]) => id !== used).map(([name]) => name);
-    const done = gone.map((name) => this.ledger.begin(`image ${name}`, undefined, at));
-    await this.#ok(['image', 'prune', '--all', '--force']);
-    for (const name of gone) this.#images.delete(name);
-    for (const each of done) each(this.#place.position());
+    if (boxes.size === 0) return await this.#create();
+    const used = images.get(BUSYBOX);
+    const gone = [...images].filter(([, id]) => id !== used).map(([name]) => name);
+    const at = this.#state.position;
+    const done = gone.map((name) => ledger.begin(`image ${name}`, undefined, at));
+    await this.#state.ok(['image', 'prune', '--all', '--force']);
+    for (const name of gone) images.delete(name);
+    for (const each of done) each(this.#state.position);
     return 'image prune';
   }
 
   async #pool(): Promise<string> {
-    const name = this.#random.pick(NAMES);
-    if (this.#pools.has(name)) {
-      const done = this.ledger.begin(`pool ${name}`, undefined, this.#place.position());
-      await this.#ok(['pool', 'rm', name]);
-      this.#pools.delete(name);
-      done(this.#place.position());
+    const { pools } = this.#state;
+    const name = this.#state.random.pick(NAMES);
+    if (pools.has(name)) {
+      await this.#state.promise(`pool ${name}`, undefined, ['pool', 'rm', name]);
+      pools.delete(name);
       return 'pool rm';
     }
-    const done = this.ledger.begin(`pool ${name}`, '0', this.#place.position());
-    await this.#ok(['pool', 'set', '--size', '0', name]);
-    this.#pools.add(name);
-    done(this.#place.position());
+    await this.#state.promise(`pool ${name}`, '0', ['pool', 'set', '--size', '0', name]);
+    pools.add(name);
     return 'pool set';
   }
 
-  /** What it writes is promised once its end is known. */
-  async #runBox(): Promise<string> {
-    const name = this.#freeName();
-    if (name === undefined) return await this.#removeBox();
-    this.#count += 1;
-    const text = outputOf(this.#count);
-    const at = this.#place.position();
-    const box = this.ledger.begin(`box ${name}`, 'any', at);
-    const output = this.ledger.begin(`output ${name}`, text, at);
-    const exit = this.ledger.begin(`exit ${name}`, '7', at);
-    const script = `i=0; while [ $i -lt ${LINES} ]; do echo line $i of ${this.#count}; i=$((i + 1)); done; exit 7`;
-    const limits = this.#random.pick([[], ['--log-opt', 'max-size=8k', '--log-opt', 'max-file=9']]);
-    const args = ['run', '--name', name, '--network', 'none', ...limits, BUSYBOX];
-    const ran = await this.#place.run([...args, 'sh', '-c', script]);
-    if (ran.code !== 7) throw new Error(`run: ${ran.code}\n${ran.stdout}${ran.stderr}`);
-    const position = this.#place.position();
-    exit(position);
-    output(position);
-    const id = await this.#ok(['inspect', '--format', '{{.Id}}', name]);
-    this.#boxes.set(name, { name, id, restart: 'no', runs: false });
-    box(position, `${id} no`);
-    return 'run';
-  }
-
-  /** What a box has written and synced is promised. */
-  async #keepFile(): Promise<string> {
-    const name = this.#freeName();
-    if (name === undefined) return await this.#removeBox();
-    this.#count += 1;
-    const at = this.#place.position();
-    const box = this.ledger.begin(`box ${name}`, 'any', at);
-    const id = await this.#ok([
-      ...['run', '-d', '--name', name, '--network', 'none', BUSYBOX],
-      ...['sleep', '1000'],
-    ]);
-    box(this.#place.position(), `${id} no`);
-    this.#boxes.set(name, { name, id, restart: 'no', runs: true });
-    const text = `kept ${this.#count}`;
-    const file = this.ledger.begin(`file ${name}`, text, this.#place.position());
-    await this.#ok(['exec', name, 'sh', '-c', `echo ${text} > /kept && sync`]);
-    file(this.#place.position());
-    return 'exec';
-  }
-
-  /** Its memory goes with the host's; that there was one is promised. */
-  async #snapshot(): Promise<string> {
-    const [known] = this.#snapshots;
-    if (known !== undefined) {
-      const done = this.ledger.begin(`snapshot ${known}`, undefined, this.#place.position());
-      await this.#ok(['snapshot', 'rm', known]);
-      this.#snapshots.delete(known);
-      done(this.#place.position());
-      return 'snapshot rm';
+  async #volume(): Promise<string> {
+    const { volumes, random } = this.#state;
+    const name = random.pick(NAMES);
+    if (volumes.has(name)) {
+      const files = this.#state.begin(`volume-file ${name}`, undefined);
+      await this.#state.promise(`volume ${name}`, undefined, ['volume', 'rm', name]);
+      volumes.delete(name);
+      files(this.#state.position);
+      return 'volume rm';
     }
-    const running = [...this.#boxes.values()].find(({ runs }) => runs);
-    if (running === undefined) return await this.#keepFile();
-    const name = this.#random.pick(NAMES);
-    const done = this.ledger.begin(`snapshot ${name}`, 'gone', this.#place.position());
-    await this.#ok(['snapshot', 'create', '--memory', '--name', name, running.name]);
-    this.#snapshots.add(name);
-    done(this.#place.position());
-    return 'snapshot create';
+    const kind = random.pick(['directory', 'disk'] as const);
+    const options = kind === 'disk' ? ['--opt', 'type=disk', '--opt', 'size=32m'] : [];
+    await this.#state.promise(`volume ${name}`, kind, ['volume', 'create', ...options, name]);
+    volumes.set(name, kind);
+    return 'volume create';
   }
 
-  #anyBox(): KnownBox | undefined {
-    return this.#boxes.size === 0 ? undefined : this.#random.pick([...this.#boxes.values()]);
+  async #pruneVolumes(): Promise<string> {
+    const { volumes } = this.#state;
+    const done = [...volumes.keys()].flatMap((name) =>
+      ['volume', 'volume-file'].map((kind) => this.#state.begin(`${kind} ${name}`, undefined)),
+    );
+    await this.#state.ok(['volume', 'prune', '--all', '--force']);
+    volumes.clear();
+    for (const each of done) each(this.#state.position);
+    return 'volume prune';
   }
 
-  #freeName(): string | undefined {
-    const free = NAMES.filter((name) => !this.#boxes.has(name));
-    return free.length === 0 ? undefined : this.#random.pick(free);
+  /** As an administrator replaces the file, in one step. The next decision is by it. */
+  async #imagePolicy(): Promise<string> {
+    const { home, run } = this.#state.place;
+    const path = join(home, IMAGE_POLICY);
+    const images = [
+      { pattern: `docker.io/test/refused-${this.#state.number()}`, deny: true },
+      { pattern: '**', allowUnsigned: true },
+    ];
+    const done = this.#state.begin('image-policy', 'any');
+    writeFileSync(`${path}.new`, JSON.stringify({ images }), { mode: 0o600, flush: true });
+    renameSync(`${path}.new`, path);
+    const directory = openSync(home, 'r');
+    fsyncSync(directory);
+    closeSync(directory);
+    const at = this.#state.position;
+    done(at, await explainedPolicy(run));
+    return 'image policy';
   }
-
-  async #ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await this.#place.run(args, options);
-    if (code === 0) return stdout.trimEnd();
-    throw new Error(`a3s-box ${args.join(' ')}: ${code}\n${stdout}${stderr}`);
-  }
-}
-
-function outputOf(count: number): string {
-  return Array.from({ length: LINES }, (_, line) => `line ${line} of ${count}\n`).join('');
 }

@@ -94,11 +94,15 @@ func mountDisk(r rootdir.Root, m spec.Mount) error {
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(mount)
+	return errors.Join(attachPart(r, mount, isFile, m.Destination), syscall.Close(mount))
+}
+
+// attachPart attaches a mount of a directory or of a file to the box.
+func attachPart(r rootdir.Root, mount int, isFile bool, destination string) error {
 	if isFile {
-		return rootdir.AttachFile(r, mount, m.Destination)
+		return rootdir.AttachFile(r, mount, destination)
 	}
-	target, err := r.Directory(m.Destination)
+	target, err := r.Directory(destination)
 	if err != nil {
 		return err
 	}
@@ -160,6 +164,17 @@ func cloneData(top int, m spec.Mount) (mount int, isFile bool, err error) {
 		return -1, false, err
 	}
 	defer syscall.Close(place)
+	if mount, isFile, err = clonePart(place); err != nil || !m.Readonly {
+		return mount, isFile, err
+	}
+	if err := linux.SetAttributes(mount, linux.Readonly, false); err != nil {
+		return -1, false, errors.Join(err, syscall.Close(mount))
+	}
+	return mount, isFile, nil
+}
+
+// clonePart returns a mount of a directory or of a regular file.
+func clonePart(place int) (mount int, isFile bool, err error) {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(place, &stat); err != nil {
 		return -1, false, tree.StepError("stat", err)
@@ -168,18 +183,11 @@ func cloneData(top int, m spec.Mount) (mount int, isFile bool, err error) {
 	if kind != syscall.S_IFDIR && kind != syscall.S_IFREG {
 		return -1, false, errNoPart
 	}
-	if mount, err = linux.CloneMount(place, "", false); err != nil {
-		return -1, false, err
-	}
-	if m.Readonly {
-		if err := linux.SetAttributes(mount, linux.Readonly, false); err != nil {
-			return -1, false, errors.Join(err, syscall.Close(mount))
-		}
-	}
-	return mount, kind == syscall.S_IFREG, nil
+	mount, err = linux.CloneMount(place, "", false)
+	return mount, kind == syscall.S_IFREG, err
 }
 
-// errNoPart is a part of a volume that cannot be mounted.
+// errNoPart is a part of a volume or of an image that cannot be mounted.
 var errNoPart = errors.New("the part is neither a directory nor a regular file")
 
 func openData(top int, m spec.Mount) (int, error) {

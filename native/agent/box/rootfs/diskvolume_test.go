@@ -97,7 +97,7 @@ func TestADiskThatWasNotFilledIsAnEmptyDirectory(t *testing.T) {
 	}
 }
 
-func TestAPartOfADisk(t *testing.T) {
+func TestAPartOfADiskIsMountedWhereItStaysWithinTheDisk(t *testing.T) {
 	_, top, disk := diskForTest(t)
 	must(t, os.MkdirAll(disk+"/data/a/b", 0o755), os.WriteFile(disk+"/data/a/file", []byte("x"), 0o600), os.Symlink("a", disk+"/data/in"),
 		os.Symlink("../lost+found", disk+"/data/up"), os.Symlink("/etc", disk+"/data/root"), syscall.Mkfifo(disk+"/data/fifo", 0o600))

@@ -17,9 +17,9 @@ type askedMount struct {
 	mount       func() error
 }
 
-// mountAsked mounts shares, disks of volumes and filesystems in memory, at places that are resolved
-// inside the root. What lies deeper comes later, since it can be in another one of them; of the
-// same depth they come in the order of the spec, filesystems in memory last.
+// mountAsked mounts shares, disks of volumes, images and filesystems in memory, at places that are
+// resolved inside the root. What lies deeper comes later, since it can be in another one of them;
+// of the same depth they come in the order of the spec, filesystems in memory last.
 func mountAsked(r rootdir.Root, s *spec.Spec, kept Shares) error {
 	if err := fillDisks(r, s.Mounts); err != nil {
 		return err
@@ -27,16 +27,14 @@ func mountAsked(r rootdir.Root, s *spec.Spec, kept Shares) error {
 	var asked []askedMount
 	for index, m := range s.Mounts {
 		asked = append(asked, askedMount{m.Destination, func() error {
-			if m.Kind == spec.MountDisk {
-				if err := mountDisk(r, m); err != nil {
-					return layers.NewDeviceError("disk "+*m.Serial+" at", m.Destination, err)
-				}
-				return nil
+			switch m.Kind {
+			case spec.MountDisk:
+				return explain("disk "+*m.Serial+" at", m, mountDisk(r, m))
+			case spec.MountImage:
+				return explain("image at", m, mountImage(r, index, m))
+			default:
+				return explain("share "+*m.Tag+" at", m, mountShare(r, m, sharesDir+"/"+strconv.Itoa(index), kept))
 			}
-			if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index), kept); err != nil {
-				return layers.NewDeviceError("share "+*m.Tag+" at", m.Destination, err)
-			}
-			return nil
 		}})
 	}
 	if s.Tmpfs != nil {
@@ -56,6 +54,13 @@ func mountAsked(r rootdir.Root, s *spec.Spec, kept Shares) error {
 		}
 	}
 	return nil
+}
+
+func explain(kind string, m spec.Mount, err error) error {
+	if err == nil {
+		return nil
+	}
+	return layers.NewDeviceError(kind, m.Destination, err)
 }
 
 // depth counts the directories that a path leads through.

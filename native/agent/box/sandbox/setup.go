@@ -27,6 +27,9 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err := s.takeVolumes(spec.VolumeDisks()); err != nil {
 		return err
 	}
+	if err := s.takeImages(spec.Mounts); err != nil {
+		return err
+	}
 	network, err := s.network(&spec.Network)
 	if err != nil {
 		return err

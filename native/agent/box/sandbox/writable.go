@@ -67,6 +67,24 @@ func (s *Sandbox) takeVolumes(disks []spec.Disk) error {
 	return nil
 }
 
+// takeImages mounts the images that the box mounts, in its mount namespace alone.
+func (s *Sandbox) takeImages(mounts []spec.Mount) error {
+	for index, m := range mounts {
+		if m.Kind != spec.MountImage {
+			continue
+		}
+		mount, err := layers.MountImage(*m.Layers, s.disks)
+		if err != nil {
+			return layers.NewDeviceError("image at", m.Destination, err)
+		}
+		err = s.thread.do(func() error { return rootfs.ShowImage(index, mount) })
+		if err := errors.Join(err, syscall.Close(mount)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // showChanges mounts in the box's mount namespace what the agent has mounted in its own.
 func (s *Sandbox) showChanges() error {
 	mount, err := linux.CloneMount(-1, layers.ChangesDir, false)

@@ -14,6 +14,14 @@ func (s *Spec) Serials() []string {
 	for _, disk := range s.VolumeDisks() {
 		serials = append(serials, disk.Serial)
 	}
+	for _, m := range s.Mounts {
+		if m.Kind != MountImage {
+			continue
+		}
+		for _, layer := range *m.Layers {
+			serials = append(serials, layer.Serial)
+		}
+	}
 	return serials
 }
 

@@ -101,18 +101,21 @@ type Size struct {
 const (
 	MountShare = "virtiofs"
 	MountDisk  = "disk"
+	MountImage = "image"
 )
 
 // Mount is a virtio-fs share inside the box, or the ext4 disk of a volume.
 type Mount struct {
 	Kind string `json:"kind"`
-	// Tag and File belong to a share, Serial and Subpath to a disk. A disk may have several mounts.
-	Tag         *string `json:"tag"`
-	File        *string `json:"file"`
-	Serial      *string `json:"serial"`
-	Subpath     *string `json:"subpath"`
-	Destination string  `json:"destination"`
-	Readonly    bool    `json:"readonly"`
+	// Tag and File belong to a share, Serial and Subpath to a disk, Layers and Subpath to an image.
+	// A disk may have several mounts.
+	Tag         *string  `json:"tag"`
+	File        *string  `json:"file"`
+	Serial      *string  `json:"serial"`
+	Layers      *[]Layer `json:"layers"`
+	Subpath     *string  `json:"subpath"`
+	Destination string   `json:"destination"`
+	Readonly    bool     `json:"readonly"`
 	// Fill has the agent copy into the volume what the image has at the destination: into a share,
 	// which is emptied before, and into a disk on which no box has files; nil is false.
 	Fill *bool `json:"fill"`

@@ -13,7 +13,8 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 {"kind":"virtiofs","tag":"share-1","destination":"/volume","readonly":false,"fill":true},
 {"kind":"disk","serial":"volume-0","destination":"/disk","readonly":true,"subpath":"a/b"},
 {"kind":"disk","serial":"volume-1","destination":"/x","readonly":true},
-{"kind":"disk","serial":"volume-1","destination":"/y","readonly":false}],
+{"kind":"disk","serial":"volume-1","destination":"/y","readonly":false},
+{"kind":"image","layers":[{"serial":"image-0-0"},{"serial":"image-0-1"}],"destination":"/image","readonly":true,"subpath":"usr"}],
 "network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
 "nameservers":["10.0.2.3"],"search":["a.b"]},
 "confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[],
@@ -29,7 +30,7 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := spec.Serials(), []string{"layer-0", "layer-1", "changes", "volume-0", "volume-1"}; !reflect.DeepEqual(got, want) {
+	if got, want := spec.Serials(), []string{"layer-0", "layer-1", "changes", "volume-0", "volume-1", "image-0-0", "image-0-1"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("serials: got %v, want %v", got, want)
 	}
 	if got, want := spec.VolumeDisks(), []Disk{{"volume-0", true}, {"volume-1", false}}; !reflect.DeepEqual(got, want) {
@@ -55,12 +56,19 @@ func TestParseSpecRefuses(t *testing.T) {
 		"unknown changes":             {`"kind":"disk"`, `"kind":"tape"`, "rootfs.changes.kind: must be disk or memory"},
 		"memory with a serial":        {`"kind":"disk"`, `"kind":"memory"`, "rootfs.changes.serial: does not belong to memory"},
 		"disk without a serial":       {`,"serial":"changes"`, ``, "rootfs.changes.serial: is not a serial"},
+		"an image without layers":     {`[{"serial":"image-0-0"},{"serial":"image-0-1"}]`, `[]`, "mounts[5].layers: must be from 1 to 128"},
+		"an image's odd serial":       {"image-0-1", "../x", "mounts[5].layers: holds a serial that is not one"},
+		"an image with no list":       {`"layers":[{"serial":"image-0-0"},{"serial":"image-0-1"}],`, ``, "mounts[5].layers: is missing"},
+		"a writable image":            {`"/image","readonly":true`, `"/image","readonly":false`, "mounts[5].readonly: must be true for an image"},
+		"an image that leads out":     {`"subpath":"usr"`, `"subpath":"../usr"`, "mounts[5].subpath: is not a path below a root"},
+		"an image with a serial":      {`"kind":"image",`, `"kind":"image","serial":"x",`, "mounts[5].tag: does not belong to image"},
+		"a disk with layers":          {`"serial":"volume-0",`, `"serial":"volume-0","layers":[{"serial":"x"}],`, "mounts[2].layers: belongs to image alone"},
 		"no argument":                 {`["sh"]`, `[]`, "process.args: must be from 1 to 65536"},
 		"NUL in an argument":          {`["sh"]`, `["a\u0000"]`, "process.args: holds a text that is too long or holds NUL"},
 		"env without a name":          {`"A="`, `"=A"`, "process.env: holds an entry that is not NAME=value"},
 		"a relative cwd":              {`"cwd":"/"`, `"cwd":"tmp"`, "process.cwd: is not an absolute path"},
 		"a size without rows":         {`"rows":24`, `"rows":0`, "process.size.rows: must be from 1 to 65535"},
-		"another kind of mount":       {"virtiofs", "9p", "mounts[0].kind: must be virtiofs or disk"},
+		"another kind of mount":       {"virtiofs", "9p", "mounts[0].kind: must be virtiofs, disk or image"},
 		"a mount on the root":         {`"/data"`, `"/x/.."`, "mounts[0].destination: must not be the root"},
 		"a mount in /proc":            {`"/data"`, `"//proc/sys"`, "mounts[0].destination: must not be in /proc"},
 		"a file outside of the mount": {`"a file"`, `"../x"`, "mounts[0].file: is not the name of a file"},

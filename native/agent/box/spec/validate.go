@@ -68,10 +68,7 @@ func (c *checks) between(n, low, high int64, path string) {
 }
 
 func (c *checks) rootfs(rootfs *Rootfs) {
-	c.between(int64(len(rootfs.Layers)), 1, maxLayers, "rootfs.layers")
-	for _, layer := range rootfs.Layers {
-		c.that(isSerial(layer.Serial), "rootfs.layers", "holds a serial that is not one")
-	}
+	c.layers(rootfs.Layers, "rootfs.layers")
 	switch changes := rootfs.Changes; changes.Kind {
 	case ChangesDisk:
 		c.that(changes.Serial != nil && isSerial(*changes.Serial), "rootfs.changes.serial", "is not a serial")
@@ -79,6 +76,13 @@ func (c *checks) rootfs(rootfs *Rootfs) {
 		c.that(changes.Serial == nil, "rootfs.changes.serial", "does not belong to memory")
 	default:
 		c.that(false, "rootfs.changes.kind", "must be disk or memory")
+	}
+}
+
+func (c *checks) layers(layers []Layer, field string) {
+	c.between(int64(len(layers)), 1, maxLayers, field)
+	for _, layer := range layers {
+		c.that(isSerial(layer.Serial), field, "holds a serial that is not one")
 	}
 }
 
@@ -112,9 +116,19 @@ func (c *checks) mounts(mounts []Mount) {
 			c.that(mount.Serial != nil && isSerial(*mount.Serial), field+"serial", "is not a serial")
 			c.that(mount.Subpath == nil || isPart(*mount.Subpath), field+"subpath", "is not a path below a root")
 			c.that(mount.Tag == nil && mount.File == nil, field+"tag", "does not belong to disk")
+		case MountImage:
+			if mount.Layers == nil {
+				c.that(false, field+"layers", "is missing")
+				continue
+			}
+			c.layers(*mount.Layers, field+"layers")
+			c.that(mount.Subpath == nil || isPart(*mount.Subpath), field+"subpath", "is not a path below a root")
+			c.that(mount.Tag == nil && mount.File == nil && mount.Serial == nil, field+"tag", "does not belong to image")
+			c.that(mount.Readonly, field+"readonly", "must be true for an image")
 		default:
-			c.that(false, field+"kind", "must be virtiofs or disk")
+			c.that(false, field+"kind", "must be virtiofs, disk or image")
 		}
+		c.that(mount.Layers == nil || mount.Kind == MountImage, field+"layers", "belongs to image alone")
 		c.that(isAbsolute(mount.Destination), field+"destination", "is not an absolute path")
 		// The box's own /proc does not exist yet when shares are mounted, and would hide them.
 		destination := path.Clean(mount.Destination)

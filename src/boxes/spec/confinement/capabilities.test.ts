@@ -23,7 +23,7 @@ describe('tweakCapabilities', () => {
     ['the addition of all', ['ALL'], [], ALL_CAPABILITIES],
     ['all but one', ['all'], ['kill'], ALL_CAPABILITIES.filter((name) => name !== 'CAP_KILL')],
     ['all, added and dropped', ['all'], ['all'], ALL_CAPABILITIES],
-  ])('does with %s what Docker does', (_, added, dropped, expected) => {
+  ])('changes capabilities with %s as Docker does', (_, added, dropped, expected) => {
     expect(tweakCapabilities(USUAL, added, dropped)).toEqual(expected);
   });
 });

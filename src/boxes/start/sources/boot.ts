@@ -6,7 +6,7 @@
 import type { Box } from '../../record/box.ts';
 import type { Services } from '../../services/services.ts';
 import type { Found } from '../describe-vm.ts';
-import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
+import { acquireVm, type LaunchHost } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a boot needs of the server. */
@@ -23,17 +23,8 @@ export class BootSource implements StartSource {
     this.#found = found;
   }
 
-  async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
-    const opened = openOutput();
-    const { giveSpec, ...launched } = await launchVm(this.#rt, this.#box, this.#found, undefined);
-    const durable = syncNewLayer(this.#rt, this.#box, this.#found);
-    return {
-      ...launched,
-      prepareGuest: async (running) => {
-        const guest = await giveSpec(running);
-        return { guest, offset: await opened, durable };
-      },
-    };
+  acquire(openOutput: () => Promise<number>): Promise<Acquired> {
+    return acquireVm(this.#rt, this.#box, this.#found, undefined, openOutput);
   }
 
   async onFailure(): Promise<'fail'> {

@@ -3,18 +3,16 @@
  *
  * @module
  */
-import { rm } from 'node:fs/promises';
 import type { VmShape } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
-import { writableLayerPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import type { RunServices } from '../../run/run-services.ts';
 import { publish } from '../../services/publish.ts';
 import { askedCpus, vmCpus } from '../../spec/resources.ts';
 import type { Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
-import { type LaunchHost, launchVm, syncNewLayer } from '../launch-vm.ts';
+import { acquireVm, type LaunchHost, removeNewLayer } from '../launch-vm.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a start from a template needs of the server. */
@@ -41,16 +39,7 @@ export class TemplateSource implements StartSource {
     const taken = await this.#rt.templates.take(this.#shape);
     if (taken === undefined) return undefined;
     this.#taken = taken;
-    const opened = openOutput();
-    const { giveSpec, ...launched } = await launchVm(this.#rt, this.#box, this.#found, taken);
-    const durable = syncNewLayer(this.#rt, this.#box, this.#found);
-    return {
-      ...launched,
-      prepareGuest: async (running) => {
-        const guest = await giveSpec(running);
-        return { guest, offset: await opened, durable };
-      },
-    };
+    return await acquireVm(this.#rt, this.#box, this.#found, taken, openOutput);
   }
 
   /**
@@ -73,8 +62,7 @@ export class TemplateSource implements StartSource {
     publish(this.#rt, this.#box, 'template-failed', { template: key, reason: error.message });
     if (machineFault === 'certain') await this.#rt.templates.drop(key, error.message);
     if (machineFault === 'possible') this.#suspicion = error.message;
-    // The disk is a copy of what the template's guest had mounted.
-    if (!this.#found.keptChanges) await rm(writableLayerPath(this.#rt, id), { force: true });
+    await removeNewLayer(this.#rt, this.#box, this.#found);
     return 'next';
   }
 

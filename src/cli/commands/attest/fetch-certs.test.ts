@@ -243,7 +243,7 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(done.stderr).toContain('(kds-unreachable)');
   });
 
-  it('has no certificate to fetch for a report signed by a VLEK', async () => {
+  it('fetch-certs has no certificate to fetch for a report signed by a VLEK', async () => {
     new EvidenceFiles(cwd, 'hardware', 'milan-vlek-v3');
     const done = await fetchCerts('--report=report.bin');
     expect(done).toMatchObject({ status: 2, stdout: '' });

@@ -8,8 +8,12 @@ import { UsageError } from '../../usage-error.ts';
 import { parseTimeLimit } from '../../values/times/duration.ts';
 import { cacheDirectory, openCache } from './endorsements/cached-endorsements.ts';
 import { exportCache, importIntoCache } from './endorsements/exchange-cache.ts';
-import { describeFetched } from './endorsements/fetched-text.ts';
-import { type FetchedCrl, type FetchedVcek, Fetcher } from './endorsements/fetcher.ts';
+import {
+  type Fetched,
+  type FetchedCrl,
+  type FetchedVcek,
+  Fetcher,
+} from './endorsements/fetcher.ts';
 import { parseProduct, wantedVcek } from './endorsements/wanted-vcek.ts';
 import { REPORT_FLAGS } from './input/evidence-input.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
@@ -159,4 +163,20 @@ function client(
 ): InstanceType<Library['KdsClient']> {
   const attemptTimeout = Math.min(timeout, library.KDS_LIMITS.attemptTimeout);
   return new library.KdsClient({ baseUrl, limits: { timeout, attemptTimeout } });
+}
+
+/** What was fetched, for people; empty where it is nothing. */
+function describeFetched({ vceks, crls }: Fetched, directory: string): string {
+  const lines = [...vceks.map(vcekLine), ...crls.map(crlLine)];
+  return lines.length === 0 ? '' : `${lines.join('\n')}\nKept in ${directory}\n`;
+}
+
+function vcekLine({ product, hwid, tcb, notAfter, source }: FetchedVcek): string {
+  const levels = Object.entries(tcb).map(([name, level]) => `${name} ${level}`);
+  const from = source === 'cache' ? 'it was in the cache already' : 'fetched and verified';
+  return `VCEK of ${product} chip ${hwid}, ${levels.join(', ')}, valid until ${notAfter}: ${from}`;
+}
+
+function crlLine({ kind, product, number, nextUpdate }: FetchedCrl): string {
+  return `Revocation list of ${product} for ${kind}s, number ${number}, current until ${nextUpdate}: fetched and verified`;
 }

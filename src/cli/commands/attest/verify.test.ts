@@ -252,7 +252,7 @@ describe('evidence that cannot be judged', () => {
     ['an operand', ['report.bin'], 'accepts no arguments'],
   ];
 
-  it.each(MISTAKES)('cannot decide with %s', async (_, flags, message) => {
+  it.each(MISTAKES)('verify cannot decide with %s', async (_, flags, message) => {
     const files = genoa();
     files.write('text', 'This is no evidence at all.');
     files.write('brace', '{"report": ');
@@ -287,7 +287,7 @@ describe('evidence that cannot be judged', () => {
     });
   });
 
-  it('cannot decide with two endorsement keys', async () => {
+  it('verify cannot decide with two endorsement keys', async () => {
     const files = genoa();
     files.write('chain.pem', pem([files.document.evidence.vek ?? '']));
     const done = await verify([...files.flags, '--certs=chain.pem']);

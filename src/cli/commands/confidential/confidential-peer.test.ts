@@ -140,7 +140,7 @@ describe('attest box', () => {
     expect(verified.status).toBe(0);
   });
 
-  it('cannot decide when the box is unreachable or no address is given', async () => {
+  it('attest box cannot decide when the box is unreachable or no address is given', async () => {
     const gone = await agentServer({ source: guestSource() });
     await gone[Symbol.asyncDispose]();
     const done = await attest('--allow-simulated', '--json', `127.0.0.1:${gone.port}`);

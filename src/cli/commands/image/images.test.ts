@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { docker } from '../../../server/testing/docker.ts';
-import type { Entry } from '../../command-table/command-entry.ts';
+import type { Entry } from '../../command-entry.ts';
 import { COMMANDS, GROUPS } from '../../command-table/command-table.ts';
 import { type FakeEnds, type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';

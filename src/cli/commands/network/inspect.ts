@@ -1,7 +1,7 @@
 import { bool } from '../../flags/flag.ts';
 import { inspectBelow } from '../inspect-each.ts';
 
-const below = inspectBelow('/networks', { usage: '[OPTIONS] NETWORK [NETWORK...]' });
+const below = inspectBelow('/networks', 'NETWORK');
 
 /** `--verbose` lists services, which A3S Box does not have. */
 export const inspectNetwork = {

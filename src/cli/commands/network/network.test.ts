@@ -142,7 +142,7 @@ describe('network inspect', () => {
     else expect(namesOf(done.stdout)).toEqual(namesOf(shown.stdout));
   });
 
-  it('is also found by inspect without a kind', async () => {
+  it('inspect without a kind also finds a network', async () => {
     server.answers.set('GET /networks/db', { json: network('db') });
     for (const path of ['containers/db/json', 'images/db/json']) {
       const code = path.startsWith('c') ? 'no-such-box' : 'no-such-image';

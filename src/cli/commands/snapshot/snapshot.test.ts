@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
@@ -54,6 +55,21 @@ describe('snapshot', () => {
     expect(await a3s('snapshot', 'restore', 'clean')).toMatchObject({
       ...{ status: 0, stdout: 'clean\n' },
     });
+  });
+
+  it('asks before it prunes snapshots, of those whose memory is gone or of all', async () => {
+    const json = { removed: [ID], freedBytes: 76_100_000 };
+    server.answers.set('POST /a3s/v1/snapshots/prune', { json });
+    const stdin = new PassThrough();
+    stdin.end('n\n');
+    const refused = await transcript(socket, ['snapshot', 'prune'], { stdin });
+    expect(refused.stdout).toContain('all snapshots whose memory is gone');
+    expect(server.log).toEqual([]);
+    expect(await a3s('snapshot', 'prune', '-af')).toMatchObject({
+      status: 0,
+      stdout: `Deleted Snapshots:\n${ID}\n\nTotal reclaimed space: 76.1MB\n`,
+    });
+    expect(server.calls.at(-1)?.query).toContainEqual(['all', 'true']);
   });
 
   it('removes a snapshot by name', async () => {

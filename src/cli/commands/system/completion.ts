@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import type { Entries, Group } from '../../command-table/command-entry.ts';
+import type { Entries, Group } from '../../command-entry.ts';
 import type { Place } from '../../completion/model.ts';
 import { UsageError } from '../../usage-error.ts';
 
@@ -32,7 +32,7 @@ export const completionOf = (
         status: 1,
       });
     }
-    const { commandTree } = await import('../../command-table/command-tree.ts');
+    const { commandTree } = await import('../../command-tree.ts');
     const { places } = await import('../../completion/model.ts');
     const script = await load();
     context.stdout.write(script(places(await commandTree(commands, groups))));

@@ -242,7 +242,7 @@ describe('volume', () => {
   it.each([
     [['update', 'x'], 125, 'unsupported command volume update: there is no cluster mode'],
     [['make'], 1, "'volume make' is not an a3s-box command"],
-  ])('has no command %j', async (args, status, why) => {
+  ])('volume has no command %j', async (args, status, why) => {
     const done = await a3s(args);
     expect(done.stderr).toContain(why);
     expect(done).toMatchObject({ status, stdout: '' });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ConfidentialSummary } from '../../../docker-api/a3s/confidential-box.ts';
 import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
 import {
   numberOf,
@@ -14,13 +15,14 @@ import {
 } from '../../client/json.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';
-import { NO_TEE, teeColumn } from '../tee-column.ts';
 
 const SHORT_ID = 12;
 const MAX_COMMAND = 20;
 const MAX_MOUNT = 15;
 /** For a box that no decision is on record of. */
 const UNJUDGED = '-';
+/** For a plain box. */
+const NO_TEE = '-';
 
 export const BOX_LISTING: Listing = {
   defaults:
@@ -113,4 +115,12 @@ function ports(bindings: readonly Received<ContainerSummary['Ports'][number]>[])
     return `${ip.includes(':') ? `[${ip}]` : ip}:${host}->${box}`;
   });
   return texts.join(', ');
+}
+
+/** In the list of boxes: `SIMULATED`, `snp`, or `-` for a plain box. */
+function teeColumn(confidential: Received<ConfidentialSummary> | null | undefined): string {
+  const { Tee, AllowAnyInjector } = objectOf(confidential);
+  if (Tee === undefined) return NO_TEE;
+  const open = AllowAnyInjector === true ? ', any injector' : '';
+  return `${Tee === 'simulate' ? 'SIMULATED' : stringOf(Tee)}${open}`;
 }

@@ -36,6 +36,7 @@ describe('parseMount', () => {
     'src=data,dst=/b,volume-nocopy=false,volume-subpath=',
     'src=data,dst=/b,volume-label=a=b=c,volume-label=d,volume-label==e',
     'src=data,dst=/b,volume-subpath=a/b,ro',
+    'type=image,source=busybox:1,target=/b',
     'type=tmpfs,dst=/b',
     'type=tmpfs,dst=/b,readonly,tmpfs-size=1.5g,tmpfs-mode=1770',
     'type=tmpfs,dst=/b,tmpfs-size=0,tmpfs-mode=0',
@@ -94,14 +95,25 @@ describe('parseMount', () => {
     expect(server.calls.filter(({ call }) => call.startsWith('POST'))).toEqual([]);
   });
 
+  it('sends the part of an image, and refuses it of another kind', async () => {
+    const text = 'type=image,src=app,dst=/b,image-subpath=usr';
+    expect(await transcript(socket, ['create', '--mount', text, 'img'])).toMatchObject({
+      status: 0,
+    });
+    expect(sent()).toEqual([
+      { Type: 'image', Source: 'app', Target: '/b', ImageOptions: { Subpath: 'usr' } },
+    ]);
+    const mixed = await transcript(socket, ['create', '--mount', 'dst=/b,image-subpath=a', 'img']);
+    expect(mixed.stderr).toContain("cannot mix 'image-*' options with mount type 'volume'");
+  });
+
   it.each([
-    ['type=image,source=busybox,target=/b', 'unsupported mount type image'],
     ['type=npipe,source=x,target=/b', 'unsupported mount type npipe'],
     ['type=cluster,source=x,target=/b', 'unsupported mount type cluster'],
   ])('refuses %s by name', async (text, why) => {
     const done = await transcript(socket, ['run', '--mount', text, 'img']);
     expect(done.stderr).toContain(
-      `a3s-box: ${why} in --mount: a box mounts host paths, volumes and memory`,
+      `a3s-box: ${why} in --mount: a box mounts host paths, volumes, images and memory`,
     );
     expect(done.stderr).toContain('(unsupported-option)\n');
     expect(done.status).toBe(125);

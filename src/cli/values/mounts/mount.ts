@@ -26,7 +26,7 @@ export const PROPAGATIONS: readonly Propagation[] = [
 ];
 
 /** Docker's types that boxes do not have. */
-const UNSUPPORTED_TYPES: readonly string[] = ['cluster', 'image', 'npipe'];
+const UNSUPPORTED_TYPES: readonly string[] = ['cluster', 'npipe'];
 
 /** What the pairs have set so far. */
 interface Draft {
@@ -49,6 +49,7 @@ interface Draft {
     options?: Record<string, string>;
     subpath?: string;
   };
+  image?: { subpath: string };
   tmpfs?: { sizeBytes?: number; mode?: number };
 }
 
@@ -103,6 +104,7 @@ const SETTERS: ReadonlyMap<string, Setter> = new Map<string, Setter>([
   ['volume-label', (draft, value) => put(volume(draft).labels, value)],
   ['volume-driver', (draft, value) => (volume(draft).driver = value)],
   ['volume-opt', setOption],
+  ['image-subpath', (draft, value) => (draft.image = { subpath: value })],
   ['tmpfs-size', (draft, value, key) => (tmpfs(draft).sizeBytes = size(value, key))],
   ['tmpfs-mode', (draft, value, key) => (tmpfs(draft).mode = mode(value, key))],
 ]);
@@ -189,17 +191,17 @@ function check(draft: Draft): void {
   if (type === '') throw new RangeError('type is required');
   if (target === '') throw new RangeError('target is required');
   if (draft.volume !== undefined && type !== 'volume') throw mixed('volume', type);
+  if (draft.image !== undefined && type !== 'image') throw mixed('image', type);
   if (draft.bind !== undefined && type !== 'bind') throw mixed('bind', type);
   if (draft.tmpfs !== undefined && type !== 'tmpfs') throw mixed('tmpfs', type);
   checkRecursion(draft);
   if (UNSUPPORTED_TYPES.includes(type)) {
-    const remedy =
-      type === 'image'
-        ? 'Fill a new volume from that image with run -v NAME:/DIRECTORY IMAGE, and mount the volume.'
-        : 'Write it as type=bind, type=volume or type=tmpfs.';
-    throw unsupported(`mount type ${type}`, remedy);
+    throw unsupported(
+      `mount type ${type}`,
+      'Write it as type=bind, type=volume, type=image or type=tmpfs.',
+    );
   }
-  if (type !== 'bind' && type !== 'volume' && type !== 'tmpfs') {
+  if (!['bind', 'volume', 'image', 'tmpfs'].includes(type)) {
     throw new RangeError(`invalid mount config for type "${type}": mount type unknown`);
   }
 }
@@ -221,7 +223,7 @@ function mixed(options: string, type: string): RangeError {
 
 function unsupported(what: string, remedy: string): UsageError {
   return new UsageError(
-    `unsupported ${what} in --mount: a box mounts host paths, volumes and memory`,
+    `unsupported ${what} in --mount: a box mounts host paths, volumes, images and memory`,
     {
       code: 'unsupported-option',
       remedy,
@@ -250,6 +252,7 @@ function mountOf(draft: Draft): Mount {
       DriverConfig: { Name: kept.driver || undefined, Options: kept.options },
       Subpath: kept.subpath || undefined,
     },
+    ImageOptions: draft.image && { Subpath: draft.image.subpath || undefined },
     TmpfsOptions: memory && {
       SizeBytes: memory.sizeBytes || undefined,
       Mode: memory.mode || undefined,

@@ -8,19 +8,16 @@ const spec = (disks: number, shares: number): VmSpec =>
     shares: Array.from({ length: shares }, (_, n) => ({ tag: `s-${n}`, path: '/s' })),
   }) as unknown as VmSpec;
 
-it.each([20, 64])(
-  'has a place of its own for each of %i shares of a microVM that boots',
-  (count) => {
-    const places = shareSlots(spec(9, count));
-    expect(new Set(places.map(([, { bus, addr }]) => `${bus} ${addr}`)).size).toBe(count);
-    const ports = rootPorts(spec(9, count));
-    expect(places.every(([, { bus }]) => Number(bus.slice(2)) < ports)).toBe(true);
-    // A root complex has 32 places, of which some are taken.
-    expect(ports).toBeLessThan(24);
-  },
-);
+it.each([20, 64])('gives each of %i shares of a microVM that boots a slot of its own', (count) => {
+  const places = shareSlots(spec(9, count));
+  expect(new Set(places.map(([, { bus, addr }]) => `${bus} ${addr}`)).size).toBe(count);
+  const ports = rootPorts(spec(9, count));
+  expect(places.every(([, { bus }]) => Number(bus.slice(2)) < ports)).toBe(true);
+  // A root complex has 32 places, of which some are taken.
+  expect(ports).toBeLessThan(24);
+});
 
-it('has room for 24 shares and a writable layer of its own in a microVM from a template', () => {
+it('gives a microVM from a template room for 24 shares and a writable layer of its own', () => {
   expect(extraSlots(spec(1, 24))?.shares).toHaveLength(24);
   expect(extraSlots(spec(1, 25))).toBeUndefined();
 });

@@ -59,7 +59,7 @@ class FakeMonitor {
 describe('a card of a VM that runs', () => {
   const card = { mac: '02:00:00:00:00:01', tap: 7 };
 
-  it('is attached at a free port, and detached with its backend', async () => {
+  it('attaches a network card at a free port, and detaches it with its backend', async () => {
     const vm = new FakeMonitor(['rp0', 'rp1', 'rp2']);
     vm.cards.set('nic0', 'rp0');
     await attachNic(vm, 1, card);
@@ -79,7 +79,7 @@ describe('a card of a VM that runs', () => {
     expect([...vm.cards]).toEqual([['nic1', 'rp0']]);
   });
 
-  it('is refused where no port is free, and leaves no backend where QEMU refuses it', async () => {
+  it('refuses a network card where no port is free, and leaves no backend where QEMU refuses it', async () => {
     const vm = new FakeMonitor(['rp0']);
     vm.cards.set('nic0', 'rp0');
     await expect(attachNic(vm, 1, card)).rejects.toMatchObject({ code: 'conflict' });

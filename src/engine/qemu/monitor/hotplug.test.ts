@@ -99,7 +99,7 @@ it('attaches the network card to a port of its own', () => {
   ]);
 });
 
-it('lends the tap device of a network card before the card is attached', () => {
+it('hands the tap device of a network card over before the card is attached', () => {
   const nic = { mac: '02:00:00:00:00:01', ports: [], tap: 7 };
   expect(nicCommands(nic, '/run/box').slice(0, 2)).toEqual([
     ['getfd', { fdname: 'net0' }, 7],
@@ -157,7 +157,7 @@ it('attaches shares to the ports after those of the disks', () => {
   ]);
 });
 
-it('has at least four ports, and enough for the largest box', () => {
+it('gives a microVM at least four hotplug ports, and enough for the largest box', () => {
   expect(rootPorts(vmSpec(2, 0))).toBe(4);
   expect(rootPorts(vmSpec(40, 16))).toBe(8);
   expect(rootPorts(vmSpec(57, 64))).toBe(17);

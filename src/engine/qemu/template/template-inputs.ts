@@ -10,7 +10,7 @@ import { TEMPLATE_SLOTS, type VmShape } from '../../engine.ts';
 import { QEMU } from '../boot/vmm.ts';
 import { type Accelerator, qemuArguments } from '../command-line/arguments.ts';
 import { expandedCpuModel } from '../probe/cpu-model.ts';
-import { qemuVersion } from '../probe/version.ts';
+import { qemuVersion } from '../probe/installed-qemu.ts';
 import { FileDigests } from './file-digests.ts';
 
 /** Where distributions keep the firmware that QEMU puts into a guest's memory. */

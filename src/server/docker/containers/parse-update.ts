@@ -13,41 +13,36 @@ import { parseRequest } from '../../http/parse.ts';
 import { fieldNames, goDocument, isZero } from '../go-document.ts';
 import { limitsOf, withoutSwap } from './create/create-limits.ts';
 import { restartPolicy } from './create/create-restart.ts';
-import { ignoredWarnings } from './create/unsupported-options.ts';
+import { DISCARDED_LIMITS, discard, ignoredWarnings } from './create/unsupported-options.ts';
 
 export const UPDATE_KEYS = Object.keys(Update.shape);
 
 const HOST_CGROUP = 'a box has control groups in its guest, and none on the host';
 const REAL_TIME = 'the guest has no real-time scheduling of groups';
 const NUMA = 'a guest has one memory node';
-const KERNEL = 'Docker itself has no such limit any more';
 const DEVICE = 'devices are given at create';
 const WINDOWS = 'it is an option of Windows containers';
-const WEIGHT = 'a microVM has one disk of its own, and QEMU does not weigh it against others';
 
 /** Fields that may be present only with a value that asks for nothing, and why. */
 export const NOT_UPDATED: ReadonlyMap<string, string> = new Map([
   ['CgroupParent', HOST_CGROUP],
-  ['BlkioWeight', WEIGHT],
-  ['BlkioWeightDevice', WEIGHT],
   ['CpuRealtimePeriod', REAL_TIME],
   ['CpuRealtimeRuntime', REAL_TIME],
   ['CpusetMems', NUMA],
   ['Devices', DEVICE],
   ['DeviceCgroupRules', DEVICE],
   ['DeviceRequests', DEVICE],
-  ['KernelMemory', KERNEL],
-  ['KernelMemoryTCP', KERNEL],
-  ['MemorySwappiness', 'a box has no swap'],
-  ['OomKillDisable', 'a guest without memory has to end something'],
   ['Ulimits', 'processes that run keep theirs: they are given at create'],
   ['CpuCount', WINDOWS],
-  ['CpuPercent', WINDOWS],
   ['IOMaximumIOps', WINDOWS],
   ['IOMaximumBandwidth', WINDOWS],
 ]);
 
-const nameOf = fieldNames([...UPDATE_KEYS, ...NOT_UPDATED.keys()]);
+const nameOf = fieldNames([
+  ...UPDATE_KEYS,
+  ...NOT_UPDATED.keys(),
+  ...Object.keys(DISCARDED_LIMITS),
+]);
 
 export interface ParsedUpdate {
   readonly request: UpdateRequest;
@@ -63,6 +58,7 @@ export function parseUpdate(body: unknown): ParsedUpdate {
     throw new A3sError('invalid-argument', 'Invalid request: the body must be an object');
   }
   const ignored: string[] = [];
+  const discarded: string[] = [];
   const given = Object.entries(body).flatMap(([key, value]): [string, unknown][] => {
     const name = nameOf(key);
     if (name === undefined) {
@@ -73,11 +69,12 @@ export function parseUpdate(body: unknown): ParsedUpdate {
     // A `PidsLimit` of 0 makes the number of processes unlimited again. Only null changes nothing.
     if (isZero(value) && !(name === 'PidsLimit' && value === 0)) return [];
     const why = NOT_UPDATED.get(name);
-    if (why === undefined) return [[name, value]];
-    if (name === 'MemorySwappiness' && value === -1) return [];
-    throw unsupported(name, why);
+    if (why !== undefined) throw unsupported(name, why);
+    const lacking = DISCARDED_LIMITS[name];
+    if (lacking?.discarded === undefined) return [[name, value]];
+    if (!lacking.neutral(value)) discarded.push(discard(name, value, lacking.discarded));
+    return [];
   });
-  const discarded: string[] = [];
   const request = requestOf(given, ignored, discarded);
   return { request, warnings: [...discarded, ...ignoredWarnings(ignored)] };
 }

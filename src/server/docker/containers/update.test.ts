@@ -96,6 +96,26 @@ describe('update', () => {
     expect(definition(id)).toEqual(before);
   });
 
+  it('discards limits that the kernel of a guest lacks, with Docker’s warnings', async () => {
+    const id = await running({ Memory: 64 * MIB });
+    const before = definition(id);
+    const weights = [{ Path: '/dev/root', Weight: 100 }];
+    const body = { BlkioWeight: 100, BlkioWeightDevice: weights, OomKillDisable: true };
+    const words = (what: string, name: string) =>
+      `Your kernel does not support Block I/O ${what} or the cgroup is not mounted. ${name} discarded.`;
+    expect(await update(id, { ...body, MemorySwappiness: -1 })).toMatchObject({
+      status: 200,
+      body: {
+        Warnings: [
+          words('weight', 'Weight'),
+          words('weight_device', 'Weight-device'),
+          'Your kernel does not support OomKillDisable. OomKillDisable discarded.',
+        ],
+      },
+    });
+    expect(definition(id)).toEqual(before);
+  });
+
   it('accepts field names of an update in any case, and null as absent', async () => {
     const id = await running();
     const body = {
@@ -222,9 +242,9 @@ describe('update', () => {
     [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'invalid-argument', 'cannot both be set'],
     [{ CpusetCpus: 'x' }, 'invalid-argument', 'Invalid value x for cpuset cpus'],
     [{ MemorySwap: 128 * MIB }, 'invalid-argument', 'always set the Memory limit'],
-    [{ BlkioWeight: 500 }, 'unsupported-option', 'BlkioWeight'],
+    [{ BlkioWeight: 'much' }, 'invalid-argument', 'BlkioWeight must be an integer'],
     [{ Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }] }, 'unsupported-option', 'Ulimits'],
-    [{ KernelMemory: 1 }, 'unsupported-option', 'KernelMemory'],
+    [{ CpuRealtimePeriod: 1 }, 'unsupported-option', 'CpuRealtimePeriod'],
     [{ Privileged: true }, 'unsupported-option', 'Privileged'],
     [
       { BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] },

@@ -66,7 +66,7 @@ describe('a server that dies while a box starts from a template', () => {
     },
   );
 
-  it('ends a copy of a template that was not resumed before the server died', async () => {
+  it('ends a microVM that was started from a template and not resumed before the server died', async () => {
     let launched: (vm: FakeVm) => void = () => undefined;
     const there = new Promise<FakeVm>((resolve) => {
       launched = resolve;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { heldImages } from '../../../boxes/record/mounted-images.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { ImageInspect, ImageSummary, Removed } from '../../../docker-api/images/image.ts';
 import { ProgressLine } from '../../../docker-api/images/progress.ts';
@@ -87,7 +88,7 @@ export const IMAGE_ROUTES: readonly Route<ImagesHost>[] = [
     body: noBody,
     handler: async ({ params, query }, rt) => {
       const name = params['name'] ?? '';
-      const held = new Set(rt.store.list().map(({ definition }) => definition.image.id));
+      const held = heldImages(rt.store.list());
       const inUse = (id: string): boolean => held.has(id);
       const removed = await rt.images.remove(name, { force: query.force, inUse });
       for (const tag of removed.untagged) rt.events.publish('image', 'untag', tag, { name: tag });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { heldImages } from '../../../boxes/record/mounted-images.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { ImagesPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
@@ -29,7 +30,7 @@ export const IMAGE_PRUNE_ROUTES: readonly Route<Pick<Runtime, 'store' | 'images'
         danglingOnly: filterFlag('dangling', dangling),
         until: untilOf(until),
         matches: (labels) => matchesLabels(labels, query.filters),
-        inUse: () => new Set(rt.store.list().map(({ definition }) => definition.image.id)),
+        inUse: () => heldImages(rt.store.list()),
       });
       for (const { id, untagged } of removed) {
         for (const name of untagged) rt.events.publish('image', 'untag', name, { name });

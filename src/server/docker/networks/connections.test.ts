@@ -33,7 +33,7 @@ const shown = async (id: string): Promise<string[]> => {
 };
 
 describe('a box that runs', () => {
-  it('is connected by a card of its own, which its agent is told of', async () => {
+  it('connects a running box by a card of its own, which it tells the agent of', async () => {
     const Container = await started('db');
     const EndpointConfig = { Aliases: ['main'], IPAMConfig: { IPv4Address: '10.1.3.9' } };
     expect(await call('connect', 'web', { Container, EndpointConfig })).toMatchObject({
@@ -84,7 +84,7 @@ describe('a box that runs', () => {
     expect(placesOf(Container)).toMatchObject([{ ports: [{ boxPort: 80 }] }]);
   });
 
-  it('has no ports in an internal network, and keeps them in the next one that is not', async () => {
+  it('publishes no ports of a box in an internal network, and publishes them in the next network that is not', async () => {
     await home.call('POST', '/networks/create', { Name: 'in', Internal: true });
     const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
     const Container = await started('in', { PortBindings });
@@ -103,7 +103,7 @@ describe('a box that runs', () => {
     expect([portsOf(), home.runtime.store.expect(Container).state.ports]).toEqual([[0], []]);
   });
 
-  it('stays as it was where it cannot be connected, and says why', async () => {
+  it('leaves a running box as it was where it cannot be connected, and says why', async () => {
     const Container = await started('db');
     home.hostNetworks.failure = new A3sError('network-failed', 'nft: no');
     const failed = { status: 500, body: { code: 'network-failed' } };
@@ -174,7 +174,7 @@ describe('a box that runs', () => {
 });
 
 describe('a box that does not run', () => {
-  it('is in its networks from its next start on, with a card for each', async () => {
+  it('connects a box that does not run from its next start on, with a card for each network', async () => {
     const Container = await home.create(['sleep', 'infinity'], {
       HostConfig: { NetworkMode: 'web' },
     });
@@ -191,7 +191,7 @@ describe('a box that does not run', () => {
     expect(placesOf(Container)).toHaveLength(2);
   });
 
-  it('is disconnected from all, and starts with none', async () => {
+  it('disconnects a box that does not run from all networks, and starts it with none', async () => {
     const Container = await home.create(['sleep', 'infinity'], {
       HostConfig: { NetworkMode: 'none' },
     });
@@ -204,7 +204,7 @@ describe('a box that does not run', () => {
     expect(networksOf(Container)?.cards).toMatchObject([{ device: 'eth0' }]);
   });
 
-  it('is refused where it is in the network, is in it not, or does not exist', async () => {
+  it('refuses to connect a box twice, and to disconnect one that is not in the network or does not exist', async () => {
     const Container = await home.create(['true'], { HostConfig: { NetworkMode: 'db' } });
     const { name } = home.runtime.store.expect(Container);
     expect(await call('connect', 'db', { Container })).toMatchObject({

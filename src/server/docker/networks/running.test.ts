@@ -27,7 +27,7 @@ async function started(name: string, host: object = {}): Promise<string> {
 }
 
 describe('a box that runs in a user-defined network', () => {
-  it('is in it on the host from its start to its end, with its names and ports', async () => {
+  it('joins a box to its network on the host from its start to its end, with its names and ports', async () => {
     const id = await started('one', { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] } });
     expect(attached().get(id)).toMatchObject({
       names: ['one', 'one-alias', id.slice(0, 12)],
@@ -66,7 +66,7 @@ describe('a box that runs in a user-defined network', () => {
     expect([...attached().keys()]).toEqual([]);
   });
 
-  it('stays in it while the server is replaced, and others leave it then', async () => {
+  it('keeps a running box in its network while the server is replaced, and removes others then', async () => {
     const [kept, gone] = [await started('kept'), await started('gone')];
     await home.stop();
     home.host.vm(gone)?.panic();

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BoxSpec } from '@a3s-box/policies';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Image } from '../../../images/image.ts';
 import { TestHome } from '../../testing/home.ts';
@@ -36,6 +37,8 @@ const kill = async (id: string) => {
   await home.call('POST', `/containers/${id}/wait`);
 };
 const mountsOf = (id: string) => home.agents.get(id)?.spec?.mounts;
+const fillOf = (mount: BoxSpec['mounts'][number]) =>
+  mount.kind === 'image' ? undefined : mount.fill;
 const disksOf = (id: string) =>
   home.host.running
     .find(({ spec }) => spec.id === id)
@@ -59,7 +62,7 @@ describe('a volume that is a disk', () => {
     expect(body).toMatchObject({ Volumes: [{ UsageData: { Size: AllocatedBytes, RefCount: 1 } }] });
   });
 
-  it('is a disk of the microVM, which the agent fills at the first start alone', async () => {
+  it('attaches a disk volume as a disk of the microVM, which the agent fills at the first start alone', async () => {
     await make();
     const id = await started({ Binds: ['data:/data'] });
     const mount = { kind: 'disk', serial: 'volume-0', destination: '/data', readonly: false };
@@ -75,14 +78,16 @@ describe('a volume that is a disk', () => {
     ['data:/data:ro', true, undefined],
     ['data:/data:nocopy', false, undefined],
     ['data:/data', false, true],
-  ])('is with %s read-only: %s, and filled: %s', async (bind, readonly, fill) => {
+  ])('mounts a disk volume with %s read-only: %s, and filled: %s', async (bind, readonly, fill) => {
     await make();
     const id = await started({ Binds: [bind] });
     expect(disksOf(id)).toMatchObject([{ readonly }]);
-    expect(mountsOf(id)?.map((mount) => [mount.readonly, mount.fill])).toEqual([[readonly, fill]]);
+    expect(mountsOf(id)?.map((mount) => [mount.readonly, fillOf(mount)])).toEqual([
+      [readonly, fill],
+    ]);
   });
 
-  it('is one disk at several places, of which a part is one', async () => {
+  it('attaches one disk for a disk volume at several places, of which a part is one', async () => {
     await make();
     const Mounts = [
       { Type: 'volume', Source: 'data', Target: '/a/part', VolumeOptions: { Subpath: 'x/y' } },
@@ -104,7 +109,7 @@ describe('a volume that is a disk', () => {
     ]);
   });
 
-  it('has one box at a time, also over a crash of the server', async () => {
+  it('gives a disk volume to one box at a time, also over a crash of the server', async () => {
     await make();
     const first = await started({ Binds: ['data:/data'] });
     const second = await create({ Binds: ['data:/data:ro'] });
@@ -120,7 +125,7 @@ describe('a volume that is a disk', () => {
     expect(await start(second)).toMatchObject({ status: 204 });
   });
 
-  it('is made by the long form of a mount, and refused with an unknown option before anything is made', async () => {
+  it('makes a disk volume by the long form of a mount, and refuses an unknown option before it makes anything', async () => {
     const mounts = (Options: unknown) => ({
       Mounts: [...[{ Type: 'volume', Source: 'data', Target: '/data' }]].map((each) => ({
         ...each,

@@ -46,7 +46,7 @@ const start = async (id: string) =>
   expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({ status: 204 });
 
 describe('a box of an image that declares volumes', () => {
-  it('has an anonymous volume for each, which the agent fills from the image', async () => {
+  it('mounts an anonymous volume for each that the image declares, which the agent fills from it', async () => {
     const id = await create();
     const { Mounts, Config } = await inspect(id);
     const [data, log] = ['/data', '/log'].map((Destination) => ({
@@ -72,13 +72,13 @@ describe('a box of an image that declares volumes', () => {
       { Mounts: [{ Type: 'bind', Source: '/tmp', Target: '/data/' }] },
       undefined,
     ],
-  ])('has %s in the place of a declared one', async (_, HostConfig, name) => {
+  ])('mounts %s in the place of a declared volume', async (_, HostConfig, name) => {
     const volumes = await volumesOf(await create(HostConfig));
     expect(Object.keys(volumes).sort()).toEqual(['/data', '/log']);
     expect(volumes['/data']).toBe(name);
   });
 
-  it('has a tmpfs in the place of a declared one', async () => {
+  it('mounts a tmpfs in the place of a declared volume', async () => {
     const id = await create({ Tmpfs: { '/data': '' } });
     expect(Object.keys(await volumesOf(id))).toEqual(['/log']);
   });
@@ -104,7 +104,7 @@ describe('a box of an image that declares volumes', () => {
     [0, false],
     [1, true],
   ])(
-    'is removed at its end, with %i other boxes on its volumes, after it was synced: %s',
+    'removes a box with --rm and its volumes at its end, with %i other boxes on them, after it was synced: %s',
     async (others, synced) => {
       const id = await create({ AutoRemove: true });
       for (let n = 0; n < others; n++) await create({ VolumesFrom: [id] });
@@ -131,7 +131,7 @@ describe('a box of an image that declares volumes', () => {
   it.each([
     ['hostile', 'its volume /proc cannot be mounted'],
     ['many', 'it declares 21 volumes, more than 20'],
-  ])('is refused for the image %s, and leaves no volume', async (Image, message) => {
+  ])('refuses a box of the image %s, and leaves no volume', async (Image, message) => {
     const call = await home.call('POST', '/containers/create', { Image });
     expect(call).toMatchObject({
       ...{

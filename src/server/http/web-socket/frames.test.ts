@@ -54,6 +54,20 @@ describe('messageBytes', () => {
     expect((await read(sent(BINARY, payload), 1000)).text).toBe(payload.toString());
   });
 
+  it('yields the bytes of a message that has not arrived whole, without keeping them', async () => {
+    const whole = sent(BINARY, Buffer.alloc(100_000, 'x'));
+    let taken = 0;
+    async function* arriving(): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < whole.length; at += 1000) {
+        // Nothing is read of the connection before all that has arrived was taken.
+        expect(taken).toBe(Math.max(0, at - (whole.length - 100_000)));
+        yield whole.subarray(at, at + 1000);
+      }
+    }
+    for await (const part of messageBytes(arriving(), () => expect.fail())) taken += part.length;
+    expect(taken).toBe(100_000);
+  });
+
   it('answers a ping in the middle of a message with its own bytes', async () => {
     const frames = [sent(1, bytes('a'), false), sent(PING, bytes('?')), sent(0, bytes('b'))];
     expect(await read(Buffer.concat(frames))).toEqual({
@@ -61,14 +75,14 @@ describe('messageBytes', () => {
     });
   });
 
-  it('ends with the client’s closing frame, and answers it', async () => {
+  it('ends the bytes with the client’s closing frame, and answers it', async () => {
     const frames = [sent(1, bytes('a')), sent(CLOSE, bytes('')), sent(1, bytes('late'))];
     expect(await read(Buffer.concat(frames))).toEqual({
       ...{ text: 'a', replies: [closeFrame(1000)] },
     });
   });
 
-  it('ends where the connection does, also in the middle of a frame', async () => {
+  it('ends the bytes where the connection ends, also in the middle of a frame', async () => {
     const whole = sent(1, bytes('abc'));
     for (let cut = 0; cut < whole.length; cut += 1) {
       const { text, replies } = await read(whole.subarray(0, cut));

@@ -25,7 +25,7 @@ describe('commit', () => {
     ]);
   });
 
-  it('does not pause with --no-pause, which excludes --pause', async () => {
+  it('commit does not pause a box with --no-pause, which excludes --pause', async () => {
     server.answers.set('POST /commit', { status: 201, json: { Id: ID } });
     for (const [given, pause] of [
       [['--no-pause'], '0'],

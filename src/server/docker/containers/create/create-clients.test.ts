@@ -123,7 +123,9 @@ describe('create bodies as Go reads them', () => {
       code: 'unsupported-option',
       message: expect.stringContaining('HostConfig.Links is not supported'),
     });
-    expect(await refused({ onbuild: ['RUN true'] })).toMatchObject({ code: 'unsupported-option' });
+    expect(await refused({ hostconfig: { pidmode: 'host' } })).toMatchObject({
+      code: 'unsupported-option',
+    });
   });
 
   it('treats null inside nested objects of create as absent', async () => {

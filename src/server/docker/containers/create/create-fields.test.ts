@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Field, Refused, Works } from '../../../testing/create-field.ts';
-import {
-  CONFIG_FIELDS,
-  ENDPOINT_FIELDS,
-  HOST_CONFIG_FIELDS,
-} from '../../../testing/create-fields.ts';
+import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from '../../../testing/create-fields.ts';
+import { ENDPOINT_FIELDS } from '../../../testing/endpoint-fields.ts';
 import { TestHome } from '../../../testing/home.ts';
 import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './parse-create.ts';
 import {
@@ -165,6 +162,11 @@ it.each(fieldsOf('refused'))(
   },
 );
 
+it.each(fieldsOf('ignored'))('ignores %s.%s whatever its value', async (place, name, { value }) => {
+  const plain = await documentsOf(bodyWith('Config', 'Image', 'busybox'));
+  expect(await documentsOf(bodyWith(place, name, value))).toEqual(plain);
+});
+
 it.each(fieldsOf('discarded'))(
   'discards %s.%s with a warning, and nothing else changes',
   async (place, name, { value }) => {
@@ -173,7 +175,9 @@ it.each(fieldsOf('discarded'))(
     expect(await documentsOf(body)).toEqual(plain);
     const answer = await home.call('POST', '/containers/create', body);
     const { Id, Warnings } = answer.body as { Id: string; Warnings: string[] };
-    expect(Warnings).toEqual([PLACES.find(([each]) => each === place)?.[2][name]?.warning]);
+    expect(Warnings).toEqual([
+      PLACES.find(([each]) => each === place)?.[2][name]?.discarded?.warning,
+    ]);
     await remove(Id);
     const wrong = await home.call('POST', '/containers/create', bodyWith(place, name, 'much'));
     expect(wrong).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });

@@ -4,7 +4,7 @@ import { namesOf } from './create-names.ts';
 const NONE = { Dns: null, DnsOptions: null, DnsSearch: null, ExtraHosts: null };
 
 describe('the resolver and hosts of a create document', () => {
-  it('are nothing where nothing is asked for', () => {
+  it('records no resolver and no hosts where none are asked for', () => {
     expect(namesOf(NONE)).toEqual({ servers: [], options: [], search: [], hosts: [] });
   });
 
@@ -18,11 +18,11 @@ describe('the resolver and hosts of a create document', () => {
     ['invalid-argument', { ExtraHosts: ['a:host'] }],
     ['invalid-argument', { ExtraHosts: ['a\tb:1.2.3.4'] }],
     ['invalid-argument', { ExtraHosts: ['a:fe80::1%eth0'] }],
-  ])('are refused with %s: %j', (code, given) => {
+  ])('refuses a resolver or hosts with %s: %j', (code, given) => {
     expect(() => namesOf({ ...NONE, ...given })).toThrow(expect.objectContaining({ code }));
   });
 
-  it('are kept as Docker keeps them', () => {
+  it('records a resolver and hosts as Docker does', () => {
     const ExtraHosts = ['a:1.2.3.4', 'b:[fd00::1]', 'c:host-gateway'];
     expect(namesOf({ ...NONE, ExtraHosts }).hosts).toEqual([
       'a:1.2.3.4',

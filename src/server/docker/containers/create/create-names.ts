@@ -5,7 +5,7 @@
  */
 import { isIP, isIPv4 } from 'node:net';
 import type { Names } from '../../../../boxes/record/names.ts';
-import { HOST_GATEWAY } from '../../../../boxes/spec/names.ts';
+import { HOST_GATEWAY } from '../../../../boxes/spec/resolver.ts';
 import type { CreateBody } from '../../../../docker-api/containers/create.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';

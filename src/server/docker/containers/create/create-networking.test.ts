@@ -30,10 +30,12 @@ const inspect = async (id: string) =>
   (await home.call('GET', `/containers/${id}/json`)).body as Record<string, object>;
 
 describe('a box in a user-defined network', () => {
-  it('is recorded with its aliases, address and hardware address', async () => {
+  it('records the aliases, the address and the hardware address of a box in a user-defined network', async () => {
     const endpoint = {
       ...{ Aliases: ['one', 'two', 'one'], MacAddress: '02:00:00:00:00:0A' },
       IPAMConfig: { IPv4Address: '10.1.2.7' },
+      // Compose says the address twice; what a server reports has no effect.
+      ...{ IPAddress: '10.1.2.7', Gateway: '10.1.2.250', DNSNames: ['x'] },
     };
     const { network: kind, endpoints } = definition(await created('db', { db: endpoint }));
     expect({ kind, endpoints }).toEqual({
@@ -75,21 +77,39 @@ describe('a box in a user-defined network', () => {
     ['default', 'db', { db: {}, bridge: {} }, ['db'], 'db'],
     ['none', 'default', { none: {} }, [], 'none'],
     ['user', 'bridge', { db: {} }, ['db'], 'db'],
-  ])('is %s in the mode %s with the networks %j', async (kind, mode, asked, names, shown) => {
-    await make('web', '10.1.3.0/24');
-    const id = await created(mode, asked);
-    const { network: made, endpoints } = definition(id);
-    expect([made, endpoints.map(({ name }) => name)]).toEqual([kind, names]);
-    const { HostConfig, NetworkSettings } = (await inspect(id)) as {
-      HostConfig: { NetworkMode: string };
-      NetworkSettings: { Networks: Record<string, { GwPriority?: number }> };
-    };
-    expect(HostConfig.NetworkMode).toBe(shown);
-    expect(Object.keys(NetworkSettings.Networks).sort()).toEqual(
-      [...names, ...(kind === 'user' ? [] : [kind === 'none' ? 'none' : 'bridge'])].sort(),
-    );
-    if (names.length > 1 && mode === 'default')
-      expect(NetworkSettings.Networks['db']?.GwPriority).toBe(5);
+  ])(
+    'records the kind of network %s for the mode %s with the networks %j',
+    async (kind, mode, asked, names, shown) => {
+      await make('web', '10.1.3.0/24');
+      const id = await created(mode, asked);
+      const { network: made, endpoints } = definition(id);
+      expect([made, endpoints.map(({ name }) => name)]).toEqual([kind, names]);
+      const { HostConfig, NetworkSettings } = (await inspect(id)) as {
+        HostConfig: { NetworkMode: string };
+        NetworkSettings: { Networks: Record<string, { GwPriority?: number }> };
+      };
+      expect(HostConfig.NetworkMode).toBe(shown);
+      expect(Object.keys(NetworkSettings.Networks).sort()).toEqual(
+        [...names, ...(kind === 'user' ? [] : [kind === 'none' ? 'none' : 'bridge'])].sort(),
+      );
+      if (names.length > 1 && mode === 'default')
+        expect(NetworkSettings.Networks['db']?.GwPriority).toBe(5);
+    },
+  );
+
+  it('has no network where it is disabled, whatever default says', async () => {
+    for (const asked of [{}, { default: {} }, { bridge: { MacAddress: '' } }]) {
+      const id = await created('default', asked, { NetworkDisabled: true });
+      expect(definition(id)).toMatchObject({ network: 'none', endpoints: [] });
+      expect(await inspect(id)).toMatchObject({
+        HostConfig: { NetworkMode: 'none' },
+        Config: { NetworkDisabled: true },
+      });
+    }
+    expect(await create('db', {}, { NetworkDisabled: true })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('one of the networks in private (none) mode') },
+    });
   });
 
   it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
@@ -135,7 +155,7 @@ describe('a box in a user-defined network', () => {
       'user-specified IP address is supported on user-defined networks only',
     ],
   ] as [string, object, number, string][])(
-    'is refused in %s with the endpoints %j, before there is a record',
+    'refuses a box in %s with the endpoints %j, before there is a record',
     async (mode, endpoints, status, message) => {
       await make('web', '10.1.3.0/24');
       expect(await create(mode, endpoints)).toMatchObject({
@@ -145,7 +165,7 @@ describe('a box in a user-defined network', () => {
     },
   );
 
-  it('is refused an address of a subnet that the server chose', async () => {
+  it('refuses an address of a subnet that the server chose', async () => {
     await home.call('POST', '/networks/create', { Name: 'chosen' });
     const endpoint = { IPAMConfig: { IPv4Address: '10.89.0.9' } };
     expect(await create('chosen', { chosen: endpoint })).toMatchObject({
@@ -154,20 +174,20 @@ describe('a box in a user-defined network', () => {
     });
   });
 
-  it('is refused for a confidential box', async () => {
+  it('refuses a user-defined network for a confidential box', async () => {
     const answer = await create('db', {}, { Confidential: { Tee: 'simulate' } });
     expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
     expect((answer.body as { message: string }).message).toContain('confidential');
   });
 
-  it('is refused for a confidential box that is only measured', async () => {
+  it('refuses a user-defined network for a confidential box that is only measured', async () => {
     const body = documentOf('db', {}, { Confidential: { Tee: 'simulate' } });
     expect(await home.call('POST', '/a3s/v1/measure', body)).toMatchObject({
       ...{ status: 400, body: { code: 'unsupported-option' } },
     });
   });
 
-  it('does not start where the host cannot make networks, and says why', async () => {
+  it('does not start a box where the host cannot make networks, and says why', async () => {
     const id = await created('db');
     home.hostNetworks.answer = { available: false, reason: 'nft is missing' };
     expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
@@ -178,7 +198,7 @@ describe('a box in a user-defined network', () => {
     expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', exitCode: 125 });
   });
 
-  it('is shown with its network, before and while it is attached', async () => {
+  it('shows a box with its network, before and while it is attached', async () => {
     const Aliases = ['one'];
     const id = await created('db', { db: { Aliases, IPAMConfig: { IPv4Address: '10.1.2.7' } } });
     const { name, definition: recorded } = home.runtime.store.expect(id);
@@ -200,13 +220,13 @@ describe('a box in a user-defined network', () => {
     });
   });
 
-  it('is shown with the name that its network was asked for by when that is gone', async () => {
+  it('shows a box with the name that its network was asked for by when the network is gone', async () => {
     const id = await created('db');
     await home.call('DELETE', '/networks/db');
     expect(await inspect(id)).toMatchObject({ NetworkSettings: { Networks: { db: {} } } });
   });
 
-  it('is listed by the name and the id of its network', async () => {
+  it('lists a box by the name and the id of its network', async () => {
     const id = await created(network.slice(0, 12));
     const other = await created('default');
     const listed = async (value: string) => {

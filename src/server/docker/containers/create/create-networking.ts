@@ -51,6 +51,8 @@ export interface NetworkingDocument {
   readonly networking: unknown;
   /** `MacAddress` of the document itself, unread: of the card in the network of `NetworkMode`. */
   readonly mac: unknown;
+  /** The box has none, whatever `default` says. */
+  readonly disabled: boolean;
 }
 
 interface Networking {
@@ -66,10 +68,11 @@ interface Networking {
  */
 export function parseNetworking(
   mode: string,
-  { networking, mac }: NetworkingDocument,
+  { networking, mac, disabled }: NetworkingDocument,
   ignored: string[],
 ): Networking {
-  const kind = kindOf(mode);
+  const asked = kindOf(mode);
+  const kind = disabled && asked === 'default' ? 'none' : asked;
   const entries = endpointsOf(networking, ignored);
   const [endpoints, predefined] = [new Map<string, EndpointRequest>(), new Set<string>()];
   if (kind === 'user') endpoints.set(mode, readEndpoint(mode, {}, ignored));
@@ -84,6 +87,10 @@ export function parseNetworking(
   }
   // As in Docker, a client that names networks in its endpoints alone has none but those.
   if (kind === 'none' || (kind === 'default' && entries.length === 0)) predefined.add(kind);
+  if (disabled) {
+    predefined.delete('default');
+    predefined.add('none');
+  }
   if (predefined.has('none') && predefined.size + endpoints.size > 1) throw besideNone();
   const [first] = predefined;
   const network = first === 'none' || first === 'default' ? first : 'user';

@@ -77,7 +77,11 @@ export function parseCreate(body: unknown): ParsedCreate {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
   }
   const ports = portBindings(host.PortBindings);
-  const networks = parseNetworking(host.NetworkMode, { networking, mac }, ignored);
+  const networks = parseNetworking(
+    host.NetworkMode,
+    { networking, mac, disabled: config.NetworkDisabled },
+    ignored,
+  );
   const mounts = parseMounts(host, config.Volumes);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
@@ -127,6 +131,10 @@ export function parseCreate(body: unknown): ParsedCreate {
     shmBytes: shmBytesOf(host.ShmSize),
     readonlyRootfs: host.ReadonlyRootfs,
     storage: storageOf(host.StorageOpt),
+    networkDisabled: config.NetworkDisabled || undefined,
+    shell: orNone(config.Shell),
+    onBuild: orNone(config.OnBuild),
+    argsEscaped: config.ArgsEscaped || undefined,
     containerIdFile: orUndefined(host.ContainerIDFile),
     confidential,
   };
@@ -161,6 +169,11 @@ function hostname(name: string): string | undefined {
   if (name === '') return undefined;
   if (HOSTNAME.test(name)) return name;
   throw new A3sError('invalid-argument', `invalid hostname format: ${name}`);
+}
+
+function orNone(list: readonly string[]): [string, ...string[]] | undefined {
+  const [first, ...more] = list;
+  return first === undefined ? undefined : [first, ...more];
 }
 
 function orUndefined(value: string): string | undefined {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { A3sError } from '../../../../errors.ts';
 import { fieldNames, isZero } from '../../go-document.ts';
 
@@ -15,8 +16,17 @@ export interface UnsupportedOption {
   readonly neutral: Test;
   /** Why boxes do not have it. */
   readonly why: string;
-  /** Docker's words where it discards the option with a warning, on a host that lacks it. */
-  readonly warning?: string;
+  /** Docker discards the option with a warning, on a host that lacks it. */
+  readonly discarded?: Discarded;
+}
+
+/** An option without which a box is what was asked for, as Docker sees it. */
+interface Discarded {
+  /** Docker's words. */
+  readonly warning: string;
+  /** The values that Docker's client and server can read. */
+  readonly schema: z.ZodType;
+  readonly kind: string;
 }
 export type UnsupportedOptions = Readonly<Record<string, UnsupportedOption>>;
 
@@ -34,14 +44,62 @@ function option(why: string, neutral: Test = isZero): UnsupportedOption {
   return { neutral, why };
 }
 
-/** What Docker says where control groups have no such setting, as those of version 2. */
-const NO_SWAPPINESS =
-  'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.';
+/** What Docker says of a setting that the kernel of its host lacks. */
+function lacking(capability: string, discarded: string): string {
+  return `Your kernel does not support ${capability} or the cgroup is not mounted. ${discarded} discarded.`;
+}
 
-/** Swappiness is discarded, as on a host with control groups of version 2. */
-export const SWAPPINESS: UnsupportedOption = {
-  ...option('a guest has no swap', (value) => value === -1),
-  warning: NO_SWAPPINESS,
+function discarded(
+  why: string,
+  warning: string,
+  [kind, schema]: readonly [string, z.ZodType] = INTEGER,
+  neutral?: Test,
+): UnsupportedOption {
+  return { ...option(why, neutral), discarded: { warning, kind, schema } };
+}
+
+const INTEGER = ['an integer', z.int()] as const;
+const BOOLEAN = ['true or false', z.boolean()] as const;
+const WEIGHTS = ['a list of devices and weights', z.array(z.looseObject({})).max(256)] as const;
+
+const NO_WEIGHTS = 'the disks of a microVM have no weights';
+const NO_KERNEL_LIMIT = 'a guest has no limit of its kernel’s memory';
+
+/**
+ * Limits that Docker discards, on create and on update, where the kernel of its host has no such
+ * control. The kernel of a guest has control groups of version 2, without swap and without the I/O
+ * scheduler that weighs.
+ */
+export const DISCARDED_LIMITS: UnsupportedOptions = {
+  BlkioWeight: discarded(NO_WEIGHTS, lacking('Block I/O weight', 'Weight')),
+  BlkioWeightDevice: discarded(
+    NO_WEIGHTS,
+    lacking('Block I/O weight_device', 'Weight-device'),
+    WEIGHTS,
+  ),
+  CpuPercent: discarded(
+    'it is of Windows',
+    'linux does not support CPU percent. Percent discarded.',
+  ),
+  KernelMemory: discarded(
+    NO_KERNEL_LIMIT,
+    lacking('kernel memory limit capabilities', 'Limitation'),
+  ),
+  KernelMemoryTCP: discarded(
+    NO_KERNEL_LIMIT,
+    lacking('kernel memory TCP limit capabilities', 'Limitation'),
+  ),
+  MemorySwappiness: discarded(
+    'a guest has no swap',
+    lacking('memory swappiness capabilities', 'Memory swappiness'),
+    INTEGER,
+    (value) => value === null || value === undefined || value === -1,
+  ),
+  OomKillDisable: discarded(
+    'a guest has control groups of version 2, which cannot switch the killer off',
+    'Your kernel does not support OomKillDisable. OomKillDisable discarded.',
+    BOOLEAN,
+  ),
 };
 
 /** The refused action, in messages. */
@@ -53,26 +111,18 @@ export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
 const LINKS = 'boxes find each other by name in a user-defined network';
 const CARD = 'the address of a network card is chosen in user-defined networks alone';
-const GUEST_IO =
-  'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
 export const UNSUPPORTED_CONFIG: UnsupportedOptions = {
-  ArgsEscaped: option(WINDOWS),
   MacAddress: option(CARD),
-  NetworkDisabled: option('say HostConfig.NetworkMode none'),
-  OnBuild: option('images are not built here'),
-  Shell: option('images are not built here'),
 };
 
 export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
-  BlkioWeight: option(GUEST_IO),
-  BlkioWeightDevice: option(GUEST_IO),
+  ...DISCARDED_LIMITS,
   Capabilities: option('say CapAdd and CapDrop'),
   Cgroup: option(NO_HOST),
   CgroupParent: option('the control groups of a box are in its own kernel'),
   CgroupnsMode: option(OWN_KERNEL, either('private')),
   CpuCount: option(WINDOWS),
-  CpuPercent: option(WINDOWS),
   CpuRealtimePeriod: option('the kernel of a guest schedules nothing in real time'),
   CpuRealtimeRuntime: option('the kernel of a guest schedules nothing in real time'),
   CpusetMems: option('a box’s memory is bound to no node of the host'),
@@ -82,15 +132,17 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   DeviceRequests: option('no device of the host is in a box'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
-  KernelMemory: option('Docker has removed it'),
-  KernelMemoryTCP: option('Docker has removed it'),
   Links: option(LINKS),
-  MemorySwappiness: SWAPPINESS,
-  OomKillDisable: option('a box that has no memory left would hang for ever'),
   PidMode: option(OWN_KERNEL),
   Runtime: option('there is one runtime, a3s-box', either('a3s-box')),
   UTSMode: option(OWN_KERNEL),
 };
+
+/** Clients send back what `inspect` has shown them; Compose also fills in the address. */
+const REPORTED = option(
+  'the server reports it; as in Docker, a value of the client has no effect',
+  () => true,
+);
 
 /**
  * The options of one entry of `EndpointsConfig`. A user-defined network has aliases, an address and
@@ -104,16 +156,16 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   Links: option(LINKS),
   Aliases: option('network-scoped aliases are only supported for user-defined networks'),
   MacAddress: option(CARD),
-  NetworkID: option('a server says it, and no client'),
-  EndpointID: option('a server says it, and no client'),
-  Gateway: option('a server says it, and no client'),
-  IPAddress: option('a server says it, and no client'),
-  IPPrefixLen: option('a server says it, and no client'),
-  IPv6Gateway: option('boxes have no IPv6'),
-  GlobalIPv6Address: option('boxes have no IPv6'),
-  GlobalIPv6PrefixLen: option('boxes have no IPv6'),
+  NetworkID: REPORTED,
+  EndpointID: REPORTED,
+  Gateway: REPORTED,
+  IPAddress: REPORTED,
+  IPPrefixLen: REPORTED,
+  IPv6Gateway: REPORTED,
+  GlobalIPv6Address: REPORTED,
+  GlobalIPv6PrefixLen: REPORTED,
   DriverOpts: option('a box’s network has no options'),
-  DNSNames: option('a server says it, and no client'),
+  DNSNames: REPORTED,
   GwPriority: option('the way out is chosen among user-defined networks, with 0 for bridge'),
 };
 
@@ -160,17 +212,25 @@ export function withoutUnsupported(
     const known = Object.hasOwn(unsupportedOptions, name) ? unsupportedOptions[name] : undefined;
     if (known === undefined) kept[name] = option;
     else if (known.neutral(option)) continue;
-    else if (known.warning === undefined || more.warnings === undefined) {
+    else if (known.discarded === undefined || more.warnings === undefined) {
       throw unsupported(shown, known.why, more.verb);
-    } else {
-      // Docker's client and server know it as a number.
-      if (!Number.isSafeInteger(option)) {
-        throw new A3sError('invalid-argument', `Invalid request: ${shown} must be an integer`);
-      }
-      more.warnings.push(known.warning);
-    }
+    } else more.warnings.push(discard(shown, option, known.discarded));
   }
   return kept;
+}
+
+/**
+ * The warning about a value that is discarded.
+ *
+ * @throws A3sError `invalid-argument` for a value that Docker cannot read
+ */
+export function discard(
+  name: string,
+  value: unknown,
+  { warning, schema, kind }: Discarded,
+): string {
+  if (schema.safeParse(value).success) return warning;
+  throw new A3sError('invalid-argument', `Invalid request: ${name} must be ${kind}`);
 }
 
 /** The warnings of an answer about unknown fields that were ignored. */

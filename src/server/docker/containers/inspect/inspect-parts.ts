@@ -39,5 +39,9 @@ export function mountsOf(
       ...{ Type: 'tmpfs' as const, Source: '', Destination: destination },
       ...{ Mode: '', RW: !readonly, Propagation: '' },
     }));
-  return [...binds, ...mounted, ...inMemory];
+  const images = definition.imageMounts.map(({ image, destination }) => ({
+    ...{ Type: 'image' as const, Source: image.reference, Destination: destination },
+    ...{ Mode: '', RW: false, Propagation: '' },
+  }));
+  return [...binds, ...mounted, ...images, ...inMemory];
 }

@@ -26,6 +26,7 @@ export function shortMounts({ binds, volumeMounts }: Box['definition']): string[
 export function longMounts({
   binds,
   volumeMounts,
+  imageMounts,
   tmpfs,
 }: Box['definition']): NonNullable<HostConfig['Mounts']> {
   const access = (readonly: boolean) => (readonly ? { ReadOnly: true as const } : {});
@@ -50,6 +51,10 @@ export function longMounts({
           ...(Object.keys(options).length === 0 ? {} : { VolumeOptions: options }),
         };
       }),
+    ...imageMounts.map(({ image, destination, subpath }) => ({
+      ...{ Type: 'image' as const, Source: image.reference, Target: destination },
+      ...(subpath === undefined ? {} : { ImageOptions: { Subpath: subpath } }),
+    })),
     ...tmpfs.flatMap(({ destination, readonly, asked }) =>
       asked.form === 'short'
         ? []

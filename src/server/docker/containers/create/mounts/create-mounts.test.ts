@@ -37,7 +37,7 @@ describe('mounts in memory', () => {
     Memory: 100 * 2 ** 20,
   };
 
-  it('has tmpfs mounts in the spec of every start, and in the inspection as Docker shows them', async () => {
+  it('puts tmpfs mounts into the spec of every start, and into the inspection as Docker does', async () => {
     const id = await make(asked);
     const { Mounts, HostConfig } = await inspect(id);
     const shown = { Type: 'tmpfs', Source: '', Mode: '', Propagation: '' };

@@ -8,6 +8,7 @@ import { posix } from 'node:path';
 import type * as z from 'zod';
 import type {
   CreateRequest,
+  ImageMountRequest,
   MountsFrom,
   VolumeMountRequest,
 } from '../../../../../boxes/create/create-request.ts';
@@ -26,7 +27,7 @@ import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
 
 type Asked = Pick<
   CreateRequest,
-  'binds' | 'volumeMounts' | 'tmpfs' | 'mountsFrom' | 'volumeDriver' | 'volumes'
+  'binds' | 'volumeMounts' | 'imageMounts' | 'tmpfs' | 'mountsFrom' | 'volumeDriver' | 'volumes'
 >;
 
 /** @throws A3sError `invalid-argument`, `unsupported-option` by name */
@@ -51,6 +52,7 @@ export function parseMounts(
       ...all.filter((each) => 'name' in each),
       ...anonymous.map((path) => anonymousVolume(path)),
     ],
+    imageMounts: all.filter((each) => 'reference' in each),
     tmpfs: all.filter((each) => 'flags' in each),
     mountsFrom: host.VolumesFrom.map(parseMountsFrom),
     volumeDriver: host.VolumeDriver === '' ? undefined : host.VolumeDriver,
@@ -82,7 +84,9 @@ function parseMountsFrom(text: string): MountsFrom {
   throw new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
 }
 
-function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest | TmpfsMount {
+function parseMount(
+  mount: z.output<typeof Mount>,
+): Bind | VolumeMountRequest | ImageMountRequest | TmpfsMount {
   const { Type: type, Target } = mount;
   const invalid = (why: string): A3sError =>
     new A3sError(
@@ -95,8 +99,11 @@ function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest | 
   if (!Target.startsWith('/')) {
     throw invalid(`invalid mount path: '${Target}' mount path must be absolute`);
   }
-  if (mount.TmpfsOptions !== undefined && (type === 'bind' || type === 'volume')) {
+  if (mount.TmpfsOptions !== undefined && ['bind', 'volume', 'image'].includes(type)) {
     throw invalid('field TmpfsOptions must not be specified');
+  }
+  if (mount.ImageOptions !== undefined && type !== 'image') {
+    throw invalid('field ImageOptions must not be specified');
   }
   switch (type) {
     case 'bind':
@@ -109,15 +116,12 @@ function parseMount(mount: z.output<typeof Mount>): Bind | VolumeMountRequest | 
       }
       return longTmpfs(mount, destination, invalid);
     case 'image':
-      throw unsupported(
-        'HostConfig.Mounts',
-        'a mount of type image: a box has the layers of its own image alone, and Docker mounts others from v1.48 of its API on. A new volume has what an image has at its path',
-      );
+      return longImage(mount, destination, invalid);
     case 'npipe':
     case 'cluster':
       throw unsupported(
         'HostConfig.Mounts',
-        `a mount of type ${type} is none of bind, volume and tmpfs`,
+        `a mount of type ${type} is none of bind, volume, image and tmpfs`,
       );
     default:
       throw new A3sError('invalid-argument', `mount type unknown: "${type.slice(0, 64)}"`);
@@ -159,7 +163,10 @@ function longVolume(
 ): VolumeMountRequest {
   if (BindOptions !== undefined) throw invalid('field BindOptions must not be specified');
   const { NoCopy = false, Labels = {}, DriverConfig, Subpath = '' } = VolumeOptions ?? {};
-  const subpath = Subpath === '' ? undefined : subpathOf(Subpath, Source, invalid);
+  if (Subpath !== '' && Source === '') {
+    throw invalid('must not set Subpath when using anonymous volumes');
+  }
+  const subpath = subpathOf(Subpath, 'volume', invalid);
   const kind = parseDriver(DriverConfig?.Name ?? '', DriverConfig?.Options ?? {});
   const name = Source === '' ? undefined : checkVolumeName(Source);
   const given = { readonly: ReadOnly, noCopy: NoCopy, mode: 'z', labels: Labels };
@@ -169,12 +176,25 @@ function longVolume(
   };
 }
 
-/** The part of the volume; undefined: all of it. Each start finds out where it leads. */
-function subpathOf(path: string, volume: string, invalid: Invalid): string | undefined {
-  if (volume === '') throw invalid('must not set Subpath when using anonymous volumes');
+/** Docker mounts images from v1.48 of its API on; here every version may. */
+function longImage(
+  { Source, BindOptions, VolumeOptions, ImageOptions }: z.output<typeof Mount>,
+  destination: string,
+  invalid: Invalid,
+): ImageMountRequest {
+  if (Source === '') throw invalid('field Source must not be empty');
+  if (BindOptions !== undefined) throw invalid('field BindOptions must not be specified');
+  if (VolumeOptions !== undefined) throw invalid('field VolumeOptions must not be specified');
+  const subpath = subpathOf(ImageOptions?.Subpath ?? '', 'image', invalid);
+  return { reference: Source, destination, ...(subpath === undefined ? {} : { subpath }) };
+}
+
+/** The part that is mounted; undefined: all of it. Each start finds out where it leads. */
+function subpathOf(path: string, of: string, invalid: Invalid): string | undefined {
+  if (path === '') return undefined;
   const clean = posix.normalize(path).replace(/\/$/, '');
   if (clean.startsWith('/') || clean === '..' || clean.startsWith('../')) {
-    throw invalid('subpath must be a relative path within the volume');
+    throw invalid(`subpath must be a relative path within the ${of}`);
   }
   return clean === '.' ? undefined : clean;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Command } from '../command.ts';
+import type { Command } from './command.ts';
 
 /** A command with the description that its help shows. */
 export interface DescribedCommand extends Command {

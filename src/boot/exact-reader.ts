@@ -5,7 +5,7 @@
  */
 
 /** Throws `RangeError` where the stream has less than was asked for. */
-export class ByteReader {
+export class ExactReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest: Buffer = Buffer.alloc(0);
 

@@ -3,14 +3,14 @@ import { InputError } from '../../files/input-error.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
-import { describeBox } from '../ratls/box-text.ts';
-import { acceptedBox, type BoxVerdict, rejectedBox } from '../ratls/box-verdict.ts';
-import { writeEvidence } from '../ratls/evidence-out.ts';
-import { inputErrorOf, isRejection } from '../ratls/open-session.ts';
-import { type Library, PEER_FLAGS, type Trust, trustOf } from '../ratls/peer-flags.ts';
-import { withSession } from '../ratls/with-session.ts';
-import { failureOf, tellingPrograms } from './json-failure.ts';
-import { SIMULATED_BANNER } from './verdict/verdict-text.ts';
+import { failureOf, tellingPrograms } from '../attest/json-failure.ts';
+import { SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
+import { describeBox } from './box-text.ts';
+import { acceptedBox, type BoxVerdict, rejectedBox } from './box-verdict.ts';
+import { writeEvidence } from './evidence-out.ts';
+import { inputErrorOf, isRejection } from './open-session.ts';
+import { type Library, PEER_FLAGS, type Trust, trustOf } from './peer-flags.ts';
+import { withSession } from './with-session.ts';
 
 export const attestBox: Command = {
   usage: '[OPTIONS] --policy FILE HOST:PORT|BOX',

@@ -7,9 +7,9 @@
  * @module
  */
 import { Option, Command as Parser } from 'commander';
-import { GLOBAL_FLAGS } from '../cli-flags.ts';
-import { type Flag, HELP } from '../flags/flag.ts';
+import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { DescribedCommand, Entries, Entry, Group } from './command-entry.ts';
+import { type Flag, HELP } from './flags/flag.ts';
 
 /** Loads every command. */
 export async function commandTree(

@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { A3sError } from '../../../errors.ts';
+import { BuiltCli } from '../../testing/built-cli.ts';
+import { FakeServer } from '../../testing/fake-server.ts';
+import { findCompose } from './find-compose.ts';
+
+const cli = new BuiltCli();
+const server = new FakeServer();
+const at = (...parts: readonly string[]): string => join(cli.directory, ...parts);
+
+/** A docker-compose that says how it was called. */
+const FAKE = `#!/bin/sh
+for word; do echo "<$word>"; done
+echo "at $DOCKER_HOST $DOCKER_CONTEXT$DOCKER_TLS_VERIFY pid $$ $COLOR"
+cat
+exit 7
+`;
+
+function program(directory: string, mode = 0o755): string {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, 'docker-compose');
+  writeFileSync(path, FAKE);
+  chmodSync(path, mode);
+  return path;
+}
+
+beforeAll(async () => {
+  await server.listen(cli.config.socket);
+  // With koffi, which calls execve.
+  symlinkSync(join(import.meta.dirname, '../../../../node_modules'), at('node_modules'));
+  program(at('bin'));
+  Object.assign(cli.env, {
+    ...{ PATH: `${at('bin')}:${cli.env['PATH']}`, COLOR: 'blue' },
+    ...{ DOCKER_HOST: 'tcp://elsewhere', DOCKER_CONTEXT: 'other', DOCKER_TLS_VERIFY: '1' },
+  });
+});
+afterAll(async () => {
+  await server.close();
+  cli.remove();
+});
+
+async function call(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = cli.spawn('compose', ...args);
+  child.stdin.end('typed\n');
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, stdout: await stdout, stderr: await stderr };
+}
+
+describe('compose', () => {
+  it('becomes docker-compose with all arguments, the server’s socket, streams and status', async () => {
+    const child = cli.spawn(
+      'compose',
+      '--file',
+      'a b',
+      'run',
+      '--rm',
+      '-e',
+      'X=1',
+      'web',
+      '--help',
+    );
+    child.stdin.end('typed\n');
+    const stdout = text(child.stdout);
+    expect(await once(child, 'close')).toEqual([7, null]);
+    const words = ['--file', 'a b', 'run', '--rm', '-e', 'X=1', 'web', '--help'];
+    expect(await stdout).toBe(
+      `${words.map((word) => `<${word}>\n`).join('')}at unix://${cli.config.socket}  pid ${child.pid} blue\ntyped\n`,
+    );
+  });
+
+  it('passes on a command line without arguments, and one that asks for help of a command', async () => {
+    expect((await call()).stdout).toMatch(/^at unix/);
+    expect((await call('up', '--help')).stdout).toMatch(/^<up>\n<--help>\n/);
+    expect((await call('--', 'up')).stdout).toMatch(/^<-->\n<up>\n/);
+  });
+
+  it('shows its own help where nothing but help is asked for', async () => {
+    const { code, stdout } = await call('--help');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringContaining('docker compose'),
+    });
+  });
+});
+
+describe('docker-compose', () => {
+  const missing = () => findCompose({ PATH: `${at('empty')}:.`, HOME: at('nobody') }, [at('none')]);
+
+  it('is looked for on the PATH, then among the plugins of the user, then among those of all', () => {
+    const [shared, own, onPath] = [
+      program(at('shared')),
+      program(at('home/.docker/cli-plugins')),
+      at('bin'),
+    ];
+    const env = { PATH: at('empty'), HOME: at('home') };
+    expect(findCompose({ ...env, PATH: `${at('empty')}:${onPath}` }, [at('shared')])).toBe(
+      join(onPath, 'docker-compose'),
+    );
+    expect(findCompose(env, [at('shared')])).toBe(own);
+    expect(findCompose({ ...env, HOME: at('nobody') }, [at('shared')])).toBe(shared);
+    const configured = program(at('docker-config/cli-plugins'));
+    expect(findCompose({ ...env, DOCKER_CONFIG: at('docker-config') }, [])).toBe(configured);
+  });
+
+  it('is not what may not be executed, a directory, or what lies in the working directory', () => {
+    program(at('unusable'), 0o644);
+    mkdirSync(at('directory/docker-compose'), { recursive: true });
+    const path = [at('unusable'), at('directory'), at('bin')].join(':');
+    expect(findCompose({ PATH: path }, [])).toBe(at('bin/docker-compose'));
+    expect(missing).toThrow(/docker compose: it is not installed/);
+  });
+
+  it('is missed with the package that brings it', () => {
+    let error: unknown;
+    try {
+      missing();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(A3sError);
+    expect(error).toMatchObject({
+      code: 'tool-missing',
+      remedy: expect.stringContaining('package docker-compose'),
+    });
+  });
+});

@@ -1,0 +1,202 @@
+/**
+ * Whole applications by the real docker compose, in the order of their lives. As root, whose server
+ * makes networks.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Actor, type Result } from '../e2e/actor.ts';
+import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
+import { until } from '../e2e/processes.ts';
+
+const APPLICATION = `
+name: shop
+x-base: &base {image: "${BUSYBOX}", init: true, stop_grace_period: 1s}
+services:
+  db:
+    <<: *base
+    command: sh -c 'while :; do echo "rows $$(cat /run/secrets/token) $$(cat /app.conf)" | nc -l -p 5432; done'
+    networks: {back: {aliases: [database], ipv4_address: 10.77.0.10}}
+    secrets: [token]
+    configs: [{source: settings, target: /app.conf}]
+    deploy: {resources: {limits: {cpus: "0.5", memory: 128M, pids: 50}, reservations: {memory: 64M}}}
+    tmpfs: ["/scratch:size=1m"]
+    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    ulimits: {nofile: {soft: 100, hard: 200}}
+    restart: unless-stopped
+    logging: {driver: json-file, options: {max-size: 1m}}
+    healthcheck: {test: "netstat -ltn | grep -q :5432", interval: 1s, retries: 30}
+  migrate:
+    <<: *base
+    network_mode: none
+    command: sh -c 'echo migrated > /data/state'
+    volumes: [{type: volume, source: data, target: /data}]
+  web:
+    <<: *base
+    command: sh -c 'nc database 5432 > /tmp/page; exec httpd -f -p 8080 -h /tmp'
+    networks: [front, back]
+    ports: ["127.0.0.1::8080"]
+    depends_on:
+      db: {condition: service_healthy, restart: true}
+      migrate: {condition: service_completed_successfully}
+    environment: {COLOR: blue}
+    user: "1000:1000"
+    working_dir: /tmp
+    hostname: shop-web
+    labels: {tier: front}
+    extra_hosts: ["outside:host-gateway"]
+    sysctls: {net.ipv4.ip_default_ttl: 70}
+    volumes: ["data:/data:ro", "./site:/site:ro"]
+    healthcheck: {test: [CMD, wget, -qO-, "http://127.0.0.1:8080/page"], interval: 1s, retries: 30}
+  client:
+    <<: *base
+    command: sh -c 'trap "exit 4" TERM; while :; do sleep 1 & wait $$!; done'
+    networks: [front]
+  job:
+    <<: *base
+    network_mode: none
+    command: sh -c 'echo counted; exit 3'
+    profiles: [jobs]
+networks:
+  front: {}
+  back: {internal: true, ipam: {config: [{subnet: 10.77.0.0/24, gateway: 10.77.0.1}]}}
+volumes: {data: {labels: {kind: state}}}
+secrets: {token: {file: token}}
+configs: {settings: {file: settings}}
+`;
+
+describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
+  let installation: Installation;
+  let actor: Actor;
+  let project: string;
+
+  beforeAll(async () => {
+    installation = await install();
+    actor = new Actor('root', installation);
+    await actor.prepare();
+    project = join(actor.directory, 'project');
+    mkdirSync(join(project, 'site'), { recursive: true });
+    const files = { 'compose.yaml': APPLICATION, token: 'sesame', settings: 'mode=test' };
+    for (const [name, text] of Object.entries({ ...files, 'site/page': 'from the host' })) {
+      writeFileSync(join(project, name), text);
+    }
+  });
+  afterAll(async () => {
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+    installation.remove();
+  });
+
+  const run = (...args: string[]): Promise<Result> =>
+    actor.run(['compose', '--project-directory', project, ...args], { deadlineMs: 300_000 });
+  async function compose(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await run(...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr });
+    return stdout.trimEnd();
+  }
+  const lines = async (...args: string[]): Promise<readonly string[]> =>
+    (await compose(...args))
+      .split('\n')
+      .filter((line) => line !== '')
+      .sort();
+  const ids = (...services: string[]) => lines('ps', '--quiet', '--no-trunc', ...services);
+  const states = () => lines('ps', '--all', '--format', '{{.Service}} {{.State}} {{.Health}}');
+
+  it('brings an application up in the order of its dependencies', async () => {
+    await compose('up', '--detach', '--wait', 'web', 'client');
+    expect(await states()).toEqual([
+      ...['client running ', 'db running healthy', 'migrate exited ', 'web running healthy'],
+    ]);
+  });
+
+  it('gives services their names, secrets, configurations, volumes and settings', async () => {
+    const address = await compose('port', 'web', '8080');
+    const page = await fetch(`http://${address}/page`);
+    expect(await page.text()).toBe('rows sesame mode=test\n');
+    const script =
+      'id -u; hostname; pwd; echo $COLOR; cat /data/state /site/page; cat /proc/sys/net/ipv4/ip_default_ttl; grep -c outside /etc/hosts; touch /data/x 2>/dev/null || echo read-only';
+    expect(await compose('exec', '--no-TTY', 'web', 'sh', '-c', script)).toBe(
+      '1000\nshop-web\n/tmp\nblue\nmigrated\nfrom the host70\n1\nread-only',
+    );
+    const inside =
+      'ulimit -n; cat /sys/fs/cgroup/pids.max; touch /x 2>/dev/null || touch /scratch/x';
+    expect(await compose('exec', '-T', 'db', 'sh', '-c', inside)).toBe('100\n50');
+    // The internal network leads nowhere, and the client is not in it.
+    const lost = await run('exec', '-T', 'client', 'nc', '-w', '2', 'database', '5432');
+    expect(lost.code).not.toBe(0);
+    expect(await compose('exec', '-T', 'client', 'wget', '-qO-', 'http://web:8080/page')).toContain(
+      'rows sesame',
+    );
+  });
+
+  it('leaves alone what is as it should be, and replaces what has changed', async () => {
+    const before = { web: await ids('web'), client: await ids('client') };
+    await compose('up', '--detach', '--wait', 'web', 'client');
+    expect({ web: await ids('web'), client: await ids('client') }).toEqual(before);
+    const changed = APPLICATION.replace('COLOR: blue', 'COLOR: red');
+    writeFileSync(join(project, 'compose.yaml'), changed);
+    await compose('up', '--detach', '--wait', 'web', 'client');
+    expect(await ids('client')).toEqual(before.client);
+    expect(await ids('web')).not.toEqual(before.web);
+    expect(await compose('exec', '-T', 'web', 'sh', '-c', 'echo $COLOR')).toBe('red');
+  });
+
+  it('scales a service, and copies, pauses, restarts, kills and removes', async () => {
+    await compose('up', '--detach', '--no-recreate', '--scale', 'client=2', 'client');
+    expect(await ids('client')).toHaveLength(2);
+    await compose('cp', 'web:/tmp/page', join(project, 'copied'));
+    await compose('pause', 'client');
+    expect(await states()).toContain('client paused ');
+    await compose('unpause', 'client');
+    await compose('restart', '--timeout', '30', 'client');
+    expect(await compose('top', 'client')).toContain('sleep 1');
+    await compose('kill', '--signal', 'KILL', 'client');
+    await compose('rm', '--force', 'client');
+    expect(await ids('client')).toEqual([]);
+  });
+
+  it('reports the exit status of a job, and its output', async () => {
+    const once = await run('--profile', 'jobs', 'run', '--rm', '--no-TTY', 'job');
+    expect({ code: once.code, stdout: once.stdout }).toEqual({ code: 3, stdout: 'counted\n' });
+    const up = await run('--profile', 'jobs', 'up', '--exit-code-from', 'job', '--no-deps', 'job');
+    expect(up.code).toBe(3);
+    expect(up.stdout).toMatch(/job-1 .*counted/);
+  });
+
+  it('goes on with a server that was killed in the middle', async () => {
+    const up = run('up', '--detach', '--wait', '--force-recreate', 'web');
+    await until('the first service is replaced', async () => {
+      const names = await actor.run(['ps', '--all', '--format', '{{.Names}}']);
+      return /_shop-/.test(names.stdout);
+    });
+    await actor.killServer();
+    const { code } = await up;
+    // Compose itself gives up where its call was cut off; the next one goes on from there.
+    if (code !== 0) await compose('up', '--detach', '--wait', 'web');
+    const running = (await states()).filter((line) => line.startsWith('web'));
+    expect(running).toEqual(['web running healthy']);
+    const address = await compose('port', 'web', '8080');
+    expect(await (await fetch(`http://${address}/page`)).text()).toContain('rows sesame');
+  });
+
+  it('refuses to build an image in one line', async () => {
+    writeFileSync(join(project, 'Dockerfile'), `FROM ${BUSYBOX}\n`);
+    const other = join(project, 'built.yaml');
+    writeFileSync(other, 'services: {built: {build: .}}\n');
+    const { code, stderr } = await run('--file', other, 'build');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('does not build images');
+  });
+
+  it('leaves no box, network, volume or process of it', async () => {
+    await compose('--profile', 'jobs', 'down', '--volumes', '--remove-orphans');
+    expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+    expect(await actor.ok(['volume', 'ls', '--quiet'])).toBe('');
+    expect(await actor.ok(['network', 'ls', '--format', '{{.Name}}'])).toBe('bridge\nnone');
+    await expect.poll(() => actor.boxProcesses(), { timeout: 60_000 }).toEqual([]);
+    expect(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })).not.toContain('a3s');
+  });
+});
