@@ -175,7 +175,8 @@ function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOpt
     if (field.kind === 'discarded') {
       return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
     }
-    return [`\`${name}\``, field.kind, field.note ?? ''];
+    const note = field.kind === 'ignored' ? undefined : field.note;
+    return [`\`${name}\``, field.kind, note ?? ''];
   });
 }
 
