@@ -4,7 +4,6 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { ImageMountRequest } from '../create/create-request.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
@@ -19,7 +18,7 @@ export interface CheckedParts
   readonly env: readonly string[];
   readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
   readonly volumeMounts: readonly Pick<VolumeMount, 'destination'>[];
-  readonly imageMounts: readonly Pick<ImageMountRequest, 'reference' | 'destination'>[];
+  readonly imageMounts: readonly { readonly reference: string; readonly destination: string }[];
 }
 
 /**

@@ -5,10 +5,10 @@
  */
 import type { ImageHealthcheck } from '../../oci/config.ts';
 import type { VolumeKind } from '../../volumes/volume.ts';
+import type { ImageMountRequest } from '../policy/image-mounts.ts';
 import type {
   Bind,
   BoxDefinition,
-  ImageMount,
   LogSettings,
   Port,
   RestartPolicy,
@@ -34,11 +34,6 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   /** Of a volume that is made. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kind: VolumeKind;
-}
-
-/** Another image that the box mounts. */
-export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
-  readonly reference: string;
 }
 
 /** A box whose mounts the new box has too. */
@@ -81,6 +76,8 @@ export interface CreateRequest {
   readonly network: BoxDefinition['network'];
   /** The main network by its name, where `network` and `endpoints` do not say it. */
   readonly networkMode?: string | undefined;
+  /** The hardware address in a network of its own. Undefined: one is made up. */
+  readonly mac?: string | undefined;
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
   readonly names: Names;

@@ -13,6 +13,7 @@ import {
   authorizeImage,
   type TrustOptions,
 } from '../policy/authorize-image.ts';
+import { pinImageMounts } from '../policy/image-mounts.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
@@ -27,7 +28,6 @@ import { recordSources } from './binds.ts';
 import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
-import { pinImageMounts } from './image-mounts.ts';
 import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';

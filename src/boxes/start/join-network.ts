@@ -62,7 +62,7 @@ export async function joinNetwork(
 
 /** The network of a box that is in none, or in one of its own. Nothing is made. */
 export async function ownNetwork(
-  definition: Pick<BoxDefinition, 'id' | 'network' | 'names'>,
+  definition: Pick<BoxDefinition, 'id' | 'mac' | 'network' | 'names'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
   const release = (): void => undefined;
@@ -70,7 +70,7 @@ export async function ownNetwork(
   const { names } = definition;
   const rest = { hosts: hostsOf(names, await gatewayFor(names)), release };
   if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, ...rest };
-  const mac = macAddress(definition.id);
+  const mac = macAddress(definition);
   return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac, names), ...rest };
 }
 

@@ -28,7 +28,6 @@ import { shmBytesOf, storageOf } from './create-storage.ts';
 import { parseMounts } from './mounts/create-mounts.ts';
 import {
   ignoredWarnings,
-  UNSUPPORTED_CONFIG,
   UNSUPPORTED_HOST_CONFIG,
   unsupported,
   withoutUnsupported,
@@ -51,12 +50,11 @@ export interface ParsedCreate {
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
   const discarded: string[] = [];
-  const { MacAddress: _, ...unsupportedConfig } = UNSUPPORTED_CONFIG;
   const whole = withoutUnsupported(
     '',
     body,
     [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential'],
-    unsupportedConfig,
+    {},
     { ignored },
   );
   const { NetworkingConfig: networking, MacAddress: mac, Confidential: own, ...docker } = whole;

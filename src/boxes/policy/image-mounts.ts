@@ -1,18 +1,18 @@
 /**
- * The images that a new box mounts. An image policy decides about each of them as about the box's
+ * The images that a box mounts. An image policy decides about each of them as about the box's
  * own: programs of it may run in the box.
  *
  * @module
  */
-import {
-  type AuthorizationHost,
-  authorizeImage,
-  type TrustOptions,
-} from '../policy/authorize-image.ts';
-import { namesUsed } from '../policy/trust-names.ts';
 import type { ImageMount } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import type { ImageMountRequest } from './create-request.ts';
+import { type AuthorizationHost, authorizeImage, type TrustOptions } from './authorize-image.ts';
+import { namesUsed } from './trust-names.ts';
+
+/** Another image that a new box is to mount. */
+export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
+  readonly reference: string;
+}
 
 /**
  * Pins the images that the names mean now.
