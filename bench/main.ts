@@ -21,6 +21,7 @@ import { confidentialBoot } from './benchmarks/confidential-boot.ts';
 import { density } from './benchmarks/density.ts';
 import { exec } from './benchmarks/exec.ts';
 import { fork } from './benchmarks/fork.ts';
+import { fs } from './benchmarks/fs.ts';
 import { instructions } from './benchmarks/instructions.ts';
 import { lifecycle } from './benchmarks/lifecycle.ts';
 import { pull } from './benchmarks/pull.ts';
@@ -48,6 +49,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   burst,
   cliStart,
   density,
+  fs,
   pull,
   verify,
   verifyImage,

@@ -21,6 +21,8 @@ afterAll(() => installation.remove());
 
 /** The loader of the host's dynamic programs, beside their libraries. */
 const LOADER = realpathSync('/lib64/ld-linux-x86-64.so.2');
+/** A program of Debian's that shell scripts wait for changes with. */
+const INOTIFYWAIT = '/usr/bin/inotifywait';
 const MODULES = join(import.meta.dirname, '../../node_modules');
 
 describe.each(ANY_ACTOR)('a box of %s', (name) => {
@@ -71,5 +73,34 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
     expect((await actor.run(['exec', 'node', 'cat', '/data/new.js'])).stdout).toBe(
       'longer than before',
     );
+  });
+
+  it('wakes inotifywait of Debian, by which a script restarts a program', async () => {
+    const app = join(actor.directory, 'script');
+    mkdirSync(app);
+    writeFileSync(join(app, 'program.sh'), 'echo first');
+    const mounts = [
+      ...['-v', `${app}:/data`, '-v', `${dirname(LOADER)}:/host/lib:ro`],
+      ...['-v', `${INOTIFYWAIT}:/host/inotifywait:ro`],
+    ];
+    const loader = `/host/lib/${LOADER.slice(dirname(LOADER).length + 1)}`;
+    // What is changed while the program runs is seen too: the watch begins before it.
+    const script = `${loader} --library-path /host/lib /host/inotifywait -q -m -e modify /data |
+      while read -r where; do sh /data/program.sh; done`;
+    const run = ['run', '-d', '--name', 'script', '--network', 'none', ...mounts, BUSYBOX];
+    await actor.ok([...run, 'sh', '-c', script]);
+    const runs = async (line: string): Promise<boolean> =>
+      (await actor.run(['logs', 'script'])).stdout.split('\n').includes(line);
+    // The host begins to watch a second after the box has started.
+    let writes = 0;
+    await until('the script wakes', async () => {
+      writes += 1;
+      writeFileSync(join(app, 'other'), String(writes));
+      return await runs('first');
+    });
+    writeFileSync(join(app, 'program.sh'), 'echo second');
+    await until('the script runs what was written', () => runs('second'));
+    const { stderr } = await actor.run(['logs', 'script']);
+    expect(stderr).toBe('');
   });
 });

@@ -105,7 +105,8 @@ export function describeConfidential(
     cpus: vmCpus(askedCpus(definition)),
     memoryBytes: vmMemory(memoryBytes),
     boot: { kernelPath, initrdPath, commandLine: commandLines[confidential.tee] },
-    nic: network === 'none' ? undefined : { mac: macAddress(id), ports: ports.map(forward) },
+    nic:
+      network === 'none' ? undefined : { mac: macAddress(definition), ports: ports.map(forward) },
     shares: [],
     hostLimits: hostLimitsOf(definition),
     confidential: confidentialLaunch(rt, id, confidential, boot),

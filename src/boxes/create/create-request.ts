@@ -77,6 +77,8 @@ export interface CreateRequest {
   readonly network: BoxDefinition['network'];
   /** The main network by its name, where `network` and `endpoints` do not say it. */
   readonly networkMode?: string | undefined;
+  /** The hardware address in a network of its own. Undefined: one is made up. */
+  readonly mac?: string | undefined;
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
   readonly names: Names;

@@ -1,16 +1,15 @@
 /**
- * The images that a new box mounts. An image policy decides about each of them as about the box's
+ * The images that a box mounts. An image policy decides about each of them as about the box's
  * own: programs of it may run in the box.
  *
  * @module
  */
-
 import type { ImageMount } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { type AuthorizationHost, authorizeImage, type TrustOptions } from './authorize-image.ts';
 import { namesUsed } from './trust-names.ts';
 
-/** Another image that the box mounts, by the name that was given. */
+/** Another image that a new box is to mount. */
 export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
   readonly reference: string;
 }

@@ -28,6 +28,7 @@ export function reasonAgainst(
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (egress !== undefined) return 'it has a network policy';
   if (askedPorts(definition).length > 0) return 'it publishes ports';
+  if (definition.mac !== undefined) return 'its hardware address was chosen';
   if (shares.length + mountDisks.length > 0) return 'it has bind mounts, volumes or images';
   if (storage !== undefined) return 'its writable layer has a size of its own';
   if (keptChanges) return 'it has run before';

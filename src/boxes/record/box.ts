@@ -203,6 +203,8 @@ export const BoxDefinition = z.strictObject({
   network: z.enum(['default', 'none', 'user']),
   /** The main network by the name that it was created with. Absent: as `network` says, or the first. */
   networkMode: z.string().optional(),
+  /** The hardware address that was chosen for its card in its own network. */
+  mac: z.string().optional(),
   /** `none` was asked for by `NetworkDisabled`. */
   networkDisabled: z.literal(true).optional(),
   /** Its places in user-defined networks. Old records have none. */

@@ -5,7 +5,7 @@
  */
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { GuestNetworks } from '../../guest/networks.ts';
-import type { Box } from '../record/box.ts';
+import type { Box, BoxDefinition } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { guestNic, macAddress } from '../spec/network.ts';
 import { NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
@@ -38,7 +38,7 @@ export function guestNetworks(
       },
     ];
   });
-  const all = network === 'default' ? [own(id), ...users] : users;
+  const all = network === 'default' ? [own(definition), ...users] : users;
   const [out] = all.filter(({ internal }) => !internal).sort(byPriority);
   const nic = guestNic('', names);
   const servers = [...users].sort(byPriority).map(({ gateway }) => gateway);
@@ -53,9 +53,9 @@ export function guestNetworks(
 }
 
 /** Its own network, which is Docker's `bridge`. */
-function own(id: string): Joined {
+function own(definition: Pick<BoxDefinition, 'id' | 'mac'>): Joined {
   const { address, prefixLength, gateway, mtu } = GUEST_NETWORK;
-  const card = { device: 'eth0', mac: macAddress(id), mtu, address, prefixLength };
+  const card = { device: 'eth0', mac: macAddress(definition), mtu, address, prefixLength };
   return { card, name: 'bridge', priority: 0, internal: false, gateway };
 }
 

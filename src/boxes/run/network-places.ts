@@ -72,7 +72,7 @@ export async function enterLimitedOwn(
   await expectLimits(rt.networks, definition.egress);
   const { address, gateway, nameserver, mtu } = GUEST_NETWORK;
   return await rt.hostNetworks.attach({
-    ...{ box: definition.id, names: [name], address, mac: macAddress(definition.id) },
+    ...{ box: definition.id, names: [name], address, mac: macAddress(definition) },
     network: { id: BRIDGE.id, subnet: BRIDGE_SUBNET, gateway, internal: false, mtu },
     ...{ ports: ports.map(forward), resolver: nameserver },
     egress: await egressIn({ definition, network: undefined }),

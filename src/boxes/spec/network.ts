@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
 import { GUEST_NETWORK } from '../../engine/network.ts';
-import type { Port } from '../record/box.ts';
+import type { BoxDefinition, Port } from '../record/box.ts';
 import type { Names } from '../record/names.ts';
 import { resolverOf } from './resolver.ts';
 
@@ -29,8 +29,12 @@ export function forward(port: Port): {
   return { hostIp, hostPort, boxPort, protocol };
 }
 
-/** The MAC address of a box: locally administered, and the same for all its runs. */
-export function macAddress(id: string): string {
+/**
+ * The hardware address of a box in its own network: the one that was chosen, or one that is locally
+ * administered; the same for all its runs.
+ */
+export function macAddress({ id, mac }: Pick<BoxDefinition, 'id' | 'mac'>): string {
+  if (mac !== undefined) return mac;
   const digits = createHash('sha256').update(`mac ${id}`).digest('hex').slice(0, 10);
   return ['02', ...(digits.match(/../g) ?? [])].join(':');
 }

@@ -77,7 +77,7 @@ async function limitedOwn(
   const { id, names } = box.definition;
   const hosts = hostsOf(names, await gatewayFor(names));
   const tap = await enterLimitedOwn(rt, box, ports);
-  const mac = macAddress(id);
+  const mac = macAddress(box.definition);
   return {
     nic: { mac, ports: [], tap },
     ...{ network: guestNic(mac, names), hosts, release: () => closeSync(tap) },
@@ -86,7 +86,7 @@ async function limitedOwn(
 
 /** The network of a box that is in none, or in one of its own. Nothing is made. */
 export async function ownNetwork(
-  definition: Pick<BoxDefinition, 'id' | 'network' | 'names' | 'egress'>,
+  definition: Pick<BoxDefinition, 'id' | 'mac' | 'network' | 'names' | 'egress'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
   const release = (): void => undefined;
@@ -95,7 +95,7 @@ export async function ownNetwork(
   const { names } = definition;
   const rest = { hosts: hostsOf(names, await gatewayFor(names)), release };
   if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, ...rest };
-  const mac = macAddress(definition.id);
+  const mac = macAddress(definition);
   return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac, names), ...rest };
 }
 

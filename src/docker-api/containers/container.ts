@@ -199,6 +199,8 @@ export const ConfigShown = z.strictObject({
   Volumes: z.record(z.string(), nothing).nullable(),
   WorkingDir: z.string(),
   Entrypoint: strings.nullable(),
+  /** In its own network, where it was chosen. */
+  MacAddress: z.string().optional(),
   OnBuild: strings.nullable(),
   /** These are left out where nobody asked for them. */
   Shell: strings.optional(),
@@ -292,7 +294,8 @@ export const ContainerInspect = z.strictObject({
     SandboxKey: z.literal(''),
     /** Null: the port is exposed and not published. */
     Ports: z.record(z.string(), Bindings.valueType.nullable()),
-    MacAddress: z.literal(''),
+    /** In its own network, where it was chosen. */
+    MacAddress: z.string(),
     Networks: z.record(z.string(), Endpoint),
   }),
   ...sizes,

@@ -6,7 +6,6 @@
 
 import {
   DISCARDED_LIMITS,
-  UNSUPPORTED_CONFIG,
   UNSUPPORTED_ENDPOINT,
   UNSUPPORTED_HOST_CONFIG,
   type UnsupportedOptions,
@@ -117,11 +116,11 @@ export function dockerApiDocument(): string {
       ours.map((route) => [`\`${nameOf(route)}\``, route.description.summary]),
     ),
     '## Fields of `POST /containers/create`',
-    fields(CONFIG_FIELDS, UNSUPPORTED_CONFIG),
+    fields(CONFIG_FIELDS, {}),
     '### `HostConfig`',
     fields(HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
-    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. Fields of `default` and `none`:',
+    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. `MacAddress` of `default` works; it is `MacAddress` beside `Image`. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
     'Fields of a user-defined network; all others are refused or ignored there as well:',
     table(['field', '', ''], USER_ENDPOINT_ROWS),

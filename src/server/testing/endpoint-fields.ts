@@ -9,7 +9,6 @@ import { type Field, ignored, refused } from './create-field.ts';
 export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
   IPAMConfig: refused({ IPv4Address: '10.0.2.20' }),
   Links: refused(['other']),
-  MacAddress: refused('02:00:00:00:00:01'),
   Aliases: refused(['alias']),
   NetworkID: ignored('x'),
   EndpointID: ignored('x'),

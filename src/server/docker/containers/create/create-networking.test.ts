@@ -112,6 +112,37 @@ describe('a box in a user-defined network', () => {
     });
   });
 
+  it('takes a hardware address in a network of its own, in either place', async () => {
+    const [MacAddress, mac] = ['02-42-AC-11-00-0A', '02:42:ac:11:00:0a'];
+    for (const [asked, more] of [
+      [{ bridge: { MacAddress } }, {}],
+      [{}, { MacAddress }],
+      [{ default: { MacAddress } }, { MacAddress }],
+    ] as const) {
+      const id = await created('default', asked, more);
+      expect(definition(id)).toMatchObject({ network: 'default', mac });
+      expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+      expect(home.host.vm(id)?.spec.nic?.mac).toBe(mac);
+      expect(await inspect(id)).toMatchObject({
+        NetworkSettings: { MacAddress: mac, Networks: { bridge: { MacAddress: mac } } },
+      });
+    }
+    const refuse = async (asked: object, more: object, mode = 'default') =>
+      (await create(mode, asked, more)).body;
+    expect(await refuse({}, { MacAddress: '01:00:00:00:00:00' })).toMatchObject({
+      ...{ code: 'invalid-argument', message: expect.stringContaining('invalid MAC address') },
+    });
+    expect(await refuse({ bridge: { MacAddress } }, { MacAddress: mac })).toMatchObject({
+      message: expect.stringContaining('container-wide MAC address must match'),
+    });
+    for (const [asked, more] of [
+      [{ none: { MacAddress } }, {}],
+      [{}, { MacAddress }],
+    ] as const) {
+      expect(await refuse(asked, more, 'none')).toMatchObject({ code: 'unsupported-option' });
+    }
+  });
+
   it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
     const MacAddress = '02:00:00:00:00:0a';
     const id = await created('db', { db: { MacAddress } }, { MacAddress });

@@ -8,10 +8,10 @@ import type { BoxDefinition } from '../../../../boxes/record/box.ts';
 import { besideNone } from '../../../../boxes/spec/beside-none.ts';
 import type { EndpointRequest } from '../../../../boxes/spec/endpoints.ts';
 import { A3sError } from '../../../../errors.ts';
+import { parseMac } from '../../../../networks/mac.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { isZero } from '../../go-document.ts';
 import {
-  UNSUPPORTED_CONFIG,
   UNSUPPORTED_ENDPOINT,
   type UnsupportedOptions,
   unsupported,
@@ -23,6 +23,8 @@ const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
 /** Of a DNS label, or several: aliases become names in the network. */
 const ALIAS = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/;
 
+const MacText = z.string().max(64);
+
 const EndpointFields = z.strictObject({
   Aliases: z
     .array(
@@ -30,7 +32,7 @@ const EndpointFields = z.strictObject({
     )
     .max(64)
     .default([]),
-  MacAddress: z.string().max(64).default(''),
+  MacAddress: MacText.default(''),
   IPAMConfig: z.strictObject({ IPv4Address: z.string().max(64).default('') }).prefault({}),
   GwPriority: z
     .int()
@@ -58,6 +60,8 @@ export interface NetworkingDocument {
 interface Networking {
   readonly network: BoxDefinition['network'];
   readonly networkMode?: string;
+  /** In a network of its own. */
+  readonly mac?: string;
   readonly endpoints: readonly EndpointRequest[];
 }
 
@@ -75,12 +79,14 @@ export function parseNetworking(
   const kind = disabled && asked === 'default' ? 'none' : asked;
   const entries = endpointsOf(networking, ignored);
   const [endpoints, predefined] = [new Map<string, EndpointRequest>(), new Set<string>()];
+  let chosen: string | undefined;
   if (kind === 'user') endpoints.set(mode, readEndpoint(mode, {}, ignored));
   for (const [name, endpoint] of entries) {
     if (name === 'host' || name.startsWith('container:')) throw foreign(name);
     if (['default', 'bridge', 'none'].includes(name)) {
-      withoutUnsupported(`${ENDPOINTS}.${name}.`, endpoint, [], UNSUPPORTED_ENDPOINT, { ignored });
+      const own = readPredefined(name, endpoint, ignored);
       predefined.add(name === 'none' ? 'none' : 'default');
+      chosen = own ?? chosen;
     } else {
       endpoints.set(name, readEndpoint(name, endpoint, ignored));
     }
@@ -94,11 +100,30 @@ export function parseNetworking(
   if (predefined.has('none') && predefined.size + endpoints.size > 1) throw besideNone();
   const [first] = predefined;
   const network = first === 'none' || first === 'default' ? first : 'user';
+  // The address beside the image is of the card in the main network.
+  const own = network === 'default' && kind !== 'user';
+  const ownMac = own ? sameMac(chosen, mac) : chosen;
   return {
     network,
     ...(kind === 'user' && network === 'default' ? { networkMode: mode } : {}),
-    endpoints: withMac([...endpoints.values()], mac),
+    ...(ownMac === undefined || network !== 'default' ? {} : { mac: parseMac(ownMac) }),
+    endpoints: own ? [...endpoints.values()] : withMac([...endpoints.values()], mac),
   };
+}
+
+/**
+ * Reads the entry of `default`, `bridge` or `none`.
+ *
+ * @returns the hardware address that was chosen
+ */
+function readPredefined(name: string, endpoint: unknown, ignored: string[]): string | undefined {
+  const where = `${ENDPOINTS}.${name}.`;
+  const absent =
+    name === 'none'
+      ? { ...UNSUPPORTED_ENDPOINT, MacAddress: { neutral: isZero, why: NO_CARD } }
+      : UNSUPPORTED_ENDPOINT;
+  const { MacAddress } = withoutUnsupported(where, endpoint, ['MacAddress'], absent, { ignored });
+  return MacAddress === undefined ? undefined : orUndefined(parseRequest(MacText, MacAddress));
 }
 
 function kindOf(mode: string): BoxDefinition['network'] {
@@ -108,6 +133,7 @@ function kindOf(mode: string): BoxDefinition['network'] {
   throw unsupported('HostConfig.NetworkMode', `${mode.slice(0, 64)}: ${OWN_CARD}`);
 }
 
+const NO_CARD = 'a box without a network has no card';
 const OWN_CARD = 'a box is a microVM, and has a network card of its own';
 
 function foreign(name: string): A3sError {
@@ -158,17 +184,21 @@ function withMac(endpoints: readonly EndpointRequest[], mac: unknown): readonly 
   if (isZero(mac)) return endpoints;
   const [first, ...others] = endpoints;
   if (first === undefined) {
-    throw unsupported('MacAddress', UNSUPPORTED_CONFIG['MacAddress']?.why ?? OWN_CARD);
+    throw unsupported('MacAddress', NO_CARD);
   }
-  const text = parseRequest(z.string().max(64), mac);
-  if (first.mac !== undefined && first.mac !== text) {
-    throw new A3sError(
-      'invalid-argument',
-      'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
-      { remedy: 'Give it once.' },
-    );
-  }
-  return [{ ...first, mac: text }, ...others];
+  return [{ ...first, mac: sameMac(first.mac, mac) }, ...others];
+}
+
+/** @throws A3sError `invalid-argument` for an address beside the image that is another one */
+function sameMac(chosen: string | undefined, mac: unknown): string | undefined {
+  if (isZero(mac)) return chosen;
+  const text = parseRequest(MacText, mac);
+  if (chosen === undefined || chosen === text) return text;
+  throw new A3sError(
+    'invalid-argument',
+    'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
+    { remedy: 'Give it once.' },
+  );
 }
 
 function orUndefined(text: string): string | undefined {

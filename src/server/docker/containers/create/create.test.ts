@@ -230,7 +230,7 @@ describe('refusals of create', () => {
     ['HostConfig.PidMode', { HostConfig: { PidMode: 'host' } }],
     ['HostConfig.NetworkMode', { HostConfig: { NetworkMode: 'host' } }],
     ['HostConfig.LogConfig', { HostConfig: { LogConfig: { Type: 'syslog' } } }],
-    ['HostConfig.Mounts', { HostConfig: { Mounts: [{ Type: 'image', Target: '/x' }] } }],
+    ['HostConfig.Mounts', { HostConfig: { Mounts: [{ Type: 'cluster', Target: '/x' }] } }],
     ['HostConfig.StorageOpt', { HostConfig: { StorageOpt: { quota: '1G' } } }],
     ['HostConfig.Tmpfs', { HostConfig: { Tmpfs: { '/x': 'dev' } } }],
     ['HostConfig.Binds', { HostConfig: { Binds: ['/a:/b:rshared'] } }],

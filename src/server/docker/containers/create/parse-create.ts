@@ -29,7 +29,6 @@ import { shmBytesOf, storageOf } from './create-storage.ts';
 import { parseMounts } from './mounts/create-mounts.ts';
 import {
   ignoredWarnings,
-  UNSUPPORTED_CONFIG,
   UNSUPPORTED_HOST_CONFIG,
   unsupported,
   withoutUnsupported,
@@ -52,12 +51,11 @@ export interface ParsedCreate {
 export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
   const discarded: string[] = [];
-  const { MacAddress: _, ...unsupportedConfig } = UNSUPPORTED_CONFIG;
   const whole = withoutUnsupported(
     '',
     body,
     [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential', 'Egress'],
-    unsupportedConfig,
+    {},
     { ignored },
   );
   const { NetworkingConfig: networking, MacAddress: mac, ...rest } = whole;

@@ -110,11 +110,6 @@ const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the hos
 export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
 const LINKS = 'boxes find each other by name in a user-defined network';
-const CARD = 'the address of a network card is chosen in user-defined networks alone';
-
-export const UNSUPPORTED_CONFIG: UnsupportedOptions = {
-  MacAddress: option(CARD),
-};
 
 export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   ...DISCARDED_LIMITS,
@@ -155,7 +150,6 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   ),
   Links: option(LINKS),
   Aliases: option('network-scoped aliases are only supported for user-defined networks'),
-  MacAddress: option(CARD),
   NetworkID: REPORTED,
   EndpointID: REPORTED,
   Gateway: REPORTED,

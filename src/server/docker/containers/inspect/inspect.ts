@@ -143,6 +143,7 @@ function configOf(box: Box): Inspect['Config'] {
         : Object.fromEntries(definition.volumes.map((path) => [path, {}])),
     WorkingDir: definition.cwd,
     Entrypoint: definition.entrypoint.length === 0 ? null : definition.entrypoint,
+    ...(definition.mac === undefined ? {} : { MacAddress: definition.mac }),
     OnBuild: definition.onBuild ?? null,
     ...(definition.shell === undefined ? {} : { Shell: definition.shell }),
     ...(definition.networkDisabled ? { NetworkDisabled: true as const } : {}),
@@ -170,13 +171,14 @@ function unpublished(box: Box): Record<string, null> {
 }
 
 function networkOf(rt: Pick<Runtime, 'networks'>, box: Box): Inspect['NetworkSettings'] {
+  const addressed = hasVm(box) && box.definition.network === 'default';
   return {
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
     Ports: { ...unpublished(box), ...byBoxPort(box, publishedPorts(box)) },
     ...addressOf(box),
-    MacAddress: '',
+    MacAddress: addressed ? (box.definition.mac ?? '') : '',
     Networks: endpointsOf(rt, box),
   };
 }

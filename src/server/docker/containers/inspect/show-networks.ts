@@ -27,7 +27,11 @@ export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
     network === 'user'
       ? {}
       : {
-          [ownName(box)]: { ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null },
+          [ownName(box)]: {
+            ...{ ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null },
+            // As it was chosen: a microVM of a pool brings its own.
+            ...(box.definition.mac === undefined ? {} : { MacAddress: box.definition.mac }),
+          },
         };
   const users = endpoints.map((endpoint) => [
     rt.networks.get(endpoint.network)?.name ?? endpoint.name,

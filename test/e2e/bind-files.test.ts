@@ -1,0 +1,133 @@
+/**
+ * What files of a bind mount do beside being read and written: mappings, locks, direct input and
+ * output, extended attributes and owners, as docs/volumes.md defines them.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+
+const PROBE = 'file-probe';
+const MOUNTS = 20;
+
+let installation: Installation;
+let probe: string;
+beforeAll(async () => {
+  installation = await install();
+  probe = join(installation.root, PROBE);
+  const source = join(import.meta.dirname, `${PROBE}.c`);
+  execFileSync('gcc', ['-static', '-O2', '-o', probe, source]);
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('files of a bind mount of %s', (name) => {
+  let actor: Actor;
+  let shared: string;
+  const at = (file: string): string => join(shared, file);
+  const inBox = (box: string, ...words: string[]) => actor.run(['exec', box, ...words]);
+  const says = async (box: string, ...words: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await inBox(box, '/probe', ...words);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return stdout.trimEnd();
+  };
+  /** Two boxes have the directory; the first one has as many mounts as are promised. */
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.prepare();
+    shared = join(actor.directory, 'shared');
+    const others = Array.from({ length: MOUNTS - 2 }, (_, index) =>
+      join(actor.directory, `other-${index}`),
+    );
+    const [mkdir, ...words] = actor.program('mkdir', [shared, ...others]);
+    expect(spawnSync(mkdir, words).status).toBe(0);
+    const common = ['-v', `${shared}:/data`, '-v', `${probe}:/probe:ro`];
+    const more = others.flatMap((path, index) => ['-v', `${path}:/mounts/${index}`]);
+    for (const [box, mounts] of [
+      ['files', [...common, ...more]],
+      ['beside', common],
+    ] as const) {
+      const run = ['run', '-d', '--name', box, '--network', 'none', ...mounts];
+      await actor.ok([...run, BUSYBOX, 'sleep', '1000']);
+    }
+  });
+  afterAll(() => actor.leave());
+
+  it(`has ${MOUNTS} mounts in one box, each with its own files`, async () => {
+    const script = `for n in $(seq 0 ${MOUNTS - 3}); do echo $n > /mounts/$n/name || exit 1; done
+      grep -c virtiofs /proc/mounts`;
+    expect((await inBox('files', 'sh', '-c', script)).stdout).toBe(`${MOUNTS}\n`);
+    const names = Array.from({ length: MOUNTS - 2 }, (_, index) =>
+      readFileSync(join(actor.directory, `other-${index}`, 'name'), 'utf8').trimEnd(),
+    );
+    expect(names).toEqual(names.map((_, index) => String(index)));
+  });
+
+  it('writes through a shared mapping what the host and another box read', async () => {
+    await actor.ok(['exec', 'files', 'sh', '-c', 'echo unmapped > /data/mapped']);
+    expect(await says('files', 'map', '/data/mapped', 'written')).toBe('writtend');
+    expect(readFileSync(at('mapped'), 'utf8')).toBe('writtend\n');
+    expect((await inBox('beside', 'cat', '/data/mapped')).stdout).toBe('writtend\n');
+    writeFileSync(at('mapped'), 'by the host, and longer\n');
+    expect(await says('beside', 'map', '/data/mapped')).toBe('by the host, and longer');
+  });
+
+  it.each(['flock', 'posix'])(
+    'has %s locks that exclude processes of the same box alone',
+    async (kind) => {
+      const lock = (program: string, ...args: string[]): ChildProcess =>
+        spawn(program, args, { env: { ...actor.env }, stdio: ['pipe', 'pipe', 'inherit'] });
+      const [program, ...args] = actor.command([
+        'exec',
+        '-i',
+        'files',
+        '/probe',
+        kind,
+        '/data/lock',
+      ]);
+      const holder = lock(program, ...args);
+      try {
+        const [said] = (await once(holder.stdout ?? holder, 'data')) as [Buffer];
+        expect(said.toString()).toBe('locked\n');
+        expect(await says('files', kind, '/data/lock')).toBe('busy');
+        // The file server has no locks: neither another box nor the host sees them.
+        expect(await says('beside', kind, '/data/lock')).toBe('locked');
+        const [own, ...words] = actor.program(probe, [kind, at('lock')]);
+        expect(spawnSync(own, words, { input: '' }).stdout.toString()).toBe('locked\n');
+      } finally {
+        holder.stdin?.end();
+        await once(holder, 'exit');
+      }
+      expect(await says('files', kind, '/data/lock')).toBe('locked');
+    },
+  );
+
+  it('takes O_DIRECT, and has the block on the host', async () => {
+    expect(await says('files', 'direct', '/data/direct', 'x')).toBe('written');
+    expect(readFileSync(at('direct'), 'utf8')).toBe('x'.repeat(4096));
+  });
+
+  it.each([
+    ['user.mine', 'EOPNOTSUPP'],
+    ['trusted.mine', 'EPERM'],
+    ['security.capability', 'EOPNOTSUPP'],
+    ['security.selinux', 'EPERM'],
+    ['system.posix_acl_access', 'EOPNOTSUPP'],
+  ])('refuses the extended attribute %s with %s', async (attribute, error) => {
+    await actor.ok(['exec', 'files', 'touch', '/data/plain']);
+    expect(await says('files', 'xattr', '/data/plain', attribute)).toBe(error);
+  });
+
+  it('gives files the owners of the box for root, and of the user for an ordinary user', async () => {
+    const script = 'touch /data/owned; chown 1000:100 /data/owned; stat -c %u:%g /data/owned';
+    const { stdout } = await inBox('files', 'sh', '-c', script);
+    const { uid, gid } = statSync(at('owned'));
+    if (name === 'root') {
+      expect([stdout, uid, gid]).toEqual(['1000:100\n', 1000, 100]);
+    } else {
+      expect([stdout, uid, gid]).toEqual(['0:0\n', statSync(shared).uid, statSync(shared).gid]);
+    }
+  });
+});
