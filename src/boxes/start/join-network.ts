@@ -74,7 +74,7 @@ async function limitedOwn(
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
   for (const port of ports) expectIpv4(port);
-  const { id, names } = box.definition;
+  const { names } = box.definition;
   const hosts = hostsOf(names, await gatewayFor(names));
   const tap = await enterLimitedOwn(rt, box, ports);
   const mac = macAddress(box.definition);
