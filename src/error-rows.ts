@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CONFIDENTIAL_REFUSALS } from './confidential-error-rows.ts';
 import type { ErrorRow } from './error-row.ts';
 
 export const ERROR_ROWS = {
@@ -96,18 +97,7 @@ export const ERROR_ROWS = {
     meaning: 'The image policy refuses the image.',
     remedy: 'See why with `a3s-box trust explain`.',
   },
-  'host-not-permitted': {
-    status: 403,
-    lasting: true,
-    meaning: 'The launch spec of a confidential box does not let the host do this.',
-    remedy: 'Create the box with `--host-may`. A verifier of the box sees this permission.',
-  },
-  'sealing-not-permitted': {
-    status: 403,
-    lasting: true,
-    meaning: 'The launch spec of a confidential box does not permit sealing from outside.',
-    remedy: 'Create the box with `--sealing` and `--sealer`. A verifier of the box sees both.',
-  },
+  ...CONFIDENTIAL_REFUSALS,
   'read-only-files': {
     status: 403,
     meaning: 'The root of the box, or the volume at the path, is mounted read-only.',
