@@ -453,7 +453,7 @@ module.exports = {
     {
       name: 'product-never-imports-tests',
       severity: 'error',
-      from: { path: '^(src|policies|attestation|ratls)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(src|policies|attestation|ratls|sealing)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(test|bench|scripts)/|\\.test\\.ts$' },
     },
     {
@@ -469,11 +469,17 @@ module.exports = {
       to: { path: '^(src|bench|scripts|sealing)/' },
     },
     {
+      name: 'sealing-stands-alone',
+      severity: 'error',
+      from: { path: '^sealing/', pathNot: TEST_FILES },
+      to: { path: '^(src|bench|scripts|policies|attestation|ratls)/' },
+    },
+    {
       name: 'browsers-have-no-node',
       comment: 'what the entry for browsers is made of runs without Node',
       severity: 'error',
       from: {
-        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|p384-order|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/',
+        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|p384-order|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/|^sealing/src/',
         pathNot: `${TEST_FILES}|^attestation/src/verify/node-signatures\\.ts$`,
       },
       to: { dependencyTypes: ['core'] },

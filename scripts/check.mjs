@@ -23,6 +23,7 @@ const CHECKS = [
       'policies',
       'attestation',
       'ratls',
+      'sealing',
       'src',
       'test',
       'bench',

@@ -26,6 +26,7 @@ import { processor } from './vectors/processor.ts';
 import { checkRatls, ratlsDocument, ratlsVectors } from './vectors/ratls.ts';
 import { reportVectors } from './vectors/reports.ts';
 import { revocationVectors } from './vectors/revocation.ts';
+import { checkSealing, sealingDocument, sealingVectors } from './vectors/sealing.ts';
 import { checkSigstore, sigstoreVectors } from './vectors/sigstore.ts';
 
 const ROOT = 'test/vectors';
@@ -56,12 +57,19 @@ async function main(): Promise<void> {
   const peers = ratlsVectors();
   wrong.push(...peers.flatMap(checkRatls));
   written += write('ratls/certificates', peers, ratlsDocument, keep);
+  const sealed = await sealingVectors();
+  for (const vector of sealed) wrong.push(...(await checkSealing(vector)));
+  const envelopes = await Promise.all(
+    sealed.map(async (vector) => ({ name: vector.name, document: await sealingDocument(vector) })),
+  );
+  written += write('sealing', envelopes, ({ document }) => document, keep);
   const signatures = await sigstoreVectors();
   for (const vector of signatures) wrong.push(...(await checkSigstore(vector)));
   written += write('sigstore', signatures, (vector) => vector, keep);
   writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);
   const areas = [
-    ...['reports', ...Object.keys(AREAS), 'launch-spec', 'ratls/certificates', 'sigstore'],
+    ...['reports', ...Object.keys(AREAS), 'launch-spec', 'ratls/certificates'],
+    ...['sealing', 'sigstore'],
   ].map((area) => `${ROOT}/${area}`);
   spawnSync('node_modules/.bin/biome', ['format', '--write', ...areas], { stdio: 'inherit' });
   console.log(`${written} vectors written`);

@@ -286,7 +286,7 @@ unchanged_since() { # MARK PATH…
   [ -f "$mark" ] && [ -z "$(find "$@" -path scripts/test -prune -o -newer "$mark" -print -quit 2>/dev/null)" ]
 }
 
-bundles_done() { unchanged_since "$STATE/bundles" src policies/src attestation/src scripts packaging test/images package-lock.json; }
+bundles_done() { unchanged_since "$STATE/bundles" src policies/src attestation/src ratls/src sealing/src scripts packaging test/images package-lock.json; }
 
 build_bundles() {
   touch "$STATE/bundles.new"

@@ -102,6 +102,12 @@ export const ERROR_ROWS = {
     meaning: 'The launch spec of a confidential box does not let the host do this.',
     remedy: 'Create the box with `--host-may`. A verifier of the box sees this permission.',
   },
+  'sealing-not-permitted': {
+    status: 403,
+    lasting: true,
+    meaning: 'The launch spec of a confidential box does not permit sealing from outside.',
+    remedy: 'Create the box with `--sealing` and `--sealer`. A verifier of the box sees both.',
+  },
   'read-only-files': {
     status: 403,
     meaning: 'The root of the box, or the volume at the path, is mounted read-only.',

@@ -5,6 +5,7 @@ import * as document from './document.ts';
 import * as image from './image-policy/image-policy.ts';
 import * as index from './index.ts';
 import * as narrowing from './narrow.ts';
+import * as network from './network-policy/network-policy.ts';
 import * as host from './registry-host.ts';
 
 it('exports exactly these names from the policies entry', () => {
@@ -51,6 +52,14 @@ it('exports exactly these names from the policies entry', () => {
     'parseImagePolicy',
   ]);
   expect(Object.keys(validated)).toEqual(['isAttestationPolicy']);
+  expect(Object.keys(network).sort()).toEqual([
+    'MAX_NETWORK_RULES',
+    'NETWORK_POLICY_SCHEMA',
+    'PolicyError',
+    'hostName',
+    'parseNetworkPolicy',
+    'parseNetworkRule',
+  ]);
   expect(Object.keys(narrowing)).toEqual(['narrow']);
   expect(Object.keys(host)).toEqual(['hostSpelling']);
   expect(Object.keys(document).sort()).toEqual([

@@ -20,6 +20,8 @@ export {
   LaunchSpec,
   launchSpecText,
   MAX_LAUNCH_SPEC,
+  SEALING,
+  type Sealing,
 } from './launch-spec/launch-spec.ts';
 export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spec.ts';
 export { differingFields, type SpecDifference } from './launch-spec/spec-differences.ts';

@@ -12,6 +12,7 @@ export { connect } from './client/connect.ts';
 export type { FetchInit } from './client/fetch.ts';
 export type { ConnectOptions, ExpectedPeer, TrustOptions, WaitOptions } from './client/options.ts';
 export { type FetchOptions, type RatlsFetch, ratlsFetch } from './client/ratls-fetch.ts';
+export { MAX_SEALED_VALUE, type SealTerms } from './client/seal.ts';
 export type { RatlsSession } from './client/session.ts';
 export type { Endpoint } from './client/tls-connection.ts';
 export type { VerifiedPeer } from './client/verify-peer.ts';

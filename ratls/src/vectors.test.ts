@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { injectionMessage, verifyInjection } from './binding/injection.ts';
 import { PURPOSES, ROLES, reportDataOf } from './binding/report-data.ts';
+import { sealCallMessage } from './binding/seal-call.ts';
 import { CborError } from './certificate/cbor.ts';
 import { claimsReportData, decodeClaims, encodeClaims } from './certificate/claims.ts';
 import { decodeEvidence, encodeEvidence } from './certificate/evidence-extension.ts';
@@ -41,6 +42,23 @@ describe('REPORT_DATA', () => {
     'computes the report data of the vector $name',
     (vector) => {
       expect(plain(reportDataOf(vector.input))).toEqual(vector.expected);
+    },
+  );
+});
+
+describe('seal calls', () => {
+  const input = z.object({
+    exporter: base64,
+    agentKey: base64,
+    instance: hex,
+    specDigest: hex,
+    operation: z.enum(['seal', 'unseal']),
+    arguments: z.array(base64),
+  });
+  it.for(casesOf('seal-call', { input, message: base64 }))(
+    'computes the message of the vector $name',
+    ({ input: { agentKey, ...call }, message }) => {
+      expect(plain(sealCallMessage({ ...call, spki: agentKey }))).toEqual(message);
     },
   );
 });

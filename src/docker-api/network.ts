@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { EgressBody, EgressShown } from './a3s/egress.ts';
 import { text } from './containers/process.ts';
 import type { Document } from './document.ts';
 
@@ -45,6 +46,7 @@ export const NetworkCreateBody = z.strictObject({
   ConfigFrom: z.strictObject({ Network: z.string().max(1024).default('') }).prefault({}),
   Options: words.default({}),
   Labels: words.default({}),
+  Egress: EgressBody.optional(),
 });
 export type NetworkCreateBody = Document<typeof NetworkCreateBody>;
 
@@ -92,6 +94,8 @@ export const Network = z.strictObject({
   ),
   Options: z.record(z.string(), z.string()),
   Labels: z.record(z.string(), z.string()),
+  /** Absent where the network has no policy. */
+  Egress: EgressShown.optional(),
 });
 export type Network = Document<typeof Network>;
 

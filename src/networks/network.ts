@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
+import { RecordedPolicy } from './egress/egress.ts';
 
 /** IPAM configuration as it was asked for, which `inspect` shows. Addresses are in dotted notation. */
 const AskedAddresses = z.strictObject({
@@ -35,6 +36,8 @@ export const NetworkRecord = z.strictObject({
   /** Options of the driver, as they were given. */
   options: z.record(z.string(), z.string()),
   asked: AskedAddresses,
+  /** What its boxes may reach outside of it. Absent: what their own policies say. */
+  egress: RecordedPolicy.optional(),
 });
 /** A network that boxes share: one bridge with one IPv4 subnet. */
 export type NetworkRecord = z.infer<typeof NetworkRecord>;

@@ -129,6 +129,7 @@ export class Networks {
       attachable: request.attachable,
       labels: { ...request.labels },
       options: { ...request.options },
+      ...(request.egress === undefined ? {} : { egress: request.egress }),
       asked: {
         ...(addresses === undefined ? {} : { subnet: formatSubnet(subnet) }),
         ...(addresses === undefined || addresses.gateway === ''

@@ -4,6 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
+import type { RecordedPolicy } from './egress/egress.ts';
 import {
   contains,
   formatAddress,
@@ -37,6 +38,8 @@ export interface NetworkRequest {
   readonly options: Readonly<Record<string, string>>;
   /** Undefined: the server chooses a subnet. */
   readonly addresses: SubnetRequest | undefined;
+  /** What its boxes may reach outside of it. */
+  readonly egress?: RecordedPolicy | undefined;
 }
 
 /** A subnet with everything that was asked of it. */

@@ -11,7 +11,7 @@ import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
 import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
 import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
-import { NamespaceNetworks } from '../networks/host/host-networks.ts';
+import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
@@ -78,7 +78,11 @@ async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
         proxies: readProxies(process.env),
       }),
       trust: openTrust(config.home),
-      hostNetworks: new NamespaceNetworks(join(config.runtimeDir, 'networks'), log),
+      hostNetworks: new NamespaceNetworks(
+        join(config.runtimeDir, 'networks'),
+        log,
+        join(installDirectory(), 'egress.cjs'),
+      ),
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import type { Runtime } from '../boxes/runtime.ts';
 import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
 import { CONFIDENTIAL_ROUTES } from './a3s/confidential.ts';
+import { EGRESS_ROUTES } from './a3s/egress.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
 import { IMAGE_POLICY_ROUTES } from './a3s/image-policies.ts';
 import { POOL_ROUTES } from './a3s/pools.ts';
@@ -111,6 +112,7 @@ const SERVED: readonly Route<ApiHost>[] = [
   ...TEMPLATE_ROUTES,
   ...HOST_ROUTES,
   ...CONFIDENTIAL_ROUTES,
+  ...EGRESS_ROUTES,
   ...SERVER_ROUTES,
 ];
 

@@ -17,17 +17,17 @@ const TSC = join(root, 'node_modules/typescript/bin/tsc');
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
-  readonly dependencies: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-const PACKAGES = ['policies', 'attestation'] as const;
+const PACKAGES = ['policies', 'attestation', 'sealing'] as const;
 
 let directory: string;
 const packed = new Map<string, readonly string[]>();
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'a3s-package-'));
-  run(root, process.execPath, TSC, '-b', 'attestation');
+  run(root, process.execPath, TSC, '-b', 'attestation', 'sealing');
   for (const name of PACKAGES) install(name);
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
 });
@@ -67,7 +67,7 @@ function install(name: (typeof PACKAGES)[number]): void {
     mkdirSync(dirname(join(target, file)), { recursive: true });
     cpSync(join(root, name, file), join(target, file));
   }
-  for (const dependency of Object.keys(manifestOf(name).dependencies)) {
+  for (const dependency of Object.keys(manifestOf(name).dependencies ?? {})) {
     if (dependency.startsWith('@a3s-box/')) continue;
     const from = join(root, 'node_modules', dependency);
     cpSync(from, join(directory, 'node_modules', dependency), { recursive: true });
@@ -117,6 +117,22 @@ describe('installed packages', () => {
     writeFileSync(join(directory, 'program.mjs'), program);
     const printed = run(directory, process.execPath, 'program.mjs');
     expect(JSON.parse(printed)).toEqual({ product: 'Genoa', code: 'measurement' });
+  });
+
+  it('the installed sealing package seals and opens in plain Node.js', () => {
+    const program = `
+      import { encodeHeader, parseEnvelope, seal, unseal } from '@a3s-box/sealing';
+      const fill = (size, byte) => new Uint8Array(size).fill(byte);
+      const header = {
+        tee: 'simulated', policy: 'exact', purpose: 'p', guestSvn: 1, tcbVersion: 2n,
+        measurement: fill(48, 3), idKeyDigest: fill(48, 0), hostData: fill(32, 4), salt: fill(32, 5),
+      };
+      const envelope = await seal(fill(3, 65), header, fill(32, 6));
+      const { headerBytes } = parseEnvelope(envelope);
+      if (Buffer.compare(headerBytes, encodeHeader(header)) !== 0) throw new Error('other header');
+      console.log(Buffer.from(await unseal(envelope, fill(32, 6))).toString());`;
+    writeFileSync(join(directory, 'sealing.mjs'), program);
+    expect(run(directory, process.execPath, 'sealing.mjs')).toBe('AAA\n');
   });
 
   it('installed packages export exactly their entries, with types', () => {

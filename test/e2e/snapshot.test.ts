@@ -158,7 +158,7 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
   });
 
   it('takes a memory snapshot of boxes with hot-plugged memory, several CPUs and a network', async () => {
-    await actor.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 60_000 });
+    await actor.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 180_000 });
     const published = async (box: string): Promise<string> => {
       const [, port] = /127\.0\.0\.1:(\d+)->/.exec(
         await actor.ok(['ps', '--filter', `name=${box}`, '--format', '{{.Ports}}']),

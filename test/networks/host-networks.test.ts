@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { userNetworks } from '../../src/networks/host/available.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
-import { NamespaceNetworks } from '../../src/networks/host/host-networks.ts';
+import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
 
 const { available, reason } = await userNetworks();
 if (!available && process.geteuid?.() === 0) throw new Error(`No networks here: ${reason}`);
@@ -43,7 +43,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     // As the server's own: the DNS server is no root.
     chmodSync(parent, 0o711);
     directory = join(parent, 'net');
-    networks = new NamespaceNetworks(directory, log);
+    networks = new NamespaceNetworks(directory, log, '/nowhere/egress.cjs');
   });
   afterEach(async () => {
     for (const tap of taps.splice(0)) closeSync(tap);
@@ -228,7 +228,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     await attach({ box: db });
     kill(/pasta/);
     await expect.poll(() => processes().filter((name) => name.includes('pasta'))).toEqual([]);
-    networks = new NamespaceNetworks(directory, log);
+    networks = new NamespaceNetworks(directory, log, '/nowhere/egress.cjs');
     await networks.reconcile([{ box: db, network: network.id }]);
     expect(readdirSync(directory).filter((name) => name.startsWith('1'))).toEqual([]);
     expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(1);

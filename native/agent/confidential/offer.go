@@ -6,12 +6,13 @@ import (
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/ratls"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/tee"
 	"a3s.dev/box/agent/workload"
 )
 
-// offer makes the services through which relying parties and the workload request evidence. It
-// serves the workload from now on, before the workload runs.
+// offer makes the services through which relying parties and the workload request evidence, and
+// have values sealed. It serves the workload from now on, before the workload runs.
 func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.Services, error) {
 	source := evidence.New(evidence.Config{
 		Processor:        processor,
@@ -21,7 +22,14 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 		SpecText:         born.SpecText,
 		HostCertificates: born.HostCertificates,
 	})
-	server, err := ratls.New(ratls.Config{Evidence: source, Secrets: born.Secrets})
+	sealer := sealing.New(sealing.Config{
+		Processor: processor, Simulated: kind == tee.Simulated, Report: born.Report, Sealing: born.Spec.Sealing,
+	})
+	config := ratls.Config{Evidence: source, Secrets: born.Secrets, Sealer: sealer}
+	if born.Spec.Sealers != nil {
+		config.Sealers = *born.Spec.Sealers
+	}
+	server, err := ratls.New(config)
 	if err != nil {
 		return nil, err
 	}
@@ -29,8 +37,9 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 	if err != nil {
 		return nil, err
 	}
+	served := &workload.Services{Evidence: source, Sealer: sealer.Workload()}
 	go func() {
-		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, source).Error())
+		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, served).Error())
 	}()
 	return &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
 }

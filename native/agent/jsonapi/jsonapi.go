@@ -28,7 +28,7 @@ var (
 	ErrBody     = &Error{"malformed", "the body of the request did not arrive whole", http.StatusBadRequest}
 	ErrTooMany  = &Error{"rate-limited", "too much is asked for; ask again later", http.StatusTooManyRequests}
 	// ErrProcessor does not say why: what the processor says is between it and the guest.
-	ErrProcessor = &Error{"processor-unavailable", "the secure processor gave no report", http.StatusServiceUnavailable}
+	ErrProcessor = &Error{"processor-unavailable", "the secure processor does not answer", http.StatusServiceUnavailable}
 	ErrInternal  = &Error{"internal", "the agent failed", http.StatusInternalServerError}
 )
 
@@ -73,4 +73,6 @@ func Write(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+	// The document may hold a value that was unsealed.
+	clear(body)
 }

@@ -50,6 +50,8 @@ type Born struct {
 	SpecText   []byte
 	Spec       *launchspec.Spec
 	Secrets    *secrets.Store
+	// Report is the guest's own, which covers the launch spec.
+	Report *snp.Report
 	// HostCertificates is the host's claim about the endorsements of the processor's reports. It is
 	// not authenticated.
 	HostCertificates func() []byte
@@ -142,10 +144,11 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	if err != nil {
 		return nil, &server.Error{Code: "launch-spec-malformed", Message: "launch spec: " + err.Error()}
 	}
-	if err := l.covers(digest); err != nil {
+	report, err := l.covers(digest)
+	if err != nil {
 		return nil, err
 	}
-	born := &Born{SpecDigest: digest, SpecText: slices.Clone(text), Spec: spec, HostCertificates: l.hostCertificates}
+	born := &Born{SpecDigest: digest, SpecText: slices.Clone(text), Spec: spec, Report: report, HostCertificates: l.hostCertificates}
 	// Never fails, and waits until the kernel's random number generator is seeded; see
 	// getrandom(2).
 	_, _ = rand.Read(born.Instance[:])
@@ -157,26 +160,26 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 
 // covers checks that HOST_DATA of a fresh report of this guest is the digest: a relying party that
 // trusts evidence of this guest then trusts this spec. The report is over random bytes, so the host
-// cannot replay one.
-func (l *Launch) covers(digest [32]byte) error {
+// cannot replay one. That report is returned.
+func (l *Launch) covers(digest [32]byte) (*snp.Report, error) {
 	var data [64]byte
 	_, _ = rand.Read(data[:])
 	answer, err := l.Processor.Report(data)
 	if err != nil {
-		return &server.Error{Code: "tee-unavailable", Message: "report: " + err.Error()}
+		return nil, &server.Error{Code: "tee-unavailable", Message: "report: " + err.Error()}
 	}
 	report, err := snp.Parse(answer.Report)
 	if err != nil || report.ReportData != data {
-		return &server.Error{Code: "tee-unavailable", Message: "report: " + errors.Join(tee.ErrReport, err).Error()}
+		return nil, &server.Error{Code: "tee-unavailable", Message: "report: " + errors.Join(tee.ErrReport, err).Error()}
 	}
 	if !bytes.Equal(report.HostData[:], digest[:]) {
-		return &server.Error{
+		return nil, &server.Error{
 			Code: "launch-spec-mismatch",
 			Message: "the launch spec has the digest " + hex.EncodeToString(digest[:]) + ", and the guest was launched with HOST_DATA " +
 				hex.EncodeToString(report.HostData[:]),
 		}
 	}
-	return nil
+	return report, nil
 }
 
 // make makes the box, and the services that answer for it.

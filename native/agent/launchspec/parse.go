@@ -81,7 +81,25 @@ func (c *checks) spec(s *Spec) {
 	c.hostMay(s.HostMay)
 	c.secrets(s.Secrets)
 	c.between(s.SecretsDeadline, 1, maxDeadline, "secretsDeadline")
-	c.that(s.Sealing == "none", "sealing", "must be none")
+	c.sealing(s)
+}
+
+// sealing takes an absent list as the only way to say that nobody seals from outside.
+func (c *checks) sealing(s *Spec) {
+	switch s.Sealing {
+	case SealingNone, SealingExact, SealingUpgradable:
+	default:
+		c.that(false, "sealing", "must be none, exact or upgradable")
+	}
+	if s.Sealers == nil {
+		return
+	}
+	c.that(s.Sealing != SealingNone, "sealers", "does not belong to a box that seals nothing")
+	c.between(int64(len(*s.Sealers)), 1, maxInjectors, "sealers")
+	for _, digest := range *s.Sealers {
+		c.that(isSHA256(digest), "sealers", "holds what is not a SHA-256 digest")
+	}
+	c.that(ascending(*s.Sealers), "sealers", "must be sorted, each once")
 }
 
 // nested keeps what a check of package spec found.

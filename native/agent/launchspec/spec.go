@@ -29,7 +29,16 @@ type Spec struct {
 	Secrets         []Secret       `json:"secrets"`
 	SecretsDeadline int64          `json:"secretsDeadline"`
 	Sealing         string         `json:"sealing"`
+	Sealers         *[]string      `json:"sealers"`
 }
+
+// Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys
+// in Spec.Sealers. SealingUpgradable permits the others' too.
+const (
+	SealingNone       = "none"
+	SealingExact      = "exact"
+	SealingUpgradable = "upgradable"
+)
 
 // Confinement has the privileges of every process of the box. What a box spec has besides, no
 // launch spec has.

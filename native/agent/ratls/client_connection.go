@@ -13,6 +13,7 @@ import (
 const (
 	attestLabel  = "EXPORTER-a3s-box-attest-v1"
 	injectLabel  = "EXPORTER-a3s-box-inject-v1"
+	sealLabel    = "EXPORTER-a3s-box-seal-v1"
 	exporterSize = 32
 )
 

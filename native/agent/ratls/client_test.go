@@ -15,7 +15,9 @@ import (
 
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/secrets"
+	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/tee"
 )
 
@@ -44,6 +46,9 @@ type guestOptions struct {
 	bounds    bounds
 	simulated bool
 	secrets   []launchspec.Secret
+	// sealing is "" for a launch spec that permits none.
+	sealing string
+	sealers []*injector
 	// through is what the guest has between itself and its processor.
 	through func(tee.Processor) tee.Processor
 }
@@ -61,8 +66,16 @@ func serve(t *testing.T, o guestOptions) *guest {
 	source := evidence.New(evidence.Config{
 		Processor: processor, Simulated: o.simulated, Instance: instance, SpecDigest: sha256.Sum256(specText), SpecText: specText,
 	})
+	sealer := sealing.New(sealing.Config{
+		Processor: processor, Simulated: o.simulated, Sealing: o.sealing,
+		Report: &snp.Report{HostData: sha256.Sum256(specText), Measurement: [48]byte{1}, GuestSVN: 3, IDKeyDigest: [48]byte{2}},
+	})
+	config := Config{Evidence: source, Secrets: g.store, Sealer: sealer}
+	for _, key := range o.sealers {
+		config.Sealers = append(config.Sealers, key.digest())
+	}
 	var err error
-	if g.server, err = newServer(Config{source, g.store}, o.bounds); err != nil {
+	if g.server, err = newServer(config, o.bounds); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

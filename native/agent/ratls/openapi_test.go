@@ -10,6 +10,7 @@ import (
 
 	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/jsonapi/jsonapitest"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/secrets"
 )
 
@@ -56,7 +57,11 @@ func TestOpenAPIHasTheCodes(t *testing.T) {
 		jsonapi.ErrNotFound, jsonapi.ErrMethod, jsonapi.ErrTooLarge, jsonapi.ErrTimeout, jsonapi.ErrBody, jsonapi.ErrTooMany,
 		jsonapi.ErrProcessor, jsonapi.ErrInternal,
 		errNonce, errNotAttested, errKey, errNoKey, errSignature, errNotPermitted, errUnknown, errDelivered, errExpired, errValueSize, errValueNUL,
+		errSealerKey, errNoSealerKey, errSealerSignature, errNoSealer,
 	} {
+		want = append(want, refusal.Code)
+	}
+	for _, refusal := range sealing.Refusals {
 		want = append(want, refusal.Code)
 	}
 	slices.Sort(want)
@@ -81,6 +86,8 @@ func TestOpenAPIHasTheBounds(t *testing.T) {
 	}{
 		{"/attest", "post", "nonce", maxNonce}, {"/secrets/{name}", "put", "value", secrets.MaxValue},
 		{"/secrets/{name}", "put", "key", maxKey}, {"/secrets/{name}", "put", "signature", 96},
+		{"/seal", "post", "value", sealing.MaxValue}, {"/seal", "post", "key", maxKey}, {"/seal", "post", "signature", 96},
+		{"/unseal", "post", "envelope", sealing.MaxEnvelope}, {"/unseal", "post", "key", maxKey}, {"/unseal", "post", "signature", 96},
 	} {
 		var operation struct {
 			RequestBody struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"a3s.dev/box/agent/jsonapi"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/secrets"
 )
 
@@ -14,6 +15,7 @@ import (
 const (
 	maxChallenge = 1 << 10
 	maxInjection = (secrets.MaxValue+2)/3*4 + 1<<10
+	maxSealing   = (sealing.MaxEnvelope+2)/3*4 + 1<<10
 )
 
 // request is a request whose route was found and whose body was read.
@@ -23,6 +25,8 @@ type request struct {
 	// name is the value of `{name}`.
 	name string
 	body []byte
+	// wipe is a part of the answer that is overwritten once that was sent.
+	wipe []byte
 }
 
 // route is a row of the API's table.
@@ -40,11 +44,14 @@ var routes = []route{
 	{method: "POST", path: "/attest", limit: maxChallenge, answer: (*Server).attest},
 	{method: "GET", path: "/info", answer: (*Server).info},
 	{method: "PUT", path: "/secrets/{name}", limit: maxInjection, attested: true, answer: (*Server).inject},
+	{method: "POST", path: "/seal", limit: maxSealing, attested: true, answer: (*Server).seal},
+	{method: "POST", path: "/unseal", limit: maxSealing, attested: true, answer: (*Server).unseal},
 }
 
 // answer serves one request of a connection.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
-	document, err := s.dispatch(r)
+	document, wipe, err := s.dispatch(r)
+	defer clear(wipe)
 	switch {
 	case err != nil:
 		jsonapi.Refuse(w, refusalOf(err))
@@ -55,22 +62,23 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) dispatch(r *http.Request) (any, error) {
+// dispatch returns the answer, and the part of it that is to be overwritten.
+func (s *Server) dispatch(r *http.Request) (document any, wipe []byte, err error) {
 	route, name, err := find(r.Method, r.URL.Path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conn, ok := r.Context().Value(connectionKey{}).(*connection)
 	if !ok || r.TLS == nil {
-		return nil, jsonapi.ErrInternal
+		return nil, nil, jsonapi.ErrInternal
 	}
 	if route.attested && !conn.attested.Load() {
-		return nil, errNotAttested
+		return nil, nil, errNotAttested
 	}
 	if route.limit > maxChallenge {
 		leave, err := conn.alone()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer leave()
 	}
@@ -78,9 +86,11 @@ func (s *Server) dispatch(r *http.Request) (any, error) {
 	// It may hold a secret.
 	defer clear(body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return route.answer(s, &request{conn, r.TLS, name, body})
+	asked := &request{connection: conn, tls: r.TLS, name: name, body: body}
+	document, err = route.answer(s, asked)
+	return document, asked.wipe, err
 }
 
 func find(method, path string) (*route, string, error) {

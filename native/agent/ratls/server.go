@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/secrets"
 )
 
@@ -76,6 +77,9 @@ var (
 type Config struct {
 	Evidence *evidence.Source
 	Secrets  *secrets.Store
+	Sealer   *sealing.Sealer
+	// Sealers are the SHA-256 digests of the keys that may seal and unseal, in hexadecimal digits.
+	Sealers []string
 }
 
 // Server serves RA-TLS. Its key and certificate are as old as itself.

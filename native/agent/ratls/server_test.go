@@ -127,7 +127,7 @@ func TestEachServerHasAKeyOfItsOwn(t *testing.T) {
 func TestThereIsNoServerWithoutAReport(t *testing.T) {
 	broken := errors.New("broken")
 	source := evidence.New(evidence.Config{Processor: &tee.Fake{Err: broken}})
-	if _, err := New(Config{source, secrets.NewStore(nil, 0)}); !errors.Is(err, broken) {
+	if _, err := New(Config{Evidence: source, Secrets: secrets.NewStore(nil, 0)}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -253,7 +253,7 @@ func TestAConnectionNeedsNoSocket(t *testing.T) {
 
 func TestCloseEndsConnectionsAndHandshakes(t *testing.T) {
 	source := evidence.New(evidence.Config{Processor: &tee.Fake{}})
-	s, err := New(Config{source, secrets.NewStore(nil, 0)})
+	s, err := New(Config{Evidence: source, Secrets: secrets.NewStore(nil, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,8 @@ type Report struct {
 	ChipID [64]byte
 	// ReportedTCB is the TCB_VERSION of the key that signed, laid out as the product has it.
 	ReportedTCB [8]byte
+	// CommittedTCB is the one that the firmware does not go below any more.
+	CommittedTCB [8]byte
 }
 
 // Parse reads a report of version 2, 3, 4 or 5. Every error is an *Error.
@@ -46,5 +48,6 @@ func Parse(data []byte) (*Report, error) {
 	copy(report.AuthorKeyDigest[:], data[authorKeyDigestAt:])
 	copy(report.ChipID[:], data[chipIDAt:])
 	copy(report.ReportedTCB[:], data[reportedTCBAt:])
+	copy(report.CommittedTCB[:], data[committedTCBAt:])
 	return report, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/jsonapi/jsonapitest"
+	"a3s.dev/box/agent/sealing"
 )
 
 //go:embed openapi.json
@@ -33,8 +34,11 @@ func TestOpenAPIHasTheCodes(t *testing.T) {
 	want := []string{}
 	for _, refusal := range []*jsonapi.Error{
 		jsonapi.ErrNotFound, jsonapi.ErrMethod, jsonapi.ErrTooLarge, jsonapi.ErrTimeout, jsonapi.ErrBody, jsonapi.ErrTooMany,
-		jsonapi.ErrProcessor, errData,
+		jsonapi.ErrProcessor, errData, errDerive,
 	} {
+		want = append(want, refusal.Code)
+	}
+	for _, refusal := range sealing.Refusals {
 		want = append(want, refusal.Code)
 	}
 	slices.Sort(want)

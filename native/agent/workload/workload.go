@@ -1,5 +1,6 @@
 // Package workload serves the workload: over a socket in the box, it gets evidence of its guest,
-// over bytes of its own. openapi.json describes the API, docs/guest-ratls-api.md how it is used.
+// over bytes of its own, and keeps values for its next start. openapi.json describes the API,
+// docs/guest-ratls-api.md how it is used.
 //
 // The reports of the workload always have the purpose "workload", which no verifier takes for the
 // guest's own.
@@ -15,6 +16,7 @@ import (
 
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/jsonapi"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -22,7 +24,9 @@ import (
 const (
 	maxHeaderBytes = 8 << 10
 	maxBody        = 1 << 10
-	requestTime    = 30 * time.Second
+	// An envelope is in base64.
+	maxSealing  = (sealing.MaxEnvelope+2)/3*4 + 1<<10
+	requestTime = 30 * time.Second
 	// The secure processor is waited for up to a minute.
 	answerTime = 90 * time.Second
 	idleTime   = 30 * time.Second
@@ -31,6 +35,8 @@ const (
 // dataSize is the size of the data in a workload's report: as long as a digest of SHA-512.
 const dataSize = 64
 
+var errDerive = &jsonapi.Error{Code: "derive-malformed", Message: "give policy for a new key, or the reference of an earlier one, and not both", Status: http.StatusBadRequest}
+
 var errData = &jsonapi.Error{Code: "data-length", Message: "data must be 64 bytes", Status: http.StatusBadRequest}
 
 // route is a row of the API's table.
@@ -38,18 +44,33 @@ type route struct {
 	method, path string
 	// limit bounds the body; 0 for none.
 	limit  int
-	answer func(source *evidence.Source, body []byte) (any, error)
+	answer func(s *Services, body []byte) (answer, error)
+}
+
+// answer is a document, and the part of it that is overwritten once that was sent.
+type answer struct {
+	document any
+	wipe     []byte
+}
+
+// Services are what a workload is served with.
+type Services struct {
+	Evidence *evidence.Source
+	Sealer   *sealing.Caller
 }
 
 var routes = []route{
 	{method: "POST", path: "/v1/evidence", limit: maxBody, answer: proof},
 	{method: "GET", path: "/v1/identity", answer: identity},
+	{method: "POST", path: "/v1/seal", limit: maxSealing, answer: seal},
+	{method: "POST", path: "/v1/unseal", limit: maxSealing, answer: unseal},
+	{method: "POST", path: "/v1/derive", limit: maxBody, answer: derive},
 }
 
 // Serve returns when the listener is closed.
-func Serve(l net.Listener, source *evidence.Source) error {
+func Serve(l net.Listener, s *Services) error {
 	server := &http.Server{
-		Handler:           handler(source),
+		Handler:           handler(s),
 		ReadHeaderTimeout: requestTime,
 		ReadTimeout:       requestTime,
 		WriteTimeout:      answerTime,
@@ -61,18 +82,19 @@ func Serve(l net.Listener, source *evidence.Source) error {
 	return server.Serve(l)
 }
 
-func handler(source *evidence.Source) http.Handler {
+func handler(s *Services) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		document, err := dispatch(source, r)
+		answered, err := dispatch(s, r)
+		defer clear(answered.wipe)
 		if err != nil {
 			jsonapi.Refuse(w, refusalOf(err))
 			return
 		}
-		jsonapi.Write(w, http.StatusOK, document)
+		jsonapi.Write(w, http.StatusOK, answered.document)
 	})
 }
 
-func dispatch(source *evidence.Source, r *http.Request) (any, error) {
+func dispatch(s *Services, r *http.Request) (answer, error) {
 	refusal := jsonapi.ErrNotFound
 	for _, route := range routes {
 		if route.path != r.URL.Path {
@@ -83,25 +105,28 @@ func dispatch(source *evidence.Source, r *http.Request) (any, error) {
 			continue
 		}
 		body, err := jsonapi.Read(r, route.limit)
+		// It may hold a value that is to be sealed.
+		defer clear(body)
 		if err != nil {
-			return nil, err
+			return answer{}, err
 		}
-		return route.answer(source, body)
+		return route.answer(s, body)
 	}
-	return nil, refusal
+	return answer{}, refusal
 }
 
-func proof(source *evidence.Source, body []byte) (any, error) {
+func proof(s *Services, body []byte) (answer, error) {
 	var asked struct {
 		Data []byte `json:"data"`
 	}
 	if err := strictjson.Decode(body, &asked); err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	if len(asked.Data) != dataSize {
-		return nil, errData
+		return answer{}, errData
 	}
-	return source.Workload([dataSize]byte(asked.Data))
+	document, err := s.Evidence.Workload([dataSize]byte(asked.Data))
+	return answer{document: document}, err
 }
 
 // identityDocument says which guest the workload is in.
@@ -110,8 +135,8 @@ type identityDocument struct {
 	evidence.Identity
 }
 
-func identity(source *evidence.Source, _ []byte) (any, error) {
-	return identityDocument{source.TEE(), source.Identity()}, nil
+func identity(s *Services, _ []byte) (answer, error) {
+	return answer{document: identityDocument{s.Evidence.TEE(), s.Evidence.Identity()}}, nil
 }
 
 func refusalOf(err error) *jsonapi.Error {

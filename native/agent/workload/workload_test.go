@@ -16,6 +16,8 @@ import (
 
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/jsonapi/jsonapitest"
+	"a3s.dev/box/agent/sealing"
+	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/strictjson"
 	"a3s.dev/box/agent/tee"
 )
@@ -41,7 +43,9 @@ func answering(t *testing.T, l *Listener, path string) *agent {
 		Processor: a.processor, Simulated: true, Instance: instance, SpecDigest: sha256.Sum256(specText), SpecText: specText,
 	})
 	served := make(chan error)
-	go func() { served <- Serve(l, source) }()
+	report := &snp.Report{HostData: sha256.Sum256(specText), Measurement: [48]byte{1}}
+	sealer := sealing.New(sealing.Config{Processor: a.processor, Simulated: true, Report: report, Sealing: "exact"})
+	go func() { served <- Serve(l, &Services{Evidence: source, Sealer: sealer.Workload()}) }()
 	t.Cleanup(func() {
 		_ = l.Close()
 		<-served
@@ -201,7 +205,7 @@ func FuzzEvidence(f *testing.F) {
 	f.Add([]byte(`{"data":"","data":""}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		processor := &tee.Fake{}
-		document, err := proof(evidence.New(evidence.Config{Processor: processor}), body)
+		document, err := proof(&Services{Evidence: evidence.New(evidence.Config{Processor: processor})}, body)
 		if taken := len(processor.Asked()) == 1; taken != (err == nil) {
 			t.Fatalf("got %v, %v", document, err)
 		}

@@ -23,6 +23,10 @@ export const MAX_LAUNCH_SPEC = 4 * 1024 * 1024;
 export const HOST_PERMISSIONS = ['attach', 'exec', 'files', 'logs', 'signals', 'stats'] as const;
 export type HostPermission = (typeof HOST_PERMISSIONS)[number];
 
+/** Which keys a box can have derived for sealing; the later includes the earlier. */
+export const SEALING = ['none', 'exact', 'upgradable'] as const;
+export type Sealing = (typeof SEALING)[number];
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
@@ -95,7 +99,7 @@ const directory = absolutePath.refine(
   { error: 'must have no empty component, . or ..' },
 );
 
-export const LaunchSpec = z.strictObject({
+const LaunchSpecFields = z.strictObject({
   schema: z.literal(LAUNCH_SPEC_SCHEMA),
   /**
    * Name of the deployment, by which relying parties distinguish boxes of one image; empty for
@@ -172,9 +176,28 @@ export const LaunchSpec = z.strictObject({
     }),
   /** How long the workload waits for its secrets, in seconds; then the guest ends. */
   secretsDeadline: z.int().min(1).max(86_400),
-  /** Keys that the workload can have derived for sealing: none. */
-  sealing: z.literal('none'),
+  /**
+   * The keys that the agent derives for the workload, and for the holders of the keys in `sealers`:
+   * none; those of this launch digest; or also those that a later boot set under the same ID key
+   * gets. Other values than `none` since revision 4.
+   */
+  sealing: z.enum(SEALING),
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo of each key whose holder may seal and unseal over RA-TLS,
+   * sorted. Absent: only the workload may. Since revision 4.
+   */
+  sealers: z
+    .array(sha256)
+    .min(1)
+    .max(64)
+    .refine((keys) => ascending(keys), { error: 'must be sorted, each once' })
+    .optional(),
 });
+
+export const LaunchSpec = LaunchSpecFields.refine(
+  ({ sealing, sealers }) => sealing !== 'none' || sealers === undefined,
+  { error: 'does not belong to a box that seals nothing', path: ['sealers'] },
+);
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;
 

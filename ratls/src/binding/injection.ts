@@ -56,9 +56,14 @@ export function canInject(key: KeyObject): boolean {
  * @throws {TypeError} for a key of another kind
  */
 export function signInjection(injection: Injection, key: KeyObject): Uint8Array {
+  return signMessage(injectionMessage(injection), key);
+}
+
+/** The same, of any message. @throws {TypeError} */
+export function signMessage(message: Uint8Array, key: KeyObject): Uint8Array {
   const kind = KINDS.get(kindOf(key));
   if (kind === undefined) throw new TypeError(`Cannot sign with a key of kind ${kindOf(key)}`);
-  return sign(kind.hash, injectionMessage(injection), { key, dsaEncoding: 'ieee-p1363' });
+  return sign(kind.hash, message, { key, dsaEncoding: 'ieee-p1363' });
 }
 
 /** Whether the owner of a key, SubjectPublicKeyInfo in DER, signed it. */
@@ -73,6 +78,14 @@ export function verifyInjection(
   const options = { key, dsaEncoding: 'ieee-p1363' } as const;
   const good = verify(kind.hash, injectionMessage(injection), options, signature);
   return good ? 'accepted' : 'injector-signature-invalid';
+}
+
+/** Whether the owner of a key, SubjectPublicKeyInfo in DER, signed a message. */
+export function isSignedBy(message: Uint8Array, der: Uint8Array, signature: Uint8Array): boolean {
+  const key = publicKeyOf(der);
+  const kind = key && KINDS.get(kindOf(key));
+  if (key === undefined || kind?.size !== der.length) return false;
+  return verify(kind.hash, message, { key, dsaEncoding: 'ieee-p1363' }, signature);
 }
 
 /** Undefined for bytes that are no key, and for a key with trailing bytes. */

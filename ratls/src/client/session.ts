@@ -6,11 +6,18 @@
 import type { KeyObject } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { type Info, InfoAnswer, MAX_ANSWER } from '../protocol/messages.ts';
+import {
+  type Info,
+  InfoAnswer,
+  MAX_ANSWER,
+  SealAnswer,
+  UnsealAnswer,
+} from '../protocol/messages.ts';
 import { exchange } from './exchange.ts';
 import { type FetchInit, fetchOver } from './fetch.ts';
 import { injectionOf } from './inject.ts';
 import { readAnswer, refusalOf } from './read-json.ts';
+import { type SealTerms, sealRequest, unsealRequest } from './seal.ts';
 import type { VerifiedPeer } from './verify-peer.ts';
 
 export class RatlsSession {
@@ -74,6 +81,51 @@ export class RatlsSession {
     const { signal } = options;
     const answer = await exchange(this.#session, { ...request, timeout: this.#timeout, signal });
     if (answer.status !== 204) throw refusalOf(answer);
+  }
+
+  /**
+   * Has the guest seal a value. The answer is the guest's word; read its header with
+   * `parseEnvelope` of `@a3s-box/sealing`.
+   *
+   * @param value at most 64 KiB
+   * @param key private, of a key that `sealers` of the launch spec names
+   * @throws {RatlsError} `sealing-policy` and `sealer-not-permitted` by the verified spec, before
+   *   anything is sent; others of {@link AGENT_CODES} from the agent
+   * @throws {TypeError} for a key of another kind
+   */
+  async seal(
+    value: Uint8Array,
+    terms: SealTerms,
+    key: KeyObject,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Uint8Array> {
+    const request = sealRequest(this.#parts(key), terms, value);
+    const { signal } = options;
+    const answer = await exchange(this.#session, { ...request, timeout: this.#timeout, signal });
+    return readAnswer(answer, SealAnswer).envelope;
+  }
+
+  /**
+   * Has the guest open an envelope that it may open, and return the value.
+   *
+   * @param purpose what it was sealed for
+   * @throws {RatlsError} as {@link seal}, and the code of the rule that keeps the guest from it
+   * @throws {TypeError} for a key of another kind
+   */
+  async unseal(
+    envelope: Uint8Array,
+    purpose: string,
+    key: KeyObject,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Uint8Array> {
+    const request = unsealRequest(this.#parts(key), purpose, envelope);
+    const { signal } = options;
+    const answer = await exchange(this.#session, { ...request, timeout: this.#timeout, signal });
+    return readAnswer(answer, UnsealAnswer).value;
+  }
+
+  #parts(key: KeyObject) {
+    return { socket: this.#socket, peer: this.peer, key };
   }
 
   /** Ends the session; unanswered requests fail. */

@@ -77,6 +77,16 @@ export const InfoAnswer = z.object({
 });
 export type Info = z.infer<typeof InfoAnswer>;
 
+/** Bounds of a sealed value and of its envelope: those of `@a3s-box/sealing`. */
+const MAX_VALUE = 64 * 1024;
+const MAX_ENVELOPE = 260 + MAX_VALUE + 16;
+
+/** The answer of `POST /seal`. */
+export const SealAnswer = z.strictObject({ envelope: bytes(1, MAX_ENVELOPE) });
+
+/** The answer of `POST /unseal`. */
+export const UnsealAnswer = z.strictObject({ value: bytes(0, MAX_VALUE) });
+
 /** A refusal. */
 export const Failure = z.object({
   error: z.object({ code: z.string().regex(/^[a-z0-9-]{1,64}$/), message: z.string().max(4096) }),

@@ -14,8 +14,9 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { INJECT_EXPORTER, verifyInjection } from '../binding/injection.ts';
+import { INJECT_EXPORTER, isSignedBy, verifyInjection } from '../binding/injection.ts';
 import { EXPORTER_SIZE } from '../binding/report-data.ts';
+import { SEAL_EXPORTER, type SealOperation, sealCallMessage } from '../binding/seal-call.ts';
 import { attest, failure } from '../server/attest.ts';
 import type { EvidenceSource } from '../server/evidence-source.ts';
 import { type SelfSigned, selfSigned } from '../server/self-signed.ts';
@@ -33,7 +34,24 @@ export interface AgentServerOptions {
   /** Key and certificate of another party. */
   readonly own?: SelfSigned;
   readonly tls?: SecureServerOptions;
+  /** What seals; an envelope is the value behind a mark where it is not given. */
+  readonly sealer?: TestSealer;
 }
+
+/** Seals and unseals for a signed call; undefined is refused. */
+export interface TestSealer {
+  seal(value: Buffer, purpose: string, policy: string): Promise<Uint8Array | undefined>;
+  unseal(envelope: Buffer, purpose: string): Promise<Uint8Array | undefined>;
+}
+
+const MARK = 'sealed:';
+const MARKING: TestSealer = {
+  seal: async (value) => Buffer.concat([Buffer.from(MARK), value]),
+  unseal: async (envelope) =>
+    envelope.subarray(0, MARK.length).toString() === MARK
+      ? envelope.subarray(MARK.length)
+      : undefined,
+};
 
 export interface AgentServer {
   readonly port: number;
@@ -101,7 +119,7 @@ interface State {
 async function handle(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  { source, override }: AgentServerOptions,
+  { source, override, sealer = MARKING }: AgentServerOptions,
   { own, injected }: State,
 ): Promise<void> {
   if (await override?.(stream, headers)) return;
@@ -115,6 +133,8 @@ async function handle(
       ...said,
       secrets: [{ name: 'token', delivered: injected.has('token') }],
     });
+  } else if (path === '/seal' || path === '/unseal') {
+    await answerSealer(stream, path.slice(1) as SealOperation, { source, own, sealer });
   } else if (path.startsWith('/secrets/')) {
     await inject(stream, path.slice('/secrets/'.length), source, { own, injected });
   } else {
@@ -133,18 +153,45 @@ async function inject(
   const socket = stream.session?.socket as TLSSocket;
   const exporter = socket.exportKeyingMaterial(EXPORTER_SIZE, INJECT_EXPORTER, Buffer.from(name));
   const { instance, specDigest } = await source.identity();
-  const bytes = (text = '') => Buffer.from(text, 'base64');
   const verdict = verifyInjection(
-    { exporter, spki: own.spki, instance, specDigest, name, value: bytes(value) },
-    { key: bytes(key), signature: bytes(signature) },
+    { exporter, spki: own.spki, instance, specDigest, name, value: bytesOf(value) },
+    { key: bytesOf(key), signature: bytesOf(signature) },
   );
   if (verdict !== 'accepted') respondJson(stream, 403, failure(verdict, 'not so'));
   else if (injected.has(name)) {
     respondJson(stream, 409, failure('secret-already-delivered', 'it is there'));
   } else {
-    injected.set(name, bytes(value).toString('utf8'));
+    injected.set(name, bytesOf(value).toString('utf8'));
     stream.respond({ ':status': 204 }, { endStream: true });
   }
 }
 
+async function answerSealer(
+  stream: ServerHttp2Stream,
+  operation: SealOperation,
+  { source, own, sealer }: { source: EvidenceSource; own: SelfSigned; sealer: TestSealer },
+): Promise<void> {
+  const body = JSON.parse((await readBody(stream, 1024 * 1024))?.toString('utf8') ?? '');
+  const { purpose, policy, minimumSvn = '', key, signature } = body;
+  const [value, envelope] = [bytesOf(body.value), bytesOf(body.envelope)];
+  const socket = stream.session?.socket as TLSSocket;
+  const context = Buffer.from(operation);
+  const exporter = socket.exportKeyingMaterial(EXPORTER_SIZE, SEAL_EXPORTER, context);
+  const { instance, specDigest } = await source.identity();
+  const args =
+    operation === 'seal' ? [purpose, policy, `${minimumSvn}`, value] : [purpose, envelope];
+  const call = { exporter, spki: own.spki, instance, specDigest, operation, arguments: args };
+  if (!isSignedBy(sealCallMessage(call), bytesOf(key), bytesOf(signature))) {
+    respondJson(stream, 403, failure('sealer-signature-invalid', 'not so'));
+    return;
+  }
+  const [name, made] =
+    operation === 'seal'
+      ? (['envelope', await sealer.seal(value, purpose, policy)] as const)
+      : (['value', await sealer.unseal(envelope, purpose)] as const);
+  if (made === undefined) respondJson(stream, 403, failure('seal-broken', 'it was changed'));
+  else respondJson(stream, 200, { [name]: Buffer.from(made).toString('base64') });
+}
+
+const bytesOf = (text = '') => Buffer.from(text, 'base64');
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');

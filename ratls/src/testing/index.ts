@@ -12,7 +12,12 @@ export {
 } from '../binding/injection.ts';
 export { EXPORTER_SIZE } from '../binding/report-data.ts';
 export { type Answer, exchange, speakHttp2 } from '../client/exchange.ts';
-export { type AgentServer, type AgentServerOptions, agentServer } from './agent-server.ts';
+export {
+  type AgentServer,
+  type AgentServerOptions,
+  agentServer,
+  type TestSealer,
+} from './agent-server.ts';
 export {
   type GuestOptions,
   guestSource,

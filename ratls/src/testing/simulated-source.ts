@@ -40,8 +40,12 @@ const INPUTS: SimulatedLaunch['inputs'] = {
 
 type Secrets = LaunchSpec['secrets'];
 
-/** A launch spec; what varies are its deployment and its secrets. */
-export function specText(deployment = 'test', secrets: Secrets = []): string {
+/** A launch spec; what varies are its deployment, its secrets and its sealing. */
+export function specText(
+  deployment = 'test',
+  secrets: Secrets = [],
+  sealing: Pick<LaunchSpec, 'sealing' | 'sealers'> = { sealing: 'none' },
+): string {
   return launchSpecText(
     LaunchSpec.parse({
       schema: LAUNCH_SPEC_SCHEMA,
@@ -74,7 +78,7 @@ export function specText(deployment = 'test', secrets: Secrets = []): string {
       hostMay: [],
       secrets,
       secretsDeadline: 600,
-      sealing: 'none',
+      ...sealing,
     }),
   );
 }

@@ -24,7 +24,7 @@ const clients = (...names: string[]): string[] =>
 
 const CONFIDENTIAL = [
   ...['test/e2e/confidential-', 'test/e2e/hostile-host/'],
-  ...e2e('boot-sets', 'measure'),
+  ...e2e('boot-sets', 'measure', 'sealing'),
 ];
 const TEMPLATES = e2e(
   ...['templates', 'template-engine', 'warm', 'pool', 'snapshot', 'gates', 'crash', 'run'],
@@ -98,7 +98,7 @@ const RULES: readonly Rule[] = [
     },
   },
   {
-    path: /^(policies|ratls)\//,
+    path: /^(policies|ratls|sealing)\//,
     reaches: {
       check: 'all',
       unit: [],

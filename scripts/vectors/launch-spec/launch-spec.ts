@@ -245,7 +245,7 @@ function notASpec(): readonly LaunchSpecVector[] {
     ),
     refused(
       'sealing',
-      'Sealing, which does not exist yet.',
+      'Sealing by a policy that does not exist.',
       edited('"sealing":"none"', '"sealing":"measurement"'),
     ),
     refused('no-deadline', 'A wait without an end.', edited(':600,', ':0,')),

@@ -23,6 +23,8 @@ import { launchRecordFor } from './measurement.ts';
 const WITH_DIRECTORIES = 2;
 /** The one that added `tmpfs` and `shmBytes`. */
 const WITH_MEMORY_MOUNTS = 3;
+/** The one that added `sealing` other than none, and `sealers`. */
+const WITH_SEALING = 4;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -50,6 +52,7 @@ export async function planConfidential(
   const stopSignal = signalName(stopSignalOf(planned));
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   checkMemoryMounts(planned, boot, bootSet);
+  checkSealing(asked, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -73,6 +76,7 @@ export async function planConfidential(
       secretsDeadline: spec.secretsDeadline,
       deployment: spec.deployment,
       changes: spec.rootfs.changes,
+      ...(spec.sealing === 'none' ? {} : { sealing: spec.sealing }),
       ...(identity === undefined
         ? {}
         : { identity: { block: base64(identity.block), auth: base64(identity.auth) } }),
@@ -96,6 +100,36 @@ function checkMemoryMounts(
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes had --tmpfs and --shm-size`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
+}
+
+/** @throws A3sError `unsupported-option`, `invalid-argument` */
+function checkSealing(
+  { sealing, sealerKeys, identity }: ConfidentialRequest,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (sealing === 'none') {
+    if (sealerKeys.length === 0) return;
+    throw new A3sError(
+      'invalid-argument',
+      'Cannot create the box: it has keys of sealers, and seals nothing',
+      { remedy: 'Add --sealing exact.' },
+    );
+  }
+  if (launchSpec < WITH_SEALING) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes could seal`,
+      { remedy: 'Run npm run setup, which makes a boot set that can.' },
+    );
+  }
+  if (sealing === 'upgradable' && identity === undefined) {
+    throw new A3sError(
+      'invalid-argument',
+      'Cannot create the box: upgradable sealing binds an ID key, and the box has no ID block',
+      { remedy: 'Sign one with a3s-box boot sign and add --id-block, or use --sealing exact.' },
+    );
+  }
 }
 
 /**

@@ -34,6 +34,8 @@ const ASKED: Parameters<typeof launchSpecOf>[2] = {
   deployment: '',
   changes: 'memory',
   secretsDeadline: 600,
+  sealing: 'none',
+  sealerKeys: [],
 };
 
 const ed25519 = keyOf(generateKeyPairSync('ed25519').publicKey);
@@ -131,6 +133,17 @@ describe('launchSpecOf', () => {
     ]);
   });
 
+  it('names the keys of sealers by their digests, and has no list of them without keys', () => {
+    const sealerKeys = [p256.pem, ed25519.pem, `\n${p256.pem}\n`];
+    const { spec } = launchSpecOf(BOX, IMAGE, { ...ASKED, sealing: 'exact', sealerKeys });
+    expect(spec).toMatchObject({ sealing: 'exact', sealers: [p256.digest, ed25519.digest].sort() });
+    const { spec: inside } = launchSpecOf(BOX, IMAGE, { ...ASKED, sealing: 'upgradable' });
+    expect(inside.sealing).toBe('upgradable');
+    expect(Object.keys(inside)).not.toContain('sealers');
+    const keyless = { ...ASKED, sealing: 'exact' as const, sealerKeys: [privatePem()] };
+    expect(codeOf(() => launchSpecOf(BOX, IMAGE, keyless))).toBe('key-invalid');
+  });
+
   it('changes the digest when any attested field changes', () => {
     const first = launchSpecOf(BOX, IMAGE, ASKED).digest;
     const others = [
@@ -145,6 +158,9 @@ describe('launchSpecOf', () => {
       launchSpecOf(BOX, IMAGE, { ...ASKED, deployment: 'db' }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, changes: 'encrypted-disk' }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, secretsDeadline: 601 }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, sealing: 'exact' }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, sealing: 'upgradable' }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, sealing: 'exact', sealerKeys: [p256.pem] }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, secrets: [secret()] }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, secrets: [secret({ injectorKeys: [ed25519.pem] })] }),
     ].map(({ digest }) => digest);

@@ -15,7 +15,7 @@ import { confinementOf } from '../spec/confinement/confinement.ts';
 import { memoryMounts } from '../spec/memory-mounts.ts';
 import { resourcesOf } from '../spec/resources.ts';
 import { specifiedDirectories } from '../spec/volumes.ts';
-import { injectorDigest } from './injector-key.ts';
+import { callerDigest } from './caller-key.ts';
 
 /** The host name of a box that was given none. An id would be the host's choice. */
 export const DEFAULT_HOSTNAME = 'box';
@@ -55,7 +55,7 @@ export function launchSpecOf(
   image: SpecifiedImage,
   asked: Pick<
     ConfidentialRequest,
-    'hostMay' | 'secrets' | 'deployment' | 'changes' | 'secretsDeadline'
+    'hostMay' | 'secrets' | 'deployment' | 'changes' | 'secretsDeadline' | 'sealing' | 'sealerKeys'
   >,
 ): { readonly spec: LaunchSpec; readonly text: string; readonly digest: string } {
   const { size: _, ...process } = mainProcess(box);
@@ -77,7 +77,8 @@ export function launchSpecOf(
     hostMay: [...new Set(asked.hostMay)].sort(),
     secrets: asked.secrets.map(secretOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
     secretsDeadline: asked.secretsDeadline,
-    sealing: 'none',
+    sealing: asked.sealing,
+    ...sealersOf(asked.sealerKeys),
     ...(box.init === true ? { init: true } : {}),
     ...specifiedDirectories(image.volumes, box.tmpfs ?? []),
     ...memoryMounts(box),
@@ -110,8 +111,16 @@ function specText(spec: LaunchSpec): string {
   );
 }
 
+function sealersOf(keys: readonly string[]): { readonly sealers?: string[] } {
+  if (keys.length === 0) return {};
+  const digests = keys.map((pem) => callerDigest(pem, 'that is to seal'));
+  return { sealers: [...new Set(digests)].sort() };
+}
+
 function secretOf({ name, injectorKeys, allowAnyInjector, variable }: SecretRequest) {
-  const injectors = injectorKeys.map((pem) => injectorDigest(pem, name));
+  const injectors = injectorKeys.map((pem) =>
+    callerDigest(pem, `that is to inject the secret ${name}`),
+  );
   return {
     name,
     injectors: [...new Set(injectors)].sort(),

@@ -35,6 +35,39 @@ export async function openRatls(
   return await openStream(rt.running.expect(id), box.name, signal);
 }
 
+/**
+ * The same, to have something sealed or unsealed. The guest decides; this host only says earlier
+ * what its launch spec says.
+ *
+ * @throws A3sError as {@link openRatls}, `sealing-not-permitted`
+ */
+export async function openSealing(
+  rt: Pick<RunServices, 'store' | 'running'>,
+  id: string,
+  operation: 'seal' | 'unseal',
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const { name, definition } = rt.store.expect(id);
+  const { confidential } = definition;
+  if (confidential === undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot ${operation} in ${name}: it is a plain box, and no secure processor has keys for it`,
+      { remedy: 'Create it with --tee snp, or --tee simulate, and --sealing.' },
+    );
+  }
+  if (confidential.sealing === undefined || confidential.sealing === 'none') {
+    throw new A3sError(
+      'sealing-not-permitted',
+      `Cannot ${operation} in ${name}: its launch spec says sealing none`,
+      {
+        remedy: 'Create the box with --sealing exact, and --sealer for who may seal from outside.',
+      },
+    );
+  }
+  return openRatls(rt, id, signal);
+}
+
 async function openStream(running: RunningBox, name: string, signal: AbortSignal): Promise<Duplex> {
   const evicted = new AbortController();
   const release = running.ratlsConnections.admit(() => evicted.abort(busy(name)));

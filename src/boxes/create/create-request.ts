@@ -3,12 +3,13 @@
  *
  * @module
  */
+import type { RecordedPolicy } from '../../networks/egress/egress.ts';
 import type { ImageHealthcheck } from '../../oci/config.ts';
 import type { VolumeKind } from '../../volumes/volume.ts';
+import type { ImageMountRequest } from '../policy/image-mounts.ts';
 import type {
   Bind,
   BoxDefinition,
-  ImageMount,
   LogSettings,
   Port,
   RestartPolicy,
@@ -34,11 +35,6 @@ export interface VolumeMountRequest extends Omit<VolumeMount, 'name' | 'anonymou
   /** Of a volume that is made. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kind: VolumeKind;
-}
-
-/** Another image that the box mounts. */
-export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
-  readonly reference: string;
 }
 
 /** A box whose mounts the new box has too. */
@@ -84,6 +80,8 @@ export interface CreateRequest {
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
   readonly names: Names;
+  /** Undefined: the box reaches what its host reaches. */
+  readonly egress?: RecordedPolicy | undefined;
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly publishAll: boolean;

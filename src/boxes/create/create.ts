@@ -14,6 +14,7 @@ import {
   authorizeImage,
   type TrustOptions,
 } from '../policy/authorize-image.ts';
+import { pinImageMounts } from '../policy/image-mounts.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
@@ -23,12 +24,12 @@ import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { checkResources } from '../spec/check-resources.ts';
+import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
-import { pinImageMounts } from './image-mounts.ts';
 import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
@@ -49,6 +50,8 @@ export async function createBox(
   const name = checkNewName(rt, request.name);
   checkResources(request, rt.host);
   const endpoints = resolveEndpoints(rt, request);
+  checkEgress(request);
+  await expectLimits(rt.networks, request.egress);
   const wanted = mountsOf(rt, request);
   const asked = request.confidential;
   if (asked !== undefined) checkConfidential({ ...request, ...wanted }, asked);
@@ -93,6 +96,7 @@ export async function createBox(
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     endpoints,
+    ...(request.egress === undefined ? {} : { egress: request.egress }),
     ...(request.networkMode === undefined ? {} : { networkMode: request.networkMode }),
     ...ports,
     binds,

@@ -21,11 +21,12 @@ export function reasonAgainst(
   definition: BoxDefinition,
   { layers, shares, mountDisks, keptChanges }: PoolableParts,
 ): string | undefined {
-  const { memoryBytes, network, storage } = definition;
+  const { memoryBytes, network, storage, egress } = definition;
   const cpus = vmCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
+  if (egress !== undefined) return 'it has a network policy';
   if (askedPorts(definition).length > 0) return 'it publishes ports';
   if (shares.length + mountDisks.length > 0) return 'it has bind mounts, volumes or images';
   if (storage !== undefined) return 'its writable layer has a size of its own';

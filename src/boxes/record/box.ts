@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { RecordedPolicy } from '../../networks/egress/egress.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
@@ -207,6 +208,8 @@ export const BoxDefinition = z.strictObject({
   /** Its places in user-defined networks. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
   names: Names.prefault({}),
+  /** What it may reach outside of its networks. Absent: what its host reaches. */
+  egress: RecordedPolicy.optional(),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   /** Every exposed port is published. */

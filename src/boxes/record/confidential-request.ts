@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HostPermission } from '@a3s-box/policies';
+import type { HostPermission, Sealing } from '@a3s-box/policies';
 import type { Tee } from '../../engine/engine.ts';
 
 export interface ConfidentialRequest {
@@ -14,6 +14,10 @@ export interface ConfidentialRequest {
   readonly changes: 'memory' | 'encrypted-disk';
   /** Seconds. */
   readonly secretsDeadline: number;
+  /** Which keys the agent derives. */
+  readonly sealing: Sealing;
+  /** Public keys in PEM whose holders may seal and unseal over RA-TLS. */
+  readonly sealerKeys: readonly string[];
   /** Id or directory of a boot set that is to be used instead of the current one. */
   readonly bootSet: string | undefined;
   readonly identity: { readonly block: Uint8Array; readonly auth: Uint8Array } | undefined;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HOST_PERMISSIONS } from '@a3s-box/policies';
+import { HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
 import * as z from 'zod';
 import { TEES } from '../../engine/engine.ts';
 
@@ -24,6 +24,8 @@ export const ConfidentialDefinition = z.strictObject({
   secretsDeadline: z.int(),
   deployment: z.string(),
   changes: z.enum(['memory', 'encrypted-disk']),
+  /** Absent: none. */
+  sealing: z.enum(SEALING).optional(),
   /** ID block and its authentication, in base64. */
   identity: z.strictObject({ block: z.string(), auth: z.string() }).optional(),
 });

@@ -5,6 +5,7 @@
  */
 import type { Box } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
+import { hasLimitedOwn } from './network-places.ts';
 
 /** What it takes of the server that a box leaves its networks. */
 export type LeaveHost = Pick<Services, 'networks' | 'hostNetworks' | 'log'>;
@@ -13,12 +14,10 @@ export type LeaveHost = Pick<Services, 'networks' | 'hostNetworks' | 'log'>;
  * Never rejects: what is left of a network must not keep a run from its end. The next server
  * removes it.
  */
-export async function leaveNetwork(
-  rt: LeaveHost,
-  { definition: { id, endpoints } }: Box,
-): Promise<void> {
+export async function leaveNetwork(rt: LeaveHost, { definition }: Box): Promise<void> {
+  const { id, endpoints } = definition;
   const places = rt.networks.endpointsOfBox(id);
-  if (endpoints.length + places.length === 0) return;
+  if (endpoints.length + places.length === 0 && !hasLimitedOwn(definition)) return;
   try {
     await rt.hostNetworks.detach(id);
   } catch (error) {

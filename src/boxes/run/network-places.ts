@@ -9,9 +9,12 @@ import { A3sError } from '../../errors.ts';
 import type { Endpoint as HostEndpoint } from '../../networks/host/endpoint.ts';
 import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
 import { mtuOf } from '../../networks/options.ts';
+import { BRIDGE, BRIDGE_SUBNET } from '../../networks/predefined.ts';
 import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
+import { egressIn, expectLimits } from '../spec/egress.ts';
+import { forward, macAddress } from '../spec/network.ts';
 import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
 
@@ -45,6 +48,35 @@ export async function enterNetwork(
   const place = rt.networks.attach(asked.network, box.definition.id, asked, card);
   const endpoint = await hostEndpoint(rt, box, { asked, place, ports });
   return { place, mtu: endpoint.network.mtu, tap: await rt.hostNetworks.attach(endpoint) };
+}
+
+/** Whether the network that the box has to itself is one that the host filters for it. */
+export function hasLimitedOwn({
+  network,
+  egress,
+}: Pick<BoxDefinition, 'network' | 'egress'>): boolean {
+  return network === 'default' && egress !== undefined;
+}
+
+/**
+ * Makes the network that a limited box has to itself, anew where it is there already.
+ *
+ * @returns the tap device that leads there, which the caller closes
+ * @throws A3sError `network-unavailable`, `network-failed`, `port-in-use`
+ */
+export async function enterLimitedOwn(
+  rt: PlacesHost,
+  { definition, name }: NamedBox,
+  ports: readonly Port[],
+): Promise<number> {
+  await expectLimits(rt.networks, definition.egress);
+  const { address, gateway, nameserver, mtu } = GUEST_NETWORK;
+  return await rt.hostNetworks.attach({
+    ...{ box: definition.id, names: [name], address, mac: macAddress(definition.id) },
+    network: { id: BRIDGE.id, subnet: BRIDGE_SUBNET, gateway, internal: false, mtu },
+    ...{ ports: ports.map(forward), resolver: nameserver },
+    egress: await egressIn({ definition, network: undefined }),
+  });
 }
 
 /** Puts a box that has a microVM into a network, by a card of its own. The guest has yet to be told. */
@@ -132,5 +164,6 @@ async function hostEndpoint(
     ...{ address: place.address, mac: place.mac, ports },
     nameservers: definition.names.servers,
     host: await gatewayFor(definition.names),
+    egress: await egressIn({ definition, network: record }),
   };
 }

@@ -9,7 +9,13 @@ import type { Nic } from '../../engine/engine.ts';
 import { expectIpv4 } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
-import { enterNetwork, type PlacesHost, publishingPlace } from '../run/network-places.ts';
+import {
+  enterLimitedOwn,
+  enterNetwork,
+  hasLimitedOwn,
+  type PlacesHost,
+  publishingPlace,
+} from '../run/network-places.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
 import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 
@@ -37,6 +43,7 @@ export async function joinNetwork(
 ): Promise<JoinedNetwork> {
   const { names, network, endpoints } = definition;
   const [asked] = endpoints;
+  if (hasLimitedOwn(definition)) return await limitedOwn(rt, { definition, name }, ports);
   if (network !== 'user') return await ownNetwork(definition, ports);
   // It was disconnected from all of them.
   if (asked === undefined) return await ownNetwork({ ...definition, network: 'none' }, ports);
@@ -60,18 +67,40 @@ export async function joinNetwork(
   };
 }
 
+/** A network that the box has to itself, behind rules of the host. */
+async function limitedOwn(
+  rt: PlacesHost,
+  box: Pick<Box, 'definition' | 'name'>,
+  ports: readonly Port[],
+): Promise<JoinedNetwork> {
+  for (const port of ports) expectIpv4(port);
+  const { id, names } = box.definition;
+  const hosts = hostsOf(names, await gatewayFor(names));
+  const tap = await enterLimitedOwn(rt, box, ports);
+  const mac = macAddress(id);
+  return {
+    nic: { mac, ports: [], tap },
+    ...{ network: guestNic(mac, names), hosts, release: () => closeSync(tap) },
+  };
+}
+
 /** The network of a box that is in none, or in one of its own. Nothing is made. */
 export async function ownNetwork(
-  definition: Pick<BoxDefinition, 'id' | 'network' | 'names'>,
+  definition: Pick<BoxDefinition, 'id' | 'network' | 'names' | 'egress'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
   const release = (): void => undefined;
   if (definition.network === 'user') throw withoutNetwork(definition.id);
+  if (hasLimitedOwn(definition)) throw withoutLimits(definition.id);
   const { names } = definition;
   const rest = { hosts: hostsOf(names, await gatewayFor(names)), release };
   if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, ...rest };
   const mac = macAddress(definition.id);
   return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac, names), ...rest };
+}
+
+function withoutLimits(id: string): A3sError {
+  return new A3sError('internal', `Cannot give ${id.slice(0, 12)} a network without its limits`);
 }
 
 /** A box that is to be in a network of others is never put into one of its own instead. */

@@ -9,7 +9,7 @@ import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
-import { type PlacesHost, portsInNetworks } from '../run/network-places.ts';
+import { hasLimitedOwn, type PlacesHost, portsInNetworks } from '../run/network-places.ts';
 import type { Services } from '../services/services.ts';
 import { type JoinedNetwork, joinNetwork } from './join-network.ts';
 import { resolvePorts } from './probe-port.ts';
@@ -53,7 +53,9 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
   const asked = portsInNetworks(rt, box.definition);
   for (let attempt = 1; ; attempt += 1) {
     // An attempt that failed has its ports until then.
-    if (box.definition.endpoints.length > 0) await rt.hostNetworks.detach(id);
+    if (box.definition.endpoints.length > 0 || hasLimitedOwn(box.definition)) {
+      await rt.hostNetworks.detach(id);
+    }
     const [ports, disks] = await settleAll([resolvePorts(asked), made]);
     rt.store.amend(id, { ...state, ports });
     const shutdown = linkedSignal(rt.shutdown);

@@ -5,13 +5,13 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import { authorizeImageMounts } from '../create/image-mounts.ts';
 import {
   type AuthorizationHost,
   authorizeImage,
   type TrustOptions,
   UntrustedImage,
 } from '../policy/authorize-image.ts';
+import { authorizeImageMounts } from '../policy/image-mounts.ts';
 import { namesOnRecord } from '../policy/trust-names.ts';
 import { trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxState } from '../record/box.ts';

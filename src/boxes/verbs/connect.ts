@@ -6,11 +6,13 @@
 
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
+import { BRIDGE } from '../../networks/predefined.ts';
 import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import {
   attachCard,
   freeCard,
+  hasLimitedOwn,
   type PlacesHost,
   portsInNetworks,
   publishingPlace,
@@ -19,6 +21,7 @@ import {
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { besideNone } from '../spec/beside-none.ts';
+import { checkEgress } from '../spec/egress.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
@@ -53,6 +56,7 @@ export async function connectBox(
       throw alreadyConnected(box, asked.name);
     }
     const endpoints = [...definition.endpoints, asked];
+    checkEgress({ ...definition, endpoints });
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
     if (running !== undefined) await attachWhileRunning(rt, box, running, { asked, after });
     rt.store.redefine(id, after);
@@ -72,6 +76,7 @@ export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
     checkChangeable(box);
     if (definition.network === 'default') throw alreadyConnected(box, 'bridge');
     checkConnectable(box);
+    checkEgress({ ...definition, network: 'default' });
     if (runningOf(rt, box) !== undefined) {
       throw new A3sError(
         'unsupported-option',
@@ -113,6 +118,7 @@ export async function disconnectBox(
     if (running === undefined) return;
     if (network === undefined) {
       if (definition.network !== 'default') return;
+      if (hasLimitedOwn(definition)) await rt.hostNetworks.detach(id, BRIDGE.id);
       await leaveGuest(rt, after, running, 0);
     } else {
       await rt.hostNetworks.detach(id, network);

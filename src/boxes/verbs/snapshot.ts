@@ -150,6 +150,13 @@ function checkCopyable(
       { remedy: 'Run it in the default network, or with --network none.' },
     );
   }
+  if (definition.egress !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it has a network policy, and forks have no limited network`,
+      { remedy: 'Run it without the policy, or snapshot its disk alone.' },
+    );
+  }
   const [mount] = [...definition.binds, ...definition.volumeMounts, ...definition.imageMounts];
   if (mount !== undefined) {
     const kind = 'source' in mount ? 'bind mount' : 'image' in mount ? 'image' : 'volume';

@@ -15,7 +15,17 @@ const injectSecret = entry(
   async () => (await import('../commands/confidential/inject-secret.ts')).injectSecret,
 );
 
-export const CONFIDENTIAL_COMMANDS = { 'inject-secret': injectSecret, measure };
+const seal = entry(
+  'Have a confidential box that is verified seal a value',
+  async () => (await import('../commands/confidential/seal.ts')).seal,
+);
+
+const unseal = entry(
+  'Have a confidential box that is verified open what it sealed',
+  async () => (await import('../commands/confidential/unseal.ts')).unseal,
+);
+
+export const CONFIDENTIAL_COMMANDS = { 'inject-secret': injectSecret, measure, seal, unseal };
 
 export const attest: Group = {
   summary: 'Verify, measure and explain SEV-SNP attestation evidence',

@@ -35,6 +35,10 @@ export const networks: Group = {
     ),
     ls,
     list: ls,
+    policy: entry(
+      'Explain what the network policies of a box do',
+      async () => (await import('../commands/network/policy.ts')).networkPolicy,
+    ),
     prune: entry(
       'Remove all unused networks',
       async () => (await import('../commands/network/prune.ts')).pruneNetworks,

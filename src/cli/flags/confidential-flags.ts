@@ -27,6 +27,10 @@ export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
     value: 'permissions',
   }),
   string('id-block', 'Launch under this signed ID block', { value: 'file' }),
+  list('sealer', 'Public key whose holder may seal and unseal over RA-TLS', { value: 'file' }),
+  string('sealing', 'Which keys the box can have for sealing: exact, or upgradable', {
+    value: 'policy',
+  }),
   list('secret', 'Secret that the box waits for: NAME[:from=KEYFILE][:env[=VARIABLE]]', {
     value: 'secret',
   }),

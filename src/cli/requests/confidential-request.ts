@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { HostPermission } from '@a3s-box/policies';
+import type { HostPermission, Sealing } from '@a3s-box/policies';
 import type { Confidential } from '../../docker-api/a3s/confidential.ts';
 import { bootDirectory } from '../boot-library.ts';
 import type { Invocation } from '../command.ts';
@@ -20,6 +20,7 @@ import { parseDeadline } from '../values/times/duration.ts';
 type Secret = NonNullable<Confidential['Secrets']>[number];
 
 const DEPLOYMENT = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const SEALINGS: readonly Sealing[] = ['none', 'exact', 'upgradable'];
 const CHANGES = ['memory', 'encrypted-disk'] as const;
 
 /** Undefined for a plain box. @throws UsageError by name for a flag that the box cannot have */
@@ -40,6 +41,8 @@ export async function confidentialRequest(
     Secrets: await Promise.all(secrets.map((secret) => secretBody(invocation, secret))),
     Deployment: flags.parsed('deployment', parseDeployment),
     Changes: flags.parsed('changes', parseChanges),
+    Sealing: flags.parsed('sealing', parseSealing),
+    ...(await sealerKeys(invocation)),
     SecretsDeadline: flags.parsed('secrets-deadline', parseDeadline),
     BootSet: flags.parsed('boot', (text) => parseBoot(context.cwd, text)),
     ...(file === undefined ? {} : await readIdBlock(context, file)),
@@ -77,6 +80,22 @@ function parseChanges(text: string): (typeof CHANGES)[number] {
   const changes = CHANGES.find((known) => known === text);
   if (changes !== undefined) return changes;
   throw new RangeError(`it takes ${CHANGES.join(' or ')}`);
+}
+
+function parseSealing(text: string): Sealing {
+  const sealing = SEALINGS.find((known) => known === text);
+  if (sealing !== undefined) return sealing;
+  throw new RangeError(`it takes ${SEALINGS.join(', ')}`);
+}
+
+async function sealerKeys({
+  context,
+  flags,
+}: Invocation): Promise<Pick<Confidential, 'SealerKeys'>> {
+  const files = flags.list('sealer');
+  if (files.length === 0) return {};
+  const keys = files.map((path) => readInjectorKey(context, path, '--sealer'));
+  return { SealerKeys: await Promise.all(keys) };
 }
 
 function parseBoot(cwd: string, text: string): string {

@@ -7,6 +7,7 @@
  */
 import { resolve } from 'node:path';
 import type { Confidential } from '../../docker-api/a3s/confidential.ts';
+import type { EgressBody } from '../../docker-api/a3s/egress.ts';
 import type { CreateBody, HostConfig } from '../../docker-api/containers/create.ts';
 import type { PortBindings } from '../../docker-api/containers/ports.ts';
 import type { Invocation } from '../command.ts';
@@ -29,6 +30,14 @@ import { networkRequest } from './network-request.ts';
 import { createLimits } from './resource-request.ts';
 import { securityRequest } from './security-request.ts';
 
+/** The parts that Docker has no word for. */
+export interface OwnParts {
+  /** Undefined for a plain box. */
+  readonly confidential?: Confidential | undefined;
+  /** Undefined: nothing is limited. */
+  readonly egress?: EgressBody | undefined;
+}
+
 export interface CreateRequest {
   readonly name: string | undefined;
   readonly body: CreateBody;
@@ -38,12 +47,11 @@ export interface CreateRequest {
 
 /**
  * @param attached what a client will hold from the box's start
- * @param confidential undefined for a plain box
  */
 export function createRequest(
   invocation: Invocation,
   attached: Streams,
-  confidential?: Confidential,
+  { confidential, egress }: OwnParts = {},
 ): CreateRequest {
   const { flags, operands, context } = invocation;
   const [image = '', ...command] = operands;
@@ -99,6 +107,7 @@ export function createRequest(
     },
     NetworkingConfig: network.networking,
     Confidential: confidential,
+    Egress: egress,
   };
   const cidFile = flags.string('cidfile');
   return {

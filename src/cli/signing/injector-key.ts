@@ -1,5 +1,5 @@
 /**
- * The public key of a party that may inject a secret, from a file.
+ * The public key of a party that may inject a secret, or seal, from a file.
  *
  * @module
  */
@@ -20,20 +20,28 @@ const CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1'];
  * @throws UsageError `key-invalid` for text that is not a public key, or a key that a box cannot
  * check
  */
-export async function readInjectorKey(context: Context, path: string): Promise<string> {
-  const bytes = await readInput(context, path, MAX_KEY_FILE, '--secret');
+export async function readInjectorKey(
+  context: Context,
+  path: string,
+  flag: '--secret' | '--sealer' = '--secret',
+): Promise<string> {
+  const bytes = await readInput(context, path, MAX_KEY_FILE, flag);
   const text = Buffer.from(bytes).toString('latin1').trim();
   const name = inputName(path);
   if (text.includes('PRIVATE KEY')) {
     throw invalid(
+      flag,
       `${name} is a private key, and a box is given the public one`,
       'Get it with openssl pkey -in FILE -pubout.',
     );
   }
   const key = ONE_PUBLIC_KEY.test(text) ? publicKey(text) : undefined;
-  if (key === undefined) throw invalid(`${name} is not one public key in PEM`);
+  if (key === undefined) throw invalid(flag, `${name} is not one public key in PEM`);
   if (!canSign(key)) {
-    throw invalid(`${name} is not a key on Ed25519, P-256 or P-384, and others are not supported`);
+    throw invalid(
+      flag,
+      `${name} is not a key on Ed25519, P-256 or P-384, and others are not supported`,
+    );
   }
   return key.export({ type: 'spki', format: 'pem' }).toString();
 }
@@ -51,6 +59,6 @@ function canSign({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolea
   return asymmetricKeyType === 'ec' && CURVES.includes(asymmetricKeyDetails?.namedCurve);
 }
 
-function invalid(reason: string, remedy?: string): UsageError {
-  return new UsageError(`--secret: ${reason}`, { code: 'key-invalid', remedy });
+function invalid(flag: string, reason: string, remedy?: string): UsageError {
+  return new UsageError(`${flag}: ${reason}`, { code: 'key-invalid', remedy });
 }

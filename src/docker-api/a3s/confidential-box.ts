@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HOST_PERMISSIONS } from '@a3s-box/policies';
+import { HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
 import * as z from 'zod';
 import type { Document } from '../document.ts';
 
@@ -20,6 +20,7 @@ export const ConfidentialShown = z.strictObject({
   HostMay: z.array(z.enum(HOST_PERMISSIONS)),
   Deployment: z.string(),
   Changes: z.enum(['memory', 'encrypted-disk']),
+  Sealing: z.enum(SEALING),
   Secrets: z.array(
     z.strictObject({ Name: z.string(), Delivered: z.boolean(), AllowAnyInjector: z.boolean() }),
   ),

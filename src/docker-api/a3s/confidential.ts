@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HOST_PERMISSIONS, LaunchSpec } from '@a3s-box/policies';
+import { HOST_PERMISSIONS, LaunchSpec, SEALING } from '@a3s-box/policies';
 import * as z from 'zod';
 import type { Document } from '../document.ts';
 
@@ -43,6 +43,10 @@ export const Confidential = z
     Changes: z.enum(['memory', 'encrypted-disk']).default('memory'),
     /** How long the workload waits for its secrets, in seconds. */
     SecretsDeadline: LaunchSpec.shape.secretsDeadline.default(DEFAULT_DEADLINE),
+    /** Which keys the agent derives, for envelopes that outlive the guest. */
+    Sealing: z.enum(SEALING).default('none'),
+    /** Public keys in PEM whose holders may seal and unseal over RA-TLS. */
+    SealerKeys: z.array(z.string().max(MAX_PEM)).max(MAX_KEYS).default([]),
     /**
      * Of a boot set that is used instead of the current one: its id, or the absolute path of its
      * directory.

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { Confidential } from '../a3s/confidential.ts';
+import { EgressBody } from '../a3s/egress.ts';
 import type { Document } from '../document.ts';
 import { Healthcheck } from './healthcheck.ts';
 import { LIMIT_FIELDS } from './limits.ts';
@@ -105,6 +106,7 @@ export const CreateBody = Config.extend({
   HostConfig: HostConfig.prefault({}),
   NetworkingConfig: z.looseObject({}).optional(),
   Confidential: Confidential.optional(),
+  Egress: EgressBody.optional(),
 });
 export type CreateBody = Document<typeof CreateBody>;
 

@@ -13,6 +13,7 @@ const TOOLS = [
   'ip',
   'nft',
   'nsenter',
+  'prlimit',
   'setpriv',
   'unshare',
   'umount',

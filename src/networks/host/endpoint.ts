@@ -5,6 +5,8 @@
  * @module
  */
 import * as z from 'zod';
+import { Egress } from '../egress/egress.ts';
+import { BRIDGE } from '../predefined.ts';
 
 const PublishedPort = z.strictObject({
   hostIp: z.string(),
@@ -39,6 +41,15 @@ export const Endpoint = z.strictObject({
   nameservers: z.array(z.string()).readonly().optional(),
   /** An address of the host at which the box may reach it. */
   host: z.string().optional(),
+  /** In a network that the box has to itself: an address that leads to the host's resolver. */
+  resolver: z.string().optional(),
+  /** Absent: the box reaches what its host reaches. */
+  egress: Egress.optional(),
 });
 /** A box in a network. */
 export type Endpoint = z.infer<typeof Endpoint>;
+
+/** Whether the network is the box's own, Docker's `bridge`, in which no other box is. */
+export function isOwnNetwork(network: Pick<Endpoint['network'], 'id'>): boolean {
+  return network.id === BRIDGE.id;
+}

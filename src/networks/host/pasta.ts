@@ -10,9 +10,9 @@ import * as z from 'zod';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { portOptions } from '../../jail/passt-ports.ts';
-import type { PublishedPort } from './endpoint.ts';
+import type { Endpoint, PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
-import { RESOLVER } from './netavark.ts';
+import { RESOLVER, UPLINK } from './netavark.ts';
 import { HOST, PUBLISH } from './routed.ts';
 import { runProgram } from './run-program.ts';
 
@@ -29,6 +29,27 @@ export async function startWayOut(namespace: string, pidFile: string): Promise<v
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile],
     ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
+    ...[...portOptions([]), ...NO_WAY_BACK],
+  ]);
+}
+
+/**
+ * The way out of the namespace of a box that has a network to itself. The box has the addresses
+ * there that it has behind passt.
+ */
+export async function startOwnWayOut(
+  namespace: string,
+  pidFile: string,
+  { address, network, resolver }: Pick<Endpoint, 'address' | 'network' | 'resolver'>,
+): Promise<void> {
+  const { gateway, subnet, mtu } = network;
+  await runProgram('pasta', [
+    ...COMMON,
+    '--config-net',
+    ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', UPLINK, '--mtu', String(mtu)],
+    ...['--address', address, '--netmask', subnet.slice(subnet.indexOf('/') + 1)],
+    ...['--gateway', gateway],
+    ...(resolver === undefined ? [] : ['--dns-forward', resolver]),
     ...[...portOptions([]), ...NO_WAY_BACK],
   ]);
 }

@@ -6,14 +6,14 @@
  *
  * @module
  */
-import type { Endpoint } from './endpoint.ts';
+import { type Endpoint, isOwnNetwork } from './endpoint.ts';
 import { inNamespace, writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
 
 /** The namespace's own address on the tap device. */
-const INSIDE = '169.254.77.1';
+export const INSIDE = '169.254.77.1';
 /** In the holder, an address that leads to the host's own, which the holder has as well. */
 export const HOST = '169.254.1.2';
 /** Metadata services of clouds, and the addresses of the namespaces themselves. */
@@ -32,6 +32,8 @@ const MAX_PEERS = 256;
 const MAX_FLOWS = 4096;
 /** Questions of a box about names in a second. */
 const QUESTIONS = 200;
+/** Clients open connections in groups. */
+const BURST = `burst ${QUESTIONS} packets`;
 /** Marks the connections of published ports, whose answers leave the way the questions came. */
 const MARK = 1;
 const TABLE = 100;
@@ -47,21 +49,32 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
       ip_forward: 1,
       'conf/all/rp_filter': 0,
       'conf/all/send_redirects': 0,
-      ...Object.fromEntries([UPLINK, TAP].flatMap(deviceSettings)),
+      ...Object.fromEntries(deviceSettings(TAP)),
     });
   });
   const commands = [
-    `addr flush dev ${UPLINK}`,
     `link set ${TAP} mtu ${network.mtu} up`,
     `addr add ${INSIDE}/32 dev ${TAP}`,
-    `route add ${network.subnet} dev ${UPLINK} scope link src ${INSIDE}`,
-    ...(network.internal
-      ? []
-      : [`route add default via ${network.gateway} dev ${UPLINK} src ${INSIDE}`]),
     `route add ${address}/32 dev ${TAP}`,
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
     // Published ports may come later, and come again: the table is empty without their device.
     `rule add fwmark ${MARK} lookup ${TABLE}`,
+  ];
+  await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+  await routeUplink(namespace, network);
+}
+
+/** Makes the routes of the device that leads to the network, which may have come anew. */
+export async function routeUplink(namespace: string, network: Endpoint['network']): Promise<void> {
+  await inNamespace(namespace, () =>
+    writeSettings('ipv4', Object.fromEntries(deviceSettings(UPLINK))),
+  );
+  const commands = [
+    `addr flush dev ${UPLINK}`,
+    `route replace ${network.subnet} dev ${UPLINK} scope link src ${INSIDE}`,
+    ...(network.internal
+      ? []
+      : [`route replace default via ${network.gateway} dev ${UPLINK} src ${INSIDE}`]),
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
 }
@@ -94,7 +107,7 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 }
 
 /** The rules of the namespace, in the words of nft. */
-export function ruleset({ network, address, mac, ports, host }: Endpoint): string {
+export function ruleset({ network, address, mac, ports, host, egress }: Endpoint): string {
   const { device } = PUBLISH;
   const dnat = (match: string): string[] =>
     (['tcp', 'udp'] as const).flatMap((protocol) => {
@@ -115,8 +128,12 @@ export function ruleset({ network, address, mac, ports, host }: Endpoint): strin
     `iifname ${TAP} ct mark ${MARK} meta mark set ${MARK}`,
     '}',
     'chain to_host { type filter hook input priority filter; policy drop;',
+    // A guest keeps the program that answers in place of servers no busier than this.
+    `iifname ${TAP} meta l4proto udp limit rate over ${QUESTIONS}/second ${BURST} drop`,
+    `iifname ${TAP} ct state new limit rate over ${QUESTIONS}/second ${BURST} drop`,
     'ct state established,related accept',
     'iifname lo accept',
+    ...(egress === undefined ? [] : [`iifname ${TAP} ct status dnat accept`]),
     '}',
     // A guest fills neither tables of the host, which all namespaces share, nor those of the way
     // out.
@@ -128,7 +145,11 @@ export function ruleset({ network, address, mac, ports, host }: Endpoint): strin
     ...(host === undefined ? [] : [`iifname ${TAP} ip daddr ${HOST} ct status dnat accept`]),
     `iifname ${TAP} ip daddr ${LINK_LOCAL} reject`,
     `iifname ${TAP} udp dport 53 limit rate over ${QUESTIONS}/second drop`,
-    `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
+    ...(isOwnNetwork(network)
+      ? []
+      : [
+          `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
+        ]),
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
     ...(network.internal ? [] : [`iifname ${TAP} oifname ${UPLINK} accept`]),
     `iifname ${TAP} reject`,

@@ -6,6 +6,7 @@
 import { openSync } from 'node:fs';
 import type { Endpoint } from '../host/endpoint.ts';
 import type { HostNetworks, Place } from '../host/host-networks.ts';
+import type { BoxRefusal } from '../host/limit-box.ts';
 import type { UserNetworks } from '../network.ts';
 
 export class FakeHostNetworks implements HostNetworks {
@@ -62,6 +63,13 @@ export class FakeHostNetworks implements HostNetworks {
   }
 
   async repair(): Promise<void> {}
+
+  /** What the next `refusals` returns. */
+  refused: BoxRefusal[] = [];
+
+  async refusals(): Promise<readonly BoxRefusal[]> {
+    return this.refused.splice(0);
+  }
 
   #keep(test: (place: Endpoint) => boolean): void {
     this.#places.splice(0, this.#places.length, ...this.#places.filter(test));

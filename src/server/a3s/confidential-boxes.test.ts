@@ -87,6 +87,26 @@ describe('creating a confidential box', () => {
     expect((await answer({ ReadonlyRootfs: true })).status).toBe(201);
   });
 
+  it('refuses sealing that the boot set, the ID block or the keys do not fit', async () => {
+    const answer = (confidential: Record<string, unknown>) =>
+      home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', Cmd: ['x'], ...body(confidential) },
+      });
+    const invalid = { status: 400, body: { code: 'invalid-argument' } };
+    expect(await answer({ Sealing: 'upgradable' })).toMatchObject(invalid);
+    expect(await answer({ SealerKeys: [TOKEN.InjectorKeys[0]] })).toMatchObject(invalid);
+    expect(await answer({ Sealing: 'any' })).toMatchObject(invalid);
+    const { body: made } = await answer({ Sealing: 'exact', SealerKeys: TOKEN.InjectorKeys });
+    const { Confidential } = await inspect(String((made as { Id: string }).Id));
+    expect(Confidential).toMatchObject({ Sealing: 'exact' });
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 3 } };
+    const unsupported = { status: 400, body: { code: 'unsupported-option' } };
+    expect(await answer({ Sealing: 'exact' })).toMatchObject(unsupported);
+    expect((await answer({})).status).toBe(201);
+  });
+
   it('prepares the engine when a confidential box is created', async () => {
     await home.create(MINUTE);
     expect(home.host.expected).toEqual([]);

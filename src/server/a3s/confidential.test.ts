@@ -338,6 +338,41 @@ describe('POST /a3s/v1/boxes/{id}/ratls', () => {
   });
 });
 
+describe.each(['seal', 'unseal'])('POST /a3s/v1/boxes/{id}/%s', (operation) => {
+  const path = (id: string) => `/a3s/v1/boxes/${id}/${operation}`;
+
+  it('carries bytes to the guest of a box whose launch spec permits sealing', async () => {
+    const confidential = { Tee: 'simulate', Sealing: 'exact' };
+    const id = await home.create(CREATE.Cmd, { Confidential: confidential });
+    await home.call('POST', `/containers/${id}/start`);
+    const socket = createConnection(home.config.socket);
+    socket.write(
+      `POST ${path(id)} HTTP/1.1\r\nHost: a3s-box\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+    );
+    const received = text(socket);
+    socket.end('sent back');
+    expect(await received).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\nsent back$/);
+  });
+
+  it('refuses a plain box, one whose launch spec says none, and one that does not run', async () => {
+    const plain = await home.create(CREATE.Cmd);
+    expect(await home.call('POST', path(plain))).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('plain box') },
+    });
+    expect(await home.call('POST', path(await started()))).toMatchObject({
+      status: 403,
+      body: { code: 'sealing-not-permitted', message: expect.stringContaining('sealing none') },
+    });
+    const confidential = { Tee: 'simulate', Sealing: 'exact' };
+    const idle = await home.create(CREATE.Cmd, { Confidential: confidential });
+    expect(await home.call('POST', path(idle))).toMatchObject({
+      status: 409,
+      body: { code: 'box-not-running' },
+    });
+  });
+});
+
 describe('GET /a3s/v1/openapi.json', () => {
   it('describes the routes of confidential boxes by the schemas that parse them', async () => {
     const { body } = await home.call('GET', '/a3s/v1/openapi.json');

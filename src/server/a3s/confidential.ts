@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { askEvidence } from '../../boxes/confidential/evidence.ts';
-import { carryRatls, openRatls } from '../../boxes/confidential/ratls-stream.ts';
+import { carryRatls, openRatls, openSealing } from '../../boxes/confidential/ratls-stream.ts';
 import { measureBox } from '../../boxes/create/measure.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { Evidence } from '../../docker-api/a3s/evidence.ts';
@@ -36,6 +36,12 @@ const nonce = z
 function isNonce(bytes: number): boolean {
   return bytes >= 32 && bytes <= 64;
 }
+
+/** No plaintext crosses this host: the value is inside of TLS, which ends in the guest. */
+const SEALING_SUMMARIES = {
+  seal: 'Connect to the RA-TLS server of a guest that seals; the connection leaves HTTP',
+  unseal: 'Connect to the RA-TLS server of a guest that unseals; the connection leaves HTTP',
+} as const;
 
 type ConfidentialHost = Pick<Runtime, 'store' | 'running' | 'boot' | 'images'>;
 
@@ -84,6 +90,8 @@ export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
       };
     },
   }),
+  sealingRoute('seal'),
+  sealingRoute('unseal'),
   route('POST', '/a3s/v1/measure', {
     access,
     summary:
@@ -103,6 +111,25 @@ export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
     },
   }),
 ];
+
+function sealingRoute(operation: 'seal' | 'unseal'): Route<ConfidentialHost> {
+  return streamRoute('POST', `/a3s/v1/boxes/:id/${operation}`, {
+    access,
+    summary: SEALING_SUMMARIES[operation],
+    query: query({}),
+    upload: 'application/octet-stream',
+    answers: { 101: HIJACK },
+    handler: async ({ id, signal }, rt) => {
+      const { definition } = rt.store.resolve(id);
+      const guest = await openSealing(rt, definition.id, operation, signal);
+      return {
+        kind: 'hijack' as const,
+        multiplexed: false,
+        serve: (client) => carryRatls(guest, client),
+      };
+    },
+  });
+}
 
 function launchOf({ store }: Pick<Runtime, 'store'>, reference: string): Launch {
   const { definition, state, name } = store.resolve(reference);

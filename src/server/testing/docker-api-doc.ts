@@ -29,9 +29,10 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'POST /auth': 'credentials are not stored: clients send them with each request that needs them',
   'GET /containers/json':
     'the filter `name` matches a part of the name, with `^` and `$` as anchors, and is no regular expression; `Trust` and `Confidential` are additional fields',
-  'POST /containers/create': 'see the fields below; `Confidential` is an additional field',
+  'POST /containers/create':
+    'see the fields below; `Confidential` and `Egress` are additional fields',
   'GET /containers/{id}/json':
-    '`Trust`, `TrustAtCreate`, `Machine` and `Confidential` are additional fields; in `bridge` each box has the same address',
+    '`Trust`, `TrustAtCreate`, `Machine`, `Confidential` and `Egress` are additional fields; in `bridge` each box has the same address',
   'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',
@@ -80,7 +81,8 @@ generated from the same tables; a test fails where it is out of date.
 - **Errors** are Docker's \`{"message": …}\` with a stable \`code\` and, where there is a next step, a
   \`remedy\`.
 - **No request is ignored.** Each field in the tables below *works*, works and *differs* as its row
-  says, or is *refused* by name, with the reason, before anything changes. A refused field may be
+  says, is *ignored* as Docker ignores it, or is *refused* by name, with the reason, before anything
+  changes. A refused field may be
   present with a value that requests nothing, as clients send it.
 - **JSON is read as Go reads it**: names of fields match in any case, keys of maps do not, and null
   means that the field is absent.
@@ -175,8 +177,8 @@ function fieldRows(list: Readonly<Record<string, Field>>, absent: UnsupportedOpt
     if (field.kind === 'discarded') {
       return [`\`${name}\``, 'differs', `discarded with Docker’s warning: ${why}`];
     }
-    const note = field.kind === 'ignored' ? undefined : field.note;
-    return [`\`${name}\``, field.kind, note ?? ''];
+    if (field.kind === 'ignored') return [`\`${name}\``, 'ignored', why];
+    return [`\`${name}\``, field.kind, field.note ?? ''];
   });
 }
 

@@ -8,9 +8,17 @@ import { AttestationError } from '../../../attestation/src/errors.ts';
 import { LaunchSpecError } from '../../../policies/src/launch-spec/parse-launch-spec.ts';
 import { CborError } from '../../../ratls/src/certificate/cbor.ts';
 import { RatlsError } from '../../../ratls/src/errors.ts';
+import { SealingError } from '../../../sealing/src/errors.ts';
 
 /** What parsers refuse with. */
-const REFUSALS = [AttestationError, PolicyError, LaunchSpecError, RatlsError, CborError];
+const REFUSALS = [
+  AttestationError,
+  PolicyError,
+  LaunchSpecError,
+  RatlsError,
+  CborError,
+  SealingError,
+];
 
 /** What the fuzzer calls with one input after another. */
 export function refusing(parse: (bytes: Uint8Array) => unknown): (input: Uint8Array) => void {

@@ -78,6 +78,7 @@ seed(
 seed('launch-spec', membersOf('launch-spec', 'text'));
 seed('ratls-certificate', membersOf('ratls/certificates', 'certificate'));
 seed('ratls-evidence', membersOf('ratls/evidence', 'extension'));
+seed('sealing', membersOf('sealing', 'envelope'));
 seed('ratls-answer', [
   text({
     evidence: {

@@ -8,6 +8,7 @@ import { CREATE_FLAGS } from '../../flags/box-flags.ts';
 import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
 import { type CreateRequest, createRequest, streamsOf } from '../../requests/create-request.ts';
+import { egressRequest } from '../../requests/egress-request.ts';
 import {
   type ImageChoice,
   imageChoice,
@@ -25,7 +26,11 @@ export const create: Command = {
   async run(invocation) {
     const { context } = invocation;
     const confidential = await confidentialRequest(invocation);
-    const request = createRequest(invocation, streamsOf(invocation.flags), confidential);
+    const egress = await egressRequest(invocation);
+    const request = createRequest(invocation, streamsOf(invocation.flags), {
+      confidential,
+      egress,
+    });
     const choice = await imageChoice(invocation);
     const client = await context.connect();
     return interruptible(context, async (signal) => {

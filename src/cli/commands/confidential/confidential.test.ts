@@ -64,6 +64,29 @@ describe('run --tee', () => {
     });
   });
 
+  it('run --tee sends its sealing, and the keys of its sealers', async () => {
+    await a3s(
+      'run -d --tee simulate --sealing exact --sealer broker.pub --sealer p256.pub box both',
+    );
+    expect(sent()['Confidential']).toMatchObject({
+      Sealing: 'exact',
+      SealerKeys: [PEM, P256.export({ type: 'spki', format: 'pem' })],
+    });
+  });
+
+  it.each([
+    ['run -d --tee simulate --sealing any box both', 'it takes none, exact, upgradable'],
+    [
+      'run -d --tee simulate --sealing exact --sealer broker.key box both',
+      '--sealer: broker.key is',
+    ],
+    ['run -d --sealing exact box both', 'without --tee'],
+  ])('refuses %s', async (line, message) => {
+    const done = await a3s(line);
+    expect(done.status).not.toBe(0);
+    expect(done.stderr).toContain(message);
+  });
+
   it('create --tee sends only the given settings', async () => {
     const done = await a3s('create --tee snp box');
     expect(done.stderr).toBe('');

@@ -18,6 +18,7 @@ import { attestationPolicyText } from '../../output/policy-yaml.ts';
 import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
 import { createRequest } from '../../requests/create-request.ts';
+import { egressRequest } from '../../requests/egress-request.ts';
 import { type ImageChoice, imageChoice, withImage } from '../../requests/image-choice.ts';
 import { registerImagePolicy } from '../../requests/image-policy.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
@@ -51,7 +52,8 @@ export const measure: Command = {
     const { context, flags } = invocation;
     const confidential = await confidentialRequest(invocation);
     if (confidential === undefined) throw flags.missing('tee');
-    const { body } = createRequest(invocation, NO_STREAMS, confidential);
+    const egress = await egressRequest(invocation);
+    const { body } = createRequest(invocation, NO_STREAMS, { confidential, egress });
     const choice = await imageChoice(invocation);
     const files = outputFiles(invocation);
     const format = flags.string('format') ?? '';

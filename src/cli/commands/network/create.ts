@@ -1,8 +1,10 @@
 import type { NetworkCreateBody, NetworkCreated } from '../../../docker-api/network.ts';
 import { objectOf, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
+import { EGRESS_FLAGS } from '../../flags/egress-flags.ts';
 import { bool, byName, list, refused, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
+import { egressRequest } from '../../requests/egress-request.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseLabel, toMap } from '../../values/environment.ts';
 
@@ -14,6 +16,7 @@ export const createNetwork: Command = {
   flags: byName([
     bool('attachable', 'Note that boxes may be attached by hand'),
     list('aux-address', 'Auxiliary IPv4 addresses, which no box gets', { value: 'map' }),
+    ...EGRESS_FLAGS,
     string('driver', 'Driver to manage the network: bridge', { short: 'd' }),
     string('gateway', 'IPv4 gateway of the subnet', { value: 'address' }),
     bool('internal', 'Restrict external access to the network'),
@@ -30,7 +33,9 @@ export const createNetwork: Command = {
     refused('scope', CLUSTER),
   ]),
   operands: { min: 1, max: 1 },
-  async run({ context, flags, operands }) {
+  async run(invocation) {
+    const { context, flags, operands } = invocation;
+    const egress = await egressRequest(invocation);
     const body: NetworkCreateBody = {
       Name: operands[0] ?? '',
       Driver: flags.string('driver') ?? 'bridge',
@@ -39,6 +44,7 @@ export const createNetwork: Command = {
       Attachable: flags.bool('attachable'),
       Options: toMap(flags.list('opt')),
       Labels: toMap(flags.parsedList('label', parseLabel)),
+      ...(egress === undefined ? {} : { Egress: egress }),
     };
     const client = await context.connect();
     const call = { method: 'POST', path: '/networks/create', body } as const;

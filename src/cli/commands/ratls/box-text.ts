@@ -6,7 +6,7 @@
 import { printable } from '../../client/failure.ts';
 import { alignColumns } from '../../output/table.ts';
 import { checkTable, SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
-import type { BoxCheck, BoxVerdict } from './box-verdict.ts';
+import type { BoxCheck, BoxVerdict, Peer } from './box-verdict.ts';
 import type { Library } from './peer-flags.ts';
 
 const TITLES = { session: 'Session', verify: 'Evidence', policy: 'Policy' } as const;
@@ -42,8 +42,15 @@ function boxLines({ box }: BoxVerdict): readonly string[] {
     ['instance', instance],
     ['host may', spec.hostMay.join(', ') || 'nothing but end it'],
     ['secrets', secrets.join(', ') || 'none'],
+    ['sealing', sealingOf(spec)],
   ];
   return [`Box\n${alignColumns(rows.map(([name, value]) => `  ${name}\t${value}`))}`];
+}
+
+function sealingOf({ sealing, sealers = [] }: Peer['spec']): string {
+  if (sealing === 'none') return 'none';
+  const outside = sealers.length === 0 ? 'nobody outside' : `${sealers.length} keys outside`;
+  return `${sealing}, by the workload and ${outside}`;
 }
 
 function fileLines({ files }: BoxVerdict): readonly string[] {

@@ -7,4 +7,12 @@
  */
 export { simulatedRootsOf } from '@a3s-box/attestation/simulated';
 export { AGENT_CODES, canInject, connect, RATLS_CHECKS, RatlsError } from '@a3s-box/ratls';
+export {
+  isPurpose,
+  MAX_ENVELOPE,
+  MAX_SEALED,
+  parseEnvelope,
+  requirePermitted,
+  SealingError,
+} from '@a3s-box/sealing';
 export * from '../attest/library.ts';

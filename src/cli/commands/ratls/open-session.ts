@@ -13,6 +13,9 @@ import type { Library, Trust } from './peer-flags.ts';
 type RatlsError = InstanceType<Library['RatlsError']>;
 export type Session = Awaited<ReturnType<Library['connect']>>;
 
+/** The control server's route to the guest: all carry the same bytes, and refuse different boxes. */
+export type SessionRoute = 'ratls' | 'seal' | 'unseal';
+
 /** `HOST:PORT`, `[ADDRESS]:PORT`; a box's name has no colon. */
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^:[\]/]+)):(\d{1,5})$/;
 
@@ -23,10 +26,11 @@ export async function openSession(
   target: string,
   trust: Trust,
   signal: AbortSignal,
+  route: SessionRoute = 'ratls',
 ): Promise<Session> {
   if (!target.includes(':')) {
     const client = await context.connect();
-    const path = `/a3s/v1/boxes/${segment(target)}/ratls`;
+    const path = `/a3s/v1/boxes/${segment(target)}/${route}`;
     const { stream } = await client.hijack({ method: 'POST', path, signal });
     return library.connect({ ...trust, socket: stream, signal });
   }

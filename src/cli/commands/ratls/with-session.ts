@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { A3sError } from '../../../errors.ts';
 import type { Context } from '../../context.ts';
-import { openSession, type Session } from './open-session.ts';
+import { openSession, type Session, type SessionRoute } from './open-session.ts';
 import type { Library, Trust } from './peer-flags.ts';
 
 /** The library's default timeout. */
@@ -25,6 +25,7 @@ export interface SessionRequest {
   readonly target: string;
   readonly trust: Trust;
   readonly signal: AbortSignal;
+  readonly route?: SessionRoute;
 }
 
 /**
@@ -34,14 +35,15 @@ export interface SessionRequest {
  * @throws RatlsError of the library, A3sError of the server, UsageError for a name that is no box
  */
 export async function withSession<T>(
-  { context, library, target, trust, signal }: SessionRequest,
+  { context, library, target, trust, signal, route }: SessionRequest,
   act: (session: Session) => Promise<T>,
 ): Promise<T> {
   const end = performance.now() + (trust.timeout ?? DEFAULT_TIMEOUT_MS);
   let timeout = trust.timeout;
   for (;;) {
     try {
-      const session = await openSession(context, library, target, { ...trust, timeout }, signal);
+      const limited = { ...trust, timeout };
+      const session = await openSession(context, library, target, limited, signal, route);
       try {
         return await act(session);
       } finally {

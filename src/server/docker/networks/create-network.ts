@@ -7,6 +7,7 @@ import type * as z from 'zod';
 import type { NetworkCreateBody } from '../../../docker-api/network.ts';
 import { A3sError } from '../../../errors.ts';
 import type { NetworkRequest, SubnetRequest } from '../../../networks/request.ts';
+import { egressRequest } from '../egress-request.ts';
 
 type Body = z.output<typeof NetworkCreateBody>;
 
@@ -33,6 +34,7 @@ export function networkRequest(body: Body): NetworkRequest {
     labels: Labels,
     options: Options,
     addresses: subnetRequest(IPAM.Config),
+    egress: egressRequest(body.Egress),
   };
 }
 

@@ -9,6 +9,7 @@ import { GUEST_NETWORK } from '../../../engine/network.ts';
 import type { Endpoint, NetworkRecord } from '../../../networks/network.ts';
 import { isPredefined } from '../../../networks/networks.ts';
 import { BRIDGE, BRIDGE_SUBNET, type PredefinedNetwork } from '../../../networks/predefined.ts';
+import { showEgress } from '../egress-request.ts';
 
 export type AnyNetwork = NetworkRecord | PredefinedNetwork;
 
@@ -55,6 +56,7 @@ const COMMON = {
 function describe(network: NetworkRecord): Network {
   const { name, id, createdAt, subnet, gateway, ipRange, internal, asked } = network;
   const { auxAddresses } = asked;
+  const egress = showEgress(network.egress);
   return {
     ...{ Name: name, Id: id, Created: createdAt, Driver: 'bridge', ...COMMON },
     IPAM: {
@@ -73,6 +75,7 @@ function describe(network: NetworkRecord): Network {
     Attachable: network.attachable,
     Options: network.options,
     Labels: network.labels,
+    ...(egress === null ? {} : { Egress: egress }),
   };
 }
 

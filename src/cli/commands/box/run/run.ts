@@ -7,6 +7,7 @@ import type { FlagValues } from '../../../flags/flag-values.ts';
 import { confidentialRequest, requireOutput } from '../../../requests/confidential-request.ts';
 import { printWarnings, warningsFor } from '../../../requests/confidential-warnings.ts';
 import { createRequest, streamsOf } from '../../../requests/create-request.ts';
+import { egressRequest } from '../../../requests/egress-request.ts';
 import { createFork, forkRequest } from '../../../requests/fork-request.ts';
 import { imageChoice } from '../../../requests/image-choice.ts';
 import { requireSnp } from '../../../requests/require-snp.ts';
@@ -65,7 +66,8 @@ async function maker(invocation: Invocation): Promise<Make> {
   const attached = streamsOfRun(flags);
   const confidential = await confidentialRequest(invocation);
   if (confidential !== undefined && !flags.bool('detach')) requireOutput(confidential);
-  const request = createRequest(invocation, attached, confidential);
+  const egress = await egressRequest(invocation);
+  const request = createRequest(invocation, attached, { confidential, egress });
   const choice = await imageChoice(invocation);
   return async (client, signal) => {
     printWarnings(context, warningsFor(confidential));

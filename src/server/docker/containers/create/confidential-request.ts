@@ -24,6 +24,8 @@ export function confidentialRequest(
     deployment: asked.Deployment,
     changes: asked.Changes,
     secretsDeadline: asked.SecretsDeadline,
+    sealing: asked.Sealing,
+    sealerKeys: asked.SealerKeys,
     bootSet: asked.BootSet ?? undefined,
     identity:
       IdBlock && IdAuth

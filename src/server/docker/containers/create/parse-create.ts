@@ -15,6 +15,7 @@ import {
 } from '../../../../docker-api/containers/create.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
+import { egressRequest } from '../../egress-request.ts';
 import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
@@ -55,11 +56,12 @@ export function parseCreate(body: unknown): ParsedCreate {
   const whole = withoutUnsupported(
     '',
     body,
-    [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential'],
+    [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential', 'Egress'],
     unsupportedConfig,
     { ignored },
   );
-  const { NetworkingConfig: networking, MacAddress: mac, Confidential: own, ...docker } = whole;
+  const { NetworkingConfig: networking, MacAddress: mac, ...rest } = whole;
+  const { Confidential: own, Egress: ownEgress, ...docker } = rest;
   const hostPart = withoutUnsupported(
     'HostConfig.',
     docker['HostConfig'],
@@ -69,7 +71,7 @@ export function parseCreate(body: unknown): ParsedCreate {
   );
   const document = goObject(CreateBody, { ...docker, HostConfig: hostPart }, ignored);
   // What Docker has no word for is not read as Go reads: its names are exact.
-  const config = parseRequest(CreateBody, { ...document, Confidential: own });
+  const config = parseRequest(CreateBody, { ...document, Confidential: own, Egress: ownEgress });
   const { HostConfig: host } = config;
   const confidential = confidentialRequest(config.Confidential);
   const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
@@ -124,6 +126,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     health: healthRequest(config.Healthcheck),
     ...networks,
     names: namesOf(host),
+    egress: egressRequest(config.Egress),
     ports,
     exposedPorts: exposed.map(withProtocol),
     publishAll: host.PublishAllPorts,

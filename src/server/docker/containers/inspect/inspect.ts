@@ -12,6 +12,7 @@ import type { Runtime } from '../../../../boxes/runtime.ts';
 import { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
+import { showEgress } from '../../egress-request.ts';
 import { flag, noBody, query } from '../../query.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { mountsOf } from './inspect-parts.ts';
@@ -60,6 +61,7 @@ export function inspectBox(rt: InspectHost, box: Box): Inspect {
     Machine: vmOf(box),
     // Null for a plain box.
     Confidential: showConfidential(box),
+    Egress: showEgress(definition.egress),
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',

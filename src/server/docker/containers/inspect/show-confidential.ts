@@ -30,6 +30,7 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
     HostMay: confidential.hostMay,
     Deployment: confidential.deployment,
     Changes: confidential.changes,
+    Sealing: confidential.sealing ?? 'none',
     Secrets: confidential.secrets.map(({ name, allowAnyInjector }) => ({
       Name: name,
       Delivered: delivered.has(name),

@@ -8,11 +8,11 @@ import { posix } from 'node:path';
 import type * as z from 'zod';
 import type {
   CreateRequest,
-  ImageMountRequest,
   MountsFrom,
   VolumeMountRequest,
 } from '../../../../../boxes/create/create-request.ts';
 import { anonymousVolume } from '../../../../../boxes/create/image-volumes.ts';
+import type { ImageMountRequest } from '../../../../../boxes/policy/image-mounts.ts';
 import type { Bind } from '../../../../../boxes/record/box.ts';
 import type { TmpfsMount } from '../../../../../boxes/record/tmpfs.ts';
 import { mountPoint } from '../../../../../boxes/spec/volumes.ts';

@@ -4,15 +4,16 @@
  *
  * @module
  */
-import {
-  type AuthorizationHost,
-  authorizeImage,
-  type TrustOptions,
-} from '../policy/authorize-image.ts';
-import { namesUsed } from '../policy/trust-names.ts';
+
 import type { ImageMount } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import type { ImageMountRequest } from './create-request.ts';
+import { type AuthorizationHost, authorizeImage, type TrustOptions } from './authorize-image.ts';
+import { namesUsed } from './trust-names.ts';
+
+/** Another image that the box mounts, by the name that was given. */
+export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
+  readonly reference: string;
+}
 
 /**
  * Pins the images that the names mean now.

@@ -1,5 +1,6 @@
 /**
- * The digests of the keys that may inject a secret, as a launch spec names them.
+ * The digests of the keys of those who may call the guest: to inject a secret, or to seal, as a
+ * launch spec names them.
  *
  * @module
  */
@@ -17,28 +18,29 @@ const ONE_PUBLIC_KEY =
 /**
  * SHA-256 of the SubjectPublicKeyInfo in DER.
  *
+ * @param whose what the key is for, as `that is to seal`
+ *
  * @throws A3sError `key-invalid`, also for a private key, which the message does not repeat
  */
-export function injectorDigest(pem: string, secret: string): string {
-  if (!ONE_PUBLIC_KEY.test(pem)) throw invalid(secret, 'it is not one public key in PEM');
+export function callerDigest(pem: string, whose: string): string {
+  if (!ONE_PUBLIC_KEY.test(pem)) throw invalid(whose, 'it is not one public key in PEM');
   let key: KeyObject;
   try {
     key = createPublicKey({ key: pem, format: 'pem' });
   } catch (cause) {
-    throw invalid(secret, 'it cannot be read', cause);
+    throw invalid(whose, 'it cannot be read', cause);
   }
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   if (type !== 'ed25519' && !(type === 'ec' && CURVES.has(details?.namedCurve))) {
-    throw invalid(secret, `its kind is ${details?.namedCurve ?? type}`);
+    throw invalid(whose, `its kind is ${details?.namedCurve ?? type}`);
   }
   const der = key.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(der).digest('hex');
 }
 
-function invalid(secret: string, why: string, cause?: unknown): A3sError {
-  return new A3sError(
-    'key-invalid',
-    `Cannot use a key that is to inject the secret ${secret}: ${why}`,
-    { remedy: 'Give the public key in PEM: Ed25519, or ECDSA on P-256 or P-384.', cause },
-  );
+function invalid(whose: string, why: string, cause?: unknown): A3sError {
+  return new A3sError('key-invalid', `Cannot use a key ${whose}: ${why}`, {
+    remedy: 'Give the public key in PEM: Ed25519, or ECDSA on P-256 or P-384.',
+    cause,
+  });
 }

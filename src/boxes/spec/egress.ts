@@ -1,0 +1,90 @@
+/**
+ * The policy of a box about what it reaches outside of its networks.
+ *
+ * @module
+ */
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import { A3sError } from '../../errors.ts';
+import type { Egress, RecordedPolicy } from '../../networks/egress/egress.ts';
+import { hostSubnets } from '../../networks/host-subnets.ts';
+import { formatSubnet } from '../../networks/ipv4.ts';
+import type { NetworkRecord } from '../../networks/network.ts';
+import type { Networks } from '../../networks/networks.ts';
+import type { BoxDefinition } from '../record/box.ts';
+
+/** What of a box counts here. */
+interface Limited {
+  readonly egress?: RecordedPolicy | undefined;
+  readonly network: BoxDefinition['network'];
+  readonly endpoints: readonly unknown[];
+  readonly confidential?: unknown;
+}
+
+/**
+ * Refuses what no limited box can be.
+ *
+ * @throws A3sError `unsupported-option`, `invalid-argument`
+ */
+export function checkEgress({ egress, network, endpoints, confidential }: Limited): void {
+  if (egress === undefined) return;
+  if (confidential !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      'Cannot create the box: a network policy is not supported for a confidential box: the host enforces it, and no launch spec could promise it',
+      { remedy: 'Leave the policy out, and limit the box from inside or behind the host.' },
+    );
+  }
+  if (network === 'none') {
+    throw new A3sError(
+      'invalid-argument',
+      'Cannot limit what a box reaches that has no network: it reaches nothing',
+      { remedy: 'Leave out --network none, or the network policy.' },
+    );
+  }
+  if (network === 'default' && endpoints.length > 0) {
+    throw new A3sError(
+      'unsupported-option',
+      'Cannot limit what a box reaches that has the default network beside another one: names would resolve in one, and connections leave by the other',
+      { remedy: 'Name user-defined networks alone, or the default network alone.' },
+    );
+  }
+}
+
+/** @throws A3sError `network-unavailable` where this host cannot limit boxes */
+export async function expectLimits(
+  networks: Pick<Networks, 'availability'>,
+  egress: RecordedPolicy | undefined,
+): Promise<void> {
+  if (egress === undefined) return;
+  const { available, reason } = await networks.availability();
+  if (available) return;
+  throw new A3sError(
+    'network-unavailable',
+    `Cannot limit what the box reaches: ${reason ?? 'this host cannot do it'}`,
+    { remedy: 'Leave the network policy out; a3s-box info says what is missing.' },
+  );
+}
+
+/** What the host needs to know to limit the box in one of its networks. */
+export interface AskedEgress {
+  readonly definition: Pick<BoxDefinition, 'egress' | 'identity' | 'names'>;
+  /** Undefined: the network that the box has to itself. */
+  readonly network: NetworkRecord | undefined;
+}
+
+/** @returns undefined where neither the box nor the network has a policy */
+export async function egressIn({ definition, network }: AskedEgress): Promise<Egress | undefined> {
+  const { egress, identity, names } = definition;
+  const policies = [
+    ...(egress === undefined ? [] : [{ of: 'box' as const, ...egress }]),
+    ...(network?.egress === undefined ? [] : [{ of: 'network' as const, ...network.egress }]),
+  ];
+  if (policies.length === 0) return undefined;
+  const own = names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : names.servers;
+  const servers = network === undefined ? own : [network.gateway];
+  return {
+    ...{ uid: identity.uid, policies, namesBoxes: network !== undefined },
+    ...{ resolvers: [...servers], upstreams: [...servers] },
+    ownSubnets: (await hostSubnets()).map(formatSubnet),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * Says what would happen to a connection of a box, in each of its networks that leads outside.
+ *
+ * @module
+ */
+import { hostName } from '@a3s-box/policies/network-policy';
+import { A3sError } from '../../errors.ts';
+import { type Asked, type Explanation, explain } from '../../networks/egress/explain.ts';
+import { hostSubnets } from '../../networks/host-subnets.ts';
+import { parseAddress } from '../../networks/ipv4.ts';
+import type { NetworkRecord } from '../../networks/network.ts';
+import type { Box } from '../record/box.ts';
+import type { Services } from '../services/services.ts';
+
+/** What is asked: a name or an address, a port and a protocol. */
+export interface AskedConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export interface ExplainedNetwork extends Explanation {
+  /** Its name. */
+  readonly network: string;
+}
+
+/** @throws A3sError `invalid-argument` for what is neither a name nor an IPv4 address */
+export async function explainEgress(
+  { networks }: Pick<Services, 'networks'>,
+  { definition }: Box,
+  { host, port, protocol }: AskedConnection,
+): Promise<ExplainedNetwork[]> {
+  const asked: Asked = { ...target(host), port, protocol };
+  const own = await hostSubnets();
+  const ofBox =
+    definition.egress === undefined ? [] : [{ of: 'box' as const, ...definition.egress }];
+  const explained = (network: string, record?: NetworkRecord): ExplainedNetwork => {
+    const policy = record?.egress;
+    const ofNetwork = policy === undefined ? [] : [{ of: 'network' as const, ...policy }];
+    return { network, ...explain([...ofBox, ...ofNetwork], asked, own) };
+  };
+  const outward = definition.endpoints.flatMap(({ network }) => {
+    const record = networks.get(network);
+    return record === undefined || record.internal ? [] : [explained(record.name, record)];
+  });
+  return definition.network === 'default' ? [explained('bridge'), ...outward] : outward;
+}
+
+function target(host: string): Pick<Asked, 'name' | 'address'> {
+  const address = parseAddress(host);
+  if (address !== undefined) return { address };
+  const name = hostName(host);
+  if (name !== undefined) return { name };
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot explain ${JSON.stringify(host.slice(0, 128))}: it is neither a host name nor an IPv4 address`,
+    { remedy: 'Write HOST:PORT, such as api.example.org:443.' },
+  );
+}

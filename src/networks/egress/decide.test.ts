@@ -1,0 +1,98 @@
+import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
+import { describe, expect, it } from 'vitest';
+import { readAddress, readSubnet } from '../ipv4.ts';
+import { decideConnection, decideName, mayResolveTo } from './decide.ts';
+
+const policy = (rules: string[], byDefault = 'deny') =>
+  parseNetworkPolicy({ default: byDefault, rules });
+const to = (address: string, port = 443, protocol: 'tcp' | 'udp' = 'tcp') => ({
+  ...{ address: readAddress(address), port, protocol },
+});
+
+describe('a name', () => {
+  const rules = [
+    'deny:ads.example.org',
+    'deny:x.example.org:udp',
+    'allow:*.example.org',
+    'allow:example.net',
+  ];
+  it.each([
+    ['www.example.org', true, 2],
+    ['a.b.example.org', true, 2],
+    ['x.example.org', true, 2],
+    ['example.net', true, 3],
+    ['ads.example.org', false, 0],
+    ['example.org', false, 'default'],
+    ['badexample.org', false, 'default'],
+    ['www.example.org.evil.example', false, 'default'],
+    ['www.example.net', false, 'default'],
+  ])('%s is decided by the first rule that is about it', (name, allowed, by) => {
+    expect(decideName(policy(rules), name)).toEqual({ allowed, by });
+  });
+
+  it('resolves where public addresses are open, unless a rule denies it', () => {
+    const open = policy(['deny:ads.example.org'], 'public');
+    expect(decideName(open, 'any.example').allowed).toBe(true);
+    expect(decideName(open, 'ads.example.org')).toEqual({ allowed: false, by: 0 });
+  });
+
+  it('has no private address unless a rule allows the address, and never one of the host', () => {
+    const names = policy(['allow:*.corp.example']);
+    const both = policy(['allow:*.corp.example', 'allow:10.1.0.0/16:tcp:443']);
+    const may = (one: typeof names, address: string) => mayResolveTo([one], readAddress(address));
+    expect(may(names, '203.0.113.1')).toBe(true);
+    expect(may(names, '10.1.2.3')).toBe(false);
+    expect(may(both, '10.1.2.3')).toBe(true);
+    expect(may(both, '10.2.2.3')).toBe(false);
+    const all = policy(['allow:0.0.0.0/0']);
+    for (const address of [
+      '127.0.0.1',
+      '169.254.169.254',
+      '0.0.0.0',
+      '224.0.0.1',
+      '255.255.255.255',
+    ]) {
+      expect(may(all, address)).toBe(false);
+    }
+    expect(mayResolveTo([both, names], readAddress('10.1.2.3'))).toBe(false);
+  });
+});
+
+describe('a connection', () => {
+  it('is decided by the first rule that matches, whatever it is about', () => {
+    const rules = [
+      'deny:203.0.113.0/28',
+      'allow:a.example',
+      'deny:203.0.113.0/24:udp',
+      'allow:203.0.113.0/24',
+    ];
+    const by = (address: string, more = {}) =>
+      decideConnection(policy(rules), { ...to(address), ...more }).by;
+    expect(by('203.0.113.1', { name: 'a.example' })).toBe(0);
+    expect(by('203.0.113.100', { name: 'a.example' })).toBe(1);
+    expect(by('203.0.113.100')).toBe(3);
+    expect(by('203.0.113.100', { protocol: 'udp', name: 'a.example' })).toBe(2);
+    expect(by('198.51.100.1')).toBe('default');
+  });
+
+  it('keeps to the ports of a rule', () => {
+    const some = policy(['allow:203.0.113.0/24:tcp:8000-8010']);
+    const allowed = [7999, 8000, 8010, 8011].map(
+      (port) => decideConnection(some, to('203.0.113.1', port)).allowed,
+    );
+    expect(allowed).toEqual([false, true, true, false]);
+  });
+
+  it('goes to public addresses alone by default:public, and to no DNS server without a rule', () => {
+    const open = policy([], 'public');
+    const allowed = (address: string, port = 443) =>
+      decideConnection(open, to(address, port), [readSubnet('198.51.100.0/24')]).allowed;
+    expect(allowed('203.0.113.1')).toBe(true);
+    expect(
+      ['10.0.0.1', '192.168.1.1', '169.254.169.254', '198.51.100.7'].map((each) => allowed(each)),
+    ).toEqual([false, false, false, false]);
+    expect([allowed('203.0.113.1', 53), allowed('203.0.113.1', 853)]).toEqual([false, false]);
+    const rule = policy(['allow:203.0.113.1:udp:53'], 'public');
+    expect(decideConnection(rule, to('203.0.113.1', 53, 'udp'))).toEqual({ allowed: true, by: 0 });
+  });
+});

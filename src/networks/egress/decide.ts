@@ -1,0 +1,129 @@
+/**
+ * What a network policy says of a name and of a connection. The packet filter has the same rules in
+ * the same order (`packet-rules.ts`).
+ *
+ * @module
+ */
+import type { NetworkPolicy, NetworkRule } from '@a3s-box/policies/network-policy';
+import { contains, readSubnet, type Subnet } from '../ipv4.ts';
+
+export type Policy = Pick<NetworkPolicy, 'default' | 'rules'>;
+
+/** A connection. What is not known of it is left out. */
+export interface Destination {
+  readonly name?: string | undefined;
+  readonly address?: number | undefined;
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other';
+  readonly port?: number | undefined;
+}
+
+/** By which rule, counted from 0; `default`: by none; `dns`: a DNS server that no rule names. */
+export type DecidedBy = number | 'default' | 'dns';
+
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly by: DecidedBy;
+}
+
+/** Addresses that are public for nobody. */
+export const SPECIAL_SUBNETS = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/3',
+] as const;
+/** Those of them that a rule may open: the others lead to the host itself, or nowhere. */
+const OPENABLE = [
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+].map(readSubnet);
+const SPECIAL = SPECIAL_SUBNETS.map(readSubnet);
+
+/** DNS, and DNS over TLS: other servers than the box's own are reached by a rule alone. */
+export const DNS_PORTS: readonly number[] = [53, 853];
+
+/** Whether the box may resolve the name. Only a rule that denies the name as a whole hides it. */
+export function decideName({ default: byDefault, rules }: Policy, name: string): Verdict {
+  const by = rules.findIndex((rule) => namesIt(rule, name) && (allows(rule) || isWhole(rule)));
+  const rule = rules[by];
+  if (rule === undefined) return { allowed: byDefault === 'public', by: 'default' };
+  return { allowed: allows(rule), by };
+}
+
+/** @param own the host's own networks, which are not public for its boxes */
+export function decideConnection(
+  { default: byDefault, rules }: Policy,
+  destination: Destination,
+  own: readonly Subnet[] = [],
+): Verdict {
+  const { address, protocol, port } = destination;
+  const by = rules.findIndex((rule) => targets(rule, destination) && carries(rule, protocol, port));
+  const rule = rules[by];
+  if (rule !== undefined) return { allowed: allows(rule), by };
+  if (port !== undefined && DNS_PORTS.includes(port)) return { allowed: false, by: 'dns' };
+  const isPublic = address === undefined || !(isSpecial(address) || isIn(own, address));
+  return { allowed: byDefault === 'public' && isPublic, by: 'default' };
+}
+
+/**
+ * Whether a name may have this address. A name that leads to addresses of the host or of private
+ * networks is taken for an attack, unless a rule allows such an address by itself.
+ */
+export function mayResolveTo(policies: readonly Policy[], address: number): boolean {
+  if (!isSpecial(address)) return true;
+  if (!isIn(OPENABLE, address)) return false;
+  return policies.every(({ rules }) => {
+    const first = rules.find(
+      ({ target }) => target.kind === 'addresses' && contains(readSubnet(target.subnet), address),
+    );
+    return first !== undefined && allows(first);
+  });
+}
+
+export function isSpecial(address: number): boolean {
+  return isIn(SPECIAL, address);
+}
+
+/** Whether the rule is about this name. */
+export function namesIt({ target }: NetworkRule, name: string): boolean {
+  if (target.kind === 'name') return target.name === name;
+  return target.kind === 'below' && name.endsWith(`.${target.name}`);
+}
+
+/** Whether the rule is about such packets, wherever they go. */
+export function carries(
+  { protocol, ports }: NetworkRule,
+  asked: Destination['protocol'],
+  port: number | undefined,
+): boolean {
+  if (protocol !== 'any' && protocol !== asked) return false;
+  if (ports === undefined) return true;
+  return port !== undefined && ports.first <= port && port <= ports.last;
+}
+
+export function allows({ action }: NetworkRule): boolean {
+  return action === 'allow';
+}
+
+function targets(rule: NetworkRule, { name, address }: Destination): boolean {
+  const { target } = rule;
+  if (target.kind !== 'addresses') return name !== undefined && namesIt(rule, name);
+  return address !== undefined && contains(readSubnet(target.subnet), address);
+}
+
+function isWhole({ protocol, ports }: NetworkRule): boolean {
+  return protocol === 'any' && ports === undefined;
+}
+
+function isIn(subnets: readonly Subnet[], address: number): boolean {
+  return subnets.some((subnet) => contains(subnet, address));
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import type { Egress, RecordedPolicy } from './egress.ts';
+import { egressRules, readMark } from './packet-rules.ts';
+import { readPackets } from './refused-packets.ts';
+
+function rules(policies: readonly RecordedPolicy[], subnet?: string): string {
+  const egress: Egress = {
+    ...{ uid: 1234, resolvers: ['10.0.2.3'], upstreams: ['10.0.2.3'], namesBoxes: false },
+    policies: policies.map((policy) => ({ ...policy, of: 'box' as const })),
+    ownSubnets: ['198.51.100.0/24'],
+  };
+  const place = { tap: 'tap0', uplink: 'eth0', inside: '169.254.77.1', address: '10.0.2.15' };
+  return egressRules({ ...place, subnet, egress });
+}
+
+/** The rules of one chain, in their order. */
+function chain(name: string, policies: readonly RecordedPolicy[], subnet?: string): string[] {
+  const [, rest = ''] = rules(policies, subnet).split(`chain ${name} {`);
+  return rest.split('\n}')[0]?.trim().split('\n') ?? [];
+}
+
+const policy: RecordedPolicy = {
+  default: 'deny',
+  rules: [
+    'deny:203.0.113.0/28',
+    'allow:*.example.org',
+    'allow:a.example:udp:5000-5010',
+    'deny:b.example:tcp:80',
+    'allow:203.0.113.0/24:icmp',
+  ],
+};
+
+describe('the rules of a limited namespace', () => {
+  it('stand in the order of the policy, and end with its default', () => {
+    expect(chain('policy0', [policy])).toEqual([
+      'ct original ip daddr 203.0.113.0/28 meta mark set 268435456 goto refuse',
+      'ip daddr @p0r1 meta l4proto tcp return',
+      'ip daddr @p0r2 udp dport 5000-5010 return',
+      'ip daddr @p0r3 tcp dport 80-80 meta mark set 268435459 goto refuse',
+      'ct original ip daddr 203.0.113.0/24 meta l4proto icmp return',
+      'meta l4proto { tcp, udp } th dport { 53, 853 } meta mark set 268500990 goto refuse',
+      'meta mark set 268500991 goto refuse',
+    ]);
+  });
+
+  it('have names checked where a rule for names decides, and nowhere else', () => {
+    expect(chain('web0', [policy])).toEqual([
+      'ct original ip daddr 203.0.113.0/28 tcp dport { 80, 443 } return',
+      'ip daddr @p0r1 tcp dport { 80, 443 } goto checked',
+      'ip daddr @p0r3 tcp dport { 80 } return',
+    ]);
+  });
+
+  it('open public addresses where the policy says so', () => {
+    const open = chain('policy0', [{ default: 'public', rules: [] }]);
+    expect(open.at(-2)).toBe('ct original ip daddr != @special return');
+    expect(rules([{ default: 'public', rules: [] }])).toContain('198.51.100.0/24');
+  });
+
+  it('let through what established connections and other boxes of the network need, and no more', () => {
+    expect(chain('forward', [policy, policy], '10.89.1.0/24')).toEqual([
+      'type filter hook forward priority filter + 10; policy drop;',
+      'ct state established,related accept',
+      'iifname != tap0 accept',
+      'ip daddr { 10.0.2.3 } reject',
+      'ip daddr 10.89.1.0/24 accept',
+      'jump policy0',
+      'jump policy1',
+      'accept',
+    ]);
+    expect(chain('forward', [policy])).not.toContain('ip daddr 10.89.1.0/24 accept');
+  });
+
+  it('let the program reach resolvers, and the web servers of permitted names', () => {
+    expect(chain('program', [policy])).toEqual([
+      'ct state established,related accept',
+      'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
+      'tcp dport { 80, 443 } ip daddr @p0r1 accept',
+      'tcp dport { 80, 443 } ip daddr @p0r2 accept',
+      'drop',
+    ]);
+  });
+});
+
+describe('a refused packet', () => {
+  const policies = [
+    { ...policy, of: 'box' as const },
+    { ...policy, of: 'network' as const },
+  ];
+  const printed = (...elements: (string | number)[][]): string => {
+    const elem = elements.map((concat) => ({ elem: { val: { concat }, timeout: 60, expires: 1 } }));
+    return JSON.stringify({ nftables: [{ metainfo: {} }, { set: { name: 'refused', elem } }] });
+  };
+
+  it('is reported with its rule', () => {
+    const text = printed(
+      ['203.0.113.1', 6, 443, 0x1000_0000],
+      ['203.0.113.1', 'udp', 53, 0x1001_fffe],
+    );
+    expect(readPackets(text, policies)).toEqual([
+      { target: '203.0.113.1:443/tcp', of: 'box', rule: 'deny:203.0.113.0/28' },
+      { target: '203.0.113.1:53/udp', of: 'network', rule: expect.stringContaining('DNS server') },
+    ]);
+    expect(readPackets(printed(['203.0.113.1', 47, 0x1000_ffff]), policies)).toEqual([
+      { target: '203.0.113.1/protocol 47', of: 'box', rule: 'default:deny' },
+    ]);
+    expect(readPackets('{"nftables":[{"set":{"name":"refused"}}]}', policies)).toEqual([]);
+  });
+
+  it('has a mark that no other packet has', () => {
+    expect([0, 1, 0x1002_0000].map(readMark)).toEqual([undefined, undefined, undefined]);
+    expect(readMark(0x1001_0005)).toEqual({ policy: 1, by: 5 });
+  });
+});

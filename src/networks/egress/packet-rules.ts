@@ -1,0 +1,161 @@
+/**
+ * The rules of the packet filter for a place that a policy limits, in the words of nft. They stand
+ * in a table of their own: what they refuse, no other table can let through.
+ *
+ * @module
+ */
+import type { NetworkRule } from '@a3s-box/policies/network-policy';
+import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS } from './decide.ts';
+import { type Egress, readPolicy } from './egress.ts';
+
+/** Where the program of the namespace listens, at the namespace's own address. */
+export const PROGRAM_PORTS = { names: 5353, web: 5080, tls: 5443 } as const;
+/** Ports on which the names of servers are checked. */
+export const HTTP = 80;
+export const HTTPS = 443;
+
+/** Addresses of one rule's names at a time. */
+const MAX_PINNED = 1024;
+/** Refused destinations that are remembered until they are asked for. */
+const MAX_REFUSED = 128;
+/** Marks of refused packets: this, the policy and the rule. Nothing routes by them any more. */
+const MARK = 0x1000_0000;
+const POLICY_BITS = 16;
+const DEFAULT_MARK = 0xffff;
+const DNS_MARK = 0xfffe;
+
+export const EGRESS_TABLE = 'inet egress';
+
+/** The place that is limited. */
+export interface LimitedPlace {
+  readonly tap: string;
+  readonly uplink: string;
+  /** The namespace's own address. */
+  readonly inside: string;
+  /** The box's. */
+  readonly address: string;
+  /** Boxes in it are not outside. Undefined: there are none. */
+  readonly subnet: string | undefined;
+  readonly egress: Egress;
+}
+
+/** The set of the packet filter with the addresses that names of a rule have. */
+export function setName(policy: number, rule: number): string {
+  return `p${policy}r${rule}`;
+}
+
+/** What a mark of a refused packet says. */
+export function readMark(
+  mark: number,
+): { policy: number; by: number | 'default' | 'dns' } | undefined {
+  const value = mark - MARK;
+  const [policy, rule] = [value >>> POLICY_BITS, value & 0xffff];
+  if (value < 0 || policy > 1) return undefined;
+  return { policy, by: rule === DEFAULT_MARK ? 'default' : rule === DNS_MARK ? 'dns' : rule };
+}
+
+/** All rules, in place of those that are there. Without them, nothing is forwarded. */
+export function egressRules(place: LimitedPlace): string {
+  const { tap, uplink, inside, address, subnet, egress } = place;
+  const policies = egress.policies.map(readPolicy);
+  const named = policies.flatMap(({ rules }, policy) =>
+    rules.flatMap((rule, at) =>
+      rule.target.kind === 'addresses' ? [] : [{ rule, set: setName(policy, at) }],
+    ),
+  );
+  const resolvers = `ip daddr { ${egress.resolvers.join(', ')} }`;
+  const { names, web, tls } = PROGRAM_PORTS;
+  const to = (port: number): string => `dnat ip to ${inside}:${port}`;
+  return lines([
+    `table ${EGRESS_TABLE} {}`,
+    `delete table ${EGRESS_TABLE}`,
+    `table ${EGRESS_TABLE} {`,
+    ...named.map(({ set }) => `set ${set} { type ipv4_addr; flags timeout; size ${MAX_PINNED}; }`),
+    `set special { type ipv4_addr; flags interval; auto-merge; elements = { ${[...SPECIAL_SUBNETS, ...egress.ownSubnets].join(', ')} }; }`,
+    `set refused { typeof ip daddr . meta l4proto . th dport . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout 60s; }`,
+    `set refused_other { typeof ip daddr . meta l4proto . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout 60s; }`,
+    'chain checked {',
+    `tcp dport ${HTTPS} ${to(tls)}`,
+    `tcp dport ${HTTP} ${to(web)}`,
+    '}',
+    ...policies.flatMap(({ rules }, policy) => [
+      `chain web${policy} {`,
+      ...rules.flatMap((rule, at) => steered(rule, setName(policy, at))),
+      '}',
+    ]),
+    'chain steer { type nat hook prerouting priority dstnat - 5; policy accept;',
+    `iifname != ${tap} accept`,
+    `${resolvers} udp dport 53 ${to(names)}`,
+    `${resolvers} tcp dport 53 ${to(names)}`,
+    ...policies.map((_, policy) => `tcp dport { ${HTTP}, ${HTTPS} } jump web${policy}`),
+    '}',
+    'chain refuse {',
+    'meta l4proto { tcp, udp } update @refused { ip daddr . meta l4proto . th dport . meta mark }',
+    'meta l4proto != { tcp, udp } update @refused_other { ip daddr . meta l4proto . meta mark }',
+    'reject with icmpx admin-prohibited',
+    '}',
+    ...policies.flatMap((policy, at) => ['', `chain policy${at} {`, ...forwarded(policy, at), '}']),
+    'chain forward { type filter hook forward priority filter + 10; policy drop;',
+    'ct state established,related accept',
+    `iifname != ${tap} accept`,
+    // Nothing but the program asks the resolvers.
+    `${resolvers} reject`,
+    ...(subnet === undefined ? [] : [`ip daddr ${subnet} accept`]),
+    ...policies.map((_, policy) => `jump policy${policy}`),
+    'accept',
+    '}',
+    'chain program {',
+    'ct state established,related accept',
+    `ip daddr { ${egress.upstreams.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`,
+    ...named
+      .filter(({ rule }) => allows(rule))
+      .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ip daddr @${set} accept`),
+    'drop',
+    '}',
+    'chain out { type filter hook output priority filter; policy accept;',
+    `meta skuid ${egress.uid} jump program`,
+    '}',
+    'chain source { type nat hook postrouting priority srcnat; policy accept;',
+    `oifname ${uplink} ip saddr ${inside} snat ip to ${address}`,
+    '}',
+    '}',
+  ]);
+}
+
+/** Connections on which names are checked: those that a rule for a name decides. */
+function steered(rule: NetworkRule, set: string): string[] {
+  const ports = [HTTP, HTTPS].filter((port) => carries(rule, 'tcp', port));
+  if (ports.length === 0) return [];
+  const isNamed = rule.target.kind !== 'addresses';
+  const verdict = isNamed && allows(rule) ? 'goto checked' : 'return';
+  return [`${destination(rule, set)} tcp dport { ${ports.join(', ')} } ${verdict}`];
+}
+
+function forwarded({ rules, default: byDefault }: Policy, policy: number): string[] {
+  const refuse = (rule: number): string =>
+    `meta mark set ${MARK + (policy << POLICY_BITS) + rule} goto refuse`;
+  return [
+    ...rules.map((rule, at) => {
+      const verdict = allows(rule) ? 'return' : refuse(at);
+      return `${destination(rule, setName(policy, at))}${transport(rule)} ${verdict}`;
+    }),
+    `meta l4proto { tcp, udp } th dport { ${DNS_PORTS.join(', ')} } ${refuse(DNS_MARK)}`,
+    ...(byDefault === 'public' ? ['ct original ip daddr != @special return'] : []),
+    refuse(DEFAULT_MARK),
+  ];
+}
+
+/** The address that the box has sent to, whatever it leads to. */
+function destination({ target }: NetworkRule, set: string): string {
+  return target.kind === 'addresses' ? `ct original ip daddr ${target.subnet}` : `ip daddr @${set}`;
+}
+
+function transport({ protocol, ports }: NetworkRule): string {
+  const range = ports === undefined ? '' : `${ports.first}-${ports.last}`;
+  if (protocol === 'any') return range === '' ? '' : ` meta l4proto { tcp, udp } th dport ${range}`;
+  return range === '' ? ` meta l4proto ${protocol}` : ` ${protocol} dport ${range}`;
+}
+
+function lines(parts: readonly string[]): string {
+  return `${parts.join('\n')}\n`;
+}

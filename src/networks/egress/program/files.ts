@@ -1,0 +1,16 @@
+/**
+ * The files of the program in its directory.
+ *
+ * @module
+ */
+import type { Refusal } from '../egress.ts';
+
+export const SETTINGS_FILE = 'settings.json';
+export const REFUSALS_FILE = 'refusals.json';
+
+/** What was refused lately, as the server reads it. */
+export interface RefusalFile {
+  /** Another one for each start of the program. */
+  readonly since: number;
+  readonly refusals: readonly (Refusal & { readonly number: number })[];
+}

@@ -1,0 +1,78 @@
+/**
+ * The program that serves a box's namespace where a policy limits what the box reaches: it answers
+ * questions about names, and carries connections whose server's name has to be checked.
+ *
+ * It reads what a guest sends, and runs as a user of its own in that namespace, with one
+ * capability: it changes the packet filter of the namespace. It is told its directory, and says
+ * `ready` once.
+ *
+ * @module
+ */
+
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { formatAddress } from '../../ipv4.ts';
+import { Egress, readPolicy } from '../egress.ts';
+import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
+import { askServers } from './ask-server.ts';
+import { REFUSALS_FILE, SETTINGS_FILE } from './files.ts';
+import { NameProxy } from './name-proxy.ts';
+import { listenForDatagrams, questionServer } from './name-sockets.ts';
+import { Pins } from './pins.ts';
+import { Refusals } from './refusals.ts';
+import { emptySets, setsOf } from './sets.ts';
+import { connectTo, webProxy } from './web-proxy.ts';
+
+const Settings = z.strictObject({
+  egress: Egress,
+  /** The namespace's own address. */
+  inside: z.string(),
+  /** The path of nft. */
+  nft: z.string(),
+});
+
+const DNS_PORT = 53;
+
+async function main(directory: string): Promise<void> {
+  const text = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
+  const { egress, inside, nft } = Settings.parse(JSON.parse(text));
+  const policies = egress.policies.map(readPolicy);
+  // Whole seconds that never go back.
+  const now = (): number => Math.floor(performance.now() / 1000) + 1;
+  const refusals = new Refusals(join(directory, REFUSALS_FILE), egress.policies, now);
+  const refuse = refusals.add.bind(refusals);
+  const named = policies.flatMap(({ rules }, policy) =>
+    rules.flatMap(({ target }, at) => (target.kind === 'addresses' ? [] : [setName(policy, at)])),
+  );
+  await emptySets(nft, named);
+  const pins = new Pins(policies, setsOf(nft), now);
+  const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
+  const proxy = new NameProxy({
+    ...{ policies, namesBoxes: egress.namesBoxes, pins, refuse, now },
+    resolve: (name) => askServers(servers, name),
+  });
+  const answer = proxy.answer.bind(proxy);
+  const web = (port: number, speaks: 'tls' | 'http'): Server => {
+    const open = connectTo(port);
+    const connect = (address: number) => open(formatAddress(address));
+    return webProxy({ policies, pins, refuse, connect }, { port, speaks });
+  };
+  await listenForDatagrams({ address: inside, port: PROGRAM_PORTS.names }, answer);
+  await listen(questionServer(answer), inside, PROGRAM_PORTS.names);
+  await listen(web(HTTPS, 'tls'), inside, PROGRAM_PORTS.tls);
+  await listen(web(HTTP, 'http'), inside, PROGRAM_PORTS.web);
+  process.stdout.write('ready\n');
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  server.listen({ host, port });
+  await once(server, 'listening');
+}
+
+void main(process.argv[2] ?? '.').catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

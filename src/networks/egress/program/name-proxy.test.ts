@@ -1,0 +1,133 @@
+import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
+import { describe, expect, it } from 'vitest';
+import { readAddress } from '../../ipv4.ts';
+import { question, readReply } from '../testing/dns-bytes.ts';
+import type { Answer } from './dns-message.ts';
+import { NameProxy } from './name-proxy.ts';
+import type { Refused } from './refusals.ts';
+
+function proxyOf(
+  rules: string[],
+  answers: Record<string, Partial<Answer> & { to?: string[] }>,
+  more = {},
+) {
+  const asked: string[] = [];
+  const refused: Refused[] = [];
+  const pinned: [string, number[], number][] = [];
+  let time = 100;
+  let full = false;
+  const proxy = new NameProxy({
+    policies: [parseNetworkPolicy({ rules })],
+    namesBoxes: false,
+    refuse: (each) => refused.push(each),
+    now: () => time,
+    pins: {
+      add: async (name, addresses, ttl) => {
+        if (full) throw new Error('full');
+        pinned.push([name, [...addresses], ttl]);
+      },
+    },
+    resolve: async (name) => {
+      asked.push(name);
+      const { to = [], ...answer } = answers[name] ?? { rcode: 3 };
+      return { rcode: 0, truncated: false, ttl: 60, addresses: to.map(readAddress), ...answer };
+    },
+    ...more,
+  });
+  const ask = async (name: string, type = 1) => {
+    const answer = await proxy.answer(question(name, { type }));
+    return answer === undefined ? undefined : readReply(answer);
+  };
+  return {
+    ...{ proxy, ask, asked, refused, pinned },
+    pass: (seconds: number) => {
+      time += seconds;
+    },
+    fill: () => {
+      full = true;
+    },
+  };
+}
+
+describe('the proxy for names', () => {
+  const NO_NAME = { rcode: 3, addresses: [], ttl: 0 };
+  const EMPTY = { rcode: 0, addresses: [], ttl: 0 };
+
+  it('answers for a permitted name once its addresses are open', async () => {
+    const { ask, pinned } = proxyOf(['allow:a.example'], { 'a.example': { to: ['203.0.113.1'] } });
+    expect(await ask('A.Example')).toEqual({ rcode: 0, addresses: ['203.0.113.1'], ttl: 60 });
+    expect(pinned).toEqual([['a.example', [0xcb007101], 60]]);
+  });
+
+  it('asks nobody for a name that is not permitted', async () => {
+    const { ask, asked, refused } = proxyOf(['allow:*.a.example'], {});
+    expect(await ask('secret-data.evil.example')).toEqual(NO_NAME);
+    expect(await ask('a.example', 16)).toEqual(NO_NAME);
+    expect(asked).toEqual([]);
+    expect(refused).toEqual([
+      { target: 'secret-data.evil.example', policy: 0, by: 'default' },
+      { target: 'a.example', policy: 0, by: 'default' },
+    ]);
+  });
+
+  it.each(['127.0.0.1', '169.254.169.254', '10.0.0.1', '192.168.1.1', '0.0.0.0', '100.64.0.1'])(
+    'says that a name has no address where it leads to %s',
+    async (address) => {
+      const answers = { 'a.example': { to: ['203.0.113.1', address] } };
+      const { ask, pinned, refused } = proxyOf(['allow:a.example'], answers);
+      expect(await ask('a.example')).toEqual(NO_NAME);
+      expect(pinned).toEqual([]);
+      expect(refused).toHaveLength(1);
+    },
+  );
+
+  it('has no records but addresses, and none of IPv6 or of keys that hide names', async () => {
+    const { ask, asked } = proxyOf(['allow:a.example'], {});
+    for (const type of [28, 65, 64, 16, 15, 33, 255])
+      expect(await ask('a.example', type)).toEqual(EMPTY);
+    expect(asked).toEqual([]);
+  });
+
+  it('remembers an answer for its time, and asks again afterwards', async () => {
+    const answers = { 'a.example': { to: ['203.0.113.1'], ttl: 10 } };
+    const { ask, asked, pass } = proxyOf(['allow:a.example'], answers);
+    await Promise.all([ask('a.example'), ask('a.example')]);
+    pass(4);
+    expect((await ask('a.example'))?.ttl).toBe(6);
+    expect(asked).toHaveLength(1);
+    pass(6);
+    await ask('a.example');
+    expect(asked).toHaveLength(2);
+  });
+
+  it('bounds the time of an answer', async () => {
+    const answers = { 'a.example': { to: ['203.0.113.1'], ttl: 999_999 } };
+    expect((await proxyOf(['allow:a.example'], answers).ask('a.example'))?.ttl).toBe(3600);
+  });
+
+  it('gives no address where the way to it cannot be opened, and passes failures on', async () => {
+    const answers = { 'a.example': { to: ['203.0.113.1'] }, 'b.example': { rcode: 5 } };
+    const { ask, fill } = proxyOf(['allow:*.example', 'allow:a.example'], answers);
+    fill();
+    expect(await ask('a.example')).toEqual({ rcode: 2, addresses: [], ttl: 0 });
+    expect(await ask('b.example')).toMatchObject({ rcode: 2 });
+    expect(await ask('c.example')).toEqual(NO_NAME);
+  });
+
+  it('resolves names of boxes to private addresses alone, and opens nothing for them', async () => {
+    const answers = { db: { to: ['10.89.1.3', '203.0.113.1'], ttl: 600 } };
+    const { ask, pinned, refused } = proxyOf([], answers, { namesBoxes: true });
+    expect(await ask('db')).toEqual({ rcode: 0, addresses: ['10.89.1.3'], ttl: 5 });
+    expect(await ask('db', 28)).toEqual(EMPTY);
+    expect([pinned, refused]).toEqual([[], []]);
+    expect(await proxyOf([], answers).ask('db')).toEqual(NO_NAME);
+  });
+
+  it('refuses what is of no internet, and what is no host name', async () => {
+    const { proxy, ask } = proxyOf(['allow:*.example'], {});
+    const chaos = question('a.example');
+    chaos.writeUInt16BE(3, chaos.length - 2);
+    expect(readReply((await proxy.answer(chaos)) ?? Buffer.alloc(12)).rcode).toBe(5);
+    expect(await ask('a b.example')).toEqual(NO_NAME);
+  });
+});

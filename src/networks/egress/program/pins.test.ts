@@ -1,0 +1,64 @@
+import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
+import { describe, expect, it } from 'vitest';
+import { Pins } from './pins.ts';
+
+function pinsOf(...policies: string[][]) {
+  let time = 100;
+  const added: string[] = [];
+  const pins = new Pins(
+    policies.map((rules) => parseNetworkPolicy({ rules })),
+    async (elements) => {
+      for (const { set, address, seconds } of elements) added.push(`${set} ${address} ${seconds}`);
+    },
+    () => time,
+  );
+  return {
+    ...{ pins, added },
+    pass: (seconds: number) => {
+      time += seconds;
+    },
+  };
+}
+
+describe('the addresses of a name', () => {
+  it('come into the sets of all rules that are about the name, of all policies', async () => {
+    const { pins, added } = pinsOf(
+      ['allow:*.a.example', 'allow:b.example', 'deny:x.a.example:udp'],
+      ['allow:x.a.example'],
+    );
+    await pins.add('x.a.example', [1, 2], 60);
+    expect(added).toEqual([
+      ...['p0r0 1 65', 'p0r0 2 65', 'p0r2 1 65', 'p0r2 2 65', 'p1r0 1 65', 'p1r0 2 65'],
+    ]);
+  });
+
+  it('stay for the time of the answer, at least half a minute and at most an hour', async () => {
+    const { pins, added, pass } = pinsOf(['allow:*.example']);
+    await pins.add('a.example', [1], 0);
+    await pins.add('b.example', [2], 999_999);
+    expect(added).toEqual(['p0r0 1 35', 'p0r0 2 3605']);
+    pass(34);
+    expect(pins.addressesOf('a.example')).toEqual([1]);
+    pass(1);
+    expect(pins.addressesOf('a.example')).toEqual([]);
+    expect(pins.addressesOf('b.example')).toEqual([2]);
+  });
+
+  it('are sent to the packet filter again only where they end before the answer does', async () => {
+    const { pins, added, pass } = pinsOf(['allow:*.example']);
+    await pins.add('a.example', [1], 20);
+    await pins.add('a.example', [1], 10);
+    expect(added).toHaveLength(1);
+    pass(10);
+    await pins.add('a.example', [1], 25);
+    expect(added).toHaveLength(2);
+  });
+
+  it('are known no more than they are open', async () => {
+    const policy = parseNetworkPolicy({ rules: ['allow:*.example'] });
+    const fail = () => Promise.reject(new Error('full'));
+    const pins = new Pins([policy], fail, () => 1);
+    await expect(pins.add('a.example', [1], 60)).rejects.toThrow('full');
+    expect(pins.addressesOf('a.example')).toEqual([]);
+  });
+});

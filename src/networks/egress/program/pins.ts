@@ -1,0 +1,78 @@
+/**
+ * Which addresses the permitted names of a box have at present, here and in the packet filter.
+ *
+ * @module
+ */
+import { namesIt, type Policy } from '../decide.ts';
+import { setName } from '../packet-rules.ts';
+
+/** Elements that come into sets of the packet filter, each for so many seconds. */
+export type AddToSets = (
+  elements: readonly { readonly set: string; readonly address: number; readonly seconds: number }[],
+) => Promise<void>;
+
+/** A client connects some time after it has asked, whatever the answer says. */
+const MIN_SECONDS = 30;
+export const MAX_SECONDS = 3600;
+/** A client that was told N seconds may connect at the end of them. */
+const GRACE_SECONDS = 5;
+const MAX_NAMES = 4096;
+
+export class Pins {
+  readonly #policies: readonly Policy[];
+  readonly #addToSets: AddToSets;
+  readonly #now: () => number;
+  /** By name, then by address: until when, in seconds. */
+  readonly #names = new Map<string, Map<number, number>>();
+  /** By set and address: until when the packet filter has it. */
+  readonly #elements = new Map<string, number>();
+
+  constructor(policies: readonly Policy[], addToSets: AddToSets, now: () => number) {
+    this.#policies = policies;
+    this.#addToSets = addToSets;
+    this.#now = now;
+  }
+
+  /** Opens the way to the addresses. They are open when this returns. */
+  async add(name: string, addresses: readonly number[], ttl: number): Promise<void> {
+    const now = this.#now();
+    const seconds = Math.min(Math.max(ttl, MIN_SECONDS), MAX_SECONDS) + GRACE_SECONDS;
+    const until = now + seconds;
+    const enough = now + Math.min(ttl, MAX_SECONDS) + GRACE_SECONDS;
+    const elements = this.#setsOf(name).flatMap((set) =>
+      addresses
+        // What is open for long enough stays as it is.
+        .filter((address) => (this.#elements.get(`${set} ${address}`) ?? 0) < enough)
+        .map((address) => ({ set, address, seconds })),
+    );
+    if (elements.length > 0) await this.#addToSets(elements);
+    this.#forgetPast(now);
+    for (const { set, address } of elements) this.#elements.set(`${set} ${address}`, until);
+    const known = this.#names.get(name) ?? new Map<number, number>();
+    for (const address of addresses) known.set(address, Math.max(until, known.get(address) ?? 0));
+    this.#names.set(name, known);
+  }
+
+  /** The addresses that a name has now. */
+  addressesOf(name: string): number[] {
+    const now = this.#now();
+    const known = [...(this.#names.get(name) ?? [])];
+    return known.flatMap(([address, until]) => (until > now ? [address] : []));
+  }
+
+  /** The sets of all rules that are about the name, those that deny some of it as well. */
+  #setsOf(name: string): string[] {
+    return this.#policies.flatMap(({ rules }, policy) =>
+      rules.flatMap((rule, at) => (namesIt(rule, name) ? [setName(policy, at)] : [])),
+    );
+  }
+
+  #forgetPast(now: number): void {
+    if (this.#names.size + this.#elements.size < MAX_NAMES) return;
+    for (const [key, until] of this.#elements) if (until <= now) this.#elements.delete(key);
+    for (const [name, addresses] of this.#names) {
+      for (const [address, until] of addresses) if (until <= now) addresses.delete(address);
+      if (addresses.size === 0) this.#names.delete(name);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * What was refused lately: a bounded list, which the server reads from a file.
+ *
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import type { DecidedBy } from '../decide.ts';
+import { type Egress, type Refusal, ruleText } from '../egress.ts';
+import type { RefusalFile } from './files.ts';
+
+export interface Refused {
+  readonly target: string;
+  /** The number of the policy that refused. */
+  readonly policy: number;
+  /** By which rule of it. */
+  readonly by?: DecidedBy;
+  /** Where it was no rule. */
+  readonly why?: string;
+}
+export type Refuse = (refused: Refused) => void;
+
+const KEPT = 64;
+/** The same refusal is listed once in this time. */
+const REPEAT_SECONDS = 60;
+const WRITE_MS = 1000;
+
+export class Refusals {
+  readonly #path: string;
+  readonly #describe: (refused: Refused) => Refusal;
+  readonly #now: () => number;
+  readonly #since: number;
+  readonly #seen = new Map<string, number>();
+  #list: RefusalFile['refusals'] = [];
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, policies: Egress['policies'], now: () => number) {
+    this.#path = path;
+    this.#describe = (refused) => describe(policies, refused);
+    this.#now = now;
+    this.#since = Date.now();
+  }
+
+  add(refused: Refused): void {
+    const refusal = this.#describe(refused);
+    const key = JSON.stringify(refusal);
+    const now = this.#now();
+    if ((this.#seen.get(key) ?? 0) > now) return;
+    // A guest that asks for ever new names gets its last ones listed.
+    if (this.#seen.size >= KEPT) this.#seen.clear();
+    this.#seen.set(key, now + REPEAT_SECONDS);
+    this.#count += 1;
+    this.#list = [...this.#list, { ...refusal, number: this.#count }].slice(-KEPT);
+    this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    const file: RefusalFile = { since: this.#since, refusals: this.#list };
+    // A reader that finds half of it comes again.
+    writeFileSync(this.#path, JSON.stringify(file));
+  }
+}
+
+/** @returns the refusal in words */
+export function describe(
+  policies: Egress['policies'],
+  { target, policy, by, why }: Refused,
+): Refusal {
+  const recorded = policies[policy];
+  const rule = recorded === undefined || by === undefined ? why : ruleText(recorded, by);
+  return { target: target.slice(0, 300), of: recorded?.of ?? 'box', rule: rule ?? '' };
+}

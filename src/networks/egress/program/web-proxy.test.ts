@@ -1,0 +1,143 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Refused } from './refusals.ts';
+import { type WebProxyOptions, webProxy } from './web-proxy.ts';
+
+const servers: Server[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
+});
+
+async function listen(server: Server): Promise<number> {
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** @param serve what the server of the permitted name does; undefined: there is none */
+async function proxyOf(
+  serve: ((socket: Socket) => void) | undefined,
+  options: Partial<WebProxyOptions> = {},
+) {
+  const refused: Refused[] = [];
+  const target =
+    serve === undefined ? 9 : await listen(createServer({ allowHalfOpen: true }, serve));
+  const reached: number[] = [];
+  const proxy = webProxy(
+    {
+      policies: [parseNetworkPolicy({ rules: ['allow:a.example'] })],
+      pins: { addressesOf: (name) => (name === 'a.example' ? [0xcb007101] : []) },
+      refuse: (each) => refused.push(each),
+      connect: (address) => {
+        reached.push(address);
+        return connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
+      },
+      ...options,
+    },
+    { port: 80, speaks: 'http' },
+  );
+  const port = await listen(proxy);
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  return { client, refused, reached };
+}
+
+/** All that comes, or the code of the error that ends it. */
+async function read(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'error';
+  }
+}
+
+const REQUEST = 'POST / HTTP/1.1\r\nHost: a.example\r\n\r\n';
+
+describe('the proxy for web connections', () => {
+  it('carries a request that comes in pieces, and all that follows it, both ways', async () => {
+    const body = 'x'.repeat(1_000_000);
+    let received = '';
+    const { client, reached } = await proxyOf((socket) => {
+      socket.on('data', (data) => {
+        received += data;
+      });
+      socket.on('end', () => socket.end(body));
+    });
+    for (const part of REQUEST.match(/.{1,9}/gs) ?? []) {
+      client.write(part);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    client.end(body);
+    expect(await read(client)).toBe(body);
+    expect(received).toContain('Connection: close\r\n\r\n');
+    expect(received.endsWith(body)).toBe(true);
+    expect(reached).toEqual([0xcb007101]);
+  });
+
+  it('connects nowhere for another name, and says which', async () => {
+    const { client, refused, reached } = await proxyOf(undefined);
+    client.write(REQUEST.replace('a.example', 'b.example'));
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+    expect(refused).toEqual([{ target: 'b.example:80/tcp', policy: 0, why: expect.any(String) }]);
+  });
+
+  it('connects to no address that an earlier rule denies', async () => {
+    const rules = ['deny:203.0.113.0/24', 'allow:a.example'];
+    const { client, refused, reached } = await proxyOf(undefined, {
+      policies: [parseNetworkPolicy({ rules })],
+    });
+    client.write(REQUEST);
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+    expect(refused).toEqual([{ target: 'a.example:80/tcp', policy: 0, by: 0 }]);
+  });
+
+  it('tries the addresses of a name one after the other', async () => {
+    const target = await listen(createServer((socket) => socket.resume().end('reached')));
+    let calls = 0;
+    const { client } = await proxyOf(undefined, {
+      pins: { addressesOf: () => [1, 2, 3] },
+      connect: () => {
+        calls += 1;
+        const port = calls < 3 ? 9 : target;
+        return connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      },
+    });
+    client.write(REQUEST);
+    expect(await read(client)).toBe('reached');
+    expect(calls).toBe(3);
+  });
+
+  it('ends a connection whose server is not there', async () => {
+    const { client } = await proxyOf(undefined);
+    client.write(REQUEST);
+    expect(await read(client)).toBe('ECONNRESET');
+  });
+
+  it('ends a client that does not say what it wants', async () => {
+    const { client, reached } = await proxyOf(undefined, { peekMs: 20 });
+    client.write(REQUEST.slice(0, 10));
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+  });
+
+  it('ends the server’s side when the client breaks off, and the other way round', async () => {
+    const closed: string[] = [];
+    const { client } = await proxyOf((socket) => {
+      socket.on('error', () => undefined).on('close', () => closed.push('server'));
+      socket.write('hello');
+    });
+    client.write(REQUEST);
+    await once(client, 'data');
+    client.on('error', () => undefined).resetAndDestroy();
+    await expect.poll(() => closed).toEqual(['server']);
+    const { client: other } = await proxyOf((socket) => socket.resetAndDestroy());
+    other.write(REQUEST);
+    expect(await read(other)).toBe('ECONNRESET');
+  });
+});

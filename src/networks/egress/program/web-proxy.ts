@@ -1,0 +1,179 @@
+/**
+ * Carries connections to the ports of HTTP and HTTPS whose addresses a rule for a name has opened.
+ * The name that the client states has to be allowed by itself, and the connection goes to an
+ * address of that name: a shared address opens no other name.
+ *
+ * @module
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { decideConnection, type Policy } from '../decide.ts';
+import { type Peeked, peekClientHello } from './client-hello.ts';
+import type { Pins } from './pins.ts';
+import type { Refuse } from './refusals.ts';
+import { peekRequestHead } from './request-head.ts';
+
+export interface WebProxyOptions {
+  readonly policies: readonly Policy[];
+  readonly pins: Pick<Pins, 'addressesOf'>;
+  readonly refuse: Refuse;
+  readonly connect: (address: number) => Socket;
+  /** For the client's first message. */
+  readonly peekMs?: number;
+  /** For the connection to the server. */
+  readonly connectMs?: number;
+}
+
+/** The port that the box has sent to. */
+export interface WebPort {
+  readonly port: number;
+  readonly speaks: 'tls' | 'http';
+}
+
+const MAX_CONNECTIONS = 1024;
+const PEEK_MS = 10_000;
+const CONNECT_MS = 10_000;
+const MAX_TRIED = 3;
+/** After so long without a byte, the other side is asked whether it is there. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** @returns a server that does not listen yet */
+export function webProxy(options: WebProxyOptions, at: WebPort): Server {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    // The other side's end is seen where bytes are carried.
+    client.on('error', () => client.destroy());
+    void serve(client, options, at).catch(() => client.destroy());
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
+}
+
+async function serve(client: Socket, options: WebProxyOptions, at: WebPort): Promise<void> {
+  const found = await peek(client, at.speaks, options.peekMs ?? PEEK_MS);
+  if (found === undefined) return;
+  if ('why' in found) {
+    options.refuse({
+      target: `tcp port ${at.port}`,
+      policy: 0,
+      why: `the name of the server is not known: ${found.why}`,
+    });
+    client.resetAndDestroy();
+    return;
+  }
+  const addresses = permitted(found.name, at.port, options);
+  const server = await reach(addresses, options);
+  if (server === undefined || client.destroyed) {
+    client.resetAndDestroy();
+    server?.destroy();
+    return;
+  }
+  server.write(found.first);
+  join(client, server);
+}
+
+/** The addresses of the name that all policies allow, in any order. */
+function permitted(
+  name: string,
+  port: number,
+  { policies, pins, refuse }: WebProxyOptions,
+): number[] {
+  const target = `${name}:${port}/tcp`;
+  const addresses = pins.addressesOf(name).filter((address) =>
+    policies.every((policy, at) => {
+      const { allowed, by } = decideConnection(policy, { name, address, protocol: 'tcp', port });
+      if (!allowed) refuse({ target, policy: at, by });
+      return allowed;
+    }),
+  );
+  if (addresses.length === 0 && pins.addressesOf(name).length === 0) {
+    refuse({ target, policy: 0, why: 'the box has not resolved this name, or may not' });
+  }
+  return addresses.sort(() => Math.random() - 0.5).slice(0, MAX_TRIED);
+}
+
+interface Found {
+  readonly name: string;
+  /** What the server gets first. */
+  readonly first: Buffer;
+}
+
+/** Reads until the name is known. @returns undefined where the client is gone */
+async function peek(
+  client: Socket,
+  speaks: WebPort['speaks'],
+  deadline: number,
+): Promise<Found | { why: string } | undefined> {
+  const timer = setTimeout(() => client.resetAndDestroy(), deadline);
+  let bytes: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of client.iterator({ destroyOnReturn: false })) {
+      bytes = Buffer.concat([bytes, chunk as Buffer]);
+      const found = peekAt(bytes, speaks);
+      if (found !== undefined) {
+        client.pause();
+        return found;
+      }
+    }
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+  client.destroy();
+  return undefined;
+}
+
+function peekAt(bytes: Buffer, speaks: WebPort['speaks']): Found | { why: string } | undefined {
+  if (speaks === 'http') {
+    const head = peekRequestHead(bytes);
+    if (head.state === 'more') return undefined;
+    if (head.state === 'refused') return { why: head.why };
+    return { name: head.name, first: Buffer.concat([head.head, bytes.subarray(head.length)]) };
+  }
+  const hello: Peeked = peekClientHello(bytes);
+  if (hello.state === 'more') return undefined;
+  return hello.state === 'refused' ? { why: hello.why } : { name: hello.name, first: bytes };
+}
+
+async function reach(
+  addresses: readonly number[],
+  { connect: open, connectMs = CONNECT_MS }: WebProxyOptions,
+): Promise<Socket | undefined> {
+  for (const address of addresses) {
+    const socket = open(address);
+    const connected = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => socket.destroy(), connectMs);
+      socket.on('connect', () => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => {
+        clearTimeout(timer);
+        resolve(false);
+      });
+    });
+    if (connected) return socket;
+  }
+  return undefined;
+}
+
+/** Carries both directions until both have ended, or one breaks. */
+function join(client: Socket, server: Socket): void {
+  for (const [one, other] of [
+    [client, server],
+    [server, client],
+  ] as const) {
+    // Without a failure it has ended both ways, and what it sent may still be on its way.
+    one.on('close', (failed) => {
+      if (failed) other.resetAndDestroy();
+    });
+    one.setKeepAlive(true, KEEP_ALIVE_MS);
+  }
+  client.pipe(server);
+  server.pipe(client);
+}
+
+/** Connects to an address from this program. */
+export function connectTo(port: number): (host: string) => Socket {
+  return (host) => connect({ host, port, allowHalfOpen: true });
+}

@@ -1,0 +1,382 @@
+/**
+ * User-defined networks on the host, for root.
+ *
+ * One namespace, the holder, has the bridges of all networks of a home, their DNS server, and one
+ * pasta as the way out. Each box has a namespace of its own for each network that it is in, in
+ * which its packets are checked and routed between a tap device and the network. The host's own
+ * interfaces and firewall are not touched. All of it outlives the server, and the holder ends with
+ * the last box.
+ *
+ * @module
+ */
+import { closeSync, existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KeyedLock } from '../../async/keyed-lock.ts';
+import { A3sError } from '../../errors.ts';
+import { stopEgressProgram } from '../egress/host-program.ts';
+import type { UserNetworks } from '../network.ts';
+import { BRIDGE } from '../predefined.ts';
+import { userNetworks } from './available.ts';
+import { Endpoint, isOwnNetwork } from './endpoint.ts';
+import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
+import { ifMissing } from './if-missing.ts';
+import {
+  type BoxRefusal,
+  ensureEgressProgram,
+  loadEgressRules,
+  RefusalReader,
+} from './limit-box.ts';
+import {
+  endNameServer,
+  ensureNameServer,
+  forgetEndedServer,
+  NAME_SERVER_SETTING,
+  prepareNameServer,
+} from './name-server.ts';
+import {
+  inNamespace,
+  isMounted,
+  makeNamespace,
+  removeNamespace,
+  writeSettings,
+} from './namespace.ts';
+import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
+import {
+  endPasta,
+  isServing,
+  routeByGateway,
+  startOwnWayOut,
+  startPublishing,
+  startWayOut,
+} from './pasta.ts';
+import { loadRules, routeBox, routePublished, routeUplink } from './routed.ts';
+import { runProgram } from './run-program.ts';
+import { openTap } from './tap.ts';
+
+/** One change at a time: netavark, the holder's life and the files belong together. */
+const LOCK = 'host-networks';
+const ENDPOINT = '.json';
+
+/**
+ * A box reaches the DNS server at the address of its own network, and no other address of the
+ * holder. The rules are loaded as a whole, in place of those that are there.
+ */
+const HOLDER_RULES = `table inet holder {}
+delete table inet holder
+table inet holder {
+chain to_holder { type filter hook input priority filter; policy accept;
+iifname "br*" fib daddr . iif type != local drop
+}
+}
+`;
+
+/** Makes networks below a directory that root alone may enter. */
+export class NamespaceNetworks implements HostNetworks {
+  readonly #directory: string;
+  readonly #log: NetworkLog;
+  /** The bundle of the program that serves limited boxes. */
+  readonly #egressBundle: string;
+  readonly #refusals = new RefusalReader();
+  readonly #locks = new KeyedLock();
+  /** What could not be repaired the last time, so that it is in the log once. */
+  readonly #broken = new Set<string>();
+
+  constructor(directory: string, log: NetworkLog, egressBundle: string) {
+    this.#directory = directory;
+    this.#log = log;
+    this.#egressBundle = egressBundle;
+  }
+
+  availability(): Promise<UserNetworks> {
+    return userNetworks();
+  }
+
+  attach(endpoint: Endpoint): Promise<number> {
+    return this.#locks.run(LOCK, async () => {
+      const key = keyOf(endpoint.box, endpoint.network.id);
+      const document = netavarkDocument(endpoint);
+      await this.#detach(key);
+      try {
+        if (isOwnNetwork(endpoint.network)) await this.#ensureDirectory();
+        else await this.#ensureHolder();
+        return await this.#attach(key, endpoint, document);
+      } catch (error) {
+        await this.#undo(key);
+        throw error;
+      }
+    });
+  }
+
+  publish(endpoint: Endpoint): Promise<void> {
+    return this.#locks.run(LOCK, async () => {
+      const key = keyOf(endpoint.box, endpoint.network.id);
+      // Its run has ended meanwhile, and nothing would take away what is made now.
+      if ((await this.#recorded(key)) === undefined) throw notThere(endpoint);
+      const namespace = this.#path(key);
+      await endPasta(namespace, `${namespace}.pid`);
+      // A repair publishes nothing that could not be published here.
+      await this.#record(namespace, { ...endpoint, ports: [] });
+      await loadRules(namespace, endpoint);
+      await this.#publish(namespace, endpoint);
+      await this.#record(namespace, endpoint);
+    });
+  }
+
+  detach(box: string, network?: string): Promise<void> {
+    return this.#locks.run(LOCK, async () => {
+      const keys = await this.#keys();
+      const wanted = network === undefined ? `${box}.` : keyOf(box, network);
+      for (const key of keys) if (key.startsWith(wanted)) await this.#detach(key);
+      await this.#endHolderIfUnused();
+    });
+  }
+
+  reconcile(kept: readonly Place[]): Promise<void> {
+    return this.#locks.run(LOCK, async () => {
+      const keep = new Set(kept.map(({ box, network }) => keyOf(box, network)));
+      for (const key of await this.#keys()) {
+        if (keep.has(key)) continue;
+        // One box must not keep the others from their network.
+        await this.#detach(key).catch((error: unknown) => this.#complain(key, error));
+      }
+      await this.#endHolderIfUnused();
+      await this.#repairAll();
+    });
+  }
+
+  async repair(): Promise<void> {
+    // Most servers have no box in such a network.
+    if (!existsSync(this.#directory)) return;
+    await this.#locks.run(LOCK, () => this.#mend('networks', () => this.#repairAll()));
+  }
+
+  refusals(): Promise<readonly BoxRefusal[]> {
+    if (!existsSync(this.#directory)) return Promise.resolve([]);
+    return this.#locks.run(LOCK, async () => {
+      const found: BoxRefusal[] = [];
+      for (const key of await this.#keys()) {
+        const endpoint = await this.#recorded(key);
+        if (endpoint === undefined) continue;
+        await this.#mend(`refusals of ${key}`, async () => {
+          found.push(...(await this.#refusals.read(this.#path(key), endpoint)));
+        });
+      }
+      return found;
+    });
+  }
+
+  async #repairAll(): Promise<void> {
+    const keys = await this.#keys();
+    if (keys.length === 0) return;
+    const { holder, pidFile } = this.#place();
+    if (!keys.every(isOwnKey)) {
+      if (!isMounted(holder) || !isServing(holder, pidFile)) {
+        await this.#mend('the way out of networks', () => this.#ensureHolder());
+      }
+      await this.#mend('the DNS server of networks', () => ensureNameServer(this.#place()));
+    }
+    for (const key of keys) await this.#mend(`processes of ${key}`, () => this.#ensureServed(key));
+  }
+
+  async #mend(what: string, repair: () => Promise<void>): Promise<void> {
+    try {
+      await repair();
+      this.#broken.delete(what);
+    } catch (error) {
+      if (!this.#broken.has(what)) this.#log.error('networks are not in order', error, { what });
+      this.#broken.add(what);
+    }
+  }
+
+  async #ensureServed(key: string): Promise<void> {
+    const namespace = this.#path(key);
+    const endpoint = await this.#recorded(key);
+    if (endpoint === undefined) return;
+    if (isOwnKey(key) && !isServing(namespace, wayOutOf(namespace))) {
+      await this.#startOwn(namespace, endpoint);
+      await routeUplink(namespace, endpoint.network);
+    }
+    await ensureEgressProgram(namespace, endpoint, this.#egressBundle);
+    if (endpoint.ports.length === 0) return;
+    if (isServing(namespace, `${namespace}.pid`)) return;
+    await endPasta(namespace, `${namespace}.pid`);
+    await this.#publish(namespace, endpoint);
+  }
+
+  async #record(namespace: string, endpoint: Endpoint): Promise<void> {
+    // Whole or not at all: what is in it is needed to take the box out again.
+    const fresh = `${namespace}.new`;
+    await writeFile(fresh, JSON.stringify(endpoint), { mode: 0o600 });
+    await rename(fresh, `${namespace}${ENDPOINT}`);
+  }
+
+  async #recorded(key: string): Promise<Endpoint | undefined> {
+    const text = await readFile(this.#path(key, ENDPOINT), 'utf8').catch(ifMissing);
+    return text === undefined ? undefined : parseEndpoint(text);
+  }
+
+  #complain(key: string, error: unknown): void {
+    const [box = key] = key.split('.');
+    this.#log.error('a box was not taken out of a network', error, { box });
+  }
+
+  /** Never rejects: the reason why the box is not in its network counts. */
+  async #undo(key: string): Promise<void> {
+    try {
+      await this.#detach(key);
+      await this.#endHolderIfUnused();
+    } catch (error) {
+      this.#complain(key, error);
+    }
+  }
+
+  async #attach(key: string, endpoint: Endpoint, document: string): Promise<number> {
+    const namespace = this.#path(key);
+    // What a crash leaves is found by this file.
+    await this.#record(namespace, endpoint);
+    await makeNamespace(namespace);
+    if (isOwnKey(key)) {
+      await this.#startOwn(namespace, endpoint);
+    } else {
+      await forgetEndedServer(this.#place());
+      await netavarkSetup(this.#place(), document, namespace);
+      await ensureNameServer(this.#place());
+    }
+    const tap = await openTap(namespace);
+    try {
+      await loadEgressRules(namespace, endpoint);
+      await routeBox(namespace, endpoint);
+      await ensureEgressProgram(namespace, endpoint, this.#egressBundle);
+      await this.#publish(namespace, endpoint);
+      return tap;
+    } catch (error) {
+      closeSync(tap);
+      throw error;
+    }
+  }
+
+  async #startOwn(namespace: string, endpoint: Endpoint): Promise<void> {
+    const pidFile = wayOutOf(namespace);
+    await endPasta(namespace, pidFile);
+    await startOwnWayOut(namespace, pidFile, endpoint);
+  }
+
+  async #publish(namespace: string, { ports, network: { mtu } }: Endpoint): Promise<void> {
+    if (ports.length === 0) return;
+    const pidFile = `${namespace}.pid`;
+    await startPublishing(namespace, pidFile, ports, mtu);
+    try {
+      await routePublished(namespace, mtu);
+    } catch (error) {
+      // While it runs, a repair takes the ports for published.
+      await endPasta(namespace, pidFile);
+      throw error;
+    }
+  }
+
+  async #detach(key: string): Promise<void> {
+    const file = this.#path(key, ENDPOINT);
+    const text = await readFile(file, 'utf8').catch(ifMissing);
+    if (text === undefined) return;
+    const endpoint = parseEndpoint(text);
+    const namespace = this.#path(key);
+    for (const pidFile of [`${namespace}.pid`, wayOutOf(namespace)]) {
+      await endPasta(namespace, pidFile);
+    }
+    await stopEgressProgram(namespace);
+    this.#refusals.forget(namespace);
+    // Without the holder there is no bridge to leave.
+    const mounted = isMounted(namespace) && isMounted(this.#place().holder);
+    if (mounted && endpoint !== undefined && !isOwnKey(key)) {
+      const document = netavarkDocument(endpoint);
+      await forgetEndedServer(this.#place());
+      // The devices end with the namespace. What else may be left ends with the holder.
+      await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
+        this.#complain(key, error),
+      );
+    }
+    await removeNamespace(namespace);
+    await rm(file, { force: true });
+  }
+
+  /** Programs that are no root's have to come to their directories. */
+  async #ensureDirectory(...more: readonly string[]): Promise<void> {
+    const directory = join(this.#directory, ...more);
+    await mkdir(directory, { recursive: true });
+    // Whatever the umask of this process.
+    for (const path of [this.#directory, directory]) await chmod(path, 0o711);
+  }
+
+  async #ensureHolder(): Promise<void> {
+    await this.#ensureDirectory('netavark');
+    await prepareNameServer(this.#place());
+    const { holder, pidFile } = this.#place();
+    if (!isMounted(holder)) await makeNamespace(holder);
+    // A set-up that failed half-way has left the namespace without rules or routes.
+    await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
+    await inNamespace(holder, () => writeSettings('ipv4', NAME_SERVER_SETTING));
+    if (!isServing(holder, pidFile)) await startWayOut(holder, pidFile);
+    await routeByGateway(holder);
+  }
+
+  async #endHolderIfUnused(): Promise<void> {
+    const keys = await this.#keys();
+    if (!keys.every(isOwnKey)) return;
+    const { holder, pidFile } = this.#place();
+    endNameServer(this.#place());
+    await endPasta(holder, pidFile);
+    await removeNamespace(holder);
+    if (keys.length > 0) return;
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Of all places of boxes. */
+  async #keys(): Promise<string[]> {
+    const names = (await readdir(this.#directory).catch(ifMissing)) ?? [];
+    return names.flatMap((name) =>
+      name.endsWith(ENDPOINT) ? [name.slice(0, -ENDPOINT.length)] : [],
+    );
+  }
+
+  #place(): { directory: string; holder: string; pidFile: string } {
+    const directory = this.#directory;
+    return { directory, holder: join(directory, 'holder'), pidFile: join(directory, 'holder.pid') };
+  }
+
+  #path(key: string, suffix = ''): string {
+    return join(this.#directory, `${key}${suffix}`);
+  }
+}
+
+function notThere({ box, network }: Endpoint): A3sError {
+  return new A3sError(
+    'network-failed',
+    `Cannot publish ports of ${box.slice(0, 12)}: it is not in the network ${network.id.slice(0, 12)} any more`,
+    { remedy: 'Start the box again.' },
+  );
+}
+
+/** Undefined where a later version wrote it: the namespace is removed all the same. */
+function parseEndpoint(text: string): Endpoint | undefined {
+  try {
+    return Endpoint.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the place is in the network that a box has to itself. */
+function isOwnKey(key: string): boolean {
+  return key.endsWith(`.${BRIDGE.id.slice(0, 12)}`);
+}
+
+/** The file of the pasta that leads out of a network that a box has to itself. */
+function wayOutOf(namespace: string): string {
+  return `${namespace}.out.pid`;
+}
+
+/** Names the files of a box's place in a network: its namespace has this name. */
+function keyOf(box: string, network: string): string {
+  return `${box}.${network.slice(0, 12)}`;
+}

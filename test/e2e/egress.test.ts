@@ -1,0 +1,162 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordBytes } from '../../src/networks/egress/testing/dns-bytes.ts';
+import { Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+/**
+ * Addresses of the host that only its loopback device has, for the time of these tests: a DNS
+ * server, a web server with several sites, and another server.
+ */
+const [DNS, SITES, OTHER] = ['198.51.100.53', '198.51.100.80', '198.51.100.81'] as const;
+const REFUSED_SITES = ['sibling.example.net', 'evil.example'];
+
+describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => {
+  let installation: Installation;
+  let actor: Actor;
+  let world: ChildProcess;
+  let port: number;
+
+  beforeAll(async () => {
+    for (const address of [DNS, SITES, OTHER]) lo('add', address);
+    world = fork(join(import.meta.dirname, '../networks/egress/peer.mjs'));
+    await new Promise((resolve) => world.once('message', resolve));
+    await ask('serveDns', { address: DNS });
+    for (const address of [SITES, OTHER]) await ask('serveHttp', { address });
+    for (const name of ['good.example.org', ...REFUSED_SITES]) {
+      await ask('setName', {
+        name,
+        records: [recordBytes({ owner: name, a: SITES }).toString('hex')],
+      });
+    }
+    installation = await install();
+    actor = new Actor('root', installation);
+    await actor.prepare();
+    port = await freePort();
+    const limits = ['--egress', 'allow:*.example.org:tcp:80', '--dns', DNS];
+    await start('limited', ...limits, '-p', `127.0.0.1:${port}:80`);
+    const policy = ['--egress', `allow:${OTHER}:tcp:80`];
+    await actor.ok(['network', 'create', ...policy, 'shared']);
+    await start('one', '--network', 'shared');
+    await start('two', '--network', 'shared', '--egress', 'deny:0.0.0.0/0');
+  });
+  afterAll(async () => {
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+    await installation.remove();
+    world.disconnect();
+    for (const address of [DNS, SITES, OTHER]) lo('del', address);
+  });
+
+  function lo(verb: 'add' | 'del', address: string): void {
+    execFileSync('ip', ['addr', verb, `${address}/32`, 'dev', 'lo']);
+  }
+  function ask(command: string, values: object): Promise<unknown> {
+    return new Promise((resolve) => {
+      world.once('message', resolve);
+      world.send({ id: 1, command, ...values });
+    });
+  }
+  async function freePort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+  /** A box that serves a page with its own name. */
+  async function start(name: string, ...options: string[]): Promise<void> {
+    const serve = `mkdir -p /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`;
+    await actor.ok(['run', '-d', '--name', name, ...options, BUSYBOX, 'sh', '-c', serve]);
+  }
+  const inside = async (box: string, script: string): Promise<string> =>
+    (await actor.run(['exec', box, 'sh', '-c', script])).stdout.trimEnd();
+  const page = (box: string, host: string, options = ''): Promise<string> =>
+    inside(box, `wget -q -T 3 ${options} -O - http://${host}/ || echo none`);
+  const shows = (box: string, host: string, text: string) =>
+    expect.poll(() => page(box, host), { timeout: 30_000 }).toBe(text);
+  function programs(): number[] {
+    return readdirSync('/proc')
+      .filter((pid) => {
+        try {
+          return (
+            /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('egress.cjs')
+          );
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+
+  it('reach permitted names alone, also where they start from a template', async () => {
+    expect(await actor.ok(['inspect', '--format', '{{.Machine.Start}}', 'limited'])).toBe(
+      'template',
+    );
+    await shows('limited', 'good.example.org', `${SITES} good.example.org`);
+    for (const name of [...REFUSED_SITES, SITES, OTHER])
+      expect(await page('limited', name)).toBe('none');
+    // The address is open by now, and the other site on it is not.
+    expect(await page('limited', SITES, '--header "Host: sibling.example.net"')).toBe('none');
+    expect(
+      await inside('limited', `nslookup good.example.org ${OTHER} >/dev/null || echo none`),
+    ).toBe('none');
+  });
+
+  it('say by which rule, before and afterwards', async () => {
+    const explain = (box: string, target: string) =>
+      actor.ok(['network', 'policy', 'explain', box, target]);
+    expect(await explain('limited', 'good.example.org:80')).toContain(
+      'through bridge: allowed by allow:*.example.org:tcp:80 (policy of the box)',
+    );
+    expect(await explain('limited', 'evil.example:80')).toContain('refused by default:deny');
+    expect(await explain('one', `${OTHER}:80`)).toContain('through shared: allowed');
+    expect(await explain('two', `${OTHER}:80`)).toContain('refused by deny:0.0.0.0/0');
+    const events = async () =>
+      await actor.ok(['events', '--since', '0', '--until', String(Math.ceil(Date.now() / 1000))]);
+    await expect.poll(events, { timeout: 60_000 }).toMatch(/egress-refused .*target=evil\.example/);
+  });
+
+  it('reach boxes of their network, and outside what box and network allow', async () => {
+    await shows('two', 'one', 'one');
+    await shows('one', 'two', 'two');
+    await shows('one', OTHER, `${OTHER} ${OTHER}`);
+    expect(await page('one', SITES)).toBe('none');
+    expect(await page('two', OTHER)).toBe('none');
+  });
+
+  it('are reached by their published ports', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/`);
+    expect((await answer.text()).trim()).toBe('limited');
+  });
+
+  it('stay limited while their server is killed, and resolve names', async () => {
+    await actor.killServer();
+    expect(programs()).toHaveLength(3);
+    await shows('limited', 'good.example.org', `${SITES} good.example.org`);
+    expect(await page('limited', 'evil.example')).toBe('none');
+  });
+
+  it('resolve nothing while the program is dead, and get another one', async () => {
+    const before = programs();
+    for (const pid of before) process.kill(pid, 'SIGKILL');
+    await until('other programs', () => {
+      const now = programs();
+      return now.length === 3 && now.every((pid) => !before.includes(pid));
+    });
+    await shows('limited', 'good.example.org', `${SITES} good.example.org`);
+    expect(await page('limited', SITES, '--header "Host: sibling.example.net"')).toBe('none');
+  });
+
+  it('are limited again when they are restarted', async () => {
+    await actor.ok(['restart', '--time', '0', 'limited']);
+    await shows('limited', 'good.example.org', `${SITES} good.example.org`);
+    expect(await page('limited', OTHER)).toBe('none');
+    await actor.ok(['rm', '-f', 'limited', 'one', 'two']);
+    await until('no program', () => programs().length === 0);
+  });
+});

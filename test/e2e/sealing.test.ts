@@ -1,0 +1,205 @@
+// What a confidential box seals, it opens after its next start, and no other box does: through the
+// command line and from inside, in simulation. All of it as the user who has no privileges, where
+// there is one to play.
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { readPolicyDocument } from '@a3s-box/policies/document';
+import { connect, type RatlsSession } from '@a3s-box/ratls';
+import { parseEnvelope } from '@a3s-box/sealing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS } from './actor.ts';
+import { BoxHost, IMAGE, TIMEOUT_MS } from './hostile-host/boxes.ts';
+
+const COMMAND = ['sleep', '1000'];
+const VALUE = 'a-key-that-is-nowhere-else';
+const PURPOSE = 'db/key';
+
+let host: BoxHost;
+const owner = generateKeyPairSync('ed25519');
+const stranger = generateKeyPairSync('ed25519');
+const idKey = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+
+const pem = ({ privateKey }: { privateKey: KeyObject }): string =>
+  String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
+beforeAll(async () => {
+  host = await BoxHost.open(ACTORS.at(-1) ?? 'ordinary user');
+  // A start decides by the policy of the home, whatever the create was given.
+  const policy = readFileSync(host.at('images.yaml'));
+  writeFileSync(join(host.actor.home, 'image-policy.yaml'), policy, { mode: 0o644 });
+  host.write('owner.key', pem(owner));
+  host.write('stranger.key', pem(stranger));
+  host.write('owner.pub', String(owner.publicKey.export({ type: 'spki', format: 'pem' })));
+});
+afterAll(() => host?.leave());
+
+const boxFlags = (sealing: string): string[] => [
+  ...['--memory', '192m', '--host-may', 'exec'],
+  ...['--sealing', sealing, '--sealer', host.at('owner.pub')],
+];
+
+function call(
+  command: 'seal' | 'unseal',
+  target: string,
+  stdin: Uint8Array | string,
+  flags: readonly string[],
+) {
+  const common = ['--allow-simulated', '--key', host.at('owner.key'), '--purpose', PURPOSE];
+  return host.actor.run([command, ...common, ...flags, target], { stdin });
+}
+
+/** Asks the agent from inside of a box. */
+async function inside(box: string, path: string, body: object) {
+  const text = JSON.stringify(body);
+  const head = `POST ${path} HTTP/1.0\r\nHost: a\r\nContent-Length: ${text.length}\r\n\r\n`;
+  const stdin = `${head}${text}`;
+  const answer = await host.actor.ok(['exec', '-i', box, 'ask'], { stdin });
+  return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+}
+
+/** A session as the guest's own rules decide, without those of the command line before it. */
+async function sessionOf(box: string, policy: string): Promise<RatlsSession> {
+  const document = readPolicyDocument(readFileSync(policy));
+  return connect({
+    ...{ host: '127.0.0.1', port: await host.port(box) },
+    ...{ policy: parseAttestationPolicy(document), allowSimulated: true },
+    timeout: TIMEOUT_MS,
+  });
+}
+
+describe('an exact envelope', () => {
+  let policy: string;
+  let envelope: Buffer;
+  beforeAll(async () => {
+    policy = await host.measure('vault', boxFlags('exact'), COMMAND);
+    await host.run('vault', boxFlags('exact'), COMMAND);
+    const { code, bytes, stderr } = await call('seal', 'vault', VALUE, ['--policy', policy]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('SIMULATED') });
+    envelope = bytes;
+  });
+
+  it('says that it is simulated, and under which launch spec and launch digest', async () => {
+    const { Confidential } = await host.inspect('vault');
+    const { header } = parseEnvelope(envelope);
+    expect(header).toMatchObject({ tee: 'simulated', policy: 'exact', purpose: PURPOSE });
+    expect(Buffer.from(header.hostData).toString('hex')).toBe(Confidential.HostData);
+    expect(Buffer.from(header.measurement).toString('hex')).toBe(Confidential.Measurement);
+    expect(holders(VALUE)).toBe('');
+  });
+
+  it('is opened by the box after its next start, from outside and from inside', async () => {
+    const before = (await host.inspect('vault')).Confidential.Instance;
+    const key = await inside('vault', '/v1/derive', { purpose: 'disk', policy: 'exact' });
+    await host.actor.ok(['stop', '--time', '1', 'vault']);
+    await host.actor.ok(['start', 'vault'], { deadlineMs: TIMEOUT_MS });
+    expect((await host.inspect('vault')).Confidential.Instance).not.toBe(before);
+    const opened = await call('unseal', 'vault', envelope, ['--policy', policy]);
+    expect(opened).toMatchObject({ code: 0, stdout: VALUE });
+    const asked = { purpose: PURPOSE, envelope: envelope.toString('base64') };
+    const { value } = await inside('vault', '/v1/unseal', asked);
+    expect(Buffer.from(value, 'base64').toString()).toBe(VALUE);
+    const { reference } = key;
+    expect(await inside('vault', '/v1/derive', { purpose: 'disk', reference })).toEqual(key);
+    expect(holders(VALUE)).toBe('');
+  });
+
+  it('is not opened for another purpose, for another key, or after a change', async () => {
+    const flags = ['--policy', policy];
+    const other = await call('unseal', 'vault', envelope, [...flags, '--purpose', 'tls/key']);
+    expect(other).toMatchObject({ code: 1, stdout: '' });
+    expect(other.stderr).toContain('(sealed-purpose)');
+    const key = ['--key', host.at('stranger.key')];
+    const unnamed = await call('unseal', 'vault', envelope, [...flags, ...key]);
+    expect(unnamed).toMatchObject({ code: 1, stdout: '' });
+    expect(unnamed.stderr).toContain('(sealer-not-permitted)');
+    const changed = Buffer.from(envelope);
+    changed.writeUInt8(changed.readUInt8(164) ^ 1, 164);
+    const broken = await call('unseal', 'vault', changed, flags);
+    expect(broken).toMatchObject({ code: 1, stdout: '' });
+    expect(broken.stderr).toContain('(seal-broken)');
+    const asked = { purpose: PURPOSE, envelope: changed.toString('base64') };
+    const refused = await inside('vault', '/v1/unseal', asked);
+    expect(refused).toMatchObject({ error: { code: 'seal-broken' } });
+  });
+
+  it('is not opened by a box with another launch spec, whose guest decides', async () => {
+    const flags = [...boxFlags('exact'), '--deployment', 'other'];
+    const others = await host.measure('other', flags, COMMAND);
+    await host.actor.ok(['rm', '--force', 'vault']);
+    await host.run('other', flags, COMMAND);
+    using session = await sessionOf('other', others);
+    const opened = session.unseal(envelope, PURPOSE, owner.privateKey);
+    await expect(opened).rejects.toMatchObject({ code: 'sealed-spec', found: 'sealed-spec' });
+    const upgradable = session.seal(
+      Buffer.from(VALUE),
+      { purpose: PURPOSE, policy: 'upgradable' },
+      owner.privateKey,
+    );
+    await expect(upgradable).rejects.toMatchObject({ code: 'sealing-policy' });
+    const cli = await call('unseal', 'other', envelope, ['--policy', others]);
+    expect(cli).toMatchObject({ code: 1, stdout: '' });
+    expect(cli.stderr).toContain('(sealed-spec)');
+    await host.actor.ok(['rm', '--force', 'other']);
+  });
+});
+
+describe('an upgradable envelope', () => {
+  async function signed(name: string, svn: number): Promise<string> {
+    const block = host.at(`${name}.id`);
+    const command = ['boot', 'sign', '--key', 'env://KEY', '--tee', 'simulate', '-o', block];
+    const [set] = (await host.actor.ok(['boot', 'ls', '--quiet'])).split('\n');
+    const env = { KEY: pem(idKey) };
+    await host.actor.ok([...command, '--guest-svn', `${svn}`, set ?? ''], { env });
+    return block;
+  }
+
+  it('is opened under a later SVN of the same ID key, and not under an earlier one', async () => {
+    const flags = boxFlags('upgradable');
+    const [old, later] = [await signed('old', 2), await signed('later', 3)];
+    const policy = await host.measure('old', [...flags, '--id-block', old], COMMAND);
+    await host.run('old', [...flags, '--id-block', old], COMMAND);
+    await host.run('later', [...flags, '--id-block', later], COMMAND);
+    const value = Buffer.from(VALUE);
+    const terms = { purpose: PURPOSE, policy: 'upgradable' } as const;
+    using first = await sessionOf('old', policy);
+    using second = await sessionOf('later', policy);
+    const kept = await first.seal(value, terms, owner.privateKey);
+    expect(Buffer.from(await second.unseal(kept, PURPOSE, owner.privateKey))).toEqual(value);
+    const newer = await second.seal(value, terms, owner.privateKey);
+    const opened = first.unseal(newer, PURPOSE, owner.privateKey);
+    await expect(opened).rejects.toMatchObject({ code: 'sealed-svn', found: 'sealed-svn' });
+    const back = await second.seal(value, { ...terms, minimumSvn: 2 }, owner.privateKey);
+    expect(Buffer.from(await first.unseal(back, PURPOSE, owner.privateKey))).toEqual(value);
+  });
+});
+
+it('refuses plain boxes, and boxes whose launch spec permits no sealing, by name', async () => {
+  const policy = await host.measure('none', [], COMMAND);
+  const images = ['--image-policy', host.at('images.yaml')];
+  await host.actor.ok(['create', '--name', 'plain', ...images, IMAGE, ...COMMAND]);
+  await host.actor.ok(['create', '--name', 'none', '--tee', 'simulate', ...images, IMAGE, 'true']);
+  for (const [box, code] of [
+    ['plain', 'unsupported-option'],
+    ['none', 'sealing-not-permitted'],
+  ] as const) {
+    const refused = await call('seal', box, VALUE, ['--policy', policy]);
+    expect(refused.stdout).toBe('');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain(`(${code})`);
+    expect(refused.stderr).toContain(box);
+  }
+});
+
+/** Names of files of this home that hold a text. */
+function holders(text: string): string {
+  try {
+    return execFileSync('grep', ['-rlaF', text, host.actor.home], { encoding: 'utf8' });
+  } catch (error) {
+    // It found none.
+    if (error instanceof Error && 'status' in error && error.status === 1) return '';
+    throw error;
+  }
+}

@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GUEST, type Lab } from './lab.ts';
+import {
+  BROKEN,
+  CDN,
+  Client,
+  canRun,
+  FOREIGN_DNS,
+  NO_NAME,
+  OWN,
+  openWorld,
+  PRIVATE,
+  UNREACHABLE,
+} from './world.ts';
+
+describe.runIf(await canRun())('a box whose reach is limited', () => {
+  let lab: Lab;
+  const client = new Client(() => lab);
+
+  beforeAll(async () => {
+    lab = await openWorld();
+  });
+  afterAll(() => lab?.close());
+
+  describe('by rules for addresses', () => {
+    it('takes the first rule that matches', async () => {
+      await lab.limit([
+        { rules: [`deny:${CDN}`, 'allow:203.0.113.0/24:tcp:5432', 'allow:*.example.org'] },
+      ]);
+      expect(await client.tcp(OWN, 5432)).toBe(GUEST);
+      expect(await client.tcp(CDN, 5432)).toEqual(UNREACHABLE);
+      expect(await client.tcp(OWN, 443)).toEqual(UNREACHABLE);
+      await lab.lookUp('good.example.org');
+      expect(await client.tls(CDN, 'good.example.org')).toEqual(expect.not.stringContaining(CDN));
+      const refused = expect.objectContaining({
+        target: `${CDN}:5432/tcp`,
+        rule: `deny:${CDN}/32`,
+      });
+      expect(await lab.refusals()).toContainEqual(refused);
+    });
+
+    it('does not look at names where an address is allowed before them', async () => {
+      await lab.limit([{ rules: [`allow:${CDN}:tcp:443`, 'allow:*.example.org'] }]);
+      await lab.lookUp('good.example.org');
+      expect(await client.tls(CDN, 'sibling.example.net')).toBe(`${CDN} sibling.example.net`);
+      expect(await client.http(CDN, 'sibling.example.net')).toEqual(BROKEN);
+    });
+
+    it('checks names of a connection that two rules open in part', async () => {
+      await lab.limit([{ rules: ['deny:good.example.org:tcp:80', 'allow:good.example.org'] }]);
+      await lab.lookUp('good.example.org');
+      expect(await client.tls(CDN, 'good.example.org')).toBe(`${CDN} good.example.org`);
+      expect(await client.http(CDN, 'good.example.org')).toEqual(UNREACHABLE);
+    });
+
+    it('reaches a DNS server that a rule allows', async () => {
+      await lab.limit([{ rules: [`allow:${FOREIGN_DNS}:udp:53`] }]);
+      expect(await lab.lookUp('sibling.example.net', { server: FOREIGN_DNS })).toMatchObject({
+        addresses: [CDN],
+      });
+      expect(await lab.lookUp('sibling.example.net')).toEqual(NO_NAME);
+    });
+
+    it('gives a private address to a name where a rule allows the address as well', async () => {
+      await lab.limit([{ rules: ['allow:*.corp.example', `allow:${PRIVATE}:tcp:5432`] }]);
+      await lab.name('db.corp.example', [{ owner: 'db.corp.example', a: PRIVATE }]);
+      expect(await lab.lookUp('db.corp.example')).toMatchObject({ addresses: [PRIVATE] });
+      expect(await client.tcp(PRIVATE, 5432)).toBe(GUEST);
+    });
+
+    it('judges datagrams in fragments as a whole', async () => {
+      await lab.limit([{ rules: [`allow:${OWN}:udp:9000`] }]);
+      expect(await client.udp(OWN, 9000, 6000)).toBe('6000');
+      expect(await client.udp(CDN, 9000, 6000)).toEqual(UNREACHABLE);
+      expect(await client.udp(OWN, 443, 6000)).toEqual(UNREACHABLE);
+    });
+
+    it('refuses other protocols of IP', async () => {
+      await lab.limit([{ rules: [`allow:${OWN}:tcp`, `allow:${CDN}:icmp`] }]);
+      const [ICMP, GRE] = [1, 47];
+      expect(await client.raw(CDN, ICMP)).toBe('answered');
+      expect(await client.raw(OWN, ICMP)).toBe('silent');
+      expect(await client.raw(CDN, GRE)).toBe('silent');
+      const targets = (await lab.refusals()).map(({ target }) => target);
+      expect(targets).toEqual(expect.arrayContaining([`${OWN}/icmp`, `${CDN}/protocol 47`]));
+    });
+
+    it('has no IPv6, whatever a rule allows', async () => {
+      await lab.limit([{ rules: ['allow:0.0.0.0/0'] }]);
+      lab.ip('guest', '-6', 'addr', 'add', 'fd00::2/64', 'dev', 'eth0', 'nodad');
+      lab.ip('world', '-6', 'addr', 'add', 'fd00::1/64', 'dev', 'wan0', 'nodad');
+      await lab.world('serveTcp', { address: 'fd00::1', port: 5432 });
+      expect(await client.tcp('fd00::1', 5432)).toEqual(UNREACHABLE);
+      expect(await client.tcp(CDN, 5432)).toBe(GUEST);
+    });
+  });
+
+  describe('by default:public', () => {
+    it('reaches public addresses, and neither private ones nor the host’s own networks', async () => {
+      await lab.limit([{ default: 'public', rules: ['deny:bad.example.org'] }], {
+        ownSubnets: [`${OWN}/32`],
+      });
+      expect(await client.tcp(CDN, 5432)).toBe(GUEST);
+      expect(await client.udp(CDN, 443)).toBe('3');
+      expect(await client.tcp(PRIVATE, 5432)).toEqual(UNREACHABLE);
+      expect(await client.tcp(OWN, 5432)).toEqual(UNREACHABLE);
+      expect(await client.tcp('169.254.169.254', 80)).toEqual(UNREACHABLE);
+      expect(await lab.lookUp('sibling.example.net')).toMatchObject({ addresses: [CDN] });
+      expect(await lab.lookUp('bad.example.org')).toEqual(NO_NAME);
+      expect(await lab.lookUp('sibling.example.net', { server: FOREIGN_DNS })).toEqual(UNREACHABLE);
+      const refused = {
+        target: `${FOREIGN_DNS}:53/udp`,
+        rule: expect.stringContaining('DNS server'),
+      };
+      expect(await lab.refusals()).toContainEqual(expect.objectContaining(refused));
+    });
+  });
+
+  describe('by two policies', () => {
+    it('reaches what both allow', async () => {
+      await lab.limit([
+        { of: 'box', rules: ['allow:*.example.org', 'allow:203.0.113.0/24:tcp:5432'] },
+        { of: 'network', rules: ['deny:a.b.example.org', 'allow:*.example.org', `allow:${CDN}`] },
+      ]);
+      expect(await lab.lookUp('a.b.example.org')).toEqual(NO_NAME);
+      expect(await lab.lookUp('good.example.org')).toMatchObject({ addresses: [CDN] });
+      expect(await client.tls(CDN, 'good.example.org')).toBe(`${CDN} good.example.org`);
+      expect(await client.tls(CDN, 'sibling.example.net')).toEqual(BROKEN);
+      expect(await client.tcp(CDN, 5432)).toBe(GUEST);
+      expect(await client.tcp(OWN, 5432)).toEqual(UNREACHABLE);
+      expect(await lab.refusals()).toContainEqual(
+        expect.objectContaining({ target: `${OWN}:5432/tcp`, of: 'network', rule: 'default:deny' }),
+      );
+    });
+  });
+
+  describe('whose program', () => {
+    it('has one capability, and can get no other', async () => {
+      await lab.limit([{ rules: ['allow:*.example.org'] }]);
+      const status = readFileSync(`/proc/${lab.programPid()}/status`, 'utf8');
+      expect(status).not.toMatch(/^Uid:\t0\t/m);
+      for (const name of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+        expect(status).toMatch(new RegExp(`^${name}:\\t0000000000001000$`, 'm'));
+      }
+      expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    });
+
+    it('was killed resolves nothing and reaches no more than before, until it is started again', async () => {
+      await lab.lookUp('good.example.org');
+      process.kill(lab.programPid(), 'SIGKILL');
+      await expect
+        .poll(() => lab.lookUp('a.b.example.org'), { timeout: 10_000 })
+        .toEqual(UNREACHABLE);
+      expect(await client.tls(CDN, 'good.example.org')).toEqual(
+        expect.stringMatching(/^(ECONNREFUSED|ECONNRESET|closed|timeout)$/),
+      );
+      expect(await client.tcp(OWN, 5432)).toEqual(UNREACHABLE);
+      await lab.serve();
+      // Its addresses are forgotten with it.
+      expect(await client.tcp(CDN, 5432)).toEqual(UNREACHABLE);
+      expect(await lab.lookUp('good.example.org')).toMatchObject({ addresses: [CDN] });
+      expect(await client.tcp(CDN, 5432)).toBe(GUEST);
+    });
+
+    it('reports the same refusal once in a while', async () => {
+      await lab.limit([{ rules: [] }]);
+      await client.tcp(OWN, 5432);
+      expect(await lab.refusals()).toHaveLength(1);
+      await client.tcp(OWN, 5432);
+      await client.tcp(CDN, 5432);
+      expect(await lab.refusals()).toMatchObject([{ target: `${CDN}:5432/tcp` }]);
+    });
+
+    it('remembers a bounded number of refusals', async () => {
+      await lab.limit([{ rules: [] }]);
+      for (let at = 0; at < 100; at += 1) await lab.lookUp(`n${at}.evil.example`);
+      await expect
+        .poll(async () => (await lab.refusals()).length, { timeout: 10_000 })
+        .toBeGreaterThan(0);
+      const file = JSON.parse(readFileSync(`${lab.namespace}.egress/refusals.json`, 'utf8')) as {
+        refusals: unknown[];
+      };
+      expect(file.refusals.length).toBeLessThanOrEqual(64);
+    });
+  });
+});

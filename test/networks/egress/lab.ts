@@ -1,0 +1,219 @@
+/**
+ * A box's namespace as the product limits it, between a guest and a world that are namespaces of
+ * their own: no microVM, and nothing of the host's network.
+ *
+ * @module
+ */
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cLibrary } from '../../../src/c-library.ts';
+import type { Egress } from '../../../src/networks/egress/egress.ts';
+import { stopEgressProgram } from '../../../src/networks/egress/host-program.ts';
+import {
+  question,
+  type ReadReply,
+  readReply,
+  recordBytes,
+  type TestRecord,
+} from '../../../src/networks/egress/testing/dns-bytes.ts';
+import type { Endpoint } from '../../../src/networks/host/endpoint.ts';
+import {
+  type BoxRefusal,
+  ensureEgressProgram,
+  loadEgressRules,
+  RefusalReader,
+} from '../../../src/networks/host/limit-box.ts';
+import {
+  inNamespace,
+  makeNamespace,
+  removeNamespace,
+} from '../../../src/networks/host/namespace.ts';
+import { routeBox } from '../../../src/networks/host/routed.ts';
+import { BRIDGE } from '../../../src/networks/predefined.ts';
+
+export const GUEST = '10.0.2.15';
+export const RESOLVER = '10.0.2.3';
+const GATEWAY = '10.0.2.2';
+const MAC = '02:00:0a:00:02:0f';
+const UID = 0x7a35_1234;
+
+type Send = (command: string, values?: Readonly<Record<string, unknown>>) => Promise<string>;
+
+export class Lab {
+  readonly directory: string;
+  readonly namespace: string;
+  readonly #bundle: string;
+  readonly #children: ChildProcess[] = [];
+  #reader = new RefusalReader();
+  #endpoint: Endpoint;
+  guest: Send = () => Promise.reject(new Error('not open'));
+  world: Send = () => Promise.reject(new Error('not open'));
+
+  private constructor(bundle: string) {
+    this.directory = mkdtempSync(join(tmpdir(), 'a3s-egress-'));
+    chmodSync(this.directory, 0o711);
+    this.namespace = join(this.directory, 'box');
+    this.#bundle = bundle;
+    this.#endpoint = {
+      ...{ box: '1'.repeat(64), names: ['box'], address: GUEST, mac: MAC, ports: [] },
+      network: {
+        id: BRIDGE.id,
+        subnet: '10.0.2.0/24',
+        gateway: GATEWAY,
+        internal: false,
+        mtu: 1500,
+      },
+    };
+  }
+
+  /** @param addresses of the world */
+  static async open(bundle: string, addresses: readonly string[]): Promise<Lab> {
+    const lab = new Lab(bundle);
+    try {
+      await lab.#connect(addresses);
+      return lab;
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  async #connect(addresses: readonly string[]): Promise<void> {
+    const [guest, world] = [join(this.directory, 'guest'), join(this.directory, 'world')];
+    for (const path of [this.namespace, guest, world]) await makeNamespace(path);
+    this.guest = await this.#start(guest);
+    this.world = await this.#start(world);
+    // ip knows these namespaces by a process in them alone.
+    const [inGuest, inWorld] = this.#children.map(({ pid }) => `${pid}`);
+    const pair = (name: string, peer: string, pid = ''): void =>
+      this.ip('box', ...`link add ${name} type veth peer name ${peer} netns ${pid}`.split(' '));
+    pair('tap0', 'eth0', inGuest);
+    pair('eth0', 'wan0', inWorld);
+    this.ip('box', 'link', 'set', 'eth0', 'up');
+    this.ip('guest', 'link', 'set', 'eth0', 'address', MAC, 'up');
+    this.ip('guest', 'addr', 'add', `${GUEST}/24`, 'dev', 'eth0');
+    this.ip('guest', 'route', 'add', 'default', 'via', GATEWAY);
+    this.ip('world', 'link', 'set', 'wan0', 'up');
+    this.ip('world', 'addr', 'add', `${GATEWAY}/24`, 'dev', 'wan0');
+    for (const address of addresses) this.ip('world', 'addr', 'add', `${address}/32`, 'dev', 'lo');
+  }
+
+  /** Limits the box anew, as at the start of a run. */
+  async limit(
+    policies: readonly { default?: 'deny' | 'public'; rules: string[]; of?: 'box' | 'network' }[],
+    more: Partial<Egress> = {},
+  ): Promise<void> {
+    await stopEgressProgram(this.namespace);
+    this.#reader = new RefusalReader();
+    const egress: Egress = {
+      ...{ uid: UID, resolvers: [RESOLVER], upstreams: [RESOLVER], namesBoxes: false },
+      ...{ ownSubnets: [], ...more },
+      policies: policies.map(({ rules, default: byDefault = 'deny', of = 'box' }) => ({
+        ...{ rules, of, default: byDefault },
+      })),
+    };
+    const isFirst = this.#endpoint.egress === undefined;
+    this.#endpoint = { ...this.#endpoint, egress };
+    await loadEgressRules(this.namespace, this.#endpoint);
+    if (isFirst) await routeBox(this.namespace, this.#endpoint);
+    await this.serve();
+  }
+
+  /** Starts the program where it does not run. */
+  async serve(): Promise<void> {
+    await ensureEgressProgram(this.namespace, this.#endpoint, this.#bundle);
+  }
+
+  async refusals(): Promise<BoxRefusal[]> {
+    return await this.#reader.read(this.namespace, this.#endpoint);
+  }
+
+  programPid(): number {
+    return Number(readFileSync(`${this.namespace}.egress.pid`, 'utf8'));
+  }
+
+  /** Has the guest send a packet of any protocol of IP; says whether one comes back. */
+  async raw(address: string, protocol: number, bytes: Buffer): Promise<'answered' | 'silent'> {
+    const { declare } = await cLibrary();
+    const open = declare('int socket(int domain, int type, int protocol)');
+    const option = declare('int setsockopt(int fd, int level, int name, uint8_t *value, int size)');
+    const sendTo = declare(
+      'long sendto(int fd, uint8_t *bytes, size_t size, int flags, uint8_t *to, int length)',
+    );
+    const receive = declare('long recv(int fd, uint8_t *bytes, size_t size, int flags)');
+    const close = declare('int close(int fd)');
+    const [AF_INET, SOCK_RAW, SOL_SOCKET, SO_RCVTIMEO] = [2, 3, 1, 20];
+    const second = Buffer.from([1, ...Buffer.alloc(15)]);
+    const to = Buffer.from([
+      AF_INET,
+      0,
+      0,
+      0,
+      ...address.split('.').map(Number),
+      ...Buffer.alloc(8),
+    ]);
+    const answer = Buffer.alloc(2048);
+    return await inNamespace(join(this.directory, 'guest'), () => {
+      const socket = open(AF_INET, SOCK_RAW, protocol);
+      option(socket, SOL_SOCKET, SO_RCVTIMEO, second, second.length);
+      sendTo(socket, bytes, bytes.length, 0, to, to.length);
+      const length = Number(receive(socket, answer, answer.length, 0));
+      close(socket);
+      return length > 0 && answer.subarray(12, 16).join('.') === address ? 'answered' : 'silent';
+    });
+  }
+
+  ip(of: 'box' | 'guest' | 'world', ...words: string[]): void {
+    execFileSync('nsenter', [`--net=${join(this.directory, of)}`, 'ip', ...words]);
+  }
+
+  nft(...words: string[]): string {
+    return execFileSync('nsenter', [`--net=${this.namespace}`, 'nft', ...words], {
+      encoding: 'utf8',
+    });
+  }
+
+  /** Has the world's DNS server answer. */
+  async name(name: string, records: readonly TestRecord[], more = {}): Promise<void> {
+    const bytes = records.map((record) => recordBytes(record).toString('hex'));
+    await this.world('setName', { name, records: bytes, ...more });
+  }
+
+  async lookUp(
+    name: string,
+    { server = RESOLVER, ...more }: { type?: number; tcp?: boolean; server?: string } = {},
+  ): Promise<ReadReply | string> {
+    const message = question(name, { type: more.type ?? 1 }).toString('hex');
+    const answer = await this.guest('dns', { server, message, tcp: more.tcp ?? false });
+    return /^[0-9a-f]{24,}$/.test(answer) ? readReply(Buffer.from(answer, 'hex')) : answer;
+  }
+
+  async close(): Promise<void> {
+    await stopEgressProgram(this.namespace);
+    for (const child of this.#children) child.disconnect();
+    for (const name of ['guest', 'world', 'box']) await removeNamespace(join(this.directory, name));
+    rmSync(this.directory, { recursive: true });
+  }
+
+  async #start(namespace: string): Promise<Send> {
+    const child = fork(join(import.meta.dirname, 'peer.mjs'), {
+      execPath: 'nsenter',
+      execArgv: [`--net=${namespace}`, process.execPath],
+    });
+    this.#children.push(child);
+    const waiting = new Map<number, (result: string) => void>();
+    let last = 0;
+    child.on('message', ({ id, result }: { id: number; result: string }) =>
+      waiting.get(id)?.(result),
+    );
+    await new Promise<string>((resolve) => waiting.set(0, resolve));
+    return (command, values = {}) =>
+      new Promise((resolve) => {
+        last += 1;
+        waiting.set(last, resolve);
+        child.send({ id: last, command, ...values });
+      });
+  }
+}
