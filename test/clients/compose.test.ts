@@ -153,6 +153,11 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     await compose('unpause', 'client');
     await compose('restart', '--timeout', '30', 'client');
     expect(await compose('top', 'client')).toContain('sleep 1');
+    await compose('stop', '--timeout', '30', 'client');
+    expect(await states()).toContain('client exited ');
+    await compose('start', 'client');
+    expect(await ids('client')).toHaveLength(2);
+    expect(await compose('logs', '--no-color', 'migrate', 'web')).toBe('');
     await compose('kill', '--signal', 'KILL', 'client');
     await compose('rm', '--force', 'client');
     expect(await ids('client')).toEqual([]);
@@ -197,6 +202,9 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await actor.ok(['volume', 'ls', '--quiet'])).toBe('');
     expect(await actor.ok(['network', 'ls', '--format', '{{.Name}}'])).toBe('bridge\nnone');
     await expect.poll(() => actor.boxProcesses(), { timeout: 60_000 }).toEqual([]);
-    expect(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })).not.toContain('a3s');
+    // Namespaces are mounted below its directory.
+    expect(execFileSync('findmnt', ['-rn', '-o', 'TARGET'], { encoding: 'utf8' })).not.toContain(
+      actor.runtimeDir,
+    );
   });
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { getSystemErrorMap } from 'node:util';
 import { cLibrary } from '../../c-library.ts';
 import { A3sError } from '../../errors.ts';
 
@@ -27,5 +28,6 @@ export async function become(
   for (const fd of [...STANDARD, ...descriptors]) fcntl(fd, F_SETFD, 'int', 0);
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   execve(path, [path, ...args, null], [...variables, null]);
-  throw new A3sError('tool-missing', `Cannot become ${path}: error ${errno()}`);
+  const [, reason] = getSystemErrorMap().get(-errno()) ?? ['', `error ${errno()}`];
+  throw new A3sError('tool-missing', `Cannot start ${path}: ${reason}`);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { BUSYBOX } from '../../e2e/installation.ts';
+import { until } from '../../e2e/processes.ts';
 import type { HostState, KnownBox } from './host-state.ts';
 import { endlessOutput, outputOf, printLines, WRITER } from './output-lines.ts';
 
@@ -78,15 +79,24 @@ class BoxSteps {
   /** What `logs` shows of a box that writes all the time is promised. */
   async showOutput(): Promise<string> {
     const writer = this.#state.boxes.get(WRITES_ON) ?? (await this.#startWriter());
-    await this.#state.ok(['exec', writer.name, 'usleep', '300000']);
+    const before = (await this.#logs(writer)).length;
     const done = this.#state.begin(`shown ${writer.name}`, 'any');
-    const shown = await this.#state.place.run(['logs', writer.name]);
-    if (shown.code !== 0) throw new Error(`logs: ${shown.stderr}`);
-    if (!endlessOutput(shown.stdout.length).startsWith(shown.stdout)) {
-      throw new Error(`logs shows what was not written:\n${shown.stdout.slice(-2000)}`);
+    let stdout = '';
+    await until('the box has gone on writing', async () => {
+      stdout = await this.#logs(writer);
+      return stdout.length > before;
+    });
+    if (!endlessOutput(stdout.length).startsWith(stdout)) {
+      throw new Error(`logs shows what was not written:\n${stdout.slice(-2000)}`);
     }
-    done(this.#state.position, shown.stdout);
+    done(this.#state.position, stdout);
     return 'logs';
+  }
+
+  async #logs({ name }: KnownBox): Promise<string> {
+    const { code, stdout, stderr } = await this.#state.place.run(['logs', name]);
+    if (code !== 0) throw new Error(`logs: ${stderr}`);
+    return stdout;
   }
 
   async #startWriter(): Promise<KnownBox> {

@@ -59,6 +59,7 @@ function discarded(
 }
 
 const INTEGER = ['an integer', z.int()] as const;
+const WEIGHT = ['an integer from 0 to 65535', z.int().min(0).max(65_535)] as const;
 const BOOLEAN = ['true or false', z.boolean()] as const;
 const WEIGHTS = ['a list of devices and weights', z.array(z.looseObject({})).max(256)] as const;
 
@@ -71,7 +72,7 @@ const NO_KERNEL_LIMIT = 'a guest has no limit of its kernel’s memory';
  * scheduler that weighs.
  */
 export const DISCARDED_LIMITS: UnsupportedOptions = {
-  BlkioWeight: discarded(NO_WEIGHTS, lacking('Block I/O weight', 'Weight')),
+  BlkioWeight: discarded(NO_WEIGHTS, lacking('Block I/O weight', 'Weight'), WEIGHT),
   BlkioWeightDevice: discarded(
     NO_WEIGHTS,
     lacking('Block I/O weight_device', 'Weight-device'),
