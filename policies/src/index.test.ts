@@ -21,6 +21,7 @@ it('exports exactly these names from the policies entry', () => {
     'MAX_LAUNCH_SPEC',
     'ProcessSpec',
     'Resources',
+    'SEALING',
     'SeccompAction',
     'SeccompProfile',
     'TMPFS_FLAGS',

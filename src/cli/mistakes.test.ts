@@ -34,7 +34,7 @@ const VALUES: readonly Case[] = [
   [run('-v', 'volume:/data:fast'), 125, 'invalid-argument'],
   [run('-v', 'relative'), 125, 'invalid-argument'],
   [run('--mount', 'type=bind,source=/tmp'), 125, 'invalid-argument'],
-  [run('--mount', 'type=image,target=/data'), 125, 'unsupported-option'],
+  [run('--mount', 'type=image,target=/data'), 125, 'invalid-argument'],
   [run('--env-file', '/no/such/file'), 125, 'invalid-argument'],
   [run('--name', 'bad name'), 125, 'invalid-argument'],
   [run('--hostname', '-x'), 125, 'invalid-argument'],
