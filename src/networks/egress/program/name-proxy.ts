@@ -95,9 +95,9 @@ export class NameProxy {
     const pending = this.#pending.get(name);
     if (pending !== undefined) return await pending;
     if (this.#pending.size >= MAX_PENDING) return FAILED;
-    const begun = this.#resolve(name).catch(() => FAILED);
-    this.#pending.set(name, begun);
-    const resolved = await begun;
+    const resolving = this.#resolve(name).catch(() => FAILED);
+    this.#pending.set(name, resolving);
+    const resolved = await resolving;
     this.#pending.delete(name);
     if (resolved.ttl > 0 && !this.#isOfBox(name)) this.#keep(name, resolved, now);
     return resolved;
