@@ -16,7 +16,7 @@ import { A3sError } from '../../errors.ts';
 import { findTool } from '../../jail/tools.ts';
 import { ifMissing } from '../host/if-missing.ts';
 import { type Egress, Refusal } from './egress.ts';
-import { REFUSALS_FILE, type RefusalFile, SETTINGS_FILE } from './program/files.ts';
+import { MAX_REFUSALS, REFUSALS_FILE, type RefusalFile, SETTINGS_FILE } from './program/files.ts';
 
 /** Where a program's files are, and the namespace that it serves. */
 export interface ProgramPlace {
@@ -145,7 +145,7 @@ function directoryOf(namespace: string): string {
 
 const RefusalsRead = z.strictObject({
   since: z.number(),
-  refusals: z.array(Refusal.extend({ number: z.int() })).max(64),
+  refusals: z.array(Refusal.extend({ number: z.int() })).max(MAX_REFUSALS),
 }) satisfies z.ZodType<RefusalFile>;
 
 /** Up to which refusal of a program's list the server has read. */

@@ -8,6 +8,9 @@ import type { Refusal } from '../egress.ts';
 export const SETTINGS_FILE = 'settings.json';
 export const REFUSALS_FILE = 'refusals.json';
 
+/** Refusals that the list has at a time. */
+export const MAX_REFUSALS = 64;
+
 /** What was refused lately, as the server reads it. */
 export interface RefusalFile {
   /** Another one for each start of the program. */
