@@ -13,26 +13,17 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import * as z from 'zod';
 import { formatAddress } from '../../ipv4.ts';
-import { Egress, readPolicy } from '../egress.ts';
+import { readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
-import { REFUSALS_FILE, SETTINGS_FILE } from './files.ts';
+import { REFUSALS_FILE, SETTINGS_FILE, Settings } from './files.ts';
 import { NameProxy } from './name-proxy.ts';
 import { listenForDatagrams, questionServer } from './name-sockets.ts';
 import { Pins } from './pins.ts';
 import { Refusals } from './refusals.ts';
 import { emptySets, setsOf } from './sets.ts';
 import { connectTo, webProxy } from './web-proxy.ts';
-
-const Settings = z.strictObject({
-  egress: Egress,
-  /** The namespace's own address. */
-  inside: z.string(),
-  /** The path of nft. */
-  nft: z.string(),
-});
 
 const DNS_PORT = 53;
 
@@ -72,7 +63,11 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await once(server, 'listening');
 }
 
-void main(process.argv[2] ?? '.').catch((error: unknown) => {
+/** One line, which the server reads once the program has ended. */
+function end(error: unknown): never {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
-});
+}
+
+process.on('uncaughtException', end);
+void main(process.argv[2] ?? '.').catch(end);
