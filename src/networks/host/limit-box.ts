@@ -36,14 +36,22 @@ export async function loadEgressRules(namespace: string, endpoint: Endpoint): Pr
   await runProgram('nft', ['-f', '-'], { namespace, input: egressRules(place) });
 }
 
+/** Whether the program has to run and does not. */
+export function lacksEgressProgram(
+  namespace: string,
+  { egress }: Pick<Endpoint, 'egress'>,
+): boolean {
+  return egress !== undefined && !runsEgressProgram(namespace);
+}
+
 /** Starts the program where it has to run and does not. */
 export async function ensureEgressProgram(
   namespace: string,
   { egress }: Pick<Endpoint, 'egress'>,
-  bundle: string,
+  program: { readonly bundle: string; readonly signal?: AbortSignal },
 ): Promise<void> {
   if (egress === undefined || runsEgressProgram(namespace)) return;
-  await startEgressProgram({ namespace, bundle }, egress, INSIDE);
+  await startEgressProgram({ namespace, ...program }, egress, INSIDE);
 }
 
 /** Refusals of a namespace that are remembered, so that each is told once in a while. */
