@@ -17,6 +17,7 @@ import { formatAddress } from '../../ipv4.ts';
 import { readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
+import { Failures } from './failures.ts';
 import { REFUSALS_FILE, SETTINGS_FILE, Settings } from './files.ts';
 import { NameProxy } from './name-proxy.ts';
 import { listenForDatagrams, questionServer } from './name-sockets.ts';
@@ -35,6 +36,8 @@ async function main(directory: string): Promise<void> {
   const now = (): number => Math.floor(performance.now() / 1000) + 1;
   const refusals = new Refusals(join(directory, REFUSALS_FILE), egress.policies, now);
   const refuse = refusals.add.bind(refusals);
+  const failures = new Failures(process.stderr.fd, now);
+  const fail = failures.add.bind(failures);
   const named = policies.flatMap(({ rules }, policy) =>
     rules.flatMap(({ target }, at) => (target.kind === 'addresses' ? [] : [setName(policy, at)])),
   );
@@ -42,7 +45,7 @@ async function main(directory: string): Promise<void> {
   const pins = new Pins(policies, setsOf(nft), now);
   const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
   const proxy = new NameProxy({
-    ...{ policies, namesBoxes: egress.namesBoxes, pins, refuse, now },
+    ...{ policies, namesBoxes: egress.namesBoxes, pins, refuse, fail, now },
     resolve: (name) => askServers(servers, name),
   });
   const answer = proxy.answer.bind(proxy);
