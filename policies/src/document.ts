@@ -22,12 +22,11 @@ import {
   type ScalarTag,
   type YAMLMap,
 } from 'yaml';
+import { MAX_POLICY_DOCUMENT } from './max-policy-document.ts';
 import { PolicyError } from './policy-error.ts';
 
+export { MAX_POLICY_DOCUMENT } from './max-policy-document.ts';
 export { PolicyError, type PolicyErrorCode, type PolicyProblem } from './policy-error.ts';
-
-/** In bytes of UTF-8. */
-export const MAX_POLICY_DOCUMENT = 256 * 1024;
 
 /** Policies are flat, and composing recurses: deep nesting could crash the process. */
 const MAX_DEPTH = 16;

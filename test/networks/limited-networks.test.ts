@@ -162,6 +162,10 @@ itAsRoot(
 
 itAsRoot('puts no box into a network whose limits cannot be served', async () => {
   networks = new NamespaceNetworks(directory, log, '/nowhere/egress.cjs');
-  await expect(networks.attach(place('1', own, []))).rejects.toThrow();
+  await expect(networks.attach(place('1', own, []))).rejects.toMatchObject({
+    code: 'network-failed',
+    message: expect.stringContaining('/nowhere/egress.cjs'),
+    remedy: expect.stringContaining('Install'),
+  });
   expect(existsSync(directory)).toBe(false);
 });

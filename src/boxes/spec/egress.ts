@@ -35,16 +35,14 @@ export function checkEgress({ egress, network, endpoints, confidential }: Limite
     );
   }
   if (network === 'none') {
-    throw new A3sError(
-      'invalid-argument',
-      'Cannot limit what a box reaches that has no network: it reaches nothing',
-      { remedy: 'Leave out --network none, or the network policy.' },
-    );
+    throw new A3sError('invalid-argument', 'Cannot limit the box: it has no network', {
+      remedy: 'Leave out --network none, or the network policy.',
+    });
   }
   if (network === 'default' && endpoints.length > 0) {
     throw new A3sError(
       'unsupported-option',
-      'Cannot limit what a box reaches that has the default network beside another one: names would resolve in one, and connections leave by the other',
+      'Cannot limit the box: it has the default network beside another one, so names would resolve in one, and connections leave by the other',
       { remedy: 'Name user-defined networks alone, or the default network alone.' },
     );
   }

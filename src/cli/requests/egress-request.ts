@@ -3,12 +3,11 @@
  *
  * @module
  */
+import { MAX_POLICY_DOCUMENT } from '@a3s-box/policies/max-policy-document';
 import type { EgressBody } from '../../docker-api/a3s/egress.ts';
 import type { Invocation } from '../command.ts';
 import { inputName, readInput } from '../files/input-file.ts';
 import { UsageError } from '../usage-error.ts';
-
-const MAX_POLICY = 256 * 1024;
 
 /**
  * @returns undefined where no flag limits anything
@@ -30,7 +29,7 @@ export async function egressRequest({
 }
 
 async function readText(context: Invocation['context'], path: string): Promise<string> {
-  const bytes = await readInput(context, path, MAX_POLICY, '--network-policy');
+  const bytes = await readInput(context, path, MAX_POLICY_DOCUMENT, '--network-policy');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {

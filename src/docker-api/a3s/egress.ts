@@ -3,17 +3,17 @@
  *
  * @module
  */
+import { MAX_POLICY_DOCUMENT } from '@a3s-box/policies/max-policy-document';
 import * as z from 'zod';
 import type { Document } from '../document.ts';
 
-const MAX_POLICY = 256 * 1024;
 const byDefault = z.enum(['deny', 'public']);
 
 export const EgressBody = z.strictObject({
   /** Rules that come before those of the policy. */
   Rules: z.array(z.string().max(1024)).max(128).default([]),
   /** The text of a network policy, in YAML or JSON. */
-  Policy: z.string().max(MAX_POLICY).optional(),
+  Policy: z.string().max(MAX_POLICY_DOCUMENT).optional(),
   /** In place of the policy's. */
   Default: byDefault.optional(),
 });

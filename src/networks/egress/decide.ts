@@ -25,7 +25,7 @@ export interface Verdict {
   readonly by: DecidedBy;
 }
 
-/** Addresses that are public for nobody. */
+/** Addresses that are not public. */
 export const SPECIAL_SUBNETS = [
   '0.0.0.0/8',
   '10.0.0.0/8',

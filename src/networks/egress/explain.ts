@@ -51,7 +51,9 @@ function decide(policy: Policy, asked: Asked, own: readonly Subnet[]) {
   if (asked.name !== undefined) return decideNamed(policy, asked.name, asked);
   const verdict = decideConnection(policy, asked, own);
   const earlier = typeof verdict.by === 'number' ? policy.rules.slice(0, verdict.by) : policy.rules;
-  const named = earlier.filter((rule) => isNamed(rule) && carriesIt(rule, asked));
+  const named = earlier.filter(
+    (rule) => isNamed(rule) && carries(rule, asked.protocol, asked.port),
+  );
   const notes = named.map(({ action, text }) => {
     const effect = action === 'allow' ? 'allowed' : 'refused';
     return `${effect} by ${text} while a name of that rule has this address`;
@@ -64,7 +66,9 @@ function decideNamed(policy: Policy, name: string, asked: Asked) {
   const verdict = decideConnection(policy, asked);
   if (!resolves.allowed) return { ...resolves, notes: ['the name does not resolve'] };
   const earlier = typeof verdict.by === 'number' ? policy.rules.slice(0, verdict.by) : policy.rules;
-  const addresses = earlier.filter((rule) => !isNamed(rule) && carriesIt(rule, asked));
+  const addresses = earlier.filter(
+    (rule) => !isNamed(rule) && carries(rule, asked.protocol, asked.port),
+  );
   const notes = addresses.map(({ action, text }) => {
     const effect = action === 'allow' ? 'allowed' : 'refused';
     return `${effect} by ${text} where the name has an address of that rule`;
@@ -75,8 +79,4 @@ function decideNamed(policy: Policy, name: string, asked: Asked) {
 
 function isNamed({ target }: NetworkRule): boolean {
   return target.kind !== 'addresses';
-}
-
-function carriesIt(rule: NetworkRule, { protocol, port }: Asked): boolean {
-  return carries(rule, protocol, port);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Egress, RecordedPolicy } from './egress.ts';
 import { egressRules, readMark } from './packet-rules.ts';
-import { readPackets } from './refused-packets.ts';
+import { forgetPackets, readPackets } from './refused-packets.ts';
 
 function rules(policies: readonly RecordedPolicy[], subnet?: string): string {
   const egress: Egress = {
@@ -105,6 +105,17 @@ describe('a refused packet', () => {
       { target: '203.0.113.1/protocol 47', of: 'box', rule: 'default:deny' },
     ]);
     expect(readPackets('{"nftables":[{"set":{"name":"refused"}}]}', policies)).toEqual([]);
+  });
+
+  it('is forgotten by itself, and not those that come after it was listed', () => {
+    const text = printed(['203.0.113.1', 6, 443, 7], ['203.0.113.2', 'udp', 53, 8]);
+    const [first, second] = ['203.0.113.1 . 6 . 443 . 7', '203.0.113.2 . udp . 53 . 8'];
+    expect(forgetPackets('refused', text)).toEqual([
+      `add element inet egress refused { ${first} timeout 1s, ${second} timeout 1s }`,
+      `delete element inet egress refused { ${first}, ${second} }`,
+    ]);
+    expect(forgetPackets('refused', printed())).toEqual([]);
+    expect(() => forgetPackets('refused', printed(['1 }; flush ruleset', 6, 1, 7]))).toThrow();
   });
 
   it('has a mark that no other packet has', () => {

@@ -7,6 +7,7 @@
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
 import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS } from './decide.ts';
 import { type Egress, readPolicy } from './egress.ts';
+import { REPEAT_SECONDS } from './recent.ts';
 
 /** Where the program of the namespace listens, at the namespace's own address. */
 export const PROGRAM_PORTS = { names: 5353, web: 5080, tls: 5443 } as const;
@@ -72,8 +73,8 @@ export function egressRules(place: LimitedPlace): string {
     `table ${EGRESS_TABLE} {`,
     ...named.map(({ set }) => `set ${set} { type ipv4_addr; flags timeout; size ${MAX_PINNED}; }`),
     `set special { type ipv4_addr; flags interval; auto-merge; elements = { ${[...SPECIAL_SUBNETS, ...egress.ownSubnets].join(', ')} }; }`,
-    `set refused { typeof ip daddr . meta l4proto . th dport . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout 60s; }`,
-    `set refused_other { typeof ip daddr . meta l4proto . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout 60s; }`,
+    `set refused { typeof ip daddr . meta l4proto . th dport . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
+    `set refused_other { typeof ip daddr . meta l4proto . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
     'chain checked {',
     `tcp dport ${HTTPS} ${to(tls)}`,
     `tcp dport ${HTTP} ${to(web)}`,

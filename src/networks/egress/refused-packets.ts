@@ -11,7 +11,8 @@ import { describe } from './program/refusals.ts';
 
 const SETS = ['refused', 'refused_other'] as const;
 
-const Value = z.union([z.string(), z.number()]);
+/** It goes back to nft as it came. */
+const Value = z.union([z.string().regex(/^[\w.-]+$/), z.int().min(0)]);
 const Printed = z.object({
   nftables: z.array(
     z.looseObject({
@@ -28,35 +29,37 @@ const Printed = z.object({
   ),
 });
 
-/** Asks for the destinations, and has them forgotten. */
+/** Asks for the destinations, and has those forgotten: others may have come meanwhile. */
 export async function refusedPackets(
   namespace: string,
   policies: Egress['policies'],
 ): Promise<Refusal[]> {
   const refusals: Refusal[] = [];
+  const commands: string[] = [];
   for (const set of SETS) {
-    const printed = await runProgram(
-      'nft',
-      ['-j', '-n', 'list', 'set', ...EGRESS_TABLE.split(' '), set],
-      {
-        namespace,
-      },
-    );
-    const found = readPackets(printed, policies);
-    if (found.length === 0) continue;
-    refusals.push(...found);
-    await runProgram('nft', ['flush', 'set', ...EGRESS_TABLE.split(' '), set], { namespace });
+    const list = ['-j', '-n', 'list', 'set', ...EGRESS_TABLE.split(' '), set];
+    const printed = await runProgram('nft', list, { namespace });
+    refusals.push(...readPackets(printed, policies));
+    commands.push(...forgetPackets(set, printed));
   }
+  if (commands.length === 0) return refusals;
+  await runProgram('nft', ['-f', '-'], { namespace, input: `${commands.join('\n')}\n` });
   return refusals;
+}
+
+/** The commands that take away what nft has printed of a set. */
+export function forgetPackets(set: string, printed: string): string[] {
+  const elements = elementsOf(printed).map((values) => values.join(' . '));
+  if (elements.length === 0) return [];
+  const element = (more: string): string =>
+    `element ${EGRESS_TABLE} ${set} { ${elements.map((each) => `${each}${more}`).join(', ')} }`;
+  // One whose time has ended since cannot be deleted: it comes again first, in one go.
+  return [`add ${element(' timeout 1s')}`, `delete ${element('')}`];
 }
 
 /** Reads what nft prints of a set. */
 export function readPackets(printed: string, policies: Egress['policies']): Refusal[] {
-  const elements = Printed.parse(JSON.parse(printed)).nftables.flatMap(
-    ({ set }) => set?.elem ?? [],
-  );
-  return elements.flatMap(({ elem: { val } }) => {
-    const [address = '', protocol = '', ...rest] = val.concat.map(String);
+  return elementsOf(printed).flatMap(([address = '', protocol = '', ...rest]) => {
     const mark = readMark(Number(rest.at(-1)));
     if (mark === undefined) return [];
     const port = rest.length === 2 ? `:${rest[0]}` : '';
@@ -68,4 +71,10 @@ export function readPackets(printed: string, policies: Egress['policies']): Refu
 function protocolName(protocol: string): string {
   const names: Readonly<Record<string, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp' };
   return names[protocol] ?? (/^\d+$/.test(protocol) ? `protocol ${protocol}` : protocol);
+}
+
+function elementsOf(printed: string): string[][] {
+  return Printed.parse(JSON.parse(printed)).nftables.flatMap(({ set }) =>
+    (set?.elem ?? []).map(({ elem: { val } }) => val.concat.map(String)),
+  );
 }

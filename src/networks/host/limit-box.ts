@@ -12,6 +12,7 @@ import {
   startEgressProgram,
 } from '../egress/host-program.ts';
 import { egressRules } from '../egress/packet-rules.ts';
+import { Recent } from '../egress/recent.ts';
 import { refusedPackets } from '../egress/refused-packets.ts';
 import { type Endpoint, isOwnNetwork } from './endpoint.ts';
 import { UPLINK } from './netavark.ts';
@@ -35,45 +36,51 @@ export async function loadEgressRules(namespace: string, endpoint: Endpoint): Pr
   await runProgram('nft', ['-f', '-'], { namespace, input: egressRules(place) });
 }
 
+/** Whether the program has to run and does not. */
+export function lacksEgressProgram(
+  namespace: string,
+  { egress }: Pick<Endpoint, 'egress'>,
+): boolean {
+  return egress !== undefined && !runsEgressProgram(namespace);
+}
+
 /** Starts the program where it has to run and does not. */
 export async function ensureEgressProgram(
   namespace: string,
   { egress }: Pick<Endpoint, 'egress'>,
-  bundle: string,
+  program: { readonly bundle: string; readonly signal?: AbortSignal },
 ): Promise<void> {
   if (egress === undefined || runsEgressProgram(namespace)) return;
-  await startEgressProgram({ namespace, bundle }, egress, INSIDE);
+  await startEgressProgram({ namespace, ...program }, egress, INSIDE);
 }
 
-/** The same refusal is told once in this time. */
-const REPEAT_MS = 60_000;
-const MAX_REMEMBERED = 1024;
+/** Refusals of a namespace that are remembered, so that each is told once in a while. */
+const MAX_REMEMBERED = 256;
+
+interface Told {
+  readonly upTo: ReadUpTo | undefined;
+  readonly recent: Recent;
+}
 
 /** What was refused in a namespace since it was asked for last. */
 export class RefusalReader {
-  readonly #read = new Map<string, ReadUpTo>();
-  /** By namespace and refusal: when it was told. */
-  readonly #told = new Map<string, number>();
+  /** By namespace. */
+  readonly #told = new Map<string, Told>();
 
   async read(namespace: string, { box, network, egress }: Endpoint): Promise<BoxRefusal[]> {
     if (egress === undefined) return [];
-    const byProgram = await refusedByProgram(namespace, this.#read.get(namespace));
-    if (byProgram.upTo !== undefined) this.#read.set(namespace, byProgram.upTo);
+    const told = this.#told.get(namespace);
+    const recent = told?.recent ?? new Recent(MAX_REMEMBERED, () => performance.now() / 1000);
+    const byProgram = await refusedByProgram(namespace, told?.upTo);
     const packets = await refusedPackets(namespace, egress.policies);
+    // Not before both were read: what fails is read again.
+    this.#told.set(namespace, { upTo: byProgram.upTo, recent });
     return [...byProgram.refusals, ...packets]
-      .filter((refusal) => this.#isNew(`${namespace} ${JSON.stringify(refusal)}`))
+      .filter((refusal) => recent.isNew(JSON.stringify(refusal)))
       .map((refusal) => ({ ...refusal, ...{ box, network: network.id } }));
   }
 
-  #isNew(refusal: string): boolean {
-    const now = performance.now();
-    if ((this.#told.get(refusal) ?? -REPEAT_MS) + REPEAT_MS > now) return false;
-    if (this.#told.size >= MAX_REMEMBERED) this.#told.clear();
-    this.#told.set(refusal, now);
-    return true;
-  }
-
   forget(namespace: string): void {
-    this.#read.delete(namespace);
+    this.#told.delete(namespace);
   }
 }

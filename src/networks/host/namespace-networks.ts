@@ -18,15 +18,11 @@ import { stopEgressProgram } from '../egress/host-program.ts';
 import type { UserNetworks } from '../network.ts';
 import { BRIDGE } from '../predefined.ts';
 import { userNetworks } from './available.ts';
+import { EgressPrograms } from './egress-programs.ts';
 import { Endpoint, isOwnNetwork } from './endpoint.ts';
 import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
 import { ifMissing } from './if-missing.ts';
-import {
-  type BoxRefusal,
-  ensureEgressProgram,
-  loadEgressRules,
-  RefusalReader,
-} from './limit-box.ts';
+import { type BoxRefusal, loadEgressRules, RefusalReader } from './limit-box.ts';
 import {
   endNameServer,
   ensureNameServer,
@@ -75,26 +71,26 @@ iifname "br*" fib daddr . iif type != local drop
 export class NamespaceNetworks implements HostNetworks {
   readonly #directory: string;
   readonly #log: NetworkLog;
-  /** The bundle of the program that serves limited boxes. */
-  readonly #egressBundle: string;
+  readonly #programs: EgressPrograms;
   readonly #refusals = new RefusalReader();
   readonly #locks = new KeyedLock();
   /** What could not be repaired the last time, so that it is in the log once. */
   readonly #broken = new Set<string>();
 
+  /** @param egressBundle of the program that serves limited boxes */
   constructor(directory: string, log: NetworkLog, egressBundle: string) {
     this.#directory = directory;
     this.#log = log;
-    this.#egressBundle = egressBundle;
+    this.#programs = new EgressPrograms(egressBundle, log);
   }
 
   availability(): Promise<UserNetworks> {
     return userNetworks();
   }
 
-  attach(endpoint: Endpoint): Promise<number> {
-    return this.#locks.run(LOCK, async () => {
-      const key = keyOf(endpoint.box, endpoint.network.id);
+  async attach(endpoint: Endpoint): Promise<number> {
+    const key = keyOf(endpoint.box, endpoint.network.id);
+    const tap = await this.#locks.run(LOCK, async () => {
       const document = netavarkDocument(endpoint);
       await this.#detach(key);
       try {
@@ -106,6 +102,15 @@ export class NamespaceNetworks implements HostNetworks {
         throw error;
       }
     });
+    try {
+      // It takes long, and other boxes do not wait for it. Without it, nothing is open.
+      await this.#programs.ensure(this.#path(key), () => this.#recorded(key));
+      return tap;
+    } catch (error) {
+      closeSync(tap);
+      await this.#locks.run(LOCK, () => this.#undo(key));
+      throw error;
+    }
   }
 
   publish(endpoint: Endpoint): Promise<void> {
@@ -132,8 +137,8 @@ export class NamespaceNetworks implements HostNetworks {
     });
   }
 
-  reconcile(kept: readonly Place[]): Promise<void> {
-    return this.#locks.run(LOCK, async () => {
+  async reconcile(kept: readonly Place[]): Promise<void> {
+    await this.#locks.run(LOCK, async () => {
       const keep = new Set(kept.map(({ box, network }) => keyOf(box, network)));
       for (const key of await this.#keys()) {
         if (keep.has(key)) continue;
@@ -143,27 +148,36 @@ export class NamespaceNetworks implements HostNetworks {
       await this.#endHolderIfUnused();
       await this.#repairAll();
     });
+    await this.#repairPrograms();
   }
 
   async repair(): Promise<void> {
     // Most servers have no box in such a network.
     if (!existsSync(this.#directory)) return;
     await this.#locks.run(LOCK, () => this.#mend('networks', () => this.#repairAll()));
+    await this.#mend('limits of boxes', () => this.#repairPrograms());
   }
 
-  refusals(): Promise<readonly BoxRefusal[]> {
-    if (!existsSync(this.#directory)) return Promise.resolve([]);
-    return this.#locks.run(LOCK, async () => {
-      const found: BoxRefusal[] = [];
-      for (const key of await this.#keys()) {
+  /** Two programs run for each limited place, so that nothing else may wait for it. */
+  async refusals(): Promise<readonly BoxRefusal[]> {
+    const found: BoxRefusal[] = [];
+    for (const key of await this.#keys()) {
+      await this.#programs.hold(this.#path(key), async () => {
         const endpoint = await this.#recorded(key);
-        if (endpoint === undefined) continue;
+        if (endpoint === undefined) return;
         await this.#mend(`refusals of ${key}`, async () => {
           found.push(...(await this.#refusals.read(this.#path(key), endpoint)));
         });
-      }
-      return found;
-    });
+      });
+    }
+    return found;
+  }
+
+  async #repairPrograms(): Promise<void> {
+    const keys = await this.#keys();
+    const repair = (key: string) =>
+      this.#programs.repair(this.#path(key), () => this.#recorded(key));
+    await Promise.all(keys.map((key) => this.#mend(`the program of ${key}`, () => repair(key))));
   }
 
   async #repairAll(): Promise<void> {
@@ -197,7 +211,6 @@ export class NamespaceNetworks implements HostNetworks {
       await this.#startOwn(namespace, endpoint);
       await routeUplink(namespace, endpoint.network);
     }
-    await ensureEgressProgram(namespace, endpoint, this.#egressBundle);
     if (endpoint.ports.length === 0) return;
     if (isServing(namespace, `${namespace}.pid`)) return;
     await endPasta(namespace, `${namespace}.pid`);
@@ -247,7 +260,6 @@ export class NamespaceNetworks implements HostNetworks {
     try {
       await loadEgressRules(namespace, endpoint);
       await routeBox(namespace, endpoint);
-      await ensureEgressProgram(namespace, endpoint, this.#egressBundle);
       await this.#publish(namespace, endpoint);
       return tap;
     } catch (error) {
@@ -276,6 +288,10 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   async #detach(key: string): Promise<void> {
+    await this.#programs.leave(this.#path(key), () => this.#takeOut(key));
+  }
+
+  async #takeOut(key: string): Promise<void> {
     const file = this.#path(key, ENDPOINT);
     const text = await readFile(file, 'utf8').catch(ifMissing);
     if (text === undefined) return;

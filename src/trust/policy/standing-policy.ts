@@ -6,6 +6,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { MAX_POLICY_DOCUMENT } from '@a3s-box/policies/max-policy-document';
 import type { LoadedPolicy } from '../policy.ts';
 import { InvalidImagePolicy } from './invalid-image-policy.ts';
 import { loadPolicy, type PolicyEnvironment } from './load-policy.ts';
@@ -13,8 +14,6 @@ import { isThere, readTrustFile } from './policy-files.ts';
 
 const NAME = 'image-policy.yaml';
 const SYSTEM_DIRECTORY = '/etc/a3s-box';
-/** As `readPolicyDocument` takes them. */
-const MAX_POLICY = 256 * 1024;
 
 const BUILT_IN = { images: [{ pattern: '**', allowUnsigned: true }] };
 
@@ -54,7 +53,7 @@ async function readFrom(
 ): Promise<LoadedPolicy> {
   let text: Buffer;
   try {
-    text = await readTrustFile(path, { maxBytes: MAX_POLICY, othersMayWrite: false });
+    text = await readTrustFile(path, { maxBytes: MAX_POLICY_DOCUMENT, othersMayWrite: false });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new InvalidImagePolicy(path, [{ path: '', message }], error);

@@ -123,7 +123,7 @@ export class Lab {
 
   /** Starts the program where it does not run. */
   async serve(): Promise<void> {
-    await ensureEgressProgram(this.namespace, this.#endpoint, this.#bundle);
+    await ensureEgressProgram(this.namespace, this.#endpoint, { bundle: this.#bundle });
   }
 
   async refusals(): Promise<BoxRefusal[]> {

@@ -3,10 +3,25 @@
  *
  * @module
  */
-import type { Refusal } from '../egress.ts';
+import * as z from 'zod';
+import { Egress, type Refusal } from '../egress.ts';
 
 export const SETTINGS_FILE = 'settings.json';
 export const REFUSALS_FILE = 'refusals.json';
+/** Its standard error. */
+export const FAILURES_FILE = 'failures.log';
+
+export const Settings = z.strictObject({
+  egress: Egress,
+  /** The namespace's own address. */
+  inside: z.string(),
+  /** The path of nft. */
+  nft: z.string(),
+});
+export type Settings = z.infer<typeof Settings>;
+
+/** Refusals that the list has at a time. */
+export const MAX_REFUSALS = 64;
 
 /** What was refused lately, as the server reads it. */
 export interface RefusalFile {

@@ -13,26 +13,18 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import * as z from 'zod';
 import { formatAddress } from '../../ipv4.ts';
-import { Egress, readPolicy } from '../egress.ts';
+import { readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
-import { REFUSALS_FILE, SETTINGS_FILE } from './files.ts';
+import { Failures } from './failures.ts';
+import { REFUSALS_FILE, SETTINGS_FILE, Settings } from './files.ts';
 import { NameProxy } from './name-proxy.ts';
 import { listenForDatagrams, questionServer } from './name-sockets.ts';
 import { Pins } from './pins.ts';
 import { Refusals } from './refusals.ts';
 import { emptySets, setsOf } from './sets.ts';
 import { connectTo, webProxy } from './web-proxy.ts';
-
-const Settings = z.strictObject({
-  egress: Egress,
-  /** The namespace's own address. */
-  inside: z.string(),
-  /** The path of nft. */
-  nft: z.string(),
-});
 
 const DNS_PORT = 53;
 
@@ -44,6 +36,8 @@ async function main(directory: string): Promise<void> {
   const now = (): number => Math.floor(performance.now() / 1000) + 1;
   const refusals = new Refusals(join(directory, REFUSALS_FILE), egress.policies, now);
   const refuse = refusals.add.bind(refusals);
+  const failures = new Failures(process.stderr.fd, now);
+  const fail = failures.add.bind(failures);
   const named = policies.flatMap(({ rules }, policy) =>
     rules.flatMap(({ target }, at) => (target.kind === 'addresses' ? [] : [setName(policy, at)])),
   );
@@ -51,7 +45,7 @@ async function main(directory: string): Promise<void> {
   const pins = new Pins(policies, setsOf(nft), now);
   const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
   const proxy = new NameProxy({
-    ...{ policies, namesBoxes: egress.namesBoxes, pins, refuse, now },
+    ...{ policies, namesBoxes: egress.namesBoxes, pins, refuse, fail, now },
     resolve: (name) => askServers(servers, name),
   });
   const answer = proxy.answer.bind(proxy);
@@ -72,7 +66,11 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await once(server, 'listening');
 }
 
-void main(process.argv[2] ?? '.').catch((error: unknown) => {
+/** One line, which the server reads once the program has ended. */
+function end(error: unknown): never {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
-});
+}
+
+process.on('uncaughtException', end);
+void main(process.argv[2] ?? '.').catch(end);

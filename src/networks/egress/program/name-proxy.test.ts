@@ -13,6 +13,7 @@ function proxyOf(
 ) {
   const asked: string[] = [];
   const refused: Refused[] = [];
+  const failed: string[] = [];
   const pinned: [string, number[], number][] = [];
   let time = 100;
   let full = false;
@@ -20,6 +21,7 @@ function proxyOf(
     policies: [parseNetworkPolicy({ rules })],
     namesBoxes: false,
     refuse: (each) => refused.push(each),
+    fail: (what, error) => failed.push(`${what}: ${error}`),
     now: () => time,
     pins: {
       add: async (name, addresses, ttl) => {
@@ -39,7 +41,7 @@ function proxyOf(
     return answer === undefined ? undefined : readReply(answer);
   };
   return {
-    ...{ proxy, ask, asked, refused, pinned },
+    ...{ proxy, ask, asked, refused, failed, pinned },
     pass: (seconds: number) => {
       time += seconds;
     },
@@ -107,9 +109,10 @@ describe('the proxy for names', () => {
 
   it('gives no address where the way to it cannot be opened, and passes failures on', async () => {
     const answers = { 'a.example': { to: ['203.0.113.1'] }, 'b.example': { rcode: 5 } };
-    const { ask, fill } = proxyOf(['allow:*.example', 'allow:a.example'], answers);
+    const { ask, fill, failed } = proxyOf(['allow:*.example', 'allow:a.example'], answers);
     fill();
     expect(await ask('a.example')).toEqual({ rcode: 2, addresses: [], ttl: 0 });
+    expect(failed).toEqual(['cannot resolve a.example: Error: full']);
     expect(await ask('b.example')).toMatchObject({ rcode: 2 });
     expect(await ask('c.example')).toEqual(NO_NAME);
   });

@@ -14,6 +14,7 @@ import {
   TYPE,
   writeReply,
 } from './dns-message.ts';
+import type { Fail } from './failures.ts';
 import { MAX_SECONDS, type Pins } from './pins.ts';
 import type { Refuse } from './refusals.ts';
 
@@ -23,6 +24,8 @@ export interface NameProxyOptions {
   readonly namesBoxes: boolean;
   readonly pins: Pick<Pins, 'add'>;
   readonly refuse: Refuse;
+  /** Gets what keeps a name from being resolved. */
+  readonly fail: Fail;
   /** Asks a server for the IPv4 addresses of a name. */
   readonly resolve: (name: string) => Promise<Answer>;
   /** In seconds. */
@@ -95,9 +98,12 @@ export class NameProxy {
     const pending = this.#pending.get(name);
     if (pending !== undefined) return await pending;
     if (this.#pending.size >= MAX_PENDING) return FAILED;
-    const begun = this.#resolve(name).catch(() => FAILED);
-    this.#pending.set(name, begun);
-    const resolved = await begun;
+    const resolving = this.#resolve(name).catch((error: unknown) => {
+      this.#options.fail(`cannot resolve ${name}`, error);
+      return FAILED;
+    });
+    this.#pending.set(name, resolving);
+    const resolved = await resolving;
     this.#pending.delete(name);
     if (resolved.ttl > 0 && !this.#isOfBox(name)) this.#keep(name, resolved, now);
     return resolved;

@@ -6,7 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import type { DecidedBy } from '../decide.ts';
 import { type Egress, type Refusal, ruleText } from '../egress.ts';
-import type { RefusalFile } from './files.ts';
+import { Recent } from '../recent.ts';
+import { MAX_REFUSALS, type RefusalFile } from './files.ts';
 
 export interface Refused {
   readonly target: string;
@@ -19,17 +20,13 @@ export interface Refused {
 }
 export type Refuse = (refused: Refused) => void;
 
-const KEPT = 64;
-/** The same refusal is listed once in this time. */
-const REPEAT_SECONDS = 60;
 const WRITE_MS = 1000;
 
 export class Refusals {
   readonly #path: string;
   readonly #describe: (refused: Refused) => Refusal;
-  readonly #now: () => number;
   readonly #since: number;
-  readonly #seen = new Map<string, number>();
+  readonly #recent: Recent;
   #list: RefusalFile['refusals'] = [];
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -37,20 +34,15 @@ export class Refusals {
   constructor(path: string, policies: Egress['policies'], now: () => number) {
     this.#path = path;
     this.#describe = (refused) => describe(policies, refused);
-    this.#now = now;
+    this.#recent = new Recent(MAX_REFUSALS, now);
     this.#since = Date.now();
   }
 
   add(refused: Refused): void {
     const refusal = this.#describe(refused);
-    const key = JSON.stringify(refusal);
-    const now = this.#now();
-    if ((this.#seen.get(key) ?? 0) > now) return;
-    // A guest that asks for ever new names gets its last ones listed.
-    if (this.#seen.size >= KEPT) this.#seen.clear();
-    this.#seen.set(key, now + REPEAT_SECONDS);
+    if (!this.#recent.isNew(JSON.stringify(refusal))) return;
     this.#count += 1;
-    this.#list = [...this.#list, { ...refusal, number: this.#count }].slice(-KEPT);
+    this.#list = [...this.#list, { ...refusal, number: this.#count }].slice(-MAX_REFUSALS);
     this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
   }
 

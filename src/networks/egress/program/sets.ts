@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { formatAddress } from '../../ipv4.ts';
 import { EGRESS_TABLE } from '../packet-rules.ts';
 import type { AddToSets } from './pins.ts';
@@ -52,11 +53,19 @@ export async function emptySets(nft: string, sets: readonly string[]): Promise<v
 async function run(nft: string, commands: readonly string[]): Promise<void> {
   if (commands.length === 0) return;
   const child = spawn(nft, ['-f', '-'], {
-    ...{ stdio: ['pipe', 'ignore', 'ignore'], env: {} },
+    ...{ stdio: ['pipe', 'ignore', 'pipe'], env: {} },
     ...{ timeout: DEADLINE_MS, killSignal: 'SIGKILL' },
   });
-  const closed = once(child, 'close');
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
   child.stdin?.on('error', () => undefined).end(`${commands.join('\n')}\n`);
-  const [code] = (await closed) as [number | null];
-  if (code !== 0) throw new Error('the packet filter did not take the addresses');
+  const [[code, signal], why] = await Promise.all([closed, firstLine(child.stderr)]);
+  if (code === 0) return;
+  throw new Error(`the packet filter did not take the addresses: ${why || (signal ?? code)}`);
+}
+
+/** What follows it shows where in the input it is. */
+async function firstLine(output: Readable | null): Promise<string> {
+  let text = '';
+  for await (const chunk of output ?? []) if (text.length < 1000) text += String(chunk);
+  return text.trim().split('\n')[0] ?? '';
 }

@@ -3,12 +3,10 @@
  *
  * @module
  */
+import { MAX_POLICY_DOCUMENT } from '@a3s-box/policies/max-policy-document';
 import type { Context } from '../../../context.ts';
 import { inputName, readInput } from '../../../files/input-file.ts';
 import { type Library, refusing } from '../load-library.ts';
-
-/** Longest text of a policy. */
-const MAX_POLICY = 256 * 1024;
 
 type Policy = Library['STRICT_POLICY'];
 
@@ -41,6 +39,6 @@ export async function readDocument(
   path: string,
   flag: string,
 ): Promise<unknown> {
-  const text = await readInput(context, path, MAX_POLICY, flag);
+  const text = await readInput(context, path, MAX_POLICY_DOCUMENT, flag);
   return refusing(library, inputName(path), () => library.readPolicyDocument(text));
 }

@@ -1,0 +1,55 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startProgram } from './start-program.ts';
+
+let directory: string;
+let complaints: number;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-start-'));
+  complaints = openSync('/dev/null', 'w');
+});
+afterEach(() => {
+  closeSync(complaints);
+  rmSync(directory, { recursive: true });
+});
+
+describe('a program that serves a limited box', () => {
+  const start = (script: string, more = {}) => {
+    const pidFile = join(directory, 'pid');
+    const complaints = openSync('/dev/null', 'w');
+    const program = { path: '/bin/sh', args: ['-c', script], complaints, pidFile, ...more };
+    return startProgram(program, async () => 'its last line');
+  };
+
+  it('has its number on record once it is ready', async () => {
+    await start('echo ready; exec sleep 60');
+    const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'));
+    expect(process.kill(pid, 'SIGKILL')).toBe(true);
+  });
+
+  it('fails with its own words where it ends before it is ready', async () => {
+    await expect(start('exit 1')).rejects.toMatchObject({
+      code: 'network-failed',
+      message: 'Cannot limit what the box reaches: its last line',
+    });
+  });
+
+  it('is ended where it is not ready in time, with a remedy for that', async () => {
+    await expect(start('exec sleep 60', { readyMs: 1 })).rejects.toMatchObject({
+      code: 'network-failed',
+      message: expect.stringMatching(/: its program did not start within 0\.001 s$/),
+      remedy: expect.stringContaining('too busy'),
+    });
+    const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+
+  it('fails where there is no such program, and ends nothing else', async () => {
+    await expect(start('', { path: join(directory, 'none') })).rejects.toMatchObject({
+      code: 'network-failed',
+      message: expect.stringContaining('ENOENT'),
+    });
+  });
+});
