@@ -40,7 +40,9 @@ export function injectionOf(socket: TLSSocket, peer: VerifiedPeer, request: Inje
   return { method: 'PUT', path, body, limit: MAX_ANSWER } as const;
 }
 
-/** The verified spec says who may inject what, so a value that the agent would refuse is never sent. */
+/**
+ * The verified spec says who may inject what, so a value that the agent would refuse is never sent.
+ */
 function requirePermitted(
   { spec }: VerifiedPeer,
   { name, value }: InjectionRequest,

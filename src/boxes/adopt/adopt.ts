@@ -90,7 +90,9 @@ export async function adoptBoxes(
   }
 }
 
-/** Settles when the box's fate is decided. Never rejects: one box must not keep the others from it. */
+/**
+ * Settles when the box's fate is decided. Never rejects: one box must not keep the others from it.
+ */
 function adoptBox(
   rt: AdoptionHost,
   box: Box,
