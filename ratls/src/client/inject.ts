@@ -57,6 +57,7 @@ function requirePermitted(
       {
         expected,
         found: name,
+        bySpec: true,
         remedy: 'Name a secret that the box was created with.',
       },
     );
@@ -69,6 +70,7 @@ function requirePermitted(
       {
         expected: secret.injectors.join(', '),
         found: digest,
+        bySpec: true,
         remedy: 'Use the private key that belongs to the public one that the box was created with.',
       },
     );
