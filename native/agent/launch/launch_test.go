@@ -30,7 +30,7 @@ type guest struct {
 	takes     int
 	listening []int
 	started   bool
-	begun     chan []string
+	launched  chan []string
 	abandoned chan *process.ExitError
 	// refuse, noUser are what fails.
 	refuse, noUser error
@@ -55,7 +55,7 @@ func (g *guest) Start() (*process.Handle, error) {
 }
 
 func (g *guest) Await() (*process.Handle, error)                      { return g.main, nil }
-func (g *guest) Begin(_ *process.Handle, environment []string)        { g.begun <- environment }
+func (g *guest) Begin(_ *process.Handle, environment []string)        { g.launched <- environment }
 func (g *guest) Abandon(_ *process.Handle, reason *process.ExitError) { g.abandoned <- reason }
 func (g *guest) MainUser() (users.User, error)                        { return users.User{UID: 7}, g.noUser }
 
@@ -109,7 +109,7 @@ type launched struct {
 func launchOf(t *testing.T, text []byte) *launched {
 	t.Helper()
 	l := &launched{
-		box:       &guest{main: process.New(box.MainID), begun: make(chan []string, 1), abandoned: make(chan *process.ExitError, 1)},
+		box:       &guest{main: process.New(box.MainID), launched: make(chan []string, 1), abandoned: make(chan *process.ExitError, 1)},
 		processor: &tee.Fake{HostData: sha256.Sum256(text)},
 		carried:   make(chan net.Conn, 1), later: make(chan func(), 1), ended: make(chan struct{}),
 	}

@@ -50,8 +50,8 @@ export interface AdoptionOptions {
    */
   readonly afterReboot?: boolean | undefined;
   /**
-   * Whether no box of an earlier server can run, since none has sockets. Who made a box with
-   * `--rm` and has not started it is gone then, and a power cut may have taken all of its run.
+   * Whether no box of an earlier server can run, since none has sockets. No client is left that
+   * could start a box with `--rm`, and a power cut may have removed every trace of its run.
    */
   readonly noneRuns?: boolean | undefined;
 }
