@@ -19,6 +19,7 @@ import (
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 	"a3s.dev/box/agent/users"
 )
 
@@ -98,7 +99,7 @@ func with(t *testing.T, text []byte, from, to string) []byte {
 type launched struct {
 	*Launch
 	box       *guest
-	processor *tee.Fake
+	processor *teetest.Fake
 	offered   *Born
 	carried   chan net.Conn
 	later     chan func()
@@ -110,7 +111,7 @@ func launchOf(t *testing.T, text []byte) *launched {
 	t.Helper()
 	l := &launched{
 		box:       &guest{main: process.New(box.MainID), launched: make(chan []string, 1), abandoned: make(chan *process.ExitError, 1)},
-		processor: &tee.Fake{HostData: sha256.Sum256(text)},
+		processor: &teetest.Fake{HostData: sha256.Sum256(text)},
 		carried:   make(chan net.Conn, 1), later: make(chan func(), 1), ended: make(chan struct{}),
 	}
 	l.Launch = &Launch{
@@ -272,12 +273,12 @@ func (d deaf) DeriveKey(tee.KeyRequest) ([32]byte, error) { return [32]byte{}, n
 
 func TestAProcessorThatDoesNotAnswerIsNotBelieved(t *testing.T) {
 	text := vector(t, "small")
-	replayed, err := (&tee.Fake{HostData: sha256.Sum256(text)}).Report([64]byte{1})
+	replayed, err := (&teetest.Fake{HostData: sha256.Sum256(text)}).Report([64]byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, processor := range map[string]tee.Processor{
-		"silent": &tee.Fake{Err: tee.ErrSilent}, "replayed": deaf{replayed}, "garbage": deaf{tee.Report{Report: []byte("x")}},
+		"silent": &teetest.Fake{Err: tee.ErrSilent}, "replayed": deaf{replayed}, "garbage": deaf{tee.Report{Report: []byte("x")}},
 	} {
 		l := launchOf(t, text)
 		l.Processor = processor
