@@ -151,7 +151,9 @@ const ROOMS = {
   async: ['async'],
 };
 
-/** The same for the rooms of src/boxes: a room may import those above it here, and none below it. */
+/**
+ * The same for the rooms of src/boxes: a room may import those above it here, and none below it.
+ */
 const BOXES_ROOMS = {
   record: ['record'],
   top: ['top'],

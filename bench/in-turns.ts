@@ -5,7 +5,9 @@
  */
 import type { Asked } from './benchmark.ts';
 
-/** As many figures of each as are asked for. The first turn of each fills caches and does not count. */
+/**
+ * As many figures of each as are asked for. The first turn of each fills caches and does not count.
+ */
 export async function inTurns<Name extends string, Figure = number>(
   { samples, signal }: Asked,
   contestants: Readonly<Record<Name, () => Promise<Figure>>>,

@@ -6,7 +6,9 @@ import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-/** The bundle is the text of one function: so nothing has to be put around it before it is compiled. */
+/**
+ * The bundle is the text of one function: so nothing has to be put around it before it is compiled.
+ */
 const WRAPPED = {
   banner: { js: '(function (exports, require, module, __filename, __dirname) {"use strict";' },
   footer: { js: '})' },

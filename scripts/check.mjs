@@ -31,7 +31,7 @@ const CHECKS = [
     ],
   },
   {
-    name: 'prose in 100 columns',
+    name: 'prose in 100 columns, titles with a subject',
     run: [process.execPath, '--import', 'tsx', 'scripts/prose/main.ts'],
   },
   { name: 'dead code', run: [bin('knip'), '--no-progress'] },

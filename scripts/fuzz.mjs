@@ -17,7 +17,9 @@ const jazzer = join(guided, 'node_modules/@jazzer.js/core/dist/cli.js');
 /** One input may not take longer than this, in seconds, nor more memory than this, in MiB. */
 const LIMITS = ['-timeout=5', '-rss_limit_mb=2048', '-max_len=70000'];
 
-/** Runs every target for so long, or on its seeds alone for none, and returns what `npm test` reads. */
+/**
+ * Runs every target for so long, or on its seeds alone for none, and returns what `npm test` reads.
+ */
 async function fuzzParsers(seconds) {
   const targets = readdirSync(join(guided, 'targets')).map((file) => file.replace(/\.ts$/, ''));
   mkdirSync(work, { recursive: true });

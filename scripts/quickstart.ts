@@ -19,7 +19,9 @@ const TAG = 'quickstart/busybox:latest';
 const EXIT_CODE = 7;
 const DOCKER_CAPABILITIES = '00000000a80425fb';
 
-/** Prints the facts of the guest one per line, and ends with a status that nothing else would give. */
+/**
+ * Prints the facts of the guest one per line, and ends with a status that nothing else would give.
+ */
 const SCRIPT = [
   'echo kernel=$(uname -r)',
   'echo boot=$(cat /proc/sys/kernel/random/boot_id)',

@@ -17,7 +17,9 @@ export interface Config {
   readonly socket: string;
   /** The boot set that came with this installation: kernel, initrd, `boot.json`. `A3S_BOOT`. */
   readonly bootDir: string;
-  /** Whether programs may start without a jail where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`. */
+  /**
+   * Whether programs may start without a jail where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`.
+   */
   readonly allowWeakJail: boolean;
   /**
    * How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in

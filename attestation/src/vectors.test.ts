@@ -32,7 +32,9 @@ function failedIn({ accepted, checks }: Appraisal): 'accepted' | readonly string
   return accepted ? 'accepted' : failed;
 }
 
-/** Compares the failed checks of an appraisal with those of the vector, if the vector has a policy. */
+/**
+ * Compares the failed checks of an appraisal with those of the vector, if the vector has a policy.
+ */
 function check(vector: Vector, run: (policy: ReturnType<typeof policyOf>) => Appraisal): void {
   if (vector.expected.appraise === undefined) return;
   expect(failedIn(run(policyOf(vector)))).toEqual(vector.expected.appraise);

@@ -67,7 +67,9 @@ function imported(spki: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
 }
 
-/** Calls per second of each contestant, `samples` times, in turns: a busy machine slows all alike. */
+/**
+ * Calls per second of each contestant, `samples` times, in turns: a busy machine slows all alike.
+ */
 async function rates<Name extends string>(
   { samples, signal }: Asked,
   contestants: Readonly<Record<Name, { readonly count: number; call(index: number): unknown }>>,

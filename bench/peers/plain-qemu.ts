@@ -36,7 +36,9 @@ export async function plainVm(installation: string, directory: string): Promise<
   };
 }
 
-/** What boxes run on here. There is a verdict where there was a choice; the first start makes it. */
+/**
+ * What boxes run on here. There is a verdict where there was a choice; the first start makes it.
+ */
 export function chosenAccelerator(home: string): Accelerator {
   const verdict = join(home, 'accelerator.json');
   if (!existsSync(verdict)) return 'tcg';

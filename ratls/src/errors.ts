@@ -83,6 +83,8 @@ export interface RatlsErrorDetails {
   /** One sentence. */
   readonly remedy?: string | undefined;
   readonly cause?: unknown;
+  /** Whether this side refused by the verified launch spec, before it sent anything. */
+  readonly bySpec?: true;
   /** How each check went, where checks were made. */
   readonly checks?: readonly RatlsCheck[] | undefined;
   /** The result of each policy check, where the policy rejected the report. */
@@ -96,6 +98,8 @@ export class RatlsError extends Error {
   readonly expected: string | undefined;
   readonly found: string | undefined;
   readonly remedy: string | undefined;
+  /** Whether this side refused by the verified launch spec, before it sent anything. */
+  readonly bySpec: boolean;
   readonly checks: readonly RatlsCheck[];
   readonly appraisal: Appraisal | undefined;
 
@@ -105,6 +109,7 @@ export class RatlsError extends Error {
     this.expected = details.expected;
     this.found = details.found;
     this.remedy = details.remedy;
+    this.bySpec = details.bySpec === true;
     this.checks = details.checks ?? [];
     this.appraisal = details.appraisal;
   }

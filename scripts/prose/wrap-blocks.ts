@@ -33,7 +33,7 @@ interface Start {
   readonly isTag: boolean;
 }
 
-const isProse = (line: string): boolean => !NO_PROSE.some((pattern) => pattern.test(line));
+export const isProse = (line: string): boolean => !NO_PROSE.some((pattern) => pattern.test(line));
 const indentOf = (line: string): number => line.length - line.trimStart().length;
 
 function startOf(line: string, tags: boolean): Start {

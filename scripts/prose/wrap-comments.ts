@@ -4,7 +4,7 @@
  * @module
  */
 import type { Range } from './find-comments.ts';
-import { wrapBlocks } from './wrap-blocks.ts';
+import { isProse, wrapBlocks } from './wrap-blocks.ts';
 import { COLUMNS, widthOf } from './wrap-words.ts';
 
 /** Lines of a file, by number from 0, and what takes their place. */
@@ -112,7 +112,10 @@ function wrapBlock(lines: readonly string[], from: number, to: number): Change {
   const inside = found.length === 1 ? oneLine(found[0] ?? '') : manyLines(found, indent);
   if (inside === undefined) return same;
   const wrapped = wrapBlocks(inside, room, true);
-  if (found.length === 1 && wrapped.length === 1) return same;
+  // Lines of its own make room for the marks; that helps neither a directive nor an endless word.
+  const helps =
+    wrapped.length > 1 || wrapped.every((text) => isProse(text) && widthOf(text) <= room);
+  if (found.length === 1 && !helps) return same;
   const made = wrapped.map((text) => `${indent} * ${text}`.trimEnd());
   return { from, to, lines: [`${indent}${open}`, ...made, `${indent} */`] };
 }

@@ -41,6 +41,15 @@ it('makes several lines of a block comment in one line, each tag in its own', ()
   ]);
 });
 
+it('counts the end of a block comment in one line', () => {
+  const fits = `/** ${words(23)} ab */`;
+  expect(fits).toHaveLength(101);
+  expect(wrap('a.ts', fits, 'f();')).toEqual(['/**', ` * ${words(23)} ab`, ' */', 'f();']);
+  keeps('a.go', `\t/* ${words(22)} */`);
+  keeps('a.ts', `/** ${words(23)} a */`, 'f();');
+  keeps('a.ts', `/* biome-ignore lint/x: ${words(19)} */`);
+});
+
 it('keeps the indentation of the lines that continue a tag or an item of a list', () => {
   expect(wrap('a.ts', '/**', ` * @throws ${LONG}`, ' *   end', ` * - ${LONG}`, ' */')).toEqual([
     ...['/**', ` * @throws ${words(22)}`, ` *   ${words(18)} end`],

@@ -33,7 +33,9 @@ export const ALONE: readonly string[] = ['resources', 'hostile-guest'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 
-/** The chosen files of the vm stage: those that may have others beside them, and those that may not. */
+/**
+ * The chosen files of the vm stage: those that may have others beside them, and those that may not.
+ */
 export function splitVmStage(
   files: readonly string[],
   selection: Selection,
@@ -71,7 +73,9 @@ const SLOW: readonly string[] = [
 /** Others at a time: each start of Vitest takes two seconds. */
 const BATCH = 4;
 
-/** What a lane takes at a time of the files of the vm stage: a slow one, then a few of the others. */
+/**
+ * What a lane takes at a time of the files of the vm stage: a slow one, then a few of the others.
+ */
 export function batchesOf(files: readonly string[]): string[][] {
   const slow = SLOW.filter((file) => files.includes(file)).map((file) => [file]);
   const others = files.filter((file) => !SLOW.includes(file));

@@ -51,7 +51,9 @@ export function vmStageOf(files: Selection): VmStage {
   return { batches: batchesOf(shared), alone };
 }
 
-/** Runs some files of the vm stage; `lane` tells their report from one that is written meanwhile. */
+/**
+ * Runs some files of the vm stage; `lane` tells their report from one that is written meanwhile.
+ */
 export async function runVmStage(
   lane: string,
   files: readonly string[],

@@ -36,7 +36,9 @@ const revoked = (...serials: string[]) => ({
   fields: { revoked: new Map(serials.map((serial) => [serial, LISTED])) },
 });
 
-/** What is signed: version, algorithm, issuer, two times, entries where there are any, extensions. */
+/**
+ * What is signed: version, algorithm, issuer, two times, entries where there are any, extensions.
+ */
 const LAST = 5;
 const NUMBER: Extension = { id: '2.5.29.20', critical: false, value: integer(100) };
 const KEY_ID: Extension = {

@@ -64,7 +64,7 @@ describe('vectors of sealing', () => {
     expect(encodeHeader(header)).toEqual(parseEnvelope(again).headerBytes);
   });
 
-  it('has a vector for each rule', () => {
+  it('finds a vector for each rule among the vectors', () => {
     const codes = new Set(vectors.map(({ expected }) => expected));
     expect(Object.keys(SEALING_CODES).filter((code) => !codes.has(code as SealingCode))).toEqual(
       [],

@@ -74,7 +74,9 @@ export const BootDocument = z.strictObject({
     launchSpec: z.int().min(2).max(65_535).optional(),
     firmware: z.strictObject({
       source: FirmwareSource,
-      /** Over `native/firmware`, as `sourceDigest` reads it; none in sets with edk2's own platform. */
+      /**
+       * Over `native/firmware`, as `sourceDigest` reads it; none in sets with edk2's own platform.
+       */
       platform: digest.optional(),
       tools: FirmwareTools,
     }),

@@ -14,7 +14,9 @@ import { refuseVulnerable } from './vulnerable.ts';
 
 export interface SignRequest {
   readonly set: BootSet;
-  /** The party that vouches for the guest: the command lines differ by it, and so do the digests. */
+  /**
+   * The party that vouches for the guest: the command lines differ by it, and so do the digests.
+   */
   readonly tee: 'snp' | 'simulated';
   /** vCPUs are measured: a block is for one count of them. */
   readonly cpus: number;

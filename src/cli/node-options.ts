@@ -52,7 +52,9 @@ function optionOfNode(args: readonly string[]): string | undefined {
   return read.find((arg) => arg.startsWith('--env-file'))?.replace(/=.*/s, '');
 }
 
-/** A process that is gone, or belongs to another user, has an empty command line, which has no `--`. */
+/**
+ * A process that is gone, or belongs to another user, has an empty command line, which has no `--`.
+ */
 function startOf(process: string): Started {
   const ancestors: string[][] = [];
   let parent = parentOf(process);

@@ -16,7 +16,9 @@ import { DSSE_ENVELOPE, OCI_CONFIG, OCI_MANIFEST, SIMPLE_SIGNING } from '../oci/
 export const ATTACHMENT_KINDS = ['signature', 'attestation'] as const;
 export type AttachmentKind = (typeof ATTACHMENT_KINDS)[number];
 
-/** The signed payload or the statement; its signature is in the annotations or inside the content. */
+/**
+ * The signed payload or the statement; its signature is in the annotations or inside the content.
+ */
 export interface PayloadLayer {
   readonly mediaType: string;
   readonly annotations: Readonly<Record<string, string>>;
@@ -60,7 +62,9 @@ export function attachmentTag(subject: Digest, kind: AttachmentKind): string {
   return `sha256-${hexOf(subject)}.${SUFFIXES[kind]}`;
 }
 
-/** Whether the attachment is the artifact of this kind at the subject's tag, by what its layers are. */
+/**
+ * Whether the attachment is the artifact of this kind at the subject's tag, by what its layers are.
+ */
 export function isArtifactOf(
   attachment: Attachment,
   subject: Digest,

@@ -111,7 +111,9 @@ function tagOf(reference: Reference): string {
   });
 }
 
-/** Other repositories of the same registry that may have layers of the image, the likeliest first. */
+/**
+ * Other repositories of the same registry that may have layers of the image, the likeliest first.
+ */
 async function relatives(
   images: PushParts['images'],
   image: Image,

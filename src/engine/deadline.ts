@@ -5,7 +5,9 @@
  */
 import { A3sError, type ErrorCode } from '../errors.ts';
 
-/** A signal that aborts with an `A3sError` after `milliseconds`. It does not keep the process alive. */
+/**
+ * A signal that aborts with an `A3sError` after `milliseconds`. It does not keep the process alive.
+ */
 export function deadline(milliseconds: number, code: ErrorCode, what: string): AbortSignal {
   const controller = new AbortController();
   const error = new A3sError(code, `${what} within ${milliseconds / 1000} s`);

@@ -107,11 +107,15 @@ export interface TemplateRequest {
   readonly shape: VmShape;
   /** An empty writable layer. Afterwards it is as the guest left it, mounted. */
   readonly writableLayerPath: string;
-  /** Descriptor of an empty file in memory that the identity may write. Afterwards it holds the RAM. */
+  /**
+   * Descriptor of an empty file in memory that the identity may write. Afterwards it holds the RAM.
+   */
   readonly ram: number;
   /** The path that the devices' state is written to: a new file, mode 0600. */
   readonly devicePath: string;
-  /** Called with the running VM. When it returns, the guest has to be ready and no connection open. */
+  /**
+   * Called with the running VM. When it returns, the guest has to be ready and no connection open.
+   */
   prepare(vm: Vm, signal: AbortSignal): Promise<void>;
 }
 

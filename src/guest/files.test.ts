@@ -140,7 +140,7 @@ it.each([
   await expect(guest.files.changes(signal)).rejects.toThrow(reason);
 });
 
-it('does other work while it reads a long list of changes', async () => {
+it('lets other work run while it reads a long list of changes', async () => {
   const guest = await changing('{"path":"/","kind":1}\n'.repeat(20_000));
   let turns = 0;
   const timer = setInterval(() => {

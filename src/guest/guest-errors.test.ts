@@ -4,7 +4,9 @@ import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { GUEST_ERRORS } from './guest-errors.ts';
 
-/** The agent's tests of the same file are in `native/agent/server` and `native/agent/box/process`. */
+/**
+ * The agent's tests of the same file are in `native/agent/server` and `native/agent/box/process`.
+ */
 const { answers } = z
   .object({ answers: z.record(z.string(), z.int()) })
   .parse(

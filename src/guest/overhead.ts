@@ -4,7 +4,9 @@
  * @module
  */
 
-/** The budget of a connection on which nothing was transferred. The agent sends a few hundred bytes. */
+/**
+ * The budget of a connection on which nothing was transferred. The agent sends a few hundred bytes.
+ */
 export const OVERHEAD_BYTES = 4 * 2 ** 20;
 /**
  * The allowance for the headers and the reset of one answer. Those of the agent take less than 100

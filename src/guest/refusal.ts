@@ -11,7 +11,9 @@ import { GuestErrorBody } from './protocol.ts';
 
 const MAX_TEXT = 1024;
 
-/** `text` on one line, without control and text-direction characters, of at most 1024 characters. */
+/**
+ * `text` on one line, without control and text-direction characters, of at most 1024 characters.
+ */
 export function guestText(text: string): string {
   const clean = text
     .slice(0, 4 * MAX_TEXT)

@@ -63,7 +63,9 @@ export function standAlone<L extends { readonly diffId: Digest }>(layer: L): Dis
   return { digest: layer.diffId, layers: [layer], below: undefined };
 }
 
-/** Every disk that these layers may need, while it is not known yet which of them depend on others. */
+/**
+ * Every disk that these layers may need, while it is not known yet which of them depend on others.
+ */
 export function possibleDisks(layers: readonly { readonly diffId: Digest }[]): readonly Digest[] {
   return [true, false].flatMap((implicit) =>
     planDisks(layers.map(({ diffId }) => ({ diffId, implicit }))).map(({ digest }) => digest),

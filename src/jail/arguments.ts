@@ -14,13 +14,17 @@ export interface JailHost {
   readonly setpriv: string;
   /** Undefined where it is not installed; needed for the namespaces. */
   readonly bwrap: string | undefined;
-  /** `/bin`, `/lib` and the like: the target where it is a link, undefined where it is a directory. */
+  /**
+   * `/bin`, `/lib` and the like: the target where it is a link, undefined where it is a directory.
+   */
   readonly roots: ReadonlyMap<string, string | undefined>;
   /** This process's own hard limits, by prlimit's names. No limit can be raised above them. */
   readonly hardLimits: ReadonlyMap<string, number>;
 }
 
-/** Visible in a jail besides `/usr`: the dynamic loader's cache and the links behind some libraries. */
+/**
+ * Visible in a jail besides `/usr`: the dynamic loader's cache and the links behind some libraries.
+ */
 const CONFIGURATION = ['/etc/ld.so.cache', '/etc/alternatives'];
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/urandom'];
 

@@ -65,7 +65,9 @@ export function identityFor(uid: number, gid: number, taken: Iterable<number>): 
   return uid === 0 ? allocateIdentity(taken) : { uid, gid };
 }
 
-/** First of the groups that mark a VM's processes: above the whole range. No file has one of them. */
+/**
+ * First of the groups that mark a VM's processes: above the whole range. No file has one of them.
+ */
 const FIRST_GROUP = 0x7b00_0000;
 const GROUP_BYTES = 3;
 

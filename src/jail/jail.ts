@@ -79,7 +79,9 @@ export interface JailProgram {
    * is then not used.
    */
   readonly rootCapabilities?: readonly RootCapability[];
-  /** The program builds further namespaces for itself and needs `/tmp` as a mount point for that. */
+  /**
+   * The program builds further namespaces for itself and needs `/tmp` as a mount point for that.
+   */
   readonly confinesItself?: boolean;
   /**
    * The program binds ports below 1024. Only with a user id of its own, and without namespaces: in

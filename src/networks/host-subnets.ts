@@ -37,7 +37,9 @@ export function parseRoutes(table: string): Subnet[] {
     });
 }
 
-/** The kernel writes the four bytes as one number of the host's order, which is little-endian here. */
+/**
+ * The kernel writes the four bytes as one number of the host's order, which is little-endian here.
+ */
 function hexAddress(text: string | undefined): number | undefined {
   if (text === undefined || !/^[0-9A-F]{8}$/i.test(text)) return undefined;
   return Buffer.from(text, 'hex').readUInt32LE();

@@ -7,7 +7,9 @@ import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { RecordedPolicy } from './egress/egress.ts';
 
-/** IPAM configuration as it was asked for, which `inspect` shows. Addresses are in dotted notation. */
+/**
+ * IPAM configuration as it was asked for, which `inspect` shows. Addresses are in dotted notation.
+ */
 const AskedAddresses = z.strictObject({
   /** Absent: the server chose the subnet, and boxes choose no address in it. */
   subnet: z.string().optional(),

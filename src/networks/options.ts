@@ -28,7 +28,9 @@ const DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   'com.docker.network.enable_ipv6': FALSE,
 };
 
-/** @throws A3sError `unsupported-option`, or `invalid-argument` for an MTU that no network can have */
+/**
+ * @throws A3sError `unsupported-option`, or `invalid-argument` for an MTU that no network can have
+ */
 export function checkOptions(options: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (name === MTU) {

@@ -89,7 +89,9 @@ export interface RepositoryOptions {
 export interface Registry {
   /** @param repository canonical name of a repository, without tag and digest */
   repository(repository: string, options: RepositoryOptions): Repository;
-  /** Whether a registry takes these credentials; gives a refresh token where the registry has one. */
+  /**
+   * Whether a registry takes these credentials; gives a refresh token where the registry has one.
+   */
   login(
     domain: string,
     credentials: Credentials,

@@ -72,7 +72,9 @@ export class HttpServer {
     });
   }
 
-  /** Listens on its own socket, where there is a path, and on those that a service manager opened. */
+  /**
+   * Listens on its own socket, where there is a path, and on those that a service manager opened.
+   */
   async listen(path: string | undefined, descriptors: readonly number[] = []): Promise<void> {
     if (path !== undefined) await listenPrivately(this.#server, path);
     for (const descriptor of descriptors) {

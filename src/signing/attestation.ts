@@ -114,7 +114,9 @@ function parsed(bytes: Buffer, what: string): Readonly<Record<string, unknown>> 
   }
 }
 
-/** A whole number that a double does not hold exactly, or any number beyond the range of doubles. */
+/**
+ * A whole number that a double does not hold exactly, or any number beyond the range of doubles.
+ */
 function changedNumber(text: string): string | undefined {
   const tokens = new RegExp(QUOTE_OR_NUMBER);
   for (;;) {

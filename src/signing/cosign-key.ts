@@ -59,7 +59,9 @@ export function parseCosignKey(document: Buffer): CosignKeyFile {
   return parseDocument(document, KeyFile, 'its encrypted key');
 }
 
-/** Undefined where the password is wrong or the file was changed: the two cannot be distinguished. */
+/**
+ * Undefined where the password is wrong or the file was changed: the two cannot be distinguished.
+ */
 export async function openCosignKey(
   { kdf, cipher, ciphertext }: CosignKeyFile,
   password: string,

@@ -4,7 +4,9 @@
  * @module
  */
 
-/** Go escapes characters that a browser would take for markup, and JavaScript's line terminators. */
+/**
+ * Go escapes characters that a browser would take for markup, and JavaScript's line terminators.
+ */
 const ESCAPED = /[<>&\u2028\u2029]/g;
 
 /** Of a document that `JSON.parse` made: members sorted by the bytes of their names. */

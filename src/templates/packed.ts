@@ -28,7 +28,9 @@ const HEADER_BYTES = 24;
  */
 const BLOCK_BYTES = 2 ** 20;
 
-/** The shape of a packed file. Its size is a whole number of chunks, and a chunk is at most 1 MiB. */
+/**
+ * The shape of a packed file. Its size is a whole number of chunks, and a chunk is at most 1 MiB.
+ */
 export interface Shape {
   readonly sizeBytes: number;
   readonly chunkBytes: number;

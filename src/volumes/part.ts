@@ -13,7 +13,9 @@ import { A3sError } from '../errors.ts';
 const MAX_LINKS = 40;
 
 export interface Part {
-  /** Without a link in it. Open it without following links: a guest may put one there at any time. */
+  /**
+   * Without a link in it. Open it without following links: a guest may put one there at any time.
+   */
   readonly path: string;
   readonly isFile: boolean;
 }

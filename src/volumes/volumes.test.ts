@@ -116,7 +116,7 @@ describe('a volume that was being made when the server ended', () => {
     new VolumeRecords(database).put({ ...volume, state: 'making' });
   };
 
-  it('is gone in the next server', async () => {
+  it('removes a half-made volume in the next server', async () => {
     await putMaking();
     const next = open();
     expect(next.list()).toEqual([]);
@@ -126,7 +126,7 @@ describe('a volume that was being made when the server ended', () => {
     expect(new VolumeRecords(database).list()).toEqual([]);
   });
 
-  it('can be made again before it is gone', async () => {
+  it('makes a half-made volume again before it is removed', async () => {
     await putMaking();
     const next = open();
     expect(await next.create({ name: 'data' })).toMatchObject({ state: 'present' });
@@ -135,7 +135,7 @@ describe('a volume that was being made when the server ended', () => {
     expect(readdirSync(next.mountpoint('data'))).toEqual([]);
   });
 
-  it('keeps files that somebody has put into its place since', async () => {
+  it('keeps files that somebody has put into the place of a half-made volume', async () => {
     await putMaking();
     writeFileSync(file('data'), 'of somebody');
     const next = open();

@@ -41,7 +41,9 @@ const ORDER = Object.keys(VERIFY_CHECKS) as VerifyCode[];
 /** `openssl verify` takes a certificate's last second for too late; RFC 5280 (4.1.2.5) does not. */
 const CHAIN_DIFFERENCES: readonly string[] = ['certificates/last-second'];
 
-/** `openssl verify -crl_check` looks up the intermediate alone, not the root that revoked itself. */
+/**
+ * `openssl verify -crl_check` looks up the intermediate alone, not the root that revoked itself.
+ */
 const REVOCATION_DIFFERENCES: readonly string[] = ['revocation/ark-revoked'];
 
 /** Whether our verification came past a check, and if so, whether it held. */

@@ -55,7 +55,7 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  it(`has ${MOUNTS} mounts in one box, each with its own files`, async () => {
+  it(`gives one box ${MOUNTS} bind mounts, each with its own files`, async () => {
     const script = `for n in $(seq 0 ${MOUNTS - 3}); do echo $n > /mounts/$n/name || exit 1; done
       grep -c virtiofs /proc/mounts`;
     expect((await inBox('files', 'sh', '-c', script)).stdout).toBe(`${MOUNTS}\n`);
@@ -75,7 +75,7 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
   });
 
   it.each(['flock', 'posix'])(
-    'has %s locks that exclude processes of the same box alone',
+    'excludes processes of the same box alone by a %s lock',
     async (kind) => {
       const lock = (program: string, ...args: string[]): ChildProcess =>
         spawn(program, args, { env: { ...actor.env }, stdio: ['pipe', 'pipe', 'inherit'] });

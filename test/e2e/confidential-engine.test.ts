@@ -59,7 +59,9 @@ interface Answer {
 let asked = 0;
 const AGAIN_MS = 5000;
 
-/** Asks as the agent does: again and again, since what is asked while nobody holds the port is lost. */
+/**
+ * Asks as the agent does: again and again, since what is asked while nobody holds the port is lost.
+ */
 async function ask(stream: Duplex, request: Readonly<Record<string, unknown>>): Promise<Answer> {
   let text = '';
   const send = (): string => {

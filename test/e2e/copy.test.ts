@@ -73,7 +73,7 @@ describe.each(ANY_ACTOR)('copies of files of %s', (name) => {
     expect(bytes.includes('in-volume')).toBe(false);
   });
 
-  it('does all of it to a box that does not run, and leaves that as it is', async () => {
+  it('copies to, from and of a stopped box, and leaves its state as it is', async () => {
     await actor.ok(['kill', 'copied']);
     await actor.ok(['wait', 'copied']);
     const show = ['inspect', '-f', '{{json .State}}', 'copied'];

@@ -93,7 +93,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
       .map(Number);
   }
 
-  it('reach permitted names alone, also where they start from a template', async () => {
+  it('lets a box reach permitted names alone, also where it starts from a template', async () => {
     expect(await actor.ok(['inspect', '--format', '{{.Machine.Start}}', 'limited'])).toBe(
       'template',
     );
@@ -107,7 +107,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     ).toBe('none');
   });
 
-  it('say by which rule, before and afterwards', async () => {
+  it('names the rule that decides a connection, before and afterwards', async () => {
     const explain = (box: string, target: string) =>
       actor.ok(['network', 'policy', 'explain', box, target]);
     expect(await explain('limited', 'good.example.org:80')).toContain(
@@ -121,7 +121,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     await expect.poll(events, { timeout: 60_000 }).toMatch(/egress-refused .*target=evil\.example/);
   });
 
-  it('reach boxes of their network, and outside what box and network allow', async () => {
+  it('lets boxes reach others of their network, and outside what box and network allow', async () => {
     await shows('two', 'one', 'one');
     await shows('one', 'two', 'two');
     await shows('one', OTHER, `${OTHER} ${OTHER}`);
@@ -129,19 +129,19 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     expect(await page('two', OTHER)).toBe('none');
   });
 
-  it('are reached by their published ports', async () => {
+  it('reaches a limited box by its published ports', async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/`);
     expect((await answer.text()).trim()).toBe('limited');
   });
 
-  it('stay limited while their server is killed, and resolve names', async () => {
+  it('limits boxes while their server is killed, and resolves their names', async () => {
     await actor.killServer();
     expect(programs()).toHaveLength(3);
     await shows('limited', 'good.example.org', `${SITES} good.example.org`);
     expect(await page('limited', 'evil.example')).toBe('none');
   });
 
-  it('resolve nothing while the program is dead, and get another one', async () => {
+  it('starts another egress program for a box whose program was killed', async () => {
     const before = programs();
     for (const pid of before) process.kill(pid, 'SIGKILL');
     await until('other programs', () => {
@@ -152,7 +152,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     expect(await page('limited', SITES, '--header "Host: sibling.example.net"')).toBe('none');
   });
 
-  it('are limited again when they are restarted', async () => {
+  it('limits a box again when it is restarted', async () => {
     await actor.ok(['restart', '--time', '0', 'limited']);
     await shows('limited', 'good.example.org', `${SITES} good.example.org`);
     expect(await page('limited', OTHER)).toBe('none');

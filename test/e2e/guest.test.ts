@@ -104,7 +104,9 @@ async function read(output: AsyncIterator<OutputChunk>, text: string): Promise<s
   return seen;
 }
 
-/** Whether the input takes this writer: the agent sees a little later that another one has let go. */
+/**
+ * Whether the input takes this writer: the agent sees a little later that another one has let go.
+ */
 async function takes(id: string, text: string): Promise<boolean> {
   const writer = guest.stdin(id);
   writer.end(text);

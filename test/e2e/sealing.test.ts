@@ -81,7 +81,7 @@ describe('an exact envelope', () => {
     envelope = bytes;
   });
 
-  it('says that it is simulated, and under which launch spec and launch digest', async () => {
+  it('writes into an envelope that it is simulated, the launch spec and the launch digest', async () => {
     const { Confidential } = await host.inspect('vault');
     const { header } = parseEnvelope(envelope);
     expect(header).toMatchObject({ tee: 'simulated', policy: 'exact', purpose: PURPOSE });
@@ -90,7 +90,7 @@ describe('an exact envelope', () => {
     expect(holders(VALUE)).toBe('');
   });
 
-  it('is opened by the box after its next start, from outside and from inside', async () => {
+  it('opens an exact envelope after the next start of the box, from outside and from inside', async () => {
     const before = (await host.inspect('vault')).Confidential.Instance;
     const key = await inside('vault', '/v1/derive', { purpose: 'disk', policy: 'exact' });
     await host.actor.ok(['stop', '--time', '1', 'vault']);
@@ -106,7 +106,7 @@ describe('an exact envelope', () => {
     expect(holders(VALUE)).toBe('');
   });
 
-  it('is not opened for another purpose, for another key, or after a change', async () => {
+  it('refuses an envelope for another purpose or key, and a changed one', async () => {
     const flags = ['--policy', policy];
     const other = await call('unseal', 'vault', envelope, [...flags, '--purpose', 'tls/key']);
     expect(other).toMatchObject({ code: 1, stdout: '' });
@@ -125,7 +125,7 @@ describe('an exact envelope', () => {
     expect(refused).toMatchObject({ error: { code: 'seal-broken' } });
   });
 
-  it('is not opened by a box with another launch spec, whose guest decides', async () => {
+  it('refuses an exact envelope in the guest of a box with another launch spec', async () => {
     const flags = [...boxFlags('exact'), '--deployment', 'other'];
     const others = await host.measure('other', flags, COMMAND);
     await host.actor.ok(['rm', '--force', 'vault']);
@@ -156,7 +156,7 @@ describe('an upgradable envelope', () => {
     return block;
   }
 
-  it('is opened under a later SVN of the same ID key, and not under an earlier one', async () => {
+  it('opens an upgradable envelope under a later SVN of the same ID key, and under no earlier one', async () => {
     const flags = boxFlags('upgradable');
     const [old, later] = [await signed('old', 2), await signed('later', 3)];
     const policy = await host.measure('old', [...flags, '--id-block', old], COMMAND);

@@ -59,7 +59,9 @@ export async function withHostKernel<T>(use: (kernel: KernelTree) => Promise<T>)
   }
 }
 
-/** The bytes of an initrd. In it `/agent` is the agent of the command channel, linked statically. */
+/**
+ * The bytes of an initrd. In it `/agent` is the agent of the command channel, linked statically.
+ */
 export async function hostInitrd(spec: InitrdSpec): Promise<Buffer> {
   const { kernel } = spec;
   if (kernel === undefined) return withHostKernel((kernel) => hostInitrd({ ...spec, kernel }));

@@ -10,7 +10,9 @@ import type { KdsLimits } from './transport/transport.ts';
 import { crlUrl, vcekUrl } from './urls.ts';
 import type { VcekRequest } from './vcek-request.ts';
 
-/** Timeout of an attempt. Differs from every other wait, so that the fake clock can hold this one. */
+/**
+ * Timeout of an attempt. Differs from every other wait, so that the fake clock can hold this one.
+ */
 const ATTEMPT = 15_001;
 
 let server: KdsServer;

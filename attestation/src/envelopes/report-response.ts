@@ -17,7 +17,9 @@ const SIZE = 4;
 const RESERVED = 8;
 const END = HEADER_SIZE + REPORT_SIZE;
 
-/** Without padding; as kernels before 5.19 hand it out; and since, as `struct snp_report_resp` is. */
+/**
+ * Without padding; as kernels before 5.19 hand it out; and since, as `struct snp_report_resp` is.
+ */
 const SIZES: readonly number[] = [END, END + 64, 4000];
 
 /**

@@ -35,7 +35,9 @@ export interface LaunchInputs {
   readonly vcpuSignature?: number | undefined;
   /** SEV_FEATURES of the VMSAs; 0x1 (SNPActive) unless the host's kernel adds some. */
   readonly sevFeatures?: bigint | undefined;
-  /** State of the FPU in the VMSAs, where the host's kernel departs from its monitor's usual one. */
+  /**
+   * State of the FPU in the VMSAs, where the host's kernel departs from its monitor's usual one.
+   */
   readonly fpu?: FpuState | undefined;
 }
 

@@ -59,7 +59,9 @@ export interface SignedVek {
   readonly product: Product;
 }
 
-/** Checks `vek-encoding` to `vek-signature` of a certificate alone; its issuer names the product. */
+/**
+ * Checks `vek-encoding` to `vek-signature` of a certificate alone; its issuer names the product.
+ */
 export function* vekVerification(der: Uint8Array, anchors: TrustAnchors): Verification<SignedVek> {
   const vek = parseVek(der, anchors);
   const product = PRODUCTS.find(
@@ -83,7 +85,9 @@ export interface FixedEvidence {
   readonly authorities: readonly Uint8Array[];
 }
 
-/** Copies evidence, but no more authorities than are looked at. Throws `TypeError` at other types. */
+/**
+ * Copies evidence, but no more authorities than are looked at. Throws `TypeError` at other types.
+ */
 export function fixEvidence({ report, vek, authorities = [] }: Evidence): FixedEvidence {
   return {
     report: ownedBytes(report, 'report'),

@@ -9,6 +9,7 @@ import (
 
 	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 )
 
 var (
@@ -22,7 +23,7 @@ func source(processor tee.Processor) *Source {
 }
 
 func TestEachReportIsOfItsPurpose(t *testing.T) {
-	fake := &tee.Fake{}
+	fake := &teetest.Fake{}
 	s := source(fake)
 	var data [64]byte
 	copy(data[:], bytes.Repeat([]byte{7}, 64))
@@ -63,7 +64,7 @@ func TestEachReportIsOfItsPurpose(t *testing.T) {
 // its purpose, so they are nowhere in a report as they are, and no bytes of its own make a
 // session's.
 func TestAWorkloadCannotChooseWhatAReportIsOver(t *testing.T) {
-	fake := &tee.Fake{}
+	fake := &teetest.Fake{}
 	s := source(fake)
 	session := (&binding{"ra-tls-session", spki, exporter, exporter, "server"}).reportData(s.config.Instance, s.config.SpecDigest)
 	certificate := claimsReportData(claims(spki, s.config.Instance, s.config.SpecDigest))
@@ -79,7 +80,7 @@ func TestAWorkloadCannotChooseWhatAReportIsOver(t *testing.T) {
 
 func TestSimulatedEvidenceSaysSo(t *testing.T) {
 	for simulated, want := range map[bool]string{true: "simulated", false: "sev-snp"} {
-		s := New(Config{Processor: &tee.Fake{}, Simulated: simulated})
+		s := New(Config{Processor: &teetest.Fake{}, Simulated: simulated})
 		document, err := s.Workload([64]byte{})
 		if err != nil || document.Evidence.TEE != want || s.TEE() != want {
 			t.Errorf("got %+v, %v; want %s", document, err, want)
@@ -98,7 +99,7 @@ func TestCertificatesOfTheProcessorGoBeforeThoseOfTheHost(t *testing.T) {
 		"the host's":      {nil, func() []byte { return []byte{2} }, []byte{2}},
 		"too many":        {nil, func() []byte { return make([]byte, maxCertificates+1) }, nil},
 	} {
-		s := New(Config{Processor: &tee.Fake{Certificates: c.own}, HostCertificates: c.host})
+		s := New(Config{Processor: &teetest.Fake{Certificates: c.own}, HostCertificates: c.host})
 		document, err := s.Workload([64]byte{})
 		if err != nil || !bytes.Equal(document.Evidence.Certificates, c.want) {
 			t.Errorf("%s: got %x, %v", name, document.Evidence.Certificates, err)
@@ -118,7 +119,7 @@ func TestALargeTableIsNoHint(t *testing.T) {
 
 func TestAnErrorOfTheProcessorIsReturned(t *testing.T) {
 	broken := errors.New("broken")
-	s := source(&tee.Fake{Err: broken})
+	s := source(&teetest.Fake{Err: broken})
 	if _, err := s.Workload([64]byte{}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
@@ -129,7 +130,7 @@ func TestAnErrorOfTheProcessorIsReturned(t *testing.T) {
 
 // held answers only once it is let.
 type held struct {
-	tee.Fake
+	teetest.Fake
 	entered, let chan struct{}
 }
 
@@ -188,7 +189,7 @@ func TestABucketFillsWithTime(t *testing.T) {
 }
 
 func TestAWorkloadIsRefusedWhatIsTooMuch(t *testing.T) {
-	s := source(&tee.Fake{})
+	s := source(&teetest.Fake{})
 	still := time.Unix(0, 0)
 	s.workload.rate = newBucket(1, 1, func() time.Time { return still })
 	for _, want := range []error{nil, ErrTooMany} {
@@ -201,7 +202,7 @@ func TestAWorkloadIsRefusedWhatIsTooMuch(t *testing.T) {
 // The rate is held by having peers wait. Refused, one of them would depend on the luck of asking
 // before the others each time.
 func TestPeersWaitForTheRateInTurn(t *testing.T) {
-	fake := &tee.Fake{}
+	fake := &teetest.Fake{}
 	s := source(fake)
 	s.sessions.rate = NewBucket(1, 1000)
 	ended := make(chan error)
@@ -222,7 +223,7 @@ func TestPeersWaitForTheRateInTurn(t *testing.T) {
 }
 
 func TestAPeerThatIsGoneTakesNoTurn(t *testing.T) {
-	fake := &tee.Fake{}
+	fake := &teetest.Fake{}
 	s := source(fake)
 	still := time.Unix(0, 0)
 	now := func() time.Time { return still }
@@ -251,7 +252,7 @@ func TestAPeerThatIsGoneTakesNoTurn(t *testing.T) {
 // A stranger who asks again and again on every connection would otherwise have those who ask for
 // the first time wait behind it.
 func TestEvidenceOnceMoreIsRefusedWhileOthersWait(t *testing.T) {
-	fake := &tee.Fake{}
+	fake := &teetest.Fake{}
 	s := source(fake)
 	if _, err := s.SessionAgain(spki, exporter, exporter); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 	"a3s.dev/box/agent/users"
 )
 
@@ -30,7 +31,7 @@ type guest struct {
 	takes     int
 	listening []int
 	started   bool
-	begun     chan []string
+	launched  chan []string
 	abandoned chan *process.ExitError
 	// refuse, noUser are what fails.
 	refuse, noUser error
@@ -55,7 +56,7 @@ func (g *guest) Start() (*process.Handle, error) {
 }
 
 func (g *guest) Await() (*process.Handle, error)                      { return g.main, nil }
-func (g *guest) Begin(_ *process.Handle, environment []string)        { g.begun <- environment }
+func (g *guest) Begin(_ *process.Handle, environment []string)        { g.launched <- environment }
 func (g *guest) Abandon(_ *process.Handle, reason *process.ExitError) { g.abandoned <- reason }
 func (g *guest) MainUser() (users.User, error)                        { return users.User{UID: 7}, g.noUser }
 
@@ -98,7 +99,7 @@ func with(t *testing.T, text []byte, from, to string) []byte {
 type launched struct {
 	*Launch
 	box       *guest
-	processor *tee.Fake
+	processor *teetest.Fake
 	offered   *Born
 	carried   chan net.Conn
 	later     chan func()
@@ -109,8 +110,8 @@ type launched struct {
 func launchOf(t *testing.T, text []byte) *launched {
 	t.Helper()
 	l := &launched{
-		box:       &guest{main: process.New(box.MainID), begun: make(chan []string, 1), abandoned: make(chan *process.ExitError, 1)},
-		processor: &tee.Fake{HostData: sha256.Sum256(text)},
+		box:       &guest{main: process.New(box.MainID), launched: make(chan []string, 1), abandoned: make(chan *process.ExitError, 1)},
+		processor: &teetest.Fake{HostData: sha256.Sum256(text)},
 		carried:   make(chan net.Conn, 1), later: make(chan func(), 1), ended: make(chan struct{}),
 	}
 	l.Launch = &Launch{
@@ -272,12 +273,12 @@ func (d deaf) DeriveKey(tee.KeyRequest) ([32]byte, error) { return [32]byte{}, n
 
 func TestAProcessorThatDoesNotAnswerIsNotBelieved(t *testing.T) {
 	text := vector(t, "small")
-	replayed, err := (&tee.Fake{HostData: sha256.Sum256(text)}).Report([64]byte{1})
+	replayed, err := (&teetest.Fake{HostData: sha256.Sum256(text)}).Report([64]byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, processor := range map[string]tee.Processor{
-		"silent": &tee.Fake{Err: tee.ErrSilent}, "replayed": deaf{replayed}, "garbage": deaf{tee.Report{Report: []byte("x")}},
+		"silent": &teetest.Fake{Err: tee.ErrSilent}, "replayed": deaf{replayed}, "garbage": deaf{tee.Report{Report: []byte("x")}},
 	} {
 		l := launchOf(t, text)
 		l.Processor = processor

@@ -41,13 +41,13 @@ func TestABoxWithoutSecretsStartsAtOnce(t *testing.T) {
 
 func TestMainBeginsOnceItsSecretsAreThere(t *testing.T) {
 	l := waits(t)
-	if len(l.box.begun) != 0 || l.box.started {
+	if len(l.box.launched) != 0 || l.box.started {
 		t.Error("it did not wait")
 	}
 	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); err != nil {
 		t.Fatal(err)
 	}
-	if environment := <-l.box.begun; len(environment) != 1 || environment[0] != "PIN=0000" {
+	if environment := <-l.box.launched; len(environment) != 1 || environment[0] != "PIN=0000" {
 		t.Errorf("got %v", environment)
 	}
 	if status, err := l.Secrets(nil, -1); err != nil || status.State != "ready" {

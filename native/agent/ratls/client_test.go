@@ -19,6 +19,7 @@ import (
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 )
 
 var (
@@ -37,7 +38,7 @@ var patient = bounds{
 type guest struct {
 	t         *testing.T
 	server    *Server
-	processor *tee.Fake
+	processor *teetest.Fake
 	store     *secrets.Store
 	address   string
 }
@@ -58,7 +59,7 @@ func serve(t *testing.T, o guestOptions) *guest {
 	if o.bounds == (bounds{}) {
 		o.bounds = patient
 	}
-	g := &guest{t: t, processor: &tee.Fake{}, store: secrets.NewStore(o.secrets, time.Hour)}
+	g := &guest{t: t, processor: &teetest.Fake{}, store: secrets.NewStore(o.secrets, time.Hour)}
 	processor := tee.Processor(g.processor)
 	if o.through != nil {
 		processor = o.through(processor)

@@ -16,7 +16,7 @@ import (
 
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/secrets"
-	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 )
 
 func TestAHandshakeOfAnotherProtocolIsRefused(t *testing.T) {
@@ -126,7 +126,7 @@ func TestEachServerHasAKeyOfItsOwn(t *testing.T) {
 
 func TestThereIsNoServerWithoutAReport(t *testing.T) {
 	broken := errors.New("broken")
-	source := evidence.New(evidence.Config{Processor: &tee.Fake{Err: broken}})
+	source := evidence.New(evidence.Config{Processor: &teetest.Fake{Err: broken}})
 	if _, err := New(Config{Evidence: source, Secrets: secrets.NewStore(nil, 0)}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
@@ -252,7 +252,7 @@ func TestAConnectionNeedsNoSocket(t *testing.T) {
 }
 
 func TestCloseEndsConnectionsAndHandshakes(t *testing.T) {
-	source := evidence.New(evidence.Config{Processor: &tee.Fake{}})
+	source := evidence.New(evidence.Config{Processor: &teetest.Fake{}})
 	s, err := New(Config{Evidence: source, Secrets: secrets.NewStore(nil, 0)})
 	if err != nil {
 		t.Fatal(err)

@@ -8,14 +8,15 @@ import (
 	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 )
 
 var value = []byte("correct horse")
 
 // guestOf is a guest of the fake processor, whose keys depend on measurement and request.
-func guestOf(t *testing.T, change func(c *Config, p *tee.Fake)) *Caller {
+func guestOf(t *testing.T, change func(c *Config, p *teetest.Fake)) *Caller {
 	t.Helper()
-	processor := &tee.Fake{Measurement: [48]byte{2}}
+	processor := &teetest.Fake{Measurement: [48]byte{2}}
 	config := Config{
 		Processor: processor, Simulated: true, Sealing: "upgradable",
 		Report: &snp.Report{GuestSVN: 5, HostData: [32]byte{1}, Measurement: [48]byte{2}, IDKeyDigest: [48]byte{3}, CommittedTCB: [8]byte{4, 7: 9}},
@@ -62,26 +63,26 @@ func TestAnotherGuestIsRefusedByTheRuleThatDecides(t *testing.T) {
 	lower := Terms{Purpose: "db/key", Policy: "upgradable", MinimumSVN: &three}
 	for name, c := range map[string]struct {
 		terms  Terms
-		change func(c *Config, p *tee.Fake)
+		change func(c *Config, p *teetest.Fake)
 		want   *jsonapi.Error
 	}{
-		"another spec":                        {exact(), func(c *Config, _ *tee.Fake) { c.Report.HostData[0] = 9 }, ErrSpec},
-		"another spec, upgradable":            {upgradable, func(c *Config, _ *tee.Fake) { c.Report.HostData[0] = 9 }, ErrSpec},
-		"another launch digest":               {exact(), func(c *Config, _ *tee.Fake) { c.Report.Measurement[0] = 9 }, ErrMeasurement},
-		"another ID key":                      {upgradable, func(c *Config, _ *tee.Fake) { c.Report.IDKeyDigest[0] = 9 }, ErrIDKey},
-		"an older guest":                      {upgradable, func(c *Config, _ *tee.Fake) { c.Report.GuestSVN = 4 }, ErrSVN},
-		"an older guest that is permitted":    {lower, func(c *Config, _ *tee.Fake) { c.Report.GuestSVN = 4 }, nil},
-		"an older guest than is permitted":    {lower, func(c *Config, _ *tee.Fake) { c.Report.GuestSVN = 2 }, ErrSVN},
-		"hardware":                            {exact(), func(c *Config, _ *tee.Fake) { c.Simulated = false }, ErrTEE},
-		"a spec that permits none":            {exact(), func(c *Config, _ *tee.Fake) { c.Sealing = "none" }, ErrPolicy},
-		"a spec that permits exact":           {upgradable, func(c *Config, _ *tee.Fake) { c.Sealing = "exact" }, ErrPolicy},
-		"a spec with an unknown word":         {exact(), func(c *Config, _ *tee.Fake) { c.Sealing = "" }, ErrPolicy},
-		"another chip":                        {exact(), func(_ *Config, p *tee.Fake) { p.Measurement[1] = 9 }, ErrBroken},
-		"a processor that refuses":            {exact(), func(_ *Config, p *tee.Fake) { p.Err = &tee.Refusal{Code: "refused"} }, ErrNoKey},
-		"a processor that answers zero":       {exact(), func(_ *Config, p *tee.Fake) { p.Err = tee.ErrKey }, ErrNoKey},
-		"a processor that does not answer":    {exact(), func(_ *Config, p *tee.Fake) { p.Err = tee.ErrSilent }, jsonapi.ErrProcessor},
-		"a processor whose host is at a loss": {exact(), func(_ *Config, p *tee.Fake) { p.Err = &tee.Refusal{Code: "unavailable"} }, jsonapi.ErrProcessor},
-		"firmware that was upgraded":          {exact(), func(c *Config, _ *tee.Fake) { c.Report.CommittedTCB[7] = 10 }, nil},
+		"another spec":                        {exact(), func(c *Config, _ *teetest.Fake) { c.Report.HostData[0] = 9 }, ErrSpec},
+		"another spec, upgradable":            {upgradable, func(c *Config, _ *teetest.Fake) { c.Report.HostData[0] = 9 }, ErrSpec},
+		"another launch digest":               {exact(), func(c *Config, _ *teetest.Fake) { c.Report.Measurement[0] = 9 }, ErrMeasurement},
+		"another ID key":                      {upgradable, func(c *Config, _ *teetest.Fake) { c.Report.IDKeyDigest[0] = 9 }, ErrIDKey},
+		"an older guest":                      {upgradable, func(c *Config, _ *teetest.Fake) { c.Report.GuestSVN = 4 }, ErrSVN},
+		"an older guest that is permitted":    {lower, func(c *Config, _ *teetest.Fake) { c.Report.GuestSVN = 4 }, nil},
+		"an older guest than is permitted":    {lower, func(c *Config, _ *teetest.Fake) { c.Report.GuestSVN = 2 }, ErrSVN},
+		"hardware":                            {exact(), func(c *Config, _ *teetest.Fake) { c.Simulated = false }, ErrTEE},
+		"a spec that permits none":            {exact(), func(c *Config, _ *teetest.Fake) { c.Sealing = "none" }, ErrPolicy},
+		"a spec that permits exact":           {upgradable, func(c *Config, _ *teetest.Fake) { c.Sealing = "exact" }, ErrPolicy},
+		"a spec with an unknown word":         {exact(), func(c *Config, _ *teetest.Fake) { c.Sealing = "" }, ErrPolicy},
+		"another chip":                        {exact(), func(_ *Config, p *teetest.Fake) { p.Measurement[1] = 9 }, ErrBroken},
+		"a processor that refuses":            {exact(), func(_ *Config, p *teetest.Fake) { p.Err = &tee.Refusal{Code: "refused"} }, ErrNoKey},
+		"a processor that answers zero":       {exact(), func(_ *Config, p *teetest.Fake) { p.Err = tee.ErrKey }, ErrNoKey},
+		"a processor that does not answer":    {exact(), func(_ *Config, p *teetest.Fake) { p.Err = tee.ErrSilent }, jsonapi.ErrProcessor},
+		"a processor whose host is at a loss": {exact(), func(_ *Config, p *teetest.Fake) { p.Err = &tee.Refusal{Code: "unavailable"} }, jsonapi.ErrProcessor},
+		"firmware that was upgraded":          {exact(), func(c *Config, _ *teetest.Fake) { c.Report.CommittedTCB[7] = 10 }, nil},
 	} {
 		data := sealed(t, guestOf(t, nil), c.terms)
 		got, err := guestOf(t, c.change).Unseal(data, "db/key")
@@ -116,17 +117,17 @@ func TestWhatCannotBeSealedIsRefused(t *testing.T) {
 	upgradable := func(svn *int64) Terms { return Terms{Purpose: "p", Policy: "upgradable", MinimumSVN: svn} }
 	for name, c := range map[string]struct {
 		terms  Terms
-		change func(c *Config, p *tee.Fake)
+		change func(c *Config, p *teetest.Fake)
 		want   *jsonapi.Error
 	}{
 		"a policy that is none":          {Terms{Purpose: "p", Policy: "any"}, nil, ErrNoPolicy},
 		"no policy":                      {Terms{Purpose: "p"}, nil, ErrNoPolicy},
 		"none":                           {Terms{Purpose: "p", Policy: "none"}, nil, ErrNoPolicy},
-		"more than the spec permits":     {upgradable(nil), func(c *Config, _ *tee.Fake) { c.Sealing = "exact" }, ErrPolicy},
+		"more than the spec permits":     {upgradable(nil), func(c *Config, _ *teetest.Fake) { c.Sealing = "exact" }, ErrPolicy},
 		"an SVN above the guest's":       {upgradable(&more), nil, ErrMinimumSVN},
 		"an SVN below zero":              {upgradable(&less), nil, ErrMinimumSVN},
 		"an SVN of an exact envelope":    {Terms{Purpose: "p", Policy: "exact", MinimumSVN: &own}, nil, ErrMinimumSVN},
-		"upgradable without an ID block": {upgradable(nil), func(c *Config, _ *tee.Fake) { c.Report.IDKeyDigest = [48]byte{} }, ErrNoIDKey},
+		"upgradable without an ID block": {upgradable(nil), func(c *Config, _ *teetest.Fake) { c.Report.IDKeyDigest = [48]byte{} }, ErrNoIDKey},
 	} {
 		if data, err := guestOf(t, c.change).Seal(c.terms, value); !errors.Is(err, c.want) || data != nil {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -158,7 +159,7 @@ func TestADerivedKeyComesAgainByItsReference(t *testing.T) {
 	if err != nil || bytes.Equal(other, key) {
 		t.Errorf("two references have one key, %v", err)
 	}
-	changed := func(c *Config, _ *tee.Fake) { c.Report.HostData[0] = 9 }
+	changed := func(c *Config, _ *teetest.Fake) { c.Report.HostData[0] = 9 }
 	if _, err := guestOf(t, changed).Again(reference, "db/key"); !errors.Is(err, ErrSpec) {
 		t.Errorf("got %v", err)
 	}
@@ -189,7 +190,7 @@ func TestCallersFromOutsideAndTheWorkloadHaveTheirOwnRates(t *testing.T) {
 }
 
 func TestASpecThatPermitsNoneSaysSo(t *testing.T) {
-	none := guestOf(t, func(c *Config, _ *tee.Fake) { c.Sealing = "none" })
+	none := guestOf(t, func(c *Config, _ *teetest.Fake) { c.Sealing = "none" })
 	if err := none.Permits(); !errors.Is(err, ErrPolicy) {
 		t.Errorf("got %v", err)
 	}

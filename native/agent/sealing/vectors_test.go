@@ -14,6 +14,7 @@ import (
 	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 )
 
 // vector is a case of test/vectors/sealing.
@@ -70,7 +71,7 @@ func unhex(t testing.TB, text string) []byte {
 
 // keyed is a processor that gives one key for every request, and remembers the last.
 type keyed struct {
-	tee.Fake
+	teetest.Fake
 	key   [32]byte
 	asked tee.KeyRequest
 	count int

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"a3s.dev/box/agent/snp/snptest"
 )
 
 // kernel is a configfs of reports.
@@ -87,8 +89,7 @@ func (k *kernel) Read(path string, _ int) ([]byte, error) {
 		if k.report != nil {
 			return k.report([64]byte(e.blob)), nil
 		}
-		report, err := (&Fake{}).Report([64]byte(e.blob))
-		return report.Report, err
+		return snptest.Report([64]byte(e.blob), [48]byte{}, [32]byte{}), nil
 	}
 	return nil, syscall.ENOENT
 }
@@ -134,8 +135,7 @@ func TestConfigfsAsksAgainWhenBusyOrDisturbed(t *testing.T) {
 func TestConfigfsRefusesWhatIsNoReportOverItsData(t *testing.T) {
 	k := newKernel()
 	k.report = func([64]byte) []byte {
-		report, _ := (&Fake{}).Report([64]byte{1})
-		return report.Report
+		return snptest.Report([64]byte{1}, [48]byte{}, [32]byte{})
 	}
 	c, _ := through(k)
 	if _, err := c.Report([64]byte{2}); !errors.Is(err, ErrReport) {

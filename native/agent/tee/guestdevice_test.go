@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"a3s.dev/box/agent/snp/snptest"
 )
 
 // firmware stands in for the device. It sees what the kernel would: the request's bytes, and where
@@ -58,9 +60,9 @@ func (f *firmware) Ioctl(number uintptr, argument *[ioctlSize]byte) error {
 
 // answerReport is MSG_REPORT_RSP over the request's data.
 func answerReport(request, response, certificates []byte) {
-	report, _ := (&Fake{}).Report([64]byte(request[:64]))
-	binary.LittleEndian.PutUint32(response[4:], uint32(len(report.Report)))
-	copy(response[messageHead:], report.Report)
+	report := snptest.Report([64]byte(request[:64]), [48]byte{}, [32]byte{})
+	binary.LittleEndian.PutUint32(response[4:], uint32(len(report)))
+	copy(response[messageHead:], report)
 	copy(certificates, "table")
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"a3s.dev/box/agent/snp/snptest"
 )
 
 // host simulates the processor at the other end of the port: it answers each request with lines, or
@@ -59,11 +61,8 @@ func reportFor(t *testing.T, request map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := (&Fake{}).Report([64]byte(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(report.Report)
+	report := snptest.Report([64]byte(data), [48]byte{}, [32]byte{})
+	return base64.StdEncoding.EncodeToString(report)
 }
 
 func reportLine(t *testing.T, request map[string]any) string {
@@ -135,8 +134,8 @@ func TestThePortGivesUp(t *testing.T) {
 func TestThePortRefusesWhatIsNoReportOverItsData(t *testing.T) {
 	for name, line := range map[string]func(request map[string]any) string{
 		"another's": func(request map[string]any) string {
-			report, _ := (&Fake{}).Report([64]byte{9})
-			return fmt.Sprintf(`{"id":%q,"report":%q,"certificates":""}`, request["id"], base64.StdEncoding.EncodeToString(report.Report))
+			report := snptest.Report([64]byte{9}, [48]byte{}, [32]byte{})
+			return fmt.Sprintf(`{"id":%q,"report":%q,"certificates":""}`, request["id"], base64.StdEncoding.EncodeToString(report))
 		},
 		"short": func(request map[string]any) string {
 			return fmt.Sprintf(`{"id":%q,"report":"AAAA","certificates":""}`, request["id"])

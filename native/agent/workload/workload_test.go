@@ -19,7 +19,7 @@ import (
 	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/strictjson"
-	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/tee/teetest"
 )
 
 var (
@@ -31,14 +31,14 @@ var (
 // agent is one that a workload talks to.
 type agent struct {
 	t         *testing.T
-	processor *tee.Fake
+	processor *teetest.Fake
 	client    *http.Client
 }
 
 // answering serves on a socket, and reaches it by a path.
 func answering(t *testing.T, l *Listener, path string) *agent {
 	t.Helper()
-	a := &agent{t: t, processor: &tee.Fake{}}
+	a := &agent{t: t, processor: &teetest.Fake{}}
 	source := evidence.New(evidence.Config{
 		Processor: a.processor, Simulated: true, Instance: instance, SpecDigest: sha256.Sum256(specText), SpecText: specText,
 	})
@@ -204,7 +204,7 @@ func FuzzEvidence(f *testing.F) {
 	f.Add([]byte(asked(data)))
 	f.Add([]byte(`{"data":"","data":""}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		processor := &tee.Fake{}
+		processor := &teetest.Fake{}
 		document, err := proof(&Services{Evidence: evidence.New(evidence.Config{Processor: processor})}, body)
 		if taken := len(processor.Asked()) == 1; taken != (err == nil) {
 			t.Fatalf("got %v, %v", document, err)

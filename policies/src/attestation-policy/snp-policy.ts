@@ -100,7 +100,9 @@ export interface SnpPolicy {
    * digests, firmware (SHA-256 of the file, or the digest of its pages) or chips. [none]
    */
   readonly allowKnownVulnerable: readonly string[];
-  /** Launch digests; may be empty where {@link idKeyDigests} says who is trusted to choose. [none] */
+  /**
+   * Launch digests; may be empty where {@link idKeyDigests} says who is trusted to choose. [none]
+   */
   readonly measurements: readonly string[];
   /** SHA-384 of the keys that may sign an ID block; left out, it is not looked at. */
   readonly idKeyDigests?: readonly string[] | undefined;

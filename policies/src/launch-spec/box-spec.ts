@@ -171,7 +171,9 @@ export const Resources = z.strictObject({
   pids: z.int().min(1).optional(),
   /** Memory that is reclaimed last when the guest runs short: bytes of `memory.low`. */
   memoryReservationBytes: z.int().min(1).optional(),
-  /** Weight among the guest's control groups, from 1 to 10000 as `cpu.weight` counts; absent is 100. */
+  /**
+   * Weight among the guest's control groups, from 1 to 10000 as `cpu.weight` counts; absent is 100.
+   */
   cpuWeight: z.int().min(1).max(10_000).optional(),
   /**
    * `setrlimit` of every process of the box, main and exec alike; each resource once. Absent means

@@ -19,7 +19,9 @@ export const LAUNCH_SPEC_SCHEMA = 'a3s-box/launch-spec/v1';
 /** No longer text is a launch spec: the agent's own bound, 4 MiB. */
 export const MAX_LAUNCH_SPEC = 4 * 1024 * 1024;
 
-/** What a host can be permitted. Ending a box, by its stop signal or at once, needs no permission. */
+/**
+ * What a host can be permitted. Ending a box, by its stop signal or at once, needs no permission.
+ */
 export const HOST_PERMISSIONS = ['attach', 'exec', 'files', 'logs', 'signals', 'stats'] as const;
 export type HostPermission = (typeof HOST_PERMISSIONS)[number];
 

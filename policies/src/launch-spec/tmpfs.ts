@@ -31,7 +31,9 @@ export const Tmpfs = z.strictObject({
   readonly: z.boolean(),
   /** 0: nothing but the box's memory limit bounds it. */
   sizeBytes: z.int().min(0),
-  /** Permissions of its root. Absent: those of the directory that the image has there, else 01777. */
+  /**
+   * Permissions of its root. Absent: those of the directory that the image has there, else 01777.
+   */
   mode: z.int().min(0).max(0o7777).optional(),
   /** Owner of its root. Absent is 0. */
   uid: id.optional(),

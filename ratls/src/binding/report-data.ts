@@ -19,7 +19,9 @@ export type Purpose = (typeof PURPOSES)[keyof typeof PURPOSES];
 export const ROLES = { server: 'server', client: 'client', workload: 'workload' } as const;
 export type Role = (typeof ROLES)[keyof typeof ROLES];
 
-/** Bytes of a nonce, of an instance's name, of a spec's digest, and of a session's exported value. */
+/**
+ * Bytes of a nonce, of an instance's name, of a spec's digest, and of a session's exported value.
+ */
 export const NONCE_SIZE = { least: 32, most: 64 } as const;
 export const INSTANCE_SIZE = 16;
 export const SPEC_DIGEST_SIZE = 32;

@@ -40,7 +40,9 @@ export function injectionOf(socket: TLSSocket, peer: VerifiedPeer, request: Inje
   return { method: 'PUT', path, body, limit: MAX_ANSWER } as const;
 }
 
-/** The verified spec says who may inject what, so a value that the agent would refuse is never sent. */
+/**
+ * The verified spec says who may inject what, so a value that the agent would refuse is never sent.
+ */
 function requirePermitted(
   { spec }: VerifiedPeer,
   { name, value }: InjectionRequest,
@@ -55,6 +57,7 @@ function requirePermitted(
       {
         expected,
         found: name,
+        bySpec: true,
         remedy: 'Name a secret that the box was created with.',
       },
     );
@@ -67,6 +70,7 @@ function requirePermitted(
       {
         expected: secret.injectors.join(', '),
         found: digest,
+        bySpec: true,
         remedy: 'Use the private key that belongs to the public one that the box was created with.',
       },
     );

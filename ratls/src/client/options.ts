@@ -34,9 +34,13 @@ export interface TrustOptions {
   readonly peer?: 'agent' | 'workload' | undefined;
   /** Simulated evidence proves nothing, so the policy and the caller both have to allow it. */
   readonly allowSimulated?: boolean | undefined;
-  /** The roots of the one accepted simulation; without them, any chain in the evidence is accepted. */
+  /**
+   * The roots of the one accepted simulation; without them, any chain in the evidence is accepted.
+   */
   readonly simulatedRoots?: SimulatedRoots | undefined;
-  /** Gets the certificate and the list that hardware evidence lacks: `Endorsements.complete`, say. */
+  /**
+   * Gets the certificate and the list that hardware evidence lacks: `Endorsements.complete`, say.
+   */
   readonly complete?: ((evidence: Evidence) => Promise<CompleteEvidence>) | undefined;
   /** Revocation list, DER, and when it was got; without one, the list in the evidence. */
   readonly crl?: Uint8Array | undefined;

@@ -76,6 +76,7 @@ function signedCall(
       {
         expected: sealers.join(', ') || 'none',
         found: digest,
+        bySpec: true,
         remedy: 'Use the private key that belongs to a public one that the box was created with.',
       },
     );
@@ -98,6 +99,7 @@ function policyRefused(sealing: string, found: string): RatlsError {
     {
       expected: sealing,
       found,
+      bySpec: true,
       remedy: 'Create the box with --sealing, which its launch spec then has.',
     },
   );

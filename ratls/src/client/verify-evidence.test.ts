@@ -7,7 +7,9 @@ import { verifyEvidence } from './verify-evidence.ts';
 
 const REPORT_DATA = new Uint8Array(64);
 
-/** The failed checks of evidence with its own revocation list, under a policy that limits its age. */
+/**
+ * The failed checks of evidence with its own revocation list, under a policy that limits its age.
+ */
 async function failed(trust: Partial<TrustOptions>): Promise<readonly string[]> {
   const { report, certificates = new Uint8Array() } = await guestSource().evidence(REPORT_DATA);
   const crl = PROCESSOR.crl();

@@ -196,7 +196,7 @@ function notASpec(): readonly LaunchSpecVector[] {
     ),
     refused(
       'unknown-member-below',
-      'A member of a layer that there is none of.',
+      'A member that layers do not have.',
       edited('"bytes":4096,', '"bytes":4096,"compressed":true,'),
     ),
     refused(
@@ -261,11 +261,7 @@ function outOfOrder(): readonly LaunchSpecVector[] {
   const secrets = (...list: LaunchSpec['secrets']): Uint8Array =>
     written({ ...SPEC, secrets: list });
   return [
-    refused(
-      'unknown-permission',
-      'A permission that there is none of.',
-      edited('"logs"', '"debug"'),
-    ),
+    refused('unknown-permission', 'An unknown permission.', edited('"logs"', '"debug"')),
     refused(
       'permissions-unsorted',
       'Permissions out of order.',

@@ -39,7 +39,9 @@ export interface Authorities {
   readonly strange: TestLog;
   readonly long384: TestLog;
   readonly long521: TestLog;
-  /** With the logs of long keys, and the authorities of late timestamps, where that is asked for. */
+  /**
+   * With the logs of long keys, and the authorities of late timestamps, where that is asked for.
+   */
   root(all?: 'all'): RootDocument;
 }
 

@@ -25,7 +25,7 @@ export const REKOR_V2: readonly Case[] = [
   [
     'rekor2-promise-null',
     'signed',
-    'The promise that there is none of is null.',
+    'The promise, which an entry of version 2 does not have, is null.',
     json(`${ENTRY}.inclusionPromise`, null),
   ],
   [

@@ -50,8 +50,8 @@ export interface AdoptionOptions {
    */
   readonly afterReboot?: boolean | undefined;
   /**
-   * Whether no box of an earlier server can run, since none has sockets. Who made a box with
-   * `--rm` and has not started it is gone then, and a power cut may have taken all of its run.
+   * Whether no box of an earlier server can run, since none has sockets. No client is left that
+   * could start a box with `--rm`, and a power cut may have removed every trace of its run.
    */
   readonly noneRuns?: boolean | undefined;
 }
@@ -90,7 +90,9 @@ export async function adoptBoxes(
   }
 }
 
-/** Settles when the box's fate is decided. Never rejects: one box must not keep the others from it. */
+/**
+ * Settles when the box's fate is decided. Never rejects: one box must not keep the others from it.
+ */
 function adoptBox(
   rt: AdoptionHost,
   box: Box,

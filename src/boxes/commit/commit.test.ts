@@ -68,22 +68,22 @@ async function eventsOf(work: () => Promise<unknown>): Promise<readonly unknown[
 }
 
 /** Holds the layer of a running box back half-way, until it may go on. */
-function holdLayer(id: string): { readonly begun: Promise<void>; readonly goOn: () => void } {
+function holdLayer(id: string): { readonly started: Promise<void>; readonly goOn: () => void } {
   let goOn = (): void => undefined;
   const held = new Promise<void>((resolve) => {
     goOn = resolve;
   });
   const files = home.agents.get(id)?.files ?? expect.fail('the box has no agent');
-  const begun = new Promise<void>((begin) => {
+  const started = new Promise<void>((start) => {
     vi.spyOn(files, 'layer').mockImplementation(async (stream) => {
       stream.respond({ ':status': 200 });
       stream.write(LAYER.subarray(0, 1000));
-      begin();
+      start();
       await held;
       if (!stream.destroyed) stream.end(LAYER.subarray(1000));
     });
   });
-  return { begun, goOn };
+  return { started, goOn };
 }
 
 describe('a commit', () => {
@@ -128,10 +128,10 @@ describe('a commit', () => {
 
   it('pauses a box that runs until its changes were read, and says so in events', async () => {
     const id = await runBox();
-    const { begun, goOn } = holdLayer(id);
+    const { started, goOn } = holdLayer(id);
     const events = await eventsOf(async () => {
       const answered = commit(id, '&repo=app');
-      await begun;
+      await started;
       expect([status(id), frozen(id)]).toEqual(['paused', true]);
       goOn();
       const { Id } = (await answered).body as { Id: string };
@@ -277,12 +277,12 @@ describe('a commit that fails', () => {
 
   it('ends a commit with its client, and resumes the box', async () => {
     const id = await runBox();
-    const { begun } = holdLayer(id);
+    const { started } = holdLayer(id);
     const { socket: socketPath } = home.config;
     const path = `/commit?container=${id}&repo=app`;
     const sent = request({ socketPath, method: 'POST', path, agent: false });
     sent.on('error', () => undefined).end();
-    await begun;
+    await started;
     sent.destroy();
     await expect.poll(() => [status(id), frozen(id)]).toEqual(['running', false]);
     expect(await images()).toEqual(['busybox:latest']);
@@ -304,9 +304,9 @@ describe('a commit that fails', () => {
 
   it('ends a commit with the box, and says so', async () => {
     const id = await runBox();
-    const { begun } = holdLayer(id);
+    const { started } = holdLayer(id);
     const answered = commit(id, '&repo=app');
-    await begun;
+    await started;
     home.host.vm(id)?.crash();
     expect(await answered).toMatchObject({
       status: 409,
@@ -318,9 +318,9 @@ describe('a commit that fails', () => {
 
   it('leaves a box that the next server resumes, where its own was killed', async () => {
     const id = await runBox();
-    const { begun } = holdLayer(id);
+    const { started } = holdLayer(id);
     commit(id, '&repo=app').catch(() => undefined);
-    await begun;
+    await started;
     expect(status(id)).toBe('paused');
     await home.crash();
     await home.start();

@@ -36,8 +36,8 @@ export async function openRatls(
 }
 
 /**
- * The same, to have something sealed or unsealed. The guest decides; this host only says earlier
- * what its launch spec says.
+ * Opens a stream to a guest that seals or unseals for the client. The guest decides what it does.
+ * The host refuses before that where the launch spec permits no sealing.
  *
  * @throws A3sError as {@link openRatls}, `sealing-not-permitted`
  */

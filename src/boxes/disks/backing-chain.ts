@@ -22,7 +22,9 @@ const LAYER = /^changes\.([1-9]\d{0,3})\.qcow2$/;
 /** Each layer is another file in which a read may have to look. */
 const MOST_LAYERS = 16;
 
-/** The files of the writable layer: the one that is written to, and its backing chain, lowest first. */
+/**
+ * The files of the writable layer: the one that is written to, and its backing chain, lowest first.
+ */
 export async function writableLayerFiles(base: string): Promise<Pick<Disk, 'path' | 'backing'>> {
   const files = await layersOf(base);
   const path = files.pop() ?? base;

@@ -12,7 +12,9 @@ import { A3sError } from '../../errors.ts';
 export interface CopyTiming {
   /** How long an archive may stand still, after it has moved at the least rate or faster. */
   readonly idleMs: number;
-  /** Bytes in a second. An archive that moves more slowly uses up the time that it may stand still. */
+  /**
+   * Bytes in a second. An archive that moves more slowly uses up the time that it may stand still.
+   */
   readonly leastRate: number;
   /** How long the guest may take to answer before an archive and after it. */
   readonly answerMs: number;

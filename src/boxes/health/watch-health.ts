@@ -39,7 +39,9 @@ export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<
   }
 }
 
-/** Waits until the next probe is due, and while the box is paused. Undefined when the run is over. */
+/**
+ * Waits until the next probe is due, and while the box is paused. Undefined when the run is over.
+ */
 async function untilProbed(
   rt: HealthHost,
   running: RunningBox,

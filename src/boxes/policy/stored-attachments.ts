@@ -9,7 +9,9 @@
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 
-/** The limits of a decision. With one attachment more, the decision says that there were too many. */
+/**
+ * The limits of a decision. With one attachment more, the decision says that there were too many.
+ */
 const MAX_ATTACHMENTS = 64;
 const MAX_BYTES = 64 * 1024 * 1024;
 

@@ -42,7 +42,9 @@ const CALL = {
   rseq: 334,
 } as const;
 
-/** Opcodes that `mov` a 32-bit number to edi, esi, edx, r10d, r8d and r9d: the arguments of a call. */
+/**
+ * Opcodes that `mov` a 32-bit number to edi, esi, edx, r10d, r8d and r9d: the arguments of a call.
+ */
 const MOVES = [[0xbf], [0xbe], [0xba], [0x41, 0xba], [0x41, 0xb8], [0x41, 0xb9]] as const;
 
 /** @returns an ELF file that needs no other file */

@@ -129,7 +129,9 @@ export type RestartPolicy = z.infer<typeof RestartPolicy>;
  * in. Times are in nanoseconds.
  */
 export const HealthCheck = z.strictObject({
-  /** `CMD` with arguments, or `CMD-SHELL` with one line for `/bin/sh -c` or for the image's `SHELL`. */
+  /**
+   * `CMD` with arguments, or `CMD-SHELL` with one line for `/bin/sh -c` or for the image's `SHELL`.
+   */
   test: z.array(z.string()).min(2),
   interval: z.int().min(1),
   timeout: z.int().min(1),
@@ -201,7 +203,9 @@ export const BoxDefinition = z.strictObject({
    * those, of which there may be none.
    */
   network: z.enum(['default', 'none', 'user']),
-  /** The main network by the name that it was created with. Absent: as `network` says, or the first. */
+  /**
+   * The main network by the name that it was created with. Absent: as `network` says, or the first.
+   */
   networkMode: z.string().optional(),
   /** The hardware address that was chosen for its card in its own network. */
   mac: z.string().optional(),

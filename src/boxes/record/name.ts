@@ -31,7 +31,9 @@ export function checkName(input: string): string {
   return name;
 }
 
-/** A name such as `steady_harbor` that is not `taken`. After several attempts a number is appended. */
+/**
+ * A name such as `steady_harbor` that is not `taken`. After several attempts a number is appended.
+ */
 export function inventName(taken: (name: string) => boolean): string {
   for (let attempt = 0; ; attempt += 1) {
     const name = `${pick(QUALITIES)}_${pick(THINGS)}${attempt < 6 ? '' : randomInt(attempt * 10)}`;

@@ -13,7 +13,9 @@ import * as z from 'zod';
 export const Security = z.strictObject({
   capAdd: z.array(z.string()).default([]),
   capDrop: z.array(z.string()).default([]),
-  /** Docker's options, such as `no-new-privileges`; a profile of system calls is here as its text. */
+  /**
+   * Docker's options, such as `no-new-privileges`; a profile of system calls is here as its text.
+   */
   securityOpt: z.array(z.string()).default([]),
   groupAdd: z.array(z.string()).default([]),
   /** Absent: Docker's own. */

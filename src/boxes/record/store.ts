@@ -130,7 +130,9 @@ export class BoxStore {
     return this.#write(box, { ...box.state, ...change });
   }
 
-  /** Records the result of a probe. This happens every few seconds for each box with a health check. */
+  /**
+   * Records the result of a probe. This happens every few seconds for each box with a health check.
+   */
   recordHealth(id: string, health: HealthState): Box {
     const box = this.expect(id);
     const { definition, name } = box;

@@ -25,7 +25,9 @@ export class Restarts {
   #starts: PolicyStarts = { restart: async () => undefined, afterReboot: async () => undefined };
   #held = false;
 
-  /** @param most how many starts may be under way at once: after a reboot all boxes want to start */
+  /**
+   * @param most how many starts may be under way at once: after a reboot all boxes want to start
+   */
   constructor(shutdown: AbortSignal, most: number) {
     this.#shutdown = shutdown;
     this.#slots = new Semaphore(most);
@@ -36,7 +38,9 @@ export class Restarts {
     this.#starts = starts;
   }
 
-  /** Starts a `restarting` box in the background when its time has come, if it still waits for that. */
+  /**
+   * Starts a `restarting` box in the background when its time has come, if it still waits for that.
+   */
   wait({ definition: { id }, state }: Box): void {
     const { run, restartAt, restartDelayMs = 0 } = state;
     // The host's clock may have been set meanwhile. The wait is never longer than the policy said.

@@ -25,7 +25,9 @@ const SPEC = specDocument(
   },
 );
 
-/** Drops the agent's answers from the resume on, and closes the connection once `over` returns true. */
+/**
+ * Drops the agent's answers from the resume on, and closes the connection once `over` returns true.
+ */
 function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve'> {
   let lost = false;
   return {

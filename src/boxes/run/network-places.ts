@@ -79,7 +79,9 @@ export async function enterLimitedOwn(
   });
 }
 
-/** Puts a box that has a microVM into a network, by a card of its own. The guest has yet to be told. */
+/**
+ * Puts a box that has a microVM into a network, by a card of its own. The guest has yet to be told.
+ */
 export async function attachCard(
   rt: PlacesHost,
   box: NamedBox,

@@ -141,7 +141,9 @@ export class RunningBox {
 /** The boxes with a microVM. */
 export class RunningBoxes {
   readonly #boxes = new Map<string, RunningBox>();
-  /** By the ids of boxes that do not run: what ends the microVM that serves their files meanwhile. */
+  /**
+   * By the ids of boxes that do not run: what ends the microVM that serves their files meanwhile.
+   */
   readonly copying = new Map<string, AbortController>();
 
   get(id: string): RunningBox | undefined {

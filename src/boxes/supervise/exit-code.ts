@@ -1,6 +1,6 @@
 /**
  * The exit code of a box that could not start: the column `exitCode` of the error's row in
- * `src/error-rows.ts`.
+ * `src/error-rows/`.
  *
  * The guest's counterpart is `native/agent/box/process/exitcode.go`. It decides where a box waited
  * for its secrets, since the guest starts that main process. Both have the same codes and the same

@@ -86,7 +86,9 @@ function expectPlain({ definition: { confidential } }: Box): void {
   );
 }
 
-/** @throws A3sError `box-not-running`, `conflict` for a box that is paused or waits for its next run */
+/**
+ * @throws A3sError `box-not-running`, `conflict` for a box that is paused or waits for its next run
+ */
 function checkActive({ definition: { id }, state: { status } }: Box): void {
   if (status === 'running') return;
   if (status === 'paused') {

@@ -34,7 +34,9 @@ export function checkSignal(box: Box, signal: string): void {
   expectPermission(box, `send ${signal} to`, 'signals');
 }
 
-/** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
+/**
+ * A start, or an adoption, that is under way comes first; a start that takes longer than this ends.
+ */
 export async function startEnded(
   rt: Pick<RunServices, 'store' | 'running' | 'locks'>,
   id: string,
@@ -71,7 +73,9 @@ export async function endByKill(rt: FreezeHost, running: RunningBox): Promise<vo
   await running.finished;
 }
 
-/** Whether the signal ended the box in time; false at once when the agent does not take the signal. */
+/**
+ * Whether the signal ended the box in time; false at once when the agent does not take the signal.
+ */
 export async function endsOn(
   rt: FreezeHost,
   running: RunningBox,

@@ -129,7 +129,9 @@ function defined<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Ke
   };
 }
 
-/** Relying parties have seen the limits of a confidential box, and its guest takes limits only once. */
+/**
+ * Relying parties have seen the limits of a confidential box, and its guest takes limits only once.
+ */
 function checkMeasured({ definition, name }: Box, after: Changed): void {
   if (definition.confidential === undefined) return;
   checkRates(after.limits, definition.confidential.changes);

@@ -20,9 +20,13 @@ type QueryValue = string | number | boolean;
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
-  /** The path below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have no version. */
+  /**
+   * The path below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have no version.
+   */
   readonly path: string;
-  /** The version of Docker's API, where the call needs a newer one than the client speaks otherwise. */
+  /**
+   * The version of Docker's API, where the call needs a newer one than the client speaks otherwise.
+   */
   readonly version?: string;
   /** A list repeats its name for each of its values. */
   readonly query?: Readonly<Record<string, QueryValue | readonly string[] | undefined>>;

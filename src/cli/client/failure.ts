@@ -36,7 +36,9 @@ function codeOf(status: number): ErrorCode {
   return 'internal';
 }
 
-/** Messages may quote an image's or a guest's text: control characters must not reach a terminal. */
+/**
+ * Messages may quote an image's or a guest's text: control characters must not reach a terminal.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
   return text.replaceAll('\r\n', '\n').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');

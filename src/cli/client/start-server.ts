@@ -53,7 +53,9 @@ export async function startUntil(
   }
 }
 
-/** Starts a server in a session of its own. The error is `server-running` when another was faster. */
+/**
+ * Starts a server in a session of its own. The error is `server-running` when another was faster.
+ */
 async function startServer(
   config: Config,
   installDir: string,

@@ -47,7 +47,9 @@ export const OTHER_COMMANDS: Entries = byName({
 
 export const COMMANDS: Entries = { ...COMMON_COMMANDS, ...OTHER_COMMANDS };
 
-/** Docker's management forms, `container run`, `image ls`, and commands that Docker does not have. */
+/**
+ * Docker's management forms, `container run`, `image ls`, and commands that Docker does not have.
+ */
 export const GROUPS: Readonly<Record<string, Group>> = {
   attest,
   boot: boots,

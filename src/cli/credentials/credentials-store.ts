@@ -84,7 +84,9 @@ function helperOf(config: JsonObject, key: string, env: Environment): Credential
   return new CredentialHelper(typeof name === 'string' ? name : JSON.stringify(name), env);
 }
 
-/** The most specific of `registry.example/team/app`, `registry.example/team`, `registry.example`. */
+/**
+ * The most specific of `registry.example/team/app`, `registry.example/team`, `registry.example`.
+ */
 async function fromPodman(env: Environment, repository: string): Promise<Credentials | undefined> {
   const path = podmanFile(env);
   if (path === undefined) return undefined;

@@ -54,7 +54,9 @@ export class FlagValues {
     return Number(value);
   }
 
-  /** Reads a string flag through `parse`. An error of `parse` becomes one line that names the flag. */
+  /**
+   * Reads a string flag through `parse`. An error of `parse` becomes one line that names the flag.
+   */
   parsed<T>(name: string, parse: (value: string) => T): T | undefined {
     const value = this.string(name);
     return value === undefined ? undefined : this.#narrow(name, value, parse);

@@ -19,7 +19,9 @@ export interface Flag {
   readonly help: string;
   /** The default of a boolean: false unless set. */
   readonly on?: true;
-  /** The reason for which this flag of Docker's is refused. Refused flags are not shown in the help. */
+  /**
+   * The reason for which this flag of Docker's is refused. Refused flags are not shown in the help.
+   */
   readonly refused?: string;
 }
 

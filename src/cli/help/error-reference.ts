@@ -10,7 +10,7 @@ const PREAMBLE = `# Error codes
 
 Every error of the control server has one of these codes. They stay: branch on them,
 not on messages. The server answers \`{"message": …, "code": …, "remedy": …}\` with the HTTP status;
-\`a3s-box\` prints message, code and remedy. Made from \`src/error-rows.ts\` by \`${REGENERATE}\`; a test
+\`a3s-box\` prints message, code and remedy. Made from \`src/error-rows/\` by \`${REGENERATE}\`; a test
 fails where it is out of date.
 
 - *HTTP*: the status of the server's answer. Some errors are of the command alone, and never answered.

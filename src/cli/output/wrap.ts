@@ -4,7 +4,9 @@
  * @module
  */
 
-/** Lines of at most `width` characters, broken at spaces alone: a longer word has a line of its own. */
+/**
+ * Lines of at most `width` characters, broken at spaces alone: a longer word has a line of its own.
+ */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

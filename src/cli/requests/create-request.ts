@@ -19,9 +19,8 @@ import {
   readLabelFile,
   toMap,
 } from '../values/environment.ts';
-import { parseExpose } from '../values/expose.ts';
 import { parseDns, parseDomain, parseExtraHost } from '../values/names.ts';
-import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
+import { type PortBinding, parseExpose, parsePort, RATLS_PORT } from '../values/port.ts';
 import { parseRestartPolicy } from '../values/restart-policy.ts';
 import { attachedStreams, parseStream, type Streams } from '../values/streams.ts';
 import { healthcheck } from './health-request.ts';

@@ -29,7 +29,9 @@ export function networkRequest(flags: FlagValues): NetworkRequest {
   };
 }
 
-/** The flags beside `--network` are about the first network, where it does not say the same itself. */
+/**
+ * The flags beside `--network` are about the first network, where it does not say the same itself.
+ */
 function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
   const aliases = flags.list('network-alias');
   const ip = flags.string('ip') ?? '';

@@ -21,7 +21,9 @@ export interface Attendance {
   status(): Promise<number>;
 }
 
-/** The exit status: of the process, 0 after a detach, or that of a signal which closed the stream. */
+/**
+ * The exit status: of the process, 0 after a detach, or that of a signal which closed the stream.
+ */
 export async function attend(attendance: Attendance): Promise<number> {
   const { context, client, stream, signalled, resize } = attendance;
   let left: NodeJS.Signals | undefined;

@@ -13,7 +13,9 @@ export class DetachScanner {
     this.#keys = keys;
   }
 
-  /** The bytes of `chunk` for the box. A partial sequence is held back until the next key decides. */
+  /**
+   * The bytes of `chunk` for the box. A partial sequence is held back until the next key decides.
+   */
   scan(chunk: Buffer): { readonly pass: Buffer; readonly detached: boolean } {
     if (this.#keys.length === 0) return { pass: chunk, detached: false };
     const pass: Buffer[] = [];

@@ -87,7 +87,9 @@ function silence(input: TerminalInput): () => void {
   return restore;
 }
 
-/** Undefined at the end. Input is paused between prompts, so that other readers' input is not taken. */
+/**
+ * Undefined at the end. Input is paused between prompts, so that other readers' input is not taken.
+ */
 function nextChunk(input: TerminalInput): Promise<Buffer | undefined> {
   if (input.readableEnded || input.destroyed) return Promise.resolve(undefined);
   return new Promise((resolve) => {

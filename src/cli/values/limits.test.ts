@@ -1,7 +1,7 @@
 import { fc, it as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { parseByteRate, parseOperationRate } from './device-rate.ts';
-import { parseExpose } from './expose.ts';
+import { parseExpose } from './port.ts';
 import { parseRestartPolicy } from './restart-policy.ts';
 import { parseGoDuration } from './times/go-duration.ts';
 import { parseUlimit, ULIMIT_NAMES } from './ulimit.ts';

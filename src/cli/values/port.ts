@@ -1,6 +1,6 @@
 /**
  * Published ports: `[[ip:][hostPort]:]boxPort[/tcp|udp]`, ranges included; `ratls` is the port
- * of a confidential box's RA-TLS server.
+ * of a confidential box's RA-TLS server. Exposed ports: `PORT[-PORT][/PROTOCOL]`.
  *
  * @module
  */
@@ -18,6 +18,7 @@ export interface PortBinding {
 
 const MAX_RANGE = 1024;
 const RATLS = 'ratls';
+const EXPOSED_PROTOCOLS = ['tcp', 'udp', 'sctp'];
 
 /** `boxPort` of the port where a confidential box serves RA-TLS, whatever its number. */
 export const RATLS_PORT = `${RATLS}/tcp`;
@@ -77,7 +78,7 @@ function split(spec: string): { ip: string; host: string; box: string; protocol:
 }
 
 /** @throws RangeError that names the malformed part */
-export function portRange(text: string, what: string): readonly number[] {
+function portRange(text: string, what: string): readonly number[] {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const first = Number(match?.[1]);
   const last = Number(match?.[2] ?? match?.[1]);
@@ -86,4 +87,14 @@ export function portRange(text: string, what: string): readonly number[] {
   }
   if (last - first >= MAX_RANGE) throw new RangeError(`more than ${MAX_RANGE} ports: ${text}`);
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** Each port as `80/tcp`. @throws RangeError */
+export function parseExpose(text: string): readonly string[] {
+  const [ports = '', protocol = 'tcp', ...more] = text.split('/');
+  const name = protocol.toLowerCase();
+  if (more.length > 0 || !EXPOSED_PROTOCOLS.includes(name)) {
+    throw new RangeError(`invalid port format for --expose: ${text}`);
+  }
+  return portRange(ports, 'range format for --expose').map((port) => `${port}/${name}`);
 }

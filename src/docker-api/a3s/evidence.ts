@@ -9,7 +9,9 @@ import type { Document } from '../document.ts';
 const digits = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 
 export const Evidence = z.strictObject({
-  /** A report through the host does not show which guest the caller's own connection would reach. */
+  /**
+   * A report through the host does not show which guest the caller's own connection would reach.
+   */
   hint: z.literal(true),
   simulated: z.boolean(),
   note: z.string().optional(),

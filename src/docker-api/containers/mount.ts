@@ -51,7 +51,9 @@ export const Mount = z.strictObject({
     .strictObject({
       /** 0: half of the box's memory. */
       SizeBytes: z.int().min(0).default(0),
-      /** Permissions of its root; 0: those of the directory that the image has there, else 01777. */
+      /**
+       * Permissions of its root; 0: those of the directory that the image has there, else 01777.
+       */
       Mode: z.int().min(0).max(0xffff_ffff).default(0),
       /** Each is a name, or a name and a value: `["exec"]` or `["noexec"]`. */
       Options: z

@@ -40,7 +40,9 @@ export async function listensRenamed(
   return await listensHere(socket);
 }
 
-/** For a program in a network namespace of its own, found through the directory that it works in. */
+/**
+ * For a program in a network namespace of its own, found through the directory that it works in.
+ */
 export async function listensInJail(socket: string, runtimeDir: string): Promise<true | undefined> {
   for (const { pid, args } of findProcesses(runtimeDir, isJailUid)) {
     if (!args.some((arg) => arg.includes(socket))) continue;

@@ -94,7 +94,9 @@ async function setGroupNice(pid: number, nice: number): Promise<void> {
   }
 }
 
-/** @param processors empty: all that the host can have; the kernel ignores those that do not exist */
+/**
+ * @param processors empty: all that the host can have; the kernel ignores those that do not exist
+ */
 export function maskOf(processors: readonly number[]): Uint8Array {
   const mask = new Uint8Array(MASK_BYTES).fill(processors.length === 0 ? 0xff : 0);
   for (const each of processors) {

@@ -214,7 +214,9 @@ export class FakeHost {
     this.#failures.push(error);
   }
 
-  /** The next template that is asked for is not made: it rejects with this, once it was prepared. */
+  /**
+   * The next template that is asked for is not made: it rejects with this, once it was prepared.
+   */
   failNextTemplate(error: Error): void {
     this.#templateFailures.push(error);
   }

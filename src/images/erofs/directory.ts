@@ -18,7 +18,9 @@ export interface DirectoryPlan {
   readonly size: number;
 }
 
-/** Names are bytes, each as one character of its code, so that their order is the order of bytes. */
+/**
+ * Names are bytes, each as one character of its code, so that their order is the order of bytes.
+ */
 export function planDirectory(children: Iterable<string>): DirectoryPlan {
   const names = ['.', '..', ...children].sort((a, b) => (a < b ? -1 : 1));
   const starts: number[] = [];

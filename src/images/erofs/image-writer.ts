@@ -39,7 +39,9 @@ export class ErofsWriter {
     this.#data = new SparseWriter(file, this.#head.length, budget);
   }
 
-  /** The file whose data is wanted, in the order of the archives; undefined when all of it is there. */
+  /**
+   * The file whose data is wanted, in the order of the archives; undefined when all of it is there.
+   */
   get next(): FileNode | undefined {
     return this.#layout.files[this.#next]?.node;
   }

@@ -11,7 +11,9 @@ import { type DirectoryPlan, planDirectory } from './directory.ts';
 import { encodeXattrs } from './encode-xattrs.ts';
 import { BLOCK_SIZE, INODE_SIZE, METADATA_START, SLOT_SIZE } from './format.ts';
 
-/** A longer last part of a file gets its own block: behind the inode it would waste as much space. */
+/**
+ * A longer last part of a file gets its own block: behind the inode it would waste as much space.
+ */
 const MAX_INLINE = BLOCK_SIZE / 2;
 /** Metadata is built in memory, so no more parts of files go into it beyond this. */
 const MAX_INLINE_METADATA = 64 * 1024 * 1024;
@@ -131,7 +133,9 @@ class Placement {
     return full || tail > MAX_INLINE || header + tail > BLOCK_SIZE ? 0 : tail;
   }
 
-  /** Inodes with what follows them stay within a block, unless their attributes alone are larger. */
+  /**
+   * Inodes with what follows them stay within a block, unless their attributes alone are larger.
+   */
   #allocate(bytes: number): number {
     let offset = Math.ceil(this.#end / SLOT_SIZE) * SLOT_SIZE;
     if ((offset % BLOCK_SIZE) + bytes > BLOCK_SIZE) {

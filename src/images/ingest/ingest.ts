@@ -29,7 +29,9 @@ import { lockAndSweep } from '../sweep.ts';
 import { checkSource, type SourceDocuments } from './source-documents.ts';
 
 const DOWNLOADS_AT_ONCE = 3;
-/** Limits progress events: bytes arrive a thousand times a second, more often than a display needs. */
+/**
+ * Limits progress events: bytes arrive a thousand times a second, more often than a display needs.
+ */
 const TELL_EVERY_MS = 100;
 
 type Progress = (event: IngestEvent) => void;

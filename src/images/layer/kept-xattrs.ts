@@ -20,7 +20,9 @@ const CAPABILITY_SIZES = [20, 24];
 
 const NONE: ReadonlyMap<string, Buffer> = new Map();
 
-/** The attributes that are kept, sorted by name. Names are bytes, each as one character of its code. */
+/**
+ * The attributes that are kept, sorted by name. Names are bytes, each as one character of its code.
+ */
 export function keptXattrs(
   xattrs: ReadonlyMap<string, Buffer>,
   path: string,

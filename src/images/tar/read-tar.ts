@@ -69,7 +69,9 @@ export interface TarEntry {
 }
 
 const MAX_NAME = 4096;
-/** Zeros after the end marker: GNU tar fills its last record, and some writers fill a larger one. */
+/**
+ * Zeros after the end marker: GNU tar fills its last record, and some writers fill a larger one.
+ */
 const MAX_PADDING = 4 * 1024 * 1024;
 const XATTR = 'SCHILY.xattr.';
 const ZEROS = Buffer.alloc(64 * 1024);

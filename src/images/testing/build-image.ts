@@ -24,7 +24,9 @@ export interface ProcessConfig {
 }
 
 export interface ImageSpec {
-  /** Full name with a tag, such as `docker.io/library/busybox:latest`; none where it is left out. */
+  /**
+   * Full name with a tag, such as `docker.io/library/busybox:latest`; none where it is left out.
+   */
   readonly name?: string;
   /** Lowest first: the files of each layer, or its finished tar. */
   readonly layers: readonly (readonly TarFile[] | Buffer)[];

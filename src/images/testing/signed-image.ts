@@ -43,7 +43,9 @@ export function multiArchImage(image: BuiltImage): MultiArchImage {
   };
 }
 
-/** An artifact in the form of a signature or an attestation by cosign, without a valid signature. */
+/**
+ * An artifact in the form of a signature or an attestation by cosign, without a valid signature.
+ */
 export function signatureOf(
   subject: Digest,
   kind: 'sig' | 'att' | 'referrer' = 'sig',

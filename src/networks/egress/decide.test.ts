@@ -26,17 +26,17 @@ describe('a name', () => {
     ['badexample.org', false, 'default'],
     ['www.example.org.evil.example', false, 'default'],
     ['www.example.net', false, 'default'],
-  ])('%s is decided by the first rule that is about it', (name, allowed, by) => {
+  ])('decides the name %s by the first rule that is about it', (name, allowed, by) => {
     expect(decideName(policy(rules), name)).toEqual({ allowed, by });
   });
 
-  it('resolves where public addresses are open, unless a rule denies it', () => {
+  it('resolves a name where public addresses are open, unless a rule denies the name', () => {
     const open = policy(['deny:ads.example.org'], 'public');
     expect(decideName(open, 'any.example').allowed).toBe(true);
     expect(decideName(open, 'ads.example.org')).toEqual({ allowed: false, by: 0 });
   });
 
-  it('has no private address unless a rule allows the address, and never one of the host', () => {
+  it('gives a name a private address only by a rule for it, and never one of the host', () => {
     const names = policy(['allow:*.corp.example']);
     const both = policy(['allow:*.corp.example', 'allow:10.1.0.0/16:tcp:443']);
     const may = (one: typeof names, address: string) => mayResolveTo([one], readAddress(address));
@@ -59,7 +59,7 @@ describe('a name', () => {
 });
 
 describe('a connection', () => {
-  it('is decided by the first rule that matches, whatever it is about', () => {
+  it('decides a connection by the first rule that matches, for a name or for an address', () => {
     const rules = [
       'deny:203.0.113.0/28',
       'allow:a.example',
@@ -75,7 +75,7 @@ describe('a connection', () => {
     expect(by('198.51.100.1')).toBe('default');
   });
 
-  it('keeps to the ports of a rule', () => {
+  it('allows connections to the ports of a rule alone', () => {
     const some = policy(['allow:203.0.113.0/24:tcp:8000-8010']);
     const allowed = [7999, 8000, 8010, 8011].map(
       (port) => decideConnection(some, to('203.0.113.1', port)).allowed,
@@ -83,7 +83,7 @@ describe('a connection', () => {
     expect(allowed).toEqual([false, true, true, false]);
   });
 
-  it('goes to public addresses alone by default:public, and to no DNS server without a rule', () => {
+  it('allows public addresses alone by default:public, and no DNS server without a rule', () => {
     const open = policy([], 'public');
     const allowed = (address: string, port = 443) =>
       decideConnection(open, to(address, port), [readSubnet('198.51.100.0/24')]).allowed;

@@ -31,7 +31,7 @@ const policy: RecordedPolicy = {
 };
 
 describe('the rules of a limited namespace', () => {
-  it('stand in the order of the policy, and end with its default', () => {
+  it('writes packet rules in the order of the policy, with its default at the end', () => {
     expect(chain('policy0', [policy])).toEqual([
       'ct original ip daddr 203.0.113.0/28 meta mark set 268435456 goto refuse',
       'ip daddr @p0r1 meta l4proto tcp return',
@@ -43,7 +43,7 @@ describe('the rules of a limited namespace', () => {
     ]);
   });
 
-  it('have names checked where a rule for names decides, and nowhere else', () => {
+  it('sends a connection to the proxy names where a rule for names decides, and nowhere else', () => {
     expect(chain('web0', [policy])).toEqual([
       'ct original ip daddr 203.0.113.0/28 tcp dport { 80, 443 } return',
       'ip daddr @p0r1 tcp dport { 80, 443 } goto checked',
@@ -51,13 +51,13 @@ describe('the rules of a limited namespace', () => {
     ]);
   });
 
-  it('open public addresses where the policy says so', () => {
+  it('opens public addresses where the policy says so', () => {
     const open = chain('policy0', [{ default: 'public', rules: [] }]);
     expect(open.at(-2)).toBe('ct original ip daddr != @special return');
     expect(rules([{ default: 'public', rules: [] }])).toContain('198.51.100.0/24');
   });
 
-  it('let through what established connections and other boxes of the network need, and no more', () => {
+  it('forwards established connections and those to boxes of the network, and no others', () => {
     expect(chain('forward', [policy, policy], '10.89.1.0/24')).toEqual([
       'type filter hook forward priority filter + 10; policy drop;',
       'ct state established,related accept',
@@ -71,7 +71,7 @@ describe('the rules of a limited namespace', () => {
     expect(chain('forward', [policy])).not.toContain('ip daddr 10.89.1.0/24 accept');
   });
 
-  it('let the program reach resolvers, and the web servers of permitted names', () => {
+  it('lets the egress program reach resolvers, and the web servers of permitted names', () => {
     expect(chain('program', [policy])).toEqual([
       'ct state established,related accept',
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
@@ -92,7 +92,7 @@ describe('a refused packet', () => {
     return JSON.stringify({ nftables: [{ metainfo: {} }, { set: { name: 'refused', elem } }] });
   };
 
-  it('is reported with its rule', () => {
+  it('reports a refused packet with its rule', () => {
     const text = printed(
       ['203.0.113.1', 6, 443, 0x1000_0000],
       ['203.0.113.1', 'udp', 53, 0x1001_fffe],
@@ -107,7 +107,7 @@ describe('a refused packet', () => {
     expect(readPackets('{"nftables":[{"set":{"name":"refused"}}]}', policies)).toEqual([]);
   });
 
-  it('is forgotten by itself, and not those that come after it was listed', () => {
+  it('forgets a refused packet by itself, and not those that come after it was listed', () => {
     const text = printed(['203.0.113.1', 6, 443, 7], ['203.0.113.2', 'udp', 53, 8]);
     const [first, second] = ['203.0.113.1 . 6 . 443 . 7', '203.0.113.2 . udp . 53 . 8'];
     expect(forgetPackets('refused', text)).toEqual([
@@ -118,7 +118,7 @@ describe('a refused packet', () => {
     expect(() => forgetPackets('refused', printed(['1 }; flush ruleset', 6, 1, 7]))).toThrow();
   });
 
-  it('has a mark that no other packet has', () => {
+  it('reads a rule from the mark of a refused packet, and from no other mark', () => {
     expect([0, 1, 0x1002_0000].map(readMark)).toEqual([undefined, undefined, undefined]);
     expect(readMark(0x1001_0005)).toEqual({ policy: 1, by: 5 });
   });

@@ -34,7 +34,9 @@ export function isMounted(path: string): boolean {
     .some((line) => unescaped(line.split(' ')[4]) === path);
 }
 
-/** The kernel writes a space, and what else would end a word, as a backslash and three octal digits. */
+/**
+ * The kernel writes a space, and what else would end a word, as a backslash and three octal digits.
+ */
 function unescaped(word = ''): string {
   return word.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),

@@ -12,7 +12,9 @@ const OPENING = new Set([...'[{'].map((character) => character.charCodeAt(0)));
 const CLOSING = new Set([...']}'].map((character) => character.charCodeAt(0)));
 
 export interface JsonSize {
-  /** Members and items of lists, at all depths: at least as many as there are, and never many more. */
+  /**
+   * Members and items of lists, at all depths: at least as many as there are, and never many more.
+   */
   readonly values: number;
   /** How deep lists and objects lie within one another. */
   readonly depth: number;

@@ -9,7 +9,9 @@ import { narrow } from '../../narrow.ts';
 
 export interface Token {
   readonly value: string;
-  /** The time at which a new token is fetched, in milliseconds since 1970; before this one expires. */
+  /**
+   * The time at which a new token is fetched, in milliseconds since 1970; before this one expires.
+   */
   readonly renewAt: number;
   readonly refreshToken: string | undefined;
 }

@@ -253,7 +253,9 @@ class Upload {
     else this.#chunk = Math.min(this.#chunk + 1, CHUNKS.length - 1);
   }
 
-  /** The registry's offset; undefined when it cannot be found out, so that the upload starts anew. */
+  /**
+   * The registry's offset; undefined when it cannot be found out, so that the upload starts anew.
+   */
   async #ask(upload: StartedUpload): Promise<StartedUpload | undefined> {
     try {
       return await askUpload(this.#context, upload, this.#descriptor.size, this.#what);

@@ -11,7 +11,9 @@ const URL_ASKED = new URL('https://registry.example/v2/team/app/blobs/uploads/')
 const DIGEST: Digest = `sha256:${'a'.repeat(64)}`;
 const BLOB = { digest: DIGEST, size: 100 };
 
-/** The result of `read`, or 'refused' when it throws `registry-failed`. Rethrows every other error. */
+/**
+ * The result of `read`, or 'refused' when it throws `registry-failed`. Rethrows every other error.
+ */
 function orRefused<T>(read: () => T): T | 'refused' {
   try {
     return read();

@@ -18,7 +18,9 @@ export type Request = Omit<RegistryRequest, 'scopes' | 'signal'> &
   Partial<Pick<RegistryRequest, 'scopes'>>;
 
 export interface Exchange extends Omit<RegistryResponse, 'body'> {
-  /** Fails with a `Cut` where the connection does, or where it is slower than retryLimits allows. */
+  /**
+   * Fails with a `Cut` where the connection does, or where it is slower than retryLimits allows.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Ends it before the body does. */
   drop(): Promise<void>;

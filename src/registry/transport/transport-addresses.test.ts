@@ -17,7 +17,9 @@ afterAll(() => bench.remove());
 
 const portOf = ({ host }: FaultServer): string => host.split(':')[1] ?? '';
 
-/** A resolver that returns the addresses of a name one after the other, and then always the last. */
+/**
+ * A resolver that returns the addresses of a name one after the other, and then always the last.
+ */
 function resolver(names: Record<string, readonly string[]>) {
   const asked: string[] = [];
   const lookup: LookupFunction = (hostname, _, callback) => {

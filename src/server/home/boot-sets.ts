@@ -23,7 +23,9 @@ const ARRIVAL_MS = 3_600_000;
 
 export class PinnedBootSets implements BootSets {
   readonly #config: BootPlaces;
-  /** Copies with `SERVER_INSTALLING` and another suffix are an earlier server's, and are removed. */
+  /**
+   * Copies with `SERVER_INSTALLING` and another suffix are an earlier server's, and are removed.
+   */
   readonly #installing = `${SERVER_INSTALLING}${randomBytes(6).toString('hex')}-`;
 
   constructor(config: BootPlaces) {

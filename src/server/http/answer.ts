@@ -5,7 +5,9 @@
  */
 import type { ClientStream } from '../../boxes/run/client-stream.ts';
 
-/** A document, a stream that the server sends, or a connection that the client and a process share. */
+/**
+ * A document, a stream that the server sends, or a connection that the client and a process share.
+ */
 export type Answer =
   | { readonly kind: 'empty'; readonly status: number; readonly headers?: Headers }
   | {

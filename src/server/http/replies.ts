@@ -11,7 +11,9 @@ import type { Answer } from './answer.ts';
 /** A status alone. */
 export const EMPTY = { kind: 'empty' } as const;
 export const TEXT = { kind: 'text' } as const;
-/** The connection leaves HTTP. With status 101; 200 for a client that did not ask for an upgrade. */
+/**
+ * The connection leaves HTTP. With status 101; 200 for a client that did not ask for an upgrade.
+ */
 export const HIJACK = { kind: 'hijack' } as const;
 
 /** Bytes of some media type. */

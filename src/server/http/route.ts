@@ -24,7 +24,9 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: AsyncIterable<Uint8Array>;
-  /** The client asks for the headers of a GET alone. Handlers of streams must not begin one then. */
+  /**
+   * The client asks for the headers of a GET alone. Handlers of streams must not begin one then.
+   */
   readonly head: boolean;
   /** The version in the path's prefix: 1.45 is 45. */
   readonly apiVersion: number;
@@ -72,7 +74,9 @@ export interface DescribedBody {
   readonly document: z.ZodType | undefined;
 }
 
-/** Turns a received document into what its handler takes, where the schema alone does not define it. */
+/**
+ * Turns a received document into what its handler takes, where the schema alone does not define it.
+ */
 export interface Reader<Body> {
   /** The schema of the document, for the OpenAPI document. */
   readonly schema: z.ZodType;

@@ -21,7 +21,9 @@ export interface Announcer {
 
 const FAILED = 1;
 
-/** Reports to the command that started the server on demand: one line on an inherited descriptor. */
+/**
+ * Reports to the command that started the server on demand: one line on an inherited descriptor.
+ */
 export class Readiness implements Announcer {
   readonly listening = [];
   #descriptor: number | undefined;

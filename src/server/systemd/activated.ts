@@ -26,7 +26,9 @@ interface Calls {
   getsockopt(fd: number, level: number, option: number, value: Buffer, length: Buffer): number;
 }
 
-/** @throws A3sError `state-unusable` for a socket that others could connect to, or that nobody can */
+/**
+ * @throws A3sError `state-unusable` for a socket that others could connect to, or that nobody can
+ */
 export async function activatedSockets(
   descriptors: readonly number[],
   uid: number,

@@ -14,7 +14,9 @@ const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const EAGAIN = 11;
-/** A service manager that accepts nothing for so long has a larger problem than a lost notification. */
+/**
+ * A service manager that accepts nothing for so long has a larger problem than a lost notification.
+ */
 const ATTEMPTS = 250;
 const PAUSE_MS = 20;
 const MAX_PATH = 107;
@@ -54,7 +56,9 @@ export async function notify(socketName: string, lines: readonly string[]): Prom
   }
 }
 
-/** `struct sockaddr_un`. A name without a file begins with NUL, and ends at the end of the address. */
+/**
+ * `struct sockaddr_un`. A name without a file begins with NUL, and ends at the end of the address.
+ */
 function addressOf(name: string): Buffer | undefined {
   const path = Buffer.from(name);
   if (path.length > MAX_PATH || path.includes(0)) return undefined;

@@ -171,7 +171,9 @@ export class TestHome {
     rmSync(join(this.config.home, '..'), { recursive: true, force: true });
   }
 
-  /** One request with a JSON body and a JSON answer, which is checked against the table of routes. */
+  /**
+   * One request with a JSON body and a JSON answer, which is checked against the table of routes.
+   */
   call(method: string, path: string, body?: unknown): Promise<JsonAnswer> {
     const { socket } = this.config;
     return new Promise((resolve, reject) => {

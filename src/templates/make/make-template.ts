@@ -27,7 +27,9 @@ const FIRST_PROTOCOL = 2;
 /** The timeout for everything but the guest's boot. */
 const REST_MS = 180_000;
 
-/** The agent of the boot set cannot be copied. This is not an error, and a retry does not change it. */
+/**
+ * The agent of the boot set cannot be copied. This is not an error, and a retry does not change it.
+ */
 export class NotCopyable extends A3sError {}
 
 export interface Making {

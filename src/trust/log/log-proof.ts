@@ -56,7 +56,9 @@ function rootOf(
   return last === 0n ? hash : undefined;
 }
 
-/** Signatures by witnesses stand beside the log's, in any order, and nothing is known of their keys. */
+/**
+ * Signatures by witnesses stand beside the log's, in any order, and nothing is known of their keys.
+ */
 function hasSigned({ baseURL, logID, publicKey }: Log, checkpoint: string): boolean {
   const name = nameOf(baseURL);
   const end = checkpoint.indexOf('\n\n');

@@ -77,7 +77,9 @@ export class BoxHost {
     return this.at(name);
   }
 
-  /** `run -d` of a simulated box, whose relying parties find it at a port of the loopback interface. */
+  /**
+   * `run -d` of a simulated box, whose relying parties find it at a port of the loopback interface.
+   */
   async run(name: string, flags: readonly string[], command: readonly string[]): Promise<void> {
     const host = [
       '--name',

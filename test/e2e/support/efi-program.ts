@@ -64,7 +64,9 @@ function image(section: Buffer, subsystem: number): Buffer {
   return Buffer.concat([headers, section, Buffer.alloc(raw - section.length)]);
 }
 
-/** A PCI expansion ROM with that program as its driver (PCI Firmware 3.3, 5.1; UEFI 2.10, 14.4.2). */
+/**
+ * A PCI expansion ROM with that program as its driver (PCI Firmware 3.3, 5.1; UEFI 2.10, 14.4.2).
+ */
 export function optionRom(message: string, device: { vendor: number; device: number }): Buffer {
   const driver = efiProgram(message, EFI_DRIVER);
   const driverAt = 0x40;

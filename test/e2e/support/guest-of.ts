@@ -14,7 +14,9 @@ import type { Actor } from '../actor.ts';
 /** Only what hangs takes so long. */
 const DEADLINE_MS = 120_000;
 
-/** Sends requests over the agent's socket directly. The server must be dead, and gets no request. */
+/**
+ * Sends requests over the agent's socket directly. The server must be dead, and gets no request.
+ */
 export async function guestOf(actor: Actor, id: string): Promise<Guest> {
   const { control } = vmmSockets(join(actor.runtimeDir, id.slice(0, 12)));
   const vm = {

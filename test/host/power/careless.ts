@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Installation } from '../../e2e/installation.ts';
 
-/** Runs `use` with a copy of the installation, whose server has `careless` in place of `careful`. */
+/**
+ * Runs `use` with a copy of the installation, whose server has `careless` in place of `careful`.
+ */
 export async function withCareless<T>(
   installation: Installation,
   { careful, careless }: { readonly careful: string; readonly careless: string },

@@ -54,7 +54,9 @@ export interface CheckOptions extends Promised {
   readonly start: Random | undefined;
 }
 
-/** Starts the server on the home, compares all with what was promised, and then removes everything. */
+/**
+ * Starts the server on the home, compares all with what was promised, and then removes everything.
+ */
 export async function checkHome(actor: Actor, options: CheckOptions): Promise<Checked> {
   forgetMemory(actor);
   await actor.ok(['ps']);

@@ -125,7 +125,9 @@ async function work(play: Play, workload: Workload, settle: () => number): Promi
   return spans;
 }
 
-/** Half of them are spread over all commands alike: some write a thousand times as much as others. */
+/**
+ * Half of them are spread over all commands alike: some write a thousand times as much as others.
+ */
 function momentOf(
   cut: number,
   moments: readonly LogEntry[],

@@ -205,7 +205,7 @@ describe.runIf(await canRun())('a box whose reach names limit', () => {
       expect(await client.tcp(CDN, 5432)).toEqual(UNREACHABLE);
     });
 
-    it('has no records of IPv6, of hidden names or of text', async () => {
+    it('answers with no records of IPv6, of hidden names or of text', async () => {
       for (const type of [28, 65, 16]) {
         expect(await lab.lookUp('good.example.org', { type })).toEqual({
           rcode: 0,

@@ -88,7 +88,7 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(targets).toEqual(expect.arrayContaining([`${OWN}/icmp`, `${CDN}/protocol 47`]));
     });
 
-    it('has no IPv6, whatever a rule allows', async () => {
+    it('carries no IPv6, whatever a rule allows', async () => {
       await lab.limit([{ rules: ['allow:0.0.0.0/0'] }]);
       lab.ip('guest', '-6', 'addr', 'add', 'fd00::2/64', 'dev', 'eth0', 'nodad');
       lab.ip('world', '-6', 'addr', 'add', 'fd00::1/64', 'dev', 'wan0', 'nodad');
@@ -138,7 +138,7 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
   });
 
   describe('whose program', () => {
-    it('has one capability, and can get no other', async () => {
+    it('gives the egress program one capability, and no way to get another', async () => {
       await lab.limit([{ rules: ['allow:*.example.org'] }]);
       const status = readFileSync(`/proc/${lab.programPid()}/status`, 'utf8');
       expect(status).not.toMatch(/^Uid:\t0\t/m);
@@ -148,7 +148,7 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
     });
 
-    it('was killed resolves nothing and reaches no more than before, until it is started again', async () => {
+    it('resolves nothing and opens no address while the egress program is dead', async () => {
       await lab.lookUp('good.example.org');
       process.kill(lab.programPid(), 'SIGKILL');
       await expect

@@ -14,7 +14,9 @@ const DISTANCES = 30;
 const LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 const [REPEAT_LAST, REPEAT_ZERO] = [16, 17];
 
-/** The extra bits of the lengths from 257 on, and of the distances; and what the least of each is. */
+/**
+ * The extra bits of the lengths from 257 on, and of the distances; and what the least of each is.
+ */
 const LENGTH_BITS = [0, 0, 0, 0, 0, 0, 0, 0, ...[1, 2, 3, 4, 5].flatMap(four), 0];
 const LENGTH_BASES = [...bases(LENGTH_BITS.slice(0, 28), 3), 258];
 const DISTANCE_BITS = [0, 0, ...Array.from({ length: 28 }, (_, index) => index >> 1)];

@@ -55,7 +55,9 @@ export function encodeIdBlock(block: IdBlock): Uint8Array {
   return bytes;
 }
 
-/** @throws AttestationError `id-block-malformed`: another length or version, an impossible policy */
+/**
+ * @throws AttestationError `id-block-malformed`: another length or version, an impossible policy
+ */
 export function parseIdBlock(input: Uint8Array): IdBlock {
   const bytes = ownedBytes(input, 'an ID block');
   if (bytes.length !== ID_BLOCK_SIZE)

@@ -103,7 +103,9 @@ async function launchMeasured(
   return { vm, launch };
 }
 
-/** The guest's answer is not trusted: relying parties see in its evidence that it took these bytes. */
+/**
+ * The guest's answer is not trusted: relying parties see in its evidence that it took these bytes.
+ */
 async function prepareGuest(
   rt: Pick<Services, 'home' | 'store'>,
   running: RunningBox,

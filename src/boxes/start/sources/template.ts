@@ -44,7 +44,7 @@ export class TemplateSource implements StartSource {
 
   /**
    * The box boots where the template may be the cause. The column `machineFault` of
-   * `src/error-rows.ts` decides that.
+   * `src/error-rows/` decides that.
    */
   async onFailure(error: unknown): Promise<'next' | 'fail'> {
     const taken = this.#taken;

@@ -34,8 +34,6 @@ export interface SealingCall {
   readonly signal: AbortSignal;
 }
 
-type Act = (session: Session, call: SealingCall) => Promise<Uint8Array>;
-
 /**
  * Runs `act` in a session with the box that the command names, and writes what it returns. `read`
  * comes first: what cannot be sealed or opened needs no box.
@@ -56,29 +54,23 @@ export async function callSealer<Input>(
   const input = await read(library, purpose);
   return interruptible(context, async (signal) => {
     const call = { library, purpose, key, signal };
-    const acting: Act = (session) => act(session, call, input);
     const request = { context, library, target, trust, signal, route };
-    return deciding(invocation, library, async () => {
-      const made = await withSession(request, (session) =>
-        announced(invocation, session, call, acting),
-      );
+    return exitStatusOf(invocation, library, async () => {
+      const made = await withSession(request, (session) => {
+        printBanner(invocation, session);
+        return act(session, call, input);
+      });
       await write(context.stdout, made);
     });
   });
 }
 
-async function announced(
-  { context }: Invocation,
-  session: Session,
-  call: SealingCall,
-  act: Act,
-): Promise<Uint8Array> {
-  if (session.peer.simulated) context.stderr.write(SIMULATED_BANNER);
-  return act(session, call);
+function printBanner({ context }: Invocation, { peer }: Session): void {
+  if (peer.simulated) context.stderr.write(SIMULATED_BANNER);
 }
 
 /** 0, or 1 where the box, its guest or a rule of the envelope refuses. */
-async function deciding(
+async function exitStatusOf(
   { context }: Invocation,
   library: Library,
   act: () => Promise<void>,
@@ -92,7 +84,7 @@ async function deciding(
       return 1;
     }
     if (!(error instanceof library.RatlsError)) throw error;
-    const refused = error.found === error.code || RULES.has(error.code);
+    const refused = error.found === error.code || error.bySpec;
     if (!refused && error.code !== 'refused' && !isRejection(library, error)) {
       throw inputErrorOf(error);
     }
@@ -100,9 +92,6 @@ async function deciding(
     return 1;
   }
 }
-
-/** What the verified launch spec decides here, before anything is sent. */
-const RULES: ReadonlySet<string> = new Set(['sealing-policy', 'sealer-not-permitted']);
 
 /** The guest that a verified session is with, as the rules of envelopes ask for it. */
 export function guestOf({ tee, spec, claims }: Peer) {

@@ -13,13 +13,17 @@ import type { Library, Trust } from './peer-flags.ts';
 type RatlsError = InstanceType<Library['RatlsError']>;
 export type Session = Awaited<ReturnType<Library['connect']>>;
 
-/** The control server's route to the guest: all carry the same bytes, and refuse different boxes. */
+/**
+ * The control server's route to the guest: all carry the same bytes, and refuse different boxes.
+ */
 export type SessionRoute = 'ratls' | 'seal' | 'unseal';
 
 /** `HOST:PORT`, `[ADDRESS]:PORT`; a box's name has no colon. */
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^:[\]/]+)):(\d{1,5})$/;
 
-/** @throws RatlsError of the library, A3sError of the server, UsageError for a name that is no box */
+/**
+ * @throws RatlsError of the library, A3sError of the server, UsageError for a name that is no box
+ */
 export async function openSession(
   context: Context,
   library: Library,

@@ -58,7 +58,9 @@ export async function withSession<T>(
   }
 }
 
-/** The operating system's errors for a connection that the peer, or a host in between, has ended. */
+/**
+ * The operating system's errors for a connection that the peer, or a host in between, has ended.
+ */
 const ENDED: ReadonlySet<unknown> = new Set([undefined, 'ECONNRESET', 'EPIPE']);
 
 /**

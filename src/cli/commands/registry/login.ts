@@ -73,7 +73,9 @@ export function serverKey(server: string | undefined): string {
   );
 }
 
-/** A host without dot and port would be part of a name at Docker Hub, but a login to it is possible. */
+/**
+ * A host without dot and port would be part of a name at Docker Hub, but a login to it is possible.
+ */
 function isHost(host: string): boolean {
   const name = host.includes(':') || host.includes('.') ? host : `${host}:443`;
   try {

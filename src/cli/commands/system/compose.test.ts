@@ -52,7 +52,7 @@ async function call(...args: string[]): Promise<{ code: number; stdout: string; 
 }
 
 describe('compose', () => {
-  it('becomes docker-compose with all arguments, the server’s socket, streams and status', async () => {
+  it('runs docker-compose with all arguments, the server’s socket, streams and status', async () => {
     const child = cli.spawn(
       'compose',
       '--file',
@@ -73,13 +73,13 @@ describe('compose', () => {
     );
   });
 
-  it('passes on a command line without arguments, and one that asks for help of a command', async () => {
+  it('passes a command line without arguments on to docker-compose, and one for help of a command', async () => {
     expect((await call()).stdout).toMatch(/^at unix/);
     expect((await call('up', '--help')).stdout).toMatch(/^<up>\n<--help>\n/);
     expect((await call('--', 'up')).stdout).toMatch(/^<-->\n<up>\n/);
   });
 
-  it('shows its own help where nothing but help is asked for', async () => {
+  it('shows the help of compose itself where nothing but help is asked for', async () => {
     const { code, stdout } = await call('--help');
     expect({ code, stdout }).toEqual({
       code: 0,
@@ -91,7 +91,7 @@ describe('compose', () => {
 describe('docker-compose', () => {
   const missing = () => findCompose({ PATH: `${at('empty')}:.`, HOME: at('nobody') }, [at('none')]);
 
-  it('is looked for on the PATH, then among the plugins of the user, then among those of all', () => {
+  it('looks for docker-compose on the PATH, then among the plugins of the user, then of all users', () => {
     const [shared, own, onPath] = [
       program(at('shared')),
       program(at('home/.docker/cli-plugins')),
@@ -107,7 +107,7 @@ describe('docker-compose', () => {
     expect(findCompose({ ...env, DOCKER_CONFIG: at('docker-config') }, [])).toBe(configured);
   });
 
-  it('is not what may not be executed, a directory, or what lies in the working directory', () => {
+  it('takes no docker-compose that is a directory, not executable, or in the working directory', () => {
     program(at('unusable'), 0o644);
     mkdirSync(at('directory/docker-compose'), { recursive: true });
     const path = [at('unusable'), at('directory'), at('bin')].join(':');
@@ -115,7 +115,7 @@ describe('docker-compose', () => {
     expect(missing).toThrow(/docker compose: it is not installed/);
   });
 
-  it('is missed with the package that brings it', () => {
+  it('names the package of docker-compose where there is none', () => {
     let error: unknown;
     try {
       missing();

@@ -108,7 +108,9 @@ export class ProgressScreen {
     this.#drawn = lines;
   }
 
-  /** Not where a line no longer fits, and so was wrapped, or where the first has left the screen. */
+  /**
+   * Not where a line no longer fits, and so was wrapped, or where the first has left the screen.
+   */
   #isWhereItWas(): boolean {
     const columns = this.#columns;
     return this.#drawn.length <= this.#height && this.#drawn.every((line) => line.length < columns);

@@ -11,7 +11,9 @@ export type VolumeFlag =
   /** A new volume without a name, by its path in the box. */
   | { readonly kind: 'anonymous'; readonly path: string };
 
-/** Words of a mode; of each kind there is at most one. The server decides which of them it can do. */
+/**
+ * Words of a mode; of each kind there is at most one. The server decides which of them it can do.
+ */
 const MODES: ReadonlyMap<string, string> = new Map([
   ...['ro', 'rw'].map((word) => [word, 'access'] as const),
   ...['z', 'Z'].map((word) => [word, 'label'] as const),

@@ -116,7 +116,9 @@ export function findVmm(id: string, runtimeDir: string): FoundProcess | undefine
   );
 }
 
-/** How a VMM is jailed: it sees its box's runtime directory, and has everything else as open files. */
+/**
+ * How a VMM is jailed: it sees its box's runtime directory, and has everything else as open files.
+ */
 export function vmmJail({
   identity,
   runtimeDir,

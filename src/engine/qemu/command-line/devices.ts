@@ -116,7 +116,9 @@ export function nicDevice(mac: string): Command {
   ];
 }
 
-/** Attaches shares in the spec's order, each joined to the file server that listens on its socket. */
+/**
+ * Attaches shares in the spec's order, each joined to the file server that listens on its socket.
+ */
 export function shareCommands(spec: VmSpec, sockets: readonly string[]): Command[] {
   return placedShares(spec, shareSlots(spec), sockets);
 }

@@ -68,7 +68,7 @@ it('keeps the file of a layer that the microVM may write to', async () => {
   expect(await readdir(directory)).toEqual(['layer']);
 });
 
-it('does nothing to a microVM without a writable layer, or once nobody waits', async () => {
+it('leaves a microVM without a writable layer alone, and any once nobody waits', async () => {
   await expect(cover(AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
   monitor.serial = 'layer-0';
   await expect(cover()).rejects.toMatchObject({ code: 'vmm-failed' });

@@ -10,7 +10,9 @@ const MEBIBYTE = 2 ** 20;
 const SIZE = 64 * MEBIBYTE;
 const BLOCK = 512;
 const identity = { uid: 0x7a35_0078, gid: 0x7a35_0078 };
-/** The offsets of data: at the start, across a boundary between copied chunks, and in the last page. */
+/**
+ * The offsets of data: at the start, across a boundary between copied chunks, and in the last page.
+ */
 const DATA: readonly (readonly [offset: number, bytes: number])[] = [
   [0, 4096],
   [3 * MEBIBYTE - 4096, MEBIBYTE + 8192],

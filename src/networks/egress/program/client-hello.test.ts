@@ -31,7 +31,7 @@ function serverName(...names: string[]): Buffer {
 }
 
 describe('the first message of a TLS client', () => {
-  it('has the name, however it is cut into pieces and records', async () => {
+  it('reads the name of a ClientHello, however it is cut into pieces and records', async () => {
     const hello = await helloOf({ servername: 'WWW.example.org' });
     const name = { state: 'name', name: 'www.example.org' };
     expect(peekClientHello(hello)).toEqual(name);
@@ -69,11 +69,11 @@ describe('the first message of a TLS client', () => {
     ['another handshake', Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]), 'malformed'],
     ['an empty record', Buffer.from([22, 3, 1, 0, 0]), 'malformed'],
     ['16 MiB', Buffer.from([22, 3, 1, 0, 4, 1, 255, 255, 255]), 'longer'],
-  ])('is refused with %s', (_, bytes, why) => {
+  ])('refuses a first message with %s', (_, bytes, why) => {
     expect(peekClientHello(bytes)).toEqual({ state: 'refused', why: expect.stringContaining(why) });
   });
 
-  it('never makes the reader throw, whatever bytes there are', async () => {
+  it('reads a ClientHello of any bytes without an exception', async () => {
     const seed = await helloOf({ servername: 'www.example.org' });
     let state = 7;
     const random = (below: number): number => {

@@ -82,7 +82,7 @@ function readHello(hello: Reader): Peeked {
     seen.add(type);
     if (type === SERVER_NAME) name = readServerName(new Reader(data));
   }
-  // The name that counts would be one that nobody but the server can read.
+  // With ECH (RFC 9849) the real server name is encrypted, and only the server can read it.
   if (seen.has(ENCRYPTED_CLIENT_HELLO)) return refused('it hides the name of the server (ECH)');
   if (!seen.has(SERVER_NAME)) return refused('it names no server');
   return name === undefined

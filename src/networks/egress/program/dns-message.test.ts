@@ -5,7 +5,7 @@ import { readAnswer, readQuery, writeQuestion, writeReply } from './dns-message.
 const OPT = '0000291000000000000000';
 
 describe('a question of a guest', () => {
-  it('is read with and without EDNS, and keeps the letters of its name in the answer', () => {
+  it('reads a question with and without EDNS, and answers with the letters of its name', () => {
     for (const more of ['', OPT]) {
       const { query } = readQuery(question('WwW.Example.ORG', { more }));
       expect(query).toMatchObject({ id: 7, name: 'www.example.org', type: 1, isInternet: true });
@@ -16,7 +16,7 @@ describe('a question of a guest', () => {
     }
   });
 
-  it('gets an answer of at most 512 bytes', () => {
+  it('writes an answer of at most 512 bytes', () => {
     const longest = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(61)}`;
     const { query } = readQuery(question(longest));
     if (query === undefined) throw new Error('no query');
@@ -44,13 +44,13 @@ describe('a question of a guest', () => {
     ['half a record of EDNS', question('a.b', { more: OPT.slice(0, -2) })],
     ['another record', question('a.b', { more: OPT.replace('0029', '0001') })],
     ['records in other sections', question('a.b').fill(1, 7, 8)],
-  ])('is malformed with %s', (_, message) => {
+  ])('refuses a question with %s as malformed', (_, message) => {
     const { query, reply: refusal } = { query: undefined, reply: undefined, ...readQuery(message) };
     expect(query).toBeUndefined();
     expect((refusal?.readUInt16BE(2) ?? 0) & 15).toBe(1);
   });
 
-  it('is not answered where it is an answer, or too short', () => {
+  it('answers no message that is an answer, or too short', () => {
     expect(readQuery(question('a.b', { flags: 0x8100 }))).toEqual({ reply: undefined });
     expect(readQuery(Buffer.alloc(11))).toEqual({ reply: undefined });
     expect(readQuery(question('a.b', { flags: 0x2800 }))).toMatchObject({
@@ -58,14 +58,14 @@ describe('a question of a guest', () => {
     });
   });
 
-  it('has no host name where it has other bytes than those', () => {
+  it('reads no host name with bytes that host names do not have', () => {
     const names = ['a b.c', 'a\0.b', 'é.org', 'a.b/c', '*.org'];
     expect(names.map((name) => readQuery(question(name)).query?.name)).toEqual(
       names.map(() => undefined),
     );
   });
 
-  it('never makes the reader throw, whatever bytes there are', () => {
+  it('reads a DNS message of any bytes without an exception', () => {
     const seed = question('www.example.org', { more: OPT });
     let state = 1;
     const random = (below: number): number => {
@@ -88,7 +88,7 @@ describe('an answer of a server', () => {
   const read = (records: readonly TestRecord[], more = {}) =>
     readAnswer(reply(asked, records, more), 9, 'www.example.org');
 
-  it('leads through aliases to addresses, with the shortest time of all', () => {
+  it('follows aliases of an answer to addresses, and takes the shortest time of all', () => {
     const records = [
       { owner: 'www.example.org', alias: 'cdn.example.net', ttl: 300 },
       { owner: 'cdn.example.net', alias: 'edge.example.com', ttl: 20 },
@@ -100,7 +100,7 @@ describe('an answer of a server', () => {
     expect(read([...records].reverse())).toMatchObject({ addresses: [0xcb007108, 0xcb007107] });
   });
 
-  it('has no addresses of other names, nor at the end of a loop or of a long chain', () => {
+  it('takes no address of another name, nor at the end of a loop or of a long chain', () => {
     expect(read([{ owner: 'evil.example', a: '203.0.113.7' }])?.addresses).toEqual([]);
     expect(
       read([
@@ -115,7 +115,7 @@ describe('an answer of a server', () => {
     expect(read([...chain, { owner: 'n40.example', a: '203.0.113.7' }])?.addresses).toEqual([]);
   });
 
-  it('is none where it has another number, question or kind', () => {
+  it('refuses an answer with another number, question or kind', () => {
     const answer = reply(asked, [{ owner: 'www.example.org', a: '203.0.113.7' }]);
     expect(readAnswer(answer, 8, 'www.example.org')).toBeUndefined();
     expect(readAnswer(answer, 9, 'other.example.org')).toBeUndefined();
@@ -124,11 +124,11 @@ describe('an answer of a server', () => {
     expect(readAnswer(answer.subarray(0, -1), 9, 'www.example.org')).toBeUndefined();
   });
 
-  it('is asked for again where it was cut off', () => {
+  it('reports that an answer was cut off', () => {
     expect(read([], { truncated: true })).toMatchObject({ truncated: true, addresses: [] });
   });
 
-  it('has no pointer that leads forward or to itself', () => {
+  it('refuses a pointer that leads forward or to itself', () => {
     const record = (owner: string) => Buffer.from(`${owner}000100010000003c0004cb007107`, 'hex');
     const head = reply(asked, [], { count: 1 });
     const at = (offset: number) => (0xc000 | offset).toString(16);

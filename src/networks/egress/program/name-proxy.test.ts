@@ -83,7 +83,7 @@ describe('the proxy for names', () => {
     },
   );
 
-  it('has no records but addresses, and none of IPv6 or of keys that hide names', async () => {
+  it('answers with no records but addresses, and none of IPv6 or of keys that hide names', async () => {
     const { ask, asked } = proxyOf(['allow:a.example'], {});
     for (const type of [28, 65, 64, 16, 15, 33, 255])
       expect(await ask('a.example', type)).toEqual(EMPTY);

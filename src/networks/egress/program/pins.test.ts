@@ -21,7 +21,7 @@ function pinsOf(...policies: string[][]) {
 }
 
 describe('the addresses of a name', () => {
-  it('come into the sets of all rules that are about the name, of all policies', async () => {
+  it('adds the addresses of a name to the sets of all rules about it, in all policies', async () => {
     const { pins, added } = pinsOf(
       ['allow:*.a.example', 'allow:b.example', 'deny:x.a.example:udp'],
       ['allow:x.a.example'],
@@ -32,7 +32,7 @@ describe('the addresses of a name', () => {
     ]);
   });
 
-  it('stay for the time of the answer, at least half a minute and at most an hour', async () => {
+  it('keeps an address for the time of the answer, at least half a minute and at most an hour', async () => {
     const { pins, added, pass } = pinsOf(['allow:*.example']);
     await pins.add('a.example', [1], 0);
     await pins.add('b.example', [2], 999_999);
@@ -44,7 +44,7 @@ describe('the addresses of a name', () => {
     expect(pins.addressesOf('b.example')).toEqual([2]);
   });
 
-  it('are sent to the packet filter again only where they end before the answer does', async () => {
+  it('sends an address to the packet filter again only where it ends before the answer does', async () => {
     const { pins, added, pass } = pinsOf(['allow:*.example']);
     await pins.add('a.example', [1], 20);
     await pins.add('a.example', [1], 10);
@@ -54,7 +54,7 @@ describe('the addresses of a name', () => {
     expect(added).toHaveLength(2);
   });
 
-  it('are known no more than they are open', async () => {
+  it('forgets an address that could not be opened', async () => {
     const policy = parseNetworkPolicy({ rules: ['allow:*.example'] });
     const fail = () => Promise.reject(new Error('full'));
     const pins = new Pins([policy], fail, () => 1);

@@ -4,7 +4,7 @@ import { peekRequestHead } from './request-head.ts';
 const peek = (text: string) => peekRequestHead(Buffer.from(text, 'latin1'));
 
 describe('the head of a request', () => {
-  it('has the name of the host, and asks for the end of the connection', () => {
+  it('reads the name of the host from a request, and asks for the end of the connection', () => {
     const text =
       'GET /x HTTP/1.1\r\nhost: WWW.example.org:80\r\nConnection: keep-alive, upgrade\r\nUpgrade: h2c\r\nX: 1\r\n\r\nbody';
     const found = peek(text);
@@ -16,13 +16,13 @@ describe('the head of a request', () => {
     expect(text.slice(found.length)).toBe('body');
   });
 
-  it('may have the whole URL, of the same host', () => {
+  it('takes a request with a whole URL, and refuses one of another host', () => {
     const url = (host: string) => peek(`GET http://a.example/x HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     expect(url('a.example')).toMatchObject({ state: 'name', name: 'a.example' });
     expect(url('b.example')).toMatchObject({ state: 'refused' });
   });
 
-  it('is waited for', () => {
+  it('waits for the whole head of a request, up to a limit', () => {
     expect(peek('')).toEqual({ state: 'more' });
     expect(peek('GET / HTTP/1.1\r\nHost: a.example\r\n')).toEqual({ state: 'more' });
     expect(peek(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`)).toMatchObject({ state: 'refused' });
@@ -46,7 +46,7 @@ describe('the head of a request', () => {
     ['TLS', '\x16\x03\x01\x02\x00'],
     ['HTTP/0.9', 'GET /\r\n\r\n'],
     ['a space in the path', 'GET /a b HTTP/1.1\r\nHost: a.example\r\n\r\n'],
-  ])('is refused with %s', (_, text) => {
+  ])('refuses a request with %s', (_, text) => {
     expect(peek(text)).toEqual({ state: 'refused', why: expect.any(String) });
   });
 });

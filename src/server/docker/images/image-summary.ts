@@ -40,7 +40,9 @@ export function imageSummary(
   };
 }
 
-/** Id of the image that this one was made of here; empty for images from elsewhere, as in Docker. */
+/**
+ * Id of the image that this one was made of here; empty for images from elsewhere, as in Docker.
+ */
 export function parentOf({ origins }: Image): string {
   return origins.find(({ parent }) => parent !== undefined)?.parent ?? '';
 }

@@ -123,7 +123,9 @@ function madeAt({ created }: Image): number {
   return Date.parse(created) || 0;
 }
 
-/** Lines of progress. The status is sent before the archive is read, so a failure is a line as well. */
+/**
+ * Lines of progress. The status is sent before the archive is read, so a failure is a line as well.
+ */
 async function* load(
   rt: Pick<Runtime, 'images' | 'events' | 'log'>,
   archive: AsyncIterable<Uint8Array>,

@@ -64,7 +64,9 @@ export const PULL_ROUTES: readonly Route<PullHost>[] = [
   }),
 ];
 
-/** Docker's clients send the tag or the digest beside the name; older clients send it in the name. */
+/**
+ * Docker's clients send the tag or the digest beside the name; older clients send it in the name.
+ */
 function referenceOf(fromImage: string, tag: string): Reference {
   const named = parseReference(fromImage);
   if (tag === '') return withDefaultTag(named);

@@ -19,7 +19,7 @@ const many = (of: string) => Array.from({ length: 100 }, (_, at) => `deny:${of}$
 const attached = () => home.hostNetworks.attached;
 
 describe('a box with a network policy', () => {
-  it('has it on record in one spelling, rules of flags before those of the file', async () => {
+  it('records a network policy in one spelling, rules of flags before those of the file', async () => {
     const Policy = 'default: public\nrules:\n  - deny:ADS.example.org\n';
     const { body } = await create({ Rules: ['allow:203.0.113.7'], Policy });
     const { Id } = body as { Id: string };
@@ -40,7 +40,7 @@ describe('a box with a network policy', () => {
       { Rules: many('a'), Policy: JSON.stringify({ rules: many('b') }) },
       'at most 128',
     ],
-  ])('is refused with %s', async (_, egress, message) => {
+  ])('refuses a network policy with %s', async (_, egress, message) => {
     expect(await create(egress)).toMatchObject({
       status: 400,
       body: { code: 'policy-invalid', message: expect.stringContaining(message) },
@@ -51,7 +51,7 @@ describe('a box with a network policy', () => {
   it.each([
     ['none', 'invalid-argument'],
     ['default beside another', 'unsupported-option'],
-  ])('is refused in the network %s', async (mode, code) => {
+  ])('refuses a box with a network policy in the network %s', async (mode, code) => {
     await network('db');
     const networking = { EndpointsConfig: { bridge: {}, db: {} } };
     const more =
@@ -59,14 +59,14 @@ describe('a box with a network policy', () => {
     expect(await create({ Rules: [] }, more)).toMatchObject({ status: 400, body: { code } });
   });
 
-  it('is refused where the host cannot limit boxes, with the reason', async () => {
+  it('refuses a network policy where the host cannot limit boxes, with the reason', async () => {
     home.hostNetworks.answer = { available: false, reason: 'no tap device' };
     expect(await create({ Rules: [] })).toMatchObject({
       body: { code: 'network-unavailable', message: expect.stringContaining('no tap device') },
     });
   });
 
-  it('is refused as a confidential box', async () => {
+  it('refuses a confidential box with a network policy', async () => {
     expect(await create({ Rules: [] }, { Confidential: { Tee: 'simulate' } })).toMatchObject({
       status: 400,
       body: {
@@ -76,7 +76,7 @@ describe('a box with a network policy', () => {
     });
   });
 
-  it('has a filtered network to itself from its start to its end', async () => {
+  it('gives a box with a network policy a filtered network to itself until it is disconnected', async () => {
     const id = await home.create(['sleep', 'infinity'], {
       Egress: { Rules: ['allow:*.example.org'] },
       HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] }, Dns: ['9.9.9.9'] },
@@ -102,7 +102,7 @@ describe('a box with a network policy', () => {
     await home.call('POST', `/containers/${id}/kill`);
   });
 
-  it('leaves its network at the end of its run', async () => {
+  it('detaches a box with a network policy at the end of its run', async () => {
     const id = await home.create(['sleep', 'infinity'], { Egress: { Rules: [] } });
     await home.call('POST', `/containers/${id}/start`);
     expect(attached().has(id)).toBe(true);
@@ -110,7 +110,7 @@ describe('a box with a network policy', () => {
     await expect.poll(() => attached().has(id)).toBe(false);
   });
 
-  it('comes into a second network of its kind alone', async () => {
+  it('refuses a limited box a second network of another kind', async () => {
     const [own, shared] = await Promise.all([
       home.create(['x'], { Egress: { Rules: [] } }),
       network('db').then(() =>
@@ -123,7 +123,7 @@ describe('a box with a network policy', () => {
     expect(await connect('bridge', shared)).toMatchObject({ body: { code: 'unsupported-option' } });
   });
 
-  it('has no memory snapshot', async () => {
+  it('refuses a memory snapshot of a box with a network policy', async () => {
     const id = await home.create(['sleep', 'infinity'], { Egress: { Rules: [] } });
     await home.call('POST', `/containers/${id}/start`);
     const answer = await home.call('POST', '/a3s/v1/snapshots', {
@@ -138,7 +138,7 @@ describe('a box with a network policy', () => {
 });
 
 describe('a network with a policy', () => {
-  it('limits its boxes, besides their own policies', async () => {
+  it('limits boxes by the policy of their network and by their own', async () => {
     const of = await network('db', { Egress: { Rules: ['allow:a.example'], Default: 'deny' } });
     expect((await home.call('GET', '/networks/db')).body).toMatchObject({
       Egress: { Default: 'deny', Rules: ['allow:a.example:tcp'] },
@@ -160,7 +160,7 @@ describe('a network with a policy', () => {
     await home.call('POST', `/containers/${id}/kill`);
   });
 
-  it('is refused with rules that are none', async () => {
+  it('refuses a network whose policy has an invalid rule', async () => {
     const body = { Name: 'db', Egress: { Rules: ['nothing'] } };
     expect(await home.call('POST', '/networks/create', body)).toMatchObject({
       body: { code: 'policy-invalid' },
@@ -173,7 +173,7 @@ describe('an explanation', () => {
   const explain = (id: string, asked: string) =>
     home.call('GET', `/a3s/v1/boxes/${id}/egress?${asked}`);
 
-  it('names the rule that decides, in each network that leads outside', async () => {
+  it('explains which rule decides, in each network that leads outside', async () => {
     await network('db', { Egress: { Rules: ['deny:b.example', 'allow:*.example:tcp:443'] } });
     await network('back', { Internal: true });
     const id = await home.create(['x'], {
@@ -211,7 +211,7 @@ describe('an explanation', () => {
     ]);
   });
 
-  it('says where there is no policy, and what is no target', async () => {
+  it('explains that a box has no policy, and refuses an invalid target', async () => {
     const id = await home.create(['x']);
     expect((await explain(id, 'host=a.example&port=443')).body).toEqual({
       Target: 'a.example:443/tcp',

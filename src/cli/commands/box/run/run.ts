@@ -52,7 +52,9 @@ type Make = (
   signal: AbortSignal,
 ) => Promise<CreatedBox & { readonly terminal?: boolean }>;
 
-/** How the box is made. Everything that can be checked is checked before any request to the server. */
+/**
+ * How the box is made. Everything that can be checked is checked before any request to the server.
+ */
 async function maker(invocation: Invocation): Promise<Make> {
   const { context, flags, operands, path } = invocation;
   const fork = await forkRequest(invocation, RUN_FLAGS);
@@ -241,7 +243,9 @@ class Starting {
     return this.#controller.signal;
   }
 
-  /** From now on a signal first goes to `taker`. Where that rejects, the signal aborts the start. */
+  /**
+   * From now on a signal first goes to `taker`. Where that rejects, the signal aborts the start.
+   */
   offerTo(taker: (signal: NodeJS.Signals) => Promise<unknown>): void {
     this.#offer = taker;
   }

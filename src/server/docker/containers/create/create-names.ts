@@ -19,7 +19,9 @@ type Asked = Pick<
   'Dns' | 'DnsOptions' | 'DnsSearch' | 'ExtraHosts'
 >;
 
-/** @throws A3sError `invalid-argument`, in Docker's words where it has some; `unsupported-option` */
+/**
+ * @throws A3sError `invalid-argument`, in Docker's words where it has some; `unsupported-option`
+ */
 export function namesOf(host: Asked): Names {
   return {
     servers: (host.Dns ?? []).map(server),

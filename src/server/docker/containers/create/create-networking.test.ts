@@ -97,7 +97,7 @@ describe('a box in a user-defined network', () => {
     },
   );
 
-  it('has no network where it is disabled, whatever default says', async () => {
+  it('gives a box no network where it is disabled, whatever the default endpoint says', async () => {
     for (const asked of [{}, { default: {} }, { bridge: { MacAddress: '' } }]) {
       const id = await created('default', asked, { NetworkDisabled: true });
       expect(definition(id)).toMatchObject({ network: 'none', endpoints: [] });
@@ -229,7 +229,7 @@ describe('a box in a user-defined network', () => {
     expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', exitCode: 125 });
   });
 
-  it('shows a box with its network, before and while it is attached', async () => {
+  it('shows a box with its network before it is attached and while it is', async () => {
     const Aliases = ['one'];
     const id = await created('db', { db: { Aliases, IPAMConfig: { IPv4Address: '10.1.2.7' } } });
     const { name, definition: recorded } = home.runtime.store.expect(id);

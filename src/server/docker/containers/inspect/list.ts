@@ -121,7 +121,9 @@ function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: numbe
   };
 }
 
-/** As Docker shows a command: the program unchanged, and arguments that contain spaces in quotes. */
+/**
+ * As Docker shows a command: the program unchanged, and arguments that contain spaces in quotes.
+ */
 function shown([program = '', ...args]: readonly string[]): string {
   return [program, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }

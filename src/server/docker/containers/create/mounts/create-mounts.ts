@@ -63,7 +63,9 @@ export function parseMounts(
 /** The first version of Docker's API that has parts of volumes. */
 const SUBPATHS_SINCE = 45;
 
-/** @throws A3sError `invalid-argument` for a part of a volume, where the client's version has none */
+/**
+ * @throws A3sError `invalid-argument` for a part of a volume, where the client's version has none
+ */
 export function checkSubpaths(
   { volumeMounts }: Pick<CreateRequest, 'volumeMounts'>,
   apiVersion: number,

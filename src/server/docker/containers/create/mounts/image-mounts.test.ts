@@ -136,7 +136,7 @@ it.each([
   expect(home.runtime.store.list()).toEqual([]);
 });
 
-it('has no memory snapshot of a box that mounts an image', async () => {
+it('refuses a memory snapshot of a box that mounts an image', async () => {
   const id = await create([mount(NAME, '/b')]);
   expect((await start(id)).status).toBe(204);
   const answer = await home.call('POST', '/a3s/v1/snapshots', { box: id, memory: true });

@@ -1,4 +1,5 @@
-package tee
+// Package teetest has a secure processor for tests.
+package teetest
 
 import (
 	"crypto/hmac"
@@ -6,7 +7,8 @@ import (
 	"encoding/binary"
 	"sync"
 
-	"a3s.dev/box/agent/snp"
+	"a3s.dev/box/agent/snp/snptest"
+	"a3s.dev/box/agent/tee"
 )
 
 // Fake is a processor for tests: its reports are well-formed and not signed.
@@ -22,24 +24,15 @@ type Fake struct {
 }
 
 // Report returns a report of a Milan.
-func (f *Fake) Report(data [64]byte) (Report, error) {
+func (f *Fake) Report(data [64]byte) (tee.Report, error) {
 	if f.Err != nil {
-		return Report{}, f.Err
+		return tee.Report{}, f.Err
 	}
 	f.mu.Lock()
 	f.asked = append(f.asked, data)
 	f.mu.Unlock()
-	report := make([]byte, snp.Size)
-	binary.LittleEndian.PutUint32(report[0x000:], 5)       // VERSION
-	binary.LittleEndian.PutUint64(report[0x008:], 0x30000) // POLICY
-	binary.LittleEndian.PutUint32(report[0x034:], 1)       // SIGNATURE_ALGO
-	copy(report[0x050:], data[:])                          // REPORT_DATA
-	copy(report[0x090:], f.Measurement[:])                 // MEASUREMENT
-	copy(report[0x0c0:], f.HostData[:])                    // HOST_DATA
-	copy(report[0x188:], []byte{0x19, 0x01, 0x01})         // CPUID
-	copy(report[0x1a0:], []byte{0x01})                     // CHIP_ID
-	report[0x2a0], report[0x2e8] = 1, 1                    // SIGNATURE
-	return Report{Report: report, Certificates: f.Certificates}, nil
+	report := snptest.Report(data, f.Measurement, f.HostData)
+	return tee.Report{Report: report, Certificates: f.Certificates}, nil
 }
 
 // Asked lists what reports were asked for over.
@@ -50,7 +43,7 @@ func (f *Fake) Asked() [][64]byte {
 }
 
 // DeriveKey returns a key that depends on the measurement and on the whole request.
-func (f *Fake) DeriveKey(request KeyRequest) ([32]byte, error) {
+func (f *Fake) DeriveKey(request tee.KeyRequest) ([32]byte, error) {
 	if f.Err != nil {
 		return [32]byte{}, f.Err
 	}

@@ -1,10 +1,11 @@
-package tee
+package teetest
 
 import (
 	"errors"
 	"testing"
 
 	"a3s.dev/box/agent/snp"
+	"a3s.dev/box/agent/tee"
 )
 
 var errTest = errors.New("test")
@@ -31,8 +32,8 @@ func TestTheFakesReportIsOneOverWhatItWasAsked(t *testing.T) {
 func TestTheFakesKeysDifferByTheRequest(t *testing.T) {
 	fake := &Fake{}
 	seen := map[[32]byte]bool{{}: true}
-	for _, request := range []KeyRequest{
-		{}, {RootKey: VMRK}, {Fields: FieldPolicy}, {VMPL: 1}, {GuestSVN: 1}, {TCB: 1},
+	for _, request := range []tee.KeyRequest{
+		{}, {RootKey: tee.VMRK}, {Fields: tee.FieldPolicy}, {VMPL: 1}, {GuestSVN: 1}, {TCB: 1},
 	} {
 		key, err := fake.DeriveKey(request)
 		if err != nil || seen[key] {
@@ -47,7 +48,7 @@ func TestTheFakeFails(t *testing.T) {
 	if _, err := fake.Report([64]byte{}); !errors.Is(err, errTest) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := fake.DeriveKey(KeyRequest{}); !errors.Is(err, errTest) {
+	if _, err := fake.DeriveKey(tee.KeyRequest{}); !errors.Is(err, errTest) {
 		t.Errorf("got %v", err)
 	}
 }
