@@ -140,8 +140,7 @@ func (c *Caller) Again(reference []byte, purpose string) ([]byte, error) {
 	if !isPurpose(purpose) {
 		return nil, ErrNoPurpose
 	}
-	// A header is read from the beginning of an envelope, so never alone.
-	h, size, err := parse(append(reference[:len(reference):len(reference)], 0))
+	h, size, err := parse(reference)
 	if err != nil {
 		return nil, err
 	}
