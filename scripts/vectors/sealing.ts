@@ -93,6 +93,12 @@ const BASIC: readonly Row[] = [
 const MOVED: readonly Row[] = [
   ['other-spec', 'sealed-spec', 'Moved to a box with another launch spec.', spec(0xa2)],
   [
+    'no-spec',
+    'sealed-spec',
+    'Without a launch spec, in a guest that has none either.',
+    { header: { ...EXACT, hostData: fill(32, 0) }, ...spec(0) },
+  ],
+  [
     'other-measurement',
     'sealed-measurement',
     'Moved to another firmware, kernel or agent.',

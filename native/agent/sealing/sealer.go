@@ -210,7 +210,7 @@ func (s *Sealer) permit(h *header, purpose string) error {
 	switch {
 	case h.purpose != purpose:
 		return ErrPurpose
-	case h.hostData != report.HostData:
+	case h.hostData != report.HostData || h.hostData == [32]byte{}:
 		return ErrSpec
 	case h.policy == Exact && h.measurement != report.Measurement:
 		return ErrMeasurement
