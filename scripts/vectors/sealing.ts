@@ -8,6 +8,7 @@ import {
   encodeHeader,
   keyRequestOf,
   parseEnvelope,
+  referenceOf,
   requirePermitted,
   type SealedHeader,
   SealingError,
@@ -250,6 +251,7 @@ export async function sealingDocument(vector: SealingVector): Promise<object> {
       salt: hex(header.salt),
       value: base64(await unseal(envelope, processorKey)),
       derived: hex(await derivedKey(header, processorKey)),
+      reference: base64(await referenceOf(header, processorKey)),
     },
   };
 }

@@ -131,8 +131,16 @@ func (c *Caller) Derive(terms Terms) (key, reference []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err = c.derive(h)
-	return key, h.encode(), err
+	err = c.withKey(h, func(processorKey []byte) error {
+		mac, err := h.authenticate(processorKey)
+		if err != nil {
+			return err
+		}
+		reference = append(h.encode(), mac...)
+		key, err = h.expand(deriveDomain, processorKey)
+		return err
+	})
+	return key, reference, err
 }
 
 // Again returns the key of a reference.
@@ -140,25 +148,19 @@ func (c *Caller) Again(reference []byte, purpose string) ([]byte, error) {
 	if !isPurpose(purpose) {
 		return nil, ErrNoPurpose
 	}
-	h, size, err := parse(reference)
+	h, mac, err := parseReference(reference)
 	if err != nil {
 		return nil, err
-	}
-	if size != len(reference) {
-		return nil, ErrMalformed
 	}
 	if err := c.permit(h, purpose); err != nil {
 		return nil, err
 	}
-	return c.derive(h)
-}
-
-func (c *Caller) derive(h *header) (derived []byte, err error) {
-	err = c.withKey(h, func(key []byte) (err error) {
-		derived, err = h.expand(deriveDomain, key)
+	var key []byte
+	err = c.withKey(h, func(processorKey []byte) (err error) {
+		key, err = h.again(mac, processorKey)
 		return err
 	})
-	return derived, err
+	return key, err
 }
 
 // header is a new one of this guest.
