@@ -8,6 +8,7 @@ import {
   encodeHeader,
   keyRequestOf,
   parseEnvelope,
+  referenceOf,
   requirePermitted,
   type SealedHeader,
   SealingError,
@@ -92,6 +93,12 @@ const BASIC: readonly Row[] = [
 
 const MOVED: readonly Row[] = [
   ['other-spec', 'sealed-spec', 'Moved to a box with another launch spec.', spec(0xa2)],
+  [
+    'no-spec',
+    'sealed-spec',
+    'Without a launch spec, in a guest that has none either.',
+    { header: { ...EXACT, hostData: fill(32, 0) }, ...spec(0) },
+  ],
   [
     'other-measurement',
     'sealed-measurement',
@@ -244,6 +251,7 @@ export async function sealingDocument(vector: SealingVector): Promise<object> {
       salt: hex(header.salt),
       value: base64(await unseal(envelope, processorKey)),
       derived: hex(await derivedKey(header, processorKey)),
+      reference: base64(await referenceOf(header, processorKey)),
     },
   };
 }

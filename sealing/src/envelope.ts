@@ -21,7 +21,11 @@ export const MAX_ENVELOPE = MAX_HEADER + MAX_SEALED + TAG_SIZE;
 
 const KEY_SIZE = 32;
 const NONCE = new Uint8Array(12);
-const DOMAINS = { seal: 'a3s-box/seal/v1', derive: 'a3s-box/derive/v1' } as const;
+const DOMAINS = {
+  seal: 'a3s-box/seal/v1',
+  derive: 'a3s-box/derive/v1',
+  reference: 'a3s-box/reference/v1',
+} as const;
 
 /** An envelope whose header was read, and nothing of it verified. */
 export interface Envelope {
@@ -91,6 +95,21 @@ export async function derivedKey(
 ): Promise<Uint8Array> {
   const material = await importKey(processorKey);
   return new Uint8Array(await subtle.deriveBits(hkdf('derive', header), material, 8 * KEY_SIZE));
+}
+
+/**
+ * What `derive` of the agent hands out to have its key again: a header, and HMAC-SHA-256 of it
+ * under a key of its own.
+ */
+export async function referenceOf(
+  header: SealedHeader,
+  processorKey: Uint8Array,
+): Promise<Uint8Array> {
+  const encoded = new Uint8Array(encodeHeader(header));
+  const material = await importKey(processorKey);
+  const kind = { name: 'HMAC', hash: 'SHA-256', length: 8 * KEY_SIZE };
+  const key = await subtle.deriveKey(hkdf('reference', header), material, kind, false, ['sign']);
+  return concat([encoded, new Uint8Array(await subtle.sign('HMAC', key, encoded))]);
 }
 
 async function contentKey(header: SealedHeader, processorKey: Uint8Array) {

@@ -131,7 +131,7 @@ export function withContent(header: Uint8Array, content: Uint8Array): Uint8Array
   return concat([header, content]);
 }
 
-/** Fields that the policy binds are non-zero; the others are zero: so a header has one encoding. */
+/** Fields that the policy binds are non-zero; the others are zero: a header has one encoding. */
 function bindingProblems({ policy, measurement, idKeyDigest }: SealedHeader): readonly string[] {
   const [bound, free] =
     policy === 'exact' ? [measurement, idKeyDigest] : [idKeyDigest, measurement];

@@ -19,6 +19,7 @@ it('exports exactly the documented names from the sealing entry', () => {
     'parseEnvelope',
     'parseHeader',
     'permitsPolicy',
+    'referenceOf',
     'requirePermitted',
     'seal',
     'unseal',

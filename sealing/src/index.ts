@@ -9,6 +9,7 @@ export {
   MAX_ENVELOPE,
   MAX_SEALED,
   parseEnvelope,
+  referenceOf,
   seal,
   unseal,
 } from './envelope.ts';

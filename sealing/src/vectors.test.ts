@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { derivedKey, parseEnvelope, seal, unseal } from './envelope.ts';
+import { derivedKey, parseEnvelope, referenceOf, seal, unseal } from './envelope.ts';
 import { SEALING_CODES, type SealingCode, SealingError } from './errors.ts';
 import { encodeHeader } from './header.ts';
 import { keyRequestOf } from './key-request.ts';
@@ -13,6 +13,7 @@ interface Accepted {
   readonly salt: string;
   readonly value: string;
   readonly derived: string;
+  readonly reference: string;
 }
 
 interface Vector {
@@ -58,6 +59,7 @@ describe('vectors of sealing', () => {
       salt: Buffer.from(header.salt).toString('hex'),
       value: Buffer.from(value).toString('base64'),
       derived: Buffer.from(await derivedKey(header, hex(processorKey))).toString('hex'),
+      reference: Buffer.from(await referenceOf(header, hex(processorKey))).toString('base64'),
     }).toEqual(expected);
     const again = await seal(value, header, hex(processorKey));
     expect(Buffer.from(again).toString('base64')).toBe(envelope);

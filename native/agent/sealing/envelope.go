@@ -9,10 +9,12 @@ import (
 	"a3s.dev/box/agent/evidence"
 )
 
-// Domains keep the keys of envelopes apart from those that the workload gets.
+// Domains keep the keys of envelopes apart from those that the workload gets, and both from those
+// that authenticate references.
 const (
-	sealDomain   = "a3s-box/seal/v1"
-	deriveDomain = "a3s-box/derive/v1"
+	sealDomain      = "a3s-box/seal/v1"
+	deriveDomain    = "a3s-box/derive/v1"
+	referenceDomain = "a3s-box/reference/v1"
 )
 
 const keySize = 32

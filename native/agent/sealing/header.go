@@ -123,7 +123,8 @@ func parse(data []byte) (h *header, size int, err error) {
 	return h, size, nil
 }
 
-// wellFormed: fields that the policy binds are non-zero; the others are zero.
+// wellFormed checks the values of fields. Fields that the policy binds are non-zero; the others are
+// zero.
 func (h *header) wellFormed() bool {
 	if h.tee != teeSNP && h.tee != teeSimulated || !isPurpose(h.purpose) {
 		return false

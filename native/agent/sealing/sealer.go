@@ -131,8 +131,16 @@ func (c *Caller) Derive(terms Terms) (key, reference []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err = c.derive(h)
-	return key, h.encode(), err
+	err = c.withKey(h, func(processorKey []byte) error {
+		mac, err := h.authenticate(processorKey)
+		if err != nil {
+			return err
+		}
+		reference = append(h.encode(), mac...)
+		key, err = h.expand(deriveDomain, processorKey)
+		return err
+	})
+	return key, reference, err
 }
 
 // Again returns the key of a reference.
@@ -140,26 +148,19 @@ func (c *Caller) Again(reference []byte, purpose string) ([]byte, error) {
 	if !isPurpose(purpose) {
 		return nil, ErrNoPurpose
 	}
-	// A header is read from the beginning of an envelope, so never alone.
-	h, size, err := parse(append(reference[:len(reference):len(reference)], 0))
+	h, mac, err := parseReference(reference)
 	if err != nil {
 		return nil, err
-	}
-	if size != len(reference) {
-		return nil, ErrMalformed
 	}
 	if err := c.permit(h, purpose); err != nil {
 		return nil, err
 	}
-	return c.derive(h)
-}
-
-func (c *Caller) derive(h *header) (derived []byte, err error) {
-	err = c.withKey(h, func(key []byte) (err error) {
-		derived, err = h.expand(deriveDomain, key)
+	var key []byte
+	err = c.withKey(h, func(processorKey []byte) (err error) {
+		key, err = h.again(mac, processorKey)
 		return err
 	})
-	return derived, err
+	return key, err
 }
 
 // header is a new one of this guest.
@@ -211,7 +212,7 @@ func (s *Sealer) permit(h *header, purpose string) error {
 	switch {
 	case h.purpose != purpose:
 		return ErrPurpose
-	case h.hostData != report.HostData:
+	case h.hostData != report.HostData || h.hostData == [32]byte{}:
 		return ErrSpec
 	case h.policy == Exact && h.measurement != report.Measurement:
 		return ErrMeasurement

@@ -163,9 +163,38 @@ func TestADerivedKeyComesAgainByItsReference(t *testing.T) {
 	if _, err := guestOf(t, changed).Again(reference, "db/key"); !errors.Is(err, ErrSpec) {
 		t.Errorf("got %v", err)
 	}
-	for _, data := range [][]byte{nil, reference[:100], append(bytes.Clone(reference), 0), sealed(t, guestOf(t, nil), exact())} {
+	for _, data := range [][]byte{nil, reference[:100], reference[:len(reference)-macSize], append(bytes.Clone(reference), 0), sealed(t, guestOf(t, nil), exact())} {
 		if _, err := guestOf(t, nil).Again(data, "db/key"); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%x: got %v", data, err)
+		}
+	}
+}
+
+func TestNoBitOfAReferenceCanBeFlipped(t *testing.T) {
+	_, reference, err := guestOf(t, nil).Derive(exact())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := range len(reference) * 8 {
+		changed := bytes.Clone(reference)
+		changed[bit/8] ^= 1 << (bit % 8)
+		var refusal *jsonapi.Error
+		if key, err := guestOf(t, nil).Again(changed, "db/key"); !errors.As(err, &refusal) || key != nil {
+			t.Errorf("bit %d: got %x, %v", bit, key, err)
+		}
+	}
+}
+
+func TestAReferenceWhoseSaltSVNOrTCBWasChangedIsBroken(t *testing.T) {
+	_, reference, err := guestOf(t, nil).Derive(exact())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, field := range map[string][2]int{"salt": {saltAt, purposeAt}, "SVN": {guestSVNAt, tcbAt}, "TCB": {tcbAt, measurementAt}} {
+		changed := bytes.Clone(reference)
+		clear(changed[field[0]:field[1]])
+		if key, err := guestOf(t, nil).Again(changed, "db/key"); !errors.Is(err, ErrBroken) || key != nil {
+			t.Errorf("%s: got %x, %v", name, key, err)
 		}
 	}
 }

@@ -35,8 +35,8 @@ type accepted struct {
 		GuestSVN uint32
 		TCB      string
 	}
-	Salt, Derived string
-	Value         []byte
+	Salt, Derived    string
+	Value, Reference []byte
 }
 
 func vectors(t testing.TB) map[string]vector {
@@ -125,11 +125,15 @@ func TestEnvelopesAreDecidedAsTheVectorsSay(t *testing.T) {
 			if err != nil || processor.asked != asked {
 				t.Errorf("asked for %+v, want %+v", processor.asked, asked)
 			}
-			h, size, err := parse(v.Envelope)
+			h, _, err := parse(v.Envelope)
 			if err != nil || hex.EncodeToString(h.salt[:]) != want.Salt {
 				t.Fatalf("got %+v, %v", h, err)
 			}
-			if derived, err := c.Again(v.Envelope[:size], v.Purpose); err != nil || hex.EncodeToString(derived) != want.Derived {
+			mac, err := h.authenticate(processor.key[:])
+			if reference := append(h.encode(), mac...); err != nil || !bytes.Equal(reference, want.Reference) {
+				t.Errorf("got the reference %x, %v", reference, err)
+			}
+			if derived, err := c.Again(want.Reference, v.Purpose); err != nil || hex.EncodeToString(derived) != want.Derived {
 				t.Errorf("derived %x, %v", derived, err)
 			}
 			// The same header seals the same value to the same bytes.

@@ -37,8 +37,9 @@ function isNonce(bytes: number): boolean {
   return bytes >= 32 && bytes <= 64;
 }
 
-/** No plaintext crosses this host: the value is inside of TLS, which ends in the guest. */
-const SEALING_SUMMARIES = {
+/** No plaintext crosses this host: what is sent is inside of TLS, which ends in the guest. */
+const CONNECT_SUMMARIES = {
+  ratls: 'Connect to the RA-TLS server in the guest; the connection leaves HTTP',
   seal: 'Connect to the RA-TLS server of a guest that seals; the connection leaves HTTP',
   unseal: 'Connect to the RA-TLS server of a guest that unseals; the connection leaves HTTP',
 } as const;
@@ -74,24 +75,9 @@ export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
     answers: { 200: Launch },
     handler: ({ id }, rt) => json(launchOf(rt, id)),
   }),
-  streamRoute('POST', '/a3s/v1/boxes/:id/ratls', {
-    access,
-    summary: 'Connect to the RA-TLS server in the guest; the connection leaves HTTP',
-    query: query({}),
-    upload: 'application/octet-stream',
-    answers: { 101: HIJACK },
-    handler: async ({ id, signal }, rt) => {
-      const { definition } = rt.store.resolve(id);
-      const guest = await openRatls(rt, definition.id, signal);
-      return {
-        kind: 'hijack' as const,
-        multiplexed: false,
-        serve: (client) => carryRatls(guest, client),
-      };
-    },
-  }),
-  sealingRoute('seal'),
-  sealingRoute('unseal'),
+  connectRoute('ratls', openRatls),
+  connectRoute('seal', (rt, id, signal) => openSealing(rt, id, 'seal', signal)),
+  connectRoute('unseal', (rt, id, signal) => openSealing(rt, id, 'unseal', signal)),
   route('POST', '/a3s/v1/measure', {
     access,
     summary:
@@ -112,16 +98,20 @@ export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
   }),
 ];
 
-function sealingRoute(operation: 'seal' | 'unseal'): Route<ConfidentialHost> {
-  return streamRoute('POST', `/a3s/v1/boxes/:id/${operation}`, {
+/** A connection to the RA-TLS server of a guest, which `open` refuses to boxes that have none. */
+function connectRoute(
+  name: keyof typeof CONNECT_SUMMARIES,
+  open: typeof openRatls,
+): Route<ConfidentialHost> {
+  return streamRoute('POST', `/a3s/v1/boxes/:id/${name}`, {
     access,
-    summary: SEALING_SUMMARIES[operation],
+    summary: CONNECT_SUMMARIES[name],
     query: query({}),
     upload: 'application/octet-stream',
     answers: { 101: HIJACK },
     handler: async ({ id, signal }, rt) => {
       const { definition } = rt.store.resolve(id);
-      const guest = await openSealing(rt, definition.id, operation, signal);
+      const guest = await open(rt, definition.id, signal);
       return {
         kind: 'hijack' as const,
         multiplexed: false,
