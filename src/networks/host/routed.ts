@@ -122,6 +122,8 @@ export function ruleset({ network, address, mac, ports, host, egress }: Endpoint
     `iifname ${TAP} meta protocol != ip drop`,
     `iifname ${TAP} ether saddr != ${mac} drop`,
     `iifname ${TAP} ip saddr != ${address} drop`,
+    // Nobody can answer to port 0.
+    `iifname ${TAP} meta l4proto { tcp, udp } th sport 0 drop`,
     '}',
     'chain answers { type filter hook prerouting priority mangle; policy accept;',
     `iifname ${device} ct state new ct mark set ${MARK}`,

@@ -20,14 +20,21 @@ export async function listenForDatagrams(
   answer: AnswerQuestion,
 ): Promise<Datagrams> {
   const socket = createSocket('udp4');
-  socket.on('message', async (message, from) => {
-    if (message.length > MAX_DATAGRAM) return;
-    const reply = await answer(message);
-    // The client may be gone.
-    if (reply !== undefined) socket.send(reply, from.port, from.address, () => undefined);
+  socket.on('message', (message, from) => {
+    // Nothing can be sent to port 0: Node throws.
+    if (message.length > MAX_DATAGRAM || from.port === 0) return;
+    void answer(message)
+      .then((reply) => {
+        // The client may be gone.
+        if (reply !== undefined) socket.send(reply, from.port, from.address, () => undefined);
+      })
+      // A question that cannot be answered ends the question, and not the program.
+      .catch(() => undefined);
   });
   socket.bind(port, address);
   await once(socket, 'listening');
+  // One datagram that cannot be received says nothing about the next.
+  socket.on('error', () => undefined);
   return socket;
 }
 
@@ -38,6 +45,8 @@ export function questionServer(answer: AnswerQuestion): Server {
     client.setTimeout(IDLE_MS, () => client.destroy());
     void answerAll(client, answer).catch(() => client.destroy());
   });
+  // Where the host has no descriptor left, one connection fails, and the next one may not.
+  server.on('error', () => undefined);
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }

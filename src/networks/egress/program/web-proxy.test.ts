@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Refused } from './refusals.ts';
@@ -117,6 +117,19 @@ describe('the proxy for web connections', () => {
     const { client } = await proxyOf(undefined);
     client.write(REQUEST);
     expect(await read(client)).toBe('ECONNRESET');
+  });
+
+  it('goes on after a connection that the host cannot take', async () => {
+    const proxy = webProxy(
+      {
+        ...{ policies: [], pins: { addressesOf: () => [] } },
+        ...{ refuse: () => undefined, connect: () => new Socket() },
+      },
+      { port: 80, speaks: 'http' },
+    );
+    await listen(proxy);
+    proxy.emit('error', new Error('accept ENFILE'));
+    expect(proxy.listening).toBe(true);
   });
 
   it('ends a client that does not say what it wants', async () => {

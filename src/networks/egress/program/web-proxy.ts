@@ -43,6 +43,8 @@ export function webProxy(options: WebProxyOptions, at: WebPort): Server {
     client.on('error', () => client.destroy());
     void serve(client, options, at).catch(() => client.destroy());
   });
+  // Where the host has no descriptor left, one connection fails, and the next one may not.
+  server.on('error', () => undefined);
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
