@@ -39,7 +39,8 @@ describe('a name', () => {
   it('has no private address unless a rule allows the address, and never one of the host', () => {
     const names = policy(['allow:*.corp.example']);
     const both = policy(['allow:*.corp.example', 'allow:10.1.0.0/16:tcp:443']);
-    const may = (one: typeof names, address: string) => mayResolveTo([one], readAddress(address));
+    const may = (one: typeof names, address: string) =>
+      mayResolveTo([one], readAddress(address), []);
     expect(may(names, '203.0.113.1')).toBe(true);
     expect(may(names, '10.1.2.3')).toBe(false);
     expect(may(both, '10.1.2.3')).toBe(true);
@@ -53,9 +54,20 @@ describe('a name', () => {
       '255.255.255.255',
     ]) {
       expect(may(all, address)).toBe(false);
+      expect(mayResolveTo([all], readAddress(address), [readSubnet('0.0.0.0/0')])).toBe(false);
     }
-    expect(mayResolveTo([both, names], readAddress('10.1.2.3'))).toBe(false);
+    expect(mayResolveTo([both, names], readAddress('10.1.2.3'), [])).toBe(false);
   });
+});
+
+it('gives a name no address of the host’s own networks unless a rule allows the address', () => {
+  const own = [readSubnet('198.51.100.0/24')];
+  const may = (rules: string[], address: string) =>
+    mayResolveTo([policy(rules, 'public')], readAddress(address), own);
+  expect(may(['allow:a.example'], '198.51.100.7')).toBe(false);
+  expect(may(['allow:a.example'], '203.0.113.1')).toBe(true);
+  expect(may(['allow:a.example', 'allow:198.51.100.7'], '198.51.100.7')).toBe(true);
+  expect(may(['deny:198.51.100.7', 'allow:198.51.100.0/24'], '198.51.100.7')).toBe(false);
 });
 
 describe('a connection', () => {

@@ -75,12 +75,18 @@ export function decideConnection(
 }
 
 /**
- * Whether a name may have this address. A name that leads to addresses of the host or of private
- * networks is taken for an attack, unless a rule allows such an address by itself.
+ * Whether a name may have this address. A name that leads to addresses of the host, of its networks
+ * or of private ones is taken for an attack, unless a rule allows such an address by itself.
+ *
+ * @param own the host's own networks
  */
-export function mayResolveTo(policies: readonly Policy[], address: number): boolean {
-  if (!isSpecial(address)) return true;
-  if (!isIn(OPENABLE, address)) return false;
+export function mayResolveTo(
+  policies: readonly Policy[],
+  address: number,
+  own: readonly Subnet[],
+): boolean {
+  if (isSpecial(address) && !isIn(OPENABLE, address)) return false;
+  if (!isSpecial(address) && !isIn(own, address)) return true;
   return policies.every(({ rules }) => {
     const first = rules.find(
       ({ target }) => target.kind === 'addresses' && contains(readSubnet(target.subnet), address),

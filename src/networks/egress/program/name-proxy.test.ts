@@ -1,6 +1,6 @@
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { describe, expect, it } from 'vitest';
-import { readAddress } from '../../ipv4.ts';
+import { readAddress, readSubnet } from '../../ipv4.ts';
 import { question, readReply } from '../testing/dns-bytes.ts';
 import type { Answer } from './dns-message.ts';
 import { NameProxy } from './name-proxy.ts';
@@ -18,7 +18,7 @@ function proxyOf(
   let full = false;
   const proxy = new NameProxy({
     policies: [parseNetworkPolicy({ rules })],
-    namesBoxes: false,
+    ...{ namesBoxes: false, own: [readSubnet('198.51.100.0/24')] },
     refuse: (each) => refused.push(each),
     now: () => time,
     pins: {
@@ -80,6 +80,15 @@ describe('the proxy for names', () => {
       expect(refused).toHaveLength(1);
     },
   );
+
+  it('says that a name has no address where it leads to a network of the host', async () => {
+    const answers = { 'a.example': { to: ['198.51.100.7'] } };
+    const { ask, pinned, refused } = proxyOf(['allow:a.example'], answers);
+    expect(await ask('a.example')).toEqual(NO_NAME);
+    expect([pinned, refused.length]).toEqual([[], 1]);
+    const open = proxyOf(['allow:a.example', 'allow:198.51.100.7:tcp:443'], answers);
+    expect(await open.ask('a.example')).toMatchObject({ addresses: ['198.51.100.7'] });
+  });
 
   it('has no records but addresses, and none of IPv6 or of keys that hide names', async () => {
     const { ask, asked } = proxyOf(['allow:a.example'], {});

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Subnet } from '../../ipv4.ts';
 import { decideName, isSpecial, mayResolveTo, type Policy } from '../decide.ts';
 import {
   type Answer,
@@ -19,6 +20,8 @@ import type { Refuse } from './refusals.ts';
 
 export interface NameProxyOptions {
   readonly policies: readonly Policy[];
+  /** The host's own networks: no name leads there. */
+  readonly own: readonly Subnet[];
   /** Names without a dot are those of boxes. */
   readonly namesBoxes: boolean;
   readonly pins: Pick<Pins, 'add'>;
@@ -104,7 +107,7 @@ export class NameProxy {
   }
 
   async #resolve(name: string): Promise<Resolved> {
-    const { resolve, policies, pins, refuse } = this.#options;
+    const { resolve, policies, own, pins, refuse } = this.#options;
     const answer = await resolve(name);
     if (answer.rcode === RCODE.noName) return NO_NAME;
     if (answer.rcode !== RCODE.ok) return FAILED;
@@ -118,11 +121,11 @@ export class NameProxy {
         ttl: Math.min(ttl, BOX_SECONDS),
       };
     }
-    if (!addresses.every((address) => mayResolveTo(policies, address))) {
+    if (!addresses.every((address) => mayResolveTo(policies, address, own))) {
       refuse({
         target: name,
         policy: 0,
-        why: 'its address is private, link-local or the loopback',
+        why: 'its address is private, link-local, the loopback or of the host’s own networks',
       });
       return NO_NAME;
     }

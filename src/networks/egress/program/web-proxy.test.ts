@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readSubnet } from '../../ipv4.ts';
 import type { Refused } from './refusals.ts';
 import { type WebProxyOptions, webProxy } from './web-proxy.ts';
 
@@ -29,6 +30,7 @@ async function proxyOf(
   const proxy = webProxy(
     {
       policies: [parseNetworkPolicy({ rules: ['allow:a.example'] })],
+      own: [],
       pins: { addressesOf: (name) => (name === 'a.example' ? [0xcb007101] : []) },
       refuse: (each) => refused.push(each),
       connect: (address) => {
@@ -97,6 +99,17 @@ describe('the proxy for web connections', () => {
     expect(refused).toEqual([{ target: 'a.example:80/tcp', policy: 0, by: 0 }]);
   });
 
+  it('connects to no network of the host by a default that opens public addresses', async () => {
+    const { client, refused, reached } = await proxyOf(undefined, {
+      policies: [parseNetworkPolicy({ default: 'public', rules: [] })],
+      own: [readSubnet('203.0.113.0/24')],
+    });
+    client.write(REQUEST);
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+    expect(refused).toEqual([{ target: 'a.example:80/tcp', policy: 0, by: 'default' }]);
+  });
+
   it('tries the addresses of a name one after the other', async () => {
     const target = await listen(createServer((socket) => socket.resume().end('reached')));
     let calls = 0;
@@ -122,7 +135,7 @@ describe('the proxy for web connections', () => {
   it('goes on after a connection that the host cannot take', async () => {
     const proxy = webProxy(
       {
-        ...{ policies: [], pins: { addressesOf: () => [] } },
+        ...{ policies: [], own: [], pins: { addressesOf: () => [] } },
         ...{ refuse: () => undefined, connect: () => new Socket() },
       },
       { port: 80, speaks: 'http' },

@@ -6,6 +6,7 @@
  * @module
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Subnet } from '../../ipv4.ts';
 import { decideConnection, type Policy } from '../decide.ts';
 import { type Peeked, peekClientHello } from './client-hello.ts';
 import type { Pins } from './pins.ts';
@@ -14,6 +15,8 @@ import { peekRequestHead } from './request-head.ts';
 
 export interface WebProxyOptions {
   readonly policies: readonly Policy[];
+  /** The host's own networks. */
+  readonly own: readonly Subnet[];
   readonly pins: Pick<Pins, 'addressesOf'>;
   readonly refuse: Refuse;
   readonly connect: (address: number) => Socket;
@@ -76,12 +79,13 @@ async function serve(client: Socket, options: WebProxyOptions, at: WebPort): Pro
 function permitted(
   name: string,
   port: number,
-  { policies, pins, refuse }: WebProxyOptions,
+  { policies, own, pins, refuse }: WebProxyOptions,
 ): number[] {
   const target = `${name}:${port}/tcp`;
   const addresses = pins.addressesOf(name).filter((address) =>
     policies.every((policy, at) => {
-      const { allowed, by } = decideConnection(policy, { name, address, protocol: 'tcp', port });
+      const destination = { name, address, protocol: 'tcp', port } as const;
+      const { allowed, by } = decideConnection(policy, destination, own);
       if (!allowed) refuse({ target, policy: at, by });
       return allowed;
     }),
