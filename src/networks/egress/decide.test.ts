@@ -49,6 +49,7 @@ describe('a name', () => {
     for (const address of [
       '127.0.0.1',
       '169.254.169.254',
+      '168.63.129.16',
       '0.0.0.0',
       '224.0.0.1',
       '255.255.255.255',
@@ -101,8 +102,10 @@ describe('a connection', () => {
       decideConnection(open, to(address, port), [readSubnet('198.51.100.0/24')]).allowed;
     expect(allowed('203.0.113.1')).toBe(true);
     expect(
-      ['10.0.0.1', '192.168.1.1', '169.254.169.254', '198.51.100.7'].map((each) => allowed(each)),
-    ).toEqual([false, false, false, false]);
+      ['10.0.0.1', '192.168.1.1', '169.254.169.254', '168.63.129.16', '198.51.100.7'].filter(
+        (each) => allowed(each),
+      ),
+    ).toEqual([]);
     expect([allowed('203.0.113.1', 53), allowed('203.0.113.1', 853)]).toEqual([false, false]);
     const rule = policy(['allow:203.0.113.1:udp:53'], 'public');
     expect(decideConnection(rule, to('203.0.113.1', 53, 'udp'))).toEqual({ allowed: true, by: 0 });
