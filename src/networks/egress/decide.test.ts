@@ -96,6 +96,17 @@ describe('a connection', () => {
     expect(allowed).toEqual([false, true, true, false]);
   });
 
+  it('goes to no DNS server by a rule for a name that does not say the port', () => {
+    const by = (rules: string[], port: number) =>
+      decideConnection(policy(rules), { ...to('203.0.113.1', port), name: 'a.example' });
+    const refused = { allowed: false, by: 'dns' };
+    expect([53, 853].map((port) => by(['allow:a.example'], port))).toEqual([refused, refused]);
+    expect(by(['allow:a.example'], 54).allowed).toBe(true);
+    expect(by(['allow:a.example:tcp:853'], 853).allowed).toBe(true);
+    expect(by(['allow:a.example', 'allow:203.0.113.1'], 53)).toEqual({ allowed: true, by: 1 });
+    expect(by(['deny:a.example'], 53)).toEqual({ allowed: false, by: 0 });
+  });
+
   it('goes to public addresses alone by default:public, and to no DNS server without a rule', () => {
     const open = policy([], 'public');
     const allowed = (address: string, port = 443) =>

@@ -107,15 +107,27 @@ export function namesIt({ target }: NetworkRule, name: string): boolean {
   return target.kind === 'below' && name.endsWith(`.${target.name}`);
 }
 
-/** Whether the rule is about such packets, wherever they go. */
+/**
+ * Whether the rule is about such packets, wherever they go. One that allows a name opens no DNS
+ * server at its addresses unless it says the port.
+ */
 export function carries(
-  { protocol, ports }: NetworkRule,
+  rule: NetworkRule,
   asked: Destination['protocol'],
   port: number | undefined,
 ): boolean {
+  const { protocol, ports } = rule;
   if (protocol !== 'any' && protocol !== asked) return false;
-  if (ports === undefined) return true;
+  if (ports === undefined) {
+    return port === undefined || !DNS_PORTS.includes(port) || !sparesDns(rule);
+  }
   return port !== undefined && ports.first <= port && port <= ports.last;
+}
+
+/** Whether the rule is about all ports but those of DNS. */
+export function sparesDns(rule: NetworkRule): boolean {
+  const { target, ports, protocol } = rule;
+  return target.kind !== 'addresses' && allows(rule) && ports === undefined && protocol !== 'icmp';
 }
 
 export function allows({ action }: NetworkRule): boolean {

@@ -34,7 +34,7 @@ describe('the rules of a limited namespace', () => {
   it('stand in the order of the policy, and end with its default', () => {
     expect(chain('policy0', [policy])).toEqual([
       'ct original ip daddr 203.0.113.0/28 meta mark set 268435456 goto refuse',
-      'ip daddr @p0r1 meta l4proto tcp return',
+      'ip daddr @p0r1 meta l4proto tcp th dport != { 53, 853 } return',
       'ip daddr @p0r2 udp dport 5000-5010 return',
       'ip daddr @p0r3 tcp dport 80-80 meta mark set 268435459 goto refuse',
       'ct original ip daddr 203.0.113.0/24 meta l4proto icmp return',

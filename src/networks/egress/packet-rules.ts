@@ -5,7 +5,7 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS } from './decide.ts';
+import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS, sparesDns } from './decide.ts';
 import { type Egress, readPolicy } from './egress.ts';
 
 /** Where the program of the namespace listens, at the namespace's own address. */
@@ -150,7 +150,9 @@ function destination({ target }: NetworkRule, set: string): string {
   return target.kind === 'addresses' ? `ct original ip daddr ${target.subnet}` : `ip daddr @${set}`;
 }
 
-function transport({ protocol, ports }: NetworkRule): string {
+function transport(rule: NetworkRule): string {
+  const { protocol, ports } = rule;
+  if (sparesDns(rule)) return ` meta l4proto ${protocol} th dport != { ${DNS_PORTS.join(', ')} }`;
   const range = ports === undefined ? '' : `${ports.first}-${ports.last}`;
   if (protocol === 'any') return range === '' ? '' : ` meta l4proto { tcp, udp } th dport ${range}`;
   return range === '' ? ` meta l4proto ${protocol}` : ` ${protocol} dport ${range}`;

@@ -223,6 +223,14 @@ describe.runIf(await canRun())('a box whose reach names limit', () => {
       expect(await client.tcp(RESOLVER, 853)).toEqual(UNREACHABLE);
     });
 
+    it('reaches no DNS server at the address of a permitted name', async () => {
+      await lab.name('dns.example.org', [{ owner: 'dns.example.org', a: FOREIGN_DNS }]);
+      expect(await lab.lookUp('dns.example.org')).toMatchObject({ addresses: [FOREIGN_DNS] });
+      expect(await lab.lookUp('good.example.org', { server: FOREIGN_DNS, tcp: true })).toEqual(
+        UNREACHABLE,
+      );
+    });
+
     it('reaches a permitted host whatever it asks there, DNS over HTTPS too', async () => {
       // The documented limit: what a permitted server does with a request is not seen.
       await lab.name('doh.example.org', [{ owner: 'doh.example.org', a: OWN }]);
