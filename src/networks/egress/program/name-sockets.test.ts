@@ -2,6 +2,7 @@ import type { Socket as Datagrams } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Server } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AnswerQuestion, listenForDatagrams, questionServer } from './name-sockets.ts';
 
@@ -55,7 +56,73 @@ describe('the socket for questions by UDP', () => {
   });
 });
 
+/** A connection whose other side takes nothing until it is told to. */
+class SlowClient extends Duplex {
+  readonly #waiting: (() => void)[] = [];
+  #takes = false;
+
+  constructor() {
+    super({ highWaterMark: 16 * 1024 });
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+
+  take(): void {
+    this.#takes = true;
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  override _read(): void {}
+
+  override _write(_chunk: Buffer, _encoding: string, resume: () => void): void {
+    if (this.#takes) resume();
+    else this.#waiting.push(resume);
+  }
+}
+
+/** A server whose answers have 4 KiB each. */
+function largeAnswers(): { server: Server; answered: () => number } {
+  let count = 0;
+  const server = questionServer(async () => {
+    count += 1;
+    return Buffer.alloc(4096);
+  });
+  return { server, answered: () => count };
+}
+
+const turns = async (): Promise<void> => {
+  for (let at = 0; at < 50; at += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+const QUESTION = Buffer.from([0, 1, 7]);
+
 describe('the server for questions by TCP', () => {
+  it('reads no more of a client that does not take its answers', async () => {
+    const { server, answered } = largeAnswers();
+    const client = new SlowClient();
+    server.emit('connection', client);
+    for (let at = 0; at < 100; at += 1) client.push(QUESTION);
+    await expect.poll(() => client.writableNeedDrain).toBe(true);
+    await turns();
+    expect(answered()).toBe(4);
+    client.take();
+    await expect.poll(answered).toBe(100);
+    client.destroy();
+  });
+
+  it('ends a connection after a bounded number of questions', async () => {
+    const { server, answered } = largeAnswers();
+    const client = new SlowClient();
+    client.take();
+    server.emit('connection', client);
+    const ended = once(client, 'finish');
+    for (let at = 0; at < 300; at += 1) client.push(QUESTION);
+    await ended;
+    await turns();
+    expect(answered()).toBe(256);
+  });
+
   it('goes on listening after a connection that the host cannot take', async () => {
     const server = questionServer(echo);
     open.push(server);

@@ -13,6 +13,8 @@ import { MAX_DATAGRAM } from './dns-message.ts';
 export type AnswerQuestion = (message: Buffer) => Promise<Buffer | undefined>;
 
 const MAX_CONNECTIONS = 64;
+/** Of one connection. Clients with more make another one. */
+const MAX_QUESTIONS = 256;
 const IDLE_MS = 10_000;
 
 export async function listenForDatagrams(
@@ -51,10 +53,15 @@ export function questionServer(answer: AnswerQuestion): Server {
   return server;
 }
 
-/** One after the other, so that a client has one question at a time. */
+/**
+ * One after the other, so that a client has one question at a time. Nothing more is read of one
+ * that does not take its answers.
+ */
 async function answerAll(client: Socket, answer: AnswerQuestion): Promise<void> {
   let bytes: Buffer = Buffer.alloc(0);
-  for await (const chunk of client) {
+  let answered = 0;
+  // Its last answers are still on their way when this returns.
+  for await (const chunk of client.iterator({ destroyOnReturn: false })) {
     bytes = Buffer.concat([bytes, chunk as Buffer]);
     for (;;) {
       const length = bytes.length < 2 ? MAX_DATAGRAM : bytes.readUInt16BE(0);
@@ -63,7 +70,21 @@ async function answerAll(client: Socket, answer: AnswerQuestion): Promise<void> 
       const reply = await answer(bytes.subarray(2, 2 + length));
       bytes = bytes.subarray(2 + length);
       if (reply === undefined) return void client.destroy();
-      client.write(Buffer.concat([lengthOf(reply), reply]));
+      if (!client.write(Buffer.concat([lengthOf(reply), reply]))) await drained(client);
+      answered += 1;
+      if (answered === MAX_QUESTIONS) return void client.end();
     }
   }
+}
+
+/** Waits until a client has taken what was written to it, or is gone. */
+async function drained(client: Socket): Promise<void> {
+  if (client.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      client.off('drain', done).off('close', done);
+      resolve();
+    };
+    client.on('drain', done).on('close', done);
+  });
 }
