@@ -77,7 +77,7 @@ describe('the rules of a limited namespace', () => {
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
       'tcp dport { 80, 443 } ip daddr @p0r1 accept',
       'tcp dport { 80, 443 } ip daddr @p0r2 accept',
-      'drop',
+      'reject with icmpx admin-prohibited',
     ]);
   });
 });

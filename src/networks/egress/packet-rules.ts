@@ -110,7 +110,8 @@ export function egressRules(place: LimitedPlace): string {
     ...named
       .filter(({ rule }) => allows(rule))
       .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ip daddr @${set} accept`),
-    'drop',
+    // A connection that fails at once can be reported.
+    'reject with icmpx admin-prohibited',
     '}',
     'chain out { type filter hook output priority filter; policy accept;',
     `meta skuid ${egress.uid} jump program`,

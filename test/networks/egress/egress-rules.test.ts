@@ -117,6 +117,17 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
     });
   });
 
+  it('refuses a name that no rule is about at the address of one that a rule allows', async () => {
+    await lab.limit([{ default: 'public', rules: ['allow:good.example.org'] }]);
+    await lab.lookUp('good.example.org');
+    await lab.lookUp('own.example.net');
+    expect(await client.tls(OWN, 'own.example.net')).toBe(`${OWN} own.example.net`);
+    expect(await client.tls(CDN, 'own.example.net')).toEqual(BROKEN);
+    await expect
+      .poll(() => lab.refusals(), { timeout: 10_000 })
+      .toContainEqual(expect.objectContaining({ target: 'own.example.net:443/tcp' }));
+  });
+
   describe('by two policies', () => {
     it('reaches what both allow', async () => {
       await lab.limit([

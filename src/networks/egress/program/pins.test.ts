@@ -62,6 +62,15 @@ describe('the addresses of a name', () => {
     expect(pins.addressesOf('a.example')).toEqual([]);
   });
 
+  it('are open by rules that allow a name, and as long as the packet filter has them', async () => {
+    const { pins, pass } = pinsOf(['deny:a.example:udp', 'allow:b.example']);
+    await pins.add('a.example', [1], 60);
+    await pins.add('b.example', [2], 60);
+    expect([1, 2].map((address) => pins.isOpen(address))).toEqual([false, true]);
+    pass(65);
+    expect(pins.isOpen(2)).toBe(false);
+  });
+
   it('are known for a bounded number of names, those that were asked for last', async () => {
     const { pins } = pinsOf([]);
     for (let at = 0; at < 5000; at += 1) {

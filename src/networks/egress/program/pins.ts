@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { namesIt, type Policy } from '../decide.ts';
+import { allows, namesIt, type Policy } from '../decide.ts';
 import { setName } from '../packet-rules.ts';
 
 /** Elements that come into sets of the packet filter, each for so many seconds. */
@@ -25,6 +25,8 @@ const MAX_ELEMENTS = 16_384;
 
 export class Pins {
   readonly #policies: readonly Policy[];
+  /** Those whose addresses this program may connect to. */
+  readonly #allowing: readonly string[];
   readonly #addToSets: AddToSets;
   readonly #now: () => number;
   /** By name, then by address: until when, in seconds. */
@@ -36,6 +38,11 @@ export class Pins {
 
   constructor(policies: readonly Policy[], addToSets: AddToSets, now: () => number) {
     this.#policies = policies;
+    this.#allowing = policies.flatMap(({ rules }, policy) =>
+      rules.flatMap((rule, at) =>
+        rule.target.kind !== 'addresses' && allows(rule) ? [setName(policy, at)] : [],
+      ),
+    );
     this.#addToSets = addToSets;
     this.#now = now;
   }
@@ -80,6 +87,12 @@ export class Pins {
     const now = this.#now();
     const known = [...(this.#names.get(name) ?? [])];
     return known.flatMap(([address, until]) => (until > now ? [address] : []));
+  }
+
+  /** Whether a rule that allows a name has opened the address. */
+  isOpen(address: number): boolean {
+    const now = this.#now();
+    return this.#allowing.some((set) => (this.#elements.get(`${set} ${address}`) ?? 0) > now);
   }
 
   /** The sets of all rules that are about the name, those that deny some of it as well. */

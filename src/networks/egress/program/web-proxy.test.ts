@@ -31,7 +31,10 @@ async function proxyOf(
     {
       policies: [parseNetworkPolicy({ rules: ['allow:a.example'] })],
       own: [],
-      pins: { addressesOf: (name) => (name === 'a.example' ? [0xcb007101] : []) },
+      pins: {
+        addressesOf: (name) => (name === 'a.example' ? [0xcb007101] : []),
+        isOpen: () => true,
+      },
       refuse: (each) => refused.push(each),
       connect: (address) => {
         reached.push(address);
@@ -110,11 +113,34 @@ describe('the proxy for web connections', () => {
     expect(refused).toEqual([{ target: 'a.example:80/tcp', policy: 0, by: 'default' }]);
   });
 
+  it('refuses a name none of whose addresses the packet filter has opened', async () => {
+    const pins = { addressesOf: () => [0xcb007101, 0xcb007102], isOpen: () => false };
+    const policies = [parseNetworkPolicy({ default: 'public', rules: [] })];
+    const { client, refused, reached } = await proxyOf(undefined, { pins, policies });
+    client.write(REQUEST);
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+    expect(refused).toEqual([
+      { target: 'a.example:80/tcp', policy: 0, why: expect.stringContaining('no rule for a name') },
+    ]);
+  });
+
+  it('connects to those addresses alone that the packet filter has opened', async () => {
+    const pins = {
+      addressesOf: () => [0xcb007101, 0xcb007102],
+      isOpen: (address: number) => address === 0xcb007102,
+    };
+    const { client, reached } = await proxyOf(undefined, { pins });
+    client.write(REQUEST);
+    await read(client);
+    expect(reached).toEqual([0xcb007102]);
+  });
+
   it('tries the addresses of a name one after the other', async () => {
     const target = await listen(createServer((socket) => socket.resume().end('reached')));
     let calls = 0;
     const { client } = await proxyOf(undefined, {
-      pins: { addressesOf: () => [1, 2, 3] },
+      pins: { addressesOf: () => [1, 2, 3], isOpen: () => true },
       connect: () => {
         calls += 1;
         const port = calls < 3 ? 9 : target;
@@ -135,7 +161,7 @@ describe('the proxy for web connections', () => {
   it('goes on after a connection that the host cannot take', async () => {
     const proxy = webProxy(
       {
-        ...{ policies: [], own: [], pins: { addressesOf: () => [] } },
+        ...{ policies: [], own: [], pins: { addressesOf: () => [], isOpen: () => true } },
         ...{ refuse: () => undefined, connect: () => new Socket() },
       },
       { port: 80, speaks: 'http' },

@@ -17,7 +17,7 @@ export interface WebProxyOptions {
   readonly policies: readonly Policy[];
   /** The host's own networks. */
   readonly own: readonly Subnet[];
-  readonly pins: Pick<Pins, 'addressesOf'>;
+  readonly pins: Pick<Pins, 'addressesOf' | 'isOpen'>;
   readonly refuse: Refuse;
   readonly connect: (address: number) => Socket;
   /** For the client's first message. */
@@ -75,7 +75,7 @@ async function serve(client: Socket, options: WebProxyOptions, at: WebPort): Pro
   join(client, server);
 }
 
-/** The addresses of the name that all policies allow, in any order. */
+/** The addresses of the name that all policies allow and the packet filter opens, in any order. */
 function permitted(
   name: string,
   port: number,
@@ -90,10 +90,15 @@ function permitted(
       return allowed;
     }),
   );
+  const open = addresses.filter((address) => pins.isOpen(address));
+  if (addresses.length > 0 && open.length === 0) {
+    // By the default: the address that the box has sent to is that of another name.
+    refuse({ target, policy: 0, why: 'no rule for a name has opened an address of this name' });
+  }
   if (addresses.length === 0 && pins.addressesOf(name).length === 0) {
     refuse({ target, policy: 0, why: 'the box has not resolved this name, or may not' });
   }
-  return addresses.sort(() => Math.random() - 0.5).slice(0, MAX_TRIED);
+  return open.sort(() => Math.random() - 0.5).slice(0, MAX_TRIED);
 }
 
 interface Found {
