@@ -61,6 +61,7 @@ describe('the rules of a limited namespace', () => {
     expect(chain('forward', [policy, policy], '10.89.1.0/24')).toEqual([
       'type filter hook forward priority filter + 10; policy drop;',
       'ct state established,related accept',
+      'ct state invalid drop',
       'iifname != tap0 accept',
       'ip daddr { 10.0.2.3 } reject',
       'ip daddr 10.89.1.0/24 accept',
@@ -74,6 +75,7 @@ describe('the rules of a limited namespace', () => {
   it('let the program reach resolvers, and the web servers of permitted names', () => {
     expect(chain('program', [policy])).toEqual([
       'ct state established,related accept',
+      'ct state invalid drop',
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
       'tcp dport { 80, 443 } ip daddr @p0r1 accept',
       'tcp dport { 80, 443 } ip daddr @p0r2 accept',

@@ -97,6 +97,8 @@ export function egressRules(place: LimitedPlace): string {
     ...policies.flatMap((policy, at) => ['', `chain policy${at} {`, ...forwarded(policy, at), '}']),
     'chain forward { type filter hook forward priority filter + 10; policy drop;',
     'ct state established,related accept',
+    // It belongs to no connection whose destination the rules could look at.
+    'ct state invalid drop',
     `iifname != ${tap} accept`,
     // Nothing but the program asks the resolvers.
     `${resolvers} reject`,
@@ -106,6 +108,7 @@ export function egressRules(place: LimitedPlace): string {
     '}',
     'chain program {',
     'ct state established,related accept',
+    'ct state invalid drop',
     `ip daddr { ${egress.upstreams.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`,
     ...named
       .filter(({ rule }) => allows(rule))

@@ -49,6 +49,8 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
       ip_forward: 1,
       'conf/all/rp_filter': 0,
       'conf/all/send_redirects': 0,
+      // The sender would choose a way past the rules for destinations.
+      'conf/all/accept_source_route': 0,
       ...Object.fromEntries(deviceSettings(TAP)),
     });
   });

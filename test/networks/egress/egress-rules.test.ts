@@ -86,6 +86,11 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(targets).toEqual(expect.arrayContaining([`${OWN}/icmp`, `${CDN}/protocol 47`]));
     });
 
+    it('chooses no route of its packets itself', async () => {
+      await lab.limit([{ rules: [] }]);
+      expect(lab.setting('net.ipv4.conf.all.accept_source_route')).toBe('0');
+    });
+
     it('has no IPv6, whatever a rule allows', async () => {
       await lab.limit([{ rules: ['allow:0.0.0.0/0'] }]);
       lab.ip('guest', '-6', 'addr', 'add', 'fd00::2/64', 'dev', 'eth0', 'nodad');
