@@ -53,6 +53,7 @@ async function main(directory: string): Promise<void> {
   const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
   const proxy = new NameProxy({
     ...{ policies, own, namesBoxes: egress.namesBoxes, pins, refuse, now },
+    boxSubnet: egress.boxSubnet === undefined ? undefined : readSubnet(egress.boxSubnet),
     resolve: (name) => askServers(servers, name),
   });
   const answer = proxy.answer.bind(proxy);

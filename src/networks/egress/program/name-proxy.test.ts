@@ -132,6 +132,14 @@ describe('the proxy for names', () => {
     expect(await proxyOf([], answers).ask('db')).toEqual(NO_NAME);
   });
 
+  it('resolves names of boxes in a network whose addresses look public', async () => {
+    const answers = { db: { to: ['203.0.113.1', '198.51.100.1'] } };
+    const more = { namesBoxes: true, boxSubnet: readSubnet('203.0.113.0/24') };
+    const { ask, pinned } = proxyOf([], answers, more);
+    expect((await ask('db'))?.addresses).toEqual(['203.0.113.1']);
+    expect(pinned).toEqual([]);
+  });
+
   it('refuses what is of no internet, and what is no host name', async () => {
     const { proxy, ask } = proxyOf(['allow:*.example'], {});
     const chaos = question('a.example');

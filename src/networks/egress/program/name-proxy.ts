@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Subnet } from '../../ipv4.ts';
+import { contains, type Subnet } from '../../ipv4.ts';
 import { decideName, isSpecial, mayResolveTo, type Policy } from '../decide.ts';
 import {
   type Answer,
@@ -24,6 +24,8 @@ export interface NameProxyOptions {
   readonly own: readonly Subnet[];
   /** Names without a dot are those of boxes. */
   readonly namesBoxes: boolean;
+  /** Where boxes are, beside private addresses. */
+  readonly boxSubnet?: Subnet | undefined;
   readonly pins: Pick<Pins, 'add'>;
   readonly refuse: Refuse;
   /** Asks a server for the IPv4 addresses of a name. */
@@ -115,9 +117,12 @@ export class NameProxy {
     const ttl = Math.min(answer.ttl, MAX_SECONDS);
     if (this.#isOfBox(name)) {
       // What boxes reach of their own network is not egress, and nothing is opened for it.
+      const { boxSubnet } = this.#options;
+      const isBoxes = (address: number): boolean =>
+        isSpecial(address) || (boxSubnet !== undefined && contains(boxSubnet, address));
       return {
         rcode: RCODE.ok,
-        addresses: addresses.filter(isSpecial),
+        addresses: addresses.filter(isBoxes),
         ttl: Math.min(ttl, BOX_SECONDS),
       };
     }
