@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { question } from '../../../src/networks/egress/testing/dns-bytes.ts';
 import { GUEST, type Lab, RESOLVER } from './lab.ts';
 import {
   BROKEN,
@@ -236,6 +237,15 @@ describe.runIf(await canRun())('a box whose reach names limit', () => {
       await lab.name('doh.example.org', [{ owner: 'doh.example.org', a: OWN }]);
       await lab.lookUp('doh.example.org');
       expect(await client.tls(OWN, 'doh.example.org')).toBe(`${OWN} doh.example.org`);
+    });
+
+    it('answers after a question from port 0, to which nothing can be sent', async () => {
+      const asks = question('good.example.org');
+      const head = Buffer.alloc(8);
+      head.writeUInt16BE(53, 2);
+      head.writeUInt16BE(head.length + asks.length, 4);
+      expect(await lab.raw(RESOLVER, 17, Buffer.concat([head, asks]))).toBe('silent');
+      expect(await lab.lookUp('good.example.org')).toMatchObject({ addresses: [CDN] });
     });
 
     it('survives messages that are none', async () => {
