@@ -21,9 +21,12 @@ function interfaceSubnets(): Subnet[] {
     });
 }
 
+/** VPNs write their default route as two halves. No network has a shorter prefix than this. */
+const MIN_BITS = 8;
+
 /**
- * Reads the kernel's `/proc/net/route`. The default route is left out: it leads to no subnet in
- * particular.
+ * Reads the kernel's `/proc/net/route`. The default route is left out, and what is wider than any
+ * network: it leads to no subnet in particular.
  */
 export function parseRoutes(table: string): Subnet[] {
   return table
@@ -32,8 +35,9 @@ export function parseRoutes(table: string): Subnet[] {
     .flatMap((line) => {
       const fields = line.split('\t');
       const [destination, mask] = [hexAddress(fields[1]), hexAddress(fields[7])];
-      if (destination === undefined || mask === undefined || mask === 0) return [];
-      return [subnetAt(destination, Math.clz32(~mask >>> 0))];
+      if (destination === undefined || mask === undefined) return [];
+      const bits = Math.clz32(~mask >>> 0);
+      return bits < MIN_BITS ? [] : [subnetAt(destination, bits)];
     });
 }
 

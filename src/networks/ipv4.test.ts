@@ -65,6 +65,8 @@ it('reads the subnets of the kernel’s table of routes, and leaves the default 
     'eth0\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0',
     'eth0\t0002A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0',
     'wg0\t0000590A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0',
+    'tun0\t00000000\t01080A0A\t0003\t0\t0\t0\t00000080\t0\t0\t0',
+    'tun0\t00000080\t01080A0A\t0003\t0\t0\t0\t00000080\t0\t0\t0',
     'lo\t0100000A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0',
     '',
   ].join('\n');

@@ -83,6 +83,7 @@ export async function egressIn({ definition, network }: AskedEgress): Promise<Eg
   return {
     ...{ uid: identity.uid, policies, namesBoxes: network !== undefined },
     ...{ resolvers: [...servers], upstreams: [...servers] },
+    ...(network === undefined ? {} : { boxSubnet: network.subnet }),
     ownSubnets: (await hostSubnets()).map(formatSubnet),
   };
 }

@@ -39,7 +39,8 @@ describe('a name', () => {
   it('gives a name a private address only by a rule for it, and never one of the host', () => {
     const names = policy(['allow:*.corp.example']);
     const both = policy(['allow:*.corp.example', 'allow:10.1.0.0/16:tcp:443']);
-    const may = (one: typeof names, address: string) => mayResolveTo([one], readAddress(address));
+    const may = (one: typeof names, address: string) =>
+      mayResolveTo([one], readAddress(address), []);
     expect(may(names, '203.0.113.1')).toBe(true);
     expect(may(names, '10.1.2.3')).toBe(false);
     expect(may(both, '10.1.2.3')).toBe(true);
@@ -48,14 +49,26 @@ describe('a name', () => {
     for (const address of [
       '127.0.0.1',
       '169.254.169.254',
+      '168.63.129.16',
       '0.0.0.0',
       '224.0.0.1',
       '255.255.255.255',
     ]) {
       expect(may(all, address)).toBe(false);
+      expect(mayResolveTo([all], readAddress(address), [readSubnet('0.0.0.0/0')])).toBe(false);
     }
-    expect(mayResolveTo([both, names], readAddress('10.1.2.3'))).toBe(false);
+    expect(mayResolveTo([both, names], readAddress('10.1.2.3'), [])).toBe(false);
   });
+});
+
+it('gives a name no address of the host’s own networks unless a rule allows the address', () => {
+  const own = [readSubnet('198.51.100.0/24')];
+  const may = (rules: string[], address: string) =>
+    mayResolveTo([policy(rules, 'public')], readAddress(address), own);
+  expect(may(['allow:a.example'], '198.51.100.7')).toBe(false);
+  expect(may(['allow:a.example'], '203.0.113.1')).toBe(true);
+  expect(may(['allow:a.example', 'allow:198.51.100.7'], '198.51.100.7')).toBe(true);
+  expect(may(['deny:198.51.100.7', 'allow:198.51.100.0/24'], '198.51.100.7')).toBe(false);
 });
 
 describe('a connection', () => {
@@ -83,14 +96,27 @@ describe('a connection', () => {
     expect(allowed).toEqual([false, true, true, false]);
   });
 
+  it('allows no DNS server by a rule for a name that does not say the port', () => {
+    const by = (rules: string[], port: number) =>
+      decideConnection(policy(rules), { ...to('203.0.113.1', port), name: 'a.example' });
+    const refused = { allowed: false, by: 'dns' };
+    expect([53, 853].map((port) => by(['allow:a.example'], port))).toEqual([refused, refused]);
+    expect(by(['allow:a.example'], 54).allowed).toBe(true);
+    expect(by(['allow:a.example:tcp:853'], 853).allowed).toBe(true);
+    expect(by(['allow:a.example', 'allow:203.0.113.1'], 53)).toEqual({ allowed: true, by: 1 });
+    expect(by(['deny:a.example'], 53)).toEqual({ allowed: false, by: 0 });
+  });
+
   it('allows public addresses alone by default:public, and no DNS server without a rule', () => {
     const open = policy([], 'public');
     const allowed = (address: string, port = 443) =>
       decideConnection(open, to(address, port), [readSubnet('198.51.100.0/24')]).allowed;
     expect(allowed('203.0.113.1')).toBe(true);
     expect(
-      ['10.0.0.1', '192.168.1.1', '169.254.169.254', '198.51.100.7'].map((each) => allowed(each)),
-    ).toEqual([false, false, false, false]);
+      ['10.0.0.1', '192.168.1.1', '169.254.169.254', '168.63.129.16', '198.51.100.7'].filter(
+        (each) => allowed(each),
+      ),
+    ).toEqual([]);
     expect([allowed('203.0.113.1', 53), allowed('203.0.113.1', 853)]).toEqual([false, false]);
     const rule = policy(['allow:203.0.113.1:udp:53'], 'public');
     expect(decideConnection(rule, to('203.0.113.1', 53, 'udp'))).toEqual({ allowed: true, by: 0 });

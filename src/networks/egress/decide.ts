@@ -31,6 +31,8 @@ export const SPECIAL_SUBNETS = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  // Azure's WireServer, which hands out what the host is trusted with.
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
@@ -75,12 +77,18 @@ export function decideConnection(
 }
 
 /**
- * Whether a name may have this address. A name that leads to addresses of the host or of private
- * networks is taken for an attack, unless a rule allows such an address by itself.
+ * Whether a name may have this address. A name that leads to addresses of the host, of its networks
+ * or of private ones is taken for an attack, unless a rule allows such an address by itself.
+ *
+ * @param own the host's own networks
  */
-export function mayResolveTo(policies: readonly Policy[], address: number): boolean {
-  if (!isSpecial(address)) return true;
-  if (!isIn(OPENABLE, address)) return false;
+export function mayResolveTo(
+  policies: readonly Policy[],
+  address: number,
+  own: readonly Subnet[],
+): boolean {
+  if (isSpecial(address) && !isIn(OPENABLE, address)) return false;
+  if (!isSpecial(address) && !isIn(own, address)) return true;
   return policies.every(({ rules }) => {
     const first = rules.find(
       ({ target }) => target.kind === 'addresses' && contains(readSubnet(target.subnet), address),
@@ -99,15 +107,27 @@ export function namesIt({ target }: NetworkRule, name: string): boolean {
   return target.kind === 'below' && name.endsWith(`.${target.name}`);
 }
 
-/** Whether the rule is about such packets, wherever they go. */
+/**
+ * Whether the rule is about such packets, wherever they go. One that allows a name opens no DNS
+ * server at its addresses unless it says the port.
+ */
 export function carries(
-  { protocol, ports }: NetworkRule,
+  rule: NetworkRule,
   asked: Destination['protocol'],
   port: number | undefined,
 ): boolean {
+  const { protocol, ports } = rule;
   if (protocol !== 'any' && protocol !== asked) return false;
-  if (ports === undefined) return true;
+  if (ports === undefined) {
+    return port === undefined || !DNS_PORTS.includes(port) || !sparesDns(rule);
+  }
   return port !== undefined && ports.first <= port && port <= ports.last;
+}
+
+/** Whether the rule is about all ports but those of DNS. */
+export function sparesDns(rule: NetworkRule): boolean {
+  const { target, ports, protocol } = rule;
+  return target.kind !== 'addresses' && allows(rule) && ports === undefined && protocol !== 'icmp';
 }
 
 export function allows({ action }: NetworkRule): boolean {

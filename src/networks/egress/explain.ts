@@ -48,7 +48,7 @@ export function explain(
 }
 
 function decide(policy: Policy, asked: Asked, own: readonly Subnet[]) {
-  if (asked.name !== undefined) return decideNamed(policy, asked.name, asked);
+  if (asked.name !== undefined) return decideNamed(policy, asked.name, asked, own);
   const verdict = decideConnection(policy, asked, own);
   const earlier = typeof verdict.by === 'number' ? policy.rules.slice(0, verdict.by) : policy.rules;
   const named = earlier.filter(
@@ -61,9 +61,9 @@ function decide(policy: Policy, asked: Asked, own: readonly Subnet[]) {
   return { ...verdict, notes };
 }
 
-function decideNamed(policy: Policy, name: string, asked: Asked) {
+function decideNamed(policy: Policy, name: string, asked: Asked, own: readonly Subnet[]) {
   const resolves = decideName(policy, name);
-  const verdict = decideConnection(policy, asked);
+  const verdict = decideConnection(policy, asked, own);
   if (!resolves.allowed) return { ...resolves, notes: ['the name does not resolve'] };
   const earlier = typeof verdict.by === 'number' ? policy.rules.slice(0, verdict.by) : policy.rules;
   const addresses = earlier.filter(
@@ -73,7 +73,8 @@ function decideNamed(policy: Policy, name: string, asked: Asked) {
     const effect = action === 'allow' ? 'allowed' : 'refused';
     return `${effect} by ${text} where the name has an address of that rule`;
   });
-  if (verdict.allowed) notes.push('refused where the name has a private or link-local address');
+  if (verdict.allowed)
+    notes.push('refused where the name has a private or link-local address, or one of the host');
   return { ...verdict, notes };
 }
 

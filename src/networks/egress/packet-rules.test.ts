@@ -34,7 +34,7 @@ describe('the rules of a limited namespace', () => {
   it('writes packet rules in the order of the policy, with its default at the end', () => {
     expect(chain('policy0', [policy])).toEqual([
       'ct original ip daddr 203.0.113.0/28 meta mark set 268435456 goto refuse',
-      'ip daddr @p0r1 meta l4proto tcp return',
+      'ip daddr @p0r1 meta l4proto tcp th dport != { 53, 853 } return',
       'ip daddr @p0r2 udp dport 5000-5010 return',
       'ip daddr @p0r3 tcp dport 80-80 meta mark set 268435459 goto refuse',
       'ct original ip daddr 203.0.113.0/24 meta l4proto icmp return',
@@ -61,6 +61,7 @@ describe('the rules of a limited namespace', () => {
     expect(chain('forward', [policy, policy], '10.89.1.0/24')).toEqual([
       'type filter hook forward priority filter + 10; policy drop;',
       'ct state established,related accept',
+      'ct state invalid drop',
       'iifname != tap0 accept',
       'ip daddr { 10.0.2.3 } reject',
       'ip daddr 10.89.1.0/24 accept',
@@ -74,10 +75,11 @@ describe('the rules of a limited namespace', () => {
   it('lets the egress program reach resolvers, and the web servers of permitted names', () => {
     expect(chain('program', [policy])).toEqual([
       'ct state established,related accept',
+      'ct state invalid drop',
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
       'tcp dport { 80, 443 } ip daddr @p0r1 accept',
       'tcp dport { 80, 443 } ip daddr @p0r2 accept',
-      'drop',
+      'reject with icmpx admin-prohibited',
     ]);
   });
 });

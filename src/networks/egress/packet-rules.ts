@@ -5,7 +5,7 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS } from './decide.ts';
+import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS, sparesDns } from './decide.ts';
 import { type Egress, readPolicy } from './egress.ts';
 import { REPEAT_SECONDS } from './recent.ts';
 
@@ -98,6 +98,8 @@ export function egressRules(place: LimitedPlace): string {
     ...policies.flatMap((policy, at) => ['', `chain policy${at} {`, ...forwarded(policy, at), '}']),
     'chain forward { type filter hook forward priority filter + 10; policy drop;',
     'ct state established,related accept',
+    // It belongs to no connection whose destination the rules could look at.
+    'ct state invalid drop',
     `iifname != ${tap} accept`,
     // Nothing but the program asks the resolvers.
     `${resolvers} reject`,
@@ -107,11 +109,13 @@ export function egressRules(place: LimitedPlace): string {
     '}',
     'chain program {',
     'ct state established,related accept',
+    'ct state invalid drop',
     `ip daddr { ${egress.upstreams.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`,
     ...named
       .filter(({ rule }) => allows(rule))
       .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ip daddr @${set} accept`),
-    'drop',
+    // A connection that fails at once can be reported.
+    'reject with icmpx admin-prohibited',
     '}',
     'chain out { type filter hook output priority filter; policy accept;',
     `meta skuid ${egress.uid} jump program`,
@@ -151,7 +155,9 @@ function destination({ target }: NetworkRule, set: string): string {
   return target.kind === 'addresses' ? `ct original ip daddr ${target.subnet}` : `ip daddr @${set}`;
 }
 
-function transport({ protocol, ports }: NetworkRule): string {
+function transport(rule: NetworkRule): string {
+  const { protocol, ports } = rule;
+  if (sparesDns(rule)) return ` meta l4proto ${protocol} th dport != { ${DNS_PORTS.join(', ')} }`;
   const range = ports === undefined ? '' : `${ports.first}-${ports.last}`;
   if (protocol === 'any') return range === '' ? '' : ` meta l4proto { tcp, udp } th dport ${range}`;
   return range === '' ? ` meta l4proto ${protocol}` : ` ${protocol} dport ${range}`;

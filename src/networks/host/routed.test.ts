@@ -26,6 +26,7 @@ describe('the rules of a namespace', () => {
       'iifname tap0 meta protocol != ip drop',
       'iifname tap0 ether saddr != 02:00:0a:59:01:02 drop',
       'iifname tap0 ip saddr != 10.89.1.2 drop',
+      'iifname tap0 meta l4proto { tcp, udp } th sport 0 drop',
     ]);
     expect(chain('spoofed', {}, 'arp box')).toEqual([
       'type filter hook input priority filter; policy accept;',

@@ -49,6 +49,8 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
       ip_forward: 1,
       'conf/all/rp_filter': 0,
       'conf/all/send_redirects': 0,
+      // The sender would choose a way past the rules for destinations.
+      'conf/all/accept_source_route': 0,
       ...Object.fromEntries(deviceSettings(TAP)),
     });
   });
@@ -122,6 +124,8 @@ export function ruleset({ network, address, mac, ports, host, egress }: Endpoint
     `iifname ${TAP} meta protocol != ip drop`,
     `iifname ${TAP} ether saddr != ${mac} drop`,
     `iifname ${TAP} ip saddr != ${address} drop`,
+    // Nobody can answer to port 0.
+    `iifname ${TAP} meta l4proto { tcp, udp } th sport 0 drop`,
     '}',
     'chain answers { type filter hook prerouting priority mangle; policy accept;',
     `iifname ${device} ct state new ct mark set ${MARK}`,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { question } from '../../../src/networks/egress/testing/dns-bytes.ts';
 import { GUEST, type Lab, RESOLVER } from './lab.ts';
 import {
   BROKEN,
@@ -223,11 +224,28 @@ describe.runIf(await canRun())('a box whose reach names limit', () => {
       expect(await client.tcp(RESOLVER, 853)).toEqual(UNREACHABLE);
     });
 
+    it('reaches no DNS server at the address of a permitted name', async () => {
+      await lab.name('dns.example.org', [{ owner: 'dns.example.org', a: FOREIGN_DNS }]);
+      expect(await lab.lookUp('dns.example.org')).toMatchObject({ addresses: [FOREIGN_DNS] });
+      expect(await lab.lookUp('good.example.org', { server: FOREIGN_DNS, tcp: true })).toEqual(
+        UNREACHABLE,
+      );
+    });
+
     it('reaches a permitted host whatever it asks there, DNS over HTTPS too', async () => {
       // The documented limit: what a permitted server does with a request is not seen.
       await lab.name('doh.example.org', [{ owner: 'doh.example.org', a: OWN }]);
       await lab.lookUp('doh.example.org');
       expect(await client.tls(OWN, 'doh.example.org')).toBe(`${OWN} doh.example.org`);
+    });
+
+    it('answers after a question from port 0, to which nothing can be sent', async () => {
+      const asks = question('good.example.org');
+      const head = Buffer.alloc(8);
+      head.writeUInt16BE(53, 2);
+      head.writeUInt16BE(head.length + asks.length, 4);
+      expect(await lab.raw(RESOLVER, 17, Buffer.concat([head, asks]))).toBe('silent');
+      expect(await lab.lookUp('good.example.org')).toMatchObject({ addresses: [CDN] });
     });
 
     it('survives messages that are none', async () => {

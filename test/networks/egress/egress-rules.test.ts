@@ -88,6 +88,11 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(targets).toEqual(expect.arrayContaining([`${OWN}/icmp`, `${CDN}/protocol 47`]));
     });
 
+    it('lets a box choose no route of its packets', async () => {
+      await lab.limit([{ rules: [] }]);
+      expect(lab.setting('net.ipv4.conf.all.accept_source_route')).toBe('0');
+    });
+
     it('carries no IPv6, whatever a rule allows', async () => {
       await lab.limit([{ rules: ['allow:0.0.0.0/0'] }]);
       lab.ip('guest', '-6', 'addr', 'add', 'fd00::2/64', 'dev', 'eth0', 'nodad');
@@ -117,6 +122,17 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       };
       expect(await lab.refusals()).toContainEqual(expect.objectContaining(refused));
     });
+  });
+
+  it('refuses a name that no rule is about at the address of one that a rule allows', async () => {
+    await lab.limit([{ default: 'public', rules: ['allow:good.example.org'] }]);
+    await lab.lookUp('good.example.org');
+    await lab.lookUp('own.example.net');
+    expect(await client.tls(OWN, 'own.example.net')).toBe(`${OWN} own.example.net`);
+    expect(await client.tls(CDN, 'own.example.net')).toEqual(BROKEN);
+    await expect
+      .poll(() => lab.refusals(), { timeout: 10_000 })
+      .toContainEqual(expect.objectContaining({ target: 'own.example.net:443/tcp' }));
   });
 
   describe('by two policies', () => {

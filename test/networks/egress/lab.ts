@@ -29,6 +29,7 @@ import {
   inNamespace,
   makeNamespace,
   removeNamespace,
+  writeSettings,
 } from '../../../src/networks/host/namespace.ts';
 import { routeBox } from '../../../src/networks/host/routed.ts';
 import { BRIDGE } from '../../../src/networks/predefined.ts';
@@ -85,6 +86,10 @@ export class Lab {
     for (const path of [this.namespace, guest, world]) await makeNamespace(path);
     this.guest = await this.#start(guest);
     this.world = await this.#start(world);
+    // A host may have it on, and new namespaces have what their host has.
+    await inNamespace(this.namespace, () =>
+      writeSettings('ipv4', { 'conf/all/accept_source_route': 1 }),
+    );
     // ip knows these namespaces by a process in them alone.
     const [inGuest, inWorld] = this.#children.map(({ pid }) => `${pid}`);
     const pair = (name: string, peer: string, pid = ''): void =>
@@ -167,6 +172,13 @@ export class Lab {
 
   ip(of: 'box' | 'guest' | 'world', ...words: string[]): void {
     execFileSync('nsenter', [`--net=${join(this.directory, of)}`, 'ip', ...words]);
+  }
+
+  /** A setting of the box's namespace. */
+  setting(name: string): string {
+    return execFileSync('nsenter', [`--net=${this.namespace}`, 'sysctl', '-n', name], {
+      encoding: 'utf8',
+    }).trim();
   }
 
   nft(...words: string[]): string {

@@ -77,3 +77,10 @@ it('takes the word of a server that says that there is no such name', async () =
   const dns = await server((question) => [found(question, '203.0.113.4')]);
   expect(await askServers([none, dns], 'a.example')).toMatchObject({ rcode: 3, addresses: [] });
 });
+
+it('asks the next server where there is no way to one', async () => {
+  const nowhere = { address: '255.255.255.255', port: 53 };
+  const dns = await server((question) => [found(question, '203.0.113.5')]);
+  expect((await askServers([nowhere, dns], 'a.example')).addresses).toEqual([address(5)]);
+  await expect(askServers([nowhere], 'a.example')).rejects.toThrow('EACCES');
+});

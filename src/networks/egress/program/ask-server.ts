@@ -50,7 +50,11 @@ async function overUdp({ address, port }: ServerToAsk, name: string): Promise<An
         if (answer !== undefined) resolve(answer);
       });
       // Connected: the kernel drops what other addresses send.
-      socket.connect(port, address, () => socket.send(writeQuestion(id, name)));
+      socket.connect(port, address, (error?: Error) => {
+        // Node calls this as well where the address cannot be reached.
+        if (error === undefined) socket.send(writeQuestion(id, name));
+        else reject(error);
+      });
     });
   } finally {
     socket.close();

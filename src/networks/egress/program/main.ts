@@ -13,7 +13,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { formatAddress } from '../../ipv4.ts';
+import { formatAddress, readSubnet } from '../../ipv4.ts';
 import { readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
@@ -32,6 +32,7 @@ async function main(directory: string): Promise<void> {
   const text = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
   const { egress, inside, nft } = Settings.parse(JSON.parse(text));
   const policies = egress.policies.map(readPolicy);
+  const own = egress.ownSubnets.map(readSubnet);
   // Whole seconds that never go back.
   const now = (): number => Math.floor(performance.now() / 1000) + 1;
   const refusals = new Refusals(join(directory, REFUSALS_FILE), egress.policies, now);
@@ -45,14 +46,15 @@ async function main(directory: string): Promise<void> {
   const pins = new Pins(policies, setsOf(nft), now);
   const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
   const proxy = new NameProxy({
-    ...{ policies, namesBoxes: egress.namesBoxes, pins, refuse, fail, now },
+    ...{ policies, own, namesBoxes: egress.namesBoxes, pins, refuse, fail, now },
+    boxSubnet: egress.boxSubnet === undefined ? undefined : readSubnet(egress.boxSubnet),
     resolve: (name) => askServers(servers, name),
   });
   const answer = proxy.answer.bind(proxy);
   const web = (port: number, speaks: 'tls' | 'http'): Server => {
     const open = connectTo(port);
     const connect = (address: number) => open(formatAddress(address));
-    return webProxy({ policies, pins, refuse, connect }, { port, speaks });
+    return webProxy({ policies, own, pins, refuse, connect }, { port, speaks });
   };
   await listenForDatagrams({ address: inside, port: PROGRAM_PORTS.names }, answer);
   await listen(questionServer(answer), inside, PROGRAM_PORTS.names);

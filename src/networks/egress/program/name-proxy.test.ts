@@ -1,6 +1,6 @@
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { describe, expect, it } from 'vitest';
-import { readAddress } from '../../ipv4.ts';
+import { readAddress, readSubnet } from '../../ipv4.ts';
 import { question, readReply } from '../testing/dns-bytes.ts';
 import type { Answer } from './dns-message.ts';
 import { NameProxy } from './name-proxy.ts';
@@ -19,7 +19,7 @@ function proxyOf(
   let full = false;
   const proxy = new NameProxy({
     policies: [parseNetworkPolicy({ rules })],
-    namesBoxes: false,
+    ...{ namesBoxes: false, own: [readSubnet('198.51.100.0/24')] },
     refuse: (each) => refused.push(each),
     fail: (what, error) => failed.push(`${what}: ${error}`),
     now: () => time,
@@ -83,6 +83,15 @@ describe('the proxy for names', () => {
     },
   );
 
+  it('says that a name has no address where it leads to a network of the host', async () => {
+    const answers = { 'a.example': { to: ['198.51.100.7'] } };
+    const { ask, pinned, refused } = proxyOf(['allow:a.example'], answers);
+    expect(await ask('a.example')).toEqual(NO_NAME);
+    expect([pinned, refused.length]).toEqual([[], 1]);
+    const open = proxyOf(['allow:a.example', 'allow:198.51.100.7:tcp:443'], answers);
+    expect(await open.ask('a.example')).toMatchObject({ addresses: ['198.51.100.7'] });
+  });
+
   it('answers with no records but addresses, and none of IPv6 or of keys that hide names', async () => {
     const { ask, asked } = proxyOf(['allow:a.example'], {});
     for (const type of [28, 65, 64, 16, 15, 33, 255])
@@ -124,6 +133,14 @@ describe('the proxy for names', () => {
     expect(await ask('db', 28)).toEqual(EMPTY);
     expect([pinned, refused]).toEqual([[], []]);
     expect(await proxyOf([], answers).ask('db')).toEqual(NO_NAME);
+  });
+
+  it('resolves names of boxes in a network whose addresses look public', async () => {
+    const answers = { db: { to: ['203.0.113.1', '198.51.100.1'] } };
+    const more = { namesBoxes: true, boxSubnet: readSubnet('203.0.113.0/24') };
+    const { ask, pinned } = proxyOf([], answers, more);
+    expect((await ask('db'))?.addresses).toEqual(['203.0.113.1']);
+    expect(pinned).toEqual([]);
   });
 
   it('refuses what is of no internet, and what is no host name', async () => {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { contains, type Subnet } from '../../ipv4.ts';
 import { decideName, isSpecial, mayResolveTo, type Policy } from '../decide.ts';
 import {
   type Answer,
@@ -20,8 +21,12 @@ import type { Refuse } from './refusals.ts';
 
 export interface NameProxyOptions {
   readonly policies: readonly Policy[];
+  /** The host's own networks: no name leads there. */
+  readonly own: readonly Subnet[];
   /** Names without a dot are those of boxes. */
   readonly namesBoxes: boolean;
+  /** Where boxes are, beside private addresses. */
+  readonly boxSubnet?: Subnet | undefined;
   readonly pins: Pick<Pins, 'add'>;
   readonly refuse: Refuse;
   /** Gets what keeps a name from being resolved. */
@@ -110,7 +115,7 @@ export class NameProxy {
   }
 
   async #resolve(name: string): Promise<Resolved> {
-    const { resolve, policies, pins, refuse } = this.#options;
+    const { resolve, policies, own, pins, refuse } = this.#options;
     const answer = await resolve(name);
     if (answer.rcode === RCODE.noName) return NO_NAME;
     if (answer.rcode !== RCODE.ok) return FAILED;
@@ -118,17 +123,20 @@ export class NameProxy {
     const ttl = Math.min(answer.ttl, MAX_SECONDS);
     if (this.#isOfBox(name)) {
       // What boxes reach of their own network is not egress, and nothing is opened for it.
+      const { boxSubnet } = this.#options;
+      const isBoxes = (address: number): boolean =>
+        isSpecial(address) || (boxSubnet !== undefined && contains(boxSubnet, address));
       return {
         rcode: RCODE.ok,
-        addresses: addresses.filter(isSpecial),
+        addresses: addresses.filter(isBoxes),
         ttl: Math.min(ttl, BOX_SECONDS),
       };
     }
-    if (!addresses.every((address) => mayResolveTo(policies, address))) {
+    if (!addresses.every((address) => mayResolveTo(policies, address, own))) {
       refuse({
         target: name,
         policy: 0,
-        why: 'its address is private, link-local or the loopback',
+        why: 'its address is private, link-local, the loopback or of the host’s own networks',
       });
       return NO_NAME;
     }

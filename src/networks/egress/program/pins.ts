@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { namesIt, type Policy } from '../decide.ts';
+import { allows, namesIt, type Policy } from '../decide.ts';
 import { setName } from '../packet-rules.ts';
 
 /** Elements that come into sets of the packet filter, each for so many seconds. */
@@ -16,26 +16,45 @@ const MIN_SECONDS = 30;
 export const MAX_SECONDS = 3600;
 /** A client that was told N seconds may connect at the end of them. */
 const GRACE_SECONDS = 5;
+/** The names that were asked for last. One that is forgotten has to be asked for again. */
 const MAX_NAMES = 4096;
+/** Of one name: servers may answer with others each time. */
+const MAX_OF_NAME = 64;
+/** In all sets, each of which the packet filter bounds as well. */
+const MAX_ELEMENTS = 16_384;
 
 export class Pins {
   readonly #policies: readonly Policy[];
+  /** Those whose addresses this program may connect to. */
+  readonly #allowing: readonly string[];
   readonly #addToSets: AddToSets;
   readonly #now: () => number;
   /** By name, then by address: until when, in seconds. */
   readonly #names = new Map<string, Map<number, number>>();
   /** By set and address: until when the packet filter has it. */
   readonly #elements = new Map<string, number>();
+  /** When what is past was forgotten. */
+  #cleaned = 0;
 
   constructor(policies: readonly Policy[], addToSets: AddToSets, now: () => number) {
     this.#policies = policies;
+    this.#allowing = policies.flatMap(({ rules }, policy) =>
+      rules.flatMap((rule, at) =>
+        rule.target.kind !== 'addresses' && allows(rule) ? [setName(policy, at)] : [],
+      ),
+    );
     this.#addToSets = addToSets;
     this.#now = now;
   }
 
-  /** Opens the way to the addresses. They are open when this returns. */
+  /**
+   * Opens the way to the addresses. They are open when this returns.
+   *
+   * @throws Error where no more can be open at a time
+   */
   async add(name: string, addresses: readonly number[], ttl: number): Promise<void> {
     const now = this.#now();
+    this.#forgetPast(now);
     const seconds = Math.min(Math.max(ttl, MIN_SECONDS), MAX_SECONDS) + GRACE_SECONDS;
     const until = now + seconds;
     const enough = now + Math.min(ttl, MAX_SECONDS) + GRACE_SECONDS;
@@ -45,12 +64,22 @@ export class Pins {
         .filter((address) => (this.#elements.get(`${set} ${address}`) ?? 0) < enough)
         .map((address) => ({ set, address, seconds })),
     );
+    if (this.#elements.size + elements.length > MAX_ELEMENTS) {
+      throw new Error('too many addresses are open');
+    }
     if (elements.length > 0) await this.#addToSets(elements);
-    this.#forgetPast(now);
     for (const { set, address } of elements) this.#elements.set(`${set} ${address}`, until);
     const known = this.#names.get(name) ?? new Map<number, number>();
-    for (const address of addresses) known.set(address, Math.max(until, known.get(address) ?? 0));
+    for (const address of addresses) {
+      const last = Math.max(until, known.get(address) ?? 0);
+      // Behind the others: those before it were asked for longer ago.
+      known.delete(address);
+      known.set(address, last);
+    }
+    dropFirst(known, MAX_OF_NAME);
+    this.#names.delete(name);
     this.#names.set(name, known);
+    dropFirst(this.#names, MAX_NAMES);
   }
 
   /** The addresses that a name has now. */
@@ -60,6 +89,12 @@ export class Pins {
     return known.flatMap(([address, until]) => (until > now ? [address] : []));
   }
 
+  /** Whether a rule that allows a name has opened the address. */
+  isOpen(address: number): boolean {
+    const now = this.#now();
+    return this.#allowing.some((set) => (this.#elements.get(`${set} ${address}`) ?? 0) > now);
+  }
+
   /** The sets of all rules that are about the name, those that deny some of it as well. */
   #setsOf(name: string): string[] {
     return this.#policies.flatMap(({ rules }, policy) =>
@@ -67,12 +102,22 @@ export class Pins {
     );
   }
 
+  /** Once a second at most: it looks at all of them. */
   #forgetPast(now: number): void {
-    if (this.#names.size + this.#elements.size < MAX_NAMES) return;
+    if (this.#cleaned === now) return;
+    this.#cleaned = now;
     for (const [key, until] of this.#elements) if (until <= now) this.#elements.delete(key);
     for (const [name, addresses] of this.#names) {
       for (const [address, until] of addresses) if (until <= now) addresses.delete(address);
       if (addresses.size === 0) this.#names.delete(name);
     }
+  }
+}
+
+/** Keeps so many of the entries that came last. */
+function dropFirst<Key>(map: Map<Key, unknown>, kept: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= kept) return;
+    map.delete(key);
   }
 }

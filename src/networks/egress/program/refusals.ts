@@ -49,8 +49,13 @@ export class Refusals {
   #write(): void {
     this.#timer = undefined;
     const file: RefusalFile = { since: this.#since, refusals: this.#list };
-    // A reader that finds half of it comes again.
-    writeFileSync(this.#path, JSON.stringify(file));
+    try {
+      // A reader that finds half of it comes again.
+      writeFileSync(this.#path, JSON.stringify(file));
+    } catch {
+      // A full file system costs a list, and not the box's names. It is written once there is room.
+      this.#timer = setTimeout(() => this.#write(), WRITE_MS);
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readSubnet } from '../../ipv4.ts';
 import type { Refused } from './refusals.ts';
 import { type WebProxyOptions, webProxy } from './web-proxy.ts';
 
@@ -29,7 +30,11 @@ async function proxyOf(
   const proxy = webProxy(
     {
       policies: [parseNetworkPolicy({ rules: ['allow:a.example'] })],
-      pins: { addressesOf: (name) => (name === 'a.example' ? [0xcb007101] : []) },
+      own: [],
+      pins: {
+        addressesOf: (name) => (name === 'a.example' ? [0xcb007101] : []),
+        isOpen: () => true,
+      },
       refuse: (each) => refused.push(each),
       connect: (address) => {
         reached.push(address);
@@ -97,11 +102,45 @@ describe('the proxy for web connections', () => {
     expect(refused).toEqual([{ target: 'a.example:80/tcp', policy: 0, by: 0 }]);
   });
 
+  it('connects to no network of the host by a default that opens public addresses', async () => {
+    const { client, refused, reached } = await proxyOf(undefined, {
+      policies: [parseNetworkPolicy({ default: 'public', rules: [] })],
+      own: [readSubnet('203.0.113.0/24')],
+    });
+    client.write(REQUEST);
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+    expect(refused).toEqual([{ target: 'a.example:80/tcp', policy: 0, by: 'default' }]);
+  });
+
+  it('refuses a name none of whose addresses the packet filter has opened', async () => {
+    const pins = { addressesOf: () => [0xcb007101, 0xcb007102], isOpen: () => false };
+    const policies = [parseNetworkPolicy({ default: 'public', rules: [] })];
+    const { client, refused, reached } = await proxyOf(undefined, { pins, policies });
+    client.write(REQUEST);
+    expect(await read(client)).toBe('ECONNRESET');
+    expect(reached).toEqual([]);
+    expect(refused).toEqual([
+      { target: 'a.example:80/tcp', policy: 0, why: expect.stringContaining('no rule for a name') },
+    ]);
+  });
+
+  it('connects to those addresses alone that the packet filter has opened', async () => {
+    const pins = {
+      addressesOf: () => [0xcb007101, 0xcb007102],
+      isOpen: (address: number) => address === 0xcb007102,
+    };
+    const { client, reached } = await proxyOf(undefined, { pins });
+    client.write(REQUEST);
+    await read(client);
+    expect(reached).toEqual([0xcb007102]);
+  });
+
   it('tries the addresses of a name one after the other', async () => {
     const target = await listen(createServer((socket) => socket.resume().end('reached')));
     let calls = 0;
     const { client } = await proxyOf(undefined, {
-      pins: { addressesOf: () => [1, 2, 3] },
+      pins: { addressesOf: () => [1, 2, 3], isOpen: () => true },
       connect: () => {
         calls += 1;
         const port = calls < 3 ? 9 : target;
@@ -117,6 +156,19 @@ describe('the proxy for web connections', () => {
     const { client } = await proxyOf(undefined);
     client.write(REQUEST);
     expect(await read(client)).toBe('ECONNRESET');
+  });
+
+  it('goes on after a connection that the host cannot take', async () => {
+    const proxy = webProxy(
+      {
+        ...{ policies: [], own: [], pins: { addressesOf: () => [], isOpen: () => true } },
+        ...{ refuse: () => undefined, connect: () => new Socket() },
+      },
+      { port: 80, speaks: 'http' },
+    );
+    await listen(proxy);
+    proxy.emit('error', new Error('accept ENFILE'));
+    expect(proxy.listening).toBe(true);
   });
 
   it('ends a client that does not say what it wants', async () => {

@@ -6,6 +6,7 @@
  * @module
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Subnet } from '../../ipv4.ts';
 import { decideConnection, type Policy } from '../decide.ts';
 import { type Peeked, peekClientHello } from './client-hello.ts';
 import type { Pins } from './pins.ts';
@@ -14,7 +15,9 @@ import { peekRequestHead } from './request-head.ts';
 
 export interface WebProxyOptions {
   readonly policies: readonly Policy[];
-  readonly pins: Pick<Pins, 'addressesOf'>;
+  /** The host's own networks. */
+  readonly own: readonly Subnet[];
+  readonly pins: Pick<Pins, 'addressesOf' | 'isOpen'>;
   readonly refuse: Refuse;
   readonly connect: (address: number) => Socket;
   /** For the client's first message. */
@@ -43,6 +46,8 @@ export function webProxy(options: WebProxyOptions, at: WebPort): Server {
     client.on('error', () => client.destroy());
     void serve(client, options, at).catch(() => client.destroy());
   });
+  // Where the host has no descriptor left, one connection fails, and the next one may not.
+  server.on('error', () => undefined);
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
@@ -70,24 +75,30 @@ async function serve(client: Socket, options: WebProxyOptions, at: WebPort): Pro
   join(client, server);
 }
 
-/** The addresses of the name that all policies allow, in any order. */
+/** The addresses of the name that all policies allow and the packet filter opens, in any order. */
 function permitted(
   name: string,
   port: number,
-  { policies, pins, refuse }: WebProxyOptions,
+  { policies, own, pins, refuse }: WebProxyOptions,
 ): number[] {
   const target = `${name}:${port}/tcp`;
   const addresses = pins.addressesOf(name).filter((address) =>
     policies.every((policy, at) => {
-      const { allowed, by } = decideConnection(policy, { name, address, protocol: 'tcp', port });
+      const destination = { name, address, protocol: 'tcp', port } as const;
+      const { allowed, by } = decideConnection(policy, destination, own);
       if (!allowed) refuse({ target, policy: at, by });
       return allowed;
     }),
   );
+  const open = addresses.filter((address) => pins.isOpen(address));
+  if (addresses.length > 0 && open.length === 0) {
+    // By the default: the address that the box has sent to is that of another name.
+    refuse({ target, policy: 0, why: 'no rule for a name has opened an address of this name' });
+  }
   if (addresses.length === 0 && pins.addressesOf(name).length === 0) {
     refuse({ target, policy: 0, why: 'the box has not resolved this name, or may not' });
   }
-  return addresses.sort(() => Math.random() - 0.5).slice(0, MAX_TRIED);
+  return open.sort(() => Math.random() - 0.5).slice(0, MAX_TRIED);
 }
 
 interface Found {

@@ -155,7 +155,7 @@ describe('a network with a policy', () => {
         { of: 'network', rules: ['allow:a.example:tcp'] },
       ],
       ...{ resolvers: [place?.network.gateway], upstreams: [place?.network.gateway] },
-      namesBoxes: true,
+      ...{ namesBoxes: true, boxSubnet: place?.network.subnet },
     });
     await home.call('POST', `/containers/${id}/kill`);
   });
