@@ -28,7 +28,19 @@ var (
 	ErrNoKey      = &jsonapi.Error{Code: "sealing-key-refused", Message: "the secure processor refuses the key, as it does for a TCB above its own", Status: http.StatusForbidden}
 )
 
-// Refusals are all of them.
+// Refusals by a floor, which the workload alone can give. A client has the envelope and reads its
+// header before it sends it.
+var (
+	ErrBelowSVN   = &jsonapi.Error{Code: "below-minimum-svn", Message: "its guest SVN is below minimumSvn", Status: http.StatusForbidden}
+	ErrBelowTCB   = &jsonapi.Error{Code: "below-minimum-tcb", Message: "a part of its TCB is below that of minimumTcb", Status: http.StatusForbidden}
+	ErrFloorSVN   = &jsonapi.Error{Code: "minimum-svn", Message: "minimumSvn must be from 0 to 4294967295", Status: http.StatusBadRequest}
+	ErrMinimumTCB = &jsonapi.Error{Code: "minimum-tcb", Message: "minimumTcb must be 16 lower-case hexadecimal digits", Status: http.StatusBadRequest}
+)
+
+// FloorRefusals are those.
+var FloorRefusals = []*jsonapi.Error{ErrBelowSVN, ErrBelowTCB, ErrFloorSVN, ErrMinimumTCB}
+
+// Refusals are all others.
 var Refusals = []*jsonapi.Error{
 	ErrMalformed, ErrVersion, ErrTEE, ErrPolicy, ErrPurpose, ErrSpec, ErrMeasurement, ErrIDKey, ErrSVN, ErrBroken,
 	ErrNoIDKey, ErrMinimumSVN, ErrNoPolicy, ErrNoPurpose, ErrValueSize, ErrNoKey,

@@ -65,16 +65,20 @@ func (s *Sealer) permits(policy Policy) error {
 
 // Session seals for callers from outside, and Workload for those in the box. The caller of Session
 // sees to it that they may.
-func (s *Sealer) Session() *Caller { return &Caller{s, s.session} }
+func (s *Sealer) Session() *Caller { return &Caller{Sealer: s, rate: s.session} }
 
 // Workload seals for the box.
-func (s *Sealer) Workload() *Caller { return &Caller{s, s.workload} }
+func (s *Sealer) Workload() *Caller { return &Caller{Sealer: s, rate: s.workload} }
 
 // Caller is a sealer at the rate of one kind of callers.
 type Caller struct {
 	*Sealer
-	rate *evidence.Bucket
+	rate  *evidence.Bucket
+	floor Floor
 }
+
+// AtLeast opens nothing below a floor.
+func (c *Caller) AtLeast(floor Floor) *Caller { return &Caller{c.Sealer, c.rate, floor} }
 
 // Terms say what an envelope is for, and which guests open it.
 type Terms struct {
@@ -117,6 +121,9 @@ func (c *Caller) Unseal(data []byte, purpose string) ([]byte, error) {
 	if err := c.permit(e.header, purpose); err != nil {
 		return nil, err
 	}
+	if err := c.floor.permit(e.header); err != nil {
+		return nil, err
+	}
 	var value []byte
 	err = c.withKey(e.header, func(key []byte) (err error) {
 		value, err = e.open(key)
@@ -153,6 +160,9 @@ func (c *Caller) Again(reference []byte, purpose string) ([]byte, error) {
 		return nil, err
 	}
 	if err := c.permit(h, purpose); err != nil {
+		return nil, err
+	}
+	if err := c.floor.permit(h); err != nil {
 		return nil, err
 	}
 	var key []byte

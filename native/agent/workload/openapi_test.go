@@ -38,7 +38,7 @@ func TestOpenAPIHasTheCodes(t *testing.T) {
 	} {
 		want = append(want, refusal.Code)
 	}
-	for _, refusal := range sealing.Refusals {
+	for _, refusal := range slices.Concat(sealing.Refusals, sealing.FloorRefusals) {
 		want = append(want, refusal.Code)
 	}
 	slices.Sort(want)

@@ -25,13 +25,19 @@ func seal(s *Services, body []byte) (answer, error) {
 
 func unseal(s *Services, body []byte) (answer, error) {
 	var asked struct {
-		Purpose  string `json:"purpose"`
-		Envelope []byte `json:"envelope"`
+		Purpose    string  `json:"purpose"`
+		Envelope   []byte  `json:"envelope"`
+		MinimumSVN *int64  `json:"minimumSvn"`
+		MinimumTCB *string `json:"minimumTcb"`
 	}
 	if err := strictjson.Decode(body, &asked); err != nil {
 		return answer{}, err
 	}
-	value, err := s.Sealer.Unseal(asked.Envelope, asked.Purpose)
+	floor, err := sealing.ParseFloor(asked.MinimumSVN, asked.MinimumTCB)
+	if err != nil {
+		return answer{}, err
+	}
+	value, err := s.Sealer.AtLeast(floor).Unseal(asked.Envelope, asked.Purpose)
 	return answer{document: map[string][]byte{"value": value}, wipe: value}, err
 }
 
@@ -41,18 +47,24 @@ func derive(s *Services, body []byte) (answer, error) {
 		Purpose    string  `json:"purpose"`
 		Policy     *string `json:"policy"`
 		MinimumSVN *int64  `json:"minimumSvn"`
+		MinimumTCB *string `json:"minimumTcb"`
 		Reference  *[]byte `json:"reference"`
 	}
 	if err := strictjson.Decode(body, &asked); err != nil {
 		return answer{}, err
 	}
-	if (asked.Policy == nil) == (asked.Reference == nil) || asked.Reference != nil && asked.MinimumSVN != nil {
+	if (asked.Policy == nil) == (asked.Reference == nil) || asked.Reference == nil && asked.MinimumTCB != nil {
 		return answer{}, errDerive
 	}
 	if asked.Reference != nil {
-		key, err := s.Sealer.Again(*asked.Reference, asked.Purpose)
+		floor, err := sealing.ParseFloor(asked.MinimumSVN, asked.MinimumTCB)
+		if err != nil {
+			return answer{}, err
+		}
+		key, err := s.Sealer.AtLeast(floor).Again(*asked.Reference, asked.Purpose)
 		return answer{document: map[string][]byte{"key": key, "reference": *asked.Reference}, wipe: key}, err
 	}
-	key, reference, err := s.Sealer.Derive(sealing.Terms{Purpose: asked.Purpose, Policy: *asked.Policy, MinimumSVN: asked.MinimumSVN})
+	terms := sealing.Terms{Purpose: asked.Purpose, Policy: *asked.Policy, MinimumSVN: asked.MinimumSVN}
+	key, reference, err := s.Sealer.Derive(terms)
 	return answer{document: map[string][]byte{"key": key, "reference": reference}, wipe: key}, err
 }

@@ -62,11 +62,31 @@ func TestTheWorkloadIsRefusedByTheRuleThatDecides(t *testing.T) {
 		{"/v1/unseal", `{"purpose":"db"}`, 400, "malformed"},
 		{"/v1/derive", `{"purpose":"db"}`, 400, "derive-malformed"},
 		{"/v1/derive", `{"purpose":"db","policy":"exact","reference":"AAAA"}`, 400, "derive-malformed"},
-		{"/v1/derive", `{"purpose":"db","reference":"AAAA","minimumSvn":1}`, 400, "derive-malformed"},
+		{"/v1/derive", `{"purpose":"db","policy":"exact","minimumTcb":"0000000000000000"}`, 400, "derive-malformed"},
 		{"/v1/derive", `{"purpose":"db","reference":"AAAA"}`, 400, "envelope-malformed"},
 		{"/v1/derive", `{"purpose":"db","policy":"upgradable"}`, 403, "sealing-policy"},
 	} {
 		a.refused("POST", c.path, c.body, c.status, c.code)
 	}
 	a.refused("GET", "/v1/seal", "", 405, "method-not-allowed")
+}
+
+func TestTheWorkloadIsRefusedWhatIsBelowItsFloor(t *testing.T) {
+	a := plain(t)
+	envelope, _ := json.Marshal(a.sealed("/v1/seal", map[string]any{"purpose": "db", "policy": "exact", "value": []byte("x")}).Envelope)
+	reference, _ := json.Marshal(a.sealed("/v1/derive", map[string]any{"purpose": "db", "policy": "exact"}).Reference)
+	for _, c := range []struct {
+		path, body string
+		status     int
+		code       string
+	}{
+		{"/v1/derive", `{"purpose":"db","reference":` + string(reference) + `,"minimumSvn":4294967295}`, 403, "below-minimum-svn"},
+		{"/v1/derive", `{"purpose":"db","reference":` + string(reference) + `,"minimumTcb":"ffffffffffffffff"}`, 403, "below-minimum-tcb"},
+		{"/v1/unseal", `{"purpose":"db","envelope":` + string(envelope) + `,"minimumSvn":4294967295}`, 403, "below-minimum-svn"},
+		{"/v1/unseal", `{"purpose":"db","envelope":` + string(envelope) + `,"minimumTcb":"ffffffffffffffff"}`, 403, "below-minimum-tcb"},
+		{"/v1/unseal", `{"purpose":"db","envelope":"AAAA","minimumTcb":"9"}`, 400, "minimum-tcb"},
+		{"/v1/unseal", `{"purpose":"db","envelope":"AAAA","minimumSvn":-1}`, 400, "minimum-svn"},
+	} {
+		a.refused("POST", c.path, c.body, c.status, c.code)
+	}
 }

@@ -35,7 +35,7 @@ const (
 // dataSize is the size of the data in a workload's report: as long as a digest of SHA-512.
 const dataSize = 64
 
-var errDerive = &jsonapi.Error{Code: "derive-malformed", Message: "give policy for a new key, or the reference of an earlier one, and not both", Status: http.StatusBadRequest}
+var errDerive = &jsonapi.Error{Code: "derive-malformed", Message: "give policy for a new key, or the reference of an earlier one, and not both; minimumTcb belongs to a reference", Status: http.StatusBadRequest}
 
 var errData = &jsonapi.Error{Code: "data-length", Message: "data must be 64 bytes", Status: http.StatusBadRequest}
 

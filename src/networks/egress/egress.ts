@@ -29,7 +29,9 @@ export const Egress = z.strictObject({
   upstreams: z.array(z.string()).min(1),
   /** Names without a dot are those of boxes, which the upstream knows. */
   namesBoxes: z.boolean(),
-  /** The network's own addresses, in CIDR notation, which may look public. Absent: there are none. */
+  /**
+   * The network's own addresses, in CIDR notation, which may look public. Absent: there are none.
+   */
   boxSubnet: z.string().optional(),
   /** The host's own networks, in CIDR notation: they are not public for its boxes. */
   ownSubnets: z.array(z.string()),

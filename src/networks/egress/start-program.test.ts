@@ -23,7 +23,7 @@ describe('a program that serves a limited box', () => {
     return startProgram(program, async () => 'its last line');
   };
 
-  it('has its number on record once it is ready', async () => {
+  it('records the number of a program once it is ready', async () => {
     await start('echo ready; exec sleep 60');
     const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'));
     expect(process.kill(pid, 'SIGKILL')).toBe(true);
@@ -36,7 +36,7 @@ describe('a program that serves a limited box', () => {
     });
   });
 
-  it('is ended where it is not ready in time, with a remedy for that', async () => {
+  it('ends a program that is not ready in time, with a remedy for that', async () => {
     await expect(start('exec sleep 60', { readyMs: 1 })).rejects.toMatchObject({
       code: 'network-failed',
       message: expect.stringMatching(/: its program did not start within 0\.001 s$/),

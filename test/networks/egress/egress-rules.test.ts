@@ -181,7 +181,7 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(await client.tcp(CDN, 5432)).toBe(GUEST);
     });
 
-    it('is the one process that is ended with a limit, whatever names its directory', async () => {
+    it('ends one process with a limit, whatever else names its directory', async () => {
       await lab.limit([{ rules: [] }]);
       const directory = `${lab.namespace}.egress`;
       const script = "process.stdout.write('ready'); setInterval(() => {}, 1000)";

@@ -62,7 +62,7 @@ describe('the addresses of a name', () => {
     expect(pins.addressesOf('a.example')).toEqual([]);
   });
 
-  it('are open by rules that allow a name, and as long as the packet filter has them', async () => {
+  it('opens addresses by rules that allow a name, as long as the packet filter has them', async () => {
     const { pins, pass } = pinsOf(['deny:a.example:udp', 'allow:b.example']);
     await pins.add('a.example', [1], 60);
     await pins.add('b.example', [2], 60);
@@ -71,7 +71,7 @@ describe('the addresses of a name', () => {
     expect(pins.isOpen(2)).toBe(false);
   });
 
-  it('are known for a bounded number of names, those that were asked for last', async () => {
+  it('knows the addresses of a bounded number of names, those that were asked for last', async () => {
     const { pins } = pinsOf([]);
     for (let at = 0; at < 5000; at += 1) {
       await pins.add(`n${at}.example`, [at], 3600);
@@ -83,14 +83,14 @@ describe('the addresses of a name', () => {
     expect(pins.addressesOf('often.example')).toEqual([1]);
   });
 
-  it('are bounded for a name whose answers are others each time', async () => {
+  it('bounds the addresses of a name whose answers are others each time', async () => {
     const { pins } = pinsOf([]);
     for (let at = 1; at <= 200; at += 1) await pins.add('a.example', [at], 3600);
     const known = pins.addressesOf('a.example');
     expect([known.length, known[0], known.at(-1)]).toEqual([64, 137, 200]);
   });
 
-  it('are refused where too many are open, until the time of others has passed', async () => {
+  it('refuses addresses where too many are open, until the time of others has passed', async () => {
     const { pins, pass } = pinsOf(['allow:*.example']);
     for (let at = 0; at < 16_384; at += 1) await pins.add(`n${at % 100}.example`, [at], 60);
     await expect(pins.add('a.example', [99_999], 60)).rejects.toThrow('too many addresses');
