@@ -49,15 +49,20 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
       ...[loader, '--library-path', '/host/lib', '/host/node', '/data/watch.mjs'],
       ...['/data', '/host/node_modules'],
     ]);
-    const says = (line: string): Promise<void> =>
-      until(`it says ${line}`, async () => {
-        const { stdout, stderr } = await actor.run(['logs', 'node']);
-        if (stderr !== '') throw new Error(stderr);
-        return stdout.split('\n').includes(line);
-      });
+    const hasSaid = async (line: string): Promise<boolean> => {
+      const { stdout, stderr } = await actor.run(['logs', 'node']);
+      if (stderr !== '') throw new Error(stderr);
+      return stdout.split('\n').includes(line);
+    };
+    const says = (line: string): Promise<void> => until(`it says ${line}`, () => hasSaid(line));
     await says('ready');
-    writeFileSync(join(app, 'new.js'), 'new');
-    await says('fs.watch change new.js');
+    // The host begins to watch after the box has started.
+    let writes = 0;
+    await until('it says that new.js has changed', async () => {
+      writes += 1;
+      writeFileSync(join(app, 'new.js'), String(writes));
+      return await hasSaid('fs.watch change new.js');
+    });
     await says('vite add /data/new.js');
     appendFileSync(join(app, 'src/old.js'), ' two');
     await says('vite change /data/src/old.js');
