@@ -21,20 +21,20 @@ const JOINED = /(^|[^\\])\\[ \t]*$/;
 export function changeLines(changes: readonly string[]): readonly string[] {
   if (changes.length === 0) return [];
   const instructions: string[] = [];
-  let begun: string | undefined;
+  let unfinished: string | undefined;
   for (const line of changes.flatMap((change) => change.split(/\r?\n/))) {
     if (COMMENT.test(line) || line.trim() === '') continue;
-    const whole = `${begun ?? ''}${line}`;
+    const whole = `${unfinished ?? ''}${line}`;
     if (whole.length > MAX_CHANGE) {
       throw new A3sError('invalid-argument', `A change is longer than ${MAX_CHANGE} characters`);
     }
-    begun = JOINED.test(whole) ? whole.replace(JOINED, '$1') : undefined;
-    if (begun === undefined) instructions.push(whole.trim());
+    unfinished = JOINED.test(whole) ? whole.replace(JOINED, '$1') : undefined;
+    if (unfinished === undefined) instructions.push(whole.trim());
     if (instructions.length > MAX_CHANGES) {
       throw new A3sError('invalid-argument', `Cannot apply more than ${MAX_CHANGES} changes`);
     }
   }
-  if (begun !== undefined && begun.trim() !== '') instructions.push(begun.trim());
+  if (unfinished !== undefined && unfinished.trim() !== '') instructions.push(unfinished.trim());
   if (instructions.length > 0) return instructions;
   throw new A3sError('invalid-argument', 'Cannot apply the changes: file with no instructions', {
     remedy: 'Write a change as an instruction of a Dockerfile, such as CMD ["sh"].',

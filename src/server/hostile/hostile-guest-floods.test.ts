@@ -53,9 +53,9 @@ async function execInOther(): Promise<number> {
 async function execMeanwhile(flood: { over: boolean }): Promise<number[]> {
   const took: number[] = [];
   do {
-    const begun = performance.now();
+    const startedAt = performance.now();
     expect(await execInOther()).toBe(200);
-    took.push(performance.now() - begun);
+    took.push(performance.now() - startedAt);
   } while (!flood.over);
   return took;
 }

@@ -116,16 +116,16 @@ describe('a paused box', () => {
     const id = await runBox();
     const running = home.runtime.running.expect(id);
     const guest = await running.guest();
-    const [begun, gate] = [new Gate(), new Gate()];
+    const [started, gate] = [new Gate(), new Gate()];
     const freeze = guest.freeze.bind(guest);
     guest.freeze = async (signal) => {
-      begun.open();
+      started.open();
       await gate.opened;
       await freeze(signal);
     };
     guest.signal = async () => undefined;
     const paused = ask(id, 'pause');
-    await begun.opened;
+    await started.opened;
     const killed = ask(id, 'kill?signal=TERM');
     await expect.poll(() => home.runtime.store.expect(id).state.stopRequested).toBe(true);
     gate.open();
