@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
@@ -22,9 +23,28 @@ const END_MS = 10_000;
 const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];
 const NO_WAY_BACK = ['--tcp-ns', 'none', '--udp-ns', 'none'];
 
+/** The device of a pasta that was killed is in the namespace for a moment longer. */
+const IS_BUSY = /Failed to set up tap device/;
+const BUSY_MS = 5_000;
+const PAUSE_MS = 20;
+
+async function runPasta(args: readonly string[]): Promise<void> {
+  const end = Date.now() + BUSY_MS;
+  for (;;) {
+    try {
+      await runProgram('pasta', args);
+      return;
+    } catch (error) {
+      const isBusy = error instanceof A3sError && IS_BUSY.test(error.message);
+      if (!isBusy || Date.now() > end) throw error;
+    }
+    await delay(PAUSE_MS);
+  }
+}
+
 /** The way out of the namespace that holds the bridges. */
 export async function startWayOut(namespace: string, pidFile: string): Promise<void> {
-  await runProgram('pasta', [
+  await runPasta([
     ...COMMON,
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile],
@@ -43,7 +63,7 @@ export async function startOwnWayOut(
   { address, network, resolver }: Pick<Endpoint, 'address' | 'network' | 'resolver'>,
 ): Promise<void> {
   const { gateway, subnet, mtu } = network;
-  await runProgram('pasta', [
+  await runPasta([
     ...COMMON,
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', UPLINK, '--mtu', String(mtu)],
@@ -95,7 +115,7 @@ export async function startPublishing(
 ): Promise<void> {
   const { device, address, prefixLength, gateway } = PUBLISH;
   try {
-    await runProgram('pasta', [
+    await runPasta([
       ...COMMON,
       ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', device, '--mtu', String(mtu)],
       ...['--address', address, '--netmask', String(prefixLength), '--gateway', gateway],
