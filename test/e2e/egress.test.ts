@@ -9,8 +9,9 @@ import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
 /**
- * Addresses of the host that only its loopback device has, for the time of these tests: a DNS
- * server, a web server with several sites, and another server.
+ * Addresses that the host delivers to itself for the time of these tests, though no device has
+ * them, so that they are not among its own: a DNS server, a web server with several sites, and
+ * another server.
  */
 const [DNS, SITES, OTHER] = ['198.51.100.53', '198.51.100.80', '198.51.100.81'] as const;
 const REFUSED_SITES = ['sibling.example.net', 'evil.example'];
@@ -53,7 +54,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
   });
 
   function lo(verb: 'add' | 'del', address: string): void {
-    execFileSync('ip', ['addr', verb, `${address}/32`, 'dev', 'lo']);
+    execFileSync('ip', ['route', verb, 'local', `${address}/32`, 'dev', 'lo']);
   }
   function ask(command: string, values: object): Promise<unknown> {
     return new Promise((resolve) => {
