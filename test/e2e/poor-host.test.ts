@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -17,6 +17,7 @@ import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts'
 import { cpio } from '../../src/boot/make/cpio.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
 import { expectRefusal } from './refusal.ts';
 
 let installation: Installation;
@@ -86,8 +87,8 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
   afterEach(async () => {
     rmSync(ballast(), { force: true });
     await actor.stopServer();
-    // What a box left there would keep it mounted.
-    execFileSync('umount', [actor.home]);
+    // What a box left there would keep it mounted. The server's own process may need a moment.
+    await until('nothing uses the full disk', () => spawnSync('umount', [actor.home]).status === 0);
     await actor.leave();
     expect(actor.remains()).toEqual([]);
   });
