@@ -83,7 +83,7 @@ const ROOMS_BESIDE_FILES = {
     auth: ['hosts', 'http'],
     transport: ['auth', 'hosts', 'http'],
     exchange: ['http', 'transport'],
-    manifests: ['exchange', 'hosts'],
+    manifests: ['auth', 'exchange', 'hosts'],
     blobs: ['exchange', 'manifests'],
   },
   'src/trust': {

@@ -7,9 +7,9 @@ import { Readable } from 'node:stream';
 import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
 import { Authenticator } from '../auth/authenticator.ts';
+import { isOwnOrigin } from '../auth/own-origin.ts';
 import { shown } from '../hosts/addresses.ts';
 import type { Host, Mirror } from '../hosts/host.ts';
-import { isOwnOrigin } from '../hosts/own-origin.ts';
 import type { TlsTrust } from '../hosts/tls-trust.ts';
 import { discard } from '../http/error-body.ts';
 import type {
@@ -18,7 +18,6 @@ import type {
   RegistryRequest,
   RegistryResponse,
 } from '../http/message.ts';
-import { followRedirects } from '../http/redirects.ts';
 import { refusal } from '../http/refusal.ts';
 import type { TransportLimits } from '../http/transport-limits.ts';
 import { Unreached } from '../http/unreached.ts';
@@ -26,6 +25,7 @@ import { watchBody } from '../http/watch-body.ts';
 import { withRetries } from '../http/with-retries.ts';
 import type { Credentials } from '../registry.ts';
 import type { Network } from './network.ts';
+import { followRedirects } from './redirects.ts';
 import type { Transport } from './transport.ts';
 
 export interface TransportOptions {

@@ -5,11 +5,11 @@
  */
 
 import { A3sError } from '../../errors.ts';
+import { isOwnOrigin } from '../auth/own-origin.ts';
 import { shown } from '../hosts/addresses.ts';
-import { isOwnOrigin } from '../hosts/own-origin.ts';
 import type { TlsTrust } from '../hosts/tls-trust.ts';
-import { discard } from './error-body.ts';
-import type { HttpRequest, HttpResponse, Send } from './message.ts';
+import { discard } from '../http/error-body.ts';
+import type { HttpRequest, HttpResponse, Send } from '../http/message.ts';
 
 const MAX_REDIRECTS = 10;
 const MAX_LOCATION = 16 * 1024;
