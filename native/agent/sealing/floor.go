@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// Floor is the least SVN and TCB of what a caller opens. Whoever knows the key of an old TCB that
+// Floor is the least SVN and TCB of what a caller opens. A party with the key of an old TCB that
 // was broken can make envelopes and references of it, and only a floor refuses them.
 type Floor struct {
 	svn uint32
