@@ -80,18 +80,11 @@ export class Actor {
     const xdg = join(this.directory, 'run');
     for (const path of [this.home, xdg]) {
       mkdirSync(path, { mode: 0o700 });
-      if (process.getuid?.() === 0) chownSync(path, this.#uid, this.#uid);
+      this.own(path);
     }
     const known = join(installation.root, 'accelerator.json');
     if (existsSync(known)) copyFileSync(known, join(this.home, 'accelerator.json'));
-    if (process.getuid?.() === 0) {
-      for (const path of [
-        this.directory,
-        ...readdirSync(this.home).map((name) => join(this.home, name)),
-      ]) {
-        chownSync(path, this.#uid, this.#uid);
-      }
-    }
+    this.own(this.directory, ...readdirSync(this.home).map((name) => join(this.home, name)));
     this.env = {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',
       HOME: this.directory,
@@ -108,6 +101,12 @@ export class Actor {
   /** Where the memory of snapshots lies, while there are some. */
   get snapshotMemory(): string {
     return this.#lastMemory ?? recordedDirectory({ home: this.home, uid: this.#uid });
+  }
+
+  /** Makes files that this process has written the actor's own. */
+  own(...paths: readonly string[]): void {
+    if (process.getuid?.() !== 0) return;
+    for (const path of paths) chownSync(path, this.#uid, this.#uid);
   }
 
   /** The argument vector that runs the command line as this actor. */

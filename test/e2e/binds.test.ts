@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
-  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -34,9 +33,7 @@ describe.each(ACTORS)('a bind mount of %s', (name) => {
     expect(spawnSync(program, args).status).toBe(0);
     writeFileSync(join(shared, 'given'), 'from the host\n');
     writeFileSync(join(shared, 'sibling'), 'not yours\n');
-    if (name === 'ordinary user' && process.getuid?.() === 0) {
-      for (const file of ['given', 'sibling']) chownSync(join(shared, file), 64_321, 64_321);
-    }
+    actor.own(join(shared, 'given'), join(shared, 'sibling'));
     await actor.ok([
       ...['run', '-d', '--name', 'bound', '--network', 'none'],
       ...['-v', `${shared}:/data`, '-v', `${shared}:/read-only:ro`],
@@ -77,10 +74,7 @@ describe.each(ACTORS)('a bind mount of %s', (name) => {
     const sub = join(shared, 'sub');
     mkdirSync(sub);
     /** The server of an ordinary user can report no file of another user. */
-    const give = (path: string): void => {
-      if (name !== 'ordinary user' || process.getuid?.() !== 0) return;
-      chownSync(join(sub, path), 64_321, 64_321);
-    };
+    const give = (path: string): void => actor.own(join(sub, path));
     const write = (file: string, content: string): void => {
       writeFileSync(join(sub, file), content);
       give(file);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
@@ -88,7 +88,7 @@ function installPolicy(text: string): void {
   ] as const) {
     const path = join(actor.home, name);
     writeFileSync(path, content, { mode: 0o600 });
-    if (process.getuid?.() === 0 && actor.name !== 'root') chownSync(path, 64_321, 64_321);
+    actor.own(path);
   }
 }
 

@@ -33,10 +33,22 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
+  /** The user's own files: those of others a box of an ordinary user cannot touch. */
+  function write(path: string, content: string): void {
+    writeFileSync(path, content);
+    actor.own(path);
+  }
+
+  function makeDirectory(path: string): void {
+    mkdirSync(path);
+    actor.own(path);
+  }
+
   it('shows Node and vite in it what the host adds, changes, replaces and removes', async () => {
     const app = join(actor.directory, 'app');
-    mkdirSync(join(app, 'src'), { recursive: true });
-    writeFileSync(join(app, 'src/old.js'), 'one');
+    makeDirectory(app);
+    makeDirectory(join(app, 'src'));
+    write(join(app, 'src/old.js'), 'one');
     copyFileSync(join(import.meta.dirname, 'watch-program.mjs'), join(app, 'watch.mjs'));
     const mounts = [
       ...['-v', `${app}:/data`, '-v', `${MODULES}:/host/node_modules:ro`],
@@ -60,17 +72,17 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
     let writes = 0;
     await until('it says that new.js has changed', async () => {
       writes += 1;
-      writeFileSync(join(app, 'new.js'), String(writes));
+      write(join(app, 'new.js'), String(writes));
       return await hasSaid('fs.watch change new.js');
     });
     await says('vite add /data/new.js');
     appendFileSync(join(app, 'src/old.js'), ' two');
     await says('vite change /data/src/old.js');
-    mkdirSync(join(app, 'src/deep'));
+    makeDirectory(join(app, 'src/deep'));
     await says('vite addDir /data/src/deep');
-    writeFileSync(join(app, 'src/deep/file.js'), '');
+    write(join(app, 'src/deep/file.js'), '');
     await says('vite add /data/src/deep/file.js');
-    writeFileSync(join(app, 'other'), 'longer than before');
+    write(join(app, 'other'), 'longer than before');
     renameSync(join(app, 'other'), join(app, 'new.js'));
     await says('vite change /data/new.js');
     rmSync(join(app, 'src/old.js'));
@@ -82,8 +94,8 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
 
   it('wakes inotifywait of Debian, by which a script restarts a program', async () => {
     const app = join(actor.directory, 'script');
-    mkdirSync(app);
-    writeFileSync(join(app, 'program.sh'), 'echo first');
+    makeDirectory(app);
+    write(join(app, 'program.sh'), 'echo first');
     const mounts = [
       ...['-v', `${app}:/data`, '-v', `${dirname(LOADER)}:/host/lib:ro`],
       ...['-v', `${INOTIFYWAIT}:/host/inotifywait:ro`],
@@ -100,10 +112,10 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
     let writes = 0;
     await until('the script wakes', async () => {
       writes += 1;
-      writeFileSync(join(app, 'other'), String(writes));
+      write(join(app, 'other'), String(writes));
       return await runs('first');
     });
-    writeFileSync(join(app, 'program.sh'), 'echo second');
+    write(join(app, 'program.sh'), 'echo second');
     await until('the script runs what was written', () => runs('second'));
     const { stderr } = await actor.run(['logs', 'script']);
     expect(stderr).toBe('');
