@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_PERMISSIONS } from '@a3s-box/policies';
 import { describe, expect, it } from 'vitest';
+import { PERMISSIONS } from '../../../box-options/host-permission.ts';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
-import { PERMISSIONS } from '../../../box-options/host-permission.ts';
 
 const { server, socket, directory } = serveFake();
 
