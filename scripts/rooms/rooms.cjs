@@ -7,6 +7,7 @@ const ROOMS = {
     'oci/digest',
     'oci/reference',
     'cli',
+    'box-options',
     'signing',
     'boot/library',
     'trust/policy/load-policy',
@@ -28,6 +29,7 @@ const ROOMS = {
   server: [
     'oci',
     'server',
+    'box-options',
     'docker-api',
     'narrow',
     'boxes',
@@ -148,6 +150,8 @@ const ROOMS = {
   jail: ['jail', 'errors'],
   state: ['state', 'disk-full', 'errors'],
   oci: ['oci', 'narrow', 'errors'],
+  // How options of a box are written, wherever that is.
+  'box-options': ['box-options'],
   async: ['async'],
 };
 

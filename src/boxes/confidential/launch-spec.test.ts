@@ -95,7 +95,7 @@ describe('launchSpecOf', () => {
       `{"confinement":${confinement},"deployment":"","hostMay":[],"hostname":"box",` +
         `"image":{"manifestDigest":"sha256:${'2'.repeat(64)}"},"network":"nic",` +
         '"process":{"args":["/entry","serve"],"cwd":"/srv","env":[' +
-        '"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","HOSTNAME=no","B=2","A=1"],' +
+        '"A=1","B=2","HOSTNAME=no","PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],' +
         '"stdin":false,"terminal":false,"user":"www"},"resources":{"cpuMillis":1500,"memoryBytes":436207616},' +
         `"rootfs":{"changes":"memory","layers":[{"bytes":8192,"diffId":"sha256:${'3'.repeat(64)}",` +
         `"root":"${'4'.repeat(64)}"}],"readonly":false},"schema":"a3s-box/launch-spec/v1","sealing":"none",` +

@@ -59,6 +59,8 @@ export function launchSpecOf(
   >,
 ): { readonly spec: LaunchSpec; readonly text: string; readonly digest: string } {
   const { size: _, ...process } = mainProcess(box);
+  // Clients send it in any order: docker compose in another one each time.
+  const env = process.env.toSorted();
   const parsed = LaunchSpec.safeParse({
     schema: LAUNCH_SPEC_SCHEMA,
     deployment: asked.deployment,
@@ -69,7 +71,7 @@ export function launchSpecOf(
       changes: asked.changes,
       readonly: box.readonlyRootfs === true,
     },
-    process,
+    process: { ...process, env },
     stopSignal: box.stopSignal,
     network: box.network === 'none' ? 'none' : 'nic',
     confinement: confinementOf(box.security),

@@ -39,6 +39,10 @@ export const attest: Group = {
       'Challenge a confidential box and hold its evidence against a policy',
       async () => (await import('../commands/ratls/attest-box.ts')).attestBox,
     ),
+    app: entry(
+      'Challenge the confidential boxes of an application of docker compose',
+      async () => (await import('../commands/ratls/attest-app.ts')).attestApp,
+    ),
     show: entry(
       'Display what a report claims, without verifying it',
       async () => (await import('../commands/attest/show.ts')).show,

@@ -7,7 +7,7 @@ import { entry, type Group } from '../command-entry.ts';
 
 const compose = entry(
   'Run docker compose with the boxes of this installation',
-  async () => (await import('../commands/system/compose.ts')).compose,
+  async () => (await import('../commands/compose/compose.ts')).compose,
 );
 const events = entry(
   'Get real time events from the server',

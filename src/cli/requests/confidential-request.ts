@@ -6,6 +6,9 @@
  * @module
  */
 import type { HostPermission, Sealing } from '@a3s-box/policies';
+import { parseDeadline } from '../../box-options/deadline.ts';
+import { parsePermissions } from '../../box-options/host-permission.ts';
+import { parseSecret, type SecretOption } from '../../box-options/secret.ts';
 import type { Confidential } from '../../docker-api/a3s/confidential.ts';
 import { bootDirectory } from '../boot-library.ts';
 import type { Invocation } from '../command.ts';
@@ -13,9 +16,6 @@ import { readIdBlock } from '../files/id-block-file.ts';
 import { CONFIDENTIAL_ONLY, TEE_FLAG } from '../flags/confidential-flags.ts';
 import { readInjectorKey } from '../signing/injector-key.ts';
 import { UsageError } from '../usage-error.ts';
-import { parsePermissions } from '../values/confidential/host-permission.ts';
-import { parseSecret, type SecretFlag } from '../values/confidential/secret.ts';
-import { parseDeadline } from '../values/times/duration.ts';
 
 type Secret = NonNullable<Confidential['Secrets']>[number];
 
@@ -134,7 +134,7 @@ function refuseInputs({ flags }: Invocation, hostMay: readonly HostPermission[])
   });
 }
 
-function refuseTwice(secrets: readonly SecretFlag[]): void {
+function refuseTwice(secrets: readonly SecretOption[]): void {
   const twice = repeated(secrets.map(({ name }) => name));
   if (twice !== undefined) throw new UsageError(`--secret: ${twice} is given twice`);
   const variable = repeated(secrets.map((secret) => secret.variable));
@@ -150,11 +150,11 @@ function repeated(words: readonly (string | undefined)[]): string | undefined {
 
 async function secretBody(
   { context }: Invocation,
-  { name, keyFiles, allowAnyInjector, variable }: SecretFlag,
+  { name, keys, allowAnyInjector, variable }: SecretOption,
 ): Promise<Secret> {
   return {
     Name: name,
-    InjectorKeys: await Promise.all(keyFiles.map((path) => readInjectorKey(context, path))),
+    InjectorKeys: await Promise.all(keys.map((path) => readInjectorKey(context, path))),
     AllowAnyInjector: allowAnyInjector,
     Env: variable,
   };

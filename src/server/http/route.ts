@@ -81,7 +81,10 @@ export interface Reader<Body> {
   /** The schema of the document, for the OpenAPI document. */
   readonly schema: z.ZodType;
   /** @throws A3sError `invalid-argument`, `unsupported-option` */
-  readonly read: (document: unknown, query: Readonly<Record<string, unknown>>) => Body;
+  readonly read: (
+    document: unknown,
+    query: Readonly<Record<string, unknown>>,
+  ) => Body | Promise<Body>;
 }
 
 type BodyOf<B> = B extends z.ZodType ? z.output<B> : B extends Reader<infer Body> ? Body : never;
@@ -117,7 +120,7 @@ export function route<
   const { schema, read } = readerOf(definition.body);
   const handle = async (call: Call, rt: Needs): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
-    const body = read(await readJson(call.body, limit), query);
+    const body = await read(await readJson(call.body, limit), query);
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' }, rt);
   };
   const body =

@@ -270,7 +270,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   Annotations: {
     ...differs(
-      'kept, and shown; nothing reads them, and those of `dev.a3s.` are refused',
+      'kept, and shown; those of `dev.a3s.` are [flags of A3S Box](confidential.md#annotations), and unknown ones are refused',
       { a: 'b' },
       ({ record }) => record.security.annotations,
     ),

@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_PERMISSIONS } from '@a3s-box/policies';
 import { describe, expect, it } from 'vitest';
+import { PERMISSIONS } from '../../../box-options/host-permission.ts';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
-import { PERMISSIONS } from '../../values/confidential/host-permission.ts';
 
 const { server, socket, directory } = serveFake();
 
@@ -186,7 +186,7 @@ describe('unsupported options of a confidential box', () => {
     ['Token:from=broker.pub', 'invalid-argument', 'no name of a secret'],
     ['token', 'invalid-argument', 'nobody may inject it'],
     ['token:env', 'invalid-argument', 'nobody may inject it'],
-    ['token:from=', 'invalid-argument', 'names no file'],
+    ['token:from=', 'invalid-argument', 'names no key'],
     ['token:from=broker.pub:allow-any-injector', 'invalid-argument', 'allows everybody'],
     ['token:from=broker.pub:env=1X', 'invalid-argument', 'no name of a variable'],
     ['token:from=broker.pub:env:env=X', 'invalid-argument', 'given twice'],

@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Confidential } from '../../../docker-api/a3s/confidential.ts';
 import type { Measured } from '../../../docker-api/a3s/launch.ts';
 import type { CreateBody } from '../../../docker-api/containers/create.ts';
-import { A3sError } from '../../../errors.ts';
 import type { Client } from '../../client/client.ts';
-import { isObject, type JsonObject, objectOf, type Received, stringOf } from '../../client/json.ts';
+import { type JsonObject, objectOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { RUN_FLAGS } from '../../flags/box-flags.ts';
@@ -14,7 +11,6 @@ import { FROM_SNAPSHOT_FLAG } from '../../flags/from-snapshot-flag.ts';
 import { Template } from '../../output/go-template/template.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { describeMeasurement, type Measurement } from '../../output/measurement-text.ts';
-import { attestationPolicyText } from '../../output/policy-yaml.ts';
 import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
 import { createRequest } from '../../requests/create-request.ts';
@@ -26,6 +22,7 @@ import { NO_STREAMS } from '../../values/streams.ts';
 import { exceptionsOf } from '../attest/input/known-vulnerable.ts';
 import { loadLibrary } from '../attest/load-library.ts';
 import { DOCUMENT_FORMAT_HELP } from '../format-help.ts';
+import { readMeasurement } from './read-measurement.ts';
 
 export const measure: Command = {
   usage: '[OPTIONS] --tee TEE IMAGE [COMMAND] [ARG...]',
@@ -62,7 +59,8 @@ export const measure: Command = {
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const answer = await ask(invocation, client, body, { choice, allowed }, signal);
-      const measurement = measurementOf(confidential, objectOf<Measured>(answer));
+      const tee = confidential.Tee === 'snp' ? 'snp' : 'simulated';
+      const measurement = readMeasurement(tee, objectOf<Measured>(answer));
       printWarnings(context, warningsFor(confidential));
       for (const { target, text } of files(measurement)) {
         await writeOutput(target, Readable.from([text]), signal);
@@ -101,42 +99,6 @@ async function ask(
     signal,
   } as const;
   return withImage(context, client, choice, imagePolicy, signal, () => client.json(call));
-}
-
-/** @throws A3sError for an answer in which the spec does not match HOST_DATA */
-function measurementOf(confidential: Confidential, answer: Received<Measured>): Measurement {
-  const tee = confidential.Tee === 'snp' ? 'snp' : 'simulated';
-  const { launch } = answer;
-  const measurement = stringOf(answer.measurement);
-  const hostData = stringOf(answer.hostData);
-  const spec = stringOf(answer.spec);
-  const digest = createHash('sha256').update(spec).digest('hex');
-  if (
-    !/^[0-9a-f]{96}$/.test(measurement) ||
-    digest !== hostData ||
-    !isJson(spec) ||
-    !isObject(launch)
-  ) {
-    throw new A3sError('internal', 'Cannot measure the box: the answer of the server is unusable', {
-      remedy: 'Stop the server, so that one of this version is started, and measure again.',
-    });
-  }
-  const simulated = tee === 'simulated';
-  const excepted = exceptedBy(answer.policy);
-  const policy = attestationPolicyText({ tee, measurement, hostData, excepted });
-  return { tee, simulated, measurement, hostData, spec, launch, policy };
-}
-
-function exceptedBy(policy: unknown): boolean {
-  return isObject(policy) && policy['allowKnownVulnerable'] !== undefined;
-}
-
-function isJson(text: string): boolean {
-  try {
-    return isObject(JSON.parse(text));
-  } catch {
-    return false;
-  }
 }
 
 interface OutputFile {

@@ -1,16 +1,13 @@
 import type { Command, Invocation } from '../../command.ts';
-import { InputError } from '../../files/input-error.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
-import { failureOf, tellingPrograms } from '../attest/json-failure.ts';
+import { tellingPrograms } from '../attest/json-failure.ts';
 import { SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
+import { attestTarget } from './attest-target.ts';
 import { describeBox } from './box-text.ts';
-import { acceptedBox, type BoxVerdict, rejectedBox } from './box-verdict.ts';
-import { writeEvidence } from './evidence-out.ts';
-import { inputErrorOf, isRejection } from './open-session.ts';
-import { type Library, PEER_FLAGS, type Trust, trustOf } from './peer-flags.ts';
-import { withSession } from './with-session.ts';
+import { PEER_FLAGS, trustOf } from './peer-flags.ts';
+import { undecided } from './undecided.ts';
 
 export const attestBox: Command = {
   usage: '[OPTIONS] --policy FILE HOST:PORT|BOX',
@@ -37,7 +34,8 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const library = await import('#ratls');
   const trust = await trustOf(context, flags, library);
   return interruptible(context, async (signal) => {
-    const verdict = await decide({ context, flags }, library, target, trust, signal);
+    const request = { context, library, target, trust, signal };
+    const verdict = await attestTarget(request, flags.string('out'));
     if (flags.bool('json')) {
       if (verdict.simulated === true) context.stderr.write(SIMULATED_BANNER);
       context.stdout.write(jsonText(verdict));
@@ -46,32 +44,4 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     }
     return verdict.accepted ? 0 : 1;
   });
-}
-
-async function decide(
-  { context, flags }: Pick<Invocation, 'context' | 'flags'>,
-  library: Library,
-  target: string,
-  trust: Trust,
-  signal: AbortSignal,
-): Promise<BoxVerdict> {
-  try {
-    const request = { context, library, target, trust, signal };
-    const peer = await withSession(request, async (session) => session.peer);
-    const out = flags.string('out');
-    const files =
-      out === undefined ? undefined : await writeEvidence(context, library, out, peer, trust);
-    return acceptedBox(target, peer, files);
-  } catch (error) {
-    const simulated = trust.policy.tee === 'simulated';
-    if (isRejection(library, error)) return rejectedBox(target, error, simulated);
-    throw error instanceof library.RatlsError ? inputErrorOf(error) : error;
-  }
-}
-
-/** Rejected by default, and without a check. */
-function undecided(cause: unknown): object {
-  const { code, error } = failureOf(cause);
-  const known = cause instanceof InputError || code !== 'internal';
-  return { accepted: false, code: known ? code : 'internal', checks: [], error };
 }

@@ -6,6 +6,7 @@
  * @module
  */
 export { simulatedRootsOf } from '@a3s-box/attestation/simulated';
+export { parseApplicationPolicy } from '@a3s-box/policies/application-policy';
 export { AGENT_CODES, canInject, connect, RATLS_CHECKS, RatlsError } from '@a3s-box/ratls';
 export {
   isPurpose,

@@ -47,13 +47,21 @@ export async function trustOf(
 ): Promise<Trust> {
   const path = flags.needed('policy', (text) => text);
   const { policy } = await readPolicy(context, library, path, '--policy');
+  const expect = {
+    deployment: flags.parsed('expect-deployment', parseDeployment),
+    instance: hexOf(flags, 'expect-instance', INSTANCE_SIZE),
+    specDigest: hexOf(flags, 'expect-spec', SPEC_DIGEST_SIZE),
+  };
+  return { policy, expect, ...(await anchorsOf(context, flags, library)) };
+}
+
+/** The same for boxes whose policies are named otherwise. */
+export async function anchorsOf(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+): Promise<Omit<Trust, 'policy' | 'expect'>> {
   return {
-    policy,
-    expect: {
-      deployment: flags.parsed('expect-deployment', parseDeployment),
-      instance: hexOf(flags, 'expect-instance', INSTANCE_SIZE),
-      specDigest: hexOf(flags, 'expect-spec', SPEC_DIGEST_SIZE),
-    },
     allowSimulated: flags.bool('allow-simulated'),
     simulatedRoots: await simulatedRoots(context, flags, library),
     complete: completion(context, library),

@@ -6,7 +6,6 @@
 
 const SECONDS: Readonly<Record<string, number>> = { ms: 1e-3, s: 1, m: 60, h: 3600 };
 const LONGEST_SECONDS = 3600;
-const LONGEST_DEADLINE = 24 * 3600;
 
 /**
  * Milliseconds of `30s`, `500ms`, `2m`, or of plain seconds, `30`: more than zero, at most an hour.
@@ -20,16 +19,4 @@ export function parseTimeLimit(text: string): number {
     throw new RangeError('it takes a time of at most an hour, such as 30s');
   }
   return Math.ceil(seconds * 1000);
-}
-
-/**
- * Whole seconds of `10m`, `2h`, or of plain seconds: at least one, at most a day.
- *
- * @throws RangeError for anything else
- */
-export function parseDeadline(text: string): number {
-  const [, number = '', unit = 's'] = /^(\d{1,5})(s|m|h)?$/.exec(text) ?? [];
-  const seconds = number === '' ? Number.NaN : Number(number) * (SECONDS[unit] ?? 0);
-  if (seconds >= 1 && seconds <= LONGEST_DEADLINE) return seconds;
-  throw new RangeError('it takes a time of at most a day, such as 10m');
 }

@@ -17,6 +17,7 @@ import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { egressRequest } from '../../egress-request.ts';
 import { goObject } from '../../go-document.ts';
+import { readAnnotations } from './annotations.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf, withoutSwap } from './create-limits.ts';
@@ -48,7 +49,7 @@ export interface ParsedCreate {
  * @throws A3sError `unsupported-option` with the option's name, or `invalid-argument`; nothing was
  * changed
  */
-export function parseCreate(body: unknown): ParsedCreate {
+export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   const ignored: string[] = [];
   const discarded: string[] = [];
   const whole = withoutUnsupported(
@@ -71,7 +72,10 @@ export function parseCreate(body: unknown): ParsedCreate {
   // What Docker has no word for is not read as Go reads: its names are exact.
   const config = parseRequest(CreateBody, { ...document, Confidential: own, Egress: ownEgress });
   const { HostConfig: host } = config;
-  const confidential = confidentialRequest(config.Confidential);
+  const annotated = await readAnnotations(host.Annotations);
+  const confidential = confidentialRequest(
+    onlyOne('Confidential', config.Confidential, annotated.confidential),
+  );
   const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
   if (confidential === undefined && exposed.some(isRatls)) {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
@@ -124,7 +128,7 @@ export function parseCreate(body: unknown): ParsedCreate {
     health: healthRequest(config.Healthcheck),
     ...networks,
     names: namesOf(host),
-    egress: egressRequest(config.Egress),
+    egress: egressRequest(onlyOne('Egress', config.Egress, annotated.egress)),
     ports,
     exposedPorts: exposed.map(withProtocol),
     publishAll: host.PublishAllPorts,
@@ -141,6 +145,14 @@ export function parseCreate(body: unknown): ParsedCreate {
   };
   const warnings = [...discarded, ...ignoredWarnings(ignored), ...healthWarnings(request.health)];
   return { request, warnings };
+}
+
+/** What a field says and annotations say too would be merged by nobody's rules. */
+function onlyOne<T>(field: string, given: T | undefined, annotated: T | undefined): T | undefined {
+  if (given === undefined || annotated === undefined) return given ?? annotated;
+  throw new A3sError('invalid-argument', `${field} is given, and annotations say the same`, {
+    remedy: 'Use either the flags of a3s-box, or annotations.',
+  });
 }
 
 /**

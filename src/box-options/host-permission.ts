@@ -1,5 +1,5 @@
 /**
- * The permissions of a confidential box's host, as `--host-may` has them.
+ * The permissions of a confidential box's host, as a flag or an annotation has them.
  *
  * @module
  */

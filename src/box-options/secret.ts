@@ -1,14 +1,17 @@
 /**
  * A secret that a confidential box waits for:
- * `NAME[:from=KEYFILE][:env[=VARIABLE]][:allow-any-injector]`.
+ * `NAME[:from=KEY][:env[=VARIABLE]][:allow-any-injector]`.
  *
  * @module
  */
 
-export interface SecretFlag {
+export interface SecretOption {
   readonly name: string;
-  /** Files of the public keys whose owners may inject it. */
-  readonly keyFiles: readonly string[];
+  /**
+   * The public keys whose owners may inject it: a file each in a flag; in an annotation also the key
+   * itself.
+   */
+  readonly keys: readonly string[];
   /** Any client that reaches the box may inject it. */
   readonly allowAnyInjector: boolean;
   /** Variable of the main process; undefined for a file in `/run/secrets`. */
@@ -21,23 +24,36 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const BEFORE_OPTION = /:(?=from=|env(?:=|:|$)|allow-any-injector(?::|$))/;
 
 /** @throws RangeError for anything else, and for a secret without a permitted injector */
-export function parseSecret(spec: string): SecretFlag {
+export function parseSecret(spec: string): SecretOption {
   const [name = '', ...options] = spec.split(BEFORE_OPTION);
+  return secretOf(name, options);
+}
+
+/** The same of a secret whose name stands elsewhere: `text` has the options alone. */
+export function parseSecretOptions(name: string, text: string): SecretOption {
+  const [before, ...options] = `:${text}`.split(BEFORE_OPTION);
+  if (before === '') return secretOf(name, options);
+  throw new RangeError(
+    'it takes from=KEY, env[=VARIABLE] and allow-any-injector, with colons between',
+  );
+}
+
+function secretOf(name: string, options: readonly string[]): SecretOption {
   if (!NAME.test(name)) {
     throw new RangeError(
       `${JSON.stringify(name)} is no name of a secret, which are lower-case letters, digits, '.', '_' and '-'`,
     );
   }
-  const keyFiles = options.filter((option) => option.startsWith('from=')).map(afterEquals);
+  const keys = options.filter((option) => option.startsWith('from=')).map(afterEquals);
   const allowAnyInjector = options.includes('allow-any-injector');
-  if (keyFiles.includes('')) throw new RangeError('from= names no file');
-  if (keyFiles.length === 0 && !allowAnyInjector) {
-    throw new RangeError('nobody may inject it: add :from=KEYFILE, or :allow-any-injector');
+  if (keys.includes('')) throw new RangeError('from= names no key');
+  if (keys.length === 0 && !allowAnyInjector) {
+    throw new RangeError('nobody may inject it: add :from=KEY, or :allow-any-injector');
   }
-  if (keyFiles.length > 0 && allowAnyInjector) {
+  if (keys.length > 0 && allowAnyInjector) {
     throw new RangeError('from= names injectors, and allow-any-injector allows everybody');
   }
-  return { name, keyFiles, allowAnyInjector, variable: variableOf(name, options) };
+  return { name, keys, allowAnyInjector, variable: variableOf(name, options) };
 }
 
 function variableOf(name: string, options: readonly string[]): string | undefined {

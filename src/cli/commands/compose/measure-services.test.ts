@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseApplicationPolicy } from '@a3s-box/policies/application-policy';
+import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { readPolicyDocument } from '@a3s-box/policies/document';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TestHome } from '../../../server/testing/home.ts';
+import { allowConfidential } from '../../../server/testing/signed-images.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
+import { ovmfImage } from '../../testing/ovmf-image.ts';
+import { engineEnvironment } from './engine-environment.ts';
+import { findCompose } from './find-compose.ts';
+
+const home = new TestHome();
+const cwd = mkdtempSync(join(tmpdir(), 'a3s-compose-'));
+
+const COMPOSE = `
+name: shop
+services:
+  api:
+    image: busybox
+    command: [sleep, "\${SECONDS_TO_SLEEP:-9}"]
+    environment: {ONE: "1", TWO: "two words"}
+    user: "1000"
+    working_dir: /srv
+    cap_drop: [ALL]
+    mem_limit: 128m
+    network_mode: bridge
+    ports: ["8443:4433"]
+    depends_on: [web]
+    deploy: {replicas: 2}
+    annotations:
+      dev.a3s.tee: simulate
+      dev.a3s.host-may: logs,exec
+      dev.a3s.deployment: shop
+  db:
+    image: busybox
+    command: [sleep, "9"]
+    network_mode: none
+    profiles: [full]
+    annotations: {dev.a3s.tee: snp}
+  web:
+    image: busybox
+    command: [sleep, "9"]
+    networks: [front]
+networks: {front: {}}
+`;
+
+beforeAll(async () => {
+  home.trust.rules = [allowConfidential('**')];
+  const { confidential } = home.boot;
+  if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+  const boot = mkdtempSync(join(cwd, 'boot-'));
+  const paths = {
+    firmwarePath: join(boot, 'OVMF.fd'),
+    kernelPath: join(boot, 'bzImage'),
+    initrdPath: join(boot, 'initrd'),
+  };
+  for (const path of Object.values(paths)) writeFileSync(path, ovmfImage());
+  home.boot = { ...home.boot, confidential: { ...confidential, ...paths } };
+  await home.start();
+});
+afterAll(async () => {
+  await home.remove();
+  rmSync(cwd, { recursive: true });
+});
+beforeEach(() => compose(COMPOSE));
+
+function compose(text: string): void {
+  writeFileSync(join(cwd, 'compose.yaml'), text);
+}
+
+function measure(...args: readonly string[]): Promise<Transcript> {
+  return transcript(home.config.socket, ['compose', ...args], {
+    cwd,
+    home: cwd,
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
+}
+
+async function boxes(): Promise<readonly { readonly Id: string }[]> {
+  return (await home.call('GET', '/containers/json?all=1')).body as { Id: string }[];
+}
+
+describe('compose measure', () => {
+  it('writes a policy for each confidential service, and one for the application', async () => {
+    const done = await measure('measure', '--policy-out', 'policies');
+    expect(done).toMatchObject({ status: 0 });
+    expect(done.stderr).toMatch(/^SIMULATED: [^\n]*\n$/);
+    expect(done.stdout).toMatch(
+      /^api {2}SIMULATED\n {2}launch digest {2}[0-9a-f]{96}\n {2}HOST_DATA {6}[0-9a-f]{64}\n$/,
+    );
+    const directory = join(cwd, 'policies');
+    expect(readdirSync(directory).sort()).toEqual(['api.yaml', 'application-policy.yaml']);
+    const read = (name: string): unknown => readPolicyDocument(readFileSync(join(directory, name)));
+    const { application, services } = parseApplicationPolicy(read('application-policy.yaml'));
+    expect([application, ...services]).toEqual(['shop', ['api', 'api.yaml']]);
+    expect(done.stdout).toContain(String(parseAttestationPolicy(read('api.yaml')).hostData));
+    expect(await boxes()).toEqual([]);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('a3s-recording-'))).toEqual([]);
+  });
+
+  it('measures what docker compose creates', async () => {
+    const done = await measure('--profile', 'full', 'measure', '--format=json');
+    const measured = JSON.parse(done.stdout) as { service: string; hostData: string }[];
+    expect(measured).toMatchObject([
+      { service: 'api', tee: 'simulated', simulated: true },
+      { service: 'db', tee: 'snp', simulated: false },
+    ]);
+    const env = engineEnvironment(process.env, home.config.socket);
+    const args = ['up', '--no-start', '--no-deps', 'api'];
+    await promisify(execFile)(findCompose(env), args, { cwd, env });
+    const made = await boxes();
+    expect(made).toHaveLength(2);
+    for (const { Id } of made) {
+      const { body } = await home.call('GET', `/containers/${Id}/json`);
+      expect(body).toMatchObject({ Confidential: { HostData: measured[0]?.hostData } });
+    }
+    // What exists already is measured all the same.
+    expect(await measure('measure', '--format=json', 'api')).toMatchObject({ status: 0 });
+    for (const { Id } of made) await home.call('DELETE', `/containers/${Id}`);
+  });
+
+  it('refuses a service that is not confidential, and an application without any', async () => {
+    expect(await measure('measure', 'web')).toMatchObject({
+      ...{ status: 125, stdout: '' },
+      stderr: expect.stringContaining('"web" is no confidential service'),
+    });
+    compose('services: {web: {image: busybox}}');
+    const none = await measure('measure');
+    expect(none).toMatchObject({ status: 125, stdout: '' });
+    expect(none.stderr).toContain('no service of this application is confidential');
+    expect(none.stderr).toContain('dev.a3s.tee');
+  });
+
+  it('says what is wrong in words of docker compose, or of the server', async () => {
+    compose('services: {web: {imag: busybox}}');
+    const bad = await measure('measure');
+    expect(bad.status).not.toBe(0);
+    expect(bad.stderr).toContain('imag');
+    compose('services: {api: {image: busybox, annotations: {dev.a3s.tee: simulate}}}');
+    const network = await measure('measure');
+    expect(network.status).not.toBe(0);
+    expect(network.stderr).toContain('Cannot put a confidential box into a user-defined network');
+    compose(COMPOSE.replace('dev.a3s.deployment: shop', 'dev.a3s.deploymnt: shop'));
+    const key = await measure('measure', '--policy-out', 'none');
+    expect(key.stderr).toContain('there is no annotation dev.a3s.deploymnt');
+    expect(readdirSync(cwd)).not.toContain('none');
+    expect(await boxes()).toEqual([]);
+  });
+
+  it('refuses a flag that it does not have', async () => {
+    const done = await measure('measure', '--polcy-out', 'x');
+    expect(done.status).not.toBe(0);
+    expect(done.stderr).toContain('unknown flag: --polcy-out');
+  });
+});

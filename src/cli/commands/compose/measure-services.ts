@@ -1,0 +1,189 @@
+/**
+ * `a3s-box compose measure`: what the confidential services of an application will be.
+ *
+ * docker compose reads the Compose file, and creates the services on an engine that records what it
+ * is sent. So a box of `up` and its measurement come from one document.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Measured } from '../../../docker-api/a3s/launch.ts';
+import { A3sError } from '../../../errors.ts';
+import { type JsonObject, objectOf, stringOf } from '../../client/json.ts';
+import type { Context } from '../../context.ts';
+import { writeOutput } from '../../files/output-file.ts';
+import { string } from '../../flags/flag.ts';
+import { FlagValues } from '../../flags/flag-values.ts';
+import { canonicalize } from '../../flags/pflag.ts';
+import { jsonText } from '../../output/json-text.ts';
+import type { Measurement } from '../../output/measurement-text.ts';
+import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
+import { interruptible } from '../../terminal/interruptible.ts';
+import { UsageError } from '../../usage-error.ts';
+import { readMeasurement } from '../confidential/read-measurement.ts';
+import { APPLICATION_FILE, applicationPolicyText } from './application-policy-text.ts';
+import { engineEnvironment } from './engine-environment.ts';
+import type { MeasureArguments } from './measure-arguments.ts';
+import { RecordingEngine } from './recording-engine.ts';
+
+const PATH = 'compose measure';
+const FLAGS = [
+  string('format', 'json for a JSON document'),
+  string('policy-out', 'Directory for the policies', { value: 'dir' }),
+];
+const TEE = 'dev.a3s.tee';
+const SERVICE_LABEL = 'com.docker.compose.service';
+/** As Compose has them. */
+const SERVICE = /^[A-Za-z0-9._-]{1,128}$/;
+
+interface MeasuredService extends Measurement {
+  readonly service: string;
+}
+
+/** Returns the exit status: docker compose's own where that fails. */
+export async function measureServices(
+  context: Context,
+  program: string,
+  { before, after }: MeasureArguments,
+): Promise<number> {
+  const { flags: given, operands } = canonicalize(PATH, FLAGS, after, true);
+  const flags = new FlagValues(PATH, FLAGS, given);
+  const format = flags.string('format') ?? '';
+  if (!['', 'json'].includes(format)) {
+    throw new UsageError(`--format: ${JSON.stringify(format)} is not json`);
+  }
+  const client = await context.connect();
+  return interruptible(context, async (signal) => {
+    await using engine = await RecordingEngine.listen((await context.config()).socket);
+    const run = (args: readonly string[]): Promise<Ended> =>
+      runCompose(program, [...before, '--progress', 'quiet', ...args], {
+        cwd: context.cwd,
+        env: engineEnvironment(context.env, engine.socket),
+        stderr: context.stderr,
+        signal,
+      });
+    const config = await run(['config', '--format', 'json']);
+    if (config.code !== 0) return config.code;
+    const { application, services } = confidentialServices(config.stdout, operands);
+    const created = await run(['up', '--no-start', '--no-deps', '--no-build', ...services]);
+    if (created.code !== 0) return created.code;
+    const measured: MeasuredService[] = [];
+    for (const service of services) {
+      const body = engine.created.find(
+        ({ Labels }) => stringOf(objectOf(Labels)[SERVICE_LABEL]) === service,
+      );
+      if (body === undefined) throw unused(service);
+      const call = { method: 'POST', path: '/a3s/v1/measure', body, signal } as const;
+      const answer = objectOf<Measured>(await client.json(call));
+      measured.push({ service, ...readMeasurement(teeOf(body), answer) });
+    }
+    printWarnings(context, warningsFor({ Tee: simulatedOf(measured) }));
+    const directory = flags.string('policy-out');
+    if (directory !== undefined) {
+      await writePolicies(resolve(context.cwd, directory), application, measured, signal);
+    }
+    context.stdout.write(format === 'json' ? jsonText(measured) : describe(measured));
+    return 0;
+  });
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+}
+
+async function runCompose(
+  program: string,
+  args: readonly string[],
+  {
+    stderr,
+    ...options
+  }: {
+    readonly cwd: string;
+    readonly env: Record<string, string>;
+    readonly stderr: NodeJS.WritableStream;
+    readonly signal: AbortSignal;
+  },
+): Promise<Ended> {
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr.pipe(stderr, { end: false });
+  const stdout = text(child.stdout);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code: code ?? 1, stdout: await stdout };
+}
+
+function confidentialServices(
+  config: string,
+  asked: readonly string[],
+): { readonly application: string; readonly services: readonly string[] } {
+  const document: unknown = JSON.parse(config);
+  const { name, services } = objectOf<JsonObject>(document);
+  const confidential = Object.entries(objectOf(services))
+    .filter(([, service]) => Object.hasOwn(objectOf(objectOf(service)['annotations']), TEE))
+    .map(([service]) => service)
+    .sort();
+  const plain = asked.find((service) => !confidential.includes(service));
+  if (plain !== undefined) {
+    throw new UsageError(`${JSON.stringify(plain)} is no confidential service of this application`);
+  }
+  const chosen = confidential.filter((each) => asked.length === 0 || asked.includes(each));
+  if (chosen.length === 0 || !chosen.every((service) => SERVICE.test(service))) {
+    throw new UsageError('no service of this application is confidential', {
+      remedy: `Give a service the annotation ${TEE}: snp, or simulate.`,
+    });
+  }
+  return { application: stringOf(name), services: chosen };
+}
+
+function teeOf(body: JsonObject): Measurement['tee'] {
+  const annotations = objectOf(objectOf(body['HostConfig'])['Annotations']);
+  return annotations[TEE] === 'snp' ? 'snp' : 'simulated';
+}
+
+function simulatedOf(measured: readonly Measurement[]): 'snp' | 'simulate' {
+  return measured.some(({ simulated }) => simulated) ? 'simulate' : 'snp';
+}
+
+function unused(service: string): A3sError {
+  return new A3sError('internal', `docker compose created no box of the service ${service}`, {
+    remedy: 'See what docker compose printed. A service of scale 0 has no box.',
+  });
+}
+
+async function writePolicies(
+  directory: string,
+  application: string,
+  measured: readonly MeasuredService[],
+  signal: AbortSignal,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const names = measured.map(({ service }) => service);
+  const files = [
+    ...measured.map(({ service, policy }) => [`${service}.yaml`, policy] as const),
+    [APPLICATION_FILE, applicationPolicyText(application, names)] as const,
+  ];
+  if (new Set(files.map(([name]) => name)).size < files.length) {
+    throw new UsageError(`no service may have the name of the file ${APPLICATION_FILE}`);
+  }
+  for (const [name, content] of files) {
+    await writeOutput(join(directory, name), Readable.from([content]), signal);
+  }
+}
+
+function describe(measured: readonly MeasuredService[]): string {
+  return measured
+    .map(({ service, tee, simulated, measurement, hostData }) =>
+      [
+        `${service}  ${simulated ? 'SIMULATED' : tee}`,
+        `  launch digest  ${measurement}`,
+        `  HOST_DATA      ${hostData}`,
+        '',
+      ].join('\n'),
+    )
+    .join('');
+}

@@ -1,0 +1,46 @@
+/**
+ * Reads what the server has computed that a confidential box will be.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { Measured } from '../../../docker-api/a3s/launch.ts';
+import { A3sError } from '../../../errors.ts';
+import { isObject, type Received, stringOf } from '../../client/json.ts';
+import type { Measurement } from '../../output/measurement-text.ts';
+import { attestationPolicyText } from '../../output/policy-yaml.ts';
+
+/** @throws A3sError for an answer in which the spec does not match HOST_DATA */
+export function readMeasurement(tee: Measurement['tee'], answer: Received<Measured>): Measurement {
+  const { launch } = answer;
+  const measurement = stringOf(answer.measurement);
+  const hostData = stringOf(answer.hostData);
+  const spec = stringOf(answer.spec);
+  const digest = createHash('sha256').update(spec).digest('hex');
+  if (
+    !/^[0-9a-f]{96}$/.test(measurement) ||
+    digest !== hostData ||
+    !isJson(spec) ||
+    !isObject(launch)
+  ) {
+    throw new A3sError('internal', 'Cannot measure the box: the answer of the server is unusable', {
+      remedy: 'Stop the server, so that one of this version is started, and measure again.',
+    });
+  }
+  const simulated = tee === 'simulated';
+  const excepted = exceptedBy(answer.policy);
+  const policy = attestationPolicyText({ tee, measurement, hostData, excepted });
+  return { tee, simulated, measurement, hostData, spec, launch, policy };
+}
+
+function exceptedBy(policy: unknown): boolean {
+  return isObject(policy) && policy['allowKnownVulnerable'] !== undefined;
+}
+
+function isJson(text: string): boolean {
+  try {
+    return isObject(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}

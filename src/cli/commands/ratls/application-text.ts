@@ -1,0 +1,34 @@
+/**
+ * A verdict on an application, for people: a line for each box, and the conclusion.
+ *
+ * @module
+ */
+import { printable } from '../../client/failure.ts';
+import { alignColumns } from '../../output/table.ts';
+import { SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
+import type { ApplicationVerdict, ServiceVerdict } from './application-verdict.ts';
+
+const REASONS: Readonly<Record<string, string>> = {
+  'no-box': 'the service has no confidential box that runs',
+  'unnamed-service': 'the policy names no such service',
+};
+
+export function describeApplication(verdict: ApplicationVerdict): string {
+  const lines = verdict.services.map(
+    (each) => `${each.service || '-'}\t${each.box || '-'}\t${wordOf(each)}`,
+  );
+  const banner = verdict.simulated === true ? SIMULATED_BANNER : '';
+  const table = alignColumns(['SERVICE\tBOX\tVERDICT', ...lines]);
+  return printable(`${banner}${table}\n${conclusion(verdict)}\n`);
+}
+
+function wordOf({ accepted, code, verdict }: ServiceVerdict): string {
+  if (accepted) return 'accepted';
+  return `rejected (${code}): ${REASONS[code] ?? verdict?.error?.message ?? ''}`;
+}
+
+function conclusion({ application, accepted, simulated }: ApplicationVerdict): string {
+  if (!accepted) return `Rejected: ${application} is not what the policy asks for.`;
+  const word = simulated === true ? 'Accepted as a SIMULATED application' : 'Accepted';
+  return `${word}: each confidential box of ${application} proved that it is what the policy asks for.`;
+}
