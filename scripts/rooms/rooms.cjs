@@ -245,6 +245,7 @@ const ATTESTATION_ROOMS = {
   roots: ['roots', 'report', 'hex'],
   verify: ['verify', 'certificates', 'report', 'roots', 'evidence', 'errors', 'hex', 'owned-bytes'],
   appraise: ['appraise', 'verify', 'report', 'hex'],
+  ear: ['ear', 'appraise', 'verify', 'envelopes', 'errors', 'owned-bytes'],
   measure: ['measure', 'errors', 'hex', 'owned-bytes', 'p384-order'],
   endorsements: [
     'endorsements',
@@ -260,6 +261,7 @@ const ATTESTATION_ROOMS = {
   ],
   simulated: [
     'simulated',
+    'ear',
     'appraise',
     'verify',
     'measure',
