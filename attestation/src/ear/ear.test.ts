@@ -29,7 +29,7 @@ describe('attestation results', () => {
   );
 
   it.each(cases)(
-    'are read as they were issued, by $profile and $algorithm',
+    'reads a result as it was issued, by $profile and $algorithm',
     async ({ profile, algorithm }) => {
       const ear = { ...FULL, profile };
       const key = KEYS[algorithm];
@@ -42,7 +42,7 @@ describe('attestation results', () => {
     },
   );
 
-  it('have the names of their profile in JSON', async () => {
+  it('gives claims the names of their profile in JSON', async () => {
     const veraison = await signEarJwt({ ...EAR, profile: 'veraison' }, { key: KEYS.ES256 });
     expect(payloadOf(veraison)).toEqual({
       eat_profile: 'tag:github.com,2023:veraison/ear',
@@ -65,7 +65,7 @@ describe('attestation results', () => {
     });
   });
 
-  it('have the registered and suggested keys in CBOR', async () => {
+  it('gives claims the registered and suggested keys in CBOR', async () => {
     const cwt = await signEarCwt(FULL, { key: KEYS.ES256 });
     const { item } = decodeCbor(cwt, 'the token') as unknown as { item: readonly Uint8Array[] };
     const claims = decodeCbor(item[2] ?? new Uint8Array(), 'the claims');
@@ -136,17 +136,17 @@ describe('attestation results', () => {
         submods: new Map([['x', { status: 'none', vector: {}, policyIds: ['a', 'b'] }]]),
       },
     ],
-  ])('are not issued with %s', async (_, wrong) => {
+  ])('issues no result with %s', async (_, wrong) => {
     await expect(signEarJwt({ ...EAR, ...wrong }, { key: KEYS.ES256 })).rejects.toThrow(RangeError);
     await expect(signEarCwt({ ...EAR, ...wrong }, { key: KEYS.ES256 })).rejects.toThrow(RangeError);
   });
 
-  it('are not signed by a key that is not one for its algorithm', async () => {
+  it('signs no result by a key that is not one for its algorithm', async () => {
     const key = { ...KEYS.ES384, algorithm: 'ES256' } as const;
     await expect(signEarJwt(EAR, { key })).rejects.toThrow(TypeError);
   });
 
-  it('say the worst of all that is in them, whatever that is', { timeout: FUZZ_TIMEOUT }, () => {
+  it('reports the worst status of any result', { timeout: FUZZ_TIMEOUT }, () => {
     const vector = fc.dictionary(
       fc.constantFrom(...VECTOR_CLAIMS),
       fc.integer({ min: -128, max: 127 }),

@@ -342,11 +342,11 @@ const CWTS: readonly (readonly [what: string, token: Uint8Array, code: string])[
 ];
 
 describe('a reader of attestation results', () => {
-  it.each(JWTS)('of a JWT with %s says so', async (_, token, code) => {
+  it.each(JWTS)('decides on a JWT with %s', async (_, token, code) => {
     expect(await codeOfLater(verifyEarJwt(token, options()))).toBe(code);
   });
 
-  it.each(CWTS)('of a CWT with %s says so', async (_, token, code) => {
+  it.each(CWTS)('decides on a CWT with %s', async (_, token, code) => {
     expect(await codeOfLater(verifyEarCwt(token, options()))).toBe(code);
   });
 
@@ -413,7 +413,7 @@ describe('a token with changed bytes', () => {
     goodCwt = Uint8Array.from(await signEarCwt(EAR, { key: KEYS.ES256 }));
   });
 
-  it('is refused with a code, wherever they are', { timeout: FUZZ_TIMEOUT }, () =>
+  it('refuses a token with a code, wherever its bytes are changed', { timeout: FUZZ_TIMEOUT }, () =>
     fuzz(
       fc.asyncProperty(fc.nat(), fc.integer({ min: 1, max: 255 }), async (where, change) => {
         const bytes = goodCwt.slice();
@@ -431,7 +431,7 @@ describe('a token with changed bytes', () => {
     ),
   );
 
-  it('is refused with a code, whatever it is', { timeout: FUZZ_TIMEOUT }, () =>
+  it('refuses arbitrary tokens with a code', { timeout: FUZZ_TIMEOUT }, () =>
     fuzz(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.string(), async (bytes, text) => {
         expect(await codeOfLater(verifyEarCwt(bytes, options()))).toMatch(/^ear-/);

@@ -109,7 +109,7 @@ describe('what an attestation result says, whatever the verdicts', () => {
     fc.constantFrom('passed', 'failed', 'skipped' as const),
   );
 
-  it('is affirming only where no check failed', () => {
+  it('contraindicates if and only if a check failed', () => {
     fc.assert(
       fc.property(verdicts, (named) => {
         const appraisal = appraisalOf(named as Record<AppraisalCode, AppraisalCheck['verdict']>);
