@@ -39,6 +39,10 @@ export const attest: Group = {
       'Challenge a confidential box and hold its evidence against a policy',
       async () => (await import('../commands/ratls/attest-box.ts')).attestBox,
     ),
+    ear: entry(
+      'Verify an attestation result that a verifier signed',
+      async () => (await import('../commands/attest/ear/ear.ts')).ear,
+    ),
     show: entry(
       'Display what a report claims, without verifying it',
       async () => (await import('../commands/attest/show.ts')).show,
