@@ -1,6 +1,6 @@
 /**
- * Reads CBOR strictly: definite lengths, every number in as few bytes as can be, no key twice, text
- * in UTF-8, nothing behind the item.
+ * Reads CBOR strictly: every number in as few bytes as can be, no key twice, text in UTF-8, nothing
+ * behind the item, and definite lengths.
  *
  * Keys may come in any order: neither COSE nor EAR asks for one, and other verifiers write others.
  *
@@ -14,7 +14,9 @@ const NEGATIVE = 1;
 const BYTES = 2;
 const TEXT = 3;
 const ARRAY = 4;
+const MAP = 5;
 const TAG = 6;
+const BREAK = 0xff;
 
 /** Additional information of what is not a number of that many bytes. */
 const FLOATS: ReadonlyMap<number, number> = new Map([
@@ -29,7 +31,18 @@ const FLOATS: ReadonlyMap<number, number> = new Map([
  * @throws AttestationError `ear-malformed`
  */
 export function decodeCbor(bytes: Uint8Array, where: string): Tree {
-  const reader = new Reader(bytes, where);
+  return decoded(new Reader(bytes, where, false));
+}
+
+/**
+ * The same, where maps and arrays may have an indefinite length. EAT leaves that to profiles (RFC
+ * 9711, section 6.3), EAR's say nothing of it, and other verifiers write claims so.
+ */
+export function decodeClaims(bytes: Uint8Array, where: string): Tree {
+  return decoded(new Reader(bytes, where, true));
+}
+
+function decoded(reader: Reader): Tree {
   const tree = reader.item(0);
   reader.end();
   return tree;
@@ -38,12 +51,14 @@ export function decodeCbor(bytes: Uint8Array, where: string): Tree {
 class Reader {
   readonly #bytes: Uint8Array;
   readonly #where: string;
+  readonly #indefinite: boolean;
   readonly #text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #at = 0;
 
-  constructor(bytes: Uint8Array, where: string) {
+  constructor(bytes: Uint8Array, where: string, indefinite: boolean) {
     this.#bytes = bytes;
     this.#where = where;
+    this.#indefinite = indefinite;
   }
 
   end(): void {
@@ -56,6 +71,10 @@ class Reader {
     const major = first >> 5;
     const info = first & 0x1f;
     if (major > TAG) return this.#simpleOrFloat(info);
+    if (info === 31 && this.#indefinite) {
+      if (major === ARRAY) return this.#array(Number.POSITIVE_INFINITY, depth);
+      if (major === MAP) return this.#map(Number.POSITIVE_INFINITY, depth);
+    }
     const value = this.#number(info);
     if (major === UNSIGNED) return numberOf(value);
     if (major === NEGATIVE) return numberOf(-1n - value);
@@ -66,13 +85,19 @@ class Reader {
     // A copy: `slice` of a Buffer would share its memory.
     if (major === BYTES) return new Uint8Array(this.#take(length));
     if (major === TEXT) return this.#utf8(this.#take(length));
-    if (major === ARRAY) return Array.from({ length }, () => this.item(depth + 1));
+    if (major === ARRAY) return this.#array(length, depth);
     return this.#map(length, depth);
+  }
+
+  #array(length: number, depth: number): Tree {
+    const items: Tree[] = [];
+    while (items.length < length && !this.#ended(length)) items.push(this.item(depth + 1));
+    return items;
   }
 
   #map(length: number, depth: number): Tree {
     const entries = new Map<Label, Tree>();
-    for (let index = 0; index < length; index += 1) {
+    while (entries.size < length && !this.#ended(length)) {
       const key = this.item(depth + 1);
       if (typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'bigint') {
         throw this.#refusal('CBOR whose keys are text or integers');
@@ -81,6 +106,13 @@ class Reader {
       entries.set(key, this.item(depth + 1));
     }
     return entries;
+  }
+
+  /** Whether the end of a container without a length is here; it is read then. */
+  #ended(length: number): boolean {
+    if (length !== Number.POSITIVE_INFINITY || this.#bytes[this.#at] !== BREAK) return false;
+    this.#at += 1;
+    return true;
   }
 
   #simpleOrFloat(info: number): Tree {

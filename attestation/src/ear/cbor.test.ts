@@ -2,7 +2,7 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../testing/code-of.ts';
-import { decodeCbor } from './cbor-reader.ts';
+import { decodeCbor, decodeClaims } from './cbor-reader.ts';
 import { encodeCbor } from './cbor-writer.ts';
 import { OtherItem, TaggedItem, type Tree } from './tree.ts';
 
@@ -68,6 +68,29 @@ describe('CBOR of tokens', () => {
 
   it.each(Object.entries(REFUSED))('refuses %s', (_, hex) => {
     expect(codeOf(() => decoded(hex))).toBe('ear-malformed');
+  });
+
+  it('reads containers of indefinite length in claims alone, and no such strings', () => {
+    const claims = (hex: string): Tree => decodeClaims(Buffer.from(hex, 'hex'), 'the claims');
+    expect(claims('bf019f0203ff02a0ff')).toEqual(
+      new Map<number, Tree>([
+        [1, [2, 3]],
+        [2, new Map()],
+      ]),
+    );
+    const refused = [
+      '5f4101ff',
+      '7f6161ff',
+      '9f01',
+      'bf01ff',
+      'bf0102',
+      'bf01020103ff',
+      '9fffff',
+      'dfff',
+    ];
+    for (const hex of [...refused, `${'9f'.repeat(18)}${'ff'.repeat(18)}`]) {
+      expect(codeOf(() => claims(hex))).toBe('ear-malformed');
+    }
   });
 
   it('reads floats and undefined as items without a meaning, so that they can be ignored', () => {

@@ -282,7 +282,18 @@ const CWTS: readonly (readonly [what: string, token: Uint8Array, code: string])[
   ['an algorithm twice', headed(hex('a201260126')), 'ear-malformed'],
   ['a claim twice', cwtOf(PROTECTED, hex('a206010602')), 'ear-malformed'],
   ['claims that are a list', cwtOf(PROTECTED, hex('80')), 'ear-malformed'],
-  ['claims of indefinite length', cwtOf(PROTECTED, hex('bf0601ff')), 'ear-malformed'],
+  [
+    'claims of indefinite length, as other verifiers write them',
+    cwtOf(PROTECTED, Buffer.concat([hex('bf'), encodeCbor(CBOR_CLAIMS).subarray(1), hex('ff')])),
+    'accepted',
+  ],
+  ['claims of indefinite length without an end', cwtOf(PROTECTED, hex('bf0601')), 'ear-malformed'],
+  [
+    'a claim twice in claims of indefinite length',
+    cwtOf(PROTECTED, hex('bf06010602ff')),
+    'ear-malformed',
+  ],
+  ['a header of indefinite length', headed(hex('bf0126ff')), 'ear-malformed'],
   [
     'a time as a float',
     cwtOf(PROTECTED, Buffer.concat([hex('a106'), hex('fb41da8a5f00000000')])),

@@ -5,7 +5,7 @@
  */
 import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
-import { decodeCbor } from './cbor-reader.ts';
+import { decodeClaims } from './cbor-reader.ts';
 import { openCose } from './cose.ts';
 import type { Ear } from './ear.ts';
 import { CBOR_FORM, type Form, JSON_FORM } from './form.ts';
@@ -64,7 +64,7 @@ export async function verifyEarCwt(
 
 /** The claims of a CWT's payload. */
 export function claimsOfCbor(payload: Uint8Array): TreeMap {
-  const claims = decodeCbor(payload, 'the claims');
+  const claims = decodeClaims(payload, 'the claims');
   if (!isTreeMap(claims)) throw malformed('the claims', 'a map');
   return claims;
 }
