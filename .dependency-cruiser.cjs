@@ -79,7 +79,7 @@ module.exports = {
       comment: 'what the entry for browsers is made of runs without Node',
       severity: 'error',
       from: {
-        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|p384-order|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/|^sealing/src/',
+        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|p384-order|der|certificates|report|envelopes|roots|appraise|verify|ear)|^policies/src/|^sealing/src/',
         pathNot: `${TEST_FILES}|^attestation/src/verify/node-signatures\\.ts$`,
       },
       to: { dependencyTypes: ['core'] },

@@ -33,6 +33,14 @@ export type InputCode =
   | 'crl-rollback'
   | 'store-malformed'
   | 'store-unusable'
+  // Attestation results
+  | 'ear-malformed'
+  | 'ear-critical'
+  | 'ear-algorithm'
+  | 'ear-signature'
+  | 'ear-profile'
+  | 'ear-nonce'
+  | 'ear-time'
   // The simulated secure processor
   | 'simulated-roots'
   | 'simulated-state'

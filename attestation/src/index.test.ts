@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as browser from './browser.ts';
+import * as ear from './ear/index.ts';
 import * as envelopes from './envelopes/index.ts';
 import * as index from './index.ts';
 
@@ -37,11 +38,23 @@ const ENVELOPES = [
   'parseCertificateTable',
 ];
 
+const EAR = [
+  'EAR_PROFILES',
+  'earSubmod',
+  'refusedSubmod',
+  'signEarCwt',
+  'signEarJwt',
+  'tierOf',
+  'verifyEarCwt',
+  'verifyEarJwt',
+];
+
 describe('the entries', () => {
   it.each<[string, object, readonly string[]]>([
     ['for Node', index, [...COMMON, ...ENVELOPES, 'verifyCrl', 'verifyVek']],
     ['for browsers', browser, COMMON],
     ['for envelopes', envelopes, ENVELOPES],
+    ['for attestation results', ear, EAR],
   ])('exports exactly the documented names: %s', (_, entry, names) => {
     expect(Object.keys(entry).sort()).toEqual([...names].sort());
   });

@@ -249,6 +249,7 @@ const ATTESTATION_ROOMS = {
   roots: ['roots', 'report', 'hex'],
   verify: ['verify', 'certificates', 'report', 'roots', 'evidence', 'errors', 'hex', 'owned-bytes'],
   appraise: ['appraise', 'verify', 'report', 'hex'],
+  ear: ['ear', 'appraise', 'verify', 'envelopes', 'errors', 'owned-bytes'],
   measure: ['measure', 'errors', 'hex', 'owned-bytes', 'p384-order'],
   endorsements: [
     'endorsements',
@@ -264,6 +265,7 @@ const ATTESTATION_ROOMS = {
   ],
   simulated: [
     'simulated',
+    'ear',
     'appraise',
     'verify',
     'measure',

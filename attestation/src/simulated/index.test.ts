@@ -15,6 +15,7 @@ describe('the entry for simulation', () => {
       'createSimulatedState',
       'openSimulatedProcessor',
       'parseSimulatedRoots',
+      'simulatedEarSubmod',
       'simulatedRootsOf',
       'verifySimulated',
     ]);

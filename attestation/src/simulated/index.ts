@@ -26,6 +26,7 @@ export {
 export { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor/processor.ts';
 export type { SimulatedState } from './state.ts';
 export { appraiseSimulated } from './verifier/appraise-simulated.ts';
+export { simulatedEarSubmod } from './verifier/ear-submod.ts';
 export { parseSimulatedRoots, SimulatedRoots, simulatedRootsOf } from './verifier/roots.ts';
 export type { SimulatedReport } from './verifier/simulated-report.ts';
 export { verifySimulated } from './verifier/verify-simulated.ts';

@@ -42,6 +42,7 @@ describe('connect', () => {
     expect(peer.claims.reportData).toBe(Buffer.from(peer.reportData).toString('hex'));
     expect(peer.spec.deployment).toBe('test');
     expect(peer.appraisal.accepted).toBe(true);
+    expect(peer.submod).toMatchObject({ status: 'contraindicated', key: agent.own.spki });
     expect(peer.checks.map(({ code }) => code)).toEqual(Object.keys(RATLS_CHECKS));
     const skipped = peer.checks.filter(({ verdict }) => verdict !== 'passed');
     expect(skipped.map(({ code }) => code)).toEqual([

@@ -15,8 +15,10 @@ import {
   type VerifyOptions,
   verify,
 } from '@a3s-box/attestation';
+import { type EarSubmod, earSubmod } from '@a3s-box/attestation/ear';
 import {
   appraiseSimulated,
+  simulatedEarSubmod,
   simulatedRootsOf,
   verifySimulated,
 } from '@a3s-box/attestation/simulated';
@@ -40,6 +42,8 @@ export interface Verified {
   readonly evidence: Evidence;
   readonly crl: Uint8Array | undefined;
   appraise(reportData: Uint8Array): Appraisal;
+  /** What an attestation result says of it; `key` is the one that REPORT_DATA binds. */
+  submod(appraisal: Appraisal, key: Uint8Array): EarSubmod;
 }
 
 /**
@@ -80,8 +84,14 @@ async function complete({ tee, report, certificates }: CarriedEvidence, trust: T
 function genuine(evidence: Evidence, { policy }: TrustOptions, options: VerifyOptions): Verified {
   const report = verify(evidence, options);
   const { claims, checks } = report;
-  const judge = (reportData: Uint8Array) => appraise(report, policy, { reportData });
-  return { claims, checks, evidence, crl: options.crl, appraise: judge };
+  return {
+    claims,
+    checks,
+    evidence,
+    crl: options.crl,
+    appraise: (reportData) => appraise(report, policy, { reportData }),
+    submod: (appraisal, key) => earSubmod(report, appraisal, { key }),
+  };
 }
 
 function simulated(
@@ -92,6 +102,12 @@ function simulated(
   const roots = simulatedRoots ?? simulatedRootsOf(evidence);
   const report = verifySimulated(evidence, roots, options);
   const { claims, checks } = report;
-  const judge = (reportData: Uint8Array) => appraiseSimulated(report, policy, { reportData });
-  return { claims, checks, evidence, crl: options.crl, appraise: judge };
+  return {
+    claims,
+    checks,
+    evidence,
+    crl: options.crl,
+    appraise: (reportData) => appraiseSimulated(report, policy, { reportData }),
+    submod: (appraisal, key) => simulatedEarSubmod(report, appraisal, { key }),
+  };
 }

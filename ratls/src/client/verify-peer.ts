@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
 import type { Appraisal, Claims, Evidence, VerifyCheck } from '@a3s-box/attestation';
+import type { EarSubmod } from '@a3s-box/attestation/ear';
 import { type LaunchSpec, LaunchSpecError, parseLaunchSpec } from '@a3s-box/policies';
 import {
   ATTEST_EXPORTER,
@@ -48,6 +49,8 @@ export interface VerifiedPeer {
   readonly checks: readonly RatlsCheck[];
   readonly verification: readonly VerifyCheck[];
   readonly appraisal: Appraisal;
+  /** What an attestation result says of it, with its key; for `@a3s-box/attestation/ear`. */
+  readonly submod: EarSubmod;
   /** The fresh evidence and the expected REPORT_DATA, for another tool to verify. */
   readonly evidence: Evidence;
   readonly crl: Uint8Array | undefined;
@@ -126,6 +129,7 @@ export async function challenge(
     claims: verified.claims,
     verification: verified.checks,
     appraisal,
+    submod: verified.submod(appraisal, hint.spki),
     evidence: verified.evidence,
     crl: verified.crl,
     reportData: bound,

@@ -43,6 +43,10 @@ export const attest: Group = {
       'Challenge the confidential boxes of an application of docker compose',
       async () => (await import('../commands/ratls/attest-app.ts')).attestApp,
     ),
+    ear: entry(
+      'Verify an attestation result that a verifier signed',
+      async () => (await import('../commands/attest/ear/ear.ts')).ear,
+    ),
     show: entry(
       'Display what a report claims, without verifying it',
       async () => (await import('../commands/attest/show.ts')).show,

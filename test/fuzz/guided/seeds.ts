@@ -5,6 +5,12 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encodeCbor } from '../../../attestation/src/ear/cbor-writer.ts';
+import { CBOR_FORM, JSON_FORM } from '../../../attestation/src/ear/form.ts';
+import { encodeJson } from '../../../attestation/src/ear/json.ts';
+import { EAR } from '../../../attestation/src/ear/testing/tokens.ts';
+import { TaggedItem } from '../../../attestation/src/ear/tree.ts';
+import { writeClaims } from '../../../attestation/src/ear/write-claims.ts';
 import { encodeCertificateTable } from '../../../attestation/src/envelopes/certificate-table.ts';
 import { encodePem } from '../../../attestation/src/envelopes/encodings/pem.ts';
 import {
@@ -92,4 +98,19 @@ seed('ratls-answer', [
     spec: base64(Buffer.from('{}')),
   }),
   `!${text({ error: { code: 'not-attested', message: 'no' } })}`,
+]);
+/** Nothing but the signature is left out, which the targets do not look at. */
+const part = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
+seed('ear-jwt', [
+  `${part(Buffer.from('{"alg":"ES256"}'))}.${part(encodeJson(writeClaims(EAR, JSON_FORM)))}.AAAA`,
+]);
+seed('ear-cwt', [
+  encodeCbor(
+    new TaggedItem(18, [
+      encodeCbor(new Map([[1, -7]])),
+      new Map(),
+      encodeCbor(writeClaims(EAR, CBOR_FORM)),
+      new Uint8Array(64),
+    ]),
+  ),
 ]);

@@ -7,11 +7,13 @@
  * @module
  */
 export * from '@a3s-box/attestation';
+export * from '@a3s-box/attestation/ear';
 export * from '@a3s-box/attestation/endorsements';
 export * from '@a3s-box/attestation/measure';
 export {
   appraiseSimulated,
   parseSimulatedRoots,
+  simulatedEarSubmod,
   verifySimulated,
 } from '@a3s-box/attestation/simulated';
 export { canonicalJson, differingFields } from '@a3s-box/policies';

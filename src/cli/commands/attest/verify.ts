@@ -8,6 +8,7 @@ import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/confidential/hex.ts';
 import { parseInstant } from '../../values/times/instant.ts';
+import { EAR_FLAGS, earWish, issueEar } from './ear/issue-ear.ts';
 import { cachedCrl, cachedVek } from './endorsements/cached-endorsements.ts';
 import { crlOf } from './input/certificates-input.ts';
 import {
@@ -44,6 +45,7 @@ export const verify: Command = {
       value: 'time',
     }),
     ...CERTIFICATE_FLAGS,
+    ...EAR_FLAGS,
     string('crl', 'Revocation list, DER or PEM, obtained now', { value: 'file' }),
     bool('json', 'Print a JSON document'),
     string('policy', 'Policy, YAML or JSON; without one the strict policy, which accepts nobody', {
@@ -64,18 +66,20 @@ export const verify: Command = {
   run: tellingPrograms(run, undecided),
 };
 
-async function run({ context, flags }: Invocation): Promise<number> {
+async function run(invocation: Invocation): Promise<number> {
+  const { context, flags } = invocation;
   const now = flags.parsed('at', parseInstant) ?? new Date();
   const reportData = flags.parsed('report-data', (text) => parseHexBytes(text, REPORT_DATA_SIZE));
   const library = await loadLibrary();
+  const wish = await earWish(invocation, library);
   const simulatedRoots = await readSimulatedRoots(context, flags, library);
   const given = await readEvidence(context, flags, library);
   const certified = await addCertificates(context, flags, library, given);
-  const policy = await chosenPolicy(context, flags, library);
+  const { policy, text } = await chosenPolicy(context, flags, library);
   const endorsed = simulatedRoots === undefined;
   const input = endorsed ? await addCachedVek(context, library, certified) : certified;
   const list = await revocationList(context, flags, library, input, now, endorsed);
-  const { verdict, refusal } = judge(library, {
+  const answer = judge(library, {
     evidence: input.evidence,
     options: {
       now,
@@ -95,6 +99,11 @@ async function run({ context, flags }: Invocation): Promise<number> {
     record: await readRecord(context, flags, library),
     simulatedRoots,
   });
+  const { verdict, refusal } = answer;
+  if (wish !== undefined) {
+    const about = { policy: text, report: input.evidence.report, now };
+    await issueEar(library, wish, answer, about);
+  }
   if (flags.bool('json')) {
     if (!endorsed) context.stderr.write(SIMULATED_BANNER);
     context.stdout.write(jsonText(verdict));
@@ -143,10 +152,10 @@ async function chosenPolicy(
   context: Context,
   flags: FlagValues,
   library: Library,
-): Promise<Question['policy']> {
+): Promise<{ readonly policy: Question['policy']; readonly text?: Uint8Array }> {
   const path = flags.string('policy');
-  if (path === undefined) return library.STRICT_POLICY;
-  return (await readPolicy(context, library, path, '--policy')).policy;
+  if (path === undefined) return { policy: library.STRICT_POLICY };
+  return readPolicy(context, library, path, '--policy');
 }
 
 async function addCachedVek(

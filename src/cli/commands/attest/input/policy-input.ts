@@ -11,6 +11,8 @@ import { type Library, refusing } from '../load-library.ts';
 type Policy = Library['STRICT_POLICY'];
 
 export interface PolicyDocument {
+  /** The bytes of the file. */
+  readonly text: Uint8Array;
   /** As the text states it. */
   readonly document: unknown;
   /** Complete, defaults included. */
@@ -27,9 +29,10 @@ export async function readPolicy(
   path: string,
   flag: string,
 ): Promise<PolicyDocument> {
-  const document = await readDocument(context, library, path, flag);
+  const text = await readInput(context, path, MAX_POLICY_DOCUMENT, flag);
+  const document = refusing(library, inputName(path), () => library.readPolicyDocument(text));
   const policy = refusing(library, inputName(path), () => library.parseAttestationPolicy(document));
-  return { document, policy };
+  return { text, document, policy };
 }
 
 /** The content of the text, for each kind of policy. @throws as {@link readPolicy} */

@@ -12,8 +12,11 @@ type Evidence = Parameters<Library['verify']>[0];
 type Options = Parameters<Library['verify']>[1];
 type Policy = Library['STRICT_POLICY'];
 type Roots = Parameters<Library['verifySimulated']>[1];
-type Verified = Pick<InstanceType<Library['VerifiedReport']>, 'claims' | 'checks'>;
+type Genuine = ReturnType<Library['verify']>;
+type Simulated = ReturnType<Library['verifySimulated']>;
+type Verified = Genuine | Simulated;
 type Appraisal = ReturnType<Library['appraise']>;
+type Submod = ReturnType<Library['earSubmod']>;
 type Record = ReturnType<Library['parseLaunchRecord']>;
 
 export interface Question {
@@ -35,6 +38,8 @@ export interface Answer {
   readonly verdict: Verdict;
   /** The verification's message about the check that failed. */
   readonly refusal?: Refusal;
+  /** What an attestation result says of it, with the name of the submodule. */
+  submod(details: { readonly policyIds: readonly string[] }): readonly [string, Submod];
 }
 
 /** The meaning of the codes of both stages. */
@@ -61,7 +66,10 @@ export function judge(library: Library, question: Question): Answer {
     const failed = checks.find(({ verdict }) => verdict === 'failed');
     const code = failed?.code ?? 'accepted';
     const verdict = { accepted: failed === undefined, code, checks, claims: verified.claims };
-    return { verdict: { ...verdict, ...common } };
+    return {
+      verdict: { ...verdict, ...common },
+      submod: (details) => submodOf(library, verified, appraisalOf(library, verdict), details),
+    };
   } catch (error) {
     if (!(error instanceof library.VerificationError)) throw error;
     const { code, message, remedy } = error;
@@ -71,8 +79,49 @@ export function judge(library: Library, question: Question): Answer {
       (name): VerdictCheck => ({ stage: 'policy', code: name, verdict: 'skipped' }),
     );
     const checks = [...staged('verify', error.checks), ...notAppraised];
-    return { verdict: { accepted: false, code, checks, ...common }, refusal: { message, remedy } };
+    return {
+      verdict: { accepted: false, code, checks, ...common },
+      refusal: { message, remedy },
+      submod: (details) => [
+        simulatedRoots === undefined ? 'sev-snp' : 'simulated',
+        library.refusedSubmod(details),
+      ],
+    };
   }
+}
+
+function submodOf(
+  library: Library,
+  verified: Verified,
+  appraisal: Appraisal,
+  details: { readonly policyIds: readonly string[] },
+): readonly [string, Submod] {
+  if (library.VerifiedReport.is(verified)) {
+    return ['sev-snp', library.earSubmod(verified, appraisal, details)];
+  }
+  return ['simulated', library.simulatedEarSubmod(verified as Simulated, appraisal, details)];
+}
+
+/**
+ * The whole verdict as an appraisal. Where the report is not bound to what came with it, the check
+ * of its REPORT_DATA counts as failed.
+ */
+function appraisalOf(
+  library: Library,
+  { accepted, code, checks }: Pick<Verdict, 'accepted' | 'code' | 'checks'>,
+): Appraisal {
+  const unbound = checks.some(
+    (check) => check.code === 'runtime-data' && check.verdict === 'failed',
+  );
+  const codes = Object.keys(library.APPRAISAL_CHECKS);
+  const appraised = checks.filter((check) => codes.includes(check.code)) as Appraisal['checks'];
+  return {
+    accepted,
+    code: code as Appraisal['code'],
+    checks: appraised.map((check) =>
+      unbound && check.code === 'report-data' ? { ...check, verdict: 'failed' } : check,
+    ),
+  };
 }
 
 function decide(

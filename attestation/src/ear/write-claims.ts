@@ -1,0 +1,81 @@
+/**
+ * From an attestation result to its claims.
+ *
+ * @module
+ */
+import type { Ear, EarSubmod } from './ear.ts';
+import type { Form } from './form.ts';
+import { type Labels, profileOf } from './profiles.ts';
+import { isVectorValue, tierUnder, VECTOR_CLAIMS, worstTier } from './tiers.ts';
+import type { Label, Tree, TreeMap } from './tree.ts';
+
+const MIN_NONCE = 8;
+const MAX_NONCE = 64;
+
+/** @throws RangeError for a result that no EAR may be */
+export function writeClaims(ear: Ear, form: Form): TreeMap {
+  const { uri, policies, overall } = profileOf(ear.profile);
+  const labels = form.labels(ear.profile);
+  const { nonce, rawEvidence, expiresAt } = ear;
+  const [first, ...others] = ear.submods;
+  require(first !== undefined, 'it must have a submodule');
+  require(expiresAt === undefined || expiresAt > ear.issuedAt, 'it must expire after its issue');
+  require(nonce === undefined ||
+    (nonce.length >= MIN_NONCE &&
+      nonce.length <= MAX_NONCE), `its nonce must be of ${MIN_NONCE} to ${MAX_NONCE} bytes`);
+  const submods = [first, ...others].map(([name, submod]): [Label, Tree] => {
+    require(tierUnder(submod.status, submod.vector) ===
+      submod.status, `the status of ${JSON.stringify(name)} must not be better than its vector`);
+    return [name, writeSubmod(submod, form, labels, policies)];
+  });
+  const worst = worstTier([first[1].status, ...others.map(([, { status }]) => status)]);
+  return new Map<Label, Tree>([
+    [labels.profile, uri],
+    ...(overall ? [[labels.status, form.tier(worst)] as const] : []),
+    [labels.issuedAt, seconds(ear.issuedAt)],
+    ...(expiresAt === undefined ? [] : [[labels.expiresAt, seconds(expiresAt)] as const]),
+    [
+      labels.verifier,
+      new Map<Label, Tree>([
+        [form.developer, ear.verifier.developer],
+        [form.build, ear.verifier.build],
+      ]),
+    ],
+    ...(nonce === undefined ? [] : [[labels.nonce, form.nonce(nonce)] as const]),
+    ...(rawEvidence === undefined ? [] : [[labels.rawEvidence, form.bytes(rawEvidence)] as const]),
+    [labels.submods, new Map(submods)],
+  ]);
+}
+
+function writeSubmod(
+  { status, vector, policyIds = [], key }: EarSubmod,
+  form: Form,
+  labels: Labels,
+  policies: 'one' | 'list',
+): TreeMap {
+  const [policyId, ...more] = policyIds;
+  require(policies === 'list' || more.length === 0, 'this profile names one policy');
+  const values = VECTOR_CLAIMS.flatMap((claim, index): [Label, Tree][] => {
+    const value = vector[claim];
+    if (value === undefined) return [];
+    require(isVectorValue(value), `${claim} must be an integer from -128 to 127`);
+    return [[form.vectorLabel(index), value]];
+  });
+  const policy = policies === 'list' ? [...policyIds] : policyId;
+  return new Map<Label, Tree>([
+    [labels.status, form.tier(status)],
+    ...(values.length === 0 ? [] : [[labels.vector, new Map(values)] as const]),
+    ...(policyId === undefined ? [] : [[labels.policyIds, policy] as [Label, Tree]]),
+    ...(key === undefined ? [] : [[labels.key, new Map([['akpub', form.bytes(key)]])] as const]),
+  ]);
+}
+
+function seconds(time: Date): number {
+  const value = Math.floor(time.getTime() / 1000);
+  require(Number.isSafeInteger(value) && value >= 0, 'its times must be dates from 1970 on');
+  return value;
+}
+
+function require(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new RangeError(`Cannot issue the attestation result: ${what}.`);
+}
