@@ -37,8 +37,8 @@ function codeOf(run: () => unknown): string | undefined {
   return undefined;
 }
 
-describe('a library with the ABI of libkrun', () => {
-  it('gets every value as it was given', () => {
+describe('KrunLibrary', () => {
+  it('hands every value over as it was given', () => {
     const context = KrunContext.create(library);
     context.call('krun_set_vm_config', 255, 0xffff_ffff);
     context.call('krun_add_virtiofs3', 'tag', null, 0xffff_ffff_ffff_ffffn, true);
@@ -71,7 +71,7 @@ describe('a library with the ABI of libkrun', () => {
     ]);
   });
 
-  it('answers each function of the table, and an unknown context with an error', () => {
+  it('calls each function of the table, which refuses an unknown context', () => {
     const values: Readonly<Record<string, unknown>> = {
       bool: true,
       'char*': 'a',
@@ -105,7 +105,7 @@ describe('a library with the ABI of libkrun', () => {
     ['a number that is too large', 256, 1, 'num_vcpus is not between 0 and 255'],
     ['a negative number', 1, -1, 'ram_mib is not between 0 and 4294967295'],
     ['a broken number', 1, 0.5, 'ram_mib is no whole number'],
-  ])('is not called with %s', (_, vcpus, ram, message) => {
+  ])('refuses %s before it calls libkrun', (_, vcpus, ram, message) => {
     using context = KrunContext.create(library);
     libraries.takeRecord();
     expect(() => context.call('krun_set_vm_config', vcpus, ram)).toThrow(message);
@@ -115,7 +115,7 @@ describe('a library with the ABI of libkrun', () => {
   it.each([
     ['contains a NUL', 'a\0b'],
     ['is not well-formed text', 'a\ud800'],
-  ])('is not called with a text that %s', (fault, text) => {
+  ])('refuses a text that %s before it calls libkrun', (fault, text) => {
     using context = KrunContext.create(library);
     libraries.takeRecord();
     expect(() => context.call('krun_set_root', text)).toThrow(`root_path ${fault}`);
@@ -123,7 +123,7 @@ describe('a library with the ABI of libkrun', () => {
     expect(libraries.takeRecord()).toEqual([]);
   });
 
-  it('is not called with a MAC address of another length, or more than it reads of a list', () => {
+  it('refuses a MAC address of another length, and a longer list than libkrun reads', () => {
     using context = KrunContext.create(library);
     libraries.takeRecord();
     const long = new Uint8Array(7);
@@ -133,7 +133,7 @@ describe('a library with the ABI of libkrun', () => {
     expect(libraries.takeRecord()).toEqual([]);
   });
 
-  it('has its errors named, with what they mean there', () => {
+  it('names the errors that libkrun returns, with what they mean there', () => {
     using context = KrunContext.create(library);
     expect(() => context.call('krun_set_vm_config', 0, 1)).toThrow(
       'Cannot set processors and memory: processors or memory are 0 (krun_set_vm_config: EINVAL)',
@@ -151,7 +151,7 @@ describe('a library with the ABI of libkrun', () => {
     );
   });
 
-  it('has no call with a context that was freed or started', async () => {
+  it('refuses a context that was freed or started', async () => {
     const freed = KrunContext.create(library);
     freed.free();
     freed.free();
@@ -169,7 +169,7 @@ describe('a library with the ABI of libkrun', () => {
     expect(names.filter((name) => name === 'krun_set_root')).toHaveLength(0);
   });
 
-  it('finds the bytes of an overlay file unchanged when the microVM starts', async () => {
+  it('keeps the bytes of an overlay file as they were at the call', async () => {
     const context = KrunContext.create(library);
     context.call('krun_set_kernel', '/dev/null', 1, null, null);
     context.call('krun_set_root', '/');
@@ -240,12 +240,12 @@ describe('the report on a library', () => {
   });
 });
 
-describe('a library that cannot be used', () => {
+describe('KrunLibrary.load', () => {
   it.each([
     ['is not there', '/nowhere/libkrun.so.1', 'Cannot load libkrun: '],
     ['is another', '/lib/x86_64-linux-gnu/libc.so.6', 'has no function of libkrun'],
     ['has a path that is not absolute', 'libkrun.so.1', 'the path is not absolute'],
-  ])('is refused when it %s', (_, path, message) => {
+  ])('refuses a library that %s', (_, path, message) => {
     expect(() => KrunLibrary.load('krun', path)).toThrow(message);
     expect(codeOf(() => KrunLibrary.load('krun', path))).toBe('krun-library-missing');
   });

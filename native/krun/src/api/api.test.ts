@@ -32,7 +32,7 @@ int krun_several(uint32_t ctx_id,
 `;
 
 describe('the table of libkrun functions', () => {
-  it('has each function of the list of facts, with its types and release', () => {
+  it('lists each function of the facts, with its types and release', () => {
     const rows = Object.entries(TABLE).map(([name, row]) => [
       name,
       {
@@ -44,7 +44,7 @@ describe('the table of libkrun functions', () => {
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(FACTS.functions));
   });
 
-  it('has each constant of the list of facts', () => {
+  it('lists each constant of the facts', () => {
     expect(CONSTANTS).toEqual(Object.fromEntries(FACTS.constants));
   });
 
@@ -67,8 +67,8 @@ describe('the table of libkrun functions', () => {
   });
 });
 
-describe('a header of libkrun', () => {
-  it('is read without comments, and as it is outside Windows', () => {
+describe('parseHeader', () => {
+  it('reads a header without comments, and as it is outside Windows', () => {
     const { functions, constants } = parseHeader(HEADER);
     expect(Object.fromEntries(functions)).toEqual({
       krun_none: { returns: 'int32_t', arguments: [] },
@@ -94,7 +94,7 @@ describe('a header of libkrun', () => {
   // Where there is a header, and its release is that of the table.
   const path = process.env['A3S_KRUN_HEADER'];
   if (path !== undefined) {
-    it('declares what the list of facts says', () => {
+    it('reads in the header at A3S_KRUN_HEADER what the list of facts says', () => {
       const { functions, constants } = parseHeader(readFileSync(path, 'utf8'));
       const declared = [...FACTS.functions].map(([name, { returns, arguments: list }]) => [
         name,
