@@ -4,7 +4,15 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,6 +44,17 @@ export interface RecordedCall {
 export class TestLibraries implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'a3s-krun-'));
   readonly recordPath = join(this.directory, 'record');
+
+  constructor() {
+    this.openToAll(this.directory);
+    writeFileSync(this.recordPath, '');
+    chmodSync(this.recordPath, 0o666);
+  }
+
+  /** The shim of root runs as another user. */
+  openToAll(directory: string): void {
+    chmodSync(directory, 0o777);
+  }
 
   /** The path of the library in this build; compiled once. */
   build({ release, without = [], tee = false }: LibraryBuild = {}): string {
