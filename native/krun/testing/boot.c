@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_ARGUMENTS = 512 };
+enum { MAX_ARGUMENTS = 512, MAX_DESCRIPTOR = 64 };
 
 struct command {
   char *arguments[MAX_ARGUMENTS];
@@ -86,13 +86,23 @@ static void describe_ports(struct command *command, const struct context *contex
   }
 }
 
-/* QEMU reopens the console's descriptor, which is a pipe. */
 static void describe_console(struct command *command, const struct context *context) {
   if (context->serial_count == 0) return;
-  add(command, "-add-fd");
-  add(command, "fd=%d,set=1", context->serial[0].out);
+  add(command, "-chardev");
+  add(command, "stdio,id=console,signal=off");
   add(command, "-serial");
-  add(command, "file:/dev/fdset/1");
+  add(command, "chardev:console");
+}
+
+/* QEMU finds the console at its standard input and output. */
+static void run_qemu(const struct command *command, const struct context *context) {
+  if (context->serial_count > 0) {
+    dup2(context->serial[0].in, STDIN_FILENO);
+    dup2(context->serial[0].out, STDOUT_FILENO);
+  }
+  /* Node closes what it was started with for programs: standard error, files of the description. */
+  for (int fd = 0; fd < MAX_DESCRIPTOR; fd++) fcntl(fd, F_SETFD, 0);
+  execvp(command->arguments[0], (char **)command->arguments);
 }
 
 int boot_qemu(const struct context *context) {
@@ -106,8 +116,7 @@ int boot_qemu(const struct context *context) {
   if (pid < 0) return -errno;
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (context->serial_count > 0) fcntl(context->serial[0].out, F_SETFD, 0);
-    execvp(command.arguments[0], command.arguments);
+    run_qemu(&command, context);
     _exit(127);
   }
   int status = 0;
