@@ -83,6 +83,7 @@ export function configure(
       { remedy: 'Install libkrun 1.18 or newer, compiled with BLK=1 and NET=1.' },
     );
   }
+  openLog(library);
   const context = KrunContext.create(library);
   try {
     context.call('krun_set_vm_config', description.vcpus, description.memoryMib);
@@ -95,6 +96,20 @@ export function configure(
     context.free();
     throw error;
   }
+}
+
+/** Without it libkrun says nowhere why it refuses something. Its environment does not change it. */
+function openLog(library: KrunLibrary): void {
+  if (!library.has('krun_init_log')) return;
+  const { KRUN_LOG_LEVEL_ERROR, KRUN_LOG_STYLE_NEVER, KRUN_LOG_OPTION_NO_ENV } = CONSTANTS;
+  const STANDARD_ERROR = 2;
+  library.call(
+    'krun_init_log',
+    STANDARD_ERROR,
+    KRUN_LOG_LEVEL_ERROR,
+    KRUN_LOG_STYLE_NEVER,
+    KRUN_LOG_OPTION_NO_ENV,
+  );
 }
 
 function setBoot(context: KrunContext, boot: ShimDescription['boot']): void {

@@ -56,6 +56,7 @@ describe('the shim', () => {
     expect(await start(description, { run: 'exit:0' }).ended()).toBe(0);
     const calls = libraries.takeRecord().filter(({ call }) => !/feature|max_vcpus/.test(call));
     expect(calls.map(({ call, arguments: [id, ...rest] }) => [call, id ?? 0, ...rest])).toEqual([
+      ['krun_init_log', 2, 1, 2, 1],
       ['krun_create_ctx', 0],
       ['krun_set_vm_config', 0, 2, 512],
       ['krun_set_kernel', 0, '/dev/null', 1, null, 'quiet'],
