@@ -8,6 +8,14 @@ import { type LibraryBehaviour, TestLibraries } from '../testing/test-library.ts
 import { CONSOLE_BYTES } from './console-file.ts';
 import type { ShimDescription } from './description.ts';
 
+/** Starts a keeper with the descriptors that it has, as a server does, and then waits. */
+const SERVER = `
+  const [path, ...args] = process.argv.slice(1);
+  const stdio = ['ignore', 'ignore', 'pipe', 3, 4, 5];
+  const keeper = require('child_process').spawn(path, args, { stdio, detached: true });
+  require('fs').writeFileSync(args.at(-1) + '/keeper', String(keeper.pid));
+`;
+
 let libraries: TestLibraries;
 let shim: string;
 let library: string;
@@ -84,15 +92,20 @@ describe('the shim', () => {
   });
 
   it('leaves its exit status for a server that did not start it', async () => {
-    const process = start(smallest(library), { run: 'wait', shutdown: true });
-    await process.entered();
-    // Nobody reads its errors any more, and nobody waits for it.
-    process.keeper.stderr?.destroy();
-    process.keeper.unref();
-    const { shimPid } = process;
-    global.process.kill(shimPid, 'SIGKILL');
-    while (process.record.status === undefined) await delay(20);
-    expect(process.record.status).toBe(137);
+    const environment = libraries.environment({ run: 'wait' });
+    const startedBy = [global.process.execPath, '-e', SERVER];
+    const server = ShimProcess.start(smallest(library), {
+      ...{ shim, directory, environment, startedBy },
+    });
+    await server.entered();
+    const keeper = Number(readFileSync(join(directory, 'keeper'), 'utf8'));
+    const [pid = ''] = readFileSync(`/proc/${keeper}/task/${keeper}/children`, 'utf8').split(' ');
+    server.keeper.kill('SIGKILL');
+    await server.ended();
+    expect(server.record.status).toBeUndefined();
+    global.process.kill(Number(pid), 'SIGKILL');
+    while (server.record.status === undefined) await delay(20);
+    expect(server.record.status).toBe(137);
   });
 
   it('asks the guest to shut down at SIGTERM', async () => {

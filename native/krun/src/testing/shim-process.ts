@@ -55,6 +55,8 @@ export interface ShimFiles {
   readonly shim: string;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** A program that starts the keeper in place of this process, and ends when it likes. */
+  readonly startedBy?: readonly string[];
 }
 
 export class ShimProcess {
@@ -83,7 +85,8 @@ export class ShimProcess {
     );
     const fds = [openSync(input, 'r'), openSync(recordPath, 'a+'), openSync(consolePath, 'w')];
     const { path, args } = shimCommand(shim, ['box', directory], process.execPath);
-    const keeper = spawn(path, args, {
+    const [program = path, ...rest] = [...(files.startedBy ?? []), path, ...args];
+    const keeper = spawn(program, rest, {
       env: {
         PATH: process.env['PATH'] ?? '',
         NODE_PATH: join(ROOT, 'node_modules'),
