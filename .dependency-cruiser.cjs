@@ -53,7 +53,10 @@ module.exports = {
     {
       name: 'product-never-imports-tests',
       severity: 'error',
-      from: { path: '^(src|policies|attestation|ratls|sealing)/', pathNot: '\\.test\\.ts$' },
+      from: {
+        path: '^(src|policies|attestation|ratls|sealing|native/krun)/',
+        pathNot: '\\.test\\.ts$',
+      },
       to: { path: '^(test|bench|scripts)/|\\.test\\.ts$' },
     },
     {
@@ -73,6 +76,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^sealing/', pathNot: TEST_FILES },
       to: { path: '^(src|bench|scripts|policies|attestation|ratls)/' },
+    },
+    {
+      name: 'krun-stands-alone',
+      severity: 'error',
+      from: { path: '^native/krun/', pathNot: TEST_FILES },
+      to: { path: '^(src|bench|scripts|policies|attestation|ratls|sealing)/' },
     },
     {
       name: 'browsers-have-no-node',

@@ -23,7 +23,7 @@ const HOST = [
  * What has no process of its own: such a file takes that of the file before it, with the modules
  * that it loaded.
  */
-const UNIT = ['policies', 'ratls', 'sealing', 'src', 'bench', 'scripts'];
+const UNIT = ['policies', 'ratls', 'sealing', 'native/krun', 'src', 'bench', 'scripts'];
 const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 
 /**

@@ -24,6 +24,7 @@ const CHECKS = [
       'attestation',
       'ratls',
       'sealing',
+      'native/krun',
       'src',
       'test',
       'bench',

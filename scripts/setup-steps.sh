@@ -323,7 +323,7 @@ build_plain_boot() {
 
 boot_done() {
   [ -f dist/boot/boot.json ] && [ "$(cat "$STATE/boot.go" 2>/dev/null)" = "$(go_key)" ] &&
-    unchanged_since "$STATE/boot" native src/boot scripts
+    unchanged_since "$STATE/boot" native/agent native/firmware src/boot scripts
 }
 
 build_boot() {

@@ -80,6 +80,7 @@ const RULES: readonly Rule[] = [
     // The API's document is read as a file.
     reaches: { check: 'all', go: 'all', unit: ['ratls/src/errors.test.ts'], kvm: 'all', vm: 'all' },
   },
+  { path: /^native\/krun\//, reaches: { check: 'all', unit: [], vm: e2e('krun') } },
   {
     path: /^test\/vectors\//,
     reaches: { go: 'all', unit: 'all', attestation: 'all', fuzz: 'all', host: 'all' },

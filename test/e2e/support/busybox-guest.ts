@@ -69,7 +69,7 @@ export async function bootBusybox(
 }
 
 /** A layer with busybox and nothing else. */
-async function makeLayer(root: string, programs: readonly string[]): Promise<string> {
+export async function makeLayer(root: string, programs: readonly string[]): Promise<string> {
   const tree = join(root, 'tree');
   await mkdir(join(tree, 'bin'), { recursive: true });
   await cp('/usr/bin/busybox', join(tree, 'bin', 'busybox'), { dereference: true });

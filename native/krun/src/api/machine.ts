@@ -1,0 +1,112 @@
+/**
+ * libkrun's functions for the machine itself: kernel, firmware, processors, ids of the process.
+ *
+ * @module
+ */
+import {
+  type ApiFunction,
+  bool,
+  context,
+  NO_CONTEXT,
+  NOT_UTF8,
+  optionalText,
+  text,
+  texts,
+  u32,
+} from './describe.ts';
+
+export const MACHINE = {
+  krun_set_kernel: {
+    since: '1.11.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the kernel',
+    arguments: [
+      context,
+      text('kernel_path'),
+      u32('kernel_format'),
+      optionalText('initramfs'),
+      optionalText('cmdline'),
+    ],
+    errors: {
+      EINVAL: 'the format is unknown, or kernel or initrd cannot be read',
+      ENOENT: NO_CONTEXT,
+      ENOTSUP: 'libkrun-sev and libkrun-tdx measure a kernel of their own',
+    },
+    again: 'replaces',
+  },
+  krun_set_firmware: {
+    since: '1.16.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the firmware',
+    arguments: [context, text('firmware_path')],
+    errors: { EINVAL: NOT_UTF8, ENOENT: NO_CONTEXT },
+    again: 'replaces',
+    builds: 'plain',
+  },
+  krun_set_kernel_console: {
+    since: '1.16.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'name the console of the kernel',
+    arguments: [context, text('console_id')],
+    errors: { EINVAL: NOT_UTF8, ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_set_tee_config_file: {
+    since: '1.4.1',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the configuration of the confidential guest',
+    arguments: [context, text('filepath')],
+    errors: { EINVAL: NOT_UTF8, ENOENT: NO_CONTEXT },
+    again: 'replaces',
+    builds: 'tee',
+  },
+  krun_split_irqchip: {
+    since: '1.12.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'divide the interrupt controller between host and VMM',
+    arguments: [context, bool('enable')],
+    errors: { EINVAL: 'only x86-64 can', ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_set_nested_virt: {
+    since: '1.11.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'choose nested virtualization',
+    arguments: [context, bool('enabled')],
+    errors: { ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_set_smbios_oem_strings: {
+    since: '1.9.1',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the OEM strings of SMBIOS',
+    arguments: [context, texts('oem_strings')],
+    errors: { EINVAL: NOT_UTF8, ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_setuid: {
+    since: '1.11.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the user id of the microVM',
+    arguments: [context, { name: 'uid', type: 'uid_t' }],
+    errors: { ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_setgid: {
+    since: '1.11.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the group id of the microVM',
+    arguments: [context, { name: 'gid', type: 'gid_t' }],
+    errors: { ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+} as const satisfies Record<string, ApiFunction>;

@@ -1,0 +1,163 @@
+/**
+ * libkrun's functions for networks and vsock.
+ *
+ * @module
+ */
+import {
+  type ApiFunction,
+  bool,
+  context,
+  descriptor,
+  mac,
+  NO_CONTEXT,
+  NOT_UTF8,
+  optionalText,
+  text,
+  texts,
+  u32,
+} from './describe.ts';
+
+const PROXY = 'path and descriptor are both given or both missing, or a flag is unknown';
+const NOT_FIRST = 'there is another network card, or the value is none';
+
+export const NETWORK = {
+  krun_add_net_unixstream: {
+    since: '1.15.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'add a network card at a stream socket',
+    arguments: [
+      context,
+      optionalText('c_path'),
+      descriptor('fd'),
+      mac,
+      u32('features'),
+      u32('flags'),
+    ],
+    errors: { EINVAL: PROXY, ENOENT: NO_CONTEXT },
+    again: 'adds',
+    builds: 'net',
+  },
+  krun_add_net_unixgram: {
+    since: '1.15.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'add a network card at a datagram socket',
+    arguments: [
+      context,
+      optionalText('c_path'),
+      descriptor('fd'),
+      mac,
+      u32('features'),
+      u32('flags'),
+    ],
+    errors: { EINVAL: PROXY, ENOENT: NO_CONTEXT },
+    again: 'adds',
+    builds: 'net',
+  },
+  krun_add_net_tap: {
+    since: '1.15.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'add a network card at a tap device',
+    arguments: [context, { name: 'c_tap_name', type: 'char*' }, mac, u32('features'), u32('flags')],
+    errors: {
+      EINVAL: 'a feature or flag is unknown, one needs GUEST_CSUM, or the host is not Linux',
+      ENOENT: NO_CONTEXT,
+    },
+    again: 'adds',
+    builds: 'net',
+  },
+  krun_set_passt_fd: {
+    since: '1.7.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the socket of passt',
+    arguments: [context, descriptor('fd')],
+    errors: { EINVAL: NOT_FIRST, ENOENT: NO_CONTEXT },
+    again: 'replaces',
+    builds: 'net',
+    deprecated: 'krun_add_net_unixstream',
+  },
+  krun_set_gvproxy_path: {
+    since: '1.8.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the socket of gvproxy',
+    arguments: [context, { name: 'c_path', type: 'char*' }],
+    errors: { EINVAL: NOT_FIRST, ENOENT: NO_CONTEXT },
+    again: 'replaces',
+    builds: 'net',
+    deprecated: 'krun_add_net_unixgram',
+  },
+  krun_set_net_mac: {
+    since: '1.8.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'set the MAC address of the card at passt or gvproxy',
+    arguments: [context, mac],
+    errors: { ENOENT: NO_CONTEXT },
+    again: 'replaces',
+    builds: 'net',
+  },
+  krun_set_port_map: {
+    since: '0.1.3',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'map ports',
+    arguments: [context, texts('port_map')],
+    errors: {
+      EINVAL: 'an entry is not HOST:GUEST, a port occurs twice, or there is a network card',
+      ENODEV: 'vsock is disabled',
+      ENOENT: NO_CONTEXT,
+      // As the header has it; 1.19.0 returns EINVAL.
+      ENOTSUP: 'there is a network card',
+    },
+    again: 'replaces',
+  },
+  krun_add_vsock_port: {
+    since: '1.8.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'map a vsock port to a socket that the host listens on',
+    arguments: [context, u32('port'), text('c_filepath')],
+    errors: { EINVAL: NOT_UTF8, ENODEV: 'vsock is disabled', ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_add_vsock_port2: {
+    since: '1.10.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'map a vsock port to a socket',
+    arguments: [context, u32('port'), text('c_filepath'), bool('listen')],
+    errors: {
+      EEXIST: 'the socket that it is to listen on exists',
+      EINVAL: 'the path cannot be read',
+      ENODEV: 'vsock is disabled',
+      ENOENT: NO_CONTEXT,
+    },
+    again: 'replaces',
+  },
+  krun_disable_implicit_vsock: {
+    since: '1.17.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'leave out the implicit vsock device',
+    arguments: [context],
+    errors: { ENOENT: NO_CONTEXT },
+    again: 'replaces',
+  },
+  krun_add_vsock: {
+    since: '1.17.0',
+    returns: 'int32_t',
+    result: 'nothing',
+    does: 'add a vsock device',
+    arguments: [context, u32('tsi_features')],
+    errors: {
+      EEXIST: 'there is a vsock device, the implicit one included',
+      EINVAL: 'a feature is unknown, or the platform has it not',
+      ENOENT: NO_CONTEXT,
+    },
+    again: 'refused',
+  },
+} as const satisfies Record<string, ApiFunction>;

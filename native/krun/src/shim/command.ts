@@ -1,0 +1,58 @@
+/**
+ * How a shim is started.
+ *
+ * @module
+ */
+
+/** Descriptors that the keeper and the shim inherit, by number. */
+export const SHIM_DESCRIPTORS = {
+  /** The description, read up to its end. */
+  description: 3,
+  /** The run record, open for appending. */
+  record: 4,
+  /** The first number for files that the description names. */
+  firstOther: 5,
+} as const;
+
+/**
+ * The keeper is the parent of the shim. libkrun ends its process without a chance to write
+ * anything, and only a parent learns the exit status, also when the server has restarted. A shell
+ * of 1 MB that waits is the least such parent.
+ *
+ * It ignores signals, and a standard error that nobody reads: the shell reports there how the shim
+ * died, before it writes the record.
+ */
+const KEEPER = [
+  "trap '' HUP INT TERM PIPE",
+  '"$@"',
+  'status=$?',
+  `printf '{"state":"ended","status":%d}\\n' "$status" >&4`,
+  'exit "$status"',
+].join('; ');
+
+/** Smaller and without compiled code of its own: the shim does not run JavaScript for long. */
+const NODE_FLAGS = [
+  '--jitless',
+  '--no-expose-wasm',
+  '--max-semi-space-size=1',
+  '--v8-pool-size=0',
+] as const;
+
+/** Its environment, besides what the dynamic loader needs. */
+export const SHIM_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '1' } as const;
+
+export interface ShimCommand {
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * @param shim the bundle of `main.ts`
+ * @param name what the process is found by: the box's id and runtime directory, for example
+ */
+export function shimCommand(shim: string, name: readonly string[], node: string): ShimCommand {
+  return {
+    path: '/bin/sh',
+    args: ['-c', KEEPER, 'krun-keeper', node, ...NODE_FLAGS, shim, ...name],
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * The C library with libkrun's ABI that the tests run with: compiles it, and reads its record.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const SOURCES = join(import.meta.dirname, '../../testing');
+
+/** How the library is compiled. */
+export interface LibraryBuild {
+  /** As in `KRUN_RELEASE`: 1.16.0 is 11600. */
+  readonly release?: number;
+  readonly without?: readonly ('NET' | 'BLK')[];
+  readonly tee?: boolean;
+}
+
+/** What its environment says; absent values are not set. */
+export interface LibraryBehaviour {
+  readonly run?: string;
+  readonly shutdown?: boolean;
+  readonly krunfw?: boolean;
+  readonly consoleBytes?: number;
+  readonly serialName?: string;
+}
+
+export interface RecordedCall {
+  readonly call: string;
+  readonly arguments: readonly unknown[];
+  readonly result: number;
+}
+
+export class TestLibraries implements Disposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'a3s-krun-'));
+  readonly recordPath = join(this.directory, 'record');
+
+  constructor() {
+    this.openToAll(this.directory);
+    writeFileSync(this.recordPath, '');
+    chmodSync(this.recordPath, 0o666);
+  }
+
+  /** The shim of root runs as another user. */
+  openToAll(directory: string): void {
+    chmodSync(directory, 0o777);
+  }
+
+  /** The path of the library in this build; compiled once. */
+  build({ release, without = [], tee = false }: LibraryBuild = {}): string {
+    const flags = [
+      ...(release === undefined ? [] : [`-DKRUN_RELEASE=${release}`]),
+      ...without.map((name) => `-DKRUN_NO_${name}`),
+      ...(tee ? ['-DKRUN_TEE'] : []),
+    ];
+    const path = join(this.directory, `libkrun${flags.join('').replace(/\W/g, '')}.so.1`);
+    if (existsSync(path)) return path;
+    const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
+    const warnings = ['-Wall', '-Wextra', '-Werror'];
+    const { status, stderr, error } = spawnSync(
+      'cc',
+      ['-std=gnu17', ...warnings, '-fvisibility=hidden', '-shared', '-fPIC', ...flags]
+        .concat(['-o', path])
+        .concat(sources.map((name) => join(SOURCES, name))),
+      { encoding: 'utf8' },
+    );
+    if (status !== 0) throw new Error(`cc: ${error?.message ?? stderr}`);
+    return path;
+  }
+
+  /** The environment of a process that uses the library. */
+  environment(behaviour: LibraryBehaviour = {}): Record<string, string> {
+    const { run, shutdown, krunfw, consoleBytes, serialName } = behaviour;
+    return {
+      A3S_KRUN_TEST_RECORD: this.recordPath,
+      ...(run === undefined ? {} : { A3S_KRUN_TEST_RUN: run }),
+      ...(shutdown === true ? { A3S_KRUN_TEST_SHUTDOWN: '1' } : {}),
+      ...(krunfw === true ? { A3S_KRUN_TEST_KRUNFW: '1' } : {}),
+      ...(consoleBytes === undefined ? {} : { A3S_KRUN_TEST_CONSOLE: String(consoleBytes) }),
+      ...(serialName === undefined ? {} : { A3S_KRUN_TEST_SERIAL: serialName }),
+    };
+  }
+
+  /** The calls since the last time, in order. Misuse is an entry without `call`. */
+  takeRecord(): readonly RecordedCall[] {
+    const text = existsSync(this.recordPath) ? readFileSync(this.recordPath, 'utf8') : '';
+    writeFileSync(this.recordPath, '');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): RecordedCall => JSON.parse(line));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.directory, { recursive: true });
+  }
+}

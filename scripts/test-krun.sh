@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# npm run test:krun [-- --library PATH] [--header PATH]: the tests of libkrun's binding and shim.
+# The rules that the test library keeps are asked of the named library too; the table of functions
+# is compared with the named header.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --library) export A3S_KRUN_LIBRARY="${2:?--library takes a path}" ;;
+    --header) export A3S_KRUN_HEADER="${2:?--header takes a path}" ;;
+    *)
+      echo "test-krun: unknown argument $1" >&2
+      exit 2
+      ;;
+  esac
+  shift 2
+done
+exec npx vitest run --project 'unit*' native/krun

@@ -1,0 +1,155 @@
+// libkrun's way into a box, up to libkrun itself: koffi, binding and shim in the jail of a VMM, and
+// in place of libkrun a library with its ABI that boots what it was told in QEMU.
+import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { readRecord, SHIM_ENVIRONMENT, type ShimDescription, shimCommand } from '@a3s-box/krun';
+import { BOX_SPEC_SCHEMA, type BoxSpec } from '@a3s-box/policies';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
+import { TestLibraries } from '../../native/krun/src/testing/test-library.ts';
+import { retry } from '../../src/async/retry.ts';
+import { readBootSet } from '../../src/boot/bootset.ts';
+import { findProcesses } from '../../src/engine/processes/processes.ts';
+import { CONTROL_PORT } from '../../src/engine/qemu/command-line/arguments.ts';
+import { openSocket } from '../../src/engine/socket.ts';
+import { connectGuest } from '../../src/guest/connection.ts';
+import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
+import { spawnInJail } from '../../src/jail/spawn.ts';
+import { makeLayer, processOf } from './support/busybox-guest.ts';
+import { within } from './support/within.ts';
+
+const DEADLINE_MS = 120_000;
+/** The number that the agent's protocol will have; this library maps it to a serial port. */
+const PORT = 1024;
+/** koffi, as it is installed. */
+const MODULES = resolve('dist/node_modules');
+const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
+
+const BOX: BoxSpec = {
+  schema: BOX_SPEC_SCHEMA,
+  hostname: 'box',
+  rootfs: { layers: [{ serial: 'layer-0' }], changes: { kind: 'memory' }, readonly: false },
+  process: processOf(['sh', '-c', 'echo from the box; exit 3']),
+  mounts: [],
+  network: { kind: 'none' },
+  confinement: {
+    capabilities: [],
+    noNewPrivileges: false,
+    seccomp: 'default',
+    maskedPaths: [],
+    readonlyPaths: [],
+  },
+  resources: {},
+};
+
+let root: string;
+let runtimeDir: string;
+let libraries: TestLibraries;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'krun-'));
+  await chmod(root, 0o711);
+  runtimeDir = join(root, 'box');
+  await mkdir(runtimeDir, { mode: 0o700 });
+  if (process.geteuid?.() === 0) await chown(runtimeDir, identity.uid, identity.gid);
+  libraries = new TestLibraries();
+});
+
+afterAll(async () => {
+  for (const { pid } of findProcesses(runtimeDir, isJailUid)) process.kill(pid, 'SIGKILL');
+  libraries[Symbol.dispose]();
+  await rm(root, { recursive: true });
+});
+
+/** Starts the shim in a jail that sees its runtime directory, and nothing of the boot set. */
+async function startShim() {
+  const set = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
+  const kernel = await open(set.kernelPath);
+  const initrd = await open(set.initrdPath);
+  const layer = await open(await makeLayer(root, ['sh', 'echo']));
+  const record = await open(join(root, 'run'), 'a+');
+  const console = await open(join(root, 'console'), 'w+');
+  const files = [record, console, kernel, initrd, layer];
+  const pathOf = (file: (typeof files)[number]) => `/proc/self/fd/${4 + files.indexOf(file)}`;
+  const description: ShimDescription = {
+    version: 1,
+    variant: 'krun',
+    library: libraries.build(),
+    vcpus: 1,
+    memoryMib: 256,
+    boot: {
+      kind: 'kernel',
+      path: pathOf(kernel),
+      format: 'elf',
+      initrd: pathOf(initrd),
+      commandLine: set.commandLine.join(' '),
+    },
+    disks: [{ id: 'layer-0', path: pathOf(layer), format: 'raw', readonly: true }],
+    shares: [],
+    cards: [],
+    ports: [{ port: PORT, path: join(runtimeDir, 'ctl.sock'), listen: true }],
+    tsi: [],
+    console: { device: 'serial', file: 4 + files.indexOf(console) },
+  };
+  await writeFile(join(root, 'description'), JSON.stringify(description));
+  const input = await open(join(root, 'description'));
+  const shim = await bundleShim(libraries.directory);
+  const child = await spawnInJail({
+    ...shimCommand(shim, [runtimeDir], '/usr/bin/node'),
+    identity,
+    group: jailGroup(runtimeDir),
+    stdio: ['ignore', 'ignore', 'pipe', input.fd, ...files.map(({ fd }) => fd)],
+    writable: [runtimeDir],
+    readable: [libraries.directory, MODULES],
+    network: false,
+    outlives: true,
+    limits: { openFiles: 1024 },
+    environment: {
+      ...SHIM_ENVIRONMENT,
+      ...libraries.environment({ run: 'boot', serialName: CONTROL_PORT }),
+      A3S_KRUN_TEST_RECORD: join(runtimeDir, 'calls'),
+      NODE_PATH: MODULES,
+    },
+  });
+  for (const file of [input, ...files]) await file.close();
+  return child;
+}
+
+it('boots a box through koffi and the shim, in a jail, and learns how the microVM ended', async () => {
+  const child = await startShim();
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  const exited = new Promise<{ reason: 'crashed'; detail: string }>((settle) => {
+    child.once('close', () => {
+      settle({ reason: 'crashed', detail: errors });
+    });
+  });
+  const vm = {
+    connect: (signal: AbortSignal) => connect(signal),
+    console: () => readFile(join(root, 'console')),
+    exited,
+  };
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const guest = await connectGuest(vm, { signal, deadlineMs: DEADLINE_MS });
+  await guest.putSpec(BOX);
+  await guest.startMain();
+  let output = '';
+  for await (const chunk of await guest.output('main', 0)) output += chunk.data.toString();
+  expect(output).toBe('from the box\n');
+  expect(await guest.ended('main')).toMatchObject({ exitCode: 3 });
+  await guest.poweroff();
+  guest.close();
+  await within('the end of the shim', exited);
+  const { entering, failed, status } = readRecord(await readFile(join(root, 'run'), 'utf8'));
+  expect({ failed, status }).toEqual({ failed: undefined, status: 0 });
+  expect(entering).toMatchObject({ atLeast: '1.19.0' });
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
+
+/** The library makes the socket some time after the start. */
+async function connect(signal: AbortSignal) {
+  return await retry(() => openSocket(join(runtimeDir, 'ctl.sock')), signal);
+}
