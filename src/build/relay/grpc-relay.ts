@@ -1,0 +1,269 @@
+/**
+ * Carries the gRPC calls of one BuildKit client to the builder.
+ *
+ * Calls pass as they are, message for message, except for the two that a build begins with. The
+ * answer of the one that runs the build waits until its result is an image here: the client may
+ * run it then.
+ *
+ * @module
+ */
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Duplex, Readable } from 'node:stream';
+import { A3sError } from '../../errors.ts';
+import { failure, framed, GRPC, GrpcError, passedOn, unframed } from '../wire/grpc.ts';
+import { ProtobufError } from '../wire/protobuf.ts';
+
+const SOLVE = '/moby.buildkit.v1.Control/Solve';
+const FRONTEND_SOLVE = '/moby.buildkit.v1.frontend.LLBBridge/Solve';
+/** Metadata of the calls of a frontend that runs in the client. */
+const BUILD_ID = 'buildkit-controlapi-buildid';
+
+/** A build has a handful of calls under way; a client may have several builds. */
+const MAX_STREAMS = 128;
+/** BuildKit's own bound on a message. */
+const MAX_MESSAGE = 16 * 1024 * 1024;
+
+/** What the control server does with the calls of a build. */
+export interface BuildCalls {
+  /** Changes the call that runs a build. Throws what refuses it. */
+  solve(message: Buffer, signal: AbortSignal): Promise<RunningSolve>;
+  /**
+   * Changes the call of a frontend. Throws what refuses it.
+   *
+   * @param ref of the build that it belongs to
+   */
+  frontendSolve(message: Buffer, ref: string): Promise<Buffer>;
+}
+
+export interface RunningSolve {
+  readonly message: Buffer;
+  /** Makes an image of the result, and gives the response for the client. */
+  finish(response: Buffer): Promise<Buffer>;
+  /** Called once, whatever became of the call. */
+  end(): void;
+}
+
+/** Serves a client until it leaves. Never rejects. */
+export async function relayGrpc(
+  client: Duplex,
+  builder: Duplex,
+  calls: BuildCalls,
+  gone: AbortSignal,
+): Promise<void> {
+  const upstream = connect('http://builder', { createConnection: () => builder });
+  const connection = performServerHandshake(client, {
+    settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false },
+  });
+  const closed = Promise.all(
+    [upstream, connection].map(
+      (each) => new Promise<void>((resolve) => each.once('close', resolve)),
+    ),
+  );
+  for (const [one, other] of [
+    [upstream, connection],
+    [connection, upstream],
+  ] as const) {
+    // `close` follows an error. Where one side is gone, calls of the other cannot end.
+    one.on('error', () => undefined);
+    one.once('close', () => other.destroy());
+  }
+  connection.on('stream', (stream: ServerHttp2Stream, headers) => {
+    stream.on('error', () => undefined);
+    if (stream.closed || stream.destroyed) return;
+    void relayCall(stream, headers, upstream, calls);
+  });
+  const leave = (): void => connection.destroy();
+  gone.addEventListener('abort', leave);
+  if (gone.aborted) leave();
+  await closed;
+  gone.removeEventListener('abort', leave);
+}
+
+async function relayCall(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  upstream: ClientHttp2Session,
+  calls: BuildCalls,
+): Promise<void> {
+  try {
+    const path = headers[':path'];
+    if (path === SOLVE) await relaySolve(stream, headers, upstream, calls);
+    else {
+      const message =
+        path === FRONTEND_SOLVE
+          ? await calls.frontendSolve(await messageOf(stream), String(headers[BUILD_ID] ?? ''))
+          : undefined;
+      const sent = begin(stream, headers, upstream);
+      if (message === undefined) stream.pipe(sent);
+      else sent.end(framed(message));
+      passAnswer(sent, stream);
+    }
+  } catch (error) {
+    refuse(stream, error);
+  }
+}
+
+async function relaySolve(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  upstream: ClientHttp2Session,
+  calls: BuildCalls,
+): Promise<void> {
+  const left = new AbortController();
+  stream.once('close', () => left.abort());
+  const solve = await calls.solve(await messageOf(stream), left.signal);
+  try {
+    const sent = begin(stream, headers, upstream);
+    sent.end(framed(solve.message));
+    const { head, body, trailers } = await wholeAnswer(sent);
+    if ((trailers ?? head)['grpc-status'] !== GRPC.ok) {
+      send(stream, head, body, trailers);
+      return;
+    }
+    const response = framed(await solve.finish(unframed(body)));
+    const { 'content-length': _, ...others } = head;
+    send(stream, others, response, trailers);
+  } finally {
+    solve.end();
+  }
+}
+
+/** The call to the builder, which ends with that of the client. */
+function begin(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  upstream: ClientHttp2Session,
+): ClientHttp2Stream {
+  if (upstream.destroyed || upstream.closed) {
+    throw new A3sError('builder-failed', 'Cannot use the builder: it has ended');
+  }
+  const sent = upstream.request(passedOn(headers));
+  sent.on('error', () => undefined);
+  const cancel = (): void => sent.close(constants.NGHTTP2_CANCEL);
+  stream.once('aborted', cancel);
+  stream.once('close', () => {
+    if (!sent.closed) cancel();
+  });
+  return sent;
+}
+
+/** Carries the answer as it comes. */
+function passAnswer(sent: ClientHttp2Stream, stream: ServerHttp2Stream): void {
+  let trailers: IncomingHttpHeaders = {};
+  sent.once('response', (head, flags) => {
+    if (isOver(stream)) return;
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
+      stream.respond(passedOn(head), { endStream: true });
+      return;
+    }
+    stream.respond(passedOn(head), { waitForTrailers: true });
+    sent.pipe(stream);
+  });
+  sent.once('trailers', (last) => {
+    trailers = last;
+  });
+  stream.on('wantTrailers', () => {
+    if (!isOver(stream)) stream.sendTrailers(passedOn(trailers));
+  });
+  sent.once('close', () => {
+    if (isOver(stream)) return;
+    // An answer that broke off is not one that ended.
+    if (sent.rstCode !== constants.NGHTTP2_NO_ERROR) stream.close(sent.rstCode);
+    else if (!stream.headersSent) refuse(stream, new Error('the builder ended the call'));
+  });
+}
+
+interface WholeAnswer {
+  readonly head: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly trailers: IncomingHttpHeaders | undefined;
+}
+
+function wholeAnswer(sent: ClientHttp2Stream): Promise<WholeAnswer> {
+  return new Promise((resolve, reject) => {
+    let head: IncomingHttpHeaders | undefined;
+    let trailers: IncomingHttpHeaders | undefined;
+    const chunks: Buffer[] = [];
+    sent.once('response', (headers) => {
+      head = headers;
+    });
+    sent.once('trailers', (headers) => {
+      trailers = headers;
+    });
+    sent.on('data', (chunk: Buffer) => chunks.push(chunk));
+    sent.once('close', () => {
+      if (head !== undefined && sent.rstCode === constants.NGHTTP2_NO_ERROR) {
+        resolve({ head, body: Buffer.concat(chunks), trailers });
+      } else reject(new A3sError('builder-failed', 'The build broke off: its builder has ended'));
+    });
+  });
+}
+
+function send(
+  stream: ServerHttp2Stream,
+  head: IncomingHttpHeaders,
+  body: Buffer,
+  trailers: IncomingHttpHeaders | undefined,
+): void {
+  if (isOver(stream)) return;
+  if (trailers === undefined) {
+    stream.respond(passedOn(head), { endStream: true });
+    return;
+  }
+  stream.on('wantTrailers', () => {
+    if (!isOver(stream)) stream.sendTrailers(passedOn(trailers));
+  });
+  stream.respond(passedOn(head), { waitForTrailers: true });
+  stream.end(body);
+}
+
+/** The one message of a call. */
+async function messageOf(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    length += (chunk as Buffer).length;
+    if (length > MAX_MESSAGE) throw new GrpcError(`the message exceeds ${MAX_MESSAGE} bytes`);
+    chunks.push(chunk as Buffer);
+  }
+  return unframed(Buffer.concat(chunks));
+}
+
+function refuse(stream: ServerHttp2Stream, error: unknown): void {
+  if (isOver(stream) || stream.headersSent) {
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return;
+  }
+  stream.resume();
+  stream.respond(failure(statusOf(error), wordsOf(error)), { endStream: true });
+}
+
+/** In one line, as BuildKit's clients print it. */
+function wordsOf(error: unknown): string {
+  if (error instanceof A3sError) {
+    return error.remedy === undefined ? error.message : `${error.message}. ${error.remedy}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function statusOf(error: unknown): string {
+  if (error instanceof GrpcError || error instanceof ProtobufError) return GRPC.invalidArgument;
+  if (!(error instanceof A3sError)) return GRPC.internal;
+  if (error.code === 'image-untrusted') return GRPC.permissionDenied;
+  if (error.code === 'unsupported-option' || error.code === 'invalid-reference') {
+    return GRPC.invalidArgument;
+  }
+  return GRPC.failedPrecondition;
+}
+
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.closed || stream.destroyed;
+}
