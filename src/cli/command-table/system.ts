@@ -5,6 +5,14 @@
  */
 import { entry, type Group } from '../command-entry.ts';
 
+const build = entry(
+  'Build an image',
+  async () => (await import('../commands/system/build.ts')).build,
+);
+const buildx = entry(
+  'Run docker buildx with the builder of this installation',
+  async () => (await import('../commands/system/build.ts')).buildx,
+);
 const compose = entry(
   'Run docker compose with the boxes of this installation',
   async () => (await import('../commands/system/compose.ts')).compose,
@@ -30,7 +38,7 @@ const version = entry(
   async () => (await import('../commands/system/version.ts')).version,
 );
 
-export const SYSTEM_COMMANDS = { compose, events, info, inspect, serve, version };
+export const SYSTEM_COMMANDS = { build, buildx, compose, events, info, inspect, serve, version };
 
 export const system: Group = {
   summary: 'Manage A3S Box',

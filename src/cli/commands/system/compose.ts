@@ -1,12 +1,6 @@
-import { become } from '../../client/become.ts';
 import type { Command } from '../../command.ts';
-import { findCompose } from './find-compose.ts';
-
-/**
- * Variables that would send Docker's clients to another engine than `DOCKER_HOST` names, or have
- * them speak TLS to it.
- */
-const OTHER_ENGINE = ['DOCKER_CONTEXT', 'DOCKER_TLS', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH'];
+import { becomePlugin } from './become-plugin.ts';
+import { COMPOSE } from './find-plugin.ts';
 
 export const compose: Command = {
   usage: '[COMMAND] [ARG...]',
@@ -16,15 +10,5 @@ export const compose: Command = {
   operands: { min: 0, max: Number.POSITIVE_INFINITY },
   passThrough: true,
   verbatim: true,
-  async run({ context, operands }) {
-    const program = findCompose(context.env);
-    // Docker's clients start no server.
-    await context.connect();
-    const { socket } = await context.config();
-    const env: Record<string, string> = {};
-    for (const [name, value] of Object.entries(context.env)) {
-      if (value !== undefined && !OTHER_ENGINE.includes(name)) env[name] = value;
-    }
-    return become(program, operands, { ...env, DOCKER_HOST: `unix://${socket}` }, []);
-  },
+  run: (invocation) => becomePlugin(COMPOSE, invocation.operands, invocation),
 };
