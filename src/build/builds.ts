@@ -142,6 +142,7 @@ export class Builds {
   #callsOf(held: HeldBuilder): BuildCalls {
     const running = new Map<string, BegunBuild>();
     return {
+      refusedSince: (time) => held.refusedSince(time),
       frontendSolve: async (message, ref) => {
         const solve = readFrontendSolve(message);
         await this.#refuseLayouts(solve.hasLayouts);

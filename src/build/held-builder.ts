@@ -28,6 +28,7 @@ export class HeldBuilder {
   readonly builder: Builder;
   readonly #host: BuildHost;
   readonly #cachePolicy: CachePolicy;
+  readonly #answers: ProxyAnswers;
   readonly #endProxy: () => void;
   readonly #beginning = new Semaphore(1);
   readonly #importing = new Semaphore(1);
@@ -38,8 +39,8 @@ export class HeldBuilder {
     this.builder = builder;
     this.#cachePolicy = new CachePolicy(host.directory, builder.name);
     const pulls = (): boolean => [...this.#builds].some((build) => build.pulls);
-    const answers = new ProxyAnswers(host, images, pulls);
-    this.#endProxy = servePolicyProxy(builder, answers);
+    this.#answers = new ProxyAnswers(host, images, pulls);
+    this.#endProxy = servePolicyProxy(builder, this.#answers);
   }
 
   /**
@@ -81,6 +82,11 @@ export class HeldBuilder {
     return await this.#importing.run(() =>
       importAndRemove(this.#host.images, this.builder, result, signal),
     );
+  }
+
+  /** Why requests for files were refused since a time. */
+  refusedSince(time: number): readonly string[] {
+    return this.#answers.refusedSince(time);
   }
 
   close(): void {

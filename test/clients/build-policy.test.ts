@@ -171,11 +171,9 @@ it('passes downloads on where no image has to be signed, but none of this host',
   policy(ANY);
   const { port } = files.address() as AddressInfo;
   const add = `FROM scratch\nADD http://files.test:${port}/file /file\n`;
-  refused(await from(add), /127\.0\.0\.1 of this host|502/);
+  refused(await from(add), /127\.0\.0\.1 of this host/);
   policy(SIGNED);
-  refused(await from(add), /403/);
-  const log = readFileSync(join(build.home.config.home, 'server.log'), 'utf8');
-  expect(log).toContain('the image policy demands signatures, and a file of another host has none');
+  refused(await from(add), /the image policy demands signatures, and a file of another host has/);
 });
 
 it('cannot reach registries that Go asks without a proxy', async () => {

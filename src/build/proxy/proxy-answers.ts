@@ -22,18 +22,28 @@ import { targetOf } from './target.ts';
 const HOP_BY_HOP =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-length|accept-encoding|via|x-forwarded-.*)$/;
 
+/** How many refusals are remembered for the errors of builds. */
+const MAX_REFUSED = 32;
+
 const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
 export class ProxyAnswers {
   readonly #host: BuildHost;
   readonly #images: BaseImages;
   readonly #pulls: () => boolean;
+  /** The last ones. */
+  readonly #refused: { readonly at: number; readonly reason: string }[] = [];
 
   /** @param pulls whether a build is under way that wants images from their registries */
   constructor(host: BuildHost, images: BaseImages, pulls: () => boolean) {
     this.#host = host;
     this.#images = images;
     this.#pulls = pulls;
+  }
+
+  /** Why requests for files were refused since a time, in milliseconds of `performance.now()`. */
+  refusedSince(time: number): readonly string[] {
+    return this.#refused.filter(({ at }) => at >= time).map(({ reason }) => reason);
   }
 
   /** Never rejects. */
@@ -161,6 +171,10 @@ export class ProxyAnswers {
   #refuse(request: IncomingMessage, response: ServerResponse, url: URL, error: unknown): void {
     const refusal = refusalOf(error);
     const shown = `${request.method} ${url.origin}${url.pathname}`;
+    if (!url.pathname.startsWith('/v2/')) {
+      this.#refused.push({ at: performance.now(), reason: `${shown}: ${refusal.message}` });
+      this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
+    }
     if (error instanceof Refusal || error instanceof A3sError) {
       this.#host.log.info('a request of a build was refused', {
         ...{ request: shown, status: refusal.status, reason: refusal.message },

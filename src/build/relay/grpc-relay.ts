@@ -20,6 +20,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import { failure, framed, GRPC, GrpcError, passedOn, unframed } from '../wire/grpc.ts';
 import { ProtobufError } from '../wire/protobuf.ts';
+import { explained } from './explain.ts';
 
 const SOLVE = '/moby.buildkit.v1.Control/Solve';
 const FRONTEND_SOLVE = '/moby.buildkit.v1.frontend.LLBBridge/Solve';
@@ -33,6 +34,8 @@ const MAX_MESSAGE = 16 * 1024 * 1024;
 
 /** What the control server does with the calls of a build. */
 export interface BuildCalls {
+  /** Why requests of builds were refused since a time, in milliseconds of `performance.now()`. */
+  refusedSince(time: number): readonly string[];
   /** Changes the call that runs a build. Throws what refuses it. */
   solve(message: Buffer, signal: AbortSignal): Promise<RunningSolve>;
   /**
@@ -96,19 +99,29 @@ async function relayCall(
   try {
     const path = headers[':path'];
     if (path === SOLVE) await relaySolve(stream, headers, upstream, calls);
+    else if (path === FRONTEND_SOLVE) await relayFrontend(stream, headers, upstream, calls);
     else {
-      const message =
-        path === FRONTEND_SOLVE
-          ? await calls.frontendSolve(await messageOf(stream), String(headers[BUILD_ID] ?? ''))
-          : undefined;
       const sent = begin(stream, headers, upstream);
-      if (message === undefined) stream.pipe(sent);
-      else sent.end(framed(message));
+      stream.pipe(sent);
       passAnswer(sent, stream);
     }
   } catch (error) {
     refuse(stream, error);
   }
+}
+
+async function relayFrontend(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  upstream: ClientHttp2Session,
+  calls: BuildCalls,
+): Promise<void> {
+  const begun = performance.now();
+  const ref = String(headers[BUILD_ID] ?? '');
+  const message = await calls.frontendSolve(await messageOf(stream), ref);
+  const sent = begin(stream, headers, upstream);
+  sent.end(framed(message));
+  send(stream, await wholeAnswer(sent), calls.refusedSince(begun));
 }
 
 async function relaySolve(
@@ -117,20 +130,18 @@ async function relaySolve(
   upstream: ClientHttp2Session,
   calls: BuildCalls,
 ): Promise<void> {
+  const begun = performance.now();
   const left = new AbortController();
   stream.once('close', () => left.abort());
   const solve = await calls.solve(await messageOf(stream), left.signal);
   try {
     const sent = begin(stream, headers, upstream);
     sent.end(framed(solve.message));
-    const { head, body, trailers } = await wholeAnswer(sent);
-    if ((trailers ?? head)['grpc-status'] !== GRPC.ok) {
-      send(stream, head, body, trailers);
-      return;
-    }
-    const response = framed(await solve.finish(unframed(body)));
-    const { 'content-length': _, ...others } = head;
-    send(stream, others, response, trailers);
+    const answer = await wholeAnswer(sent);
+    const { 'content-length': _, ...head } = answer.head;
+    const isResult = (answer.trailers ?? head)['grpc-status'] === GRPC.ok;
+    const body = isResult ? framed(await solve.finish(unframed(answer.body))) : answer.body;
+    send(stream, { ...answer, head, body }, calls.refusedSince(begun));
   } finally {
     solve.end();
   }
@@ -207,19 +218,19 @@ function wholeAnswer(sent: ClientHttp2Stream): Promise<WholeAnswer> {
   });
 }
 
+/** @param reasons why requests of the build were refused, for an error that lacks them */
 function send(
   stream: ServerHttp2Stream,
-  head: IncomingHttpHeaders,
-  body: Buffer,
-  trailers: IncomingHttpHeaders | undefined,
+  { head, body, trailers }: WholeAnswer,
+  reasons: readonly string[],
 ): void {
   if (isOver(stream)) return;
   if (trailers === undefined) {
-    stream.respond(passedOn(head), { endStream: true });
+    stream.respond(explained(head, reasons), { endStream: true });
     return;
   }
   stream.on('wantTrailers', () => {
-    if (!isOver(stream)) stream.sendTrailers(passedOn(trailers));
+    if (!isOver(stream)) stream.sendTrailers(explained(trailers, reasons));
   });
   stream.respond(passedOn(head), { waitForTrailers: true });
   stream.end(body);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { failure, framed, GRPC, GrpcError, unframed } from './grpc.ts';
+import { failure, framed, GRPC, GrpcError, percentDecoded, unframed } from './grpc.ts';
 
 it('takes one message out of its frame', () => {
   expect(unframed(framed(Buffer.from('message')))).toEqual(Buffer.from('message'));
@@ -20,4 +20,5 @@ it('encodes the words of an error as gRPC has it', () => {
     'grpc-status': '7',
     'grpc-message': '%C3%BC: 100 %25%0Ano',
   });
+  expect(percentDecoded('%C3%BC: 100 %25%0Ano')).toBe('ü: 100 %\nno');
 });

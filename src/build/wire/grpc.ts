@@ -60,8 +60,15 @@ export function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   return passed;
 }
 
+export function percentDecoded(words: string): string {
+  const bytes = words.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, 'latin1').toString();
+}
+
 /** As gRPC has it: everything but printable ASCII, and `%`. */
-function percentEncoded(words: string): string {
+export function percentEncoded(words: string): string {
   return [...Buffer.from(words)]
     .map((byte) =>
       byte >= 0x20 && byte < 0x7f && byte !== 0x25
