@@ -71,15 +71,25 @@ export class BuildHome {
 
   /** Runs the real client against the server. */
   docker(args: readonly string[], { env, running }: DockerOptions = {}): Promise<Ran> {
-    return this.#run(args, `unix://${this.home.config.socket}`, env, running);
+    return this.#run('docker', args, `unix://${this.home.config.socket}`, env, running);
+  }
+
+  /** Runs another client against the server. */
+  run(
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Ran> {
+    return this.#run(program, args, `unix://${this.home.config.socket}`, env);
   }
 
   /** Runs the real client against the builder itself, to look into it. */
   async inBuilder(args: readonly string[]): Promise<string> {
-    return (await this.#run(args, `unix://${this.service.socket}`)).stdout;
+    return (await this.#run('docker', args, `unix://${this.service.socket}`)).stdout;
   }
 
   #run(
+    program: string,
     args: readonly string[],
     host: string,
     more: Readonly<Record<string, string>> = {},
@@ -87,7 +97,7 @@ export class BuildHome {
   ): Promise<Ran> {
     const env = { ...process.env, HOME: this.directory, DOCKER_HOST: host, ...more };
     return new Promise((resolve) => {
-      const child = execFile('docker', args, { env, timeout: 90_000 }, (error, stdout, stderr) => {
+      const child = execFile(program, args, { env, timeout: 90_000 }, (error, stdout, stderr) => {
         resolve({ status: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
       });
       running(child);

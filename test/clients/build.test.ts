@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BUILDX, findPlugin } from '../../src/cli/commands/system/find-plugin.ts';
+import { A3sError } from '../../src/errors.ts';
 import type { Image } from '../../src/images/image.ts';
 import { until } from '../e2e/processes.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
@@ -146,6 +148,46 @@ it('cancels the build of a client that is gone', async () => {
   }
   await expect(image('gone:1')).rejects.toMatchObject({ code: 'no-such-image' });
   succeeded(await build.docker(['build', '-t', 'after:1', build.context(BASE)]));
+});
+
+it('fails a build whose builder has ended, in one line', async () => {
+  const context = build.context(`${BASE}RUN echo begun; while true; do true; done\n`);
+  const ran = await build.docker(['build', '--progress=plain', '-t', 'cut:1', context], {
+    running: ({ stderr }) => {
+      stderr?.on('data', (text: string) => {
+        if (/ begun$/m.test(text)) build.service.cut();
+      });
+    },
+  });
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/^ERROR: .*the build broke off, since its builder has ended/m);
+  await until('the builder is released', () => build.service.uses() === 0);
+});
+
+it('fails a build whose result cannot be stored, and keeps none of it in the builder', async () => {
+  const { images } = build.home;
+  const load = images.load.bind(images);
+  images.load = () => Promise.reject(new A3sError('disk-full', 'No space is left for the image'));
+  try {
+    for (const DOCKER_BUILDKIT of ['1', '0']) {
+      const env = { DOCKER_BUILDKIT };
+      const context = build.context(`${BASE}ENV FULL=${DOCKER_BUILDKIT}\n`);
+      const ran = await build.docker(['build', '-t', 'full:1', context], { env });
+      expect(ran.status).not.toBe(0);
+      expect(ran.stderr).toContain('No space is left for the image');
+    }
+  } finally {
+    images.load = load;
+  }
+  await expect(image('full:1')).rejects.toMatchObject({ code: 'no-such-image' });
+  expect(await names()).not.toContain('full');
+});
+
+it('builds by docker-buildx itself, as a3s-box build runs it', async () => {
+  const program = findPlugin(BUILDX, process.env);
+  const env = { BUILDX_BUILDER: 'default' };
+  succeeded(await build.run(program, ['build', '-t', 'alone:1', build.context(BASE)], env));
+  expect((await image('alone:1')).tags).toContain('alone:1');
 });
 
 it('answers buildx for the builder itself: du, prune, ls', async () => {

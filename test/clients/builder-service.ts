@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Builder, Builders } from '../../src/build/builder.ts';
@@ -26,6 +26,8 @@ export interface BuilderService {
   readonly builders: Builders;
   /** The engine's own socket, to look into it. */
   readonly socket: string;
+  /** Cuts all connections to the engine, as its end does. */
+  cut(): void;
   /** How many uses are held. */
   uses(): number;
   stop(): Promise<void>;
@@ -76,12 +78,15 @@ function serviceOf(
   authority: Builder['authority'],
 ): BuilderService {
   let uses = 0;
+  const connections = new Set<Socket>();
   const builder: Builder = {
     name: 'default',
     authority,
     dial: () =>
       new Promise((resolve, reject) => {
         const connection = connect({ path: engine.socket, allowHalfOpen: true });
+        connections.add(connection);
+        connection.once('close', () => connections.delete(connection));
         connection.once('connect', () => resolve(connection));
         connection.once('error', reject);
       }),
@@ -95,6 +100,9 @@ function serviceOf(
   };
   return {
     socket: engine.socket,
+    cut: () => {
+      for (const connection of connections) connection.destroy();
+    },
     uses: () => uses,
     builders: {
       use: () => {

@@ -27,6 +27,10 @@ const FRONTEND_SOLVE = '/moby.buildkit.v1.frontend.LLBBridge/Solve';
 /** Metadata of the calls of a frontend that runs in the client. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
 
+const HAS_ENDED =
+  'the build broke off, since its builder has ended. Build again: it is started anew';
+const BROKE_OFF = { 'grpc-status': GRPC.unavailable, 'grpc-message': HAS_ENDED };
+
 /** A build has a handful of calls under way; a client may have several builds. */
 const MAX_STREAMS = 128;
 /** BuildKit's own bound on a message. */
@@ -70,14 +74,11 @@ export async function relayGrpc(
       (each) => new Promise<void>((resolve) => each.once('close', resolve)),
     ),
   );
-  for (const [one, other] of [
-    [upstream, connection],
-    [connection, upstream],
-  ] as const) {
-    // `close` follows an error. Where one side is gone, calls of the other cannot end.
-    one.on('error', () => undefined);
-    one.once('close', () => other.destroy());
-  }
+  // `close` follows an error.
+  for (const each of [upstream, connection]) each.on('error', () => undefined);
+  connection.once('close', () => upstream.destroy());
+  // Each call that is under way ends with an error first.
+  upstream.once('close', () => connection.close());
   connection.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
     if (stream.closed || stream.destroyed) return;
@@ -154,7 +155,7 @@ function begin(
   upstream: ClientHttp2Session,
 ): ClientHttp2Stream {
   if (upstream.destroyed || upstream.closed) {
-    throw new A3sError('builder-failed', 'Cannot use the builder: it has ended');
+    throw new A3sError('builder-failed', HAS_ENDED);
   }
   const sent = upstream.request(passedOn(headers));
   sent.on('error', () => undefined);
@@ -166,9 +167,9 @@ function begin(
   return sent;
 }
 
-/** Carries the answer as it comes. */
+/** Carries the answer as it comes. One that breaks off ends with an error in words. */
 function passAnswer(sent: ClientHttp2Stream, stream: ServerHttp2Stream): void {
-  let trailers: IncomingHttpHeaders = {};
+  let trailers: IncomingHttpHeaders | undefined;
   sent.once('response', (head, flags) => {
     if (isOver(stream)) return;
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
@@ -176,19 +177,18 @@ function passAnswer(sent: ClientHttp2Stream, stream: ServerHttp2Stream): void {
       return;
     }
     stream.respond(passedOn(head), { waitForTrailers: true });
-    sent.pipe(stream);
+    sent.pipe(stream, { end: false });
   });
   sent.once('trailers', (last) => {
     trailers = last;
   });
   stream.on('wantTrailers', () => {
-    if (!isOver(stream)) stream.sendTrailers(passedOn(trailers));
+    if (!isOver(stream)) stream.sendTrailers(passedOn(trailers ?? BROKE_OFF));
   });
   sent.once('close', () => {
     if (isOver(stream)) return;
-    // An answer that broke off is not one that ended.
-    if (sent.rstCode !== constants.NGHTTP2_NO_ERROR) stream.close(sent.rstCode);
-    else if (!stream.headersSent) refuse(stream, new Error('the builder ended the call'));
+    if (stream.headersSent) stream.end();
+    else stream.respond(failure(GRPC.unavailable, HAS_ENDED), { endStream: true });
   });
 }
 
@@ -213,7 +213,7 @@ function wholeAnswer(sent: ClientHttp2Stream): Promise<WholeAnswer> {
     sent.once('close', () => {
       if (head !== undefined && sent.rstCode === constants.NGHTTP2_NO_ERROR) {
         resolve({ head, body: Buffer.concat(chunks), trailers });
-      } else reject(new A3sError('builder-failed', 'The build broke off: its builder has ended'));
+      } else reject(new A3sError('builder-failed', HAS_ENDED));
     });
   });
 }

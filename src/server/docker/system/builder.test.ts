@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { A3sError } from '../../../errors.ts';
 import { END_HEADERS, frame, TYPE } from '../../../guest/testing/raw-guest.ts';
 import { TestHome } from '../../testing/home.ts';
 
@@ -17,8 +18,8 @@ afterEach(() => {
 afterAll(() => home.remove());
 
 /** An upgraded connection, as BuildKit's clients request it. */
-async function dial(path: string): Promise<Socket> {
-  const socket = connect(home.config.socket);
+async function dial(path: string, { config } = home): Promise<Socket> {
+  const socket = connect(config.socket);
   sockets.push(socket);
   socket.on('error', () => undefined);
   socket.write(
@@ -125,6 +126,35 @@ it('keeps the connection of a build open until its client leaves', async () => {
   expect(socket.destroyed).toBe(false);
   socket.end();
   await ended;
+});
+
+it('refuses every build with the reason, where the builder cannot be started', async () => {
+  const reason = 'Cannot start the builder: its root was not made';
+  const other = new TestHome();
+  other.builders = {
+    use: () => Promise.reject(new A3sError('builder-failed', reason, { remedy: 'Make it.' })),
+  };
+  await other.start();
+  try {
+    const connection = connectHttp2('http://builder', {
+      createConnection: (
+        (next) => () =>
+          next
+      )(await dial('/grpc', other)),
+    });
+    expect(await call(connection, 'ListWorkers')).toMatchObject({ status: '0' });
+    expect(await call(connection, 'Solve')).toMatchObject({ words: `${reason}. Make it.` });
+    connection.close();
+    await once(connection, 'close');
+    expect(await other.call('POST', '/build')).toMatchObject({
+      status: 500,
+      body: { code: 'builder-failed', message: reason, remedy: 'Make it.' },
+    });
+    expect((await other.call('GET', '/_ping')).headers['builder-version']).toBe('2');
+  } finally {
+    await other.remove();
+  }
+  expect((await home.call('GET', '/_ping')).headers['builder-version']).toBe('1');
 });
 
 it('refuses a build without BuildKit in the same words', async () => {

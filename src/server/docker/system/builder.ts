@@ -11,29 +11,20 @@ import { line } from '../../../build/classic/classic-build.ts';
 import { CachesPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { empty, json, stream } from '../../http/answer.ts';
-import { drop } from '../../http/connection.ts';
 import { failureOf } from '../../http/failure.ts';
 import { bytesOf, EMPTY, HIJACK } from '../../http/replies.ts';
-import { type Call, type Route, route, streamRoute } from '../../http/route.ts';
+import { type Route, route, streamRoute } from '../../http/route.ts';
 import { afterFirstChunk, failureLine } from '../images/progress-lines.ts';
 import { noBody, query } from '../query.ts';
+import type { BuilderHost } from './builder-host.ts';
 import { refuseBuilds } from './no-builder.ts';
+import { serveSession } from './session.ts';
 
 const NO_BUILDS =
   'this server does not build images, since it has no builder: build with docker or podman elsewhere, and load the archive with docker load';
 
-/** What builds need of the server. */
-export interface BuilderHost {
-  /** Undefined where there is no builder. */
-  readonly builds: Builds | undefined;
-  readonly log: { error(message: string, error: unknown): void };
-}
-
 const access = 'owner';
 
-/** What a session offers its builder: `X-Docker-Expose-Session-Uuid` and more. */
-const SESSION_HEADER = /^x-docker-expose-session-/;
-const METHODS = 'x-docker-expose-session-grpc-method';
 /** What a build without BuildKit needs beside its query. */
 const BUILD_HEADERS = ['content-type', 'x-registry-config'];
 
@@ -151,85 +142,6 @@ async function serveGrpc(client: ClientStream, { builds }: BuilderHost): Promise
   await serve(connection);
 }
 
-/** The client serves calls on this connection, until its build has ended or was refused. */
-async function serveSession(
-  client: ClientStream,
-  headers: Call['headers'],
-  { builds }: BuilderHost,
-): Promise<void> {
-  if (builds === undefined) {
-    await drop(client.input);
-    return;
-  }
-  const session = await builds
-    .openSession(sessionHeaders(headers), client.gone)
-    // The client learns of it by the call that begins its build.
-    .catch(() => undefined);
-  if (session === undefined) {
-    await drop(client.input);
-    return;
-  }
-  const { stream, release } = session;
-  try {
-    await joinStreams(client, stream);
-  } finally {
-    stream.destroy();
-    release();
-  }
-}
-
-/** The builder reads one method of a session from each header. */
-function sessionHeaders(headers: Headers): Record<string, string | string[]> {
-  const values = Object.entries(picked(headers, (name) => SESSION_HEADER.test(name)));
-  return Object.fromEntries(
-    values.map(([name, value]) => [name, name === METHODS ? value.split(/, */) : value]),
-  );
-}
-
-/** Carries bytes in both directions, until the builder's end. */
-async function joinStreams(client: ClientStream, stream: Duplex): Promise<void> {
-  const leave = (): void => {
-    stream.destroy();
-  };
-  stream.on('error', () => undefined);
-  client.gone.addEventListener('abort', leave);
-  if (client.gone.aborted) leave();
-  const sending = send(client.input, stream);
-  try {
-    for await (const chunk of stream) await client.write(1, chunk as Buffer);
-  } catch (error) {
-    if (!client.gone.aborted) throw error;
-  } finally {
-    client.gone.removeEventListener('abort', leave);
-    stream.destroy();
-  }
-  // The rest of the input belongs to the connection's end.
-  void sending;
-}
-
-/** Never rejects: an error of the stream is its reader's. */
-async function send(input: AsyncIterable<Uint8Array>, stream: Duplex): Promise<void> {
-  try {
-    for await (const chunk of input) {
-      if (stream.destroyed) return;
-      if (!stream.write(chunk)) {
-        await new Promise<void>((resolve) => {
-          const done = (): void => {
-            stream.off('drain', done);
-            stream.off('close', done);
-            resolve();
-          };
-          stream.on('drain', done);
-          stream.on('close', done);
-        });
-      }
-    }
-    stream.end();
-  } catch {
-    stream.destroy();
-  }
-}
-
 /** A failure in the middle of the lines is a line. */
 async function* withFailure(
   lines: AsyncIterable<Uint8Array>,
@@ -245,9 +157,10 @@ async function* withFailure(
   }
 }
 
+/** In one line, as BuildKit's clients print it. */
 function reasonOf(error: unknown): string {
-  const { body } = failureOf(error);
-  return body.message;
+  const { message, remedy } = failureOf(error).body;
+  return remedy === undefined ? message : `${message}. ${remedy}`;
 }
 
 function picked(headers: Headers, isWanted: (name: string) => boolean): Record<string, string> {

@@ -13,7 +13,7 @@ import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
 import { networkWarnings } from '../networks/network-warnings.ts';
 import { noBody, query } from '../query.ts';
-import type { BuilderHost } from './builder.ts';
+import type { BuilderHost } from './builder-host.ts';
 
 const access = 'owner';
 
