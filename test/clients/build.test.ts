@@ -124,6 +124,41 @@ it('passes secrets and build arguments, and none of the secret is in the image',
   expect(readFileSync(join(out, 'out'), 'utf8')).toBe('length 11\n');
 });
 
+it('gives equal builds equal digests with SOURCE_DATE_EPOCH and rewrite-timestamp', async () => {
+  const context = build.context(BASE);
+  const env = { SOURCE_DATE_EPOCH: '1700000000' };
+  const digests: string[] = [];
+  for (const name of ['equal:1', 'equal:2']) {
+    const output = `type=image,name=${name},rewrite-timestamp=true`;
+    const args = ['--output', output, '--provenance=false', '--no-cache', context];
+    succeeded(await build.docker(['buildx', 'build', ...args], { env }));
+    digests.push((await image(name)).manifestDigest);
+  }
+  expect(digests[0]).toBe(digests[1]);
+});
+
+it('builds all targets of docker buildx bake, and stores a result for several platforms', async () => {
+  const bake = JSON.stringify({
+    group: { default: { targets: ['one', 'two'] } },
+    target: {
+      one: { tags: ['baked:1'] },
+      two: { tags: ['baked:2'], platforms: ['linux/amd64', 'linux/arm64'] },
+    },
+  });
+  const context = build.context('FROM scratch\nCOPY busybox /b\n', { 'bake.json': bake });
+  const file = join(context, 'bake.json');
+  succeeded(await build.docker(['buildx', 'bake', '-f', file, '--set', `*.context=${context}`]));
+  for (const name of ['baked:1', 'baked:2']) expect((await image(name)).tags).toContain(name);
+});
+
+it('refuses a result for another platform alone, and says which are possible', async () => {
+  const context = build.context('FROM scratch\nCOPY busybox /b\n');
+  const other = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64';
+  const ran = await build.docker(['build', '--platform', other, '-t', 'other:1', context]);
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/^ERROR: .*linux/m);
+});
+
 it('refuses to push from the builder, and says what to do', async () => {
   const output = ['--output', 'type=image,name=registry.example/x:1,push=true'];
   const ran = await build.docker(['buildx', 'build', ...output, build.context(BASE)]);

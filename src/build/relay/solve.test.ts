@@ -11,12 +11,14 @@ const exporter = (type: string, attrs: Readonly<Record<string, string>>): Buffer
     ]),
   );
 
+const given = { 'dangling-name-prefix': 'moby-dangling', unpack: 'false' };
+
 const DIGEST = `sha256:${'1'.repeat(64)}`;
 
 it('takes the names of a result out of the call, and keeps all else', () => {
   const kept = [bytesField(1, 'ref'), bytesField(5, 'session'), mapEntry(7, 'target', 'last')];
-  const old = [bytesField(3, 'moby'), mapEntry(4, 'name', 'a,b:1'), mapEntry(4, 'unpack', 'true')];
-  const named = exporter('moby', { name: 'a,b:1', 'name-canonical': 'true', unpack: 'true' });
+  const old = [bytesField(3, 'moby'), mapEntry(4, 'name', 'a,b:1'), mapEntry(4, 'x', 'y')];
+  const named = exporter('moby', { name: 'a,b:1', 'name-canonical': 'true', x: 'y' });
   const solve = readSolve(Buffer.concat([...kept, ...old, named, bytesField(99, 'unknown')]));
   expect(solve).toMatchObject({
     ...{ ref: 'ref', stores: true, spelledNames: 'a,b:1', pulls: false, hasLayouts: false },
@@ -25,8 +27,9 @@ it('takes the names of a result out of the call, and keeps all else', () => {
   expect(solve.message).toEqual(
     Buffer.concat([
       ...kept,
-      ...[bytesField(3, 'moby'), mapEntry(4, 'unpack', 'true')],
-      ...[exporter('moby', { unpack: 'true' }), bytesField(99, 'unknown')],
+      ...[bytesField(3, 'image'), mapEntry(4, 'x', 'y')],
+      ...[exporter('image', { x: 'y', ...given }), bytesField(99, 'unknown')],
+      ...Object.entries(given).map(([key, value]) => mapEntry(4, key, value)),
     ]),
   );
 });

@@ -31,9 +31,12 @@ const FRONTEND_SOLVE = { frontend: 2, frontendAttrs: 3 } as const;
 const RESPONSE = 1;
 
 /** Exporters whose result stays in the builder. */
-const STORING = ['moby', 'image'];
-/** Attributes of exporters that name the result there. */
-const NAMING = ['name', 'dangling-name-prefix', 'name-canonical'];
+const IMAGE = 'image';
+const STORING = ['moby', IMAGE];
+/** As Docker's daemon calls an image without a name, before its digest. */
+const NAMELESS = 'moby-dangling';
+/** Attributes of exporters that name the result there, or would prepare it to run there. */
+const TAKEN = ['name', 'dangling-name-prefix', 'name-canonical', 'unpack'];
 
 /** What the builder reads as false, and what is not there. */
 const NO = ['', '0', 'f', 'F', 'false', 'FALSE', 'False'];
@@ -80,6 +83,7 @@ export function readSolve(message: Buffer): Solve {
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
   const olderStores = STORING.includes(textsOf(fields, SOLVE.exporter)[0] ?? '');
   const kept = fields.flatMap((field) => rewritten(field, olderStores));
+  if (olderStores) kept.push(...given(SOLVE.exporterAttrs));
   return {
     ref: textsOf(fields, SOLVE.ref).at(-1) ?? '',
     message: Buffer.concat([...kept, ...resolving(fields, SOLVE.frontend, SOLVE.frontendAttrs)]),
@@ -154,22 +158,34 @@ function cacheExports(fields: readonly Field[]): readonly string[] {
     .flatMap(({ content }) => textsOf(readFields(content ?? Buffer.alloc(0)), CACHE.type));
 }
 
-/** The field without names of a result that stays in the builder. */
+/**
+ * The field without names of a result that stays in the builder. Docker's own exporter would unpack
+ * the result, with which `rewrite-timestamp` does not go, so BuildKit's takes its place.
+ */
 function rewritten(field: Field, olderStores: boolean): readonly Buffer[] {
   const { number, content, encoded } = field;
   if (content === undefined) return [encoded];
-  if (number === SOLVE.exporterAttrs) return olderStores && namesResult(field) ? [] : [encoded];
+  if (olderStores && number === SOLVE.exporter) return [bytesField(number, IMAGE)];
+  if (olderStores && number === SOLVE.exporterAttrs) return isTaken(field) ? [] : [encoded];
   if (number !== SOLVE.exporters) return [encoded];
   const inside = readFields(content);
   const [type = ''] = textsOf(inside, EXPORTER.type);
   if (!STORING.includes(type)) return [encoded];
-  const kept = inside.filter((each) => each.number !== EXPORTER.attrs || !namesResult(each));
-  return [bytesField(number, Buffer.concat(kept.map((each) => each.encoded)))];
+  const kept = inside.filter(
+    (each) => each.number !== EXPORTER.type && (each.number !== EXPORTER.attrs || !isTaken(each)),
+  );
+  const parts = [bytesField(EXPORTER.type, IMAGE), ...kept.map((each) => each.encoded)];
+  return [bytesField(number, Buffer.concat([...parts, ...given(EXPORTER.attrs)]))];
 }
 
-function namesResult({ content }: Field): boolean {
+/** Attributes of every result that stays in the builder. */
+function given(attrs: number): readonly Buffer[] {
+  return [mapEntry(attrs, 'dangling-name-prefix', NAMELESS), mapEntry(attrs, 'unpack', 'false')];
+}
+
+function isTaken({ content }: Field): boolean {
   const [key = ''] = textsOf(readFields(content ?? Buffer.alloc(0)), 1);
-  return NAMING.includes(key);
+  return TAKEN.includes(key);
 }
 
 /**
