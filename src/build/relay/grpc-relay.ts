@@ -209,7 +209,12 @@ function wholeAnswer(sent: ClientHttp2Stream): Promise<WholeAnswer> {
     sent.once('trailers', (headers) => {
       trailers = headers;
     });
-    sent.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let length = 0;
+    sent.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= MAX_MESSAGE) chunks.push(chunk);
+      else sent.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    });
     sent.once('close', () => {
       if (head !== undefined && sent.rstCode === constants.NGHTTP2_NO_ERROR) {
         resolve({ head, body: Buffer.concat(chunks), trailers });
