@@ -295,6 +295,15 @@ describe('docker', () => {
     });
   });
 
+  it('docker build with BuildKit is refused in one line, and pulls no builder of its own', async () => {
+    const context = writeTar([{ path: 'Dockerfile', data: 'FROM scratch\n' }]);
+    const env = { DOCKER_BUILDKIT: '1' };
+    const built = await docker(home.config.socket, ['build', '-'], context, env);
+    expect(built.code).toBe(1);
+    expect(built.stderr).toMatch(/^ERROR: .*this server does not build images, since /m);
+    expect(built.stderr).not.toContain('moby/buildkit');
+  });
+
   it.each([[['search', 'busybox'], 'Cannot search for images']])(
     'docker %j is refused by name',
     async (args, message) => {
