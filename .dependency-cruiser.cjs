@@ -104,6 +104,6 @@ module.exports = {
       conditionNames: ['a3s-source', 'types', 'import', 'require', 'node', 'default'],
     },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(dist|build)/' },
+    exclude: { path: '(^|/)dist/|(?<!^src)(^|/)build/' },
   },
 };

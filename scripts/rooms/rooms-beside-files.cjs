@@ -41,7 +41,7 @@ const ROOMS_BESIDE_FILES = {
     pool: [],
     ratls: ['attest'],
     confidential: ['attest', 'ratls'],
-    compose: ['confidential'],
+    docker: ['confidential'],
     registry: [],
     snapshot: [],
     template: [],

@@ -33,6 +33,7 @@ const ROOMS = {
     'docker-api',
     'narrow',
     'boxes',
+    'build',
     'images',
     'registry',
     'trust',
@@ -77,6 +78,19 @@ const ROOMS = {
     'disk-full',
     'errors',
     'make-directories',
+    'async',
+  ],
+  // Builds meet registries, the store and the image policy; what runs a builder is passed in.
+  build: [
+    'build',
+    'oci',
+    'distribution',
+    'images',
+    'registry',
+    'trust',
+    'durable',
+    'make-directories',
+    'errors',
     'async',
   ],
   // What a registry has meets what the store keeps.

@@ -112,8 +112,3 @@ export const NetworkConnection = z
 
 export const NetworksPruned = z.strictObject({ NetworksDeleted: z.array(z.string()) });
 export type NetworksPruned = Document<typeof NetworksPruned>;
-
-export const CachesPruned = z.strictObject({
-  CachesDeleted: z.array(z.never()),
-  SpaceReclaimed: z.literal(0),
-});

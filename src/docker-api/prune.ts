@@ -17,4 +17,9 @@ export const ImagesPruned = z.strictObject({
   ImagesDeleted: z.array(Removed),
   SpaceReclaimed: z.int(),
 });
+export const CachesPruned = z.strictObject({
+  CachesDeleted: z.array(z.string()),
+  SpaceReclaimed: z.int(),
+});
+
 export type ImagesPruned = Document<typeof ImagesPruned>;

@@ -112,6 +112,11 @@ export const SERVER_ERROR = {
     meaning: 'The guest’s agent failed, or the connection to it.',
     remedy: 'Try again; restart the box where it stays.',
   },
+  'builder-failed': {
+    status: 500,
+    meaning: 'The builder of images failed, or the connection to it.',
+    remedy: 'Build again: a builder that ended is started anew.',
+  },
   'state-unusable': {
     status: 500,
     meaning: 'What A3S_HOME holds cannot be used.',

@@ -43,6 +43,13 @@ export interface Origin {
   readonly parent?: string;
 }
 
+/** What an image is that comes in an archive without being loaded by a user. */
+export interface LoadedAs {
+  readonly kind: Origin['kind'];
+  /** Canonical, with a tag. */
+  readonly names: readonly string[];
+}
+
 export interface Image {
   /** Digest of the configuration, Docker's image id: `sha256:…`. */
   readonly id: string;
@@ -152,11 +159,13 @@ export interface ImageStore {
   /**
    * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every
    * image in it. Nothing becomes visible unless all of it is right. Of the images' names, returns
-   * those that the archive has.
+   * those that the archive has. With `as`, the archive's names do not count: its one image gets the
+   * given ones, together with itself.
    */
   load(
     archive: AsyncIterable<Uint8Array>,
     progress?: (line: string) => void,
+    as?: LoadedAs,
   ): Promise<readonly Image[]>;
   /** Reads an OCI layout directory on this host. */
   loadDirectory(path: string, progress?: (line: string) => void): Promise<readonly Image[]>;

@@ -102,6 +102,23 @@ describe('load', () => {
     ]);
   });
 
+  it('gives the one image of an archive other names than the archive has', async () => {
+    const image = fileImage('docker.io/library/theirs:1', 'text');
+    const names = ['docker.io/library/ours:1', 'registry.example/ours:latest'];
+    const archive = streamed(ociArchive([image]));
+    const [loaded] = await store.load(archive, undefined, { kind: 'build', names });
+    expect(loaded).toMatchObject({
+      id: image.config.digest,
+      tags: ['ours:1', 'registry.example/ours:latest'],
+      origins: [{ kind: 'build', reference: 'ours:1' }],
+    });
+    const two = [image, fileImage('docker.io/library/second:1', 'other')];
+    await expect(
+      store.load(streamed(ociArchive(two)), undefined, { kind: 'build', names }),
+    ).rejects.toMatchObject({ code: 'invalid-image' });
+    expect((await store.list()).map(({ id }) => id)).toEqual([image.config.digest]);
+  });
+
   it('loads a layer that is compressed with zstd', async () => {
     const tar = writeTar([{ path: 'file', data: 'x'.repeat(100_000) }]);
     const zstd = execFileSync('zstd', ['-c', '-'], { input: tar });

@@ -19,6 +19,7 @@ import { isReference } from '../oci/reference.ts';
 import type { Database } from '../state/database.ts';
 import type { ArchiveFiles } from './archive/archive-files.ts';
 import { planDockerArchive } from './archive/docker-archive.ts';
+import type { ImagePlan } from './archive/image-plan.ts';
 import { LayoutDirectory } from './archive/layout-directory.ts';
 import { planOciArchive } from './archive/oci-archive.ts';
 import { readTarFiles } from './archive/tar-files.ts';
@@ -48,6 +49,7 @@ import type {
   ImageSource,
   ImageStore,
   IngestEvent,
+  LoadedAs,
   Origin,
   RemovedImage,
   VerityLayer,
@@ -128,11 +130,16 @@ class Store implements ImageStore {
     this.#parts = parts;
   }
 
-  async load(archive: AsyncIterable<Uint8Array>, progress?: Progress): Promise<readonly Image[]> {
+  async load(
+    archive: AsyncIterable<Uint8Array>,
+    progress?: Progress,
+    as?: LoadedAs,
+  ): Promise<readonly Image[]> {
     const { limits, spawn } = this.#parts;
     return await this.#loadFrom(
       (staging) => readTarFiles(archive, { staging, limits, spawn }),
       progress,
+      as,
     );
   }
 
@@ -269,10 +276,11 @@ class Store implements ImageStore {
   async #loadFrom(
     read: (staging: Staging) => ArchiveFiles | Promise<ArchiveFiles>,
     progress: Progress | undefined,
+    as?: LoadedAs,
   ): Promise<readonly Image[]> {
     const staging = await Staging.create(this.#parts.staging);
     try {
-      return await this.#loadStaged(staging, await read(staging), progress);
+      return await this.#loadStaged(staging, await read(staging), progress, as);
     } catch (error) {
       // Some disks may have been made before a layer was refused.
       await lockAndSweep(this.#parts);
@@ -286,18 +294,20 @@ class Store implements ImageStore {
     staging: Staging,
     files: ArchiveFiles,
     progress: Progress | undefined,
+    as: LoadedAs | undefined,
   ): Promise<readonly Image[]> {
-    const plans =
+    const planned =
       (await planOciArchive(files, this.#parts)) ??
       (await planDockerArchive(files, staging, this.#parts));
-    if (plans === undefined) throw noImage(files);
+    if (planned === undefined) throw noImage(files);
+    const plans = as === undefined ? planned : [renamed(planned, as, files)];
     const digests = plans.flatMap(({ layers }) => possibleDisks(layers));
     return await this.#parts.diskPins.hold(digests, async () => {
       const loaded = await new LayerLoader(this.#parts.disks, progress).load(plans);
       const at = new Date().toISOString();
       const records = await commitImages(
         this.#parts,
-        loaded.map((image) => ({ image, origin: originOf(image, at) })),
+        loaded.map((image) => ({ image, origin: originOf(image, at, as?.kind) })),
         loadedAttachments(loaded, this.#parts.catalog),
       );
       const named = new Set(loaded.flatMap(({ names }) => names.map(familiar)));
@@ -313,8 +323,19 @@ class Store implements ImageStore {
   }
 }
 
-function originOf({ names: [name] }: LoadedImage, at: string): Origin {
-  return { kind: 'load', at, ...(name === undefined ? {} : { reference: familiar(name) }) };
+/** The archive's one image under other names. @throws A3sError `invalid-image` */
+function renamed(plans: readonly ImagePlan[], as: LoadedAs, { what }: ArchiveFiles): ImagePlan {
+  const [plan, ...others] = plans;
+  if (plan === undefined || others.length > 0) throw corrupt(what, 'it does not hold one image');
+  return { ...plan, names: as.names };
+}
+
+function originOf(
+  { names: [name] }: LoadedImage,
+  at: string,
+  kind: Origin['kind'] = 'load',
+): Origin {
+  return { kind, at, ...(name === undefined ? {} : { reference: familiar(name) }) };
 }
 
 function noImage({ what }: ArchiveFiles): A3sError {

@@ -6,9 +6,11 @@
 
 import type { Trust } from '../boxes/policy/trust.ts';
 import type { BootSets, Logger } from '../boxes/services/services.ts';
+import type { Builders } from '../build/builder.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { HostNetworks } from '../networks/host/host-networks.ts';
+import type { Downloads } from '../registry/downloads.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Database } from '../state/database.ts';
 
@@ -19,6 +21,10 @@ export interface Dependencies {
   readonly trust: Trust;
   readonly boot: BootSets;
   readonly hostNetworks: HostNetworks;
+  /** Absent where nothing can be built. */
+  readonly builders?: Builders | undefined;
+  /** What builds fetch that is in no registry. */
+  readonly downloads: Downloads;
 }
 
 /** Makes the dependencies. Called once the home is locked. */

@@ -12,6 +12,7 @@ import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
 import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
 import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
+import { openDownloads } from '../registry/downloads.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
@@ -56,6 +57,7 @@ async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
     process.on(signal, () => stop.abort());
   }
   const boot = new PinnedBootSets(config);
+  const reached = { ...hostFiles(config.home, process.env), proxies: readProxies(process.env) };
   await serve(config, {
     signal: stop.signal,
     listening,
@@ -73,10 +75,8 @@ async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
           log.info(`boxes ${found}`, { reason });
         },
       }),
-      registry: openRegistry({
-        ...hostFiles(config.home, process.env),
-        proxies: readProxies(process.env),
-      }),
+      registry: openRegistry(reached),
+      downloads: openDownloads(reached),
       trust: openTrust(config.home),
       hostNetworks: new NamespaceNetworks(
         join(config.runtimeDir, 'networks'),

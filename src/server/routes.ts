@@ -50,6 +50,7 @@ import { NETWORK_ROUTES } from './docker/networks/networks.ts';
 import { noBody, query } from './docker/query.ts';
 import { AUTH_ROUTES } from './docker/system/auth.ts';
 import { BUILDER_ROUTES } from './docker/system/builder.ts';
+import type { BuilderHost } from './docker/system/builder-host.ts';
 import { DISK_USAGE_ROUTES } from './docker/system/disk-usage.ts';
 import { EVENT_ROUTES } from './docker/system/events.ts';
 import { SWARM_ROUTES } from './docker/system/swarm.ts';
@@ -61,7 +62,7 @@ import { openApiDocument } from './http/openapi.ts';
 import { type Route, route } from './http/route.ts';
 
 /** What all routes together need of the server. */
-export type ApiHost = Runtime & ServerHost;
+export type ApiHost = Runtime & ServerHost & Pick<BuilderHost, 'builds'>;
 
 const SERVED: readonly Route<ApiHost>[] = [
   ...SYSTEM_ROUTES,

@@ -11,6 +11,8 @@ import { type AdoptionOptions, type AdoptionTiming, adoptBoxes } from '../boxes/
 import { adoptNetworks, watchNetworks } from '../boxes/adopt/networks.ts';
 import { keepsOutput } from '../boxes/output/keeps-output.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
+import { judgeImage } from '../boxes/policy/authorize-image.ts';
+import { refusalAttributes } from '../boxes/policy/trust-record.ts';
 import { Pools } from '../boxes/pool/pools.ts';
 import { PoolRecords } from '../boxes/pool/records.ts';
 import { DEFAULT_LOGGING } from '../boxes/record/box.ts';
@@ -26,6 +28,7 @@ import { Events } from '../boxes/services/events.ts';
 import { restartAfterReboot, restartByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { type StopAllHost, stopForHost } from '../boxes/verbs/stop-for-host.ts';
+import { Builds } from '../build/builds.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { NetworkRecords } from '../networks/records.ts';
@@ -137,7 +140,7 @@ async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolea
 
 async function serveRuntime(
   config: Config,
-  rt: ApiHost,
+  rt: ApiHost & Pick<Dependencies, 'downloads'>,
   options: ServeOptions & Pick<AdoptionOptions, 'noneRuns'>,
 ): Promise<void> {
   const http = new HttpServer(rt);
@@ -176,6 +179,7 @@ async function serveRuntime(
     await swept;
     await rt.engine.close();
     await rt.registry.close();
+    await rt.downloads.close();
     rt.log.info('stopped', { pid: process.pid });
   }
 }
@@ -213,7 +217,7 @@ async function createRuntime(
     readonly networks: NetworkRecords;
     readonly keepOwners: boolean;
   },
-): Promise<ApiHost> {
+): Promise<ApiHost & Pick<Dependencies, 'downloads'>> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;
@@ -254,7 +258,29 @@ async function createRuntime(
   };
   const templates = await openTemplates(config, rt);
   const host = { ...rt, templates };
-  return Object.assign(host, { pools: new Pools(host, records.pools) });
+  return Object.assign(host, {
+    pools: new Pools(host, records.pools),
+    builds: openBuilds(home, { ...given, events }),
+  });
+}
+
+/** Undefined where nothing can be built. */
+function openBuilds(
+  home: string,
+  given: Dependencies & Pick<Runtime, 'events' | 'log' | 'shutdown'>,
+): Builds | undefined {
+  const { builders, images, registry, downloads, trust, events, log, shutdown } = given;
+  if (builders === undefined) return undefined;
+  return new Builds({
+    ...{ builders, images, registry, downloads, trust, log, shutdown },
+    directory: join(home, 'build'),
+    judge: (image, name) =>
+      judgeImage(given, { image, reference: name, names: [name], confidential: false }),
+    refused: (name, decision) => {
+      const attributes = refusalAttributes(name, decision);
+      events.publish('image', 'trust-refused', decision.image.manifestDigest, attributes);
+    },
+  });
 }
 
 function openVolumes(

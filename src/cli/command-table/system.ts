@@ -5,9 +5,17 @@
  */
 import { entry, type Group } from '../command-entry.ts';
 
+const build = entry(
+  'Build an image',
+  async () => (await import('../commands/docker/build.ts')).build,
+);
+const buildx = entry(
+  'Run docker buildx with the builder of this installation',
+  async () => (await import('../commands/docker/build.ts')).buildx,
+);
 const compose = entry(
   'Run docker compose with the boxes of this installation',
-  async () => (await import('../commands/compose/compose.ts')).compose,
+  async () => (await import('../commands/docker/compose.ts')).compose,
 );
 const events = entry(
   'Get real time events from the server',
@@ -30,7 +38,7 @@ const version = entry(
   async () => (await import('../commands/system/version.ts')).version,
 );
 
-export const SYSTEM_COMMANDS = { compose, events, info, inspect, serve, version };
+export const SYSTEM_COMMANDS = { build, buildx, compose, events, info, inspect, serve, version };
 
 export const system: Group = {
   summary: 'Manage A3S Box',

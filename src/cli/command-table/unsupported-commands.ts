@@ -4,16 +4,14 @@
  * @module
  */
 
-const IMAGES = 'pull an image that another tool has built, or load it: a3s-box load -i ARCHIVE';
 const SWARM = 'there is no cluster mode';
 
 export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ['build', IMAGES],
-  ['builder', IMAGES],
-  ['buildx', IMAGES],
+  ['builder', 'use a3s-box buildx, which has build, prune, du and ls'],
   ['checkpoint', 'use a3s-box snapshot create --memory'],
   ['config', SWARM],
   ['context', 'A3S_HOME names the installation'],
+  ['image build', 'use a3s-box build'],
   ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],
   ['node', SWARM],
   ['plugin', 'there are no plugins'],

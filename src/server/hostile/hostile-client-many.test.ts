@@ -10,7 +10,10 @@ let server: HttpServer;
 beforeAll(async () => {
   await home.start();
   const limits = { connections: 5, refusals: 3, headersMs: 600 };
-  server = new HttpServer({ ...home.runtime, stopServer: () => undefined }, limits);
+  server = new HttpServer(
+    { ...home.runtime, stopServer: () => undefined, builds: undefined },
+    limits,
+  );
   await server.listen(path);
 });
 afterAll(async () => {

@@ -53,10 +53,13 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'POST /networks/create':
     'the driver is `bridge`, with one IPv4 subnet; see [networks](networks.md) for its options',
   'POST /volumes/create': 'the driver is `local`; its options are those of disks and `o=bind`',
-  'POST /build/prune': 'there is no build cache',
+  'POST /build':
+    'names, `pull` and the result are the server’s, all else the builder’s; `outputs` is refused; 501 where there is no [builder](build.md)',
+  'POST /build/cancel': 'passed to the builder; 501 where there is none',
+  'POST /build/prune': 'passed to the builder; where there is none, nothing is pruned',
   'POST /grpc':
-    'there is no worker: each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',
-  'POST /session': 'the server requests no file',
+    'passed to the builder, except for results that would be pushed; where there is none, each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',
+  'POST /session': 'passed to the builder; where there is none, the server requests no file',
   'GET /plugins': 'there are none',
 };
 

@@ -11,8 +11,10 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
+import type { Trust } from '../../boxes/policy/trust.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { BootFiles } from '../../boxes/services/services.ts';
+import type { Builders } from '../../build/builder.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.ts';
 import { FakeAgent } from '../../guest/testing/fake-agent.ts';
@@ -20,12 +22,13 @@ import type { FakeAgentOptions } from '../../guest/testing/fake-agent-options.ts
 import type { FakeConfidentialOptions } from '../../guest/testing/fake-confidential.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
+import type { Downloads } from '../../registry/downloads.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
 import { serve } from '../serve.ts';
 import { expectDescribed } from './described.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
-import { FakeTrust, NO_REGISTRY } from './signed-images.ts';
+import { FakeTrust, NO_DOWNLOADS, NO_REGISTRY } from './signed-images.ts';
 
 export interface JsonAnswer {
   readonly status: number;
@@ -39,7 +42,12 @@ export class TestHome {
   readonly hostNetworks = new FakeHostNetworks();
   readonly images: ImageStore;
   readonly trust = new FakeTrust();
+  /** Decides in place of `trust`, with cryptography. */
+  realTrust: Trust | undefined;
   registry: Registry = NO_REGISTRY;
+  downloads: Downloads = NO_DOWNLOADS;
+  /** Nothing is built, unless a test says something else. */
+  builders: Builders | undefined;
   /** The agent inside each VM, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
@@ -132,7 +140,9 @@ export class TestHome {
             engine: new FakeEngine(this.host),
             images: this.images,
             registry: this.registry,
-            trust: this.trust,
+            downloads: this.downloads,
+            builders: this.builders,
+            trust: this.realTrust ?? this.trust,
             hostNetworks: this.hostNetworks,
             boot: { current: async (asked) => asked ?? 'set', open: async () => this.boot },
           };

@@ -8,6 +8,7 @@ import type { Trust } from '../../boxes/policy/trust.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { Downloads } from '../../registry/downloads.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { TrustDecision } from '../../trust/decision.ts';
 import type { HandedOver } from '../../trust/policy/call-policies.ts';
@@ -137,6 +138,13 @@ export function signatureFor(subject: Digest): Attachment {
     blobs: new Map(),
   };
 }
+
+/** No host can be reached. */
+export const NO_DOWNLOADS: Downloads = {
+  send: ({ url }) =>
+    Promise.reject(new A3sError('registry-unreachable', `Cannot reach ${url.host}`)),
+  close: async () => undefined,
+};
 
 /** A registry that nobody can reach. */
 export const NO_REGISTRY: Registry = {

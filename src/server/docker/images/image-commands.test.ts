@@ -291,8 +291,17 @@ describe('docker', () => {
     const built = await docker(home.config.socket, args, context, { DOCKER_BUILDKIT: '0' });
     expect(built).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('Cannot build images: this server does not build images yet'),
+      stderr: expect.stringContaining('Cannot build images: this server does not build images'),
     });
+  });
+
+  it('docker build with BuildKit is refused in one line, and pulls no builder of its own', async () => {
+    const context = writeTar([{ path: 'Dockerfile', data: 'FROM scratch\n' }]);
+    const env = { DOCKER_BUILDKIT: '1' };
+    const built = await docker(home.config.socket, ['build', '-'], context, env);
+    expect(built.code).toBe(1);
+    expect(built.stderr).toMatch(/^ERROR: .*this server does not build images, since /m);
+    expect(built.stderr).not.toContain('moby/buildkit');
   });
 
   it.each([[['search', 'busybox'], 'Cannot search for images']])(

@@ -8,7 +8,6 @@ import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import type { ConnectHost } from '../../../boxes/verbs/connect.ts';
 import {
-  CachesPruned,
   Network,
   NetworkCreateBody,
   NetworkCreated,
@@ -98,14 +97,6 @@ export const NETWORK_ROUTES: readonly Route<NetworkHost>[] = [
     },
   }),
   ...CONNECTION_ROUTES,
-  route('POST', '/build/prune', {
-    access,
-    summary: 'Prune the build cache',
-    query: query({}),
-    body: noBody,
-    answers: { 200: CachesPruned },
-    handler: () => json({ CachesDeleted: [], SpaceReclaimed: 0 }),
-  }),
   route('GET', '/plugins', {
     access,
     summary: 'List plugins',

@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { A3sError } from '../../../errors.ts';
 import { END_HEADERS, frame, TYPE } from '../../../guest/testing/raw-guest.ts';
 import { TestHome } from '../../testing/home.ts';
 
@@ -17,8 +18,8 @@ afterEach(() => {
 afterAll(() => home.remove());
 
 /** An upgraded connection, as BuildKit's clients request it. */
-async function dial(path: string): Promise<Socket> {
-  const socket = connect(home.config.socket);
+async function dial(path: string, { config } = home): Promise<Socket> {
+  const socket = connect(config.socket);
   sockets.push(socket);
   socket.on('error', () => undefined);
   socket.write(
@@ -67,7 +68,7 @@ it('answers BuildKit clients with no workers, and refuses every build in one lin
     const { message, status, words } = await call(connection, method);
     expect(message).toHaveLength(0);
     expect(status).toBe('12');
-    expect(words).toMatch(/^this server does not build images yet: [^\n]+$/);
+    expect(words).toMatch(/^this server does not build images, since [^\n]+$/);
   }
   connection.close();
   await once(connection, 'close');
@@ -127,12 +128,41 @@ it('keeps the connection of a build open until its client leaves', async () => {
   await ended;
 });
 
+it('refuses every build with the reason, where the builder cannot be started', async () => {
+  const reason = 'Cannot start the builder: its root was not made';
+  const other = new TestHome();
+  other.builders = {
+    use: () => Promise.reject(new A3sError('builder-failed', reason, { remedy: 'Make it.' })),
+  };
+  await other.start();
+  try {
+    const connection = connectHttp2('http://builder', {
+      createConnection: (
+        (next) => () =>
+          next
+      )(await dial('/grpc', other)),
+    });
+    expect(await call(connection, 'ListWorkers')).toMatchObject({ status: '0' });
+    expect(await call(connection, 'Solve')).toMatchObject({ words: `${reason}. Make it.` });
+    connection.close();
+    await once(connection, 'close');
+    expect(await other.call('POST', '/build')).toMatchObject({
+      status: 500,
+      body: { code: 'builder-failed', message: reason, remedy: 'Make it.' },
+    });
+    expect((await other.call('GET', '/_ping')).headers['builder-version']).toBe('2');
+  } finally {
+    await other.remove();
+  }
+  expect((await home.call('GET', '/_ping')).headers['builder-version']).toBe('1');
+});
+
 it('refuses a build without BuildKit in the same words', async () => {
   expect(await home.call('POST', '/build')).toMatchObject({
     status: 501,
     body: {
       code: 'not-implemented',
-      message: expect.stringContaining('this server does not build images yet'),
+      message: expect.stringContaining('this server does not build images'),
     },
   });
 });

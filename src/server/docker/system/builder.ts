@@ -1,96 +1,178 @@
 /**
- * A builder for BuildKit's clients that refuses every build. `docker build` asks its server for a
- * builder over gRPC, and starts one in a container where it finds none. So this one answers, has no
- * worker, and refuses every build in words.
+ * Builds of images: the connections of BuildKit's clients, and builds without BuildKit.
  *
  * @module
  */
-import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
+import * as z from 'zod';
 import type { ClientStream } from '../../../boxes/run/client-stream.ts';
-import { drop } from '../../http/connection.ts';
-import { HIJACK } from '../../http/replies.ts';
-import { type Route, streamRoute } from '../../http/route.ts';
-import { query } from '../query.ts';
+import type { Builds } from '../../../build/builds.ts';
+import { line } from '../../../build/classic/classic-build.ts';
+import { CachesPruned } from '../../../docker-api/prune.ts';
+import { A3sError } from '../../../errors.ts';
+import { empty, json, stream } from '../../http/answer.ts';
+import { failureOf } from '../../http/failure.ts';
+import { bytesOf, EMPTY, HIJACK } from '../../http/replies.ts';
+import { type Route, route, streamRoute } from '../../http/route.ts';
+import { afterFirstChunk, failureLine } from '../images/progress-lines.ts';
+import { noBody, query } from '../query.ts';
+import type { BuilderHost } from './builder-host.ts';
+import { refuseBuilds } from './no-builder.ts';
+import { serveSession } from './session.ts';
 
-export const NO_BUILDS =
-  'this server does not build images yet: build with docker or podman elsewhere, and load the archive with docker load';
-
-const LIST_WORKERS = '/moby.buildkit.v1.Control/ListWorkers';
-/** A gRPC frame that is not compressed and has an empty message, which lists no worker. */
-const EMPTY_MESSAGE = Buffer.alloc(5);
-/** Status codes of gRPC. */
-const OK = '0';
-const UNIMPLEMENTED = '12';
-/** The limit of concurrent calls. A client has only a few. */
-const MAX_STREAMS = 16;
-const MAX_MEMORY_MIB = 1;
+const NO_BUILDS =
+  'this server does not build images, since it has no builder: build with docker or podman elsewhere, and load the archive with docker load';
 
 const access = 'owner';
 
-export const BUILDER_ROUTES: readonly Route[] = [
+/** What a build without BuildKit needs beside its query. */
+const BUILD_HEADERS = ['content-type', 'x-registry-config'];
+
+const MAX_PARAMETER = 64 * 1024;
+const parameter = z.string().max(MAX_PARAMETER);
+const parameters = z.union([parameter, z.array(parameter).max(128)]).optional();
+const once = parameter.optional();
+
+/** The builder reads them; this server reads the names, and whether to pull. */
+const BUILD_QUERY = z.object({
+  ...{ t: parameters, pull: once, remote: once, dockerfile: once, target: once },
+  ...{ q: once, nocache: once, rm: once, forcerm: once, squash: once, platform: once },
+  ...{ buildargs: once, labels: once, cachefrom: once, extrahosts: parameters },
+  ...{ networkmode: once, shmsize: once, memory: once, memswap: once, cpushares: once },
+  ...{ cpusetcpus: once, cpusetmems: once, cpuperiod: once, cpuquota: once, ulimits: once },
+  ...{ cgroupparent: once, isolation: once, securityopt: once },
+  ...{ version: once, session: once, buildid: once, outputs: once },
+});
+
+export const BUILDER_ROUTES: readonly Route<BuilderHost>[] = [
   streamRoute('POST', '/grpc', {
     ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
-    summary: 'Refuse every build of a BuildKit client',
-    handler: () => ({ kind: 'hijack' as const, multiplexed: false, serve: serveBuilder }),
+    summary: 'Call the builder as a BuildKit client',
+    handler: (_, rt) => ({
+      ...{ kind: 'hijack' as const, multiplexed: false },
+      serve: (client: ClientStream) => serveGrpc(client, rt),
+    }),
   }),
   streamRoute('POST', '/session', {
     ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
-    summary: 'Offer the files of a build, none of which is read',
-    // The client serves calls on this connection, and waits for them until its build is refused.
-    handler: () => ({
+    summary: 'Offer the files, secrets and credentials of a build to the builder',
+    handler: ({ headers }, rt) => ({
       ...{ kind: 'hijack' as const, multiplexed: false },
-      serve: (client: ClientStream) => drop(client.input),
+      serve: (client: ClientStream) => serveSession(client, headers, rt),
     }),
+  }),
+  streamRoute('POST', '/build', {
+    access,
+    summary: 'Build an image from an archive of files, with progress',
+    upload: 'application/x-tar',
+    answers: { 200: bytesOf('application/json') },
+    query: BUILD_QUERY,
+    handler: async ({ query, headers, body, signal }, rt) => {
+      const builds = required(rt, 'build images');
+      const request = {
+        query: searchOf(query),
+        headers: picked(headers, (name) => BUILD_HEADERS.includes(name)),
+        ...{ context: body, signal },
+      };
+      const lines = await afterFirstChunk(builds.classic(request));
+      return stream(withFailure(lines, rt, signal), 'application/json');
+    },
+  }),
+  route('POST', '/build/cancel', {
+    access,
+    summary: 'Cancel a build',
+    query: query({ id: z.string().max(256).default('') }),
+    body: noBody,
+    answers: { 204: EMPTY },
+    handler: async ({ query: { id }, signal }, rt) => {
+      const builds = required(rt, 'cancel a build');
+      await builds.ask(`/build/cancel?id=${encodeURIComponent(id)}`, z.unknown(), signal);
+      return empty();
+    },
+  }),
+  route('POST', '/build/prune', {
+    access,
+    summary: 'Prune the build cache',
+    query: query({
+      ...{ all: once, filters: once },
+      ...{ 'keep-storage': once },
+    }),
+    body: noBody,
+    answers: { 200: CachesPruned },
+    handler: async ({ query, signal }, { builds }) => {
+      if (builds === undefined) return json({ CachesDeleted: [], SpaceReclaimed: 0 });
+      return json(await builds.ask(`/build/prune?${searchOf(query)}`, PrunedThere, signal));
+    },
   }),
 ];
 
-/** Speaks gRPC until the client leaves. */
-async function serveBuilder(client: ClientStream): Promise<void> {
-  const connection = performServerHandshake(duplexOf(client), {
-    maxSessionMemory: MAX_MEMORY_MIB,
-    settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false },
+/** As Go writes it: an empty list is `null`. */
+const PrunedThere = z
+  .object({
+    CachesDeleted: z.array(z.string()).nullish(),
+    SpaceReclaimed: z.int().default(0),
+  })
+  .transform(({ CachesDeleted, SpaceReclaimed }) => ({
+    CachesDeleted: CachesDeleted ?? [],
+    SpaceReclaimed,
+  }));
+
+/** @throws A3sError `not-implemented` */
+function required({ builds }: BuilderHost, what: string): Builds {
+  if (builds !== undefined) return builds;
+  throw new A3sError('not-implemented', `Cannot ${what}: ${NO_BUILDS}`, {
+    remedy: 'Build with docker or podman elsewhere, and load the archive.',
   });
-  const closed = new Promise<void>((resolve) => connection.once('close', resolve));
-  // A broken connection, or one without HTTP/2, ends the HTTP/2 connection: `close` follows.
-  connection.on('error', () => undefined);
-  connection.on('stream', (stream: ServerHttp2Stream, headers) => {
-    stream.on('error', () => undefined);
-    // A reset that arrives together with the call ends the stream before this event.
-    if (isOver(stream)) return;
-    stream.resume();
-    if (headers[':path'] === LIST_WORKERS) listNone(stream);
-    else refuse(stream);
-  });
-  const disconnect = (): void => connection.destroy();
-  client.gone.addEventListener('abort', disconnect);
-  if (client.gone.aborted) disconnect();
-  await closed;
-  client.gone.removeEventListener('abort', disconnect);
 }
 
-/**
- * Whether Node refuses to send on the stream: one that was reset without an error is closed, and
- * not destroyed.
- */
-function isOver(stream: ServerHttp2Stream): boolean {
-  return stream.closed || stream.destroyed;
+/** Speaks gRPC until the client leaves. Where there is no builder, all calls get the reason. */
+async function serveGrpc(client: ClientStream, { builds }: BuilderHost): Promise<void> {
+  const connection = duplexOf(client);
+  if (builds === undefined) {
+    await refuseBuilds(connection, NO_BUILDS, client.gone);
+    return;
+  }
+  let serve: (connection: Duplex) => Promise<void>;
+  try {
+    serve = await builds.openGrpc(client.gone);
+  } catch (error) {
+    await refuseBuilds(connection, reasonOf(error), client.gone);
+    return;
+  }
+  await serve(connection);
 }
 
-function listNone(stream: ServerHttp2Stream): void {
-  stream.on('wantTrailers', () => {
-    if (!isOver(stream)) stream.sendTrailers({ 'grpc-status': OK });
-  });
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  stream.end(EMPTY_MESSAGE);
+/** A failure in the middle of the lines is a line. */
+async function* withFailure(
+  lines: AsyncIterable<Uint8Array>,
+  { log }: BuilderHost,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* lines;
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.unexpected && !signal.aborted) log.error('an image could not be built', error);
+    yield line(failureLine(failure));
+  }
 }
 
-function refuse(stream: ServerHttp2Stream): void {
-  const headers = {
-    ...{ ':status': 200, 'content-type': 'application/grpc' },
-    ...{ 'grpc-status': UNIMPLEMENTED, 'grpc-message': NO_BUILDS },
-  };
-  stream.respond(headers, { endStream: true });
+/** In one line, as BuildKit's clients print it. */
+function reasonOf(error: unknown): string {
+  const { message, remedy } = failureOf(error).body;
+  return remedy === undefined ? message : `${message}. ${remedy}`;
+}
+
+function picked(headers: Headers, isWanted: (name: string) => boolean): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => isWanted(name)));
+}
+
+function searchOf(query: Readonly<Record<string, string | string[] | undefined>>): URLSearchParams {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const each of [value ?? []].flat()) search.append(name, each);
+  }
+  return search;
 }
 
 /** The connection as a duplex stream, on which HTTP/2 can run. */

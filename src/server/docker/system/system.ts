@@ -13,23 +13,26 @@ import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
 import { networkWarnings } from '../networks/network-warnings.ts';
 import { noBody, query } from '../query.ts';
+import type { BuilderHost } from './builder-host.ts';
 
 const access = 'owner';
 
-const ping = {
-  kind: 'text',
-  status: 200,
-  body: 'OK',
-  headers: {
-    'Cache-Control': 'no-cache, no-store, must-revalidate',
-    Pragma: 'no-cache',
-    // The builder without BuildKit. What it asks for is refused here, in words.
-    'Builder-Version': '1',
-    Swarm: 'inactive',
-  },
-} as const;
+const pingOf = ({ builds }: Pick<InfoHost, 'builds'>) =>
+  ({
+    kind: 'text',
+    status: 200,
+    body: 'OK',
+    headers: {
+      'Cache-Control': 'no-cache, no-store, must-revalidate',
+      Pragma: 'no-cache',
+      // BuildKit; or the builder without it, which is refused here in words.
+      'Builder-Version': builds === undefined ? '1' : '2',
+      Swarm: 'inactive',
+    },
+  }) as const;
 
-type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events' | 'networks'>;
+type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events' | 'networks'> &
+  Pick<BuilderHost, 'builds'>;
 
 export const SYSTEM_ROUTES: readonly Route<InfoHost>[] = [
   // The same route answers HEAD, which Docker's CLI sends.
@@ -39,7 +42,7 @@ export const SYSTEM_ROUTES: readonly Route<InfoHost>[] = [
     query: query({}),
     body: noBody,
     answers: { 200: TEXT },
-    handler: () => ping,
+    handler: (_, rt) => pingOf(rt),
   }),
   route('GET', '/version', {
     access,

@@ -12,7 +12,7 @@ import { allowConfidential } from '../../../server/testing/signed-images.ts';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { ovmfImage } from '../../testing/ovmf-image.ts';
 import { engineEnvironment } from './engine-environment.ts';
-import { findCompose } from './find-compose.ts';
+import { COMPOSE, findPlugin } from './find-plugin.ts';
 
 const home = new TestHome();
 const cwd = mkdtempSync(join(tmpdir(), 'a3s-compose-'));
@@ -112,7 +112,7 @@ describe('compose measure', () => {
     ]);
     const env = engineEnvironment(process.env, home.config.socket);
     const args = ['up', '--no-start', '--no-deps', 'api'];
-    await promisify(execFile)(findCompose(env), args, { cwd, env });
+    await promisify(execFile)(findPlugin(COMPOSE, env), args, { cwd, env });
     const made = await boxes();
     expect(made).toHaveLength(2);
     for (const { Id } of made) {

@@ -28,6 +28,7 @@ import { UsageError } from '../../usage-error.ts';
 import { readMeasurement } from '../confidential/read-measurement.ts';
 import { APPLICATION_FILE, applicationPolicyText } from './application-policy-text.ts';
 import { engineEnvironment } from './engine-environment.ts';
+import { COMPOSE, findPlugin } from './find-plugin.ts';
 import type { MeasureArguments } from './measure-arguments.ts';
 import { RecordingEngine } from './recording-engine.ts';
 
@@ -48,7 +49,6 @@ interface MeasuredService extends Measurement {
 /** Returns the exit status: docker compose's own where that fails. */
 export async function measureServices(
   context: Context,
-  program: string,
   { before, after }: MeasureArguments,
 ): Promise<number> {
   const { flags: given, operands } = canonicalize(PATH, FLAGS, after, true);
@@ -57,6 +57,7 @@ export async function measureServices(
   if (!['', 'json'].includes(format)) {
     throw new UsageError(`--format: ${JSON.stringify(format)} is not json`);
   }
+  const program = findPlugin(COMPOSE, context.env);
   const client = await context.connect();
   return interruptible(context, async (signal) => {
     await using engine = await RecordingEngine.listen((await context.config()).socket);

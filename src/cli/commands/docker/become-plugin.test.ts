@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { A3sError } from '../../../errors.ts';
 import { BuiltCli } from '../../testing/built-cli.ts';
 import { FakeServer } from '../../testing/fake-server.ts';
-import { findCompose } from './find-compose.ts';
+import { BUILDX, COMPOSE, findPlugin } from './find-plugin.ts';
 
 const cli = new BuiltCli();
 const server = new FakeServer();
@@ -15,17 +15,18 @@ const at = (...parts: readonly string[]): string => join(cli.directory, ...parts
 /** A docker-compose that says how it was called. */
 const FAKE = `#!/bin/sh
 for word; do echo "<$word>"; done
-echo "at $DOCKER_HOST $DOCKER_CONTEXT$DOCKER_TLS_VERIFY pid $$ $COLOR"
+echo "at $DOCKER_HOST $DOCKER_CONTEXT$DOCKER_TLS_VERIFY pid $$ $COLOR$BUILDX_BUILDER"
 cat
 exit 7
 `;
 
 function program(directory: string, mode = 0o755): string {
   mkdirSync(directory, { recursive: true });
-  const path = join(directory, 'docker-compose');
-  writeFileSync(path, FAKE);
-  chmodSync(path, mode);
-  return path;
+  for (const name of ['docker-buildx', 'docker-compose']) {
+    writeFileSync(join(directory, name), FAKE);
+    chmodSync(join(directory, name), mode);
+  }
+  return join(directory, 'docker-compose');
 }
 
 beforeAll(async () => {
@@ -43,8 +44,16 @@ afterAll(async () => {
   cli.remove();
 });
 
-async function call(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = cli.spawn('compose', ...args);
+interface Called {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const call = (...args: string[]): Promise<Called> => callAs('compose', ...args);
+
+async function callAs(command: string, ...args: string[]): Promise<Called> {
+  const child = cli.spawn(command, ...args);
   child.stdin.end('typed\n');
   const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
   const [code] = (await once(child, 'close')) as [number];
@@ -88,8 +97,30 @@ describe('compose', () => {
   });
 });
 
+describe('build', () => {
+  it('runs docker buildx build with all arguments, and the builder of this installation', async () => {
+    const called = await callAs('build', '-t', 'a b', '--progress=plain', '.');
+    expect(called).toMatchObject({ code: 7 });
+    const words = ['build', '-t', 'a b', '--progress=plain', '.'];
+    expect(called.stdout.replace(/pid \d+/, 'pid')).toBe(
+      `${words.map((word) => `<${word}>\n`).join('')}at unix://${cli.config.socket}  pid bluedefault\ntyped\n`,
+    );
+    expect((await callAs('buildx', 'du', '--verbose')).stdout).toMatch(/^<du>\n<--verbose>\n/);
+  });
+
+  it('names the package of docker-buildx where there is none', () => {
+    expect(() => findPlugin(BUILDX, { PATH: at('empty') }, [])).toThrow(
+      expect.objectContaining({
+        code: 'tool-missing',
+        remedy: expect.stringContaining('package docker-buildx'),
+      }),
+    );
+  });
+});
+
 describe('docker-compose', () => {
-  const missing = () => findCompose({ PATH: `${at('empty')}:.`, HOME: at('nobody') }, [at('none')]);
+  const missing = () =>
+    findPlugin(COMPOSE, { PATH: `${at('empty')}:.`, HOME: at('nobody') }, [at('none')]);
 
   it('looks for docker-compose on the PATH, then among the plugins of the user, then of all users', () => {
     const [shared, own, onPath] = [
@@ -98,20 +129,22 @@ describe('docker-compose', () => {
       at('bin'),
     ];
     const env = { PATH: at('empty'), HOME: at('home') };
-    expect(findCompose({ ...env, PATH: `${at('empty')}:${onPath}` }, [at('shared')])).toBe(
+    expect(findPlugin(COMPOSE, { ...env, PATH: `${at('empty')}:${onPath}` }, [at('shared')])).toBe(
       join(onPath, 'docker-compose'),
     );
-    expect(findCompose(env, [at('shared')])).toBe(own);
-    expect(findCompose({ ...env, HOME: at('nobody') }, [at('shared')])).toBe(shared);
+    expect(findPlugin(COMPOSE, env, [at('shared')])).toBe(own);
+    expect(findPlugin(COMPOSE, { ...env, HOME: at('nobody') }, [at('shared')])).toBe(shared);
     const configured = program(at('docker-config/cli-plugins'));
-    expect(findCompose({ ...env, DOCKER_CONFIG: at('docker-config') }, [])).toBe(configured);
+    expect(findPlugin(COMPOSE, { ...env, DOCKER_CONFIG: at('docker-config') }, [])).toBe(
+      configured,
+    );
   });
 
   it('takes no docker-compose that is a directory, not executable, or in the working directory', () => {
     program(at('unusable'), 0o644);
     mkdirSync(at('directory/docker-compose'), { recursive: true });
     const path = [at('unusable'), at('directory'), at('bin')].join(':');
-    expect(findCompose({ PATH: path }, [])).toBe(at('bin/docker-compose'));
+    expect(findPlugin(COMPOSE, { PATH: path }, [])).toBe(at('bin/docker-compose'));
     expect(missing).toThrow(/docker compose: it is not installed/);
   });
 

@@ -1,0 +1,174 @@
+/**
+ * Builds of images, as Docker's clients ask for them: the control server joins their connections to
+ * a builder, decides which images they may begin with, and stores what they make.
+ *
+ * @module
+ */
+import type { Duplex } from 'node:stream';
+import type * as z from 'zod';
+import { linkedSignal } from '../async/linked-signal.ts';
+import { A3sError } from '../errors.ts';
+import type { Builder } from './builder.ts';
+import { type ClassicRequest, classicBuild } from './classic/classic-build.ts';
+import { type BegunBuild, HeldBuilder } from './held-builder.ts';
+import type { BuildHost } from './host.ts';
+import { demandsSignatures } from './policy.ts';
+import { BaseImages } from './proxy/base-images.ts';
+import { askBuilder } from './relay/builder-api.ts';
+import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
+import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
+import { upgrade } from './relay/upgrade.ts';
+
+/** The builder of clients that name none. */
+const BUILDER = 'default';
+
+/** A builder that a client uses. */
+export interface HeldUse {
+  readonly held: HeldBuilder;
+  /** Once. */
+  release(): void;
+}
+
+export class Builds {
+  readonly #host: BuildHost;
+  readonly #images: BaseImages;
+  readonly #held = new Map<Builder, { readonly held: HeldBuilder; uses: number }>();
+
+  constructor(host: BuildHost) {
+    this.#host = host;
+    this.#images = new BaseImages(host);
+  }
+
+  /** A builder, until it is released. @throws what finding and starting one throws */
+  async use(signal: AbortSignal): Promise<HeldUse> {
+    const { builder, release } = await this.#host.builders.use(BUILDER, signal);
+    const known = this.#held.get(builder);
+    let entry = known;
+    try {
+      entry ??= { held: new HeldBuilder(this.#host, builder, this.#images), uses: 0 };
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const { held } = entry;
+    entry.uses += 1;
+    this.#held.set(builder, entry);
+    const counted = entry;
+    return {
+      held,
+      release: () => {
+        counted.uses -= 1;
+        if (counted.uses === 0) {
+          this.#held.delete(builder);
+          held.close();
+        }
+        release();
+      },
+    };
+  }
+
+  /** A connection on which a builder asks its client for files, secrets and credentials. */
+  async openSession(
+    headers: Readonly<Record<string, string | string[]>>,
+    signal: AbortSignal,
+  ): Promise<{ readonly stream: Duplex; release(): void }> {
+    const { held, release } = await this.use(signal);
+    try {
+      const asked = { ...headers, upgrade: 'h2c' };
+      return { stream: await upgrade(held.builder, '/session', asked, signal), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /**
+   * A connection for the calls of a BuildKit client. The function serves the client until it
+   * leaves, and releases the builder; it is called once.
+   */
+  async openGrpc(gone: AbortSignal): Promise<(client: Duplex) => Promise<void>> {
+    const { signal, unlink } = linkedSignal(gone, this.#host.shutdown);
+    try {
+      const { held, release } = await this.use(signal);
+      try {
+        const stream = await upgrade(held.builder, '/grpc', { upgrade: 'h2c' }, signal);
+        return async (client) => {
+          await relayGrpc(client, stream, this.#callsOf(held), signal);
+          unlink();
+          release();
+        };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    } catch (error) {
+      unlink();
+      throw error;
+    }
+  }
+
+  /** `POST /build`, as lines. @throws what `classicBuild` throws */
+  async *classic(request: ClassicRequest): AsyncGenerator<Uint8Array> {
+    const { held, release } = await this.use(request.signal);
+    try {
+      yield* classicBuild(held, await this.#host.trust.standing(), request);
+    } finally {
+      release();
+    }
+  }
+
+  /** Passes a request without a body on. @throws A3sError `builder-failed` */
+  async ask<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const { held, release } = await this.use(signal);
+    try {
+      return await askBuilder(held.builder, { method: 'POST', path, signal }, schema);
+    } finally {
+      release();
+    }
+  }
+
+  /** Refuses what the policy cannot decide on. Throws A3sError `image-untrusted`. */
+  async #refuseLayouts(hasLayouts: boolean): Promise<void> {
+    if (!hasLayouts) return;
+    const policy = await this.#host.trust.standing();
+    if (!demandsSignatures(policy)) return;
+    throw new A3sError(
+      'image-untrusted',
+      'Cannot build from oci-layout://: the image policy demands signatures, and files of a build context have none',
+      { remedy: 'Name the image in its registry: --build-context NAME=docker-image://IMAGE.' },
+    );
+  }
+
+  #callsOf(held: HeldBuilder): BuildCalls {
+    const running = new Map<string, BegunBuild>();
+    return {
+      refusedSince: (time) => held.refusedSince(time),
+      frontendSolve: async (message, ref) => {
+        const solve = readFrontendSolve(message);
+        await this.#refuseLayouts(solve.hasLayouts);
+        if (solve.pulls) running.get(ref)?.pull();
+        return solve.message;
+      },
+      solve: async (message, signal) => {
+        const solve = readSolve(message);
+        await this.#refuseLayouts(solve.hasLayouts);
+        const build = await held.begin(await this.#host.trust.standing(), signal);
+        if (solve.pulls) build.pull();
+        running.set(solve.ref, build);
+        return {
+          message: solve.message,
+          finish: async (response) => {
+            const digest = solve.stores ? resultDigest(response) : undefined;
+            if (digest === undefined) return response;
+            const image = await held.import({ digest, names: solve.names }, signal);
+            return namedResponse(response, solve.spelledNames, image.id);
+          },
+          end: () => {
+            running.delete(solve.ref);
+            build.end();
+          },
+        };
+      },
+    };
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * `POST /build`: builds of clients that send their files in one archive, with the builder's own
+ * lines of progress.
+ *
+ * @module
+ */
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import {
+  canonicalName,
+  familiarName,
+  parseReference,
+  withDefaultTag,
+} from '../../oci/reference.ts';
+import type { LoadedPolicy } from '../../trust/policy.ts';
+import type { HeldBuilder } from '../held-builder.ts';
+import { callBuilder } from '../relay/builder-api.ts';
+import { failed } from '../relay/upgrade.ts';
+import { BuildLines } from './build-lines.ts';
+
+export interface ClassicRequest {
+  /** As Docker has it. */
+  readonly query: URLSearchParams;
+  /** Those of the request that the builder needs. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly context: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+const MAX_WORDS = 4000;
+const FALSE = ['', '0', 'no', 'false', 'none'];
+/** A client that leaves does not keep names in the builder. */
+const CLEAN_MS = 30_000;
+
+/**
+ * The lines of the build. What fails before the first one is thrown, and what fails later is a line
+ * as well.
+ *
+ * @throws A3sError `unsupported-option`, `invalid-reference`; `invalid-argument` for what the
+ *   builder refuses; `builder-failed`
+ */
+export async function* classicBuild(
+  held: HeldBuilder,
+  policy: LoadedPolicy,
+  { query, headers, context, signal }: ClassicRequest,
+): AsyncGenerator<Uint8Array> {
+  const names = namesOf(query);
+  refuseOutputs(query);
+  const build = await held.begin(policy, signal);
+  try {
+    if (isTrue(query.get('pull'))) build.pull();
+    const answer = await callBuilder(held.builder, {
+      ...{ method: 'POST', path: `/build?${asked(query)}`, headers, signal },
+      body: Readable.from(context, { objectMode: false }),
+    });
+    const status = answer.statusCode ?? 0;
+    if (status !== 200) throw refused(status, await buffer(answer));
+    const lines = new BuildLines();
+    for await (const chunk of answer) {
+      lines.read(chunk as Buffer);
+      yield chunk as Buffer;
+    }
+    const { id } = lines;
+    if (id === undefined) return;
+    const image = await held.import({ digest: id, names: names.canonical }, signal);
+    for (const name of named(image, names.familiar)) {
+      yield line({ stream: `Successfully tagged ${name}\n` });
+    }
+  } finally {
+    build.end();
+    await held.tidy(AbortSignal.timeout(CLEAN_MS));
+  }
+}
+
+function named(image: Image, familiar: readonly string[]): readonly string[] {
+  return familiar.filter((name) => image.tags.includes(name));
+}
+
+/** One line of the answer. */
+export function line(document: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(document)}\r\n`);
+}
+
+function namesOf(query: URLSearchParams) {
+  const references = query
+    .getAll('t')
+    .filter((name) => name !== '')
+    .map((name) => withDefaultTag(parseReference(name)));
+  return {
+    canonical: references.map(canonicalName),
+    familiar: references.map(familiarName),
+  };
+}
+
+/** The query for the builder: without names, and with each image asked for. */
+function asked(query: URLSearchParams): URLSearchParams {
+  const asked = new URLSearchParams(query);
+  asked.delete('t');
+  asked.set('pull', '1');
+  return asked;
+}
+
+function refuseOutputs(query: URLSearchParams): void {
+  const outputs = query.get('outputs') ?? '';
+  if (outputs === '' || outputs === '[]' || outputs === 'null') return;
+  throw new A3sError('unsupported-option', 'Cannot build with outputs over this route', {
+    remedy: 'Use docker buildx build --output.',
+  });
+}
+
+function isTrue(text: string | null): boolean {
+  return !FALSE.includes((text ?? '').trim().toLowerCase());
+}
+
+function refused(status: number, body: Buffer): A3sError {
+  const text = body.toString('utf8', 0, MAX_WORDS);
+  if (status !== 400) return failed(`it answers ${status}: ${text}`);
+  return new A3sError('invalid-argument', messageOf(text));
+}
+
+function messageOf(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === 'string' ? message : text;
+  } catch {
+    return text;
+  }
+}

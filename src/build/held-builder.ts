@@ -1,0 +1,103 @@
+/**
+ * A builder while clients use it: its proxy, and the builds that are under way in it.
+ *
+ * @module
+ */
+import { Semaphore } from '../async/semaphore.ts';
+import { A3sError } from '../errors.ts';
+import type { Image } from '../images/image.ts';
+import type { LoadedPolicy } from '../trust/policy.ts';
+import type { Builder } from './builder.ts';
+import { CachePolicy } from './cache-policy.ts';
+import type { BuildHost } from './host.ts';
+import type { BaseImages } from './proxy/base-images.ts';
+import { servePolicyProxy } from './proxy/policy-proxy.ts';
+import { ProxyAnswers } from './proxy/proxy-answers.ts';
+import { pruneAll, removeNames } from './relay/builder-api.ts';
+import { importAndRemove, type Result } from './result/import-result.ts';
+
+/** A build that is under way. */
+export interface BegunBuild {
+  /** Has images come from their registries, though they be here. */
+  pull(): void;
+  /** Whatever became of the build. */
+  end(): void;
+}
+
+export class HeldBuilder {
+  readonly builder: Builder;
+  readonly #host: BuildHost;
+  readonly #cachePolicy: CachePolicy;
+  readonly #answers: ProxyAnswers;
+  readonly #endProxy: () => void;
+  readonly #beginning = new Semaphore(1);
+  readonly #importing = new Semaphore(1);
+  readonly #builds = new Set<{ pulls: boolean }>();
+
+  constructor(host: BuildHost, builder: Builder, images: BaseImages) {
+    this.#host = host;
+    this.builder = builder;
+    this.#cachePolicy = new CachePolicy(host.directory, builder.name);
+    const pulls = (): boolean => [...this.#builds].some((build) => build.pulls);
+    this.#answers = new ProxyAnswers(host, images, pulls);
+    this.#endProxy = servePolicyProxy(builder, this.#answers);
+  }
+
+  /**
+   * Begins a build by this policy: nothing in the builder has a name, and its cache has nothing
+   * that another policy let in.
+   *
+   * @throws A3sError `conflict` while builds by another policy run, `builder-failed`
+   */
+  async begin({ digest }: LoadedPolicy, signal: AbortSignal): Promise<BegunBuild> {
+    return await this.#beginning.run(async () => {
+      if (!(await this.#cachePolicy.is(digest))) {
+        if (this.#builds.size > 0) throw changedMeanwhile();
+        await pruneAll(this.builder, signal);
+        await this.#cachePolicy.record(digest);
+      } else if (this.#builds.size === 0) await removeNames(this.builder, signal);
+      const build = { pulls: false };
+      this.#builds.add(build);
+      return {
+        pull: () => {
+          build.pulls = true;
+        },
+        end: () => {
+          this.#builds.delete(build);
+        },
+      };
+    });
+  }
+
+  /** Removes the names that the classic builder gives to the images that it begins with. */
+  async tidy(signal: AbortSignal): Promise<void> {
+    await this.#beginning.run(async () => {
+      // Another build may be about to use them. It removes them, or the next one that begins.
+      if (this.#builds.size === 0) await removeNames(this.builder, signal);
+    });
+  }
+
+  /** Makes an image of a result, one at a time: two builds may have the same one. */
+  async import(result: Result, signal: AbortSignal): Promise<Image> {
+    return await this.#importing.run(() =>
+      importAndRemove(this.#host.images, this.builder, result, signal),
+    );
+  }
+
+  /** Why requests for files were refused since a time. */
+  refusedSince(time: number): readonly string[] {
+    return this.#answers.refusedSince(time);
+  }
+
+  close(): void {
+    this.#endProxy();
+  }
+}
+
+function changedMeanwhile(): A3sError {
+  return new A3sError(
+    'conflict',
+    'Cannot build: the image policy was changed while another build runs, and the builder’s cache has to be emptied first',
+    { remedy: 'Build again when that build has ended.' },
+  );
+}

@@ -1,0 +1,215 @@
+/**
+ * The images that builds may begin with: found in the store or in their registries, and decided on
+ * by the image policy before any of their bytes is served.
+ *
+ * @module
+ */
+import { fetchAttachments } from '../../distribution/fetch-attachments.ts';
+import { choosePlatform, selectPlatform } from '../../distribution/select-platform.ts';
+import { A3sError } from '../../errors.ts';
+import type { Image, StoredDocument } from '../../images/image.ts';
+import { DEFAULT_LIMITS } from '../../images/limits.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { type Descriptor, parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { INDEX_TYPES } from '../../oci/media-types.ts';
+import { hostPlatform } from '../../oci/platform.ts';
+import {
+  canonicalName,
+  canonicalRepository,
+  familiarName,
+  type Reference,
+} from '../../oci/reference.ts';
+import type { Credentials, Repository } from '../../registry/registry.ts';
+import type { TrustDecision } from '../../trust/decision.ts';
+import type { BuildHost } from '../host.ts';
+import { Refusal } from './refusal.ts';
+
+/** Of one repository, images and blobs that builds have asked for. */
+const MAX_REPOSITORIES = 1024;
+const MAX_ENTRIES = 16 * 1024;
+/** A decision holds for the requests of one pull. */
+const DECIDED_MS = 60_000;
+
+/** Who asks, and until when. */
+export interface Asker {
+  readonly credentials: Credentials | undefined;
+  readonly signal: AbortSignal;
+  /** Whether images come from their registries, though they be here. */
+  readonly pulls: boolean;
+}
+
+/** Where the bytes of a permitted blob are. */
+export interface PermittedBlob {
+  readonly size: number;
+  readonly mediaType: string;
+  /** The image of the store that has it; undefined for one of the registry. */
+  readonly image: Image | undefined;
+}
+
+interface RepositoryState {
+  /** Manifest → the indexes that list it. */
+  readonly indexes: Map<string, Digest[]>;
+  readonly blobs: Map<string, PermittedBlob>;
+  readonly decisions: Map<string, { readonly until: number; readonly policy: string }>;
+}
+
+export class BaseImages {
+  readonly #host: BuildHost;
+  readonly #repositories = new Map<string, RepositoryState>();
+
+  constructor(host: BuildHost) {
+    this.#host = host;
+  }
+
+  /**
+   * A manifest or an index, which the image policy accepts.
+   *
+   * @throws Refusal, A3sError `registry-…`
+   */
+  async manifest(reference: Reference, asker: Asker): Promise<StoredDocument> {
+    const stored = asker.pulls ? undefined : await this.#stored(reference);
+    if (stored !== undefined) return await this.#fromStore(reference, stored);
+    const name = canonicalRepository(reference);
+    const repository = this.#host.registry.repository(name, {
+      ...{ access: 'pull', mirrorMayDeny: true },
+      ...{ credentials: asker.credentials, signal: asker.signal },
+    });
+    const found = await repository.manifest(reference.digest ?? reference.tag ?? 'latest');
+    if (found === undefined) throw new Refusal(404, `${familiarName(reference)} is not there`);
+    if (INDEX_TYPES.includes(found.mediaType)) {
+      await this.#acceptIndex(reference, repository, found);
+    } else await this.#accept(reference, repository, found);
+    return found;
+  }
+
+  /** A blob of an image that was accepted. @throws Refusal */
+  blob(reference: Reference & { readonly digest: Digest }): PermittedBlob {
+    const permitted = this.#state(reference).blobs.get(reference.digest);
+    if (permitted !== undefined) return permitted;
+    throw new Refusal(
+      403,
+      `${familiarName(reference)} is of no image that the image policy has accepted for this builder; build with --no-cache, or empty the builder's cache: docker builder prune --all`,
+    );
+  }
+
+  /** The image of the store with this name, or with this manifest below the name. */
+  async #stored(reference: Reference): Promise<Image | undefined> {
+    try {
+      const image = await this.#host.images.resolve(canonicalName(reference));
+      const { digest } = reference;
+      return digest === undefined || image.manifestDigest === digest ? image : undefined;
+    } catch (error) {
+      if (error instanceof A3sError && error.code === 'no-such-image') return undefined;
+      throw error;
+    }
+  }
+
+  async #fromStore(reference: Reference, image: Image): Promise<StoredDocument> {
+    const decision = await this.#host.judge(image, canonicalName(reference));
+    this.#require(reference, decision);
+    return await this.#host.images.content(image, async ({ manifest, blobs }) => {
+      for (const { digest, size, mediaType } of blobs) {
+        this.#permit(reference, digest, { size, mediaType, image });
+      }
+      return manifest;
+    });
+  }
+
+  /**
+   * An index is decided on by its manifest for this host. Each manifest is decided on again when it
+   * is asked for, those for other platforms then alone.
+   */
+  async #acceptIndex(
+    reference: Reference,
+    repository: Repository,
+    found: StoredDocument,
+  ): Promise<void> {
+    const index = parseIndex(found.bytes, `index ${found.digest}`);
+    const { indexes } = this.#state(reference);
+    for (const { digest } of index.manifests) {
+      const known = indexes.get(digest) ?? [];
+      if (!known.includes(found.digest)) remember(indexes, digest, [...known, found.digest]);
+    }
+    const name = familiarName(reference);
+    let own: Descriptor;
+    try {
+      own = selectPlatform(index, choosePlatform(undefined, hostPlatform()), name);
+    } catch (error) {
+      // An image for other platforms alone.
+      if (error instanceof A3sError && error.code === 'not-in-registry') return;
+      throw error;
+    }
+    const manifest = await repository.manifest(own.digest);
+    if (manifest === undefined) throw new Refusal(404, `${name} lacks its manifest ${own.digest}`);
+    await this.#accept(reference, repository, manifest);
+  }
+
+  async #accept(
+    reference: Reference,
+    repository: Repository,
+    manifest: StoredDocument,
+  ): Promise<void> {
+    const state = this.#state(reference);
+    const policy = await this.#host.trust.standing();
+    const key = `${reference.tag ?? ''} ${manifest.digest}`;
+    const decided = state.decisions.get(key);
+    const now = Date.now();
+    if (decided === undefined || decided.until < now || decided.policy !== policy.digest) {
+      const indexDigests = state.indexes.get(manifest.digest) ?? [];
+      const attachments = await fetchAttachments(repository, [manifest.digest, ...indexDigests]);
+      const decision = await this.#host.trust.decide(
+        {
+          reference: familiarName(reference),
+          repository: canonicalRepository(reference),
+          tag: reference.tag,
+          manifestDigest: manifest.digest,
+          ...{ indexDigests, attachments, confidential: false },
+        },
+        policy,
+        new Date(),
+      );
+      this.#require(reference, decision);
+      remember(state.decisions, key, { until: now + DECIDED_MS, policy: policy.digest });
+      const { verdict, reason } = decision;
+      const image = familiarName(reference);
+      this.#host.log.info('a build may use an image', {
+        ...{ image, manifest: manifest.digest, verdict, reason },
+      });
+    }
+    const { config, layers } = parseManifest(
+      manifest.bytes,
+      `manifest ${manifest.digest}`,
+      DEFAULT_LIMITS,
+    );
+    for (const { digest, size, mediaType } of [config, ...layers]) {
+      this.#permit(reference, digest, { size, mediaType, image: undefined });
+    }
+  }
+
+  #require(reference: Reference, decision: TrustDecision): void {
+    if (decision.verdict !== 'refused') return;
+    this.#host.refused(familiarName(reference), decision);
+    throw new Refusal(403, `the image policy refuses it: ${decision.reason}`);
+  }
+
+  #permit(reference: Reference, digest: string, blob: PermittedBlob): void {
+    remember(this.#state(reference).blobs, digest, blob);
+  }
+
+  #state(reference: Reference): RepositoryState {
+    const name = canonicalRepository(reference);
+    const known = this.#repositories.get(name);
+    if (known !== undefined) return known;
+    const made = { indexes: new Map(), blobs: new Map(), decisions: new Map() };
+    remember(this.#repositories, name, made, MAX_REPOSITORIES);
+    return made;
+  }
+}
+
+/** Forgets the oldest entry beyond the bound. */
+function remember<T>(map: Map<string, T>, key: string, value: T, max = MAX_ENTRIES): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > max && oldest !== undefined) map.delete(oldest);
+}

@@ -1,0 +1,193 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { FakeRegistry } from '../../distribution/testing/fake-registry.ts';
+import { A3sError } from '../../errors.ts';
+import { buildImage } from '../../images/testing/build-image.ts';
+import { testAuthority } from '../../registry/testing/test-authority.ts';
+import { allow, deny, FakeTrust, signedOnly } from '../../server/testing/signed-images.ts';
+import type { Builder } from '../builder.ts';
+import type { BuildHost } from '../host.ts';
+import { BaseImages } from './base-images.ts';
+import { servePolicyProxy } from './policy-proxy.ts';
+import { ProxyAnswers } from './proxy-answers.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'a3s-proxy-'));
+const files = testAuthority(directory);
+const authority = {
+  certificate: files.ca,
+  privateKey: readFileSync(files.caFile.replace(/crt$/, 'key'), 'utf8'),
+};
+const image = buildImage({ name: 'app:1', layers: [[{ path: 'file', data: 'text' }]] });
+const [layer = ''] = [...image.blobs.keys()].filter(
+  (digest) => digest !== image.manifest.digest && digest !== image.config.digest,
+);
+
+let registry: FakeRegistry;
+let trust: FakeTrust;
+let log: object[];
+let refusals: string[];
+let sent: string[];
+let close: () => void = () => undefined;
+let port = 0;
+
+beforeEach(async () => {
+  close();
+  [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
+  registry.push('1', image);
+  const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
+  const host: BuildHost = {
+    builders: { use: nothing },
+    images: { load: nothing, resolve: nothing, content: nothing },
+    ...{ registry, trust, directory },
+    downloads: {
+      send: async ({ method, url, headers }) => {
+        sent.push(`${method} ${url} ${JSON.stringify(headers)}`);
+        const body = (async function* () {
+          yield Buffer.from('downloaded');
+        })();
+        return { status: 200, url, headers: { etag: '"1"', connection: 'close' }, body };
+      },
+      close: async () => undefined,
+    },
+    judge: nothing,
+    refused: (name) => refusals.push(name),
+    log: { info: (_, fields = {}) => log.push(fields), error: () => undefined },
+    shutdown: new AbortController().signal,
+  };
+  let server: Server | undefined;
+  const builder: Builder = {
+    ...{ name: 'default', authority, dial: nothing },
+    serveProxy: (serve) => {
+      server = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');
+      return () => server?.close();
+    },
+  };
+  const answers = new ProxyAnswers(host, new BaseImages(host), () => false);
+  close = servePolicyProxy(builder, answers);
+  if (server === undefined) throw new Error('nothing serves');
+  await once(server, 'listening');
+  const address = server.address();
+  port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+});
+afterAll(() => {
+  close();
+  rmSync(directory, { recursive: true });
+});
+
+/** One request over a proxy, as a program writes it: a whole URL, or a path inside of TLS. */
+async function ask(method: string, url: string, ...headers: string[]): Promise<string> {
+  const { host, origin, pathname, protocol } = new URL(url);
+  const outside = connect(port, '127.0.0.1');
+  const plain = protocol === 'http:';
+  const socket = plain ? outside : await secured(outside, host);
+  const target = plain ? `${origin}${pathname}` : pathname;
+  socket.write(
+    [`${method} ${target} HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...headers, '', ''].join(
+      '\r\n',
+    ),
+  );
+  return await text(socket);
+}
+
+async function secured(outside: Socket, host: string): Promise<Socket> {
+  const name = host.replace(/:\d+$/, '');
+  const authorityOf = host === name ? `${host}:443` : host;
+  outside.write(`CONNECT ${authorityOf} HTTP/1.1\r\nHost: ${authorityOf}\r\n\r\n`);
+  const [answer] = (await once(outside, 'data')) as [Buffer];
+  expect(answer.toString()).toBe('HTTP/1.1 200 Connection established\r\n\r\n');
+  const socket = connectTls({ socket: outside, ca: files.ca, servername: name });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+const V2 = 'https://registry.example/v2';
+
+it('serves an image whose digest the policy accepts, and its blobs after it', async () => {
+  trust.rules = [allow('registry.example/**')];
+  expect(await ask('GET', `${V2}/`)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 .*no-cache/);
+  const head = await ask('HEAD', `${V2}/app/manifests/1`);
+  expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(head).toContain(`docker-content-digest: ${image.manifest.digest}\r\n`);
+  const manifest = await ask('GET', `${V2}/app/manifests/${image.manifest.digest}`);
+  expect(manifest).toContain(image.blobs.get(image.manifest.digest)?.toString() ?? 'nothing');
+  expect(await ask('HEAD', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  const blob = await ask('GET', `${V2}/app/blobs/${layer}`);
+  expect(blob).toContain(`content-length: ${image.blobs.get(layer)?.length}\r\n`);
+  // Of another repository it is another question.
+  expect(await ask('GET', `${V2}/other/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 /);
+});
+
+it('refuses before a byte is served, with the reason in the status line and in the body', async () => {
+  trust.rules = [deny('registry.example/app'), allow('**')];
+  const reason = 'the image policy refuses it: registry.example/app is refused';
+  expect(await ask('HEAD', `${V2}/app/manifests/1`)).toMatch(
+    new RegExp(`^HTTP/1\\.1 403 Forbidden: ${reason}`),
+  );
+  const answer = await ask('GET', `${V2}/app/manifests/${image.manifest.digest}`);
+  expect(answer).toContain(`{"errors":[{"code":"DENIED","message":"${reason}`);
+  expect(refusals).toHaveLength(2);
+  expect(registry.fetched).toEqual([]);
+});
+
+it('decides on an index by the manifest for this host, with the index as a subject', async () => {
+  trust.rules = [signedOnly('**')];
+  const host = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch };
+  const digest = registry.pushIndex('2', [{ image, platform: host }]);
+  expect(await ask('HEAD', `${V2}/app/manifests/2`)).toMatch(/^HTTP\/1\.1 403 /);
+  expect(trust.asked).toMatchObject([
+    { manifestDigest: image.manifest.digest, indexDigests: [digest], tag: '2' },
+  ]);
+});
+
+it('uses the client’s credentials for the registry of the request, and asks for them', async () => {
+  registry.before = () => {
+    throw new A3sError('registry-unauthorized', 'Cannot read it without a login');
+  };
+  const refused = await ask('HEAD', `${V2}/app/manifests/1`);
+  expect(refused).toMatch(/^HTTP\/1\.1 401 Unauthorized\r\n/);
+  expect(refused).toContain('www-authenticate: Basic realm="registry.example"');
+  registry.before = () => undefined;
+  const basic = Buffer.from('ci:open:sesame').toString('base64');
+  await ask('HEAD', `${V2}/app/manifests/1`, `Authorization: Basic ${basic}`);
+  expect(registry.opened.at(-1)?.credentials).toEqual({ username: 'ci', password: 'open:sesame' });
+});
+
+it.each([
+  ['a write', 'POST', '/v2/app/blobs/uploads/', 405],
+  ['a list of tags', 'GET', '/v2/app/tags/list', 404],
+  ['a name that is none', 'GET', '/v2/APP/manifests/1', 400],
+  ['a digest that is none', 'GET', '/v2/app/blobs/sha256:1', 400],
+])('refuses %s', async (_, method, path, status) => {
+  expect(await ask(method, `https://registry.example${path}`)).toMatch(
+    new RegExp(`^HTTP/1\\.1 ${status} `),
+  );
+});
+
+it('downloads other files where no image has to be signed, and records their digests', async () => {
+  const answer = await ask('GET', 'https://files.example:8443/x', 'If-None-Match: "0"');
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\netag: "1"\r\n[\s\S]*downloaded/);
+  expect(sent).toEqual(['GET https://files.example:8443/x {"if-none-match":"\\"0\\""}']);
+  const digest = 'sha256:b7a8a844a613be796bc1892dc480f9d92c50d32a5713a87758e5c5addc4ec814';
+  expect(log).toEqual([{ url: 'https://files.example:8443/x', status: 200, size: 10, digest }]);
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  trust.rules = [allow('registry.example/**'), signedOnly('**')];
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 403 .*signatures/);
+  expect(sent).toHaveLength(2);
+});
+
+it.each(['CONNECT nowhere HTTP/1.1', 'CONNECT a b:1 HTTP/1.1', 'GET /path HTTP/1.1', 'x'])(
+  'refuses what is no request to a proxy: %s',
+  async (line) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`${line}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(await text(socket)).toMatch(/^(?:HTTP\/1\.1 400 |$)/);
+    expect(sent).toEqual([]);
+  },
+);

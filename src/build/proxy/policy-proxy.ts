@@ -1,0 +1,88 @@
+/**
+ * The HTTP proxy of one builder, through which all its programs reach registries and other hosts.
+ *
+ * TLS ends here, by certificates of an authority that this builder alone trusts: the image policy
+ * has to see which image is asked for.
+ *
+ * @module
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import type { Builder } from '../builder.ts';
+import { LeafCertificates } from './leaf-certificates.ts';
+import type { ProxyAnswers } from './proxy-answers.ts';
+
+const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
+const REFUSED = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+/** Host names, addresses of IPv4, and of IPv6 in brackets. */
+const AUTHORITY = /^(?:[A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):\d{1,5}$/;
+const MAX_HEADERS = 64 * 1024;
+
+/** Serves the builder's proxy; the function that it returns ends that, with all its connections. */
+export function servePolicyProxy(builder: Builder, answers: ProxyAnswers): () => void {
+  const certificates = new LeafCertificates(builder.authority);
+  const connections = new Set<Duplex>();
+  const serve = (server: Server, connection: Duplex): void => {
+    connections.add(connection);
+    connection.on('error', () => undefined);
+    connection.once('close', () => connections.delete(connection));
+    server.emit('connection', connection);
+  };
+  /** The origin of the requests on a connection whose TLS ends here. */
+  const origins = new WeakMap<object, string>();
+  const inside = serverOf((request, response) => {
+    answer(request, response, origins.get(request.socket), answers);
+  });
+  const outside = serverOf((request, response) => {
+    answer(request, response, undefined, answers);
+  });
+  outside.on('connect', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    const authority = request.url ?? '';
+    const url = `https://${authority}`;
+    if (!AUTHORITY.test(authority) || !URL.canParse(url)) {
+      connection.end(REFUSED);
+      return;
+    }
+    const { hostname, origin } = new URL(url);
+    const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+    connection.write(CONNECTED);
+    if (head.length > 0) connection.unshift(head);
+    const secured = new TLSSocket(connection as never, {
+      isServer: true,
+      secureContext: certificates.contextFor(host),
+      ALPNProtocols: ['http/1.1'],
+    });
+    secured.once('close', () => connection.destroy());
+    origins.set(secured, origin);
+    serve(inside, secured);
+  });
+  const end = builder.serveProxy((connection) => serve(outside, connection));
+  return () => {
+    end();
+    for (const connection of connections) connection.destroy();
+  };
+}
+
+function serverOf(listener: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const server = createServer({ maxHeaderSize: MAX_HEADERS, requestTimeout: 0 }, listener);
+  server.on('clientError', (_error, connection) => connection.destroy());
+  return server;
+}
+
+/** @param origin of the requests inside of TLS, which name a path; others name a whole URL */
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  origin: string | undefined,
+  answers: ProxyAnswers,
+): void {
+  const text = `${origin ?? ''}${request.url ?? ''}`;
+  const isAbsolute = /^https?:\/\/[^/]/.test(text);
+  request.resume();
+  if (isAbsolute && URL.canParse(text)) void answers.answer(request, response, new URL(text));
+  else {
+    response.writeHead(400);
+    response.end();
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * Answers the requests of a builder: those to registries out of permitted images, those for other
+ * files by a request of the control server's own.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { A3sError } from '../../errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { canonicalRepository, type Reference } from '../../oci/reference.ts';
+import type { Credentials } from '../../registry/registry.ts';
+import type { BuildHost } from '../host.ts';
+import { demandsSignatures } from '../policy.ts';
+import type { Asker, BaseImages } from './base-images.ts';
+import { Refusal, refusalOf, sendRefusal } from './refusal.ts';
+import { targetOf } from './target.ts';
+
+/** Headers that belong to one connection, or name whom it leads through. */
+const HOP_BY_HOP =
+  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-length|accept-encoding|via|x-forwarded-.*)$/;
+
+/** How many refusals are remembered for the errors of builds. */
+const MAX_REFUSED = 32;
+
+const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
+
+export class ProxyAnswers {
+  readonly #host: BuildHost;
+  readonly #images: BaseImages;
+  readonly #pulls: () => boolean;
+  /** The last ones. */
+  readonly #refused: { readonly at: number; readonly reason: string }[] = [];
+
+  /** @param pulls whether a build is under way that wants images from their registries */
+  constructor(host: BuildHost, images: BaseImages, pulls: () => boolean) {
+    this.#host = host;
+    this.#images = images;
+    this.#pulls = pulls;
+  }
+
+  /** Why requests for files were refused since a time, in milliseconds of `performance.now()`. */
+  refusedSince(time: number): readonly string[] {
+    return this.#refused.filter(({ at }) => at >= time).map(({ reason }) => reason);
+  }
+
+  /** Never rejects. */
+  async answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    const signal = AbortSignal.any([left.signal, this.#host.shutdown]);
+    try {
+      await this.#answer(request, response, url, signal);
+    } catch (error) {
+      if (response.headersSent || left.signal.aborted) {
+        response.destroy();
+        return;
+      }
+      this.#refuse(request, response, url, error);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const target = targetOf(url);
+    const isHead = request.method === 'HEAD';
+    if (!isHead && request.method !== 'GET') {
+      throw new Refusal(405, 'a build may read from other hosts, and not write to them');
+    }
+    const credentials = credentialsOf(request.headers.authorization);
+    const asker = { credentials, signal, pulls: this.#pulls() };
+    if (target.kind === 'registry') {
+      response.writeHead(200, { ...VERSION, 'content-type': 'application/json' });
+      response.end('{}');
+    } else if (target.kind === 'manifest') {
+      const { digest, mediaType, bytes } = await this.#images.manifest(target.reference, asker);
+      response.writeHead(200, {
+        ...VERSION,
+        ...{ 'content-type': mediaType, 'docker-content-digest': digest },
+        'content-length': bytes.length,
+      });
+      response.end(isHead ? undefined : bytes);
+    } else if (target.kind === 'blob') {
+      await this.#sendBlob(response, target.reference, asker, isHead);
+    } else if (target.kind === 'other') {
+      throw new Refusal(404, 'builds read manifests and blobs of registries, and nothing else');
+    } else await this.#download(request, response, url, signal);
+  }
+
+  async #sendBlob(
+    response: ServerResponse,
+    reference: Reference & { readonly digest: Digest },
+    { credentials, signal }: Asker,
+    isHead: boolean,
+  ): Promise<void> {
+    const { digest } = reference;
+    const { size, image } = this.#images.blob(reference);
+    const begin = (): void => {
+      response.writeHead(200, {
+        ...VERSION,
+        ...{ 'content-type': 'application/octet-stream', 'docker-content-digest': digest },
+        'content-length': size,
+      });
+    };
+    if (isHead) {
+      begin();
+      response.end();
+      return;
+    }
+    if (image !== undefined) {
+      await this.#host.images.content(image, async ({ blobs }) => {
+        const blob = blobs.find((each) => each.digest === digest);
+        if (blob === undefined)
+          throw new Refusal(404, `${digest} is not in the image store any more`);
+        begin();
+        await pipeline(blob.open(0), response, { signal });
+      });
+      return;
+    }
+    const repository = this.#host.registry.repository(canonicalRepository(reference), {
+      ...{ access: 'pull', credentials, signal },
+    });
+    const chunks = repository.blob({ digest, size })[Symbol.asyncIterator]();
+    // What fails before the first byte can still be an answer.
+    const first = await chunks.next();
+    begin();
+    await pipeline(Readable.from(rest(first, chunks), { objectMode: false }), response, { signal });
+  }
+
+  async #download(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const policy = await this.#host.trust.standing();
+    if (demandsSignatures(policy)) {
+      throw new Refusal(
+        403,
+        'the image policy demands signatures, and a file of another host has none: put the file into the build context',
+      );
+    }
+    const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+    const answer = await this.#host.downloads.send({
+      ...{ method, url, signal },
+      headers: endToEnd(request.headers),
+    });
+    response.writeHead(answer.status, endToEnd(answer.headers));
+    const hash = createHash('sha256');
+    let size = 0;
+    const counted = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const chunk of answer.body) {
+        hash.update(chunk);
+        size += chunk.length;
+        yield chunk;
+      }
+    };
+    await pipeline(Readable.from(counted(), { objectMode: false }), response, { signal });
+    this.#host.log.info('a build downloaded a file', {
+      ...{ url: `${url.origin}${url.pathname}`, status: answer.status },
+      ...{ digest: `sha256:${hash.digest('hex')}`, size },
+    });
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, url: URL, error: unknown): void {
+    const refusal = refusalOf(error);
+    const shown = `${request.method} ${url.origin}${url.pathname}`;
+    if (!url.pathname.startsWith('/v2/')) {
+      this.#refused.push({ at: performance.now(), reason: `${shown}: ${refusal.message}` });
+      this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
+    }
+    if (error instanceof Refusal || error instanceof A3sError) {
+      this.#host.log.info('a request of a build was refused', {
+        ...{ request: shown, status: refusal.status, reason: refusal.message },
+      });
+    } else this.#host.log.error('a request of a build failed', error, { request: shown });
+    sendRefusal(response, refusal, isUnauthorized(error) ? challenge(url) : {});
+  }
+}
+
+/**
+ * The client's credentials for the registry of this request, which its session gave to the builder.
+ * They go to that registry alone: its tokens are fetched here.
+ */
+function credentialsOf(header: string | undefined): Credentials | undefined {
+  const [, encoded] = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(header ?? '') ?? [];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString();
+  const colon = text.indexOf(':');
+  if (colon < 0) return undefined;
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+function isUnauthorized(error: unknown): boolean {
+  return (
+    error instanceof A3sError &&
+    (error.code === 'registry-unauthorized' || error.code === 'registry-denied')
+  );
+}
+
+/** Has the builder ask its client for credentials. */
+function challenge(url: URL): Readonly<Record<string, string>> {
+  return { 'www-authenticate': `Basic realm="${url.host}"` };
+}
+
+function endToEnd(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || HOP_BY_HOP.test(name)) continue;
+    kept[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return kept;
+}
+
+async function* rest(
+  first: IteratorResult<Uint8Array>,
+  chunks: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (let each = first; each.done !== true; each = await chunks.next()) yield each.value;
+  } finally {
+    await chunks.return?.();
+  }
+}

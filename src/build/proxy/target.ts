@@ -1,0 +1,45 @@
+/**
+ * What a request of a builder asks for.
+ *
+ * @module
+ */
+import { type Digest, isDigest } from '../../oci/digest.ts';
+import { parseReference, type Reference } from '../../oci/reference.ts';
+
+export type Target =
+  /** The question whether there is a registry. */
+  | { readonly kind: 'registry' }
+  | { readonly kind: 'manifest'; readonly reference: Reference }
+  | { readonly kind: 'blob'; readonly reference: Reference & { readonly digest: Digest } }
+  /** Something else of a registry, which builds do not need. */
+  | { readonly kind: 'other' }
+  /** A file that is in no registry. */
+  | { readonly kind: 'download' };
+
+/** The hosts of the registry that names of `docker.io` mean. */
+const DOCKER_HUB = ['registry-1.docker.io', 'index.docker.io'];
+const PARTS = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/;
+
+/** @throws A3sError `invalid-reference` for a registry's URL that names no image */
+export function targetOf(url: URL): Target {
+  const path = url.pathname;
+  if (path === '/v2' || path === '/v2/') return { kind: 'registry' };
+  if (!path.startsWith('/v2/')) return { kind: 'download' };
+  const [, name = '', kind, last = ''] = PARTS.exec(decodeURIComponent(path)) ?? [];
+  if (kind === undefined) return { kind: 'other' };
+  const repository = `${domainOf(url)}/${name}`;
+  if (kind === 'manifests') {
+    const separator = isDigest(last) ? '@' : ':';
+    return { kind: 'manifest', reference: parseReference(`${repository}${separator}${last}`) };
+  }
+  const reference = parseReference(`${repository}@${last}`);
+  const { digest } = reference;
+  return digest === undefined
+    ? { kind: 'other' }
+    : { kind: 'blob', reference: { ...reference, digest } };
+}
+
+/** The host as the names of images have it: without the port that https has anyway. */
+function domainOf({ host }: URL): string {
+  return DOCKER_HUB.includes(host) ? 'docker.io' : host;
+}

@@ -1,0 +1,62 @@
+/**
+ * Brings the result of a build from the builder into the image store, exactly as it was built, and
+ * removes it from the builder.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Image, ImageStore } from '../../images/image.ts';
+import type { Builder } from '../builder.ts';
+import { readBuilder, removeImage } from '../relay/builder-api.ts';
+
+export interface Result {
+  /** Of the index or the manifest, or the id in the builder, which is one of them. */
+  readonly digest: string;
+  /** Canonical names. */
+  readonly names: readonly string[];
+}
+
+/**
+ * All names appear at once, together with the image. The caller holds the lock of the builder's
+ * results: two builds may have the same one.
+ *
+ * @throws A3sError `builder-failed`, `invalid-image`, `too-large`, `disk-full`
+ */
+export async function importResult(
+  images: Pick<ImageStore, 'load'>,
+  builder: Builder,
+  { digest, names }: Result,
+  signal: AbortSignal,
+): Promise<Image> {
+  const path = `/images/get?names=${encodeURIComponent(digest)}`;
+  const archive = await readBuilder(builder, { method: 'GET', path, signal });
+  const [image, ...others] = await images.load(archive, undefined, { kind: 'build', names });
+  if (image === undefined || others.length > 0) {
+    throw new A3sError('builder-failed', `Cannot use the result ${digest}: it is not one image`);
+  }
+  const digests: readonly string[] = [image.manifestDigest, ...image.indexDigests];
+  if (!digests.includes(digest)) {
+    throw new A3sError(
+      'builder-failed',
+      `Cannot use the result ${digest}: the builder gave another`,
+    );
+  }
+  return image;
+}
+
+/** Whatever became of the import, the builder keeps no image. */
+export async function importAndRemove(
+  images: Pick<ImageStore, 'load'>,
+  builder: Builder,
+  result: Result,
+  signal: AbortSignal,
+): Promise<Image> {
+  try {
+    return await importResult(images, builder, result, signal);
+  } finally {
+    await removeImage(builder, result.digest, AbortSignal.timeout(REMOVE_MS));
+  }
+}
+
+/** A client that leaves does not keep the result in the builder. */
+const REMOVE_MS = 30_000;

@@ -1,0 +1,33 @@
+import type { Command, Invocation } from '../../command.ts';
+import { becomePlugin } from './become-plugin.ts';
+import { BUILDX } from './find-plugin.ts';
+
+/** The builder of the engine that `DOCKER_HOST` names, whatever the user has chosen elsewhere. */
+const OWN_BUILDER = { BUILDX_BUILDER: 'default' };
+
+const VERBATIM = {
+  flags: [],
+  operands: { min: 0, max: Number.POSITIVE_INFINITY },
+  passThrough: true,
+  verbatim: true,
+} as const;
+
+function becomeBuildx(args: readonly string[], invocation: Invocation): Promise<never> {
+  return becomePlugin(BUILDX, args, invocation, OWN_BUILDER);
+}
+
+export const build: Command = {
+  ...VERBATIM,
+  usage: '[OPTIONS] PATH | URL | -',
+  description:
+    'Become docker buildx build, with the builder of this installation. All arguments are those of docker build; "a3s-box buildx build --help" lists them.',
+  run: (invocation) => becomeBuildx(['build', ...invocation.operands], invocation),
+};
+
+export const buildx: Command = {
+  ...VERBATIM,
+  usage: '[COMMAND] [ARG...]',
+  description:
+    'Become docker buildx, with the builder of this installation. All arguments are those of docker buildx; "a3s-box buildx help" lists its commands.',
+  run: (invocation) => becomeBuildx(invocation.operands, invocation),
+};

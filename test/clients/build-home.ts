@@ -1,0 +1,106 @@
+/**
+ * A control server over fakes that builds images: its store, and its builder, are real.
+ *
+ * @module
+ */
+import { type ChildProcess, execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TemporaryStore, temporaryStore } from '../../src/images/testing/temporary-store.ts';
+import { TestHome } from '../../src/server/testing/home.ts';
+import { type BuilderService, startBuilderService } from './builder-service.ts';
+
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface DockerOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gets the running client. */
+  readonly running?: (child: ChildProcess) => void;
+}
+
+/** An image with a shell, made from the files of the context alone. */
+export const BASE = 'FROM scratch\nCOPY busybox /bin/sh\nRUN echo made > /made\nENV A=b\n';
+
+export class BuildHome {
+  readonly home: TestHome;
+  readonly service: BuilderService;
+  readonly directory = mkdtempSync(join(tmpdir(), 'a3s-build-'));
+  readonly #store: TemporaryStore;
+
+  private constructor(service: BuilderService, store: TemporaryStore) {
+    this.service = service;
+    this.#store = store;
+    this.home = new TestHome(store.store);
+    this.home.builders = service.builders;
+  }
+
+  /** @param prepare gives the server what it has beside a builder */
+  static async start(
+    prepare: (made: BuildHome) => void | Promise<void> = () => undefined,
+  ): Promise<BuildHome> {
+    const service = await startBuilderService();
+    if (service === undefined) throw new Error('dockerd or containerd or runc is not installed');
+    const made = new BuildHome(service, await temporaryStore());
+    await prepare(made);
+    await made.home.start();
+    return made;
+  }
+
+  async remove(): Promise<void> {
+    await this.home.remove();
+    this.#store.remove();
+    await this.service.stop();
+    rmSync(this.directory, { recursive: true });
+  }
+
+  /** A directory to build from, with busybox and what else it is given. */
+  context(dockerfile: string, files: Readonly<Record<string, string>> = {}): string {
+    const path = mkdtempSync(join(this.directory, 'context-'));
+    cpSync('/bin/busybox', join(path, 'busybox'));
+    for (const [name, text] of Object.entries({ Dockerfile: dockerfile, ...files })) {
+      mkdirSync(join(path, name, '..'), { recursive: true });
+      writeFileSync(join(path, name), text);
+    }
+    return path;
+  }
+
+  /** Runs the real client against the server. */
+  docker(args: readonly string[], { env, running }: DockerOptions = {}): Promise<Ran> {
+    return this.#run('docker', args, `unix://${this.home.config.socket}`, env, running);
+  }
+
+  /** Runs another client against the server. */
+  run(
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Ran> {
+    return this.#run(program, args, `unix://${this.home.config.socket}`, env);
+  }
+
+  /** Runs the real client against the builder itself, to look into it. */
+  async inBuilder(args: readonly string[]): Promise<string> {
+    return (await this.#run('docker', args, `unix://${this.service.socket}`)).stdout;
+  }
+
+  #run(
+    program: string,
+    args: readonly string[],
+    host: string,
+    more: Readonly<Record<string, string>> = {},
+    running: (child: ChildProcess) => void = () => undefined,
+  ): Promise<Ran> {
+    const env = { ...process.env, HOME: this.directory, DOCKER_HOST: host, ...more };
+    return new Promise((resolve) => {
+      const child = execFile(program, args, { env, timeout: 90_000 }, (error, stdout, stderr) => {
+        resolve({ status: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+      });
+      running(child);
+    });
+  }
+}

@@ -1,0 +1,242 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts';
+import { A3sError } from '../../src/errors.ts';
+import type { Image } from '../../src/images/image.ts';
+import { until } from '../e2e/processes.ts';
+import { BASE, BuildHome, type Ran } from './build-home.ts';
+
+let build: BuildHome;
+
+beforeAll(async () => {
+  build = await BuildHome.start();
+});
+afterAll(() => build?.remove());
+
+function succeeded(ran: Ran): Ran {
+  expect(ran, `${ran.stdout}${ran.stderr}`).toMatchObject({ status: 0 });
+  return ran;
+}
+
+const image = (name: string): Promise<Image> => build.home.images.resolve(name);
+const names = (): Promise<string> =>
+  build.inBuilder(['images', '--all', '--format', '{{.Repository}}:{{.Tag}}']);
+
+it('stores the image of docker build before the client returns, under all of its names', async () => {
+  const tags = ['-t', 'made:1', '-t', 'registry.example/team/made'];
+  succeeded(await build.docker(['build', ...tags, build.context(BASE)]));
+  const made = await image('made:1');
+  expect(made.config.env).toContain('A=b');
+  expect(made.tags).toEqual(
+    expect.arrayContaining(['made:1', 'registry.example/team/made:latest']),
+  );
+  expect(made.origins).toMatchObject([{ kind: 'build' }]);
+  // Its index and attestation are those of the builder.
+  expect(made.indexDigests).toHaveLength(1);
+});
+
+it('keeps no name and no result in the builder', async () => {
+  expect((await names()).trim()).toBe('');
+});
+
+it('prints and writes the id that the image has here', async () => {
+  const written = join(build.directory, 'id');
+  const metadata = join(build.directory, 'metadata');
+  const files = ['--iidfile', written, '--metadata-file', metadata];
+  const ran = succeeded(
+    await build.docker(['build', '-q', '-t', 'quiet:1', ...files, build.context(BASE)]),
+  );
+  const { id, indexDigests } = await image('quiet:1');
+  expect(ran.stdout.trim()).toBe(id);
+  expect(readFileSync(written, 'utf8')).toBe(id);
+  const described = JSON.parse(readFileSync(metadata, 'utf8'));
+  expect(described['image.name']).toBe('quiet:1');
+  // Each build makes an attestation, and so an index, of its own around one manifest.
+  expect(indexDigests).toContain(described['containerimage.digest']);
+});
+
+it('builds without a name as docker does: an image with an id alone', async () => {
+  const ran = succeeded(await build.docker(['build', '-q', build.context(`${BASE}ENV N=1\n`)]));
+  expect(await image(ran.stdout.trim())).toMatchObject({ tags: [] });
+});
+
+it('builds without BuildKit, and says the names in the usual words', async () => {
+  const env = { DOCKER_BUILDKIT: '0' };
+  const ran = succeeded(
+    await build.docker(['build', '-t', 'classic:1', build.context(BASE)], { env }),
+  );
+  expect(ran.stdout).toMatch(/Successfully built [0-9a-f]{12}\nSuccessfully tagged classic:1\n/);
+  expect(await image('classic:1')).toMatchObject({
+    config: { env: expect.arrayContaining(['A=b']) },
+  });
+  expect(await names()).not.toContain('classic');
+});
+
+it('begins a build with an image of the store, with BuildKit and without', async () => {
+  for (const DOCKER_BUILDKIT of ['1', '0']) {
+    const context = build.context('FROM made:1\nRUN echo $A > /read\nENV C=d\n');
+    const env = { DOCKER_BUILDKIT };
+    succeeded(await build.docker(['build', '-t', `child:${DOCKER_BUILDKIT}`, context], { env }));
+    const { config, diffIds } = await image(`child:${DOCKER_BUILDKIT}`);
+    expect(config.env).toEqual(expect.arrayContaining(['A=b', 'C=d']));
+    expect(diffIds.slice(0, 2)).toEqual((await image('made:1')).diffIds);
+  }
+  expect((await names()).trim().replaceAll('<none>:<none>', '').trim()).toBe('');
+});
+
+it('gives a failing step to the client, with its line', async () => {
+  for (const DOCKER_BUILDKIT of ['1', '0']) {
+    const context = build.context(`${BASE}RUN echo why >&2; exit 7\n`);
+    const ran = await build.docker(['build', '-t', 'failed:1', context], {
+      env: { DOCKER_BUILDKIT },
+    });
+    expect(ran.status).not.toBe(0);
+    expect(ran.stdout + ran.stderr).toMatch(/why[\s\S]*(?:exit code: 7|non-zero code: 7)/);
+  }
+  await expect(image('failed:1')).rejects.toMatchObject({ code: 'no-such-image' });
+});
+
+it('runs two builds of one name at once, and the name means one of them', async () => {
+  const contexts = [1, 2].map((n) => build.context(`${BASE}ENV N=${n}\n`));
+  const all = contexts.map((context) => build.docker(['build', '-t', 'twice:1', context]));
+  for (const ran of await Promise.all(all)) succeeded(ran);
+  const { config } = await image('twice:1');
+  expect(['N=1', 'N=2'].filter((each) => config.env.includes(each))).toHaveLength(1);
+});
+
+it('passes secrets and build arguments, and none of the secret is in the image', async () => {
+  const secret = join(build.directory, 'secret');
+  writeFileSync(secret, 'open sesame');
+  const text = `# a comment\n${BASE}ARG WHAT\nRUN --mount=type=secret,id=s read s < /run/secrets/s; echo "$WHAT \${#s}" > /out\n`;
+  const args = ['--secret', `id=s,src=${secret}`, '--build-arg', 'WHAT=length', '-t', 'secret:1'];
+  const out = join(build.directory, 'out');
+  succeeded(await build.docker(['build', ...args, build.context(text)]));
+  succeeded(
+    await build.docker([
+      'build',
+      ...args,
+      '--output',
+      `type=local,dest=${out}`,
+      build.context(text),
+    ]),
+  );
+  expect(readFileSync(join(out, 'out'), 'utf8')).toBe('length 11\n');
+});
+
+it('gives equal builds equal digests with SOURCE_DATE_EPOCH and rewrite-timestamp', async () => {
+  const context = build.context(BASE);
+  const env = { SOURCE_DATE_EPOCH: '1700000000' };
+  const digests: string[] = [];
+  for (const name of ['equal:1', 'equal:2']) {
+    const output = `type=image,name=${name},rewrite-timestamp=true`;
+    const args = ['--output', output, '--provenance=false', '--no-cache', context];
+    succeeded(await build.docker(['buildx', 'build', ...args], { env }));
+    digests.push((await image(name)).manifestDigest);
+  }
+  expect(digests[0]).toBe(digests[1]);
+});
+
+it('builds all targets of docker buildx bake, and stores a result for several platforms', async () => {
+  const bake = JSON.stringify({
+    group: { default: { targets: ['one', 'two'] } },
+    target: {
+      one: { tags: ['baked:1'] },
+      two: { tags: ['baked:2'], platforms: ['linux/amd64', 'linux/arm64'] },
+    },
+  });
+  const context = build.context('FROM scratch\nCOPY busybox /b\n', { 'bake.json': bake });
+  const file = join(context, 'bake.json');
+  succeeded(await build.docker(['buildx', 'bake', '-f', file, '--set', `*.context=${context}`]));
+  for (const name of ['baked:1', 'baked:2']) expect((await image(name)).tags).toContain(name);
+});
+
+it('refuses a result for another platform alone, and says which are possible', async () => {
+  const context = build.context('FROM scratch\nCOPY busybox /b\n');
+  const other = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64';
+  const ran = await build.docker(['build', '--platform', other, '-t', 'other:1', context]);
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/^ERROR: .*linux/m);
+});
+
+it('refuses to push from the builder, and says what to do', async () => {
+  const output = ['--output', 'type=image,name=registry.example/x:1,push=true'];
+  const ran = await build.docker(['buildx', 'build', ...output, build.context(BASE)]);
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/docker push|auto-push is currently not implemented/);
+});
+
+it('cancels the build of a client that is gone', async () => {
+  const context = build.context(`${BASE}RUN echo begun; while true; do true; done\n`);
+  for (const DOCKER_BUILDKIT of ['1', '0']) {
+    await build.docker(['build', '--progress=plain', '-t', 'gone:1', context], {
+      env: { DOCKER_BUILDKIT },
+      running: (child) => {
+        for (const stream of [child.stdout, child.stderr]) {
+          stream?.on('data', (text: string) => {
+            if (/^(?:#\d+ [\d.]+ )?begun/m.test(text)) child.kill('SIGKILL');
+          });
+        }
+      },
+    });
+    await until('the builder is released', () => build.service.uses() === 0);
+  }
+  await expect(image('gone:1')).rejects.toMatchObject({ code: 'no-such-image' });
+  succeeded(await build.docker(['build', '-t', 'after:1', build.context(BASE)]));
+});
+
+it('fails a build whose builder has ended, in one line', async () => {
+  const context = build.context(`${BASE}RUN echo begun; while true; do true; done\n`);
+  const ran = await build.docker(['build', '--progress=plain', '-t', 'cut:1', context], {
+    running: ({ stderr }) => {
+      stderr?.on('data', (text: string) => {
+        if (/ begun$/m.test(text)) build.service.cut();
+      });
+    },
+  });
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/^ERROR: .*the build broke off, since its builder has ended/m);
+  await until('the builder is released', () => build.service.uses() === 0);
+});
+
+it('fails a build whose result cannot be stored, and keeps none of it in the builder', async () => {
+  const { images } = build.home;
+  const load = images.load.bind(images);
+  images.load = () => Promise.reject(new A3sError('disk-full', 'No space is left for the image'));
+  try {
+    for (const DOCKER_BUILDKIT of ['1', '0']) {
+      const env = { DOCKER_BUILDKIT };
+      const context = build.context(`${BASE}ENV FULL=${DOCKER_BUILDKIT}\n`);
+      const ran = await build.docker(['build', '-t', 'full:1', context], { env });
+      expect(ran.status).not.toBe(0);
+      expect(ran.stderr).toContain('No space is left for the image');
+    }
+  } finally {
+    images.load = load;
+  }
+  await expect(image('full:1')).rejects.toMatchObject({ code: 'no-such-image' });
+  expect(await names()).not.toContain('full');
+});
+
+it('builds by docker-buildx itself, as a3s-box build runs it', async () => {
+  const program = findPlugin(BUILDX, process.env);
+  const env = { BUILDX_BUILDER: 'default' };
+  succeeded(await build.run(program, ['build', '-t', 'alone:1', build.context(BASE)], env));
+  expect((await image('alone:1')).tags).toContain('alone:1');
+});
+
+it('answers buildx for the builder itself: du, prune, ls', async () => {
+  expect(succeeded(await build.docker(['buildx', 'du'])).stdout).toContain('Total:');
+  expect(succeeded(await build.docker(['builder', 'prune', '--force', '--all'])).stdout).toMatch(
+    /Total/,
+  );
+  expect(succeeded(await build.docker(['buildx', 'ls'])).stdout).toMatch(/default\*?\s+docker/);
+});
+
+it('builds and tags the services of docker compose', async () => {
+  const compose = 'services:\n  web:\n    build: .\n    image: composed:1\n';
+  const context = build.context(BASE, { 'compose.yaml': compose });
+  const project = ['compose', '--file', join(context, 'compose.yaml'), 'build'];
+  succeeded(await build.docker(project));
+  expect(await image('composed:1')).toMatchObject({ origins: [{ kind: 'build' }] });
+});

@@ -1,0 +1,120 @@
+/**
+ * A builder without a microVM: Docker's own engine in namespaces of its own, which reaches no
+ * network but its HTTP proxy.
+ *
+ * @module
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { basename, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Builder, Builders } from '../../src/build/builder.ts';
+import { testAuthority } from '../../src/registry/testing/test-authority.ts';
+import { type EngineService, startEngine } from './engine-service.ts';
+
+/** In the network namespace of the engine, which no socket of a path belongs to. */
+const FORWARDER = `
+const net = require('node:net');
+net.createServer((one) => {
+  const other = net.connect(process.argv[2]);
+  for (const each of [one, other]) each.on('error', () => { one.destroy(); other.destroy(); });
+  one.pipe(other).pipe(one);
+}).listen(3128, '127.0.0.1');
+`;
+
+export interface BuilderService {
+  readonly builders: Builders;
+  /** The engine's own socket, to look into it. */
+  readonly socket: string;
+  /** Cuts all connections to the engine, as its end does. */
+  cut(): void;
+  /** How many uses are held. */
+  uses(): number;
+  stop(): Promise<void>;
+}
+
+/** Undefined where dockerd, containerd, runc or the right to make namespaces is not at hand. */
+export async function startBuilderService(): Promise<BuilderService | undefined> {
+  let directory = '';
+  let authority: Builder['authority'] | undefined;
+  const engine = await startEngine({
+    name: 'builder',
+    programs: ['dockerd', 'containerd', 'runc'],
+    controlGroup: (name) => name,
+    command: (made) => {
+      directory = made;
+      const at = (name: string): string => join(directory, name);
+      const files = testAuthority(directory);
+      authority = {
+        certificate: files.ca,
+        privateKey: readFileSync(files.caFile.replace(/crt$/, 'key'), 'utf8'),
+      };
+      writeFileSync(at('daemon.json'), '{"features":{"containerd-snapshotter":true}}');
+      writeFileSync(at('forwarder.cjs'), FORWARDER);
+      const socket = at('docker.sock');
+      const places = `--config-file ${at('daemon.json')} --pidfile ${at('docker.pid')}`;
+      const storage = `--data-root ${at('root')} --exec-root ${at('run')}`;
+      const network = '--iptables=false --ip6tables=false --userland-proxy=false';
+      const groups = `--group root --cgroup-parent /${basename(directory)}`;
+      const start = `dockerd ${places} ${storage} ${network} ${groups} --host unix://${socket}`;
+      const forward = `${process.execPath} ${at('forwarder.cjs')} ${at('proxy.sock')}`;
+      return {
+        words: ['sh', '-c', `${forward} & exec ${start}`],
+        socket,
+        env: {
+          ...{ HTTP_PROXY: 'http://127.0.0.1:3128', HTTPS_PROXY: 'http://127.0.0.1:3128' },
+          SSL_CERT_FILE: files.caFile,
+        },
+      };
+    },
+  });
+  if (engine === undefined || authority === undefined) return undefined;
+  return serviceOf(engine, directory, authority);
+}
+
+function serviceOf(
+  engine: EngineService,
+  directory: string,
+  authority: Builder['authority'],
+): BuilderService {
+  let uses = 0;
+  const connections = new Set<Socket>();
+  const builder: Builder = {
+    name: 'default',
+    authority,
+    dial: () =>
+      new Promise((resolve, reject) => {
+        const connection = connect({ path: engine.socket, allowHalfOpen: true });
+        connections.add(connection);
+        connection.once('close', () => connections.delete(connection));
+        connection.once('connect', () => resolve(connection));
+        connection.once('error', reject);
+      }),
+    serveProxy: (serve: (connection: Duplex) => void) => {
+      const path = join(directory, 'proxy.sock');
+      rmSync(path, { force: true });
+      const server = createServer({ allowHalfOpen: true }, serve);
+      server.listen(path);
+      return () => server.close();
+    },
+  };
+  return {
+    socket: engine.socket,
+    cut: () => {
+      for (const connection of connections) connection.destroy();
+    },
+    uses: () => uses,
+    builders: {
+      use: () => {
+        uses += 1;
+        return Promise.resolve({
+          builder,
+          release: () => {
+            uses -= 1;
+          },
+        });
+      },
+    },
+    stop: () => engine.stop(),
+  };
+}
