@@ -13,7 +13,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # jails
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck inotify-tools skopeo umoci docker-cli docker-compose docker.io podman runc procps strace systemd qemu-utils)
+TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck inotify-tools skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc procps strace systemd qemu-utils)
 
 # Services that those packages bring and start. The tests start their own, out of sight of any
 # other.
@@ -97,7 +97,7 @@ wanted_packages() {
 }
 
 # A docker-ce brings what the tests need of these, and conflicts with them.
-DOCKER_PROGRAMS=(docker.io:dockerd docker-cli:docker runc:runc docker-compose:/usr/libexec/docker/cli-plugins/docker-compose)
+DOCKER_PROGRAMS=(docker.io:dockerd docker-cli:docker runc:runc docker-buildx:/usr/libexec/docker/cli-plugins/docker-buildx docker-compose:/usr/libexec/docker/cli-plugins/docker-compose)
 
 unless_docker_is_there() {
   local each had=()
@@ -331,6 +331,15 @@ build_boot() {
   node build/build-boot.cjs || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
   go_key >"$STATE/boot.go"
   mv "$STATE/boot.new" "$STATE/boot"
+}
+
+builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make scripts/build-builder.ts; }
+
+# What docker build runs in, of 80 MB of packages.
+build_builder() {
+  touch "$STATE/builder.new"
+  node build/build-builder.cjs || fail 'Cannot make the builder.' 'Read the lines above, mend it, and run this again.'
+  mv "$STATE/builder.new" "$STATE/builder"
 }
 
 finish_setup() {

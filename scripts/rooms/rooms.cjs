@@ -31,6 +31,7 @@ const ROOMS = {
     'docker-api',
     'narrow',
     'boxes',
+    'builders',
     'images',
     'registry',
     'trust',
@@ -75,6 +76,18 @@ const ROOMS = {
     'disk-full',
     'errors',
     'make-directories',
+    'async',
+  ],
+  // Builders are boxes; what they are for is above them, but for its interface.
+  builders: [
+    'builders',
+    'build/builder',
+    'boxes',
+    'boot',
+    'guest',
+    'images/image',
+    'durable',
+    'errors',
     'async',
   ],
   // What a registry has meets what the store keeps.

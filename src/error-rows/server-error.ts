@@ -112,6 +112,11 @@ export const SERVER_ERROR = {
     meaning: 'The guest’s agent failed, or the connection to it.',
     remedy: 'Try again; restart the box where it stays.',
   },
+  'builder-failed': {
+    status: 500,
+    meaning: 'The builder of images failed, or the connection to it.',
+    remedy: 'Build again: a builder that ended is started anew.',
+  },
   'state-unusable': {
     status: 500,
     meaning: 'What A3S_HOME holds cannot be used.',
@@ -131,6 +136,12 @@ export const SERVER_ERROR = {
     status: 500,
     meaning: 'Something failed that nobody foresaw.',
     remedy: 'See server.log in A3S_HOME, and report it.',
+  },
+  'builder-missing': {
+    status: 501,
+    unlogged: true,
+    meaning: 'This installation has nothing that images are built in.',
+    remedy: 'Make it with `npm run setup`.',
   },
   'not-implemented': {
     status: 501,

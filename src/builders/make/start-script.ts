@@ -1,0 +1,26 @@
+/**
+ * The first program of a builder, as a script for busybox.
+ *
+ * @module
+ */
+
+/**
+ * - Control groups that share controllers out have no processes: the daemon's are moved.
+ * - The authority is all that the builder's programs trust: their requests end at the control
+ *   server's proxy.
+ * - A pid file that a killed daemon left on the cache disk does not keep the next one from starting.
+ */
+export const START = `#!/bin/sh
+set -e
+cd /sys/fs/cgroup
+mkdir -p init
+echo $$ > init/cgroup.procs
+sed 's/ / +/g; s/^/+/' cgroup.controllers > cgroup.subtree_control
+echo 1 > /proc/sys/net/ipv4/ip_forward
+mkdir -p /run/builder
+printf '%s' "$A3S_BUILDER_AUTHORITY" > /run/builder/authority.pem
+unset A3S_BUILDER_AUTHORITY
+rm -f /run/docker.pid /run/docker.sock
+cd /
+exec dockerd -H unix:///run/docker.sock
+`;
