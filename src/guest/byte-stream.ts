@@ -9,6 +9,8 @@ import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { discard, type GuestConnection } from './http2-connection.ts';
 import { refusal } from './refusal.ts';
 
+const LISTENERS = 32;
+
 /**
  * An error of the stream is handled already where its caller does not listen for one.
  *
@@ -26,6 +28,8 @@ export async function openByteStream(
   signal?.addEventListener('abort', onAbort, { once: true });
   stream.once('close', () => signal?.removeEventListener('abort', onAbort));
   stream.on('error', () => undefined);
+  // Whoever pipes both directions adds a dozen.
+  stream.setMaxListeners(LISTENERS);
   // It may have aborted while the earlier requests were sent.
   if (signal?.aborted === true) onAbort();
   let late = false;

@@ -26,6 +26,7 @@ import { Events } from '../boxes/services/events.ts';
 import { restartAfterReboot, restartByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { type StopAllHost, stopForHost } from '../boxes/verbs/stop-for-host.ts';
+import { BoxBuilders } from '../builders/box-builders.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { NetworkRecords } from '../networks/records.ts';
@@ -50,6 +51,9 @@ import { HttpServer } from './http-server.ts';
 import type { ApiHost } from './routes.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
+/** What is served, with the builders. */
+export type ServedRuntime = ApiHost & { readonly builders: BoxBuilders };
+
 export interface ServeOptions {
   /** Ends the server; boxes run on, unless the host ends. */
   readonly signal: AbortSignal;
@@ -57,7 +61,7 @@ export interface ServeOptions {
   readonly hostStops?: (() => Promise<boolean>) | undefined;
   readonly openDependencies: OpenDependencies;
   /** Called once requests are answered. */
-  readonly onReady?: (rt: Runtime) => void;
+  readonly onReady?: (rt: ServedRuntime) => void;
   readonly adoption?: AdoptionTiming | undefined;
   /** Whether boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly afterReboot?: boolean | undefined;
@@ -137,7 +141,7 @@ async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolea
 
 async function serveRuntime(
   config: Config,
-  rt: ApiHost,
+  rt: ServedRuntime,
   options: ServeOptions & Pick<AdoptionOptions, 'noneRuns'>,
 ): Promise<void> {
   const http = new HttpServer(rt);
@@ -156,6 +160,7 @@ async function serveRuntime(
     const { adoption: timing, afterReboot, noneRuns } = options;
     await adoptBoxes(rt, { timing, afterReboot, noneRuns });
     await endUnfinishedSnapshots(rt);
+    await rt.builders.open();
     if (rt.shutdown.aborted) return;
     const given = options.listening ?? [];
     const own = given.some(({ path }) => path === config.socket) ? undefined : config.socket;
@@ -172,6 +177,7 @@ async function serveRuntime(
     // The socket goes first, so that the next server's socket is never removed.
     await removeSocket(config, options);
     await http.close();
+    await rt.builders.close();
     await letGo(rt);
     await swept;
     await rt.engine.close();
@@ -213,7 +219,7 @@ async function createRuntime(
     readonly networks: NetworkRecords;
     readonly keepOwners: boolean;
   },
-): Promise<ApiHost> {
+): Promise<ServedRuntime> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;
@@ -254,7 +260,8 @@ async function createRuntime(
   };
   const templates = await openTemplates(config, rt);
   const host = { ...rt, templates };
-  return Object.assign(host, { pools: new Pools(host, records.pools) });
+  const served = Object.assign(host, { pools: new Pools(host, records.pools) });
+  return Object.assign(served, { builders: new BoxBuilders(served, config.builder) });
 }
 
 function openVolumes(
