@@ -1,16 +1,27 @@
 import type { Duplex } from 'node:stream';
-/** A builder: a Docker daemon with BuildKit in a microVM, which serves this control server alone. */
+/**
+ * A builder: a Docker daemon with BuildKit in a microVM, which serves this control server alone.
+ */
 export interface Builder {
   readonly name: string;
   /** Opens a byte stream to the daemon's API. */
   dial(signal?: AbortSignal): Promise<Duplex>;
-  /** Calls `serve` with each connection that the builder's programs make to their HTTP proxy. The function that it returns ends that. */
+  /**
+   * Calls `serve` with each connection that the builder's programs make to their HTTP proxy. The
+   * function that it returns ends that.
+   */
   serveProxy(serve: (connection: Duplex) => void): () => void;
-  /** The authority that the builder trusts, made for this builder alone: PEM. Its certificate is backdated against a restored clock. */
+  /**
+   * The authority that the builder trusts, made for this builder alone: PEM. Its certificate is
+   * backdated against a restored clock.
+   */
   readonly authority: { readonly certificate: string; readonly privateKey: string };
 }
 /** Finds or starts builders. */
 export interface Builders {
-  /** The builder of that name, started if it does not run; it stays up while at least one use is held and for idle minutes after. */
+  /**
+   * The builder of that name, started if it does not run; it stays up while at least one use is
+   * held and for idle minutes after.
+   */
   use(name: string, signal?: AbortSignal): Promise<{ readonly builder: Builder; release(): void }>;
 }

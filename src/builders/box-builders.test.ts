@@ -126,6 +126,18 @@ it('goes on with one that an earlier server started', async () => {
   expect(home.agents.size).toBe(1);
 });
 
+it('replaces a box that a server left before it was on record', async () => {
+  await used();
+  await builders.close();
+  const [left] = boxes();
+  rmSync(join(home.config.home, 'builders'), { recursive: true });
+  await home.stop();
+  await open();
+  await used(1);
+  expect(boxes()).toHaveLength(1);
+  expect(boxes()[0]?.definition.id).not.toBe(left?.definition.id);
+});
+
 it('ends one that nobody uses any more, and keeps its cache', async () => {
   await builders.close();
   await home.stop();
@@ -139,7 +151,7 @@ it('ends one that nobody uses any more, and keeps its cache', async () => {
   expect(home.runtime.volumes.list().map(({ name }) => name)).toEqual(['a3s-builder-default']);
 });
 
-it('says what the daemon wrote where the builder ends at once, and leaves nothing', async () => {
+it('reports what the daemon wrote where the builder ends at once, and leaves nothing', async () => {
   await home.remove();
   const image = { ...IMAGE, config: { ...IMAGE.config, cmd: ['fail', 'no cgroups'] } };
   home = new TestHome(new FakeImages(image));
@@ -149,6 +161,28 @@ it('says what the daemon wrote where the builder ends at once, and leaves nothin
     message: expect.stringContaining('its last output: no cgroups'),
   });
   expect(boxes()).toEqual([]);
+});
+
+it('lists builders and what is left of them, and removes both', async () => {
+  const { release } = await used();
+  const [box] = boxes();
+  expect(await builders.list()).toEqual([
+    {
+      ...{ name: 'default', state: 'running', box: box?.definition.id, uses: 1 },
+      ...{ cache: 'a3s-builder-default', cacheBytes: expect.any(Number) },
+      cacheLimitBytes: 32 * 1024 ** 3,
+    },
+  ]);
+  await expect(builders.inspect('other')).rejects.toMatchObject({ code: 'no-such-builder' });
+  const asked = { force: false };
+  await expect(builders.remove('default', asked)).rejects.toMatchObject({ code: 'conflict' });
+  await expect(builders.remove('other', asked)).rejects.toMatchObject({ code: 'no-such-builder' });
+  release();
+  await home.runtime.running.expect(box?.definition.id ?? '').vm.kill();
+  await builders.remove('default', asked);
+  expect(boxes()).toEqual([]);
+  expect(home.runtime.volumes.list()).toEqual([]);
+  expect(await builders.list()).toEqual([]);
 });
 
 it('refuses a name that no box can have, and an installation without a builder', async () => {

@@ -19,7 +19,7 @@ import { makeAuthority } from './authority.ts';
 import { type BuilderDocument, IMAGE_LAYOUT, readBuilderDocument } from './document.ts';
 import { lastOutput } from './last-output.ts';
 import { type BuilderRecord, BuilderRecords } from './records.ts';
-import { boxNameOf, builderRequest, checkBuilderName } from './request.ts';
+import { boxNameOf, builderRequest, checkBuilderName, NAME_LABEL } from './request.ts';
 import { RunningBuilder } from './running-builder.ts';
 
 /** Emulated, a daemon takes half a minute on a machine that does nothing else. */
@@ -41,6 +41,21 @@ export interface BuilderOptions {
   readonly directory: string;
   /** How long a builder stays up that nobody uses. */
   readonly idleMs?: number;
+}
+
+/** What is known of a builder without its daemon. */
+export interface BuilderState {
+  readonly name: string;
+  readonly state: 'running' | 'stopped';
+  /** Id of its box; empty where it has none. */
+  readonly box: string;
+  /** How many clients use it. */
+  readonly uses: number;
+  /** The volume with its layers and caches. */
+  readonly cache: string;
+  /** What they take of the host's disk, and the size of theirs. */
+  readonly cacheBytes: number;
+  readonly cacheLimitBytes: number;
 }
 
 /** A builder, as long as somebody uses it or it runs. */
@@ -96,6 +111,62 @@ export class BoxBuilders implements Builders {
       release();
       throw error;
     }
+  }
+
+  /** Those that run, and those of which caches are left. */
+  async list(): Promise<readonly BuilderState[]> {
+    const recorded = (await this.#records.list()).map(({ name }) => name);
+    const cached = this.#rt.volumes.list().flatMap(({ labels }) => labels[NAME_LABEL] ?? []);
+    const names = [...new Set([...recorded, ...cached])].sort();
+    return await Promise.all(names.map((name) => this.#state(name)));
+  }
+
+  /** @throws A3sError `no-such-builder` */
+  async inspect(name: string): Promise<BuilderState> {
+    const found = (await this.list()).find((builder) => builder.name === name);
+    if (found !== undefined) return found;
+    throw new A3sError('no-such-builder', `No such builder: ${name.slice(0, 128)}`, {
+      remedy: 'List them with a3s-box builder ls.',
+    });
+  }
+
+  /**
+   * Ends a builder, and removes its caches.
+   *
+   * @throws A3sError `no-such-builder`; `conflict` without `force` while somebody uses it
+   */
+  async remove(name: string, { force }: { readonly force: boolean }): Promise<void> {
+    await this.inspect(name);
+    await this.#locks.run(name, async () => {
+      const entry = this.#entries.get(name);
+      if (!force && entry !== undefined && entry.uses > 0) {
+        throw new A3sError('conflict', `Cannot remove the builder ${name}: a build uses it`, {
+          remedy: 'Wait until the build has ended, or remove it with --force.',
+        });
+      }
+      const record = await this.#records.get(name);
+      if (record !== undefined) await this.#end(record);
+      if (entry !== undefined) entry.running = undefined;
+      const { volumes } = this.#rt;
+      const cache = boxNameOf(name);
+      if (volumes.list().some((volume) => volume.name === cache)) await volumes.remove(cache);
+    });
+  }
+
+  async #state(name: string): Promise<BuilderState> {
+    const record = await this.#records.get(name);
+    const box = record === undefined ? undefined : this.#rt.store.get(record.box);
+    const { volumes } = this.#rt;
+    const cache = volumes.list().find((volume) => volume.name === boxNameOf(name));
+    return {
+      name,
+      state: box !== undefined && mayHaveVm(box.state.status) ? 'running' : 'stopped',
+      box: box?.definition.id ?? '',
+      uses: this.#entries.get(name)?.uses ?? 0,
+      cache: boxNameOf(name),
+      cacheBytes: cache === undefined ? 0 : await volumes.bytes(cache.name),
+      cacheLimitBytes: cache?.diskBytes ?? 0,
+    };
   }
 
   #entry(name: string): Entry {
@@ -156,9 +227,10 @@ export class BoxBuilders implements Builders {
     }
     const builder = new RunningBuilder(name, authority, running, this.#rt.log);
     try {
-      await builder.ready(AbortSignal.timeout(READY_MS));
+      await builder.ready(this.#deadline());
       return builder;
     } catch (error) {
+      this.#rt.shutdown.throwIfAborted();
       this.#rt.log.error('a builder does not answer, and is started anew', error, {
         builder: name,
       });
@@ -169,6 +241,7 @@ export class BoxBuilders implements Builders {
   async #start(name: string, document: BuilderDocument): Promise<RunningBuilder> {
     const rt = this.#rt;
     const image = await this.#image(document);
+    await this.#removeUnrecorded(name);
     const authority = makeAuthority(Date.now());
     const policyId = await rt.trust.handOver({ text: POLICY, directory: '/' });
     const request = builderRequest(name, image.id, authority, rt.host);
@@ -179,8 +252,7 @@ export class BoxBuilders implements Builders {
     try {
       await startBox(rt, id, { policyId });
       const builder = new RunningBuilder(name, authority, rt.running.expect(id), rt.log);
-      const late = AbortSignal.timeout(READY_MS);
-      await builder.ready(AbortSignal.any([late, rt.shutdown]));
+      await builder.ready(this.#deadline());
       rt.log.info('a builder was started', { builder: name, box: id });
       return builder;
     } catch (error) {
@@ -192,6 +264,18 @@ export class BoxBuilders implements Builders {
         cause: error,
       });
     }
+  }
+
+  /** When a daemon has to answer. */
+  #deadline(): AbortSignal {
+    return AbortSignal.any([AbortSignal.timeout(READY_MS), this.#rt.shutdown]);
+  }
+
+  /** A server may have died between a box and its record here. */
+  async #removeUnrecorded(name: string): Promise<void> {
+    const box = this.#rt.store.byName(boxNameOf(name));
+    if (box?.definition.labels[NAME_LABEL] !== name) return;
+    await removeBox(this.#rt, box.definition.id, { force: true });
   }
 
   /** The image of this installation, from its files where the store does not have it. */
@@ -219,6 +303,3 @@ export class BoxBuilders implements Builders {
     await this.#records.remove(name);
   }
 }
-
-/** The volume with what a builder has built and fetched. */
-export const cacheVolumeOf = boxNameOf;

@@ -1,6 +1,6 @@
 /**
- * Which box is which builder, and its authority: a file for each in A3S_HOME, so that a later server
- * finds the builders that still run.
+ * Which box is which builder, and its authority: a file for each in A3S_HOME, so that a later
+ * server finds the builders that still run.
  *
  * @module
  */

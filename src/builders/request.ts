@@ -11,8 +11,8 @@ import type { Builder } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';
 
 /** What tells a builder from other boxes, in `inspect` and `ps --filter`. */
-export const ROLE_LABEL = 'dev.a3s.role';
-const NAME_LABEL = 'dev.a3s.builder';
+const ROLE_LABEL = 'dev.a3s.role';
+export const NAME_LABEL = 'dev.a3s.builder';
 
 /** Where the daemon listens, and where its programs find their proxy, in the box. */
 export const DOCKER_SOCKET = '/run/docker.sock';
@@ -79,7 +79,11 @@ export function builderRequest(
     volumeMounts: [
       {
         ...{ form: 'long', name: boxNameOf(name), destination: '/var/lib/docker', mode: '' },
-        ...{ readonly: false, noCopy: true, labels: { [ROLE_LABEL]: 'builder' } },
+        ...{
+          readonly: false,
+          noCopy: true,
+          labels: { [ROLE_LABEL]: 'builder', [NAME_LABEL]: name },
+        },
         kind: { options: { type: 'disk', size: bytes }, diskBytes: CACHE_BYTES },
       },
     ],

@@ -51,9 +51,6 @@ import { HttpServer } from './http-server.ts';
 import type { ApiHost } from './routes.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
-/** What is served, with the builders. */
-export type ServedRuntime = ApiHost & { readonly builders: BoxBuilders };
-
 export interface ServeOptions {
   /** Ends the server; boxes run on, unless the host ends. */
   readonly signal: AbortSignal;
@@ -61,7 +58,7 @@ export interface ServeOptions {
   readonly hostStops?: (() => Promise<boolean>) | undefined;
   readonly openDependencies: OpenDependencies;
   /** Called once requests are answered. */
-  readonly onReady?: (rt: ServedRuntime) => void;
+  readonly onReady?: (rt: ApiHost) => void;
   readonly adoption?: AdoptionTiming | undefined;
   /** Whether boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly afterReboot?: boolean | undefined;
@@ -141,7 +138,7 @@ async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolea
 
 async function serveRuntime(
   config: Config,
-  rt: ServedRuntime,
+  rt: ApiHost,
   options: ServeOptions & Pick<AdoptionOptions, 'noneRuns'>,
 ): Promise<void> {
   const http = new HttpServer(rt);
@@ -177,8 +174,8 @@ async function serveRuntime(
     // The socket goes first, so that the next server's socket is never removed.
     await removeSocket(config, options);
     await http.close();
-    await rt.builders.close();
-    await letGo(rt);
+    // A builder that is being started is let go like any other box.
+    await Promise.all([rt.builders.close(), letGo(rt)]);
     await swept;
     await rt.engine.close();
     await rt.registry.close();
@@ -219,7 +216,7 @@ async function createRuntime(
     readonly networks: NetworkRecords;
     readonly keepOwners: boolean;
   },
-): Promise<ServedRuntime> {
+): Promise<ApiHost> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;

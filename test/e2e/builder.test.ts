@@ -7,7 +7,7 @@ import { type Duplex, pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Builder } from '../../src/build/builder.ts';
-import type { ServedRuntime } from '../../src/server/serve.ts';
+import type { ApiHost } from '../../src/server/routes.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { processesWith, until } from './processes.ts';
 import { closeEngines } from './support/engines.ts';
@@ -23,9 +23,9 @@ const IDLE_SECONDS = 5;
 const server = new TestServer({ A3S_BUILDER_IDLE: String(IDLE_SECONDS) });
 const directory = mkdtempSync(join(tmpdir(), 'a3s-builder-'));
 const socket = join(directory, 'docker.sock');
-let rt: ServedRuntime;
+let rt: ApiHost;
 let held: { readonly builder: Builder; release(): void };
-let relay: Server;
+let relay: Server | undefined;
 
 beforeAll(async () => {
   rt = await server.start();
@@ -34,8 +34,11 @@ beforeAll(async () => {
 }, SLOW_MS);
 
 afterAll(async () => {
-  relay.close();
-  held.release();
+  // Where it could not be started, there is none.
+  if (relay !== undefined) {
+    relay.close();
+    held.release();
+  }
   for (const { definition } of rt.store.list()) {
     await rt.running.get(definition.id)?.vm.kill();
   }
@@ -77,7 +80,7 @@ function boxOf(name: string) {
 }
 
 it(
-  'is a box with a role, without a network card, whose daemon answers over the control stream',
+  'gives a builder a role and no network card, and reaches its daemon over the control stream',
   async () => {
     const { definition } = boxOf('default');
     expect(definition.labels).toMatchObject({ 'dev.a3s.role': 'builder' });
@@ -136,7 +139,7 @@ it(
 );
 
 it(
-  'is another one after its VMM was killed, and keeps its cache',
+  'starts another builder after the VMM was killed, and keeps its cache',
   async () => {
     const killed = boxOf('default').definition.id;
     const vmm = processesWith(killed).find(({ commandLine }) =>
@@ -159,7 +162,7 @@ it(
 );
 
 it(
-  'goes on under the next server, and ends when nobody has used it for a while',
+  'goes on with a builder under the next server, and ends it when nobody has used it for a while',
   async () => {
     const { id } = boxOf('default').definition;
     await server.stop();

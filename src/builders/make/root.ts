@@ -56,6 +56,14 @@ const FILES: Readonly<Record<string, string>> = {
     features: { 'containerd-snapshotter': true },
     'userland-proxy': false,
   })}\n`,
+  // What dockerd gives the containerd that it starts itself.
+  'etc/containerd/config.toml': [
+    'version = 2',
+    'root = "/var/lib/docker/containerd/daemon"',
+    'state = "/run/containerd"',
+    'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+    '',
+  ].join('\n'),
   'usr/lib/os-release': 'ID=debian\nPRETTY_NAME="a3s-box builder, of Debian packages"\n',
   'usr/lib/a3s-builder/start': START,
 };

@@ -9,7 +9,8 @@ const SWARM = 'there is no cluster mode';
 
 export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['build', IMAGES],
-  ['builder', IMAGES],
+  ['builder build', IMAGES],
+  ['builder prune', 'remove the builder with its cache: a3s-box builder rm NAME'],
   ['buildx', IMAGES],
   ['checkpoint', 'use a3s-box snapshot create --memory'],
   ['config', SWARM],

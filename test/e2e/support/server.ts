@@ -16,7 +16,8 @@ import { readProxies } from '../../../src/registry/hosts/proxies.ts';
 import { openRegistry } from '../../../src/registry/open-registry.ts';
 import { PinnedBootSets } from '../../../src/server/home/boot-sets.ts';
 import { openTrust } from '../../../src/server/home/open-trust.ts';
-import { type ServedRuntime, serve } from '../../../src/server/serve.ts';
+import type { ApiHost } from '../../../src/server/routes.ts';
+import { serve } from '../../../src/server/serve.ts';
 import { engineCache } from '../installation.ts';
 import { openEngine } from './engines.ts';
 
@@ -34,12 +35,12 @@ export class TestServer {
     this.#environment = environment;
   }
 
-  async start(): Promise<ServedRuntime> {
+  async start(): Promise<ApiHost> {
     const env = { ...process.env, ...this.#environment, A3S_HOME: join(this.home, 'home') };
     const config = readConfig(env, process.geteuid?.() ?? 0, DIST);
     const boot = new PinnedBootSets(config);
     this.#stop = new AbortController();
-    return await new Promise<ServedRuntime>((ready, failed) => {
+    return await new Promise<ApiHost>((ready, failed) => {
       this.#served = serve(config, {
         signal: this.#stop.signal,
         openDependencies: async (database, log) => ({
@@ -61,7 +62,7 @@ export class TestServer {
             converter: converterInJail(join(DIST, 'converter.cjs'), spawnInJail),
           }),
         }),
-        onReady: ready,
+        onReady: (rt) => ready(rt),
       });
       this.#served.catch(failed);
     });
