@@ -41,7 +41,7 @@ export const BUILDERS_ROUTES: readonly Route<BuildersHost>[] = [
     body: noBody,
     handler: async ({ id, query: { force } }, { builders }) => {
       await builders.remove(id, { force });
-      return empty;
+      return empty();
     },
   }),
 ];
