@@ -121,7 +121,11 @@ func TestTheHostIsGivenTheConnectionsToAPortOfTheBox(t *testing.T) {
 	h.version = "10"
 	first, second := h.begin("/v1/sockets/accept?port=3128"), h.begin("/v1/sockets/accept?port=3128")
 	// Both ask for the port, and each has one of its connections, in whichever order.
-	client := script("for i in 1 2; do echo from the box | busybox nc 127.0.0.1 3128 || busybox sleep 0.1; done")
+	// The client says something, and ends when it was answered.
+	client := script(`for i in 1 2; do
+		until busybox nc 127.0.0.1 3128 -e /bin/busybox sh -c 'echo from the box; read line; echo "$line" >> /tmp/answers'; do :; done
+	done
+	busybox cat /tmp/answers`)
 	if status, text := h.call("POST", "/v1/processes", h.body("c1", client)); status != 200 {
 		t.Fatalf("%d %s", status, text)
 	}
