@@ -333,6 +333,15 @@ build_boot() {
   mv "$STATE/boot.new" "$STATE/boot"
 }
 
+builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make scripts/build-builder.ts; }
+
+# What docker build runs in, of 80 MB of packages.
+build_builder() {
+  touch "$STATE/builder.new"
+  node build/build-builder.cjs || fail 'Cannot make the builder.' 'Read the lines above, mend it, and run this again.'
+  mv "$STATE/builder.new" "$STATE/builder"
+}
+
 finish_setup() {
   trap - INT TERM
   exec 9>&-

@@ -39,4 +39,5 @@ if [ "$plain_alone" = yes ] && ! firmware_done; then
 fi
 step firmware 'firmware of confidential boxes, about two minutes' build_firmware
 step boot 'guest agent, kernel and initrd' build_boot
+step builder 'image of the builder, for docker build' build_builder
 finish_setup

@@ -43,6 +43,13 @@ it('enables templates unless they are switched off, and bounds their settings', 
   }
 });
 
+it('keeps a builder that nobody uses for ten minutes unless A3S_BUILDER_IDLE says otherwise', () => {
+  const builder = (env: Record<string, string>) => readConfig(env, 0, '/opt/a3s').builder;
+  expect(builder({})).toEqual({ directory: '/opt/a3s/builder', idleMs: 600_000 });
+  expect(builder({ A3S_BUILDER_IDLE: '5' }).idleMs).toBe(5000);
+  expect(() => builder({ A3S_BUILDER_IDLE: '0' })).toThrow('it takes 1 to 86400 whole seconds');
+});
+
 it('waits ten seconds for the KVM probe unless A3S_KVM_TIMEOUT says otherwise', () => {
   const timeout = (env: Record<string, string>) => readConfig(env, 0, '/opt/a3s').kvmTimeoutMs;
   expect(timeout({})).toBe(10_000);

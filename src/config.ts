@@ -32,6 +32,16 @@ export interface Config {
    */
   readonly kvmTimeoutMs: number;
   readonly templates: TemplatesConfig;
+  readonly builder: BuilderConfig;
+}
+
+export interface BuilderConfig {
+  /** The image of builders that came with this installation. */
+  readonly directory: string;
+  /**
+   * How long a builder stays up that nobody uses, in milliseconds. `A3S_BUILDER_IDLE`, in seconds.
+   */
+  readonly idleMs: number;
 }
 
 export interface TemplatesConfig {
@@ -55,6 +65,8 @@ const LONGEST_KVM_TIMEOUT_SECONDS = 600;
 const TEMPLATES_MAX = 8;
 const MOST_TEMPLATES = 64;
 const TEMPLATE_MAX_AGE_SECONDS = 24 * 3600;
+const BUILDER_IDLE_SECONDS = 600;
+const LONGEST_BUILDER_IDLE_SECONDS = 24 * 3600;
 const LONGEST_TEMPLATE_MAX_AGE_SECONDS = 7 * 24 * 3600;
 
 /**
@@ -92,6 +104,15 @@ export function readConfig(
         unit: 'whole seconds',
       }),
     templates: readTemplates(env),
+    builder: {
+      directory: join(installDir, 'builder'),
+      idleMs:
+        1000 *
+        wholeNumber(env, 'A3S_BUILDER_IDLE', {
+          ...{ otherwise: BUILDER_IDLE_SECONDS, most: LONGEST_BUILDER_IDLE_SECONDS },
+          unit: 'whole seconds',
+        }),
+    },
   };
 }
 

@@ -35,6 +35,7 @@ const ROOMS_BESIDE_FILES = {
     attest: [],
     boot: ['attest'],
     box: [],
+    builder: [],
     image: [],
     network: [],
     policy: ['attest'],

@@ -58,6 +58,7 @@ const SLOW: readonly string[] = [
   'test/e2e/hostile-host/firmware.test.ts',
   'test/clients/docker-transcript.test.ts',
   'test/e2e/databases.test.ts',
+  'test/e2e/builder.test.ts',
   'test/e2e/templates.test.ts',
   'test/e2e/systemd.test.ts',
   'test/e2e/device-mapper.test.ts',

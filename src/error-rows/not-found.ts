@@ -34,6 +34,11 @@ export const NOT_FOUND = {
     meaning: 'No snapshot has the name or id.',
     remedy: 'List them with `a3s-box snapshot ls`.',
   },
+  'no-such-builder': {
+    status: 404,
+    meaning: 'There is no builder of that name.',
+    remedy: '`a3s-box builder ls` lists them.',
+  },
   'no-such-pool': {
     status: 404,
     meaning: 'There is no pool of that shape.',

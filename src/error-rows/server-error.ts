@@ -137,6 +137,12 @@ export const SERVER_ERROR = {
     meaning: 'Something failed that nobody foresaw.',
     remedy: 'See server.log in A3S_HOME, and report it.',
   },
+  'builder-missing': {
+    status: 501,
+    unlogged: true,
+    meaning: 'This installation has nothing that images are built in.',
+    remedy: 'Make it with `npm run setup`.',
+  },
   'not-implemented': {
     status: 501,
     unlogged: true,

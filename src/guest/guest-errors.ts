@@ -47,6 +47,8 @@ const ROWS = {
   'path-not-found': { status: 404, code: 'no-such-file', final: 'request' },
   'path-readonly': { status: 403, code: 'read-only-files', final: 'request' },
   'disk-full': { status: 507, code: 'box-disk-full' },
+  // Of sockets in the box, since protocol 10: nobody listens, or not yet.
+  'socket-refused': { status: 409, code: 'conflict' },
 } as const satisfies Record<string, GuestErrorRow>;
 
 /** An error code of the agent. */

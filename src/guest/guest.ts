@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
+import { openByteStream } from './byte-stream.ts';
 import { expectProtocol } from './expect-protocol.ts';
 import { GuestFiles } from './guest-files.ts';
 import type { GuestConnection } from './http2-connection.ts';
@@ -28,12 +29,12 @@ import {
   type ShareChange,
   ShareChanges,
   ShareChangesTaken,
+  SocketPath,
   SpecTaken,
   StartProcess,
   Stats,
   type TerminalSize,
 } from './protocol.ts';
-import { openRatls } from './ratls.ts';
 import { refusal } from './refusal.ts';
 import { StdinWriter } from './stdin.ts';
 
@@ -189,7 +190,27 @@ export class Guest {
    * @param deadlineMs for the guest to take it
    */
   ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
-    return openRatls(this.#connection, signal, deadlineMs);
+    return openByteStream(this.#connection, '/v1/ratls', signal, deadlineMs);
+  }
+
+  /**
+   * A connection to a Unix socket of the box. The end of what is written ends that direction alone;
+   * the end of what is read ends both. Protocol 10.
+   */
+  async connectSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
+    expectProtocol(this.#connection, 10, 'connections to sockets of the box');
+    const route = `/v1/sockets/connect?path=${SocketPath.parse(path)}`;
+    return await openByteStream(this.#connection, route, signal, PROMPT_MS);
+  }
+
+  /**
+   * The next connection that a process of the box makes to a port of 127.0.0.1, however long that
+   * takes. The agent listens there from the first call on. Protocol 10.
+   */
+  async acceptConnection(port: number, signal?: AbortSignal): Promise<Duplex> {
+    expectProtocol(this.#connection, 10, 'ports of the box that lead to the host');
+    const route = `/v1/sockets/accept?port=${port}`;
+    return await openByteStream(this.#connection, route, signal, undefined);
   }
 
   /** Starts the box's main process, once. */

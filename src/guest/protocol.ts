@@ -14,7 +14,7 @@ import { digestText } from '../oci/digest-text.ts';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 9 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 10 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -292,6 +292,9 @@ export const ShareChanges = z.strictObject({ changes: z.array(ShareChange).max(5
 
 /** Of how many changes the box's watchers were told. */
 export const ShareChangesTaken = z.object({ touched: count });
+
+/** The path of a Unix socket in the box: it fits a socket's address, and a query as it is. */
+export const SocketPath = z.string().regex(/^\/[a-zA-Z0-9._/-]{1,106}$/);
 
 /** Body of `POST /v1/processes/{id}/signal`. */
 export const Signal = z.strictObject({ signal: z.string().regex(/^(SIG[A-Z0-9+-]+|\d{1,2})$/) });

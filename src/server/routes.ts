@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../boxes/runtime.ts';
 import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
+import { BUILDERS_ROUTES, type BuildersHost } from './a3s/builders.ts';
 import { CONFIDENTIAL_ROUTES } from './a3s/confidential.ts';
 import { EGRESS_ROUTES } from './a3s/egress.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
@@ -62,7 +63,7 @@ import { openApiDocument } from './http/openapi.ts';
 import { type Route, route } from './http/route.ts';
 
 /** What all routes together need of the server. */
-export type ApiHost = Runtime & ServerHost & Pick<BuilderHost, 'builds'>;
+export type ApiHost = Runtime & ServerHost & BuildersHost & BuilderHost;
 
 const SERVED: readonly Route<ApiHost>[] = [
   ...SYSTEM_ROUTES,
@@ -107,6 +108,7 @@ const SERVED: readonly Route<ApiHost>[] = [
   ...IMAGE_ROUTES,
   ...IMAGE_POLICY_ROUTES,
   ...POOL_ROUTES,
+  ...BUILDERS_ROUTES,
   ...SNAPSHOT_ROUTES,
   ...TRUST_ROUTES,
   ...ATTACHMENT_ROUTES,

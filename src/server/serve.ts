@@ -28,7 +28,9 @@ import { Events } from '../boxes/services/events.ts';
 import { restartAfterReboot, restartByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { type StopAllHost, stopForHost } from '../boxes/verbs/stop-for-host.ts';
+import type { Builders } from '../build/builder.ts';
 import { Builds } from '../build/builds.ts';
+import { BoxBuilders } from '../builders/box-builders.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { NetworkRecords } from '../networks/records.ts';
@@ -60,7 +62,7 @@ export interface ServeOptions {
   readonly hostStops?: (() => Promise<boolean>) | undefined;
   readonly openDependencies: OpenDependencies;
   /** Called once requests are answered. */
-  readonly onReady?: (rt: Runtime) => void;
+  readonly onReady?: (rt: ApiHost) => void;
   readonly adoption?: AdoptionTiming | undefined;
   /** Whether boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly afterReboot?: boolean | undefined;
@@ -159,6 +161,7 @@ async function serveRuntime(
     const { adoption: timing, afterReboot, noneRuns } = options;
     await adoptBoxes(rt, { timing, afterReboot, noneRuns });
     await endUnfinishedSnapshots(rt);
+    await rt.builders.open();
     if (rt.shutdown.aborted) return;
     const given = options.listening ?? [];
     const own = given.some(({ path }) => path === config.socket) ? undefined : config.socket;
@@ -175,7 +178,8 @@ async function serveRuntime(
     // The socket goes first, so that the next server's socket is never removed.
     await removeSocket(config, options);
     await http.close();
-    await letGo(rt);
+    // A builder that is being started is let go like any other box.
+    await Promise.all([rt.builders.close(), letGo(rt)]);
     await swept;
     await rt.engine.close();
     await rt.registry.close();
@@ -258,19 +262,18 @@ async function createRuntime(
   };
   const templates = await openTemplates(config, rt);
   const host = { ...rt, templates };
-  return Object.assign(host, {
-    pools: new Pools(host, records.pools),
-    builds: openBuilds(home, { ...given, events }),
-  });
+  const served = Object.assign(host, { pools: new Pools(host, records.pools) });
+  const builders = new BoxBuilders(served, config.builder);
+  const builds = openBuilds(home, given.builders ?? builders, { ...given, events });
+  return Object.assign(served, { builders, builds });
 }
 
-/** Undefined where nothing can be built. */
 function openBuilds(
   home: string,
+  builders: Builders,
   given: Dependencies & Pick<Runtime, 'events' | 'log' | 'shutdown'>,
-): Builds | undefined {
-  const { builders, images, registry, downloads, trust, events, log, shutdown } = given;
-  if (builders === undefined) return undefined;
+): Builds {
+  const { images, registry, downloads, trust, events, log, shutdown } = given;
   return new Builds({
     ...{ builders, images, registry, downloads, trust, log, shutdown },
     directory: join(home, 'build'),

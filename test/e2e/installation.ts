@@ -12,6 +12,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -83,7 +84,10 @@ async function makeInstallation(): Promise<Installation> {
     throw new Error('dist/ is incomplete: run npm run setup first');
   }
   const root = mkdtempSync(join(tmpdir(), 'a3s-e2e-'));
-  cpSync(DIST, join(root, 'dist'), { recursive: true });
+  // The builder's image is large, and nobody writes to it.
+  const builder = join(DIST, 'builder');
+  cpSync(DIST, join(root, 'dist'), { recursive: true, filter: (path) => path !== builder });
+  symlinkSync(builder, join(root, 'dist/builder'));
   mkdirSync(join(root, 'images'));
   const installation = installationAt(root, () => rmSync(root, { recursive: true, force: true }));
   const { archives } = installation;

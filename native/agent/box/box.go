@@ -67,6 +67,7 @@ type Box struct {
 	standby *process.Standby
 	copies  *copies
 	touches touches
+	sockets sockets
 }
 
 // New makes a box without a spec. binary is open on this program, which no process can write to.

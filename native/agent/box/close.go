@@ -21,7 +21,7 @@ func (b *Box) Close() error {
 	sandbox, standby := b.sandbox, b.standby
 	b.mu.Unlock()
 	// What they have open for writing would keep the disk from being clean.
-	err := errors.Join(b.copies.end(), b.launcher.Cgroup.KillAll())
+	err := errors.Join(b.copies.end(), b.sockets.close(), b.launcher.Cgroup.KillAll())
 	if sandbox == nil {
 		syscall.Sync()
 		return err

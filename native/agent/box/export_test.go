@@ -2,7 +2,10 @@ package box
 
 import (
 	"errors"
+	"net"
 	"os"
+	"runtime"
+	"strconv"
 	"syscall"
 
 	"a3s.dev/box/agent/box/cgroup"
@@ -108,7 +111,7 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.Cgroup.Procs), syscall.Close(b.launcher.Binary))
-	return errors.Join(err, b.copies.end(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
+	return errors.Join(err, b.copies.end(), b.sockets.close(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.
@@ -127,3 +130,27 @@ func ShowAttachments(b *Box) {
 		b.spec.Mounts = append(b.spec.Mounts, spec.Mount{Kind: "virtiofs", Destination: attachment.Path})
 	}
 }
+
+// MaxSockets is how many requests about sockets may be open.
+const MaxSockets = maxSockets
+
+// ListenInBox makes a Unix socket at a path of the box.
+func ListenInBox(b *Box, path string) (net.Listener, error) {
+	return net.Listen("unix", "/proc/self/fd/"+strconv.Itoa(b.sandbox.Root.FD)+path)
+}
+
+// AwaitPort returns when the agent listens on a port.
+func AwaitPort(b *Box, number int) {
+	for {
+		b.sockets.mu.Lock()
+		p := b.sockets.ports[number]
+		b.sockets.mu.Unlock()
+		if p != nil {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// CloseSockets ends the waits for connections, as the end of the box does.
+func CloseSockets(b *Box) error { return b.sockets.close() }

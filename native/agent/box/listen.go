@@ -3,14 +3,13 @@ package box
 import (
 	"net"
 	"runtime"
-	"strconv"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
 )
 
-// Listen listens on a TCP port of the box's network, for the agent itself.
-func (b *Box) Listen(port int) (net.Listener, error) {
+// Listen listens on a TCP address of the box's network, for the agent itself.
+func (b *Box) Listen(address string) (net.Listener, error) {
 	b.mu.Lock()
 	ready := b.ready
 	b.mu.Unlock()
@@ -30,7 +29,7 @@ func (b *Box) Listen(port int) (net.Listener, error) {
 			done <- listening{nil, err}
 			return
 		}
-		listener, err := net.Listen("tcp4", ":"+strconv.Itoa(port))
+		listener, err := net.Listen("tcp4", address)
 		done <- listening{listener, err}
 	}()
 	l := <-done

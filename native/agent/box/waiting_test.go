@@ -116,7 +116,7 @@ func TestTheMainUserIsTheBoxesOwn(t *testing.T) {
 
 func TestTheAgentListensInTheBoxesNetwork(t *testing.T) {
 	h, b, main := Stage(t, running("busybox cat /proc/net/tcp"))
-	listener, err := b.Listen(4433)
+	listener, err := b.Listen(":4433")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ const lingers = 30 * time.Second
 // Box has the methods of package box that a launch needs.
 type Box interface {
 	Take(spec *spec.Spec, digest string) error
-	Listen(port int) (net.Listener, error)
+	Listen(address string) (net.Listener, error)
 	Process(id string) (*process.Handle, error)
 	Start() (*process.Handle, error)
 	Await() (*process.Handle, error)
@@ -205,7 +206,7 @@ func (l *Launch) make(born *Born) error {
 		return err
 	}
 	if born.Spec.Network == spec.NetworkNIC {
-		listener, err := l.Box.Listen(Port)
+		listener, err := l.Box.Listen(":" + strconv.Itoa(Port))
 		if err != nil {
 			return err
 		}

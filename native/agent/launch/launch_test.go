@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ type guest struct {
 	spec      *spec.Spec
 	digest    string
 	takes     int
-	listening []int
+	listening []string
 	started   bool
 	launched  chan []string
 	abandoned chan *process.ExitError
@@ -43,8 +44,8 @@ func (g *guest) Take(spec *spec.Spec, digest string) error {
 	return g.refuse
 }
 
-func (g *guest) Listen(port int) (net.Listener, error) {
-	g.listening = append(g.listening, port)
+func (g *guest) Listen(address string) (net.Listener, error) {
+	g.listening = append(g.listening, address)
 	return net.Listen("tcp4", "127.0.0.1:0")
 }
 
@@ -308,7 +309,7 @@ func TestAGuestWithACardListens(t *testing.T) {
 	if _, err := l.Take(text); err != nil {
 		t.Fatal(err)
 	}
-	if len(l.box.listening) != 1 || l.box.listening[0] != Port {
+	if len(l.box.listening) != 1 || l.box.listening[0] != ":"+strconv.Itoa(Port) {
 		t.Errorf("listens on %v", l.box.listening)
 	}
 }

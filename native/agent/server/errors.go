@@ -25,6 +25,9 @@ var errBusy = &Error{"conflict", "there is too much to set up already"}
 // codeFrozen is of a box that starts nothing until it is thawed: a host may ask again.
 const codeFrozen = "frozen"
 
+// codeSocket is of a socket in the box that is not there, or that nobody listens on.
+const codeSocket = "socket-refused"
+
 // statuses are the HTTP statuses of the codes.
 var statuses = map[string]int{
 	"invalid":                  400,
@@ -35,6 +38,7 @@ var statuses = map[string]int{
 	"spec-missing":             409,
 	"protocol-unsupported":     426,
 	"offset-gone":              416,
+	codeSocket:                 409,
 	"host-not-permitted":       403,
 	"launch-spec-malformed":    400,
 	"launch-spec-mismatch":     403,
@@ -55,7 +59,7 @@ var statuses = map[string]int{
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, process.ErrNotRunning, box.ErrRunning,
 	process.ErrNoTerminal, box.ErrStopping, process.ErrInputTaken, process.ErrNoInput,
-	box.ErrTooManyTops, box.ErrTooManyCopies, cgroup.ErrMemoryInUse,
+	box.ErrTooManyTops, box.ErrTooManyCopies, box.ErrTooManySockets, cgroup.ErrMemoryInUse,
 	box.ErrPaused, box.ErrNotPaused, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
 }
 
@@ -67,6 +71,7 @@ func codeOf(err error) string {
 	var cwd *rootfs.CwdError
 	var memory *box.MemoryError
 	var copied *files.Error
+	var socket *box.SocketError
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -78,6 +83,8 @@ func codeOf(err error) string {
 		return stage.CwdInvalid
 	case errors.As(err, &copied):
 		return copied.Code
+	case errors.As(err, &socket):
+		return codeSocket
 	case errors.As(err, &memory):
 		return "conflict"
 	case errors.Is(err, stream.ErrTooLarge):

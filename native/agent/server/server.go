@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 9
+	maxProtocol = 10
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -111,6 +111,8 @@ var routes = []route{
 	{method: "POST", path: "/v1/files/sync", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).syncFiles},
 	{method: "PUT", path: "/v1/files", in: plainGuests, may: free, since: 7, stream: (*Server).writeFiles},
 	{method: "POST", path: "/v1/shares/changes", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).shareChanges},
+	{method: "POST", path: "/v1/sockets/connect", in: plainGuests, may: free, since: 10, stream: (*Server).connect},
+	{method: "POST", path: "/v1/sockets/accept", in: plainGuests, may: free, since: 10, stream: (*Server).accept},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},
@@ -256,10 +258,19 @@ func (s *Server) protocol(t stream.Stream) (int, error) {
 
 // asked is the version that a request is of; below 0 where it names none.
 func asked(t stream.Stream) int {
-	if len(t.Head().Protocols) != 1 || len(t.Head().Protocols[0]) != 1 {
+	if len(t.Head().Protocols) != 1 {
 		return -1
 	}
-	return int(t.Head().Protocols[0][0]) - '0'
+	return parseNumber(t.Head().Protocols[0], maxProtocol)
+}
+
+// parseNumber reads a number from 0 to max in its one spelling; -1 where the text is none.
+func parseNumber(text string, max int) int {
+	number, err := strconv.Atoi(text)
+	if err != nil || number < 0 || number > max || strconv.Itoa(number) != text {
+		return -1
+	}
+	return number
 }
 
 // match compares a path with a pattern, which has at most one id.

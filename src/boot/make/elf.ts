@@ -49,6 +49,24 @@ function notesHold(notes: Buffer): boolean {
   return false;
 }
 
+const DT_NEEDED = 1n;
+const DYNAMIC_ENTRY_BYTES = 16;
+
+/** The libraries that an ELF file asks for by name; none of a file that is no ELF, or is static. */
+export function elfNeeded(bytes: Buffer): readonly string[] {
+  if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== 0x7f454c46) return [];
+  const dynamic = elfSection(bytes, '.dynamic');
+  const names = elfSection(bytes, '.dynstr');
+  if (dynamic === undefined || names === undefined) return [];
+  const needed: string[] = [];
+  for (let at = 0; at + DYNAMIC_ENTRY_BYTES <= dynamic.length; at += DYNAMIC_ENTRY_BYTES) {
+    if (dynamic.readBigInt64LE(at) !== DT_NEEDED) continue;
+    const start = Number(dynamic.readBigUInt64LE(at + 8));
+    needed.push(names.subarray(start, names.indexOf(0, start)).toString('latin1'));
+  }
+  return needed;
+}
+
 /** The contents of the section of this name; undefined when there is none. */
 export function elfSection(elf: Buffer, wanted: string): Buffer | undefined {
   checkElf(elf);

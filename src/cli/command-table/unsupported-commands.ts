@@ -7,7 +7,8 @@
 const SWARM = 'there is no cluster mode';
 
 export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ['builder', 'use a3s-box buildx, which has build, prune, du and ls'],
+  ['builder build', 'use a3s-box build'],
+  ['builder prune', 'use a3s-box buildx prune, or a3s-box builder rm NAME for the whole cache'],
   ['checkpoint', 'use a3s-box snapshot create --memory'],
   ['config', SWARM],
   ['context', 'A3S_HOME names the installation'],

@@ -35,6 +35,7 @@ import { FakeProcess, type FakeProgram, signalName } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { hasRoute, isOrdered } from './fake-routes.ts';
+import { FakeSockets } from './fake-sockets.ts';
 import { buffered } from './fake-streams.ts';
 
 const JSON_BYTES = 64 * 1024;
@@ -70,6 +71,7 @@ export class FakeAgent {
   /** What the program `probe` does, from now on. */
   readonly probe = new FakeProbe();
   readonly files = new FakeFiles();
+  readonly sockets = new FakeSockets();
   readonly #options: FakeAgentOptions;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Map<string, FakeProcess>();
@@ -116,6 +118,8 @@ export class FakeAgent {
       ['POST', new RegExp(`^${id}/signal$`), (s, m) => this.#signal(s, m)],
       ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
       ...this.files.routes,
+      ['POST', /^\/v1\/sockets\/connect$/, (s, _, query) => this.sockets.connect(s, query)],
+      ['POST', /^\/v1\/sockets\/accept$/, (s, _, query) => this.sockets.accept(s, query)],
       ['GET', /^\/v1\/stats$/, (s, _, __, version) => this.#stats(s, version)],
       ['GET', /^\/v1\/top$/, async (s) => this.#top(s)],
       ['PUT', /^\/v1\/resources$/, (stream) => this.#putResources(stream)],

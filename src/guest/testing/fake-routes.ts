@@ -27,6 +27,8 @@ const SINCE_4 = /^\/v1\/(top|resources|processes\/[a-z0-9]+\/ended)$/;
 
 const FILES = /^\/v1\/files(\/|$)/;
 
+const SOCKETS = /^\/v1\/sockets\//;
+
 const SHARES = /^\/v1\/shares\//;
 
 export function hasRoute(path: string, version: number, confidential: boolean): boolean {
@@ -34,9 +36,10 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (version < 4 && SINCE_4.test(path)) return false;
   if (version < 7 && FILES.test(path)) return false;
   if (version < 9 && path === '/v1/networks') return false;
+  if (version < 10 && SOCKETS.test(path)) return false;
   if (version < 8 && (SHARES.test(path) || path === '/v1/files/sync')) return false;
   if (!confidential) return true;
-  if (FILES.test(path) || SHARES.test(path)) return false;
+  if (FILES.test(path) || SHARES.test(path) || SOCKETS.test(path)) return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));
 }
 

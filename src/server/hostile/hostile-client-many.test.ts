@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BoxBuilders } from '../../builders/box-builders.ts';
 import { HttpServer } from '../http-server.ts';
 import { TestHome } from '../testing/home.ts';
 
@@ -10,10 +11,9 @@ let server: HttpServer;
 beforeAll(async () => {
   await home.start();
   const limits = { connections: 5, refusals: 3, headersMs: 600 };
-  server = new HttpServer(
-    { ...home.runtime, stopServer: () => undefined, builds: undefined },
-    limits,
-  );
+  const { runtime } = home;
+  const builders = new BoxBuilders(runtime, home.config.builder);
+  server = new HttpServer({ ...runtime, stopServer: () => undefined, builders, builds: undefined }, limits);
   await server.listen(path);
 });
 afterAll(async () => {

@@ -107,7 +107,7 @@ describe('a greeting of the agent', () => {
   });
 
   it('removes control characters from the agent’s version in an error', async () => {
-    const protocol = { minimum: 10, maximum: 10 };
+    const protocol = { minimum: PROTOCOL.maximum + 1, maximum: PROTOCOL.maximum + 1 };
     const id = await lying({ 'GET /v1/hello': saying({ ...HELLO, agent: ESCAPES, protocol }) });
     const { body } = await start(id);
     expect(body).toMatchObject({ code: 'agent-failed' });

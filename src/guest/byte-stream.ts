@@ -1,5 +1,5 @@
 /**
- * Opens connections to the RA-TLS server of a confidential guest.
+ * Opens streams of the control connection that carry the bytes of another connection.
  *
  * @module
  */
@@ -9,23 +9,35 @@ import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { discard, type GuestConnection } from './http2-connection.ts';
 import { refusal } from './refusal.ts';
 
-/** @param deadlineMs for the guest to take it */
-export async function openRatls(
+const LISTENERS = 32;
+
+/**
+ * An error of the stream is handled already where its caller does not listen for one.
+ *
+ * @param route path and query of a `POST`
+ * @param deadlineMs for the guest to take it; undefined: as long as it takes
+ */
+export async function openByteStream(
   connection: GuestConnection,
+  route: string,
   signal: AbortSignal | undefined,
-  deadlineMs: number,
+  deadlineMs: number | undefined,
 ): Promise<Duplex> {
-  const route = '/v1/ratls';
   const stream = await connection.openInOrder('POST', route, { signal });
   const onAbort = (): void => discard(stream);
   signal?.addEventListener('abort', onAbort, { once: true });
   stream.once('close', () => signal?.removeEventListener('abort', onAbort));
   stream.on('error', () => undefined);
+  // Whoever pipes both directions adds a dozen.
+  stream.setMaxListeners(LISTENERS);
+  // It may have aborted while the earlier requests were sent.
+  if (signal?.aborted === true) onAbort();
   let late = false;
-  const timer = setTimeout(() => {
+  const expire = (): void => {
     late = true;
     discard(stream);
-  }, deadlineMs);
+  };
+  const timer = deadlineMs === undefined ? undefined : setTimeout(expire, deadlineMs);
   try {
     const status = await answerStatus(stream);
     if (status === 200) return stream;

@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { FakeAgent } from '../guest/testing/fake-agent.ts';
+import { openTrust } from '../server/home/open-trust.ts';
+import { TestHome } from '../server/testing/home.ts';
+import { FakeImages, TEST_IMAGE } from '../server/testing/images.ts';
+import { BoxBuilders } from './box-builders.ts';
+
+const IMAGE = { ...TEST_IMAGE, config: { ...TEST_IMAGE.config, cmd: ['sleep', 'infinity'] } };
+
+let home: TestHome;
+let directory: string;
+let builders: BoxBuilders;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'builders-'));
+  const document = { name: 'x', manifestDigest: IMAGE.manifestDigest, layerBytes: 1, packages: [] };
+  writeFileSync(join(directory, 'builder.json'), JSON.stringify(document));
+  home = new TestHome(new FakeImages(IMAGE));
+  await open();
+});
+
+afterEach(async () => {
+  await builders.close();
+  await home.remove();
+  rmSync(directory, { recursive: true });
+});
+
+/** With a policy that refuses every image: the builder's is none of the user's. */
+async function open(idleMs = 60_000): Promise<void> {
+  const rt = await home.start();
+  const policy = 'schema: a3s-box/image-policy/v1\nimages:\n  - pattern: "**"\n    deny: none\n';
+  writeFileSync(join(rt.home, 'image-policy.yaml'), policy);
+  builders = new BoxBuilders({ ...rt, trust: openTrust(rt.home) }, { directory, idleMs });
+}
+
+/** The agent of the n-th microVM that is started, from 0. */
+async function agentOf(index: number): Promise<FakeAgent> {
+  let agent = [...home.agents.values()][index];
+  for (; agent === undefined; agent = [...home.agents.values()][index]) await delay(1);
+  return agent;
+}
+
+/** A daemon that answers each request with what was asked for. */
+function listen(agent: FakeAgent): void {
+  agent.sockets.listening.set('/run/docker.sock', (connection: Duplex) => {
+    connection.once('data', (data: Buffer) => {
+      const line = data.toString().split('\r\n')[0] ?? '';
+      connection.end(`HTTP/1.1 200 OK\r\nContent-Length: ${line.length}\r\n\r\n${line}`);
+    });
+  });
+}
+
+async function used(index = 0) {
+  const using = builders.use('default');
+  const listening = agentOf(index).then(listen);
+  const [use] = await Promise.all([using, listening]);
+  return use;
+}
+
+const boxes = () => home.runtime.store.list();
+
+it('starts a privileged box without a network, whose daemon it waits for, once for all uses', async () => {
+  const [first, second] = await Promise.all([used(), builders.use('default')]);
+  expect(second.builder).toBe(first.builder);
+  const [box, ...others] = boxes();
+  expect(others).toEqual([]);
+  expect(box).toMatchObject({
+    name: 'a3s-builder-default',
+    state: { status: 'running' },
+    definition: {
+      ...{ network: 'none', security: { privileged: true }, init: true },
+      labels: { 'dev.a3s.role': 'builder', 'dev.a3s.builder': 'default' },
+      volumeMounts: [{ name: 'a3s-builder-default', destination: '/var/lib/docker' }],
+    },
+  });
+  const { authority } = first.builder;
+  expect(box?.definition.env).toContain(`A3S_BUILDER_AUTHORITY=${authority.certificate}`);
+  expect(JSON.stringify(box)).not.toContain('PRIVATE KEY');
+  const connection = await first.builder.dial();
+  connection.write('GET /version HTTP/1.1\r\n\r\n');
+  expect(await text(connection)).toContain('GET /version');
+  connection.end();
+});
+
+it('hands over the connections of its programs until that is ended', async () => {
+  const { builder } = await used();
+  const end = builder.serveProxy((connection) => connection.end('from the proxy'));
+  const agent = await agentOf(0);
+  for (const dialled of await Promise.all([agent.sockets.dial(3128), agent.sockets.dial(3128)])) {
+    expect(await text(dialled)).toBe('from the proxy');
+    dialled.end();
+  }
+  end();
+});
+
+it('starts another one where its microVM has ended', async () => {
+  const first = await used();
+  const [before] = boxes();
+  await home.runtime.running.expect(before?.definition.id ?? '').vm.kill();
+  await home.runtime.store.when(
+    before?.definition.id ?? '',
+    (box) => box?.state.status === 'exited',
+    new AbortController().signal,
+  );
+  const second = await used(1);
+  expect(boxes()).toHaveLength(1);
+  expect(boxes()[0]?.definition.id).not.toBe(before?.definition.id);
+  expect(second.builder.authority.privateKey).not.toBe(first.builder.authority.privateKey);
+  first.release();
+  second.release();
+});
+
+it('goes on with one that an earlier server started', async () => {
+  const first = await used();
+  await builders.close();
+  await home.stop();
+  await open();
+  const second = await builders.use('default');
+  expect(second.builder.authority).toEqual(first.builder.authority);
+  expect(home.agents.size).toBe(1);
+});
+
+it('replaces a box that a server left before it was on record', async () => {
+  await used();
+  await builders.close();
+  const [left] = boxes();
+  rmSync(join(home.config.home, 'builders'), { recursive: true });
+  await home.stop();
+  await open();
+  await used(1);
+  expect(boxes()).toHaveLength(1);
+  expect(boxes()[0]?.definition.id).not.toBe(left?.definition.id);
+});
+
+it('ends one that nobody uses any more, and keeps its cache', async () => {
+  await builders.close();
+  await home.stop();
+  await open(1);
+  const [first, second] = await Promise.all([used(), builders.use('default')]);
+  first.release();
+  first.release();
+  expect(boxes()).toHaveLength(1);
+  second.release();
+  while (boxes().length > 0) await delay(1);
+  expect(home.runtime.volumes.list().map(({ name }) => name)).toEqual(['a3s-builder-default']);
+});
+
+it('reports what the daemon wrote where the builder ends at once, and leaves nothing', async () => {
+  await home.remove();
+  const image = { ...IMAGE, config: { ...IMAGE.config, cmd: ['fail', 'no cgroups'] } };
+  home = new TestHome(new FakeImages(image));
+  await open();
+  await expect(builders.use('default')).rejects.toMatchObject({
+    code: 'builder-failed',
+    message: expect.stringContaining('its last output: no cgroups'),
+  });
+  expect(boxes()).toEqual([]);
+});
+
+it('lists builders and what is left of them, and removes both', async () => {
+  const { release } = await used();
+  const [box] = boxes();
+  expect(await builders.list()).toEqual([
+    {
+      ...{ name: 'default', state: 'running', box: box?.definition.id, uses: 1 },
+      ...{ cache: 'a3s-builder-default', cacheBytes: expect.any(Number) },
+      cacheLimitBytes: 32 * 1024 ** 3,
+    },
+  ]);
+  await expect(builders.inspect('other')).rejects.toMatchObject({ code: 'no-such-builder' });
+  const asked = { force: false };
+  await expect(builders.remove('default', asked)).rejects.toMatchObject({ code: 'conflict' });
+  await expect(builders.remove('other', asked)).rejects.toMatchObject({ code: 'no-such-builder' });
+  release();
+  await home.runtime.running.expect(box?.definition.id ?? '').vm.kill();
+  await builders.remove('default', asked);
+  expect(boxes()).toEqual([]);
+  expect(home.runtime.volumes.list()).toEqual([]);
+  expect(await builders.list()).toEqual([]);
+});
+
+it('refuses a name that no box can have, and an installation without a builder', async () => {
+  await expect(builders.use('../x')).rejects.toMatchObject({ code: 'invalid-argument' });
+  rmSync(join(directory, 'builder.json'));
+  await expect(builders.use('default')).rejects.toMatchObject({ code: 'builder-missing' });
+  expect(boxes()).toEqual([]);
+});
+
+it('gives up waiting for the start when its caller aborts, and the start goes on', async () => {
+  const abort = new AbortController();
+  const using = builders.use('default', abort.signal);
+  abort.abort(new Error('no more'));
+  await expect(using).rejects.toThrow('no more');
+  const { release } = await used();
+  expect(home.agents.size).toBe(1);
+  release();
+});

@@ -1,0 +1,28 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { elfNeeded } from '../../boot/make/elf.ts';
+import { makeRoot } from './root.ts';
+
+it('names the libraries that a program loads, and none of a script', () => {
+  expect(elfNeeded(readFileSync('/bin/ls'))).toContain('libc.so.6');
+  expect(elfNeeded(readFileSync('/bin/busybox'))).toEqual([]);
+  expect(elfNeeded(Buffer.from('#!/bin/sh\n'.repeat(20)))).toEqual([]);
+});
+
+it('refuses packages that lack a program, and names it', async () => {
+  const work = mkdtempSync(join(tmpdir(), 'root-'));
+  try {
+    const busybox = join(work, 'unpacked/usr/bin/busybox');
+    mkdirSync(dirname(busybox), { recursive: true });
+    writeFileSync(busybox, readFileSync('/bin/busybox'));
+    mkdirSync(join(work, 'root'));
+    await expect(makeRoot(join(work, 'unpacked'), join(work, 'root'))).rejects.toMatchObject({
+      message: 'Cannot make the builder: no package has /usr/sbin/dockerd',
+    });
+    expect(existsSync(join(work, 'root/usr/bin/busybox'))).toBe(true);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+});

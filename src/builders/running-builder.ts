@@ -1,0 +1,116 @@
+/**
+ * A builder whose box runs.
+ *
+ * @module
+ */
+import { once, setMaxListeners } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunningBox } from '../boxes/run/running-box.ts';
+import type { Logger } from '../boxes/services/services.ts';
+import type { Builder } from '../build/builder.ts';
+import { GuestRefusal } from '../guest/refusal.ts';
+import { DOCKER_SOCKET, PROXY_PORT } from './request.ts';
+
+/**
+ * How many connections to the proxy are served at once. More of them wait in the guest, whose
+ * agent takes no more than 128.
+ */
+const PROXY_CONNECTIONS = 64;
+const RETRY_MS = 200;
+/** Longest answer to a ping. */
+const PING_BYTES = 16 * 1024;
+
+export class RunningBuilder implements Builder {
+  readonly name: string;
+  readonly authority: Builder['authority'];
+  readonly #box: Pick<RunningBox, 'guest' | 'signal'>;
+  readonly #log: Logger;
+
+  constructor(
+    name: string,
+    authority: Builder['authority'],
+    box: Pick<RunningBox, 'guest' | 'signal'>,
+    log: Logger,
+  ) {
+    this.name = name;
+    this.authority = authority;
+    this.#box = box;
+    this.#log = log;
+  }
+
+  /** Whether its microVM is gone, or this server has released it. */
+  get ended(): boolean {
+    return this.#box.signal.aborted;
+  }
+
+  async dial(signal?: AbortSignal): Promise<Duplex> {
+    signal?.throwIfAborted();
+    const guest = await this.#box.guest();
+    return await guest.connectSocket(DOCKER_SOCKET, signal);
+  }
+
+  /** Where it is called twice, each gets some of the connections. */
+  serveProxy(serve: (connection: Duplex) => void): () => void {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#box.signal]);
+    setMaxListeners(0, signal);
+    for (let place = 0; place < PROXY_CONNECTIONS; place += 1) void this.#serve(serve, signal);
+    return () => stop.abort();
+  }
+
+  /** Serves one connection after the other. Never rejects. */
+  async #serve(serve: (connection: Duplex) => void, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const guest = await this.#box.guest();
+        const connection = await guest.acceptConnection(PROXY_PORT, signal);
+        const closed = new Promise((resolve) => connection.once('close', resolve));
+        serve(connection);
+        await closed;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#log.error('a builder’s proxy has no connection', error, { builder: this.name });
+        await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /**
+   * Waits until the daemon answers.
+   *
+   * @throws the signal's reason; `box-not-running` when the box ends; A3sError of the agent
+   */
+  async ready(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#box.signal]);
+    for (;;) {
+      either.throwIfAborted();
+      if (await this.#answers(either)) return;
+      await delay(RETRY_MS, undefined, { signal: either }).catch(() => undefined);
+    }
+  }
+
+  async #answers(signal: AbortSignal): Promise<boolean> {
+    let connection: Duplex;
+    try {
+      connection = await this.dial(signal);
+    } catch (error) {
+      if (error instanceof GuestRefusal && error.guestCode === 'socket-refused') return false;
+      throw error;
+    }
+    try {
+      connection.write('GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n');
+      let answer = '';
+      connection.on('data', (data: Buffer) => {
+        if (answer.length < PING_BYTES) answer += data.toString('latin1');
+      });
+      await Promise.race([
+        once(connection, 'end', { signal }),
+        once(connection, 'close', { signal }),
+      ]);
+      return answer.startsWith('HTTP/1.1 200 ');
+    } finally {
+      connection.destroy();
+    }
+  }
+}

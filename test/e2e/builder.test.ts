@@ -1,0 +1,178 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Duplex, pipeline } from 'node:stream';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Builder } from '../../src/build/builder.ts';
+import type { ApiHost } from '../../src/server/routes.ts';
+import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
+import { processesWith, until } from './processes.ts';
+import { closeEngines } from './support/engines.ts';
+import { TestServer } from './support/server.ts';
+import { scaled } from './time-scale.ts';
+
+const run = promisify(execFile);
+/** A daemon takes half a minute until it answers, under emulation on a machine that is idle. */
+const SLOW_MS = scaled(900_000);
+const BASE = 'localhost/a3s/base:1';
+const IDLE_SECONDS = 5;
+
+const server = new TestServer({ A3S_BUILDER_IDLE: String(IDLE_SECONDS) });
+const directory = mkdtempSync(join(tmpdir(), 'a3s-builder-'));
+const socket = join(directory, 'docker.sock');
+let rt: ApiHost;
+let held: { readonly builder: Builder; release(): void };
+let relay: Server | undefined;
+
+beforeAll(async () => {
+  rt = await server.start();
+  held = await rt.builders.use('default');
+  relay = await relayTo(() => held.builder);
+}, SLOW_MS);
+
+afterAll(async () => {
+  // Where it could not be started, there is none.
+  if (relay !== undefined) {
+    relay.close();
+    held.release();
+  }
+  for (const { definition } of rt.store.list()) {
+    await rt.running.get(definition.id)?.vm.kill();
+  }
+  await server.stop();
+  await closeEngines();
+  expect(processesWith(server.home)).toEqual([]);
+  server.remove();
+  rmSync(directory, { recursive: true });
+}, SLOW_MS);
+
+/** A unix socket whose connections lead to the builder's daemon. */
+async function relayTo(builder: () => Builder): Promise<Server> {
+  const listening = createServer({ allowHalfOpen: true }, (client) => {
+    client.on('error', () => client.destroy());
+    builder()
+      .dial()
+      .then(
+        (daemon) => {
+          pipeline(client, daemon, () => undefined);
+          pipeline(daemon, client, () => undefined);
+        },
+        () => client.destroy(),
+      );
+  });
+  await new Promise<void>((resolve) => listening.listen(socket, resolve));
+  return listening;
+}
+
+async function docker(...args: readonly string[]): Promise<string> {
+  const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: directory };
+  const { stdout, stderr } = await run('docker', args, { env, timeout: SLOW_MS });
+  return (stdout + stderr).trim();
+}
+
+function boxOf(name: string) {
+  const box = rt.store.byName(`a3s-builder-${name}`);
+  if (box === undefined) throw new Error(`there is no builder ${name}`);
+  return box;
+}
+
+it(
+  'gives a builder a role and no network card, and reaches its daemon over the control stream',
+  async () => {
+    const { definition } = boxOf('default');
+    expect(definition.labels).toMatchObject({ 'dev.a3s.role': 'builder' });
+    expect(definition).toMatchObject({ network: 'none', security: { privileged: true } });
+    expect(await docker('version', '-f', '{{.Server.Os}}/{{.Server.Arch}}')).toBe('linux/amd64');
+    const store = await docker('info', '-f', '{{.DriverStatus}}');
+    expect(store).toContain('io.containerd.snapshotter');
+  },
+  SLOW_MS,
+);
+
+it(
+  'builds with BuildKit: COPY, and RUN in the default network and in none',
+  async () => {
+    const archive = join(directory, 'base.tar');
+    writeFileSync(archive, dockerArchive([buildImage(busyboxImage(BASE))]));
+    await docker('load', '-i', archive);
+    const context = join(directory, 'context');
+    mkdirSync(context);
+    writeFileSync(join(context, 'greeting'), 'hello\n');
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      `FROM ${BASE} AS made
+COPY greeting /greeting
+RUN tr a-z A-Z < /greeting > /loud && ip -o addr show > /cards
+RUN --network=none ip -o addr show > /alone
+FROM scratch
+COPY --from=made /loud /cards /alone /
+`,
+    );
+    const out = join(directory, 'out');
+    await docker('build', '--progress=plain', '--output', `type=local,dest=${out}`, context);
+    const file = (name: string): string => readFileSync(join(out, name), 'utf8');
+    expect(file('loud')).toBe('HELLO\n');
+    expect(file('cards')).toMatch(/eth0 .*inet 172\.17\./);
+    expect(file('alone')).not.toContain('eth0');
+  },
+  SLOW_MS,
+);
+
+it(
+  'hands all HTTP of its programs to the control server',
+  async () => {
+    const asked: string[] = [];
+    const end = held.builder.serveProxy((connection: Duplex) => {
+      connection.once('data', (data: Buffer) => {
+        asked.push(data.toString('latin1').split('\r\n')[0] ?? '');
+        connection.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      });
+    });
+    await expect(docker('pull', 'registry.example/some/image:1')).rejects.toThrow(/Forbidden/);
+    end();
+    expect(new Set(asked)).toEqual(new Set(['CONNECT registry.example:443 HTTP/1.1']));
+  },
+  SLOW_MS,
+);
+
+it(
+  'starts another builder after the VMM was killed, and keeps its cache',
+  async () => {
+    const killed = boxOf('default').definition.id;
+    const vmm = processesWith(killed).find(({ commandLine }) =>
+      commandLine.startsWith('/usr/bin/qemu-system'),
+    );
+    if (vmm === undefined) throw new Error('no VMM runs');
+    process.kill(vmm.pid, 'SIGKILL');
+    await rt.store.when(
+      killed,
+      (box) => box?.state.status === 'exited',
+      new AbortController().signal,
+    );
+    held.release();
+    held = await rt.builders.use('default');
+    expect(boxOf('default').definition.id).not.toBe(killed);
+    expect(rt.store.get(killed)).toBeUndefined();
+    expect(await docker('images', '--format', '{{.Repository}}:{{.Tag}}')).toBe(BASE);
+  },
+  SLOW_MS,
+);
+
+it(
+  'goes on with a builder under the next server, and ends it when nobody has used it for a while',
+  async () => {
+    const { id } = boxOf('default').definition;
+    await server.stop();
+    rt = await server.start();
+    const again = await rt.builders.use('default');
+    expect(boxOf('default').definition.id).toBe(id);
+    expect(again.builder.authority.privateKey).toContain('PRIVATE KEY');
+    again.release();
+    await until('the builder has ended', () => rt.store.list().length === 0, SLOW_MS);
+    expect(rt.volumes.list().map(({ name }) => name)).toEqual(['a3s-builder-default']);
+  },
+  SLOW_MS,
+);

@@ -1,0 +1,81 @@
+/**
+ * A control server within the process of a test, with real microVMs: for what has no route.
+ *
+ * @module
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { readConfig } from '../../../src/config.ts';
+import { converterInJail } from '../../../src/images/converter/converter.ts';
+import { openImageStore } from '../../../src/images/store.ts';
+import { spawnInJail } from '../../../src/jail/spawn.ts';
+import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
+import { hostFiles } from '../../../src/registry/hosts/host.ts';
+import { readProxies } from '../../../src/registry/hosts/proxies.ts';
+import { openRegistry } from '../../../src/registry/open-registry.ts';
+import { PinnedBootSets } from '../../../src/server/home/boot-sets.ts';
+import { openTrust } from '../../../src/server/home/open-trust.ts';
+import type { ApiHost } from '../../../src/server/routes.ts';
+import { serve } from '../../../src/server/serve.ts';
+import { engineCache } from '../installation.ts';
+import { openEngine } from './engines.ts';
+
+const DIST = resolve('dist');
+
+export class TestServer {
+  readonly home = mkdtempSync(join(tmpdir(), 'a3s-in-'));
+  readonly #environment: Readonly<Record<string, string>>;
+  #stop = new AbortController();
+  #served: Promise<void> | undefined;
+
+  /** @param environment settings, as a server's own */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    chmodSync(this.home, 0o711);
+    this.#environment = environment;
+  }
+
+  async start(): Promise<ApiHost> {
+    const env = { ...process.env, ...this.#environment, A3S_HOME: join(this.home, 'home') };
+    const config = readConfig(env, process.geteuid?.() ?? 0, DIST);
+    const boot = new PinnedBootSets(config);
+    this.#stop = new AbortController();
+    return await new Promise<ApiHost>((ready, failed) => {
+      this.#served = serve(config, {
+        signal: this.#stop.signal,
+        openDependencies: async (database, log) => ({
+          boot,
+          engine: openEngine({
+            ...{ boot: await boot.available(), cacheFile: engineCache(this.home) },
+            runtimeDir: config.runtimeDir,
+          }),
+          registry: openRegistry({ ...hostFiles(config.home, {}), proxies: readProxies({}) }),
+          trust: openTrust(config.home),
+          hostNetworks: new NamespaceNetworks(
+            join(config.runtimeDir, 'networks'),
+            log,
+            join(DIST, 'egress.cjs'),
+          ),
+          images: await openImageStore({
+            directory: join(config.home, 'images'),
+            database,
+            converter: converterInJail(join(DIST, 'converter.cjs'), spawnInJail),
+          }),
+        }),
+        onReady: (rt) => ready(rt),
+      });
+      this.#served.catch(failed);
+    });
+  }
+
+  /** Ends the server; its boxes run on. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#served;
+  }
+
+  /** After the last server has ended its boxes. */
+  remove(): void {
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
