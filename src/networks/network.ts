@@ -16,6 +16,8 @@ const AskedAddresses = z.strictObject({
   gateway: z.string().optional(),
   /** Addresses that no box gets, by the name that the user gave each. */
   auxAddresses: z.record(z.string(), z.string()),
+  /** The client gave no list of options, not even an empty one, which Docker shows. */
+  withoutOptions: z.literal(true).optional(),
 });
 
 export const NetworkRecord = z.strictObject({

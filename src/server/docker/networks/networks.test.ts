@@ -40,7 +40,7 @@ describe('the routes of networks', () => {
       ...{ Name: 'db', Id, Created: expect.any(String), Scope: 'local', Driver: 'bridge' },
       ...{ EnableIPv6: false, Internal: true, Attachable: true, Ingress: false },
       IPAM: {
-        ...{ Driver: 'default', Options: {} },
+        ...{ Driver: 'default', Options: null },
         Config: [
           {
             ...{ Subnet: '10.1.0.0/16', IPRange: '10.1.5.0/24', Gateway: '10.1.0.9' },
@@ -55,6 +55,16 @@ describe('the routes of networks', () => {
     expect(await list()).toEqual(['bridge', 'none', 'db']);
     expect((await home.call('DELETE', '/networks/db')).status).toBe(204);
     expect(await list()).toEqual(['bridge', 'none']);
+  });
+
+  it.each([
+    [{}, null],
+    [{ IPAM: null }, null],
+    [{ IPAM: { Driver: 'default', Config: [{ Subnet: '10.1.0.0/16' }], Options: null } }, null],
+    [{ IPAM: { Options: {} } }, {}],
+  ])('shows the options of addresses of a network created with %j as %j', async (body, Options) => {
+    await make('db', body);
+    expect(await inspect('db')).toMatchObject({ IPAM: { Driver: 'default', Options } });
   });
 
   it.each(['test 01', 'a/b', 'a,b=c', 'é'])(
