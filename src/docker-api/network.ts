@@ -25,7 +25,8 @@ export const NetworkCreateBody = z.strictObject({
   IPAM: z
     .strictObject({
       Driver: z.string().max(256).default(''),
-      Options: words.default({}),
+      /** `inspect` shows whether there was a list. */
+      Options: words.optional(),
       Config: z
         .array(
           z.strictObject({

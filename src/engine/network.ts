@@ -13,8 +13,14 @@ export const GUEST_NETWORK = {
   /** Forwarded to the host's resolver, which may listen on the host's loopback. */
   nameserver: '10.0.2.3',
   /**
-   * The largest MTU that the translator takes. The translator ends TCP on the host, so no path
-   * outside must carry packets of this size.
+   * The translator ends TCP on the host, so no path outside must carry packets of this size. A
+   * frame of it, with the header and the length before it, is one write to the translator's socket,
+   * which takes it whole or not at all: a kernel splits writes at 32 KiB and more. QEMU corrupts
+   * what it wrote in part: when a card on a hub has frames waiting, it sends the next frame's bytes
+   * as the rest of the one before.
    */
-  mtu: 65_520,
+  mtu: 32_700,
 } as const;
+
+/** The largest that the host's side of a network carries by a tap device, which takes it whole. */
+export const TAP_MTU = 65_520;

@@ -16,6 +16,8 @@ const AskedAddresses = z.strictObject({
   gateway: z.string().optional(),
   /** Addresses that no box gets, by the name that the user gave each. */
   auxAddresses: z.record(z.string(), z.string()),
+  /** The client gave no list of options, not even an empty one, which Docker shows. */
+  withoutOptions: z.literal(true).optional(),
 });
 
 export const NetworkRecord = z.strictObject({
@@ -72,8 +74,11 @@ export interface UserNetworks {
   readonly reason: string | undefined;
 }
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+/** Control characters would break the lines of lists and logs. */
+const UNPRINTABLE = /\p{Cc}/u;
 const MAX_NAME = 255;
+/** What `--network` reads as a box whose network is to be shared. */
+const SHARED = 'container:';
 
 /** Names that mean something else where a box is created. */
 export const PREDEFINED_NAMES: readonly string[] = ['bridge', 'default', 'host', 'none'];
@@ -95,11 +100,17 @@ export function checkNetworkName(name: string): void {
       remedy: 'Give the network a name.',
     });
   }
-  if (NAME.test(name) && name.length <= MAX_NAME) return;
-  const shown = name.slice(0, 128);
+  const bad = UNPRINTABLE.test(name)
+    ? 'a control character is in it'
+    : name.length > MAX_NAME
+      ? `it has more than ${MAX_NAME} characters`
+      : name.startsWith(SHARED)
+        ? `no box could name it, since ${SHARED} means the network of another box`
+        : undefined;
+  if (bad === undefined) return;
   throw new A3sError(
     'invalid-argument',
-    `Cannot create the network: "${shown}" includes invalid characters for a network name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`,
-    { remedy: `Use letters, digits, "_", "." and "-", ${MAX_NAME} at most.` },
+    `Cannot create the network ${JSON.stringify(name.slice(0, 128))}: ${bad}`,
+    { remedy: 'Choose another name.' },
   );
 }

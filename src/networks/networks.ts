@@ -132,6 +132,7 @@ export class Networks {
       ...(request.egress === undefined ? {} : { egress: request.egress }),
       asked: {
         ...(addresses === undefined ? {} : { subnet: formatSubnet(subnet) }),
+        ...(request.withoutOptions === true ? { withoutOptions: true } : {}),
         ...(addresses === undefined || addresses.gateway === ''
           ? {}
           : { gateway: formatAddress(gateway) }),

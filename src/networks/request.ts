@@ -38,6 +38,8 @@ export interface NetworkRequest {
   readonly options: Readonly<Record<string, string>>;
   /** Undefined: the server chooses a subnet. */
   readonly addresses: SubnetRequest | undefined;
+  /** Not even an empty list of options for addresses was given. */
+  readonly withoutOptions?: boolean;
   /** What its boxes may reach outside of it. */
   readonly egress?: RecordedPolicy | undefined;
 }

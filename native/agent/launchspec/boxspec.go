@@ -16,7 +16,7 @@ const (
 	prefixLength = 24
 	gateway      = "10.0.2.2"
 	nameserver   = "10.0.2.3"
-	mtu          = 65520
+	mtu          = 32700
 )
 
 // Serials of a confidential box's disks; a layer's index follows.

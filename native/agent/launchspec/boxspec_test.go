@@ -44,7 +44,7 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 		t.Errorf("got %+v", b)
 	}
 	if n := b.Network; n.Kind != spec.NetworkNIC || n.MAC != nil || *n.Address != "10.0.2.15" || *n.PrefixLength != 24 ||
-		*n.Gateway != "10.0.2.2" || *n.MTU != 65520 || (*n.Nameservers)[0] != "10.0.2.3" || len(*n.Search) != 0 {
+		*n.Gateway != "10.0.2.2" || *n.MTU != 32700 || (*n.Nameservers)[0] != "10.0.2.3" || len(*n.Search) != 0 {
 		t.Errorf("got %+v", n)
 	}
 }

@@ -92,6 +92,8 @@ const BoxEndpoint = z.strictObject({
   mac: z.string().optional(),
   /** Of the box's networks the one with the highest is its way out. Absent: 0. */
   gatewayPriority: z.int().optional(),
+  /** Options for a driver, for `inspect`: no driver reads them. Absent: none. */
+  driverOptions: z.record(z.string(), z.string()).optional(),
 });
 /** A user-defined network that a box is to be in. */
 export type BoxEndpoint = z.infer<typeof BoxEndpoint>;
@@ -209,6 +211,8 @@ export const BoxDefinition = z.strictObject({
   networkMode: z.string().optional(),
   /** The hardware address that was chosen for its card in its own network. */
   mac: z.string().optional(),
+  /** Options for a driver of that network, for `inspect`: no driver reads them. Absent: none. */
+  ownDriverOptions: z.record(z.string(), z.string()).optional(),
   /** `none` was asked for by `NetworkDisabled`. */
   networkDisabled: z.literal(true).optional(),
   /** Its places in user-defined networks. Old records have none. */

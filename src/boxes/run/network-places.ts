@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync } from 'node:fs';
-import { GUEST_NETWORK } from '../../engine/network.ts';
+import { GUEST_NETWORK, TAP_MTU } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint as HostEndpoint } from '../../networks/host/endpoint.ts';
 import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
@@ -144,7 +144,7 @@ export function freeCard(
 
 /** The largest packet that a network carries. */
 export function mtuIn({ options }: Pick<NetworkRecord, 'options'>): number {
-  return mtuOf(options) ?? GUEST_NETWORK.mtu;
+  return mtuOf(options) ?? TAP_MTU;
 }
 
 async function hostEndpoint(

@@ -20,6 +20,8 @@ export interface EndpointRequest {
   readonly mac: string | undefined;
   /** The network with the highest is the way out. Undefined: 0. */
   readonly gatewayPriority?: number | undefined;
+  /** For `inspect`. */
+  readonly driverOptions?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -36,13 +38,14 @@ export function resolveEndpoints(
   const found = new Map<string, BoxEndpoint>();
   for (const asked of request.endpoints) {
     const endpoint = resolveEndpoint(rt, asked);
-    const { network, name, aliases, address, mac, gatewayPriority } = endpoint;
+    const { network, name, aliases, address, mac, gatewayPriority, driverOptions } = endpoint;
     const first = found.get(network);
     const merged = {
       ...{ network, name: first?.name ?? name },
       aliases: [...new Set([...(first?.aliases ?? []), ...aliases])],
       ...withAddresses(first?.address ?? address, first?.mac ?? mac),
       ...withPriority(first?.gatewayPriority ?? gatewayPriority),
+      ...withDriverOptions(first?.driverOptions ?? driverOptions),
     };
     found.set(network, merged);
   }
@@ -74,11 +77,16 @@ export function resolveEndpoint(
     ...{ network: network.id, name, aliases: [...aliases] },
     ...withAddresses(address, mac),
     ...withPriority(asked.gatewayPriority),
+    ...withDriverOptions(asked.driverOptions),
   };
 }
 
 function withPriority(gatewayPriority: number | undefined) {
   return gatewayPriority === undefined ? {} : { gatewayPriority };
+}
+
+function withDriverOptions(driverOptions: EndpointRequest['driverOptions']) {
+  return driverOptions === undefined ? {} : { driverOptions: { ...driverOptions } };
 }
 
 function withAddresses(address: string | undefined, mac: string | undefined) {

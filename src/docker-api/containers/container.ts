@@ -34,13 +34,19 @@ const Endpoint = Address.extend({
   NetworkID: z.string(),
   EndpointID: z.string(),
   Aliases: z.array(z.string()).nullable(),
-  /** Of a user-defined network alone, as the following ones; the address that was asked for. */
-  IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable().optional(),
-  MacAddress: z.string().optional(),
+  /** The address that was asked for, in a user-defined network. */
+  IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable(),
+  Links: z.null(),
+  MacAddress: z.string(),
+  /** As they were asked for. */
+  DriverOpts: z.record(z.string(), z.string()).nullable(),
   /** As it was asked for; left out where it was not. */
   GwPriority: z.int().optional(),
-  /** The names by which boxes of the network find the box. */
-  DNSNames: z.array(z.string()).optional(),
+  IPv6Gateway: z.literal(''),
+  GlobalIPv6Address: z.literal(''),
+  GlobalIPv6PrefixLen: z.literal(0),
+  /** The names by which boxes of a user-defined network find the box. */
+  DNSNames: z.array(z.string()).nullable(),
 });
 
 const mounted = {

@@ -64,7 +64,7 @@ it('starts passt with IPv4 alone, no access to the loopback, and only the given 
     ...['--address', '10.0.2.15'],
     ...['--netmask', '24'],
     ...['--gateway', '10.0.2.2'],
-    ...['--mtu', '65520'],
+    ...['--mtu', '32700'],
     '--no-map-gw',
     ...['--map-guest-addr', '169.254.169.254'],
     ...['--dns-forward', '10.0.2.3'],

@@ -103,6 +103,11 @@ const USER_ENDPOINT_ROWS: readonly (readonly string[])[] = [
   ],
   ['`MacAddress`', 'works', '`MacAddress` beside `Image` means the same'],
   ['`GwPriority`', 'works', 'in every version of the API'],
+  [
+    '`DriverOpts`',
+    'differs',
+    'shown, and read by nothing; those of `com.docker.network.` are refused',
+  ],
 ];
 
 /** The whole page. */
@@ -123,7 +128,7 @@ export function dockerApiDocument(): string {
     '### `HostConfig`',
     fields(HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
-    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. `MacAddress` of `default` works; it is `MacAddress` beside `Image`. Fields of `default` and `none`:',
+    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. `MacAddress` of `default` works; it is `MacAddress` beside `Image`. `DriverOpts` are as in a user-defined network. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
     'Fields of a user-defined network; all others are refused or ignored there as well:',
     table(['field', '', ''], USER_ENDPOINT_ROWS),

@@ -18,7 +18,6 @@ export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
   IPv6Gateway: ignored('::1'),
   GlobalIPv6Address: ignored('::1'),
   GlobalIPv6PrefixLen: ignored(64),
-  DriverOpts: refused({ a: 'b' }),
   DNSNames: ignored(['x']),
   GwPriority: refused(1),
 };

@@ -10,7 +10,7 @@ import (
 // A guest is prepared for what nearly every spec asks for. For another spec, SetUp keeps what fits
 // and makes the rest again.
 var (
-	expectedMTU          int64 = 65520
+	expectedMTU          int64 = 32700
 	expectedAddress            = "10.0.2.15"
 	expectedPrefixLength int64 = 24
 	expectedGateway            = "10.0.2.2"

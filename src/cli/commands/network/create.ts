@@ -39,7 +39,10 @@ export const createNetwork: Command = {
     const body: NetworkCreateBody = {
       Name: operands[0] ?? '',
       Driver: flags.string('driver') ?? 'bridge',
-      IPAM: { Driver: flags.string('ipam-driver') ?? 'default', Config: subnets(flags) },
+      IPAM: {
+        ...{ Driver: flags.string('ipam-driver') ?? 'default', Options: {} },
+        Config: subnets(flags),
+      },
       Internal: flags.bool('internal'),
       Attachable: flags.bool('attachable'),
       Options: toMap(flags.list('opt')),

@@ -23,7 +23,7 @@ export function networkRequest(body: Body): NetworkRequest {
     const shown = IPAM.Driver.slice(0, 128);
     throw noPlugin(shown);
   }
-  const [option] = Object.keys(IPAM.Options);
+  const [option] = Object.keys(IPAM.Options ?? {});
   if (option !== undefined) {
     throw unsupported(`IPAM.Options ${option.slice(0, 64)}`, 'addresses have no options');
   }
@@ -34,6 +34,7 @@ export function networkRequest(body: Body): NetworkRequest {
     labels: Labels,
     options: Options,
     addresses: subnetRequest(IPAM.Config),
+    withoutOptions: IPAM.Options === undefined,
     egress: egressRequest(body.Egress),
   };
 }

@@ -61,7 +61,7 @@ function describe(network: NetworkRecord): Network {
     ...{ Name: name, Id: id, Created: createdAt, Driver: 'bridge', ...COMMON },
     IPAM: {
       Driver: 'default',
-      Options: {},
+      Options: asked.withoutOptions === true ? null : {},
       Config: [
         {
           Subnet: subnet,

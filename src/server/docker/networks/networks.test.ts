@@ -40,7 +40,7 @@ describe('the routes of networks', () => {
       ...{ Name: 'db', Id, Created: expect.any(String), Scope: 'local', Driver: 'bridge' },
       ...{ EnableIPv6: false, Internal: true, Attachable: true, Ingress: false },
       IPAM: {
-        ...{ Driver: 'default', Options: {} },
+        ...{ Driver: 'default', Options: null },
         Config: [
           {
             ...{ Subnet: '10.1.0.0/16', IPRange: '10.1.5.0/24', Gateway: '10.1.0.9' },
@@ -57,6 +57,27 @@ describe('the routes of networks', () => {
     expect(await list()).toEqual(['bridge', 'none']);
   });
 
+  it.each([
+    [{}, null],
+    [{ IPAM: null }, null],
+    [{ IPAM: { Driver: 'default', Config: [{ Subnet: '10.1.0.0/16' }], Options: null } }, null],
+    [{ IPAM: { Options: {} } }, {}],
+  ])('shows the options of addresses of a network created with %j as %j', async (body, Options) => {
+    await make('db', body);
+    expect(await inspect('db')).toMatchObject({ IPAM: { Driver: 'default', Options } });
+  });
+
+  it.each(['test 01', 'a/b', 'a,b=c', 'é'])(
+    'creates a network with the name %s, as Docker does, and finds it by that name',
+    async (Name) => {
+      expect((await make(Name)).status).toBe(201);
+      const path = encodeURIComponent(Name);
+      expect(await inspect(path)).toMatchObject({ Name });
+      expect(await list()).toEqual(['bridge', 'none', Name]);
+      expect((await home.call('DELETE', `/networks/${path}`)).status).toBe(204);
+    },
+  );
+
   it('warns where no box can be started in a new network, and so does the information', async () => {
     home.hostNetworks.answer = { available: false, reason: 'nft is missing' };
     const warning = expect.stringContaining('No box can be started in a user-defined network');
@@ -66,7 +87,10 @@ describe('the routes of networks', () => {
 
   it.each([
     [{ Name: '' }, 400, 'name is empty'],
-    [{ Name: 'a b' }, 400, 'includes invalid characters'],
+    [{ Name: ' ' }, 400, 'name is empty'],
+    [{ Name: 'a\nb' }, 400, 'a control character is in it'],
+    [{ Name: 'a'.repeat(256) }, 400, 'more than 255 characters'],
+    [{ Name: 'container:a' }, 400, 'means the network of another box'],
     [{ Name: 'bridge' }, 403, 'operation is not permitted on predefined bridge network'],
     [{ Driver: 'overlay' }, 403, 'This node is not a swarm manager'],
     [{ Driver: 'host' }, 403, 'only one instance of "host" network is allowed'],

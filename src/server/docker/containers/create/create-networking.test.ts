@@ -143,6 +143,33 @@ describe('a box in a user-defined network', () => {
     }
   });
 
+  it.each([
+    ['db', 'db'],
+    ['default', 'bridge'],
+    ['none', 'none'],
+  ])(
+    'shows options that no driver reads, in the network %s, as Docker does',
+    async (mode, name) => {
+      const DriverOpts = { 'com.docker-py.setting': 'on' };
+      const id = await created(mode, { [name]: { DriverOpts } });
+      expect(await inspect(id)).toMatchObject({
+        NetworkSettings: { Networks: { [name]: { DriverOpts } } },
+      });
+      const plain = await inspect(await created(mode));
+      expect(plain).toMatchObject({
+        NetworkSettings: { Networks: { [name]: { DriverOpts: null, Links: null } } },
+      });
+    },
+  );
+
+  it('shows the chosen hardware address of a box that never ran', async () => {
+    const MacAddress = '02:42:ac:11:00:02';
+    const id = await created('db', { db: { MacAddress } });
+    expect(await inspect(id)).toMatchObject({
+      NetworkSettings: { Networks: { db: { MacAddress, EndpointID: '' } } },
+    });
+  });
+
   it('takes the hardware address that clients before API 1.44 send beside the network', async () => {
     const MacAddress = '02:00:00:00:00:0a';
     const id = await created('db', { db: { MacAddress } }, { MacAddress });
@@ -177,7 +204,15 @@ describe('a box in a user-defined network', () => {
     ['db', { db: { Aliases: ['a,b'] } }, 400, 'Aliases'],
     ['db', { db: { Aliases: ['a\nb'] } }, 400, 'Aliases'],
     ['db', { db: { Links: ['x'] } }, 400, 'Links is not supported'],
-    ['db', { db: { DriverOpts: { a: 'b' } } }, 400, 'DriverOpts is not supported'],
+    [
+      ...['db', { db: { DriverOpts: { 'com.docker.network.endpoint.sysctls': 'x' } } }, 400],
+      'DriverOpts com.docker.network.endpoint.sysctls is not supported',
+    ],
+    ['db', { db: { DriverOpts: { a: 1 } } }, 400, 'DriverOpts'],
+    [
+      ...['default', { bridge: { DriverOpts: { 'com.docker.network.x': '' } } }, 400],
+      'bridge.DriverOpts com.docker.network.x is not supported',
+    ],
     ['db', { db: { Unheard: 1 } }, 400, 'Unheard'],
     ['db', { db: [] }, 400, 'must be an object'],
     ['default', { bridge: { Aliases: ['x'] } }, 400, 'network-scoped aliases are only supported'],

@@ -25,6 +25,11 @@ const ALIAS = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/;
 
 const MacText = z.string().max(64);
 
+/** Options of an endpoint that drivers of Docker read. All others are notes of the client's. */
+const READ_BY_DRIVERS = 'com.docker.network.';
+
+const DriverOptions = z.record(z.string().max(1024), z.string().max(4096));
+
 const EndpointFields = z.strictObject({
   Aliases: z
     .array(
@@ -39,6 +44,7 @@ const EndpointFields = z.strictObject({
     .min(-(2 ** 31))
     .max(2 ** 31 - 1)
     .default(0),
+  DriverOpts: DriverOptions.default({}),
 });
 const ENDPOINT_KEYS = Object.keys(EndpointFields.shape);
 
@@ -62,6 +68,7 @@ interface Networking {
   readonly networkMode?: string;
   /** In a network of its own. */
   readonly mac?: string;
+  readonly ownDriverOptions?: Readonly<Record<string, string>>;
   readonly endpoints: readonly EndpointRequest[];
 }
 
@@ -79,14 +86,13 @@ export function parseNetworking(
   const kind = disabled && asked === 'default' ? 'none' : asked;
   const entries = endpointsOf(networking, ignored);
   const [endpoints, predefined] = [new Map<string, EndpointRequest>(), new Set<string>()];
-  let chosen: string | undefined;
+  let chosen: Predefined = {};
   if (kind === 'user') endpoints.set(mode, readEndpoint(mode, {}, ignored));
   for (const [name, endpoint] of entries) {
     if (name === 'host' || name.startsWith('container:')) throw foreign(name);
     if (['default', 'bridge', 'none'].includes(name)) {
-      const own = readPredefined(name, endpoint, ignored);
+      chosen = { ...chosen, ...readPredefined(name, endpoint, ignored) };
       predefined.add(name === 'none' ? 'none' : 'default');
-      chosen = own ?? chosen;
     } else {
       endpoints.set(name, readEndpoint(name, endpoint, ignored));
     }
@@ -102,28 +108,55 @@ export function parseNetworking(
   const network = first === 'none' || first === 'default' ? first : 'user';
   // The address beside the image is of the card in the main network.
   const own = network === 'default' && kind !== 'user';
-  const ownMac = own ? sameMac(chosen, mac) : chosen;
+  const ownMac = own ? sameMac(chosen.mac, mac) : chosen.mac;
+  const { driverOptions } = chosen;
   return {
     network,
     ...(kind === 'user' && network === 'default' ? { networkMode: mode } : {}),
     ...(ownMac === undefined || network !== 'default' ? {} : { mac: parseMac(ownMac) }),
+    ...(driverOptions === undefined || network === 'user'
+      ? {}
+      : { ownDriverOptions: driverOptions }),
     endpoints: own ? [...endpoints.values()] : withMac([...endpoints.values()], mac),
   };
 }
 
-/**
- * Reads the entry of `default`, `bridge` or `none`.
- *
- * @returns the hardware address that was chosen
- */
-function readPredefined(name: string, endpoint: unknown, ignored: string[]): string | undefined {
+/** What an entry of `default`, `bridge` or `none` has chosen. */
+interface Predefined {
+  readonly mac?: string;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+}
+
+function readPredefined(name: string, endpoint: unknown, ignored: string[]): Predefined {
   const where = `${ENDPOINTS}.${name}.`;
   const absent =
     name === 'none'
       ? { ...UNSUPPORTED_ENDPOINT, MacAddress: { neutral: isZero, why: NO_CARD } }
       : UNSUPPORTED_ENDPOINT;
-  const { MacAddress } = withoutUnsupported(where, endpoint, ['MacAddress'], absent, { ignored });
-  return MacAddress === undefined ? undefined : orUndefined(parseRequest(MacText, MacAddress));
+  const { MacAddress, DriverOpts } = withoutUnsupported(
+    ...([where, endpoint, ['MacAddress', 'DriverOpts'], absent, { ignored }] as const),
+  );
+  const mac = MacAddress === undefined ? '' : parseRequest(MacText, MacAddress);
+  const driverOptions =
+    DriverOpts === undefined ? undefined : parseRequest(DriverOptions, DriverOpts);
+  return {
+    ...(mac === '' ? {} : { mac }),
+    ...withDriverOptions(where, driverOptions),
+  };
+}
+
+/** @throws A3sError `unsupported-option` for an option that a driver of Docker reads */
+function withDriverOptions(
+  where: string,
+  driverOptions: Readonly<Record<string, string>> | undefined,
+): Pick<Predefined, 'driverOptions'> {
+  const names = Object.keys(driverOptions ?? {});
+  const read = names.find((name) => name.startsWith(READ_BY_DRIVERS));
+  if (read !== undefined) {
+    const option = `${where}DriverOpts ${read.slice(0, 64)}`;
+    throw unsupported(option, 'it is an option of Docker’s own drivers');
+  }
+  return driverOptions === undefined || names.length === 0 ? {} : { driverOptions };
 }
 
 function kindOf(mode: string): BoxDefinition['network'] {
@@ -171,6 +204,7 @@ export function readEndpoint(
     address: orUndefined(fields.IPAMConfig.IPv4Address),
     mac: orUndefined(fields.MacAddress),
     gatewayPriority: fields.GwPriority === 0 ? undefined : fields.GwPriority,
+    ...withDriverOptions(where, fields.DriverOpts),
   };
 }
 

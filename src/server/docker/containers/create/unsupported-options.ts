@@ -159,7 +159,6 @@ export const UNSUPPORTED_ENDPOINT: UnsupportedOptions = {
   IPv6Gateway: REPORTED,
   GlobalIPv6Address: REPORTED,
   GlobalIPv6PrefixLen: REPORTED,
-  DriverOpts: option('a box’s network has no options'),
   DNSNames: REPORTED,
   GwPriority: option('the way out is chosen among user-defined networks, with 0 for bridge'),
 };

@@ -11,6 +11,9 @@ import { hasVm, ownName } from './show.ts';
 
 type Networks = ContainerInspect['NetworkSettings']['Networks'];
 
+/** Boxes have no IPv6. */
+const NO_IPV6 = { IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0 } as const;
+
 const NO_ADDRESS = { Gateway: '', IPAddress: '', IPPrefixLen: 0 };
 
 /** The address in the default network: each box has the same one, in a network of its own. */
@@ -22,15 +25,17 @@ export function addressOf(box: Box) {
 
 /** By name. A user-defined network that is gone is shown as it was asked for. */
 export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
-  const { network, endpoints } = box.definition;
+  const { network, endpoints, mac, ownDriverOptions } = box.definition;
   const own =
     network === 'user'
       ? {}
       : {
           [ownName(box)]: {
-            ...{ ...addressOf(box), NetworkID: '', EndpointID: '', Aliases: null },
+            ...{ IPAMConfig: null, Links: null, Aliases: null, DNSNames: null },
             // As it was chosen: a microVM of a pool brings its own.
-            ...(box.definition.mac === undefined ? {} : { MacAddress: box.definition.mac }),
+            MacAddress: mac ?? '',
+            DriverOpts: ownDriverOptions ?? null,
+            ...{ ...addressOf(box), NetworkID: '', EndpointID: '', ...NO_IPV6 },
           },
         };
   const users = endpoints.map((endpoint) => [
@@ -43,7 +48,7 @@ export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
 function endpointOf(
   { networks }: Pick<Runtime, 'networks'>,
   { name, definition: { id } }: Box,
-  { network, aliases, address, gatewayPriority }: BoxEndpoint,
+  { network, aliases, address, mac, driverOptions, gatewayPriority }: BoxEndpoint,
 ): Networks[string] {
   const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
   const shown =
@@ -56,12 +61,14 @@ function endpointOf(
         };
   return {
     IPAMConfig: address === undefined ? null : { IPv4Address: address },
+    Links: null,
     Aliases: aliases.length === 0 ? null : aliases,
-    MacAddress: attached?.mac ?? '',
+    MacAddress: attached?.mac ?? mac ?? '',
+    DriverOpts: driverOptions ?? null,
     ...(gatewayPriority === undefined ? {} : { GwPriority: gatewayPriority }),
     DNSNames: [...new Set([name, ...aliases, id.slice(0, 12)])],
     NetworkID: network,
     EndpointID: attached?.id ?? '',
-    ...shown,
+    ...{ ...shown, ...NO_IPV6 },
   };
 }
