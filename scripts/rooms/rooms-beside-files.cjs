@@ -48,6 +48,13 @@ const ROOMS_BESIDE_FILES = {
     volume: [],
     system: ['box', 'image', 'network', 'volume'],
   },
+  'src/broker': {
+    record: [],
+    store: [],
+    keys: [],
+    audit: ['keys', 'store'],
+    vault: ['audit', 'keys', 'store'],
+  },
   'src/docker-api': {
     a3s: [],
     containers: ['a3s'],
