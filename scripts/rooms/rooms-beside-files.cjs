@@ -54,6 +54,12 @@ const ROOMS_BESIDE_FILES = {
     keys: [],
     audit: ['keys', 'store'],
     vault: ['audit', 'keys', 'store'],
+    release: ['record'],
+    core: ['audit', 'record', 'release', 'store', 'vault'],
+    http: ['store'],
+    kbs: ['core', 'http', 'record', 'release'],
+    config: ['http', 'record'],
+    admin: ['audit', 'config', 'core', 'http', 'kbs', 'vault'],
   },
   'src/docker-api': {
     a3s: [],

@@ -61,6 +61,7 @@ const ROOMS = {
     'disk-full',
     'durable',
     'errors',
+    'make-directories',
     'narrow',
     'read-bounded',
   ],
