@@ -34,6 +34,7 @@ const ROOMS_BESIDE_FILES = {
   'src/cli/commands': {
     attest: [],
     boot: ['attest'],
+    broker: ['attest'],
     box: [],
     image: [],
     network: [],

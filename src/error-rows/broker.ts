@@ -25,12 +25,12 @@ export const BROKER = {
   'broker-no-such-record': {
     status: 404,
     meaning: 'The secret broker has no such secret, policy, grant or tenant.',
-    remedy: 'List what there is with the `ls` commands of the broker.',
+    remedy: 'List them with `a3s-box broker secret ls`, `broker policy ls` or `broker grant ls`.',
   },
   'broker-declared': {
     status: 409,
     meaning: 'The policy or grant is declared in `broker.yaml`, which no command changes.',
-    remedy: 'Change the file and restart the broker. A revocation works at once.',
+    remedy: 'Change the file and restart the broker; `a3s-box broker revoke` works at once.',
   },
   'broker-conflict': {
     status: 409,
@@ -90,7 +90,7 @@ export const BROKER = {
   'kbs-no-resource': {
     status: 404,
     meaning: 'The guest may have the resource, and there is none.',
-    remedy: 'Put a secret there.',
+    remedy: 'Put it with `a3s-box broker secret put`.',
   },
   'kbs-too-often': {
     status: 429,

@@ -14,7 +14,7 @@ export type Access =
   | { readonly of: 'broker' }
   | { readonly of: 'tenant'; readonly roles: readonly Role[] };
 
-/** SHA-256 of the public key of the client's certificate. TLS has shown that the client holds it. */
+/** SHA-256 of the key of the client's certificate. TLS has shown that the client holds the key. */
 export function pinOf({ socket }: IncomingMessage, now: Date): string | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
   const certificate = socket.getPeerX509Certificate();

@@ -43,7 +43,7 @@ const refusedWith = (status: number, code: string) => ({
 });
 
 describe('a guest of the broker', () => {
-  it('gets a secret, encrypted to its own key, and the audit log says by which policy', async () => {
+  it("releases a secret, encrypted to the guest's key, and records by which policy", async () => {
     const one = guest();
     const { status, body } = await one.resource(await one.enter(), PATH);
     expect(status).toBe(200);
@@ -99,7 +99,7 @@ describe('a guest of the broker', () => {
 });
 
 describe('a hostile guest', () => {
-  it('is refused when it replays a nonce, with the same or with new evidence', async () => {
+  it('refuses a replayed nonce, with the same or with new evidence', async () => {
     const one = guest();
     const { cookie, nonce } = await one.challenge();
     const attestation = one.attestation(nonce);
@@ -116,7 +116,7 @@ describe('a hostile guest', () => {
     );
   });
 
-  it('is refused with old evidence under a new nonce', async () => {
+  it('refuses old evidence under a new nonce', async () => {
     const one = guest();
     const first = await one.challenge();
     const old = one.attestation(first.nonce);
@@ -128,7 +128,7 @@ describe('a hostile guest', () => {
     expect(await lastEntry()).toMatchObject({ check: 'report-data' });
   });
 
-  it('is refused when it puts its own key beside the evidence of another guest', async () => {
+  it('refuses a key beside the evidence of another guest', async () => {
     const [victim, thief] = [guest(), guest()];
     const { cookie, nonce } = await victim.challenge();
     const stolen = victim.attestation(nonce);
@@ -151,7 +151,7 @@ describe('a hostile guest', () => {
     expect(victim.decrypt((await victim.resource(cookie, PATH)).body)).toBe('hunter2');
   });
 
-  it('is refused with a cookie that is made up, given twice, or of a challenge alone', async () => {
+  it('refuses a cookie that is made up, given twice, or of a challenge alone', async () => {
     const one = guest();
     const { cookie } = await one.challenge();
     for (const each of ['', 'kbs-session-id=x', cookie, `${cookie}; ${cookie}`]) {
@@ -171,7 +171,7 @@ describe('a hostile guest', () => {
     expect(await lastEntry()).toMatchObject({ refusal: 'kbs-evidence', check });
   });
 
-  it('is refused when it gives simulated evidence for that of hardware', async () => {
+  it('refuses simulated evidence in place of that of hardware', async () => {
     const one = guest();
     const { cookie, nonce } = await one.challenge('snp');
     expect(await one.attest(cookie, one.attestation(nonce))).toMatchObject(
@@ -180,7 +180,7 @@ describe('a hostile guest', () => {
     expect(await lastEntry()).toMatchObject({ action: 'attestation-refused' });
   });
 
-  it('is refused with init-data that its HOST_DATA does not have, and let in with its own', async () => {
+  it('refuses init-data that HOST_DATA does not have, and takes those that it has', async () => {
     const body = 'version = "0.1.0"\nalgorithm = "sha256"\n';
     const digest = Uint8Array.from(createHash('sha256').update(body).digest());
     const policy = policyDocument();
@@ -210,7 +210,7 @@ describe('a hostile guest', () => {
       'no hash that is known',
       { version: '0.4.0', tee: 'snp', 'extra-params': { 'supported-hash-algorithms': ['md5'] } },
     ],
-  ])('is refused when it asks for a challenge with %s', async (_, body) => {
+  ])('refuses a challenge to a request with %s', async (_, body) => {
     const response = await fetch(broker.url('/kbs/v0/auth'), {
       method: 'POST',
       body: JSON.stringify(body),
@@ -220,7 +220,7 @@ describe('a hostile guest', () => {
     );
   });
 
-  it('is refused with a body that is longer than one may be', async () => {
+  it('refuses a body that is longer than one may be', async () => {
     const response = await fetch(broker.url('/kbs/v0/attest'), {
       method: 'POST',
       body: 'x'.repeat(300_000),
@@ -229,7 +229,7 @@ describe('a hostile guest', () => {
     await response.arrayBuffer();
   });
 
-  it('is refused with the evidence of other devices, which nothing verifies', async () => {
+  it('refuses the evidence of other devices, which nothing verifies', async () => {
     const one = guest();
     const { cookie, nonce } = await one.challenge();
     const attestation = one.attestation(nonce);

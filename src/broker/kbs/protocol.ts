@@ -93,7 +93,7 @@ export function reportDataOf(
   return data;
 }
 
-/** HOST_DATA of a guest that was launched with this init-data, in hexadecimal: never cut, never padded. */
+/** HOST_DATA of a guest with this init-data, in hexadecimal: never cut, never padded. */
 export function hostDataOf(initData: string): string {
   return createHash('sha256').update(initData).digest('hex');
 }

@@ -82,16 +82,21 @@ export interface TestBrokerOptions {
 }
 
 const PEOPLE = new Map(WHO.map((name) => [name, testCertificate(name)]));
-const SERVER = testCertificate('broker');
+export const SERVER = testCertificate('broker');
 
-function person(who: Who): { readonly cert: string; readonly key: string } {
+export function person(who: Who): { readonly cert: string; readonly key: string } {
   const found = PEOPLE.get(who);
   if (found === undefined) throw new TypeError(`nobody is called ${who}`);
   return found;
 }
 
 export function pinOf(who: Who): string {
-  const { publicKey } = new X509Certificate(person(who).cert);
+  return keyPin(person(who).cert);
+}
+
+/** SHA-256 of the key of a certificate. */
+export function keyPin(cert: string): string {
+  const { publicKey } = new X509Certificate(cert);
   const der = publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(der).digest('hex');
 }
@@ -151,7 +156,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   };
 }
 
-function adminCall(
+export function adminCall(
   port: number,
   method: string,
   path: string,

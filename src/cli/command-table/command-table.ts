@@ -6,6 +6,7 @@
 
 import { type Entries, entry, type Group } from '../command-entry.ts';
 import { BOX_COMMANDS, boxes } from './boxes.ts';
+import { broker } from './broker.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
 import { networks } from './networks.ts';
@@ -54,6 +55,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   attest,
   boot: boots,
   box: boxes,
+  broker,
   container: boxes,
   image,
   network: networks,
