@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { A3sError } from '../../errors.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditEvent } from '../audit/entry.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
@@ -71,8 +72,22 @@ export class Broker {
    * disk before this resolves.
    */
   async release(guest: GuestFacts, proof: Proof, path: string): Promise<Release> {
+    const result = await this.#decide(guest, proof, path).catch(async (error: unknown) => {
+      if (error instanceof A3sError && error.code === 'record-broken') {
+        const event = { action: 'resource-refused', object: path, check: error.code };
+        await this.refuse(guest, { ...event, refusal: 'internal' });
+      }
+      throw error;
+    });
+    if (result.kind === 'released') return result;
+    const { kind, refusal, check } = result;
+    await this.refuse(guest, { action: 'resource-refused', object: path, refusal, check });
+    return { kind };
+  }
+
+  #decide(guest: GuestFacts, proof: Proof, path: string) {
     const { store, vault } = this.parts;
-    const result = await store.transaction(async (transaction) => {
+    return store.transaction(async (transaction) => {
       const permissions = await this.#permissions(transaction, guest.tenant);
       const decision: Decision = decide(proof, permissions, path);
       if (!decision.released)
@@ -89,10 +104,6 @@ export class Broker {
       await this.#append(transaction, guest, event);
       return { kind: 'released', content, version } as const;
     });
-    if (result.kind === 'released') return result;
-    const { kind, refusal, check } = result;
-    await this.refuse(guest, { action: 'resource-refused', object: path, refusal, check });
-    return { kind };
   }
 
   async refuse(

@@ -84,8 +84,8 @@ export class Guests {
     });
     if (!(await this.#broker.admit(guest, proof))) throw refusal('kbs-evidence');
     const teeKey = request['runtime-data']['tee-pubkey'];
-    const { tee } = challenged;
-    return this.#sessions.attest({ ...caller, tee, teeKey, proof }).id;
+    const { label, tee } = challenged;
+    return this.#sessions.attest({ ...caller, label, tee, teeKey, proof }).id;
   }
 
   /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */

@@ -98,8 +98,8 @@ export class Sessions {
     return held.session;
   }
 
-  /** Goes on with a session that was taken, under a new cookie. */
-  attest(session: Omit<AttestedSession, 'label'>): { readonly id: string } {
+  /** Goes on with a session that was taken, under a new cookie and the same label. */
+  attest(session: AttestedSession): { readonly id: string } {
     const { requests, sessionMs } = this.#limits;
     return this.#add({ session, expiresAt: this.#now() + sessionMs, left: requests });
   }
@@ -132,13 +132,13 @@ export class Sessions {
   }
 
   #add<Session extends object>(held: {
-    readonly session: Session & Pick<Common, 'client'>;
+    readonly session: Session & Pick<Common, 'client'> & Partial<Pick<Common, 'label'>>;
     readonly expiresAt: number;
     readonly left: number;
   }): { readonly id: string; readonly session: Session & Pick<Common, 'label'> } {
     const id = randomBytes(32).toString('base64url');
-    const label = createHash('sha256').update(id).digest('hex').slice(0, 16);
-    const session = { ...held.session, label };
+    const own = createHash('sha256').update(id).digest('hex').slice(0, 16);
+    const session = { ...held.session, label: held.session.label ?? own };
     const { client } = held.session;
     this.#held.set(id, { ...held, session: session as unknown as Held['session'] });
     this.#ofClient.set(client, (this.#ofClient.get(client) ?? 0) + 1);
