@@ -34,8 +34,8 @@ export interface BrokerCall {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: Uint8Array | undefined;
-  /** Gets the answer piece by piece, whatever its length. */
-  readonly onChunk?: (chunk: Uint8Array) => void;
+  /** Gets the answer, whatever its length. */
+  readonly onAnswer?: (chunks: AsyncIterable<Uint8Array>) => Promise<void>;
 }
 
 /** The parsed answer; undefined where it has none. */
@@ -100,7 +100,7 @@ function connectPinned({ host, port, pin, cert, key }: Target): Promise<TLSSocke
 
 function exchange(
   socket: TLSSocket,
-  { method, path, body, onChunk }: BrokerCall,
+  { method, path, body, onAnswer }: BrokerCall,
 ): Promise<{ readonly status: number; readonly body: Buffer }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
@@ -111,21 +111,26 @@ function exchange(
     const options = { method, path, headers, createConnection: () => socket };
     const outgoing = request(options, (incoming) => {
       const status = incoming.statusCode ?? 0;
-      const parts: Buffer[] = [];
-      let size = 0;
-      incoming.on('data', (chunk: Buffer) => {
-        if (onChunk !== undefined && status < 300) return onChunk(chunk);
-        size += chunk.length;
-        if (size > MAX_ANSWER) incoming.destroy(new Error('its answer is too long'));
-        else parts.push(chunk);
-        return undefined;
-      });
-      incoming.on('end', () => resolve({ status, body: Buffer.concat(parts) }));
-      incoming.on('error', fail);
+      const read =
+        onAnswer !== undefined && status < 300
+          ? onAnswer(incoming).then(() => Buffer.alloc(0))
+          : gather(incoming);
+      read.then((content) => resolve({ status, body: content }), fail);
     });
     outgoing.on('error', fail);
     outgoing.end(body);
   });
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > MAX_ANSWER) throw new Error('its answer is too long');
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts);
 }
 
 function parse(body: Buffer): unknown {

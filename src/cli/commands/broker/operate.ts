@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pipeline } from 'node:stream/promises';
 import { segment } from '../../client/client.ts';
 import { objectOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
@@ -82,8 +83,9 @@ const AUDIT_VERBS: Readonly<Record<string, AuditVerb>> = {
   export: async (invocation) => {
     const { stdout } = invocation.context;
     const call = await brokerClient(invocation);
-    const onChunk = (chunk: Uint8Array): void => void stdout.write(chunk);
-    await call({ method: 'GET', path: '/v1/audit/export', onChunk });
+    const onAnswer = (chunks: AsyncIterable<Uint8Array>): Promise<void> =>
+      pipeline(chunks, stdout, { end: false });
+    await call({ method: 'GET', path: '/v1/audit/export', onAnswer });
     return 0;
   },
   checkpoint: async (invocation) => {
