@@ -31,6 +31,7 @@ describe('who may administer the broker', () => {
     ['olga', 'PUT', `${SECRETS}/default/a/b`, 403],
     ['bob', 'PUT', `${SECRETS}/default/a/b`, 403],
     ['mallory', 'PUT', `${SECRETS}/default/a/b`, 401],
+    ['edgar', 'PUT', `${SECRETS}/default/a/b`, 401],
     ['audrey', 'GET', SECRETS, 200],
     ['bob', 'GET', SECRETS, 403],
     ['wendy', 'GET', '/v1/tenants/default/audit', 403],

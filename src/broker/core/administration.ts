@@ -17,6 +17,8 @@ import type { BrokerParts } from './broker.ts';
 export const MAX_SECRET = 64 * 1024;
 const RANDOM = { min: 16, max: 1024 };
 const PAGE = 1000;
+/** Of policies, and of grants, of one tenant: each release looks at them. */
+const MAX_DOCUMENTS = 256;
 
 /** The kinds that commands change, beside secrets. */
 export type DocumentKind = 'policy' | 'grant';
@@ -55,7 +57,7 @@ export class Administration {
     return this.#put(scope, 'secret', resourcePath(path), content, 'secret-rotated', true);
   }
 
-  /** @throws A3sError `policy-invalid`, `broker-declared` */
+  /** @throws A3sError `policy-invalid`, `broker-declared`, `broker-conflict` */
   async putDocument(
     scope: Scope,
     kind: DocumentKind,
@@ -65,6 +67,16 @@ export class Administration {
     recordName(kind, name);
     PARSE[kind](document);
     const content = Buffer.from(JSON.stringify(document));
+    const others = (await this.list(scope.tenant, kind)).filter((each) => each.name !== name);
+    if (others.length >= MAX_DOCUMENTS) {
+      throw new A3sError(
+        'broker-conflict',
+        `The tenant has ${others.length} of this kind already`,
+        {
+          remedy: `Remove some: there may be ${MAX_DOCUMENTS}.`,
+        },
+      );
+    }
     return this.#put(scope, kind, name, content, `${kind}-put`);
   }
 

@@ -89,6 +89,16 @@ describe('a release', () => {
   });
 });
 
+it('refuses a grant beyond those that a tenant may have, and replaces one of them', async () => {
+  await using opened = await open();
+  const { administration } = opened;
+  const put = (name: string) =>
+    administration.putDocument(SCOPE, 'grant', name, { path: 'a/b/c', policy: 'web' });
+  for (let n = 0; n < 256; n += 1) await put(`g${n}`);
+  await expect(put('more')).rejects.toMatchObject({ code: 'broker-conflict' });
+  expect(await put('g7')).toBe(2);
+});
+
 describe('refusals', () => {
   const EVENT = { action: 'resource-refused', refusal: 'kbs-session', check: 'session' };
 

@@ -9,9 +9,10 @@
 import { A3sError } from '../../errors.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditEvent } from '../audit/entry.ts';
-import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
+import { parseGrant, parseReleasePolicy, type ReleasePolicy } from '../record/documents.ts';
+import { matchesPattern } from '../record/resource-path.ts';
 import { type Decision, decide, type Permissions, type Proof } from '../release/decide.ts';
-import type { BrokerStore, RecordKind, StoreTransaction } from '../store/store.ts';
+import type { BrokerStore, StoreTransaction } from '../store/store.ts';
 import type { OpenedRecord, Vault } from '../vault/vault.ts';
 import { RefusalBudget } from './refusal-budget.ts';
 
@@ -88,7 +89,7 @@ export class Broker {
   #decide(guest: GuestFacts, proof: Proof, path: string) {
     const { store, vault } = this.parts;
     return store.transaction(async (transaction) => {
-      const permissions = await this.#permissions(transaction, guest.tenant);
+      const permissions = await this.#permissions(transaction, guest.tenant, path);
       const decision: Decision = decide(proof, permissions, path);
       if (!decision.released)
         return { kind: 'denied', refusal: 'kbs-denied', check: decision.check } as const;
@@ -150,20 +151,25 @@ export class Broker {
     await this.parts.audit.append(transaction, { tenant, actor: `guest:${client}`, ...event });
   }
 
-  async #permissions(transaction: StoreTransaction, tenant: string): Promise<Permissions> {
+  /** Of the policies, those alone that decide about the path: they can be long. */
+  async #permissions(
+    transaction: StoreTransaction,
+    tenant: string,
+    path?: string,
+  ): Promise<Permissions> {
     const { vault } = this.parts;
-    const all = (kind: RecordKind) => vault.all(transaction, tenant, kind);
-    const grants = (await all('grant')).map(
-      ({ name, content }) => [name, parseGrant(documentOf(content))] as const,
-    );
-    const policies = new Map((await all('policy')).map((record) => [record.name, record]));
+    const grants = (await vault.all(transaction, tenant, 'grant'))
+      .map(({ name, content }) => [name, parseGrant(documentOf(content))] as const)
+      .filter(([, grant]) => path === undefined || matchesPattern(grant.path, path));
+    const policies = new Map<string, ReleasePolicy>();
+    for (const name of new Set(grants.map(([, { policy }]) => policy))) {
+      const found = await vault.get(transaction, { tenant, kind: 'policy', name });
+      if (found !== undefined) policies.set(name, parseReleasePolicy(documentOf(found.content)));
+    }
     const revoked = new Set((await vault.list(transaction, tenant, 'revocation')).map(nameOf));
     return {
       grants: new Map(grants),
-      policy: (name) => {
-        const found = policies.get(name);
-        return found === undefined ? undefined : parseReleasePolicy(documentOf(found.content));
-      },
+      policy: (name) => policies.get(name),
       isRevoked: (kind, name) => revoked.has(`${kind}:${name}`),
     };
   }

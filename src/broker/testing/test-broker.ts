@@ -71,8 +71,9 @@ export interface TestBroker extends AsyncDisposable {
   url(path: string): string;
 }
 
-export type Who = 'alice' | 'wendy' | 'audrey' | 'olga' | 'mallory' | 'bob';
-const WHO = ['alice', 'wendy', 'audrey', 'olga', 'mallory', 'bob'] as const;
+/** The certificate of `edgar` has expired; nobody knows `mallory`. */
+const WHO = ['alice', 'wendy', 'audrey', 'olga', 'mallory', 'bob', 'edgar'] as const;
+export type Who = (typeof WHO)[number];
 
 export interface TestBrokerOptions {
   readonly limits?: string;
@@ -81,7 +82,9 @@ export interface TestBrokerOptions {
   readonly declared?: string;
 }
 
-const PEOPLE = new Map(WHO.map((name) => [name, testCertificate(name)]));
+const PEOPLE = new Map(
+  WHO.map((name) => [name, testCertificate(name, name === 'edgar' ? [2024, 2026] : [2026, 2030])]),
+);
 export const SERVER = testCertificate('broker');
 
 export function person(who: Who): { readonly cert: string; readonly key: string } {
@@ -118,6 +121,7 @@ tenants:
       alice: {key: ${pinOf('alice')}}
       wendy: {key: ${pinOf('wendy')}, role: writer}
       audrey: {key: ${pinOf('audrey')}, role: auditor}
+      edgar: {key: ${pinOf('edgar')}}
 ${declared}
   other:
     admins: {bob: {key: ${pinOf('bob')}}}
