@@ -63,7 +63,7 @@ function kbsApp(options: KbsOptions): Hono<Env> {
         return await handle(c, callerOf(c, options));
       } catch (error) {
         code = error instanceof A3sError ? error.code : 'internal';
-        if (!(error instanceof A3sError) || ERRORS[error.code].status >= 500) onError(error);
+        if (isFailure(error)) onError(error);
         return refused(c, error);
       } finally {
         metrics.count('a3s_broker_answers_total', { request: name, code });
@@ -105,6 +105,13 @@ function callerOf(c: Request, { isTenant }: KbsOptions): Caller {
   const tenant = c.req.param('tenant') ?? DEFAULT_TENANT;
   if (!isTenant(tenant)) throw new A3sError('kbs-session', 'no such tenant');
   return { tenant, client: clientOf(c.env.incoming.socket.remoteAddress) };
+}
+
+/** Whether it is the broker's own: a flood of refusals would fill the log of the operator. */
+function isFailure(error: unknown): boolean {
+  if (!(error instanceof A3sError)) return true;
+  const { status, unlogged } = ERRORS[error.code];
+  return status >= 500 && unlogged !== true;
 }
 
 /** Trustee's ErrorInformation. */

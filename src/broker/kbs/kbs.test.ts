@@ -240,6 +240,16 @@ describe('a hostile guest', () => {
   });
 });
 
+describe('a client with too many sessions', () => {
+  it('refuses challenges beyond the sessions of one client, and does not log that', async () => {
+    await using other = await startTestBroker({ limits: GENEROUS });
+    const one = new TestGuest((path) => other.url(path), launchGuest());
+    for (let n = 0; n < 128; n += 1) expect((await one.challenge()).status).toBe(200);
+    expect(await one.challenge()).toMatchObject(refusedWith(503, 'kbs-busy'));
+    expect(other.errors).toEqual([]);
+  });
+});
+
 describe('what is revoked or removed', () => {
   it('refuses an attested guest at once when its policy is revoked, until that is lifted', async () => {
     const one = guest();
