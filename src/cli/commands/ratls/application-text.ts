@@ -11,15 +11,21 @@ import type { ApplicationVerdict, ServiceVerdict } from './application-verdict.t
 const REASONS: Readonly<Record<string, string>> = {
   'no-box': 'the service has no confidential box that runs',
   'unnamed-service': 'the policy names no such service',
+  'same-instance': 'the guest that answered is the one of a box above',
 };
 
 export function describeApplication(verdict: ApplicationVerdict): string {
-  const lines = verdict.services.map(
-    (each) => `${each.service || '-'}\t${each.box || '-'}\t${wordOf(each)}`,
+  const lines = verdict.services.map((each) =>
+    [each.service || '-', each.box || '-', wordOf(each)].map(inOneLine).join('\t'),
   );
   const banner = verdict.simulated === true ? SIMULATED_BANNER : '';
   const table = alignColumns(['SERVICE\tBOX\tVERDICT', ...lines]);
   return printable(`${banner}${table}\n${conclusion(verdict)}\n`);
+}
+
+/** Names come from the host, which could write rows and conclusions of its own with line ends. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '?');
 }
 
 function wordOf({ accepted, code, verdict }: ServiceVerdict): string {
@@ -28,7 +34,8 @@ function wordOf({ accepted, code, verdict }: ServiceVerdict): string {
 }
 
 function conclusion({ application, accepted, simulated }: ApplicationVerdict): string {
-  if (!accepted) return `Rejected: ${application} is not what the policy asks for.`;
+  const name = inOneLine(application);
+  if (!accepted) return `Rejected: ${name} is not what the policy asks for.`;
   const word = simulated === true ? 'Accepted as a SIMULATED application' : 'Accepted';
-  return `${word}: each confidential box of ${application} proved that it is what the policy asks for.`;
+  return `${word}: each confidential box of ${name} proved that it is what the policy asks for.`;
 }

@@ -11,7 +11,7 @@ export interface ServiceVerdict {
   /** Empty where the service has none. */
   readonly box: string;
   readonly accepted: boolean;
-  /** As of a box; or `no-box`, `unnamed-service`. */
+  /** As of a box; or `no-box`, `unnamed-service`, `same-instance`. */
   readonly code: string;
   readonly verdict?: BoxVerdict;
 }

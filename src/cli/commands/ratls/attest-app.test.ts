@@ -18,13 +18,17 @@ const cwd = mkdtempSync(join(tmpdir(), 'a3s-app-'));
 const SOCKET = join(cwd, 'server.sock');
 const [ONE, TWO] = ['1'.repeat(64), '2'.repeat(64)] as const;
 
-let box: AgentServer;
+let agents: readonly [AgentServer, AgentServer];
+/** The agent that answers for each box. */
+let agentOf: ReadonlyMap<string, AgentServer>;
 let server: Server;
 let boxes: readonly object[];
 let asked: string[];
 
 beforeAll(async () => {
-  box = await agentServer({ source: guestSource({ spec: specText('shop', []), now: new Date() }) });
+  const agent = (instance: number) =>
+    agentServer({ source: guestSource({ spec: specText('shop', []), now: new Date(), instance }) });
+  agents = [await agent(1), await agent(2)];
   server = createServer((request, answer) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://server');
     if (pathname.endsWith('/containers/json')) asked.push(searchParams.get('filters') ?? '');
@@ -33,7 +37,8 @@ beforeAll(async () => {
   server.on('upgrade', (request, socket) => {
     asked.push(request.url ?? '');
     socket.write('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
-    const guest = connect(box.port, '127.0.0.1');
+    const [, id = ''] = /boxes\/([0-9a-f]{64})\/ratls$/.exec(request.url ?? '') ?? [];
+    const guest = connect(agentOf.get(id)?.port ?? 0, '127.0.0.1');
     socket.pipe(guest).pipe(socket);
     for (const end of [socket, guest]) end.on('error', () => guest.destroy());
   });
@@ -53,10 +58,14 @@ beforeAll(async () => {
 afterAll(async () => {
   server.closeAllConnections();
   server.close();
-  await box[Symbol.asyncDispose]();
+  for (const agent of agents) await agent[Symbol.asyncDispose]();
   rmSync(cwd, { recursive: true });
 });
 beforeEach(() => {
+  agentOf = new Map([
+    [ONE, agents[0]],
+    [TWO, agents[1]],
+  ]);
   asked = [];
   application({ api: 'api.yaml' });
 });
@@ -118,6 +127,24 @@ describe('attest app', () => {
         { service: 'db', box: 'd', accepted: false, code: 'appraisal' },
       ],
     });
+  });
+
+  it('rejects a guest that answers for two boxes, and for two services', async () => {
+    agentOf = new Map([ONE, TWO].map((id) => [id, agents[0]]));
+    boxes = [summary(ONE, 'api', 'a'), summary(TWO, 'api', 'b')];
+    const replicas = await attest();
+    expect(replicas.status).toBe(1);
+    expect(replicas.stdout).toContain('rejected (same-instance)');
+    application({ api: 'api.yaml', db: 'api.yaml' });
+    boxes = [summary(ONE, 'api', 'a'), summary(ONE, 'db', 'b')];
+    expect(await attest()).toMatchObject({ status: 1 });
+  });
+
+  it('prints names of boxes in one line, whatever the host sends', async () => {
+    boxes = [summary(ONE, 'api', 'a\ndb\tb\taccepted\n\nAccepted: all')];
+    const done = await attest();
+    expect(done.stdout).toContain('api       a?db?b?accepted??Accepted: all   accepted');
+    expect(done.stdout.match(/^db/m)).toBeNull();
   });
 
   it('rejects an application without a box of a service', async () => {

@@ -14,6 +14,7 @@ import { SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
 import { describeApplication } from './application-text.ts';
 import type { ApplicationVerdict, ServiceVerdict } from './application-verdict.ts';
 import { attestTarget } from './attest-target.ts';
+import type { BoxVerdict } from './box-verdict.ts';
 import { anchorsOf, type Library, PEER_FLAGS, type Trust } from './peer-flags.ts';
 import { undecided } from './undecided.ts';
 
@@ -28,7 +29,7 @@ export const attestApp: Command = {
   description: [
     'Challenge the confidential boxes of an application of docker compose over RA-TLS, and hold each against the policy of',
     'its service, as "a3s-box compose measure --policy-out" writes them. The application is accepted if each service of the',
-    'policy has a box that runs, each of those is accepted, and no confidential box of the application is of another service.',
+    'policy has a box that runs, each of those is accepted and another guest, and no confidential box of the application is of another service.',
     'Which boxes there are is what the host says; plain boxes prove nothing, and are not looked at.',
     'Exits with 0 if the application is accepted, 1 if it is rejected, 2 if that cannot be decided.',
   ].join('\n'),
@@ -56,13 +57,14 @@ async function run(invocation: Invocation): Promise<number> {
     const services: ServiceVerdict[] = boxes
       .filter(({ service }) => !policies.has(service))
       .map(({ service, box }) => ({ service, box, accepted: false, code: 'unnamed-service' }));
+    const instances = new Set<string>();
     for (const [service, policy] of policies) {
       const own = boxes.filter((box) => box.service === service);
       if (own.length === 0) services.push({ service, box: '', accepted: false, code: 'no-box' });
       for (const { box, id } of own) {
         const request = { context, library, target: id, trust: { ...anchors, policy }, signal };
         const verdict = await attestTarget(request);
-        services.push({ service, box, accepted: verdict.accepted, code: verdict.code, verdict });
+        services.push(verdictOf({ service, box }, verdict, instances));
       }
     }
     const verdict: ApplicationVerdict = {
@@ -81,6 +83,23 @@ async function run(invocation: Invocation): Promise<number> {
     }
     return verdict.accepted ? 0 : 1;
   });
+}
+
+/** The host may lead to one guest for several boxes: each counts once. */
+function verdictOf(
+  { service, box }: Pick<ServiceVerdict, 'service' | 'box'>,
+  verdict: BoxVerdict,
+  instances: Set<string>,
+): ServiceVerdict {
+  const instance = verdict.box?.instance;
+  if (!verdict.accepted || instance === undefined) {
+    return { service, box, accepted: false, code: verdict.code, verdict };
+  }
+  if (instances.has(instance)) {
+    return { service, box, accepted: false, code: 'same-instance', verdict };
+  }
+  instances.add(instance);
+  return { service, box, accepted: true, code: verdict.code, verdict };
 }
 
 interface Policies {
