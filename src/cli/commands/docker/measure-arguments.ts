@@ -7,7 +7,7 @@
 /** Flags of docker compose before its command that take the next argument as their value. */
 const WITH_VALUE: ReadonlySet<string> = new Set([
   ...['-f', '--file', '-p', '--project-name', '--profile', '--env-file', '--project-directory'],
-  ...['--ansi', '--parallel', '--progress'],
+  ...['--workdir', '--ansi', '--parallel', '--progress'],
 ]);
 
 export interface MeasureArguments {

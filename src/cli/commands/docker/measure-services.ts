@@ -13,7 +13,6 @@ import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Measured } from '../../../docker-api/a3s/launch.ts';
-import { A3sError } from '../../../errors.ts';
 import { type JsonObject, objectOf, stringOf } from '../../client/json.ts';
 import type { Context } from '../../context.ts';
 import { writeOutput } from '../../files/output-file.ts';
@@ -133,10 +132,16 @@ function confidentialServices(
     throw new UsageError(`${JSON.stringify(plain)} is no confidential service of this application`);
   }
   const chosen = confidential.filter((each) => asked.length === 0 || asked.includes(each));
-  if (chosen.length === 0 || !chosen.every((service) => SERVICE.test(service))) {
+  if (chosen.length === 0) {
     throw new UsageError('no service of this application is confidential', {
       remedy: `Give a service the annotation ${TEE}: snp, or simulate.`,
     });
+  }
+  const odd = chosen.find((service) => !SERVICE.test(service));
+  if (odd !== undefined) throw new UsageError(`${JSON.stringify(odd)} is no name of a service`);
+  const taken = chosen.find((service) => `${service}.yaml` === APPLICATION_FILE);
+  if (taken !== undefined) {
+    throw new UsageError(`no service may have the name of the file ${APPLICATION_FILE}`);
   }
   return { application: stringOf(name), services: chosen };
 }
@@ -150,8 +155,8 @@ function simulatedOf(measured: readonly Measurement[]): 'snp' | 'simulate' {
   return measured.some(({ simulated }) => simulated) ? 'simulate' : 'snp';
 }
 
-function unused(service: string): A3sError {
-  return new A3sError('internal', `docker compose created no box of the service ${service}`, {
+function unused(service: string): UsageError {
+  return new UsageError(`docker compose creates no box of the service ${service}`, {
     remedy: 'See what docker compose printed. A service of scale 0 has no box.',
   });
 }
@@ -168,9 +173,6 @@ async function writePolicies(
     ...measured.map(({ service, policy }) => [`${service}.yaml`, policy] as const),
     [APPLICATION_FILE, applicationPolicyText(application, names)] as const,
   ];
-  if (new Set(files.map(([name]) => name)).size < files.length) {
-    throw new UsageError(`no service may have the name of the file ${APPLICATION_FILE}`);
-  }
   for (const [name, content] of files) {
     await writeOutput(join(directory, name), Readable.from([content]), signal);
   }

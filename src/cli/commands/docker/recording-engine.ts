@@ -25,7 +25,10 @@ export class RecordingEngine implements AsyncDisposable {
   readonly #directory: string;
   readonly #upstream: string;
   readonly #server = createServer((incoming, answer) => {
-    this.#serve(incoming, answer).catch(() => answer.destroy());
+    this.#serve(incoming, answer).catch((error: unknown) => {
+      if (answer.headersSent) answer.destroy();
+      else reply(answer, 500, { message: error instanceof Error ? error.message : String(error) });
+    });
   });
   readonly #created = new Map<string, JsonObject>();
 
@@ -57,8 +60,9 @@ export class RecordingEngine implements AsyncDisposable {
 
   async #serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = incoming;
-    const { pathname } = new URL(url, 'http://engine');
+    const [pathname = '', query] = url.split('?', 2);
     const path = pathname.replace(VERSION, '');
+    const pulls = path === PULL && new URLSearchParams(query).has('fromImage');
     const isRead = method === 'GET' || method === 'HEAD';
     // No box of the application exists: each is created.
     if (isRead && path === '/containers/json') return reply(answer, 200, []);
@@ -75,7 +79,7 @@ export class RecordingEngine implements AsyncDisposable {
       const { Name = newId() } = await readObject(incoming);
       return reply(answer, 201, { Name, Driver: 'local', Mountpoint: '', Scope: 'local' });
     }
-    if (isRead || path === PULL) return await this.#forward(incoming, answer);
+    if (isRead || (method === 'POST' && pulls)) return await this.#forward(incoming, answer);
     const message = `a measurement changes nothing, and this needs ${method} ${path}`;
     reply(answer, 501, { message });
   }
