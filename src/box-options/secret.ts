@@ -18,6 +18,8 @@ export interface SecretOption {
   readonly variable: string | undefined;
 }
 
+/** As a launch spec has at most. */
+const MAX_KEYS = 64;
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 /** A path may hold colons, so only the options after them mark its end. */
@@ -46,6 +48,7 @@ function secretOf(name: string, options: readonly string[]): SecretOption {
   }
   const keys = options.filter((option) => option.startsWith('from=')).map(afterEquals);
   const allowAnyInjector = options.includes('allow-any-injector');
+  if (keys.length > MAX_KEYS) throw new RangeError(`it takes at most ${MAX_KEYS} keys`);
   if (keys.includes('')) throw new RangeError('from= names no key');
   if (keys.length === 0 && !allowAnyInjector) {
     throw new RangeError('nobody may inject it: add :from=KEY, or :allow-any-injector');

@@ -85,9 +85,12 @@ async function confidentialField(name: string, value: string): Promise<object> {
 
 async function secretOf(name: string, value: string): Promise<object> {
   const secret = parseSecretOptions(name.slice(SECRET.length), value);
+  // One after the other: each may be a file.
+  const keys: string[] = [];
+  for (const key of secret.keys) keys.push(await readPublicKey(key));
   return {
     Name: secret.name,
-    InjectorKeys: await Promise.all(secret.keys.map(readPublicKey)),
+    InjectorKeys: keys,
     AllowAnyInjector: secret.allowAnyInjector,
     Env: secret.variable,
   };

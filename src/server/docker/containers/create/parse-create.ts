@@ -147,12 +147,14 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   return { request, warnings };
 }
 
-/** What a field says and annotations say too would be merged by nobody's rules. */
+/** One of both: merging them would need rules for what differs. */
 function onlyOne<T>(field: string, given: T | undefined, annotated: T | undefined): T | undefined {
   if (given === undefined || annotated === undefined) return given ?? annotated;
-  throw new A3sError('invalid-argument', `${field} is given, and annotations say the same`, {
-    remedy: 'Use either the flags of a3s-box, or annotations.',
-  });
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot create the box: the field ${field} and annotations dev.a3s.* for it are both given`,
+    { remedy: 'Use either the flags of a3s-box, or annotations.' },
+  );
 }
 
 /**

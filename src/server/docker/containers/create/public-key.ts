@@ -5,7 +5,7 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { A3sError } from '../../../../errors.ts';
 
 const MAX_FILE = 16 * 1024;
@@ -27,20 +27,29 @@ export async function readPublicKey(text: string): Promise<string> {
 }
 
 async function readKeyFile(path: string): Promise<string> {
-  const name = JSON.stringify(path.slice(0, 256));
-  // A pipe would make the server wait.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) => {
-    throw invalid(`${name} cannot be read: ${(cause as NodeJS.ErrnoException).code}`, cause);
-  });
   try {
-    const found = await file.stat();
-    if (!found.isFile() || found.size > MAX_FILE) throw invalid(`${name} is no file of a key`);
-    const bytes = Buffer.alloc(MAX_FILE);
-    const { bytesRead } = await file.read(bytes, 0, MAX_FILE, 0);
-    return bytes.toString('latin1', 0, bytesRead).trim();
-  } finally {
-    await file.close();
+    // Opening a device can have effects, and a pipe would make the server wait.
+    if (!(await stat(path)).isFile()) throw unreadable(path);
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = await file.stat();
+      if (!found.isFile() || found.size > MAX_FILE) throw unreadable(path);
+      const bytes = Buffer.alloc(MAX_FILE);
+      const { bytesRead } = await file.read(bytes, 0, MAX_FILE, 0);
+      return bytes.toString('latin1', 0, bytesRead).trim();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw error instanceof A3sError ? error : unreadable(path, error);
   }
+}
+
+function unreadable(path: string, cause?: unknown): A3sError {
+  return invalid(
+    `${JSON.stringify(path.slice(0, 256))} is no file of a key that can be read`,
+    cause,
+  );
 }
 
 function invalid(why: string, cause?: unknown): A3sError {
