@@ -229,8 +229,6 @@ describe('refused command lines', () => {
     ['rum', 1, "Did you mean 'run'?"],
     ['contianer ls', 1, "Did you mean 'container'?"],
     ['container sotp x', 1, "Did you mean 'container stop'?"],
-    ['build .', 125, 'unsupported command build'],
-    ['container build x', 125, 'unsupported command container build'],
     ['commit', 1, '"a3s-box commit" requires at least 1 argument'],
     ['commit --pause=maybe box', 125, 'invalid argument "maybe" for "-p, --pause" flag'],
     ['-H unix:///x ps', 125, 'unsupported flag -H'],

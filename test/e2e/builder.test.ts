@@ -17,7 +17,7 @@ import { scaled } from './time-scale.ts';
 const run = promisify(execFile);
 /** A daemon takes half a minute until it answers, under emulation on a machine that is idle. */
 const SLOW_MS = scaled(900_000);
-const BASE = 'localhost/a3s/base:1';
+const BASE = 'base.example/base:1';
 const IDLE_SECONDS = 5;
 
 const server = new TestServer({ A3S_BUILDER_IDLE: String(IDLE_SECONDS) });
@@ -125,10 +125,10 @@ COPY --from=made /loud /cards /alone /
     expect(file('loud')).toBe('HELLO\n');
     expect(file('cards')).toMatch(/eth0 .*inet 172\.17\./);
     expect(file('alone')).not.toContain('eth0');
-    const made = [...BUILD, '--target', 'made', '-t', 'localhost/a3s/made:1', CONTEXT];
+    const made = [...BUILD, '--target', 'made', '-t', 'made:1', CONTEXT];
     expect(await dockerAt(server.socket, made)).toContain('CACHED');
     const inspect = ['image', 'inspect', '-f', '{{.Config.Labels.of}} {{len .RootFS.Layers}}'];
-    expect(await dockerAt(server.socket, [...inspect, 'localhost/a3s/made:1'])).toBe('builder 4');
+    expect(await dockerAt(server.socket, [...inspect, 'made:1'])).toBe('builder 4');
     expect(await docker('images', '--format', '{{.Repository}}')).toBe('');
   },
   SLOW_MS,

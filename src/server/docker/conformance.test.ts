@@ -183,7 +183,7 @@ describe('information about the server', () => {
         expect(body).toBe(method === 'HEAD' ? undefined : 'OK');
         expect(headers).toMatchObject({
           ...{ 'api-version': '1.45', 'docker-experimental': 'false', ostype: 'linux' },
-          ...{ 'builder-version': '1', swarm: 'inactive', pragma: 'no-cache' },
+          ...{ 'builder-version': '2', swarm: 'inactive', pragma: 'no-cache' },
         });
       }
     },

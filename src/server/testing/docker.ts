@@ -4,6 +4,9 @@
  * @module
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export interface DockerResult {
   readonly code: number | null;
@@ -20,11 +23,13 @@ export function docker(
   input: string | Uint8Array = '',
   more: Readonly<Record<string, string>> = {},
 ): Promise<DockerResult> {
-  return new Promise((resolve, reject) => {
+  // Docker's plugins make directories in it.
+  const home = mkdtempSync(join(tmpdir(), 'a3s-docker-'));
+  return new Promise<DockerResult>((resolve, reject) => {
     const child = spawn('docker', args, {
       env: {
         PATH: process.env['PATH'],
-        HOME: '/nonexistent',
+        HOME: home,
         DOCKER_HOST: `unix://${socket}`,
         ...more,
       },
@@ -42,5 +47,5 @@ export function docker(
       const text = Buffer.concat(stderr).toString();
       resolve({ code, bytes, stdout: bytes.toString(), stderr: text });
     });
-  });
+  }).finally(() => rmSync(home, { recursive: true, force: true }));
 }
