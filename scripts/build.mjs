@@ -25,6 +25,7 @@ const NATIVE = {
 const BUNDLES = {
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
+  'dist/broker.cjs': 'src/broker/main.ts',
   'dist/egress.cjs': 'src/networks/egress/program/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
   'build/build-builder.cjs': 'scripts/build-builder.ts',

@@ -34,6 +34,7 @@ const ROOMS_BESIDE_FILES = {
   'src/cli/commands': {
     attest: [],
     boot: ['attest'],
+    broker: ['attest'],
     box: [],
     builder: [],
     image: [],
@@ -49,6 +50,19 @@ const ROOMS_BESIDE_FILES = {
     trust: [],
     volume: [],
     system: ['box', 'image', 'network', 'volume'],
+  },
+  'src/broker': {
+    record: [],
+    store: [],
+    keys: [],
+    audit: ['keys', 'store'],
+    vault: ['audit', 'keys', 'store'],
+    release: ['record'],
+    core: ['audit', 'record', 'release', 'store', 'vault'],
+    http: ['store'],
+    kbs: ['core', 'http', 'record', 'release'],
+    config: ['http', 'record'],
+    admin: ['audit', 'config', 'core', 'http', 'kbs', 'vault'],
   },
   'src/docker-api': {
     a3s: [],

@@ -56,6 +56,19 @@ const ROOMS = {
     'errors',
     'make-directories',
   ],
+  // A program by itself: it knows nothing of boxes, of images or of the control server.
+  broker: [
+    'broker',
+    'state',
+    'async',
+    'canonical-json',
+    'disk-full',
+    'durable',
+    'errors',
+    'make-directories',
+    'narrow',
+    'read-bounded',
+  ],
   // The documents that a client and the server exchange; a decision about an image is one of them.
   'docker-api': ['docker-api', 'oci', 'narrow', 'errors', 'trust/decision'],
   boxes: [

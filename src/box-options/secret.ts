@@ -8,8 +8,8 @@
 export interface SecretOption {
   readonly name: string;
   /**
-   * The public keys whose owners may inject it: a file each in a flag; in an annotation also the key
-   * itself.
+   * The public keys whose owners may inject it: a file each in a flag; in an annotation also the
+   * key itself.
    */
   readonly keys: readonly string[];
   /** Any client that reaches the box may inject it. */

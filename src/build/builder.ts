@@ -19,6 +19,8 @@ export interface Builder {
 }
 /** Finds or starts builders. */
 export interface Builders {
+  /** Whether a builder of that name runs, or is being started. */
+  runs(name: string): boolean;
   /**
    * The builder of that name, started if it does not run; it stays up while at least one use is
    * held and for idle minutes after.

@@ -39,6 +39,11 @@ export class Builds {
     this.#images = new BaseImages(host);
   }
 
+  /** Whether a builder runs, without starting one. */
+  get hasBuilder(): boolean {
+    return this.#host.builders.runs(BUILDER);
+  }
+
   /** A builder, until it is released. @throws what finding and starting one throws */
   async use(signal: AbortSignal): Promise<HeldUse> {
     const { builder, release } = await this.#host.builders.use(BUILDER, signal);

@@ -113,6 +113,11 @@ export class BoxBuilders implements Builders {
     }
   }
 
+  runs(name: string): boolean {
+    const box = this.#rt.store.byName(boxNameOf(name));
+    return box !== undefined && mayHaveVm(box.state.status);
+  }
+
   /** Those that run, and those of which caches are left. */
   async list(): Promise<readonly BuilderState[]> {
     const recorded = (await this.#records.list()).map(({ name }) => name);

@@ -105,6 +105,7 @@ function serviceOf(
     },
     uses: () => uses,
     builders: {
+      runs: () => true,
       use: () => {
         uses += 1;
         return Promise.resolve({

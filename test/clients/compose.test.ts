@@ -187,15 +187,6 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await (await fetch(`http://${address}/page`)).text()).toContain('rows sesame');
   });
 
-  it('refuses to build an image in one line', async () => {
-    writeFileSync(join(project, 'Dockerfile'), `FROM ${BUSYBOX}\n`);
-    const other = join(project, 'built.yaml');
-    writeFileSync(other, 'services: {built: {build: .}}\n');
-    const { code, stderr } = await run('--file', other, 'build');
-    expect(code).not.toBe(0);
-    expect(stderr).toContain('does not build images');
-  });
-
   it('leaves no box, network, volume or process of it', async () => {
     await compose('--profile', 'jobs', 'down', '--volumes', '--remove-orphans');
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');

@@ -67,8 +67,13 @@ async function relayTo(builder: () => Builder): Promise<Server> {
   return listening;
 }
 
-async function docker(...args: readonly string[]): Promise<string> {
-  const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: directory };
+/** Docker's command line at the daemon of the builder, which only this server can reach. */
+function docker(...args: readonly string[]): Promise<string> {
+  return dockerAt(socket, args);
+}
+
+async function dockerAt(path: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, DOCKER_HOST: `unix://${path}`, DOCKER_CONFIG: directory };
   const { stdout, stderr } = await run('docker', args, { env, timeout: SLOW_MS });
   return (stdout + stderr).trim();
 }
@@ -92,31 +97,39 @@ it(
   SLOW_MS,
 );
 
+const CONTEXT = join(directory, 'context');
+const BUILD = ['build', '--progress=plain'];
+
 it(
-  'builds with BuildKit: COPY, and RUN in the default network and in none',
+  'builds images of this server with BuildKit: COPY, and RUN in the default network and in none',
   async () => {
     const archive = join(directory, 'base.tar');
     writeFileSync(archive, dockerArchive([buildImage(busyboxImage(BASE))]));
-    await docker('load', '-i', archive);
-    const context = join(directory, 'context');
-    mkdirSync(context);
-    writeFileSync(join(context, 'greeting'), 'hello\n');
+    await dockerAt(server.socket, ['load', '-i', archive]);
+    mkdirSync(CONTEXT);
+    writeFileSync(join(CONTEXT, 'greeting'), 'hello\n');
     writeFileSync(
-      join(context, 'Dockerfile'),
+      join(CONTEXT, 'Dockerfile'),
       `FROM ${BASE} AS made
 COPY greeting /greeting
 RUN tr a-z A-Z < /greeting > /loud && ip -o addr show > /cards
 RUN --network=none ip -o addr show > /alone
-FROM scratch
+LABEL of=builder
+FROM scratch AS files
 COPY --from=made /loud /cards /alone /
 `,
     );
     const out = join(directory, 'out');
-    await docker('build', '--progress=plain', '--output', `type=local,dest=${out}`, context);
+    await dockerAt(server.socket, [...BUILD, '--output', `type=local,dest=${out}`, CONTEXT]);
     const file = (name: string): string => readFileSync(join(out, name), 'utf8');
     expect(file('loud')).toBe('HELLO\n');
     expect(file('cards')).toMatch(/eth0 .*inet 172\.17\./);
     expect(file('alone')).not.toContain('eth0');
+    const made = [...BUILD, '--target', 'made', '-t', 'localhost/a3s/made:1', CONTEXT];
+    expect(await dockerAt(server.socket, made)).toContain('CACHED');
+    const inspect = ['image', 'inspect', '-f', '{{.Config.Labels.of}} {{len .RootFS.Layers}}'];
+    expect(await dockerAt(server.socket, [...inspect, 'localhost/a3s/made:1'])).toBe('builder 4');
+    expect(await docker('images', '--format', '{{.Repository}}')).toBe('');
   },
   SLOW_MS,
 );
@@ -156,7 +169,7 @@ it(
     held = await rt.builders.use('default');
     expect(boxOf('default').definition.id).not.toBe(killed);
     expect(rt.store.get(killed)).toBeUndefined();
-    expect(await docker('images', '--format', '{{.Repository}}:{{.Tag}}')).toBe(BASE);
+    expect(await dockerAt(server.socket, [...BUILD, CONTEXT])).toContain('CACHED');
   },
   SLOW_MS,
 );

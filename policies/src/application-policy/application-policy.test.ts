@@ -43,7 +43,7 @@ describe('an application policy', () => {
         ),
       },
     ],
-  ])('is refused: %j', (policy) => {
+  ])('a policy without exactly these parts is refused: %j', (policy) => {
     expect(() => parseApplicationPolicy(policy)).toThrow(PolicyError);
   });
 });

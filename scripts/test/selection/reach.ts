@@ -113,6 +113,11 @@ const RULES: readonly Rule[] = [
     path: /\.test\.ts$/,
     reaches: { check: 'all', unit: [], attestation: [], host: [], kvm: [], vm: [] },
   },
+  // A program by itself: no box and no control server has anything of it.
+  {
+    path: /^src\/(broker|cli\/commands\/broker)\//,
+    reaches: ofSource(['test/docs/broker.test.ts']),
+  },
   { path: /^src\/(trust|signing|registry|distribution)\//, reaches: ofSource(TRUST) },
   { path: /^src\/templates\//, reaches: { ...ofSource(TEMPLATES), kvm: 'all' } },
   { path: /^src\/snapshots\//, reaches: { ...ofSource(e2e('snapshot')), kvm: 'all' } },

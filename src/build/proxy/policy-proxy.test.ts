@@ -42,7 +42,7 @@ beforeEach(async () => {
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
-    builders: { use: nothing },
+    builders: { runs: () => false, use: nothing },
     images: { load: nothing, resolve: nothing, content: nothing },
     ...{ registry, trust, directory },
     downloads: {

@@ -6,6 +6,7 @@
 
 import { type Entries, entry, type Group } from '../command-entry.ts';
 import { BOX_COMMANDS, boxes } from './boxes.ts';
+import { broker } from './broker.ts';
 import { builders } from './builders.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
@@ -56,6 +57,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   boot: boots,
   box: boxes,
   builder: builders,
+  broker,
   container: boxes,
   image,
   network: networks,

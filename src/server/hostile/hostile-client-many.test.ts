@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BoxBuilders } from '../../builders/box-builders.ts';
 import { HttpServer } from '../http-server.ts';
 import { TestHome } from '../testing/home.ts';
 
@@ -11,9 +10,7 @@ let server: HttpServer;
 beforeAll(async () => {
   await home.start();
   const limits = { connections: 5, refusals: 3, headersMs: 600 };
-  const { runtime } = home;
-  const builders = new BoxBuilders(runtime, home.config.builder);
-  server = new HttpServer({ ...runtime, stopServer: () => undefined, builders, builds: undefined }, limits);
+  server = new HttpServer({ ...home.runtime, stopServer: () => undefined }, limits);
   await server.listen(path);
 });
 afterAll(async () => {

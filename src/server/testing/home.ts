@@ -12,7 +12,6 @@ import type { Duplex } from 'node:stream';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
 import type { Trust } from '../../boxes/policy/trust.ts';
-import type { Runtime } from '../../boxes/runtime.ts';
 import type { BootFiles } from '../../boxes/services/services.ts';
 import type { Builders } from '../../build/builder.ts';
 import type { Config } from '../../config.ts';
@@ -25,6 +24,7 @@ import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
 import type { Downloads } from '../../registry/downloads.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
+import type { ApiHost } from '../routes.ts';
 import { serve } from '../serve.ts';
 import { expectDescribed } from './described.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
@@ -67,7 +67,7 @@ export class TestHome {
    * agents.
    */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
-  #runtime: Runtime | undefined;
+  #runtime: ApiHost | undefined;
   #stop = new AbortController();
   #served: Promise<void> | undefined;
   #database: Database | undefined;
@@ -119,20 +119,20 @@ export class TestHome {
   }
 
   /** The runtime of the present server. */
-  get runtime(): Runtime {
+  get runtime(): ApiHost {
     if (this.#runtime === undefined) throw new Error('no server was started');
     return this.#runtime;
   }
 
   /** Starts a server, and waits until it answers. */
-  start(): Promise<Runtime> {
+  start(): Promise<ApiHost> {
     return this.startOn(this.config);
   }
 
   /** Starts a server on any home. */
-  async startOn(config: Config): Promise<Runtime> {
+  async startOn(config: Config): Promise<ApiHost> {
     this.#stop = new AbortController();
-    const rt = await new Promise<Runtime>((resolve, reject) => {
+    const rt = await new Promise<ApiHost>((resolve, reject) => {
       this.#served = serve(config, {
         signal: this.#stop.signal,
         openDependencies: async (database) => {

@@ -6,11 +6,12 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { readConfig } from '../../../src/config.ts';
+import { type Config, readConfig } from '../../../src/config.ts';
 import { converterInJail } from '../../../src/images/converter/converter.ts';
 import { openImageStore } from '../../../src/images/store.ts';
 import { spawnInJail } from '../../../src/jail/spawn.ts';
 import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
+import { openDownloads } from '../../../src/registry/downloads.ts';
 import { hostFiles } from '../../../src/registry/hosts/host.ts';
 import { readProxies } from '../../../src/registry/hosts/proxies.ts';
 import { openRegistry } from '../../../src/registry/open-registry.ts';
@@ -35,10 +36,20 @@ export class TestServer {
     this.#environment = environment;
   }
 
-  async start(): Promise<ApiHost> {
+  /** Where its API is. */
+  get socket(): string {
+    return this.#config.socket;
+  }
+
+  get #config(): Config {
     const env = { ...process.env, ...this.#environment, A3S_HOME: join(this.home, 'home') };
-    const config = readConfig(env, process.geteuid?.() ?? 0, DIST);
+    return readConfig(env, process.geteuid?.() ?? 0, DIST);
+  }
+
+  async start(): Promise<ApiHost> {
+    const config = this.#config;
     const boot = new PinnedBootSets(config);
+    const reached = { ...hostFiles(config.home, {}), proxies: readProxies({}) };
     this.#stop = new AbortController();
     return await new Promise<ApiHost>((ready, failed) => {
       this.#served = serve(config, {
@@ -49,7 +60,8 @@ export class TestServer {
             ...{ boot: await boot.available(), cacheFile: engineCache(this.home) },
             runtimeDir: config.runtimeDir,
           }),
-          registry: openRegistry({ ...hostFiles(config.home, {}), proxies: readProxies({}) }),
+          registry: openRegistry(reached),
+          downloads: openDownloads(reached),
           trust: openTrust(config.home),
           hostNetworks: new NamespaceNetworks(
             join(config.runtimeDir, 'networks'),

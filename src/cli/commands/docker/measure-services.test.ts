@@ -17,7 +17,7 @@ import { COMPOSE, findPlugin } from './find-plugin.ts';
 const home = new TestHome();
 const cwd = mkdtempSync(join(tmpdir(), 'a3s-compose-'));
 
-const COMPOSE = `
+const FILE = `
 name: shop
 services:
   api:
@@ -67,7 +67,7 @@ afterAll(async () => {
   await home.remove();
   rmSync(cwd, { recursive: true });
 });
-beforeEach(() => compose(COMPOSE));
+beforeEach(() => compose(FILE));
 
 function compose(text: string): void {
   writeFileSync(join(cwd, 'compose.yaml'), text);
@@ -145,7 +145,7 @@ describe('compose measure', () => {
     const network = await measure('measure');
     expect(network.status).not.toBe(0);
     expect(network.stderr).toContain('Cannot put a confidential box into a user-defined network');
-    compose(COMPOSE.replace('dev.a3s.deployment: shop', 'dev.a3s.deploymnt: shop'));
+    compose(FILE.replace('dev.a3s.deployment: shop', 'dev.a3s.deploymnt: shop'));
     const key = await measure('measure', '--policy-out', 'none');
     expect(key.stderr).toContain('there is no annotation dev.a3s.deploymnt');
     expect(readdirSync(cwd)).not.toContain('none');

@@ -2,7 +2,6 @@ import type { Builds } from '../../../build/builds.ts';
 
 /** What builds need of the server. */
 export interface BuilderHost {
-  /** Undefined where there is no builder. */
-  readonly builds: Builds | undefined;
+  readonly builds: Builds;
   readonly log: { error(message: string, error: unknown): void };
 }

@@ -6,10 +6,8 @@
 import { Duplex } from 'node:stream';
 import * as z from 'zod';
 import type { ClientStream } from '../../../boxes/run/client-stream.ts';
-import type { Builds } from '../../../build/builds.ts';
 import { line } from '../../../build/classic/classic-build.ts';
 import { CachesPruned } from '../../../docker-api/prune.ts';
-import { A3sError } from '../../../errors.ts';
 import { empty, json, stream } from '../../http/answer.ts';
 import { failureOf } from '../../http/failure.ts';
 import { bytesOf, EMPTY, HIJACK } from '../../http/replies.ts';
@@ -19,9 +17,6 @@ import { noBody, query } from '../query.ts';
 import type { BuilderHost } from './builder-host.ts';
 import { refuseBuilds } from './no-builder.ts';
 import { serveSession } from './session.ts';
-
-const NO_BUILDS =
-  'this server does not build images, since it has no builder: build with docker or podman elsewhere, and load the archive with docker load';
 
 const access = 'owner';
 
@@ -68,13 +63,12 @@ export const BUILDER_ROUTES: readonly Route<BuilderHost>[] = [
     answers: { 200: bytesOf('application/json') },
     query: BUILD_QUERY,
     handler: async ({ query, headers, body, signal }, rt) => {
-      const builds = required(rt, 'build images');
       const request = {
         query: searchOf(query),
         headers: picked(headers, (name) => BUILD_HEADERS.includes(name)),
         ...{ context: body, signal },
       };
-      const lines = await afterFirstChunk(builds.classic(request));
+      const lines = await afterFirstChunk(rt.builds.classic(request));
       return stream(withFailure(lines, rt, signal), 'application/json');
     },
   }),
@@ -84,8 +78,7 @@ export const BUILDER_ROUTES: readonly Route<BuilderHost>[] = [
     query: query({ id: z.string().max(256).default('') }),
     body: noBody,
     answers: { 204: EMPTY },
-    handler: async ({ query: { id }, signal }, rt) => {
-      const builds = required(rt, 'cancel a build');
+    handler: async ({ query: { id }, signal }, { builds }) => {
       await builds.ask(`/build/cancel?id=${encodeURIComponent(id)}`, z.unknown(), signal);
       return empty();
     },
@@ -100,7 +93,8 @@ export const BUILDER_ROUTES: readonly Route<BuilderHost>[] = [
     body: noBody,
     answers: { 200: CachesPruned },
     handler: async ({ query, signal }, { builds }) => {
-      if (builds === undefined) return json({ CachesDeleted: [], SpaceReclaimed: 0 });
+      // No builder is started to find out that its cache is in use, as system prune asks.
+      if (!builds.hasBuilder) return json({ CachesDeleted: [], SpaceReclaimed: 0 });
       return json(await builds.ask(`/build/prune?${searchOf(query)}`, PrunedThere, signal));
     },
   }),
@@ -117,21 +111,9 @@ const PrunedThere = z
     SpaceReclaimed,
   }));
 
-/** @throws A3sError `not-implemented` */
-function required({ builds }: BuilderHost, what: string): Builds {
-  if (builds !== undefined) return builds;
-  throw new A3sError('not-implemented', `Cannot ${what}: ${NO_BUILDS}`, {
-    remedy: 'Build with docker or podman elsewhere, and load the archive.',
-  });
-}
-
-/** Speaks gRPC until the client leaves. Where there is no builder, all calls get the reason. */
+/** Speaks gRPC until the client leaves. Where no builder starts, all calls get the reason. */
 async function serveGrpc(client: ClientStream, { builds }: BuilderHost): Promise<void> {
   const connection = duplexOf(client);
-  if (builds === undefined) {
-    await refuseBuilds(connection, NO_BUILDS, client.gone);
-    return;
-  }
   let serve: (connection: Duplex) => Promise<void>;
   try {
     serve = await builds.openGrpc(client.gone);

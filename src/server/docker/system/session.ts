@@ -15,14 +15,14 @@ import type { BuilderHost } from './builder-host.ts';
 const SESSION_HEADER = /^x-docker-expose-session-/;
 const METHODS = 'x-docker-expose-session-grpc-method';
 
-/** Until the builder ends the session. Where there is none, the client waits for its refusal. */
+/** Until the builder ends the session. Where none starts, the client waits for its refusal. */
 export async function serveSession(
   client: ClientStream,
   headers: Call['headers'],
   { builds, log }: BuilderHost,
 ): Promise<void> {
   const session = await builds
-    ?.openSession(sessionHeaders(headers), client.gone)
+    .openSession(sessionHeaders(headers), client.gone)
     // The client learns of it by the call that begins its build.
     .catch((error: unknown) => {
       if (!client.gone.aborted) log.error('a session of a build could not be opened', error);

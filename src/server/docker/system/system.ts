@@ -13,26 +13,23 @@ import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
 import { networkWarnings } from '../networks/network-warnings.ts';
 import { noBody, query } from '../query.ts';
-import type { BuilderHost } from './builder-host.ts';
 
 const access = 'owner';
 
-const pingOf = ({ builds }: Pick<InfoHost, 'builds'>) =>
-  ({
-    kind: 'text',
-    status: 200,
-    body: 'OK',
-    headers: {
-      'Cache-Control': 'no-cache, no-store, must-revalidate',
-      Pragma: 'no-cache',
-      // BuildKit; or the builder without it, which is refused here in words.
-      'Builder-Version': builds === undefined ? '1' : '2',
-      Swarm: 'inactive',
-    },
-  }) as const;
+const PING = {
+  kind: 'text',
+  status: 200,
+  body: 'OK',
+  headers: {
+    'Cache-Control': 'no-cache, no-store, must-revalidate',
+    Pragma: 'no-cache',
+    // BuildKit.
+    'Builder-Version': '2',
+    Swarm: 'inactive',
+  },
+} as const;
 
-type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events' | 'networks'> &
-  Pick<BuilderHost, 'builds'>;
+type InfoHost = Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events' | 'networks'>;
 
 export const SYSTEM_ROUTES: readonly Route<InfoHost>[] = [
   // The same route answers HEAD, which Docker's CLI sends.
@@ -42,7 +39,7 @@ export const SYSTEM_ROUTES: readonly Route<InfoHost>[] = [
     query: query({}),
     body: noBody,
     answers: { 200: TEXT },
-    handler: (_, rt) => pingOf(rt),
+    handler: () => PING,
   }),
   route('GET', '/version', {
     access,

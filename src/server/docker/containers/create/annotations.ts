@@ -1,6 +1,6 @@
 /**
- * The annotations `dev.a3s.*` of a create document: what Docker's API, and so a Compose file, has no
- * field for. Each has the name and the meaning of a flag of `run`.
+ * The annotations `dev.a3s.*` of a create document: what Docker's API, and so a Compose file, has
+ * no field for. Each has the name and the meaning of a flag of `run`.
  *
  * @module
  */
@@ -44,8 +44,8 @@ export interface Annotated {
 }
 
 /**
- * @throws A3sError `unsupported-option` for an unknown key, `invalid-argument` and `key-invalid` for
- * a value
+ * @throws A3sError `unsupported-option` for an unknown key, `invalid-argument` and `key-invalid`
+ * for a value
  */
 export async function readAnnotations(
   annotations: Readonly<Record<string, string>>,

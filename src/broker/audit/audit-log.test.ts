@@ -1,0 +1,166 @@
+import { generateKeyPairSync } from 'node:crypto';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredEntry } from '../store/store.ts';
+import {
+  AUDIT_KEY,
+  openTestStore,
+  type TestDirectory,
+  testDirectory,
+} from '../testing/fixtures.ts';
+import { exportLog } from './audit-log.ts';
+import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
+import { genesis, nextEntry } from './entry.ts';
+import { LogVerifier } from './verify-log.ts';
+
+let directory: TestDirectory;
+beforeEach(async () => {
+  directory = await testDirectory();
+});
+afterEach(() => directory[Symbol.asyncDispose]());
+
+interface Exported {
+  readonly entries: readonly StoredEntry[];
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+/** Writes entries, with a checkpoint after each third. */
+async function written(count: number, action = 'test'): Promise<Exported> {
+  await using open = await openTestStore(directory, 3);
+  for (let n = 0; n < count; n += 1) {
+    await open.store.transaction((transaction) =>
+      open.audit.append(transaction, { actor: 'admin:test', action, details: { n } }),
+    );
+  }
+  const lines: string[] = [];
+  for await (const line of exportLog(open.store)) lines.push(line);
+  const documents = lines.map((line) => JSON.parse(line));
+  return {
+    entries: documents.filter((each) => 'body' in each),
+    checkpoints: documents.filter((each) => 'signature' in each),
+  };
+}
+
+function verdict(
+  entries: readonly StoredEntry[],
+  checkpoints: readonly Checkpoint[],
+  key = AUDIT_KEY,
+) {
+  const verifier = new LogVerifier(checkpoints, key);
+  for (const entry of entries) verifier.add(entry);
+  return verifier.end();
+}
+
+/** The log as somebody who has no key writes it anew from an entry on. */
+function forkedAfter(entries: readonly StoredEntry[], seq: number): StoredEntry[] {
+  const fork = entries.slice(0, seq);
+  const { log } = JSON.parse(entries[0]?.body ?? '');
+  while (fork.length < entries.length) {
+    fork.push(nextEntry(log, fork.at(-1), { actor: 'admin:x', action: 'other' }, new Date(0)));
+  }
+  return fork;
+}
+
+describe('the audit log', () => {
+  it('verifies a log that nobody changed, and says how much of it is signed', async () => {
+    const { entries, checkpoints } = await written(8);
+    expect(verdict(entries, checkpoints)).toEqual({ entries: 8, signed: 6 });
+  });
+
+  it('names the first entry that was edited', async () => {
+    const { entries, checkpoints } = await written(8);
+    const edited = entries.map((entry) =>
+      entry.seq === 5
+        ? { ...entry, body: entry.body.replace('admin:test', 'admin:nobody') }
+        : entry,
+    );
+    expect(verdict(edited, checkpoints).problem).toEqual({
+      seq: 5,
+      reason: 'it was edited: its hash is another',
+    });
+  });
+
+  it('names the first entry that is missing from the end of a log', async () => {
+    const { entries, checkpoints } = await written(8);
+    expect(verdict(entries.slice(0, 4), checkpoints).problem).toEqual({
+      seq: 5,
+      reason: 'the log ends after 4 entries, and a checkpoint covers 6',
+    });
+  });
+
+  it('names the entry whose place another one takes', async () => {
+    const { entries, checkpoints } = await written(8);
+    const without = entries.filter(({ seq }) => seq !== 4);
+    expect(verdict(without, checkpoints).problem).toMatchObject({ seq: 4 });
+    const twice = [...entries.slice(0, 4), ...entries.slice(3)];
+    expect(verdict(twice, checkpoints).problem).toMatchObject({ seq: 5 });
+  });
+
+  it('detects a log that was continued in another way by a checkpoint that was kept', async () => {
+    const { entries, checkpoints } = await written(8);
+    const fork = forkedAfter(entries, 4);
+    expect(verdict(fork, []).problem).toBeUndefined();
+    expect(verdict(fork, checkpoints).problem).toMatchObject({
+      seq: 6,
+      reason: expect.stringContaining('after entry 3'),
+    });
+  });
+
+  it('refuses checkpoints that another key signed, and those of another log', async () => {
+    const { entries, checkpoints } = await written(4);
+    const { privateKey } = generateKeyPairSync('ed25519');
+    expect(verdict(entries, checkpoints, privateKey).problem).toMatchObject({ seq: 3 });
+    const moved = checkpoints.map((each) => ({ ...each, hash: genesis('00') }));
+    expect(verdict(entries, moved).problem).toMatchObject({ seq: 3 });
+    expect(parseCheckpoint('{}')).toBeUndefined();
+    expect(parseCheckpoint('no json')).toBeUndefined();
+  });
+
+  it('refuses an entry that is not in canonical form, and what is no entry', async () => {
+    const { entries } = await written(2);
+    const [first, second] = entries;
+    if (first === undefined || second === undefined) throw new Error('two were written');
+    const spaced = { ...second, body: `${second.body} ` };
+    expect(verdict([first, spaced], []).problem).toEqual({ seq: 2, reason: 'it is no entry' });
+  });
+
+  it.each([
+    ['edited', "UPDATE audit SET body = replace(body, 'admin:test', 'admin:x') WHERE seq = 5"],
+    ['cut off before the last checkpoint', 'DELETE FROM audit WHERE seq > 2'],
+    ['left without an entry', 'DELETE FROM audit WHERE seq = 4'],
+    ['given another checkpoint', "UPDATE checkpoints SET text = replace(text, '2026', '2027')"],
+  ])('does not open a log that was %s since its last checkpoint', async (_, sql) => {
+    await written(5);
+    const database = new Database(directory.database);
+    database.exec(sql);
+    database.close();
+    await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
+  it('undoes an entry with the transaction that it belongs to, and leaves no gap', async () => {
+    await using open = await openTestStore(directory);
+    const add = (fails: boolean) =>
+      open.store.transaction(async (transaction) => {
+        await open.audit.append(transaction, { actor: 'admin:test', action: 'test' });
+        if (fails) throw new Error('undone');
+      });
+    const results = await Promise.allSettled([add(false), add(true), add(false)]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
+    expect(entries.map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(verdict(entries, []).problem).toBeUndefined();
+  });
+
+  it('keeps texts of any length and characters from making an entry that cannot be read', async () => {
+    await using open = await openTestStore(directory);
+    await open.store.transaction((transaction) =>
+      open.audit.append(transaction, {
+        actor: `guest:${'x'.repeat(5000)}`,
+        action: 'test',
+        object: '\ud800"\n\u0000',
+      }),
+    );
+    const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
+    expect(verdict(entries, [])).toEqual({ entries: 1, signed: 0 });
+  });
+});

@@ -1,0 +1,117 @@
+/**
+ * Writes the audit log, in the transaction of what it tells of.
+ *
+ * @module
+ */
+import { type KeyObject, randomBytes } from 'node:crypto';
+import { A3sError } from '../../errors.ts';
+import type { BrokerStore, StoreTransaction } from '../store/store.ts';
+import { type Checkpoint, makeCheckpoint, parseCheckpoint } from './checkpoint.ts';
+import { type AuditEvent, genesis, nextEntry } from './entry.ts';
+import { LogVerifier } from './verify-log.ts';
+
+const LOG_ID = 'audit-log';
+const PAGE = 1000;
+
+export interface AuditLogOptions {
+  /** Ed25519, private. */
+  readonly key: KeyObject;
+  /** After how many entries a checkpoint is signed. */
+  readonly checkpointEntries: number;
+  readonly now: () => Date;
+}
+
+export class AuditLog {
+  readonly #id: string;
+  readonly #options: AuditLogOptions;
+
+  private constructor(id: string, options: AuditLogOptions) {
+    this.#id = id;
+    this.#options = options;
+  }
+
+  /**
+   * Opens the log of a store, and begins it where there is none.
+   *
+   * @throws A3sError `audit-broken` where an entry since the last checkpoint, or the checkpoint
+   * itself, is not as it was written. What is before that, `broker audit verify` reads.
+   */
+  static async open(store: BrokerStore, options: AuditLogOptions): Promise<AuditLog> {
+    const id = await store.transaction(async (transaction) => {
+      const found = await transaction.value(LOG_ID);
+      if (found !== undefined) return found;
+      const made = randomBytes(16).toString('hex');
+      await transaction.setValue(LOG_ID, made);
+      return made;
+    });
+    await verifyEnd(store, id, options.key);
+    return new AuditLog(id, options);
+  }
+
+  /** Part of the transaction: the entry is there exactly if what it tells of is. */
+  async append(transaction: StoreTransaction, event: AuditEvent): Promise<void> {
+    const last = await transaction.lastEntry();
+    const entry = nextEntry(this.#id, last, event, this.#options.now());
+    await transaction.appendEntry(entry);
+    if (entry.seq % this.#options.checkpointEntries === 0) await this.#sign(transaction);
+  }
+
+  /** A signed checkpoint of all entries; undefined where there are none. */
+  async checkpoint(transaction: StoreTransaction): Promise<Checkpoint | undefined> {
+    const last = await transaction.lastEntry();
+    if (last === undefined) return undefined;
+    const before = await transaction.lastCheckpoint();
+    if (before?.seq === last.seq) return parseCheckpoint(before.text);
+    return this.#sign(transaction);
+  }
+
+  async #sign(transaction: StoreTransaction): Promise<Checkpoint | undefined> {
+    const last = await transaction.lastEntry();
+    if (last === undefined) return undefined;
+    const { key, now } = this.#options;
+    const statement = { log: this.#id, seq: last.seq, hash: last.hash, time: now().toISOString() };
+    const checkpoint = makeCheckpoint(statement, key);
+    await transaction.appendCheckpoint({ seq: last.seq, text: JSON.stringify(checkpoint) });
+    return checkpoint;
+  }
+}
+
+/** Entries and checkpoints as they are exported, one JSON document a line. */
+export async function* exportLog(store: BrokerStore): AsyncGenerator<string> {
+  for (let from = 1; ; from += PAGE) {
+    const start = from;
+    const page = await store.transaction((transaction) => transaction.entries(start, PAGE));
+    for (const { seq, body, hash } of page) yield `${JSON.stringify({ seq, body, hash })}\n`;
+    if (page.length < PAGE) break;
+  }
+  const checkpoints = await store.transaction((transaction) => transaction.checkpoints());
+  for (const { text } of checkpoints) yield `${text}\n`;
+}
+
+async function verifyEnd(store: BrokerStore, id: string, key: KeyObject): Promise<void> {
+  const problem = await store.transaction(async (transaction) => {
+    const last = await transaction.lastEntry();
+    const stored = await transaction.lastCheckpoint();
+    const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
+    if (stored !== undefined && checkpoint?.seq !== stored.seq) {
+      return { seq: stored.seq, reason: 'its checkpoint is damaged' };
+    }
+    const known = checkpoint === undefined ? [] : [checkpoint];
+    const from = checkpoint?.seq ?? 1;
+    const before = from > 1 ? (await transaction.entries(from - 1, 1))[0] : undefined;
+    const previous = before === undefined ? genesis(id) : before.hash;
+    const verifier = LogVerifier.after(known, key, { log: id, seq: from - 1, hash: previous });
+    for (let next = from; next <= (last?.seq ?? 0); next += PAGE) {
+      for (const entry of await transaction.entries(next, PAGE)) verifier.add(entry);
+    }
+    return verifier.end().problem;
+  });
+  if (problem === undefined) return;
+  throw new A3sError(
+    'audit-broken',
+    `The audit log is bad at entry ${problem.seq}: ${problem.reason}`,
+    {
+      remedy: 'Keep the store as it is, export the log with a copy, and find out who changed it.',
+    },
+  );
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { testYaml } from '../testing/test-broker.ts';
+import { parseBrokerConfig } from './broker-yaml.ts';
+
+const parse = (text: string) => parseBrokerConfig(Buffer.from(text), '/etc/broker/broker.yaml');
+const refused = (message: string) =>
+  expect.objectContaining({ code: 'broker-config', message: expect.stringContaining(message) });
+
+describe('broker.yaml', () => {
+  it('resolves the paths of broker.yaml from its directory, and keeps its defaults', () => {
+    const config = parse(testYaml());
+    expect(config).toMatchObject({
+      store: '/etc/broker/broker.db',
+      rootKey: '/etc/broker/root.key',
+      checkpointEntries: 16,
+      guests: { listen: { host: '127.0.0.1', port: 0 } },
+      endorsements: { store: '/etc/broker/endorsements', fetch: false },
+      rateLimits: { perSecond: 20, burst: 60, allPerSecond: 1000 },
+    });
+    expect(config.guests.tls).toBeUndefined();
+    expect(parse(testYaml().replace('broker.db', '/var/b.db')).store).toBe('/var/b.db');
+    expect(parse(testYaml().replace('"127.0.0.1:0"', '"[::1]:80"')).guests.listen).toEqual({
+      host: '::1',
+      port: 80,
+    });
+  });
+
+  it.each([
+    ['an unknown key', 'store:', 'stores: x\nstore:', 'Unrecognized key'],
+    ['an unknown key of a tenant', 'admins:', 'grant: {}\n    admins:', 'tenants.default'],
+    ['an unknown role', 'role: writer', 'role: owner', 'tenants.default.admins.wendy.role'],
+    ['a port that does not exist', '"127.0.0.1:0"', '"127.0.0.1:70000"', 'expected HOST:PORT'],
+    ['an address without a port', '"127.0.0.1:0"', '"127.0.0.1"', 'guests.listen'],
+    ['a name with odd characters', 'alice:', '"al/ice":', 'al/ice'],
+    ['a pin that is none', 'olga: {key: ', 'olga: {key: x', 'operators.olga.key'],
+    ['an anchor', 'store: broker.db', 'store: &x broker.db', 'anchors are not read'],
+    ['a limit of nothing', 'limits: {}', 'limits: {burst: 0}', 'limits.burst'],
+  ])('refuses a broker.yaml with %s', (_, text, replacement, message) => {
+    expect(testYaml()).toContain(text);
+    expect(() => parse(testYaml().replace(text, replacement))).toThrow(refused(message));
+  });
+
+  it('refuses a broker.yaml in which two administrators have one key', () => {
+    const [, pin = ''] = /alice: \{key: (\w+)\}/.exec(testYaml()) ?? [];
+    const twice = testYaml().replace('wendy:', `zoe: {key: ${pin}, role: auditor}\n      wendy:`);
+    expect(() => parse(twice)).toThrow(refused('tenants.default.admins.zoe'));
+  });
+
+  it.each([
+    ['policy', 'policies: {web: {allowSimulated: true, attestation: {}}}', 'policies.web'],
+    ['policy key', 'policies: {web: {attestation: {allowDebugs: true}}}', 'did you mean'],
+    ['grant', 'grants: {db: {path: "default/*", policy: web}}', 'grants.db'],
+  ])('refuses a broker.yaml with a bad %s, and names its place', (_, declared, message) => {
+    expect(() => parse(testYaml({ declared: `    ${declared}` }))).toThrow(refused(message));
+  });
+});

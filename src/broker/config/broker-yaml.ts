@@ -1,0 +1,206 @@
+/**
+ * `broker.yaml`: all that a broker has to know, and what it permits without a command.
+ *
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/policies/document';
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
+import type { ListenAddress } from '../http/listener.ts';
+import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
+import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
+import { isName } from '../record/resource-path.ts';
+
+export const ROLES = ['admin', 'writer', 'auditor'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface TenantConfig {
+  /** Pin of the key → who has it. */
+  readonly admins: ReadonlyMap<string, { readonly name: string; readonly role: Role }>;
+  /** Name → document, valid. */
+  readonly policies: ReadonlyMap<string, unknown>;
+  readonly grants: ReadonlyMap<string, unknown>;
+}
+
+export interface BrokerConfig {
+  readonly store: string;
+  readonly rootKey: string;
+  readonly auditKey: string;
+  readonly checkpointEntries: number;
+  readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
+  readonly admin: { readonly listen: ListenAddress; readonly tls: TlsFiles };
+  readonly metrics?: { readonly listen: ListenAddress } | undefined;
+  readonly endorsements: { readonly store: string; readonly fetch: boolean };
+  readonly simulated?: { readonly roots: string; readonly crl?: string | undefined } | undefined;
+  readonly rateLimits: RateLimits;
+  /** Pin of the key → name. */
+  readonly operators: ReadonlyMap<string, string>;
+  readonly tenants: ReadonlyMap<string, TenantConfig>;
+}
+
+const file = z.string().min(1).max(4096);
+const pin = z.string().regex(/^[0-9a-f]{64}$/, 'expected SHA-256 of a public key, in hexadecimal');
+const names = z.string().refine(isName, 'expected up to 63 lower-case letters, digits and dashes');
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-f:]+\]|[0-9A-Za-z.-]+):\d{1,5}$/, 'expected HOST:PORT')
+  .transform((text): ListenAddress => {
+    const at = text.lastIndexOf(':');
+    return { host: text.slice(0, at).replaceAll(/[[\]]/g, ''), port: Number(text.slice(at + 1)) };
+  })
+  .refine(({ port }) => port <= 65_535, 'expected HOST:PORT');
+const tls = z.strictObject({ cert: file, key: file });
+const rate = (most: number) => z.optional(z.int().min(1).max(most));
+
+const tenant = z.strictObject({
+  admins: z._default(
+    z.record(names, z.strictObject({ key: pin, role: z._default(z.enum(ROLES), 'admin') })),
+    {},
+  ),
+  policies: z._default(z.record(names, z.unknown()), {}),
+  grants: z._default(z.record(names, z.unknown()), {}),
+});
+
+const document = z.strictObject({
+  store: file,
+  rootKey: z.strictObject({ file }),
+  audit: z.strictObject({
+    key: file,
+    checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
+  }),
+  guests: z.strictObject({ listen: address, tls: z.optional(tls) }),
+  admin: z.strictObject({ listen: address, tls }),
+  metrics: z.optional(z.strictObject({ listen: address })),
+  endorsements: z._default(z.strictObject({ store: file, fetch: z._default(z.boolean(), false) }), {
+    store: 'endorsements',
+    fetch: false,
+  }),
+  simulated: z.optional(z.strictObject({ roots: file, crl: z.optional(file) })),
+  limits: z._default(
+    z.strictObject({
+      requestsPerSecond: rate(10_000),
+      burst: rate(10_000),
+      requestsPerSecondOfAll: rate(100_000),
+    }),
+    {},
+  ),
+  operators: z._default(z.record(names, z.strictObject({ key: pin })), {}),
+  tenants: z.record(names, tenant),
+});
+
+/** @throws A3sError `broker-config`, with the place */
+export async function readBrokerConfig(path: string): Promise<BrokerConfig> {
+  const text = await readFile(path).catch((cause: Error) => {
+    throw new A3sError('broker-config', `Cannot read ${path}: ${cause.message}`, { cause });
+  });
+  return parseBrokerConfig(text, path);
+}
+
+/** @throws A3sError `broker-config`, with the place */
+export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig {
+  const { data, error } = narrow(document, parseYaml(text, path));
+  if (data === undefined) {
+    const problems = error.issues.map(({ path: place, message }) => {
+      return `${path}: ${place.join('.')}: ${message}`;
+    });
+    throw new A3sError('broker-config', problems.join('\n'));
+  }
+  const base = dirname(resolve(path));
+  const at = (name: string) => (isAbsolute(name) ? name : join(base, name));
+  const files = (of: TlsFiles): TlsFiles => ({ cert: at(of.cert), key: at(of.key) });
+  const { guests, admin, simulated, limits } = data;
+  return {
+    store: at(data.store),
+    rootKey: at(data.rootKey.file),
+    auditKey: at(data.audit.key),
+    checkpointEntries: data.audit.checkpointEntries,
+    guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
+    admin: { listen: admin.listen, tls: files(admin.tls) },
+    metrics: data.metrics,
+    endorsements: { ...data.endorsements, store: at(data.endorsements.store) },
+    ...(simulated && {
+      simulated: { roots: at(simulated.roots), crl: simulated.crl && at(simulated.crl) },
+    }),
+    rateLimits: {
+      perSecond: limits.requestsPerSecond ?? RATE_LIMITS.perSecond,
+      burst: limits.burst ?? RATE_LIMITS.burst,
+      allPerSecond: limits.requestsPerSecondOfAll ?? RATE_LIMITS.allPerSecond,
+    },
+    operators: pins(`${path}: operators`, data.operators, (name) => name),
+    tenants: new Map(
+      Object.entries(data.tenants).map(([name, each]) => [name, tenantOf(path, name, each)]),
+    ),
+  };
+}
+
+function tenantOf(path: string, name: string, found: z.infer<typeof tenant>): TenantConfig {
+  const place = `${path}: tenants.${name}`;
+  const documents = (
+    what: string,
+    of: Readonly<Record<string, unknown>>,
+    parse: (input: unknown) => unknown,
+  ) => {
+    for (const [each, input] of Object.entries(of)) {
+      checked(`${place}.${what}.${each}`, () => parse(input));
+    }
+    return new Map(Object.entries(of));
+  };
+  const grants = documents('grants', found.grants, parseGrant);
+  return {
+    admins: pins(`${place}.admins`, found.admins, (admin, { role }) => ({ name: admin, role })),
+    policies: documents('policies', found.policies, parseReleasePolicy),
+    grants,
+  };
+}
+
+/** One key is one administrator: two names would leave it open whose role counts. */
+function pins<Entry extends { readonly key: string }, Value>(
+  place: string,
+  entries: Readonly<Record<string, Entry>>,
+  value: (name: string, entry: Entry) => Value,
+): ReadonlyMap<string, Value> {
+  const found = new Map<string, Value>();
+  for (const [name, entry] of Object.entries(entries)) {
+    if (found.has(entry.key)) {
+      throw new A3sError('broker-config', `${place}.${name}: another name has the same key`);
+    }
+    found.set(entry.key, value(name, entry));
+  }
+  return found;
+}
+
+function checked(place: string, parse: () => unknown): void {
+  try {
+    parse();
+  } catch (error) {
+    if (!(error instanceof A3sError)) throw error;
+    throw new A3sError('broker-config', `${place}: ${error.message}`, {
+      remedy: error.remedy,
+      cause: error,
+    });
+  }
+}
+
+function parseYaml(text: Uint8Array, path: string): unknown {
+  try {
+    return readPolicyDocument(text);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    const problems = error.problems.map(({ message, line, column }) =>
+      [path, ...(line === undefined ? [] : [line, column ?? 1]), ` ${message}`].join(':'),
+    );
+    const bound = `at most ${MAX_POLICY_DOCUMENT} bytes of YAML`;
+    throw new A3sError('broker-config', problems.join('\n'), {
+      remedy: `It is ${bound}, as docs/broker.md has it.`,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * What administrators do. Each change is one transaction with its entry in the audit log. No call
+ * returns the content of a secret.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { A3sError } from '../../errors.ts';
+import type { AuditEntry } from '../audit/entry.ts';
+import { parseEntry } from '../audit/entry.ts';
+import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
+import { recordName, resourcePath } from '../record/resource-path.ts';
+import type { RecordKind, StoreTransaction } from '../store/store.ts';
+import type { RecordFacts } from '../vault/vault.ts';
+import type { BrokerParts } from './broker.ts';
+
+export const MAX_SECRET = 64 * 1024;
+const RANDOM = { min: 16, max: 1024 };
+const PAGE = 1000;
+/** Of policies, and of grants, of one tenant: each release looks at them. */
+const MAX_DOCUMENTS = 256;
+
+/** The kinds that commands change, beside secrets. */
+export type DocumentKind = 'policy' | 'grant';
+
+const PARSE = { policy: parseReleasePolicy, grant: parseGrant } as const;
+
+/** Who changes what of whom. */
+export interface Scope {
+  readonly tenant: string;
+  /** As in the audit log. */
+  readonly actor: string;
+}
+
+export class Administration {
+  readonly #parts: BrokerParts;
+
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
+  }
+
+  /** Stores a secret as its next version. */
+  async putSecret(scope: Scope, path: string, content: Uint8Array): Promise<number> {
+    if (content.length === 0 || content.length > MAX_SECRET) {
+      throw new A3sError('invalid-argument', `A secret has 1 to ${MAX_SECRET} bytes`);
+    }
+    return this.#put(scope, 'secret', resourcePath(path), content, 'secret-put');
+  }
+
+  /** Makes a random value the next version of a secret that there is. */
+  async rotateSecret(scope: Scope, path: string, bytes: number): Promise<number> {
+    if (!Number.isInteger(bytes) || bytes < RANDOM.min || bytes > RANDOM.max) {
+      const range = `${RANDOM.min} to ${RANDOM.max}`;
+      throw new A3sError('invalid-argument', `A random secret has ${range} bytes`);
+    }
+    const content = randomBytes(bytes);
+    return this.#put(scope, 'secret', resourcePath(path), content, 'secret-rotated', true);
+  }
+
+  /** @throws A3sError `policy-invalid`, `broker-declared`, `broker-conflict` */
+  async putDocument(
+    scope: Scope,
+    kind: DocumentKind,
+    name: string,
+    document: unknown,
+  ): Promise<number> {
+    recordName(kind, name);
+    PARSE[kind](document);
+    const content = Buffer.from(JSON.stringify(document));
+    const others = (await this.list(scope.tenant, kind)).filter((each) => each.name !== name);
+    if (others.length >= MAX_DOCUMENTS) {
+      throw new A3sError(
+        'broker-conflict',
+        `The tenant has ${others.length} of this kind already`,
+        {
+          remedy: `Remove some: there may be ${MAX_DOCUMENTS}.`,
+        },
+      );
+    }
+    return this.#put(scope, kind, name, content, `${kind}-put`);
+  }
+
+  /** @throws A3sError `broker-no-such-record`, `broker-declared` */
+  async remove(scope: Scope, kind: RecordKind, name: string): Promise<void> {
+    await this.#change(scope, kind, name, `${kind}-removed`, async (transaction, key) => {
+      if ((await transaction.record(key)) === undefined) throw missing(kind, name);
+      await transaction.removeRecord(key);
+    });
+  }
+
+  /**
+   * Takes a policy or a grant out of effect, declared ones too, until {@link lift}. It holds for
+   * every request from then on.
+   */
+  async revoke(scope: Scope, kind: DocumentKind, name: string): Promise<void> {
+    const { vault, now } = this.#parts;
+    recordName(kind, name);
+    const revoked = `${kind}:${name}`;
+    await this.#change(
+      scope,
+      'revocation',
+      revoked,
+      `${kind}-revoked`,
+      async (transaction, key) => {
+        const found = await transaction.record({ tenant: scope.tenant, kind, name });
+        if (found === undefined) throw missing(kind, name);
+        await vault.put(transaction, key, Buffer.from('{}'), { changedAt: now().getTime() });
+      },
+    );
+  }
+
+  /** @throws A3sError `broker-no-such-record` where it is not revoked */
+  async lift(scope: Scope, kind: DocumentKind, name: string): Promise<void> {
+    const revoked = `${kind}:${recordName(kind, name)}`;
+    await this.#change(
+      scope,
+      'revocation',
+      revoked,
+      `${kind}-restored`,
+      async (transaction, key) => {
+        if ((await transaction.record(key)) === undefined) throw missing(`revoked ${kind}`, name);
+        await transaction.removeRecord(key);
+      },
+    );
+  }
+
+  async list(tenant: string, kind: RecordKind): Promise<readonly RecordFacts[]> {
+    const { store, vault } = this.#parts;
+    return store.transaction((transaction) => vault.list(transaction, tenant, kind));
+  }
+
+  /** Policies and grants with their documents. */
+  async documents(
+    tenant: string,
+    kind: DocumentKind,
+  ): Promise<readonly (RecordFacts & { readonly revoked: boolean; readonly document: unknown })[]> {
+    const { store, vault } = this.#parts;
+    return store.transaction(async (transaction) => {
+      const revocations = await vault.list(transaction, tenant, 'revocation');
+      const revoked = new Set(revocations.map(({ name }) => name));
+      const records = await vault.all(transaction, tenant, kind);
+      return records.map(({ content, ...facts }) => ({
+        ...facts,
+        revoked: revoked.has(`${kind}:${facts.name}`),
+        document: JSON.parse(content.toString()) as unknown,
+      }));
+    });
+  }
+
+  /** A page of the audit log: the entries of one tenant, and the number to go on from. */
+  async entries(
+    tenant: string,
+    from: number,
+  ): Promise<{ readonly entries: readonly AuditEntry[]; readonly next: number | null }> {
+    const page = await this.#parts.store.transaction((transaction) =>
+      transaction.entries(from, PAGE),
+    );
+    const entries = page
+      .map(({ body }) => parseEntry(body))
+      .filter((entry) => entry !== undefined)
+      .filter((entry) => entry.tenant === tenant);
+    return { entries, next: page.length < PAGE ? null : from + PAGE };
+  }
+
+  #put(
+    scope: Scope,
+    kind: RecordKind,
+    name: string,
+    content: Uint8Array,
+    action: string,
+    mustExist = false,
+  ): Promise<number> {
+    const { vault, now } = this.#parts;
+    return this.#change(scope, kind, name, action, async (transaction, key) => {
+      if (mustExist && (await transaction.record(key)) === undefined) throw missing(kind, name);
+      return vault.put(transaction, key, content, { changedAt: now().getTime() });
+    });
+  }
+
+  async #change<T>(
+    { tenant, actor }: Scope,
+    kind: RecordKind,
+    name: string,
+    action: string,
+    work: (
+      transaction: StoreTransaction,
+      key: { readonly tenant: string; readonly kind: RecordKind; readonly name: string },
+    ) => Promise<T>,
+  ): Promise<T> {
+    const key = { tenant, kind, name };
+    return this.#parts.store.transaction(async (transaction) => {
+      if ((await transaction.record(key))?.declared === true) {
+        throw new A3sError('broker-declared', `The ${kind} ${name} is declared in broker.yaml`);
+      }
+      const result = await work(transaction, key);
+      await this.#parts.audit.append(transaction, { tenant, actor, action, object: name });
+      return result;
+    });
+  }
+}
+
+function missing(kind: string, name: string): A3sError {
+  return new A3sError('broker-no-such-record', `There is no ${kind} ${name}`);
+}

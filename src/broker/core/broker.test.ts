@@ -1,0 +1,130 @@
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '../audit/entry.ts';
+import { verifyEvidence } from '../release/evidence.ts';
+import { NOW, openTestStore, type TestDirectory, testDirectory } from '../testing/fixtures.ts';
+import { launchGuest, PROCESSOR, policyDocument } from '../testing/test-broker.ts';
+import { Administration } from './administration.ts';
+import { Broker } from './broker.ts';
+
+const PATH = 'default/db/password';
+const GUEST = { tenant: 'default', client: '192.0.2.7', session: 'abc' };
+const SCOPE = { tenant: 'default', actor: 'admin:test' };
+const REPORT_DATA = new Uint8Array(64).fill(3);
+
+let directory: TestDirectory;
+let time: number;
+beforeEach(async () => {
+  directory = await testDirectory();
+  time = NOW.getTime();
+});
+afterEach(() => directory[Symbol.asyncDispose]());
+
+async function open() {
+  const { store, vault, audit, ...rest } = await openTestStore(directory);
+  const parts = { store, vault, audit, now: () => new Date(time) };
+  const entries = async (): Promise<AuditEntry[]> => {
+    const stored = await store.transaction((transaction) => transaction.entries(1, 2000));
+    return stored.map(({ body }) => JSON.parse(body));
+  };
+  const broker = new Broker(parts);
+  return { ...rest, broker, administration: new Administration(parts), entries };
+}
+
+async function prove() {
+  const { evidence } = launchGuest().report({ reportData: REPORT_DATA });
+  // No endorsement is asked for: the evidence is of a simulation.
+  const trust = { endorsements: undefined as never, simulated: { roots: PROCESSOR.roots() } };
+  const verified = await verifyEvidence('a3s-simulated', evidence, trust, NOW);
+  return { evidence: verified, reportData: REPORT_DATA };
+}
+
+async function prepare(): Promise<void> {
+  await using opened = await open();
+  const { administration } = opened;
+  await administration.putDocument(SCOPE, 'policy', 'web', policyDocument());
+  await administration.putDocument(SCOPE, 'grant', 'db', { path: 'default/db/*', policy: 'web' });
+  await administration.putSecret(SCOPE, PATH, Buffer.from('hunter2'));
+}
+
+function tamper(sql: string): void {
+  const database = new Database(directory.database);
+  database.exec(sql);
+  database.close();
+}
+
+describe('a release', () => {
+  it('records the release before it returns the secret', async () => {
+    await prepare();
+    await using opened = await open();
+    const { broker, entries } = opened;
+    const released = await broker.release(GUEST, await prove(), PATH);
+    expect(released).toMatchObject({ kind: 'released', version: 1 });
+    expect((await entries()).at(-1)).toMatchObject({
+      action: 'resource-released',
+      actor: 'guest:192.0.2.7',
+      object: PATH,
+      details: { session: 'abc', grant: 'db', policy: 'web', version: 1 },
+    });
+  });
+
+  it.each([
+    ['the secret', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'secret'"],
+    ['its policy', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy'"],
+    [
+      'the grant, exchanged for a policy,',
+      "UPDATE records SET sealed = (SELECT sealed FROM records WHERE kind = 'policy') WHERE kind = 'grant'",
+    ],
+  ])('releases nothing when %s was changed in the store, and records that', async (_, sql) => {
+    await prepare();
+    tamper(sql);
+    await using opened = await open();
+    const { broker, entries } = opened;
+    const release = broker.release(GUEST, await prove(), PATH);
+    await expect(release).rejects.toMatchObject({ code: 'record-broken' });
+    expect((await entries()).at(-1)).toMatchObject({
+      action: 'resource-refused',
+      check: 'record-broken',
+    });
+  });
+});
+
+it('refuses a grant beyond those that a tenant may have, and replaces one of them', async () => {
+  await using opened = await open();
+  const { administration } = opened;
+  const put = (name: string) =>
+    administration.putDocument(SCOPE, 'grant', name, { path: 'a/b/c', policy: 'web' });
+  for (let n = 0; n < 256; n += 1) await put(`g${n}`);
+  await expect(put('more')).rejects.toMatchObject({ code: 'broker-conflict' });
+  expect(await put('g7')).toBe(2);
+});
+
+describe('refusals', () => {
+  const EVENT = { action: 'resource-refused', refusal: 'kbs-session', check: 'session' };
+
+  it('records a bounded number of refusals, and how many there were beyond it', async () => {
+    await using opened = await open();
+    const { broker, entries } = opened;
+    for (let n = 0; n < 1000; n += 1) await broker.refuse(GUEST, EVENT);
+    expect(await entries()).toHaveLength(256);
+    time += 1000;
+    await broker.refuse(GUEST, EVENT);
+    const recorded = await entries();
+    expect(recorded).toHaveLength(258);
+    expect(recorded.at(-2)).toMatchObject({
+      action: 'refusals-not-recorded',
+      details: { count: 744 },
+    });
+  });
+
+  it('records at the end how many refusals it only counted', async () => {
+    await using opened = await open();
+    const { broker, entries } = opened;
+    for (let n = 0; n < 300; n += 1) await broker.refuse(GUEST, EVENT);
+    await broker.flush();
+    await broker.flush();
+    const recorded = await entries();
+    expect(recorded).toHaveLength(257);
+    expect(recorded.at(-1)).toMatchObject({ details: { count: 44 } });
+  });
+});

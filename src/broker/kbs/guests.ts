@@ -1,0 +1,152 @@
+/**
+ * The three requests of KBS protocol 0.4: challenge, attestation, resource.
+ *
+ * @module
+ */
+import { AttestationError } from '@a3s-box/attestation';
+import { evidenceFromCocoJson } from '@a3s-box/attestation/envelopes';
+import { A3sError } from '../../errors.ts';
+import type { Broker, GuestFacts } from '../core/broker.ts';
+import { isResourcePath } from '../record/resource-path.ts';
+import type { Proof } from '../release/decide.ts';
+import { type EvidenceTrust, type VerifiedEvidence, verifyEvidence } from '../release/evidence.ts';
+import { encryptResource, type Jwe, publicKeyOf } from './jwe.ts';
+import {
+  type AttestRequest,
+  chooseHash,
+  hostDataOf,
+  isSame,
+  parseAttest,
+  parseAuth,
+  reportDataOf,
+} from './protocol.ts';
+import type { ChallengedSession, Sessions } from './sessions.ts';
+
+/** Where a request came from, and which tenant it is for. */
+export interface Caller {
+  readonly tenant: string;
+  readonly client: string;
+}
+
+export interface Challenge {
+  readonly id: string;
+  readonly nonce: string;
+  readonly algorithm: string;
+}
+
+/** The reason why evidence was refused, for the audit log alone. */
+class EvidenceRefusal extends Error {
+  readonly check: string;
+
+  constructor(check: string) {
+    super(check);
+    this.check = check;
+  }
+}
+
+export class Guests {
+  readonly #broker: Broker;
+  readonly #sessions: Sessions;
+  readonly #trust: EvidenceTrust;
+
+  constructor(broker: Broker, sessions: Sessions, trust: EvidenceTrust) {
+    this.#broker = broker;
+    this.#sessions = sessions;
+    this.#trust = trust;
+  }
+
+  /** @throws A3sError `kbs-request`, `kbs-busy` */
+  challenge({ tenant, client }: Caller, body: unknown): Challenge {
+    const request = parseAuth(body);
+    const algorithm = chooseHash(request);
+    const { tee } = request;
+    const { id, session } = this.#sessions.challenge({ tenant, client, tee, algorithm });
+    return { id, nonce: session.nonce, algorithm };
+  }
+
+  /**
+   * The attested session, which has a new cookie. The challenge ends, whatever comes of it.
+   *
+   * @throws A3sError `kbs-request`, `kbs-session`, `kbs-evidence`
+   */
+  async attest(caller: Caller, cookie: string, body: unknown): Promise<string> {
+    const challenged = this.#sessions.takeChallenged(cookie, caller.tenant);
+    if (challenged === undefined) {
+      const event = { action: 'attestation-refused', check: 'session' };
+      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
+    }
+    const request = parseAttest(body);
+    const guest = { ...caller, session: challenged.label };
+    const proof = await this.#prove(challenged, request).catch(async (error: unknown) => {
+      if (!(error instanceof EvidenceRefusal)) throw error;
+      const event = { action: 'attestation-refused', check: error.check };
+      throw await this.#refused(guest, 'kbs-evidence', event);
+    });
+    if (!(await this.#broker.admit(guest, proof))) throw refusal('kbs-evidence');
+    const teeKey = request['runtime-data']['tee-pubkey'];
+    const { label, tee } = challenged;
+    return this.#sessions.attest({ ...caller, label, tee, teeKey, proof }).id;
+  }
+
+  /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */
+  async resource(caller: Caller, cookie: string, path: string): Promise<Jwe> {
+    const session = this.#sessions.useAttested(cookie, caller.tenant);
+    if (session === undefined) {
+      const event = { action: 'resource-refused', check: 'session', object: path };
+      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
+    }
+    const guest = { ...caller, session: session.label };
+    if (!isResourcePath(path)) {
+      const event = { action: 'resource-refused', check: 'resource path', object: path };
+      throw await this.#refused(guest, 'kbs-denied', event);
+    }
+    const release = await this.#broker.release(guest, session.proof, path);
+    if (release.kind === 'denied') throw refusal('kbs-denied');
+    if (release.kind === 'missing') throw refusal('kbs-no-resource');
+    try {
+      return encryptResource(release.content, session.teeKey, `${caller.tenant}/${path}`);
+    } finally {
+      release.content.fill(0);
+    }
+  }
+
+  async #refused(
+    guest: GuestFacts,
+    code: 'kbs-session' | 'kbs-evidence' | 'kbs-denied',
+    event: { readonly action: string; readonly check: string; readonly object?: string },
+  ): Promise<A3sError> {
+    await this.#broker.refuse(guest, { ...event, refusal: code });
+    return refusal(code);
+  }
+
+  /** @throws EvidenceRefusal */
+  async #prove(challenged: ChallengedSession, request: AttestRequest): Promise<Proof> {
+    const { nonce, 'tee-pubkey': teeKey } = request['runtime-data'];
+    if (!isSame(nonce, challenged.nonce)) throw new EvidenceRefusal('nonce');
+    if (publicKeyOf(teeKey) === undefined) throw new EvidenceRefusal('tee-pubkey');
+    const evidence = await this.#verify(challenged, request['tee-evidence'].primary_evidence);
+    const reportData = reportDataOf(request, challenged.algorithm);
+    const { claims } = evidence.report;
+    if (claims.reportData !== reportData.toString('hex')) throw new EvidenceRefusal('report-data');
+    const initData = request['init-data'];
+    if (initData != null && claims.hostData !== hostDataOf(initData.body)) {
+      throw new EvidenceRefusal('init-data');
+    }
+    return { evidence, reportData };
+  }
+
+  async #verify({ tee }: ChallengedSession, input: unknown): Promise<VerifiedEvidence> {
+    try {
+      const evidence = evidenceFromCocoJson(input);
+      return await verifyEvidence(tee, evidence, this.#trust, this.#broker.parts.now());
+    } catch (error) {
+      if (!(error instanceof AttestationError)) throw error;
+      throw new EvidenceRefusal(error.code);
+    }
+  }
+}
+
+/** All that a guest learns is the code. */
+function refusal(code: ConstructorParameters<typeof A3sError>[0]): A3sError {
+  return new A3sError(code, code);
+}

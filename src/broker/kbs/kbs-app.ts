@@ -1,0 +1,146 @@
+/**
+ * KBS protocol 0.4 over HTTP, for the default tenant and, below `/tenants/NAME`, for each.
+ *
+ * @module
+ */
+import type { RequestListener } from 'node:http';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { A3sError, ERRORS } from '../../errors.ts';
+import { readJsonBody } from '../http/body.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { clientOf, type RateLimiter } from '../http/rate-limit.ts';
+import { DEFAULT_TENANT } from '../record/resource-path.ts';
+import type { Caller, Guests } from './guests.ts';
+import { Tokens } from './token.ts';
+
+const COOKIE = 'kbs-session-id';
+const MAX_AUTH = 16 * 1024;
+/** A report and three certificates, each byte as a number with a comma, and init-data. */
+const MAX_ATTEST = 256 * 1024;
+const RETRY_SECONDS = '1';
+
+export interface KbsOptions {
+  readonly guests: Guests;
+  readonly limiter: RateLimiter;
+  readonly metrics: Metrics;
+  readonly isTenant: (name: string) => boolean;
+  /** Whether cookies are for TLS alone. */
+  readonly secure: boolean;
+  readonly sessionMs: number;
+  readonly now: () => Date;
+  readonly onError: (error: unknown) => void;
+}
+
+type Env = { Bindings: HttpBindings };
+type Request = Context<Env>;
+
+export function kbsListener(options: KbsOptions): RequestListener {
+  const { limiter, metrics } = options;
+  const app = kbsApp(options);
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  return (incoming, outgoing) => {
+    // Before anything is read or allocated: this is what a flood costs.
+    if (!limiter.take(clientOf(incoming.socket.remoteAddress))) {
+      metrics.count('a3s_broker_rate_limited_total');
+      outgoing.writeHead(429, { 'content-type': 'application/json', 'retry-after': RETRY_SECONDS });
+      outgoing.end(bodyOf('kbs-too-often'));
+      return;
+    }
+    void listener(incoming, outgoing);
+  };
+}
+
+function kbsApp(options: KbsOptions): Hono<Env> {
+  const { guests, metrics, onError } = options;
+  const tokens = new Tokens();
+  const app = new Hono<Env>();
+
+  const route = (name: string, handle: (c: Request, caller: Caller) => Promise<Response>) => {
+    return async (c: Request): Promise<Response> => {
+      let code = 'ok';
+      try {
+        return await handle(c, callerOf(c, options));
+      } catch (error) {
+        code = error instanceof A3sError ? error.code : 'internal';
+        if (isFailure(error)) onError(error);
+        return refused(c, error);
+      } finally {
+        metrics.count('a3s_broker_answers_total', { request: name, code });
+      }
+    };
+  };
+
+  const auth = route('auth', async (c, caller) => {
+    const body = await readJsonBody(c.req.raw, MAX_AUTH);
+    const { id, nonce, algorithm } = guests.challenge(caller, body);
+    setCookie(c, id, options);
+    return c.json({ nonce, 'extra-params': { 'selected-hash-algorithm': algorithm } });
+  });
+  const attest = route('attest', async (c, caller) => {
+    const body = await readJsonBody(c.req.raw, MAX_ATTEST);
+    const session = await guests.attest(caller, cookieOf(c) ?? '', body);
+    setCookie(c, session, options);
+    return c.json({ token: tokens.issue(session, options.now(), options.sessionMs) });
+  });
+  const resource = route('resource', async (c, caller) => {
+    const { repository = '', type = '', tag = '' } = c.req.param() as Record<string, string>;
+    const session = cookieOf(c) ?? bearerOf(c) ?? '';
+    return c.json(await guests.resource(caller, session, `${repository}/${type}/${tag}`));
+  });
+
+  for (const base of ['/kbs/v0', '/tenants/:tenant/kbs/v0']) {
+    app.post(`${base}/auth`, auth);
+    app.post(`${base}/attest`, attest);
+    app.get(`${base}/resource/:repository/:type/:tag`, resource);
+  }
+  app.notFound((c) => c.body(bodyOf('no-such-route'), 404, JSON_TYPE));
+  return app;
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** @throws A3sError `kbs-session` for a tenant that does not exist: as for one without a session */
+function callerOf(c: Request, { isTenant }: KbsOptions): Caller {
+  const tenant = c.req.param('tenant') ?? DEFAULT_TENANT;
+  if (!isTenant(tenant)) throw new A3sError('kbs-session', 'no such tenant');
+  return { tenant, client: clientOf(c.env.incoming.socket.remoteAddress) };
+}
+
+/** Whether it is the broker's own: a flood of refusals would fill the log of the operator. */
+function isFailure(error: unknown): boolean {
+  if (!(error instanceof A3sError)) return true;
+  const { status, unlogged } = ERRORS[error.code];
+  return status >= 500 && unlogged !== true;
+}
+
+/** Trustee's ErrorInformation. */
+function bodyOf(code: string): string {
+  return JSON.stringify({ type: `urn:a3s-box:error:${code}`, detail: code });
+}
+
+function refused(c: Request, error: unknown): Response {
+  const code = error instanceof A3sError ? error.code : 'internal';
+  const { status } = ERRORS[code];
+  // What failed inside is nothing for a guest.
+  const body = bodyOf(status >= 500 && code !== 'kbs-busy' ? 'internal' : code);
+  return c.body(body, status as 400, JSON_TYPE);
+}
+
+function setCookie(c: Request, id: string, { secure }: KbsOptions): void {
+  const attributes = `Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+  c.header('set-cookie', `${COOKIE}=${id}; ${attributes}`);
+  c.header('cache-control', 'no-store');
+}
+
+function cookieOf(c: Request): string | undefined {
+  const cookies = (c.req.header('cookie') ?? '').split(';').map((each) => each.trim());
+  const found = cookies.filter((each) => each.startsWith(`${COOKIE}=`));
+  // Two would leave it to the order which one counts.
+  return found.length === 1 ? found[0]?.slice(COOKIE.length + 1) : undefined;
+}
+
+function bearerOf(c: Request): string | undefined {
+  const token = /^Bearer ([A-Za-z0-9._-]{1,2048})$/.exec(c.req.header('authorization') ?? '')?.[1];
+  return token === undefined ? undefined : Tokens.sessionOf(token);
+}

@@ -1,0 +1,148 @@
+/**
+ * A broker: its parts, put together, and its listeners.
+ *
+ * @module
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { EndorsementStore, Endorsements, KdsClient } from '@a3s-box/attestation/endorsements';
+import { parseSimulatedRoots } from '@a3s-box/attestation/simulated';
+import { A3sError } from '../errors.ts';
+import { adminListener } from './admin/admin-app.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import type { BrokerConfig, TlsFiles } from './config/broker-yaml.ts';
+import { Administration } from './core/administration.ts';
+import { Broker } from './core/broker.ts';
+import { declare } from './core/declare.ts';
+import { Listener } from './http/listener.ts';
+import { Metrics } from './http/metrics.ts';
+import { observabilityListener } from './http/observability.ts';
+import { RateLimiter } from './http/rate-limit.ts';
+import { Guests } from './kbs/guests.ts';
+import { kbsListener } from './kbs/kbs-app.ts';
+import { SESSION_LIMITS, Sessions } from './kbs/sessions.ts';
+import { openRootKeyFile } from './keys/file-root-keys.ts';
+import { openSigningKeyFile } from './keys/signing-key.ts';
+import type { EvidenceTrust } from './release/evidence.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+import type { BrokerStore } from './store/store.ts';
+import { Rotation } from './vault/rotation.ts';
+import { Vault } from './vault/vault.ts';
+
+export interface ServeOptions {
+  readonly now?: () => Date;
+  /** What is for the log of the operator: no error of a client. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface RunningBroker {
+  readonly ports: { readonly guests: number; readonly admin: number; readonly metrics?: number };
+  /** Ends everything in order; what was acknowledged is on the disk before that already. */
+  close(): Promise<void>;
+}
+
+/** @throws A3sError for whatever keeps it from serving; nothing is left open then */
+export async function serveBroker(
+  config: BrokerConfig,
+  { now = () => new Date(), onError }: ServeOptions,
+): Promise<RunningBroker> {
+  const trust = await openTrust(config);
+  const store = openSqliteStore(config.store);
+  const closers: (() => Promise<unknown>)[] = [() => store.close()];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const keys = await openRootKeyFile(config.rootKey);
+    const key = await openSigningKeyFile(config.auditKey);
+    const { checkpointEntries } = config;
+    const audit = await AuditLog.open(store, { key, checkpointEntries, now });
+    const vault = await Vault.open(store, keys);
+    const parts = { store, vault, audit, now };
+    const broker = new Broker(parts);
+    closers.push(() => finish(broker, store, audit));
+    await declare(parts, config.tenants);
+
+    const rotation = new Rotation(store, vault, keys, audit);
+    const stop = new AbortController();
+    const complete = (): Promise<void> => rotation.complete(stop.signal).catch(onError);
+    let rewrapping = complete();
+    closers.push(async () => {
+      stop.abort();
+      await rewrapping;
+    });
+
+    const clock = (): number => performance.now();
+    const sessions = new Sessions(SESSION_LIMITS, clock);
+    const metrics = new Metrics();
+    const limiter = () => new RateLimiter(config.rateLimits, clock);
+    const guests = await Listener.open({
+      address: config.guests.listen,
+      tls: config.guests.tls && (await tlsOf(config.guests.tls)),
+      handle: kbsListener({
+        guests: new Guests(broker, sessions, trust),
+        ...{ limiter: limiter(), metrics, now, onError },
+        isTenant: (name) => config.tenants.has(name),
+        secure: config.guests.tls !== undefined,
+        sessionMs: SESSION_LIMITS.sessionMs,
+      }),
+    });
+    closers.push(() => guests.close());
+    const admin = await Listener.open({
+      address: config.admin.listen,
+      // Certificates are their own: the key counts, not who signed it.
+      tls: {
+        ...(await tlsOf(config.admin.tls)),
+        requestCert: true,
+        rejectUnauthorized: false,
+      },
+      handle: adminListener({
+        ...{ config, broker, rotation, sessions, metrics, now, onError },
+        administration: new Administration(parts),
+        limiter: limiter(),
+        onRotation: () => {
+          rewrapping = complete();
+        },
+      }),
+    });
+    closers.push(() => admin.close());
+    const ports = { guests: guests.port, admin: admin.port };
+    if (config.metrics === undefined) return { ports, close };
+    const observed = await Listener.open({
+      address: config.metrics.listen,
+      handle: observabilityListener({ metrics, sessions, store, vault, onError }),
+    });
+    closers.push(() => observed.close());
+    return { ports: { ...ports, metrics: observed.port }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The end of the log is signed, so that nobody can cut it off while the broker is away. */
+async function finish(broker: Broker, store: BrokerStore, audit: AuditLog): Promise<void> {
+  await broker.flush();
+  await store.transaction((transaction) => audit.checkpoint(transaction));
+}
+
+async function openTrust({ endorsements, simulated }: BrokerConfig): Promise<EvidenceTrust> {
+  const store = new EndorsementStore({ directory: endorsements.store });
+  const kds = endorsements.fetch ? new KdsClient() : undefined;
+  const trust = { endorsements: new Endorsements({ store, kds }) };
+  if (simulated === undefined) return trust;
+  const roots = parseSimulatedRoots(await readConfigured(simulated.roots));
+  if (simulated.crl === undefined) return { ...trust, simulated: { roots } };
+  const crl = await readConfigured(simulated.crl);
+  const { mtime } = await stat(simulated.crl);
+  return { ...trust, simulated: { roots, crl, crlObtainedAt: mtime } };
+}
+
+async function tlsOf({ cert, key }: TlsFiles): Promise<{ cert: Buffer; key: Buffer }> {
+  return { cert: await readConfigured(cert), key: await readConfigured(key) };
+}
+
+function readConfigured(path: string): Promise<Buffer> {
+  return readFile(path).catch((cause: Error) => {
+    throw new A3sError('broker-config', `Cannot read ${path}: ${cause.message}`, { cause });
+  });
+}

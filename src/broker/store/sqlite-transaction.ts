@@ -1,0 +1,141 @@
+/**
+ * The statements of the broker's store. Nothing else has SQL.
+ *
+ * @module
+ */
+import type { Database } from '../../state/database.ts';
+import type {
+  RecordKey,
+  RecordKind,
+  StoredCheckpoint,
+  StoredEntry,
+  StoredRecord,
+  StoreTransaction,
+} from './store.ts';
+
+interface Row {
+  readonly tenant: string;
+  readonly kind: RecordKind;
+  readonly name: string;
+  readonly version: number;
+  readonly epoch: number;
+  readonly wrapped_key: Buffer;
+  readonly sealed: Buffer;
+  readonly changed_at: number;
+  readonly declared: number;
+}
+
+export class SqliteTransaction implements StoreTransaction {
+  readonly #statements: ReturnType<typeof prepareAll>;
+
+  constructor(database: Database) {
+    this.#statements = prepareAll(database);
+  }
+
+  async record({ tenant, kind, name }: RecordKey): Promise<StoredRecord | undefined> {
+    const row = this.#statements.record.get(tenant, kind, name);
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  async records(tenant: string, kind: RecordKind): Promise<readonly StoredRecord[]> {
+    return this.#statements.records.all(tenant, kind).map(recordOf);
+  }
+
+  async putRecord(record: StoredRecord): Promise<void> {
+    const { tenant, kind, name, version, epoch, wrappedKey, sealed, changedAt, declared } = record;
+    const values = [version, epoch, wrappedKey, sealed, changedAt, declared ? 1 : 0] as const;
+    this.#statements.putRecord.run(tenant, kind, name, ...values);
+  }
+
+  async removeRecord({ tenant, kind, name }: RecordKey): Promise<void> {
+    this.#statements.removeRecord.run(tenant, kind, name);
+  }
+
+  async recordsBelow(epoch: number, limit: number): Promise<readonly StoredRecord[]> {
+    return this.#statements.recordsBelow.all(epoch, limit).map(recordOf);
+  }
+
+  async epochsInUse(): Promise<readonly number[]> {
+    return this.#statements.epochs.all().map(({ epoch }) => epoch);
+  }
+
+  async value(name: string): Promise<string | undefined> {
+    return this.#statements.value.get(name)?.value;
+  }
+
+  async setValue(name: string, value: string): Promise<void> {
+    this.#statements.setValue.run(name, value);
+  }
+
+  async lastEntry(): Promise<StoredEntry | undefined> {
+    return this.#statements.lastEntry.get();
+  }
+
+  async entries(from: number, limit: number): Promise<readonly StoredEntry[]> {
+    return this.#statements.entries.all(from, limit);
+  }
+
+  async appendEntry({ seq, body, hash }: StoredEntry): Promise<void> {
+    this.#statements.appendEntry.run(seq, body, hash);
+  }
+
+  async lastCheckpoint(): Promise<StoredCheckpoint | undefined> {
+    return this.#statements.lastCheckpoint.get();
+  }
+
+  async checkpoints(): Promise<readonly StoredCheckpoint[]> {
+    return this.#statements.checkpoints.all();
+  }
+
+  async appendCheckpoint({ seq, text }: StoredCheckpoint): Promise<void> {
+    this.#statements.appendCheckpoint.run(seq, text);
+  }
+}
+
+function prepareAll(database: Database) {
+  return {
+    record: database.prepare<[string, string, string], Row>(
+      'SELECT * FROM records WHERE tenant = ? AND kind = ? AND name = ?',
+    ),
+    records: database.prepare<[string, string], Row>(
+      'SELECT * FROM records WHERE tenant = ? AND kind = ? ORDER BY name',
+    ),
+    putRecord: database.prepare(
+      'INSERT OR REPLACE INTO records (tenant, kind, name, version, epoch, wrapped_key, sealed, changed_at, declared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    removeRecord: database.prepare(
+      'DELETE FROM records WHERE tenant = ? AND kind = ? AND name = ?',
+    ),
+    recordsBelow: database.prepare<[number, number], Row>(
+      'SELECT * FROM records WHERE epoch < ? ORDER BY epoch LIMIT ?',
+    ),
+    epochs: database.prepare<[], { epoch: number }>(
+      'SELECT DISTINCT epoch FROM records ORDER BY epoch',
+    ),
+    value: database.prepare<[string], { value: string }>(
+      'SELECT value FROM stored_values WHERE name = ?',
+    ),
+    setValue: database.prepare('INSERT OR REPLACE INTO stored_values (name, value) VALUES (?, ?)'),
+    lastEntry: database.prepare<[], StoredEntry>('SELECT * FROM audit ORDER BY seq DESC LIMIT 1'),
+    entries: database.prepare<[number, number], StoredEntry>(
+      'SELECT * FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?',
+    ),
+    appendEntry: database.prepare('INSERT INTO audit (seq, body, hash) VALUES (?, ?, ?)'),
+    lastCheckpoint: database.prepare<[], StoredCheckpoint>(
+      'SELECT * FROM checkpoints ORDER BY seq DESC LIMIT 1',
+    ),
+    checkpoints: database.prepare<[], StoredCheckpoint>('SELECT * FROM checkpoints ORDER BY seq'),
+    appendCheckpoint: database.prepare('INSERT INTO checkpoints (seq, text) VALUES (?, ?)'),
+  };
+}
+
+function recordOf(row: Row): StoredRecord {
+  const { tenant, kind, name, version, epoch, sealed } = row;
+  const key = { tenant, kind, name, version, epoch, sealed };
+  return {
+    ...key,
+    wrappedKey: row.wrapped_key,
+    changedAt: row.changed_at,
+    declared: row.declared !== 0,
+  };
+}

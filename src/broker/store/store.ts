@@ -1,0 +1,76 @@
+/**
+ * What the broker keeps, whatever database holds it.
+ *
+ * @module
+ */
+
+export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation';
+
+export interface RecordKey {
+  readonly tenant: string;
+  readonly kind: RecordKind;
+  readonly name: string;
+}
+
+/** A record; its content is encrypted, and its key is too. */
+export interface StoredRecord extends RecordKey {
+  /** Counts up from 1 with each change of the record, for as long as it exists. */
+  readonly version: number;
+  /** The epoch of the root key that wrapped its data key. */
+  readonly epoch: number;
+  readonly wrappedKey: Uint8Array;
+  readonly sealed: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
+  /** The configuration declares it: no command changes it. */
+  readonly declared: boolean;
+}
+
+/** An entry of the audit log. */
+export interface StoredEntry {
+  /** From 1, without gaps. */
+  readonly seq: number;
+  /** Canonical JSON. */
+  readonly body: string;
+  /** Hexadecimal. */
+  readonly hash: string;
+}
+
+/** A signed statement of how far the audit log is. */
+export interface StoredCheckpoint {
+  readonly seq: number;
+  /** JSON. */
+  readonly text: string;
+}
+
+/** All within one transaction. */
+export interface StoreTransaction {
+  record(key: RecordKey): Promise<StoredRecord | undefined>;
+  /** Of a tenant, by name. */
+  records(tenant: string, kind: RecordKind): Promise<readonly StoredRecord[]>;
+  putRecord(record: StoredRecord): Promise<void>;
+  removeRecord(key: RecordKey): Promise<void>;
+  /** Some of those that an epoch below this one wrapped. */
+  recordsBelow(epoch: number, limit: number): Promise<readonly StoredRecord[]>;
+  /** The epochs that wrapped any record. */
+  epochsInUse(): Promise<readonly number[]>;
+  value(name: string): Promise<string | undefined>;
+  setValue(name: string, value: string): Promise<void>;
+  lastEntry(): Promise<StoredEntry | undefined>;
+  /** From this number on, ascending. */
+  entries(from: number, limit: number): Promise<readonly StoredEntry[]>;
+  appendEntry(entry: StoredEntry): Promise<void>;
+  lastCheckpoint(): Promise<StoredCheckpoint | undefined>;
+  checkpoints(): Promise<readonly StoredCheckpoint[]>;
+  appendCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+}
+
+export interface BrokerStore {
+  /**
+   * All of the work or nothing of it. It is on the disk when this resolves; what `work` throws
+   * undoes it.
+   */
+  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
+  /** Waits for the transactions that were asked for. */
+  close(): Promise<void>;
+}

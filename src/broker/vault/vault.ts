@@ -1,0 +1,215 @@
+/**
+ * Records in the store, encrypted: each under a data key of its own, which the root key wraps.
+ *
+ * Policies and grants are encrypted too. Whoever can write the store cannot make a grant.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { A3sError } from '../../errors.ts';
+import { contextOf, decrypt, encrypt, KEY_BYTES } from '../keys/aead.ts';
+import type { RootKeys } from '../keys/root-keys.ts';
+import type {
+  BrokerStore,
+  RecordKey,
+  RecordKind,
+  StoredRecord,
+  StoreTransaction,
+} from '../store/store.ts';
+
+const STORE_ID = 'store-id';
+const EPOCH = 'root-key-epoch';
+const fingerprintName = (epoch: number) => `root-key-fingerprint:${epoch}`;
+
+/** What is known of a record without its content. */
+export interface RecordFacts {
+  readonly name: string;
+  readonly version: number;
+  readonly changedAt: number;
+  readonly declared: boolean;
+}
+
+export interface OpenedRecord extends RecordFacts {
+  readonly content: Buffer;
+}
+
+export class Vault {
+  readonly #storeId: string;
+  readonly #keys: RootKeys;
+  #epoch: number;
+
+  private constructor(storeId: string, keys: RootKeys, epoch: number) {
+    this.#storeId = storeId;
+    this.#keys = keys;
+    this.#epoch = epoch;
+  }
+
+  /**
+   * @throws A3sError `root-key` unless the root key is the one that this store was written with,
+   * and has every epoch that a record needs
+   */
+  static async open(store: BrokerStore, keys: RootKeys): Promise<Vault> {
+    return store.transaction(async (transaction) => {
+      const storeId = await transaction.value(STORE_ID);
+      const newest = newestOf(keys);
+      if (storeId === undefined) return Vault.#create(transaction, keys, newest);
+      const epoch = Number(await transaction.value(EPOCH));
+      if (!keys.epochs.includes(epoch)) throw wrongEpoch(keys, epoch);
+      for (const used of await transaction.epochsInUse()) {
+        if (!keys.epochs.includes(used)) throw wrongEpoch(keys, used);
+      }
+      for (const each of keys.epochs) {
+        const known = await transaction.value(fingerprintName(each));
+        if (known !== undefined && known !== (await keys.fingerprint(each))) {
+          throw new A3sError(
+            'root-key',
+            `Epoch ${each} of the root key is not that of this store`,
+            {
+              remedy: 'Use the root key that the store was made with.',
+            },
+          );
+        }
+      }
+      const vault = new Vault(storeId, keys, epoch);
+      // A rotation that ended between the key file and the store is completed.
+      if (newest > epoch) await vault.enter(transaction, newest);
+      return vault;
+    });
+  }
+
+  static async #create(
+    transaction: StoreTransaction,
+    keys: RootKeys,
+    epoch: number,
+  ): Promise<Vault> {
+    const storeId = randomBytes(16).toString('hex');
+    await transaction.setValue(STORE_ID, storeId);
+    const vault = new Vault(storeId, keys, epoch);
+    await vault.enter(transaction, epoch);
+    return vault;
+  }
+
+  /** The epoch that wraps what is written from now on. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Makes an epoch of the root key the current one. */
+  async enter(transaction: StoreTransaction, epoch: number): Promise<void> {
+    await transaction.setValue(EPOCH, String(epoch));
+    await transaction.setValue(fingerprintName(epoch), await this.#keys.fingerprint(epoch));
+    this.#epoch = epoch;
+  }
+
+  /** Writes a record as its next version, which it returns. */
+  async put(
+    transaction: StoreTransaction,
+    key: RecordKey,
+    content: Uint8Array,
+    facts: { readonly changedAt: number; readonly declared?: boolean },
+  ): Promise<number> {
+    const before = await transaction.record(key);
+    const version = (before?.version ?? 0) + 1;
+    const dataKey = randomBytes(KEY_BYTES);
+    const epoch = this.#epoch;
+    const wrappedKey = await this.#keys.wrap(epoch, dataKey, this.#context(key, version, epoch));
+    const sealed = encrypt(dataKey, content, this.#context(key, version));
+    dataKey.fill(0);
+    const { changedAt, declared = false } = facts;
+    await transaction.putRecord({
+      ...key,
+      version,
+      epoch,
+      wrappedKey,
+      sealed,
+      changedAt,
+      declared,
+    });
+    return version;
+  }
+
+  /** @throws A3sError `record-broken` for a record that was changed or moved in the store */
+  async get(transaction: StoreTransaction, key: RecordKey): Promise<OpenedRecord | undefined> {
+    const record = await transaction.record(key);
+    return record === undefined ? undefined : this.#open(record);
+  }
+
+  /** @throws A3sError `record-broken` */
+  async all(
+    transaction: StoreTransaction,
+    tenant: string,
+    kind: RecordKind,
+  ): Promise<readonly OpenedRecord[]> {
+    const records = await transaction.records(tenant, kind);
+    return Promise.all(records.map((record) => this.#open(record)));
+  }
+
+  /** Without their contents. */
+  async list(
+    transaction: StoreTransaction,
+    tenant: string,
+    kind: RecordKind,
+  ): Promise<readonly RecordFacts[]> {
+    const records = await transaction.records(tenant, kind);
+    return records.map(({ name, version, changedAt, declared }) => ({
+      ...{ name, version },
+      ...{ changedAt, declared },
+    }));
+  }
+
+  /** Wraps the data keys of some records of older epochs again; returns how many. */
+  async rewrap(transaction: StoreTransaction, limit: number): Promise<number> {
+    const records = await transaction.recordsBelow(this.#epoch, limit);
+    for (const record of records) {
+      const dataKey = await this.#dataKey(record);
+      const context = this.#context(record, record.version, this.#epoch);
+      const wrappedKey = await this.#keys.wrap(this.#epoch, dataKey, context);
+      dataKey.fill(0);
+      await transaction.putRecord({ ...record, epoch: this.#epoch, wrappedKey });
+    }
+    return records.length;
+  }
+
+  async #open(record: StoredRecord): Promise<OpenedRecord> {
+    const dataKey = await this.#dataKey(record);
+    const content = decrypt(dataKey, record.sealed, this.#context(record, record.version));
+    dataKey.fill(0);
+    if (content === undefined) throw broken(record);
+    const { name, version, changedAt, declared } = record;
+    return { name, version, changedAt, declared, content };
+  }
+
+  async #dataKey(record: StoredRecord): Promise<Buffer> {
+    const context = this.#context(record, record.version, record.epoch);
+    const dataKey = await this.#keys.unwrap(record.epoch, record.wrappedKey, context);
+    if (dataKey === undefined) throw broken(record);
+    return dataKey;
+  }
+
+  /** A record is bound to its store, its place there and its version. */
+  #context({ tenant, kind, name }: RecordKey, version: number, epoch?: number): Buffer {
+    const place = [this.#storeId, tenant, kind, name, version] as const;
+    return epoch === undefined
+      ? contextOf('a3s-box/broker-record/v1', ...place)
+      : contextOf('a3s-box/broker-data-key/v1', ...place, epoch);
+  }
+}
+
+function newestOf(keys: RootKeys): number {
+  return Math.max(...keys.epochs);
+}
+
+function wrongEpoch(keys: RootKeys, epoch: number): A3sError {
+  const has = keys.epochs.join(', ');
+  return new A3sError(
+    'root-key',
+    `The store needs epoch ${epoch} of the root key, which has ${has}`,
+    {
+      remedy: 'Use the root key that the broker used last, not an older or newer copy.',
+    },
+  );
+}
+
+function broken({ tenant, kind, name }: RecordKey): A3sError {
+  return new A3sError('record-broken', `Cannot read the ${kind} ${tenant}/${name}: it was changed`);
+}

@@ -1,0 +1,80 @@
+/**
+ * The steps of docs/broker.md, run as they stand with the installed product.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Installation, install } from '../e2e/installation.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+// Inside of the repository, where the packages resolve.
+const directory = join(root, 'build/broker-example');
+
+/** Blocks of a language in the section that a reader follows. */
+function blocksOf(language: string): readonly string[] {
+  const text = readFileSync(join(root, 'docs/broker.md'), 'utf8');
+  const [, section = ''] = text.split('\n## Try it\n');
+  const [steps = ''] = section.split('\n## ');
+  return [...steps.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    ([, block = '']) => block,
+  );
+}
+
+/** The text with a free port of this host in the place of each that it names. */
+async function withFreePorts(text: string): Promise<string> {
+  let changed = text;
+  for (const named of new Set(text.match(/(?<=127\.0\.0\.1:)\d+/g))) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    changed = changed.replaceAll(`127.0.0.1:${named}`, `127.0.0.1:${port}`);
+  }
+  return changed;
+}
+
+/** Only what hangs takes so long: the processor's keys are made, which takes half a minute. */
+const LONGEST = 400_000;
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(join(directory, 'bin'), { recursive: true });
+});
+afterAll(() => {
+  rmSync(directory, { recursive: true, force: true });
+  return installation.remove();
+});
+
+it(
+  'docs/broker.md releases a secret to a simulated guest, and refuses it after a revocation',
+  async () => {
+    const command = `#!/bin/sh\nexec ${JSON.stringify(process.execPath)} -- ${JSON.stringify(installation.cli)} "$@"\n`;
+    writeFileSync(join(directory, 'bin/a3s-box'), command, { mode: 0o755 });
+    const [guest = '', ...others] = blocksOf('ts');
+    expect(others).toEqual([]);
+    writeFileSync(join(directory, 'guest.mts'), guest);
+    const end = `trap 'kill "\${BROKER:-}" 2>/dev/null || true' EXIT`;
+    const steps = await withFreePorts(`set -eu\n${end}\n${blocksOf('sh').join('\n')}`);
+    const PATH = `${join(directory, 'bin')}:${process.env['PATH']}`;
+    const env = { ...process.env, PATH, TSX_DISABLE_CACHE: '1' };
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', steps], {
+      ...{ cwd: directory, env },
+      encoding: 'utf8',
+      timeout: LONGEST,
+    });
+    expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('\nhunter2\n');
+    expect(stdout).toContain('\n401 kbs-evidence\n');
+    expect(stdout).toContain('"action": "resource-released"');
+    expect(stdout).toMatch(/\n(\d+) entries, \1 of them signed: good\n$/);
+  },
+  LONGEST,
+);
