@@ -47,14 +47,14 @@ function cycle(
   return () => answers[next++ % answers.length] ?? [0, 0];
 }
 
-describe('a clock that is certainly wrong', () => {
-  it.each([18, 2, 1.11, 0.89, 0.1, 0, -1])('is refused at a rate of %f', async (rate) => {
+describe('a guest whose clock is certainly wrong', () => {
+  it.each([18, 2, 1.11, 0.89, 0.1, 0, -1])('refuses a clock with a rate of %f', async (rate) => {
     const refused = check(new Clocks(rate, cycle([2, 3], [5, 1])));
     await expect(refused).rejects.toBeInstanceOf(WrongClock);
     await expect(refused).rejects.toMatchObject({ code: 'template-unusable' });
   });
 
-  it('is refused although each answer takes seconds', async () => {
+  it('refuses a wrong clock although each answer takes seconds', async () => {
     const refused = check(new Clocks(18, cycle([10, 2000], [1500, 20])));
     await expect(refused).rejects.toThrow(
       /the guest's clock runs at least 1?\d\.\d\d times as fast as the host's/,
@@ -63,30 +63,30 @@ describe('a clock that is certainly wrong', () => {
 });
 
 describe('a clock that may be right', () => {
-  it.each([1, 1.01, 0.99, 1.04, 0.96])('is accepted at a rate of %f', async (rate) => {
+  it.each([1, 1.01, 0.99, 1.04, 0.96])('accepts a clock with a rate of %f', async (rate) => {
     await check(new Clocks(rate, cycle([1, 1], [2, 5])));
   });
 
-  it('is accepted after a fraction of a second where the agent answers at once', async () => {
+  it('accepts a clock after a fraction of a second where the agent answers at once', async () => {
     const clocks = new Clocks(1, cycle([1, 1]));
     await check(clocks);
     expect(clocks.now()).toBeLessThan(1500);
   });
 
-  it('is accepted where the host or the guest stands still before or after a reading', async () => {
+  it('accepts a clock where the host or the guest stands still before or after a reading', async () => {
     await check(new Clocks(1, cycle([0, 4000], [4000, 0])));
     await check(new Clocks(1, cycle([4000, 0], [0, 4000])));
     await check(new Clocks(1, cycle([1, 1], [0, 900], [900, 0])));
   });
 
-  it('is accepted when it is not certain after a while', async () => {
+  it('accepts a clock whose rate is not certain after a while', async () => {
     const clocks = new Clocks(1.04, cycle([300, 300]));
     await check(clocks);
     expect(clocks.now()).toBeGreaterThan(20_000);
     expect(clocks.readings).toBeLessThan(60);
   });
 
-  it('is accepted where the agent does not tell its clock', async () => {
+  it('accepts a guest whose agent does not tell its clock', async () => {
     const clocks = new Clocks(1, cycle([0, 0]));
     await checkClockRate({ uptime: async () => undefined }, never, clocks);
     expect(clocks.now()).toBe(1000);
