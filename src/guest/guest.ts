@@ -17,7 +17,7 @@ import {
   Exit,
   Fork,
   GuestState,
-  type Hello,
+  Hello,
   LaunchSpecTaken,
   MAIN,
   Process,
@@ -98,6 +98,12 @@ export class Guest {
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#connection.call('POST', '/v1/prepare', undefined, nothing, options);
+  }
+
+  /** Microseconds since the guest booted, by its clock; an older agent does not tell. */
+  async uptime(signal: AbortSignal): Promise<number | undefined> {
+    const route = ['GET', '/v1/hello', undefined, Hello] as const;
+    return (await this.#connection.call(...route, prompt(signal))).uptimeUsec;
   }
 
   /**

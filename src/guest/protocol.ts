@@ -41,6 +41,11 @@ export const Hello = z.object({
   kernel: line,
   /** Empty until a prepared guest is reseeded: each guest of a template has its own id. */
   bootId: line,
+  /**
+   * Microseconds since the guest booted, by its clock. Confidential guests and older agents do not
+   * tell.
+   */
+  uptimeUsec: count.optional(),
   /** The processor that serves a confidential guest; absent where there is none. */
   tee: z.enum(TEES).optional(),
 });

@@ -25,6 +25,7 @@ import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';
 import { identityFor, isJailUid } from '../../src/jail/identity.ts';
+import { checkClockRate, WrongClock } from '../../src/templates/make/clock-rate.ts';
 import { engineCache } from './installation.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
 
@@ -63,6 +64,7 @@ beforeAll(async () => {
       devicePath: at('device'),
       async prepare(vm, signal) {
         const guest = await connectGuest(vm, { signal, deadlineMs: LAUNCH_MS });
+        await checkClockRate(guest, signal);
         await guest.prepare(signal);
       },
     },
@@ -180,6 +182,21 @@ it('lets another server adopt a microVM from a template, and ends with the guest
   });
   await Promise.allSettled([again.poweroff()]);
   expect(await adopted.exited).toEqual({ reason: 'poweroff', detail: '' });
+});
+
+it('notices that the clock of a guest runs many times too fast', async () => {
+  const inputs = await engine.templateInputs(template.shape);
+  // The kernel measures no counter where KVM tells it the rate.
+  if (inputs?.['accelerator'] !== 'tcg') return;
+  // What the measurement of a host's counter of 2.6 GHz came to where a clock was 18 times too
+  // fast. The kernel then measures nothing.
+  const commandLine = [...boot.commandLine, 'tsc_early_khz=144000'];
+  const changes = { boot: { ...boot, commandLine }, memoryBytes: 2 ** 28, template: undefined };
+  const vm = await launch('e1', changes);
+  const signal = AbortSignal.timeout(LAUNCH_MS);
+  const guest = await connectGuest(vm, { signal, deadlineMs: LAUNCH_MS });
+  await expect(checkClockRate(guest, signal)).rejects.toBeInstanceOf(WrongClock);
+  await Promise.allSettled([guest.poweroff()]);
 });
 
 it('lists all inputs of a template, the same each time', async () => {

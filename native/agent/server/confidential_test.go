@@ -138,7 +138,7 @@ func TestAConfidentialGuestSaysSo(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &hello); err != nil || status != 200 {
 		t.Fatalf("got %d %s", status, text)
 	}
-	if hello.TEE != "simulated" || hello.Protocol.Minimum != 3 || hello.Protocol.Maximum != maxProtocol {
+	if hello.TEE != "simulated" || hello.Protocol.Minimum != 3 || hello.Protocol.Maximum != maxProtocol || strings.Contains(text, "uptimeUsec") {
 		t.Errorf("got %s", text)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/signals"
 	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
@@ -34,6 +35,9 @@ func (s *Server) hello(t stream.Stream, _ []byte, _ string) {
 	to = appendText(append(to, `,"bootId":`...), bootID)
 	if s.Confidential != nil {
 		to = appendText(append(to, `,"tee":`...), s.Confidential.TEE())
+	} else {
+		// By this the host sees whether the guest's clock runs at the rate of its own.
+		to = strconv.AppendInt(append(to, `,"uptimeUsec":`...), linux.SinceBoot().Microseconds(), 10)
 	}
 	writeJSON(t, reply{200, append(to, '}')})
 }

@@ -44,6 +44,7 @@ import {
 } from './probe/accelerator.ts';
 import { qemuObjects, qemuVersion } from './probe/installed-qemu.ts';
 import { probesEnded } from './probe/probe.ts';
+import { hostTscKhz } from './probe/tsc-rate.ts';
 import { forkVm } from './snapshot/fork.ts';
 import { endSaving } from './snapshot/save-running.ts';
 import { growthLimit } from './template/memory-growth.ts';
@@ -89,6 +90,7 @@ export class QemuEngine implements Engine {
   readonly #inputs = new TemplateInputs();
   readonly #confidential: ConfidentialHost;
   #verdict: Promise<Verdict> | undefined;
+  #hostRate: Promise<number | undefined> | undefined;
   readonly #closing = new AbortController();
   #stubKernel: Promise<FileHandle> | undefined;
 
@@ -159,7 +161,9 @@ export class QemuEngine implements Engine {
         signal,
       );
     }
-    if (template === undefined) return await launchVm(spec, accelerator, signal);
+    if (template === undefined) {
+      return await launchVm(spec, { accelerator, tscKhz: await this.#tscKhz() }, signal);
+    }
     return await startFromTemplate(
       { spec: { ...spec, template }, accelerator, start: 'template', growthBytes: GROWTH },
       await this.#stub(),
@@ -189,6 +193,7 @@ export class QemuEngine implements Engine {
       accelerator,
       memoryBytes: TEMPLATE_BYTES,
       growthBytes: GROWTH,
+      tscKhz: await this.#tscKhz(),
       cpuModelFile: join(dirname(cacheFile), 'cpu-model.json'),
       probeDir: join(runtimeDir, PROBE_DIRECTORIES.cpuModel),
     });
@@ -201,7 +206,8 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await prepareDirectory(request.runtimeDir, request.identity);
     try {
-      const host = { accelerator, memoryBytes: TEMPLATE_BYTES, growthBytes: GROWTH };
+      const tscKhz = await this.#tscKhz();
+      const host = { accelerator, memoryBytes: TEMPLATE_BYTES, growthBytes: GROWTH, tscKhz };
       await saveTemplate(request, host, signal);
     } finally {
       await endProcesses(request.runtimeDir);
@@ -260,6 +266,12 @@ export class QemuEngine implements Engine {
       throw error;
     });
     return (await this.#stubKernel).fd;
+  }
+
+  /** Read once, so that templates are made and looked up with the same rate. */
+  #tscKhz(): Promise<number | undefined> {
+    this.#hostRate ??= hostTscKhz();
+    return this.#hostRate;
   }
 
   /**

@@ -15,6 +15,8 @@ export interface FakeAgentOptions {
   readonly refuseSpec?: FakeRefusal;
   /** `{ minimum: 1, maximum: 3 }` is an agent that an earlier version left running. */
   readonly protocol?: { minimum: number; maximum: number };
+  /** The guest's seconds for each of the host's. */
+  readonly clockRate?: number;
   /** Fails the warm-up. */
   readonly refuseWarmUp?: FakeRefusal;
   /** Refuses other limits. */

@@ -187,8 +187,9 @@ export class FakeAgent {
     if (method === 'GET' && url.pathname === '/v1/hello') {
       const protocol = { minimum, maximum };
       const bootId = this.#identity.paused ? '' : 'fake';
-      const tee = this.confidential === undefined ? {} : { tee: this.confidential.tee };
-      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId, ...tee });
+      const uptimeUsec = Math.round(performance.now() * 1000 * (this.#options.clockRate ?? 1));
+      const own = this.confidential === undefined ? { uptimeUsec } : { tee: this.confidential.tee };
+      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId, ...own });
       return;
     }
     const version = Number(headers[PROTOCOL_HEADER]);

@@ -21,6 +21,7 @@ import { type Inputs, TEMPLATE_SCHEMA } from '../key.ts';
 import { CHANGES_CHUNK, RAM_CHUNK } from '../mapped-template.ts';
 import { type Packed, pack } from '../packed.ts';
 import { type TemplateRecord, writeRecord } from '../record.ts';
+import { checkClockRate } from './clock-rate.ts';
 
 /** The first version of the guest protocol that supports templates. */
 const FIRST_PROTOCOL = 2;
@@ -57,8 +58,8 @@ export function newVmId(): string {
  * Fills the directory. The content is durable when it returns, except the directory's own name.
  * When it rejects, the caller removes what was written, and no process is left.
  *
- * @throws A3sError as `Engine.makeTemplate`, `disk-full`, `out-of-memory`; NotCopyable; the
- * signal's reason
+ * @throws A3sError as `Engine.makeTemplate`, `disk-full`, `out-of-memory`; NotCopyable; WrongClock;
+ * the signal's reason
  */
 export async function makeTemplate(making: Making, signal: AbortSignal): Promise<TemplateRecord> {
   const identity = makerIdentity();
@@ -134,6 +135,8 @@ async function prepareGuest(vm: Vm, deadlineMs: number, signal: AbortSignal): Pr
         { remedy: 'Create boxes anew, so that they boot with the current agent.' },
       );
     }
+    // Before the rest: the work on a guest that is not kept would be for nothing.
+    await checkClockRate(guest, signal);
     await guest.prepare(signal);
     return protocol;
   } finally {

@@ -14,8 +14,11 @@ import type { TemplateRecord } from '../record.ts';
 import type { Clock } from '../template-directory.ts';
 import { Backoff } from './backoff.ts';
 import { BuildQueue, type Job } from './build-queue.ts';
+import { WrongClock } from './clock-rate.ts';
 import { makeTemplate, NotCopyable, newVmId } from './make-template.ts';
 
+/** How often it is made where the guest's clock is wrong: the next boot measures it again. */
+const ATTEMPTS = 3;
 /** Starts of boxes come first, up to this time. */
 const QUIET_MS = 30_000;
 
@@ -91,10 +94,33 @@ export class Maker {
     return job;
   }
 
-  async #make({ key, inputs, shape }: Wanted): Promise<void> {
-    const { signal } = this.#options;
-    const { engine, bootMs, runtimeDir, log, tell } = this.#options;
+  async #make(wanted: Wanted): Promise<void> {
+    const { key, shape } = wanted;
+    const { signal, log, tell } = this.#options;
     const startedAt = this.#options.clock.steady();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#attempt(wanted, startedAt);
+        return;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (error instanceof WrongClock && attempt < ATTEMPTS) {
+          log.error('a template is made again', error, { template: key });
+          continue;
+        }
+        if (error instanceof NotCopyable) this.#notCopyable.set(key, error);
+        else this.#backoff.failed(key);
+        const reason = error instanceof Error ? error.message : String(error);
+        tell('fail', key, { cpus: String(shape.cpus), reason: reason.slice(0, 512) });
+        log.error('a template could not be made', error, { template: key });
+        throw error;
+      }
+    }
+  }
+
+  /** Leaves nothing where it fails. */
+  async #attempt({ key, inputs, shape }: Wanted, startedAt: number): Promise<void> {
+    const { signal, engine, bootMs, runtimeDir } = this.#options;
     const id = newVmId();
     const directory = this.#options.workDirectory(id);
     try {
@@ -109,12 +135,6 @@ export class Maker {
       await this.#options.keep(directory, record, milliseconds);
     } catch (error) {
       await rm(directory, { recursive: true, force: true });
-      if (signal.aborted) throw error;
-      if (error instanceof NotCopyable) this.#notCopyable.set(key, error);
-      else this.#backoff.failed(key);
-      const reason = error instanceof Error ? error.message : String(error);
-      tell('fail', key, { cpus: String(shape.cpus), reason: reason.slice(0, 512) });
-      log.error('a template could not be made', error, { template: key });
       throw error;
     }
   }

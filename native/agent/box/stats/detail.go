@@ -4,11 +4,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
-	"unsafe"
 
 	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/linux"
 )
 
 // Bounds of the lists of devices.
@@ -55,7 +54,7 @@ func ReadDetail(c *cgroup.Cgroup, network string) (*Detail, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Detail{CPUs: uint64(cpus), ReadAt: time.Now().UTC().Format(time.RFC3339Nano), SystemUsec: uint64(sinceBoot().Microseconds()) * uint64(cpus)}
+	d := &Detail{CPUs: uint64(cpus), ReadAt: time.Now().UTC().Format(time.RFC3339Nano), SystemUsec: uint64(linux.SinceBoot().Microseconds()) * uint64(cpus)}
 	for file, counters := range map[string]*[]Counter{"cpu.stat": &d.CPU, "memory.stat": &d.Memory, "memory.events": &d.Events} {
 		content, err := c.Read(file)
 		if err != nil {
@@ -77,14 +76,6 @@ func ReadDetail(c *cgroup.Cgroup, network string) (*Detail, error) {
 	}
 	d.Networks = parseNetworks(network)
 	return d, nil
-}
-
-// sinceBoot is how long the guest has been running.
-func sinceBoot() time.Duration {
-	const clockBoottime = 7
-	var now syscall.Timespec
-	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&now)), 0)
-	return time.Duration(now.Nano())
 }
 
 // onlineCPUs counts the processors of the guest.

@@ -66,7 +66,7 @@ func readProcesses(proc int) ([]ProcessEntry, error) {
 	}
 	directory := os.NewFile(uintptr(fd), "proc")
 	defer func() { _ = directory.Close() }()
-	booted := time.Now().Add(-sinceBoot())
+	booted := time.Now().Add(-linux.SinceBoot())
 	var entries []ProcessEntry
 	for left := maxAllArgs; len(entries) < maxEntries; {
 		names, err := directory.Readdirnames(256)

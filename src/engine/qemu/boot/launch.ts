@@ -13,7 +13,7 @@ import type { VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { startTranslator } from '../../helpers/passt.ts';
 import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
-import type { Accelerator } from '../command-line/arguments.ts';
+import type { VmmPlan } from '../command-line/arguments.ts';
 import { diskCommands, nicCommands, shareCommands } from '../command-line/devices.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/execute-all.ts';
@@ -24,14 +24,14 @@ import { startVmm } from './vmm.ts';
 /** On failure processes may be left. The caller ends them, by the runtime directory. */
 export async function launchVm(
   spec: VmSpec,
-  accelerator: Accelerator,
+  host: Pick<VmmPlan, 'accelerator' | 'tscKhz'>,
   signal: AbortSignal,
 ): Promise<QemuVm> {
   const events = new VmEvents();
   const { id, runtimeDir, identity, shares } = spec;
   const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => [
     startVmm(
-      { spec, accelerator, start: 'boot', growthBytes: 0 },
+      { spec, ...host, start: 'boot', growthBytes: 0 },
       {},
       (event) => events.receive(event),
       waiting,

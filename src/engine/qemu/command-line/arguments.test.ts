@@ -29,6 +29,17 @@ const rootPorts = Array.from({ length: 4 }, (_, n) => [
   `pcie-root-port,id=rp${n},chassis=${n + 1},slot=${n + 1},bus=pcie.0`,
 ]).flat();
 
+it('tells the kernel of an emulated processor the rate of its counter', () => {
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
+  const line = (changes: Partial<VmmPlan>): string =>
+    qemuArguments(plan({ tscKhz: 2_596_000, ...changes }), fds).join(' ');
+  expect(line({})).toContain(' -append tsc_early_khz=2596000 console=ttyS0 quiet -');
+  expect(line({ start: 'save' })).toContain(' -append tsc_early_khz=2596000 console=ttyS0 ');
+  expect(line({ tscKhz: undefined })).toContain(' -append console=ttyS0 quiet -');
+  expect(line({ accelerator: 'kvm' })).not.toContain('tsc_early_khz');
+  expect(line({ start: 'template' })).not.toContain('tsc_early_khz');
+});
+
 it('describes the microVM completely on QEMU’s command line, and nothing of the box', () => {
   const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [5, 6] };
   expect(qemuArguments(plan(), fds)).toEqual([

@@ -93,6 +93,8 @@ export interface VmmPlan {
    * template.
    */
   readonly growthBytes: number;
+  /** The rate of the host's time stamp counter, where it is known. */
+  readonly tscKhz?: number | undefined;
 }
 
 export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
@@ -198,7 +200,8 @@ export function addFd(fd: number | undefined, set: number): string[] {
  * A VM that starts from saved RAM has its kernel there already. The stub that replaces it here
  * never runs.
  */
-function boot({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
+function boot(plan: VmmPlan, fds: VmmDescriptors): string[] {
+  const { spec, start } = plan;
   const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
   if (start === 'template' || start === 'fork') {
     return [...kernel, ...addFd(fds.state, STATE_SET), '-incoming', 'defer'];
@@ -208,9 +211,17 @@ function boot({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
     '-initrd',
     `/proc/self/fd/${fds.initrd}`,
     '-append',
-    spec.boot.commandLine.join(' '),
+    [...counterRate(plan), ...spec.boot.commandLine].join(' '),
     ...addFd(fds.state, STATE_SET),
   ];
+}
+
+/**
+ * The kernel need not measure the counter then. On a busy host an emulated processor may stand
+ * still while the kernel measures, and its clock would be many times too fast. KVM tells the guest.
+ */
+function counterRate({ accelerator, tscKhz }: VmmPlan): string[] {
+  return accelerator === 'kvm' || tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`];
 }
 
 function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {

@@ -12,7 +12,7 @@ import { A3sError } from '../../../errors.ts';
 import { deadline, whenAborted } from '../../deadline.ts';
 import { TEMPLATE_SLOTS, type TemplateRequest, type VmSpec } from '../../engine.ts';
 import { startVmm } from '../boot/vmm.ts';
-import type { Accelerator } from '../command-line/arguments.ts';
+import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/execute-all.ts';
@@ -28,10 +28,10 @@ const Migration = z.object({ status: z.string() });
 /** On failure processes may be left. The caller ends them, by the runtime directory. */
 export async function saveTemplate(
   request: TemplateRequest,
-  host: { accelerator: Accelerator; memoryBytes: number; growthBytes: number },
+  host: Pick<VmmPlan, 'accelerator' | 'growthBytes' | 'tscKhz'> & { readonly memoryBytes: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const { accelerator, memoryBytes, growthBytes } = host;
+  const { memoryBytes, ...machine } = host;
   // QEMU uses a descriptor only for the access that it was opened with.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const state = await open(request.devicePath, flags, 0o600);
@@ -40,7 +40,7 @@ export async function saveTemplate(
     const saved = new Saved();
     const spec = vmSpecOf(request, memoryBytes);
     const { monitor, helper, process } = await startVmm(
-      { spec, accelerator, start: 'save', growthBytes },
+      { spec, ...machine, start: 'save' },
       { ram: request.ram, state: state.fd },
       (event) => {
         events.receive(event);

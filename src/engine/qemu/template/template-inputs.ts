@@ -22,6 +22,7 @@ export interface TemplateHost {
   readonly accelerator: Accelerator;
   readonly memoryBytes: number;
   readonly growthBytes: number;
+  readonly tscKhz: number | undefined;
   readonly cpuModelFile: string;
   /** A short path that does not exist. */
   readonly probeDir: string;
@@ -87,7 +88,8 @@ export function canonicalArguments(
     accelerator,
     memoryBytes,
     growthBytes,
-  }: Pick<TemplateHost, 'accelerator' | 'memoryBytes' | 'growthBytes'>,
+    tscKhz,
+  }: Pick<TemplateHost, 'accelerator' | 'memoryBytes' | 'growthBytes' | 'tscKhz'>,
 ): string[] {
   const spec = {
     id: '0'.repeat(64),
@@ -109,5 +111,5 @@ export function canonicalArguments(
     monitor: 0,
     disks: [0],
   };
-  return qemuArguments({ spec, accelerator, start: 'save', growthBytes }, fds);
+  return qemuArguments({ spec, accelerator, start: 'save', growthBytes, tscKhz }, fds);
 }
