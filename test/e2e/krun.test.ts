@@ -87,7 +87,7 @@ async function startShim() {
     },
     disks: [{ id: 'layer-0', path: pathOf(layer), format: 'raw', readonly: true }],
     shares: [],
-    cards: [],
+    networkDevices: [],
     ports: [{ port: PORT, path: join(runtimeDir, 'ctl.sock'), listen: true }],
     tsi: [],
     console: { device: 'serial', file: 4 + files.indexOf(console) },

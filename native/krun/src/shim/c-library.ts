@@ -28,7 +28,7 @@ export function makePipe(): readonly [number, number] {
  * From now on no program that this process starts gains rights, and no other process of its user
  * reads its memory.
  */
-export function closeProcess(): void {
+export function hardenProcess(): void {
   const prctl = declare('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
   for (const [option, value] of [
     [PR_SET_NO_NEW_PRIVS, 1],

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Descriptors that the keeper and the shim inherit, by number. */
+/** Descriptors that the monitor and the shim inherit, by number. */
 export const SHIM_DESCRIPTORS = {
   /** The description, read up to its end. */
   description: 3,
@@ -15,14 +15,14 @@ export const SHIM_DESCRIPTORS = {
 } as const;
 
 /**
- * The keeper is the parent of the shim. libkrun ends its process without a chance to write
+ * The monitor is the parent of the shim. libkrun ends its process without a chance to write
  * anything, and only a parent learns the exit status, also when the server has restarted. A shell
  * of 1 MB that waits is the least such parent.
  *
  * It ignores signals, and a standard error that nobody reads: the shell reports there how the shim
  * died, before it writes the record.
  */
-const KEEPER = [
+const MONITOR = [
   "trap '' HUP INT TERM PIPE",
   '"$@"',
   'status=$?',
@@ -53,6 +53,6 @@ export interface ShimCommand {
 export function shimCommand(shim: string, name: readonly string[], node: string): ShimCommand {
   return {
     path: '/bin/sh',
-    args: ['-c', KEEPER, 'krun-keeper', node, ...NODE_FLAGS, shim, ...name],
+    args: ['-c', MONITOR, 'krun-monitor', node, ...NODE_FLAGS, shim, ...name],
   };
 }

@@ -52,7 +52,7 @@ const disk = z.strictObject({
 
 const share = z.strictObject({ tag: text(36), path, readonly: z.boolean() });
 
-const card = z.discriminatedUnion('kind', [
+const networkDevice = z.discriminatedUnion('kind', [
   /** A connected socket of passt, or the path at which it listens. */
   z.strictObject({ kind: z.literal('stream'), descriptor, mac }),
   z.strictObject({ kind: z.literal('stream-path'), path: socketPath, mac }),
@@ -76,7 +76,7 @@ const description = z.strictObject({
   variant: z.enum(['krun', 'krun-sev', 'krun-tdx']),
   /** In place of the library that the host has. */
   library: z.optional(path),
-  /** Whom the shim becomes. Absent: it stays who it is, which must not be root. */
+  /** User and group of the shim. Absent: those of its parent, which must not be root. */
   identity: z.optional(
     z.strictObject({ uid: integer(1, 0xffff_fffe), gid: integer(1, 0xffff_fffe) }),
   ),
@@ -85,7 +85,7 @@ const description = z.strictObject({
   boot,
   disks: z.array(disk).check(z.maxLength(64)),
   shares: z.array(share).check(z.maxLength(64)),
-  cards: z.array(card).check(z.maxLength(8)),
+  networkDevices: z.array(networkDevice).check(z.maxLength(8)),
   ports: z.array(port).check(z.maxLength(16)),
   /** Sockets of the guest that libkrun opens on the host. Weaker than a network: by name alone. */
   tsi: z.array(z.enum(['inet', 'unix'])).check(z.maxLength(2)),

@@ -13,7 +13,7 @@ import type { KrunContext } from '../context.ts';
 import { KrunError } from '../errors.ts';
 import { LIBRARY_VARIABLE } from '../find-library.ts';
 import { KrunLibrary } from '../library.ts';
-import { closeProcess, makePipe } from './c-library.ts';
+import { hardenProcess, makePipe } from './c-library.ts';
 import { SHIM_DESCRIPTORS } from './command.ts';
 import { type ConsoleDescriptors, configure } from './configure.ts';
 import { ConsoleFile } from './console-file.ts';
@@ -25,7 +25,7 @@ async function run(): Promise<never> {
   const description = readDescription(SHIM_DESCRIPTORS.description);
   closeSync(SHIM_DESCRIPTORS.description);
   dropPrivileges(description.identity);
-  closeProcess();
+  hardenProcess();
   const named = description.library ?? process.env[LIBRARY_VARIABLE];
   const library = KrunLibrary.load(description.variant, named);
   const { console } = description;

@@ -8,7 +8,7 @@ import { KrunError } from '../errors.ts';
 import type { ShimDescription } from './description.ts';
 
 /**
- * Becomes the identity, for good. Whoever it is then has no capability.
+ * Changes to the identity for good. Refuses to go on as root, or with any capability.
  *
  * @throws KrunError `krun-privileges`; the process must end then
  */

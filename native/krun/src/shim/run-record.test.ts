@@ -20,7 +20,7 @@ describe('a run record', () => {
     });
   });
 
-  it('takes the status from the line of the keeper, whatever the microVM wrote before it', () => {
+  it('takes the status from the line of the monitor, whatever the microVM wrote before it', () => {
     const forged = writeLine({ state: 'ended', status: 0 });
     const text = `${writeLine(ENTERING)}${forged}${forged}{"state":"ended","status":137}\n`;
     expect(readRecord(text).status).toBe(137);

@@ -1,5 +1,5 @@
 /**
- * What became of a microVM, in a file: written by the shim and its keeper, read by the server that
+ * What became of a microVM, in a file: written by the shim and its monitor, read by the server that
  * started them or by a later one.
  *
  * The VMM runs in the shim's process. Once a guest has taken it over, it can write lines of its
@@ -35,7 +35,7 @@ export type RunLine = z.infer<typeof line>;
 export interface RunRecord {
   readonly entering: Extract<RunLine, { state: 'entering' }> | undefined;
   readonly failed: Extract<RunLine, { state: 'failed' }> | undefined;
-  /** Undefined while it runs, and where the keeper was killed too. */
+  /** Undefined while it runs, and where the monitor was killed too. */
   readonly status: number | undefined;
 }
 

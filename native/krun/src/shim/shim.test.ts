@@ -8,12 +8,12 @@ import { type LibraryBehaviour, TestLibraries } from '../testing/test-library.ts
 import { CONSOLE_BYTES } from './console-file.ts';
 import type { ShimDescription } from './description.ts';
 
-/** Starts a keeper with the descriptors that it has, as a server does, and then waits. */
+/** A server: starts a monitor with the descriptors that it inherited, and waits for it. */
 const SERVER = `
   const [path, ...args] = process.argv.slice(1);
   const stdio = ['ignore', 'ignore', 'pipe', 3, 4, 5];
-  const keeper = require('child_process').spawn(path, args, { stdio, detached: true });
-  require('fs').writeFileSync(args.at(-1) + '/keeper', String(keeper.pid));
+  const monitor = require('child_process').spawn(path, args, { stdio, detached: true });
+  require('fs').writeFileSync(args.at(-1) + '/monitor', String(monitor.pid));
 `;
 
 let libraries: TestLibraries;
@@ -57,7 +57,7 @@ describe('the shim', () => {
       memoryMib: 512,
       disks: [{ id: 'layer-0', path: '/dev/null', format: 'raw', readonly: true }],
       shares: [{ tag: 'bind-0', path: directory, readonly: true }],
-      cards: [{ kind: 'stream-path', path: '/run/passt.sock', mac: '02:00:00:00:00:2a' }],
+      networkDevices: [{ kind: 'stream-path', path: '/run/passt.sock', mac: '02:00:00:00:00:2a' }],
       ports: [{ port: 1024, path: join(directory, 'ctl.sock'), listen: true }],
       console: { device: 'serial', file: CONSOLE_DESCRIPTOR },
     };
@@ -98,9 +98,9 @@ describe('the shim', () => {
       ...{ shim, directory, environment, startedBy },
     });
     await server.entered();
-    const keeper = Number(readFileSync(join(directory, 'keeper'), 'utf8'));
-    const [pid = ''] = readFileSync(`/proc/${keeper}/task/${keeper}/children`, 'utf8').split(' ');
-    server.keeper.kill('SIGKILL');
+    const monitor = Number(readFileSync(join(directory, 'monitor'), 'utf8'));
+    const [pid = ''] = readFileSync(`/proc/${monitor}/task/${monitor}/children`, 'utf8').split(' ');
+    server.monitor.kill('SIGKILL');
     await server.ended();
     expect(server.record.status).toBeUndefined();
     global.process.kill(Number(pid), 'SIGKILL');
@@ -206,11 +206,14 @@ describe('a shim that cannot start', () => {
       { ports: [{ port: 1, path: '/dev/null', listen: true }] },
       'krun-exists',
     ],
-  ])('says which error it was for %s', async (_, change, code) => {
-    const process = start({ ...smallest(library), ...change }, { run: 'exit:0' });
-    expect(await process.ended()).toBe(1);
-    expect(process.record.failed?.code).toBe(code);
-  });
+  ])(
+    'names the code of the error in its record when the description names %s',
+    async (_, change, code) => {
+      const process = start({ ...smallest(library), ...change }, { run: 'exit:0' });
+      expect(await process.ended()).toBe(1);
+      expect(process.record.failed?.code).toBe(code);
+    },
+  );
 
   it('says which error libkrun returned from its start', async () => {
     const process = start(smallest(library), { run: 'return:22' });
