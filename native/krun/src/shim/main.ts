@@ -21,6 +21,10 @@ import { readDescription } from './description.ts';
 import { dropPrivileges } from './privileges.ts';
 import { type RunLine, writeLine } from './run-record.ts';
 
+// The reader of standard error may end before the microVM does. An error that nobody handles would
+// end this thread while libkrun's runs on.
+process.stderr.on('error', () => {});
+
 async function run(): Promise<never> {
   const description = readDescription(SHIM_DESCRIPTORS.description);
   closeSync(SHIM_DESCRIPTORS.description);

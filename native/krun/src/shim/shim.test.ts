@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -127,6 +127,37 @@ describe('the shim', () => {
     expect(process.record.status).toBeUndefined();
   });
 
+  it('reads a console that its file does not take, and still asks the guest to shut down', async () => {
+    const path = join(directory, 'ctl.sock');
+    const behaviour = { run: 'wait', shutdown: true, consoleBytes: 4 * CONSOLE_BYTES };
+    const environment = libraries.environment(behaviour);
+    const files = { shim, directory, environment, console: '/dev/full' };
+    const process = ShimProcess.start(withConsole(path), files);
+    running = process;
+    await process.entered();
+    // The guest listens once it has written more than a pipe holds.
+    while (!existsSync(path)) await delay(20);
+    global.process.kill(process.shimPid, 'SIGTERM');
+    expect(await process.ended()).toBe(0);
+    expect(process.errors).toBe('');
+  });
+
+  it('goes on with the console after a SIGTERM when standard error has no reader', async () => {
+    const path = join(directory, 'ctl.sock');
+    const process = start(withConsole(path), { run: 'wait' });
+    await process.entered();
+    process.monitor.stderr?.destroy();
+    while (!existsSync(path)) await delay(20);
+    // A signal and bytes that arrive at once are answered in any order: the third round shows that
+    // the first signal did no harm.
+    for (const round of ['first', 'second', 'third']) {
+      global.process.kill(process.shimPid, 'SIGTERM');
+      expect(await echoed(path, round)).toBe(round);
+      while (!process.console.includes(round)) await delay(20);
+    }
+    expect(process.record.status).toBeUndefined();
+  });
+
   it('keeps the last bytes of a console that does not end', async () => {
     const console = { device: 'virtio', file: CONSOLE_DESCRIPTOR } as const;
     const lines = 100_000;
@@ -237,6 +268,15 @@ describe('a shim that cannot start', () => {
     });
   }
 });
+
+/** A microVM with a console, and a port at this path. */
+function withConsole(path: string): ShimDescription {
+  return {
+    ...smallest(library),
+    ports: [{ port: 1024, path, listen: true }],
+    console: { device: 'virtio', file: CONSOLE_DESCRIPTOR },
+  };
+}
 
 /** What a socket returns for some bytes. */
 async function echoed(path: string, text: string): Promise<string> {

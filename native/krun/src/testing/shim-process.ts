@@ -55,6 +55,8 @@ export interface ShimFiles {
   readonly shim: string;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** A path in place of the console's file. */
+  readonly console?: string;
   /** A program that starts the monitor in place of this process, and ends when it likes. */
   readonly startedBy?: readonly string[];
 }
@@ -83,7 +85,11 @@ export class ShimProcess {
       input,
       typeof description === 'string' ? description : JSON.stringify(description),
     );
-    const fds = [openSync(input, 'r'), openSync(recordPath, 'a+'), openSync(consolePath, 'w')];
+    const fds = [
+      openSync(input, 'r'),
+      openSync(recordPath, 'a+'),
+      openSync(files.console ?? consolePath, 'w'),
+    ];
     const { path, args } = shimCommand(shim, ['box', directory], process.execPath);
     const [program = path, ...rest] = [...(files.startedBy ?? []), path, ...args];
     const monitor = spawn(program, rest, {
