@@ -8,10 +8,15 @@
 export const SHIM_DESCRIPTORS = {
   /** The description, read up to its end. */
   description: 3,
-  /** The run record, open for appending. */
+  /** The run record of the shim, open for appending. */
   record: 4,
+  /**
+   * The exit status, open for appending: the monitor's alone, and closed in the shim. Nobody but
+   * the server should be allowed to open the file: `/proc/PID/fd` of the monitor leads to it.
+   */
+  status: 5,
   /** The first number for files that the description names. */
-  firstOther: 5,
+  firstOther: 6,
 } as const;
 
 /**
@@ -20,13 +25,13 @@ export const SHIM_DESCRIPTORS = {
  * of 1 MB that waits is the least such parent.
  *
  * It ignores signals, and a standard error that nobody reads: the shell reports there how the shim
- * died, before it writes the record.
+ * died, before it writes the exit status.
  */
 const MONITOR = [
-  "trap '' HUP INT TERM PIPE",
-  '"$@"',
+  "trap '' HUP INT TERM PIPE XFSZ",
+  `"$@" ${SHIM_DESCRIPTORS.status}>&-`,
   'status=$?',
-  `printf '{"state":"ended","status":%d}\\n' "$status" >&4`,
+  `printf '{"status":%d}\\n' "$status" >&${SHIM_DESCRIPTORS.status}`,
   'exit "$status"',
 ].join('; ');
 

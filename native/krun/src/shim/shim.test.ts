@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +20,7 @@ import type { ShimDescription } from './description.ts';
 /** A server: starts a monitor with the descriptors that it inherited, and waits for it. */
 const SERVER = `
   const [path, ...args] = process.argv.slice(1);
-  const stdio = ['ignore', 'ignore', 'pipe', 3, 4, 5];
+  const stdio = ['ignore', 'ignore', 'pipe', 3, 4, 5, 6];
   const monitor = require('child_process').spawn(path, args, { stdio, detached: true });
   require('fs').writeFileSync(args.at(-1) + '/monitor', String(monitor.pid));
 `;
@@ -106,6 +115,25 @@ describe('the shim', () => {
     global.process.kill(Number(pid), 'SIGKILL');
     while (server.record.status === undefined) await delay(20);
     expect(server.record.status).toBe(137);
+  });
+
+  it('does not have the file of its exit status open', async () => {
+    const process = start(smallest(library), { run: 'wait' });
+    await process.entered();
+    const open = readdirSync(`/proc/${process.shimPid}/fd`).map((fd) =>
+      readlinkSync(`/proc/${process.shimPid}/fd/${fd}`),
+    );
+    expect(open).toContain(process.recordPath);
+    expect(open).not.toContain(process.statusPath);
+  });
+
+  it('leaves its exit status when its own record has no room', async () => {
+    writeFileSync(join(directory, 'run'), 'x'.repeat(64 * 1024));
+    const environment = libraries.environment({ run: 'exit:0' });
+    const startedBy = ['prlimit', '--fsize=65536'];
+    running = ShimProcess.start(smallest(library), { shim, directory, environment, startedBy });
+    expect(await running.ended()).toBe(1);
+    expect(running.record).toEqual({ entering: undefined, failed: undefined, status: 1 });
   });
 
   it('asks the guest to shut down at SIGTERM', async () => {

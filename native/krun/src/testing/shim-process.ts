@@ -64,13 +64,15 @@ export interface ShimFiles {
 export class ShimProcess {
   readonly monitor: ChildProcess;
   readonly recordPath: string;
+  readonly statusPath: string;
   readonly consolePath: string;
   #errors = '';
 
-  private constructor(monitor: ChildProcess, recordPath: string, consolePath: string) {
+  private constructor(monitor: ChildProcess, directory: string) {
     this.monitor = monitor;
-    this.recordPath = recordPath;
-    this.consolePath = consolePath;
+    this.recordPath = join(directory, 'run');
+    this.statusPath = join(directory, 'status');
+    this.consolePath = join(directory, 'console');
     monitor.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text;
     });
@@ -78,17 +80,16 @@ export class ShimProcess {
 
   static start(description: unknown, files: ShimFiles): ShimProcess {
     const { directory, environment, shim } = files;
-    const [input, recordPath, consolePath] = ['description', 'run', 'console'].map((name) =>
-      join(directory, name),
-    ) as [string, string, string];
+    const input = join(directory, 'description');
     writeFileSync(
       input,
       typeof description === 'string' ? description : JSON.stringify(description),
     );
     const fds = [
       openSync(input, 'r'),
-      openSync(recordPath, 'a+'),
-      openSync(files.console ?? consolePath, 'w'),
+      openSync(join(directory, 'run'), 'a+'),
+      openSync(join(directory, 'status'), 'a+'),
+      openSync(files.console ?? join(directory, 'console'), 'w'),
     ];
     const { path, args } = shimCommand(shim, ['box', directory], process.execPath);
     const [program = path, ...rest] = [...(files.startedBy ?? []), path, ...args];
@@ -103,7 +104,7 @@ export class ShimProcess {
       detached: true,
     });
     for (const fd of fds) closeSync(fd);
-    return new ShimProcess(monitor, recordPath, consolePath);
+    return new ShimProcess(monitor, directory);
   }
 
   get errors(): string {
@@ -111,7 +112,10 @@ export class ShimProcess {
   }
 
   get record(): RunRecord {
-    return readRecord(readFileSync(this.recordPath, 'utf8'));
+    const [shim, monitor] = [this.recordPath, this.statusPath].map((path) =>
+      readFileSync(path, 'utf8'),
+    ) as [string, string];
+    return readRecord(shim, monitor);
   }
 
   get console(): string {
