@@ -9,6 +9,7 @@
 import { readSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { KrunError } from '../errors.ts';
+import { SHIM_DESCRIPTORS } from './command.ts';
 
 /** The largest document that is read. */
 const MAX_BYTES = 1024 * 1024;
@@ -20,7 +21,8 @@ const text = (max: number) =>
 const path = text(4096).check(z.regex(/^\//));
 const socketPath = path.check(z.refine((value) => Buffer.byteLength(value) <= SOCKET_BYTES));
 const integer = (low: number, high: number) => z.int().check(z.minimum(low), z.maximum(high));
-const descriptor = integer(3, 0x7fff_ffff);
+/** Not the description's own, and not one of the records'. */
+const descriptor = integer(SHIM_DESCRIPTORS.firstOther, 0x7fff_ffff);
 const mac = z.string().check(z.regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/));
 
 const boot = z.discriminatedUnion('kind', [

@@ -227,6 +227,11 @@ describe('a shim that cannot start', () => {
     ['a document that is no JSON', () => '{"library": "/secret', 'it is no JSON'],
     ['an unknown member', () => ({ ...smallest(library), extra: 1 }), 'wrong or unknown: document'],
     [
+      "a console that is the monitor's file",
+      () => ({ ...smallest(library), console: { device: 'virtio', file: 5 } }),
+      'wrong or unknown: console.file',
+    ],
+    [
       'wrong members',
       () => ({ ...smallest(library), vcpus: 0, disks: [{ id: '' }] }),
       'wrong or unknown: vcpus, disks.0.id, disks.0.path, disks.0.format, disks.0.readonly',
