@@ -24,12 +24,15 @@ export const SHIM_DESCRIPTORS = {
  * anything, and only a parent learns the exit status, also when the server has restarted. A shell
  * of 1 MB that waits is the least such parent.
  *
+ * setpriv forbids new rights before Node starts: the setting is each thread's own, and Node's
+ * threads inherit it from the first.
+ *
  * It ignores signals, and a standard error that nobody reads: the shell reports there how the shim
  * died, before it writes the exit status.
  */
 const MONITOR = [
   "trap '' HUP INT TERM PIPE XFSZ",
-  `"$@" ${SHIM_DESCRIPTORS.status}>&-`,
+  `setpriv --no-new-privs -- "$@" ${SHIM_DESCRIPTORS.status}>&-`,
   'status=$?',
   `printf '{"status":%d}\\n' "$status" >&${SHIM_DESCRIPTORS.status}`,
   'exit "$status"',

@@ -204,8 +204,13 @@ describe('the shim', () => {
     const { identity } = smallest(library);
     const uid = identity?.uid ?? global.process.getuid?.();
     expect(status).toMatch(new RegExp(`^Uid:\t${uid}\t${uid}\t${uid}\t${uid}$`, 'm'));
-    expect(status).toMatch(/^CapEff:\t0{16}$/m);
-    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    const tasks = `/proc/${process.shimPid}/task`;
+    for (const id of readdirSync(tasks)) {
+      const thread = readFileSync(`${tasks}/${id}/status`, 'utf8');
+      expect(thread).toMatch(/^CapEff:\t0{16}$/m);
+      expect(thread).toMatch(/^CapPrm:\t0{16}$/m);
+      expect(thread).toMatch(/^NoNewPrivs:\t1$/m);
+    }
     // Nobody but root reads its memory, not even another process of its user.
     expect(statSync(`/proc/${process.shimPid}/mem`).uid).toBe(0);
     if (identity !== undefined) expect(status).toMatch(/^Groups:\t\s*$/m);
@@ -291,8 +296,25 @@ describe('a shim that cannot start', () => {
     });
   });
 
+  it('refuses to run when a thread of it could gain rights', async () => {
+    // Passes over the shell and its script, so that nothing forbids new rights.
+    const startedBy = ['/bin/sh', '-c', 'shift 4; exec "$@"', 'sh'];
+    const environment = libraries.environment({ run: 'exit:0' });
+    running = ShimProcess.start(smallest(library), { shim, directory, environment, startedBy });
+    expect(await running.ended()).toBe(1);
+    expect(running.record.failed?.message).toContain('a thread could gain rights');
+  });
+
   // Only root has rights to give up.
   if (global.process.geteuid?.() === 0) {
+    it('refuses to keep supplementary groups when its user and group match already', async () => {
+      const startedBy = ['setpriv', '--reuid=65534', '--regid=65534', '--groups=0,6'];
+      const environment = libraries.environment({ run: 'exit:0' });
+      running = ShimProcess.start(smallest(library), { shim, directory, environment, startedBy });
+      expect(await running.ended()).toBe(1);
+      expect(running.record.failed?.code).toBe('krun-privileges');
+    });
+
     it('does not run as root', async () => {
       const { identity: _, ...description } = smallest(library);
       const process = start(description, { run: 'exit:0' });
