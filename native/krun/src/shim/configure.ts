@@ -55,10 +55,21 @@ const BOOT_FUNCTIONS = {
   tee: 'krun_set_tee_config_file',
 } as const;
 
+/** What every microVM is configured and started with. */
+const ALWAYS_NEEDED = [
+  'krun_create_ctx',
+  'krun_free_ctx',
+  'krun_set_vm_config',
+  'krun_disable_implicit_console',
+  'krun_disable_implicit_vsock',
+  'krun_get_shutdown_eventfd',
+  'krun_start_enter',
+] as const satisfies readonly FunctionName[];
+
 /** The functions of libkrun that a description needs. */
 export function neededFunctions(description: ShimDescription): readonly FunctionName[] {
   const { boot, disks, shares, networkDevices, ports, tsi, console } = description;
-  const needed: FunctionName[] = ['krun_disable_implicit_console', 'krun_disable_implicit_vsock'];
+  const needed: FunctionName[] = [...ALWAYS_NEEDED];
   needed.push(
     BOOT_FUNCTIONS[boot.kind],
     ...networkDevices.map(({ kind }) => networkFunction(kind)),

@@ -32,17 +32,19 @@ async function run(): Promise<never> {
   hardenProcess();
   const named = description.library ?? process.env[LIBRARY_VARIABLE];
   const library = KrunLibrary.load(description.variant, named);
+  // Whatever can fail comes before the context is made.
+  const { path, atLeast } = library.report();
   const { console } = description;
   const ends = console === undefined ? undefined : openConsole(console.file);
-  const context = configure(library, description, ends);
+  using context = configure(library, description, ends);
   const shutdown = shutdownDescriptor(context);
   process.on('SIGTERM', () => {
     askForShutdown(shutdown);
   });
   record({
     state: 'entering',
-    library: library.path,
-    atLeast: library.report().atLeast,
+    library: path,
+    atLeast,
     shutdown: shutdown !== undefined,
   });
   return await context.startEnter();
