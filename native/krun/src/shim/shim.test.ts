@@ -12,6 +12,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LIBRARY_VARIABLE } from '../find-library.ts';
 import { bundleShim, CONSOLE_DESCRIPTOR, ShimProcess, smallest } from '../testing/shim-process.ts';
 import { type LibraryBehaviour, TestLibraries } from '../testing/test-library.ts';
 import { neededFunctions } from './configure.ts';
@@ -25,6 +26,10 @@ const SERVER = `
   const monitor = require('child_process').spawn(path, args, { stdio, detached: true });
   require('fs').writeFileSync(args.at(-1) + '/monitor', String(monitor.pid));
 `;
+
+/** The library of `npm run test:krun -- --library`: it is asked too, where no microVM runs. */
+const named = process.env[LIBRARY_VARIABLE] ?? '';
+const SUBJECTS = ['the test library', ...(named === '' ? [] : [named])];
 
 let libraries: TestLibraries;
 let shim: string;
@@ -267,27 +272,6 @@ describe('a shim that cannot start', () => {
     expect(libraries.takeRecord().map(({ call }) => call)).not.toContain('krun_create_ctx');
   });
 
-  it.each([
-    ['a library that is not there', { library: '/nowhere/libkrun.so.1' }, 'krun-library-missing'],
-    [
-      'a disk that is not there',
-      { disks: [{ id: 'a', path: '/nowhere', format: 'raw', readonly: true }] },
-      'krun-refused',
-    ],
-    [
-      'a socket that exists',
-      { ports: [{ port: 1, path: '/dev/null', listen: true }] },
-      'krun-exists',
-    ],
-  ])(
-    'names the code of the error in its record when the description names %s',
-    async (_, change, code) => {
-      const process = start({ ...smallest(library), ...change }, { run: 'exit:0' });
-      expect(await process.ended()).toBe(1);
-      expect(process.record.failed?.code).toBe(code);
-    },
-  );
-
   it('says which error libkrun returned from its start', async () => {
     const process = start(smallest(library), { run: 'return:22' });
     expect(await process.ended()).toBe(1);
@@ -318,9 +302,37 @@ describe('a shim that cannot start', () => {
       expect(await running.ended()).toBe(1);
       expect(running.record.failed?.code).toBe('krun-privileges');
     });
+  }
+});
 
+describe.each(SUBJECTS)('a shim with %s that cannot start', (subject) => {
+  const chosen = () => (subject === named ? named : library);
+
+  it.each([
+    ['a library that is not there', { library: '/nowhere/libkrun.so.1' }, 'krun-library-missing'],
+    [
+      'a disk that is not there',
+      { disks: [{ id: 'a', path: '/nowhere', format: 'raw', readonly: true }] },
+      'krun-refused',
+    ],
+    [
+      'a socket that exists',
+      { ports: [{ port: 1, path: '/dev/null', listen: true }] },
+      'krun-exists',
+    ],
+  ])(
+    'names the code of the error in its record when the description names %s',
+    async (_, change, code) => {
+      const process = start({ ...smallest(chosen()), ...change }, { run: 'exit:0' });
+      expect(await process.ended()).toBe(1);
+      expect(process.record.failed?.code).toBe(code);
+    },
+  );
+
+  // Only root has rights to give up.
+  if (global.process.geteuid?.() === 0) {
     it('does not run as root', async () => {
-      const { identity: _, ...description } = smallest(library);
+      const { identity: _, ...description } = smallest(chosen());
       const process = start(description, { run: 'exit:0' });
       expect(await process.ended()).toBe(1);
       expect(process.record.failed?.code).toBe('krun-privileges');
