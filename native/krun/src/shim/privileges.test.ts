@@ -8,7 +8,7 @@ const UIDS = '1000\t1000\t1000\t1000';
 const GIDS = '100\t100\t100\t100';
 
 describe('the identity of a thread', () => {
-  it('is the one of the description when every id matches and there are no groups', () => {
+  it('accepts a thread with every id of the description and no groups', () => {
     expect(hasIdentity(status(UIDS, GIDS, ''), IDENTITY)).toBe(true);
   });
 
@@ -17,7 +17,7 @@ describe('the identity of a thread', () => {
     ['saved user id', '1000\t1000\t0\t1000', GIDS, ''],
     ['saved group id', UIDS, '100\t100\t0\t100', ''],
     ['supplementary group', UIDS, GIDS, '0 6'],
-  ])('is another one when the thread has another %s', (_, uids, gids, groups) => {
+  ])('refuses a thread with another %s', (_, uids, gids, groups) => {
     expect(hasIdentity(status(uids, gids, groups), IDENTITY)).toBe(false);
   });
 });

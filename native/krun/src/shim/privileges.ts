@@ -50,7 +50,7 @@ export function hasIdentity(status: string, { uid, gid }: Identity): boolean {
 }
 
 function changeIdentity(identity: Identity): void {
-  // A user other than root may change nothing, and needs not where everything is as it should be.
+  // An ordinary user cannot change its identity, and need not when it has the described one.
   if (threadStatuses().every((status) => hasIdentity(status, identity))) return;
   try {
     process.setgroups?.([]);

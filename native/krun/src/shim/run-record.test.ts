@@ -11,12 +11,12 @@ const ENTERING = {
 const ENDED = '{"status":137}\n';
 
 describe('a run record', () => {
-  it('is empty while nothing was written', () => {
+  it('reads an empty record while nothing was written', () => {
     const nothing = { entering: undefined, failed: undefined, status: undefined };
     expect(readRecord('', '')).toEqual(nothing);
   });
 
-  it('has no status while the microVM runs', () => {
+  it('reads no status while the microVM runs', () => {
     const record = readRecord(writeLine(ENTERING), '');
     expect(record).toMatchObject({ entering: ENTERING, status: undefined });
   });
@@ -44,7 +44,7 @@ describe('a run record', () => {
     ['a status out of range', '{"status":256}\n'],
     ['an unknown member', '{"status":1,"more":1}\n'],
     ['half a line', '{"sta'],
-  ])('has no status when the file of the monitor has %s', (_, text) => {
+  ])('reads no status when the file of the monitor has %s', (_, text) => {
     expect(readRecord('', text).status).toBeUndefined();
   });
 
