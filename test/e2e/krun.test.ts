@@ -69,8 +69,9 @@ async function startShim() {
   const initrd = await open(set.initrdPath);
   const layer = await open(await makeLayer(root, ['sh', 'echo']));
   const record = await open(join(root, 'run'), 'a+');
+  const status = await open(join(root, 'status'), 'a+', 0o600);
   const console = await open(join(root, 'console'), 'w+');
-  const files = [record, console, kernel, initrd, layer];
+  const files = [record, status, console, kernel, initrd, layer];
   const pathOf = (file: (typeof files)[number]) => `/proc/self/fd/${4 + files.indexOf(file)}`;
   const description: ShimDescription = {
     version: 1,
@@ -87,7 +88,7 @@ async function startShim() {
     },
     disks: [{ id: 'layer-0', path: pathOf(layer), format: 'raw', readonly: true }],
     shares: [],
-    cards: [],
+    networkDevices: [],
     ports: [{ port: PORT, path: join(runtimeDir, 'ctl.sock'), listen: true }],
     tsi: [],
     console: { device: 'serial', file: 4 + files.indexOf(console) },
@@ -143,7 +144,10 @@ it('boots a box through koffi and the shim, in a jail, and learns how the microV
   await guest.poweroff();
   guest.close();
   await within('the end of the shim', exited);
-  const { entering, failed, status } = readRecord(await readFile(join(root, 'run'), 'utf8'));
+  const [shim = '', monitor = ''] = await Promise.all(
+    ['run', 'status'].map(async (name) => await readFile(join(root, name), 'utf8')),
+  );
+  const { entering, failed, status } = readRecord(shim, monitor);
   expect({ failed, status }).toEqual({ failed: undefined, status: 0 });
   expect(entering).toMatchObject({ atLeast: '1.19.0' });
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);

@@ -83,13 +83,13 @@ const REFUSALS: readonly Refusal[] = [
     'krun-not-found',
   ],
   [
-    'a card with neither path nor descriptor',
+    'a network device with neither path nor descriptor',
     'krun_add_net_unixstream',
     (context) => context.call('krun_add_net_unixstream', null, -1, MAC, 0, 0),
     'krun-refused',
   ],
   [
-    'a card with path and descriptor',
+    'a network device with path and descriptor',
     'krun_add_net_unixgram',
     (context) => context.call('krun_add_net_unixgram', '/a', 0, MAC, 0, 0),
     'krun-refused',
@@ -101,7 +101,7 @@ const REFUSALS: readonly Refusal[] = [
     'krun-refused',
   ],
   [
-    'an unknown feature of a card',
+    'an unknown feature of a network device',
     'krun_add_net_unixgram',
     (context) => context.call('krun_add_net_unixgram', '/a', -1, MAC, 1 << 2, 0),
     'krun-refused',

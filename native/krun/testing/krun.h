@@ -86,7 +86,7 @@ struct context {
   struct port ports[MAX_ITEMS];
   int port_count;
   enum vsock vsock;
-  int cards;
+  int network_devices;
   bool legacy_card;
   struct console virtio[MAX_ITEMS];
   int virtio_count;

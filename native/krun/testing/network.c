@@ -1,4 +1,4 @@
-/* Network cards and vsock. */
+/* Network devices and vsock. */
 #include "krun.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ static int32_t add_proxy(uint32_t id, const char *path, int fd, uint32_t feature
   struct context *context = find_context(id);
   if (context == NULL) return -ENOENT;
   keep_descriptor(context, fd);
-  context->cards++;
+  context->network_devices++;
   return 0;
 }
 
@@ -57,7 +57,7 @@ EXPORT int32_t krun_add_net_tap(uint32_t id, const char *name, const uint8_t *ma
   else if ((features & GUEST_OFFLOADS) != 0 && (features & GUEST_CSUM) == 0) result = -EINVAL;
   else if ((flags & ~(uint32_t)FLAG_DHCP) != 0) result = -EINVAL;
   else if (context == NULL) result = -ENOENT;
-  else context->cards++;
+  else context->network_devices++;
   return recorded(__func__, result, "usmuu", id, name, mac, features, flags);
 }
 #endif
@@ -65,7 +65,7 @@ EXPORT int32_t krun_add_net_tap(uint32_t id, const char *name, const uint8_t *ma
 EXPORT int32_t krun_set_passt_fd(uint32_t id, int fd) {
   if (fd < 0) return recorded(__func__, -EINVAL, "ui", id, fd);
   NEED_CONTEXT("ui", id, fd);
-  if (context->cards > 0) return recorded(__func__, -EINVAL, "ui", id, fd);
+  if (context->network_devices > 0) return recorded(__func__, -EINVAL, "ui", id, fd);
   keep_descriptor(context, fd);
   context->legacy_card = true;
   return recorded(__func__, 0, "ui", id, fd);
@@ -75,7 +75,7 @@ EXPORT int32_t krun_set_gvproxy_path(uint32_t id, const char *path) {
   NEED_POINTER(path);
   if (!is_utf8(path)) return recorded(__func__, -EINVAL, "us", id, path);
   NEED_CONTEXT("us", id, path);
-  if (context->cards > 0) return recorded(__func__, -EINVAL, "us", id, path);
+  if (context->network_devices > 0) return recorded(__func__, -EINVAL, "us", id, path);
   context->legacy_card = true;
   return recorded(__func__, 0, "us", id, path);
 }
@@ -106,7 +106,7 @@ EXPORT int32_t krun_set_port_map(uint32_t id, const char *const map[]) {
   if (!is_port_map(map)) return recorded(__func__, -EINVAL, "ul", id, map);
   NEED_CONTEXT("ul", id, map);
   if (context->vsock == VSOCK_DISABLED) return recorded(__func__, -ENODEV, "ul", id, map);
-  return recorded(__func__, context->cards > 0 ? -EINVAL : 0, "ul", id, map);
+  return recorded(__func__, context->network_devices > 0 ? -EINVAL : 0, "ul", id, map);
 }
 
 static int32_t map_port(uint32_t id, uint32_t port, const char *path, bool listening) {

@@ -1,7 +1,8 @@
 /*
  * krun_start_enter. A3S_KRUN_TEST_RUN says what the microVM does:
  *   exit:N     it ends at once, and the process with status N
- *   wait       it runs until it is asked to shut down, and returns the bytes of its vsock ports
+ *   wait       it runs until it is asked to shut down, and returns the bytes of its vsock ports,
+ *              which it shows on its console too
  *   return:N   libkrun returns the error N
  *   signal:N   the VMM dies of a signal
  *   boot       the described microVM boots, in QEMU
@@ -54,11 +55,14 @@ static void check_promises(const struct context *context) {
   }
 }
 
+static int console_of(const struct context *context) {
+  if (context->serial_count > 0) return context->serial[0].out;
+  return context->virtio_count > 0 ? context->virtio[0].out : -1;
+}
+
 static void write_console(const struct context *context) {
   const char *bytes = getenv("A3S_KRUN_TEST_CONSOLE");
-  int out = -1;
-  if (context->serial_count > 0) out = context->serial[0].out;
-  else if (context->virtio_count > 0) out = context->virtio[0].out;
+  int out = console_of(context);
   if (bytes == NULL || out < 0) return;
   char line[32];
   for (long n = 0; n < atol(bytes) / 10; n++) {
@@ -70,18 +74,23 @@ static void write_console(const struct context *context) {
 static int listen_at(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof address.sun_path) return -1;
-  strcpy(address.sun_path, path);
+  /* A client that finds the socket can connect: it gets its name once it listens. */
+  char unnamed[sizeof address.sun_path];
+  int length = snprintf(unnamed, sizeof unnamed, "%s.new", path);
+  if (length >= (int)sizeof unnamed) return -1;
+  strcpy(address.sun_path, unnamed);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0) return -1;
-  return listen(fd, 8) == 0 ? fd : -1;
+  return listen(fd, 8) == 0 && rename(unnamed, path) == 0 ? fd : -1;
 }
 
 enum { MAX_POLLED = 1 + 2 * MAX_ITEMS };
 
-/* Returns a connection's bytes. False when it has ended. */
-static bool echo(int fd) {
+/* Returns a connection's bytes, and shows them on the console. False when it has ended. */
+static bool echo(int fd, int console) {
   char bytes[4096];
   ssize_t length = read(fd, bytes, sizeof bytes);
+  if (length > 0 && console >= 0 && write(console, bytes, (size_t)length) != length) return false;
   return length > 0 && write(fd, bytes, (size_t)length) == length;
 }
 
@@ -99,7 +108,7 @@ static int wait_for_shutdown(const struct context *context) {
     if (poll(polled, (nfds_t)count, -1) < 0) continue;
     if (polled[0].revents != 0) _exit(0);
     for (int n = listeners; n < count; n++) {
-      if (polled[n].revents == 0 || echo(polled[n].fd)) continue;
+      if (polled[n].revents == 0 || echo(polled[n].fd, console_of(context))) continue;
       close(polled[n].fd);
       polled[n--] = polled[--count];
     }

@@ -18,14 +18,14 @@ import {
 } from './describe.ts';
 
 const PROXY = 'path and descriptor are both given or both missing, or a flag is unknown';
-const NOT_FIRST = 'there is another network card, or the value is none';
+const NOT_FIRST = 'there is another network device, or the value is none';
 
 export const NETWORK = {
   krun_add_net_unixstream: {
     since: '1.15.0',
     returns: 'int32_t',
     result: 'nothing',
-    does: 'add a network card at a stream socket',
+    does: 'add a network device at a stream socket',
     arguments: [
       context,
       optionalText('c_path'),
@@ -42,7 +42,7 @@ export const NETWORK = {
     since: '1.15.0',
     returns: 'int32_t',
     result: 'nothing',
-    does: 'add a network card at a datagram socket',
+    does: 'add a network device at a datagram socket',
     arguments: [
       context,
       optionalText('c_path'),
@@ -59,7 +59,7 @@ export const NETWORK = {
     since: '1.15.0',
     returns: 'int32_t',
     result: 'nothing',
-    does: 'add a network card at a tap device',
+    does: 'add a network device at a tap device',
     arguments: [context, { name: 'c_tap_name', type: 'char*' }, mac, u32('features'), u32('flags')],
     errors: {
       EINVAL: 'a feature or flag is unknown, one needs GUEST_CSUM, or the host is not Linux',
@@ -94,7 +94,7 @@ export const NETWORK = {
     since: '1.8.0',
     returns: 'int32_t',
     result: 'nothing',
-    does: 'set the MAC address of the card at passt or gvproxy',
+    does: 'set the MAC address of the network device at passt or gvproxy',
     arguments: [context, mac],
     errors: { ENOENT: NO_CONTEXT },
     again: 'replaces',
@@ -107,11 +107,11 @@ export const NETWORK = {
     does: 'map ports',
     arguments: [context, texts('port_map')],
     errors: {
-      EINVAL: 'an entry is not HOST:GUEST, a port occurs twice, or there is a network card',
+      EINVAL: 'an entry is not HOST:GUEST, a port occurs twice, or there is a network device',
       ENODEV: 'vsock is disabled',
       ENOENT: NO_CONTEXT,
       // As the header has it; 1.19.0 returns EINVAL.
-      ENOTSUP: 'there is a network card',
+      ENOTSUP: 'there is a network device',
     },
     again: 'replaces',
   },

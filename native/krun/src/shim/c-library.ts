@@ -9,7 +9,6 @@ import { KrunError } from '../errors.ts';
 
 const O_CLOEXEC = 0o2000000;
 const PR_SET_DUMPABLE = 4;
-const PR_SET_NO_NEW_PRIVS = 38;
 
 function declare(prototype: string) {
   reserveCallStack();
@@ -24,18 +23,10 @@ export function makePipe(): readonly [number, number] {
   throw new KrunError('krun-failed', 'Cannot make a pipe for the console');
 }
 
-/**
- * From now on no program that this process starts gains rights, and no other process of its user
- * reads its memory.
- */
-export function closeProcess(): void {
+/** From now on no other process of its user reads its memory. */
+export function hardenProcess(): void {
   const prctl = declare('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
-  for (const [option, value] of [
-    [PR_SET_NO_NEW_PRIVS, 1],
-    [PR_SET_DUMPABLE, 0],
-  ] as const) {
-    if (prctl(option, value, 0, 0, 0) !== 0) {
-      throw new KrunError('krun-privileges', `Cannot close the process: prctl ${option} failed`);
-    }
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) {
+    throw new KrunError('krun-privileges', 'Cannot harden the process: PR_SET_DUMPABLE failed');
   }
 }

@@ -4,29 +4,37 @@
  * @module
  */
 
-/** Descriptors that the keeper and the shim inherit, by number. */
+/** Descriptors that the monitor and the shim inherit, by number. */
 export const SHIM_DESCRIPTORS = {
   /** The description, read up to its end. */
   description: 3,
-  /** The run record, open for appending. */
+  /** The run record of the shim, open for appending. */
   record: 4,
+  /**
+   * The exit status, open for appending: the monitor's alone, and closed in the shim. Nobody but
+   * the server should be allowed to open the file: `/proc/PID/fd` of the monitor leads to it.
+   */
+  status: 5,
   /** The first number for files that the description names. */
-  firstOther: 5,
+  firstOther: 6,
 } as const;
 
 /**
- * The keeper is the parent of the shim. libkrun ends its process without a chance to write
+ * The monitor is the parent of the shim. libkrun ends its process without a chance to write
  * anything, and only a parent learns the exit status, also when the server has restarted. A shell
  * of 1 MB that waits is the least such parent.
  *
+ * setpriv forbids new rights before Node starts: the setting is each thread's own, and Node's
+ * threads inherit it from the first.
+ *
  * It ignores signals, and a standard error that nobody reads: the shell reports there how the shim
- * died, before it writes the record.
+ * died, before it writes the exit status.
  */
-const KEEPER = [
-  "trap '' HUP INT TERM PIPE",
-  '"$@"',
+const MONITOR = [
+  "trap '' HUP INT TERM PIPE XFSZ",
+  `setpriv --no-new-privs -- "$@" ${SHIM_DESCRIPTORS.status}>&-`,
   'status=$?',
-  `printf '{"state":"ended","status":%d}\\n' "$status" >&4`,
+  `printf '{"status":%d}\\n' "$status" >&${SHIM_DESCRIPTORS.status}`,
   'exit "$status"',
 ].join('; ');
 
@@ -53,6 +61,6 @@ export interface ShimCommand {
 export function shimCommand(shim: string, name: readonly string[], node: string): ShimCommand {
   return {
     path: '/bin/sh',
-    args: ['-c', KEEPER, 'krun-keeper', node, ...NODE_FLAGS, shim, ...name],
+    args: ['-c', MONITOR, 'krun-monitor', node, ...NODE_FLAGS, shim, ...name],
   };
 }

@@ -1,8 +1,9 @@
 /**
  * Turns a description into a context of libkrun.
  *
- * Nothing is left to libkrun's defaults: without its implicit vsock a guest without a network card
- * reaches no socket of the host, and without its implicit console it has no terminal of the shim.
+ * Nothing is left to libkrun's defaults: without its implicit vsock a guest without a network
+ * device reaches no socket of the host, and without its implicit console it has no terminal of the
+ * shim.
  *
  * @module
  */
@@ -33,7 +34,7 @@ const TSI = {
 } as const;
 
 /** What passt can do; the same as libkrun's older call for it asked for. */
-const CARD_FEATURES =
+const NETWORK_FEATURES =
   CONSTANTS.NET_FEATURE_CSUM |
   CONSTANTS.NET_FEATURE_GUEST_CSUM |
   CONSTANTS.NET_FEATURE_GUEST_TSO4 |
@@ -54,11 +55,25 @@ const BOOT_FUNCTIONS = {
   tee: 'krun_set_tee_config_file',
 } as const;
 
+/** What every microVM is configured and started with. */
+const ALWAYS_NEEDED = [
+  'krun_create_ctx',
+  'krun_free_ctx',
+  'krun_set_vm_config',
+  'krun_disable_implicit_console',
+  'krun_disable_implicit_vsock',
+  'krun_get_shutdown_eventfd',
+  'krun_start_enter',
+] as const satisfies readonly FunctionName[];
+
 /** The functions of libkrun that a description needs. */
 export function neededFunctions(description: ShimDescription): readonly FunctionName[] {
-  const { boot, disks, shares, cards, ports, tsi, console } = description;
-  const needed: FunctionName[] = ['krun_disable_implicit_console', 'krun_disable_implicit_vsock'];
-  needed.push(BOOT_FUNCTIONS[boot.kind], ...cards.map(({ kind }) => cardFunction(kind)));
+  const { boot, disks, shares, networkDevices, ports, tsi, console } = description;
+  const needed: FunctionName[] = [...ALWAYS_NEEDED];
+  needed.push(
+    BOOT_FUNCTIONS[boot.kind],
+    ...networkDevices.map(({ kind }) => networkFunction(kind)),
+  );
   if (disks.length > 0) needed.push('krun_add_disk3');
   if (shares.length > 0) needed.push('krun_add_virtiofs3');
   if (ports.length + tsi.length > 0) needed.push('krun_add_vsock', 'krun_add_vsock_port2');
@@ -134,7 +149,10 @@ function setBoot(context: KrunContext, boot: ShimDescription['boot']): void {
   }
 }
 
-function addDevices(context: KrunContext, { disks, shares, cards }: ShimDescription): void {
+function addDevices(
+  context: KrunContext,
+  { disks, shares, networkDevices }: ShimDescription,
+): void {
   for (const { id, path, format, readonly } of disks) {
     const sync = CONSTANTS.KRUN_SYNC_FULL;
     context.call('krun_add_disk3', id, path, DISK_FORMATS[format], readonly, false, sync);
@@ -142,30 +160,30 @@ function addDevices(context: KrunContext, { disks, shares, cards }: ShimDescript
   for (const { tag, path, readonly } of shares) {
     context.call('krun_add_virtiofs3', tag, path, 0n, readonly);
   }
-  for (const card of cards) addCard(context, card);
+  for (const device of networkDevices) addNetworkDevice(context, device);
 }
 
-type Card = ShimDescription['cards'][number];
+type NetworkDevice = ShimDescription['networkDevices'][number];
 
-function cardFunction(kind: Card['kind']) {
+function networkFunction(kind: NetworkDevice['kind']) {
   if (kind === 'tap') return 'krun_add_net_tap';
   return kind === 'datagram-path' ? 'krun_add_net_unixgram' : 'krun_add_net_unixstream';
 }
 
-function addCard(context: KrunContext, card: Card): void {
-  const mac = Uint8Array.from(card.mac.split(':'), (byte) => Number.parseInt(byte, 16));
-  switch (card.kind) {
+function addNetworkDevice(context: KrunContext, device: NetworkDevice): void {
+  const mac = Uint8Array.from(device.mac.split(':'), (byte) => Number.parseInt(byte, 16));
+  switch (device.kind) {
     case 'tap':
-      context.call('krun_add_net_tap', card.name, mac, CARD_FEATURES, 0);
+      context.call('krun_add_net_tap', device.name, mac, NETWORK_FEATURES, 0);
       break;
     case 'stream':
-      context.call('krun_add_net_unixstream', null, card.descriptor, mac, CARD_FEATURES, 0);
+      context.call('krun_add_net_unixstream', null, device.descriptor, mac, NETWORK_FEATURES, 0);
       break;
     case 'stream-path':
-      context.call('krun_add_net_unixstream', card.path, -1, mac, CARD_FEATURES, 0);
+      context.call('krun_add_net_unixstream', device.path, -1, mac, NETWORK_FEATURES, 0);
       break;
     case 'datagram-path':
-      context.call('krun_add_net_unixgram', card.path, -1, mac, CARD_FEATURES, 0);
+      context.call('krun_add_net_unixgram', device.path, -1, mac, NETWORK_FEATURES, 0);
   }
 }
 

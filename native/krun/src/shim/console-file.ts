@@ -20,8 +20,19 @@ export class ConsoleFile {
 
   /**
    * A reader finds whole what was written before, but for the moment in which the file restarts.
+   *
+   * Drops what the file does not take, on a full disk for example: an exception here would leave
+   * the process half ended, without a thread that answers signals, while the microVM runs on.
    */
   write(bytes: Buffer): void {
+    try {
+      this.#append(bytes);
+    } catch {
+      // The next write tries the same place of the file, or restarts it with the last bytes.
+    }
+  }
+
+  #append(bytes: Buffer): void {
     this.#tail = Buffer.from(Buffer.concat([this.#tail, bytes]).subarray(-CONSOLE_BYTES));
     if (this.#length + bytes.length <= 2 * CONSOLE_BYTES) {
       writeSync(this.#fd, bytes, 0, bytes.length, this.#length);

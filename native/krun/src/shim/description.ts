@@ -9,6 +9,7 @@
 import { readSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { KrunError } from '../errors.ts';
+import { SHIM_DESCRIPTORS } from './command.ts';
 
 /** The largest document that is read. */
 const MAX_BYTES = 1024 * 1024;
@@ -20,7 +21,8 @@ const text = (max: number) =>
 const path = text(4096).check(z.regex(/^\//));
 const socketPath = path.check(z.refine((value) => Buffer.byteLength(value) <= SOCKET_BYTES));
 const integer = (low: number, high: number) => z.int().check(z.minimum(low), z.maximum(high));
-const descriptor = integer(3, 0x7fff_ffff);
+/** Not the description's own, and not one of the records'. */
+const descriptor = integer(SHIM_DESCRIPTORS.firstOther, 0x7fff_ffff);
 const mac = z.string().check(z.regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/));
 
 const boot = z.discriminatedUnion('kind', [
@@ -52,7 +54,7 @@ const disk = z.strictObject({
 
 const share = z.strictObject({ tag: text(36), path, readonly: z.boolean() });
 
-const card = z.discriminatedUnion('kind', [
+const networkDevice = z.discriminatedUnion('kind', [
   /** A connected socket of passt, or the path at which it listens. */
   z.strictObject({ kind: z.literal('stream'), descriptor, mac }),
   z.strictObject({ kind: z.literal('stream-path'), path: socketPath, mac }),
@@ -76,7 +78,7 @@ const description = z.strictObject({
   variant: z.enum(['krun', 'krun-sev', 'krun-tdx']),
   /** In place of the library that the host has. */
   library: z.optional(path),
-  /** Whom the shim becomes. Absent: it stays who it is, which must not be root. */
+  /** User and group of the shim. Absent: those of its parent, which must not be root. */
   identity: z.optional(
     z.strictObject({ uid: integer(1, 0xffff_fffe), gid: integer(1, 0xffff_fffe) }),
   ),
@@ -85,7 +87,7 @@ const description = z.strictObject({
   boot,
   disks: z.array(disk).check(z.maxLength(64)),
   shares: z.array(share).check(z.maxLength(64)),
-  cards: z.array(card).check(z.maxLength(8)),
+  networkDevices: z.array(networkDevice).check(z.maxLength(8)),
   ports: z.array(port).check(z.maxLength(16)),
   /** Sockets of the guest that libkrun opens on the host. Weaker than a network: by name alone. */
   tsi: z.array(z.enum(['inet', 'unix'])).check(z.maxLength(2)),

@@ -13,7 +13,7 @@ import type { KrunContext } from '../context.ts';
 import { KrunError } from '../errors.ts';
 import { LIBRARY_VARIABLE } from '../find-library.ts';
 import { KrunLibrary } from '../library.ts';
-import { closeProcess, makePipe } from './c-library.ts';
+import { hardenProcess, makePipe } from './c-library.ts';
 import { SHIM_DESCRIPTORS } from './command.ts';
 import { type ConsoleDescriptors, configure } from './configure.ts';
 import { ConsoleFile } from './console-file.ts';
@@ -21,24 +21,30 @@ import { readDescription } from './description.ts';
 import { dropPrivileges } from './privileges.ts';
 import { type RunLine, writeLine } from './run-record.ts';
 
+// The reader of standard error may end before the microVM does. An error that nobody handles would
+// end this thread while libkrun's runs on.
+process.stderr.on('error', () => {});
+
 async function run(): Promise<never> {
   const description = readDescription(SHIM_DESCRIPTORS.description);
   closeSync(SHIM_DESCRIPTORS.description);
   dropPrivileges(description.identity);
-  closeProcess();
+  hardenProcess();
   const named = description.library ?? process.env[LIBRARY_VARIABLE];
   const library = KrunLibrary.load(description.variant, named);
+  // Whatever can fail comes before the context is made.
+  const { path, atLeast } = library.report();
   const { console } = description;
   const ends = console === undefined ? undefined : openConsole(console.file);
-  const context = configure(library, description, ends);
+  using context = configure(library, description, ends);
   const shutdown = shutdownDescriptor(context);
   process.on('SIGTERM', () => {
     askForShutdown(shutdown);
   });
   record({
     state: 'entering',
-    library: library.path,
-    atLeast: library.report().atLeast,
+    library: path,
+    atLeast,
     shutdown: shutdown !== undefined,
   });
   return await context.startEnter();

@@ -1,9 +1,9 @@
 /**
- * What became of a microVM, in a file: written by the shim and its keeper, read by the server that
- * started them or by a later one.
+ * What became of a microVM, in two files: one that the shim writes, and one that its monitor
+ * writes. The server that started them or a later one reads both.
  *
- * The VMM runs in the shim's process. Once a guest has taken it over, it can write lines of its
- * own; so a reader takes from the file what it would take from the exit status of the process.
+ * The VMM runs in the shim's process. Once a guest has taken it over, it can write any bytes to the
+ * shim's file. The exit status is therefore in the monitor's, which the shim does not have open.
  *
  * @module
  */
@@ -23,19 +23,17 @@ const line = z.discriminatedUnion('state', [
   }),
   /** The shim or libkrun refused. */
   z.strictObject({ state: z.literal('failed'), code: z.string(), message: z.string() }),
-  /** The process has ended; 128 and the number of the signal that ended it, as in a shell. */
-  z.strictObject({
-    state: z.literal('ended'),
-    status: z.int().check(z.minimum(0), z.maximum(255)),
-  }),
 ]);
+
+/** The shim has ended; 128 and the number of the signal that ended it, as in a shell. */
+const ending = z.strictObject({ status: z.int().check(z.minimum(0), z.maximum(255)) });
 
 export type RunLine = z.infer<typeof line>;
 
 export interface RunRecord {
   readonly entering: Extract<RunLine, { state: 'entering' }> | undefined;
   readonly failed: Extract<RunLine, { state: 'failed' }> | undefined;
-  /** Undefined while it runs, and where the keeper was killed too. */
+  /** Undefined while it runs, and where the monitor was killed too. */
   readonly status: number | undefined;
 }
 
@@ -43,20 +41,38 @@ export function writeLine(entry: RunLine): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
-/** The last line of each kind counts; what is no such line is passed over. */
-export function readRecord(text: string): RunRecord {
-  const lines = text.slice(-RECORD_BYTES).split('\n').flatMap(parseLine);
+/**
+ * The last line of each kind counts; what is no such line is passed over.
+ *
+ * @param shim what the shim's file has
+ * @param monitor what the monitor's file has
+ */
+export function readRecord(shim: string, monitor: string): RunRecord {
+  const lines = parseLines(line, shim);
   const last = <S extends RunLine['state']>(state: S) =>
     lines.findLast((each): each is Extract<RunLine, { state: S }> => each.state === state);
-  return { entering: last('entering'), failed: last('failed'), status: last('ended')?.status };
+  return {
+    entering: last('entering'),
+    failed: last('failed'),
+    status: parseLines(ending, monitor).at(-1)?.status,
+  };
 }
 
-function parseLine(text: string): RunLine[] {
-  if (text === '') return [];
+function parseLines<T>(schema: z.ZodMiniType<T>, text: string): T[] {
+  return text
+    .slice(-RECORD_BYTES)
+    .split('\n')
+    .flatMap((each) => {
+      const parsed = schema.safeParse(parseJson(each));
+      return parsed.success ? [parsed.data] : [];
+    });
+}
+
+/** Undefined where it is no JSON. */
+function parseJson(text: string): unknown {
   try {
-    const parsed = line.safeParse(JSON.parse(text));
-    return parsed.success ? [parsed.data] : [];
+    return JSON.parse(text);
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Starts the shim in tests as a server does: its keeper, with description, record and console.
+ * Starts the shim in tests as a server does: its monitor, with description, record and console.
  *
  * @module
  */
@@ -38,14 +38,14 @@ export function smallest(library: string): ShimDescription {
     version: 1,
     variant: 'krun',
     library,
-    // Root has to become somebody; an ordinary user stays who it is.
+    // The shim refuses to run as root. An ordinary user cannot change its identity.
     ...(process.geteuid?.() === 0 ? { identity: { uid: 65534, gid: 65534 } } : {}),
     vcpus: 1,
     memoryMib: 256,
     boot: { kind: 'kernel', path: '/dev/null', format: 'elf', commandLine: 'quiet' },
     disks: [],
     shares: [],
-    cards: [],
+    networkDevices: [],
     ports: [],
     tsi: [],
   };
@@ -55,38 +55,45 @@ export interface ShimFiles {
   readonly shim: string;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** A program that starts the keeper in place of this process, and ends when it likes. */
+  /** A path in place of the console's file. */
+  readonly console?: string;
+  /** A program that starts the monitor in place of this process, and ends when it likes. */
   readonly startedBy?: readonly string[];
 }
 
 export class ShimProcess {
-  readonly keeper: ChildProcess;
+  readonly monitor: ChildProcess;
   readonly recordPath: string;
+  readonly statusPath: string;
   readonly consolePath: string;
   #errors = '';
 
-  private constructor(keeper: ChildProcess, recordPath: string, consolePath: string) {
-    this.keeper = keeper;
-    this.recordPath = recordPath;
-    this.consolePath = consolePath;
-    keeper.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  private constructor(monitor: ChildProcess, directory: string) {
+    this.monitor = monitor;
+    this.recordPath = join(directory, 'run');
+    this.statusPath = join(directory, 'status');
+    this.consolePath = join(directory, 'console');
+    monitor.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text;
     });
   }
 
   static start(description: unknown, files: ShimFiles): ShimProcess {
     const { directory, environment, shim } = files;
-    const [input, recordPath, consolePath] = ['description', 'run', 'console'].map((name) =>
-      join(directory, name),
-    ) as [string, string, string];
+    const input = join(directory, 'description');
     writeFileSync(
       input,
       typeof description === 'string' ? description : JSON.stringify(description),
     );
-    const fds = [openSync(input, 'r'), openSync(recordPath, 'a+'), openSync(consolePath, 'w')];
+    const fds = [
+      openSync(input, 'r'),
+      openSync(join(directory, 'run'), 'a+'),
+      openSync(join(directory, 'status'), 'a+'),
+      openSync(files.console ?? join(directory, 'console'), 'w'),
+    ];
     const { path, args } = shimCommand(shim, ['box', directory], process.execPath);
     const [program = path, ...rest] = [...(files.startedBy ?? []), path, ...args];
-    const keeper = spawn(program, rest, {
+    const monitor = spawn(program, rest, {
       env: {
         PATH: process.env['PATH'] ?? '',
         NODE_PATH: join(ROOT, 'node_modules'),
@@ -97,7 +104,7 @@ export class ShimProcess {
       detached: true,
     });
     for (const fd of fds) closeSync(fd);
-    return new ShimProcess(keeper, recordPath, consolePath);
+    return new ShimProcess(monitor, directory);
   }
 
   get errors(): string {
@@ -105,28 +112,31 @@ export class ShimProcess {
   }
 
   get record(): RunRecord {
-    return readRecord(readFileSync(this.recordPath, 'utf8'));
+    const [shim, monitor] = [this.recordPath, this.statusPath].map((path) =>
+      readFileSync(path, 'utf8'),
+    ) as [string, string];
+    return readRecord(shim, monitor);
   }
 
   get console(): string {
     return readFileSync(this.consolePath, 'latin1');
   }
 
-  /** Process id of the shim itself, the keeper's only child. */
+  /** Process id of the shim itself, the monitor's only child. */
   get shimPid(): number {
-    const { pid } = this.keeper;
+    const { pid } = this.monitor;
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
   }
 
   get #over(): boolean {
-    return this.keeper.exitCode !== null || this.keeper.signalCode !== null;
+    return this.monitor.exitCode !== null || this.monitor.signalCode !== null;
   }
 
-  /** When the keeper has ended: its exit status. */
+  /** When the monitor has ended: its exit status. */
   async ended(): Promise<number | null> {
-    if (this.#over) return this.keeper.exitCode;
+    if (this.#over) return this.monitor.exitCode;
     return await new Promise((resolve) => {
-      this.keeper.once('close', (code) => {
+      this.monitor.once('close', (code) => {
         resolve(code);
       });
     });
@@ -144,8 +154,8 @@ export class ShimProcess {
   }
 
   kill(): void {
-    if (this.keeper.pid !== undefined && !this.#over) {
-      process.kill(-this.keeper.pid, 'SIGKILL');
+    if (this.monitor.pid !== undefined && !this.#over) {
+      process.kill(-this.monitor.pid, 'SIGKILL');
     }
   }
 }
