@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult, sign } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,7 +108,12 @@ describe('an attestation result of the command line', () => {
     await verifyIn(cwd, [...files.flags, ...simulated, ...SIGN]);
     const done = await ear(['--key=ear.pub', '--any-nonce', atOf(files), '--json', 'result']);
     expect(done.status).toBe(1);
-    const { submods } = JSON.parse(done.stdout);
+    const { accepted, code, status, submods } = JSON.parse(done.stdout);
+    expect({ accepted, code, status }).toEqual({
+      accepted: false,
+      code: 'ear-status',
+      status: 'contraindicated',
+    });
     expect(submods.simulated).toMatchObject({
       status: 'contraindicated',
       vector: { hardware: 97, 'runtime-opaque': 96 },
@@ -146,6 +151,19 @@ describe('an attestation result of the command line', () => {
     expect(await codeOf(['--key=ear.pub', nonce, at])).toEqual([1, 'ear-signature']);
     writeKeys('P-256');
     expect(await codeOf(['--key=ear.pub', nonce, at])).toEqual([1, 'ear-algorithm']);
+  });
+
+  it('shows no control character of a result that it refuses', async () => {
+    const { privateKey, publicKey } = keysOf('ed25519');
+    writeFileSync(join(cwd, 'ear.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+    const [header, claims] = [{ alg: 'EdDSA' }, { eat_profile: '\u009b2J\u202e' }].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString('base64url'),
+    );
+    const signature = sign(null, Buffer.from(`${header}.${claims}`), privateKey);
+    writeFileSync(join(cwd, 'result'), `${header}.${claims}.${signature.toString('base64url')}`);
+    const done = await ear(['--key=ear.pub', '--any-nonce', 'result']);
+    expect(done.stdout).toContain('Refused (ear-profile)');
+    expect(done.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 });
 

@@ -14,7 +14,7 @@ import { parseInstant } from '../../../values/times/instant.ts';
 import { failureOf, tellingPrograms } from '../json-failure.ts';
 import { type Library, loadLibrary } from '../load-library.ts';
 import { algorithmOf } from './ear-algorithm.ts';
-import { describeEar, earDocument } from './ear-text.ts';
+import { describeEar, earDocument, plainText } from './ear-text.ts';
 import { earNonce } from './issue-ear.ts';
 
 const MAX_EAR = 256 * 1024;
@@ -69,7 +69,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     const accepted = result.status === 'affirming';
     context.stdout.write(
       flags.bool('json')
-        ? jsonText({ accepted, code: 'accepted', ...earDocument(result) })
+        ? jsonText({ accepted, code: accepted ? 'accepted' : 'ear-status', ...earDocument(result) })
         : describeEar(library, result),
     );
     return accepted ? 0 : 1;
@@ -79,7 +79,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     context.stdout.write(
       flags.bool('json')
         ? jsonText({ accepted: false, code, error: { message, expected, found } })
-        : `Refused (${code}): ${inputName(path)}: ${message}.\n`,
+        : `Refused (${code}): ${inputName(path)}: ${plainText(message)}.\n`,
     );
     return 1;
   }
