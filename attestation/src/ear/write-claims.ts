@@ -8,6 +8,7 @@ import type { Form } from './form.ts';
 import { type Labels, profileOf } from './profiles.ts';
 import { isVectorValue, tierUnder, VECTOR_CLAIMS, worstTier } from './tiers.ts';
 import type { Label, Tree, TreeMap } from './tree.ts';
+import { isUndated } from './undated.ts';
 
 const MIN_NONCE = 8;
 const MAX_NONCE = 64;
@@ -26,6 +27,8 @@ export function writeClaims(ear: Ear, form: Form): TreeMap {
   const submods = [first, ...others].map(([name, submod]): [Label, Tree] => {
     require(tierUnder(submod.status, submod.vector) ===
       submod.status, `the status of ${JSON.stringify(name)} must not be better than its vector`);
+    require(nonce === undefined ||
+      !isUndated(submod), `no check of REPORT_DATA dates ${JSON.stringify(name)}, so no nonce may`);
     return [name, writeSubmod(submod, form, labels, policies)];
   });
   const worst = worstTier([first[1].status, ...others.map(([, { status }]) => status)]);
