@@ -47,7 +47,8 @@ export const ear: Command = {
 async function run({ context, flags, operands }: Invocation): Promise<number> {
   const [path = ''] = operands;
   const key = await publicKey(context, flags.needed('key', String));
-  const nonce = flags.parsed('nonce', earNonce);
+  const library = await loadLibrary();
+  const nonce = flags.parsed('nonce', (text) => earNonce(library, text));
   if ((nonce === undefined) !== flags.bool('any-nonce')) {
     throw new UsageError('give either --nonce or --any-nonce', {
       remedy: 'Without the nonce that the verifier was given, a result may be an old one.',
@@ -56,7 +57,6 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const maxAgeSeconds = flags.int('max-age') ?? DEFAULT_AGE;
   if (maxAgeSeconds < 1) throw new UsageError('--max-age: it takes a second or more');
   const token = await readInput(context, path, MAX_EAR, '');
-  const library = await loadLibrary();
   const publicKeyDer = key.export({ format: 'der', type: 'spki' });
   const options: Options = {
     keys: [{ algorithm: algorithmOf(key, '--key'), publicKey: publicKeyDer }],

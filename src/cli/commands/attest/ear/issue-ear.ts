@@ -66,7 +66,7 @@ export async function earRequest(
   const target = checkOutputPath(context.cwd, path);
   const format = flags.parsed('ear-format', formatOf) ?? 'jwt';
   const profile = flags.parsed('ear-profile', (name) => profileOf(library, name)) ?? 'ietf-03';
-  const nonce = flags.parsed('ear-nonce', earNonce);
+  const nonce = flags.parsed('ear-nonce', (text) => earNonce(library, text));
   const key = await privateKey(invocation, 'ear-key');
   if (key === undefined) throw flags.missing('ear-key');
   const withEvidence = flags.bool('ear-evidence');
@@ -136,11 +136,12 @@ function profileOf(library: Library, text: string): EarRequest['profile'] {
   throw new RangeError(`it takes ${library.EAR_PROFILES.join(', ')}`);
 }
 
-/** @throws RangeError for anything but 8 to 64 bytes */
-export function earNonce(text: string): Uint8Array {
+/** @throws RangeError for bytes that are no nonce */
+export function earNonce(library: Library, text: string): Uint8Array {
   const size = text.length / 2;
-  if (!Number.isInteger(size) || size < 8 || size > 64) {
-    throw new RangeError('it takes 8 to 64 bytes in hexadecimal digits');
+  const { min, max } = library.EAR_NONCE_SIZE;
+  if (!Number.isInteger(size) || size < min || size > max) {
+    throw new RangeError(`it takes ${min} to ${max} bytes in hexadecimal digits`);
   }
   return parseHexBytes(text, size);
 }
