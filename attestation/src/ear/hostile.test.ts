@@ -9,9 +9,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { encodeCbor } from './cbor-writer.ts';
+import { TaggedItem, type Tree } from './claim-value.ts';
 import { signEarCwt, signEarJwt } from './sign-ear.ts';
 import { cwtOf, EAR, jwtOf, KEYS, NONCE, NOW, options } from './testing/tokens.ts';
-import { TaggedItem, type Tree } from './tree.ts';
 import { verifyEarCwt, verifyEarJwt } from './verify-ear.ts';
 
 const ES256 = '{"alg":"ES256"}';

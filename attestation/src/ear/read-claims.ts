@@ -13,8 +13,9 @@ import {
   isTime,
   MAX_POLICIES,
 } from './bounds.ts';
+import { isTreeMap, type Tree, type TreeMap } from './claim-value.ts';
 import type { Ear, EarSubmod } from './ear.ts';
-import type { Form } from './form.ts';
+import type { Form } from './encoding.ts';
 import { malformed } from './malformed.ts';
 import { EAR_PROFILES, type EarProfile, type Labels, profileOf } from './profiles.ts';
 import { ReadOnlyMap } from './read-only-map.ts';
@@ -26,7 +27,6 @@ import {
   VECTOR_CLAIMS,
   worstTier,
 } from './tiers.ts';
-import { isTreeMap, type Tree, type TreeMap } from './tree.ts';
 
 /** What a token says, before anything of it is believed. */
 export interface ReadEar extends Ear {

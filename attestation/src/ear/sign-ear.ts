@@ -5,7 +5,7 @@
  */
 import { signCose } from './cose.ts';
 import type { Ear } from './ear.ts';
-import { CBOR_FORM, JSON_FORM } from './form.ts';
+import { CBOR_FORM, JSON_FORM } from './encoding.ts';
 import { signJws } from './jws.ts';
 import { MAX_TOKEN_SIZE } from './malformed.ts';
 import type { EarSigningKey } from './signatures.ts';

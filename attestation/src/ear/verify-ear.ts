@@ -7,17 +7,18 @@ import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
 import { EAR_NONCE_SIZE, isNonce } from './bounds.ts';
 import { decodeClaims } from './cbor-reader.ts';
+import { isTreeMap, type TreeMap } from './claim-value.ts';
 import { openCose } from './cose.ts';
 import type { Ear } from './ear.ts';
-import { CBOR_FORM, type Form, JSON_FORM } from './form.ts';
+import { CBOR_FORM, type Form, JSON_FORM } from './encoding.ts';
 import { decodeJson } from './json.ts';
-import { type OpenedToken, openJws } from './jws.ts';
+import { openJws } from './jws.ts';
 import { malformed } from './malformed.ts';
+import type { OpenedToken } from './opened-token.ts';
 import { EAR_PROFILES, type EarProfile } from './profiles.ts';
 import { type ReadEar, readClaims } from './read-claims.ts';
 import { type EarKey, isSigned } from './signatures.ts';
 import type { EarTier } from './tiers.ts';
-import { isTreeMap, type TreeMap } from './tree.ts';
 
 export interface VerifyEarOptions {
   /** The keys of the verifiers that are trusted, each with its algorithm; at least one. */

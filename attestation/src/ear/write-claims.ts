@@ -13,11 +13,11 @@ import {
   isTime,
   MAX_POLICIES,
 } from './bounds.ts';
+import type { Label, Tree, TreeMap } from './claim-value.ts';
 import type { Ear, EarSubmod } from './ear.ts';
-import type { Form } from './form.ts';
+import type { Form } from './encoding.ts';
 import { type Labels, profileOf } from './profiles.ts';
 import { isVectorValue, tierUnder, VECTOR_CLAIMS, worstTier } from './tiers.ts';
-import type { Label, Tree, TreeMap } from './tree.ts';
 import { isUndated } from './undated.ts';
 
 /** @throws RangeError for a result that no EAR may be */
