@@ -20,9 +20,9 @@ export interface SignEarOptions {
 /**
  * A JWT.
  *
- * @throws RangeError for a result that no reader takes: without a submodule, with a nonce that is too
- *   short or too long, or with a status that is better than its vector; and for one that affirms
- *   evidence of any age, and has a nonce
+ * @throws RangeError for a result that no reader takes: without a submodule, with a nonce that is
+ *   too short or too long, or with a status that is better than its vector; and for one that
+ *   affirms evidence of any age, and has a nonce
  * @throws TypeError for a key that is not one for its algorithm
  */
 export async function signEarJwt(ear: Ear, { key, keyId }: SignEarOptions): Promise<string> {
