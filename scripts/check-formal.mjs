@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../docs/formal');
 const recorded = join(folder, 'results.txt');
-const program = process.env['PROVERIF'] ?? 'proverif';
+const named = process.env['PROVERIF'];
+const program = named ?? 'proverif';
 
 /** Each model, under the binding that is implemented, and with one part of it taken out. */
 const RUNS = [
@@ -18,6 +19,7 @@ const RUNS = [
   ['injection', 'without-key'],
   ['injection', 'without-purpose'],
   ['injection', 'without-role'],
+  ['injection', 'without-instance'],
   ['injection', 'instance-not-named'],
   ['broker-release', 'full'],
   ['broker-release', 'without-exporter'],
@@ -43,9 +45,11 @@ function prove([model, binding]) {
 
 function main() {
   if (run(['-help']).error?.code === 'ENOENT') {
-    console.log(
-      `skipped: there is no ${program}; put proverif on the PATH, or name it in PROVERIF`,
-    );
+    if (named !== undefined) {
+      console.log(`✗ PROVERIF names ${named}, which is not there`);
+      return 1;
+    }
+    console.log('skipped: there is no proverif; put it on the PATH, or name it in PROVERIF');
     return 0;
   }
   const found = RUNS.map(prove).join('\n');

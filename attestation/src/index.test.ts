@@ -39,6 +39,7 @@ const ENVELOPES = [
 ];
 
 const EAR = [
+  'EAR_NONCE_SIZE',
   'EAR_PROFILES',
   'earSubmod',
   'refusedSubmod',

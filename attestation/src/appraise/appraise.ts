@@ -6,6 +6,7 @@
 import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
 import { VerifiedReport } from '../verify/verified-report.ts';
 import { type Appraisal, appraiseClaims, type Expected } from './appraise-claims.ts';
+import { appraisalOf } from './appraised-report.ts';
 
 /**
  * Checks a verified report against a policy. Every check runs, whichever fail.
@@ -20,5 +21,5 @@ export function appraise(
   if (!VerifiedReport.is(verified)) {
     throw new TypeError('Cannot appraise: the report must be one that verify() gave.');
   }
-  return appraiseClaims('sev-snp', verified.claims, policy, expected);
+  return appraisalOf(verified, appraiseClaims('sev-snp', verified.claims, policy, expected));
 }

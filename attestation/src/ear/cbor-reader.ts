@@ -6,8 +6,9 @@
  *
  * @module
  */
+
+import { type Label, OtherItem, TaggedItem, type Tree } from './claim-value.ts';
 import { MAX_DEPTH, malformed } from './malformed.ts';
-import { type Label, OtherItem, TaggedItem, type Tree } from './tree.ts';
 
 const UNSIGNED = 0;
 const NEGATIVE = 1;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OtherItem, TaggedItem, type Tree, type TreeMap } from './tree.ts';
+import { OtherItem, TaggedItem, type Tree, type TreeMap } from './claim-value.ts';
 
 /** The one encoding of some items: no floats, and no simple values but true, false and null. */
 export function encodeCbor(tree: Tree): Uint8Array {

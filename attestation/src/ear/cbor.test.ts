@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { codeOf } from '../testing/code-of.ts';
 import { decodeCbor, decodeClaims } from './cbor-reader.ts';
 import { encodeCbor } from './cbor-writer.ts';
-import { OtherItem, TaggedItem, type Tree } from './tree.ts';
+import { OtherItem, TaggedItem, type Tree } from './claim-value.ts';
 
 const decoded = (hex: string): Tree => decodeCbor(Buffer.from(hex, 'hex'), 'the input');
 const encoded = (tree: Tree): string => Buffer.from(encodeCbor(tree)).toString('hex');

@@ -5,10 +5,10 @@
  */
 import { decodeCbor } from './cbor-reader.ts';
 import { encodeCbor } from './cbor-writer.ts';
-import { critical, names, type OpenedToken, unknownAlgorithm } from './jws.ts';
+import { isTreeMap, type Label, TaggedItem, type Tree, type TreeMap } from './claim-value.ts';
 import { MAX_TOKEN_SIZE, malformed } from './malformed.ts';
+import { critical, names, type OpenedToken, unknownAlgorithm } from './opened-token.ts';
 import { ALGORITHMS, type EarSigningKey, signed } from './signatures.ts';
-import { isTreeMap, type Label, TaggedItem, type Tree, type TreeMap } from './tree.ts';
 
 const SIGN1_TAG = 18;
 const CWT_TAG = 61;

@@ -9,9 +9,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { encodeCbor } from './cbor-writer.ts';
+import { TaggedItem, type Tree } from './claim-value.ts';
 import { signEarCwt, signEarJwt } from './sign-ear.ts';
 import { cwtOf, EAR, jwtOf, KEYS, NONCE, NOW, options } from './testing/tokens.ts';
-import { TaggedItem, type Tree } from './tree.ts';
 import { verifyEarCwt, verifyEarJwt } from './verify-ear.ts';
 
 const ES256 = '{"alg":"ES256"}';
@@ -142,7 +142,10 @@ const JWTS: readonly (readonly [what: string, token: string, code: string])[] = 
     jwt({ iat: IAT - 90, exp: IAT + 9999 }),
     'ear-time',
   ],
-  ['an end that has passed', jwt({ exp: IAT - 30 }), 'ear-time'],
+  ['an end that has passed', jwt({ iat: IAT - 60, exp: IAT - 30 }), 'ear-time'],
+  ['an end before its issue', jwt({ exp: IAT - 10 }), 'ear-malformed'],
+  ['an end before its beginning', jwt({ exp: IAT + 1, nbf: IAT + 20 }), 'ear-malformed'],
+  ['an empty policy', jwt(submod({ 'ear.appraisal-policy-id': '' })), 'ear-malformed'],
   ['an end with a fraction', jwt({ exp: IAT + 5.5 }), 'ear-malformed'],
   ['no verifier', jwt({ 'ear.verifier-id': undefined }), 'ear-malformed'],
   ['a verifier without a build', jwt({ 'ear.verifier-id': { developer: 'd' } }), 'ear-malformed'],
@@ -303,7 +306,14 @@ const CWTS: readonly (readonly [what: string, token: Uint8Array, code: string])[
   ['a nonce as text', cwt([[10, 'AAAAAAAAAAAAAAAA']]), 'ear-malformed'],
   ['the nonce of another request', cwt([[10, new Uint8Array(32)]]), 'ear-nonce'],
   ['a time that is ahead', cwt([[6, IAT + 31]]), 'ear-time'],
-  ['an end that has passed', cwt([[4, IAT - 30]]), 'ear-time'],
+  [
+    'an end that has passed',
+    cwt([
+      [6, IAT - 60],
+      [4, IAT - 30],
+    ]),
+    'ear-time',
+  ],
   [
     'a status as text',
     cwt([[266, new Map([['x', new Map([[1000, 'affirming']])]])]]),
@@ -392,6 +402,18 @@ describe('a reader of attestation results', () => {
     const keys = [KEYS.EdDSA, { ...KEYS.ES256, publicKey: otherKey() }, KEYS.ES256];
     const given = options({ keys, nonce: 'any-explicit' });
     expect(await codeOfLater(verifyEarJwt(jwt({ eat_nonce: undefined }), given))).toBe('accepted');
+  });
+
+  it('finds the key beside one that is malformed', async () => {
+    const keys = [{ ...KEYS.ES256, publicKey: new Uint8Array(5) }, KEYS.ES256];
+    expect(await codeOfLater(verifyEarJwt(jwt({}), options({ keys })))).toBe('accepted');
+  });
+
+  it('gives submodules that nobody can change', async () => {
+    const { submods } = await verifyEarJwt(jwt({}), options());
+    expect('set' in submods).toBe(false);
+    expect(() => Map.prototype.delete.call(submods, 'x')).toThrow(TypeError);
+    expect([submods.size, submods.has('x'), [...submods.keys()]]).toEqual([1, true, ['x']]);
   });
 
   it.each<[string, object]>([

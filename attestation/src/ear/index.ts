@@ -6,6 +6,7 @@
  *
  * @module
  */
+export { EAR_NONCE_SIZE } from './bounds.ts';
 export type { Ear, EarSubmod } from './ear.ts';
 export { EAR_PROFILES, type EarProfile } from './profiles.ts';
 export { type SignEarOptions, signEarCwt, signEarJwt } from './sign-ear.ts';

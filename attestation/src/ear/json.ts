@@ -4,8 +4,8 @@
  * @module
  */
 import { duplicateKey } from '../envelopes/encodings/duplicate-keys.ts';
+import type { Label, Tree, TreeMap } from './claim-value.ts';
 import { MAX_DEPTH, malformed } from './malformed.ts';
-import type { Label, Tree, TreeMap } from './tree.ts';
 
 /**
  * The object that some bytes are, each of its objects as a map.

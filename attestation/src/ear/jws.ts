@@ -3,20 +3,12 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
 import { fromBase64Url, toBase64Url } from './base64url.ts';
+import type { TreeMap } from './claim-value.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { MAX_TOKEN_SIZE, malformed } from './malformed.ts';
-import { ALGORITHMS, type EarAlgorithm, type EarSigningKey, signed } from './signatures.ts';
-import type { TreeMap } from './tree.ts';
-
-/** A token taken apart; nothing of it is believed yet. */
-export interface OpenedToken {
-  readonly algorithm: EarAlgorithm;
-  readonly signed: Uint8Array;
-  readonly signature: Uint8Array;
-  readonly payload: Uint8Array;
-}
+import { critical, names, type OpenedToken, unknownAlgorithm } from './opened-token.ts';
+import { type EarSigningKey, signed } from './signatures.ts';
 
 /** @throws AttestationError `ear-malformed`, `ear-algorithm` or `ear-critical` */
 export function openJws(token: string): OpenedToken {
@@ -51,24 +43,4 @@ export async function signJws(
   const text = `${toBase64Url(encodeJson(header))}.${toBase64Url(encodeJson(claims))}`;
   const signature = await signed(key, new TextEncoder().encode(text));
   return `${text}.${toBase64Url(signature)}`;
-}
-
-/** No header parameter that a reader must understand is understood here. */
-export function critical(): AttestationError {
-  return new AttestationError('ear-critical', 'the token has a critical header parameter', {
-    expected: 'no critical header parameters',
-  });
-}
-
-export function unknownAlgorithm(found: unknown): AttestationError {
-  const expected = names().join(', ');
-  return new AttestationError('ear-algorithm', `the algorithm must be one of ${expected}`, {
-    expected,
-    found:
-      typeof found === 'string' || typeof found === 'number' ? `${found}`.slice(0, 64) : 'none',
-  });
-}
-
-export function names(): readonly EarAlgorithm[] {
-  return Object.keys(ALGORITHMS) as EarAlgorithm[];
 }

@@ -4,10 +4,21 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
+import {
+  arePolicies,
+  EAR_NONCE_SIZE,
+  isNonce,
+  isPeriod,
+  isText,
+  isTime,
+  MAX_POLICIES,
+} from './bounds.ts';
+import { isTreeMap, type Tree, type TreeMap } from './claim-value.ts';
 import type { Ear, EarSubmod } from './ear.ts';
-import type { Form } from './form.ts';
+import type { Form } from './encoding.ts';
 import { malformed } from './malformed.ts';
 import { EAR_PROFILES, type EarProfile, type Labels, profileOf } from './profiles.ts';
+import { ReadOnlyMap } from './read-only-map.ts';
 import {
   type EarTier,
   type EarVector,
@@ -16,13 +27,6 @@ import {
   VECTOR_CLAIMS,
   worstTier,
 } from './tiers.ts';
-import { isTreeMap, type Tree, type TreeMap } from './tree.ts';
-
-/** Seconds until the end of the year 9999. */
-const MAX_TIME = 253_402_300_799;
-const MIN_NONCE = 8;
-const MAX_NONCE = 64;
-const MAX_POLICIES = 64;
 
 /** What a token says, before anything of it is believed. */
 export interface ReadEar extends Ear {
@@ -45,6 +49,9 @@ export function readClaims(claims: TreeMap, form: Form, allowed: readonly EarPro
   const notBefore = readTime(claims, labels, 'notBefore');
   const issuedAt = readTime(claims, labels, 'issuedAt');
   if (issuedAt === undefined) throw malformed('iat', 'there');
+  if (!isPeriod(Number(issuedAt), notBefore && Number(notBefore), expiresAt && Number(expiresAt))) {
+    throw malformed('exp', 'after iat and nbf');
+  }
   const nonce = claims.has(labels.nonce) ? readNonce(claims.get(labels.nonce), form) : undefined;
   const raw = claims.get(labels.rawEvidence);
   const submods = readSubmods(claims.get(labels.submods), form, profile);
@@ -87,22 +94,21 @@ function readTime(
 ): Date | undefined {
   const value = claims.get(labels[name]);
   if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIME) {
-    return new Date(value * 1000);
-  }
+  if (isTime(value)) return new Date(value * 1000);
   throw malformed(`${labels[name]} (${name})`, 'an integer of seconds since 1970');
 }
 
 function readNonce(tree: Tree | undefined, form: Form): Uint8Array {
   const nonce = form.nonceOf(tree);
-  if (nonce !== undefined && nonce.length >= MIN_NONCE && nonce.length <= MAX_NONCE) return nonce;
-  throw malformed('eat_nonce', `one nonce of ${MIN_NONCE} to ${MAX_NONCE} bytes`);
+  if (nonce !== undefined && isNonce(nonce)) return nonce;
+  const { min, max } = EAR_NONCE_SIZE;
+  throw malformed('eat_nonce', `one nonce of ${min} to ${max} bytes`);
 }
 
 function readVerifier(tree: Tree | undefined, form: Form): Ear['verifier'] {
   const developer = isTreeMap(tree) ? tree.get(form.developer) : undefined;
   const build = isTreeMap(tree) ? tree.get(form.build) : undefined;
-  if (typeof developer !== 'string' || typeof build !== 'string') {
+  if (!isText(developer) || !isText(build)) {
     throw malformed('ear.verifier-id', 'a map with developer and build, as text');
   }
   return Object.freeze({ developer, build });
@@ -114,11 +120,11 @@ function readSubmods(
   profile: EarProfile,
 ): ReadonlyMap<string, EarSubmod> {
   if (!isTreeMap(tree)) throw malformed('submods', 'a map of one entry or more');
-  return new Map(
+  return new ReadOnlyMap(
     [...tree].map(([name, submod]) => {
-      if (typeof name !== 'string') throw malformed('submods', 'a map whose keys are text');
+      if (!isText(name)) throw malformed('submods', 'a map whose keys are text');
       const where = `submods[${JSON.stringify(name.slice(0, 64))}]`;
-      return [name, readSubmod(submod, form, profile, where)];
+      return [name, readSubmod(submod, form, profile, where)] as const;
     }),
   );
 }
@@ -165,9 +171,10 @@ function readVector(tree: Tree | undefined, form: Form, where: string): EarVecto
 function readPolicies(tree: Tree, profile: EarProfile, where: string): readonly string[] {
   const listed = profileOf(profile).policies === 'list';
   const ids = listed && Array.isArray(tree) ? tree : [tree];
-  const some = ids.length > 0 && ids.length <= MAX_POLICIES;
-  if (!some || listed !== Array.isArray(tree) || !ids.every((id) => typeof id === 'string')) {
-    const expected = listed ? `a list of 1 to ${MAX_POLICIES} texts` : 'text';
+  if (listed !== Array.isArray(tree) || !arePolicies(ids)) {
+    const expected = listed
+      ? `a list of 1 to ${MAX_POLICIES} texts, none empty`
+      : 'text, not empty';
     throw malformed(`${where} appraisal policy`, expected);
   }
   return Object.freeze(ids);

@@ -5,8 +5,9 @@
  */
 import { signCose } from './cose.ts';
 import type { Ear } from './ear.ts';
-import { CBOR_FORM, JSON_FORM } from './form.ts';
+import { CBOR_FORM, JSON_FORM } from './encoding.ts';
 import { signJws } from './jws.ts';
+import { MAX_TOKEN_SIZE } from './malformed.ts';
 import type { EarSigningKey } from './signatures.ts';
 import { writeClaims } from './write-claims.ts';
 
@@ -19,15 +20,21 @@ export interface SignEarOptions {
 /**
  * A JWT.
  *
- * @throws RangeError for a result that no EAR may be: without a submodule, with a nonce that is too
- *   short or too long, or with a status that is better than its vector
+ * @throws RangeError for a result that no reader takes: without a submodule, with a nonce that is
+ *   too short or too long, or with a status that is better than its vector; and for one that
+ *   affirms evidence of any age, and has a nonce
  * @throws TypeError for a key that is not one for its algorithm
  */
 export async function signEarJwt(ear: Ear, { key, keyId }: SignEarOptions): Promise<string> {
-  return signJws(writeClaims(ear, JSON_FORM), key, keyId);
+  return readable(await signJws(writeClaims(ear, JSON_FORM), key, keyId));
 }
 
 /** A CWT: COSE_Sign1, tagged. Throws as {@link signEarJwt} does. */
 export async function signEarCwt(ear: Ear, { key, keyId }: SignEarOptions): Promise<Uint8Array> {
-  return signCose(writeClaims(ear, CBOR_FORM), key, keyId);
+  return readable(await signCose(writeClaims(ear, CBOR_FORM), key, keyId));
+}
+
+function readable<T extends { readonly length: number }>(token: T): T {
+  if (token.length <= MAX_TOKEN_SIZE) return token;
+  throw new RangeError('Cannot issue the attestation result: no reader takes one of its size.');
 }

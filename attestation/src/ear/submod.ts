@@ -4,13 +4,17 @@
  * @module
  */
 import type { Appraisal, AppraisalCode } from '../appraise/appraisal-checks.ts';
+import { demandAppraisalOf } from '../appraise/appraised-report.ts';
 import { VerifiedReport } from '../verify/verified-report.ts';
 import type { EarSubmod } from './ear.ts';
 import { type EarVector, type EarVectorClaim, tierUnder } from './tiers.ts';
+import { noteUndated } from './undated.ts';
 
 /** What the caller knows beside the verdict. */
 export interface SubmodDetails {
   readonly policyIds?: readonly string[];
+  /** Checks that failed outside of the appraisal, whatever it says of them. */
+  readonly failed?: readonly AppraisalCode[];
   /**
    * SubjectPublicKeyInfo of a key that REPORT_DATA binds. The caller computed the expected
    * REPORT_DATA from it; the appraisal must have compared that.
@@ -78,8 +82,9 @@ const UNRECOGNISED_EXECUTABLES = 33;
 /**
  * What a result says of a guest whose evidence was verified.
  *
- * @throws TypeError unless `verify` made the report
- * @throws RangeError for a key where no check of REPORT_DATA has passed
+ * @throws TypeError unless `verify` made the report, and `appraise` the appraisal
+ * @throws RangeError for an appraisal of another report, or a key where no check of REPORT_DATA has
+ *   passed
  */
 export function earSubmod(
   report: VerifiedReport,
@@ -89,7 +94,14 @@ export function earSubmod(
   if (!VerifiedReport.is(report)) {
     throw new TypeError('Cannot issue: the report must be one that verify() gave.');
   }
-  const passed = passedIn(appraisal);
+  demandAppraisalOf(report, appraisal);
+  const verdicts = verdictsOf(appraisal, details);
+  return noted(submodOf(verdicts, details), verdicts);
+}
+
+/** What verdicts mean. Not for callers of the package, who could make up the verdicts. */
+export function submodOf(verdicts: Verdicts, details: SubmodDetails = {}): EarSubmod {
+  const { passed, failed } = verdicts;
   const approved = passed.has('measurement') || passed.has('id-key') || passed.has('author-key');
   const vector: EarVector = {
     ...(passed.has('chip-allow') ? { 'instance-identity': 2 } : {}),
@@ -97,10 +109,9 @@ export function earSubmod(
     executables: approved ? 3 : UNRECOGNISED_EXECUTABLES,
     hardware: 2,
     'runtime-opaque': 2,
-    ...failures(appraisal),
+    ...failures(failed),
   };
-  const status = appraisal.accepted ? 'affirming' : 'contraindicated';
-  return { status: tierUnder(status, vector), vector, ...bound(appraisal, details) };
+  return { status: tierUnder('affirming', vector), vector, ...bound(verdicts, details) };
 }
 
 /**
@@ -123,25 +134,39 @@ export function refusedSubmod(details: Pick<SubmodDetails, 'policyIds'> = {}): E
  * the host reads all of its memory. Nothing is affirmed.
  */
 export function simulatedSubmod(appraisal: Appraisal, details: SubmodDetails): EarSubmod {
-  const vector: EarVector = { ...failures(appraisal), hardware: 97, 'runtime-opaque': 96 };
-  return { status: 'contraindicated', vector, ...bound(appraisal, details) };
+  const verdicts = verdictsOf(appraisal, details);
+  const vector: EarVector = { ...failures(verdicts.failed), hardware: 97, 'runtime-opaque': 96 };
+  return { status: 'contraindicated', vector, ...bound(verdicts, details) };
 }
 
-function passedIn({ checks }: Appraisal): ReadonlySet<AppraisalCode> {
-  return new Set(checks.filter(({ verdict }) => verdict === 'passed').map(({ code }) => code));
+/** The checks that passed, and those that failed. */
+export interface Verdicts {
+  readonly passed: ReadonlySet<AppraisalCode>;
+  readonly failed: ReadonlySet<AppraisalCode>;
+}
+
+export function verdictsOf({ checks }: Appraisal, { failed = [] }: SubmodDetails): Verdicts {
+  const codesOf = (wanted: string): readonly AppraisalCode[] =>
+    checks.filter(({ verdict }) => verdict === wanted).map(({ code }) => code);
+  const all = new Set([...codesOf('failed'), ...failed]);
+  return { passed: new Set(codesOf('passed').filter((code) => !all.has(code))), failed: all };
+}
+
+/** Notes where nothing dates the evidence: such a result answers no nonce. */
+function noted(submod: EarSubmod, { passed }: Verdicts): EarSubmod {
+  const undated = submod.status !== 'contraindicated' && !passed.has('report-data');
+  return undated ? noteUndated(submod) : submod;
 }
 
 /** Where several checks of one claim fail, the highest value stands, though all are of one tier. */
-function failures({ checks }: Appraisal): EarVector {
-  const failed = checks
-    .filter(({ verdict }) => verdict === 'failed')
-    .map(({ code }) => FAILED[code]);
-  return Object.fromEntries(failed.toSorted(([, one], [, other]) => one - other));
+function failures(failed: ReadonlySet<AppraisalCode>): EarVector {
+  const claims = [...failed].map((code) => FAILED[code]);
+  return Object.fromEntries(claims.toSorted(([, one], [, other]) => one - other));
 }
 
-function bound(appraisal: Appraisal, { key, ...details }: SubmodDetails): Partial<EarSubmod> {
+function bound({ passed }: Verdicts, { key, ...details }: SubmodDetails): Partial<EarSubmod> {
   if (key === undefined) return policiesOf(details);
-  if (!passedIn(appraisal).has('report-data')) {
+  if (!passed.has('report-data')) {
     throw new RangeError('Cannot issue: no check of REPORT_DATA has bound the key.');
   }
   return { ...policiesOf(details), key };

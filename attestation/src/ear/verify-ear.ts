@@ -5,18 +5,20 @@
  */
 import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
+import { EAR_NONCE_SIZE, isNonce } from './bounds.ts';
 import { decodeClaims } from './cbor-reader.ts';
+import { isTreeMap, type TreeMap } from './claim-value.ts';
 import { openCose } from './cose.ts';
 import type { Ear } from './ear.ts';
-import { CBOR_FORM, type Form, JSON_FORM } from './form.ts';
+import { CBOR_FORM, type Form, JSON_FORM } from './encoding.ts';
 import { decodeJson } from './json.ts';
-import { type OpenedToken, openJws } from './jws.ts';
+import { openJws } from './jws.ts';
 import { malformed } from './malformed.ts';
+import type { OpenedToken } from './opened-token.ts';
 import { EAR_PROFILES, type EarProfile } from './profiles.ts';
 import { type ReadEar, readClaims } from './read-claims.ts';
 import { type EarKey, isSigned } from './signatures.ts';
 import type { EarTier } from './tiers.ts';
-import { isTreeMap, type TreeMap } from './tree.ts';
 
 export interface VerifyEarOptions {
   /** The keys of the verifiers that are trusted, each with its algorithm; at least one. */
@@ -88,8 +90,12 @@ function fixedOptions(options: VerifyEarOptions): FixedOptions {
   demand(!Number.isNaN(now.getTime()), 'now must be a time');
   demand(maxAgeSeconds > 0 && maxAgeSeconds < Infinity, 'maxAgeSeconds must be above 0');
   demand(skewSeconds >= 0 && skewSeconds <= MAX_SKEW, `skewSeconds must be 0 to ${MAX_SKEW}`);
-  const isNonce = nonce instanceof Uint8Array && nonce.length >= 8 && nonce.length <= 64;
-  demand(nonce === 'any-explicit' || isNonce, 'nonce must be 8 to 64 bytes, or "any-explicit"');
+  const { min, max } = EAR_NONCE_SIZE;
+  const isOne = nonce instanceof Uint8Array && isNonce(nonce);
+  demand(
+    nonce === 'any-explicit' || isOne,
+    `nonce must be ${min} to ${max} bytes, or "any-explicit"`,
+  );
   return {
     keys: keys.map(({ algorithm, publicKey }) => ({
       algorithm,
@@ -115,9 +121,16 @@ async function authentic(token: OpenedToken, keys: readonly EarKey[]): Promise<U
     const message = `the token is signed by ${token.algorithm}, and the keys are for ${expected}`;
     throw new AttestationError('ear-algorithm', message, { expected, found: token.algorithm });
   }
+  const wrongKeys: unknown[] = [];
   for (const key of candidates) {
-    if (await isSigned(key, token.signed, token.signature)) return token.payload;
+    try {
+      if (await isSigned(key, token.signed, token.signature)) return token.payload;
+    } catch (error) {
+      // A key that is none must not hide another one, which is right.
+      wrongKeys.push(error);
+    }
   }
+  if (wrongKeys.length > 0) throw wrongKeys[0];
   throw new AttestationError('ear-signature', 'none of the keys has signed the token');
 }
 

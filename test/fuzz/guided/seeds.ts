@@ -6,10 +6,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeCbor } from '../../../attestation/src/ear/cbor-writer.ts';
-import { CBOR_FORM, JSON_FORM } from '../../../attestation/src/ear/form.ts';
+import { TaggedItem } from '../../../attestation/src/ear/claim-value.ts';
+import { CBOR_FORM, JSON_FORM } from '../../../attestation/src/ear/encoding.ts';
 import { encodeJson } from '../../../attestation/src/ear/json.ts';
 import { EAR } from '../../../attestation/src/ear/testing/tokens.ts';
-import { TaggedItem } from '../../../attestation/src/ear/tree.ts';
 import { writeClaims } from '../../../attestation/src/ear/write-claims.ts';
 import { encodeCertificateTable } from '../../../attestation/src/envelopes/certificate-table.ts';
 import { encodePem } from '../../../attestation/src/envelopes/encodings/pem.ts';

@@ -5,9 +5,9 @@
  */
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { encodeCbor } from '../cbor-writer.ts';
+import { TaggedItem, type Tree } from '../claim-value.ts';
 import type { Ear } from '../ear.ts';
 import { ALGORITHMS, type EarAlgorithm } from '../signatures.ts';
-import { TaggedItem, type Tree } from '../tree.ts';
 import type { VerifyEarOptions } from '../verify-ear.ts';
 
 export interface TestKey {

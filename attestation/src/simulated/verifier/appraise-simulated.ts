@@ -5,6 +5,7 @@
  */
 import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
 import { type Appraisal, appraiseClaims, type Expected } from '../../appraise/appraise-claims.ts';
+import { appraisalOf } from '../../appraise/appraised-report.ts';
 import { SimulatedReport } from './simulated-report.ts';
 
 /**
@@ -20,5 +21,5 @@ export function appraiseSimulated(
   if (!SimulatedReport.is(report)) {
     throw new TypeError('Cannot appraise: the report must be one that verifySimulated() gave.');
   }
-  return appraiseClaims('simulated', report.claims, policy, expected);
+  return appraisalOf(report, appraiseClaims('simulated', report.claims, policy, expected));
 }

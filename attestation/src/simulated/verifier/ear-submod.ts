@@ -4,6 +4,7 @@
  * @module
  */
 import type { Appraisal } from '../../appraise/appraisal-checks.ts';
+import { demandAppraisalOf } from '../../appraise/appraised-report.ts';
 import type { EarSubmod } from '../../ear/ear.ts';
 import { type SubmodDetails, simulatedSubmod } from '../../ear/submod.ts';
 import { SimulatedReport } from './simulated-report.ts';
@@ -11,8 +12,9 @@ import { SimulatedReport } from './simulated-report.ts';
 /**
  * Contraindicated, whatever the appraisal says: nothing of a simulated guest is affirmed.
  *
- * @throws TypeError unless `verifySimulated` made the report
- * @throws RangeError for a key where no check of REPORT_DATA has passed
+ * @throws TypeError unless `verifySimulated` made the report, and `appraiseSimulated` the appraisal
+ * @throws RangeError for an appraisal of another report, or a key where no check of REPORT_DATA has
+ *   passed
  */
 export function simulatedEarSubmod(
   report: SimulatedReport,
@@ -22,5 +24,6 @@ export function simulatedEarSubmod(
   if (!SimulatedReport.is(report)) {
     throw new TypeError('Cannot issue: the report must be one that verifySimulated() gave.');
   }
+  demandAppraisalOf(report, appraisal);
   return simulatedSubmod(appraisal, details);
 }

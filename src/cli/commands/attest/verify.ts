@@ -8,7 +8,7 @@ import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/confidential/hex.ts';
 import { parseInstant } from '../../values/times/instant.ts';
-import { EAR_FLAGS, earWish, issueEar } from './ear/issue-ear.ts';
+import { EAR_FLAGS, earRequest, issueEar } from './ear/issue-ear.ts';
 import { cachedCrl, cachedVek } from './endorsements/cached-endorsements.ts';
 import { crlOf } from './input/certificates-input.ts';
 import {
@@ -71,7 +71,7 @@ async function run(invocation: Invocation): Promise<number> {
   const now = flags.parsed('at', parseInstant) ?? new Date();
   const reportData = flags.parsed('report-data', (text) => parseHexBytes(text, REPORT_DATA_SIZE));
   const library = await loadLibrary();
-  const wish = await earWish(invocation, library);
+  const request = await earRequest(invocation, library);
   const simulatedRoots = await readSimulatedRoots(context, flags, library);
   const given = await readEvidence(context, flags, library);
   const certified = await addCertificates(context, flags, library, given);
@@ -100,9 +100,9 @@ async function run(invocation: Invocation): Promise<number> {
     simulatedRoots,
   });
   const { verdict, refusal } = answer;
-  if (wish !== undefined) {
+  if (request !== undefined) {
     const about = { policy: text, report: input.evidence.report, now };
-    await issueEar(library, wish, answer, about);
+    await issueEar(library, request, answer, about);
   }
   if (flags.bool('json')) {
     if (!endorsed) context.stderr.write(SIMULATED_BANNER);

@@ -1,5 +1,5 @@
 import { openCose } from '../../../../attestation/src/ear/cose.ts';
-import { CBOR_FORM } from '../../../../attestation/src/ear/form.ts';
+import { CBOR_FORM } from '../../../../attestation/src/ear/encoding.ts';
 import { EAR_PROFILES } from '../../../../attestation/src/ear/profiles.ts';
 import { readClaims } from '../../../../attestation/src/ear/read-claims.ts';
 import { claimsOfCbor } from '../../../../attestation/src/ear/verify-ear.ts';

@@ -1,4 +1,4 @@
-import { JSON_FORM } from '../../../../attestation/src/ear/form.ts';
+import { JSON_FORM } from '../../../../attestation/src/ear/encoding.ts';
 import { decodeJson } from '../../../../attestation/src/ear/json.ts';
 import { openJws } from '../../../../attestation/src/ear/jws.ts';
 import { EAR_PROFILES } from '../../../../attestation/src/ear/profiles.ts';

@@ -35,15 +35,15 @@ export function earDocument(ear: VerifiedEar): object {
 export function describeEar(library: Library, ear: VerifiedEar): string {
   const { verifier, profile, issuedAt, expiresAt } = ear;
   const submods = [...ear.submods].flatMap(([name, { status, vector, policyIds = [] }]) => [
-    `${plain(name)}: ${status}`,
+    `${plainText(name)}: ${status}`,
     ...Object.entries(vector).map(
       ([claim, value]) => `  ${claim.padEnd(17)}  ${value}, ${library.tierOf(value)}`,
     ),
-    ...policyIds.map((id) => `  ${'policy'.padEnd(17)}  ${plain(id)}`),
+    ...policyIds.map((id) => `  ${'policy'.padEnd(17)}  ${plainText(id)}`),
   ]);
   const lines = [
     `Status:    ${ear.status}`,
-    `Verifier:  ${plain(verifier.developer)}, ${plain(verifier.build)}`,
+    `Verifier:  ${plainText(verifier.developer)}, ${plainText(verifier.build)}`,
     `Profile:   ${profile}`,
     `Issued:    ${issuedAt.toISOString()}`,
     ...(expiresAt === undefined ? [] : [`Expires:   ${expiresAt.toISOString()}`]),
@@ -52,7 +52,8 @@ export function describeEar(library: Library, ear: VerifiedEar): string {
   return `${lines.join('\n')}\n`;
 }
 
-function plain(text: string): string {
+/** Without a character that controls a terminal, or the direction of its text. */
+export function plainText(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 

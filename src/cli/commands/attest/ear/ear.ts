@@ -14,7 +14,7 @@ import { parseInstant } from '../../../values/times/instant.ts';
 import { failureOf, tellingPrograms } from '../json-failure.ts';
 import { type Library, loadLibrary } from '../load-library.ts';
 import { algorithmOf } from './ear-algorithm.ts';
-import { describeEar, earDocument } from './ear-text.ts';
+import { describeEar, earDocument, plainText } from './ear-text.ts';
 import { earNonce } from './issue-ear.ts';
 
 const MAX_EAR = 256 * 1024;
@@ -47,7 +47,8 @@ export const ear: Command = {
 async function run({ context, flags, operands }: Invocation): Promise<number> {
   const [path = ''] = operands;
   const key = await publicKey(context, flags.needed('key', String));
-  const nonce = flags.parsed('nonce', earNonce);
+  const library = await loadLibrary();
+  const nonce = flags.parsed('nonce', (text) => earNonce(library, text));
   if ((nonce === undefined) !== flags.bool('any-nonce')) {
     throw new UsageError('give either --nonce or --any-nonce', {
       remedy: 'Without the nonce that the verifier was given, a result may be an old one.',
@@ -56,7 +57,6 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const maxAgeSeconds = flags.int('max-age') ?? DEFAULT_AGE;
   if (maxAgeSeconds < 1) throw new UsageError('--max-age: it takes a second or more');
   const token = await readInput(context, path, MAX_EAR, '');
-  const library = await loadLibrary();
   const publicKeyDer = key.export({ format: 'der', type: 'spki' });
   const options: Options = {
     keys: [{ algorithm: algorithmOf(key, '--key'), publicKey: publicKeyDer }],
@@ -69,7 +69,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     const accepted = result.status === 'affirming';
     context.stdout.write(
       flags.bool('json')
-        ? jsonText({ accepted, code: 'accepted', ...earDocument(result) })
+        ? jsonText({ accepted, code: accepted ? 'accepted' : 'ear-status', ...earDocument(result) })
         : describeEar(library, result),
     );
     return accepted ? 0 : 1;
@@ -79,7 +79,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     context.stdout.write(
       flags.bool('json')
         ? jsonText({ accepted: false, code, error: { message, expected, found } })
-        : `Refused (${code}): ${inputName(path)}: ${message}.\n`,
+        : `Refused (${code}): ${inputName(path)}: ${plainText(message)}.\n`,
     );
     return 1;
   }

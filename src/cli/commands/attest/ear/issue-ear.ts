@@ -36,7 +36,7 @@ const STRICT = 'a3s-box/attestation-strict';
 type Ear = Parameters<Library['signEarJwt']>[0];
 
 /** What the flags ask for, read and checked before anything is decided. */
-export interface EarWish {
+export interface EarRequest {
   readonly target: string;
   readonly format: 'jwt' | 'cwt';
   readonly key: KeyObject;
@@ -47,10 +47,10 @@ export interface EarWish {
 }
 
 /** Undefined where no result is asked for. @throws UsageError for flags that do not go together */
-export async function earWish(
+export async function earRequest(
   invocation: Invocation,
   library: Library,
-): Promise<EarWish | undefined> {
+): Promise<EarRequest | undefined> {
   const { context, flags } = invocation;
   const path = flags.string('ear-out');
   if (path === undefined) {
@@ -58,10 +58,15 @@ export async function earWish(
     if (other === undefined) return undefined;
     throw new UsageError(`--${other.name} only works with --ear-out`);
   }
+  if (flags.given('at')) {
+    throw new UsageError('--at does not work with --ear-out', {
+      remedy: 'A signed result is of now: judge by the time of now, or write no result.',
+    });
+  }
   const target = checkOutputPath(context.cwd, path);
   const format = flags.parsed('ear-format', formatOf) ?? 'jwt';
   const profile = flags.parsed('ear-profile', (name) => profileOf(library, name)) ?? 'ietf-03';
-  const nonce = flags.parsed('ear-nonce', earNonce);
+  const nonce = flags.parsed('ear-nonce', (text) => earNonce(library, text));
   const key = await privateKey(invocation, 'ear-key');
   if (key === undefined) throw flags.missing('ear-key');
   const withEvidence = flags.bool('ear-evidence');
@@ -79,29 +84,39 @@ export async function earWish(
 /** Signs and writes the result of a verdict. `policy` is the text of its file. */
 export async function issueEar(
   library: Library,
-  wish: EarWish,
+  request: EarRequest,
   answer: Answer,
   { policy, report, now }: { policy: Uint8Array | undefined; report: Uint8Array; now: Date },
 ): Promise<void> {
   const policyIds = [policyId(policy)];
   const [name, submod] = answer.submod({ policyIds });
+  if (request.nonce !== undefined && submod.status !== 'contraindicated' && !isDated(answer)) {
+    throw new UsageError('--ear-nonce: no check of REPORT_DATA shows that the evidence is fresh', {
+      remedy: 'Give --report-data with a policy that checks it, or leave out --ear-nonce.',
+    });
+  }
   const ear: Ear = {
-    profile: wish.profile,
+    profile: request.profile,
     issuedAt: now,
     expiresAt: new Date(now.getTime() + LIFETIME),
     verifier: { developer: 'a3s-box', build: `a3s-box ${VERSION}` },
-    ...(wish.nonce === undefined ? {} : { nonce: wish.nonce }),
-    ...(wish.withEvidence ? { rawEvidence: report } : {}),
+    ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
+    ...(request.withEvidence ? { rawEvidence: report } : {}),
     submods: new Map([[name, submod]]),
   };
-  const privateKey = wish.key.export({ format: 'der', type: 'pkcs8' });
-  const options = { key: { algorithm: wish.algorithm, privateKey } };
+  const privateKey = request.key.export({ format: 'der', type: 'pkcs8' });
+  const options = { key: { algorithm: request.algorithm, privateKey } };
   const token =
-    wish.format === 'jwt'
+    request.format === 'jwt'
       ? Buffer.from(`${await library.signEarJwt(ear, options)}\n`)
       : Buffer.from(await library.signEarCwt(ear, options));
   // A few kilobytes: there is nothing to interrupt.
-  await writeOutput(wish.target, Readable.from([token]), new AbortController().signal);
+  await writeOutput(request.target, Readable.from([token]), new AbortController().signal);
+}
+
+/** Whether REPORT_DATA is what the caller expects, who made it for the nonce. */
+function isDated({ verdict }: Answer): boolean {
+  return verdict.checks.some((check) => check.code === 'report-data' && check.verdict === 'passed');
 }
 
 /** As `sha256sum` of the policy's file says. */
@@ -110,22 +125,23 @@ function policyId(text: Uint8Array | undefined): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
-function formatOf(text: string): EarWish['format'] {
+function formatOf(text: string): EarRequest['format'] {
   if (text === 'jwt' || text === 'cwt') return text;
   throw new RangeError('it takes jwt or cwt');
 }
 
-function profileOf(library: Library, text: string): EarWish['profile'] {
+function profileOf(library: Library, text: string): EarRequest['profile'] {
   const profile = library.EAR_PROFILES.find((name) => name === text);
   if (profile !== undefined) return profile;
   throw new RangeError(`it takes ${library.EAR_PROFILES.join(', ')}`);
 }
 
-/** @throws RangeError for anything but 8 to 64 bytes */
-export function earNonce(text: string): Uint8Array {
+/** @throws RangeError for bytes that are no nonce */
+export function earNonce(library: Library, text: string): Uint8Array {
   const size = text.length / 2;
-  if (!Number.isInteger(size) || size < 8 || size > 64) {
-    throw new RangeError('it takes 8 to 64 bytes in hexadecimal digits');
+  const { min, max } = library.EAR_NONCE_SIZE;
+  if (!Number.isInteger(size) || size < min || size > max) {
+    throw new RangeError(`it takes ${min} to ${max} bytes in hexadecimal digits`);
   }
   return parseHexBytes(text, size);
 }

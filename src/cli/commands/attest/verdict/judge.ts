@@ -17,6 +17,8 @@ type Simulated = ReturnType<Library['verifySimulated']>;
 type Verified = Genuine | Simulated;
 type Appraisal = ReturnType<Library['appraise']>;
 type Submod = ReturnType<Library['earSubmod']>;
+type Details = Parameters<Library['earSubmod']>[2];
+type Failures = readonly Appraisal['checks'][number]['code'][];
 type Record = ReturnType<Library['parseLaunchRecord']>;
 
 export interface Question {
@@ -66,9 +68,10 @@ export function judge(library: Library, question: Question): Answer {
     const failed = checks.find(({ verdict }) => verdict === 'failed');
     const code = failed?.code ?? 'accepted';
     const verdict = { accepted: failed === undefined, code, checks, claims: verified.claims };
+    const failures = failuresOf(library, checks);
     return {
       verdict: { ...verdict, ...common },
-      submod: (details) => submodOf(library, verified, appraisalOf(library, verdict), details),
+      submod: (details) => submodOf(library, verified, appraisal, { ...details, failed: failures }),
     };
   } catch (error) {
     if (!(error instanceof library.VerificationError)) throw error;
@@ -94,7 +97,7 @@ function submodOf(
   library: Library,
   verified: Verified,
   appraisal: Appraisal,
-  details: { readonly policyIds: readonly string[] },
+  details: Details,
 ): readonly [string, Submod] {
   if (library.VerifiedReport.is(verified)) {
     return ['sev-snp', library.earSubmod(verified, appraisal, details)];
@@ -103,25 +106,14 @@ function submodOf(
 }
 
 /**
- * The whole verdict as an appraisal. Where the report is not bound to what came with it, the check
- * of its REPORT_DATA counts as failed.
+ * The failed checks of the whole verdict that an appraisal has. Where the report is not bound to
+ * what came with it, the check of its REPORT_DATA counts as failed.
  */
-function appraisalOf(
-  library: Library,
-  { accepted, code, checks }: Pick<Verdict, 'accepted' | 'code' | 'checks'>,
-): Appraisal {
-  const unbound = checks.some(
-    (check) => check.code === 'runtime-data' && check.verdict === 'failed',
-  );
-  const codes = Object.keys(library.APPRAISAL_CHECKS);
-  const appraised = checks.filter((check) => codes.includes(check.code)) as Appraisal['checks'];
-  return {
-    accepted,
-    code: code as Appraisal['code'],
-    checks: appraised.map((check) =>
-      unbound && check.code === 'report-data' ? { ...check, verdict: 'failed' } : check,
-    ),
-  };
+function failuresOf(library: Library, checks: readonly VerdictCheck[]): Failures {
+  const codes = checks
+    .filter(({ verdict }) => verdict === 'failed')
+    .map(({ code }) => (code === 'runtime-data' ? 'report-data' : code));
+  return (Object.keys(library.APPRAISAL_CHECKS) as Failures).filter((code) => codes.includes(code));
 }
 
 function decide(

@@ -5,9 +5,9 @@
  */
 import { fromBase64 } from '../envelopes/encodings/base64.ts';
 import { fromBase64Url, toBase64, toBase64Url } from './base64url.ts';
+import type { Label, Tree } from './claim-value.ts';
 import { CBOR_LABELS, type EarProfile, type Labels, profileOf } from './profiles.ts';
 import { type EarTier, TIER_VALUES, VECTOR_CLAIMS } from './tiers.ts';
-import type { Label, Tree } from './tree.ts';
 
 /** One of the two; what `…Of` cannot read is undefined. */
 export interface Form {
