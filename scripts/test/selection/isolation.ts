@@ -17,6 +17,8 @@ const CHANGES = [
   /\bdelete process\.env\b/,
   /\bprocess\.(chdir|umask|on|once)\(/,
   /\bglobalThis(\.\w+|\[[^\]]+\]) =[^=]/,
+  // It configures koffi, which nobody can once a library is loaded.
+  /\bKrunLibrary\.load\(/,
 ];
 
 /** Whether a test file changes the process that it runs in, and so has to have one of its own. */
