@@ -98,7 +98,7 @@ export async function serveBroker(
       },
       handle: adminListener({
         ...{ config, broker, rotation, sessions, metrics, now, onError },
-        administration: new Administration(parts),
+        administration: new Administration(parts, config.quotas),
         limiter: limiter(),
         onRotation: () => {
           rewrapping = complete();

@@ -15,6 +15,7 @@ describe('broker.yaml', () => {
       checkpointEntries: 16,
       guests: { listen: { host: '127.0.0.1', port: 0 } },
       endorsements: { store: '/etc/broker/endorsements', fetch: false },
+      quotas: { secrets: 4096, secretBytes: 64 * 1024 * 1024 },
       rateLimits: { perSecond: 20, burst: 60, allPerSecond: 1000 },
     });
     expect(config.guests.tls).toBeUndefined();

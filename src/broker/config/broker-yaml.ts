@@ -9,6 +9,7 @@ import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/p
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
+import { QUOTAS, type Quotas } from '../core/quotas.ts';
 import type { ListenAddress } from '../http/listener.ts';
 import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
@@ -41,6 +42,7 @@ export interface BrokerConfig {
   readonly endorsements: { readonly store: string; readonly fetch: boolean };
   readonly simulated?: { readonly roots: string; readonly crl?: string | undefined } | undefined;
   readonly rateLimits: RateLimits;
+  readonly quotas: Quotas;
   /** Pin of the key → name. */
   readonly operators: ReadonlyMap<string, string>;
   readonly tenants: ReadonlyMap<string, TenantConfig>;
@@ -89,6 +91,8 @@ const document = z.strictObject({
       requestsPerSecond: rate(10_000),
       burst: rate(10_000),
       requestsPerSecondOfAll: rate(100_000),
+      secretsOfTenant: rate(1_000_000),
+      secretBytesOfTenant: rate(2 ** 40),
     }),
     {},
   ),
@@ -133,6 +137,10 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
       perSecond: limits.requestsPerSecond ?? RATE_LIMITS.perSecond,
       burst: limits.burst ?? RATE_LIMITS.burst,
       allPerSecond: limits.requestsPerSecondOfAll ?? RATE_LIMITS.allPerSecond,
+    },
+    quotas: {
+      secrets: limits.secretsOfTenant ?? QUOTAS.secrets,
+      secretBytes: limits.secretBytesOfTenant ?? QUOTAS.secretBytes,
     },
     operators: pins(`${path}: operators`, data.operators, (name) => name),
     tenants: new Map(

@@ -95,8 +95,45 @@ it('refuses a grant beyond those that a tenant may have, and replaces one of the
   const put = (name: string) =>
     administration.putDocument(SCOPE, 'grant', name, { path: 'a/b/c', policy: 'web' });
   for (let n = 0; n < 256; n += 1) await put(`g${n}`);
-  await expect(put('more')).rejects.toMatchObject({ code: 'broker-conflict' });
+  await expect(put('more')).rejects.toMatchObject({ code: 'broker-quota' });
   expect(await put('g7')).toBe(2);
+});
+
+it('refuses a policy that is too long, and policies that are too long together', async () => {
+  await using opened = await open();
+  const { administration, entries } = opened;
+  const measurements = (count: number) =>
+    Array.from({ length: count }, (_, n) => n.toString(16).padStart(96, '0'));
+  const put = (name: string, count: number) => {
+    const { allowSimulated, attestation } = policyDocument();
+    const longer = { ...attestation, measurements: measurements(count) };
+    return administration.putDocument(SCOPE, 'policy', name, {
+      allowSimulated,
+      attestation: longer,
+    });
+  };
+  await expect(put('long', 4000)).rejects.toMatchObject({ code: 'too-large' });
+  for (let n = 0; n < 4; n += 1) await put(`p${n}`, 2500);
+  await expect(put('more', 2500)).rejects.toMatchObject({ code: 'broker-quota' });
+  expect(await entries()).toHaveLength(4);
+  expect(await put('p1', 2500)).toBe(2);
+});
+
+it('refuses secrets beyond the number and the bytes of a tenant, and replaces one of them', async () => {
+  await using opened = await open();
+  const administration = new Administration(opened.broker.parts, { secrets: 2, secretBytes: 200 });
+  const put = (name: string, bytes: number, scope = SCOPE) =>
+    administration.putSecret(scope, `a/b/${name}`, Buffer.alloc(bytes, 1));
+  await put('one', 50);
+  await expect(put('two', 150)).rejects.toMatchObject({ code: 'broker-quota' });
+  await put('two', 50);
+  await expect(put('three', 1)).rejects.toMatchObject({ code: 'broker-quota' });
+  expect(await put('one', 40)).toBe(2);
+  expect(await put('three', 50, { ...SCOPE, tenant: 'other' })).toBe(1);
+  expect((await administration.list('default', 'secret')).map(({ name }) => name)).toEqual([
+    'a/b/one',
+    'a/b/two',
+  ]);
 });
 
 describe('refusals', () => {

@@ -176,11 +176,7 @@ export class Vault {
     tenant: string,
     kind: RecordKind,
   ): Promise<readonly RecordFacts[]> {
-    const records = await transaction.records(tenant, kind);
-    return records.map(({ name, version, changedAt, declared }) => ({
-      ...{ name, version },
-      ...{ changedAt, declared },
-    }));
+    return transaction.facts(tenant, kind);
   }
 
   /** Wraps the data keys of some records of older epochs again; returns how many. */
