@@ -41,6 +41,22 @@ describe('broker.yaml', () => {
     expect(() => parse(testYaml().replace(text, replacement))).toThrow(refused(message));
   });
 
+  it('takes guests without TLS from this host alone, unless the file says that it is insecure', () => {
+    const guests = (text: string) => testYaml().replace('guests: {listen: "127.0.0.1:0"', text);
+    const open = 'guests: {listen: "0.0.0.0:80"';
+    for (const text of [open, 'guests: {listen: "localhost:80"', 'guests: {listen: "[::]:80"']) {
+      expect(() => parse(guests(text))).toThrow(refused('guests: expected tls'));
+    }
+    for (const text of [
+      'guests: {listen: "127.1.2.3:80"',
+      'guests: {listen: "[::1]:80"',
+      `${open}, insecureWithoutTls: true`,
+      `${open}, tls: {cert: a, key: b}`,
+    ]) {
+      expect(parse(guests(text)).guests.listen.port).toBe(80);
+    }
+  });
+
   it('refuses a broker.yaml in which two administrators have one key', () => {
     const [, pin = ''] = /alice: \{key: (\w+)\}/.exec(testYaml()) ?? [];
     const twice = testYaml().replace('wendy:', `zoe: {key: ${pin}, role: auditor}\n      wendy:`);

@@ -36,6 +36,7 @@ export interface BrokerConfig {
   readonly rootKey: string;
   readonly auditKey: string;
   readonly checkpointEntries: number;
+  /** Without TLS on an address of this host alone, or where the file says so. */
   readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
   readonly admin: { readonly listen: ListenAddress; readonly tls: TlsFiles };
   readonly metrics?: { readonly listen: ListenAddress } | undefined;
@@ -59,6 +60,7 @@ const address = z
     return { host: text.slice(0, at).replaceAll(/[[\]]/g, ''), port: Number(text.slice(at + 1)) };
   })
   .refine(({ port }) => port <= 65_535, 'expected HOST:PORT');
+const isLoopback = (host: string) => host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 const tls = z.strictObject({ cert: file, key: file });
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
 
@@ -78,7 +80,18 @@ const document = z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
   }),
-  guests: z.strictObject({ listen: address, tls: z.optional(tls) }),
+  guests: z
+    .strictObject({
+      listen: address,
+      tls: z.optional(tls),
+      insecureWithoutTls: z._default(z.boolean(), false),
+    })
+    .refine(
+      ({ listen, tls: files, insecureWithoutTls }) =>
+        files !== undefined || insecureWithoutTls || isLoopback(listen.host),
+      'expected tls: without it anybody on the network can answer guests in place of the broker; ' +
+        'insecureWithoutTls: true accepts that',
+    ),
   admin: z.strictObject({ listen: address, tls }),
   metrics: z.optional(z.strictObject({ listen: address })),
   endorsements: z._default(z.strictObject({ store: file, fetch: z._default(z.boolean(), false) }), {
