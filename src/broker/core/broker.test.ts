@@ -6,6 +6,7 @@ import { NOW, openTestStore, type TestDirectory, testDirectory } from '../testin
 import { launchGuest, PROCESSOR, policyDocument } from '../testing/test-broker.ts';
 import { Administration } from './administration.ts';
 import { Broker } from './broker.ts';
+import { declare } from './declare.ts';
 
 const PATH = 'default/db/password';
 const GUEST = { tenant: 'default', client: '192.0.2.7', session: 'abc' };
@@ -70,7 +71,6 @@ describe('a release', () => {
 
   it.each([
     ['the secret', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'secret'"],
-    ['its policy', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy'"],
     [
       'the grant, exchanged for a policy,',
       "UPDATE records SET sealed = (SELECT sealed FROM records WHERE kind = 'policy') WHERE kind = 'grant'",
@@ -86,6 +86,47 @@ describe('a release', () => {
       action: 'resource-refused',
       check: 'record-broken',
     });
+  });
+});
+
+describe('a damaged policy', () => {
+  beforeEach(async () => {
+    await prepare();
+    await using opened = await open();
+    const { administration } = opened;
+    await administration.putDocument(SCOPE, 'policy', 'aaa', policyDocument());
+    await administration.putDocument(SCOPE, 'grant', 'aaa', { path: '*/*/*', policy: 'aaa' });
+  });
+
+  it('accepts nobody, and leaves the guests of other policies alone', async () => {
+    tamper("UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy' AND name = 'aaa'");
+    await using opened = await open();
+    const { broker, entries } = opened;
+    expect(await broker.admit(GUEST, await prove())).toBe(true);
+    const released = await broker.release(GUEST, await prove(), PATH);
+    expect(released).toMatchObject({ kind: 'released' });
+    expect(await broker.release(GUEST, await prove(), 'a/b/c')).toEqual({ kind: 'denied' });
+    expect((await entries()).at(-1)).toMatchObject({ check: 'policy aaa: record-broken' });
+  });
+
+  it('refuses an attestation where a grant is damaged, and records that', async () => {
+    tamper("UPDATE records SET sealed = zeroblob(64) WHERE kind = 'grant' AND name = 'aaa'");
+    await using opened = await open();
+    const { broker, entries } = opened;
+    const admitted = broker.admit(GUEST, await prove());
+    await expect(admitted).rejects.toMatchObject({ code: 'record-broken' });
+    expect((await entries()).at(-1)).toMatchObject({
+      action: 'attestation-refused',
+      check: 'record-broken',
+    });
+  });
+
+  it('keeps no broker from starting', async () => {
+    tamper("UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy' AND name = 'aaa'");
+    await using opened = await open();
+    const declared = { policies: new Map([['web2', policyDocument()]]), grants: new Map() };
+    await declare(opened.broker.parts, new Map([['default', declared]]));
+    expect((await opened.entries()).at(-1)).toMatchObject({ object: 'web2' });
   });
 });
 
