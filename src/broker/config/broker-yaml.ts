@@ -9,11 +9,11 @@ import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/p
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
-import { QUOTAS, type Quotas } from '../core/quotas.ts';
 import type { ListenAddress } from '../http/listener.ts';
 import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { isName } from '../record/resource-path.ts';
+import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
 
 export const ROLES = ['admin', 'writer', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];

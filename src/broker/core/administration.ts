@@ -10,10 +10,11 @@ import type { AuditEntry } from '../audit/entry.ts';
 import { parseEntry } from '../audit/entry.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { recordName, resourcePath } from '../record/resource-path.ts';
+import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
 import type { RecordKind, StoreTransaction } from '../store/store.ts';
 import type { RecordFacts } from '../vault/vault.ts';
 import type { BrokerParts } from './broker.ts';
-import { QUOTAS, type Quotas, withinQuota } from './quotas.ts';
+import { withinQuota } from './quotas.ts';
 
 export const MAX_SECRET = 64 * 1024;
 const RANDOM = { min: 16, max: 1024 };

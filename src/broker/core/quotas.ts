@@ -4,14 +4,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { Quotas } from '../record/tenant-quotas.ts';
 import type { RecordKind, StoreTransaction, Usage } from '../store/store.ts';
-
-export interface Quotas {
-  readonly secrets: number;
-  readonly secretBytes: number;
-}
-
-export const QUOTAS: Quotas = { secrets: 4096, secretBytes: 64 * 1024 * 1024 };
 
 /** Of policies, and of grants: each release looks at them. */
 const MAX_DOCUMENTS = 256;

@@ -76,8 +76,8 @@ export class Sessions {
   }
 
   /**
-   * Where there are as many as may be, the oldest challenge that nobody answered ends, of the client
-   * where it has too many. Attested sessions give way to nobody.
+   * Where there are as many as may be, the oldest challenge that nobody answered ends: of the
+   * client, where it has too many. Attested sessions give way to nobody.
    *
    * @throws A3sError `kbs-busy` where all are attested
    */
