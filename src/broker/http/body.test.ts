@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { readBody } from './body.ts';
 
-const requestOf = (body: BodyInit | null) =>
+const requestOf = (body: string | ReadableStream | null) =>
   new Request('http://broker/', { method: 'POST', body, duplex: 'half' } as RequestInit);
 
 it('reads a body up to its bound, and refuses a longer one', async () => {
