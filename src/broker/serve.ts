@@ -13,7 +13,7 @@ import type { BrokerConfig, TlsFiles } from './config/broker-yaml.ts';
 import { Administration } from './core/administration.ts';
 import { Broker } from './core/broker.ts';
 import { declare } from './core/declare.ts';
-import { Listener } from './http/listener.ts';
+import { ADMIN_CONNECTIONS, Listener } from './http/listener.ts';
 import { Metrics } from './http/metrics.ts';
 import { observabilityListener } from './http/observability.ts';
 import { RateLimiter } from './http/rate-limit.ts';
@@ -89,6 +89,7 @@ export async function serveBroker(
     closers.push(() => guests.close());
     const admin = await Listener.open({
       address: config.admin.listen,
+      limits: ADMIN_CONNECTIONS,
       // Certificates are their own: the key counts, not who signed it.
       tls: {
         ...(await tlsOf(config.admin.tls)),
@@ -97,7 +98,7 @@ export async function serveBroker(
       },
       handle: adminListener({
         ...{ config, broker, rotation, sessions, metrics, now, onError },
-        administration: new Administration(parts),
+        administration: new Administration(parts, config.quotas),
         limiter: limiter(),
         onRotation: () => {
           rewrapping = complete();

@@ -37,6 +37,11 @@ export const BROKER = {
     meaning: 'What the secret broker was asked for does not fit its state.',
     remedy: 'The message names the state.',
   },
+  'broker-quota': {
+    status: 409,
+    meaning: 'The tenant of the secret broker would keep more than it may.',
+    remedy: 'Remove what is not needed, or raise `limits` in `broker.yaml`, where it can be.',
+  },
   'broker-running': {
     status: 500,
     meaning: 'Another process holds the store of the secret broker.',

@@ -15,6 +15,7 @@ describe('broker.yaml', () => {
       checkpointEntries: 16,
       guests: { listen: { host: '127.0.0.1', port: 0 } },
       endorsements: { store: '/etc/broker/endorsements', fetch: false },
+      quotas: { secrets: 4096, secretBytes: 64 * 1024 * 1024 },
       rateLimits: { perSecond: 20, burst: 60, allPerSecond: 1000 },
     });
     expect(config.guests.tls).toBeUndefined();
@@ -38,6 +39,22 @@ describe('broker.yaml', () => {
   ])('refuses a broker.yaml with %s', (_, text, replacement, message) => {
     expect(testYaml()).toContain(text);
     expect(() => parse(testYaml().replace(text, replacement))).toThrow(refused(message));
+  });
+
+  it('takes guests without TLS from this host alone, unless the file says that it is insecure', () => {
+    const guests = (text: string) => testYaml().replace('guests: {listen: "127.0.0.1:0"', text);
+    const open = 'guests: {listen: "0.0.0.0:80"';
+    for (const text of [open, 'guests: {listen: "localhost:80"', 'guests: {listen: "[::]:80"']) {
+      expect(() => parse(guests(text))).toThrow(refused('guests: expected tls'));
+    }
+    for (const text of [
+      'guests: {listen: "127.1.2.3:80"',
+      'guests: {listen: "[::1]:80"',
+      `${open}, insecureWithoutTls: true`,
+      `${open}, tls: {cert: a, key: b}`,
+    ]) {
+      expect(parse(guests(text)).guests.listen.port).toBe(80);
+    }
   });
 
   it('refuses a broker.yaml in which two administrators have one key', () => {

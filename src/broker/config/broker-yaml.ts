@@ -13,6 +13,7 @@ import type { ListenAddress } from '../http/listener.ts';
 import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { isName } from '../record/resource-path.ts';
+import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
 
 export const ROLES = ['admin', 'writer', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -35,12 +36,14 @@ export interface BrokerConfig {
   readonly rootKey: string;
   readonly auditKey: string;
   readonly checkpointEntries: number;
+  /** Without TLS on an address of this host alone, or where the file says so. */
   readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
   readonly admin: { readonly listen: ListenAddress; readonly tls: TlsFiles };
   readonly metrics?: { readonly listen: ListenAddress } | undefined;
   readonly endorsements: { readonly store: string; readonly fetch: boolean };
   readonly simulated?: { readonly roots: string; readonly crl?: string | undefined } | undefined;
   readonly rateLimits: RateLimits;
+  readonly quotas: Quotas;
   /** Pin of the key → name. */
   readonly operators: ReadonlyMap<string, string>;
   readonly tenants: ReadonlyMap<string, TenantConfig>;
@@ -57,6 +60,7 @@ const address = z
     return { host: text.slice(0, at).replaceAll(/[[\]]/g, ''), port: Number(text.slice(at + 1)) };
   })
   .refine(({ port }) => port <= 65_535, 'expected HOST:PORT');
+const isLoopback = (host: string) => host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 const tls = z.strictObject({ cert: file, key: file });
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
 
@@ -76,7 +80,18 @@ const document = z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
   }),
-  guests: z.strictObject({ listen: address, tls: z.optional(tls) }),
+  guests: z
+    .strictObject({
+      listen: address,
+      tls: z.optional(tls),
+      insecureWithoutTls: z._default(z.boolean(), false),
+    })
+    .refine(
+      ({ listen, tls: files, insecureWithoutTls }) =>
+        files !== undefined || insecureWithoutTls || isLoopback(listen.host),
+      'expected tls: without it anybody on the network can answer guests in place of the broker; ' +
+        'insecureWithoutTls: true accepts that',
+    ),
   admin: z.strictObject({ listen: address, tls }),
   metrics: z.optional(z.strictObject({ listen: address })),
   endorsements: z._default(z.strictObject({ store: file, fetch: z._default(z.boolean(), false) }), {
@@ -89,6 +104,8 @@ const document = z.strictObject({
       requestsPerSecond: rate(10_000),
       burst: rate(10_000),
       requestsPerSecondOfAll: rate(100_000),
+      secretsOfTenant: rate(1_000_000),
+      secretBytesOfTenant: rate(2 ** 40),
     }),
     {},
   ),
@@ -133,6 +150,10 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
       perSecond: limits.requestsPerSecond ?? RATE_LIMITS.perSecond,
       burst: limits.burst ?? RATE_LIMITS.burst,
       allPerSecond: limits.requestsPerSecondOfAll ?? RATE_LIMITS.allPerSecond,
+    },
+    quotas: {
+      secrets: limits.secretsOfTenant ?? QUOTAS.secrets,
+      secretBytes: limits.secretBytesOfTenant ?? QUOTAS.secretBytes,
     },
     operators: pins(`${path}: operators`, data.operators, (name) => name),
     tenants: new Map(

@@ -10,15 +10,17 @@ import type { AuditEntry } from '../audit/entry.ts';
 import { parseEntry } from '../audit/entry.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { recordName, resourcePath } from '../record/resource-path.ts';
+import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
 import type { RecordKind, StoreTransaction } from '../store/store.ts';
 import type { RecordFacts } from '../vault/vault.ts';
 import type { BrokerParts } from './broker.ts';
+import { withinQuota } from './quotas.ts';
 
 export const MAX_SECRET = 64 * 1024;
 const RANDOM = { min: 16, max: 1024 };
 const PAGE = 1000;
-/** Of policies, and of grants, of one tenant: each release looks at them. */
-const MAX_DOCUMENTS = 256;
+/** Of one policy or grant. */
+const MAX_DOCUMENT = 256 * 1024;
 
 /** The kinds that commands change, beside secrets. */
 export type DocumentKind = 'policy' | 'grant';
@@ -34,9 +36,11 @@ export interface Scope {
 
 export class Administration {
   readonly #parts: BrokerParts;
+  readonly #quotas: Quotas;
 
-  constructor(parts: BrokerParts) {
+  constructor(parts: BrokerParts, quotas: Quotas = QUOTAS) {
     this.#parts = parts;
+    this.#quotas = quotas;
   }
 
   /** Stores a secret as its next version. */
@@ -57,7 +61,7 @@ export class Administration {
     return this.#put(scope, 'secret', resourcePath(path), content, 'secret-rotated', true);
   }
 
-  /** @throws A3sError `policy-invalid`, `broker-declared`, `broker-conflict` */
+  /** @throws A3sError `policy-invalid`, `too-large`, `broker-declared`, `broker-quota` */
   async putDocument(
     scope: Scope,
     kind: DocumentKind,
@@ -65,18 +69,11 @@ export class Administration {
     document: unknown,
   ): Promise<number> {
     recordName(kind, name);
-    PARSE[kind](document);
-    const content = Buffer.from(JSON.stringify(document));
-    const others = (await this.list(scope.tenant, kind)).filter((each) => each.name !== name);
-    if (others.length >= MAX_DOCUMENTS) {
-      throw new A3sError(
-        'broker-conflict',
-        `The tenant has ${others.length} of this kind already`,
-        {
-          remedy: `Remove some: there may be ${MAX_DOCUMENTS}.`,
-        },
-      );
+    const content = Buffer.from(JSON.stringify(document) ?? '');
+    if (content.length > MAX_DOCUMENT) {
+      throw new A3sError('too-large', `A ${kind} has up to ${MAX_DOCUMENT} bytes of JSON`);
     }
+    PARSE[kind](document);
     return this.#put(scope, kind, name, content, `${kind}-put`);
   }
 
@@ -104,7 +101,9 @@ export class Administration {
       async (transaction, key) => {
         const found = await transaction.record({ tenant: scope.tenant, kind, name });
         if (found === undefined) throw missing(kind, name);
-        await vault.put(transaction, key, Buffer.from('{}'), { changedAt: now().getTime() });
+        await withinQuota(transaction, key, this.#quotas, () =>
+          vault.put(transaction, key, Buffer.from('{}'), { changedAt: now().getTime() }),
+        );
       },
     );
   }
@@ -173,7 +172,9 @@ export class Administration {
     const { vault, now } = this.#parts;
     return this.#change(scope, kind, name, action, async (transaction, key) => {
       if (mustExist && (await transaction.record(key)) === undefined) throw missing(kind, name);
-      return vault.put(transaction, key, content, { changedAt: now().getTime() });
+      return withinQuota(transaction, key, this.#quotas, () =>
+        vault.put(transaction, key, content, { changedAt: now().getTime() }),
+      );
     });
   }
 

@@ -6,6 +6,7 @@ import { NOW, openTestStore, type TestDirectory, testDirectory } from '../testin
 import { launchGuest, PROCESSOR, policyDocument } from '../testing/test-broker.ts';
 import { Administration } from './administration.ts';
 import { Broker } from './broker.ts';
+import { declare } from './declare.ts';
 
 const PATH = 'default/db/password';
 const GUEST = { tenant: 'default', client: '192.0.2.7', session: 'abc' };
@@ -70,7 +71,6 @@ describe('a release', () => {
 
   it.each([
     ['the secret', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'secret'"],
-    ['its policy', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy'"],
     [
       'the grant, exchanged for a policy,',
       "UPDATE records SET sealed = (SELECT sealed FROM records WHERE kind = 'policy') WHERE kind = 'grant'",
@@ -89,14 +89,92 @@ describe('a release', () => {
   });
 });
 
+describe('a damaged policy', () => {
+  beforeEach(async () => {
+    await prepare();
+    await using opened = await open();
+    const { administration } = opened;
+    await administration.putDocument(SCOPE, 'policy', 'aaa', policyDocument());
+    await administration.putDocument(SCOPE, 'grant', 'aaa', { path: '*/*/*', policy: 'aaa' });
+  });
+
+  it('accepts nobody, and leaves the guests of other policies alone', async () => {
+    tamper("UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy' AND name = 'aaa'");
+    await using opened = await open();
+    const { broker, entries } = opened;
+    expect(await broker.admit(GUEST, await prove())).toBe(true);
+    const released = await broker.release(GUEST, await prove(), PATH);
+    expect(released).toMatchObject({ kind: 'released' });
+    expect(await broker.release(GUEST, await prove(), 'a/b/c')).toEqual({ kind: 'denied' });
+    expect((await entries()).at(-1)).toMatchObject({ check: 'policy aaa: record-broken' });
+  });
+
+  it('refuses an attestation where a grant is damaged, and records that', async () => {
+    tamper("UPDATE records SET sealed = zeroblob(64) WHERE kind = 'grant' AND name = 'aaa'");
+    await using opened = await open();
+    const { broker, entries } = opened;
+    const admitted = broker.admit(GUEST, await prove());
+    await expect(admitted).rejects.toMatchObject({ code: 'record-broken' });
+    expect((await entries()).at(-1)).toMatchObject({
+      action: 'attestation-refused',
+      check: 'record-broken',
+    });
+  });
+
+  it('keeps no broker from starting', async () => {
+    tamper("UPDATE records SET sealed = zeroblob(64) WHERE kind = 'policy' AND name = 'aaa'");
+    await using opened = await open();
+    const declared = { policies: new Map([['web2', policyDocument()]]), grants: new Map() };
+    await declare(opened.broker.parts, new Map([['default', declared]]));
+    expect((await opened.entries()).at(-1)).toMatchObject({ object: 'web2' });
+  });
+});
+
 it('refuses a grant beyond those that a tenant may have, and replaces one of them', async () => {
   await using opened = await open();
   const { administration } = opened;
   const put = (name: string) =>
     administration.putDocument(SCOPE, 'grant', name, { path: 'a/b/c', policy: 'web' });
   for (let n = 0; n < 256; n += 1) await put(`g${n}`);
-  await expect(put('more')).rejects.toMatchObject({ code: 'broker-conflict' });
+  await expect(put('more')).rejects.toMatchObject({ code: 'broker-quota' });
   expect(await put('g7')).toBe(2);
+});
+
+it('refuses a policy that is too long, and policies that are too long together', async () => {
+  await using opened = await open();
+  const { administration, entries } = opened;
+  const measurements = (count: number) =>
+    Array.from({ length: count }, (_, n) => n.toString(16).padStart(96, '0'));
+  const put = (name: string, count: number) => {
+    const { allowSimulated, attestation } = policyDocument();
+    const longer = { ...attestation, measurements: measurements(count) };
+    return administration.putDocument(SCOPE, 'policy', name, {
+      allowSimulated,
+      attestation: longer,
+    });
+  };
+  await expect(put('long', 4000)).rejects.toMatchObject({ code: 'too-large' });
+  for (let n = 0; n < 4; n += 1) await put(`p${n}`, 2500);
+  await expect(put('more', 2500)).rejects.toMatchObject({ code: 'broker-quota' });
+  expect(await entries()).toHaveLength(4);
+  expect(await put('p1', 2500)).toBe(2);
+});
+
+it('refuses secrets beyond the number and the bytes of a tenant, and replaces one of them', async () => {
+  await using opened = await open();
+  const administration = new Administration(opened.broker.parts, { secrets: 2, secretBytes: 200 });
+  const put = (name: string, bytes: number, scope = SCOPE) =>
+    administration.putSecret(scope, `a/b/${name}`, Buffer.alloc(bytes, 1));
+  await put('one', 50);
+  await expect(put('two', 150)).rejects.toMatchObject({ code: 'broker-quota' });
+  await put('two', 50);
+  await expect(put('three', 1)).rejects.toMatchObject({ code: 'broker-quota' });
+  expect(await put('one', 40)).toBe(2);
+  expect(await put('three', 50, { ...SCOPE, tenant: 'other' })).toBe(1);
+  expect((await administration.list('default', 'secret')).map(({ name }) => name)).toEqual([
+    'a/b/one',
+    'a/b/two',
+  ]);
 });
 
 describe('refusals', () => {

@@ -12,7 +12,7 @@ import type { AuditEvent } from '../audit/entry.ts';
 import { parseGrant, parseReleasePolicy, type ReleasePolicy } from '../record/documents.ts';
 import { matchesPattern } from '../record/resource-path.ts';
 import { type Decision, decide, type Permissions, type Proof } from '../release/decide.ts';
-import type { BrokerStore, StoreTransaction } from '../store/store.ts';
+import type { BrokerStore, RecordKey, StoreTransaction } from '../store/store.ts';
 import type { OpenedRecord, Vault } from '../vault/vault.ts';
 import { RefusalBudget } from './refusal-budget.ts';
 
@@ -52,7 +52,7 @@ export class Broker {
    */
   async admit(guest: GuestFacts, proof: Proof): Promise<boolean> {
     const { store } = this.parts;
-    const decision = await store.transaction(async (transaction) => {
+    const work = store.transaction(async (transaction) => {
       const decided = decide(proof, await this.#permissions(transaction, guest.tenant));
       if (decided.released) {
         const { grant, policy } = decided;
@@ -61,6 +61,7 @@ export class Broker {
       }
       return decided;
     });
+    const decision = await this.#recordingBroken(guest, { action: 'attestation-refused' }, work);
     if (!decision.released) {
       const { check } = decision;
       await this.refuse(guest, { action: 'attestation-refused', refusal: 'kbs-evidence', check });
@@ -73,17 +74,27 @@ export class Broker {
    * disk before this resolves.
    */
   async release(guest: GuestFacts, proof: Proof, path: string): Promise<Release> {
-    const result = await this.#decide(guest, proof, path).catch(async (error: unknown) => {
-      if (error instanceof A3sError && error.code === 'record-broken') {
-        const event = { action: 'resource-refused', object: path, check: error.code };
-        await this.refuse(guest, { ...event, refusal: 'internal' });
-      }
-      throw error;
-    });
+    const work = this.#decide(guest, proof, path);
+    const event = { action: 'resource-refused', object: path };
+    const result = await this.#recordingBroken(guest, event, work);
     if (result.kind === 'released') return result;
     const { kind, refusal, check } = result;
     await this.refuse(guest, { action: 'resource-refused', object: path, refusal, check });
     return { kind };
+  }
+
+  /** A decision that a damaged record prevents is a refusal too. */
+  #recordingBroken<T>(
+    guest: GuestFacts,
+    event: Pick<AuditEvent, 'action' | 'object'>,
+    work: Promise<T>,
+  ): Promise<T> {
+    return work.catch(async (error: unknown) => {
+      if (error instanceof A3sError && error.code === 'record-broken') {
+        await this.refuse(guest, { ...event, check: error.code, refusal: 'internal' });
+      }
+      throw error;
+    });
   }
 
   #decide(guest: GuestFacts, proof: Proof, path: string) {
@@ -151,6 +162,20 @@ export class Broker {
     await this.parts.audit.append(transaction, { tenant, actor: `guest:${client}`, ...event });
   }
 
+  /** One that is damaged accepts nobody, and decides nothing of the others. */
+  async #policy(
+    transaction: StoreTransaction,
+    key: RecordKey,
+  ): Promise<ReleasePolicy | 'broken' | undefined> {
+    try {
+      const found = await this.parts.vault.get(transaction, key);
+      return found === undefined ? undefined : parseReleasePolicy(documentOf(found.content));
+    } catch (error) {
+      if (error instanceof A3sError && error.code === 'record-broken') return 'broken';
+      throw error;
+    }
+  }
+
   /** Of the policies, those alone that decide about the path: they can be long. */
   async #permissions(
     transaction: StoreTransaction,
@@ -161,10 +186,10 @@ export class Broker {
     const grants = (await vault.all(transaction, tenant, 'grant'))
       .map(({ name, content }) => [name, parseGrant(documentOf(content))] as const)
       .filter(([, grant]) => path === undefined || matchesPattern(grant.path, path));
-    const policies = new Map<string, ReleasePolicy>();
+    const policies = new Map<string, ReleasePolicy | 'broken'>();
     for (const name of new Set(grants.map(([, { policy }]) => policy))) {
-      const found = await vault.get(transaction, { tenant, kind: 'policy', name });
-      if (found !== undefined) policies.set(name, parseReleasePolicy(documentOf(found.content)));
+      const policy = await this.#policy(transaction, { tenant, kind: 'policy', name });
+      if (policy !== undefined) policies.set(name, policy);
     }
     const revoked = new Set((await vault.list(transaction, tenant, 'revocation')).map(nameOf));
     return {

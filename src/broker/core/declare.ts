@@ -4,7 +4,9 @@
  * @module
  */
 import { canonicalJson } from '../../canonical-json.ts';
-import type { StoreTransaction } from '../store/store.ts';
+import { A3sError } from '../../errors.ts';
+import type { RecordKey, StoreTransaction } from '../store/store.ts';
+import type { OpenedRecord, Vault } from '../vault/vault.ts';
 import type { DocumentKind } from './administration.ts';
 import type { BrokerParts } from './broker.ts';
 
@@ -28,6 +30,18 @@ export async function declare(
   });
 }
 
+/** Undefined for one that is damaged: the configuration has what belongs there. */
+async function readable(
+  vault: Vault,
+  transaction: StoreTransaction,
+  key: RecordKey,
+): Promise<OpenedRecord | undefined> {
+  return vault.get(transaction, key).catch((error: unknown) => {
+    if (error instanceof A3sError && error.code === 'record-broken') return undefined;
+    throw error;
+  });
+}
+
 async function declareKind(
   { vault, audit, now }: BrokerParts,
   transaction: StoreTransaction,
@@ -36,7 +50,7 @@ async function declareKind(
 ): Promise<void> {
   const event = (action: string, name: string) =>
     audit.append(transaction, { tenant, actor: 'broker.yaml', action, object: name });
-  const records = await vault.all(transaction, tenant, kind);
+  const records = await vault.list(transaction, tenant, kind);
   for (const { name, declared } of records) {
     if (!declared || documents.has(name)) continue;
     await transaction.removeRecord({ tenant, kind, name });
@@ -44,8 +58,12 @@ async function declareKind(
   }
   for (const [name, document] of documents) {
     const content = canonicalJson(document);
-    const before = records.find((record) => record.name === name);
-    if (before?.declared === true && before.content.toString() === content) continue;
+    const isDeclared = records.some((record) => record.name === name && record.declared);
+    // Others are not read: one that is damaged keeps no broker from starting.
+    const before = isDeclared
+      ? await readable(vault, transaction, { tenant, kind, name })
+      : undefined;
+    if (before?.content.toString() === content) continue;
     const facts = { changedAt: now().getTime(), declared: true };
     await vault.put(transaction, { tenant, kind, name }, Buffer.from(content), facts);
     await event(`${kind}-put`, name);

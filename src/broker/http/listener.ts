@@ -20,10 +20,29 @@ export interface ListenerOptions {
   readonly address: ListenAddress;
   readonly tls?: TlsOptions | undefined;
   readonly handle: RequestListener;
+  readonly limits?: ConnectionLimits;
 }
 
-const MAX_CONNECTIONS = 1024;
-const MAX_CONNECTIONS_OF_CLIENT = 64;
+export interface ConnectionLimits {
+  readonly connections: number;
+  readonly connectionsOfClient: number;
+  /** How long a connection may take to its first request, the TLS handshake included. */
+  readonly firstRequestMs: number;
+}
+
+/** Of each listener: guests take no connection from administrators. */
+export const GUEST_CONNECTIONS: ConnectionLimits = {
+  connections: 1024,
+  connectionsOfClient: 32,
+  firstRequestMs: 15_000,
+};
+export const ADMIN_CONNECTIONS: ConnectionLimits = {
+  connections: 256,
+  connectionsOfClient: 16,
+  firstRequestMs: 10_000,
+};
+
+const HANDSHAKE_MS = 10_000;
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
@@ -31,6 +50,8 @@ const LIMITS: ServerOptions = {
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 2_000,
 };
+/** A client that neither sends nor reads for so long holds its connection no more. */
+const IDLE_MS = 30_000;
 /** How long answers that are under way may take when the broker ends. */
 const CLOSE_MS = 2_000;
 
@@ -42,13 +63,19 @@ export class Listener {
   }
 
   /** @throws A3sError `broker-config` for an address that cannot be listened on */
-  static async open({ address, tls, handle }: ListenerOptions): Promise<Listener> {
+  static async open({
+    address,
+    tls,
+    handle,
+    limits = GUEST_CONNECTIONS,
+  }: ListenerOptions): Promise<Listener> {
+    const secure = { minVersion: 'TLSv1.3', handshakeTimeout: HANDSHAKE_MS } as const;
     const server =
       tls === undefined
         ? createServer(LIMITS, handle)
-        : createTlsServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.3' }, handle);
-    server.maxConnections = MAX_CONNECTIONS;
-    limitConnections(server);
+        : createTlsServer({ ...LIMITS, ...tls, ...secure }, handle);
+    server.timeout = IDLE_MS;
+    limitConnections(server, limits);
     // A handshake that fails is the client's affair.
     server.on('tlsClientError', () => undefined);
     await new Promise<void>((resolve, reject) => {
@@ -79,20 +106,49 @@ export class Listener {
   }
 }
 
-function limitConnections(server: Server): void {
+/**
+ * Bounds how many connections there are. Where all are taken, the oldest without a request gives
+ * its place to the new one: connections that say nothing lock nobody out.
+ */
+function limitConnections(
+  server: Server,
+  { connections, connectionsOfClient, firstRequestMs }: ConnectionLimits,
+): void {
   const open = new Map<string, number>();
+  let all = 0;
+  /** Those without a request, oldest first. Timeouts of Node restart with each byte. */
+  const silent = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
+  const heard = (peer: string): void => {
+    clearTimeout(silent.get(peer)?.timer);
+    silent.delete(peer);
+  };
   server.on('connection', (socket: Socket) => {
     const client = clientOf(socket.remoteAddress);
     const count = (open.get(client) ?? 0) + 1;
-    if (count > MAX_CONNECTIONS_OF_CLIENT) {
+    if (count > connectionsOfClient || (all >= connections && silent.size === 0)) {
       socket.destroy();
       return;
     }
+    if (all >= connections) {
+      const [oldest] = silent.values();
+      oldest?.socket.destroy();
+    }
     open.set(client, count);
+    all += 1;
+    const peer = peerOf(socket);
+    silent.set(peer, { socket, timer: setTimeout(() => socket.destroy(), firstRequestMs) });
     socket.once('close', () => {
+      heard(peer);
+      all -= 1;
       const left = (open.get(client) ?? 1) - 1;
       if (left === 0) open.delete(client);
       else open.set(client, left);
     });
   });
+  server.on('request', ({ socket }) => heard(peerOf(socket)));
+}
+
+/** The same for a socket and for the TLS socket on it. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -86,6 +86,15 @@ describe('a resource for a guest', () => {
     expect(publicKeyOf(rsaKey(1024).jwk)).toBeUndefined();
     expect(publicKeyOf(rsaKey(2048, 3).jwk)).toBeUndefined();
   });
+
+  it('takes no RSA key with an even modulus, which encrypts nothing', () => {
+    const { jwk } = rsaKey(2048);
+    if (jwk.kty !== 'RSA') throw new Error('it is one');
+    expect(publicKeyOf(jwk)).toBeDefined();
+    const modulus = bytes(jwk.n);
+    modulus.writeUInt8((modulus.at(-1) ?? 0) & 0xfe, modulus.length - 1);
+    expect(publicKeyOf({ ...jwk, n: modulus.toString('base64url') })).toBeUndefined();
+  });
 });
 
 it('derives keys as RFC 7518 does', () => {

@@ -62,7 +62,22 @@ export function publicKeyOf(jwk: TeeKey): KeyObject | undefined {
   if (jwk.kty === 'EC') return key;
   const { modulusLength = 0, publicExponent } = key.asymmetricKeyDetails ?? {};
   const fits = modulusLength >= RSA_BITS.min && modulusLength <= RSA_BITS.max;
-  return fits && publicExponent === 65_537n ? key : undefined;
+  return fits && publicExponent === 65_537n && encrypts(key) ? key : undefined;
+}
+
+/** OpenSSL refuses some keys only when it uses them, such as one with an even modulus. */
+function encrypts(key: KeyObject): boolean {
+  try {
+    wrapRsa(Buffer.alloc(KEY_BYTES), key);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function wrapRsa(contentKey: Buffer, key: KeyObject): Buffer {
+  const padding = constants.RSA_PKCS1_OAEP_PADDING;
+  return publicEncrypt({ key, padding, oaepHash: 'sha256' }, contentKey);
 }
 
 /**
@@ -98,8 +113,7 @@ interface Wrapped {
 
 function wrap(contentKey: Buffer, jwk: TeeKey, key: KeyObject): Wrapped {
   if (jwk.kty === 'RSA') {
-    const padding = constants.RSA_PKCS1_OAEP_PADDING;
-    return { encryptedKey: publicEncrypt({ key, padding, oaepHash: 'sha256' }, contentKey) };
+    return { encryptedKey: wrapRsa(contentKey, key) };
   }
   const own = generateKeyPairSync('ec', { namedCurve: CURVES[jwk.crv] });
   const shared = diffieHellman({ privateKey: own.privateKey, publicKey: key });

@@ -34,13 +34,28 @@ describe('the sessions of guests', () => {
     expect(one?.session.label).not.toContain(one?.id);
   });
 
-  it('refuses challenges beyond those of one client, and beyond all', () => {
+  it('ends the oldest challenge of a client that has too many, and of all where all are', () => {
     const { sessions, challenge } = opened();
-    for (let n = 0; n < 3; n += 1) challenge('a');
-    expect(() => challenge('a')).toThrow(BUSY);
-    for (let n = 0; n < 3; n += 1) challenge('b');
-    expect(() => challenge('c')).toThrow(BUSY);
+    const [first = '', second = '', third = ''] = [1, 2, 3].map(() => challenge('a'));
+    const other = challenge('b');
+    challenge('a');
+    expect(sessions.takeChallenged(first, 'default')).toBeUndefined();
+    for (let n = 0; n < 2; n += 1) challenge('b');
+    const newest = challenge('c');
     expect(sessions.size).toBe(6);
+    expect(sessions.takeChallenged(second, 'default')).toBeUndefined();
+    for (const id of [third, other, newest]) {
+      expect(sessions.takeChallenged(id, 'default')).toBeDefined();
+    }
+  });
+
+  it('refuses challenges where all sessions are attested, and ends none of those', () => {
+    const { sessions, challenge } = opened();
+    const ids = [1, 2, 3].map(() => sessions.attest(ATTESTED).id);
+    expect(() => challenge('a')).toThrow(BUSY);
+    for (const id of ids) expect(sessions.useAttested(id, 'default')).toBeDefined();
+    for (let n = 0; n < 3; n += 1) sessions.attest({ ...ATTESTED, client: 'b' });
+    expect(() => challenge('c')).toThrow(BUSY);
   });
 
   it('forgets challenges that expired, and counts them no more', () => {

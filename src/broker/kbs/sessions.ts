@@ -75,14 +75,18 @@ export class Sessions {
     return this.#held.size;
   }
 
-  /** @throws A3sError `kbs-busy` */
+  /**
+   * Where there are as many as may be, the oldest challenge that nobody answered ends: of the
+   * client, where it has too many. Attested sessions give way to nobody.
+   *
+   * @throws A3sError `kbs-busy` where all are attested
+   */
   challenge(request: Omit<ChallengedSession, 'nonce' | 'label'>): Opened {
     this.#sweep();
     const { sessions, sessionsPerClient, nonceMs } = this.#limits;
     const mine = this.#ofClient.get(request.client) ?? 0;
-    if (this.#held.size >= sessions || mine >= sessionsPerClient) {
-      throw new A3sError('kbs-busy', 'There are as many sessions as there may be');
-    }
+    const full = mine >= sessionsPerClient ? request.client : undefined;
+    if (full !== undefined || this.#held.size >= sessions) this.#evict(full);
     const session = { ...request, nonce: randomBytes(32).toString('base64') };
     return this.#add({ session, expiresAt: this.#now() + nonceMs, left: 1 });
   }
@@ -153,6 +157,15 @@ export class Sessions {
     const left = (this.#ofClient.get(client) ?? 1) - 1;
     if (left === 0) this.#ofClient.delete(client);
     else this.#ofClient.set(client, left);
+  }
+
+  #evict(client: string | undefined): void {
+    for (const [id, { session }] of this.#held) {
+      if (!('nonce' in session) || (client !== undefined && session.client !== client)) continue;
+      this.#remove(id);
+      return;
+    }
+    throw new A3sError('kbs-busy', 'There are as many sessions as there may be');
   }
 
   /** Expired sessions would count. At most once a second: it looks at all. */

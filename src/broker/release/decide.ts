@@ -12,7 +12,7 @@ import { appraiseEvidence, type VerifiedEvidence } from './evidence.ts';
 export interface Permissions {
   readonly grants: ReadonlyMap<string, Grant>;
   /** Of the policies that exist; called for those that a grant names. */
-  readonly policy: (name: string) => ReleasePolicy | undefined;
+  readonly policy: (name: string) => ReleasePolicy | 'broken' | undefined;
   readonly isRevoked: (kind: 'grant' | 'policy', name: string) => boolean;
 }
 
@@ -57,6 +57,7 @@ export function decide(
     const found = policy(name);
     if (isRevoked('policy', name)) return `policy ${name}: revoked`;
     if (found === undefined) return `policy ${name}: it does not exist`;
+    if (found === 'broken') return `policy ${name}: record-broken`;
     if (evidence.tee === 'a3s-simulated' && !found.allowSimulated) {
       return `policy ${name}: simulated`;
     }

@@ -9,8 +9,10 @@ import type {
   RecordKind,
   StoredCheckpoint,
   StoredEntry,
+  StoredFacts,
   StoredRecord,
   StoreTransaction,
+  Usage,
 } from './store.ts';
 
 interface Row {
@@ -24,6 +26,8 @@ interface Row {
   readonly changed_at: number;
   readonly declared: number;
 }
+
+type FactsRow = Pick<Row, 'name' | 'version' | 'changed_at' | 'declared'>;
 
 export class SqliteTransaction implements StoreTransaction {
   readonly #statements: ReturnType<typeof prepareAll>;
@@ -39,6 +43,18 @@ export class SqliteTransaction implements StoreTransaction {
 
   async records(tenant: string, kind: RecordKind): Promise<readonly StoredRecord[]> {
     return this.#statements.records.all(tenant, kind).map(recordOf);
+  }
+
+  async facts(tenant: string, kind: RecordKind): Promise<readonly StoredFacts[]> {
+    const rows = this.#statements.facts.all(tenant, kind);
+    return rows.map(({ name, version, changed_at, declared }) => ({
+      ...{ name, version },
+      ...{ changedAt: changed_at, declared: declared !== 0 },
+    }));
+  }
+
+  async usage(tenant: string, kind: RecordKind): Promise<Usage> {
+    return this.#statements.usage.get(tenant, kind) ?? { records: 0, bytes: 0 };
   }
 
   async putRecord(record: StoredRecord): Promise<void> {
@@ -99,6 +115,13 @@ function prepareAll(database: Database) {
     ),
     records: database.prepare<[string, string], Row>(
       'SELECT * FROM records WHERE tenant = ? AND kind = ? ORDER BY name',
+    ),
+    facts: database.prepare<[string, string], FactsRow>(
+      'SELECT name, version, changed_at, declared FROM records WHERE tenant = ? AND kind = ? ORDER BY name',
+    ),
+    // SQLite takes the length of a blob from the header of its row.
+    usage: database.prepare<[string, string], Usage>(
+      'SELECT COUNT(*) AS records, COALESCE(SUM(LENGTH(sealed)), 0) AS bytes FROM records WHERE tenant = ? AND kind = ?',
     ),
     putRecord: database.prepare(
       'INSERT OR REPLACE INTO records (tenant, kind, name, version, epoch, wrapped_key, sealed, changed_at, declared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',

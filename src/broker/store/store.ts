@@ -26,6 +26,16 @@ export interface StoredRecord extends RecordKey {
   readonly declared: boolean;
 }
 
+/** What is in clear of a record, without what is encrypted. */
+export type StoredFacts = Pick<StoredRecord, 'name' | 'version' | 'changedAt' | 'declared'>;
+
+/** How much there is of one kind. */
+export interface Usage {
+  readonly records: number;
+  /** Encrypted. */
+  readonly bytes: number;
+}
+
 /** An entry of the audit log. */
 export interface StoredEntry {
   /** From 1, without gaps. */
@@ -48,6 +58,9 @@ export interface StoreTransaction {
   record(key: RecordKey): Promise<StoredRecord | undefined>;
   /** Of a tenant, by name. */
   records(tenant: string, kind: RecordKind): Promise<readonly StoredRecord[]>;
+  /** Of a tenant, by name; reads nothing that is encrypted. */
+  facts(tenant: string, kind: RecordKind): Promise<readonly StoredFacts[]>;
+  usage(tenant: string, kind: RecordKind): Promise<Usage>;
   putRecord(record: StoredRecord): Promise<void>;
   removeRecord(key: RecordKey): Promise<void>;
   /** Some of those that an epoch below this one wrapped. */

@@ -39,14 +39,9 @@ export class Rotation {
 
   async #begin(actor: string): Promise<number> {
     const epoch = await this.#keys.add();
-    await this.#store.transaction(async (transaction) => {
-      await this.#vault.enter(transaction, epoch);
-      await this.#audit.append(transaction, {
-        actor,
-        action: 'root-key-rotated',
-        details: { epoch },
-      });
-    });
+    await this.#vault.enter(this.#store, epoch, (transaction) =>
+      this.#audit.append(transaction, { actor, action: 'root-key-rotated', details: { epoch } }),
+    );
     return epoch;
   }
 
@@ -77,7 +72,12 @@ export class Rotation {
   /** Once for each epoch, with the check that nothing needs an older one. */
   async #record(): Promise<number> {
     return this.#store.transaction(async (transaction) => {
-      const needed = Math.min(this.#vault.epoch, ...(await transaction.epochsInUse()));
+      // What the store has counts: without its current epoch in the key file no broker opens it.
+      const needed = Math.min(
+        this.#vault.epoch,
+        await this.#vault.storedEpoch(transaction),
+        ...(await transaction.epochsInUse()),
+      );
       const completed = Number((await transaction.value(COMPLETED)) ?? 1);
       if (needed > completed) {
         await transaction.setValue(COMPLETED, String(needed));

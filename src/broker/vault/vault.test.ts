@@ -142,6 +142,24 @@ describe('a rotation of the root key', () => {
     expect(epochs()).toEqual([2]);
   });
 
+  it('keeps the epoch that the store needs when the transaction of a rotation fails', async () => {
+    await put('kept');
+    {
+      await using open = await openTestStore(directory);
+      const broken = new Error('no space is left');
+      const audit = Object.create(open.audit, { append: { value: () => Promise.reject(broken) } });
+      const failing = new Rotation(open.store, open.vault, open.keys, audit);
+      await expect(failing.begin('admin:test')).rejects.toBe(broken);
+      expect(open.vault.epoch).toBe(1);
+      await new Rotation(open.store, open.vault, open.keys, open.audit).complete(NEVER);
+      expect(epochs()).toEqual([1, 2]);
+    }
+    expect(await get()).toBe('kept');
+    await rotate();
+    expect(epochs()).toEqual([3]);
+    expect(await get()).toBe('kept');
+  });
+
   it('goes on where a broker was killed between two batches, and records the end once', async () => {
     await put('kept', ...numbered(10));
     {

@@ -71,8 +71,9 @@ export class Vault {
         }
       }
       const vault = new Vault(storeId, keys, epoch);
-      // A rotation that ended between the key file and the store is completed.
-      if (newest > epoch) await vault.enter(transaction, newest);
+      // A rotation that ended between the key file and the store is completed. A transaction that
+      // fails opens no vault.
+      if (newest > epoch) await vault.#enter(transaction, newest);
       return vault;
     });
   }
@@ -85,7 +86,7 @@ export class Vault {
     const storeId = randomBytes(16).toString('hex');
     await transaction.setValue(STORE_ID, storeId);
     const vault = new Vault(storeId, keys, epoch);
-    await vault.enter(transaction, epoch);
+    await vault.#enter(transaction, epoch);
     return vault;
   }
 
@@ -94,11 +95,36 @@ export class Vault {
     return this.#epoch;
   }
 
-  /** Makes an epoch of the root key the current one. */
-  async enter(transaction: StoreTransaction, epoch: number): Promise<void> {
+  /**
+   * Makes an epoch of the root key the current one, in a transaction of its own with what
+   * `alongside` writes. Where that fails, nothing is written under the new epoch: the store does
+   * not know it.
+   */
+  async enter(
+    store: BrokerStore,
+    epoch: number,
+    alongside: (transaction: StoreTransaction) => Promise<void>,
+  ): Promise<void> {
+    await store.transaction(async (transaction) => {
+      await this.#write(transaction, epoch);
+      await alongside(transaction);
+    });
+    this.#epoch = epoch;
+  }
+
+  /** The epoch that the store has as the current one. */
+  async storedEpoch(transaction: StoreTransaction): Promise<number> {
+    return Number(await transaction.value(EPOCH));
+  }
+
+  async #enter(transaction: StoreTransaction, epoch: number): Promise<void> {
+    await this.#write(transaction, epoch);
+    this.#epoch = epoch;
+  }
+
+  async #write(transaction: StoreTransaction, epoch: number): Promise<void> {
     await transaction.setValue(EPOCH, String(epoch));
     await transaction.setValue(fingerprintName(epoch), await this.#keys.fingerprint(epoch));
-    this.#epoch = epoch;
   }
 
   /** Writes a record as its next version, which it returns. */
@@ -150,11 +176,7 @@ export class Vault {
     tenant: string,
     kind: RecordKind,
   ): Promise<readonly RecordFacts[]> {
-    const records = await transaction.records(tenant, kind);
-    return records.map(({ name, version, changedAt, declared }) => ({
-      ...{ name, version },
-      ...{ changedAt, declared },
-    }));
+    return transaction.facts(tenant, kind);
   }
 
   /** Wraps the data keys of some records of older epochs again; returns how many. */
