@@ -23,3 +23,8 @@ it('leaves other errors alone, and those without a reason', () => {
   expect(explained(other, ['why'])).toEqual(other);
   expect(explained(trailers, [])).toEqual(trailers);
 });
+
+it.each(['/w==', '!', ''])('passes details on that are no message: %j', (details) => {
+  const passed = explained({ ...trailers, 'grpc-status-details-bin': details }, ['why']);
+  expect(passed['grpc-message']).toBe(`${WORDS}: why`);
+});

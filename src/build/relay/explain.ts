@@ -5,8 +5,8 @@
  * @module
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
-import { passedOn, percentDecoded, percentEncoded } from '../wire/grpc.ts';
-import { bytesField, readFields, textsOf } from '../wire/protobuf.ts';
+import { answerHeaders, percentDecoded, percentEncoded } from '../wire/grpc.ts';
+import { bytesField, ProtobufError, readFields, textOf } from '../wire/protobuf.ts';
 
 const BARE_STATUS = /invalid response status \d{3}/;
 /** A `google.rpc.Status`, whose message clients show in place of the other one. */
@@ -18,18 +18,25 @@ export function explained(
   trailers: IncomingHttpHeaders,
   reasons: readonly string[],
 ): OutgoingHttpHeaders {
-  const passed = passedOn(trailers);
+  const passed = answerHeaders(trailers);
   const words = percentDecoded(String(trailers['grpc-message'] ?? ''));
   if (reasons.length === 0 || !BARE_STATUS.test(words)) return passed;
   const added = `: ${[...new Set(reasons)].join('; ')}`;
   passed['grpc-message'] = percentEncoded(words + added);
   const details = trailers[DETAILS];
-  if (typeof details === 'string') {
-    const fields = readFields(Buffer.from(details, 'base64'));
-    const [message = ''] = textsOf(fields, MESSAGE);
-    const others = fields.filter(({ number }) => number !== MESSAGE);
-    const status = [bytesField(MESSAGE, message + added), ...others.map(({ encoded }) => encoded)];
-    passed[DETAILS] = Buffer.concat(status).toString('base64');
-  }
+  if (typeof details === 'string') passed[DETAILS] = withMessage(details, added);
   return passed;
+}
+
+/** As they came, where they are no message: the builder's words are not worth a failure here. */
+function withMessage(details: string, added: string): string {
+  try {
+    const fields = readFields(Buffer.from(details, 'base64'));
+    const others = fields.filter(({ number }) => number !== MESSAGE);
+    const message = bytesField(MESSAGE, textOf(fields, MESSAGE) + added);
+    return Buffer.concat([message, ...others.map(({ encoded }) => encoded)]).toString('base64');
+  } catch (error) {
+    if (error instanceof ProtobufError) return details;
+    throw error;
+  }
 }

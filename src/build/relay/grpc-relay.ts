@@ -1,7 +1,8 @@
 /**
  * Carries the gRPC calls of one BuildKit client to the builder.
  *
- * Calls pass as they are, message for message, except for the two that a build begins with. The
+ * Calls of a list pass as they are, message for message, except for the two that a build begins
+ * with; no others do. The
  * answer of the one that runs the build waits until its result is an image here: the client may
  * run it then.
  *
@@ -13,28 +14,40 @@ import {
   connect,
   constants,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   performServerHandshake,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
-import { failure, framed, GRPC, GrpcError, passedOn, unframed } from '../wire/grpc.ts';
+import {
+  answerHeaders,
+  failure,
+  framed,
+  GRPC,
+  GrpcError,
+  passedOn,
+  unframed,
+} from '../wire/grpc.ts';
 import { ProtobufError } from '../wire/protobuf.ts';
+import { BudgetError, type BudgetShare, ByteBudget } from './byte-budget.ts';
 import { explained } from './explain.ts';
+import { FRONTEND_SOLVE, PASSED, SOLVE } from './methods.ts';
 
-const SOLVE = '/moby.buildkit.v1.Control/Solve';
-const FRONTEND_SOLVE = '/moby.buildkit.v1.frontend.LLBBridge/Solve';
 /** Metadata of the calls of a frontend that runs in the client. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
 
 const HAS_ENDED =
   'the build broke off, since its builder has ended. Build again: it is started anew';
+const OK = 200;
 const BROKE_OFF = { 'grpc-status': GRPC.unavailable, 'grpc-message': HAS_ENDED };
 
 /** A build has a handful of calls under way; a client may have several builds. */
 const MAX_STREAMS = 128;
 /** BuildKit's own bound on a message. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
+/** Of the calls of all clients. The messages of a build are far smaller than their bound. */
+const BUFFERED = new ByteBudget(4 * MAX_MESSAGE);
 
 /** What the control server does with the calls of a build. */
 export interface BuildCalls {
@@ -64,6 +77,7 @@ export async function relayGrpc(
   builder: Duplex,
   calls: BuildCalls,
   gone: AbortSignal,
+  buffered = BUFFERED,
 ): Promise<void> {
   const upstream = connect('http://builder', { createConnection: () => builder });
   const connection = performServerHandshake(client, {
@@ -82,78 +96,77 @@ export async function relayGrpc(
   connection.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
     if (stream.closed || stream.destroyed) return;
-    void relayCall(stream, headers, upstream, calls);
+    void relayCall({ stream, headers, upstream, buffered }, calls);
   });
-  const leave = (): void => connection.destroy();
+  // Each by itself: a session that has said goodbye waits for its socket, which may stay open.
+  const leave = (): void => {
+    for (const each of [connection, upstream, builder, client]) each.destroy();
+  };
   gone.addEventListener('abort', leave);
   if (gone.aborted) leave();
   await closed;
   gone.removeEventListener('abort', leave);
 }
 
-async function relayCall(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  upstream: ClientHttp2Session,
-  calls: BuildCalls,
-): Promise<void> {
+interface Call {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly upstream: ClientHttp2Session;
+  readonly buffered: ByteBudget;
+}
+
+/** Never rejects. */
+async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
+  const { stream, headers } = call;
+  const path = headers[':path'] ?? '';
+  const share = call.buffered.share();
   try {
-    const path = headers[':path'];
-    if (path === SOLVE) await relaySolve(stream, headers, upstream, calls);
-    else if (path === FRONTEND_SOLVE) await relayFrontend(stream, headers, upstream, calls);
-    else {
-      const sent = begin(stream, headers, upstream);
+    if (headers[':method'] !== 'POST') throw new UnknownMethod();
+    if (path === SOLVE) await relaySolve(call, calls, share);
+    else if (path === FRONTEND_SOLVE) await relayFrontend(call, calls, share);
+    else if (PASSED.has(path)) {
+      const sent = begin(call);
       stream.pipe(sent);
       passAnswer(sent, stream);
-    }
+    } else throw new UnknownMethod();
+    // The answer is held until the client has it.
+    if (isOver(stream)) share.release();
+    else stream.once('close', share.release);
   } catch (error) {
-    refuse(stream, error);
+    share.release();
+    guarded(stream, () => refuse(stream, error))();
   }
 }
 
-async function relayFrontend(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  upstream: ClientHttp2Session,
-  calls: BuildCalls,
-): Promise<void> {
+async function relayFrontend(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
   const begun = performance.now();
-  const ref = String(headers[BUILD_ID] ?? '');
-  const message = await calls.frontendSolve(await messageOf(stream), ref);
-  const sent = begin(stream, headers, upstream);
+  const ref = String(call.headers[BUILD_ID] ?? '');
+  const message = await calls.frontendSolve(await messageOf(call.stream, share), ref);
+  const sent = begin(call);
   sent.end(framed(message));
-  send(stream, await wholeAnswer(sent), calls.refusedSince(begun));
+  send(call.stream, await wholeAnswer(sent, share), calls.refusedSince(begun));
 }
 
-async function relaySolve(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  upstream: ClientHttp2Session,
-  calls: BuildCalls,
-): Promise<void> {
+async function relaySolve(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
+  const { stream } = call;
   const begun = performance.now();
   const left = new AbortController();
   stream.once('close', () => left.abort());
-  const solve = await calls.solve(await messageOf(stream), left.signal);
+  const solve = await calls.solve(await messageOf(stream, share), left.signal);
   try {
-    const sent = begin(stream, headers, upstream);
+    const sent = begin(call);
     sent.end(framed(solve.message));
-    const answer = await wholeAnswer(sent);
-    const { 'content-length': _, ...head } = answer.head;
-    const isResult = (answer.trailers ?? head)['grpc-status'] === GRPC.ok;
+    const answer = await wholeAnswer(sent, share);
+    const isResult = (answer.trailers ?? answer.head)['grpc-status'] === GRPC.ok;
     const body = isResult ? framed(await solve.finish(unframed(answer.body))) : answer.body;
-    send(stream, { ...answer, head, body }, calls.refusedSince(begun));
+    send(stream, { ...answer, body }, calls.refusedSince(begun));
   } finally {
     solve.end();
   }
 }
 
 /** The call to the builder, which ends with that of the client. */
-function begin(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  upstream: ClientHttp2Session,
-): ClientHttp2Stream {
+function begin({ stream, headers, upstream }: Call): ClientHttp2Stream {
   if (upstream.destroyed || upstream.closed) {
     throw new A3sError('builder-failed', HAS_ENDED);
   }
@@ -167,29 +180,67 @@ function begin(
   return sent;
 }
 
+/**
+ * A listener that ends the call where it throws. Nothing else would catch it, and the control
+ * server would end.
+ */
+function guarded<T extends readonly unknown[]>(
+  stream: ServerHttp2Stream,
+  listener: (...given: T) => void,
+): (...given: T) => void {
+  return (...given) => {
+    try {
+      listener(...given);
+    } catch {
+      // The client learns of it as an internal error.
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
+  };
+}
+
 /** Carries the answer as it comes. One that breaks off ends with an error in words. */
 function passAnswer(sent: ClientHttp2Stream, stream: ServerHttp2Stream): void {
-  let trailers: IncomingHttpHeaders | undefined;
-  sent.once('response', (head, flags) => {
-    if (isOver(stream)) return;
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
-      stream.respond(passedOn(head), { endStream: true });
-      return;
-    }
-    stream.respond(passedOn(head), { waitForTrailers: true });
-    sent.pipe(stream, { end: false });
+  let trailers: OutgoingHttpHeaders = BROKE_OFF;
+  sent.once(
+    'response',
+    guarded(stream, (head: IncomingHttpHeaders, flags: number) => {
+      if (isOver(stream)) return;
+      if (head[':status'] !== OK) {
+        stream.respond(failure(GRPC.unavailable, otherStatus(head)), { endStream: true });
+        sent.close(constants.NGHTTP2_CANCEL);
+      } else if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
+        stream.respond(answerHeaders(head), { endStream: true });
+      } else {
+        stream.respond(answerHeaders(head), { waitForTrailers: true });
+        sent.pipe(stream, { end: false });
+      }
+    }),
+  );
+  sent.once('trailers', (last: IncomingHttpHeaders) => {
+    trailers = answerHeaders(last);
   });
-  sent.once('trailers', (last) => {
-    trailers = last;
-  });
-  stream.on('wantTrailers', () => {
-    if (!isOver(stream)) stream.sendTrailers(passedOn(trailers ?? BROKE_OFF));
-  });
-  sent.once('close', () => {
-    if (isOver(stream)) return;
-    if (stream.headersSent) stream.end();
-    else stream.respond(failure(GRPC.unavailable, HAS_ENDED), { endStream: true });
-  });
+  sendTrailersOf(stream, () => trailers);
+  sent.once(
+    'close',
+    guarded(stream, () => {
+      if (isOver(stream)) return;
+      if (stream.headersSent) stream.end();
+      else stream.respond(failure(GRPC.unavailable, HAS_ENDED), { endStream: true });
+    }),
+  );
+}
+
+function sendTrailersOf(stream: ServerHttp2Stream, trailers: () => OutgoingHttpHeaders): void {
+  stream.on(
+    'wantTrailers',
+    guarded(stream, () => {
+      if (!isOver(stream)) stream.sendTrailers(trailers());
+    }),
+  );
+}
+
+function otherStatus(head: IncomingHttpHeaders): string {
+  return `the builder answers with the HTTP status ${head[':status']}`;
 }
 
 interface WholeAnswer {
@@ -198,13 +249,16 @@ interface WholeAnswer {
   readonly trailers: IncomingHttpHeaders | undefined;
 }
 
-function wholeAnswer(sent: ClientHttp2Stream): Promise<WholeAnswer> {
+function wholeAnswer(sent: ClientHttp2Stream, share: BudgetShare): Promise<WholeAnswer> {
   return new Promise((resolve, reject) => {
     let head: IncomingHttpHeaders | undefined;
     let trailers: IncomingHttpHeaders | undefined;
     const chunks: Buffer[] = [];
     sent.once('response', (headers) => {
       head = headers;
+      if (headers[':status'] === OK) return;
+      reject(new A3sError('builder-failed', otherStatus(headers)));
+      sent.close(constants.NGHTTP2_CANCEL);
     });
     sent.once('trailers', (headers) => {
       trailers = headers;
@@ -212,8 +266,14 @@ function wholeAnswer(sent: ClientHttp2Stream): Promise<WholeAnswer> {
     let length = 0;
     sent.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= MAX_MESSAGE) chunks.push(chunk);
-      else sent.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      try {
+        if (length > MAX_MESSAGE) throw new GrpcError(`the answer exceeds ${MAX_MESSAGE} bytes`);
+        share.hold(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        sent.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        reject(error);
+      }
     });
     sent.once('close', () => {
       if (head !== undefined && sent.rstCode === constants.NGHTTP2_NO_ERROR) {
@@ -230,24 +290,24 @@ function send(
   reasons: readonly string[],
 ): void {
   if (isOver(stream)) return;
+  const last = explained(trailers ?? head, reasons);
   if (trailers === undefined) {
-    stream.respond(explained(head, reasons), { endStream: true });
+    stream.respond(last, { endStream: true });
     return;
   }
-  stream.on('wantTrailers', () => {
-    if (!isOver(stream)) stream.sendTrailers(explained(trailers, reasons));
-  });
-  stream.respond(passedOn(head), { waitForTrailers: true });
+  sendTrailersOf(stream, () => last);
+  stream.respond(answerHeaders(head), { waitForTrailers: true });
   stream.end(body);
 }
 
 /** The one message of a call. */
-async function messageOf(stream: Readable): Promise<Buffer> {
+async function messageOf(stream: Readable, share: BudgetShare): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
     length += (chunk as Buffer).length;
     if (length > MAX_MESSAGE) throw new GrpcError(`the message exceeds ${MAX_MESSAGE} bytes`);
+    share.hold((chunk as Buffer).length);
     chunks.push(chunk as Buffer);
   }
   return unframed(Buffer.concat(chunks));
@@ -270,7 +330,16 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The call is none of those that pass. */
+class UnknownMethod extends Error {
+  constructor() {
+    super('this server passes no such call on to the builder');
+  }
+}
+
 function statusOf(error: unknown): string {
+  if (error instanceof UnknownMethod) return GRPC.unimplemented;
+  if (error instanceof BudgetError) return GRPC.resourceExhausted;
   if (error instanceof GrpcError || error instanceof ProtobufError) return GRPC.invalidArgument;
   if (!(error instanceof A3sError)) return GRPC.internal;
   if (error.code === 'image-untrusted') return GRPC.permissionDenied;

@@ -1,6 +1,20 @@
 import { expect, it } from 'vitest';
-import { bytesField, mapEntry, mapOf, readFields, textsOf } from '../wire/protobuf.ts';
+import {
+  mapEntry,
+  mapOf,
+  ProtobufError,
+  readFields,
+  textsOf,
+  bytesField as written,
+} from '../wire/protobuf.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './solve.ts';
+
+/** The field of a text, or of the fields of a message. */
+const bytesField = (number: number, content: string | Buffer | readonly Buffer[]): Buffer =>
+  written(
+    number,
+    typeof content === 'string' || Buffer.isBuffer(content) ? content : Buffer.concat(content),
+  );
 
 const exporter = (type: string, attrs: Readonly<Record<string, string>>): Buffer =>
   bytesField(
@@ -53,8 +67,81 @@ it('refuses to push a cache', () => {
   );
 });
 
-it('refuses a name that is none', () => {
-  expect(() => readSolve(exporter('moby', { name: 'Not A Name' }))).toThrow(
+const UNSUPPORTED = expect.objectContaining({ code: 'unsupported-option' });
+
+it.each([
+  ['of older clients', bytesField(1, 'registry.example/cache:1')],
+  ['of a type that is given last', bytesField(4, [bytesField(1, 'inline'), bytesField(1, 'gha')])],
+  ['to a bucket', bytesField(4, bytesField(1, 's3'))],
+])('refuses to push a cache %s', (_, options) => {
+  expect(() => readSolve(bytesField(8, options))).toThrow(UNSUPPORTED);
+});
+
+it.each(['local', 'gha', 's3', 'azblob', '', 'Registry'])('imports no cache of type %s', (type) => {
+  const entry = [bytesField(1, 'registry'), bytesField(1, type)];
+  expect(() => readSolve(bytesField(8, bytesField(5, entry)))).toThrow(UNSUPPORTED);
+  expect(() => readFrontendSolve(bytesField(12, entry))).toThrow(UNSUPPORTED);
+  const json = JSON.stringify([{ Type: type, Attrs: { src: '/c' } }]);
+  expect(() => readSolve(mapEntry(7, 'cache-imports', json))).toThrow(UNSUPPORTED);
+  expect(() => readFrontendSolve(mapEntry(3, 'cache-imports', json))).toThrow(UNSUPPORTED);
+});
+
+it.each(['[{"type":"local"}]', '[{"Type":"registry","type":"local"}]', '{', 'null', '[null]'])(
+  'refuses imports that Go could read in another way: %s',
+  (json) => {
+    expect(() => readSolve(mapEntry(7, 'cache-imports', json))).toThrow(ProtobufError);
+  },
+);
+
+it('imports a cache of a registry, and writes what it has read', () => {
+  const json = '[{"Type":"local","Type":"registry","Attrs":{"ref":"a"}}]';
+  const entry = [bytesField(1, 'registry'), mapEntry(2, 'ref', 'a')];
+  const cache = bytesField(8, [bytesField(4, bytesField(1, 'inline')), bytesField(5, entry)]);
+  const { message } = readSolve(Buffer.concat([cache, mapEntry(7, 'cache-imports', json)]));
+  const fields = readFields(message);
+  expect(fields[0]?.encoded).toEqual(cache);
+  expect(mapOf(fields, 7).get('cache-imports')).toBe('[{"Type":"registry","Attrs":{"ref":"a"}}]');
+});
+
+it('takes the last of a type that is there twice', () => {
+  const twice = [bytesField(3, 'x'), bytesField(3, 'image')];
+  const pushed = [bytesField(1, 'x'), bytesField(1, 'image'), mapEntry(2, 'push', 'true')];
+  expect(() => readSolve(Buffer.concat([...twice, mapEntry(4, 'push', 'true')]))).toThrow(
+    UNSUPPORTED,
+  );
+  expect(() => readSolve(bytesField(13, pushed))).toThrow(UNSUPPORTED);
+  const named = readSolve(Buffer.concat([...twice, mapEntry(4, 'name', 'a/shadow:1')]));
+  expect(named).toMatchObject({ stores: true, names: ['docker.io/a/shadow:1'] });
+  expect(named.message.includes('shadow')).toBe(false);
+});
+
+it('sees a frontend that is named last', () => {
+  const frontend = [bytesField(6, ''), bytesField(6, 'dockerfile.v0')];
+  const local = mapEntry(7, 'image-resolve-mode', 'local');
+  const { message } = readSolve(Buffer.concat([...frontend, local]));
+  expect(mapOf(readFields(message), 7).get('image-resolve-mode')).toBe('pull');
+});
+
+it.each([
+  ['a key that is there twice', bytesField(4, [bytesField(1, 'x'), bytesField(1, 'name')])],
+  [
+    'a key of another wire type',
+    bytesField(13, bytesField(2, [Buffer.from([8, 4]), Buffer.from('name')])),
+  ],
+  ['17 results', Array(17).fill(exporter('oci', {}))],
+  ['101 names', exporter('moby', { name: Array.from({ length: 101 }, (_, n) => n).join() })],
+])('refuses %s', (_, message) => {
+  const bytes = Array.isArray(message) ? Buffer.concat(message) : message;
+  expect(() => readSolve(bytes)).toThrow(ProtobufError);
+});
+
+it('encodes results anew, without what it does not know', () => {
+  const inside = [bytesField(1, 'x'), bytesField(1, 'oci'), bytesField(9, 'unknown')];
+  expect(readSolve(bytesField(13, inside)).message).toEqual(exporter('oci', {}));
+});
+
+it.each(['Not A Name', `a:1@${DIGEST}`])('refuses the name %s', (name) => {
+  expect(() => readSolve(exporter('moby', { name }))).toThrow(
     expect.objectContaining({ code: 'invalid-reference' }),
   );
 });
@@ -74,11 +161,20 @@ it('makes a frontend ask for each image, whatever the client says', () => {
   expect(readSolve(server)).toMatchObject({ pulls: true });
 });
 
-it('finds layouts of the client, in attributes and in definitions', () => {
-  const attribute = mapEntry(3, 'context:base', 'oci-layout://x@sha256:1');
-  expect(readFrontendSolve(attribute).hasLayouts).toBe(true);
-  const definition = bytesField(2, bytesField(1, bytesField(2, 'oci-layout://x')));
-  expect(readSolve(definition).hasLayouts).toBe(true);
+it.each(['oci-layout://x@sha256:1', 'oci-layout:x@sha256:1', 'OCI-Layout:x'])(
+  'finds layouts of the client, in attributes and in definitions: %s',
+  (layout) => {
+    expect(readFrontendSolve(mapEntry(3, 'context:base', layout)).hasLayouts).toBe(true);
+    expect(readSolve(mapEntry(7, 'context:base', layout)).hasLayouts).toBe(true);
+    const definition = bytesField(2, bytesField(1, bytesField(2, layout)));
+    expect(readSolve(definition).hasLayouts).toBe(true);
+  },
+);
+
+it('takes a source policy for a layout, since it could make one of any source', () => {
+  expect(readSolve(bytesField(12, 'policy')).hasLayouts).toBe(true);
+  expect(readSolve(bytesField(15, 'session')).hasLayouts).toBe(true);
+  expect(readFrontendSolve(bytesField(15, 'policy')).hasLayouts).toBe(true);
 });
 
 it('gives the response the names of the client, and the id that the image has here', () => {

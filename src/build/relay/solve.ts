@@ -9,7 +9,18 @@
  */
 import { A3sError } from '../../errors.ts';
 import { canonicalName, parseReference, withDefaultTag } from '../../oci/reference.ts';
-import { bytesField, type Field, mapEntry, mapOf, readFields, textsOf } from '../wire/protobuf.ts';
+import {
+  bytesField,
+  entryOf,
+  type Field,
+  mapEntry,
+  mapOf,
+  ProtobufError,
+  readFields,
+  textOf,
+} from '../wire/protobuf.ts';
+import { CACHE_IMPORTS, checkCache, checkedImports, checkImports } from './cache-options.ts';
+import { pushes } from './pushes.ts';
 
 /** Fields of `moby.buildkit.v1.SolveRequest`. */
 const SOLVE = {
@@ -19,14 +30,19 @@ const SOLVE = {
   frontend: 6,
   frontendAttrs: 7,
   cache: 8,
+  sourcePolicy: 12,
   exporters: 13,
+  sourcePolicySession: 15,
 } as const;
 /** Fields of `moby.buildkit.v1.Exporter`. */
 const EXPORTER = { type: 1, attrs: 2 } as const;
-/** Fields of `moby.buildkit.v1.CacheOptions` and of its entries. */
-const CACHE = { exports: 4, type: 1 } as const;
 /** Fields of `moby.buildkit.v1.frontend.SolveRequest`. */
-const FRONTEND_SOLVE = { frontend: 2, frontendAttrs: 3 } as const;
+const FRONTEND_SOLVE = {
+  frontend: 2,
+  frontendAttrs: 3,
+  cacheImports: 12,
+  sourcePolicies: 15,
+} as const;
 /** Field of `moby.buildkit.v1.SolveResponse`. */
 const RESPONSE = 1;
 
@@ -43,7 +59,11 @@ const NO = ['', '0', 'f', 'F', 'false', 'FALSE', 'False'];
 
 const RESOLVE_MODE = 'image-resolve-mode';
 const PULL = 'pull';
-const OCI_LAYOUT = 'oci-layout://';
+/** Wherever it is in a message: `oci-layout:x` means the same to a frontend. */
+const OCI_LAYOUT = /oci-layout/i;
+
+const MAX_EXPORTERS = 16;
+const MAX_NAMES = 100;
 
 const IMAGE_NAME = 'image.name';
 const DIGEST = 'containerimage.digest';
@@ -62,13 +82,17 @@ export interface Solve {
   readonly spelledNames: string;
   /** Whether each image is to come from its registry, though it be here. */
   readonly pulls: boolean;
-  /** Whether images come with the client's files, from `oci-layout://`. */
+  /**
+   * Whether images come with the client's files, from `oci-layout://`, or may do so: a source
+   * policy puts another source in the place of one.
+   */
   readonly hasLayouts: boolean;
 }
 
 /**
  * @throws ProtobufError; A3sError `invalid-reference`, `unsupported-option` for a result or a cache
- *   that the builder would push
+ *   that the builder would push,
+ *   and for a cache that is not from a registry
  */
 export function readSolve(message: Buffer): Solve {
   const fields = readFields(message);
@@ -78,37 +102,58 @@ export function readSolve(message: Buffer): Solve {
     if (!STORING.includes(type)) continue;
     if (!NO.includes(attrs.get('push') ?? '')) throw pushes('the result');
     for (const name of (attrs.get('name') ?? '').split(',')) if (name !== '') names.add(name);
+    if (names.size > MAX_NAMES) throw new ProtobufError(`a result has over ${MAX_NAMES} names`);
   }
-  if (cacheExports(fields).includes('registry')) throw pushes('its cache');
+  checkCache(fields.filter(({ number }) => number === SOLVE.cache));
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
-  const olderStores = STORING.includes(textsOf(fields, SOLVE.exporter)[0] ?? '');
+  const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));
   const kept = fields.flatMap((field) => rewritten(field, olderStores));
   if (olderStores) kept.push(...given(SOLVE.exporterAttrs));
   return {
-    ref: textsOf(fields, SOLVE.ref).at(-1) ?? '',
+    ref: textOf(fields, SOLVE.ref),
     message: Buffer.concat([...kept, ...resolving(fields, SOLVE.frontend, SOLVE.frontendAttrs)]),
     stores: exporters.some(({ type }) => STORING.includes(type)),
-    names: [...names].map((name) => canonicalName(withDefaultTag(parseReference(name)))),
+    names: [...names].map(namedHere),
     spelledNames: [...names].join(','),
     pulls: frontendAttrs.get(RESOLVE_MODE) === PULL,
-    hasLayouts: message.includes(OCI_LAYOUT),
+    hasLayouts: mayHaveLayouts(message, fields, [SOLVE.sourcePolicy, SOLVE.sourcePolicySession]),
   };
 }
 
 export interface FrontendSolve extends Pick<Solve, 'message' | 'pulls' | 'hasLayouts'> {}
 
-/** @throws ProtobufError */
+/** @throws ProtobufError; A3sError `unsupported-option` for a cache that is not from a registry */
 export function readFrontendSolve(message: Buffer): FrontendSolve {
   const fields = readFields(message);
-  const { frontend, frontendAttrs } = FRONTEND_SOLVE;
+  const { frontend, frontendAttrs, cacheImports } = FRONTEND_SOLVE;
+  checkImports(fields.filter(({ number }) => number === cacheImports));
   return {
     message: Buffer.concat([
       ...fields.map(({ encoded }) => encoded),
       ...resolving(fields, frontend, frontendAttrs),
     ]),
     pulls: mapOf(fields, frontendAttrs).get(RESOLVE_MODE) === PULL,
-    hasLayouts: message.includes(OCI_LAYOUT),
+    hasLayouts: mayHaveLayouts(message, fields, [FRONTEND_SOLVE.sourcePolicies]),
   };
+}
+
+function mayHaveLayouts(
+  message: Buffer,
+  fields: readonly Field[],
+  policies: readonly number[],
+): boolean {
+  return (
+    OCI_LAYOUT.test(message.toString('latin1')) ||
+    fields.some(({ number }) => policies.includes(number))
+  );
+}
+
+function namedHere(name: string): string {
+  const reference = parseReference(name);
+  if (reference.digest === undefined) return canonicalName(withDefaultTag(reference));
+  throw new A3sError('invalid-reference', `Cannot name a result ${name}: its digest is not known`, {
+    remedy: 'Give it a name with a tag: -t NAME:TAG.',
+  });
 }
 
 /** The digest of the result: of an index, or of a manifest. Undefined where none was made. */
@@ -139,43 +184,46 @@ interface Exporter {
 
 /** The one of older clients, and those of newer ones, which may send both. */
 function exportersOf(fields: readonly Field[]): readonly Exporter[] {
-  const [type = ''] = textsOf(fields, SOLVE.exporter);
-  const first = { type, attrs: mapOf(fields, SOLVE.exporterAttrs) };
-  const others = fields.flatMap(({ number, content }) => {
-    if (number !== SOLVE.exporters || content === undefined) return [];
-    const inside = readFields(content);
-    const [type = ''] = textsOf(inside, EXPORTER.type);
-    return [{ type, attrs: mapOf(inside, EXPORTER.attrs) }];
-  });
-  return [first, ...others];
+  const first = {
+    type: textOf(fields, SOLVE.exporter),
+    attrs: mapOf(fields, SOLVE.exporterAttrs),
+  };
+  const others = fields.filter(({ number }) => number === SOLVE.exporters);
+  if (others.length > MAX_EXPORTERS) {
+    throw new ProtobufError(`a build has over ${MAX_EXPORTERS} results`);
+  }
+  return [first, ...others.map(({ content }) => exporterOf(content))];
 }
 
-function cacheExports(fields: readonly Field[]): readonly string[] {
-  return fields
-    .filter(({ number }) => number === SOLVE.cache)
-    .flatMap(({ content }) => readFields(content ?? Buffer.alloc(0)))
-    .filter(({ number }) => number === CACHE.exports)
-    .flatMap(({ content }) => textsOf(readFields(content ?? Buffer.alloc(0)), CACHE.type));
+function exporterOf(content: Buffer | undefined): Exporter {
+  if (content === undefined) throw new ProtobufError('a result has no fields');
+  const fields = readFields(content);
+  return { type: textOf(fields, EXPORTER.type), attrs: mapOf(fields, EXPORTER.attrs) };
 }
 
 /**
  * The field without names of a result that stays in the builder. Docker's own exporter would unpack
  * the result, with which `rewrite-timestamp` does not go, so BuildKit's takes its place.
+ *
+ * Results are encoded anew, so the builder reads nothing in them that was not read here.
  */
 function rewritten(field: Field, olderStores: boolean): readonly Buffer[] {
   const { number, content, encoded } = field;
   if (content === undefined) return [encoded];
   if (olderStores && number === SOLVE.exporter) return [bytesField(number, IMAGE)];
-  if (olderStores && number === SOLVE.exporterAttrs) return isTaken(field) ? [] : [encoded];
+  if (olderStores && number === SOLVE.exporterAttrs) {
+    return TAKEN.includes(entryOf(content)[0]) ? [] : [encoded];
+  }
   if (number !== SOLVE.exporters) return [encoded];
-  const inside = readFields(content);
-  const [type = ''] = textsOf(inside, EXPORTER.type);
-  if (!STORING.includes(type)) return [encoded];
-  const kept = inside.filter(
-    (each) => each.number !== EXPORTER.type && (each.number !== EXPORTER.attrs || !isTaken(each)),
-  );
-  const parts = [bytesField(EXPORTER.type, IMAGE), ...kept.map((each) => each.encoded)];
-  return [bytesField(number, Buffer.concat([...parts, ...given(EXPORTER.attrs)]))];
+  const { type, attrs } = exporterOf(content);
+  const stores = STORING.includes(type);
+  const kept = [...attrs].filter(([key]) => !stores || !TAKEN.includes(key));
+  const parts = [
+    bytesField(EXPORTER.type, stores ? IMAGE : type),
+    ...kept.map(([key, value]) => mapEntry(EXPORTER.attrs, key, value)),
+    ...(stores ? given(EXPORTER.attrs) : []),
+  ];
+  return [bytesField(number, Buffer.concat(parts))];
 }
 
 /** Attributes of every result that stays in the builder. */
@@ -183,28 +231,22 @@ function given(attrs: number): readonly Buffer[] {
   return [mapEntry(attrs, 'dangling-name-prefix', NAMELESS), mapEntry(attrs, 'unpack', 'false')];
 }
 
-function isTaken({ content }: Field): boolean {
-  const [key = ''] = textsOf(readFields(content ?? Buffer.alloc(0)), 1);
-  return TAKEN.includes(key);
-}
-
 /**
- * An entry that has the frontend ask for each image. The last entry of a key counts; without it,
- * the builder would use what it has under a name.
+ * Entries that have the frontend ask for each image, and read no cache of the client. The last
+ * entry of a key counts; without the first, the builder would use what it has under a name.
+ *
+ * @throws A3sError `unsupported-option`
  */
 function resolving(
   fields: readonly Field[],
   frontend: number,
   frontendAttrs: number,
 ): readonly Buffer[] {
-  const [name = ''] = textsOf(fields, frontend);
-  return name === '' ? [] : [mapEntry(frontendAttrs, RESOLVE_MODE, PULL)];
-}
-
-function pushes(what: string): A3sError {
-  return new A3sError(
-    'unsupported-option',
-    `Cannot push ${what} during a build: the builder writes to no registry`,
-    { remedy: 'Build without it, and then push the image: docker push NAME.' },
-  );
+  const imports = mapOf(fields, frontendAttrs).get(CACHE_IMPORTS);
+  return [
+    ...(imports === undefined
+      ? []
+      : [mapEntry(frontendAttrs, CACHE_IMPORTS, checkedImports(imports))]),
+    ...(textOf(fields, frontend) === '' ? [] : [mapEntry(frontendAttrs, RESOLVE_MODE, PULL)]),
+  ];
 }

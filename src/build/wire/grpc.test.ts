@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { failure, framed, GRPC, GrpcError, percentDecoded, unframed } from './grpc.ts';
+import {
+  answerHeaders,
+  failure,
+  framed,
+  GRPC,
+  GrpcError,
+  percentDecoded,
+  unframed,
+} from './grpc.ts';
 
 it('takes one message out of its frame', () => {
   expect(unframed(framed(Buffer.from('message')))).toEqual(Buffer.from('message'));
@@ -21,4 +29,10 @@ it('encodes the words of an error as gRPC has it', () => {
     'grpc-message': '%C3%BC: 100 %25%0Ano',
   });
   expect(percentDecoded('%C3%BC: 100 %25%0Ano')).toBe('ü: 100 %\nno');
+});
+
+it('sends no header of an answer on but those of gRPC', () => {
+  const own = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' };
+  const others = { 'http2-settings': 'x', 'content-length': '5', date: 'x', connection: 'close' };
+  expect(answerHeaders({ ...own, ...others })).toEqual(own);
 });

@@ -10,6 +10,7 @@ export const GRPC = {
   ok: '0',
   invalidArgument: '3',
   permissionDenied: '7',
+  resourceExhausted: '8',
   failedPrecondition: '9',
   unimplemented: '12',
   internal: '13',
@@ -58,6 +59,17 @@ export function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
     if (value !== undefined) passed[name] = value;
   }
   return passed;
+}
+
+/**
+ * Headers or trailers of an answer to send on. No others have a meaning in gRPC, and there are
+ * names that the sending side does not take.
+ */
+export function answerHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const kept = Object.entries(passedOn(headers)).filter(
+    ([name]) => name === ':status' || name === 'content-type' || name.startsWith('grpc-'),
+  );
+  return Object.fromEntries(kept);
 }
 
 export function percentDecoded(words: string): string {

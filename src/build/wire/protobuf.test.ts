@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { bytesField, mapEntry, mapOf, ProtobufError, readFields, textsOf } from './protobuf.ts';
+import {
+  bytesField,
+  mapEntry,
+  mapOf,
+  ProtobufError,
+  readFields,
+  textOf,
+  textsOf,
+} from './protobuf.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/ /g, ''), 'hex');
 
@@ -35,6 +43,35 @@ it.each([
   ['a length beyond all bounds', '12 ff ff ff ff ff ff ff ff 7f 00'],
   ['a group', '0b'],
   ['a fixed number that is cut off', '1d 01'],
+  ['a number of more than 64 bits', `08 ${'ff'.repeat(9)} 02`],
+  ['the field number 0', '02 00'],
+  ['a field number that Go would cut off to 13', 'ea 80 80 80 80 01 00'],
 ])('refuses %s', (_, text) => {
   expect(() => readFields(hex(text))).toThrow(ProtobufError);
+});
+
+it('reads a number of 64 bits', () => {
+  expect(readFields(hex(`08 ${'ff'.repeat(9)} 01`))).toHaveLength(1);
+});
+
+it('takes the last text of a field that is none of a list', () => {
+  const message = Buffer.concat([bytesField(3, 'x'), bytesField(3, 'image')]);
+  expect(textOf(readFields(message), 3)).toBe('image');
+  expect(textOf([], 3)).toBe('');
+});
+
+it.each([
+  ['two keys', [bytesField(1, 'x'), bytesField(1, 'name'), bytesField(2, 'y')]],
+  ['a key of another wire type', [hex('08 01'), bytesField(2, 'y')]],
+  ['an unknown field', [bytesField(1, 'x'), bytesField(3, 'y')]],
+])('refuses an entry of a map with %s', (_, parts) => {
+  const fields = readFields(bytesField(4, Buffer.concat(parts)));
+  expect(() => mapOf(fields, 4)).toThrow(ProtobufError);
+});
+
+it('refuses messages of many fields and maps of many entries, at once', () => {
+  const fields = Buffer.alloc(16 * 1024 * 1024, Buffer.from([8, 0]));
+  expect(() => readFields(fields)).toThrow('more than 10000 fields');
+  const entries = readFields(Buffer.concat(Array(1001).fill(mapEntry(4, 'a', 'b'))));
+  expect(() => mapOf(entries, 4)).toThrow('more than 1000 entries');
 });

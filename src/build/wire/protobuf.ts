@@ -11,8 +11,15 @@ const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 
-/** A varint has at most ten bytes. */
+/** A varint has at most ten bytes, and the tenth has one bit of its 64. */
 const MAX_VARINT_BYTES = 10;
+/** Field numbers have 29 bits, with which a tag has 32. Go cuts what is above them off. */
+const MAX_TAG = 2 ** 32 - 1;
+/** BuildKit's clients come nowhere near. Each field costs far more memory than its two bytes. */
+const MAX_FIELDS = 10_000;
+const MAX_ENTRIES = 1000;
+/** Key and value. */
+const ENTRY_FIELDS = 2;
 
 export interface Field {
   readonly number: number;
@@ -22,28 +29,34 @@ export interface Field {
   readonly encoded: Buffer;
 }
 
-/** The bytes are no message. */
+/** The bytes are no message, or one that its receiver could read in another way. */
 export class ProtobufError extends Error {}
 
-/** @throws ProtobufError */
-export function readFields(message: Buffer): readonly Field[] {
+/** @throws ProtobufError also for more fields than a bound */
+export function readFields(message: Buffer, maxFields = MAX_FIELDS): readonly Field[] {
   const fields: Field[] = [];
   for (let at = 0; at < message.length; ) {
     const start = at;
     const tag = readVarint(message, at);
     at = tag.end;
-    const number = Number(tag.value >> 3n);
-    const type = Number(tag.value & 7n);
+    const number = Math.floor(tag.value / 8);
+    const type = tag.value % 8;
+    if (tag.value > MAX_TAG || number === 0) {
+      throw new ProtobufError('a field has a number that no field has');
+    }
     let content: Buffer | undefined;
     if (type === VARINT) at = readVarint(message, at).end;
     else if (type === FIXED64) at += 8;
     else if (type === FIXED32) at += 4;
     else if (type === BYTES) {
       const length = readVarint(message, at);
-      at = length.end + Number(length.value);
+      at = length.end + length.value;
       if (at <= message.length) content = message.subarray(length.end, at);
     } else throw new ProtobufError(`a field has the wire type ${type}`);
     if (at > message.length) throw new ProtobufError('a field goes beyond the end of its message');
+    if (fields.length === maxFields) {
+      throw new ProtobufError(`a message has more than ${maxFields} fields`);
+    }
     fields.push({ number, content, encoded: message.subarray(start, at) });
   }
   return fields;
@@ -56,13 +69,26 @@ export function textsOf(fields: readonly Field[], number: number): readonly stri
   );
 }
 
-/** A `map<string, string>`: each entry is a message of its key and its value. */
+/** The text of a field that is none of a list: the last one counts. Empty where there is none. */
+export function textOf(fields: readonly Field[], number: number): string {
+  return textsOf(fields, number).at(-1) ?? '';
+}
+
+/**
+ * A `map<string, string>`: each entry is a message of its key and its value.
+ *
+ * @throws ProtobufError
+ */
 export function mapOf(fields: readonly Field[], number: number): ReadonlyMap<string, string> {
   const map = new Map<string, string>();
+  let entries = 0;
   for (const field of fields) {
     if (field.number !== number || field.content === undefined) continue;
     const [key, value] = entryOf(field.content);
     map.set(key, value);
+    entries += 1;
+    if (entries > MAX_ENTRIES)
+      throw new ProtobufError(`a map has more than ${MAX_ENTRIES} entries`);
   }
   return map;
 }
@@ -78,20 +104,40 @@ export function mapEntry(number: number, key: string, value: string): Buffer {
   return bytesField(number, Buffer.concat([bytesField(1, key), bytesField(2, value)]));
 }
 
-function entryOf(content: Buffer): readonly [string, string] {
-  const fields = readFields(content);
-  return [textsOf(fields, 1).at(-1) ?? '', textsOf(fields, 2).at(-1) ?? ''];
+/**
+ * Key and value of an entry. BuildKit's code reads an entry without a look at the wire types in it,
+ * so one that has anything but one key and one value is refused.
+ *
+ * @throws ProtobufError
+ */
+export function entryOf(content: Buffer): readonly [string, string] {
+  const fields = readFields(content, ENTRY_FIELDS);
+  const texts = ['', ''];
+  const seen = new Set<number>();
+  for (const { number, content } of fields) {
+    if ((number !== 1 && number !== 2) || content === undefined || seen.has(number)) {
+      throw new ProtobufError('an entry of a map has more than a key and a value');
+    }
+    seen.add(number);
+    texts[number - 1] = content.toString();
+  }
+  const [key = '', value = ''] = texts;
+  return [key, value];
 }
 
-function readVarint(bytes: Buffer, start: number): { value: bigint; end: number } {
-  let value = 0n;
+/** A value above 2^53 is not exact, and is beyond every bound. */
+function readVarint(bytes: Buffer, start: number): { value: number; end: number } {
+  let value = 0;
+  let weight = 1;
   for (let at = start; at < start + MAX_VARINT_BYTES; at += 1) {
     const byte = bytes[at];
     if (byte === undefined) throw new ProtobufError('a number is cut off');
-    value |= BigInt(byte & 0x7f) << BigInt(7 * (at - start));
+    if (at === start + MAX_VARINT_BYTES - 1 && byte > 1) break;
+    value += (byte & 0x7f) * weight;
     if (byte < 0x80) return { value, end: at + 1 };
+    weight *= 0x80;
   }
-  throw new ProtobufError(`a number has more than ${MAX_VARINT_BYTES} bytes`);
+  throw new ProtobufError('a number has more than 64 bits');
 }
 
 function varint(number: number): Buffer {
