@@ -137,6 +137,32 @@ describe('the audit log', () => {
     await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
   });
 
+  it('does not open a log that was replaced as a whole without the key', async () => {
+    const { entries } = await written(8);
+    const database = new Database(directory.database);
+    database.exec('DELETE FROM checkpoints; DELETE FROM audit');
+    const insert = database.prepare('INSERT INTO audit (seq, body, hash) VALUES (?, ?, ?)');
+    for (const { seq, body, hash } of forkedAfter(entries, 0)) insert.run(seq, body, hash);
+    database.close();
+    await expect(openTestStore(directory)).rejects.toMatchObject({
+      code: 'audit-broken',
+      message:
+        'Cannot open the audit log: entry 1 is bad: its authentication code is not of this key',
+    });
+  });
+
+  it('does not open a log to which somebody without the key added an entry', async () => {
+    const { entries } = await written(4);
+    const { log } = JSON.parse(entries[0]?.body ?? '');
+    const event = { actor: 'admin:x', action: 'other' };
+    const { seq, body, hash } = nextEntry(log, entries.at(-1), event, new Date(0));
+    const database = new Database(directory.database);
+    const mac = database.prepare<[], { mac: string }>('SELECT mac FROM audit').all().at(-1)?.mac;
+    database.prepare('INSERT INTO audit VALUES (?, ?, ?, ?)').run(seq, body, hash, mac);
+    database.close();
+    await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
   it('undoes an entry with the transaction that it belongs to, and leaves no gap', async () => {
     await using open = await openTestStore(directory);
     const add = (fails: boolean) =>

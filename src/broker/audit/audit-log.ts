@@ -8,7 +8,8 @@ import { A3sError } from '../../errors.ts';
 import type { BrokerStore, StoreTransaction } from '../store/store.ts';
 import { type Checkpoint, makeCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import { type AuditEvent, genesis, nextEntry } from './entry.ts';
-import { LogVerifier } from './verify-log.ts';
+import { EntryAuthenticator } from './entry-mac.ts';
+import { type LogProblem, LogVerifier } from './verify-log.ts';
 
 const LOG_ID = 'audit-log';
 const PAGE = 1000;
@@ -24,17 +25,19 @@ export interface AuditLogOptions {
 export class AuditLog {
   readonly #id: string;
   readonly #options: AuditLogOptions;
+  readonly #authenticator: EntryAuthenticator;
 
   private constructor(id: string, options: AuditLogOptions) {
     this.#id = id;
     this.#options = options;
+    this.#authenticator = new EntryAuthenticator(options.key, id);
   }
 
   /**
    * Opens the log of a store, and begins it where there is none.
    *
-   * @throws A3sError `audit-broken` where an entry since the last checkpoint, or the checkpoint
-   * itself, is not as it was written. What is before that, `broker audit verify` reads.
+   * @throws A3sError `audit-broken` if an entry since the last checkpoint, or the checkpoint
+   * itself, is not what this broker wrote. `broker audit verify` checks what is before that.
    */
   static async open(store: BrokerStore, options: AuditLogOptions): Promise<AuditLog> {
     const id = await store.transaction(async (transaction) => {
@@ -52,7 +55,7 @@ export class AuditLog {
   async append(transaction: StoreTransaction, event: AuditEvent): Promise<void> {
     const last = await transaction.lastEntry();
     const entry = nextEntry(this.#id, last, event, this.#options.now());
-    await transaction.appendEntry(entry);
+    await transaction.appendEntry({ ...entry, mac: this.#authenticator.mac(entry) });
     if (entry.seq % this.#options.checkpointEntries === 0) await this.#sign(transaction);
   }
 
@@ -88,8 +91,12 @@ export async function* exportLog(store: BrokerStore): AsyncGenerator<string> {
   for (const { text } of checkpoints) yield `${text}\n`;
 }
 
+/**
+ * Verifies the last checkpoint and what follows it. The signature authenticates the checkpoint, and
+ * an authentication code each later entry: the chain of hashes alone has no key.
+ */
 async function verifyEnd(store: BrokerStore, id: string, key: KeyObject): Promise<void> {
-  const problem = await store.transaction(async (transaction) => {
+  const problem = await store.transaction(async (transaction): Promise<LogProblem | undefined> => {
     const last = await transaction.lastEntry();
     const stored = await transaction.lastCheckpoint();
     const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
@@ -101,15 +108,22 @@ async function verifyEnd(store: BrokerStore, id: string, key: KeyObject): Promis
     const before = from > 1 ? (await transaction.entries(from - 1, 1))[0] : undefined;
     const previous = before === undefined ? genesis(id) : before.hash;
     const verifier = LogVerifier.after(known, key, { log: id, seq: from - 1, hash: previous });
+    const authenticator = new EntryAuthenticator(key, id);
+    let forged: LogProblem | undefined;
     for (let next = from; next <= (last?.seq ?? 0); next += PAGE) {
-      for (const entry of await transaction.entries(next, PAGE)) verifier.add(entry);
+      for (const entry of await transaction.entries(next, PAGE)) {
+        verifier.add(entry);
+        if (entry.seq > (checkpoint?.seq ?? 0) && !authenticator.wrote(entry)) {
+          forged ??= { seq: entry.seq, reason: 'its authentication code is not of this key' };
+        }
+      }
     }
-    return verifier.end().problem;
+    return verifier.end().problem ?? forged;
   });
   if (problem === undefined) return;
   throw new A3sError(
     'audit-broken',
-    `The audit log is bad at entry ${problem.seq}: ${problem.reason}`,
+    `Cannot open the audit log: entry ${problem.seq} is bad: ${problem.reason}`,
     {
       remedy: 'Keep the store as it is, export the log with a copy, and find out who changed it.',
     },
