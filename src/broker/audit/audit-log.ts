@@ -79,15 +79,21 @@ export class AuditLog {
   }
 }
 
-/** Entries and checkpoints as they are exported, one JSON document a line. */
+/**
+ * Entries and checkpoints as they are exported, one JSON document a line. The end of the export is
+ * decided first: entries and checkpoints that are added meanwhile are not part of it.
+ */
 export async function* exportLog(store: BrokerStore): AsyncGenerator<string> {
-  for (let from = 1; ; from += PAGE) {
+  const { end, checkpoints } = await store.transaction(async (transaction) => ({
+    end: (await transaction.lastEntry())?.seq ?? 0,
+    checkpoints: await transaction.checkpoints(),
+  }));
+  for (let from = 1; from <= end; from += PAGE) {
     const start = from;
-    const page = await store.transaction((transaction) => transaction.entries(start, PAGE));
+    const limit = Math.min(PAGE, end - from + 1);
+    const page = await store.transaction((transaction) => transaction.entries(start, limit));
     for (const { seq, body, hash } of page) yield `${JSON.stringify({ seq, body, hash })}\n`;
-    if (page.length < PAGE) break;
   }
-  const checkpoints = await store.transaction((transaction) => transaction.checkpoints());
   for (const { text } of checkpoints) yield `${text}\n`;
 }
 
