@@ -177,6 +177,23 @@ describe('the audit log', () => {
     expect(verdict(entries, []).problem).toBeUndefined();
   });
 
+  it('escapes characters of a guest that would change what a terminal shows', async () => {
+    await using open = await openTestStore(directory);
+    const object = 'a\u009b31m\u2028b\u202ec\u2066\u200f\u007f\u001b[2J/é/\u{1f600}';
+    await open.store.transaction((transaction) =>
+      open.audit.append(transaction, {
+        ...{ actor: 'guest:x', action: 'test', object },
+        details: { session: '\u0085'.repeat(512) },
+      }),
+    );
+    const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
+    expect(entries[0]?.body).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(JSON.parse(entries[0]?.body ?? '').object).toBe(
+      'a\\u{9b}31m\\u{2028}b\\u{202e}c\\u{2066}\\u{200f}\\u{7f}\\u{1b}[2J/é/\u{1f600}',
+    );
+    expect(verdict(entries, []).problem).toBeUndefined();
+  });
+
   it('keeps texts of any length and characters from making an entry that cannot be read', async () => {
     await using open = await openTestStore(directory);
     await open.store.transaction((transaction) =>
