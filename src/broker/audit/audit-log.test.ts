@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredEntry } from '../store/store.ts';
@@ -135,6 +136,41 @@ describe('the audit log', () => {
     database.exec(sql);
     database.close();
     await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
+  it('does not open a log whose end was cut off with its checkpoints', async () => {
+    await written(8);
+    const database = new Database(directory.database);
+    database.exec('DELETE FROM audit WHERE seq > 3; DELETE FROM checkpoints WHERE seq > 3');
+    database.close();
+    const head = `${directory.rootKey}.audit-head`;
+    await expect(openTestStore(directory)).rejects.toMatchObject({
+      code: 'audit-broken',
+      message: `Cannot open the audit log: it ends after entry 3, and ${head} names entry 6`,
+      remedy: expect.stringContaining('Put the newest store back'),
+    });
+    renameSync(head, `${head}.old`);
+    await using open = await openTestStore(directory);
+    const last = await open.store.transaction((transaction) => transaction.lastEntry());
+    expect(JSON.parse(last?.body ?? '')).toMatchObject({ seq: 4, action: 'audit-head-missing' });
+  });
+
+  it('does not open an empty log or another log in place of its own', async () => {
+    await written(4);
+    rmSync(directory.database);
+    await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
+  it('opens a log that is further than the head file, as after a power cut', async () => {
+    await written(4);
+    const head = readFileSync(`${directory.rootKey}.audit-head`);
+    await written(4);
+    writeFileSync(`${directory.rootKey}.audit-head`, head);
+    await using open = await openTestStore(directory);
+    await open.audit.close();
+    const { seq } = JSON.parse(readFileSync(`${directory.rootKey}.audit-head`, 'utf8'));
+    expect(seq).toBe(8);
+    expect(statSync(`${directory.rootKey}.audit-head`).mode & 0o777).toBe(0o600);
   });
 
   it('does not open a log that was replaced as a whole without the key', async () => {
