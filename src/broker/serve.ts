@@ -57,7 +57,10 @@ export async function serveBroker(
     const { checkpointEntries } = config;
     const head = logHeadPath(config.rootKey);
     const audit = await AuditLog.open(store, { key, checkpointEntries, now, head, onError });
-    const vault = await Vault.open(store, keys);
+    const vault = await Vault.open(store, keys, async (transaction, epoch) => {
+      const event = { actor: 'broker', action: 'root-key-rotated', details: { epoch } };
+      await audit.append(transaction, event);
+    });
     const parts = { store, vault, audit, now };
     const broker = new Broker(parts);
     closers.push(() => finish(broker, audit));
