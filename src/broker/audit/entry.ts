@@ -105,8 +105,8 @@ function shortened(facts: Readonly<Record<string, unknown>>): Record<string, unk
 }
 
 /**
- * Guests choose parts of what an auditor prints on a terminal. JSON escapes only the first 32 control
- * characters: not those of C1, line separators, and characters that change the direction of text.
+ * Guests choose parts of what an auditor prints on a terminal. JSON escapes only the first 32
+ * control characters: not those of C1, line separators, and characters that change the direction of text.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 

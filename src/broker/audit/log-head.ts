@@ -32,7 +32,8 @@ export function logHeadPath(rootKey: string): string {
 /**
  * Undefined if there is no file.
  *
- * @throws A3sError `root-key` for a file that others may read or write; `audit-broken` for a damaged one
+ * @throws A3sError `root-key` for a file that others may read or write; `audit-broken` for a
+ * damaged one
  */
 export async function readLogHead(path: string): Promise<LogHead | undefined> {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
