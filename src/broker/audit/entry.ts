@@ -106,7 +106,7 @@ function shortened(facts: Readonly<Record<string, unknown>>): Record<string, unk
 
 /**
  * Guests choose parts of what an auditor prints on a terminal. JSON escapes only the first 32
- * control characters: not those of C1, line separators, and characters that change the direction of text.
+ * control characters: not those of C1, line separators, and marks of text direction.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
