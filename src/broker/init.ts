@@ -8,6 +8,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { A3sError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
+import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig } from './config/broker-yaml.ts';
 import { createRootKeyFile } from './keys/file-root-keys.ts';
 import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/signing-key.ts';
@@ -18,7 +19,7 @@ import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/sign
  * @throws A3sError `broker-conflict` where any of it exists
  */
 export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Promise<string> {
-  for (const path of [store, rootKey, auditKey]) {
+  for (const path of [store, rootKey, auditKey, logHeadPath(rootKey)]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',

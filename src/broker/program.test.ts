@@ -96,8 +96,8 @@ describe('the program of the broker', () => {
   it('does not serve a store that another broker serves, and ends in order on a signal', async () => {
     const publicKey = run('init', '--config', config).stdout;
     const { child, admin } = await serve();
-    const second = run('serve', '--config', config);
-    expect(second.stderr).toContain('(broker-running)');
+    const another = run('serve', '--config', config);
+    expect(another.stderr).toContain('(broker-running)');
     await adminCall(admin, 'PUT', `${SECRETS}/a/b/c`, Buffer.from('x'), person('alice'));
     const { body } = await adminCall(admin, 'GET', '/v1/audit/export', undefined, person('olga'));
     const lines = (body['lines'] as object[] | undefined) ?? [body];
@@ -106,8 +106,30 @@ describe('the program of the broker', () => {
     writeFileSync(key, publicKey);
     expect(run('verify', '--log', log, '--key', key)).toMatchObject({
       status: 0,
-      stdout: '1 entries, 0 of them signed: good\n',
+      stdout: '2 entries, 2 of them signed: good\n',
     });
+    const text = readFileSync(log, 'utf8').split('\n');
+    const [first = '', second = '', checkpoint = ''] = text;
+    const verify = (content: readonly string[], ...args: readonly string[]) => {
+      writeFileSync(log, content.map((line) => `${line}\n`).join(''));
+      return run('verify', '--log', log, '--key', key, ...args);
+    };
+    const unsigned = { status: 3, stdout: '2 entries, 0 of them signed: unsigned\n' };
+    expect(verify([first, second])).toMatchObject(unsigned);
+    expect(verify([first, second], '--allow-unsigned-tail')).toMatchObject(unsigned);
+    await adminCall(admin, 'PUT', `${SECRETS}/a/b/c`, Buffer.from('x'), person('alice'));
+    const later = await adminCall(admin, 'GET', '/v1/audit/export', undefined, person('olga'));
+    const third = JSON.stringify((later.body['lines'] as object[])[2]);
+    const tail = [first, second, third, checkpoint];
+    expect(verify(tail)).toMatchObject({
+      status: 3,
+      stdout: '3 entries, 2 of them signed: unsigned\n',
+    });
+    expect(verify(tail, '--allow-unsigned-tail')).toMatchObject({
+      status: 0,
+      stdout: '3 entries, 2 of them signed: good\n',
+    });
+    writeFileSync(log, text.join('\n'));
     writeFileSync(log, readFileSync(log, 'utf8').replace('secret-put', 'secret-gut'));
     expect(run('verify', '--log', log, '--key', key)).toMatchObject({
       status: 1,

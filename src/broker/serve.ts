@@ -9,6 +9,7 @@ import { parseSimulatedRoots } from '@a3s-box/attestation/simulated';
 import { A3sError } from '../errors.ts';
 import { adminListener } from './admin/admin-app.ts';
 import { AuditLog } from './audit/audit-log.ts';
+import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig, TlsFiles } from './config/broker-yaml.ts';
 import { Administration } from './core/administration.ts';
 import { Broker } from './core/broker.ts';
@@ -24,7 +25,6 @@ import { openRootKeyFile } from './keys/file-root-keys.ts';
 import { openSigningKeyFile } from './keys/signing-key.ts';
 import type { EvidenceTrust } from './release/evidence.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
-import type { BrokerStore } from './store/store.ts';
 import { Rotation } from './vault/rotation.ts';
 import { Vault } from './vault/vault.ts';
 
@@ -55,11 +55,15 @@ export async function serveBroker(
     const keys = await openRootKeyFile(config.rootKey);
     const key = await openSigningKeyFile(config.auditKey);
     const { checkpointEntries } = config;
-    const audit = await AuditLog.open(store, { key, checkpointEntries, now });
-    const vault = await Vault.open(store, keys);
+    const head = logHeadPath(config.rootKey);
+    const audit = await AuditLog.open(store, { key, checkpointEntries, now, head, onError });
+    const vault = await Vault.open(store, keys, async (transaction, epoch) => {
+      const event = { actor: 'broker', action: 'root-key-rotated', details: { epoch } };
+      await audit.append(transaction, event);
+    });
     const parts = { store, vault, audit, now };
     const broker = new Broker(parts);
-    closers.push(() => finish(broker, store, audit));
+    closers.push(() => finish(broker, audit));
     await declare(parts, config.tenants);
 
     const rotation = new Rotation(store, vault, keys, audit);
@@ -120,10 +124,13 @@ export async function serveBroker(
   }
 }
 
-/** The end of the log is signed, so that nobody can cut it off while the broker is away. */
-async function finish(broker: Broker, store: BrokerStore, audit: AuditLog): Promise<void> {
+/**
+ * Signs the end of the log, and names it in the head file outside of the store. A log that is cut
+ * off while the broker is stopped does not open after that.
+ */
+async function finish(broker: Broker, audit: AuditLog): Promise<void> {
   await broker.flush();
-  await store.transaction((transaction) => audit.checkpoint(transaction));
+  await audit.close();
 }
 
 async function openTrust({ endorsements, simulated }: BrokerConfig): Promise<EvidenceTrust> {

@@ -8,6 +8,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { A3sError, ERRORS } from '../../errors.ts';
 import { exportLog } from '../audit/audit-log.ts';
+import type { Checkpoint } from '../audit/checkpoint.ts';
 import type { BrokerConfig } from '../config/broker-yaml.ts';
 import { type Administration, type DocumentKind, MAX_SECRET } from '../core/administration.ts';
 import type { Broker } from '../core/broker.ts';
@@ -125,18 +126,14 @@ const BROKER_ROUTES: readonly Route[] = [
   },
   {
     ...{ method: 'GET', path: '/v1/audit/checkpoint', access: OPERATES },
-    handle: async ({ c }, { broker }) => {
-      const { audit, store } = broker.parts;
-      const checkpoint = await store.transaction((transaction) => audit.checkpoint(transaction));
-      if (checkpoint === undefined) {
-        throw new A3sError('broker-no-such-record', 'The audit log is empty');
-      }
-      return c.json(checkpoint);
-    },
+    handle: async ({ c, actor }, { broker }) =>
+      c.json(await recordAndSign(broker, actor, 'audit-checkpoint-signed')),
   },
   {
     ...{ method: 'GET', path: '/v1/audit/export', access: OPERATES },
-    handle: async (_call, { broker }) => {
+    handle: async ({ actor }, { broker }) => {
+      // The end of the export is signed, so that an auditor can tell whether it was cut off.
+      await recordAndSign(broker, actor, 'audit-exported');
       const lines = exportLog(broker.parts.store);
       const body = new ReadableStream<Uint8Array>({
         pull: async (controller) => {
@@ -150,6 +147,18 @@ const BROKER_ROUTES: readonly Route[] = [
     },
   },
 ];
+
+/** The checkpoint covers the entry that tells of it. */
+function recordAndSign(
+  { parts: { audit, store } }: Broker,
+  actor: string,
+  action: string,
+): Promise<Checkpoint | undefined> {
+  return store.transaction(async (transaction) => {
+    await audit.append(transaction, { actor, action });
+    return audit.checkpoint(transaction);
+  });
+}
 
 function documentRoutes(kind: DocumentKind, plural: string): readonly Route[] {
   return [
@@ -221,31 +230,32 @@ function add(app: Hono<Env>, path: string, route: Route, options: AdminOptions):
   app.on(route.method, path, async (c) => {
     const param = (name: string) => (c.req.param() as Record<string, string>)[name] ?? '';
     const tenant = param('tenant');
+    let actor: string | undefined;
     try {
       const pin = pinOf(c.env.incoming, options.now());
-      const actor = authorize(options.config, pin, route.access, tenant);
+      actor = authorize(options.config, pin, route.access, tenant);
       return await route.handle({ c, actor, tenant, param }, options);
     } catch (error) {
       if (!(error instanceof A3sError) || ERRORS[error.code].status >= 500) options.onError(error);
-      await recordRefusal(c, route, tenant, error, options);
+      await recordRefusal(c, route, { actor, tenant }, error, options);
       return answer(c, error);
     }
   });
 }
 
-/** Who is not let in, or not to this, is in the audit log. */
+/** Records who is not let in, or not to this, and which change of an administrator was refused. */
 async function recordRefusal(
   c: Context<Env>,
   { method, path }: Route,
-  tenant: string,
+  { actor, tenant }: { readonly actor: string | undefined; readonly tenant: string },
   error: unknown,
   { broker }: AdminOptions,
 ): Promise<void> {
   if (!(error instanceof A3sError)) return;
-  if (error.code !== 'broker-unauthenticated' && error.code !== 'broker-forbidden') return;
+  if (actor !== undefined && method === 'GET') return;
   await broker.recordRefusal({
     ...(tenant === '' ? {} : { tenant }),
-    actor: `client:${clientOf(c.env.incoming.socket.remoteAddress)}`,
+    actor: actor ?? `client:${clientOf(c.env.incoming.socket.remoteAddress)}`,
     action: 'admin-refused',
     object: `${method} ${path}`,
     refusal: error.code,

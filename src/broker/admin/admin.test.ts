@@ -1,5 +1,6 @@
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openRootKeyFile } from '../keys/file-root-keys.ts';
 import {
   policyDocument,
   startTestBroker,
@@ -105,6 +106,11 @@ describe('what administrators do', () => {
     const path = '/v1/tenants/default/policies/web';
     await broker.admin('PUT', path, policyDocument());
     expect(await broker.admin('PUT', path, document)).toMatchObject(refused(400, 'policy-invalid'));
+    const log = await broker.admin('GET', '/v1/tenants/default/audit');
+    expect((log.body['entries'] as unknown[]).at(-1)).toMatchObject({
+      ...{ actor: 'admin:alice', action: 'admin-refused' },
+      ...{ object: 'PUT /policies/:name', refusal: 'policy-invalid' },
+    });
     const { body } = await broker.admin('GET', '/v1/tenants/default/policies');
     expect(body['policies']).toMatchObject([{ name: 'web', document: policyDocument() }]);
   });
@@ -144,22 +150,41 @@ describe('what administrators do', () => {
     );
     const { body } = await broker.admin('GET', '/v1/audit/export', undefined, 'olga');
     const lines = body['lines'] as Record<string, unknown>[];
-    expect(lines.at(-1)).toEqual(checkpoint);
+    expect(lines).toContainEqual(checkpoint);
     const entries = lines.filter((line) => 'body' in line);
-    expect(entries.at(-1)).toMatchObject({ seq: checkpoint['seq'], hash: checkpoint['hash'] });
+    const [signed, exported] = entries.slice(-2);
+    expect(signed).toMatchObject({ seq: checkpoint['seq'], hash: checkpoint['hash'] });
+    expect(lines.at(-1)).toMatchObject({ seq: exported?.['seq'], hash: exported?.['hash'] });
+    const events = [signed, exported].map((entry) => JSON.parse(String(entry?.['body'])));
+    expect(events).toMatchObject([
+      { actor: 'operator:olga', action: 'audit-checkpoint-signed' },
+      { actor: 'operator:olga', action: 'audit-exported' },
+    ]);
+  });
+
+  it('records the epoch that it enters when it starts', async () => {
+    await (await openRootKeyFile(broker.directory.rootKey)).add();
+    await broker.restart();
+    const { body } = await broker.admin('GET', '/v1/audit/export', undefined, 'olga');
+    const lines = (body['lines'] as { body?: string }[]).map((line) => line.body ?? '{}');
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        ...{ actor: 'broker', action: 'root-key-rotated', details: { epoch: 2 } },
+      }),
+    );
   });
 
   it('rotates the root key, and serves its health and its numbers', async () => {
     await broker.admin('PUT', `${SECRETS}/default/key/kept`, Buffer.from('hunter2'));
     const { body } = await broker.admin('POST', '/v1/root-key/rotate', undefined, 'olga');
-    expect(body).toEqual({ epoch: 2 });
+    expect(body).toEqual({ epoch: 3 });
     const at = (path: string) =>
       fetch(`http://127.0.0.1:${broker.running.ports.metrics}${path}`).then((answer) =>
         answer.text(),
       );
     expect(await at('/healthz')).toBe('ok\n');
     const numbers = await at('/metrics');
-    expect(numbers).toContain('a3s_broker_root_key_epoch 2\n');
+    expect(numbers).toContain('a3s_broker_root_key_epoch 3\n');
     expect(numbers).toMatch(/a3s_broker_admin_answers_total\{status="200"\} \d+\n/);
     await broker.restart();
     expect((await broker.admin('GET', SECRETS)).status).toBe(200);

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredEntry } from '../store/store.ts';
@@ -137,6 +138,67 @@ describe('the audit log', () => {
     await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
   });
 
+  it('does not open a log whose end was cut off with its checkpoints', async () => {
+    await written(8);
+    const database = new Database(directory.database);
+    database.exec('DELETE FROM audit WHERE seq > 3; DELETE FROM checkpoints WHERE seq > 3');
+    database.close();
+    const head = `${directory.rootKey}.audit-head`;
+    await expect(openTestStore(directory)).rejects.toMatchObject({
+      code: 'audit-broken',
+      message: `Cannot open the audit log: it ends after entry 3, and ${head} names entry 6`,
+      remedy: expect.stringContaining('Put the newest store back'),
+    });
+    renameSync(head, `${head}.old`);
+    await using open = await openTestStore(directory);
+    const last = await open.store.transaction((transaction) => transaction.lastEntry());
+    expect(JSON.parse(last?.body ?? '')).toMatchObject({ seq: 4, action: 'audit-head-missing' });
+  });
+
+  it('does not open an empty log or another log in place of its own', async () => {
+    await written(4);
+    rmSync(directory.database);
+    await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
+  it('opens a log that is further than the head file, as after a power cut', async () => {
+    await written(4);
+    const head = readFileSync(`${directory.rootKey}.audit-head`);
+    await written(4);
+    writeFileSync(`${directory.rootKey}.audit-head`, head);
+    await using open = await openTestStore(directory);
+    await open.audit.close();
+    const { seq } = JSON.parse(readFileSync(`${directory.rootKey}.audit-head`, 'utf8'));
+    expect(seq).toBe(8);
+    expect(statSync(`${directory.rootKey}.audit-head`).mode & 0o777).toBe(0o600);
+  });
+
+  it('does not open a log that was replaced as a whole without the key', async () => {
+    const { entries } = await written(8);
+    const database = new Database(directory.database);
+    database.exec('DELETE FROM checkpoints; DELETE FROM audit');
+    const insert = database.prepare('INSERT INTO audit (seq, body, hash) VALUES (?, ?, ?)');
+    for (const { seq, body, hash } of forkedAfter(entries, 0)) insert.run(seq, body, hash);
+    database.close();
+    await expect(openTestStore(directory)).rejects.toMatchObject({
+      code: 'audit-broken',
+      message:
+        'Cannot open the audit log: entry 1 is bad: its authentication code is not of this key',
+    });
+  });
+
+  it('does not open a log to which somebody without the key added an entry', async () => {
+    const { entries } = await written(4);
+    const { log } = JSON.parse(entries[0]?.body ?? '');
+    const event = { actor: 'admin:x', action: 'other' };
+    const { seq, body, hash } = nextEntry(log, entries.at(-1), event, new Date(0));
+    const database = new Database(directory.database);
+    const mac = database.prepare<[], { mac: string }>('SELECT mac FROM audit').all().at(-1)?.mac;
+    database.prepare('INSERT INTO audit VALUES (?, ?, ?, ?)').run(seq, body, hash, mac);
+    database.close();
+    await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
   it('undoes an entry with the transaction that it belongs to, and leaves no gap', async () => {
     await using open = await openTestStore(directory);
     const add = (fails: boolean) =>
@@ -148,6 +210,23 @@ describe('the audit log', () => {
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
     expect(entries.map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(verdict(entries, []).problem).toBeUndefined();
+  });
+
+  it('escapes characters of a guest that would change what a terminal shows', async () => {
+    await using open = await openTestStore(directory);
+    const object = 'a\u009b31m\u2028b\u202ec\u2066\u200f\u007f\u001b[2J/é/\u{1f600}';
+    await open.store.transaction((transaction) =>
+      open.audit.append(transaction, {
+        ...{ actor: 'guest:x', action: 'test', object },
+        details: { session: '\u0085'.repeat(512) },
+      }),
+    );
+    const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
+    expect(entries[0]?.body).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(JSON.parse(entries[0]?.body ?? '').object).toBe(
+      'a\\u{9b}31m\\u{2028}b\\u{202e}c\\u{2066}\\u{200f}\\u{7f}\\u{1b}[2J/é/\u{1f600}',
+    );
     expect(verdict(entries, []).problem).toBeUndefined();
   });
 

@@ -8,7 +8,9 @@ import { A3sError } from '../../errors.ts';
 import type { BrokerStore, StoreTransaction } from '../store/store.ts';
 import { type Checkpoint, makeCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import { type AuditEvent, genesis, nextEntry } from './entry.ts';
-import { LogVerifier } from './verify-log.ts';
+import { EntryAuthenticator } from './entry-mac.ts';
+import { readLogHead, writeLogHead } from './log-head.ts';
+import { type LogProblem, LogVerifier } from './verify-log.ts';
 
 const LOG_ID = 'audit-log';
 const PAGE = 1000;
@@ -19,22 +21,33 @@ export interface AuditLogOptions {
   /** After how many entries a checkpoint is signed. */
   readonly checkpointEntries: number;
   readonly now: () => Date;
+  /** The file outside of the store that has the last checkpoint's number and hash. */
+  readonly head: string;
+  /** Called if that file cannot be written; the next checkpoint tries again. */
+  readonly onError: (error: unknown) => void;
 }
 
 export class AuditLog {
   readonly #id: string;
+  readonly #store: BrokerStore;
   readonly #options: AuditLogOptions;
+  readonly #authenticator: EntryAuthenticator;
 
-  private constructor(id: string, options: AuditLogOptions) {
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(store: BrokerStore, id: string, options: AuditLogOptions) {
+    this.#store = store;
     this.#id = id;
     this.#options = options;
+    this.#authenticator = new EntryAuthenticator(options.key, id);
   }
 
   /**
    * Opens the log of a store, and begins it where there is none.
    *
-   * @throws A3sError `audit-broken` where an entry since the last checkpoint, or the checkpoint
-   * itself, is not as it was written. What is before that, `broker audit verify` reads.
+   * @throws A3sError `audit-broken` if an entry since the last checkpoint, or the checkpoint
+   * itself, is not what this broker wrote, or if the log ends before the last checkpoint that the
+   * head file names. `broker audit verify` checks what is before that.
    */
   static async open(store: BrokerStore, options: AuditLogOptions): Promise<AuditLog> {
     const id = await store.transaction(async (transaction) => {
@@ -45,14 +58,23 @@ export class AuditLog {
       return made;
     });
     await verifyEnd(store, id, options.key);
-    return new AuditLog(id, options);
+    const cutOff = await verifyHead(store, id, options.head);
+    const log = new AuditLog(store, id, options);
+    if (cutOff === 'unknown') {
+      const event = { actor: 'broker', action: 'audit-head-missing' };
+      await store.transaction(async (transaction) => {
+        await log.append(transaction, event);
+        await log.checkpoint(transaction);
+      });
+    }
+    return log;
   }
 
   /** Part of the transaction: the entry is there exactly if what it tells of is. */
   async append(transaction: StoreTransaction, event: AuditEvent): Promise<void> {
     const last = await transaction.lastEntry();
     const entry = nextEntry(this.#id, last, event, this.#options.now());
-    await transaction.appendEntry(entry);
+    await transaction.appendEntry({ ...entry, mac: this.#authenticator.mac(entry) });
     if (entry.seq % this.#options.checkpointEntries === 0) await this.#sign(transaction);
   }
 
@@ -65,6 +87,33 @@ export class AuditLog {
     return this.#sign(transaction);
   }
 
+  /** Signs the end of the log, and waits until the head file names it. Before the store closes. */
+  async close(): Promise<void> {
+    await this.#store.transaction((transaction) => this.checkpoint(transaction));
+    this.#saveHead();
+    await this.saved();
+  }
+
+  /** Resolves once the head file names the checkpoints that were signed. */
+  async saved(): Promise<void> {
+    await this.#saving;
+  }
+
+  /**
+   * Reads the last checkpoint in a later transaction, which sees only what was committed: the head
+   * file never names an entry that the store may lose.
+   */
+  #saveHead(): void {
+    const { head, onError } = this.#options;
+    const committed = this.#store.transaction((transaction) => transaction.lastCheckpoint());
+    this.#saving = Promise.all([committed, this.#saving])
+      .then(async ([stored]) => {
+        const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
+        if (checkpoint !== undefined) await writeLogHead(head, checkpoint);
+      })
+      .catch(onError);
+  }
+
   async #sign(transaction: StoreTransaction): Promise<Checkpoint | undefined> {
     const last = await transaction.lastEntry();
     if (last === undefined) return undefined;
@@ -72,24 +121,35 @@ export class AuditLog {
     const statement = { log: this.#id, seq: last.seq, hash: last.hash, time: now().toISOString() };
     const checkpoint = makeCheckpoint(statement, key);
     await transaction.appendCheckpoint({ seq: last.seq, text: JSON.stringify(checkpoint) });
+    this.#saveHead();
     return checkpoint;
   }
 }
 
-/** Entries and checkpoints as they are exported, one JSON document a line. */
+/**
+ * Entries and checkpoints as they are exported, one JSON document a line. The end of the export is
+ * decided first: entries and checkpoints that are added meanwhile are not part of it.
+ */
 export async function* exportLog(store: BrokerStore): AsyncGenerator<string> {
-  for (let from = 1; ; from += PAGE) {
+  const { end, checkpoints } = await store.transaction(async (transaction) => ({
+    end: (await transaction.lastEntry())?.seq ?? 0,
+    checkpoints: await transaction.checkpoints(),
+  }));
+  for (let from = 1; from <= end; from += PAGE) {
     const start = from;
-    const page = await store.transaction((transaction) => transaction.entries(start, PAGE));
+    const limit = Math.min(PAGE, end - from + 1);
+    const page = await store.transaction((transaction) => transaction.entries(start, limit));
     for (const { seq, body, hash } of page) yield `${JSON.stringify({ seq, body, hash })}\n`;
-    if (page.length < PAGE) break;
   }
-  const checkpoints = await store.transaction((transaction) => transaction.checkpoints());
   for (const { text } of checkpoints) yield `${text}\n`;
 }
 
+/**
+ * Verifies the last checkpoint and what follows it. The signature authenticates the checkpoint, and
+ * an authentication code each later entry: the chain of hashes alone has no key.
+ */
 async function verifyEnd(store: BrokerStore, id: string, key: KeyObject): Promise<void> {
-  const problem = await store.transaction(async (transaction) => {
+  const problem = await store.transaction(async (transaction): Promise<LogProblem | undefined> => {
     const last = await transaction.lastEntry();
     const stored = await transaction.lastCheckpoint();
     const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
@@ -101,17 +161,49 @@ async function verifyEnd(store: BrokerStore, id: string, key: KeyObject): Promis
     const before = from > 1 ? (await transaction.entries(from - 1, 1))[0] : undefined;
     const previous = before === undefined ? genesis(id) : before.hash;
     const verifier = LogVerifier.after(known, key, { log: id, seq: from - 1, hash: previous });
+    const authenticator = new EntryAuthenticator(key, id);
+    let forged: LogProblem | undefined;
     for (let next = from; next <= (last?.seq ?? 0); next += PAGE) {
-      for (const entry of await transaction.entries(next, PAGE)) verifier.add(entry);
+      for (const entry of await transaction.entries(next, PAGE)) {
+        verifier.add(entry);
+        if (entry.seq > (checkpoint?.seq ?? 0) && !authenticator.wrote(entry)) {
+          forged ??= { seq: entry.seq, reason: 'its authentication code is not of this key' };
+        }
+      }
     }
-    return verifier.end().problem;
+    return verifier.end().problem ?? forged;
   });
   if (problem === undefined) return;
   throw new A3sError(
     'audit-broken',
-    `The audit log is bad at entry ${problem.seq}: ${problem.reason}`,
+    `Cannot open the audit log: entry ${problem.seq} is bad: ${problem.reason}`,
     {
       remedy: 'Keep the store as it is, export the log with a copy, and find out who changed it.',
     },
   );
+}
+
+/** @returns `unknown` if the log has a checkpoint, and no file says which was the last one */
+async function verifyHead(
+  store: BrokerStore,
+  id: string,
+  path: string,
+): Promise<'verified' | 'unknown'> {
+  const head = await readLogHead(path);
+  const { last, signed, entry } = await store.transaction(async (transaction) => ({
+    last: (await transaction.lastEntry())?.seq ?? 0,
+    signed: (await transaction.lastCheckpoint())?.seq ?? 0,
+    entry: head === undefined ? undefined : (await transaction.entries(head.seq, 1))[0],
+  }));
+  if (head === undefined) return signed === 0 ? 'verified' : 'unknown';
+  if (head.log === id && entry?.hash === head.hash && signed >= head.seq) return 'verified';
+  const reason =
+    last < head.seq
+      ? `it ends after entry ${last}, and ${path} names entry ${head.seq}`
+      : `its entry or checkpoint ${head.seq} is not the one that ${path} names`;
+  throw new A3sError('audit-broken', `Cannot open the audit log: ${reason}`, {
+    remedy:
+      'Put the newest store back. If an older one was put back on purpose, move that file away: ' +
+      'the broker starts then, and its audit log says that the file was missing.',
+  });
 }

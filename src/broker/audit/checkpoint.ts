@@ -1,7 +1,7 @@
 /**
  * Checkpoints of the audit log: how far it was, signed with a key of its own.
  *
- * Whoever can write the store can write another log into it, but no checkpoint of that log. One
+ * A writer of the store has no key, so it can sign no checkpoint of a log of its own. A checkpoint
  * that is kept elsewhere also shows that a log was cut off or continued in another way.
  *
  * @module

@@ -99,12 +99,22 @@ function shortened(facts: Readonly<Record<string, unknown>>): Record<string, unk
   return Object.fromEntries(
     Object.entries(facts).map(([name, value]) => [
       name,
-      typeof value === 'string' ? wellFormed(value.slice(0, MAX_TEXT)) : value,
+      typeof value === 'string' ? printable(value.slice(0, MAX_TEXT)) : value,
     ]),
   );
 }
 
-/** A half of a surrogate pair has no UTF-8, and so no hash. */
-function wellFormed(value: string): string {
-  return Buffer.from(value).toString();
+/**
+ * Guests choose parts of what an auditor prints on a terminal. JSON escapes only the first 32
+ * control characters: not those of C1, line separators, and marks of text direction.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function printable(value: string): string {
+  const escaped = value.replace(
+    UNPRINTABLE,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+  // A half of a surrogate pair has no UTF-8, and so no hash.
+  return Buffer.from(escaped.slice(0, MAX_TEXT)).toString();
 }

@@ -51,6 +51,21 @@ describe('an exported audit log', () => {
     expect(await verify(lines.slice(0, 5))).toEqual({ entries: 5, signed: 0 });
   });
 
+  it('verifies a log that grew while it was exported', async () => {
+    await using open = await openTestStore(directory, 3);
+    const append = () =>
+      open.store.transaction((transaction) =>
+        open.audit.append(transaction, { actor: 'admin:test', action: 'test' }),
+      );
+    for (let n = 0; n < 4; n += 1) await append();
+    const lines: string[] = [];
+    for await (const line of exportLog(open.store)) {
+      if (lines.length < 4) await append();
+      lines.push(line);
+    }
+    expect(await verify(lines)).toEqual({ entries: 4, signed: 3 });
+  });
+
   it('names the first entry that a kept checkpoint covers and the log has not', async () => {
     const lines = await exported();
     const verdict = await verify(lines.slice(0, 2), file('kept', lines[5] ?? ''));

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AuditEntry } from '../audit/entry.ts';
 import { verifyEvidence } from '../release/evidence.ts';
 import { NOW, openTestStore, type TestDirectory, testDirectory } from '../testing/fixtures.ts';
@@ -184,14 +184,14 @@ describe('refusals', () => {
     await using opened = await open();
     const { broker, entries } = opened;
     for (let n = 0; n < 1000; n += 1) await broker.refuse(GUEST, EVENT);
-    expect(await entries()).toHaveLength(256);
+    expect(await entries()).toHaveLength(64);
     time += 1000;
     await broker.refuse(GUEST, EVENT);
     const recorded = await entries();
-    expect(recorded).toHaveLength(258);
+    expect(recorded).toHaveLength(66);
     expect(recorded.at(-2)).toMatchObject({
       action: 'refusals-not-recorded',
-      details: { count: 744 },
+      details: { count: 936 },
     });
   });
 
@@ -202,7 +202,34 @@ describe('refusals', () => {
     await broker.flush();
     await broker.flush();
     const recorded = await entries();
-    expect(recorded).toHaveLength(257);
-    expect(recorded.at(-1)).toMatchObject({ details: { count: 44 } });
+    expect(recorded).toHaveLength(65);
+    expect(recorded.at(-1)).toMatchObject({ details: { count: 236 } });
+  });
+
+  it('records refusals of other clients and of administrators while one client is refused', async () => {
+    await using opened = await open();
+    const { broker, entries } = opened;
+    const other = { ...GUEST, client: '192.0.2.8' };
+    for (let n = 0; n < 400; n += 1) await broker.refuse(GUEST, EVENT);
+    await broker.refuse(other, EVENT);
+    expect((await entries()).at(-1)).toMatchObject({ actor: 'guest:192.0.2.8' });
+    for (let n = 0; n < 400; n += 1) await broker.refuse({ ...GUEST, client: `${n}` }, EVENT);
+    await broker.recordRefusal({ actor: 'client:192.0.2.7', action: 'admin-refused' });
+    expect((await entries()).at(-1)).toMatchObject({ actor: 'client:192.0.2.7' });
+    // 64 of the first client and 192 of others, two counts, and that of the administrators' API.
+    expect(await entries()).toHaveLength(259);
+  });
+
+  it('counts a refusal again that the store could not record', async () => {
+    await using opened = await open();
+    const { broker, entries } = opened;
+    const { store } = broker.parts;
+    const failing = vi.spyOn(store, 'transaction').mockRejectedValueOnce(new Error('full'));
+    await expect(broker.refuse(GUEST, EVENT)).rejects.toThrow('full');
+    failing.mockRestore();
+    await broker.flush();
+    expect(await entries()).toMatchObject([
+      { action: 'refusals-not-recorded', details: { count: 1 } },
+    ]);
   });
 });

@@ -129,21 +129,31 @@ export class Broker {
   /** Records a refusal. Of very many, only the number of the rest is recorded. */
   async recordRefusal(event: AuditEvent): Promise<void> {
     const { audit, store } = this.parts;
-    const suppressed = this.#budget.take();
+    const suppressed = this.#budget.take(event.actor);
     if (suppressed === undefined) return;
-    await store.transaction(async (transaction) => {
+    const recorded = store.transaction(async (transaction) => {
       if (suppressed > 0) await this.#appendSuppressed(transaction, suppressed);
       await audit.append(transaction, event);
     });
+    await this.#orRestore(recorded, suppressed + 1);
   }
 
   /** Records the refusals that were counted alone; before the end. */
   async flush(): Promise<void> {
     const suppressed = this.#budget.drain();
     if (suppressed === 0) return;
-    await this.parts.store.transaction((transaction) =>
+    const recorded = this.parts.store.transaction((transaction) =>
       this.#appendSuppressed(transaction, suppressed),
     );
+    await this.#orRestore(recorded, suppressed);
+  }
+
+  /** What a failed transaction did not record is counted for the next one. */
+  async #orRestore(recorded: Promise<void>, count: number): Promise<void> {
+    await recorded.catch((error: unknown) => {
+      this.#budget.restore(count);
+      throw error;
+    });
   }
 
   async #appendSuppressed(transaction: StoreTransaction, count: number): Promise<void> {

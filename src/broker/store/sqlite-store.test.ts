@@ -47,7 +47,7 @@ describe('the store of the broker', () => {
   });
 
   it('refuses a constraint to its own transaction alone, and goes on', async () => {
-    const entry = { seq: 1, body: '{}', hash: '' };
+    const entry = { seq: 1, body: '{}', hash: '', mac: '' };
     const append = () => store.transaction((transaction) => transaction.appendEntry(entry));
     const results = await Promise.allSettled([append(), append(), set('a', '1')]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);

@@ -5,10 +5,10 @@
  */
 import type { Database } from '../../state/database.ts';
 import type {
+  AuthenticatedEntry,
   RecordKey,
   RecordKind,
   StoredCheckpoint,
-  StoredEntry,
   StoredFacts,
   StoredRecord,
   StoreTransaction,
@@ -83,16 +83,16 @@ export class SqliteTransaction implements StoreTransaction {
     this.#statements.setValue.run(name, value);
   }
 
-  async lastEntry(): Promise<StoredEntry | undefined> {
+  async lastEntry(): Promise<AuthenticatedEntry | undefined> {
     return this.#statements.lastEntry.get();
   }
 
-  async entries(from: number, limit: number): Promise<readonly StoredEntry[]> {
+  async entries(from: number, limit: number): Promise<readonly AuthenticatedEntry[]> {
     return this.#statements.entries.all(from, limit);
   }
 
-  async appendEntry({ seq, body, hash }: StoredEntry): Promise<void> {
-    this.#statements.appendEntry.run(seq, body, hash);
+  async appendEntry({ seq, body, hash, mac }: AuthenticatedEntry): Promise<void> {
+    this.#statements.appendEntry.run(seq, body, hash, mac);
   }
 
   async lastCheckpoint(): Promise<StoredCheckpoint | undefined> {
@@ -139,11 +139,13 @@ function prepareAll(database: Database) {
       'SELECT value FROM stored_values WHERE name = ?',
     ),
     setValue: database.prepare('INSERT OR REPLACE INTO stored_values (name, value) VALUES (?, ?)'),
-    lastEntry: database.prepare<[], StoredEntry>('SELECT * FROM audit ORDER BY seq DESC LIMIT 1'),
-    entries: database.prepare<[number, number], StoredEntry>(
+    lastEntry: database.prepare<[], AuthenticatedEntry>(
+      'SELECT * FROM audit ORDER BY seq DESC LIMIT 1',
+    ),
+    entries: database.prepare<[number, number], AuthenticatedEntry>(
       'SELECT * FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?',
     ),
-    appendEntry: database.prepare('INSERT INTO audit (seq, body, hash) VALUES (?, ?, ?)'),
+    appendEntry: database.prepare('INSERT INTO audit (seq, body, hash, mac) VALUES (?, ?, ?, ?)'),
     lastCheckpoint: database.prepare<[], StoredCheckpoint>(
       'SELECT * FROM checkpoints ORDER BY seq DESC LIMIT 1',
     ),

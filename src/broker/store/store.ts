@@ -46,6 +46,12 @@ export interface StoredEntry {
   readonly hash: string;
 }
 
+/** An entry as the store has it; exports leave the authentication code out. */
+export interface AuthenticatedEntry extends StoredEntry {
+  /** Hexadecimal; empty for entries of older stores. */
+  readonly mac: string;
+}
+
 /** A signed statement of how far the audit log is. */
 export interface StoredCheckpoint {
   readonly seq: number;
@@ -69,10 +75,10 @@ export interface StoreTransaction {
   epochsInUse(): Promise<readonly number[]>;
   value(name: string): Promise<string | undefined>;
   setValue(name: string, value: string): Promise<void>;
-  lastEntry(): Promise<StoredEntry | undefined>;
+  lastEntry(): Promise<AuthenticatedEntry | undefined>;
   /** From this number on, ascending. */
-  entries(from: number, limit: number): Promise<readonly StoredEntry[]>;
-  appendEntry(entry: StoredEntry): Promise<void>;
+  entries(from: number, limit: number): Promise<readonly AuthenticatedEntry[]>;
+  appendEntry(entry: AuthenticatedEntry): Promise<void>;
   lastCheckpoint(): Promise<StoredCheckpoint | undefined>;
   checkpoints(): Promise<readonly StoredCheckpoint[]>;
   appendCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuditLog } from '../audit/audit-log.ts';
+import { logHeadPath } from '../audit/log-head.ts';
 import { createRootKeyFile, openRootKeyFile } from '../keys/file-root-keys.ts';
 import type { RootKeys } from '../keys/root-keys.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
@@ -45,12 +46,21 @@ export interface TestStore extends AsyncDisposable {
 /** Opens all of a directory, as a broker that starts does. */
 export async function openTestStore(directory: TestDirectory, every = 1000): Promise<TestStore> {
   const store = openSqliteStore(directory.database);
+  const errors: unknown[] = [];
   try {
     const keys = await openRootKeyFile(directory.rootKey);
     const vault = await Vault.open(store, keys);
-    const options = { key: AUDIT_KEY, checkpointEntries: every, now: () => NOW };
+    const head = logHeadPath(directory.rootKey);
+    const onError = (error: unknown): void => void errors.push(error);
+    const options = { key: AUDIT_KEY, checkpointEntries: every, now: () => NOW, head, onError };
     const audit = await AuditLog.open(store, options);
-    return { store, keys, vault, audit, [Symbol.asyncDispose]: () => store.close() };
+    const close = async (): Promise<void> => {
+      // Without a checkpoint at the end, as after a power cut; what is being written is awaited.
+      await audit.saved();
+      await store.close();
+      if (errors.length > 0) throw errors[0];
+    };
+    return { store, keys, vault, audit, [Symbol.asyncDispose]: close };
   } catch (error) {
     await store.close();
     throw error;

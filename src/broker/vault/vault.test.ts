@@ -1,4 +1,12 @@
-import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -95,8 +103,13 @@ describe('the records of the broker', () => {
   it('refuses a record of another store under the same root key', async () => {
     await put('theirs');
     const copy = join(directory.path, 'copy.db');
-    copyFileSync(directory.database, copy);
-    tamper('DELETE FROM stored_values');
+    renameSync(directory.database, copy);
+    rmSync(`${directory.rootKey}.audit-head`, { force: true });
+    await put('ours');
+    const database = new Database(directory.database);
+    database.prepare('ATTACH ? AS other').run(copy);
+    database.exec('INSERT OR REPLACE INTO records SELECT * FROM other.records');
+    database.close();
     await expect(get()).rejects.toEqual(refusal('record-broken'));
   });
 });

@@ -45,10 +45,15 @@ export class Vault {
   }
 
   /**
+   * @param entered called in the transaction that completes a rotation, with its epoch
    * @throws A3sError `root-key` unless the root key is the one that this store was written with,
    * and has every epoch that a record needs
    */
-  static async open(store: BrokerStore, keys: RootKeys): Promise<Vault> {
+  static async open(
+    store: BrokerStore,
+    keys: RootKeys,
+    entered: (transaction: StoreTransaction, epoch: number) => Promise<void> = async () => {},
+  ): Promise<Vault> {
     return store.transaction(async (transaction) => {
       const storeId = await transaction.value(STORE_ID);
       const newest = newestOf(keys);
@@ -73,7 +78,10 @@ export class Vault {
       const vault = new Vault(storeId, keys, epoch);
       // A rotation that ended between the key file and the store is completed. A transaction that
       // fails opens no vault.
-      if (newest > epoch) await vault.#enter(transaction, newest);
+      if (newest > epoch) {
+        await vault.#enter(transaction, newest);
+        await entered(transaction, newest);
+      }
       return vault;
     });
   }

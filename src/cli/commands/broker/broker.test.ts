@@ -84,7 +84,7 @@ describe('the commands of the broker', () => {
     expect(await out('root-key rotate', { as: 'olga' })).toBe('epoch 2\n');
     const checkpoint = await out('audit checkpoint', { as: 'olga' });
     const exported = await out('audit export', { as: 'olga' });
-    expect(exported.trimEnd().split('\n').at(-1)).toBe(checkpoint.trimEnd());
+    expect(exported.split('\n')).toContain(checkpoint.trimEnd());
     const { entries } = JSON.parse(await out('audit ls --from 1'));
     expect(entries[0]).toMatchObject({ tenant: 'default' });
   });

@@ -99,6 +99,7 @@ const AUDIT_VERBS: Readonly<Record<string, AuditVerb>> = {
     return becomeBroker(context, [
       ...['verify', '--log', log, '--key', flags.needed('key', String)],
       ...(kept === undefined ? [] : ['--checkpoint', kept]),
+      ...(flags.bool('allow-unsigned-tail') ? ['--allow-unsigned-tail'] : []),
     ]);
   },
 };
@@ -109,11 +110,13 @@ export const brokerAudit: Command = {
     'Read the audit log of a secret broker. export prints all of it, for operators; checkpoint signs\n' +
     'how far it is. verify reads an exported log without a broker, and names its first bad entry:\n' +
     'edited, missing, or continued in another way than a checkpoint that was kept says. Its --key is\n' +
-    'the public key that init printed. Exits with 0 if the log is good, 1 if not, 2 if unreadable',
+    'the public key that init printed. Exits with 0 if the log is good, 1 if not, 2 if unreadable, 3 if\n' +
+    'its end, or all of it, is not signed',
   flags: byName([
     ...BROKER_FLAGS,
     TENANT_FLAG,
     string('checkpoint', 'With verify: a checkpoint that was kept', { value: 'file' }),
+    bool('allow-unsigned-tail', 'With verify: accept entries after the last signature'),
     int('from', 'With ls: number of the first entry'),
   ]),
   operands: { min: 1, max: 2 },
