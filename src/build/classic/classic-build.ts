@@ -5,7 +5,6 @@
  * @module
  */
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import {
@@ -16,6 +15,7 @@ import {
 } from '../../oci/reference.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { HeldBuilder } from '../held-builder.ts';
+import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
 import { failed } from '../relay/upgrade.ts';
 import { BuildLines } from './build-lines.ts';
@@ -56,7 +56,7 @@ export async function* classicBuild(
       body: Readable.from(context, { objectMode: false }),
     });
     const status = answer.statusCode ?? 0;
-    if (status !== 200) throw refused(status, await buffer(answer));
+    if (status !== 200) throw refused(status, await errorWords(answer, MAX_WORDS));
     const lines = new BuildLines();
     for await (const chunk of answer) {
       lines.read(chunk as Buffer);
@@ -114,8 +114,7 @@ function isTrue(text: string | null): boolean {
   return !FALSE.includes((text ?? '').trim().toLowerCase());
 }
 
-function refused(status: number, body: Buffer): A3sError {
-  const text = body.toString('utf8', 0, MAX_WORDS);
+function refused(status: number, text: string): A3sError {
   if (status !== 400) return failed(`it answers ${status}: ${text}`);
   return new A3sError('invalid-argument', messageOf(text));
 }
