@@ -13,7 +13,7 @@ import type { BuildHost } from './host.ts';
 import type { BaseImages } from './proxy/base-images.ts';
 import { servePolicyProxy } from './proxy/policy-proxy.ts';
 import { ProxyAnswers } from './proxy/proxy-answers.ts';
-import { pruneAll, removeNames } from './relay/builder-api.ts';
+import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
 import { importAndRemove, type Result } from './result/import-result.ts';
 
 /** A build that is under way. */
@@ -55,7 +55,7 @@ export class HeldBuilder {
         if (this.#builds.size > 0) throw changedMeanwhile();
         await pruneAll(this.builder, signal);
         await this.#cachePolicy.record(digest);
-      } else if (this.#builds.size === 0) await removeNames(this.builder, signal);
+      } else if (this.#builds.size === 0) await this.#removeTraces(signal);
       const build = { pulls: false };
       this.#builds.add(build);
       return {
@@ -69,12 +69,17 @@ export class HeldBuilder {
     });
   }
 
-  /** Removes the names that the classic builder gives to the images that it begins with. */
+  /** Removes the containers of the classic builder, and the names it gives to base images. */
   async tidy(signal: AbortSignal): Promise<void> {
     await this.#beginning.run(async () => {
       // Another build may be about to use them. It removes them, or the next one that begins.
-      if (this.#builds.size === 0) await removeNames(this.builder, signal);
+      if (this.#builds.size === 0) await this.#removeTraces(signal);
     });
+  }
+
+  async #removeTraces(signal: AbortSignal): Promise<void> {
+    await removeContainers(this.builder, signal);
+    await removeNames(this.builder, signal);
   }
 
   /** Makes an image of a result, one at a time: two builds may have the same one. */

@@ -94,11 +94,14 @@ function namesOf(query: URLSearchParams) {
   };
 }
 
-/** The query for the builder: without names, and with each image asked for. */
+/**
+ * The query for the builder: without names, with each image asked for, and without containers that
+ * stay and hold images.
+ */
 function asked(query: URLSearchParams): URLSearchParams {
   const asked = new URLSearchParams(query);
   asked.delete('t');
-  asked.set('pull', '1');
+  for (const name of ['pull', 'rm', 'forcerm']) asked.set(name, '1');
   return asked;
 }
 

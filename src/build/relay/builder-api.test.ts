@@ -3,17 +3,17 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Builder } from '../builder.ts';
-import { askBuilder, readBuilder } from './builder-api.ts';
+import { askBuilder, pruneAll, readBuilder } from './builder-api.ts';
 import { upgrade } from './upgrade.ts';
 
 let server: Server | undefined;
 afterEach(() => server?.close());
 
 /** A builder that answers each request in its own way. */
-async function hostile(answer: (connection: Socket) => void): Promise<Builder> {
+async function hostile(answer: (connection: Socket, request: string) => void): Promise<Builder> {
   const made = createServer((connection) => {
     connection.on('error', () => undefined);
-    connection.once('data', () => answer(connection));
+    connection.once('data', (data) => answer(connection, data.toString()));
   }).listen(0, '127.0.0.1');
   server = made;
   await once(made, 'listening');
@@ -91,5 +91,38 @@ it('gives up on a builder that hangs up in place of a connection', async () => {
   const builder = await hostile((connection) => connection.end());
   await expect(upgrade(builder, '/grpc', { upgrade: 'h2c' }, signal)).rejects.toMatchObject({
     ...{ code: 'builder-failed', message: expect.stringMatching(BAD) },
+  });
+});
+
+/** An engine with a container that holds an image, and records of the cache in use for a while. */
+function engineWith(left: { cache: number }): (connection: Socket, request: string) => void {
+  let [containers, images] = [['c0ffee'], ['image']];
+  return (connection, request) => {
+    const [, method = '', path = ''] = /^(\w+) (\S+)/.exec(request) ?? [];
+    if (method === 'DELETE' && path === '/containers/c0ffee?force=1&v=1') containers = [];
+    if (path.startsWith('/images/prune') && containers.length === 0) images = [];
+    if (path === '/build/prune?all=1') left.cache -= 1;
+    const answer = path.startsWith('/containers/json')
+      ? containers.map((Id) => ({ Id }))
+      : path.startsWith('/images/json')
+        ? images.map((Id) => ({ Id, RepoTags: null }))
+        : { BuildCache: Array.from({ length: Math.max(0, left.cache) }, () => ({})) };
+    const body = JSON.stringify(answer);
+    connection.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  };
+}
+
+it('removes containers before the images that they hold, and waits for what is in use', async () => {
+  const left = { cache: 2 };
+  await pruneAll(await hostile(engineWith(left)), signal);
+  expect(left.cache).toBe(0);
+});
+
+it('fails where something remains, with what to do', async () => {
+  const builder = await hostile(engineWith({ cache: 100 }));
+  await expect(pruneAll(builder, signal)).rejects.toMatchObject({
+    code: 'builder-failed',
+    message: expect.stringMatching(/95 records of the build cache remain$/),
+    remedy: expect.stringContaining('a3s-box builder rm default'),
   });
 });

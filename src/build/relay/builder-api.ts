@@ -5,7 +5,9 @@
  */
 import { type IncomingMessage, request } from 'node:http';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
 import type { Builder } from '../builder.ts';
 import { errorWords, firstBytes } from './answer-body.ts';
 import { failed } from './upgrade.ts';
@@ -18,6 +20,8 @@ const ARCHIVE_MS = 300_000;
 /** For all that removes names, however many a builder claims to have. */
 const REMOVE_MS = 60_000;
 const PRUNE_MS = 600_000;
+const PRUNE_ATTEMPTS = 5;
+const PRUNE_PAUSE_MS = 1000;
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -133,15 +137,72 @@ async function remove(builder: Builder, path: string, signal: AbortSignal): Prom
   });
 }
 
-/** Removes everything that earlier builds have left. */
+const Containers = z.array(z.looseObject({ Id: z.string().regex(/^[0-9a-f]{1,64}$/) }));
+
+/** Removes the containers that the classic builder leaves: they hold the images they are of. */
+export async function removeContainers(builder: Builder, signal: AbortSignal): Promise<void> {
+  await inTime(signal, REMOVE_MS, async (signal) => {
+    for (const { Id } of await containersOf(builder, signal)) {
+      await remove(builder, `/containers/${Id}?force=1&v=1`, signal);
+    }
+  });
+}
+
+async function containersOf(
+  builder: Builder,
+  signal: AbortSignal,
+): Promise<z.infer<typeof Containers>> {
+  const asked = { method: 'GET', path: '/containers/json?all=1', signal } as const;
+  return await askBuilder(builder, asked, Containers);
+}
+
+/**
+ * Removes everything that earlier builds have left.
+ *
+ * @throws A3sError `builder-failed` where something remains
+ */
 export async function pruneAll(builder: Builder, signal: AbortSignal): Promise<void> {
   const post = { method: 'POST', signal } as const;
   const anything = z.unknown();
-  await removeNames(builder, signal);
   const unused = encodeURIComponent(JSON.stringify({ dangling: ['false'] }));
   const images = { ...post, path: `/images/prune?filters=${unused}` };
-  await askBuilder(builder, images, anything, PRUNE_MS);
-  await askBuilder(builder, { ...post, path: '/build/prune?all=1' }, anything, PRUNE_MS);
+  let left: readonly string[] = [];
+  // What a build that was just cancelled uses is given up a moment later.
+  for (let attempt = 0; attempt < PRUNE_ATTEMPTS; attempt += 1) {
+    if (attempt > 0) await delay(PRUNE_PAUSE_MS, undefined, { signal });
+    await removeContainers(builder, signal);
+    await removeNames(builder, signal);
+    await askBuilder(builder, images, anything, PRUNE_MS);
+    await askBuilder(builder, { ...post, path: '/build/prune?all=1' }, anything, PRUNE_MS);
+    left = await remains(builder, signal);
+    if (left.length === 0) return;
+  }
+  throw new A3sError(
+    'builder-failed',
+    `Cannot empty the cache of the builder, which another image policy filled: ${left.join(', ')} remain`,
+    {
+      remedy: `Build again when no other build runs, or remove the builder: a3s-box builder rm ${builder.name}.`,
+    },
+  );
+}
+
+const Usage = z.looseObject({ BuildCache: z.array(z.unknown()).nullish() });
+
+/** What a builder still has that a build could begin with. */
+async function remains(builder: Builder, signal: AbortSignal): Promise<readonly string[]> {
+  const get = { method: 'GET', signal } as const;
+  const images = await askBuilder(
+    builder,
+    { ...get, path: '/images/json?all=1' },
+    z.array(z.unknown()),
+  );
+  const containers = await containersOf(builder, signal);
+  const { BuildCache } = await askBuilder(builder, { ...get, path: '/system/df' }, Usage, PRUNE_MS);
+  return Object.entries({
+    images: images.length,
+    containers: containers.length,
+    'records of the build cache': BuildCache?.length ?? 0,
+  }).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
 }
 
 /** Ends what takes longer. */
