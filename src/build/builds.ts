@@ -12,7 +12,7 @@ import type { Builder } from './builder.ts';
 import { type ClassicRequest, classicBuild } from './classic/classic-build.ts';
 import { type BegunBuild, HeldBuilder } from './held-builder.ts';
 import type { BuildHost } from './host.ts';
-import { demandsSignatures } from './policy.ts';
+import { refusesFiles } from './policy.ts';
 import { BaseImages } from './proxy/base-images.ts';
 import { askBuilder } from './relay/builder-api.ts';
 import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
@@ -135,11 +135,11 @@ export class Builds {
   /** Refuses what the policy cannot decide on. Throws A3sError `image-untrusted`. */
   async #refuseLayouts(hasLayouts: boolean): Promise<void> {
     if (!hasLayouts) return;
-    const policy = await this.#host.trust.standing();
-    if (!demandsSignatures(policy)) return;
+    const reason = refusesFiles(await this.#host.trust.standing());
+    if (reason === undefined) return;
     throw new A3sError(
       'image-untrusted',
-      'Cannot build from oci-layout://: the image policy demands signatures, and files of a build context have none',
+      `Cannot build from oci-layout://: ${reason}, and files of a build context have neither name nor signature`,
       { remedy: 'Name the image in its registry: --build-context NAME=docker-image://IMAGE.' },
     );
   }

@@ -179,6 +179,8 @@ it('downloads other files where no image has to be signed, and records their dig
   expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   trust.rules = [allow('registry.example/**'), signedOnly('**')];
   expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 403 .*signatures/);
+  trust.rules = [allow('registry.example/**')];
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 403 .*without a name/);
   expect(sent).toHaveLength(2);
 });
 

@@ -13,7 +13,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { canonicalRepository, type Reference } from '../../oci/reference.ts';
 import type { Credentials } from '../../registry/registry.ts';
 import type { BuildHost } from '../host.ts';
-import { demandsSignatures } from '../policy.ts';
+import { refusesFiles } from '../policy.ts';
 import type { Asker, BaseImages } from './base-images.ts';
 import { Refusal, refusalOf, sendRefusal } from './refusal.ts';
 import { targetOf } from './target.ts';
@@ -139,11 +139,11 @@ export class ProxyAnswers {
     url: URL,
     signal: AbortSignal,
   ): Promise<void> {
-    const policy = await this.#host.trust.standing();
-    if (demandsSignatures(policy)) {
+    const reason = refusesFiles(await this.#host.trust.standing());
+    if (reason !== undefined) {
       throw new Refusal(
         403,
-        'the image policy demands signatures, and a file of another host has none: put the file into the build context',
+        `${reason}, and a file of another host has neither name nor signature: put the file into the build context`,
       );
     }
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
