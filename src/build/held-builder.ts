@@ -32,14 +32,17 @@ export class HeldBuilder {
   readonly #endProxy: () => void;
   readonly #beginning = new Semaphore(1);
   readonly #importing = new Semaphore(1);
-  readonly #builds = new Set<{ pulls: boolean }>();
+  readonly #builds = new Set<{ readonly policy: string; pulls: boolean }>();
 
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
     this.builder = builder;
     this.#cachePolicy = new CachePolicy(host.directory, builder.name);
-    const pulls = (): boolean => [...this.#builds].some((build) => build.pulls);
-    this.#answers = new ProxyAnswers(host, images, pulls);
+    this.#answers = new ProxyAnswers(host, images, {
+      pulls: () => [...this.#builds].some((build) => build.pulls),
+      // All of them began by the same one.
+      policy: () => [...this.#builds][0]?.policy,
+    });
     this.#endProxy = servePolicyProxy(builder, this.#answers);
   }
 
@@ -56,7 +59,7 @@ export class HeldBuilder {
         await pruneAll(this.builder, signal);
         await this.#cachePolicy.record(digest);
       } else if (this.#builds.size === 0) await this.#removeTraces(signal);
-      const build = { pulls: false };
+      const build = { policy: digest, pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {

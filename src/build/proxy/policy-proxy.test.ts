@@ -35,16 +35,23 @@ let refusals: string[];
 let sent: string[];
 let close: () => void = () => undefined;
 let port = 0;
+/** Digests of the standing policy, and of that by which a build began. */
+let [standing, begun]: [string, string | undefined] = ['', ''];
 
 beforeEach(async () => {
   close();
   [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
+  [standing, begun] = ['1', 'sha256:1'];
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
     builders: { runs: () => false, use: nothing },
     images: { load: nothing, resolve: nothing, content: nothing },
-    ...{ registry, trust, directory },
+    ...{ registry, directory },
+    trust: {
+      standing: async () => ({ ...(await trust.standing()), digest: `sha256:${standing}` }),
+      decide: (question, policy, now) => trust.decide(question, policy, now),
+    },
     downloads: {
       send: async ({ method, url, headers }) => {
         sent.push(`${method} ${url} ${JSON.stringify(headers)}`);
@@ -68,7 +75,10 @@ beforeEach(async () => {
       return () => server?.close();
     },
   };
-  const answers = new ProxyAnswers(host, new BaseImages(host), () => false);
+  const answers = new ProxyAnswers(host, new BaseImages(host), {
+    pulls: () => false,
+    policy: () => begun,
+  });
   close = servePolicyProxy(builder, answers);
   if (server === undefined) throw new Error('nothing serves');
   await once(server, 'listening');
@@ -122,6 +132,28 @@ it('serves an image whose digest the policy accepts, and its blobs after it', as
   expect(blob).toContain(`content-length: ${image.blobs.get(layer)?.length}\r\n`);
   // Of another repository it is another question.
   expect(await ask('GET', `${V2}/other/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 /);
+});
+
+it('serves no blob that an earlier policy has let in', async () => {
+  expect(await ask('HEAD', `${V2}/app/manifests/1`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+  [standing, begun] = ['2', 'sha256:2'];
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 .*no-cache/);
+  [standing, begun] = ['1', 'sha256:1'];
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it.each([
+  ['the policy is another than the build began by', 'sha256:2', /policy was changed while/],
+  ['no build is under way', undefined, /no build is under way/],
+])('refuses everything while %s', async (_, policy, reason) => {
+  begun = policy;
+  for (const path of ['/v2/', '/v2/app/manifests/1', `/v2/app/blobs/${layer}`, '/file']) {
+    const answer = await ask('GET', `https://registry.example${path}`);
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer).toMatch(reason);
+  }
+  expect([registry.fetched, sent]).toEqual([[], []]);
 });
 
 it('refuses before a byte is served, with the reason in the status line and in the body', async () => {
