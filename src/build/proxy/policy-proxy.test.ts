@@ -35,6 +35,7 @@ let refusals: string[];
 let sent: string[];
 let close: () => void = () => undefined;
 let port = 0;
+const limits = { connections: 8, requests: 2, headMs: 30_000 };
 /** Digests of the standing policy, and of that by which a build began. */
 let [standing, begun]: [string, string | undefined] = ['', ''];
 
@@ -42,6 +43,7 @@ beforeEach(async () => {
   close();
   [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
   [standing, begun] = ['1', 'sha256:1'];
+  limits.headMs = 30_000;
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
@@ -79,7 +81,7 @@ beforeEach(async () => {
     pulls: () => false,
     policy: () => begun,
   });
-  close = servePolicyProxy(builder, answers);
+  close = servePolicyProxy(builder, answers, limits);
   if (server === undefined) throw new Error('nothing serves');
   await once(server, 'listening');
   const address = server.address();
@@ -225,3 +227,30 @@ it.each(['CONNECT nowhere HTTP/1.1', 'CONNECT a b:1 HTTP/1.1', 'GET /path HTTP/1
     expect(sent).toEqual([]);
   },
 );
+
+it.each([
+  ['sends nothing', ''],
+  ['sends half of a head', 'GET http://x/ HTTP/1.1\r\nHost: '],
+  ['begins no TLS', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\n\r\n'],
+])('cuts a connection that %s', async (_, head) => {
+  limits.headMs = 50;
+  const socket = connect(port, '127.0.0.1');
+  socket.write(head);
+  expect(await text(socket)).toMatch(/^(?:HTTP\/1\.1 200 Connection established\r\n\r\n)?$/);
+});
+
+it('serves so many connections and no more, and others again when those have ended', async () => {
+  const held = Array.from({ length: limits.connections }, () => connect(port, '127.0.0.1'));
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  const refused = connect(port, '127.0.0.1');
+  refused.on('error', () => undefined);
+  await once(refused, 'close');
+  for (const socket of held) socket.end();
+  await Promise.all(held.map((socket) => once(socket.resume(), 'close')));
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('answers so many requests at a time, and the others after them', async () => {
+  const answers = Array.from({ length: 6 }, () => ask('GET', 'http://files.example/x'));
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+});
