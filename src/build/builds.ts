@@ -157,7 +157,7 @@ export class Builds {
       solve: async (message, signal) => {
         const solve = readSolve(message);
         await this.#refuseLayouts(solve.hasLayouts);
-        const build = await held.begin(await this.#host.trust.standing(), signal);
+        const build = await held.begin(await this.#host.trust.standing(), false, signal);
         if (solve.pulls) build.pull();
         running.set(solve.ref, build);
         return {

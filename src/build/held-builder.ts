@@ -37,7 +37,7 @@ export class HeldBuilder {
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
     this.builder = builder;
-    this.#cachePolicy = new CachePolicy(host.directory, builder.name);
+    this.#cachePolicy = new CachePolicy(host.directory, builder);
     this.#answers = new ProxyAnswers(host, images, {
       pulls: () => [...this.#builds].some((build) => build.pulls),
       // All of them began by the same one.
@@ -50,16 +50,26 @@ export class HeldBuilder {
    * Begins a build by this policy: nothing in the builder has a name, and its cache has nothing
    * that another policy let in.
    *
+   * @param isClassic whether the builder without BuildKit is used
    * @throws A3sError `conflict` while builds by another policy run, `builder-failed`
    */
-  async begin({ digest }: LoadedPolicy, signal: AbortSignal): Promise<BegunBuild> {
+  async begin(
+    { digest: policy }: LoadedPolicy,
+    isClassic: boolean,
+    signal: AbortSignal,
+  ): Promise<BegunBuild> {
     return await this.#beginning.run(async () => {
-      if (!(await this.#cachePolicy.is(digest))) {
+      const cache = await this.#cachePolicy.read();
+      if (cache?.policy !== policy) {
         if (this.#builds.size > 0) throw changedMeanwhile();
+        if (cache?.isClassic === true) throw holdsMore(this.builder);
         await pruneAll(this.builder, signal);
-        await this.#cachePolicy.record(digest);
-      } else if (this.#builds.size === 0) await this.#removeTraces(signal);
-      const build = { policy: digest, pulls: false };
+        await this.#cachePolicy.record({ policy, isClassic });
+      } else {
+        if (this.#builds.size === 0) await this.#removeTraces(signal);
+        if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
+      }
+      const build = { policy, pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {
@@ -107,5 +117,13 @@ function changedMeanwhile(): A3sError {
     'conflict',
     'Cannot build: the image policy was changed while another build runs, and the builder’s cache has to be emptied first',
     { remedy: 'Build again when that build has ended.' },
+  );
+}
+
+function holdsMore({ name }: Builder): A3sError {
+  return new A3sError(
+    'builder-failed',
+    'Cannot empty the cache of the builder, which another image policy filled: a build without BuildKit has left images there that cannot be removed',
+    { remedy: `Remove the builder, and build again: a3s-box builder rm ${name}.` },
   );
 }

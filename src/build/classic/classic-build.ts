@@ -48,7 +48,7 @@ export async function* classicBuild(
 ): AsyncGenerator<Uint8Array> {
   const names = namesOf(query);
   refuseOutputs(query);
-  const build = await held.begin(policy, signal);
+  const build = await held.begin(policy, true, signal);
   try {
     if (isTrue(query.get('pull'))) build.pull();
     const answer = await callBuilder(held.builder, {
