@@ -76,7 +76,7 @@ export class BaseImages {
     if (stored !== undefined) return await this.#fromStore(reference, stored, asker);
     const name = canonicalRepository(reference);
     const repository = this.#host.registry.repository(name, {
-      ...{ access: 'pull', mirrorMayDeny: true },
+      ...{ access: 'pull', mirrorMayDeny: true, namedByOthers: true },
       ...{ credentials: asker.credentials, signal: asker.signal },
     });
     const found = await repository.manifest(reference.digest ?? reference.tag ?? 'latest');

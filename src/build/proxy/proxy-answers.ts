@@ -143,7 +143,7 @@ export class ProxyAnswers {
       return;
     }
     const repository = this.#host.registry.repository(canonicalRepository(reference), {
-      ...{ access: 'pull', credentials, signal },
+      ...{ access: 'pull', namedByOthers: true, credentials, signal },
     });
     const chunks = repository.blob({ digest, size })[Symbol.asyncIterator]();
     // What fails before the first byte can still be an answer.
