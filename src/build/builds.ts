@@ -18,6 +18,7 @@ import { askBuilder } from './relay/builder-api.ts';
 import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
 import { upgrade } from './relay/upgrade.ts';
+import { requireResultNames } from './result/result-names.ts';
 
 /** The builder of clients that name none. */
 const BUILDER = 'default';
@@ -156,6 +157,7 @@ export class Builds {
       },
       solve: async (message, signal) => {
         const solve = readSolve(message);
+        requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
         const build = await held.begin(await this.#host.trust.standing(), false, signal);
         if (solve.pulls) build.pull();

@@ -18,6 +18,7 @@ import type { HeldBuilder } from '../held-builder.ts';
 import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
 import { failed } from '../relay/upgrade.ts';
+import { requireResultNames } from '../result/result-names.ts';
 import { BuildLines } from './build-lines.ts';
 
 export interface ClassicRequest {
@@ -47,6 +48,7 @@ export async function* classicBuild(
   { query, headers, context, signal }: ClassicRequest,
 ): AsyncGenerator<Uint8Array> {
   const names = namesOf(query);
+  requireResultNames(names.canonical);
   refuseOutputs(query);
   const build = await held.begin(policy, true, signal);
   try {
