@@ -23,6 +23,9 @@ import { requireResultNames } from './result/result-names.ts';
 /** The builder of clients that name none. */
 const BUILDER = 'default';
 
+/** Its session has the client's logins. */
+const BUILDKIT = { isClassic: false, logins: new Map() };
+
 /** A builder that a client uses. */
 export interface HeldUse {
   readonly held: HeldBuilder;
@@ -159,7 +162,7 @@ export class Builds {
         const solve = readSolve(message);
         requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
-        const build = await held.begin(await this.#host.trust.standing(), false, signal);
+        const build = await held.begin(await this.#host.trust.standing(), BUILDKIT, signal);
         if (solve.pulls) build.pull();
         running.set(solve.ref, build);
         return {

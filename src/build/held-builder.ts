@@ -6,6 +6,7 @@
 import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
+import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
 import { CachePolicy } from './cache-policy.ts';
@@ -15,6 +16,19 @@ import { servePolicyProxy } from './proxy/policy-proxy.ts';
 import { ProxyAnswers } from './proxy/proxy-answers.ts';
 import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
 import { importAndRemove, type Result } from './result/import-result.ts';
+
+/** How a build is asked for. */
+export interface BuildKind {
+  /** Whether the builder without BuildKit is used. */
+  readonly isClassic: boolean;
+  /** The client's, by the host of the registry. */
+  readonly logins: ReadonlyMap<string, Credentials>;
+}
+
+interface Running extends Pick<BuildKind, 'logins'> {
+  readonly policy: string;
+  pulls: boolean;
+}
 
 /** A build that is under way. */
 export interface BegunBuild {
@@ -32,7 +46,7 @@ export class HeldBuilder {
   readonly #endProxy: () => void;
   readonly #beginning = new Semaphore(1);
   readonly #importing = new Semaphore(1);
-  readonly #builds = new Set<{ readonly policy: string; pulls: boolean }>();
+  readonly #builds = new Set<Running>();
 
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
@@ -40,6 +54,8 @@ export class HeldBuilder {
     this.#cachePolicy = new CachePolicy(host.directory, builder);
     this.#answers = new ProxyAnswers(host, images, {
       pulls: () => [...this.#builds].some((build) => build.pulls),
+      login: (domain) =>
+        [...this.#builds].map(({ logins }) => logins.get(domain)).find((one) => one !== undefined),
       // All of them began by the same one.
       policy: () => [...this.#builds][0]?.policy,
     });
@@ -50,12 +66,11 @@ export class HeldBuilder {
    * Begins a build by this policy: nothing in the builder has a name, and its cache has nothing
    * that another policy let in.
    *
-   * @param isClassic whether the builder without BuildKit is used
    * @throws A3sError `conflict` while builds by another policy run, `builder-failed`
    */
   async begin(
     { digest: policy }: LoadedPolicy,
-    isClassic: boolean,
+    { isClassic, logins }: BuildKind,
     signal: AbortSignal,
   ): Promise<BegunBuild> {
     return await this.#beginning.run(async () => {
@@ -69,7 +84,7 @@ export class HeldBuilder {
         if (this.#builds.size === 0) await this.#removeTraces(signal);
         if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
       }
-      const build = { policy, pulls: false };
+      const build: Running = { policy, logins, pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {

@@ -13,6 +13,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '../../oci/reference.ts';
+import type { Credentials } from '../../registry/registry.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { HeldBuilder } from '../held-builder.ts';
 import { errorWords } from '../relay/answer-body.ts';
@@ -26,6 +27,8 @@ export interface ClassicRequest {
   readonly query: URLSearchParams;
   /** Those of the request that the builder needs. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The client's, by the host of the registry. The builder gets none of them. */
+  readonly logins: ReadonlyMap<string, Credentials>;
   readonly context: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
 }
@@ -45,12 +48,12 @@ const CLEAN_MS = 30_000;
 export async function* classicBuild(
   held: HeldBuilder,
   policy: LoadedPolicy,
-  { query, headers, context, signal }: ClassicRequest,
+  { query, headers, logins, context, signal }: ClassicRequest,
 ): AsyncGenerator<Uint8Array> {
   const names = namesOf(query);
   requireResultNames(names.canonical);
   refuseOutputs(query);
-  const build = await held.begin(policy, true, signal);
+  const build = await held.begin(policy, { isClassic: true, logins }, signal);
   try {
     if (isTrue(query.get('pull'))) build.pull();
     const answer = await callBuilder(held.builder, {

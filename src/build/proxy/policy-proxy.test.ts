@@ -9,6 +9,7 @@ import { afterAll, beforeEach, expect, it } from 'vitest';
 import { FakeRegistry } from '../../distribution/testing/fake-registry.ts';
 import { A3sError } from '../../errors.ts';
 import { buildImage } from '../../images/testing/build-image.ts';
+import type { Credentials } from '../../registry/registry.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { allow, deny, FakeTrust, signedOnly } from '../../server/testing/signed-images.ts';
 import type { Builder } from '../builder.ts';
@@ -36,6 +37,7 @@ let sent: string[];
 let close: () => void = () => undefined;
 let port = 0;
 const limits = { connections: 8, requests: 2, headMs: 30_000 };
+let login: Credentials | undefined;
 /** Digests of the standing policy, and of that by which a build began. */
 let [standing, begun]: [string, string | undefined] = ['', ''];
 
@@ -44,6 +46,7 @@ beforeEach(async () => {
   [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
   [standing, begun] = ['1', 'sha256:1'];
   limits.headMs = 30_000;
+  login = undefined;
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
@@ -80,6 +83,7 @@ beforeEach(async () => {
   const answers = new ProxyAnswers(host, new BaseImages(host), {
     pulls: () => false,
     policy: () => begun,
+    login: (domain) => (domain === 'registry.example' ? login : undefined),
   });
   close = servePolicyProxy(builder, answers, limits);
   if (server === undefined) throw new Error('nothing serves');
@@ -191,6 +195,10 @@ it('uses the client’s credentials for the registry of the request, and asks fo
   const basic = Buffer.from('ci:open:sesame').toString('base64');
   await ask('HEAD', `${V2}/app/manifests/1`, `Authorization: Basic ${basic}`);
   expect(registry.opened.at(-1)?.credentials).toEqual({ username: 'ci', password: 'open:sesame' });
+  // A build without BuildKit has no session: its login stays here.
+  login = { username: 'classic', password: 'open' };
+  await ask('HEAD', `${V2}/app/manifests/1`);
+  expect(registry.opened.at(-1)?.credentials).toEqual(login);
 });
 
 it.each([

@@ -32,6 +32,8 @@ const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 export interface BuildsUnderWay {
   /** Whether one of them wants images from their registries. */
   pulls(): boolean;
+  /** A client's login for a registry, which it gave with the build and not over a session. */
+  login(domain: string): Credentials | undefined;
   /** Digest of the policy by which they began; undefined where there is none. */
   policy(): string | undefined;
 }
@@ -81,7 +83,10 @@ export class ProxyAnswers {
     if (!isHead && request.method !== 'GET') {
       throw new Refusal(405, 'a build may read from other hosts, and not write to them');
     }
-    const credentials = credentialsOf(request.headers.authorization);
+    const domain = 'reference' in target ? target.reference.domain : undefined;
+    const credentials =
+      credentialsOf(request.headers.authorization) ??
+      (domain === undefined ? undefined : this.#builds.login(domain));
     const policy = await this.#policy();
     const asker = { credentials, signal, policy, pulls: this.#builds.pulls() };
     if (target.kind === 'registry') {
