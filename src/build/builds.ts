@@ -12,15 +12,19 @@ import type { Builder } from './builder.ts';
 import { type ClassicRequest, classicBuild } from './classic/classic-build.ts';
 import { type BegunBuild, HeldBuilder } from './held-builder.ts';
 import type { BuildHost } from './host.ts';
-import { demandsSignatures } from './policy.ts';
+import { refusesFiles } from './policy.ts';
 import { BaseImages } from './proxy/base-images.ts';
 import { askBuilder } from './relay/builder-api.ts';
 import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
 import { upgrade } from './relay/upgrade.ts';
+import { requireResultNames } from './result/result-names.ts';
 
 /** The builder of clients that name none. */
 const BUILDER = 'default';
+
+/** Its session has the client's logins. */
+const BUILDKIT = { isClassic: false, logins: new Map() };
 
 /** A builder that a client uses. */
 export interface HeldUse {
@@ -135,11 +139,11 @@ export class Builds {
   /** Refuses what the policy cannot decide on. Throws A3sError `image-untrusted`. */
   async #refuseLayouts(hasLayouts: boolean): Promise<void> {
     if (!hasLayouts) return;
-    const policy = await this.#host.trust.standing();
-    if (!demandsSignatures(policy)) return;
+    const reason = refusesFiles(await this.#host.trust.standing());
+    if (reason === undefined) return;
     throw new A3sError(
       'image-untrusted',
-      'Cannot build from oci-layout://: the image policy demands signatures, and files of a build context have none',
+      `Cannot build from oci-layout://: ${reason}, and files of a build context have neither name nor signature`,
       { remedy: 'Name the image in its registry: --build-context NAME=docker-image://IMAGE.' },
     );
   }
@@ -156,8 +160,9 @@ export class Builds {
       },
       solve: async (message, signal) => {
         const solve = readSolve(message);
+        requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
-        const build = await held.begin(await this.#host.trust.standing(), signal);
+        const build = await held.begin(await this.#host.trust.standing(), BUILDKIT, signal);
         if (solve.pulls) build.pull();
         running.set(solve.ref, build);
         return {

@@ -4,43 +4,64 @@
  * A builder asks for no image that it has by its digest, so what another policy has let in would
  * stay. A cache is emptied before the first build by another policy.
  *
+ * What the classic builder began with cannot be removed: Docker's engine holds the content for an
+ * hour by a lease that its API neither shows nor ends. It is recorded that such a builder was used.
+ *
  * @module
  */
+import { X509Certificate } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renameDurably } from '../durable.ts';
 import { createDurably } from '../images/content/files.ts';
 import { makeDirectories } from '../make-directories.ts';
+import type { Builder } from './builder.ts';
 
 const PRIVATE = 0o700;
+const CLASSIC = 'classic';
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
+
+/** What the cache of a builder holds. */
+export interface CacheState {
+  /** Digest of the policy that let in everything in it. */
+  readonly policy: string;
+  /** Whether it may hold what cannot be removed. */
+  readonly isClassic: boolean;
+}
 
 export class CachePolicy {
   readonly #directory: string;
   readonly #path: string;
+  /** A builder that was removed and made anew has another authority, and an empty cache. */
+  readonly #builder: string;
 
-  constructor(directory: string, builder: string) {
-    if (!NAME.test(builder)) throw new TypeError(`${builder} is not the name of a builder`);
+  constructor(directory: string, { name, authority }: Pick<Builder, 'name' | 'authority'>) {
+    if (!NAME.test(name)) throw new TypeError(`${name} is not the name of a builder`);
     this.#directory = directory;
-    this.#path = join(directory, `${builder}.policy`);
+    this.#path = join(directory, `${name}.policy`);
+    this.#builder = new X509Certificate(authority.certificate).fingerprint256;
   }
 
-  /** Whether everything in the cache was let in by this policy. */
-  async is(digest: string): Promise<boolean> {
+  /** Undefined where nothing is known about the cache of this builder. */
+  async read(): Promise<CacheState | undefined> {
+    let text: string;
     try {
-      return (await readFile(this.#path, 'utf8')) === digest;
+      text = await readFile(this.#path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
+    const [policy = '', builder, classic] = text.split('\n');
+    return builder === this.#builder ? { policy, isClassic: classic === CLASSIC } : undefined;
   }
 
-  /** Called with an empty cache. */
-  async record(digest: string): Promise<void> {
+  /** Called with an empty cache, or before the classic builder is used. */
+  async record({ policy, isClassic }: CacheState): Promise<void> {
     await makeDirectories(this.#directory, PRIVATE);
     const unfinished = `${this.#path}.new`;
     await rm(unfinished, { force: true });
-    await createDurably(unfinished, async (file) => file.writeFile(digest));
+    const text = [policy, this.#builder, isClassic ? CLASSIC : ''].join('\n');
+    await createDurably(unfinished, async (file) => file.writeFile(text));
     await renameDurably(unfinished, this.#path);
   }
 }

@@ -6,6 +6,7 @@
 import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
+import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
 import { CachePolicy } from './cache-policy.ts';
@@ -13,8 +14,21 @@ import type { BuildHost } from './host.ts';
 import type { BaseImages } from './proxy/base-images.ts';
 import { servePolicyProxy } from './proxy/policy-proxy.ts';
 import { ProxyAnswers } from './proxy/proxy-answers.ts';
-import { pruneAll, removeNames } from './relay/builder-api.ts';
+import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
 import { importAndRemove, type Result } from './result/import-result.ts';
+
+/** How a build is asked for. */
+export interface BuildKind {
+  /** Whether the builder without BuildKit is used. */
+  readonly isClassic: boolean;
+  /** The client's, by the host of the registry. */
+  readonly logins: ReadonlyMap<string, Credentials>;
+}
+
+interface Running extends Pick<BuildKind, 'logins'> {
+  readonly policy: string;
+  pulls: boolean;
+}
 
 /** A build that is under way. */
 export interface BegunBuild {
@@ -32,14 +46,19 @@ export class HeldBuilder {
   readonly #endProxy: () => void;
   readonly #beginning = new Semaphore(1);
   readonly #importing = new Semaphore(1);
-  readonly #builds = new Set<{ pulls: boolean }>();
+  readonly #builds = new Set<Running>();
 
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
     this.builder = builder;
-    this.#cachePolicy = new CachePolicy(host.directory, builder.name);
-    const pulls = (): boolean => [...this.#builds].some((build) => build.pulls);
-    this.#answers = new ProxyAnswers(host, images, pulls);
+    this.#cachePolicy = new CachePolicy(host.directory, builder);
+    this.#answers = new ProxyAnswers(host, images, {
+      pulls: () => [...this.#builds].some((build) => build.pulls),
+      login: (domain) =>
+        [...this.#builds].map(({ logins }) => logins.get(domain)).find((one) => one !== undefined),
+      // All of them began by the same one.
+      policy: () => [...this.#builds][0]?.policy,
+    });
     this.#endProxy = servePolicyProxy(builder, this.#answers);
   }
 
@@ -49,14 +68,23 @@ export class HeldBuilder {
    *
    * @throws A3sError `conflict` while builds by another policy run, `builder-failed`
    */
-  async begin({ digest }: LoadedPolicy, signal: AbortSignal): Promise<BegunBuild> {
+  async begin(
+    { digest: policy }: LoadedPolicy,
+    { isClassic, logins }: BuildKind,
+    signal: AbortSignal,
+  ): Promise<BegunBuild> {
     return await this.#beginning.run(async () => {
-      if (!(await this.#cachePolicy.is(digest))) {
+      const cache = await this.#cachePolicy.read();
+      if (cache?.policy !== policy) {
         if (this.#builds.size > 0) throw changedMeanwhile();
+        if (cache?.isClassic === true) throw holdsMore(this.builder);
         await pruneAll(this.builder, signal);
-        await this.#cachePolicy.record(digest);
-      } else if (this.#builds.size === 0) await removeNames(this.builder, signal);
-      const build = { pulls: false };
+        await this.#cachePolicy.record({ policy, isClassic });
+      } else {
+        if (this.#builds.size === 0) await this.#removeTraces(signal);
+        if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
+      }
+      const build: Running = { policy, logins, pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {
@@ -69,12 +97,17 @@ export class HeldBuilder {
     });
   }
 
-  /** Removes the names that the classic builder gives to the images that it begins with. */
+  /** Removes the containers of the classic builder, and the names it gives to base images. */
   async tidy(signal: AbortSignal): Promise<void> {
     await this.#beginning.run(async () => {
       // Another build may be about to use them. It removes them, or the next one that begins.
-      if (this.#builds.size === 0) await removeNames(this.builder, signal);
+      if (this.#builds.size === 0) await this.#removeTraces(signal);
     });
+  }
+
+  async #removeTraces(signal: AbortSignal): Promise<void> {
+    await removeContainers(this.builder, signal);
+    await removeNames(this.builder, signal);
   }
 
   /** Makes an image of a result, one at a time: two builds may have the same one. */
@@ -99,5 +132,13 @@ function changedMeanwhile(): A3sError {
     'conflict',
     'Cannot build: the image policy was changed while another build runs, and the builder’s cache has to be emptied first',
     { remedy: 'Build again when that build has ended.' },
+  );
+}
+
+function holdsMore({ name }: Builder): A3sError {
+  return new A3sError(
+    'builder-failed',
+    'Cannot empty the cache of the builder, which another image policy filled: a build without BuildKit has left images there that cannot be removed',
+    { remedy: `Remove the builder, and build again: a3s-box builder rm ${name}.` },
   );
 }

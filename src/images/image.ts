@@ -48,6 +48,8 @@ export interface LoadedAs {
   readonly kind: Origin['kind'];
   /** Canonical, with a tag. */
   readonly names: readonly string[];
+  /** Of its manifest or of an index that lists it; with another one, nothing is stored. */
+  readonly digest: string;
 }
 
 export interface Image {

@@ -106,17 +106,30 @@ describe('load', () => {
     const image = fileImage('docker.io/library/theirs:1', 'text');
     const names = ['docker.io/library/ours:1', 'registry.example/ours:latest'];
     const archive = streamed(ociArchive([image]));
-    const [loaded] = await store.load(archive, undefined, { kind: 'build', names });
+    const as = { kind: 'build', names, digest: image.manifest.digest } as const;
+    const [loaded] = await store.load(archive, undefined, as);
     expect(loaded).toMatchObject({
       id: image.config.digest,
       tags: ['ours:1', 'registry.example/ours:latest'],
       origins: [{ kind: 'build', reference: 'ours:1' }],
     });
     const two = [image, fileImage('docker.io/library/second:1', 'other')];
-    await expect(
-      store.load(streamed(ociArchive(two)), undefined, { kind: 'build', names }),
-    ).rejects.toMatchObject({ code: 'invalid-image' });
+    await expect(store.load(streamed(ociArchive(two)), undefined, as)).rejects.toMatchObject({
+      code: 'invalid-image',
+    });
     expect((await store.list()).map(({ id }) => id)).toEqual([image.config.digest]);
+  });
+
+  it('stores nothing and moves no name where an archive holds another image', async () => {
+    const names = ['docker.io/library/ours:1'];
+    const [ours, other] = [fileImage('theirs:1', 'ours'), fileImage('theirs:1', 'other')];
+    const as = { kind: 'build', names, digest: ours.manifest.digest } as const;
+    await store.load(streamed(ociArchive([ours])), undefined, as);
+    await expect(store.load(streamed(ociArchive([other])), undefined, as)).rejects.toMatchObject({
+      code: 'invalid-image',
+    });
+    expect((await store.list()).map(({ id }) => id)).toEqual([ours.config.digest]);
+    expect((await store.resolve('ours:1')).id).toBe(ours.config.digest);
   });
 
   it('loads a layer that is compressed with zstd', async () => {

@@ -327,6 +327,10 @@ class Store implements ImageStore {
 function renamed(plans: readonly ImagePlan[], as: LoadedAs, { what }: ArchiveFiles): ImagePlan {
   const [plan, ...others] = plans;
   if (plan === undefined || others.length > 0) throw corrupt(what, 'it does not hold one image');
+  const digests: readonly string[] = [plan.manifest, ...(plan.indexes ?? [])].map(
+    ({ digest }) => digest,
+  );
+  if (!digests.includes(as.digest)) throw corrupt(what, `it does not hold ${as.digest}`);
   return { ...plan, names: as.names };
 }
 

@@ -231,3 +231,20 @@ describe('a real registry', () => {
     }
   });
 });
+
+it('reaches a registry of this host for others only where registries.yaml has it', async () => {
+  const server = await started();
+  const ask = (registry: Registry) =>
+    registry
+      .repository(`${server.host}/team/app`, { access: 'pull', namedByOthers: true })
+      .manifest('none');
+  const directory = mkdtempSync(join(tmpdir(), 'a3s-others-'));
+  cleanups.push(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'registries.yaml');
+  await expect(ask(opened())).rejects.toMatchObject({
+    ...{ code: 'registry-failed', message: expect.stringContaining('of this host') },
+  });
+  writeFileSync(file, `registries: { "${server.host}": { insecure: true } }\n`);
+  expect(await ask(opened([], [file]))).toBeUndefined();
+  expect(await repositoryOf(opened(), `${server.host}/team/app`).manifest('none')).toBeUndefined();
+});

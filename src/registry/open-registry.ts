@@ -10,14 +10,19 @@ import { HttpTransport } from './transport/http-transport.ts';
 import { Network, type NetworkOptions } from './transport/network.ts';
 
 export function openRegistry(options: NetworkOptions): Registry {
-  const network = new Network(options);
+  const own = new Network(options);
+  // Of others: connections to this host are never shared with them.
+  const confined = new Network({ ...options, namedByOthers: true });
   return {
-    repository: (name, { credentials, ...rest }) => {
+    repository: (name, { credentials, namedByOthers = false, ...rest }) => {
       const domain = name.slice(0, name.indexOf('/'));
+      const network = namedByOthers ? confined : own;
       return openRepository(new HttpTransport({ network, domain, credentials }), name, rest);
     },
-    login: (domain, credentials, signal) => logIn(network, domain, credentials, signal),
-    close: () => network.close(),
+    login: (domain, credentials, signal) => logIn(own, domain, credentials, signal),
+    close: async () => {
+      await Promise.all([own.close(), confined.close()]);
+    },
   };
 }
 

@@ -83,6 +83,11 @@ export interface RepositoryOptions {
    * cannot be reached; otherwise looking for them fails then.
    */
   readonly mirrorMayDeny?: boolean;
+  /**
+   * Whether somebody else than the owner chose the name: a build. Registries on this host and its
+   * link are then refused, unless `registries.yaml` has them.
+   */
+  readonly namedByOthers?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -3,10 +3,18 @@
  *
  * @module
  */
-import { type ChildProcess, execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TemporaryStore, temporaryStore } from '../../src/images/testing/temporary-store.ts';
 import { TestHome } from '../../src/server/testing/home.ts';
 import { type BuilderService, startBuilderService } from './builder-service.ts';
@@ -86,6 +94,21 @@ export class BuildHome {
   /** Runs the real client against the builder itself, to look into it. */
   async inBuilder(args: readonly string[]): Promise<string> {
     return (await this.#run('docker', args, `unix://${this.service.socket}`)).stdout;
+  }
+
+  /**
+   * Where the builder without BuildKit was used, what removing the builder does: the content that
+   * its engine holds is given up, and nothing is known about the new one.
+   */
+  renewAfterClassic(): void {
+    const record = join(this.home.config.home, 'build/default.policy');
+    if (!existsSync(record) || !readFileSync(record, 'utf8').endsWith('\nclassic')) return;
+    rmSync(record);
+    const socket = join(dirname(this.service.socket), 'run/containerd/containerd.sock');
+    const ctr = (...words: readonly string[]): string =>
+      execFileSync('ctr', ['-a', socket, '-n', 'moby', ...words], { encoding: 'utf8' });
+    const leases = ctr('leases', 'ls', '--quiet').split('\n');
+    for (const lease of leases) if (lease !== '') ctr('leases', 'rm', lease);
   }
 
   #run(

@@ -51,6 +51,11 @@ afterAll(async () => {
 
 /** Takes away from the policy file what it said before. */
 function policy(rules: string): void {
+  build.renewAfterClassic();
+  change(rules);
+}
+
+function change(rules: string): void {
   const { home } = build.home.config;
   writeFileSync(
     join(home, 'cosign.pub'),
@@ -145,8 +150,17 @@ it('forgets what an earlier policy let in, also what is named by its digest', as
   policy(ANY);
   const named = `FROM ${registry}/unsigned@${digests.unsigned}\nENV A=d\n`;
   succeeded(await from(named));
-  policy(SIGNED);
+  change(SIGNED);
   refused(await from(named), REFUSED);
+  policy(ANY);
+  // Without BuildKit, a container for the step would hold the image, and a lease does so anyway.
+  succeeded(await from(named, ['--rm=false'], '0'));
+  expect(await build.inBuilder(['ps', '--all', '--quiet'])).toBe('');
+  change(SIGNED);
+  for (const builder of BUILDERS)
+    refused(await from(named, [], builder), /left images there that cannot be removed/);
+  policy(SIGNED);
+  for (const builder of BUILDERS) refused(await from(named, [], builder), REFUSED);
 });
 
 it('decides on an image of the store by its stored signatures', async () => {

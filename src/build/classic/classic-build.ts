@@ -5,7 +5,6 @@
  * @module
  */
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import {
@@ -14,10 +13,13 @@ import {
   parseReference,
   withDefaultTag,
 } from '../../oci/reference.ts';
+import type { Credentials } from '../../registry/registry.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { HeldBuilder } from '../held-builder.ts';
+import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
 import { failed } from '../relay/upgrade.ts';
+import { requireResultNames } from '../result/result-names.ts';
 import { BuildLines } from './build-lines.ts';
 
 export interface ClassicRequest {
@@ -25,6 +27,8 @@ export interface ClassicRequest {
   readonly query: URLSearchParams;
   /** Those of the request that the builder needs. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The client's, by the host of the registry. The builder gets none of them. */
+  readonly logins: ReadonlyMap<string, Credentials>;
   readonly context: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
 }
@@ -44,11 +48,12 @@ const CLEAN_MS = 30_000;
 export async function* classicBuild(
   held: HeldBuilder,
   policy: LoadedPolicy,
-  { query, headers, context, signal }: ClassicRequest,
+  { query, headers, logins, context, signal }: ClassicRequest,
 ): AsyncGenerator<Uint8Array> {
   const names = namesOf(query);
+  requireResultNames(names.canonical);
   refuseOutputs(query);
-  const build = await held.begin(policy, signal);
+  const build = await held.begin(policy, { isClassic: true, logins }, signal);
   try {
     if (isTrue(query.get('pull'))) build.pull();
     const answer = await callBuilder(held.builder, {
@@ -56,7 +61,7 @@ export async function* classicBuild(
       body: Readable.from(context, { objectMode: false }),
     });
     const status = answer.statusCode ?? 0;
-    if (status !== 200) throw refused(status, await buffer(answer));
+    if (status !== 200) throw refused(status, await errorWords(answer, MAX_WORDS));
     const lines = new BuildLines();
     for await (const chunk of answer) {
       lines.read(chunk as Buffer);
@@ -94,11 +99,14 @@ function namesOf(query: URLSearchParams) {
   };
 }
 
-/** The query for the builder: without names, and with each image asked for. */
+/**
+ * The query for the builder: without names, with each image asked for, and without containers that
+ * stay and hold images.
+ */
 function asked(query: URLSearchParams): URLSearchParams {
   const asked = new URLSearchParams(query);
   asked.delete('t');
-  asked.set('pull', '1');
+  for (const name of ['pull', 'rm', 'forcerm']) asked.set(name, '1');
   return asked;
 }
 
@@ -114,8 +122,7 @@ function isTrue(text: string | null): boolean {
   return !FALSE.includes((text ?? '').trim().toLowerCase());
 }
 
-function refused(status: number, body: Buffer): A3sError {
-  const text = body.toString('utf8', 0, MAX_WORDS);
+function refused(status: number, text: string): A3sError {
   if (status !== 400) return failed(`it answers ${status}: ${text}`);
   return new A3sError('invalid-argument', messageOf(text));
 }

@@ -21,8 +21,9 @@ import {
 } from '../../oci/reference.ts';
 import type { Credentials, Repository } from '../../registry/registry.ts';
 import type { TrustDecision } from '../../trust/decision.ts';
+import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
-import { Refusal } from './refusal.ts';
+import { changedMeanwhile, Refusal } from './refusal.ts';
 
 /** Of one repository, images and blobs that builds have asked for. */
 const MAX_REPOSITORIES = 1024;
@@ -34,6 +35,8 @@ const DECIDED_MS = 60_000;
 export interface Asker {
   readonly credentials: Credentials | undefined;
   readonly signal: AbortSignal;
+  /** The standing policy, by which the build began. */
+  readonly policy: LoadedPolicy;
   /** Whether images come from their registries, though they be here. */
   readonly pulls: boolean;
 }
@@ -44,6 +47,8 @@ export interface PermittedBlob {
   readonly mediaType: string;
   /** The image of the store that has it; undefined for one of the registry. */
   readonly image: Image | undefined;
+  /** Digest of the policy that accepted its image. */
+  readonly policy: string;
 }
 
 interface RepositoryState {
@@ -68,24 +73,24 @@ export class BaseImages {
    */
   async manifest(reference: Reference, asker: Asker): Promise<StoredDocument> {
     const stored = asker.pulls ? undefined : await this.#stored(reference);
-    if (stored !== undefined) return await this.#fromStore(reference, stored);
+    if (stored !== undefined) return await this.#fromStore(reference, stored, asker);
     const name = canonicalRepository(reference);
     const repository = this.#host.registry.repository(name, {
-      ...{ access: 'pull', mirrorMayDeny: true },
+      ...{ access: 'pull', mirrorMayDeny: true, namedByOthers: true },
       ...{ credentials: asker.credentials, signal: asker.signal },
     });
     const found = await repository.manifest(reference.digest ?? reference.tag ?? 'latest');
     if (found === undefined) throw new Refusal(404, `${familiarName(reference)} is not there`);
     if (INDEX_TYPES.includes(found.mediaType)) {
-      await this.#acceptIndex(reference, repository, found);
-    } else await this.#accept(reference, repository, found);
+      await this.#acceptIndex(reference, repository, found, asker);
+    } else await this.#accept(reference, repository, found, asker);
     return found;
   }
 
-  /** A blob of an image that was accepted. @throws Refusal */
-  blob(reference: Reference & { readonly digest: Digest }): PermittedBlob {
+  /** A blob of an image that this policy has accepted. @throws Refusal */
+  blob(reference: Reference & { readonly digest: Digest }, { policy }: Asker): PermittedBlob {
     const permitted = this.#state(reference).blobs.get(reference.digest);
-    if (permitted !== undefined) return permitted;
+    if (permitted?.policy === policy.digest) return permitted;
     throw new Refusal(
       403,
       `${familiarName(reference)} is of no image that the image policy has accepted for this builder; build with --no-cache, or empty the builder's cache: docker builder prune --all`,
@@ -104,12 +109,13 @@ export class BaseImages {
     }
   }
 
-  async #fromStore(reference: Reference, image: Image): Promise<StoredDocument> {
+  async #fromStore(reference: Reference, image: Image, { policy }: Asker): Promise<StoredDocument> {
     const decision = await this.#host.judge(image, canonicalName(reference));
     this.#require(reference, decision);
+    if (decision.policy.digest !== policy.digest) throw changedMeanwhile();
     return await this.#host.images.content(image, async ({ manifest, blobs }) => {
       for (const { digest, size, mediaType } of blobs) {
-        this.#permit(reference, digest, { size, mediaType, image });
+        this.#permit(reference, digest, { size, mediaType, image, policy: policy.digest });
       }
       return manifest;
     });
@@ -123,6 +129,7 @@ export class BaseImages {
     reference: Reference,
     repository: Repository,
     found: StoredDocument,
+    asker: Asker,
   ): Promise<void> {
     const index = parseIndex(found.bytes, `index ${found.digest}`);
     const { indexes } = this.#state(reference);
@@ -141,16 +148,16 @@ export class BaseImages {
     }
     const manifest = await repository.manifest(own.digest);
     if (manifest === undefined) throw new Refusal(404, `${name} lacks its manifest ${own.digest}`);
-    await this.#accept(reference, repository, manifest);
+    await this.#accept(reference, repository, manifest, asker);
   }
 
   async #accept(
     reference: Reference,
     repository: Repository,
     manifest: StoredDocument,
+    { policy }: Asker,
   ): Promise<void> {
     const state = this.#state(reference);
-    const policy = await this.#host.trust.standing();
     const key = `${reference.tag ?? ''} ${manifest.digest}`;
     const decided = state.decisions.get(key);
     const now = Date.now();
@@ -182,7 +189,9 @@ export class BaseImages {
       DEFAULT_LIMITS,
     );
     for (const { digest, size, mediaType } of [config, ...layers]) {
-      this.#permit(reference, digest, { size, mediaType, image: undefined });
+      this.#permit(reference, digest, {
+        ...{ size, mediaType, image: undefined, policy: policy.digest },
+      });
     }
   }
 

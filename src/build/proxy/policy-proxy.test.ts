@@ -9,6 +9,7 @@ import { afterAll, beforeEach, expect, it } from 'vitest';
 import { FakeRegistry } from '../../distribution/testing/fake-registry.ts';
 import { A3sError } from '../../errors.ts';
 import { buildImage } from '../../images/testing/build-image.ts';
+import type { Credentials } from '../../registry/registry.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { allow, deny, FakeTrust, signedOnly } from '../../server/testing/signed-images.ts';
 import type { Builder } from '../builder.ts';
@@ -35,16 +36,27 @@ let refusals: string[];
 let sent: string[];
 let close: () => void = () => undefined;
 let port = 0;
+const limits = { connections: 8, requests: 2, headMs: 30_000 };
+let login: Credentials | undefined;
+/** Digests of the standing policy, and of that by which a build began. */
+let [standing, begun]: [string, string | undefined] = ['', ''];
 
 beforeEach(async () => {
   close();
   [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
+  [standing, begun] = ['1', 'sha256:1'];
+  limits.headMs = 30_000;
+  login = undefined;
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
     builders: { runs: () => false, use: nothing },
     images: { load: nothing, resolve: nothing, content: nothing },
-    ...{ registry, trust, directory },
+    ...{ registry, directory },
+    trust: {
+      standing: async () => ({ ...(await trust.standing()), digest: `sha256:${standing}` }),
+      decide: (question, policy, now) => trust.decide(question, policy, now),
+    },
     downloads: {
       send: async ({ method, url, headers }) => {
         sent.push(`${method} ${url} ${JSON.stringify(headers)}`);
@@ -68,8 +80,12 @@ beforeEach(async () => {
       return () => server?.close();
     },
   };
-  const answers = new ProxyAnswers(host, new BaseImages(host), () => false);
-  close = servePolicyProxy(builder, answers);
+  const answers = new ProxyAnswers(host, new BaseImages(host), {
+    pulls: () => false,
+    policy: () => begun,
+    login: (domain) => (domain === 'registry.example' ? login : undefined),
+  });
+  close = servePolicyProxy(builder, answers, limits);
   if (server === undefined) throw new Error('nothing serves');
   await once(server, 'listening');
   const address = server.address();
@@ -124,6 +140,28 @@ it('serves an image whose digest the policy accepts, and its blobs after it', as
   expect(await ask('GET', `${V2}/other/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 /);
 });
 
+it('serves no blob that an earlier policy has let in', async () => {
+  expect(await ask('HEAD', `${V2}/app/manifests/1`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+  [standing, begun] = ['2', 'sha256:2'];
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 .*no-cache/);
+  [standing, begun] = ['1', 'sha256:1'];
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it.each([
+  ['the policy is another than the build began by', 'sha256:2', /policy was changed while/],
+  ['no build is under way', undefined, /no build is under way/],
+])('refuses everything while %s', async (_, policy, reason) => {
+  begun = policy;
+  for (const path of ['/v2/', '/v2/app/manifests/1', `/v2/app/blobs/${layer}`, '/file']) {
+    const answer = await ask('GET', `https://registry.example${path}`);
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer).toMatch(reason);
+  }
+  expect([registry.fetched, sent]).toEqual([[], []]);
+});
+
 it('refuses before a byte is served, with the reason in the status line and in the body', async () => {
   trust.rules = [deny('registry.example/app'), allow('**')];
   const reason = 'the image policy refuses it: registry.example/app is refused';
@@ -157,6 +195,10 @@ it('uses the client’s credentials for the registry of the request, and asks fo
   const basic = Buffer.from('ci:open:sesame').toString('base64');
   await ask('HEAD', `${V2}/app/manifests/1`, `Authorization: Basic ${basic}`);
   expect(registry.opened.at(-1)?.credentials).toEqual({ username: 'ci', password: 'open:sesame' });
+  // A build without BuildKit has no session: its login stays here.
+  login = { username: 'classic', password: 'open' };
+  await ask('HEAD', `${V2}/app/manifests/1`);
+  expect(registry.opened.at(-1)?.credentials).toEqual(login);
 });
 
 it.each([
@@ -179,6 +221,8 @@ it('downloads other files where no image has to be signed, and records their dig
   expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   trust.rules = [allow('registry.example/**'), signedOnly('**')];
   expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 403 .*signatures/);
+  trust.rules = [allow('registry.example/**')];
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 403 .*without a name/);
   expect(sent).toHaveLength(2);
 });
 
@@ -191,3 +235,30 @@ it.each(['CONNECT nowhere HTTP/1.1', 'CONNECT a b:1 HTTP/1.1', 'GET /path HTTP/1
     expect(sent).toEqual([]);
   },
 );
+
+it.each([
+  ['sends nothing', ''],
+  ['sends half of a head', 'GET http://x/ HTTP/1.1\r\nHost: '],
+  ['begins no TLS', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\n\r\n'],
+])('cuts a connection that %s', async (_, head) => {
+  limits.headMs = 50;
+  const socket = connect(port, '127.0.0.1');
+  socket.write(head);
+  expect(await text(socket)).toMatch(/^(?:HTTP\/1\.1 200 Connection established\r\n\r\n)?$/);
+});
+
+it('serves so many connections and no more, and others again when those have ended', async () => {
+  const held = Array.from({ length: limits.connections }, () => connect(port, '127.0.0.1'));
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  const refused = connect(port, '127.0.0.1');
+  refused.on('error', () => undefined);
+  await once(refused, 'close');
+  for (const socket of held) socket.end();
+  await Promise.all(held.map((socket) => once(socket.resume(), 'close')));
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('answers so many requests at a time, and the others after them', async () => {
+  const answers = Array.from({ length: 6 }, () => ask('GET', 'http://files.example/x'));
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+});

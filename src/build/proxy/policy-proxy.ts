@@ -9,6 +9,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { Semaphore } from '../../async/semaphore.ts';
 import type { Builder } from '../builder.ts';
 import { LeafCertificates } from './leaf-certificates.ts';
 import type { ProxyAnswers } from './proxy-answers.ts';
@@ -18,26 +19,70 @@ const REFUSED = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length
 /** Host names, addresses of IPv4, and of IPv6 in brackets. */
 const AUTHORITY = /^(?:[A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):\d{1,5}$/;
 const MAX_HEADERS = 64 * 1024;
+/** Of one builder. Its programs use a few at a time; a hostile one any number. */
+const MAX_CONNECTIONS = 256;
+/** Answered at a time; each holds a connection to a registry, or a document. */
+const MAX_REQUESTS = 64;
+/** For the head of each request, and for the beginning of TLS with the first head inside. */
+const HEAD_MS = 30_000;
+
+export interface ProxyLimits {
+  readonly connections: number;
+  readonly requests: number;
+  readonly headMs: number;
+}
+
+const LIMITS: ProxyLimits = {
+  connections: MAX_CONNECTIONS,
+  requests: MAX_REQUESTS,
+  headMs: HEAD_MS,
+};
 
 /** Serves the builder's proxy; the function that it returns ends that, with all its connections. */
-export function servePolicyProxy(builder: Builder, answers: ProxyAnswers): () => void {
+export function servePolicyProxy(
+  builder: Builder,
+  answers: ProxyAnswers,
+  limits: ProxyLimits = LIMITS,
+): () => void {
   const certificates = new LeafCertificates(builder.authority);
+  /** Those of the builder, and those inside of TLS. */
   const connections = new Set<Duplex>();
+  let outsideCount = 0;
+  // Those of a server begin with its listening, and this one is handed its connections.
+  const timers = new WeakMap<object, NodeJS.Timeout>();
+  const disarm = (connection: object): void => clearTimeout(timers.get(connection));
+  const arm = (connection: Duplex): void => {
+    disarm(connection);
+    if (connection.destroyed) return;
+    timers.set(
+      connection,
+      setTimeout(() => connection.destroy(), limits.headMs),
+    );
+  };
   const serve = (server: Server, connection: Duplex): void => {
     connections.add(connection);
     connection.on('error', () => undefined);
-    connection.once('close', () => connections.delete(connection));
+    connection.once('close', () => {
+      connections.delete(connection);
+      disarm(connection);
+    });
+    arm(connection);
     server.emit('connection', connection);
   };
+  const turns = new Semaphore(limits.requests);
+  const serverFor = (originOf: (connection: object) => string | undefined): Server =>
+    serverOf((request, response) => {
+      const { socket } = request;
+      disarm(socket);
+      response.once('close', () => arm(socket));
+      void turns.run(() => answer(request, response, originOf(socket), answers));
+    });
   /** The origin of the requests on a connection whose TLS ends here. */
   const origins = new WeakMap<object, string>();
-  const inside = serverOf((request, response) => {
-    answer(request, response, origins.get(request.socket), answers);
-  });
-  const outside = serverOf((request, response) => {
-    answer(request, response, undefined, answers);
-  });
+  const inside = serverFor((connection) => origins.get(connection));
+  const outside = serverFor(() => undefined);
   outside.on('connect', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    disarm(connection);
     const authority = request.url ?? '';
     const url = `https://${authority}`;
     if (!AUTHORITY.test(authority) || !URL.canParse(url)) {
@@ -57,7 +102,18 @@ export function servePolicyProxy(builder: Builder, answers: ProxyAnswers): () =>
     origins.set(secured, origin);
     serve(inside, secured);
   });
-  const end = builder.serveProxy((connection) => serve(outside, connection));
+  const end = builder.serveProxy((connection) => {
+    if (outsideCount >= limits.connections) {
+      connection.on('error', () => undefined);
+      connection.destroy();
+      return;
+    }
+    outsideCount += 1;
+    connection.once('close', () => {
+      outsideCount -= 1;
+    });
+    serve(outside, connection);
+  });
   return () => {
     end();
     for (const connection of connections) connection.destroy();
@@ -71,16 +127,17 @@ function serverOf(listener: (request: IncomingMessage, response: ServerResponse)
 }
 
 /** @param origin of the requests inside of TLS, which name a path; others name a whole URL */
-function answer(
+async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   origin: string | undefined,
   answers: ProxyAnswers,
-): void {
+): Promise<void> {
   const text = `${origin ?? ''}${request.url ?? ''}`;
   const isAbsolute = /^https?:\/\/[^/]/.test(text);
   request.resume();
-  if (isAbsolute && URL.canParse(text)) void answers.answer(request, response, new URL(text));
+  if (response.destroyed) return;
+  if (isAbsolute && URL.canParse(text)) await answers.answer(request, response, new URL(text));
   else {
     response.writeHead(400);
     response.end();

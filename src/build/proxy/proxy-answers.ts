@@ -12,10 +12,11 @@ import { A3sError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { canonicalRepository, type Reference } from '../../oci/reference.ts';
 import type { Credentials } from '../../registry/registry.ts';
+import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
-import { demandsSignatures } from '../policy.ts';
+import { refusesFiles } from '../policy.ts';
 import type { Asker, BaseImages } from './base-images.ts';
-import { Refusal, refusalOf, sendRefusal } from './refusal.ts';
+import { changedMeanwhile, Refusal, refusalOf, sendRefusal } from './refusal.ts';
 import { targetOf } from './target.ts';
 
 /** Headers that belong to one connection, or name whom it leads through. */
@@ -27,18 +28,27 @@ const MAX_REFUSED = 32;
 
 const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
+/** The builds for which a builder makes its requests. */
+export interface BuildsUnderWay {
+  /** Whether one of them wants images from their registries. */
+  pulls(): boolean;
+  /** A client's login for a registry, which it gave with the build and not over a session. */
+  login(domain: string): Credentials | undefined;
+  /** Digest of the policy by which they began; undefined where there is none. */
+  policy(): string | undefined;
+}
+
 export class ProxyAnswers {
   readonly #host: BuildHost;
   readonly #images: BaseImages;
-  readonly #pulls: () => boolean;
+  readonly #builds: BuildsUnderWay;
   /** The last ones. */
   readonly #refused: { readonly at: number; readonly reason: string }[] = [];
 
-  /** @param pulls whether a build is under way that wants images from their registries */
-  constructor(host: BuildHost, images: BaseImages, pulls: () => boolean) {
+  constructor(host: BuildHost, images: BaseImages, builds: BuildsUnderWay) {
     this.#host = host;
     this.#images = images;
-    this.#pulls = pulls;
+    this.#builds = builds;
   }
 
   /** Why requests for files were refused since a time, in milliseconds of `performance.now()`. */
@@ -73,8 +83,12 @@ export class ProxyAnswers {
     if (!isHead && request.method !== 'GET') {
       throw new Refusal(405, 'a build may read from other hosts, and not write to them');
     }
-    const credentials = credentialsOf(request.headers.authorization);
-    const asker = { credentials, signal, pulls: this.#pulls() };
+    const domain = 'reference' in target ? target.reference.domain : undefined;
+    const credentials =
+      credentialsOf(request.headers.authorization) ??
+      (domain === undefined ? undefined : this.#builds.login(domain));
+    const policy = await this.#policy();
+    const asker = { credentials, signal, policy, pulls: this.#builds.pulls() };
     if (target.kind === 'registry') {
       response.writeHead(200, { ...VERSION, 'content-type': 'application/json' });
       response.end('{}');
@@ -90,17 +104,27 @@ export class ProxyAnswers {
       await this.#sendBlob(response, target.reference, asker, isHead);
     } else if (target.kind === 'other') {
       throw new Refusal(404, 'builds read manifests and blobs of registries, and nothing else');
-    } else await this.#download(request, response, url, signal);
+    } else await this.#download(request, response, url, asker);
+  }
+
+  /** The standing policy, as long as it is that of the builds. */
+  async #policy(): Promise<LoadedPolicy> {
+    const policy = await this.#host.trust.standing();
+    const begun = this.#builds.policy();
+    if (begun === undefined) throw new Refusal(403, 'no build is under way');
+    if (begun !== policy.digest) throw changedMeanwhile();
+    return policy;
   }
 
   async #sendBlob(
     response: ServerResponse,
     reference: Reference & { readonly digest: Digest },
-    { credentials, signal }: Asker,
+    asker: Asker,
     isHead: boolean,
   ): Promise<void> {
     const { digest } = reference;
-    const { size, image } = this.#images.blob(reference);
+    const { credentials, signal } = asker;
+    const { size, image } = this.#images.blob(reference, asker);
     const begin = (): void => {
       response.writeHead(200, {
         ...VERSION,
@@ -124,7 +148,7 @@ export class ProxyAnswers {
       return;
     }
     const repository = this.#host.registry.repository(canonicalRepository(reference), {
-      ...{ access: 'pull', credentials, signal },
+      ...{ access: 'pull', namedByOthers: true, credentials, signal },
     });
     const chunks = repository.blob({ digest, size })[Symbol.asyncIterator]();
     // What fails before the first byte can still be an answer.
@@ -137,13 +161,13 @@ export class ProxyAnswers {
     request: IncomingMessage,
     response: ServerResponse,
     url: URL,
-    signal: AbortSignal,
+    { policy, signal }: Asker,
   ): Promise<void> {
-    const policy = await this.#host.trust.standing();
-    if (demandsSignatures(policy)) {
+    const reason = refusesFiles(policy);
+    if (reason !== undefined) {
       throw new Refusal(
         403,
-        'the image policy demands signatures, and a file of another host has none: put the file into the build context',
+        `${reason}, and a file of another host has neither name nor signature: put the file into the build context`,
       );
     }
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET';

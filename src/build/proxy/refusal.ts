@@ -20,6 +20,11 @@ export class Refusal extends Error {
   }
 }
 
+/** By which policy a build began is by which its images are decided on. */
+export function changedMeanwhile(): Refusal {
+  return new Refusal(403, 'the image policy was changed while the build runs: build again');
+}
+
 /** Codes of the distribution specification, by status. */
 const CODES: Readonly<Record<number, string>> = {
   401: 'UNAUTHORIZED',

@@ -5,11 +5,12 @@
  */
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { A3sError } from '../../errors.ts';
 import type { Builder } from '../builder.ts';
+import { errorWords } from './answer-body.ts';
 
-const MAX_WORDS = 1000;
+/** For the builder's `101`. */
+const ANSWER_MS = 30_000;
 
 /**
  * The stream after the builder's `101`, from its first byte.
@@ -25,24 +26,31 @@ export async function upgrade(
   const connection = await builder.dial(signal);
   return await new Promise<Duplex>((resolve, reject) => {
     const fail = (error: unknown): void => {
+      clearTimeout(timer);
       connection.destroy();
       reject(signal.aborted ? signal.reason : error);
     };
+    const timer = setTimeout(() => fail(failed(`it does not answer POST ${path}`)), ANSWER_MS);
     const sent = request({
       ...{ createConnection: () => connection, method: 'POST', path, signal },
       headers: { host: 'builder', connection: 'Upgrade', ...headers },
     });
+    let isUpgraded = false;
     sent.once('upgrade', (_response, socket: Duplex, head: Buffer) => {
+      isUpgraded = true;
+      clearTimeout(timer);
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });
     sent.once('response', (response) => {
-      buffer(response).then((body) => {
-        const words = body.toString('utf8', 0, MAX_WORDS);
+      errorWords(response).then((words) => {
         fail(failed(`it answers POST ${path} with ${response.statusCode}: ${words}`));
       }, fail);
     });
     sent.once('error', (error) => fail(failed(error.message, error)));
+    sent.once('close', () => {
+      if (!isUpgraded) fail(failed('it hung up'));
+    });
     sent.end();
   });
 }

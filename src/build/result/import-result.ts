@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { A3sError } from '../../errors.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 import type { Builder } from '../builder.ts';
 import { readBuilder, removeImage } from '../relay/builder-api.ts';
+import { failed } from '../relay/upgrade.ts';
 
 export interface Result {
   /** Of the index or the manifest, or the id in the builder, which is one of them. */
@@ -30,17 +30,9 @@ export async function importResult(
 ): Promise<Image> {
   const path = `/images/get?names=${encodeURIComponent(digest)}`;
   const archive = await readBuilder(builder, { method: 'GET', path, signal });
-  const [image, ...others] = await images.load(archive, undefined, { kind: 'build', names });
-  if (image === undefined || others.length > 0) {
-    throw new A3sError('builder-failed', `Cannot use the result ${digest}: it is not one image`);
-  }
-  const digests: readonly string[] = [image.manifestDigest, ...image.indexDigests];
-  if (!digests.includes(digest)) {
-    throw new A3sError(
-      'builder-failed',
-      `Cannot use the result ${digest}: the builder gave another`,
-    );
-  }
+  // The store compares the digest before it stores anything or moves a name.
+  const [image] = await images.load(archive, undefined, { kind: 'build', names, digest });
+  if (image === undefined) throw failed(`it gave nothing for ${digest}`);
   return image;
 }
 

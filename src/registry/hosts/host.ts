@@ -37,6 +37,8 @@ export interface Host {
   readonly bases: readonly URL[];
   readonly trust: TlsTrust;
   readonly mirrors: readonly Mirror[];
+  /** Whether the owner names it in `registries.yaml`. */
+  readonly isConfigured: boolean;
   /**
    * The TLS trust for another host to which the registry redirects: its authorities, and never a
    * client certificate.
@@ -88,6 +90,7 @@ export async function readHost(domain: string, files: HostFiles): Promise<Host> 
     domain,
     bases,
     trust: tlsTrust(certificates, roots, !insecure),
+    isConfigured: registries.has(domain),
     mirrors: await Promise.all(mirrors.map((url) => mirrorAt(url, files, registries, roots))),
     foreign: (url) => foreignTrust(url, certificates, files, registries, roots),
   };

@@ -35,8 +35,12 @@ export class AddressGuard {
    */
   readonly #reached = new Map<string, AddressKind>();
 
-  constructor(resolve: LookupFunction = lookup) {
+  /** Whether a registry may be on this host or its link; undefined: each may. */
+  readonly #mayBeLocal: ((registry: string) => boolean) | undefined;
+
+  constructor(resolve: LookupFunction = lookup, mayBeLocal?: (registry: string) => boolean) {
     this.#resolve = resolve;
+    this.#mayBeLocal = mayBeLocal;
   }
 
   /**
@@ -49,10 +53,11 @@ export class AddressGuard {
 
   /**
    * For the registry itself: its first connection may lead anywhere, later ones to the same kind of
-   * address or `elsewhere`.
+   * address or `elsewhere`. One that may not be local leads elsewhere alone.
    */
   own(registry: string, build: ConnectorBuilder): buildConnector.connector {
     const permitted = (kind: AddressKind): boolean => {
+      if (kind !== 'elsewhere' && this.#mayBeLocal?.(registry) === false) return false;
       const known = this.#reached.get(registry);
       return known === undefined || kind === 'elsewhere' || kind === known;
     };

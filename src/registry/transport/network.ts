@@ -21,6 +21,11 @@ export interface NetworkOptions extends HostFiles {
   readonly limits?: Partial<TransportLimits>;
   /** Of the system, unless tests have another. */
   readonly lookup?: LookupFunction;
+  /**
+   * Whether others than the owner name registries: one on this host or its link is reached only
+   * where `registries.yaml` has it.
+   */
+  readonly namedByOthers?: boolean;
 }
 
 export class Network {
@@ -29,6 +34,8 @@ export class Network {
   readonly wire: Send;
   readonly #files: HostFiles;
   readonly #dispatchers: Dispatchers;
+  /** Origins that `registries.yaml` names, of registries and of mirrors. */
+  readonly #configured = new Set<string>();
   /** The schemes of hosts that may have either, by domain. */
   readonly #bases = new Map<string, URL>();
   /**
@@ -40,13 +47,23 @@ export class Network {
   constructor(options: NetworkOptions) {
     this.limits = { ...TRANSPORT_LIMITS, ...options.limits };
     this.#files = options;
-    const guard = new AddressGuard(options.lookup);
+    const mayBeLocal = (registry: string): boolean => this.#configured.has(registry);
+    const guard = new AddressGuard(
+      options.lookup,
+      options.namedByOthers === true ? mayBeLocal : undefined,
+    );
     this.#dispatchers = new Dispatchers(options.proxies ?? NO_PROXIES, this.limits, guard);
     this.wire = wire(this.#dispatchers, this.limits);
   }
 
-  host(domain: string): Promise<Host> {
-    return readHost(domain, this.#files);
+  async host(domain: string): Promise<Host> {
+    const host = await readHost(domain, this.#files);
+    for (const { origin } of host.bases) {
+      if (host.isConfigured) this.#configured.add(origin);
+      else this.#configured.delete(origin);
+    }
+    for (const { base } of host.mirrors) this.#configured.add(base.origin);
+    return host;
   }
 
   /**

@@ -2,7 +2,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../../errors.ts';
-import { registryAuth } from './registry-auth.ts';
+import { registryAuth, registryConfig } from './registry-auth.ts';
 
 const header = (value: unknown, encoding: BufferEncoding = 'base64url'): Headers =>
   new Headers({ 'X-Registry-Auth': Buffer.from(JSON.stringify(value)).toString(encoding) });
@@ -53,4 +53,18 @@ describe('credentials of a request', () => {
       if (!(error instanceof A3sError)) throw error;
     }
   });
+});
+
+it('reads the logins of all registries by their hosts', () => {
+  const encoded = (document: object): Headers =>
+    new Headers({
+      'x-registry-config': Buffer.from(JSON.stringify(document)).toString('base64url'),
+    });
+  const login = { username: 'ci', password: 'sesame' };
+  const config = { 'https://index.docker.io/v1/': login, 'host:5000': login, 'empty.example': {} };
+  const logins = registryConfig(encoded(config));
+  expect([...logins.keys()]).toEqual(['docker.io', 'host:5000']);
+  expect(logins.get('host:5000')).toMatchObject(login);
+  expect(registryConfig(new Headers()).size).toBe(0);
+  expect(() => registryConfig(encoded({ x: 'y' }))).toThrow('X-Registry-Config');
 });

@@ -13,6 +13,7 @@ import { failureOf } from '../../http/failure.ts';
 import { bytesOf, EMPTY, HIJACK } from '../../http/replies.ts';
 import { type Route, route, streamRoute } from '../../http/route.ts';
 import { afterFirstChunk, failureLine } from '../images/progress-lines.ts';
+import { registryConfig } from '../images/registry-auth.ts';
 import { noBody, query } from '../query.ts';
 import type { BuilderHost } from './builder-host.ts';
 import { refuseBuilds } from './no-builder.ts';
@@ -20,8 +21,8 @@ import { serveSession } from './session.ts';
 
 const access = 'owner';
 
-/** What a build without BuildKit needs beside its query. */
-const BUILD_HEADERS = ['content-type', 'x-registry-config'];
+/** What a build without BuildKit needs beside its query. The logins of the client stay here. */
+const BUILD_HEADERS = ['content-type'];
 
 const MAX_PARAMETER = 64 * 1024;
 const parameter = z.string().max(MAX_PARAMETER);
@@ -66,6 +67,7 @@ export const BUILDER_ROUTES: readonly Route<BuilderHost>[] = [
       const request = {
         query: searchOf(query),
         headers: picked(headers, (name) => BUILD_HEADERS.includes(name)),
+        logins: registryConfig(headers),
         ...{ context: body, signal },
       };
       const lines = await afterFirstChunk(rt.builds.classic(request));
