@@ -21,6 +21,7 @@ import {
 import type { Duplex, Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import {
+  type AnswerHead,
   answerHeaders,
   failure,
   framed,
@@ -203,7 +204,7 @@ function passAnswer(sent: ClientHttp2Stream, stream: ServerHttp2Stream): void {
   let trailers: OutgoingHttpHeaders = BROKE_OFF;
   sent.once(
     'response',
-    guarded(stream, (head: IncomingHttpHeaders, flags: number) => {
+    guarded(stream, (head: AnswerHead, flags: number) => {
       if (isOver(stream)) return;
       if (head[':status'] !== OK) {
         stream.respond(failure(GRPC.unavailable, otherStatus(head)), { endStream: true });

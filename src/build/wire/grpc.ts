@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import type {
+  IncomingHttpHeaders,
+  IncomingHttpStatusHeader,
+  OutgoingHttpHeaders,
+} from 'node:http2';
 
 /** Status codes of gRPC. */
 export const GRPC = {
@@ -53,7 +57,7 @@ export function failure(status: string, words: string): OutgoingHttpHeaders {
 }
 
 /** Headers to send on: those that belong to one connection stay. */
-export function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+export function passedOn(headers: Readonly<OutgoingHttpHeaders>): OutgoingHttpHeaders {
   const passed: OutgoingHttpHeaders = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) passed[name] = value;
@@ -61,11 +65,14 @@ export function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   return passed;
 }
 
+/** Of an answer. */
+export type AnswerHead = IncomingHttpHeaders & IncomingHttpStatusHeader;
+
 /**
  * Headers or trailers of an answer to send on. No others have a meaning in gRPC, and there are
  * names that the sending side does not take.
  */
-export function answerHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+export function answerHeaders(headers: Readonly<OutgoingHttpHeaders>): OutgoingHttpHeaders {
   const kept = Object.entries(passedOn(headers)).filter(
     ([name]) => name === ':status' || name === 'content-type' || name.startsWith('grpc-'),
   );
