@@ -28,7 +28,7 @@ export async function openByteStream(
   signal?.addEventListener('abort', onAbort, { once: true });
   stream.once('close', () => signal?.removeEventListener('abort', onAbort));
   stream.on('error', () => undefined);
-  // Whoever pipes both directions adds a dozen.
+  // Piping both directions adds a dozen.
   stream.setMaxListeners(LISTENERS);
   // It may have aborted while the earlier requests were sent.
   if (signal?.aborted === true) onAbort();

@@ -1,5 +1,5 @@
 // libkrun's way into a box, up to libkrun itself: koffi, binding and shim in the jail of a VMM, and
-// in place of libkrun a library with its ABI that boots what it was told in QEMU.
+// in place of libkrun a library with its ABI that boots the described microVM in QEMU.
 import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -26,7 +26,7 @@ export function openCose(token: Uint8Array): OpenedToken {
   const header = protectedOf(protectedBytes);
   if (header.has(CRIT) || unprotected.has(CRIT)) throw critical();
   for (const label of unprotected.keys()) {
-    // Whoever carries the token can change those that are not protected.
+    // Anyone who carries the token can change those that are not protected.
     if (label === ALG || header.has(label)) {
       throw malformed('the headers', 'without a label twice, and alg protected');
     }

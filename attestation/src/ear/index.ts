@@ -1,8 +1,8 @@
 /**
  * Attestation results: EAR (draft-ietf-rats-ear), a profile of EAT (RFC 9711), as JWT and as CWT.
  *
- * A verifier signs what it found; whoever trusts the verifier's key then needs no evidence. Runs in
- * browsers too.
+ * A verifier signs what it found; a party that trusts the verifier's key then needs no evidence.
+ * Runs in browsers too.
  *
  * @module
  */

@@ -118,7 +118,7 @@ function limitConnections(
   let all = 0;
   /** Those without a request, oldest first. Timeouts of Node restart with each byte. */
   const silent = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
-  const heard = (peer: string): void => {
+  const active = (peer: string): void => {
     clearTimeout(silent.get(peer)?.timer);
     silent.delete(peer);
   };
@@ -138,14 +138,14 @@ function limitConnections(
     const peer = peerOf(socket);
     silent.set(peer, { socket, timer: setTimeout(() => socket.destroy(), firstRequestMs) });
     socket.once('close', () => {
-      heard(peer);
+      active(peer);
       all -= 1;
       const left = (open.get(client) ?? 1) - 1;
       if (left === 0) open.delete(client);
       else open.set(client, left);
     });
   });
-  server.on('request', ({ socket }) => heard(peerOf(socket)));
+  server.on('request', ({ socket }) => active(peerOf(socket)));
 }
 
 /** The same for a socket and for the TLS socket on it. */

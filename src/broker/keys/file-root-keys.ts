@@ -1,7 +1,7 @@
 /**
  * A root key in a file.
  *
- * Whoever reads the file and the store has every secret: keep the two apart in backups.
+ * Anyone who reads the file and the store has every secret: keep the two apart in backups.
  *
  * @module
  */

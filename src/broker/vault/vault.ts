@@ -1,7 +1,7 @@
 /**
  * Records in the store, encrypted: each under a data key of its own, which the root key wraps.
  *
- * Policies and grants are encrypted too. Whoever can write the store cannot make a grant.
+ * Policies and grants are encrypted too. Write access to the store is not enough to make a grant.
  *
  * @module
  */
