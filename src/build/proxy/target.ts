@@ -24,9 +24,11 @@ const PARTS = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/;
 export function targetOf(url: URL): Target {
   const path = url.pathname;
   if (path === '/v2' || path === '/v2/') return { kind: 'registry' };
-  if (!path.startsWith('/v2/')) return { kind: 'download' };
-  const [, name = '', kind, last = ''] = PARTS.exec(decodeURIComponent(path)) ?? [];
-  if (kind === undefined) return { kind: 'other' };
+  const decoded = decodedPath(path);
+  if (!path.startsWith('/v2/')) return { kind: isOfRegistry(decoded) ? 'other' : 'download' };
+  const [, name = '', kind, last = ''] = PARTS.exec(decoded ?? '') ?? [];
+  // A reference with a tag and a digest would be another image's.
+  if (kind === undefined || /[:@]/.test(name)) return { kind: 'other' };
   const repository = `${domainOf(url)}/${name}`;
   if (kind === 'manifests') {
     const separator = isDigest(last) ? '@' : ':';
@@ -37,6 +39,24 @@ export function targetOf(url: URL): Target {
   return digest === undefined
     ? { kind: 'other' }
     : { kind: 'blob', reference: { ...reference, digest } };
+}
+
+/** Undefined for what is no text. */
+function decodedPath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether a registry could read a path that does not begin with `/v2/` as one that does: encoded,
+ * even twice, with more slashes, or in capitals.
+ */
+function isOfRegistry(decoded: string | undefined): boolean {
+  const twice = decodedPath(decoded ?? '%');
+  return twice === undefined || /^[/\\]*v2([/\\?#]|$)/i.test(twice);
 }
 
 /** The host as the names of images have it: without the port that https has anyway. */
