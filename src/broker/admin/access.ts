@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { A3sError } from '../../errors.ts';
@@ -19,12 +19,19 @@ export function pinOf({ socket }: IncomingMessage, now: Date): string | undefine
   if (!(socket instanceof TLSSocket)) return undefined;
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
-  const { validFrom, validTo, publicKey } = certificate;
-  if (Date.parse(validFrom) > now.getTime() || Date.parse(validTo) < now.getTime()) {
+  const { validFrom, validTo } = certificate;
+  const isValid = Date.parse(validFrom) <= now.getTime() && now.getTime() <= Date.parse(validTo);
+  return isValid ? keyDigest(certificate) : undefined;
+}
+
+/** Undefined for a key of a kind that Node cannot read, which no configuration names. */
+function keyDigest(certificate: X509Certificate): string | undefined {
+  try {
+    const der = certificate.publicKey.export({ type: 'spki', format: 'der' });
+    return createHash('sha256').update(der).digest('hex');
+  } catch {
     return undefined;
   }
-  const der = publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(der).digest('hex');
 }
 
 /**
