@@ -16,6 +16,8 @@ export interface Builder {
    * backdated against a restored clock.
    */
   readonly authority: { readonly certificate: string; readonly privateKey: string };
+  /** Which disk has its caches: another text after that was removed, and the same one otherwise. */
+  readonly cacheDisk: string;
 }
 /** Finds or starts builders. */
 export interface Builders {

@@ -2,19 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { testAuthority } from '../registry/testing/test-authority.ts';
 import { CachePolicy } from './cache-policy.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'a3s-cache-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-function made() {
-  const { ca } = testAuthority(mkdtempSync(join(directory, 'made-')));
-  return { name: 'default', authority: { certificate: ca, privateKey: '' } };
-}
-
-it('knows what the cache of a builder holds, and nothing about a builder made anew', async () => {
-  const builder = made();
+it('knows what the cache of a builder holds, and nothing about another disk', async () => {
+  const builder = { name: 'default', cacheDisk: 'first' };
   const cache = new CachePolicy(directory, builder);
   expect(await cache.read()).toBeUndefined();
   for (const isClassic of [false, true]) {
@@ -23,5 +17,7 @@ it('knows what the cache of a builder holds, and nothing about a builder made an
       ...{ policy: 'sha256:1', isClassic },
     });
   }
-  expect(await new CachePolicy(directory, made()).read()).toBeUndefined();
+  expect(
+    await new CachePolicy(directory, { ...builder, cacheDisk: 'second' }).read(),
+  ).toBeUndefined();
 });

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { X509Certificate } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renameDurably } from '../durable.ts';
@@ -32,14 +31,14 @@ export interface CacheState {
 export class CachePolicy {
   readonly #directory: string;
   readonly #path: string;
-  /** A builder that was removed and made anew has another authority, and an empty cache. */
-  readonly #builder: string;
+  /** A builder keeps its cache when it is started anew, and loses it when it is removed. */
+  readonly #disk: string;
 
-  constructor(directory: string, { name, authority }: Pick<Builder, 'name' | 'authority'>) {
+  constructor(directory: string, { name, cacheDisk }: Pick<Builder, 'name' | 'cacheDisk'>) {
     if (!NAME.test(name)) throw new TypeError(`${name} is not the name of a builder`);
     this.#directory = directory;
     this.#path = join(directory, `${name}.policy`);
-    this.#builder = new X509Certificate(authority.certificate).fingerprint256;
+    this.#disk = cacheDisk;
   }
 
   /** Undefined where nothing is known about the cache of this builder. */
@@ -51,8 +50,8 @@ export class CachePolicy {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
-    const [policy = '', builder, classic] = text.split('\n');
-    return builder === this.#builder ? { policy, isClassic: classic === CLASSIC } : undefined;
+    const [policy = '', disk, classic] = text.split('\n');
+    return disk === this.#disk ? { policy, isClassic: classic === CLASSIC } : undefined;
   }
 
   /** Called with an empty cache, or before the classic builder is used. */
@@ -60,7 +59,7 @@ export class CachePolicy {
     await makeDirectories(this.#directory, PRIVATE);
     const unfinished = `${this.#path}.new`;
     await rm(unfinished, { force: true });
-    const text = [policy, this.#builder, isClassic ? CLASSIC : ''].join('\n');
+    const text = [policy, this.#disk, isClassic ? CLASSIC : ''].join('\n');
     await createDurably(unfinished, async (file) => file.writeFile(text));
     await renameDurably(unfinished, this.#path);
   }

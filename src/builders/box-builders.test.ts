@@ -112,8 +112,13 @@ it('starts another one where its microVM has ended', async () => {
   expect(boxes()).toHaveLength(1);
   expect(boxes()[0]?.definition.id).not.toBe(before?.definition.id);
   expect(second.builder.authority.privateKey).not.toBe(first.builder.authority.privateKey);
+  expect(second.builder.cacheDisk).toBe(first.builder.cacheDisk);
   first.release();
   second.release();
+  await builders.remove('default', { force: false });
+  const third = await used(2);
+  expect(third.builder.cacheDisk).not.toBe(first.builder.cacheDisk);
+  third.release();
 });
 
 it('goes on with one that an earlier server started', async () => {

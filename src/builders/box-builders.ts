@@ -230,7 +230,8 @@ export class BoxBuilders implements Builders {
     if (running === undefined || definition?.image.manifestDigest !== manifestDigest) {
       return undefined;
     }
-    const builder = new RunningBuilder(name, authority, running, this.#rt.log);
+    const cacheDisk = this.#cacheDisk(name);
+    const builder = new RunningBuilder({ name, authority, cacheDisk }, running, this.#rt.log);
     try {
       await builder.ready(this.#deadline());
       return builder;
@@ -256,7 +257,9 @@ export class BoxBuilders implements Builders {
     await this.#records.put(record);
     try {
       await startBox(rt, id, { policyId });
-      const builder = new RunningBuilder(name, authority, rt.running.expect(id), rt.log);
+      const cacheDisk = this.#cacheDisk(name);
+      const running = rt.running.expect(id);
+      const builder = new RunningBuilder({ name, authority, cacheDisk }, running, rt.log);
       await builder.ready(this.#deadline());
       rt.log.info('a builder was started', { builder: name, box: id });
       return builder;
@@ -269,6 +272,13 @@ export class BoxBuilders implements Builders {
         cause: error,
       });
     }
+  }
+
+  /** Of a builder that runs. A volume that was removed and made anew was made at another time. */
+  #cacheDisk(name: string): string {
+    const volume = this.#rt.volumes.list().find((each) => each.name === boxNameOf(name));
+    if (volume === undefined) throw new TypeError(`the builder ${name} has no cache`);
+    return `${volume.name} ${volume.createdAt}`;
   }
 
   /** When a daemon has to answer. */

@@ -24,17 +24,18 @@ const PING_BYTES = 16 * 1024;
 export class RunningBuilder implements Builder {
   readonly name: string;
   readonly authority: Builder['authority'];
+  readonly cacheDisk: string;
   readonly #box: Pick<RunningBox, 'guest' | 'signal'>;
   readonly #log: Logger;
 
   constructor(
-    name: string,
-    authority: Builder['authority'],
+    { name, authority, cacheDisk }: Pick<Builder, 'name' | 'authority' | 'cacheDisk'>,
     box: Pick<RunningBox, 'guest' | 'signal'>,
     log: Logger,
   ) {
     this.name = name;
     this.authority = authority;
+    this.cacheDisk = cacheDisk;
     this.#box = box;
     this.#log = log;
   }

@@ -82,6 +82,7 @@ function serviceOf(
   const builder: Builder = {
     name: 'default',
     authority,
+    cacheDisk: directory,
     dial: () =>
       new Promise((resolve, reject) => {
         const connection = connect({ path: engine.socket, allowHalfOpen: true });

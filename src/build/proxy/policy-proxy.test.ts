@@ -74,7 +74,7 @@ beforeEach(async () => {
   };
   let server: Server | undefined;
   const builder: Builder = {
-    ...{ name: 'default', authority, dial: nothing },
+    ...{ name: 'default', authority, cacheDisk: 'disk', dial: nothing },
     serveProxy: (serve) => {
       server = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');
       return () => server?.close();
