@@ -27,8 +27,9 @@ function map(entries: TreeMap): Uint8Array {
 }
 
 function compare(one: Uint8Array, other: Uint8Array): number {
-  const differs = one.findIndex((byte, index) => byte !== other[index]);
-  return differs === -1 ? one.length - other.length : (one[differs] ?? 0) - (other[differs] ?? -1);
+  // No encoding begins with another one, and no two keys of a map have the same.
+  const at = one.findIndex((byte, index) => byte !== other[index]);
+  return Number(one[at]) - Number(other[at]);
 }
 
 function text(value: string): Uint8Array {

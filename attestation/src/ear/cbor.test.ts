@@ -61,6 +61,11 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 describe('CBOR of tokens', () => {
+  it('writes neither integers of more than 64 bits nor items that it only skips', () => {
+    expect(() => encodeCbor(2n ** 64n)).toThrow(RangeError);
+    expect(() => encodeCbor(new OtherItem('a float'))).toThrow(TypeError);
+  });
+
   it.each(EXAMPLES)('reads and writes the example %s of the RFC', (hex, tree) => {
     expect(decoded(hex)).toEqual(tree);
     expect(encoded(tree)).toBe(hex);

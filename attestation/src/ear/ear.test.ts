@@ -33,6 +33,21 @@ describe('attestation results', () => {
     (Object.keys(KEYS) as EarAlgorithm[]).map((algorithm) => ({ profile, algorithm })),
   );
 
+  it('issues a result that answers no nonce', async () => {
+    const { nonce: _, ...undated } = EAR;
+    const key = KEYS.ES256;
+    for (const token of [await signEarJwt(undated, { key }), await signEarCwt(undated, { key })]) {
+      const any = options({ nonce: 'any-explicit' });
+      const read = typeof token === 'string' ? verifyEarJwt(token, any) : verifyEarCwt(token, any);
+      expect((await read).nonce).toBeUndefined();
+    }
+  });
+
+  it('refuses a JWT that is no text', async () => {
+    const token: unknown = new Uint8Array(8);
+    await expect(verifyEarJwt(token as string, options())).rejects.toThrow(TypeError);
+  });
+
   it.each(cases)(
     'reads a result as it was issued, by $profile and $algorithm',
     async ({ profile, algorithm }) => {

@@ -41,7 +41,7 @@ export const JSON_FORM: Form = {
   labels: (profile) => profileOf(profile).names,
   developer: 'developer',
   build: 'build',
-  vectorLabel: (index) => VECTOR_CLAIMS[index] ?? '',
+  vectorLabel: (index) => String(VECTOR_CLAIMS[index]),
   tier: (tier) => tier,
   tierOf: (tree) => tiers().find((tier) => tier === tree),
   bytes: toBase64Url,

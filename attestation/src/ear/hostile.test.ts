@@ -10,6 +10,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { encodeCbor } from './cbor-writer.ts';
 import { TaggedItem, type Tree } from './claim-value.ts';
+import { MAX_TOKEN_SIZE } from './malformed.ts';
 import { signEarCwt, signEarJwt } from './sign-ear.ts';
 import { cwtOf, EAR, jwtOf, KEYS, NONCE, NOW, options } from './testing/tokens.ts';
 import { verifyEarCwt, verifyEarJwt } from './verify-ear.ts';
@@ -152,6 +153,21 @@ const JWTS: readonly (readonly [what: string, token: string, code: string])[] = 
   ['raw evidence that is not base64url', jwt({ 'ear.raw-evidence': 'a+b/' }), 'ear-malformed'],
   ['no submodules', jwt({ submods: undefined }), 'ear-malformed'],
   ['an empty map of submodules', jwt({ submods: {} }), 'ear-malformed'],
+  [
+    'a trustworthiness vector that is no map',
+    jwt(submod({ 'ear.trustworthiness-vector': [2] })),
+    'ear-malformed',
+  ],
+  [
+    'a key attestation that is no map',
+    jwt(submod({ 'ear.veraison.key-attestation': 'akpub' })),
+    'ear-malformed',
+  ],
+  [
+    'a key that is no text',
+    jwt(submod({ 'ear.veraison.key-attestation': { akpub: 7 } })),
+    'ear-malformed',
+  ],
   ['a nested token as a submodule', jwt({ submods: { x: ['JWT', 'a.b.c'] } }), 'ear-malformed'],
   ['no status', jwt(submod({ 'ear.status': undefined })), 'ear-malformed'],
   ['a status that is a number', jwt(submod({ 'ear.status': 2 })), 'ear-malformed'],
@@ -236,6 +252,19 @@ const CWTS: readonly (readonly [what: string, token: Uint8Array, code: string])[
   ['the tag of a MAC', Buffer.concat([hex('d1'), cwt().subarray(1)]), 'ear-malformed'],
   ['a byte behind it', Buffer.concat([cwt(), hex('00')]), 'ear-malformed'],
   ['no payload in it', encodeCbor(null), 'ear-malformed'],
+  ['numbers for its four parts', encodeCbor(new TaggedItem(18, [1, 2, 3, 4])), 'ear-malformed'],
+  [
+    'headers that are no map',
+    encodeCbor(new TaggedItem(18, [PROTECTED, PROTECTED, PROTECTED, PROTECTED])),
+    'ear-malformed',
+  ],
+  [
+    'three parts',
+    encodeCbor(new TaggedItem(18, [PROTECTED, new Map(), PROTECTED])),
+    'ear-malformed',
+  ],
+  ['more bytes than any token has', new Uint8Array(MAX_TOKEN_SIZE + 1), 'ear-malformed'],
+  ['a submodule whose name is a number', cwt([[266, new Map([[1, new Map()]])]]), 'ear-malformed'],
   ['an empty protected header', headed(new Uint8Array()), 'ear-algorithm'],
   [
     'an algorithm that is not protected',
@@ -414,6 +443,12 @@ describe('a reader of attestation results', () => {
     expect('set' in submods).toBe(false);
     expect(() => Map.prototype.delete.call(submods, 'x')).toThrow(TypeError);
     expect([submods.size, submods.has('x'), [...submods.keys()]]).toEqual([1, true, ['x']]);
+    const seen: unknown[] = [];
+    submods.forEach((value, key, map) => {
+      seen.push(value, key, map);
+    });
+    expect(seen).toEqual([submods.get('x'), 'x', submods]);
+    expect([...submods.values()]).toEqual([...submods.entries()].map(([, value]) => value));
   });
 
   it.each<[string, object]>([

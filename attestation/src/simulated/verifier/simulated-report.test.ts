@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { appraise } from '../../appraise/appraise.ts';
 import { NOW, REPORT_DATA, testGuest, testProcessor } from '../testing/guest.ts';
 import { appraiseSimulated } from './appraise-simulated.ts';
+import { simulatedEarSubmod } from './ear-submod.ts';
 import { SimulatedReport } from './simulated-report.ts';
 import { verifySimulated } from './verify-simulated.ts';
 
@@ -33,6 +34,15 @@ describe('a simulated report', () => {
     expect(() => appraise(real as Parameters<typeof appraise>[0], STRICT_POLICY)).toThrow(
       TypeError,
     );
+  });
+
+  it('is contraindicated in an attestation result, and only with its own appraisal', () => {
+    const report = verified();
+    const appraisal = appraiseSimulated(report, STRICT_POLICY);
+    expect(simulatedEarSubmod(report, appraisal).status).toBe('contraindicated');
+    expect(() => simulatedEarSubmod(verified(), appraisal)).toThrow(RangeError);
+    const like = { ...report } as unknown as SimulatedReport;
+    expect(() => simulatedEarSubmod(like, appraisal)).toThrow(TypeError);
   });
 
   it('refuses to appraise as simulated what only looks like a SimulatedReport', () => {
