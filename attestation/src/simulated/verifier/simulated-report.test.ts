@@ -36,7 +36,7 @@ describe('a simulated report', () => {
     );
   });
 
-  it('is contraindicated in an attestation result, and only with its own appraisal', () => {
+  it('contraindicates a simulated report in a result, and takes its own appraisal alone', () => {
     const report = verified();
     const appraisal = appraiseSimulated(report, STRICT_POLICY);
     expect(simulatedEarSubmod(report, appraisal).status).toBe('contraindicated');
