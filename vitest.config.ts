@@ -33,7 +33,7 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 const PLAIN = ['test/host/channel.test.ts', 'test/clients/docker-script.test.ts'];
 
 /** They take minutes each, and the packages of other Debians: of a soak alone. */
-const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer}.test.ts'];
+const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'];
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
 const resolve = { conditions: ['a3s-source'] };

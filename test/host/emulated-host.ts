@@ -211,15 +211,17 @@ export class EmulatedHost implements AsyncDisposable {
 
   /**
    * Shuts it down by a command in there, `busybox poweroff -f` by default, and returns when it is
-   * off and its files are gone. Where systemd runs: `['systemctl', 'poweroff']`.
+   * off and its files are gone. Where systemd runs: `['systemctl', 'poweroff']`, which waits for
+   * the services.
    */
   async powerOff(
     argv: readonly string[] = ['sh', '-c', 'sync; exec busybox poweroff -f'],
+    deadlineMs = END_MS,
   ): Promise<void> {
     this.command(argv).result.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), END_MS);
+      timer = setTimeout(() => resolve(false), deadlineMs);
     });
     const off = await Promise.race([this.ended.then(() => true), late]);
     clearTimeout(timer);
