@@ -4,7 +4,7 @@
  * @module
  */
 import type { Flake } from './flakes.ts';
-import { count, failuresIn, type StageReport } from './report.ts';
+import { count, failureLines, type StageReport } from './report.ts';
 
 export interface Closing {
   readonly lines: readonly string[];
@@ -16,8 +16,11 @@ export function closing(reports: readonly StageReport[], flakes: readonly Flake[
   const tests = flakes.map(({ test }) => test);
   return {
     lines: [
-      ...list('Failed:', '✗', reports.flatMap(failuresIn)),
-      ...list('Flaky:', '~', tests),
+      ...list('Failed:', reports.flatMap(failureLines)),
+      ...list(
+        'Flaky:',
+        tests.map((test) => `~ ${test}`),
+      ),
       '',
       `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
     ],
@@ -25,7 +28,6 @@ export function closing(reports: readonly StageReport[], flakes: readonly Flake[
   };
 }
 
-function list(title: string, mark: string, names: readonly string[]): string[] {
-  if (names.length === 0) return [];
-  return ['', title, ...names.map((name) => `${mark} ${name}`)];
+function list(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines];
 }

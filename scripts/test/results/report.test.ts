@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { closing } from './closing.ts';
-import { count, failuresIn, type StageReport, singleTest } from './report.ts';
+import { count, failureLines, type StageReport, singleTest } from './report.ts';
 
 const report: StageReport = {
   stage: 'vm',
@@ -25,17 +25,28 @@ describe('a report', () => {
     expect(count([report])).toEqual({ passed: 2, failed: 3, skipped: 1 });
   });
 
-  it('names each failure: a test by its titles, an error by its first line', () => {
-    expect(failuresIn(report)).toEqual([
-      'test/e2e/run.test.ts > a box > stops',
-      'test/e2e/run.test.ts: Error: a process is left',
-      'vm: vitest ended with 1',
+  it('names each failure, and says how its output begins', () => {
+    expect(failureLines(report)).toEqual([
+      '✗ test/e2e/run.test.ts > a box > stops',
+      '    timed out',
+      '✗ test/e2e/run.test.ts',
+      '    Error: a process is left',
+      '        at afterAll',
+      '✗ vm',
+      '    vitest ended with 1',
     ]);
   });
 
-  it('names a check that failed by its title alone', () => {
+  it('names a check that failed by its title', () => {
     const check = singleTest('types', 3, 'error TS2322');
-    expect(failuresIn({ stage: 'check', files: [check], errors: [] })).toEqual(['types']);
+    const lines = ['✗ types', '    error TS2322'];
+    expect(failureLines({ stage: 'check', files: [check], errors: [] })).toEqual(lines);
+  });
+
+  it('shows 12 lines of a long output, and 200 columns of each', () => {
+    const check = singleTest('types', 3, `\n${`${'x'.repeat(300)}\n`.repeat(40)}`);
+    const [, ...shown] = failureLines({ stage: 'check', files: [check], errors: [] });
+    expect(shown).toEqual(Array.from({ length: 12 }, () => `    ${'x'.repeat(200)}`));
   });
 });
 
@@ -56,7 +67,7 @@ describe('the closing lines', () => {
     expect(closing([report], [flake]).lines).toEqual([
       '',
       'Failed:',
-      ...failuresIn(report).map((name) => `✗ ${name}`),
+      ...failureLines(report),
       '',
       'Flaky:',
       '~ run.test.ts > a box > stops',

@@ -30,6 +30,10 @@ export interface StageReport {
   readonly errors: readonly string[];
 }
 
+/** Of the output of a failure, in the closing lines. */
+const OUTPUT_LINES = 12;
+const OUTPUT_COLUMNS = 200;
+
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -53,19 +57,27 @@ export function testName(file: string, path: readonly string[]): string {
   return [file, ...path].join(' > ');
 }
 
-/** Each failed test by its file and titles; a file with an error outside its tests, by itself. */
-export function failuresIn(report: StageReport): string[] {
+/**
+ * The failures of a stage as the closing lines list them: each test by its file and titles, and an
+ * error outside of tests by its file or stage. Below it stands how its output begins, since often
+ * only the end of a long log is kept.
+ */
+export function failureLines(report: StageReport): string[] {
   return [
     ...report.files.flatMap(({ file, tests, errors }) => [
-      ...tests.filter(({ state }) => state === 'failed').map(({ path }) => testName(file, path)),
-      ...errors.map((error) => `${file}: ${firstLine(error)}`),
+      ...tests
+        .filter(({ state }) => state === 'failed')
+        .flatMap(({ path, output }) => described(testName(file, path), output)),
+      ...errors.flatMap((error) => described(file, error)),
     ]),
-    ...report.errors.map((error) => `${report.stage}: ${firstLine(error)}`),
+    ...report.errors.flatMap((error) => described(report.stage, error)),
   ];
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+function described(name: string, output: string): string[] {
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  const head = lines.slice(0, OUTPUT_LINES).map((line) => `    ${line.slice(0, OUTPUT_COLUMNS)}`);
+  return [`✗ ${name}`, ...head];
 }
 
 /** A file that is one test: a check, or a fuzz target. */
