@@ -52,6 +52,11 @@ export interface StartedCommand {
   kill(signal: number): void;
 }
 
+/** Every command ends with it when the host goes away. */
+export class HostGone extends Error {
+  override readonly name = 'HostGone';
+}
+
 export class CommandChannel {
   readonly #socket: Socket;
   readonly #running = new Map<number, Running>();
@@ -63,7 +68,7 @@ export class CommandChannel {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     const gone = (cause?: Error): void =>
-      this.#fail(new Error('the emulated host is gone', { cause }));
+      this.#fail(new HostGone('the emulated host is gone', { cause }));
     socket.on('error', gone);
     socket.on('close', () => gone());
   }

@@ -16,6 +16,7 @@ import {
   CommandChannel,
   type CommandOptions,
   type CommandResult,
+  HostGone,
   type StartedCommand,
 } from './channel.ts';
 
@@ -165,8 +166,14 @@ export class EmulatedHost implements AsyncDisposable {
    * Runs a program in there to its end, as root unless `setpriv` is part of it. Rejects at its
    * deadline.
    */
-  run(argv: readonly string[], options?: CommandOptions): Promise<CommandResult> {
-    return this.#channel.run(argv, options);
+  async run(argv: readonly string[], options?: CommandOptions): Promise<CommandResult> {
+    try {
+      return await this.#channel.run(argv, options);
+    } catch (error) {
+      if (!(error instanceof HostGone)) throw error;
+      await this.ended;
+      throw new Error(`the emulated host ended: ${this.#end()}`, { cause: error });
+    }
   }
 
   /** The same of a script, which must succeed; returns its output without the last newline. */
@@ -187,6 +194,12 @@ export class EmulatedHost implements AsyncDisposable {
       await this.sh(`date -s @${before / 1000} >/dev/null`);
       return Date.now() - before < CLOCK_MS;
     });
+  }
+
+  #end(): string {
+    const { exitCode, signalCode } = this.#vmm;
+    const said = messages(this.#vmm);
+    return `QEMU by ${signalCode ?? exitCode}\n${said}\nconsole:\n${this.console()}`;
   }
 
   /** Starts a program in there, whose input stays open. */
