@@ -153,7 +153,7 @@ describe('a sealed volume', () => {
   } as const;
   const ID = '0123456789abcdef0123456789abcdef';
 
-  it('is a disk of zeros, in whole blocks, without a file system of the host', async () => {
+  it('makes a sealed volume of zeros, in whole blocks, without a file system of the host', async () => {
     makeDisk = () => Promise.reject(new Error('a file system was made'));
     await volumes.create({ name: 'data', kind: sealed });
     const path = volumes.mountpoint('data');
@@ -162,7 +162,7 @@ describe('a sealed volume', () => {
     expect(volumes.kindLike('data')).toEqual(sealed);
   });
 
-  it('is mounted by boxes that seal its key, and by no other', async () => {
+  it('mounts a sealed volume in boxes that seal its key, and in no other', async () => {
     await volumes.create({ name: 'data', kind: sealed });
     await volumes.create({ name: 'plain', kind });
     await expect(start('one')).rejects.toMatchObject({ code: 'invalid-argument' });
@@ -174,7 +174,7 @@ describe('a sealed volume', () => {
     });
   });
 
-  it('keeps the id that its guest told, and refuses a disk that lost its header since', async () => {
+  it('keeps the id that a guest told, and refuses a disk that lost its header since', async () => {
     await volumes.create({ name: 'data', kind: sealed });
     expect(volumes.sealedId('data')).toBeUndefined();
     volumes.recordSealed('data', ID);

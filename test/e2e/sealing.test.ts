@@ -1,6 +1,6 @@
 // What a confidential box seals, it opens after its next start, and no other box does: through the
-// command line and from inside, in simulation. So are volumes that are sealed. All of it as the user who has no privileges, where
-// there is one to play.
+// command line and from inside, in simulation. So are volumes that are sealed. All of it as the
+// user who has no privileges, where there is one to play.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';

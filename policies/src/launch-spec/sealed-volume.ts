@@ -1,6 +1,6 @@
 /**
- * A sealed volume of a launch spec: a disk that only guests of this spec can read, and that outlives
- * the box.
+ * A sealed volume of a launch spec: a disk that only guests of this spec can read, and that
+ * outlives the box.
  *
  * @module
  */
@@ -10,7 +10,9 @@ import { absolutePath } from './absolute-path.ts';
 /** As many as a launch spec has. */
 export const MAX_SEALED_VOLUMES = 16;
 
-/** Narrower than Docker's names: it is a part of the purpose that the volume's key is sealed for. */
+/**
+ * Narrower than Docker's names: it is a part of the purpose that the volume's key is sealed for.
+ */
 export const SealedVolumeName = z.string().regex(/^[a-z0-9][a-z0-9._-]{1,56}$/);
 
 /** Drawn at random by the guest that makes the volume. */

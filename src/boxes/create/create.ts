@@ -125,7 +125,10 @@ export async function createBox(
   return box;
 }
 
-/** @throws A3sError `unsupported-option`, `invalid-argument` for volumes that are, or are not, sealed */
+/**
+ * @throws A3sError `unsupported-option`, `invalid-argument` for volumes that are, or are not,
+ * sealed
+ */
 function sealedMounts(
   { volumes }: Pick<Services, 'volumes'>,
   { binds, volumeMounts }: Mounts,

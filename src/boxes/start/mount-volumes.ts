@@ -28,8 +28,8 @@ export interface MountedVolumes {
  * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent
  * neither.
  *
- * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `volume-empty` for a sealed one; `bind-source-missing` and
- * `invalid-argument` for a part of a directory
+ * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `volume-empty` for a sealed one;
+ * `bind-source-missing` and `invalid-argument` for a part of a directory
  */
 export async function mountVolumes(
   { volumes }: Pick<Services, 'volumes'>,

@@ -136,7 +136,9 @@ async function prepareGuest(
   }
   // A guest that refuses the launch spec ends. Its refusal counts, and not that its microVM is
   // gone.
-  const taken = await guest.putLaunchSpec(launchSpec);
+  const { volumeMounts } = rt.store.expect(running.id).definition;
+  const fills = volumeMounts.some(({ sealed }) => sealed);
+  const taken = await guest.putLaunchSpec(launchSpec, { fills });
   if (taken.specDigest !== specDigest) {
     throw new A3sError(
       'launch-spec-mismatch',

@@ -1,6 +1,7 @@
 /**
  * The driver of volumes, `local`, and its options: none for a directory, `type=disk` for a disk,
- * `type=sealed` for a disk that only confidential boxes of one launch spec can read, `type=none` with `o=bind` for a directory of the host's own.
+ * `type=sealed` for a disk that only confidential boxes of one launch spec can read, `type=none`
+ * with `o=bind` for a directory of the host's own.
  *
  * @module
  */
