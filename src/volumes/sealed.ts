@@ -34,6 +34,29 @@ export async function makeEmptyDisk(path: string, bytes: number): Promise<void> 
 }
 
 /**
+ * A sealed volume is of no use to a box that has no key of it, and another one is not sealed.
+ *
+ * @throws A3sError `invalid-argument`
+ */
+export function expectSealed(
+  { name, sealed }: { readonly name: string; readonly sealed?: Sealed | undefined },
+  expected: boolean,
+): void {
+  if ((sealed !== undefined) === expected) return;
+  throw new A3sError(
+    'invalid-argument',
+    expected
+      ? `cannot mount volume ${name} as a sealed one: it is another kind of volume`
+      : `cannot mount volume ${name}: it is a sealed one`,
+    {
+      remedy: expected
+        ? 'Choose another name: a volume that others can read does not become a sealed one.'
+        : `Mount it with -v ${name}:PATH:sealed in a confidential box.`,
+    },
+  );
+}
+
+/**
  * Finds out before a start that the disk of a volume which boxes have used was replaced by an empty
  * one: a guest that may make volumes would make another one of it. This is against mistakes: a host
  * that means to do it does not ask here.

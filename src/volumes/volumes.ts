@@ -29,7 +29,7 @@ import {
   unmakePlace,
 } from './place.ts';
 import type { VolumeRecords } from './records.ts';
-import { expectMade, makeEmptyDisk } from './sealed.ts';
+import { expectMade, expectSealed, makeEmptyDisk } from './sealed.ts';
 import {
   ANONYMOUS_LABEL,
   checkVolumeName,
@@ -175,25 +175,10 @@ export class Volumes {
     this.#options.records.put({ ...volume, sealed: { id } });
   }
 
-  /**
-   * A sealed volume is of no use to a box that has no key of it, and another one is not sealed.
-   *
-   * @throws A3sError `invalid-argument`
-   */
+  /** @throws A3sError `invalid-argument` where it is sealed and should not be, or the reverse */
   expectSealed(name: string, sealed: boolean): void {
     const volume = this.#get(name);
-    if (volume === undefined || (volume.sealed !== undefined) === sealed) return;
-    throw new A3sError(
-      'invalid-argument',
-      sealed
-        ? `cannot mount volume ${name} as a sealed one: it is another kind of volume`
-        : `cannot mount volume ${name}: it is a sealed one`,
-      {
-        remedy: sealed
-          ? 'Choose another name: a volume that others can read does not become a sealed one.'
-          : `Mount it with -v ${name}:PATH:sealed in a confidential box.`,
-      },
-    );
+    if (volume !== undefined) expectSealed(volume, sealed);
   }
 
   /** Id of the box that has the disk; undefined where none has. */
