@@ -24,5 +24,10 @@ export {
   type Sealing,
 } from './launch-spec/launch-spec.ts';
 export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spec.ts';
+export {
+  SealedVolume,
+  SealedVolumeId,
+  SealedVolumeName,
+} from './launch-spec/sealed-volume.ts';
 export { differingFields, type SpecDifference } from './launch-spec/spec-differences.ts';
 export { TMPFS_FLAGS, Tmpfs } from './launch-spec/tmpfs.ts';

@@ -32,7 +32,12 @@ export const Volume = z.strictObject({
    * that has it.
    */
   Status: z
-    .strictObject({ SizeBytes: z.int(), AllocatedBytes: z.int(), Box: z.string() })
+    .strictObject({
+      ...{ SizeBytes: z.int(), AllocatedBytes: z.int(), Box: z.string() },
+      /** Of a sealed volume, with the id that its last guest has told; empty before one has. */
+      Sealed: z.literal(true).optional(),
+      Id: z.string().optional(),
+    })
     .optional(),
   /** Of `system df` alone: bytes on the disk, and the boxes that mount it. */
   UsageData: z.strictObject({ Size: z.int(), RefCount: z.int() }).optional(),

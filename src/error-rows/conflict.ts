@@ -29,6 +29,15 @@ export const CONFLICT = {
     meaning: 'A box mounts the volume; or the volume is a disk, which another box has.',
     remedy: 'Remove the box first; `a3s-box ps -a --filter volume=NAME` lists them.',
   },
+  'volume-empty': {
+    status: 409,
+    exitCode: 125,
+    lasting: true,
+    meaning:
+      'The disk of a sealed volume is empty, and the box does not permit to make a volume of it.',
+    remedy:
+      'For a new volume add `init`. Otherwise put its disk back: another one is not the volume.',
+  },
   'bind-source-changed': {
     status: 409,
     meaning: 'The source of a bind mount leads elsewhere than when the box was created.',

@@ -29,6 +29,14 @@ export const FORBIDDEN = {
     meaning: 'The launch spec of a confidential box does not let the host do this.',
     remedy: 'Create the box with `--host-may`. A verifier of the box sees this permission.',
   },
+  'volume-refused': {
+    status: 403,
+    exitCode: 125,
+    lasting: true,
+    meaning:
+      'A sealed volume is not for this box: another launch spec, launch digest, processor or name, or another id than expected.',
+    remedy: 'Use the volume with the box that made it, on the same host. The message has the rule.',
+  },
   'sealing-not-permitted': {
     status: 403,
     lasting: true,

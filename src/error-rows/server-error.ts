@@ -51,6 +51,13 @@ export const SERVER_ERROR = {
     meaning: 'The guest was not launched with the launch spec of its box.',
     remedy: 'Start the box again; where it stays, do not trust the host.',
   },
+  'volume-damaged': {
+    status: 500,
+    exitCode: 125,
+    lasting: true,
+    meaning: 'A sealed volume cannot be opened: its disk was changed, cut or partly overwritten.',
+    remedy: 'Put back a copy of the disk. It is never formatted: remove the volume to give it up.',
+  },
   'verity-mismatch': {
     status: 500,
     exitCode: 125,

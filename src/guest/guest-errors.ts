@@ -42,6 +42,10 @@ const ROWS = {
   'launch-spec-mismatch': { status: 403, code: 'launch-spec-mismatch' },
   'verity-mismatch': { status: 500, code: 'verity-mismatch' },
   'tee-unavailable': { status: 500, code: 'tee-unavailable' },
+  // Of sealed volumes.
+  'volume-empty': { status: 409, code: 'volume-empty' },
+  'volume-refused': { status: 403, code: 'volume-refused' },
+  'volume-damaged': { status: 500, code: 'volume-damaged' },
   // Of copies of files, since protocol 7.
   'path-invalid': { status: 400, code: 'invalid-argument', final: 'request' },
   'path-not-found': { status: 404, code: 'no-such-file', final: 'request' },

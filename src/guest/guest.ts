@@ -166,9 +166,14 @@ export class Guest {
   /**
    * Sends a confidential guest the text of its launch spec, once. The guest takes exactly these
    * bytes, or answers the reason and ends. Protocol 3.
+   *
+   * @param fills the guest may make volumes, and copy the image's files into them
    */
-  putLaunchSpec(text: string, signal?: AbortSignal): Promise<LaunchSpecTaken> {
-    const options = { signal, deadlineMs: SETUP_MS };
+  putLaunchSpec(
+    text: string,
+    { signal, fills = false }: { readonly signal?: AbortSignal; readonly fills?: boolean } = {},
+  ): Promise<LaunchSpecTaken> {
+    const options = { signal, deadlineMs: fills ? FILL_MS : SETUP_MS };
     const bytes = Buffer.from(text);
     return this.#connection.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
   }

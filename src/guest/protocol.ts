@@ -95,6 +95,18 @@ export const LaunchSpecTaken = z.object({
   specDigest: z.string().regex(/^[0-9a-f]{64}$/),
   /** Generated in this guest. */
   instance: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Its sealed volumes. Absent: none. */
+  volumes: z
+    .array(
+      z.object({
+        name: z.string().max(64),
+        id: z.string().regex(/^[0-9a-f]{32}$/),
+        /** The guest has made it. */
+        created: z.boolean(),
+      }),
+    )
+    .max(64)
+    .optional(),
 });
 export type LaunchSpecTaken = z.infer<typeof LaunchSpecTaken>;
 

@@ -144,3 +144,56 @@ describe('a volume that is a disk', () => {
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 });
+
+describe('a sealed volume', () => {
+  const sealed = {
+    options: { type: 'sealed', size: '32m' },
+    diskBytes: 2 ** 25 + 1,
+    sealed: true,
+  } as const;
+  const ID = '0123456789abcdef0123456789abcdef';
+
+  it('makes a sealed volume of zeros, in whole blocks, without a file system of the host', async () => {
+    makeDisk = () => Promise.reject(new Error('a file system was made'));
+    await volumes.create({ name: 'data', kind: sealed });
+    const path = volumes.mountpoint('data');
+    expect(statSync(path)).toMatchObject({ size: 2 ** 25, blocks: 0 });
+    expect(open().expect('data').sealed).toEqual({});
+    expect(volumes.kindLike('data')).toEqual(sealed);
+  });
+
+  it('mounts a sealed volume in boxes that seal its key, and in no other', async () => {
+    await volumes.create({ name: 'data', kind: sealed });
+    await volumes.create({ name: 'plain', kind });
+    await expect(start('one')).rejects.toMatchObject({ code: 'invalid-argument' });
+    expect(await mount('one', { isSealed: true })).toMatchObject({ isDisk: true });
+    const options = { box: 'one', isFirst: true, isFillable: true, isSealed: true };
+    await expect(volumes.mount('plain', options)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining('another kind of volume'),
+    });
+  });
+
+  it('keeps the id that a guest told, and refuses a disk that lost its header since', async () => {
+    await volumes.create({ name: 'data', kind: sealed });
+    expect(volumes.sealedId('data')).toBeUndefined();
+    volumes.recordSealed('data', ID);
+    volumes = open();
+    expect(volumes.sealedId('data')).toBe(ID);
+    await expect(mount('one', { isSealed: true })).rejects.toMatchObject({ code: 'volume-empty' });
+    const path = volumes.mountpoint('data');
+    for (const at of [0, 512 * 1024]) {
+      const disk = Buffer.alloc(2 ** 20);
+      disk.write('A3S-VOLM', at);
+      writeFileSync(path, disk);
+      expect(await mount('one', { isSealed: true })).toMatchObject({ isDisk: true });
+    }
+  });
+
+  it('records no id for a volume of another kind', async () => {
+    await volumes.create({ name: 'data', kind });
+    volumes.recordSealed('data', ID);
+    volumes.recordSealed('gone', ID);
+    expect(open().expect('data').sealed).toBeUndefined();
+  });
+});

@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { Bound } from './bound.ts';
+import { Sealed } from './sealed.ts';
 
 export const Volume = z.strictObject({
   name: z.string(),
@@ -21,6 +22,8 @@ export const Volume = z.strictObject({
   diskBytes: z.int().min(1).optional(),
   /** The host's directory that it is. Absent: one of its own. */
   bound: Bound.optional(),
+  /** Its disk is for guests that seal its key. Absent: a box that mounts it needs no key. */
+  sealed: Sealed.optional(),
 });
 /** A directory of the host's, or a disk, that outlives the boxes that mount it. */
 export type Volume = z.infer<typeof Volume>;
@@ -31,6 +34,8 @@ export interface VolumeKind {
   readonly options: Readonly<Record<string, string>>;
   /** The size of its disk; undefined: it is a directory. */
   readonly diskBytes?: number | undefined;
+  /** The disk stays empty until a guest makes a sealed volume of it. */
+  readonly sealed?: true | undefined;
   /** The path of a directory of the host's that it is; undefined: it is one of its own. */
   readonly device?: string | undefined;
 }

@@ -29,6 +29,7 @@ import {
   unmakePlace,
 } from './place.ts';
 import type { VolumeRecords } from './records.ts';
+import { expectMade, expectSealed, makeEmptyDisk } from './sealed.ts';
 import {
   ANONYMOUS_LABEL,
   checkVolumeName,
@@ -84,6 +85,8 @@ export interface MountOptions {
   readonly isFirst: boolean;
   /** The box may write to the volume, and wants the image's files in it. */
   readonly isFillable: boolean;
+  /** The box has its key sealed. Absent: it mounts no sealed volume. */
+  readonly isSealed?: boolean;
 }
 
 /** A volume at the start of a box. */
@@ -155,8 +158,27 @@ export class Volumes {
 
   /** The kind of another volume that is to be like this one; a directory where it is gone. */
   kindLike(name: string): VolumeKind {
-    const { options = {}, diskBytes } = this.#get(name) ?? {};
-    return diskBytes === undefined ? DIRECTORY : { options, diskBytes };
+    const { options = {}, diskBytes, sealed } = this.#get(name) ?? {};
+    if (diskBytes === undefined) return DIRECTORY;
+    return { options, diskBytes, ...(sealed === undefined ? {} : { sealed: true }) };
+  }
+
+  /** Id of a sealed volume, as its last guest has told; undefined where none has made it. */
+  sealedId(name: string): string | undefined {
+    return this.#get(name)?.sealed?.id;
+  }
+
+  /** Records what a guest has told of a sealed volume. */
+  recordSealed(name: string, id: string): void {
+    const volume = this.#get(name);
+    if (volume?.sealed === undefined || volume.sealed.id === id) return;
+    this.#options.records.put({ ...volume, sealed: { id } });
+  }
+
+  /** @throws A3sError `invalid-argument` where it is sealed and should not be, or the reverse */
+  expectSealed(name: string, sealed: boolean): void {
+    const volume = this.#get(name);
+    if (volume !== undefined) expectSealed(volume, sealed);
   }
 
   /** Id of the box that has the disk; undefined where none has. */
@@ -203,6 +225,7 @@ export class Volumes {
         options: { ...kind.options },
         ...(kind.diskBytes === undefined ? {} : { diskBytes: kind.diskBytes }),
         ...(bound === undefined ? {} : { bound }),
+        ...(kind.sealed === undefined ? {} : { sealed: {} }),
       });
       this.#options.onEvent('create', volume);
       return volume;
@@ -211,12 +234,13 @@ export class Volumes {
 
   /** Makes its place. Where that fails, or the server ends meanwhile, nothing of it stays. */
   async #make(volume: Volume): Promise<Volume> {
-    const { name, diskBytes } = volume;
+    const { name, diskBytes, sealed } = volume;
+    const makeDisk = sealed === undefined ? this.#options.makeDisk : makeEmptyDisk;
     const directory = join(this.#root, name);
     await expectFree(name, directory);
     this.#options.records.put(volume);
     try {
-      await makePlace(directory, diskBytes, this.#options.makeDisk);
+      await makePlace(directory, diskBytes, makeDisk);
     } catch (error) {
       await this.#unmake(name);
       throw error;
@@ -294,7 +318,9 @@ export class Volumes {
    *
    * A disk has one box at a time, which mounts the only file system on it.
    *
-   * @throws A3sError `no-such-volume`; `volume-in-use` for a disk that another box has
+   * @throws A3sError `no-such-volume`; `volume-in-use` for a disk that another box has;
+   * `invalid-argument` for a sealed volume, or one that is none, where the other was expected;
+   * `volume-empty`
    */
   async mount(name: string, options: MountOptions): Promise<MountedVolume> {
     this.#mounting.delete(options.box);
@@ -311,13 +337,16 @@ export class Volumes {
 
   async #mountLocked(
     name: string,
-    { box, isFirst, isFillable }: MountOptions,
+    { box, isFirst, isFillable, isSealed = false }: MountOptions,
     release: () => void,
   ): Promise<MountedVolume> {
-    const { diskBytes, bound } = this.expect(name);
+    const { diskBytes, bound, sealed } = this.expect(name);
+    this.expectSealed(name, isSealed);
     if (diskBytes !== undefined) {
       this.#disks.take(name, box);
-      return { path: join(await realpath(this.#root), name, DISK), isDisk: true };
+      const path = join(await realpath(this.#root), name, DISK);
+      if (sealed?.id !== undefined) await expectMade(name, path);
+      return { path, isDisk: true };
     }
     // Nothing but boxes and the host's users writes there: it is not filled.
     if (bound !== undefined) return { path: await boundDirectory(bound) };

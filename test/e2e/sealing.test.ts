@@ -1,6 +1,6 @@
 // What a confidential box seals, it opens after its next start, and no other box does: through the
-// command line and from inside, in simulation. All of it as the user who has no privileges, where
-// there is one to play.
+// command line and from inside, in simulation. So are volumes that are sealed. All of it as the
+// user who has no privileges, where there is one to play.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -173,6 +173,81 @@ describe('an upgradable envelope', () => {
     await expect(opened).rejects.toMatchObject({ code: 'sealed-svn', found: 'sealed-svn' });
     const back = await second.seal(value, { ...terms, minimumSvn: 2 }, owner.privateKey);
     expect(Buffer.from(await first.unseal(back, PURPOSE, owner.privateKey))).toEqual(value);
+  });
+});
+
+describe('a sealed volume', () => {
+  const flags = ['--memory', '192m', '--host-may', 'exec'];
+  const init = [...flags, '-v', 'data:/data:sealed,init'];
+  const disk = (name: string) => join(host.actor.home, 'volumes', name, '_disk');
+  const volumesOf = async (box: string) => {
+    const head = 'GET /v1/volumes HTTP/1.0\r\nHost: a\r\n\r\n';
+    const answer = await host.actor.ok(['exec', '-i', box, 'ask'], { stdin: head });
+    return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)).volumes;
+  };
+  const refused = async (box: string, code: string, words: string) => {
+    const start = await host.actor.run(['start', box], { deadlineMs: TIMEOUT_MS });
+    expect(start.code).not.toBe(0);
+    expect(start.stderr).toContain(`(${code})`);
+    expect(start.stderr).toContain(words);
+    expect((await host.inspect(box)).State.Error).toContain(words);
+  };
+  let id: string;
+
+  it('keeps what a box wrote when its microVM is killed, and shows the host none of it', async () => {
+    for (const name of ['data', 'other']) {
+      await host.actor.ok(['volume', 'create', '--opt', 'type=sealed', '--opt', 'size=64m', name]);
+    }
+    await host.run('keeper', init, COMMAND);
+    const [made] = await volumesOf('keeper');
+    expect(made).toEqual({
+      name: 'data',
+      id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      created: true,
+    });
+    id = made.id;
+    await host.actor.ok(['exec', 'keeper', 'sh', '-c', `echo ${VALUE} > /data/kept; sync`]);
+    process.kill((await host.inspect('keeper')).State.Pid, 'SIGKILL');
+    await host.actor.run(['wait', 'keeper']);
+    expect(holders(VALUE)).toBe('');
+    await host.actor.ok(['start', 'keeper'], { deadlineMs: TIMEOUT_MS });
+    expect(await host.actor.ok(['exec', 'keeper', 'cat', '/data/kept'])).toBe(VALUE);
+    expect(await volumesOf('keeper')).toEqual([{ name: 'data', id, created: false }]);
+    await host.actor.ok(['rm', '--force', 'keeper']);
+  });
+
+  it('gives the volume to a box that expects it by its id, and to none with another launch spec', async () => {
+    const pinned = [...flags, '-v', `data:/data:sealed,id=${id}`];
+    await host.run('pinned', [...flags, '-v', 'data:/data:sealed'], COMMAND);
+    expect(await host.actor.ok(['exec', 'pinned', 'cat', '/data/kept'])).toBe(VALUE);
+    const measured = readFileSync(await host.measure('pinned', pinned, COMMAND), 'utf8');
+    expect(measured).toContain((await host.inspect('pinned')).Confidential.HostData);
+    await host.actor.ok(['stop', '--time', '1', 'pinned']);
+    const made = ['--tee', 'simulate', '--image-policy', host.at('images.yaml')];
+    const another = [...pinned, '--deployment', 'other', IMAGE, ...COMMAND];
+    await host.actor.ok(['create', '--name', 'another', ...made, ...another]);
+    await refused('another', 'volume-refused', '(sealed-spec)');
+    await host.actor.ok(['rm', '--force', 'another']);
+  });
+
+  it('refuses the disk of another volume, a cut one and an empty one, and formats none of them', async () => {
+    const others = [...flags, '-v', 'other:/data:sealed,init'];
+    await host.run('second', others, COMMAND);
+    await host.actor.ok(['rm', '--force', 'second']);
+    const whole = readFileSync(disk('data'));
+    for (const [content, code, words] of [
+      [readFileSync(disk('other')), 'volume-refused', '(sealed-purpose)'],
+      [whole.subarray(0, whole.length / 2), 'volume-damaged', 'another length'],
+      [Buffer.alloc(whole.length), 'volume-empty', 'has no header'],
+    ] as const) {
+      writeFileSync(disk('data'), content);
+      await refused('pinned', code, words);
+      expect(readFileSync(disk('data')).equals(content)).toBe(true);
+    }
+    writeFileSync(disk('data'), whole);
+    await host.actor.ok(['start', 'pinned'], { deadlineMs: TIMEOUT_MS });
+    expect(await host.actor.ok(['exec', 'pinned', 'cat', '/data/kept'])).toBe(VALUE);
+    await host.actor.ok(['rm', '--force', 'pinned']);
   });
 });
 

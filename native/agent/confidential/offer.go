@@ -6,6 +6,7 @@ import (
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/ratls"
+	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/tee"
 	"a3s.dev/box/agent/workload"
@@ -37,9 +38,12 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 	if err != nil {
 		return nil, err
 	}
-	served := &workload.Services{Evidence: source, Sealer: sealer.Workload()}
+	served := &workload.Services{Evidence: source, Sealer: sealer.Workload(), Volumes: born.Volumes}
 	go func() {
 		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, served).Error())
 	}()
-	return &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
+	volumes := func(binding [32]byte, policy string) sealedvolume.Sealer {
+		return sealing.Volumes(sealing.Config{Processor: processor, Simulated: kind == tee.Simulated, Report: born.Report}, binding, policy)
+	}
+	return &launch.Services{RATLS: server, Sealer: volumes, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
 }

@@ -62,18 +62,23 @@ func Encrypt(name, disk string) (*Encrypted, error) {
 	if sectors < minDiskSectors || size > maxBytes {
 		return nil, errors.New("a disk of " + strconv.FormatInt(size, 10) + " bytes cannot be encrypted")
 	}
-	if err := wipeHead(disk); err != nil {
-		return nil, err
-	}
-	length := dataSectors(sectors)
-	lower, err := Create(name+"-integrity", 0, integrityTarget(disk, length))
-	if err != nil {
+	if err := wipeHead(disk, 0); err != nil {
 		return nil, err
 	}
 	key := make([]byte, keyBytes)
 	defer clear(key)
 	if err := linux.Secret(key); err != nil {
-		return nil, errors.Join(err, lower.Remove())
+		return nil, err
+	}
+	length := dataSectors(sectors)
+	return stack(name, integrityTarget(disk, length), length, key)
+}
+
+// stack makes the lower device, and the upper one under a key.
+func stack(name string, integrity Target, length int64, key []byte) (*Encrypted, error) {
+	lower, err := Create(name+"-integrity", flagSecure, integrity)
+	if err != nil {
+		return nil, err
 	}
 	target := cryptTarget(lower.Path, length, key)
 	defer clear(target.Params)
@@ -88,12 +93,12 @@ func Encrypt(name, disk string) (*Encrypted, error) {
 func (e *Encrypted) Remove() error { return errors.Join(e.Device.Remove(), e.lower.Remove()) }
 
 // wipeHead has dm-integrity write a superblock of its own: it takes zeros for a new disk.
-func wipeHead(disk string) error {
+func wipeHead(disk string, at int64) error {
 	file, err := os.OpenFile(disk, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(make([]byte, headSectors*SectorBytes))
+	_, err = file.WriteAt(make([]byte, headSectors*SectorBytes), at)
 	return errors.Join(err, file.Sync(), file.Close())
 }
 

@@ -2,8 +2,8 @@
 //
 // Only what the kernel reads is written, some twenty blocks for any length: the other groups are
 // marked as never used, and the kernel makes their bitmaps itself (fs/ext4, EXT4_BG_BLOCK_UNINIT
-// and EXT4_BG_INODE_UNINIT). There is no journal, since the filesystem is not used after a crash,
-// and no copy of the superblock.
+// and EXT4_BG_INODE_UNINIT). There is no copy of the superblock, and a journal only where the
+// filesystem is used after a crash.
 package ext4
 
 import (
@@ -27,9 +27,13 @@ const (
 	// maxBlocks is the limit of 32-bit block numbers.
 	maxBlocks = 1<<32 - 1
 
-	rootInode  = 2
-	foundInode = 11
-	usedInodes = foundInode
+	rootInode    = 2
+	journalInode = 8
+	foundInode   = 11
+	usedInodes   = foundInode
+
+	// directories have a block each: the root and lost+found.
+	directories = 2
 )
 
 // Flags of a group: its bitmaps are not written.
@@ -50,15 +54,21 @@ type layout struct {
 	blocks, groups int64
 	// descriptors is the number of blocks that hold the groups' descriptors, from block 1 on.
 	descriptors int64
-	seed        Seed
+	// journal is the number of blocks of the journal, which follows the directories.
+	journal int64
+	seed    Seed
 }
 
-// Format writes an empty filesystem of so many bytes, in whole blocks.
+// Format writes an empty filesystem without a journal, of so many bytes, in whole blocks.
 func Format(device io.WriterAt, bytes int64, seed Seed) error {
 	l, err := layOut(bytes, seed)
 	if err != nil {
 		return err
 	}
+	return l.format(device)
+}
+
+func (l *layout) format(device io.WriterAt) error {
 	if err := write(device, 0, l.superblock()); err != nil {
 		return err
 	}
@@ -67,7 +77,7 @@ func Format(device io.WriterAt, bytes int64, seed Seed) error {
 	}
 	at := l.firstOwn(0)
 	for index, block := range [][]byte{
-		l.blockBitmap(0, l.firstData()+2), l.inodeBitmap(), l.inodes(),
+		l.blockBitmap(0, l.firstData()+directories+l.journal), l.inodeBitmap(), l.inodes(),
 	} {
 		if err := write(device, at+int64(index), block); err != nil {
 			return err
@@ -86,7 +96,7 @@ func Format(device io.WriterAt, bytes int64, seed Seed) error {
 			return err
 		}
 	}
-	return nil
+	return l.writeJournal(device)
 }
 
 func layOut(bytes int64, seed Seed) (*layout, error) {
@@ -128,7 +138,7 @@ func (l *layout) isPart(group int64) bool { return l.blocksIn(group) < blocksPer
 
 func (l *layout) freeIn(group int64) int64 {
 	if group == 0 {
-		return l.blocksIn(0) - l.firstData() - 2
+		return l.blocksIn(0) - l.firstData() - directories - l.journal
 	}
 	return l.blocksIn(group) - ownBlocks
 }
@@ -147,20 +157,20 @@ func (l *layout) table() []byte {
 	for group := range l.groups {
 		d := table[group*descriptorSize:][:descriptorSize]
 		own := l.firstOwn(group)
-		free, unused, directories, flags := inodesPerGroup, inodesPerGroup, 0, blockUninit|inodeUninit
+		free, unused, dirs, flags := inodesPerGroup, inodesPerGroup, 0, blockUninit|inodeUninit
 		if l.isPart(group) {
 			// Its bitmap must mark where the device ends.
 			flags &^= blockUninit
 		}
 		if group == 0 {
-			free, unused, directories, flags = free-usedInodes, unused-usedInodes, 2, 0
+			free, unused, dirs, flags = free-usedInodes, unused-usedInodes, directories, 0
 		}
 		binary.LittleEndian.PutUint32(d[0:], uint32(own))
 		binary.LittleEndian.PutUint32(d[4:], uint32(own+1))
 		binary.LittleEndian.PutUint32(d[8:], uint32(own+2))
 		binary.LittleEndian.PutUint16(d[12:], uint16(l.freeIn(group)))
 		binary.LittleEndian.PutUint16(d[14:], uint16(free))
-		binary.LittleEndian.PutUint16(d[16:], uint16(directories))
+		binary.LittleEndian.PutUint16(d[16:], uint16(dirs))
 		binary.LittleEndian.PutUint16(d[18:], uint16(flags))
 		binary.LittleEndian.PutUint16(d[28:], uint16(unused))
 		binary.LittleEndian.PutUint16(d[30:], l.checksum(uint32(group), d))
@@ -210,24 +220,28 @@ func setBits(bitmap []byte, from, to int64) {
 // inodes is the first block of the first inode table.
 func (l *layout) inodes() []byte {
 	block := make([]byte, blockBytes)
-	putDirectory(block[(rootInode-1)*inodeBytes:], 0o755, 3, l.firstData())
-	putDirectory(block[(foundInode-1)*inodeBytes:], 0o700, 2, l.firstData()+1)
+	const isDirectory, isFile = 0o040000, 0o100000
+	putInode(block[(rootInode-1)*inodeBytes:], isDirectory|0o755, 3, l.firstData(), 1)
+	putInode(block[(foundInode-1)*inodeBytes:], isDirectory|0o700, 2, l.firstData()+1, 1)
+	if l.journal > 0 {
+		putInode(block[(journalInode-1)*inodeBytes:], isFile|0o600, 1, l.firstJournal(), l.journal)
+	}
 	return block
 }
 
-// putDirectory writes the inode of a directory of one block. Its times are the epoch's.
-func putDirectory(inode []byte, mode, links uint16, block int64) {
-	const isDirectory, usesExtents = 0o040000, 0x80000
-	binary.LittleEndian.PutUint16(inode[0:], isDirectory|mode)
-	binary.LittleEndian.PutUint32(inode[4:], blockBytes)
+// putInode writes an inode with one run of blocks. Its times are the epoch's.
+func putInode(inode []byte, mode, links uint16, block, count int64) {
+	const usesExtents = 0x80000
+	binary.LittleEndian.PutUint16(inode[0:], mode)
+	binary.LittleEndian.PutUint32(inode[4:], uint32(count*blockBytes))
 	binary.LittleEndian.PutUint16(inode[26:], links)
-	binary.LittleEndian.PutUint32(inode[28:], blockBytes/512)
+	binary.LittleEndian.PutUint32(inode[28:], uint32(count*blockBytes/512))
 	binary.LittleEndian.PutUint32(inode[32:], usesExtents)
 	extents := inode[40:]
 	binary.LittleEndian.PutUint16(extents[0:], 0xf30a)
 	binary.LittleEndian.PutUint16(extents[2:], 1)
 	binary.LittleEndian.PutUint16(extents[4:], 4)
-	binary.LittleEndian.PutUint16(extents[16:], 1)
+	binary.LittleEndian.PutUint16(extents[16:], uint16(count))
 	binary.LittleEndian.PutUint32(extents[20:], uint32(block))
 	binary.LittleEndian.PutUint16(inode[128:], extraBytes)
 }

@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,32 +19,46 @@ func TestFormatIsWhatE2fsckTakes(t *testing.T) {
 		t.Fatal("e2fsprogs is not installed: ", err)
 	}
 	const group = blocksPerGroup * blockBytes
-	for name, bytes := range map[string]int64{
-		"the smallest":                     minBlocks * blockBytes,
-		"not whole blocks":                 20<<20 + 4095,
-		"one group":                        group,
-		"one group and a block":            group + blockBytes,
-		"a last group of tables only":      group + ownBlocks*blockBytes,
-		"a last group with little room":    group + (ownBlocks+64)*blockBytes,
-		"many groups":                      10 << 30,
-		"more than one descriptors' block": 20 << 30,
-		"a large disk":                     300 << 30,
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "disk")
-			file, err := os.Create(path)
-			if err != nil {
-				t.Fatal(err)
+	for format, write := range map[string]func(io.WriterAt, int64, Seed) error{"plain": Format, "journaled": FormatJournaled} {
+		for name, bytes := range map[string]int64{
+			"the smallest":                     minBlocks * blockBytes,
+			"the smallest with a journal":      (1 + 1 + ownBlocks + 2 + 2*smallJournal) * blockBytes,
+			"not whole blocks":                 20<<20 + 4095,
+			"one group":                        group,
+			"one group and a block":            group + blockBytes,
+			"a last group of tables only":      group + ownBlocks*blockBytes,
+			"a last group with little room":    group + (ownBlocks+64)*blockBytes,
+			"many groups":                      10 << 30,
+			"more than one descriptors' block": 20 << 30,
+			"a large disk":                     300 << 30,
+		} {
+			if format == "journaled" && bytes < (1+1+ownBlocks+2+2*smallJournal)*blockBytes {
+				continue
 			}
-			defer file.Close()
-			if err := errors.Join(file.Truncate(bytes), Format(file, bytes, seed)); err != nil {
-				t.Fatal(err)
-			}
-			output, err := exec.Command(checker, "-f", "-n", path).CombinedOutput()
-			if err != nil {
-				t.Errorf("e2fsck: %v\n%s", err, output)
-			}
-		})
+			t.Run(format+"/"+name, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "disk")
+				file, err := os.Create(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer file.Close()
+				if err := errors.Join(file.Truncate(bytes), write(file, bytes, seed)); err != nil {
+					t.Fatal(err)
+				}
+				output, err := exec.Command(checker, "-f", "-n", path).CombinedOutput()
+				if err != nil {
+					t.Errorf("e2fsck: %v\n%s", err, output)
+				}
+			})
+		}
+	}
+}
+
+func TestAJournalIsNotLargerThanItsFilesystem(t *testing.T) {
+	for _, bytes := range []int64{minBlocks * blockBytes, (1 + 1 + ownBlocks + 2 + 2*smallJournal - 1) * blockBytes} {
+		if err := FormatJournaled(nothing{t}, bytes, seed); err == nil || !strings.Contains(err.Error(), "and its journal") {
+			t.Errorf("%d bytes: got %v", bytes, err)
+		}
 	}
 }
 
@@ -90,6 +105,12 @@ func TestFormatTellsOfEveryWriteThatFails(t *testing.T) {
 	for fail := range all.written {
 		if err := Format(&blocks{t: t, fail: fail}, 1<<30+600<<12, seed); !errors.Is(err, errFull) {
 			t.Errorf("write %d: got %v", fail, err)
+		}
+	}
+	// The journal comes last.
+	for fail := range all.written + smallJournal/journalWrite {
+		if err := FormatJournaled(&blocks{t: t, fail: fail}, 1<<29+600<<12, seed); !errors.Is(err, errFull) {
+			t.Errorf("write %d with a journal: got %v", fail, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import "encoding/binary"
 
 // Features, fs/ext4/ext4.h.
 const (
+	compatJournal            = 0x4
 	compatExtendedAttributes = 0x8
 	compatDirectoryIndex     = 0x20
 	// With no backup named, the first group has the only superblock.
@@ -63,6 +64,10 @@ func (l *layout) superblock() []byte {
 		0x15e: extraBytes,
 	} {
 		binary.LittleEndian.PutUint16(s[offset:], value)
+	}
+	if l.journal > 0 {
+		s[0x5c] |= compatJournal
+		s[0xe0] = journalInode
 	}
 	copy(s[0x68:], l.seed.UUID[:])
 	copy(s[0xec:], l.seed.Hash[:])

@@ -19,6 +19,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/snp"
@@ -56,6 +57,8 @@ type Born struct {
 	// HostCertificates is the host's claim about the endorsements of the processor's reports. It is
 	// not authenticated.
 	HostCertificates func() []byte
+
+	volumes volumes
 }
 
 // Server is the guest's RA-TLS server.
@@ -67,6 +70,8 @@ type Server interface {
 // Services are the services of a guest besides its workload.
 type Services struct {
 	RATLS Server
+	// Sealer seals the keys of volumes under a binding and a policy.
+	Sealer func(binding [32]byte, policy string) sealedvolume.Sealer
 	// Attachments are mounts for the box, such as the one with the socket that its workload is
 	// answered on.
 	Attachments []spec.Attachment
@@ -139,7 +144,7 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 		if born.SpecDigest != digest {
 			return nil, box.ErrSpecTaken
 		}
-		return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
+		return born.taken(), nil
 	}
 	spec, err := launchspec.Parse(text)
 	if err != nil {
@@ -156,7 +161,11 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	if err := l.make(born); err != nil {
 		return nil, err
 	}
-	return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
+	return born.taken(), nil
+}
+
+func (b *Born) taken() *server.Taken {
+	return &server.Taken{SpecDigest: b.SpecDigest, Instance: b.Instance, Volumes: b.Volumes()}
 }
 
 // covers checks that HOST_DATA of a fresh report of this guest is the digest: a relying party that
@@ -199,6 +208,7 @@ func (l *Launch) make(born *Born) error {
 		}
 		b.Attachments = append(b.Attachments, spec.Attachment{Mount: files.Mount(), Path: secrets.Directory})
 	}
+	b.OpenSealed = l.openSealed(born, services)
 	if err := l.take(b, born.SpecDigest); err != nil {
 		return err
 	}

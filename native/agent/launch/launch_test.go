@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,7 +19,10 @@ import (
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/sealedvolume"
+	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/server"
+	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/tee"
 	"a3s.dev/box/agent/tee/teetest"
 	"a3s.dev/box/agent/users"
@@ -119,7 +123,13 @@ func launchOf(t *testing.T, text []byte) *launched {
 		Box: l.box, Kind: tee.Simulated, Processor: l.processor,
 		Offer: func(born *Born) (*Services, error) {
 			l.offered = born
-			return &Services{services{l.carried}, []spec.Attachment{{Mount: 9, Path: "/run/a3s"}}}, nil
+			return &Services{
+				RATLS: services{l.carried}, Attachments: []spec.Attachment{{Mount: 9, Path: "/run/a3s"}},
+				Sealer: func(binding [32]byte, policy string) sealedvolume.Sealer {
+					report := &snp.Report{Measurement: [48]byte{1}}
+					return sealing.Volumes(sealing.Config{Processor: l.processor, Simulated: true, Report: report}, binding, policy)
+				},
+			}, nil
 		},
 		End:    func() { close(l.ended) },
 		Report: func(string) {},
@@ -176,7 +186,7 @@ func TestTheSameSpecOnceMoreChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := l.Take(text)
-	if err != nil || *again != *first || l.box.takes != 1 {
+	if err != nil || !reflect.DeepEqual(again, first) || l.box.takes != 1 {
 		t.Errorf("got %+v, %v after %d", again, err, l.box.takes)
 	}
 	if _, err := l.Take(vector(t, "most")); !errors.Is(err, box.ErrSpecTaken) {

@@ -34,7 +34,7 @@ func (s *Spec) Box() *spec.Spec {
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
 		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources, Init: s.Init,
-		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes,
+		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes, Mounts: s.mounts(),
 	}
 }
 

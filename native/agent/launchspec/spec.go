@@ -30,6 +30,7 @@ type Spec struct {
 	SecretsDeadline int64          `json:"secretsDeadline"`
 	Sealing         string         `json:"sealing"`
 	Sealers         *[]string      `json:"sealers"`
+	Volumes         *[]Volume      `json:"volumes"`
 }
 
 // Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys

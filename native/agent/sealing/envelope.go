@@ -10,9 +10,11 @@ import (
 )
 
 // Domains keep the keys of envelopes apart from those that the workload gets, and both from those
-// that authenticate references.
+// that authenticate references. Those of volumes are the agent's own: neither the workload nor a
+// sealer can have an envelope of a volume opened.
 const (
 	sealDomain      = "a3s-box/seal/v1"
+	volumeDomain    = "a3s-box/volume/v1"
 	deriveDomain    = "a3s-box/derive/v1"
 	referenceDomain = "a3s-box/reference/v1"
 )
@@ -27,8 +29,8 @@ func (h *header) expand(domain string, processorKey []byte) ([]byte, error) {
 }
 
 // gcm encrypts once, since each envelope has a salt and so a key of its own: its nonce is zero.
-func (h *header) gcm(processorKey []byte) (cipher.AEAD, []byte, error) {
-	key, err := h.expand(sealDomain, processorKey)
+func (h *header) gcm(domain string, processorKey []byte) (cipher.AEAD, []byte, error) {
+	key, err := h.expand(domain, processorKey)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,8 +47,8 @@ func (h *header) gcm(processorKey []byte) (cipher.AEAD, []byte, error) {
 }
 
 // seal encrypts a value; the header is authenticated with it.
-func (h *header) seal(value, processorKey []byte) ([]byte, error) {
-	aead, nonce, err := h.gcm(processorKey)
+func (h *header) seal(domain string, value, processorKey []byte) ([]byte, error) {
+	aead, nonce, err := h.gcm(domain, processorKey)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +75,8 @@ func parseEnvelope(data []byte) (*envelope, error) {
 }
 
 // open returns the value.
-func (e *envelope) open(processorKey []byte) ([]byte, error) {
-	aead, nonce, err := e.gcm(processorKey)
+func (e *envelope) open(domain string, processorKey []byte) ([]byte, error) {
+	aead, nonce, err := e.gcm(domain, processorKey)
 	if err != nil {
 		return nil, err
 	}

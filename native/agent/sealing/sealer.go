@@ -65,20 +65,22 @@ func (s *Sealer) permits(policy Policy) error {
 
 // Session seals for callers from outside, and Workload for those in the box. The caller of Session
 // sees to it that they may.
-func (s *Sealer) Session() *Caller { return &Caller{Sealer: s, rate: s.session} }
+func (s *Sealer) Session() *Caller { return &Caller{Sealer: s, rate: s.session, domain: sealDomain} }
 
 // Workload seals for the box.
-func (s *Sealer) Workload() *Caller { return &Caller{Sealer: s, rate: s.workload} }
+func (s *Sealer) Workload() *Caller { return &Caller{Sealer: s, rate: s.workload, domain: sealDomain} }
 
 // Caller is a sealer at the rate of one kind of callers.
 type Caller struct {
 	*Sealer
 	rate  *evidence.Bucket
 	floor Floor
+	// domain is of the keys of its envelopes.
+	domain string
 }
 
 // AtLeast opens nothing below a floor.
-func (c *Caller) AtLeast(floor Floor) *Caller { return &Caller{c.Sealer, c.rate, floor} }
+func (c *Caller) AtLeast(floor Floor) *Caller { return &Caller{c.Sealer, c.rate, floor, c.domain} }
 
 // Terms say what an envelope is for, and which guests open it.
 type Terms struct {
@@ -100,7 +102,7 @@ func (c *Caller) Seal(terms Terms, value []byte) ([]byte, error) {
 	}
 	var sealed []byte
 	err = c.withKey(h, func(key []byte) (err error) {
-		sealed, err = h.seal(value, key)
+		sealed, err = h.seal(c.domain, value, key)
 		return err
 	})
 	return sealed, err
@@ -126,7 +128,7 @@ func (c *Caller) Unseal(data []byte, purpose string) ([]byte, error) {
 	}
 	var value []byte
 	err = c.withKey(e.header, func(key []byte) (err error) {
-		value, err = e.open(key)
+		value, err = e.open(c.domain, key)
 		return err
 	})
 	return value, err

@@ -137,7 +137,7 @@ func TestEnvelopesAreDecidedAsTheVectorsSay(t *testing.T) {
 				t.Errorf("derived %x, %v", derived, err)
 			}
 			// The same header seals the same value to the same bytes.
-			if again, err := h.seal(value, processor.key[:]); err != nil || !bytes.Equal(again, v.Envelope) {
+			if again, err := h.seal(sealDomain, value, processor.key[:]); err != nil || !bytes.Equal(again, v.Envelope) {
 				t.Errorf("sealed %x, %v", again, err)
 			}
 		})

@@ -35,6 +35,16 @@ type Confidential interface {
 type Taken struct {
 	SpecDigest [32]byte
 	Instance   [16]byte
+	Volumes    []Volume
+}
+
+// Volume is a sealed volume that the box has.
+type Volume struct {
+	Name string `json:"name"`
+	// ID is in hexadecimal digits.
+	ID string `json:"id"`
+	// Created: this guest has made it, and no box has used it before.
+	Created bool `json:"created"`
 }
 
 func (s *Server) takeLaunchSpec(body []byte) (reply, error) {
@@ -44,7 +54,23 @@ func (s *Server) takeLaunchSpec(body []byte) (reply, error) {
 	}
 	to := appendText([]byte(`{"specDigest":`), hex.EncodeToString(taken.SpecDigest[:]))
 	to = appendText(append(to, `,"instance":`...), hex.EncodeToString(taken.Instance[:]))
+	to = appendVolumes(to, taken.Volumes)
 	return reply{200, append(to, '}')}, nil
+}
+
+// appendVolumes writes nothing for a box without any, as earlier agents did.
+func appendVolumes(to []byte, volumes []Volume) []byte {
+	if len(volumes) == 0 {
+		return to
+	}
+	to = append(to, `,"volumes":`...)
+	for index, v := range volumes {
+		to = append(to, "[,"[min(index, 1)])
+		to = appendText(append(to, `{"name":`...), v.Name)
+		to = appendText(append(to, `,"id":`...), v.ID)
+		to = append(strconv.AppendBool(append(to, `,"created":`...), v.Created), '}')
+	}
+	return append(to, ']')
 }
 
 func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {

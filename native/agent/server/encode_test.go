@@ -34,6 +34,16 @@ func sameAsJSON(t *testing.T, document []byte, value any) {
 	}
 }
 
+func TestVolumesOfALaunchAreNamedWhereThereAreAny(t *testing.T) {
+	if got := appendVolumes([]byte(`{"a":1`), nil); string(got) != `{"a":1` {
+		t.Errorf("got %s", got)
+	}
+	got := appendVolumes(nil, []Volume{{"a", "01", true}, {"b", "02", false}})
+	if want := `,"volumes":[{"name":"a","id":"01","created":true},{"name":"b","id":"02","created":false}]`; string(got) != want {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestDocumentsAreJSON(t *testing.T) {
 	signal, at := "SIGKILL", "2026-01-02T03:04:05.6Z"
 	exit := &process.Exit{ExitCode: 137, Signal: &signal, OOMKilled: true, FinishedAt: at}

@@ -17,6 +17,7 @@ import (
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/sealing"
+	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -57,11 +58,14 @@ type answer struct {
 type Services struct {
 	Evidence *evidence.Source
 	Sealer   *sealing.Caller
+	// Volumes are the sealed volumes that the box has.
+	Volumes func() []server.Volume
 }
 
 var routes = []route{
 	{method: "POST", path: "/v1/evidence", limit: maxBody, answer: proof},
 	{method: "GET", path: "/v1/identity", answer: identity},
+	{method: "GET", path: "/v1/volumes", answer: volumes},
 	{method: "POST", path: "/v1/seal", limit: maxSealing, answer: seal},
 	{method: "POST", path: "/v1/unseal", limit: maxSealing, answer: unseal},
 	{method: "POST", path: "/v1/derive", limit: maxBody, answer: derive},
@@ -137,6 +141,12 @@ type identityDocument struct {
 
 func identity(s *Services, _ []byte) (answer, error) {
 	return answer{document: identityDocument{s.Evidence.TEE(), s.Evidence.Identity()}}, nil
+}
+
+// volumes says which volumes the box has, and which of them were made at this start: a box that
+// has kept something finds out here that its host has put an empty disk in its place.
+func volumes(s *Services, _ []byte) (answer, error) {
+	return answer{document: map[string][]server.Volume{"volumes": append([]server.Volume{}, s.Volumes()...)}}, nil
 }
 
 func refusalOf(err error) *jsonapi.Error {

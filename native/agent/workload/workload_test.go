@@ -17,6 +17,7 @@ import (
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/jsonapi/jsonapitest"
 	"a3s.dev/box/agent/sealing"
+	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/snp"
 	"a3s.dev/box/agent/strictjson"
 	"a3s.dev/box/agent/tee/teetest"
@@ -33,7 +34,10 @@ type agent struct {
 	t         *testing.T
 	processor *teetest.Fake
 	client    *http.Client
+	opened    []server.Volume
 }
+
+func (a *agent) volumes() []server.Volume { return a.opened }
 
 // answering serves on a socket, and reaches it by a path.
 func answering(t *testing.T, l *Listener, path string) *agent {
@@ -45,7 +49,7 @@ func answering(t *testing.T, l *Listener, path string) *agent {
 	served := make(chan error)
 	report := &snp.Report{HostData: sha256.Sum256(specText), Measurement: [48]byte{1}}
 	sealer := sealing.New(sealing.Config{Processor: a.processor, Simulated: true, Report: report, Sealing: "exact"})
-	go func() { served <- Serve(l, &Services{Evidence: source, Sealer: sealer.Workload()}) }()
+	go func() { served <- Serve(l, &Services{Evidence: source, Sealer: sealer.Workload(), Volumes: a.volumes}) }()
 	t.Cleanup(func() {
 		_ = l.Close()
 		<-served
@@ -190,6 +194,18 @@ func TestIdentityIsThatOfTheGuest(t *testing.T) {
 	if err := json.Unmarshal(answer, &document); err != nil || status != 200 || document.TEE != "simulated" ||
 		document.Instance != "01000000000000000000000000000000" || len(document.SpecDigest) != 64 {
 		t.Errorf("got %d %s, %v", status, answer, err)
+	}
+}
+
+func TestAWorkloadSeesWhichVolumesWereMade(t *testing.T) {
+	a := plain(t)
+	if status, answer := a.call("GET", "/v1/volumes", ""); status != 200 || string(answer) != `{"volumes":[]}` {
+		t.Errorf("got %d %s", status, answer)
+	}
+	a.opened = []server.Volume{{Name: "data", ID: strings.Repeat("0a", 16), Created: true}}
+	want := `{"volumes":[{"name":"data","id":"` + strings.Repeat("0a", 16) + `","created":true}]}`
+	if status, answer := a.call("GET", "/v1/volumes", ""); status != 200 || string(answer) != want {
+		t.Errorf("got %d %s", status, answer)
 	}
 }
 

@@ -11,6 +11,7 @@ import * as z from 'zod';
 import { absolutePath } from './absolute-path.ts';
 import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { MAX_SEALED_VOLUMES, SealedVolume } from './sealed-volume.ts';
 import { shmBytes, Tmpfs } from './tmpfs.ts';
 
 /** The value of `schema` in every document of this version. */
@@ -194,11 +195,24 @@ const LaunchSpecFields = z.strictObject({
     .max(64)
     .refine((keys) => ascending(keys), { error: 'must be sorted, each once' })
     .optional(),
+  /** Volumes that outlive the box. Absent is none. Since revision 5. */
+  volumes: z
+    .array(SealedVolume)
+    .min(1)
+    .max(MAX_SEALED_VOLUMES)
+    .refine((volumes) => ascending(volumes.map(({ name }) => name)), {
+      error: 'must be sorted by name, each once',
+    })
+    .optional(),
 });
 
 export const LaunchSpec = LaunchSpecFields.refine(
   ({ sealing, sealers }) => sealing !== 'none' || sealers === undefined,
   { error: 'does not belong to a box that seals nothing', path: ['sealers'] },
+).refine(
+  ({ volumes = [], tmpfs = [] }) =>
+    distinct([...volumes, ...tmpfs].map(({ destination }) => destination)),
+  { error: 'must have a place of its own each', path: ['volumes'] },
 );
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;

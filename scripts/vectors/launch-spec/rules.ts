@@ -10,6 +10,7 @@ import type { LaunchSpec } from '../../../policies/src/launch-spec/launch-spec.t
 import type { LaunchSpecVector } from '../format.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
+import { SEALED_VOLUMES_ACCEPTED, SEALED_VOLUMES_RULES } from './sealed-volumes.ts';
 import { SEALING_ACCEPTED, SEALING_RULES } from './sealing.ts';
 import { NO_TEXT, OTHER_TEXTS } from './texts.ts';
 import { TMPFS_ACCEPTED, TMPFS_RULES } from './tmpfs.ts';
@@ -244,6 +245,7 @@ const REFUSED: readonly Refused[] = [
   ['deadline-long', 'More than a day.', ['secretsDeadline', 86_401]],
   ['sealing-unknown', 'Keys that nobody derives.', ['sealing', 'launch']],
   ...SEALING_RULES,
+  ...SEALED_VOLUMES_RULES,
   ['mounts', 'A share of the host.', ['mounts', []]],
   ['ports', 'Ports are the host’s.', ['ports', []]],
   ['secrets-missing', 'Every key is written out.', ['secrets', undefined]],
@@ -282,6 +284,9 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ]),
     accepted('directories-256', 'All the directories.', ['directories', numbered(256)]),
     accepted('directories-4096', 'The longest.', ['directories', [`/${'é'.repeat(4095)}`]]),
+    ...SEALED_VOLUMES_ACCEPTED.map(([name, comment, ...changes]) =>
+      accepted(name, comment, ...changes),
+    ),
     ...SEALING_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...TMPFS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     accepted('secret-any', 'Every client that reaches the box may inject it.', ['secrets', [ENV]]),

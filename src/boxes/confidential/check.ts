@@ -20,7 +20,7 @@ export interface CheckedParts
   readonly ports: readonly unknown[];
   readonly env: readonly string[];
   readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
-  readonly volumeMounts: readonly Pick<VolumeMount, 'destination'>[];
+  readonly volumeMounts: readonly Pick<VolumeMount, 'destination' | 'sealed'>[];
   readonly imageMounts: readonly { readonly reference: string; readonly destination: string }[];
 }
 
@@ -30,13 +30,19 @@ export interface CheckedParts
  * @throws A3sError `unsupported-option`, `invalid-argument`
  */
 export function checkConfidential(request: CheckedParts, asked: ConfidentialRequest): void {
-  const [mount] = [...request.binds, ...request.volumeMounts];
+  const [mount] = [
+    ...request.binds,
+    ...request.volumeMounts.filter(({ sealed }) => sealed === undefined),
+  ];
   if (mount !== undefined) {
     const kind = 'source' in mount ? 'bind mount' : 'volume';
     throw new A3sError(
       'unsupported-option',
       `Cannot create the box: the ${kind} ${mount.destination} is not supported for a confidential box: the host could read and change what is in it`,
-      { remedy: 'Leave out -v: put files into the image, or inject secrets.' },
+      {
+        remedy:
+          'Use a sealed volume (-v NAME:PATH:sealed,init), put files into the image, or inject secrets.',
+      },
     );
   }
   const [other] = request.imageMounts;

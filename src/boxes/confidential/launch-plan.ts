@@ -25,6 +25,8 @@ const WITH_DIRECTORIES = 2;
 const WITH_MEMORY_MOUNTS = 3;
 /** The one that added `sealing` other than none, and `sealers`. */
 const WITH_SEALING = 4;
+/** The one that added `volumes`. */
+const WITH_VOLUMES = 5;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -53,6 +55,7 @@ export async function planConfidential(
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   checkMemoryMounts(planned, boot, bootSet);
   checkSealing(asked, boot, bootSet);
+  checkVolumes(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -98,6 +101,20 @@ function checkMemoryMounts(
   throw new A3sError(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes had --tmpfs and --shm-size`,
+    { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkVolumes(
+  { sealedVolumes = [] }: PlannedBox,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (launchSpec >= WITH_VOLUMES || sealedVolumes.length === 0) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before sealed volumes`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

@@ -16,6 +16,7 @@ import { memoryMounts } from '../spec/memory-mounts.ts';
 import { resourcesOf } from '../spec/resources.ts';
 import { specifiedDirectories } from '../spec/volumes.ts';
 import { callerDigest } from './caller-key.ts';
+import { specifiedVolumes } from './sealed-volumes.ts';
 
 /** The host name of a box that was given none. An id would be the host's choice. */
 export const DEFAULT_HOSTNAME = 'box';
@@ -39,6 +40,8 @@ export type SpecifiedBox = Pick<
 > &
   Partial<Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'>> & {
     readonly stopSignal: string;
+    /** Sealed volumes, with their ids. */
+    readonly sealedVolumes?: Parameters<typeof specifiedVolumes>[0];
   };
 
 export interface SpecifiedImage {
@@ -82,8 +85,9 @@ export function launchSpecOf(
     sealing: asked.sealing,
     ...sealersOf(asked.sealerKeys),
     ...(box.init === true ? { init: true } : {}),
-    ...specifiedDirectories(image.volumes, box.tmpfs ?? []),
+    ...specifiedDirectories(image.volumes, [...(box.tmpfs ?? []), ...(box.sealedVolumes ?? [])]),
     ...memoryMounts(box),
+    ...specifiedVolumes(box.sealedVolumes ?? []),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -83,12 +83,18 @@ export function confidentialLaunch(
   };
 }
 
-/** Describes the microVM, and makes nothing. @param ports with their real numbers */
+/**
+ * Describes the microVM, and makes nothing.
+ *
+ * @param volumes the disks of sealed volumes
+ * @param ports with their real numbers
+ */
 export function describeConfidential(
   rt: Pick<Services, 'home' | 'runtimeDir'>,
   { definition }: Box,
   confidential: ConfidentialDefinition,
   { boot, layers }: ConfidentialParts,
+  volumes: readonly Disk[],
   ports: readonly Port[],
 ): VmSpec {
   const { id, identity, network, memoryBytes } = definition;
@@ -98,6 +104,7 @@ export function describeConfidential(
   if (confidential.changes === 'encrypted-disk') {
     disks.push({ path: writableLayerPath(rt, id), serial: CHANGES, readonly: false });
   }
+  disks.push(...volumes);
   const { kernelPath, initrdPath, commandLines } = boot;
   return {
     ...{ id, identity, disks },

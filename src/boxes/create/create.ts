@@ -9,6 +9,7 @@ import type { Image } from '../../images/image.ts';
 import { checkConfidential } from '../confidential/check.ts';
 import { planConfidential } from '../confidential/launch-plan.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
+import { checkSealed, withIds } from '../confidential/sealed-volumes.ts';
 import {
   type AuthorizationHost,
   authorizeImage,
@@ -30,7 +31,13 @@ import { checkVolumes } from '../spec/volumes.ts';
 import { recordSources } from './binds.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
-import { checkVolumeDriver, makeVolumes, mountsOf, withImageVolumes } from './mounts.ts';
+import {
+  checkVolumeDriver,
+  type Mounts,
+  makeVolumes,
+  mountsOf,
+  withImageVolumes,
+} from './mounts.ts';
 import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox, type Unique } from './record-box.ts';
 
@@ -52,8 +59,8 @@ export async function createBox(
   const endpoints = resolveEndpoints(rt, request);
   checkEgress(request);
   await expectLimits(rt.networks, request.egress);
-  const wanted = mountsOf(rt, request);
   const asked = request.confidential;
+  const wanted = sealedMounts(rt, mountsOf(rt, request), asked);
   if (asked !== undefined) checkConfidential({ ...request, ...wanted }, asked);
   const image = await rt.images.resolve(request.image);
   checkVolumes(image.config.volumes);
@@ -79,7 +86,10 @@ export async function createBox(
   const confidential =
     asked === undefined
       ? {}
-      : await planConfidential(rt, { planned, hostname, asked, image, bootSet });
+      : await planConfidential(rt, {
+          ...{ planned: { ...planned, sealedVolumes: wanted.volumeMounts } },
+          ...{ hostname, asked, image, bootSet },
+        });
   const binds = await recordSources(mounts.binds);
   await using made = await makeVolumes(rt.volumes, mounts.volumeMounts);
   const define = (unique: Unique): BoxDefinition => ({
@@ -113,6 +123,22 @@ export async function createBox(
   if (tee !== undefined) rt.engine.expectConfidential(tee);
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });
   return box;
+}
+
+/**
+ * @throws A3sError `unsupported-option`, `invalid-argument` for volumes that are, or are not,
+ * sealed
+ */
+function sealedMounts(
+  { volumes }: Pick<Services, 'volumes'>,
+  { binds, volumeMounts }: Mounts,
+  confidential: CreateRequest['confidential'],
+): Mounts {
+  checkSealed(volumeMounts, confidential);
+  for (const { name, sealed } of volumeMounts) {
+    if (name !== undefined) volumes.expectSealed(name, sealed !== undefined);
+  }
+  return { binds, volumeMounts: withIds(volumes, volumeMounts) };
 }
 
 function portsOf({ ports, exposedPorts, publishAll }: CreateRequest, { config }: Image) {

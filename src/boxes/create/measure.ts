@@ -15,6 +15,7 @@ import { checkConfidential } from '../confidential/check.ts';
 import { confidentialBoot, planConfidential } from '../confidential/launch-plan.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
 import { launchRecordFor } from '../confidential/measurement.ts';
+import { checkSealed, withIds } from '../confidential/sealed-volumes.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Services } from '../services/services.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
@@ -57,13 +58,16 @@ export async function measureBox(
     );
   }
   checkConfidential(request, asked);
+  checkSealed(request.volumeMounts, asked);
+  const sealedVolumes = withIds(undefined, request.volumeMounts);
   const image = await rt.images.resolve(request.image);
   const planned = planBox(request, image);
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
   checkSpec({ ...planned, hostname }, image.config);
   const bootSet = await rt.boot.current(asked.bootSet);
   const { confidential } = await planConfidential(rt, {
-    ...{ planned, hostname, asked, image, bootSet, allowKnownVulnerable },
+    ...{ planned: { ...planned, sealedVolumes }, hostname, asked, image, bootSet },
+    allowKnownVulnerable,
   });
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);

@@ -9,6 +9,7 @@ import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
 import { Names } from './names.ts';
+import { SealedMount } from './sealed-mount.ts';
 import { Security } from './security.ts';
 import { BOX_STATUSES } from './states.ts';
 import { TmpfsMount } from './tmpfs.ts';
@@ -57,6 +58,8 @@ const VolumeMount = z.strictObject({
   mode: z.string(),
   /** How it was asked for: `name:/path`, in the long form, or by its path alone. */
   form: z.enum(['bind', 'long', 'path']),
+  /** It is a sealed one. */
+  sealed: SealedMount.optional(),
 });
 /** A volume that appears in the box. */
 export type VolumeMount = z.infer<typeof VolumeMount>;

@@ -49,5 +49,9 @@ export const ConfidentialState = z.strictObject({
   /** The instance id, which the guest creates and reports once it has taken the launch spec. */
   instance: hex(16).optional(),
   secrets: z.strictObject({ state: z.enum(SECRETS_STATES), delivered: z.array(z.string()) }),
+  /** The sealed volumes that its guest has opened, or made. Absent: none. */
+  volumes: z
+    .array(z.strictObject({ name: z.string(), id: hex(16), created: z.boolean() }))
+    .optional(),
 });
 export type ConfidentialState = z.infer<typeof ConfidentialState>;

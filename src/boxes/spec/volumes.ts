@@ -58,15 +58,17 @@ export function volumeDirectories({
 }
 
 /**
- * The same in the text of a launch spec: sorted, and without the root. A confidential box has no
- * bind mounts.
+ * The same in the text of a launch spec: sorted, and without the root.
+ *
+ * @param mounted what the launch spec has at a place of its own
  */
 export function specifiedDirectories(
   volumes: readonly string[],
-  tmpfs: BoxDefinition['tmpfs'],
+  mounted: readonly { readonly destination: string }[],
 ): Pick<LaunchSpec, 'directories'> {
-  const paths = volumeDirectories({ volumes: [...volumes], tmpfs }).directories ?? [];
-  const directories = paths.filter((path) => path !== '/').sort();
+  const taken = new Set(['/', ...mounted.map(({ destination }) => destination)]);
+  const paths = volumeDirectories({ volumes: [...volumes] }).directories ?? [];
+  const directories = paths.filter((path) => !taken.has(path)).sort();
   return directories.length === 0 ? {} : { directories };
 }
 

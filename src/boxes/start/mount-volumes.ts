@@ -28,8 +28,8 @@ export interface MountedVolumes {
  * A volume that is mounted read-only is not filled: nothing of the box may write to it, the agent
  * neither.
  *
- * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `bind-source-missing` and
- * `invalid-argument` for a part of a directory
+ * @throws A3sError `no-such-volume`, `volume-in-use` for a disk; `volume-empty` for a sealed one;
+ * `bind-source-missing` and `invalid-argument` for a part of a directory
  */
 export async function mountVolumes(
   { volumes }: Pick<Services, 'volumes'>,
@@ -45,7 +45,8 @@ export async function mountVolumes(
     // In one order everywhere: two starts never wait for each other.
     for (const name of [...new Set(volumeMounts.map((mount) => mount.name))].sort()) {
       const isFillable = volumeMounts.some((mount) => mount.name === name && takesFiles(mount));
-      mounted.set(name, await volumes.mount(name, { box: id, isFirst, isFillable }));
+      const isSealed = volumeMounts.some((mount) => mount.name === name && mount.sealed);
+      mounted.set(name, await volumes.mount(name, { box: id, isFirst, isFillable, isSealed }));
     }
     placed = await place(volumeMounts, mounted, isFirst);
   } catch (error) {

@@ -75,7 +75,8 @@ async function sourcesOf(
   const { confidential } = box.definition;
   // A confidential box is measured from the first instruction on. A copy of something else could
   // not be.
-  if (confidential !== undefined) return [new ConfidentialSource(rt, box, confidential, image)];
+  if (confidential !== undefined)
+    return [new ConfidentialSource(rt, box, confidential, image, volumes.disks)];
   const found = await findParts(rt, box.definition, image, volumes);
   if (isFork(box)) return [new SnapshotSource(rt, box, found)];
   const boot = new BootSource(rt, box, found);

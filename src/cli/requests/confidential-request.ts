@@ -118,12 +118,15 @@ function permissions({ flags }: Invocation): readonly HostPermission[] {
 
 /** What the host would put into the box, or take out of it. */
 function refuseInputs({ flags }: Invocation, hostMay: readonly HostPermission[]): void {
-  const mounting = (['volume', 'mount'] as const).find((name) => flags.given(name));
+  const mounting = (['volume', 'mount'] as const).find((name) =>
+    flags.list(name).some((text) => !isSealed(name, text)),
+  );
   if (mounting !== undefined) {
     const label = mounting === 'volume' ? '-v, --volume' : '--mount';
     throw new UsageError(`cannot use ${label} with --tee: the host would choose the files`, {
       code: 'unsupported-option',
-      remedy: 'Put the files into the image, or have them fetched by the workload.',
+      remedy:
+        'Put the files into the image, have them fetched by the workload, or use a sealed volume: -v NAME:PATH:sealed,init.',
     });
   }
   const typed = ['interactive', 'tty'].find((name) => flags.bool(name));
@@ -132,6 +135,13 @@ function refuseInputs({ flags }: Invocation, hostMay: readonly HostPermission[])
     code: 'host-not-permitted',
     remedy: 'Permit it with --host-may attach.',
   });
+}
+
+/** Only guests of the box's launch spec read a sealed volume. The server checks the rest. */
+function isSealed(flag: 'volume' | 'mount', text: string): boolean {
+  if (flag === 'mount') return /(^|,)"?volume-opt=type=sealed"?(,|$)/.test(text);
+  const [, , mode = ''] = text.split(':');
+  return mode.split(',').includes('sealed');
 }
 
 function refuseTwice(secrets: readonly SecretOption[]): void {

@@ -26,6 +26,10 @@ export const ConfidentialShown = z.strictObject({
   ),
   SecretsState: secretsState,
   SecretsDeadline: z.int(),
+  /** Sealed volumes, as the guest of the last start has told. Absent: none. */
+  Volumes: z
+    .array(z.strictObject({ Name: z.string(), Id: z.string(), Created: z.boolean() }))
+    .optional(),
   Instance: z.string().optional(),
 });
 export type ConfidentialShown = Document<typeof ConfidentialShown>;

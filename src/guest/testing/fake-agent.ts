@@ -282,7 +282,7 @@ export class FakeAgent {
     this.resources = spec.resources;
     this.#specDigest = `sha256:${confidential.specDigest}`;
     this.#processes.set(MAIN, new FakeProcess(MAIN, spec.process));
-    json(stream, 200, { specDigest: confidential.specDigest, instance: confidential.instance });
+    json(stream, 200, confidential.taken);
   }
 
   async #startMain(stream: ServerHttp2Stream): Promise<void> {

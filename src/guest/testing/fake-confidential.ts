@@ -9,7 +9,7 @@ import { EventEmitter, once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
 import { type HostPermission, LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import type { Tee } from '../../engine/engine.ts';
-import { MAX_CERTIFICATES, type SecretsReport } from '../protocol.ts';
+import { type LaunchSpecTaken, MAX_CERTIFICATES, type SecretsReport } from '../protocol.ts';
 import { closing, json, readBytes } from './fake-agent-streams.ts';
 import type { FakeProcess } from './fake-process.ts';
 import { FakeRefusal } from './fake-refusal.ts';
@@ -22,6 +22,8 @@ export interface FakeConfidentialOptions {
   readonly refuse?: FakeRefusal | undefined;
   /** Answers with this digest, whatever it took. */
   readonly claims?: string | undefined;
+  /** What it says of sealed volumes. */
+  readonly volumes?: LaunchSpecTaken['volumes'];
   /** Takes over a connection to its RA-TLS server, which sends everything back otherwise. */
   readonly ratls?: ((stream: ServerHttp2Stream) => void) | undefined;
 }
@@ -74,6 +76,13 @@ export class FakeConfidential {
     this.specDigest = this.#options.claims ?? digest.toString('hex');
     this.#state = spec.secrets.length === 0 ? 'none' : 'waiting';
     return spec;
+  }
+
+  /** How it answers a launch spec that it has taken. */
+  get taken(): LaunchSpecTaken {
+    const { volumes } = this.#options;
+    const { specDigest, instance } = this;
+    return { specDigest, instance, ...(volumes === undefined ? {} : { volumes }) };
   }
 
   async takeCertificates(stream: ServerHttp2Stream): Promise<void> {

@@ -163,7 +163,7 @@ export class HostileHost {
   /** Starts it, and its main process. */
   async start(launch: HostedLaunch): Promise<Hosted> {
     const hosted = await this.launch(launch);
-    await hosted.guest.putLaunchSpec(launch.admitted, deadline());
+    await hosted.guest.putLaunchSpec(launch.admitted, { signal: deadline() });
     await hosted.guest.startMain(deadline());
     return hosted;
   }

@@ -11,9 +11,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// encryptedOptions also keep the kernel from reading inodes ahead: a block that was never written
+// EncryptedOptions also keep the kernel from reading inodes ahead: a block that was never written
 // is no ciphertext.
-const encryptedOptions = DiskOptions + ",inode_readahead_blks=0"
+const EncryptedOptions = DiskOptions + ",inode_readahead_blks=0"
 
 // mountEncrypted makes an encrypted disk with a new filesystem, and ignores what the host has put
 // on it. Its key ends with the guest.
@@ -24,7 +24,7 @@ func mountEncrypted(disk string) error {
 	}
 	err = format(encrypted)
 	if err == nil {
-		err = syscall.Mount(encrypted.Path, ChangesDir, "ext4", DiskFlags, encryptedOptions)
+		err = syscall.Mount(encrypted.Path, ChangesDir, "ext4", DiskFlags, EncryptedOptions)
 	}
 	if err != nil {
 		return errors.Join(err, encrypted.Remove())

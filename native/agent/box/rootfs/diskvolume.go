@@ -40,7 +40,11 @@ func MountVolume(disk spec.Disk, device string) (int, error) {
 	if disk.Readonly {
 		flags |= syscall.MS_RDONLY
 	}
-	if err := syscall.Mount(device, dir, "ext4", flags, layers.DiskOptions); err != nil {
+	options := layers.DiskOptions
+	if disk.Sealed {
+		options = layers.EncryptedOptions
+	}
+	if err := syscall.Mount(device, dir, "ext4", flags, options); err != nil {
 		if disk.Readonly && err == syscall.EROFS {
 			err = errUncleanDisk
 		}

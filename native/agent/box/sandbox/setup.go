@@ -24,7 +24,7 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err := s.takeChanges(spec.Rootfs.Changes, spec.Resources.MemoryBytes); err != nil {
 		return err
 	}
-	if err := s.takeVolumes(spec.VolumeDisks()); err != nil {
+	if err := s.takeVolumes(spec.VolumeDisks(), spec.OpenSealed); err != nil {
 		return err
 	}
 	if err := s.takeImages(spec.Mounts); err != nil {

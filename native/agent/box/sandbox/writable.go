@@ -52,9 +52,17 @@ func (s *Sandbox) takeChanges(changes spec.Changes, memory *int64) error {
 }
 
 // takeVolumes mounts the disks of volumes, in the agent's own mount namespace and in the box's.
-func (s *Sandbox) takeVolumes(disks []spec.Disk) error {
+// openSealed opens those that are sealed.
+func (s *Sandbox) takeVolumes(disks []spec.Disk, openSealed func(serial, device string) (string, error)) error {
 	for _, disk := range disks {
-		mount, err := rootfs.MountVolume(disk, s.disks[disk.Serial])
+		device := s.disks[disk.Serial]
+		if disk.Sealed {
+			var err error
+			if device, err = openSealed(disk.Serial, device); err != nil {
+				return err
+			}
+		}
+		mount, err := rootfs.MountVolume(disk, device)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,9 @@
 package spec
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // errIntegrity is a spec that checks some of what its host gives, and trusts the host for the rest.
 var errIntegrity = errors.New("a box whose layers are checked takes nothing else of its host unchecked")
@@ -15,10 +18,12 @@ func (s *Spec) CheckIntegrity() error {
 		}
 	}
 	changes := s.Rootfs.Changes.Kind
+	sealed := slices.ContainsFunc(s.Mounts, isSealed)
+	unchecked := slices.ContainsFunc(s.Mounts, func(m Mount) bool { return !isSealed(m) })
 	switch {
-	case checked == 0 && changes != ChangesEncrypted:
+	case checked == 0 && changes != ChangesEncrypted && !sealed:
 		return nil
-	case checked < len(s.Rootfs.Layers) || changes == ChangesDisk || len(s.Mounts) > 0:
+	case checked < len(s.Rootfs.Layers) || changes == ChangesDisk || unchecked || sealed && s.OpenSealed == nil:
 		return errIntegrity
 	}
 	return nil

@@ -10,6 +10,8 @@ func TestASpecChecksAllOfItsHostsDisksOrNone(t *testing.T) {
 	plain, checked := Layer{Serial: "layer-0"}, Layer{Serial: "layer-0", Verity: &Verity{Bytes: 4096}}
 	memory, disk := Changes{Kind: ChangesMemory}, Changes{Kind: ChangesDisk, Serial: &serial}
 	encrypted := Changes{Kind: ChangesEncrypted, Serial: &serial}
+	sealed := Mount{Kind: MountDisk, Serial: &serial, Destination: "/b", Sealed: true}
+	open := func(serial, device string) (string, error) { return device, nil }
 	share := []Mount{{Kind: "virtiofs", Tag: &tag, Destination: "/a"}}
 	for name, c := range map[string]struct {
 		layers  []Layer
@@ -28,6 +30,22 @@ func TestASpecChecksAllOfItsHostsDisksOrNone(t *testing.T) {
 		"encrypted changes over unchecked layers": {[]Layer{plain}, encrypted, nil, errIntegrity},
 	} {
 		spec := &Spec{Rootfs: Rootfs{Layers: c.layers, Changes: c.changes}, Mounts: c.mounts}
+		if err := spec.CheckIntegrity(); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+	for name, c := range map[string]struct {
+		layer  Layer
+		mounts []Mount
+		open   func(serial, device string) (string, error)
+		want   error
+	}{
+		"a sealed volume":                      {checked, []Mount{sealed}, open, nil},
+		"a sealed volume that nobody opens":    {checked, []Mount{sealed}, nil, errIntegrity},
+		"a sealed volume over unchecked layers": {plain, []Mount{sealed}, open, errIntegrity},
+		"a share beside a sealed volume":       {checked, append(share, sealed), open, errIntegrity},
+	} {
+		spec := &Spec{Rootfs: Rootfs{Layers: []Layer{c.layer}, Changes: memory}, Mounts: c.mounts, OpenSealed: c.open}
 		if err := spec.CheckIntegrity(); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}

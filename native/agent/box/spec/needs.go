@@ -34,13 +34,15 @@ func (s *Spec) VolumeDisks() []Disk {
 		}
 		at := slices.IndexFunc(disks, func(d Disk) bool { return d.Serial == *m.Serial })
 		if at < 0 {
-			disks = append(disks, Disk{*m.Serial, m.Readonly})
+			disks = append(disks, Disk{*m.Serial, m.Readonly, m.Sealed})
 		} else if !m.Readonly {
 			disks[at].Readonly = false
 		}
 	}
 	return disks
 }
+
+func isSealed(m Mount) bool { return m.Kind == MountDisk && m.Sealed }
 
 // Uses of drivers that not every box has.
 const (
@@ -63,7 +65,7 @@ func (s *Spec) Uses() []string {
 	if s.Network.Kind == NetworkNIC || plain {
 		uses = append(uses, UseNIC)
 	}
-	if s.Rootfs.Changes.Kind == ChangesEncrypted {
+	if s.Rootfs.Changes.Kind == ChangesEncrypted || slices.ContainsFunc(s.Mounts, isSealed) {
 		uses = append(uses, UseChanges)
 	}
 	if s.Confinement.IsPrivileged() {

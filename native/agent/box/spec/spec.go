@@ -32,6 +32,9 @@ type Spec struct {
 	Sysctls *[]Sysctl `json:"sysctls"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
+	// OpenSealed opens a sealed disk, and returns the device with its file system; nil where there
+	// is none.
+	OpenSealed func(serial, device string) (string, error) `json:"-"`
 }
 
 // Attachment is a mount, open and attached nowhere, for a directory of the box, which is made where
@@ -119,6 +122,8 @@ type Mount struct {
 	// Fill has the agent copy into the volume what the image has at the destination: into a share,
 	// which is emptied before, and into a disk on which no box has files; nil is false.
 	Fill *bool `json:"fill"`
+	// Sealed: only the guest can read the disk, and notices what its host changes.
+	Sealed bool `json:"-"`
 }
 
 // Disk is a disk of a volume.
@@ -126,6 +131,8 @@ type Disk struct {
 	Serial string
 	// Readonly: no mount of it may be written to, and neither may the disk.
 	Readonly bool
+	// Sealed: see Mount.
+	Sealed bool
 }
 
 // Fills says whether the share is a volume that the agent fills.

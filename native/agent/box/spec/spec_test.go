@@ -33,7 +33,7 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	if got, want := spec.Serials(), []string{"layer-0", "layer-1", "changes", "volume-0", "volume-1", "image-0-0", "image-0-1"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("serials: got %v, want %v", got, want)
 	}
-	if got, want := spec.VolumeDisks(), []Disk{{"volume-0", true}, {"volume-1", false}}; !reflect.DeepEqual(got, want) {
+	if got, want := spec.VolumeDisks(), []Disk{{Serial: "volume-0", Readonly: true}, {Serial: "volume-1"}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("disks: got %v, want %v", got, want)
 	}
 	if *spec.Mounts[0].File != "a file" || *spec.Mounts[2].Subpath != "a/b" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||

@@ -5,9 +5,10 @@
  * @module
  */
 import { measureRecord } from '@a3s-box/attestation/measure';
-import type { Vm } from '../../../engine/engine.ts';
+import type { Disk, Vm } from '../../../engine/engine.ts';
 import { A3sError } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
+import type { LaunchSpecTaken } from '../../../guest/protocol.ts';
 import type { Image } from '../../../images/image.ts';
 import { hostCertificates } from '../../confidential/host-certificates.ts';
 import { describeConfidential, findConfidential, renewChanges } from '../../confidential/vm.ts';
@@ -23,7 +24,8 @@ import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 /** What a measured launch needs of the server. */
-export type ConfidentialHost = LaunchHost & Pick<Services, 'boot' | 'images' | 'log' | 'store'>;
+export type ConfidentialHost = LaunchHost &
+  Pick<Services, 'boot' | 'images' | 'log' | 'store' | 'volumes'>;
 
 /** Every start is a new launch and a new instance, and never from saved memory. */
 export class ConfidentialSource implements StartSource {
@@ -31,12 +33,21 @@ export class ConfidentialSource implements StartSource {
   readonly #box: Box;
   readonly #confidential: ConfidentialDefinition;
   readonly #image: Image;
+  readonly #volumes: readonly Disk[];
 
-  constructor(rt: ConfidentialHost, box: Box, confidential: ConfidentialDefinition, image: Image) {
+  /** @param volumes the disks of sealed volumes */
+  constructor(
+    rt: ConfidentialHost,
+    box: Box,
+    confidential: ConfidentialDefinition,
+    image: Image,
+    volumes: readonly Disk[],
+  ) {
     this.#rt = rt;
     this.#box = box;
     this.#confidential = confidential;
     this.#image = image;
+    this.#volumes = volumes;
   }
 
   /**
@@ -48,7 +59,7 @@ export class ConfidentialSource implements StartSource {
     const rt = this.#rt;
     const box = this.#box;
     const confidential = this.#confidential;
-    const { vm, launch } = await launchMeasured(rt, box, confidential, this.#image);
+    const { vm, launch } = await launchMeasured(rt, box, confidential, this.#image, this.#volumes);
     return {
       vm,
       prepareGuest: async (running) => {
@@ -74,6 +85,7 @@ async function launchMeasured(
   box: Box,
   confidential: ConfidentialDefinition,
   image: Image,
+  volumes: readonly Disk[],
 ): Promise<{ readonly vm: Vm; readonly launch: ConfidentialState }> {
   const { definition } = box;
   const { id, identity, bootSet } = definition;
@@ -89,7 +101,9 @@ async function launchMeasured(
   const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
     disks: Promise.resolve(),
-    describe: (ports) => ({ vm: describeConfidential(rt, box, confidential, parts, ports) }),
+    describe: (ports) => ({
+      vm: describeConfidential(rt, box, confidential, parts, volumes, ports),
+    }),
   });
   const record = vm.launched;
   if (record === undefined) return { vm, launch: planned };
@@ -107,7 +121,7 @@ async function launchMeasured(
  * The guest's answer is not trusted: relying parties see in its evidence that it took these bytes.
  */
 async function prepareGuest(
-  rt: Pick<Services, 'home' | 'store'>,
+  rt: Pick<Services, 'home' | 'log' | 'store' | 'volumes'>,
   running: RunningBox,
   guest: Guest,
   { tee, launchSpec, specDigest }: ConfidentialDefinition,
@@ -122,14 +136,36 @@ async function prepareGuest(
   }
   // A guest that refuses the launch spec ends. Its refusal counts, and not that its microVM is
   // gone.
-  const taken = await guest.putLaunchSpec(launchSpec);
+  const { volumeMounts } = rt.store.expect(running.id).definition;
+  const fills = volumeMounts.some(({ sealed }) => sealed);
+  const taken = await guest.putLaunchSpec(launchSpec, { fills });
   if (taken.specDigest !== specDigest) {
     throw new A3sError(
       'launch-spec-mismatch',
       `Cannot start the box: its guest took the launch spec ${taken.specDigest}, and ${specDigest} was sent`,
     );
   }
-  rt.store.amend(running.id, { launch: { ...launch, instance: taken.instance } });
+  const volumes = recordVolumes(rt, running.id, taken);
+  rt.store.amend(running.id, { launch: { ...launch, instance: taken.instance, ...volumes } });
   const table = tee === 'snp' ? await hostCertificates(rt) : undefined;
   if (table !== undefined) await guest.putCertificates(table, running.signal);
+}
+
+/**
+ * Records the ids that the guest tells of the sealed volumes which the box mounts. A volume that
+ * was made although it had an id is another one: its host has lost the disk, or replaced it.
+ */
+function recordVolumes(
+  rt: Pick<Services, 'log' | 'store' | 'volumes'>,
+  box: string,
+  { volumes: told = [] }: Pick<LaunchSpecTaken, 'volumes'>,
+): Pick<ConfidentialState, 'volumes'> {
+  const { volumeMounts } = rt.store.expect(box).definition;
+  const mounted = new Set(volumeMounts.filter(({ sealed }) => sealed).map(({ name }) => name));
+  const volumes = told.filter(({ name }) => mounted.has(name));
+  for (const { name, id, created } of volumes) {
+    if (created) rt.log.info('a guest has made a sealed volume', { box, volume: name, id });
+    rt.volumes.recordSealed(name, id);
+  }
+  return volumes.length === 0 ? {} : { volumes };
 }

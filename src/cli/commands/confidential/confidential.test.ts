@@ -87,6 +87,19 @@ describe('run --tee', () => {
     expect(done.stderr).toContain(message);
   });
 
+  it('run --tee passes sealed volumes on, in both forms', async () => {
+    const id = '0'.repeat(32);
+    const long = 'type=volume,src=b,dst=/b,volume-opt=type=sealed,volume-opt=init';
+    const done = await a3s(
+      `run -d --tee simulate -v a:/a:sealed,id=${id} --mount ${long} box both`,
+    );
+    expect(done.stderr).toMatch(/^SIMULATED: /);
+    expect(sent()['HostConfig']).toMatchObject({
+      Binds: [`a:/a:sealed,id=${id}`],
+      Mounts: [{ VolumeOptions: { DriverConfig: { Options: { type: 'sealed', init: '' } } } }],
+    });
+  });
+
   it('create --tee sends only the given settings', async () => {
     const done = await a3s('create --tee snp box');
     expect(done.stderr).toBe('');
@@ -158,6 +171,10 @@ describe('unsupported options of a confidential box', () => {
     ['run -it --tee simulate --host-may logs box', 'host-not-permitted', '--interactive'],
     ['run -d --tee sgx box', 'invalid-argument', 'it takes snp or simulate'],
     ['run -d --tee simulate -v /srv:/srv box', 'unsupported-option', '-v, --volume'],
+    ['run -d --tee simulate -v data:/srv box', 'unsupported-option', 'a sealed volume'],
+    ['run -d --tee simulate -v a:/a:sealed -v b:/b box', 'unsupported-option', '-v, --volume'],
+    ['run -d --tee simulate -v a:/a:sealed,init,id=0 box', 'invalid-argument', 'invalid mode'],
+    ['run -d -v a:/a:init box', 'invalid-argument', 'invalid mode'],
     ['run -d --tee simulate -v /srv box', 'unsupported-option', '-v, --volume'],
     ['run -d --tee simulate --mount target=/srv box', 'unsupported-option', '--mount'],
     ['run -d --tee simulate --host-may all box', 'invalid-argument', 'attach, exec, files'],

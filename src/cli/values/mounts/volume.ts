@@ -24,6 +24,13 @@ const MODES: ReadonlyMap<string, string> = new Map([
   ),
 ]);
 
+/** Those that belong to `sealed`, which is none of Docker's. */
+const SEALED_WORDS: ReadonlyMap<string, string> = new Map([
+  ['sealed', 'sealed'],
+  ['init', 'origin'],
+  ...['exact', 'upgradable'].map((word) => [word, 'policy'] as const),
+]);
+
 /**
  * A relative host path starts with a dot, and is resolved against `cwd`.
  *
@@ -54,7 +61,13 @@ function checkTarget(target: string): void {
 }
 
 function checkMode(mode: string): void {
-  const kinds = mode.split(',').map((word) => MODES.get(word));
+  const words = mode.split(',');
+  const kinds = words.map((word) => MODES.get(word) ?? sealedKind(words, word));
   if (!kinds.includes(undefined) && new Set(kinds).size === kinds.length) return;
   throw new RangeError(`invalid mode: ${mode}`);
+}
+
+function sealedKind(words: readonly string[], word: string): string | undefined {
+  if (!words.includes('sealed')) return undefined;
+  return word.startsWith('id=') ? 'origin' : SEALED_WORDS.get(word);
 }

@@ -1,6 +1,7 @@
 /**
  * The driver of volumes, `local`, and its options: none for a directory, `type=disk` for a disk,
- * `type=none` with `o=bind` for a directory of the host's own.
+ * `type=sealed` for a disk that only confidential boxes of one launch spec can read, `type=none`
+ * with `o=bind` for a directory of the host's own.
  *
  * @module
  */
@@ -42,7 +43,7 @@ export function parseDriver(driver: string, options: Readonly<Record<string, str
     );
   }
   if (type === 'none') return { options, device: deviceOf(options) };
-  if (type !== 'disk') {
+  if (type !== 'disk' && type !== 'sealed') {
     throw refused(
       `the type ${type.slice(0, 64)} is a mount of the host's, and this server mounts nothing there`,
       type === 'tmpfs' ? IN_MEMORY : ELSEWHERE,
@@ -51,11 +52,14 @@ export function parseDriver(driver: string, options: Readonly<Record<string, str
   const foreign = ['o', 'device'].find((name) => name in options);
   if (foreign !== undefined) {
     throw refused(
-      `the option ${foreign} does not belong to type=disk: the guest chooses how it mounts its ext4`,
+      `the option ${foreign} does not belong to type=${type}: the guest chooses how it mounts its ext4`,
       'Leave it out. Mount the volume with :ro where nothing may write to it.',
     );
   }
-  return { options, diskBytes: size === undefined ? BLANK_DISK_BYTES : diskBytes(size) };
+  return {
+    ...{ options, diskBytes: size === undefined ? BLANK_DISK_BYTES : diskBytes(size) },
+    ...(type === 'sealed' ? { sealed: true } : {}),
+  };
 }
 
 /** The host's directory, which `o=bind` mounts as it is. */

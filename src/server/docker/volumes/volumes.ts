@@ -112,6 +112,7 @@ async function inspect(rt: Pick<Runtime, 'volumes'>, volume: Volume): Promise<Wi
     SizeBytes: diskBytes,
     AllocatedBytes: await rt.volumes.bytes(name),
     Box: rt.volumes.holderOf(name) ?? '',
+    ...(volume.sealed === undefined ? {} : { Sealed: true as const, Id: volume.sealed.id ?? '' }),
   };
   return { ...describe(rt, volume), Status };
 }

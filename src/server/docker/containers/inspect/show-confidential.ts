@@ -38,6 +38,13 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
     })),
     SecretsState: launch?.secrets.state ?? 'none',
     SecretsDeadline: confidential.secretsDeadline,
+    ...(launch?.volumes === undefined
+      ? {}
+      : {
+          Volumes: launch.volumes.map(({ name, id, created }) => ({
+            ...{ Name: name, Id: id, Created: created },
+          })),
+        }),
     ...(launch?.instance === undefined ? {} : { Instance: launch.instance }),
   };
 }

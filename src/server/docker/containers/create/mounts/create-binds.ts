@@ -11,6 +11,7 @@ import { mountPoint } from '../../../../../boxes/spec/volumes.ts';
 import { A3sError } from '../../../../../errors.ts';
 import { checkVolumeName, DIRECTORY } from '../../../../../volumes/volume.ts';
 import { unsupported } from '../unsupported-options.ts';
+import { SEALED_KIND, sealedWords } from './create-sealed.ts';
 
 /** Docker's modes of a bind by kind; at most one of each kind is allowed. */
 const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation' | 'copy'>> =
@@ -43,15 +44,18 @@ export function parseBind(bind: string): Bind | VolumeMountRequest {
     const why = target === '/' ? "destination can't be '/'" : 'mount path must be absolute';
     throw new A3sError('invalid-argument', `invalid volume specification: '${bind}': ${why}`);
   }
-  const words = modeWords(mode);
+  const { sealed, rest } = sealedWords(mode);
+  const words = modeWords(rest);
   const readonly = words.includes('ro');
   if (source.startsWith('/')) {
-    if (words.includes('nocopy')) throw invalidMode(mode);
+    if (words.includes('nocopy') || sealed !== undefined) throw invalidMode(mode);
     const shown = mode === '' ? {} : { mode };
     return { source: posix.normalize(source), destination: target, readonly, ...shown };
   }
   const spread = words.find((word) => MODES[word] === 'propagation');
   if (spread !== undefined) throw invalidMode(mode);
+  // The launch spec does not say who copies nothing.
+  if (sealed !== undefined && words.includes('nocopy')) throw invalidMode(mode);
   return {
     name: checkVolumeName(source),
     destination: target,
@@ -60,7 +64,8 @@ export function parseBind(bind: string): Bind | VolumeMountRequest {
     mode: mode === '' ? 'z' : mode,
     form: 'bind',
     labels: {},
-    kind: DIRECTORY,
+    kind: sealed === undefined ? DIRECTORY : SEALED_KIND,
+    ...(sealed === undefined ? {} : { sealed }),
   };
 }
 

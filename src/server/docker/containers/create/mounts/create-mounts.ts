@@ -23,6 +23,7 @@ import { checkVolumeName } from '../../../../../volumes/volume.ts';
 import { parseDriver } from '../../../volumes/driver.ts';
 import { unsupported } from '../unsupported-options.ts';
 import { parseBind, volumePath } from './create-binds.ts';
+import { sealedOptions } from './create-sealed.ts';
 import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
 
 type Asked = Pick<
@@ -169,12 +170,15 @@ function longVolume(
     throw invalid('must not set Subpath when using anonymous volumes');
   }
   const subpath = subpathOf(Subpath, 'volume', invalid);
-  const kind = parseDriver(DriverConfig?.Name ?? '', DriverConfig?.Options ?? {});
+  const { sealed, rest } = sealedOptions(DriverConfig?.Options ?? {});
+  if (sealed !== undefined && NoCopy) throw invalid('field NoCopy does not fit a sealed volume');
+  const kind = parseDriver(DriverConfig?.Name ?? '', rest);
   const name = Source === '' ? undefined : checkVolumeName(Source);
   const given = { readonly: ReadOnly, noCopy: NoCopy, mode: 'z', labels: Labels };
   return {
     ...{ name, destination, form: 'long', kind, ...given },
     ...(subpath === undefined ? {} : { subpath }),
+    ...(sealed === undefined ? {} : { sealed }),
   };
 }
 

@@ -1,0 +1,83 @@
+//go:build guest
+
+package dm
+
+import (
+	"bytes"
+	"errors"
+	"syscall"
+	"testing"
+
+	"a3s.dev/box/agent/guesttest"
+)
+
+func TestAKeptDiskIsReadByTheKeysThatItWasMadeWithAlone(t *testing.T) {
+	path := guesttest.Disk(t, "changes")
+	host := direct(t, path)
+	keys := KeptKeys{Data: [keyBytes]byte{1}, Journal: [32]byte{2}}
+	made, err := FormatKept("kept", path, &keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(e *Encrypted, content byte) {
+		t.Helper()
+		plain := direct(t, e.Path)
+		if _, err := plain.WriteAt(pageOf(content), 5*blockBytes); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(plain.Sync(), plain.Close(), e.Remove()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(e *Encrypted) ([]byte, error) {
+		t.Helper()
+		plain := direct(t, e.Path)
+		p := page()
+		_, err := plain.ReadAt(p, 5*blockBytes)
+		if closed := errors.Join(plain.Close(), e.Remove()); closed != nil {
+			t.Fatal(closed)
+		}
+		return p, err
+	}
+	write(made, 'A')
+	again, err := OpenKept("kept", path, &keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := read(again); err != nil || !bytes.Equal(p, pageOf('A')) {
+		t.Errorf("got %v", err)
+	}
+	if bytes.Contains(snapshot(t, host, 16<<20), bytes.Repeat([]byte{'A'}, 64)) {
+		t.Error("the host can read it")
+	}
+	other := keys
+	other.Data[0] ^= 1
+	if e, err := OpenKept("kept", path, &other); err == nil {
+		if _, err := read(e); !errors.Is(err, syscall.EILSEQ) {
+			t.Errorf("another key reads it: %v", err)
+		}
+	}
+	other = keys
+	other.Journal[0] ^= 1
+	if e, err := OpenKept("kept", path, &other); err == nil {
+		t.Errorf("the superblock has no MAC of the key: %v", e.Remove())
+	}
+	// The host changes the superblock: its salt, which no other check covers.
+	head := page()
+	if _, err := host.ReadAt(head, KeptStart); err != nil {
+		t.Fatal(err)
+	}
+	head[48] ^= 1
+	if _, err := host.WriteAt(head, KeptStart); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := OpenKept("kept", path, &keys); err == nil {
+		t.Errorf("a superblock that was changed is taken: %v", e.Remove())
+	}
+	if _, err := host.WriteAt(page(), KeptStart); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenKept("kept", path, &keys); !errors.Is(err, ErrNoKept) {
+		t.Errorf("got %v", err)
+	}
+}

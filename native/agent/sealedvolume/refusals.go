@@ -1,0 +1,44 @@
+package sealedvolume
+
+import (
+	"errors"
+	"net/http"
+
+	"a3s.dev/box/agent/jsonapi"
+)
+
+// Codes of refusals; those of the host have the same.
+const (
+	CodeEmpty    = "volume-empty"
+	CodeRefused  = "volume-refused"
+	CodeDamaged  = "volume-damaged"
+	damagedWords = "it cannot be opened, and is left as it is: "
+)
+
+func refusal(code, message string) error {
+	return &jsonapi.Error{Code: code, Message: message, Status: http.StatusForbidden}
+}
+
+// Refusals of a disk.
+var (
+	errEmpty   = refusal(CodeEmpty, "the disk is empty, and the launch spec does not permit to make a volume of it")
+	errMaking  = refusal(CodeEmpty, "the volume was never made completely, and the launch spec does not permit to make it")
+	errOther   = refusal(CodeRefused, "it is another volume than the one whose id the launch spec has")
+	errHeaders = refusal(CodeDamaged, damagedWords+"neither copy of its header is whole")
+	errLength  = refusal(CodeDamaged, damagedWords+"the disk has another length than when it was made")
+)
+
+// damaged is a disk of which something else cannot be used.
+func damaged(cause error) error {
+	return refusal(CodeDamaged, damagedWords+cause.Error())
+}
+
+// keyRefused says which rule of sealing keeps the guest from the key. A processor that does not
+// answer says nothing of the volume.
+func keyRefused(err error) error {
+	var rule *jsonapi.Error
+	if !errors.As(err, &rule) || rule == jsonapi.ErrProcessor || rule == jsonapi.ErrTooMany {
+		return err
+	}
+	return refusal(CodeRefused, "this guest does not get the key of the volume ("+rule.Code+"): "+rule.Message)
+}

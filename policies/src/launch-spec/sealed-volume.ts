@@ -1,0 +1,45 @@
+/**
+ * A sealed volume of a launch spec: a disk that only guests of this spec can read, and that
+ * outlives the box.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { absolutePath } from './absolute-path.ts';
+
+/** As many as a launch spec has. */
+export const MAX_SEALED_VOLUMES = 16;
+
+/**
+ * Narrower than Docker's names: it is a part of the purpose that the volume's key is sealed for.
+ */
+export const SealedVolumeName = z.string().regex(/^[a-z0-9][a-z0-9._-]{1,56}$/);
+
+/** Drawn at random by the guest that makes the volume. */
+export const SealedVolumeId = z.string().regex(/^[0-9a-f]{32}$/);
+
+export const SealedVolume = z
+  .strictObject({
+    name: SealedVolumeName,
+    destination: absolutePath.refine(
+      (path) =>
+        path.split('/').every((part, at) => at === 0 || !['', '.', '..'].includes(part)) &&
+        !/^\/(proc|sys|dev)(\/|$)/.test(path),
+      { error: 'must have no empty component, . or .., and not be in /proc, /sys or /dev' },
+    ),
+    /** Which guests get its key: those of this launch digest, or also of a later boot set. */
+    policy: z.enum(['exact', 'upgradable']),
+    /**
+     * The guest may make a volume of an empty disk. The host can always give it one: whoever relies
+     * on what the volume has expects an id.
+     */
+    init: z.boolean(),
+    /** The only volume that the guest opens. */
+    id: SealedVolumeId.optional(),
+  })
+  .refine(({ init, id }) => init === (id === undefined), {
+    error: 'must have an id, unless init is true',
+    path: ['id'],
+  });
+/** A validated one. */
+export type SealedVolume = z.infer<typeof SealedVolume>;

@@ -1,0 +1,84 @@
+/**
+ * Sealed volumes in launch specs.
+ *
+ * @module
+ */
+import type { Refused } from './resources.ts';
+
+const ID = '0123456789abcdef0123456789abcdef';
+const MADE = { name: 'data', destination: '/data', policy: 'exact', init: true };
+const { policy: _, ...WITHOUT_POLICY } = MADE;
+const { init: __, ...WITHOUT_INIT } = MADE;
+const PINNED = { ...MADE, init: false, id: ID };
+
+const volumes = (name: string, comment: string, list: unknown): Refused => [
+  `volumes-${name}`,
+  comment,
+  ['volumes', list],
+];
+
+const one = (name: string, comment: string, change: object, of: object = MADE): Refused =>
+  volumes(name, comment, [{ ...of, ...change }]);
+
+const many = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    ...MADE,
+    name: `data-${index + 10}`,
+    destination: `/data/${index}`,
+  }));
+
+/** Those that are valid. */
+export const SEALED_VOLUMES_ACCEPTED: readonly Refused[] = [
+  one('init', 'One that may be made.', {}),
+  one('id', 'One that is expected.', {}, PINNED),
+  one('upgradable', 'For later boot sets too, without sealing for the workload.', {
+    policy: 'upgradable',
+  }),
+  one('name-57', 'The longest name.', { name: `d${'_'.repeat(56)}` }),
+  one('in-run', 'A place that the agent makes nothing at.', { destination: '/run/data' }),
+  one('devices', 'A name that begins as another one.', { destination: '/devices' }),
+  volumes('16', 'All of them.', many(16)),
+];
+
+export const SEALED_VOLUMES_RULES: readonly Refused[] = [
+  volumes('empty', 'An absent list says none.', []),
+  volumes('null', 'Null is no value.', null),
+  volumes('17', '17 of them.', many(17)),
+  volumes('unsorted', 'Names out of order.', many(2).reverse()),
+  volumes('twice', 'A volume twice.', [MADE, { ...MADE, destination: '/other' }]),
+  volumes(
+    'one-place',
+    'Two at one place.',
+    many(2).map((each) => ({ ...each, destination: '/d' })),
+  ),
+  [
+    'volumes-at-tmpfs',
+    'One where a tmpfs is.',
+    ['volumes', [MADE]],
+    ['tmpfs', [{ destination: '/data', readonly: false, sizeBytes: 0, flags: [] }]],
+  ],
+  one('name-short', 'A name of one letter.', { name: 'd' }),
+  one('name-58', 'A name that is too long.', { name: 'd'.repeat(58) }),
+  one('name-capital', 'A capital.', { name: 'Data' }),
+  one('name-slash', 'A slash.', { name: 'da/ta' }),
+  one('name-line-end', 'A line end behind it.', { name: 'data\n' }),
+  one('name-dot', 'A dot before it.', { name: '.data' }),
+  one('root', 'Volumes are below the root.', { destination: '/' }),
+  one('relative', 'A path that begins nowhere.', { destination: 'data' }),
+  one('dots', 'A path with another spelling.', { destination: '/data/../data' }),
+  one('slash', 'A slash behind it.', { destination: '/data/' }),
+  one('proc', "The kernel's own.", { destination: '/proc/data' }),
+  one('sys', "The kernel's own.", { destination: '/sys' }),
+  one('shm', 'What tmpfs may replace alone.', { destination: '/dev/shm' }),
+  one('policy-none', 'A volume without a key.', { policy: 'none' }),
+  volumes('policy-missing', 'It is written out.', [WITHOUT_POLICY]),
+  volumes('init-missing', 'It is written out.', [WITHOUT_INIT]),
+  one('init-text', 'Another type.', { init: 'true' }),
+  one('init-with-id', 'Both at once.', { id: ID }),
+  one('neither', 'Nothing to expect, and nothing to make.', { init: false }),
+  one('id-null', 'Null is no value.', { id: null }),
+  one('id-short', 'A digit short.', { id: ID.slice(1) }, PINNED),
+  one('id-long', 'A digit long.', { id: `${ID}0` }, PINNED),
+  one('id-capital', 'Digits in capitals.', { id: ID.toUpperCase() }, PINNED),
+  one('readonly', 'A field that is not known.', { readonly: true }),
+];

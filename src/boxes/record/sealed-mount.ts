@@ -1,0 +1,15 @@
+/**
+ * How a box mounts a sealed volume.
+ *
+ * @module
+ */
+import { SealedVolumeId } from '@a3s-box/policies';
+import * as z from 'zod';
+
+/** As the launch spec has it. */
+export const SealedMount = z.strictObject({
+  policy: z.enum(['exact', 'upgradable']),
+  init: z.boolean(),
+  id: SealedVolumeId.optional(),
+});
+export type SealedMount = z.infer<typeof SealedMount>;
