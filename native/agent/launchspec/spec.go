@@ -30,6 +30,7 @@ type Spec struct {
 	SecretsDeadline int64          `json:"secretsDeadline"`
 	Sealing         string         `json:"sealing"`
 	Sealers         *[]string      `json:"sealers"`
+	Broker          *Broker        `json:"broker"`
 }
 
 // Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys
@@ -112,6 +113,8 @@ type Secret struct {
 	Injectors        []string     `json:"injectors"`
 	AllowAnyInjector bool         `json:"allowAnyInjector"`
 	Target           SecretTarget `json:"delivery"`
+	// Resource is the path at the broker from where the agent fetches it; nil where it is injected.
+	Resource *string `json:"resource"`
 }
 
 // SecretTarget is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable

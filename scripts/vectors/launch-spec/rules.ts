@@ -8,6 +8,7 @@ import { ULIMITS } from '../../../policies/src/launch-spec/box-spec.ts';
 import { canonicalJson } from '../../../policies/src/launch-spec/canonical-json.ts';
 import type { LaunchSpec } from '../../../policies/src/launch-spec/launch-spec.ts';
 import type { LaunchSpecVector } from '../format.ts';
+import { BROKER_ACCEPTED, BROKER_RULES } from './broker.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
 import { SEALING_ACCEPTED, SEALING_RULES } from './sealing.ts';
@@ -244,6 +245,7 @@ const REFUSED: readonly Refused[] = [
   ['deadline-long', 'More than a day.', ['secretsDeadline', 86_401]],
   ['sealing-unknown', 'Keys that nobody derives.', ['sealing', 'launch']],
   ...SEALING_RULES,
+  ...BROKER_RULES,
   ['mounts', 'A share of the host.', ['mounts', []]],
   ['ports', 'Ports are the host’s.', ['ports', []]],
   ['secrets-missing', 'Every key is written out.', ['secrets', undefined]],
@@ -283,6 +285,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     accepted('directories-256', 'All the directories.', ['directories', numbered(256)]),
     accepted('directories-4096', 'The longest.', ['directories', [`/${'é'.repeat(4095)}`]]),
     ...SEALING_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
+    ...BROKER_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...TMPFS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     accepted('secret-any', 'Every client that reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),
