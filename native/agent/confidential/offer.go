@@ -4,6 +4,7 @@ import (
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/ratls"
 	"a3s.dev/box/agent/sealing"
@@ -41,5 +42,10 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 	go func() {
 		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, served).Error())
 	}()
-	return &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
+	services := &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}
+	if born.Spec.Broker != nil {
+		services.Relay = kbs.NewRelay()
+		services.Broker = kbs.New(kbs.Config{Broker: *born.Spec.Broker, Evidence: source, Dial: services.Relay.Dial})
+	}
+	return services, nil
 }

@@ -8,7 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
+	"fmt"
 
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/strictjson"
@@ -57,9 +57,9 @@ type publicKey struct {
 }
 
 var (
-	errNotSealed  = errors.New("the answer is not a JWE of the broker's")
-	errResource   = errors.New("the answer is another resource")
-	errDecryption = errors.New("the answer is not encrypted to this guest")
+	errNotSealed  = fmt.Errorf("%w: it is not a JWE of the broker's", ErrAnswer)
+	errResource   = fmt.Errorf("%w: it is another resource", ErrAnswer)
+	errDecryption = fmt.Errorf("%w: it is not encrypted to this guest", ErrAnswer)
 )
 
 // open decrypts an answer that has to be the resource. The caller overwrites what it gets.

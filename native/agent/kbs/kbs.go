@@ -71,8 +71,13 @@ func (e *Refusal) Final() bool {
 	}
 }
 
-// ErrAnswer is an answer that is none of the protocol.
-var ErrAnswer = errors.New("the broker's answer is not one of KBS protocol 0.4")
+// Errors of a fetch.
+var (
+	// ErrAnswer is an answer that is none of the protocol.
+	ErrAnswer = errors.New("the broker's answer is not one of KBS protocol 0.4")
+	// ErrEvidence is a secure processor that gives no report.
+	ErrEvidence = errors.New("the secure processor gives no evidence for the broker")
+)
 
 // Client fetches secrets of one launch spec.
 type Client struct{ config Config }
@@ -168,7 +173,7 @@ func (s *session) attest(ctx context.Context) error {
 	}
 	report, err := source.Broker(nonce, s.key.PublicKey())
 	if err != nil {
-		return err
+		return errors.Join(ErrEvidence, err)
 	}
 	return s.post(ctx, "attest", attestRequest{
 		runtimeData{challenge.Nonce, evidence.KeyForBroker(s.key.PublicKey())},

@@ -18,6 +18,7 @@ import (
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/tee"
 	"a3s.dev/box/agent/tee/teetest"
@@ -102,6 +103,8 @@ type launched struct {
 	box       *guest
 	processor *teetest.Fake
 	offered   *Born
+	broker    Broker
+	relay     *kbs.Relay
 	carried   chan net.Conn
 	later     chan func()
 	ended     chan struct{}
@@ -119,7 +122,8 @@ func launchOf(t *testing.T, text []byte) *launched {
 		Box: l.box, Kind: tee.Simulated, Processor: l.processor,
 		Offer: func(born *Born) (*Services, error) {
 			l.offered = born
-			return &Services{services{l.carried}, []spec.Attachment{{Mount: 9, Path: "/run/a3s"}}}, nil
+			attachments := []spec.Attachment{{Mount: 9, Path: "/run/a3s"}}
+			return &Services{RATLS: services{l.carried}, Attachments: attachments, Broker: l.broker, Relay: l.relay}, nil
 		},
 		End:    func() { close(l.ended) },
 		Report: func(string) {},
