@@ -55,7 +55,14 @@ export function launchSpecOf(
   image: SpecifiedImage,
   asked: Pick<
     ConfidentialRequest,
-    'hostMay' | 'secrets' | 'deployment' | 'changes' | 'secretsDeadline' | 'sealing' | 'sealerKeys'
+    | 'hostMay'
+    | 'secrets'
+    | 'broker'
+    | 'deployment'
+    | 'changes'
+    | 'secretsDeadline'
+    | 'sealing'
+    | 'sealerKeys'
   >,
 ): { readonly spec: LaunchSpec; readonly text: string; readonly digest: string } {
   const { size: _, ...process } = mainProcess(box);
@@ -81,6 +88,7 @@ export function launchSpecOf(
     secretsDeadline: asked.secretsDeadline,
     sealing: asked.sealing,
     ...sealersOf(asked.sealerKeys),
+    ...(asked.broker === undefined ? {} : { broker: asked.broker }),
     ...(box.init === true ? { init: true } : {}),
     ...specifiedDirectories(image.volumes, box.tmpfs ?? []),
     ...memoryMounts(box),
@@ -119,7 +127,7 @@ function sealersOf(keys: readonly string[]): { readonly sealers?: string[] } {
   return { sealers: [...new Set(digests)].sort() };
 }
 
-function secretOf({ name, injectorKeys, allowAnyInjector, variable }: SecretRequest) {
+function secretOf({ name, injectorKeys, allowAnyInjector, resource, variable }: SecretRequest) {
   const injectors = injectorKeys.map((pem) =>
     callerDigest(pem, `that is to inject the secret ${name}`),
   );
@@ -127,6 +135,7 @@ function secretOf({ name, injectorKeys, allowAnyInjector, variable }: SecretRequ
     name,
     injectors: [...new Set(injectors)].sort(),
     allowAnyInjector,
+    ...(resource === undefined ? {} : { resource }),
     delivery:
       variable === undefined ? { kind: 'file' as const } : { kind: 'env' as const, variable },
   };
