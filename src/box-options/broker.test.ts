@@ -1,3 +1,4 @@
+import { BrokerEndpoint } from '@a3s-box/policies';
 import { describe, expect, it } from 'vitest';
 import { parseBroker, parseResource } from './broker.ts';
 
@@ -10,7 +11,9 @@ describe('the broker of a box', () => {
     ['https://192.0.2.1:1/tenants/team-a', '192.0.2.1', 1, 'team-a'],
     ['https://[2001:DB8::1]:8443', '2001:db8::1', 8443, 'default'],
   ])('takes %s', (url, host, port, tenant) => {
-    expect(parseBroker(`${url},key=${KEY}`)).toEqual({ host, port, tenant, key: KEY });
+    const broker = parseBroker(`${url},key=${KEY}`);
+    expect(broker).toEqual({ host, port, tenant, key: KEY });
+    expect(BrokerEndpoint.parse(broker)).toEqual(broker);
   });
 
   it.each([

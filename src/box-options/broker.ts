@@ -4,9 +4,15 @@
  *
  * @module
  */
-import { BrokerEndpoint, brokerResource, DEFAULT_BROKER_TENANT } from '@a3s-box/policies';
+// The command line reads its flags without a schema library, so the schema's rules stand here again.
+import type { BrokerEndpoint } from '@a3s-box/policies';
 
+const DEFAULT_TENANT = 'default';
 const HTTPS_PORT = 443;
+const HOST = /^([a-z0-9][a-z0-9.-]{0,252}|(?=.*:)[0-9a-f:]{1,45})$/;
+const TENANT_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const KEY = /^[0-9a-f]{64}$/;
+const RESOURCE = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){2}$/;
 const TENANT = /^\/tenants\/([^/]+)$/;
 /** What a secret begins with that is fetched. */
 const FROM_BROKER = 'broker/';
@@ -22,20 +28,18 @@ export function parseBroker(text: string): BrokerEndpoint {
       'it needs key=SHA256, once: the digest of the public key of the broker’s certificate, by which the box knows the broker',
     );
   }
-  const url = urlOf(address);
-  const parsed = BrokerEndpoint.safeParse({
-    // Without the brackets of an IPv6 address.
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? HTTPS_PORT : Number(url.port),
-    tenant: tenantOf(url),
-    key,
-  });
-  if (parsed.success) return parsed.data;
-  const [field] = parsed.error.issues[0]?.path ?? [];
-  if (field === 'key') {
+  if (!KEY.test(key)) {
     throw new RangeError('key= takes a SHA-256 digest: 64 hexadecimal digits, in lower case');
   }
-  throw new RangeError(`it has no usable ${String(field)}`);
+  const url = urlOf(address);
+  // Without the brackets of an IPv6 address.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const port = url.port === '' ? HTTPS_PORT : Number(url.port);
+  const tenant = tenantOf(url);
+  if (!HOST.test(host)) throw new RangeError('it has no usable host');
+  if (port === 0) throw new RangeError('it has no usable port');
+  if (!TENANT_NAME.test(tenant)) throw new RangeError('it has no usable tenant');
+  return { host, port, tenant, key };
 }
 
 function urlOf(text: string): URL {
@@ -47,7 +51,7 @@ function urlOf(text: string): URL {
 }
 
 function tenantOf({ pathname }: URL): string {
-  if (pathname === '/') return DEFAULT_BROKER_TENANT;
+  if (pathname === '/') return DEFAULT_TENANT;
   const name = TENANT.exec(pathname)?.[1];
   if (name !== undefined) return name;
   throw new RangeError('the path of its URL is /tenants/NAME, or none');
@@ -60,8 +64,8 @@ function tenantOf({ pathname }: URL): string {
  */
 export function parseResource(from: string): string | undefined {
   if (!from.startsWith(FROM_BROKER)) return undefined;
-  const parsed = brokerResource.safeParse(from.slice(FROM_BROKER.length));
-  if (parsed.success) return parsed.data;
+  const path = from.slice(FROM_BROKER.length);
+  if (RESOURCE.test(path)) return path;
   throw new RangeError(
     'from=broker/ takes repository/type/tag, of letters, digits, dots, dashes and underscores',
   );
