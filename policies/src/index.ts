@@ -12,6 +12,11 @@ export {
   SeccompProfile,
   ULIMITS,
 } from './launch-spec/box-spec.ts';
+export {
+  BrokerEndpoint,
+  brokerResource,
+  DEFAULT_BROKER_TENANT,
+} from './launch-spec/broker.ts';
 export { type CanonicalValue, canonicalJson } from './launch-spec/canonical-json.ts';
 export {
   HOST_PERMISSIONS,

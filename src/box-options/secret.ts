@@ -1,9 +1,10 @@
 /**
  * A secret that a confidential box waits for:
- * `NAME[:from=KEY][:env[=VARIABLE]][:allow-any-injector]`.
+ * `NAME[:from=KEY][:env[=VARIABLE]][:allow-any-injector]`, or `NAME:from=broker/PATH[:env…]`.
  *
  * @module
  */
+import { parseResource } from './broker.ts';
 
 export interface SecretOption {
   readonly name: string;
@@ -14,6 +15,8 @@ export interface SecretOption {
   readonly keys: readonly string[];
   /** Any client that reaches the box may inject it. */
   readonly allowAnyInjector: boolean;
+  /** Its path at the broker, from where the box fetches it; undefined: it is injected. */
+  readonly resource: string | undefined;
   /** Variable of the main process; undefined for a file in `/run/secrets`. */
   readonly variable: string | undefined;
 }
@@ -46,7 +49,10 @@ function secretOf(name: string, options: readonly string[]): SecretOption {
       `${JSON.stringify(name)} is no name of a secret, which are lower-case letters, digits, '.', '_' and '-'`,
     );
   }
-  const keys = options.filter((option) => option.startsWith('from=')).map(afterEquals);
+  const from = options.filter((option) => option.startsWith('from=')).map(afterEquals);
+  const resource = from.map(parseResource).find((path) => path !== undefined);
+  if (resource !== undefined) return fetched(name, resource, from, options);
+  const keys = from;
   const allowAnyInjector = options.includes('allow-any-injector');
   if (keys.length > MAX_KEYS) throw new RangeError(`it takes at most ${MAX_KEYS} keys`);
   if (keys.includes('')) throw new RangeError('from= names no key');
@@ -56,7 +62,22 @@ function secretOf(name: string, options: readonly string[]): SecretOption {
   if (keys.length > 0 && allowAnyInjector) {
     throw new RangeError('from= names injectors, and allow-any-injector allows everybody');
   }
-  return { name, keys, allowAnyInjector, variable: variableOf(name, options) };
+  const variable = variableOf(name, options);
+  return { name, keys, allowAnyInjector, resource: undefined, variable };
+}
+
+/** Nobody injects what is fetched. */
+function fetched(
+  name: string,
+  resource: string,
+  from: readonly string[],
+  options: readonly string[],
+): SecretOption {
+  if (from.length > 1 || options.includes('allow-any-injector')) {
+    throw new RangeError('from=broker/ fetches it, so nobody may inject it');
+  }
+  const variable = variableOf(name, options);
+  return { name, keys: [], allowAnyInjector: false, resource, variable };
 }
 
 function variableOf(name: string, options: readonly string[]): string | undefined {

@@ -12,5 +12,7 @@ export const Problem = z.strictObject({
   /** Stable. */
   code: z.string(),
   remedy: z.string().optional(),
+  /** Which field of a confidential box's launch spec decided. */
+  rule: z.string().optional(),
 });
 export type Problem = Document<typeof Problem>;

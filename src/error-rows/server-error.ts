@@ -71,6 +71,18 @@ export const SERVER_ERROR = {
     meaning: 'The secrets of a confidential box did not arrive in time.',
     remedy: 'Start it again and inject them, or raise `--secrets-deadline`.',
   },
+  'secrets-not-fetched': {
+    status: 500,
+    exitCode: 125,
+    meaning: 'A confidential box did not get its secrets from its broker in time.',
+    remedy: 'The message says why. Check `--broker`, its key, and that the host reaches it.',
+  },
+  'secret-refused': {
+    status: 500,
+    exitCode: 125,
+    meaning: 'The broker refused a secret to a confidential box, or the box cannot use it.',
+    remedy: 'The message has the broker’s code; its audit log says which check decided.',
+  },
   'tool-missing': {
     status: 500,
     meaning: 'A program that is needed is not there, or cannot be started.',

@@ -205,6 +205,15 @@ export class Guest {
   }
 
   /**
+   * The next connection that the agent makes to its secret broker, however long that takes: TLS, of
+   * which this host can read nothing. A conflict once there is nothing to fetch. Protocol 11.
+   */
+  async brokerConnection(signal?: AbortSignal): Promise<Duplex> {
+    expectProtocol(this.#connection, 11, 'secrets that the box fetches');
+    return await openByteStream(this.#connection, '/v1/broker', signal, undefined);
+  }
+
+  /**
    * A connection to a Unix socket of the box. The end of what is written ends that direction alone;
    * the end of what is read ends both. Protocol 10.
    */

@@ -14,7 +14,7 @@ import { digestText } from '../oci/digest-text.ts';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 10 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 11 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -114,7 +114,7 @@ export type LaunchSpecTaken = z.infer<typeof LaunchSpecTaken>;
 export const SecretsReport = z.object({
   /** Grows with every change. */
   version: count,
-  state: z.enum(['none', 'waiting', 'ready', 'expired']),
+  state: z.enum(['none', 'waiting', 'ready', 'expired', 'refused']),
   secrets: z.array(z.object({ name: z.string().max(64), delivered: z.boolean() })).max(64),
 });
 export type SecretsReport = z.infer<typeof SecretsReport>;

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
+import { publishRefusal } from '../boxes/services/publish.ts';
 import { Connections } from './http/connections.ts';
 import { BUSY, hangUp, refusalOf } from './http/refusal.ts';
 import { createRouter } from './http/router.ts';
@@ -38,7 +39,8 @@ export class HttpServer {
 
   constructor(rt: ApiHost, limits: HttpLimits = LIMITS) {
     const { connections, refusals, headersMs } = limits;
-    const app = createRouter({ routes: ROUTES, rt });
+    const onRefusal = (error: unknown): void => publishRefusal(rt, error);
+    const app = createRouter({ routes: ROUTES, rt, onRefusal });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#connections = new Connections(connections, refusals);
     this.#server = createServer(

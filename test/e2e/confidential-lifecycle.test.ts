@@ -2,12 +2,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPolicyDocument } from '@a3s-box/policies/document';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/boot/digest.ts';
 import { bootSetId } from '../../src/boot/document.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { BrokerProgram } from './support/broker-program.ts';
 
 const IMAGES =
   'images:\n  - pattern: "**"\n    allowUnsigned: true\n    allowUnsignedConfidential: true\n';
@@ -104,6 +106,53 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
     });
     await actor.killServer();
     await actor.ok(['rm', '--force', 'life']);
+  });
+
+  it('a confidential box fetches its secret from a broker, and is refused it after a revocation', async () => {
+    await using broker = await BrokerProgram.prepare(actor);
+    const program = 'cat /run/secrets/token; ls /sys/class/net; exec sleep 1000';
+    const box = [BUSYBOX, 'sh', '-c', program];
+    const flags = [
+      ...[...SIMULATED, '--memory', '192m', ...broker.flag],
+      ...['--secret', 'token:from=broker/default/db/token'],
+    ];
+    await actor.ok(['measure', ...flags, '--policy-out', at('fetching.yaml'), ...box]);
+    await actor.ok(['run', '--detach', '--name', 'fetching', ...flags, ...box]);
+    expect((await inspect('fetching')).Confidential).toMatchObject({
+      SecretsState: 'waiting',
+      Broker: { Host: '127.0.0.1', Tenant: 'default', Key: broker.pin },
+    });
+
+    // Nobody serves at the address of the broker. The box tries again until somebody does.
+    const trust = ['--policy', at('fetching.yaml'), '--allow-simulated'];
+    await actor.ok(['attest', 'box', ...trust, '--out', at('evidence'), 'fetching']);
+    await broker.serve(readFileSync(at('evidence/simulated-roots.pem')));
+    const attestation = readPolicyDocument(readFileSync(at('fetching.yaml')));
+    writeFileSync(broker.at('policy.json'), JSON.stringify({ allowSimulated: true, attestation }), {
+      mode: 0o644,
+    });
+    await broker.administer(['secret', 'put', 'default/db/token'], { stdin: 'sesame\n' });
+    await broker.administer(['policy', 'put', 'box', '--file', broker.at('policy.json')]);
+    await broker.administer(['grant', 'put', 'db', '--path', 'default/db/*', '--policy', 'box']);
+    const said = async (): Promise<string> => await actor.ok(['logs', 'fetching']);
+    await until('it has its secret', async () => (await said()) === 'sesame\nlo');
+    expect((await inspect('fetching')).Confidential).toMatchObject({ SecretsState: 'ready' });
+    await actor.ok(['stop', '--time', '1', 'fetching']);
+
+    await broker.administer(['revoke', 'grant', 'db']);
+    await actor.ok(['start', 'fetching']);
+    const ended = await actor.run(['wait', 'fetching']);
+    expect(ended).toMatchObject({ code: 0, stdout: '125\n' });
+    const { State, Confidential } = await inspect('fetching');
+    expect(State.Error).toBe('a secret will not come: the broker answers kbs-evidence');
+    expect(ended.stderr).toContain(State.Error);
+    expect(Confidential).toMatchObject({ SecretsState: 'refused' });
+    const times = ['--since', '0', '--until', String(Math.ceil(Date.now() / 1000))];
+    const filters = [...times, '--filter', 'event=secrets-refused'];
+    const events = await actor.ok(['events', ...filters, '--format', '{{json .Actor.Attributes}}']);
+    expect(JSON.parse(events)).toMatchObject({ error: 'secret-refused', reason: State.Error });
+    expect(await said()).toBe('sesame\nlo');
+    await actor.ok(['rm', 'fetching']);
   });
 
   it('a confidential box that never started is removed', async () => {

@@ -4,6 +4,7 @@ import (
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/ratls"
 	"a3s.dev/box/agent/sealedvolume"
@@ -45,5 +46,10 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 	volumes := func(binding [32]byte, policy string) sealedvolume.Sealer {
 		return sealing.Volumes(sealing.Config{Processor: processor, Simulated: kind == tee.Simulated, Report: born.Report}, binding, policy)
 	}
-	return &launch.Services{RATLS: server, Sealer: volumes, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
+	services := &launch.Services{RATLS: server, Sealer: volumes, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}
+	if born.Spec.Broker != nil {
+		services.Relay = kbs.NewRelay()
+		services.Broker = kbs.New(kbs.Config{Broker: *born.Spec.Broker, Evidence: source, Dial: services.Relay.Dial})
+	}
+	return services, nil
 }

@@ -18,6 +18,7 @@ import (
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/secrets"
@@ -75,6 +76,10 @@ type Services struct {
 	// Attachments are mounts for the box, such as the one with the socket that its workload is
 	// answered on.
 	Attachments []spec.Attachment
+	// Broker and Relay are nil for a launch spec without a broker. The relay is how Broker reaches
+	// it.
+	Broker Broker
+	Relay  *kbs.Relay
 }
 
 // Launch is the launch of one confidential guest.
@@ -91,6 +96,8 @@ type Launch struct {
 
 	// after calls a function once a time is over; nil: as package time does.
 	after func(wait time.Duration, do func())
+	// firstPause is that between attempts to fetch; 0: the usual one.
+	firstPause time.Duration
 
 	// taking is held by the caller that takes the launch spec.
 	taking sync.Mutex

@@ -19,6 +19,7 @@ import (
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/sealing"
 	"a3s.dev/box/agent/server"
@@ -106,6 +107,8 @@ type launched struct {
 	box       *guest
 	processor *teetest.Fake
 	offered   *Born
+	broker    Broker
+	relay     *kbs.Relay
 	carried   chan net.Conn
 	later     chan func()
 	ended     chan struct{}
@@ -125,6 +128,7 @@ func launchOf(t *testing.T, text []byte) *launched {
 			l.offered = born
 			return &Services{
 				RATLS: services{l.carried}, Attachments: []spec.Attachment{{Mount: 9, Path: "/run/a3s"}},
+				Broker: l.broker, Relay: l.relay,
 				Sealer: func(binding [32]byte, policy string) sealedvolume.Sealer {
 					report := &snp.Report{Measurement: [48]byte{1}}
 					return sealing.Volumes(sealing.Config{Processor: l.processor, Simulated: true, Report: report}, binding, policy)

@@ -22,22 +22,28 @@ func (l *Launch) Start() (*process.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	go l.awaitSecrets(h, born.Secrets)
+	go l.awaitSecrets(h, born.Secrets, l.fetch(born, h.Complete()))
 	go l.wipeAfter(h.Complete(), born.Secrets)
 	return h, nil
 }
 
-func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
+// awaitSecrets has what fetches some of the secrets, or nil.
+func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store, f *fetch) {
 	select {
 	case <-store.Done():
 	case <-h.Complete():
 		return
 	}
-	if store.Status().State == secrets.Ready {
+	state := store.Status().State
+	if state == secrets.Ready {
 		l.begin(h, store)
 		return
 	}
-	l.Box.Abandon(h, &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"})
+	reason := &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"}
+	if f != nil && len(f.missing()) > 0 {
+		reason = f.reason(state)
+	}
+	l.Box.Abandon(h, reason)
 	// The host learns of it by the exit, and ends the guest. If it does not, the guest ends itself.
 	if l.after != nil {
 		l.after(lingers, l.End)

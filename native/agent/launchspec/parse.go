@@ -83,6 +83,7 @@ func (c *checks) spec(s *Spec) {
 	c.between(s.SecretsDeadline, 1, maxDeadline, "secretsDeadline")
 	c.sealing(s)
 	c.volumes(s)
+	c.broker(s)
 }
 
 // sealing takes an absent list as the only way to say that nobody seals from outside.

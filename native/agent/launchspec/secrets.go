@@ -26,6 +26,10 @@ func (c *checks) injectors(secret *Secret, field string) {
 		c.that(isSHA256(digest), field+"injectors", "holds what is not a SHA-256 digest")
 	}
 	c.that(ascending(secret.Injectors), field+"injectors", "must be sorted, each once")
+	if secret.Resource != nil {
+		c.that(len(secret.Injectors) == 0 && !secret.AllowAnyInjector, field+"injectors", "must be none of a secret that is fetched")
+		return
+	}
 	c.that((len(secret.Injectors) > 0) != secret.AllowAnyInjector, field+"injectors", "must name injectors, or allow any, and not both")
 }
 

@@ -31,6 +31,7 @@ type Spec struct {
 	Sealing         string         `json:"sealing"`
 	Sealers         *[]string      `json:"sealers"`
 	Volumes         *[]Volume      `json:"volumes"`
+	Broker          *Broker        `json:"broker"`
 }
 
 // Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys
@@ -113,6 +114,8 @@ type Secret struct {
 	Injectors        []string     `json:"injectors"`
 	AllowAnyInjector bool         `json:"allowAnyInjector"`
 	Target           SecretTarget `json:"delivery"`
+	// Resource is the path at the broker from where the agent fetches it; nil where it is injected.
+	Resource *string `json:"resource"`
 }
 
 // SecretTarget is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable

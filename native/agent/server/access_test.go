@@ -26,6 +26,9 @@ func (g *guest) Take([]byte) (*Taken, error)     { return nil, box.ErrSpecTaken 
 func (g *guest) TakeCertificates([]byte)         {}
 func (g *guest) Start() (*process.Handle, error) { return nil, box.ErrSpecMissing }
 func (g *guest) ServeRATLS(conn net.Conn) error  { return conn.Close() }
+func (g *guest) BrokerConnection(<-chan struct{}) (net.Conn, error) {
+	return nil, &Error{"conflict", "there is none"}
+}
 func (g *guest) Secrets(<-chan struct{}, int64) (secrets.Status, error) {
 	return secrets.Status{}, box.ErrSpecMissing
 }
@@ -88,6 +91,7 @@ func TestEachRouteNeedsItsPermission(t *testing.T) {
 		{"PUT", "/v1/certificates", "", "", []string{anything}},
 		{"GET", "/v1/secrets", "", "", []string{anything}},
 		{"POST", "/v1/ratls", "", "", []string{anything}},
+		{"POST", "/v1/broker", "", "", []string{anything}},
 		{"GET", "/v1/hello", "", "", []string{anything}},
 		{"GET", "/v1/state", "", "", []string{anything}},
 		{"POST", "/v1/poweroff", "", "", []string{anything}},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,8 @@ func (g *taking) ServeRATLS(conn net.Conn) error {
 type client struct {
 	t    *testing.T
 	http *http.Client
+	// protocol is the version that requests are of.
+	protocol int
 }
 
 // server is one of a control stream.
@@ -91,7 +94,7 @@ func serve(t *testing.T, s server) *client {
 		transport.CloseIdleConnections()
 		_ = s.Close()
 	})
-	return &client{t, &http.Client{Transport: transport}}
+	return &client{t, &http.Client{Transport: transport}, minConfidential}
 }
 
 func (c *client) do(method, path string, body io.Reader) *http.Response {
@@ -100,7 +103,7 @@ func (c *client) do(method, path string, body io.Reader) *http.Response {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	request.Header.Set("a3s-protocol", "3")
+	request.Header.Set("a3s-protocol", strconv.Itoa(c.protocol))
 	response, err := c.http.Do(request)
 	if err != nil {
 		c.t.Fatal(err)
@@ -194,7 +197,7 @@ func (c *client) answered(method, path string) bool {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	request.Header.Set("a3s-protocol", "3")
+	request.Header.Set("a3s-protocol", strconv.Itoa(c.protocol))
 	response, err := c.http.Do(request)
 	if err != nil {
 		return false
@@ -264,8 +267,29 @@ func TestBytesOfRATLSAreCarriedBothWays(t *testing.T) {
 		t.Errorf("before the spec: got %d %s", status, text)
 	}
 	g.spec = permitting()
+	carriesLines(t, c, "/v1/ratls")
+}
+
+func TestBytesOfABrokerAreCarriedBothWays(t *testing.T) {
+	c, _, _ := confidential(t)
+	c.protocol = 11
+	carriesLines(t, c, "/v1/broker")
+}
+
+func TestAHostThatHasNothingToCarryIsTold(t *testing.T) {
+	s := &Server{Box: &box.Box{}, Confidential: &guest{}}
+	c := serve(t, untrusting(s.Handler()))
+	c.protocol = 11
+	if status, text := c.call("POST", "/v1/broker", ""); status != 409 || !strings.Contains(text, `"conflict"`) {
+		t.Errorf("got %d %s", status, text)
+	}
+}
+
+// carriesLines has the other end answer each line in capitals.
+func carriesLines(t *testing.T, c *client, path string) {
+	t.Helper()
 	in, out := io.Pipe()
-	response := c.do("POST", "/v1/ratls", in)
+	response := c.do("POST", path, in)
 	if response.StatusCode != 200 {
 		t.Fatalf("got %d", response.StatusCode)
 	}
@@ -317,4 +341,11 @@ func TestALaunchSpecThatIsTooLargeEndsTheGuestLikeAnyOther(t *testing.T) {
 		t.Errorf("got %d %s", status, text)
 	}
 	<-ended
+}
+
+// BrokerConnection has one connection, to a broker that answers each line in capitals.
+func (g *taking) BrokerConnection(<-chan struct{}) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	go func() { _ = g.ServeRATLS(ours) }()
+	return theirs, nil
 }

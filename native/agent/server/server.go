@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 10
+	maxProtocol = 11
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -88,6 +88,7 @@ var routes = []route{
 	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},
 	{method: "GET", path: "/v1/secrets", in: confidentialGuests, may: free, since: 3, stream: (*Server).secrets},
 	{method: "POST", path: "/v1/ratls", in: confidentialGuests, may: free, since: 3, stream: (*Server).ratls},
+	{method: "POST", path: "/v1/broker", in: confidentialGuests, may: free, since: 11, stream: (*Server).broker},
 	{method: "POST", path: "/v1/processes/main/start", in: allGuests, may: free, limit: maxDocumentBytes, setUp: (*Server).startMain},
 	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), since: 7, limit: maxSpecBytes, stream: (*Server).exec},
 	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), since: 4, limit: maxSpecBytes, stream: (*Server).execGrouped},

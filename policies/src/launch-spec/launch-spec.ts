@@ -10,6 +10,7 @@
 import * as z from 'zod';
 import { absolutePath } from './absolute-path.ts';
 import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
+import { BrokerEndpoint, brokerResource } from './broker.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { MAX_SEALED_VOLUMES, SealedVolume } from './sealed-volume.ts';
 import { shmBytes, Tmpfs } from './tmpfs.ts';
@@ -74,11 +75,16 @@ const Secret = z
     name: secretName,
     /**
      * SHA-256 of the SubjectPublicKeyInfo of each key that may inject it, sorted; empty only beside
-     * `allowAnyInjector`.
+     * `allowAnyInjector` or `resource`.
      */
     injectors: z.array(sha256).max(64),
     /** Anybody who reaches the box may inject it. */
     allowAnyInjector: z.boolean(),
+    /**
+     * The path at `broker` from where the agent fetches it; nobody injects it then. Since
+     * revision 5.
+     */
+    resource: brokerResource.optional(),
     delivery: z.discriminatedUnion('kind', [
       /** `/run/secrets/NAME`, mode 0400, owned by the user of the main process. */
       z.strictObject({ kind: z.literal('file') }),
@@ -89,9 +95,11 @@ const Secret = z
       }),
     ]),
   })
-  .refine(({ injectors, allowAnyInjector }) => injectors.length > 0 !== allowAnyInjector, {
-    error: 'must name injectors, or allow any, and not both',
-  })
+  .refine(
+    ({ injectors, allowAnyInjector, resource }) =>
+      [injectors.length > 0, allowAnyInjector, resource !== undefined].filter(Boolean).length === 1,
+    { error: 'must name injectors, or allow any, or be fetched, and one of these alone' },
+  )
   .refine(({ injectors }) => ascending(injectors), {
     error: 'injectors must be sorted, each once',
   });
@@ -204,16 +212,24 @@ const LaunchSpecFields = z.strictObject({
       error: 'must be sorted by name, each once',
     })
     .optional(),
+  /** Absent where no secret is fetched. Since revision 5. */
+  broker: BrokerEndpoint.optional(),
 });
 
 export const LaunchSpec = LaunchSpecFields.refine(
   ({ sealing, sealers }) => sealing !== 'none' || sealers === undefined,
   { error: 'does not belong to a box that seals nothing', path: ['sealers'] },
-).refine(
-  ({ volumes = [], tmpfs = [] }) =>
-    distinct([...volumes, ...tmpfs].map(({ destination }) => destination)),
-  { error: 'must have a place of its own each', path: ['volumes'] },
-);
+)
+  .refine(
+    ({ volumes = [], tmpfs = [] }) =>
+      distinct([...volumes, ...tmpfs].map(({ destination }) => destination)),
+    { error: 'must have a place of its own each', path: ['volumes'] },
+  )
+  .refine(
+    ({ broker, secrets }) =>
+      (broker !== undefined) === secrets.some(({ resource }) => resource !== undefined),
+    { error: 'must be there where a secret is fetched, and only there', path: ['broker'] },
+  );
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;
 

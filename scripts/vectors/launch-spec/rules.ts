@@ -8,6 +8,7 @@ import { ULIMITS } from '../../../policies/src/launch-spec/box-spec.ts';
 import { canonicalJson } from '../../../policies/src/launch-spec/canonical-json.ts';
 import type { LaunchSpec } from '../../../policies/src/launch-spec/launch-spec.ts';
 import type { LaunchSpecVector } from '../format.ts';
+import { BROKER_ACCEPTED, BROKER_RULES } from './broker.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
 import { SEALED_VOLUMES_ACCEPTED, SEALED_VOLUMES_RULES } from './sealed-volumes.ts';
@@ -246,6 +247,7 @@ const REFUSED: readonly Refused[] = [
   ['sealing-unknown', 'Keys that nobody derives.', ['sealing', 'launch']],
   ...SEALING_RULES,
   ...SEALED_VOLUMES_RULES,
+  ...BROKER_RULES,
   ['mounts', 'A share of the host.', ['mounts', []]],
   ['ports', 'Ports are the host’s.', ['ports', []]],
   ['secrets-missing', 'Every key is written out.', ['secrets', undefined]],
@@ -288,6 +290,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
       accepted(name, comment, ...changes),
     ),
     ...SEALING_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
+    ...BROKER_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...TMPFS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     accepted('secret-any', 'Every client that reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),

@@ -27,6 +27,8 @@ const WITH_MEMORY_MOUNTS = 3;
 const WITH_SEALING = 4;
 /** The one that added `volumes`. */
 const WITH_VOLUMES = 5;
+/** The one that added `broker`, and secrets with a `resource`. */
+const WITH_BROKER = 5;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -56,6 +58,7 @@ export async function planConfidential(
   checkMemoryMounts(planned, boot, bootSet);
   checkSealing(asked, boot, bootSet);
   checkVolumes(planned, boot, bootSet);
+  checkBroker(asked, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -75,7 +78,12 @@ export async function planConfidential(
       launchSpec: text,
       specDigest: digest,
       hostMay: spec.hostMay,
-      secrets: spec.secrets.map(({ name, allowAnyInjector }) => ({ name, allowAnyInjector })),
+      secrets: spec.secrets.map(({ name, allowAnyInjector, resource }) => ({
+        name,
+        allowAnyInjector,
+        ...(resource === undefined ? {} : { resource }),
+      })),
+      ...(spec.broker === undefined ? {} : { broker: spec.broker }),
       secretsDeadline: spec.secretsDeadline,
       deployment: spec.deployment,
       changes: spec.rootfs.changes,
@@ -147,6 +155,20 @@ function checkSealing(
       { remedy: 'Sign one with a3s-box boot sign and add --id-block, or use --sealing exact.' },
     );
   }
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkBroker(
+  { broker }: ConfidentialRequest,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (broker === undefined || launchSpec >= WITH_BROKER) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes fetched secrets from a broker`,
+    { remedy: 'Run npm run setup, which makes a boot set that can.' },
+  );
 }
 
 /**

@@ -31,6 +31,7 @@ const IMAGE = {
 const ASKED: Parameters<typeof launchSpecOf>[2] = {
   hostMay: [],
   secrets: [],
+  broker: undefined,
   deployment: '',
   changes: 'memory',
   secretsDeadline: 600,
@@ -48,8 +49,9 @@ function keyOf(key: KeyObject) {
 }
 
 function secret(parts: Partial<SecretRequest> = {}): SecretRequest {
-  const { name = 'token', allowAnyInjector = false, variable } = parts;
-  return { name, injectorKeys: parts.injectorKeys ?? [p256.pem], allowAnyInjector, variable };
+  const { name = 'token', allowAnyInjector = false, resource, variable } = parts;
+  const injectorKeys = parts.injectorKeys ?? (resource === undefined ? [p256.pem] : []);
+  return { name, injectorKeys, allowAnyInjector, resource, variable };
 }
 
 function codeOf(act: () => unknown): string | undefined {
@@ -62,6 +64,28 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 describe('launchSpecOf', () => {
+  it('writes the broker, and the paths of the secrets that the box fetches', () => {
+    const broker = { host: 'broker.example', port: 8443, tenant: 'default', key: 'a'.repeat(64) };
+    const secrets = [secret({ name: 'b', resource: 'x/y/z' }), secret({ name: 'a' })];
+    const { spec } = launchSpecOf(BOX, IMAGE, { ...ASKED, broker, secrets });
+    expect(spec.broker).toEqual(broker);
+    expect(spec.secrets).toEqual([
+      expect.objectContaining({ name: 'a', injectors: [p256.digest] }),
+      {
+        name: 'b',
+        injectors: [],
+        allowAnyInjector: false,
+        resource: 'x/y/z',
+        delivery: { kind: 'file' },
+      },
+    ]);
+    for (const asked of [{ broker }, { secrets }]) {
+      expect(codeOf(() => launchSpecOf(BOX, IMAGE, { ...ASKED, ...asked }))).toBe(
+        'invalid-argument',
+      );
+    }
+  });
+
   it('writes filesystems in memory, the size of /dev/shm and a read-only root into a launch spec', () => {
     const mount = (destination: string, size?: { bytes: number } | { percent: number }) => ({
       ...{ destination, readonly: false, flags: ['exec' as const] },

@@ -58,7 +58,14 @@ export function launchSpecOf(
   image: SpecifiedImage,
   asked: Pick<
     ConfidentialRequest,
-    'hostMay' | 'secrets' | 'deployment' | 'changes' | 'secretsDeadline' | 'sealing' | 'sealerKeys'
+    | 'hostMay'
+    | 'secrets'
+    | 'broker'
+    | 'deployment'
+    | 'changes'
+    | 'secretsDeadline'
+    | 'sealing'
+    | 'sealerKeys'
   >,
 ): { readonly spec: LaunchSpec; readonly text: string; readonly digest: string } {
   const { size: _, ...process } = mainProcess(box);
@@ -84,6 +91,7 @@ export function launchSpecOf(
     secretsDeadline: asked.secretsDeadline,
     sealing: asked.sealing,
     ...sealersOf(asked.sealerKeys),
+    ...(asked.broker === undefined ? {} : { broker: asked.broker }),
     ...(box.init === true ? { init: true } : {}),
     ...specifiedDirectories(image.volumes, [...(box.tmpfs ?? []), ...(box.sealedVolumes ?? [])]),
     ...memoryMounts(box),
@@ -123,7 +131,7 @@ function sealersOf(keys: readonly string[]): { readonly sealers?: string[] } {
   return { sealers: [...new Set(digests)].sort() };
 }
 
-function secretOf({ name, injectorKeys, allowAnyInjector, variable }: SecretRequest) {
+function secretOf({ name, injectorKeys, allowAnyInjector, resource, variable }: SecretRequest) {
   const injectors = injectorKeys.map((pem) =>
     callerDigest(pem, `that is to inject the secret ${name}`),
   );
@@ -131,6 +139,7 @@ function secretOf({ name, injectorKeys, allowAnyInjector, variable }: SecretRequ
     name,
     injectors: [...new Set(injectors)].sort(),
     allowAnyInjector,
+    ...(resource === undefined ? {} : { resource }),
     delivery:
       variable === undefined ? { kind: 'file' as const } : { kind: 'env' as const, variable },
   };

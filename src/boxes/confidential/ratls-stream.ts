@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
+import { SpecRefusal } from '../record/spec-refusal.ts';
 import type { ClientStream } from '../run/client-stream.ts';
 import { MAX_RATLS_CONNECTIONS } from '../run/ratls-connections.ts';
 import type { RunServices } from '../run/run-services.ts';
@@ -47,7 +48,8 @@ export async function openSealing(
   operation: 'seal' | 'unseal',
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { name, definition } = rt.store.expect(id);
+  const box = rt.store.expect(id);
+  const { name, definition } = box;
   const { confidential } = definition;
   if (confidential === undefined) {
     throw new A3sError(
@@ -57,10 +59,11 @@ export async function openSealing(
     );
   }
   if (confidential.sealing === undefined || confidential.sealing === 'none') {
-    throw new A3sError(
+    throw new SpecRefusal(
       'sealing-not-permitted',
       `Cannot ${operation} in ${name}: its launch spec says sealing none`,
       {
+        ...{ box, decided: { rule: 'sealing', needs: ['exact', 'upgradable'] } },
         remedy: 'Create the box with --sealing exact, and --sealer for who may seal from outside.',
       },
     );

@@ -6,7 +6,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit, SecretsReport } from '../../guest/protocol.ts';
-import type { BoxState } from '../record/box.ts';
+import { guestText } from '../../guest/refusal.ts';
+import type { Box, BoxState } from '../record/box.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
@@ -40,7 +41,7 @@ export async function watchSecrets(
   }
 }
 
-function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
+export function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
   const state = rt.store.get(running.id)?.state;
   const present =
     !running.signal.aborted && state?.run === running.run && state.status === 'running';
@@ -74,14 +75,46 @@ function recordSecrets(
   });
   const fresh = delivered.filter((name) => !before.has(name));
   for (const secret of fresh) publish(rt, amended, 'secret-delivered', { secret });
-  if (state !== 'waiting') publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
+  // Why a secret was not fetched, the exit says: its event has it.
+  if (state === 'waiting' || (state !== 'ready' && isFetching(box))) return;
+  publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
 }
+
+function isFetching({ definition }: Box): boolean {
+  return definition.confidential?.broker !== undefined;
+}
+
+/** What an exit of a main process, which never started, says about its secrets. */
+const LACKING: ReadonlyMap<string, 'expired' | 'refused'> = new Map([
+  ['secrets-deadline', 'expired'],
+  ['secrets-not-fetched', 'expired'],
+  ['secret-refused', 'refused'],
+]);
 
 /**
  * The secrets' state at the exit of the main process, which may be known before the guest's report
  * about them.
  */
-export function expiredBy(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
-  if (launch?.secrets.state !== 'waiting' || exit.error?.code !== 'secrets-deadline') return {};
-  return { launch: { ...launch, secrets: { ...launch.secrets, state: 'expired' } } };
+export function secretsAfter(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
+  const state = LACKING.get(exit.error?.code ?? '');
+  if (launch?.secrets.state !== 'waiting' || state === undefined) return {};
+  return { launch: { ...launch, secrets: { ...launch.secrets, state } } };
+}
+
+/**
+ * Publishes that the secrets did not come, once: `before` is the state before the exit was
+ * recorded. Of a box that fetches secrets the event has the code, and what its broker answered.
+ */
+export function publishLack(
+  rt: Pick<Services, 'events'>,
+  ended: Box,
+  before: BoxState,
+  { error }: Exit,
+): void {
+  const state = LACKING.get(error?.code ?? '');
+  if (!error || state === undefined) return;
+  const fetching = isFetching(ended);
+  if (!fetching && before.launch?.secrets.state !== 'waiting') return;
+  const why = fetching ? { error: error.code, reason: guestText(error.message) } : {};
+  publish(rt, ended, `secrets-${state}`, { ...teeAttributes(ended), ...why });
 }

@@ -5,9 +5,10 @@
  * @module
  */
 import { once } from '../../async/once.ts';
-import { A3sError } from '../../errors.ts';
+import type { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { Box } from '../record/box.ts';
+import { SpecRefusal } from '../record/spec-refusal.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { CopyDeadline } from './copy-deadline.ts';
 import { FilesVm, type FilesVmHost, timingOf } from './files-vm.ts';
@@ -106,11 +107,14 @@ async function ofRunning(
 }
 
 /** @throws A3sError `host-not-permitted` for a confidential box */
-export function expectVisible({ definition, name }: Box, what: string): void {
-  if (definition.confidential === undefined) return;
-  throw new A3sError(
+export function expectVisible(box: Box, what: string): void {
+  if (box.definition.confidential === undefined) return;
+  throw new SpecRefusal(
     'host-not-permitted',
-    `Cannot ${what} ${name}: the host sees no file of a confidential box`,
-    { remedy: 'Have a program of the box send its files, over RA-TLS for example.' },
+    `Cannot ${what} ${box.name}: the host sees no file of a confidential box`,
+    {
+      ...{ box, decided: { rule: 'confidential', needs: [] } },
+      remedy: 'Have a program of the box send its files, over RA-TLS for example.',
+    },
   );
 }

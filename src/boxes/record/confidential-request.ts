@@ -3,13 +3,15 @@
  *
  * @module
  */
-import type { HostPermission, Sealing } from '@a3s-box/policies';
+import type { BrokerEndpoint, HostPermission, Sealing } from '@a3s-box/policies';
 import type { Tee } from '../../engine/engine.ts';
 
 export interface ConfidentialRequest {
   readonly tee: Tee;
   readonly hostMay: readonly HostPermission[];
   readonly secrets: readonly SecretRequest[];
+  /** Where secrets with a resource are fetched from. */
+  readonly broker: BrokerEndpoint | undefined;
   readonly deployment: string;
   readonly changes: 'memory' | 'encrypted-disk';
   /** Seconds. */
@@ -28,6 +30,8 @@ export interface SecretRequest {
   /** Public keys in PEM whose holders may inject it. */
   readonly injectorKeys: readonly string[];
   readonly allowAnyInjector: boolean;
+  /** Its path at the broker, from where the agent fetches it; undefined: it is injected. */
+  readonly resource: string | undefined;
   /** The environment variable that it becomes; undefined: it becomes a file. */
   readonly variable: string | undefined;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
+import { BrokerEndpoint, HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
 import * as z from 'zod';
 import { TEES } from '../../engine/engine.ts';
 
@@ -20,7 +20,16 @@ export const ConfidentialDefinition = z.strictObject({
   /** SHA-256 of the text, which is HOST_DATA. */
   specDigest: hex(32),
   hostMay: z.array(z.enum(HOST_PERMISSIONS)),
-  secrets: z.array(z.strictObject({ name: z.string(), allowAnyInjector: z.boolean() })),
+  secrets: z.array(
+    z.strictObject({
+      name: z.string(),
+      allowAnyInjector: z.boolean(),
+      /** Its path at the broker; absent where it is injected. */
+      resource: z.string().optional(),
+    }),
+  ),
+  /** Absent where no secret is fetched. */
+  broker: BrokerEndpoint.optional(),
   secretsDeadline: z.int(),
   deployment: z.string(),
   changes: z.enum(['memory', 'encrypted-disk']),
@@ -31,7 +40,7 @@ export const ConfidentialDefinition = z.strictObject({
 });
 export type ConfidentialDefinition = z.infer<typeof ConfidentialDefinition>;
 
-const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired'] as const;
+const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired', 'refused'] as const;
 
 /**
  * The part of its state: what was launched for one run, as the host saw it, and which secrets its

@@ -5,8 +5,8 @@
  * @module
  */
 import type { HostPermission } from '@a3s-box/policies';
-import { A3sError } from '../../errors.ts';
 import type { Box } from './box.ts';
+import { SpecRefusal } from './spec-refusal.ts';
 
 /** Whether the box is plain, or its launch spec grants the permission. */
 export function hostMay({ definition }: Pick<Box, 'definition'>, permission: HostPermission) {
@@ -30,10 +30,11 @@ export function expectPermission(
 ): void {
   if (permissions.some((permission) => hostMay(box, permission))) return;
   const [first = 'exec'] = permissions;
-  throw new A3sError(
+  throw new SpecRefusal(
     'host-not-permitted',
     `Cannot ${what} ${box.name}: the launch spec of this confidential box does not let the host (${permissions.join(' or ')})`,
     {
+      ...{ box, decided: { rule: 'hostMay', needs: permissions } },
       remedy: `Create it with --host-may ${first}. A verifier of the box sees this permission.`,
     },
   );

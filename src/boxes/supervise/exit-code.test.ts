@@ -19,7 +19,7 @@ it.each(Object.entries(exits))(
   'maps the agent’s error %s to the exit code %i, as the agent does',
   (code, exitCode) => {
     const error =
-      code === 'secrets-deadline'
+      code === 'secrets-deadline' || code === 'secrets-not-fetched' || code === 'secret-refused'
         ? new A3sError(code, 'they did not come')
         : refusal('POST /v1/processes/main/start', 422, { error: { code, message: 'no' } });
     expect(exitCodeOf(error)).toBe(exitCode);

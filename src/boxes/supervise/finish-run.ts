@@ -71,15 +71,19 @@ function recordEnd(rt: Pick<Services, 'store'>, { definition, state }: Box, deta
   });
 }
 
+/** By the state of a run's secrets: why it ended, where no server heard what its guest says. */
+const LACKING: Readonly<Record<string, A3sError>> = {
+  expired: new A3sError('secrets-deadline', 'its secrets did not arrive in time'),
+  refused: new A3sError('secret-refused', 'a secret was refused to it'),
+};
+
 /** The result of a run whose end no server reported. */
 function unseenExit(
   { launch, stopRequested }: BoxState,
   detail: string,
 ): Pick<BoxState, 'exitCode' | 'error'> {
-  if (launch?.secrets.state === 'expired') {
-    const expired = new A3sError('secrets-deadline', 'its secrets did not arrive in time');
-    return { exitCode: exitCodeOf(expired), error: expired.message };
-  }
+  const lacking = LACKING[launch?.secrets.state ?? ''];
+  if (lacking !== undefined) return { exitCode: exitCodeOf(lacking), error: lacking.message };
   const why = detail === '' ? 'it was killed' : detail;
   const error = stopRequested ? '' : `the microVM ended unexpectedly: ${why}`;
   return { exitCode: KILLED, error };

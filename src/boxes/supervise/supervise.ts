@@ -8,7 +8,8 @@ import type { Guest } from '../../guest/guest.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import { type Exit, MAIN } from '../../guest/protocol.ts';
 import { guestText } from '../../guest/refusal.ts';
-import { expiredBy, watchSecrets } from '../confidential/watch-secrets.ts';
+import { relayBroker } from '../confidential/relay-broker.ts';
+import { publishLack, secretsAfter, watchSecrets } from '../confidential/watch-secrets.ts';
 import { watchHealth } from '../health/watch-health.ts';
 import { copyOutput, type Progress } from '../output/copy-output.ts';
 import { keepsOutput } from '../output/keeps-output.ts';
@@ -16,10 +17,8 @@ import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { hostSeesOutput } from '../record/host-may.ts';
 import { mayHaveVm } from '../record/states.ts';
-import { teeAttributes } from '../record/tee-names.ts';
 import type { RunServices } from '../run/run-services.ts';
 import type { RunningBox } from '../run/running-box.ts';
-import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { watchBinds } from '../watch/watch-binds.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
@@ -48,6 +47,7 @@ export interface Followed {
 export function supervise(rt: EndHost, running: RunningBox, followed?: Followed): void {
   running.watched = true;
   void watchSecrets(rt, running);
+  void relayBroker(rt, running);
   void watchHealth(rt, running);
   void watchBinds(rt, running);
   void (async () => {
@@ -179,15 +179,14 @@ async function saveRest(rt: Pick<RunServices, 'log' | 'outputs'>, id: string): P
 async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined): Promise<void> {
   const { state } = rt.store.expect(running.id);
   if (exit !== undefined && (state.status === 'running' || state.status === 'paused')) {
-    const expired = expiredBy(exit, state);
     const ended = rt.store.advance(running.id, 'ended', {
-      ...expired,
+      ...secretsAfter(exit, state),
       exitCode: exit.exitCode,
       oomKilled: exit.oomKilled,
       ...(exit.error ? { error: guestText(exit.error.message) } : {}),
       finishedAt: timestamp(now()),
     });
-    if (expired.launch !== undefined) publish(rt, ended, 'secrets-expired', teeAttributes(ended));
+    publishLack(rt, ended, state, exit);
     // Clients that follow the output need not wait for the end of the microVM.
     rt.outputs.of(running.id).endRun(running.run);
   }

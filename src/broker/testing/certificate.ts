@@ -4,6 +4,7 @@
  * @module
  */
 import { execFileSync } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,4 +36,11 @@ export function testCertificate(
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** SHA-256 of the key of a certificate. */
+export function keyPin(cert: string): string {
+  const { publicKey } = new X509Certificate(cert);
+  const der = publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(der).digest('hex');
 }

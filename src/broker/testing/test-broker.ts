@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
@@ -11,7 +10,7 @@ import { SimulatedSecureProcessor } from '@a3s-box/attestation/simulated';
 import { type BrokerConfig, parseBrokerConfig } from '../config/broker-yaml.ts';
 import { createSigningKeyFile } from '../keys/signing-key.ts';
 import { type RunningBroker, serveBroker } from '../serve.ts';
-import { testCertificate } from './certificate.ts';
+import { keyPin, testCertificate } from './certificate.ts';
 import { NOW, type TestDirectory, testDirectory } from './fixtures.ts';
 
 const VECTORS = new URL('../../../test/vectors/', import.meta.url);
@@ -78,6 +77,8 @@ export type Who = (typeof WHO)[number];
 export interface TestBrokerOptions {
   readonly limits?: string;
   readonly now?: () => Date;
+  /** Guests have TLS with the certificate of the administrators' listener. */
+  readonly guestTls?: boolean;
   /** YAML of the default tenant beside its administrators. */
   readonly declared?: string;
 }
@@ -97,19 +98,17 @@ export function pinOf(who: Who): string {
   return keyPin(person(who).cert);
 }
 
-/** SHA-256 of the key of a certificate. */
-export function keyPin(cert: string): string {
-  const { publicKey } = new X509Certificate(cert);
-  const der = publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(der).digest('hex');
-}
-
-export function testYaml({ limits = '', declared = '' }: TestBrokerOptions = {}): string {
+export function testYaml({
+  limits = '',
+  declared = '',
+  guestTls = false,
+}: TestBrokerOptions = {}): string {
+  const tls = guestTls ? ', tls: {cert: tls.crt, key: tls.key}' : '';
   return `
 store: broker.db
 rootKey: {file: root.key}
 audit: {key: audit.key, checkpointEntries: 16}
-guests: {listen: "127.0.0.1:0"}
+guests: {listen: "127.0.0.1:0"${tls}}
 admin: {listen: "127.0.0.1:0", tls: {cert: tls.crt, key: tls.key}}
 metrics: {listen: "127.0.0.1:0"}
 simulated: {roots: roots.pem}

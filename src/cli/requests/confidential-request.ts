@@ -6,6 +6,7 @@
  * @module
  */
 import type { HostPermission, Sealing } from '@a3s-box/policies';
+import { parseBroker } from '../../box-options/broker.ts';
 import { parseDeadline } from '../../box-options/deadline.ts';
 import { parsePermissions } from '../../box-options/host-permission.ts';
 import { parseSecret, type SecretOption } from '../../box-options/secret.ts';
@@ -34,11 +35,23 @@ export async function confidentialRequest(
   refuseInputs(invocation, hostMay);
   const secrets = flags.parsedList('secret', parseSecret);
   refuseTwice(secrets);
+  const broker = flags.parsed('broker', parseBroker);
+  requireBroker(secrets, broker !== undefined);
   const file = flags.string('id-block');
   return {
     Tee: tee,
     HostMay: hostMay,
     Secrets: await Promise.all(secrets.map((secret) => secretBody(invocation, secret))),
+    ...(broker === undefined
+      ? {}
+      : {
+          Broker: {
+            Host: broker.host,
+            Port: broker.port,
+            Tenant: broker.tenant,
+            Key: broker.key,
+          },
+        }),
     Deployment: flags.parsed('deployment', parseDeployment),
     Changes: flags.parsed('changes', parseChanges),
     Sealing: flags.parsed('sealing', parseSealing),
@@ -144,6 +157,20 @@ function isSealed(flag: 'volume' | 'mount', text: string): boolean {
   return mode.split(',').includes('sealed');
 }
 
+/** @throws UsageError */
+function requireBroker(secrets: readonly SecretOption[], given: boolean): void {
+  const fetched = secrets.find(({ resource }) => resource !== undefined);
+  if ((fetched !== undefined) === given) return;
+  if (fetched === undefined) {
+    throw new UsageError('cannot use --broker: no secret is from it', {
+      remedy: 'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker.',
+    });
+  }
+  throw new UsageError(`cannot fetch the secret ${fetched.name}: there is no --broker`, {
+    remedy: 'Add --broker https://HOST:PORT,key=SHA256. For a file of a key write from=./broker/….',
+  });
+}
+
 function refuseTwice(secrets: readonly SecretOption[]): void {
   const twice = repeated(secrets.map(({ name }) => name));
   if (twice !== undefined) throw new UsageError(`--secret: ${twice} is given twice`);
@@ -160,12 +187,13 @@ function repeated(words: readonly (string | undefined)[]): string | undefined {
 
 async function secretBody(
   { context }: Invocation,
-  { name, keys, allowAnyInjector, variable }: SecretOption,
+  { name, keys, allowAnyInjector, resource, variable }: SecretOption,
 ): Promise<Secret> {
   return {
     Name: name,
     InjectorKeys: await Promise.all(keys.map((path) => readInjectorKey(context, path))),
     AllowAnyInjector: allowAnyInjector,
+    Resource: resource,
     Env: variable,
   };
 }

@@ -6,9 +6,10 @@
 import { HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
 import * as z from 'zod';
 import type { Document } from '../document.ts';
+import { BrokerBody } from './broker-body.ts';
 
 const tee = z.enum(['snp', 'simulate']);
-const secretsState = z.enum(['none', 'waiting', 'ready', 'expired']);
+const secretsState = z.enum(['none', 'waiting', 'ready', 'expired', 'refused']);
 
 export const ConfidentialShown = z.strictObject({
   Tee: tee,
@@ -22,7 +23,13 @@ export const ConfidentialShown = z.strictObject({
   Changes: z.enum(['memory', 'encrypted-disk']),
   Sealing: z.enum(SEALING),
   Secrets: z.array(
-    z.strictObject({ Name: z.string(), Delivered: z.boolean(), AllowAnyInjector: z.boolean() }),
+    z.strictObject({
+      Name: z.string(),
+      Delivered: z.boolean(),
+      AllowAnyInjector: z.boolean(),
+      /** Its path at the broker, where it is fetched. */
+      Resource: z.string().optional(),
+    }),
   ),
   SecretsState: secretsState,
   SecretsDeadline: z.int(),
@@ -30,6 +37,8 @@ export const ConfidentialShown = z.strictObject({
   Volumes: z
     .array(z.strictObject({ Name: z.string(), Id: z.string(), Created: z.boolean() }))
     .optional(),
+  /** Where secrets are fetched from. */
+  Broker: BrokerBody.optional(),
   Instance: z.string().optional(),
 });
 export type ConfidentialShown = Document<typeof ConfidentialShown>;

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { HOST_PERMISSIONS, LaunchSpec, SEALING } from '@a3s-box/policies';
+import { brokerResource, HOST_PERMISSIONS, LaunchSpec, SEALING } from '@a3s-box/policies';
 import * as z from 'zod';
 import type { Document } from '../document.ts';
+import { BrokerBody } from './broker-body.ts';
 
 const MAX_KEYS = 64;
 const MAX_SECRETS = 64;
@@ -23,6 +24,8 @@ const Secret = z.strictObject({
   InjectorKeys: z.array(z.string().max(MAX_PEM)).max(MAX_KEYS).default([]),
   /** Any client that reaches the box may inject it. */
   AllowAnyInjector: z.boolean().default(false),
+  /** Its path at `Broker`, from where the box fetches it; nobody injects it then. */
+  Resource: brokerResource.nullish(),
   /** The variable of the main process that it becomes, instead of a file. */
   Env: z
     .string()
@@ -38,6 +41,8 @@ export const Confidential = z
     /** What the launch spec lets the host do; ending the box needs no permission. */
     HostMay: z.array(z.enum(HOST_PERMISSIONS)).max(16).default([]),
     Secrets: z.array(Secret).max(MAX_SECRETS).default([]),
+    /** Where the box fetches those with a `Resource`. */
+    Broker: BrokerBody.nullish(),
     /** Name by which relying parties tell boxes of one image apart. */
     Deployment: LaunchSpec.shape.deployment.default(''),
     Changes: z.enum(['memory', 'encrypted-disk']).default('memory'),
@@ -61,8 +66,18 @@ export const Confidential = z
   })
   .refine(
     ({ Secrets }) =>
-      Secrets.every((each) => each.InjectorKeys.length > 0 !== each.AllowAnyInjector),
-    { error: 'each secret must name InjectorKeys, or say AllowAnyInjector, and not both' },
-  );
+      Secrets.every(
+        ({ InjectorKeys, AllowAnyInjector, Resource }) =>
+          [InjectorKeys.length > 0, AllowAnyInjector, Boolean(Resource)].filter(Boolean).length ===
+          1,
+      ),
+    {
+      error:
+        'each secret must name InjectorKeys, or say AllowAnyInjector, or have a Resource, and one of these alone',
+    },
+  )
+  .refine(({ Broker, Secrets }) => !Broker === Secrets.every(({ Resource }) => !Resource), {
+    error: 'Broker and secrets with a Resource belong together',
+  });
 
 export type Confidential = Document<typeof Confidential>;

@@ -129,6 +129,7 @@ export class FakeAgent {
       ['PUT', /^\/v1\/certificates$/, (s) => this.#confidential().takeCertificates(s)],
       ['GET', /^\/v1\/secrets$/, (s, _, q) => this.#confidential().report(s, q)],
       ['POST', /^\/v1\/ratls$/, (s) => this.#confidential().serveRatls(s)],
+      ['POST', /^\/v1\/broker$/, (s) => this.#confidential().connectBroker(s)],
     ];
   }
 

@@ -26,6 +26,8 @@ export interface FakeConfidentialOptions {
   readonly volumes?: LaunchSpecTaken['volumes'];
   /** Takes over a connection to its RA-TLS server, which sends everything back otherwise. */
   readonly ratls?: ((stream: ServerHttp2Stream) => void) | undefined;
+  /** Uses a connection to its broker; without it the agent makes none. */
+  readonly broker?: ((stream: ServerHttp2Stream) => void) | undefined;
 }
 
 const MAX_SPEC = 4 * 1024 * 1024;
@@ -115,6 +117,13 @@ export class FakeConfidential {
     this.#main?.give(125, { code: 'secrets-deadline', message });
   }
 
+  /** A secret will not come. */
+  refuse(code: string, message: string): void {
+    this.#state = code === 'secret-refused' ? 'refused' : 'expired';
+    this.#changed();
+    this.#main?.give(125, { code, message });
+  }
+
   async report(stream: ServerHttp2Stream, query: URLSearchParams): Promise<void> {
     const gone = closing(stream);
     while (query.get('seen') === String(this.#version) && !gone.aborted) {
@@ -131,6 +140,15 @@ export class FakeConfidential {
     stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
     if (this.#options.ratls === undefined) stream.pipe(stream);
     else this.#options.ratls(stream);
+  }
+
+  /** Answers as long as there is something to fetch. */
+  async connectBroker(stream: ServerHttp2Stream): Promise<void> {
+    if (this.spec?.broker === undefined || this.#state !== 'waiting') {
+      throw new FakeRefusal('conflict', 'there is nothing to fetch');
+    }
+    stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
+    this.#options.broker?.(stream);
   }
 
   checkPermission(method: string, path: string): void {

@@ -38,6 +38,7 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (version < 9 && path === '/v1/networks') return false;
   if (version < 10 && SOCKETS.test(path)) return false;
   if (version < 8 && (SHARES.test(path) || path === '/v1/files/sync')) return false;
+  if (path === '/v1/broker') return confidential && version >= 11;
   if (!confidential) return true;
   if (FILES.test(path) || SHARES.test(path) || SOCKETS.test(path)) return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));

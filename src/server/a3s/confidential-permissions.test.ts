@@ -40,6 +40,35 @@ describe('the permissions of the host', () => {
     expect(existsSync(join(home.config.home, 'boxes', id, 'output.log'))).toBe(false);
   });
 
+  it('says which rule of the launch spec decided, to the caller and in an event', async () => {
+    const id = await running({ HostMay: ['stats'] });
+    const denied = [
+      await home.call('POST', `/containers/${id}/exec`, EXEC),
+      await home.call('GET', `/containers/${id}/logs?stdout=1`),
+      await home.call('GET', `/containers/${id}/archive?path=/`),
+      await home.call('GET', `/containers/none/archive?path=/`),
+    ];
+    const decided = ['hostMay', 'hostMay', 'confidential', undefined];
+    expect(denied.map(({ body }) => (body as { rule?: string }).rule)).toEqual(decided);
+    const filters = encodeURIComponent(JSON.stringify({ event: ['spec-refused'] }));
+    const until = Math.ceil(Date.now() / 1000);
+    const { body: text } = await home.call(
+      'GET',
+      `/events?since=0&until=${until}&filters=${filters}`,
+    );
+    const events = String(text)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).Actor);
+    const refused = { error: 'host-not-permitted', tee: 'SIMULATED' };
+    expect(events).toMatchObject([
+      { ID: id, Attributes: { ...refused, rule: 'hostMay', needs: 'exec' } },
+      { ID: id, Attributes: { ...refused, rule: 'hostMay', needs: 'logs' } },
+      { ID: id, Attributes: { ...refused, rule: 'confidential' } },
+    ]);
+    expect(events[0].Attributes.reason).toContain('does not let the host (exec)');
+  });
+
   it('always permits the host to end the box', async () => {
     const id = await running();
     expect((await home.call('POST', `/containers/${id}/kill?signal=TERM`)).status).toBe(204);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SpecRefusal } from '../../boxes/record/spec-refusal.ts';
 import { isDiskFull } from '../../disk-full.ts';
 import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
@@ -18,7 +19,10 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof A3sError) {
     const { code, message, remedy } = error;
-    const body = { message, code, ...(remedy === undefined ? {} : { remedy }) };
+    const body = {
+      ...{ message, code, ...(remedy === undefined ? {} : { remedy }) },
+      ...(error instanceof SpecRefusal ? { rule: error.decided.rule } : {}),
+    };
     const { status, unlogged = false } = ERRORS[code];
     return { status, body, unexpected: status >= 500 && !unlogged };
   }

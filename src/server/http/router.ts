@@ -40,12 +40,14 @@ export interface RouterOptions<Needs> {
   readonly routes: readonly Route<Needs>[];
   /** What the handlers take of the server. */
   readonly rt: Needs & RouterHost;
+  /** Called with each error that a client is answered with. */
+  readonly onRefusal?: (error: unknown) => void;
 }
 
 type App = Hono<{ Bindings: Bindings }>;
 type AppContext = Context<{ Bindings: Bindings }>;
 
-export function createRouter<Needs>({ routes, rt }: RouterOptions<Needs>): App {
+export function createRouter<Needs>({ routes, rt, onRefusal }: RouterOptions<Needs>): App {
   const app: App = new Hono({
     getPath: (request) => splitVersion(pathname(request.url))?.path ?? UNSERVED,
   });
@@ -53,7 +55,10 @@ export function createRouter<Needs>({ routes, rt }: RouterOptions<Needs>): App {
     app.on(route.method, route.path, (context) => dispatch(rt, route, context));
   }
   app.notFound((context) => refuse(rt, context, notFound(context)));
-  app.onError((error, context) => refuse(rt, context, error));
+  app.onError((error, context) => {
+    onRefusal?.(error);
+    return refuse(rt, context, error);
+  });
   return app;
 }
 

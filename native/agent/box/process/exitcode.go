@@ -6,9 +6,13 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// SecretsDeadline is the code of a main process that was ended because its secrets did not come in
-// time.
-const SecretsDeadline = "secrets-deadline"
+// Codes of a main process that was ended because its secrets did not come: not in time; not in time
+// from the broker; or never, since the broker refused one or the box cannot use it.
+const (
+	SecretsDeadline   = "secrets-deadline"
+	SecretsNotFetched = "secrets-not-fetched"
+	SecretRefused     = "secret-refused"
+)
 
 // exitCodes are the exit codes of main processes that had waited and could not be started, by the
 // reason: as Docker has them, 127 for a command that does not exist and 126 for one that cannot be
@@ -22,6 +26,8 @@ var exitCodes = map[string]int{
 	stage.CommandNotFound:      127,
 	stage.CommandNotExecutable: 126,
 	SecretsDeadline:            125,
+	SecretsNotFetched:          125,
+	SecretRefused:              125,
 }
 
 // exitUnknown is Docker's exit code of a container whose start failed for any other reason

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keyPin } from '../../../broker/testing/certificate.ts';
 import {
-  keyPin,
   launchGuest,
   person,
   policyDocument,

@@ -64,6 +64,34 @@ describe('run --tee', () => {
     });
   });
 
+  it('run --tee sends its broker, and the paths of what it fetches there', async () => {
+    const key = 'a'.repeat(64);
+    await a3s(
+      `run -d --tee simulate --broker https://broker.example,key=${key}` +
+        ' --secret token:from=broker/default/db/token:env --secret pin:from=broker.pub box both',
+    );
+    expect(sent()['Confidential']).toMatchObject({
+      Broker: { Host: 'broker.example', Port: 443, Tenant: 'default', Key: key },
+      Secrets: [
+        { Name: 'token', InjectorKeys: [], Resource: 'default/db/token', Env: 'TOKEN' },
+        { Name: 'pin', InjectorKeys: [PEM] },
+      ],
+    });
+  });
+
+  it.each([
+    ['--broker https://b.example --secret t:from=broker/a/b/c', 'it needs key=SHA256'],
+    ['--secret t:from=broker/a/b/c', 'there is no --broker'],
+    [`--broker https://b.example,key=${'a'.repeat(64)}`, 'no secret is from it'],
+    ['--secret t:from=broker/a/b/c:from=broker.pub', 'nobody may inject it'],
+    ['--secret t:from=broker/a/b/c:allow-any-injector', 'nobody may inject it'],
+    ['--secret t:from=broker/a/b', 'repository/type/tag'],
+  ])('run --tee refuses %s', async (flags, message) => {
+    const done = await a3s(`run -d --tee simulate ${flags} box both`);
+    expect(done.status).toBe(125);
+    expect(done.stderr).toContain(message);
+  });
+
   it('run --tee sends its sealing, and the keys of its sealers', async () => {
     await a3s(
       'run -d --tee simulate --sealing exact --sealer broker.pub --sealer p256.pub box both',

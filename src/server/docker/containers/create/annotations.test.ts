@@ -133,13 +133,35 @@ describe('annotations of a create document', () => {
     expect(found.HostConfig.Annotations).toEqual(annotations);
   });
 
+  const BROKER = `https://broker.example:8443/tenants/team,key=${'a'.repeat(64)}`;
+
+  it('annotations have a box fetch secrets from a broker', async () => {
+    const Broker = { Host: 'broker.example', Port: 8443, Tenant: 'team', Key: 'a'.repeat(64) };
+    const Secrets = [{ Name: 'token', Resource: 'default/db/token', Env: 'TOKEN' }];
+    const spec = await specOf({ Confidential: { Tee: 'simulate', Broker, Secrets } });
+    expect(spec).toContain('"tenant":"team"');
+    const annotations = {
+      'dev.a3s.tee': 'simulate',
+      'dev.a3s.broker': BROKER,
+      'dev.a3s.secret.token': 'from=broker/default/db/token:env',
+    };
+    expect(await specOf(annotated(annotations))).toBe(spec);
+    expect((await created(annotated(annotations))).Confidential).toMatchObject({
+      Broker,
+      Secrets: [{ Name: 'token', Resource: 'default/db/token' }],
+    });
+  });
+
   const TEE = { 'dev.a3s.tee': 'simulate' };
   it.each([
     [{ 'dev.a3s.x': 'y' }, 'unsupported-option', 'there is no annotation dev.a3s.x'],
     [{ 'dev.a3s.': 'y' }, 'unsupported-option', 'there is no annotation dev.a3s.'],
     [{ 'dev.a3s.toString': 'y' }, 'unsupported-option', 'there is no annotation'],
     [{ 'dev.a3s.Tee': 'snp' }, 'unsupported-option', 'there is no annotation dev.a3s.Tee'],
-    [{ ...TEE, 'dev.a3s.broker': 'x' }, 'unsupported-option', 'there is no annotation'],
+    [{ ...TEE, 'dev.a3s.broker': 'https://b.example' }, 'invalid-argument', 'it needs key=SHA256'],
+    [{ ...TEE, 'dev.a3s.broker': BROKER }, 'invalid-argument', 'belong together'],
+    [{ ...TEE, 'dev.a3s.secret.t': 'from=broker/a/b/c' }, 'invalid-argument', 'belong together'],
+    [{ ...TEE, 'dev.a3s.secret.t': 'from=broker/a/b' }, 'invalid-argument', 'repository/type/tag'],
     [{ 'dev.a3s.host-may': 'logs' }, 'invalid-argument', 'dev.a3s.tee: it is missing'],
     [{ 'dev.a3s.tee': 'sev' }, 'invalid-argument', 'Tee'],
     [{ 'dev.a3s.tee': '' }, 'invalid-argument', 'Tee'],

@@ -5,6 +5,7 @@
  * @module
  */
 import type * as z from 'zod';
+import { parseBroker } from '../../../../box-options/broker.ts';
 import { parseDeadline } from '../../../../box-options/deadline.ts';
 import { parsePermissions } from '../../../../box-options/host-permission.ts';
 import { parseSecretOptions } from '../../../../box-options/secret.ts';
@@ -24,6 +25,10 @@ const SEALER = 'sealer';
 const CONFIDENTIAL: Readonly<Record<string, (text: string) => object>> = {
   tee: (Tee) => ({ Tee }),
   'host-may': (text) => ({ HostMay: [...new Set(parsePermissions(text))].sort() }),
+  broker: (text) => {
+    const { host: Host, port: Port, tenant: Tenant, key: Key } = parseBroker(text);
+    return { Broker: { Host, Port, Tenant, Key } };
+  },
   deployment: (Deployment) => ({ Deployment }),
   changes: (Changes) => ({ Changes }),
   'secrets-deadline': (text) => ({ SecretsDeadline: parseDeadline(text) }),
@@ -92,6 +97,7 @@ async function secretOf(name: string, value: string): Promise<object> {
     Name: secret.name,
     InjectorKeys: keys,
     AllowAnyInjector: secret.allowAnyInjector,
+    Resource: secret.resource,
     Env: secret.variable,
   };
 }

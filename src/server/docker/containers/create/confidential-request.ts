@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BrokerEndpoint } from '@a3s-box/policies';
 import type * as z from 'zod';
 import type { ConfidentialRequest } from '../../../../boxes/record/confidential-request.ts';
 import type { Confidential } from '../../../../docker-api/a3s/confidential.ts';
@@ -19,8 +20,10 @@ export function confidentialRequest(
       name: secret.Name,
       injectorKeys: secret.InjectorKeys,
       allowAnyInjector: secret.AllowAnyInjector,
+      resource: secret.Resource ?? undefined,
       variable: secret.Env ?? undefined,
     })),
+    broker: brokerOf(asked.Broker),
     deployment: asked.Deployment,
     changes: asked.Changes,
     secretsDeadline: asked.SecretsDeadline,
@@ -32,4 +35,9 @@ export function confidentialRequest(
         ? { block: Buffer.from(IdBlock, 'base64'), auth: Buffer.from(IdAuth, 'base64') }
         : undefined,
   };
+}
+
+function brokerOf(asked: z.output<typeof Confidential>['Broker']): BrokerEndpoint | undefined {
+  if (!asked) return undefined;
+  return { host: asked.Host, port: asked.Port, tenant: asked.Tenant, key: asked.Key };
 }

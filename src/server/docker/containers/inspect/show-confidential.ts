@@ -19,6 +19,7 @@ export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, a
 export function showConfidential({ definition, state }: Box): ConfidentialShown | null {
   const { confidential } = definition;
   if (confidential === undefined) return null;
+  const { broker } = confidential;
   const { launch } = state;
   const delivered = new Set(launch?.secrets.delivered);
   return {
@@ -31,10 +32,11 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
     Deployment: confidential.deployment,
     Changes: confidential.changes,
     Sealing: confidential.sealing ?? 'none',
-    Secrets: confidential.secrets.map(({ name, allowAnyInjector }) => ({
+    Secrets: confidential.secrets.map(({ name, allowAnyInjector, resource }) => ({
       Name: name,
       Delivered: delivered.has(name),
       AllowAnyInjector: allowAnyInjector,
+      ...(resource === undefined ? {} : { Resource: resource }),
     })),
     SecretsState: launch?.secrets.state ?? 'none',
     SecretsDeadline: confidential.secretsDeadline,
@@ -44,6 +46,16 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
           Volumes: launch.volumes.map(({ name, id, created }) => ({
             ...{ Name: name, Id: id, Created: created },
           })),
+        }),
+    ...(broker === undefined
+      ? {}
+      : {
+          Broker: {
+            Host: broker.host,
+            Port: broker.port,
+            Tenant: broker.tenant,
+            Key: broker.key,
+          },
         }),
     ...(launch?.instance === undefined ? {} : { Instance: launch.instance }),
   };

@@ -1,0 +1,72 @@
+package launchspec
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Broker is the secret broker that the agent fetches secrets from.
+type Broker struct {
+	// Host is a name or an address, which is the untrusted host's to find: the key decides.
+	Host   string `json:"host"`
+	Port   int64  `json:"port"`
+	Tenant string `json:"tenant"`
+	// Key is the SHA-256 digest of the SubjectPublicKeyInfo of the broker's TLS certificate, in
+	// hexadecimal digits.
+	Key string `json:"key"`
+}
+
+const (
+	maxBrokerHost = 253
+	maxAddress    = 45
+	maxPort       = 65535
+	resourceParts = 3
+	maxSegment    = 128
+)
+
+// broker takes the absence of a broker as the only way to say that nothing is fetched.
+func (c *checks) broker(s *Spec) {
+	fetched := false
+	for index, secret := range s.Secrets {
+		if secret.Resource == nil {
+			continue
+		}
+		fetched = true
+		c.that(isResource(*secret.Resource), "secrets["+strconv.Itoa(index)+"].resource", "is not repository/type/tag")
+	}
+	c.that(fetched == (s.Broker != nil), "broker", "must be there where a secret is fetched, and only there")
+	if s.Broker == nil {
+		return
+	}
+	c.that(isBrokerHost(s.Broker.Host), "broker.host", "is not a host")
+	c.between(s.Broker.Port, 1, maxPort, "broker.port")
+	c.that(isTenant(s.Broker.Tenant), "broker.tenant", "is not the name of a tenant")
+	c.that(isSHA256(s.Broker.Key), "broker.key", "is not a SHA-256 digest")
+}
+
+// isBrokerHost takes names in lower case, and addresses.
+func isBrokerHost(text string) bool {
+	name := func(c byte) bool { return isLowerDigit(c) || c == '.' || c == '-' }
+	address := func(c byte) bool { return isHex(c) || c == ':' }
+	return matches(text, maxBrokerHost, isLowerDigit, name) ||
+		strings.Contains(text, ":") && matches(text, maxAddress, address, address)
+}
+
+func isTenant(text string) bool {
+	return matches(text, 63, isLowerDigit, func(c byte) bool { return isLowerDigit(c) || c == '-' })
+}
+
+// isResource is for `repository/type/tag`.
+func isResource(text string) bool {
+	parts := strings.Split(text, "/")
+	if len(parts) != resourceParts {
+		return false
+	}
+	for _, part := range parts {
+		first := func(c byte) bool { return isAlphanumeric(c) || c == '_' || c == '-' }
+		if !matches(part, maxSegment, first, func(c byte) bool { return first(c) || c == '.' }) {
+			return false
+		}
+	}
+	return true
+}
