@@ -40,10 +40,10 @@ func TestASpecChecksAllOfItsHostsDisksOrNone(t *testing.T) {
 		open   func(serial, device string) (string, error)
 		want   error
 	}{
-		"a sealed volume":                      {checked, []Mount{sealed}, open, nil},
-		"a sealed volume that nobody opens":    {checked, []Mount{sealed}, nil, errIntegrity},
+		"a sealed volume":                       {checked, []Mount{sealed}, open, nil},
+		"a sealed volume that nobody opens":     {checked, []Mount{sealed}, nil, errIntegrity},
 		"a sealed volume over unchecked layers": {plain, []Mount{sealed}, open, errIntegrity},
-		"a share beside a sealed volume":       {checked, append(share, sealed), open, errIntegrity},
+		"a share beside a sealed volume":        {checked, append(share, sealed), open, errIntegrity},
 	} {
 		spec := &Spec{Rootfs: Rootfs{Layers: []Layer{c.layer}, Changes: memory}, Mounts: c.mounts, OpenSealed: c.open}
 		if err := spec.CheckIntegrity(); !errors.Is(err, c.want) {
