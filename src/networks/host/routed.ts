@@ -38,11 +38,15 @@ const BURST = `burst ${QUESTIONS} packets`;
 const MARK = 1;
 const TABLE = 100;
 
-/** Makes routes and rules, once the namespace has both devices. */
-export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
+/**
+ * Makes routes and rules, once the namespace has both devices.
+ *
+ * @param limits further rules, in the words of nft
+ */
+export async function routeBox(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
   const { network, address, mac } = endpoint;
-  // Nothing is forwarded before the rules are there.
-  await loadRules(namespace, endpoint);
+  // Nothing is forwarded before all rules are there, which come at once or not at all.
+  await loadRules(namespace, endpoint, limits);
   await inNamespace(namespace, () => {
     writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
     writeSettings('ipv4', {
@@ -81,13 +85,13 @@ export async function routeUplink(namespace: string, network: Endpoint['network'
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
 }
 
-/** Loads all rules, in place of those that are there. */
-export async function loadRules(namespace: string, endpoint: Endpoint): Promise<void> {
+/** Loads the rules in place of those that are there, and limits as they are. */
+export async function loadRules(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
   const before = ['inet', 'arp'].flatMap((family) => [
     `table ${family} box {}`,
     `delete table ${family} box`,
   ]);
-  const input = `${lines(before)}${ruleset(endpoint)}`;
+  const input = `${lines(before)}${ruleset(endpoint)}${limits}`;
   await runProgram('nft', ['-f', '-'], { namespace, input });
 }
 
