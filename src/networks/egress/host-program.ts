@@ -35,19 +35,21 @@ export interface ProgramPlace {
 }
 
 const END_MS = 10_000;
-/**
- * Its heap has 64 MiB at most, and connections some more. What exceeds this ends, and starts again.
- */
 const HEAP_MIB = 64;
+/**
+ * Of memory it has what all of its connections can take while nobody reads: 2,048 of them, with 64
+ * KiB each way. What exceeds this ends, and starts again.
+ */
 const LIMITS = {
   openFiles: 8192,
   fileBytes: 256 * 1024,
-  dataBytes: 256 * 1024 * 1024,
+  dataBytes: 512 * 1024 * 1024,
   // Threads of all its networks together, and of the same number in other homes.
   processes: 256,
 };
 const BUNDLE = 'egress.cjs';
 const FILTER_FILE = 'system-calls.bpf';
+const FILTER_FD = 3;
 
 /** Starts it, once the namespace has its address and its rules. It is ready when this returns. */
 export async function startEgressProgram(
@@ -75,7 +77,9 @@ export async function startEgressProgram(
   await using calls = await open(filter, 'r');
   await using failures = await open(join(directory, FAILURES_FILE), 'ax', 0o600);
   try {
-    const stdio = ['ignore', 'pipe', failures.fd, calls.fd] as const;
+    // The filter has the numbers of this processor's system calls alone.
+    const filters = process.arch === 'x64' ? [calls.fd] : [];
+    const stdio = ['ignore', 'pipe', failures.fd, ...filters] as const;
     const jailed = jailOf(namespace, { uid: egress.uid, stdio, refusals });
     await startProgram(
       { start: () => spawnInJail(jailed), pidFile: pidFileOf(namespace), signal },
@@ -120,7 +124,8 @@ function jailOf(
       ...[join(directory, BUNDLE), join(directory, SETTINGS_FILE)],
       ...(node.startsWith('/usr/') ? [] : [node]),
     ],
-    ...{ network: true, networkNamespace: namespace, systemCalls: stdio.length - 1 },
+    ...{ network: true, networkNamespace: namespace },
+    ...(stdio.length > FILTER_FD ? { systemCalls: FILTER_FD } : {}),
     outlives: true,
     limits: LIMITS,
   };

@@ -170,7 +170,7 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
         readdirSync(of('root')).filter((name) => ['etc', 'home', 'root'].includes(name)),
       ).toEqual(['etc']);
       const limits = readFileSync(of('limits'), 'utf8');
-      for (const bound of [/^Max data size +268435456 /m, /^Max processes +256 /m]) {
+      for (const bound of [/^Max data size +536870912 /m, /^Max processes +256 /m]) {
         expect(limits).toMatch(bound);
       }
     });
