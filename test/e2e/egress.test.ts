@@ -162,7 +162,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     await until('the programs of one box', () => programs().length === 1);
   });
 
-  it('limits boxes from a pool, whose cards led elsewhere before', async () => {
+  it('limits boxes from a pool, whose cards led elsewhere before, and their forks', async () => {
     const fill = ['pool', 'set', '--size', '1', '--network', 'default', '--wait'];
     const startOf = (box: string) => actor.ok(['inspect', '--format', '{{.Machine.Start}}', box]);
     await actor.ok(fill, { deadlineMs: 240_000 });
@@ -175,6 +175,14 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     }
     const answer = await fetch(`http://127.0.0.1:${port}/`);
     expect((await answer.text()).trim()).toBe('pooled');
+    await actor.ok(['snapshot', 'create', '--memory', '--name', 'saved', 'pooled']);
+    await actor.ok(['run', '-d', '--name', 'forked', '--from-snapshot', 'saved']);
+    expect(await startOf('forked')).toBe('snapshot');
+    await shows('forked', 'good.example.org', `${SITES} good.example.org`);
+    expect(await page('forked', OTHER)).toBe('none');
+    expect(await page('forked', 'evil.example')).toBe('none');
+    await actor.ok(['rm', '-f', 'forked']);
+    await actor.ok(['snapshot', 'rm', 'saved']);
     await actor.ok(fill, { deadlineMs: 240_000 });
     await start('three', '--network', 'shared');
     expect(await startOf('three')).toBe('pool');

@@ -16,6 +16,8 @@ import { TAP } from './tap.ts';
 export const INSIDE = '169.254.77.1';
 /** In the holder, an address that leads to the host's own, which the holder has as well. */
 export const HOST = '169.254.1.2';
+/** Of the side of each tap device that is the namespace’s. */
+const GATEWAY_MAC = '9a:55:9a:55:9a:55';
 /** Metadata services of clouds, and the addresses of the namespaces themselves. */
 const LINK_LOCAL = '169.254.0.0/16';
 
@@ -59,6 +61,8 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
     });
   });
   const commands = [
+    // A guest that goes on elsewhere, as a fork does, knows its gateway by this address.
+    `link set ${TAP} address ${GATEWAY_MAC}`,
     `link set ${TAP} mtu ${network.mtu} up`,
     `addr add ${INSIDE}/32 dev ${TAP}`,
     `route add ${address}/32 dev ${TAP}`,
