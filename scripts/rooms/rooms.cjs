@@ -172,17 +172,7 @@ const ROOMS = {
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
-  networks: [
-    'networks',
-    'jail/tools',
-    'jail/passt-ports',
-    'jail/identity',
-    'state',
-    'c-library',
-    'durable',
-    'errors',
-    'async',
-  ],
+  networks: ['networks', 'jail', 'state', 'c-library', 'durable', 'errors', 'async'],
   engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'disk-full', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],

@@ -287,6 +287,14 @@ export interface Vm {
    */
   attachNic(index: number, nic: { readonly mac: string; readonly tap: number }): Promise<void>;
   /**
+   * Has the card that the VM was launched with lead to a tap device, and nowhere else. The VM comes
+   * from a template, has a card, and is paused.
+   *
+   * @param tap is lent, and the caller closes it
+   * @throws A3sError `vmm-failed`; the card may still lead elsewhere, and the VM must not go on
+   */
+  redirectNic(tap: number): Promise<void>;
+  /**
    * Detaches a network card, if there is one.
    *
    * @throws A3sError `vmm-failed` where the guest keeps the card, which leads nowhere then

@@ -3,6 +3,7 @@ import { type BuiltFeatures, type JailHost, jailCommand, jailEnvironment } from 
 import type { JailProgram } from './jail.ts';
 
 const host: JailHost = {
+  nsenter: '/usr/bin/nsenter',
   prlimit: '/usr/bin/prlimit',
   setpriv: '/usr/bin/setpriv',
   bwrap: '/usr/bin/bwrap',
@@ -49,6 +50,18 @@ it('marks the processes of a jail by a group instead of the groups of the user',
   expect(command).toContain(`--groups=${0x7b12_3456}`);
   expect(command).not.toContain('--clear-groups');
   expect(jailCommand(host, user, { ...program, group: 1 })).not.toContain('--groups=1');
+});
+
+it('starts a program of root in a network namespace, and bounds its memory and threads', () => {
+  const command = jailCommand(host, both, {
+    ...{ ...program, network: true, networkNamespace: '/run/net/box' },
+    limits: { openFiles: 64, dataBytes: 1024, processes: 16 },
+  });
+  expect(command.slice(0, 8)).toEqual([
+    ...['/usr/bin/nsenter', '--net=/run/net/box', '--'],
+    ...['/usr/bin/prlimit', '--core=0', '--nofile=64', '--data=1024', '--nproc=16'],
+  ]);
+  expect(command).toContain('--share-net');
 });
 
 it('uses both jail features for root', () => {

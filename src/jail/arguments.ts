@@ -10,6 +10,7 @@ export type BuiltFeatures = Pick<JailFeatures, 'identity' | 'namespaces'>;
 
 /** The programs that build jails, and the layout of the host's file tree. */
 export interface JailHost {
+  readonly nsenter: string;
   readonly prlimit: string;
   readonly setpriv: string;
   /** Undefined where it is not installed; needed for the namespaces. */
@@ -46,7 +47,10 @@ export function jailCommand(
   program: JailProgram,
 ): readonly [string, ...string[]] {
   return [
-    host.prlimit,
+    // The first of these programs, since it takes root's capabilities.
+    ...(program.networkNamespace === undefined
+      ? ([host.prlimit] as const)
+      : ([host.nsenter, `--net=${program.networkNamespace}`, '--', host.prlimit] as const)),
     ...limits(host, program),
     '--',
     host.setpriv,
@@ -71,6 +75,8 @@ function limits({ hardLimits }: JailHost, { limits }: JailProgram): string[] {
     ...bound('fsize', limits.fileBytes),
     ...bound('cpu', limits.cpuSeconds),
     ...bound('as', limits.addressSpaceBytes),
+    ...bound('data', limits.dataBytes),
+    ...bound('nproc', limits.processes),
   ];
 }
 
@@ -121,6 +127,7 @@ function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgra
       `CAP_${name.toUpperCase()}`,
     ]),
     ...(program.outlives ? [] : ['--die-with-parent']),
+    ...(program.systemCalls === undefined ? [] : ['--seccomp', String(program.systemCalls)]),
     '--ro-bind',
     '/usr',
     '/usr',

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import {
   allocateIdentity,
   CONVERTER_IDENTITY,
+  checkingIdentity,
   identityFor,
   jailGroup,
   TEMPLATE_IDENTITY,
@@ -14,6 +15,12 @@ it('allocates the lowest free identity', () => {
     uid: first.uid + 1,
     gid: first.uid + 1,
   });
+});
+
+it('gives the programs that check what a box sends an identity that is no box’s', () => {
+  const box = allocateIdentity([]);
+  expect(checkingIdentity(box)).toEqual({ uid: 0x7a36_0000, gid: 0x7a36_0000 });
+  expect(checkingIdentity(box).uid).toBeGreaterThan(CONVERTER_IDENTITY.uid);
 });
 
 it('refuses when all identities are taken, and never allocates those of converters and templates', () => {

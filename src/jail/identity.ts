@@ -27,6 +27,17 @@ export const NAME_SERVER_IDENTITY: JailIdentity = {
   gid: FIRST + COUNT - 2,
 };
 
+/**
+ * From a box's id to that of the programs that check what the box sends: in a range of their own,
+ * which follows that of boxes.
+ */
+const CHECKING = 0x1_0000;
+
+/** The user of programs that check what a box sends. It is not the VMM's, which the box may own. */
+export function checkingIdentity({ uid, gid }: JailIdentity): JailIdentity {
+  return { uid: uid + CHECKING, gid: gid + CHECKING };
+}
+
 /** The number of ids for boxes. */
 const BOXES = COUNT - 2;
 

@@ -36,6 +36,10 @@ export interface JailLimits {
   readonly fileBytes?: number;
   readonly cpuSeconds?: number;
   readonly addressSpaceBytes?: number;
+  /** Private memory that it can write to, wherever it comes from. */
+  readonly dataBytes?: number;
+  /** Processes and threads of its user. */
+  readonly processes?: number;
 }
 
 /** A program to start in a jail. */
@@ -64,6 +68,16 @@ export interface JailProgram {
   readonly readable: readonly string[];
   /** Whether the program reaches the host's network. */
   readonly network: boolean;
+  /**
+   * The absolute path of a network namespace: the program reaches this network instead. For root
+   * alone, and with `network`.
+   */
+  readonly networkNamespace?: string;
+  /**
+   * The position in `stdio` of a descriptor that a filter of system calls is read from. It needs
+   * namespaces, and the program does not inherit it.
+   */
+  readonly systemCalls?: number;
   /** Whether the program keeps running when this process ends. */
   readonly outlives: boolean;
   readonly limits: JailLimits;

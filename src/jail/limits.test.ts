@@ -13,5 +13,6 @@ it('reads hard limits, and leaves out unlimited ones', () => {
   expect([...parseHardLimits(text)]).toEqual([
     ['fsize', 1_048_576],
     ['nofile', 20_000],
+    ['nproc', 96_365],
   ]);
 });

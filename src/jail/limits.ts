@@ -10,6 +10,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'Max file size': 'fsize',
   'Max open files': 'nofile',
   'Max address space': 'as',
+  'Max data size': 'data',
+  'Max processes': 'nproc',
 };
 
 /**

@@ -158,6 +158,7 @@ describe('a jail', () => {
 it.runIf(uid === 0)('keeps a program out by a user id of its own alone', async () => {
   const host: JailHost = {
     prlimit: '/usr/bin/prlimit',
+    nsenter: '/usr/bin/nsenter',
     setpriv: '/usr/bin/setpriv',
     bwrap: undefined,
     roots: new Map(),

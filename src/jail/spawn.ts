@@ -80,7 +80,8 @@ export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
 }
 
 async function readHost(): Promise<JailHost> {
-  const [prlimit, setpriv, bwrap] = await Promise.all([
+  const [nsenter, prlimit, setpriv, bwrap] = await Promise.all([
+    findTool('nsenter'),
     findTool('prlimit'),
     findTool('setpriv'),
     findTool('bwrap').catch(() => undefined),
@@ -92,5 +93,5 @@ async function readHost(): Promise<JailHost> {
     else if (stat?.isDirectory() === true) roots.set(root, undefined);
   }
   const hardLimits = parseHardLimits(await readFile('/proc/self/limits', 'utf8'));
-  return { prlimit, setpriv, bwrap, roots, hardLimits };
+  return { nsenter, prlimit, setpriv, bwrap, roots, hardLimits };
 }

@@ -84,9 +84,10 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     return readdirSync('/proc')
       .filter((pid) => {
         try {
-          return (
-            /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('egress.cjs')
-          );
+          if (!/^\d+$/.test(pid)) return false;
+          const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+          // Not the process that keeps its jail.
+          return program.endsWith('/node') && args.some((arg) => arg.endsWith('/egress.cjs'));
         } catch {
           return false;
         }
@@ -157,7 +158,40 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     await actor.ok(['restart', '--time', '0', 'limited']);
     await shows('limited', 'good.example.org', `${SITES} good.example.org`);
     expect(await page('limited', OTHER)).toBe('none');
-    await actor.ok(['rm', '-f', 'limited', 'one', 'two']);
-    await until('no program', () => programs().length === 0);
+    await actor.ok(['rm', '-f', 'limited', 'two']);
+    await until('the programs of one box', () => programs().length === 1);
   });
+
+  it('limits boxes from a pool, whose cards led elsewhere before, and their forks', async () => {
+    const fill = ['pool', 'set', '--size', '1', '--network', 'default', '--wait'];
+    const startOf = (box: string) => actor.ok(['inspect', '--format', '{{.Machine.Start}}', box]);
+    await actor.ok(fill, { deadlineMs: 240_000 });
+    const limits = ['--egress', 'allow:*.example.org:tcp:80', '--dns', DNS];
+    await start('pooled', ...limits, '-p', `127.0.0.1:${port}:80`);
+    expect(await startOf('pooled')).toBe('pool');
+    await shows('pooled', 'good.example.org', `${SITES} good.example.org`);
+    for (const name of [...REFUSED_SITES, SITES, OTHER]) {
+      expect(await page('pooled', name)).toBe('none');
+    }
+    const answer = await fetch(`http://127.0.0.1:${port}/`);
+    expect((await answer.text()).trim()).toBe('pooled');
+    await actor.ok(['snapshot', 'create', '--memory', '--name', 'saved', 'pooled']);
+    await actor.ok(['run', '-d', '--name', 'forked', '--from-snapshot', 'saved']);
+    expect(await startOf('forked')).toBe('snapshot');
+    await shows('forked', 'good.example.org', `${SITES} good.example.org`);
+    expect(await page('forked', OTHER)).toBe('none');
+    expect(await page('forked', 'evil.example')).toBe('none');
+    await actor.ok(['rm', '-f', 'forked']);
+    await actor.ok(['snapshot', 'rm', 'saved']);
+    await actor.ok(fill, { deadlineMs: 240_000 });
+    await start('three', '--network', 'shared');
+    expect(await startOf('three')).toBe('pool');
+    await shows('three', 'one', 'one');
+    await shows('one', 'three', 'three');
+    await shows('three', OTHER, `${OTHER} ${OTHER}`);
+    expect(await page('three', SITES)).toBe('none');
+    await actor.ok(['pool', 'rm', 'default']);
+    await actor.ok(['rm', '-f', 'one', 'pooled', 'three']);
+    await until('no program', () => programs().length === 0);
+  }, 600_000);
 });

@@ -51,7 +51,7 @@ function place(digit: string, network: Endpoint['network'], rules: string[]): En
     mac: `02:00:00:00:00:0${digit}`,
     ...(isOwn ? { resolver } : {}),
     egress: {
-      ...{ uid: 0x7a35_2222, resolvers: [resolver], upstreams: [resolver], namesBoxes: !isOwn },
+      ...{ uid: 0x7a36_2222, resolvers: [resolver], upstreams: [resolver], namesBoxes: !isOwn },
       ...{ policies: [{ of: 'box', default: 'deny', rules }], ownSubnets: [] },
     },
   };
@@ -110,11 +110,11 @@ itAsRoot(
     const box = place('1', own, [`allow:${host}`]);
     const ask = () => reach(box, host, port);
     taps.push(await networks.attach(box));
-    expect(processes().sort()).toEqual(['node', 'pasta']);
+    expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(await ask()).toBe('reached');
     killAll();
     await networks.repair();
-    expect(processes().sort()).toEqual(['node', 'pasta']);
+    expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(await ask()).toBe('reached');
     expect(complaints).toEqual([]);
     await networks.detach(box.box);
@@ -127,7 +127,7 @@ itAsRoot('keeps limits of boxes in shared networks over the end of a server', as
   const limited = place('2', shared, ['allow:*.example.org']);
   const { egress: _, ...free } = place('3', shared, []);
   for (const box of [limited, free]) taps.push(await networks.attach(box));
-  const all = ['aardvark-dns', 'node', 'pasta'];
+  const all = ['aardvark-dns', 'bwrap', 'node', 'pasta'];
   expect(processes().sort()).toEqual(all);
   killAll();
   networks = new NamespaceNetworks(directory, log, BUNDLE);
@@ -153,7 +153,7 @@ itAsRoot(
     const [alone, other] = [place('1', own, []), place('2', shared, [])];
     for (const box of [alone, other]) taps.push(await networks.attach(box));
     await networks.detach(other.box);
-    expect(processes().sort()).toEqual(['node', 'pasta']);
+    expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(existsSync(join(directory, 'holder'))).toBe(false);
     await networks.detach(alone.box);
     expect(existsSync(directory)).toBe(false);

@@ -10,6 +10,7 @@ const POOL: PoolDefinition = {
 };
 const BOX = {
   ...{ nanoCpus: 0, memoryBytes: 0, limits: NO_LIMITS, network: 'none', ports: [] },
+  endpoints: [],
 } as unknown as BoxDefinition;
 const TMPFS: BoxDefinition['tmpfs'][number] = {
   ...{ destination: '/run', readonly: false, flags: [] },
@@ -17,9 +18,16 @@ const TMPFS: BoxDefinition['tmpfs'][number] = {
 };
 const layers = (count: number): Found['layers'] =>
   Array.from({ length: count }, (_, n) => ({ path: '/l', serial: `layer-${n}`, readonly: true }));
+const PORT = { boxPort: 80, protocol: 'tcp' as const, hostIp: '', hostPort: 0 };
 const FOUND = {
   ...{ layers: layers(1), shares: [], mountDisks: [], mounts: [], keptChanges: false },
 } as unknown as Found;
+
+const LIMITED = { network: 'default' as const, egress: { default: 'deny' as const, rules: [] } };
+const CONNECTED = {
+  ...{ network: 'user' as const, ports: [PORT] },
+  endpoints: [{ network: 'ab'.repeat(32), name: 'db', aliases: [] }] as unknown,
+} as Partial<BoxDefinition>;
 
 describe('a box', () => {
   it.each([
@@ -42,16 +50,22 @@ describe('a box', () => {
   });
 
   it.each([
+    ['with a network policy and published ports', { ...LIMITED, ports: [PORT] }],
+    ['in a user-defined network', CONNECTED],
+  ])('serves a box %s from a pool that has network cards, and from no other', (_, definition) => {
+    const box = { ...BOX, ...definition };
+    expect(reasonAgainst({ ...POOL, network: 'default' }, box, FOUND)).toBeUndefined();
+    expect(reasonAgainst(POOL, box, FOUND)).toContain('network');
+    const nowhere = { ...box, network: 'user' as const, endpoints: [] };
+    expect(reasonAgainst({ ...POOL, network: 'default' }, nowhere, FOUND)).toContain('no network');
+  });
+
+  it.each([
     ['another network', { network: 'default' as const }, {}, 'network'],
     ['more processors', { nanoCpus: 1_500_000_000 }, {}, '2 CPUs'],
     ['a quota of more processors', { limits: { ...NO_LIMITS, cpuQuotaUs: 150_000 } }, {}, '2 CPUs'],
     ['more memory', { memoryBytes: 2 ** 30 }, {}, 'memory'],
-    [
-      'published ports',
-      { ports: [{ boxPort: 80, protocol: 'tcp' as const, hostIp: '', hostPort: 0 }] },
-      {},
-      'publishes ports',
-    ],
+    ['published ports', { ports: [PORT] }, {}, 'publishes ports'],
     ['bind mounts', {}, { shares: [{ tag: 'bind-0', path: '/', readonly: true }] }, 'bind mounts'],
     ['a disk of a volume', {}, { mountDisks: [{ serial: 'volume-0' }] }, 'volumes'],
     [

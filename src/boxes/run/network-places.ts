@@ -59,6 +59,14 @@ export function hasLimitedOwn({
 }
 
 /**
+ * Whether the box's packets leave by a namespace of the host, and not by a translator beside its
+ * VMM.
+ */
+export function isLedByHost(definition: Pick<BoxDefinition, 'network' | 'egress'>): boolean {
+  return definition.network === 'user' || hasLimitedOwn(definition);
+}
+
+/**
  * Makes the network that a limited box has to itself, anew where it is there already.
  *
  * @returns the tap device that leads there, which the caller closes

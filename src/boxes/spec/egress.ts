@@ -5,6 +5,7 @@
  */
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
+import { checkingIdentity } from '../../jail/identity.ts';
 import type { Egress, RecordedPolicy } from '../../networks/egress/egress.ts';
 import { hostSubnets } from '../../networks/host-subnets.ts';
 import { formatSubnet } from '../../networks/ipv4.ts';
@@ -81,7 +82,7 @@ export async function egressIn({ definition, network }: AskedEgress): Promise<Eg
   const own = names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : names.servers;
   const servers = network === undefined ? own : [network.gateway];
   return {
-    ...{ uid: identity.uid, policies, namesBoxes: network !== undefined },
+    ...{ uid: checkingIdentity(identity).uid, policies, namesBoxes: network !== undefined },
     ...{ resolvers: [...servers], upstreams: [...servers] },
     ...(network === undefined ? {} : { boxSubnet: network.subnet }),
     ownSubnets: (await hostSubnets()).map(formatSubnet),

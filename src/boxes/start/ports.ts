@@ -49,6 +49,34 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
   readonly disks: Disks;
   readonly description: Description;
 }> {
+  return await joinOnPorts(rt, box, { state, besides: made }, async (joined, ports, disks) => {
+    const shutdown = linkedSignal(rt.shutdown);
+    try {
+      const description = describe(ports, disks, joined);
+      const vm = await rt.engine.launch(description.vm, shutdown.signal);
+      return { vm, disks, description };
+    } finally {
+      shutdown.unlink();
+    }
+  });
+}
+
+/** What is recorded with the ports, and what is done while they are chosen. */
+interface BesidePorts<T> {
+  readonly state: LaunchPlan<unknown, { readonly vm: VmSpec }>['state'];
+  readonly besides: Promise<T>;
+}
+
+/**
+ * Chooses the ports, puts the box into the network that its microVM begins with, and uses both. A
+ * port that was free when it was chosen may be taken when it is bound; then all is done again.
+ */
+export async function joinOnPorts<Besides, Result>(
+  rt: Omit<PortsHost, 'engine' | 'shutdown'>,
+  box: Box,
+  { state, besides }: BesidePorts<Besides>,
+  use: (joined: JoinedNetwork, ports: readonly Port[], besides: Besides) => Promise<Result>,
+): Promise<Result> {
   const { id } = box.definition;
   const asked = portsInNetworks(rt, box.definition);
   for (let attempt = 1; ; attempt += 1) {
@@ -56,20 +84,16 @@ export async function launchOnPorts<Disks, Description extends { readonly vm: Vm
     if (box.definition.endpoints.length > 0 || hasLimitedOwn(box.definition)) {
       await rt.hostNetworks.detach(id);
     }
-    const [ports, disks] = await settleAll([resolvePorts(asked), made]);
+    const [ports, done] = await settleAll([resolvePorts(asked), besides]);
     rt.store.amend(id, { ...state, ports });
-    const shutdown = linkedSignal(rt.shutdown);
     let joined: JoinedNetwork | undefined;
     try {
       joined = await joinNetwork(rt, box, ports);
-      const description = describe(ports, disks, joined);
-      const vm = await rt.engine.launch(description.vm, shutdown.signal);
-      return { vm, disks, description };
+      return await use(joined, ports, done);
     } catch (error) {
       if (!mayTryOtherPorts(error, asked, attempt)) throw error;
     } finally {
       joined?.release();
-      shutdown.unlink();
     }
   }
 }

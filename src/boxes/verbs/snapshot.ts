@@ -150,11 +150,12 @@ function checkCopyable(
       { remedy: 'Run it in the default network, or with --network none.' },
     );
   }
-  if (definition.egress !== undefined) {
+  // The guest of one that booted has a driver for what its card offers, which no fork's card does.
+  if (definition.egress !== undefined && state.machine?.start === 'cold') {
     throw new A3sError(
       'unsupported-option',
-      `Cannot snapshot the memory of ${name}: it has a network policy, and forks have no limited network`,
-      { remedy: 'Run it without the policy, or snapshot its disk alone.' },
+      `Cannot snapshot the memory of ${name}: it has a network policy, and did not start from a template`,
+      { remedy: 'Restart it once there is a template, or snapshot its disk alone.' },
     );
   }
   const [mount] = [...definition.binds, ...definition.volumeMounts, ...definition.imageMounts];

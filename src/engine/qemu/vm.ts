@@ -25,7 +25,7 @@ import type { ProcessorPort } from '../secure-processor/port.ts';
 import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
-import { attachNic, detachNic } from './monitor/attach-nic.ts';
+import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { panicReason, readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
@@ -104,6 +104,11 @@ export class QemuVm implements Vm {
   async attachNic(index: number, nic: Parameters<Vm['attachNic']>[1]): Promise<void> {
     this.#requirePlain('get network cards while it runs');
     await attachNic(this.#parts.monitor, index, nic);
+  }
+
+  async redirectNic(tap: number): Promise<void> {
+    this.#requirePlain('get another network');
+    await redirectNic(this.#parts.monitor, tap);
   }
 
   async detachNic(index: number): Promise<void> {

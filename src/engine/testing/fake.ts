@@ -64,6 +64,8 @@ export class FakeVm implements FakeGuest {
   readonly attached: Disk[] = [];
   /** The hardware addresses of its cards, by their index, but for the first at its launch. */
   readonly cards = new Map<number, string>();
+  /** Its first card leads to a tap device that came while it was paused. */
+  redirected = false;
   /** The layers that were put over its disk, the last one on top. */
   readonly layers: string[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
@@ -105,6 +107,13 @@ export class FakeVm implements FakeGuest {
     this.#requirePlain();
     if (this.attachFailure !== undefined) throw this.attachFailure;
     this.cards.set(index, mac);
+  }
+
+  redirectNic(): void {
+    this.#requirePlain();
+    if (!this.paused) throw new Error('the guest could send meanwhile');
+    if (this.attachFailure !== undefined) throw this.attachFailure;
+    this.redirected = true;
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {
@@ -378,6 +387,7 @@ function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     },
     attach: (disks) => vm.attach(disks),
     attachNic: async (index, nic) => vm.attachNic(index, nic),
+    redirectNic: async () => vm.redirectNic(),
     detachNic: async (index) => {
       vm.cards.delete(index);
     },

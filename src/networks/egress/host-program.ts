@@ -4,13 +4,15 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
-import { findTool } from '../../jail/tools.ts';
+import type { JailProgram } from '../../jail/jail.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
+import { systemCallFilter } from '../../jail/system-calls.ts';
 import { ifMissing } from '../host/if-missing.ts';
 import { type Egress, Refusal } from './egress.ts';
 import {
@@ -19,7 +21,7 @@ import {
   REFUSALS_FILE,
   type RefusalFile,
   SETTINGS_FILE,
-  Settings,
+  type Settings,
 } from './program/files.ts';
 import { startProgram } from './start-program.ts';
 
@@ -33,9 +35,21 @@ export interface ProgramPlace {
 }
 
 const END_MS = 10_000;
-const MAX_FILE = 256 * 1024;
-const CAPABILITY = 'net_admin';
+const HEAP_MIB = 64;
+/**
+ * Of memory it has what all of its connections can take while nobody reads: 2,048 of them, with 64
+ * KiB each way. What exceeds this ends, and starts again.
+ */
+const LIMITS = {
+  openFiles: 8192,
+  fileBytes: 256 * 1024,
+  dataBytes: 512 * 1024 * 1024,
+  // Threads of all its networks together, and of the same number in other homes.
+  processes: 256,
+};
 const BUNDLE = 'egress.cjs';
+const FILTER_FILE = 'system-calls.bpf';
+const FILTER_FD = 3;
 
 /** Starts it, once the namespace has its address and its rules. It is ready when this returns. */
 export async function startEgressProgram(
@@ -52,22 +66,29 @@ export async function startEgressProgram(
   const program = join(directory, BUNDLE);
   await copyBundle(bundle, program);
   const settings = join(directory, SETTINGS_FILE);
-  const nft = await findTool('nft');
-  await writeFile(settings, JSON.stringify({ egress, inside, nft } satisfies Settings));
+  await writeFile(settings, JSON.stringify({ egress, inside } satisfies Settings));
   for (const path of [program, settings]) await chmod(path, 0o444);
   // It may write these files, and make none.
   const refusals = join(directory, REFUSALS_FILE);
   await writeFile(refusals, '', { flag: 'wx', mode: 0o600 });
   await chown(refusals, egress.uid, egress.uid);
-  const failures = await open(join(directory, FAILURES_FILE), 'ax', 0o600);
+  const filter = join(directory, FILTER_FILE);
+  await writeFile(filter, systemCallFilter(), { mode: 0o400 });
+  await using calls = await open(filter, 'r');
+  await using failures = await open(join(directory, FAILURES_FILE), 'ax', 0o600);
   try {
-    const [path, ...args] = await commandOf(namespace, egress.uid, [program, directory]);
+    // The filter has the numbers of this processor's system calls alone.
+    const filters = process.arch === 'x64' ? [calls.fd] : [];
+    const stdio = ['ignore', 'pipe', failures.fd, ...filters] as const;
+    const jailed = jailOf(namespace, { uid: egress.uid, stdio, refusals });
     await startProgram(
-      { path, args, complaints: failures.fd, pidFile: pidFileOf(namespace), signal },
+      { start: () => spawnInJail(jailed), pidFile: pidFileOf(namespace), signal },
       async () => (await lastFailure(namespace)) ?? 'its program ended at once',
     );
-  } finally {
-    await failures.close();
+  } catch (error) {
+    // The jail has a process of its own, and either may be left.
+    await endPrograms({ namespace, uid: egress.uid });
+    throw error;
   }
 }
 
@@ -83,22 +104,31 @@ async function copyBundle(bundle: string, program: string): Promise<void> {
   }
 }
 
-async function commandOf(
+/** It sees its own files, the system's programs, and the box's network. */
+function jailOf(
   namespace: string,
-  uid: number,
-  args: readonly string[],
-): Promise<[string, ...string[]]> {
-  const tools = ['nsenter', 'prlimit', 'setpriv'] as const;
-  const [nsenter = '', prlimit = '', setpriv = ''] = await Promise.all(tools.map(findTool));
-  const only = `-all,+${CAPABILITY}`;
-  const user = [userArgument(uid), `--regid=${uid}`, '--clear-groups', '--no-new-privs'];
-  const capabilities = [`--bounding-set=${only}`, `--inh-caps=${only}`, `--ambient-caps=${only}`];
-  const limits = [`--fsize=${MAX_FILE}`, '--core=0', '--nofile=8192'];
-  const node = [process.execPath, '--max-old-space-size=64', '--optimize-for-size', ...args];
-  return [
-    ...([nsenter, `--net=${namespace}`, '--', prlimit, ...limits, '--'] as const),
-    ...[setpriv, ...user, ...capabilities, '--', ...node],
-  ];
+  { uid, stdio, refusals }: { uid: number; stdio: JailProgram['stdio']; refusals: string },
+): JailProgram {
+  const directory = directoryOf(namespace);
+  const node = process.execPath;
+  return {
+    path: node,
+    args: [
+      ...[`--max-old-space-size=${HEAP_MIB}`, '--optimize-for-size'],
+      ...[join(directory, BUNDLE), directory],
+    ],
+    identity: { uid, gid: uid },
+    stdio,
+    writable: [refusals],
+    readable: [
+      ...[join(directory, BUNDLE), join(directory, SETTINGS_FILE)],
+      ...(node.startsWith('/usr/') ? [] : [node]),
+    ],
+    ...{ network: true, networkNamespace: namespace },
+    ...(stdio.length > FILTER_FD ? { systemCalls: FILTER_FD } : {}),
+    outlives: true,
+    limits: LIMITS,
+  };
 }
 
 /** The last line that the program of a namespace has said of failures. It may have ended since. */
@@ -115,7 +145,7 @@ export function runsEgressProgram(namespace: string): boolean {
   if (uid === undefined) return false;
   try {
     const pid = Number(readFileSync(pidFileOf(namespace), 'utf8'));
-    return isProgram(pid, { directory: directoryOf(namespace), uid });
+    return isProgram(pid, { namespace, uid });
   } catch {
     return false;
   }
@@ -125,28 +155,36 @@ export function runsEgressProgram(namespace: string): boolean {
 export async function stopEgressProgram(namespace: string): Promise<void> {
   const directory = directoryOf(namespace);
   const uid = userOf(namespace);
-  // A server that was killed may not have written down the number of one that it has started.
-  for (const name of uid === undefined ? [] : readdirSync('/proc')) {
-    if (uid === undefined || !/^\d+$/.test(name)) continue;
-    if (isProgram(Number(name), { directory, uid })) await end(Number(name), { directory, uid });
-  }
+  if (uid !== undefined) await endPrograms({ namespace, uid });
   await rm(pidFileOf(namespace), { force: true });
   await rm(directory, { recursive: true, force: true });
 }
 
 interface ProgramOf {
-  readonly directory: string;
+  readonly namespace: string;
   readonly uid: number;
 }
 
-async function end(pid: number, program: ProgramOf): Promise<void> {
+/**
+ * Ends all processes of it. A server that was killed may not have written down the number of one
+ * that it has started.
+ */
+async function endPrograms(program: ProgramOf): Promise<void> {
+  const signal = AbortSignal.timeout(END_MS);
+  // A jail may start the program while it is ended itself. Its ports are free when none is left.
+  await retry(async () => {
+    const found = readdirSync('/proc').filter((name) => isProgram(Number(name), program));
+    for (const name of found) kill(Number(name));
+    return found.length === 0 || undefined;
+  }, signal);
+}
+
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-  // Its ports are free then.
-  await retry(async () => !isProgram(pid, program) || undefined, AbortSignal.timeout(END_MS));
 }
 
 /**
@@ -156,25 +194,40 @@ async function end(pid: number, program: ProgramOf): Promise<void> {
 function userOf(namespace: string): number | undefined {
   try {
     const text = readFileSync(join(directoryOf(namespace), SETTINGS_FILE), 'utf8');
-    return Settings.parse(JSON.parse(text)).egress.uid;
+    return UserOf.parse(JSON.parse(text)).egress.uid;
   } catch {
     return undefined;
   }
 }
 
+/** Of settings that any version has written. */
+const UserOf = z.object({ egress: z.object({ uid: z.int().min(1) }) });
+
 /** Another process may have the number by now, or name the directory in its arguments. */
-function isProgram(pid: number, { directory, uid }: ProgramOf): boolean {
+function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
   if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) return false;
   try {
-    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (!args.includes(directory) || !args.includes(join(directory, BUNDLE))) return false;
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const user = Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]);
+    // It can change its arguments, but neither its user nor its network.
+    if (user === uid && isIn(pid, namespace)) return true;
+    if (user !== uid && user !== 0) return false;
+    const directory = directoryOf(namespace);
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (!args.includes(directory) || !args.includes(join(directory, BUNDLE))) return false;
     // The programs that become it are still root's.
-    return user === uid || (user === 0 && args.includes(userArgument(uid)));
+    return user === uid || args.includes(userArgument(uid));
   } catch {
     return false;
   }
+}
+
+/** Whether a process is in the network namespace of this name. */
+function isIn(pid: number, namespace: string): boolean {
+  const [own, named] = [`/proc/${pid}/ns/net`, namespace].map((path) =>
+    statSync(path, { throwIfNoEntry: false }),
+  );
+  return own !== undefined && own.ino === named?.ino && own.dev === named.dev;
 }
 
 function userArgument(uid: number): string {
@@ -222,8 +275,8 @@ async function readSome(path: string): Promise<string> {
   const file = await open(path, 'r').catch(ifMissing);
   if (file === undefined) return '';
   try {
-    const bytes = Buffer.alloc(MAX_FILE);
-    const { bytesRead } = await file.read(bytes, 0, MAX_FILE, 0);
+    const bytes = Buffer.alloc(LIMITS.fileBytes);
+    const { bytesRead } = await file.read(bytes, 0, LIMITS.fileBytes, 0);
     return bytes.toString('utf8', 0, bytesRead);
   } finally {
     await file.close();

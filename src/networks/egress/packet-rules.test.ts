@@ -34,9 +34,9 @@ describe('the rules of a limited namespace', () => {
   it('writes packet rules in the order of the policy, with its default at the end', () => {
     expect(chain('policy0', [policy])).toEqual([
       'ct original ip daddr 203.0.113.0/28 meta mark set 268435456 goto refuse',
-      'ip daddr @p0r1 meta l4proto tcp th dport != { 53, 853 } return',
-      'ip daddr @p0r2 udp dport 5000-5010 return',
-      'ip daddr @p0r3 tcp dport 80-80 meta mark set 268435459 goto refuse',
+      'meta nfproto ipv4 @nh,128,32 @p0r1 meta l4proto tcp th dport != { 53, 853 } return',
+      'meta nfproto ipv4 @nh,128,32 @p0r2 udp dport 5000-5010 return',
+      'meta nfproto ipv4 @nh,128,32 @p0r3 tcp dport 80-80 meta mark set 268435459 goto refuse',
       'ct original ip daddr 203.0.113.0/24 meta l4proto icmp return',
       'meta l4proto { tcp, udp } th dport { 53, 853 } meta mark set 268500990 goto refuse',
       'meta mark set 268500991 goto refuse',
@@ -46,8 +46,8 @@ describe('the rules of a limited namespace', () => {
   it('sends a connection to the proxy names where a rule for names decides, and nowhere else', () => {
     expect(chain('web0', [policy])).toEqual([
       'ct original ip daddr 203.0.113.0/28 tcp dport { 80, 443 } return',
-      'ip daddr @p0r1 tcp dport { 80, 443 } goto checked',
-      'ip daddr @p0r3 tcp dport { 80 } return',
+      'meta nfproto ipv4 @nh,128,32 @p0r1 tcp dport { 80, 443 } goto checked',
+      'meta nfproto ipv4 @nh,128,32 @p0r3 tcp dport { 80 } return',
     ]);
   });
 
@@ -74,13 +74,28 @@ describe('the rules of a limited namespace', () => {
 
   it('lets the egress program reach resolvers, and the web servers of permitted names', () => {
     expect(chain('program', [policy])).toEqual([
+      'ip daddr 127.0.0.1 udp dport 5354 accept',
       'ct state established,related accept',
       'ct state invalid drop',
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
-      'tcp dport { 80, 443 } ip daddr @p0r1 accept',
-      'tcp dport { 80, 443 } ip daddr @p0r2 accept',
+      'tcp dport { 80, 443 } meta nfproto ipv4 @nh,128,32 @p0r1 accept',
+      'tcp dport { 80, 443 } meta nfproto ipv4 @nh,128,32 @p0r2 accept',
       'reject with icmpx admin-prohibited',
     ]);
+  });
+
+  it('opens the addresses that the egress program names, and drops all else that it sends', () => {
+    expect(chain('pin', [policy]).at(-1)).toBe(
+      'meta skuid 1234 ip daddr 127.0.0.1 udp dport 5354 goto pins',
+    );
+    expect(chain('pins', [policy])).toEqual([
+      '@th,96,16 vmap { 0 : goto pin_p0r1, 1 : goto pin_p0r2, 2 : goto pin_p0r3 }',
+      'drop',
+    ]);
+    const [first, ...more] = chain('pin_p0r1', [policy]);
+    expect(first).toBe('@th,112,16 0 update @p0r1 { @th,64,32 timeout 35s } notrack accept');
+    expect(more.at(-1)).toBe('drop');
+    expect(rules([{ default: 'deny', rules: ['allow:203.0.113.0/24'] }])).not.toContain('pins');
   });
 });
 
@@ -103,7 +118,7 @@ describe('a refused packet', () => {
       { target: '203.0.113.1:443/tcp', of: 'box', rule: 'deny:203.0.113.0/28' },
       { target: '203.0.113.1:53/udp', of: 'network', rule: expect.stringContaining('DNS server') },
     ]);
-    expect(readPackets(printed(['203.0.113.1', 47, 0x1000_ffff]), policies)).toEqual([
+    expect(readPackets(printed(['203.0.113.1', 47, 0, 0x1000_ffff]), policies)).toEqual([
       { target: '203.0.113.1/protocol 47', of: 'box', rule: 'default:deny' },
     ]);
     expect(readPackets('{"nftables":[{"set":{"name":"refused"}}]}', policies)).toEqual([]);
@@ -112,12 +127,12 @@ describe('a refused packet', () => {
   it('forgets a refused packet by itself, and not those that come after it was listed', () => {
     const text = printed(['203.0.113.1', 6, 443, 7], ['203.0.113.2', 'udp', 53, 8]);
     const [first, second] = ['203.0.113.1 . 6 . 443 . 7', '203.0.113.2 . udp . 53 . 8'];
-    expect(forgetPackets('refused', text)).toEqual([
+    expect(forgetPackets(text)).toEqual([
       `add element inet egress refused { ${first} timeout 1s, ${second} timeout 1s }`,
       `delete element inet egress refused { ${first}, ${second} }`,
     ]);
-    expect(forgetPackets('refused', printed())).toEqual([]);
-    expect(() => forgetPackets('refused', printed(['1 }; flush ruleset', 6, 1, 7]))).toThrow();
+    expect(forgetPackets(printed())).toEqual([]);
+    expect(() => forgetPackets(printed(['1 }; flush ruleset', 6, 1, 7]))).toThrow();
   });
 
   it('reads a rule from the mark of a refused packet, and from no other mark', () => {

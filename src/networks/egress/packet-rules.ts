@@ -9,6 +9,14 @@ import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS, sparesDns } f
 import { type Egress, readPolicy } from './egress.ts';
 import { REPEAT_SECONDS } from './recent.ts';
 
+/** A client that was told N seconds may connect at the end of them. */
+export const GRACE_SECONDS = 5;
+/** For how long an address can be open: a rule of the packet filter has one time. */
+export const PIN_SECONDS: readonly number[] = [30, 60, 120, 300, 600, 1200, 1800, 3600].map(
+  (seconds) => seconds + GRACE_SECONDS,
+);
+/** Where the program of the namespace sends the addresses to open. Nothing listens there. */
+export const PIN_TO = { address: '127.0.0.1', port: 5354 } as const;
 /** Where the program of the namespace listens, at the namespace's own address. */
 export const PROGRAM_PORTS = { names: 5353, web: 5080, tls: 5443 } as const;
 /** Ports on which the names of servers are checked. */
@@ -26,6 +34,12 @@ const DEFAULT_MARK = 0xffff;
 const DNS_MARK = 0xfffe;
 
 export const EGRESS_TABLE = 'inet egress';
+/** The set of refused packets, and what it has of each. Protocols without ports have a number. */
+export const REFUSED_SET = 'refused';
+const REFUSED = 'ip daddr . meta l4proto . ct original proto-dst . meta mark';
+/** The destination of an IPv4 packet. */
+const DESTINATION = '@nh,128,32';
+const PIN = `ip daddr ${PIN_TO.address} udp dport ${PIN_TO.port}`;
 
 /** The place that is limited. */
 export interface LimitedPlace {
@@ -45,6 +59,17 @@ export function setName(policy: number, rule: number): string {
   return `p${policy}r${rule}`;
 }
 
+/** The rules for names, with their sets. The number of one is its place in this list. */
+export function namedSets(
+  policies: readonly Policy[],
+): readonly { readonly rule: NetworkRule; readonly set: string }[] {
+  return policies.flatMap(({ rules }, policy) =>
+    rules.flatMap((rule, at) =>
+      rule.target.kind === 'addresses' ? [] : [{ rule, set: setName(policy, at) }],
+    ),
+  );
+}
+
 /** What a mark of a refused packet says. */
 export function readMark(
   mark: number,
@@ -59,11 +84,7 @@ export function readMark(
 export function egressRules(place: LimitedPlace): string {
   const { tap, uplink, inside, address, subnet, egress } = place;
   const policies = egress.policies.map(readPolicy);
-  const named = policies.flatMap(({ rules }, policy) =>
-    rules.flatMap((rule, at) =>
-      rule.target.kind === 'addresses' ? [] : [{ rule, set: setName(policy, at) }],
-    ),
-  );
+  const named = namedSets(policies);
   const resolvers = `ip daddr { ${egress.resolvers.join(', ')} }`;
   const { names, web, tls } = PROGRAM_PORTS;
   const to = (port: number): string => `dnat ip to ${inside}:${port}`;
@@ -71,10 +92,13 @@ export function egressRules(place: LimitedPlace): string {
     `table ${EGRESS_TABLE} {}`,
     `delete table ${EGRESS_TABLE}`,
     `table ${EGRESS_TABLE} {`,
-    ...named.map(({ set }) => `set ${set} { type ipv4_addr; flags timeout; size ${MAX_PINNED}; }`),
+    // Datagrams put addresses into them, as bytes that have no type.
+    ...named.map(
+      ({ set }) =>
+        `set ${set} { typeof ${DESTINATION}; flags dynamic,timeout; size ${MAX_PINNED}; }`,
+    ),
     `set special { type ipv4_addr; flags interval; auto-merge; elements = { ${[...SPECIAL_SUBNETS, ...egress.ownSubnets].join(', ')} }; }`,
-    `set refused { typeof ip daddr . meta l4proto . th dport . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
-    `set refused_other { typeof ip daddr . meta l4proto . meta mark; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
+    `set ${REFUSED_SET} { typeof ${REFUSED}; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
     'chain checked {',
     `tcp dport ${HTTPS} ${to(tls)}`,
     `tcp dport ${HTTP} ${to(web)}`,
@@ -91,8 +115,7 @@ export function egressRules(place: LimitedPlace): string {
     ...policies.map((_, policy) => `tcp dport { ${HTTP}, ${HTTPS} } jump web${policy}`),
     '}',
     'chain refuse {',
-    'meta l4proto { tcp, udp } update @refused { ip daddr . meta l4proto . th dport . meta mark }',
-    'meta l4proto != { tcp, udp } update @refused_other { ip daddr . meta l4proto . meta mark }',
+    `update @${REFUSED_SET} { ${REFUSED} }`,
     'reject with icmpx admin-prohibited',
     '}',
     ...policies.flatMap((policy, at) => ['', `chain policy${at} {`, ...forwarded(policy, at), '}']),
@@ -107,13 +130,15 @@ export function egressRules(place: LimitedPlace): string {
     ...policies.map((_, policy) => `jump policy${policy}`),
     'accept',
     '}',
+    ...pinned(named, egress.uid),
     'chain program {',
+    `${PIN} accept`,
     'ct state established,related accept',
     'ct state invalid drop',
     `ip daddr { ${egress.upstreams.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`,
     ...named
       .filter(({ rule }) => allows(rule))
-      .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ip daddr @${set} accept`),
+      .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ${isIn(set)} accept`),
     // A connection that fails at once can be reported.
     'reject with icmpx admin-prohibited',
     '}',
@@ -152,7 +177,44 @@ function forwarded({ rules, default: byDefault }: Policy, policy: number): strin
 
 /** The address that the box has sent to, whatever it leads to. */
 function destination({ target }: NetworkRule, set: string): string {
-  return target.kind === 'addresses' ? `ct original ip daddr ${target.subnet}` : `ip daddr @${set}`;
+  return target.kind === 'addresses' ? `ct original ip daddr ${target.subnet}` : isIn(set);
+}
+
+/** nft takes a set of untyped bytes for such bytes alone; they are the packet's destination. */
+function isIn(set: string): string {
+  return `meta nfproto ipv4 ${DESTINATION} @${set}`;
+}
+
+/**
+ * Adds the addresses that the program sends to sets, before connections are looked at: these
+ * datagrams are none. One that is not taken is dropped, which the sender is told. No packet of the
+ * guest comes here: it is not sent by a socket of this namespace.
+ */
+function pinned(named: readonly { readonly set: string }[], uid: number): string[] {
+  if (named.length === 0) return [];
+  const [address, set, time] = ['@th,64,32', '@th,96,16', '@th,112,16'];
+  const jumps = named.map((each, number) => `${number} : goto pin_${each.set}`);
+  return [
+    ...named.flatMap((each) => [
+      `chain pin_${each.set} {`,
+      ...PIN_SECONDS.map(
+        (seconds, number) =>
+          `${time} ${number} update @${each.set} { ${address} timeout ${seconds}s } notrack accept`,
+      ),
+      'drop',
+      '}',
+    ]),
+    'chain pins {',
+    `${set} vmap { ${jumps.join(', ')} }`,
+    'drop',
+    '}',
+    'chain pin { type filter hook output priority raw; policy accept;',
+    `meta skuid ${uid} ${PIN} goto pins`,
+    '}',
+    'chain pinned { type filter hook input priority filter - 1; policy accept;',
+    `iifname lo ${PIN} drop`,
+    '}',
+  ];
 }
 
 function transport(rule: NetworkRule): string {

@@ -6,10 +6,8 @@
 import * as z from 'zod';
 import { runProgram } from '../host/run-program.ts';
 import type { Egress, Refusal } from './egress.ts';
-import { EGRESS_TABLE, readMark } from './packet-rules.ts';
+import { EGRESS_TABLE, REFUSED_SET, readMark } from './packet-rules.ts';
 import { describe } from './program/refusals.ts';
-
-const SETS = ['refused', 'refused_other'] as const;
 
 /** It goes back to nft as it came. */
 const Value = z.union([z.string().regex(/^[\w.-]+$/), z.int().min(0)]);
@@ -34,36 +32,33 @@ export async function refusedPackets(
   namespace: string,
   policies: Egress['policies'],
 ): Promise<Refusal[]> {
-  const refusals: Refusal[] = [];
-  const commands: string[] = [];
-  for (const set of SETS) {
-    const list = ['-j', '-n', 'list', 'set', ...EGRESS_TABLE.split(' '), set];
-    const printed = await runProgram('nft', list, { namespace });
-    refusals.push(...readPackets(printed, policies));
-    commands.push(...forgetPackets(set, printed));
-  }
+  const list = ['-j', '-n', 'list', 'set', ...EGRESS_TABLE.split(' '), REFUSED_SET];
+  const printed = await runProgram('nft', list, { namespace });
+  const refusals = readPackets(printed, policies);
+  const commands = forgetPackets(printed);
   if (commands.length === 0) return refusals;
   await runProgram('nft', ['-f', '-'], { namespace, input: `${commands.join('\n')}\n` });
   return refusals;
 }
 
-/** The commands that take away what nft has printed of a set. */
-export function forgetPackets(set: string, printed: string): string[] {
+/** The commands that take away what nft has printed. */
+export function forgetPackets(printed: string): string[] {
   const elements = elementsOf(printed).map((values) => values.join(' . '));
   if (elements.length === 0) return [];
   const element = (more: string): string =>
-    `element ${EGRESS_TABLE} ${set} { ${elements.map((each) => `${each}${more}`).join(', ')} }`;
+    `element ${EGRESS_TABLE} ${REFUSED_SET} { ${elements.map((each) => `${each}${more}`).join(', ')} }`;
   // One whose time has ended since cannot be deleted: it comes again first, in one go.
   return [`add ${element(' timeout 1s')}`, `delete ${element('')}`];
 }
 
 /** Reads what nft prints of a set. */
 export function readPackets(printed: string, policies: Egress['policies']): Refusal[] {
-  return elementsOf(printed).flatMap(([address = '', protocol = '', ...rest]) => {
-    const mark = readMark(Number(rest.at(-1)));
+  return elementsOf(printed).flatMap(([address = '', number = '', port = '', said]) => {
+    const mark = readMark(Number(said));
     if (mark === undefined) return [];
-    const port = rest.length === 2 ? `:${rest[0]}` : '';
-    return [describe(policies, { target: `${address}${port}/${protocolName(protocol)}`, ...mark })];
+    const protocol = protocolName(number);
+    const target = ['tcp', 'udp'].includes(protocol) ? `${address}:${port}` : address;
+    return [describe(policies, { target: `${target}/${protocol}`, ...mark })];
   });
 }
 

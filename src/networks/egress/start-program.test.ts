@@ -1,25 +1,29 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
 import { startProgram } from './start-program.ts';
 
 let directory: string;
-let complaints: number;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'a3s-start-'));
-  complaints = openSync('/dev/null', 'w');
 });
 afterEach(() => {
-  closeSync(complaints);
   rmSync(directory, { recursive: true });
 });
 
 describe('a program that serves a limited box', () => {
   const start = (script: string, more = {}) => {
-    const pidFile = join(directory, 'pid');
-    const complaints = openSync('/dev/null', 'w');
-    const program = { path: '/bin/sh', args: ['-c', script], complaints, pidFile, ...more };
+    const run = async () => {
+      const stdio = ['ignore', 'pipe', 'ignore'] as const;
+      const child = spawn('/bin/sh', ['-c', script], { stdio: [...stdio] });
+      await once(child, 'spawn');
+      return child;
+    };
+    const program = { start: run, pidFile: join(directory, 'pid'), ...more };
     return startProgram(program, async () => 'its last line');
   };
 
@@ -46,10 +50,13 @@ describe('a program that serves a limited box', () => {
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
-  it('fails where there is no such program, and ends nothing else', async () => {
-    await expect(start('', { path: join(directory, 'none') })).rejects.toMatchObject({
+  it('fails where there is no such program, or no jail for it', async () => {
+    const failing = (error: Error) => start('', { start: () => Promise.reject(error) });
+    await expect(failing(new Error('spawn ENOENT'))).rejects.toMatchObject({
       code: 'network-failed',
       message: expect.stringContaining('ENOENT'),
     });
+    const weak = new A3sError('state-unusable', 'no jail');
+    await expect(failing(weak)).rejects.toBe(weak);
   });
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
@@ -11,10 +11,8 @@ import { A3sError } from '../../errors.ts';
 const READY_MS = 60_000;
 
 export interface ProgramToStart {
-  readonly path: string;
-  readonly args: readonly string[];
-  /** The descriptor of a file, for what it says of failures. */
-  readonly complaints: number;
+  /** Starts it, with its standard output as a pipe. */
+  readonly start: () => Promise<ChildProcess>;
   /** Gets its number. */
   readonly pidFile: string;
   readonly readyMs?: number;
@@ -27,14 +25,11 @@ export interface ProgramToStart {
  * @throws A3sError `network-failed` where it does not start, or ends before it is ready
  */
 export async function startProgram(
-  { path, args, complaints, pidFile, readyMs = READY_MS, signal }: ProgramToStart,
+  { start, pidFile, readyMs = READY_MS, signal }: ProgramToStart,
   why: () => Promise<string>,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const child = spawn(path, args, {
-    ...{ stdio: ['ignore', 'pipe', complaints], env: {}, cwd: '/', detached: true },
-  });
-  await spawned(child);
+  const child = await started(start);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -60,10 +55,11 @@ export async function startProgram(
   }
 }
 
-async function spawned(child: ChildProcess): Promise<void> {
+async function started(start: ProgramToStart['start']): Promise<ChildProcess> {
   try {
-    await once(child, 'spawn');
+    return await start();
   } catch (error) {
+    if (error instanceof A3sError) throw error;
     throw failed(error instanceof Error ? error.message : String(error), error);
   }
 }

@@ -10,13 +10,14 @@ import { lastFailure } from '../egress/host-program.ts';
 import { Backoff } from './backoff.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { NetworkLog } from './host-networks.ts';
-import { ensureEgressProgram, lacksEgressProgram } from './limit-box.ts';
+import { ensureEgressProgram, lacksEgressProgram, restartEgressProgram } from './limit-box.ts';
 
 /** Programs that are started again at a time. */
 const MAX_STARTS = 2;
 
 /** What is on record of a place; undefined: the box is not there any more. */
 type Recorded = () => Promise<Endpoint | undefined>;
+type Ensure = typeof restartEgressProgram;
 
 export class EgressPrograms {
   readonly #bundle: string;
@@ -31,8 +32,12 @@ export class EgressPrograms {
     this.#log = log;
   }
 
-  /** Starts the program where the place is limited and has none that runs. */
-  async ensure(namespace: string, recorded: Recorded): Promise<void> {
+  /** Starts the program of a place that was just made, where it is limited. */
+  async start(namespace: string, recorded: Recorded): Promise<void> {
+    await this.#ensure(namespace, recorded, ensureEgressProgram);
+  }
+
+  async #ensure(namespace: string, recorded: Recorded, ensure: Ensure): Promise<void> {
     const starting = new AbortController();
     this.#starting.set(namespace, starting);
     const { signal } = starting;
@@ -40,14 +45,14 @@ export class EgressPrograms {
       await this.#places.run(namespace, async () => {
         const endpoint = await recorded();
         if (endpoint === undefined) return;
-        await ensureEgressProgram(namespace, endpoint, { bundle: this.#bundle, signal });
+        await ensure(namespace, endpoint, { bundle: this.#bundle, signal });
       });
     } finally {
       if (this.#starting.get(namespace) === starting) this.#starting.delete(namespace);
     }
   }
 
-  /** The same, for one that may have ended; one that ends again and again is tried seldom. */
+  /** Starts another one where one has ended; one that ends again and again is tried seldom. */
   async repair(namespace: string, recorded: Recorded): Promise<void> {
     const endpoint = await recorded();
     if (endpoint === undefined || !lacksEgressProgram(namespace, endpoint)) return;
@@ -59,7 +64,7 @@ export class EgressPrograms {
         const { box } = endpoint;
         this.#log.error('a program that limits a box has ended', new Error(why), { box });
       }
-      await this.ensure(namespace, recorded);
+      await this.#ensure(namespace, recorded, restartEgressProgram);
     });
   }
 

@@ -27,13 +27,11 @@ export interface BoxRefusal extends Refusal {
   readonly network: string;
 }
 
-/** Loads the rules, before anything is forwarded. Nothing happens where the box has no policy. */
-export async function loadEgressRules(namespace: string, endpoint: Endpoint): Promise<void> {
-  const { egress, address, network } = endpoint;
-  if (egress === undefined) return;
+/** The rules of the limits; empty where the box has no policy. No address of a name is open. */
+export function limitingRules({ egress, address, network }: Endpoint): string {
+  if (egress === undefined) return '';
   const subnet = isOwnNetwork(network) ? undefined : network.subnet;
-  const place = { tap: TAP, uplink: UPLINK, inside: INSIDE, address, subnet, egress };
-  await runProgram('nft', ['-f', '-'], { namespace, input: egressRules(place) });
+  return egressRules({ tap: TAP, uplink: UPLINK, inside: INSIDE, address, subnet, egress });
 }
 
 /** Whether the program has to run and does not. */
@@ -44,7 +42,7 @@ export function lacksEgressProgram(
   return egress !== undefined && !runsEgressProgram(namespace);
 }
 
-/** Starts the program where it has to run and does not. */
+/** Starts the program where it has to run and does not, in a namespace that has just its rules. */
 export async function ensureEgressProgram(
   namespace: string,
   { egress }: Pick<Endpoint, 'egress'>,
@@ -52,6 +50,17 @@ export async function ensureEgressProgram(
 ): Promise<void> {
   if (egress === undefined || runsEgressProgram(namespace)) return;
   await startEgressProgram({ namespace, ...program }, egress, INSIDE);
+}
+
+/** The same after a program that has ended, and that knew for which names addresses are open. */
+export async function restartEgressProgram(
+  namespace: string,
+  endpoint: Endpoint,
+  program: { readonly bundle: string; readonly signal?: AbortSignal },
+): Promise<void> {
+  if (!lacksEgressProgram(namespace, endpoint)) return;
+  await runProgram('nft', ['-f', '-'], { namespace, input: limitingRules(endpoint) });
+  await ensureEgressProgram(namespace, endpoint, program);
 }
 
 /** Refusals of a namespace that are remembered, so that each is told once in a while. */

@@ -22,7 +22,7 @@ import { EgressPrograms } from './egress-programs.ts';
 import { Endpoint, isOwnNetwork } from './endpoint.ts';
 import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
 import { ifMissing } from './if-missing.ts';
-import { type BoxRefusal, loadEgressRules, RefusalReader } from './limit-box.ts';
+import { type BoxRefusal, limitingRules, RefusalReader } from './limit-box.ts';
 import {
   endNameServer,
   ensureNameServer,
@@ -104,7 +104,7 @@ export class NamespaceNetworks implements HostNetworks {
     });
     try {
       // It takes long, and other boxes do not wait for it. Without it, nothing is open.
-      await this.#programs.ensure(this.#path(key), () => this.#recorded(key));
+      await this.#programs.start(this.#path(key), () => this.#recorded(key));
       return tap;
     } catch (error) {
       closeSync(tap);
@@ -258,8 +258,7 @@ export class NamespaceNetworks implements HostNetworks {
     }
     const tap = await openTap(namespace);
     try {
-      await loadEgressRules(namespace, endpoint);
-      await routeBox(namespace, endpoint);
+      await routeBox(namespace, endpoint, limitingRules(endpoint));
       await this.#publish(namespace, endpoint);
       return tap;
     } catch (error) {

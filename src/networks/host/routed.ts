@@ -16,6 +16,8 @@ import { TAP } from './tap.ts';
 export const INSIDE = '169.254.77.1';
 /** In the holder, an address that leads to the host's own, which the holder has as well. */
 export const HOST = '169.254.1.2';
+/** Of the side of each tap device that is the namespace’s. */
+const GATEWAY_MAC = '9a:55:9a:55:9a:55';
 /** Metadata services of clouds, and the addresses of the namespaces themselves. */
 const LINK_LOCAL = '169.254.0.0/16';
 
@@ -38,11 +40,15 @@ const BURST = `burst ${QUESTIONS} packets`;
 const MARK = 1;
 const TABLE = 100;
 
-/** Makes routes and rules, once the namespace has both devices. */
-export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
+/**
+ * Makes routes and rules, once the namespace has both devices.
+ *
+ * @param limits further rules, in the words of nft
+ */
+export async function routeBox(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
   const { network, address, mac } = endpoint;
-  // Nothing is forwarded before the rules are there.
-  await loadRules(namespace, endpoint);
+  // Nothing is forwarded before all rules are there, which come at once or not at all.
+  await loadRules(namespace, endpoint, limits);
   await inNamespace(namespace, () => {
     writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
     writeSettings('ipv4', {
@@ -55,6 +61,8 @@ export async function routeBox(namespace: string, endpoint: Endpoint): Promise<v
     });
   });
   const commands = [
+    // A guest that goes on elsewhere, as a fork does, knows its gateway by this address.
+    `link set ${TAP} address ${GATEWAY_MAC}`,
     `link set ${TAP} mtu ${network.mtu} up`,
     `addr add ${INSIDE}/32 dev ${TAP}`,
     `route add ${address}/32 dev ${TAP}`,
@@ -81,13 +89,13 @@ export async function routeUplink(namespace: string, network: Endpoint['network'
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
 }
 
-/** Loads all rules, in place of those that are there. */
-export async function loadRules(namespace: string, endpoint: Endpoint): Promise<void> {
+/** Loads the rules in place of those that are there, and limits as they are. */
+export async function loadRules(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
   const before = ['inet', 'arp'].flatMap((family) => [
     `table ${family} box {}`,
     `delete table ${family} box`,
   ]);
-  const input = `${lines(before)}${ruleset(endpoint)}`;
+  const input = `${lines(before)}${ruleset(endpoint)}${limits}`;
   await runProgram('nft', ['-f', '-'], { namespace, input });
 }
 

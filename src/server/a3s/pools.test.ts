@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
 import { NONE, PoolHome, until } from '../testing/pool-home.ts';
 import { TEMPLATE_KEY } from '../testing/templates.ts';
 
@@ -68,6 +69,41 @@ describe('a pool', () => {
     expect(await home.startBox(id)).toBe(204);
     expect(await home.startOf(id)).toBe('template');
     expect(await home.pool()).toMatchObject({ ready: 1 });
+  });
+
+  it.each([
+    ['with a network policy', 'bridge', { Egress: { Rules: ['allow:*.example.org'] } }],
+    ['in a user-defined network', 'db', {}],
+  ])('leads the card of a microVM of the pool to the place of a box %s', async (_, mode, more) => {
+    await home.call('POST', '/networks/create', { Name: 'db' });
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: { NetworkMode: mode, PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] } },
+      ...more,
+    });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    expect([vm?.redirected, vm?.paused]).toEqual([true, false]);
+    const place = home.hostNetworks.attached.get(id);
+    const [port] = home.runtime.store.expect(id).state.ports;
+    expect(place?.ports).toMatchObject([{ hostPort: port?.hostPort, boxPort: 80 }]);
+    expect(home.agents.get(vm?.spec.id ?? '')?.spec?.network).toMatchObject({
+      ...{ kind: 'nic', address: place?.address, mac: place?.mac },
+    });
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(home.hostNetworks.attached.has(id)).toBe(false);
+  });
+
+  it('starts a box from a template where its microVM of the pool keeps another network', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    if (vm !== undefined) vm.attachFailure = new A3sError('vmm-failed', 'netdev');
+    const id = await home.create(['sleep', 'infinity'], { Egress: { Rules: [] } });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('template');
+    expect([vm?.running, vm?.redirected]).toEqual([false, false]);
+    expect(home.hostNetworks.placesOf(id)).toHaveLength(1);
   });
 
   it('gives a box of the pool its options, and the same ones at its next start', async () => {

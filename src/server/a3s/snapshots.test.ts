@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { recordedDirectory } from '../../snapshots/memory-directory.ts';
 import { TestHome } from '../testing/home.ts';
+import { PoolTemplates } from '../testing/pools.ts';
 import { deny } from '../testing/signed-images.ts';
 
 const RUN = ['sleep', 'infinity'];
@@ -69,6 +70,24 @@ const left = (directory: string): string[] => (existsSync(directory) ? readdirSy
 const disks = (): string => join(home.config.home, 'snapshots');
 
 describe('a memory snapshot', () => {
+  it('gives forks of a box with a network policy its limits, as another user', async () => {
+    Object.assign(home.runtime, { templates: new PoolTemplates() });
+    const box = await home.create(RUN, { Egress: { Rules: ['allow:*.example.org'] } });
+    expect((await start(box)).status).toBe(204);
+    expect((await snapshot(box, 'limited')).status).toBe(201);
+    const id = await fork('limited', { ports: [] });
+    expect((await start(id)).status).toBe(204);
+    const [source, copy] = [box, id].map((each) => home.hostNetworks.attached.get(each));
+    expect(copy?.address).toBe(source?.address);
+    expect(copy?.egress?.policies).toMatchObject([
+      { of: 'box', rules: ['allow:*.example.org:tcp'] },
+    ]);
+    expect(copy?.egress?.uid).not.toBe(source?.egress?.uid ?? 0);
+    const nic = home.host.launches.at(-1)?.nic;
+    expect(nic).toMatchObject({ mac: copy?.mac, ports: [], tap: expect.any(Number) });
+    expect(copy?.mac).not.toBe(source?.mac);
+  });
+
   it('takes a memory snapshot of a running box, lists it, and removes it without a rest', async () => {
     const box = await running();
     const made = await snapshot(box, 'origin');

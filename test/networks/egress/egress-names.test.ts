@@ -192,9 +192,9 @@ describe.runIf(await canRun())('a box whose reach names limit', () => {
         ttl: 0,
       });
       const sets = lab.nft('-j', 'list', 'set', 'inet', 'egress', 'p0r1');
-      const element = /"203\.0\.113\.30", "timeout": (\d+)/.exec(sets);
+      const element = /"val": 3405803806, "timeout": (\d+)/.exec(sets);
       expect(Number(element?.[1])).toBe(35);
-      lab.nft('delete', 'element', 'inet', 'egress', 'p0r1', '{ 203.0.113.30 }');
+      lab.nft('delete', 'element', 'inet', 'egress', 'p0r1', '{ 0xcb00711e }');
       expect(await client.tcp('203.0.113.30', 5432)).toEqual(UNREACHABLE);
     });
 

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GUEST, type Lab } from './lab.ts';
+import { GUEST, type Lab, UID } from './lab.ts';
 import {
   BROKEN,
   CDN,
@@ -154,14 +154,25 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
   });
 
   describe('whose program', () => {
-    it('gives the egress program one capability, and no way to get another', async () => {
+    it('keeps the egress program in a jail, without capabilities and with bounds', async () => {
       await lab.limit([{ rules: ['allow:*.example.org'] }]);
-      const status = readFileSync(`/proc/${lab.programPid()}/status`, 'utf8');
-      expect(status).not.toMatch(/^Uid:\t0\t/m);
-      for (const name of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
-        expect(status).toMatch(new RegExp(`^${name}:\\t0000000000001000$`, 'm'));
+      const of = (file: string) => `/proc/${lab.programPid()}/${file}`;
+      const status = readFileSync(of('status'), 'utf8');
+      expect(status).toMatch(new RegExp(`^Uid:\\t${UID}\\t${UID}\\t${UID}\\t${UID}$`, 'm'));
+      for (const name of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+        expect(status).toMatch(new RegExp(`^${name}:\\t0{16}$`, 'm'));
       }
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+      for (const kind of ['user', 'pid', 'mnt', 'ipc', 'uts']) {
+        expect(readlinkSync(of(`ns/${kind}`))).not.toBe(readlinkSync(`/proc/self/ns/${kind}`));
+      }
+      expect(
+        readdirSync(of('root')).filter((name) => ['etc', 'home', 'root'].includes(name)),
+      ).toEqual(['etc']);
+      const limits = readFileSync(of('limits'), 'utf8');
+      for (const bound of [/^Max data size +536870912 /m, /^Max processes +256 /m]) {
+        expect(limits).toMatch(bound);
+      }
     });
 
     it('resolves nothing and opens no address while the egress program is dead', async () => {
@@ -190,7 +201,10 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
         await once(other.stdout, 'data');
         const before = lab.programPid();
         await lab.limit([{ rules: [] }]);
-        expect(() => process.kill(before, 0)).toThrow('ESRCH');
+        expect(lab.programPid()).not.toBe(before);
+        // One whose end nobody has noticed is still there, without arguments.
+        const file = `/proc/${before}/cmdline`;
+        expect(existsSync(file) ? readFileSync(file, 'utf8') : '').toBe('');
         expect([other.exitCode, other.signalCode]).toEqual([null, null]);
       } finally {
         other.kill('SIGKILL');

@@ -22,8 +22,9 @@ import type { Endpoint } from '../../../src/networks/host/endpoint.ts';
 import {
   type BoxRefusal,
   ensureEgressProgram,
-  loadEgressRules,
+  limitingRules,
   RefusalReader,
+  restartEgressProgram,
 } from '../../../src/networks/host/limit-box.ts';
 import {
   inNamespace,
@@ -31,14 +32,14 @@ import {
   removeNamespace,
   writeSettings,
 } from '../../../src/networks/host/namespace.ts';
-import { routeBox } from '../../../src/networks/host/routed.ts';
+import { loadRules, routeBox } from '../../../src/networks/host/routed.ts';
 import { BRIDGE } from '../../../src/networks/predefined.ts';
 
 export const GUEST = '10.0.2.15';
 export const RESOLVER = '10.0.2.3';
 const GATEWAY = '10.0.2.2';
 const MAC = '02:00:0a:00:02:0f';
-const UID = 0x7a35_1234;
+export const UID = 0x7a36_1234;
 
 type Send = (command: string, values?: Readonly<Record<string, unknown>>) => Promise<string>;
 
@@ -121,22 +122,27 @@ export class Lab {
     };
     const isFirst = this.#endpoint.egress === undefined;
     this.#endpoint = { ...this.#endpoint, egress };
-    await loadEgressRules(this.namespace, this.#endpoint);
-    if (isFirst) await routeBox(this.namespace, this.#endpoint);
-    await this.serve();
+    const limits = limitingRules(this.#endpoint);
+    const place = this.#endpoint;
+    if (isFirst) await routeBox(this.namespace, place, limits);
+    else await loadRules(this.namespace, place, limits);
+    await ensureEgressProgram(this.namespace, place, { bundle: this.#bundle });
   }
 
-  /** Starts the program where it does not run. */
+  /** Starts the program again where it does not run. */
   async serve(): Promise<void> {
-    await ensureEgressProgram(this.namespace, this.#endpoint, { bundle: this.#bundle });
+    await restartEgressProgram(this.namespace, this.#endpoint, { bundle: this.#bundle });
   }
 
   async refusals(): Promise<BoxRefusal[]> {
     return await this.#reader.read(this.namespace, this.#endpoint);
   }
 
+  /** The program itself, which is the only child of the process that keeps its jail. */
   programPid(): number {
-    return Number(readFileSync(`${this.namespace}.egress.pid`, 'utf8'));
+    const keeper = Number(readFileSync(`${this.namespace}.egress.pid`, 'utf8'));
+    const children = readFileSync(`/proc/${keeper}/task/${keeper}/children`, 'utf8');
+    return Number(children.trim() || keeper);
   }
 
   /** Has the guest send a packet of any protocol of IP; says whether one comes back. */

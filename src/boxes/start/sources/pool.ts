@@ -6,7 +6,7 @@
  */
 import { chown, rename, rm } from 'node:fs/promises';
 import { settleAll } from '../../../async/settle-all.ts';
-import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
+import { TEMPLATE_SLOTS, type Vm } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { syncWritableLayer, writableLayerPath } from '../../disks/writable-layer.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-vm.ts';
@@ -14,6 +14,7 @@ import type { PooledVm, VmPools } from '../../pool/vm-pools.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { runtimeDirectory } from '../../record/directories.ts';
 import { Handshake } from '../../run/handshake.ts';
+import { isLedByHost, type PlacesHost } from '../../run/network-places.ts';
 import type { RunServices } from '../../run/run-services.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { publish } from '../../services/publish.ts';
@@ -21,11 +22,13 @@ import type { Services } from '../../services/services.ts';
 import { hostLimitsOf } from '../../spec/resources.ts';
 import { describeVm, type Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
-import { ownNetwork } from '../join-network.ts';
+import { type JoinedNetwork, ownNetwork } from '../join-network.ts';
+import { joinOnPorts } from '../ports.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 
 /** What a start in a microVM of a pool needs of the server. */
 export type PoolStartHost = PoolHost &
+  PlacesHost &
   Pick<RunServices, 'events' | 'restarts' | 'running' | 'shutdown'> & { readonly pools: VmPools };
 
 export class PoolSource implements StartSource {
@@ -70,8 +73,9 @@ export class PoolSource implements StartSource {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
+    const joined = await this.#join(vm);
     const { spec } = describeVm(definition, {
-      ...{ found, directory, changes, taken, joined: await ownNetwork(definition, []) },
+      ...{ found, directory, changes, taken, joined },
     });
     await settleAll([
       vm.attach(found.layers),
@@ -85,6 +89,19 @@ export class PoolSource implements StartSource {
     await settleAll([vm.resume(), handshake.known.first(guest, running.signal)]);
     await handshake.specSent;
     return { guest, offset: await opened, durable };
+  }
+
+  /** The card of the microVM leads to a translator, from which a box may have to be kept. */
+  async #join(vm: Vm): Promise<Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>> {
+    const { definition } = this.#box;
+    if (!isLedByHost(definition)) return await ownNetwork(definition, []);
+    const nothing = { state: {}, besides: Promise.resolve() };
+    return await joinOnPorts(this.#rt, this.#box, nothing, async (joined) => {
+      const tap = joined.nic?.tap;
+      if (tap === undefined) throw new A3sError('internal', 'The box has no place in its network');
+      await vm.redirectNic(tap);
+      return joined;
+    });
   }
 
   /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
-import { attachNic, detachNic } from './attach-nic.ts';
+import { attachNic, detachNic, redirectNic } from './attach-nic.ts';
 
 /** A VM with root ports, in which cards are. */
 class FakeMonitor {
@@ -58,6 +58,15 @@ class FakeMonitor {
 
 describe('a card of a VM that runs', () => {
   const card = { mac: '02:00:00:00:00:01', tap: 7 };
+
+  it('leads the card of a template’s VM to a tap device in place of the translator', async () => {
+    const vm = new FakeMonitor(['rp0']);
+    for (const backend of ['net0', 'network', 'uplink']) vm.backends.add(backend);
+    await redirectNic(vm, 9);
+    expect([[...vm.backends], vm.passed]).toEqual([['net0', 'network', 'uplink'], [9]]);
+    vm.backends.delete('uplink');
+    await expect(redirectNic(vm, 9)).rejects.toMatchObject({ code: 'vmm-failed' });
+  });
 
   it('attaches a network card at a free port, and detaches it with its backend', async () => {
     const vm = new FakeMonitor(['rp0', 'rp1', 'rp2']);

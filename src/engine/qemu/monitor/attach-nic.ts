@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
+import { joinCommands, TEMPLATE_MAC } from '../command-line/template-devices.ts';
 import { executeAll } from './execute-all.ts';
 import { ANY_ANSWER, type QmpClient } from './qmp.ts';
 
@@ -54,6 +55,21 @@ export async function attachNic(
     await removeBackend(monitor, netdev);
     throw error;
   }
+}
+
+/**
+ * Has the card that a VM of a template was launched with lead to another tap device, in place of
+ * the translator. The guest must be paused: in between, its card leads nowhere.
+ *
+ * @throws A3sError `vmm-failed`; the card may lead to either then
+ */
+export async function redirectNic(monitor: Monitor, tap: number): Promise<void> {
+  const nic = { mac: TEMPLATE_MAC, ports: [], tap };
+  await executeAll(monitor, [
+    ['netdev_del', { id: 'uplink' }],
+    ['netdev_del', { id: 'network' }],
+    ...joinCommands(nic, ''),
+  ]);
 }
 
 /**

@@ -15,8 +15,6 @@ export const Settings = z.strictObject({
   egress: Egress,
   /** The namespace's own address. */
   inside: z.string(),
-  /** The path of nft. */
-  nft: z.string(),
 });
 export type Settings = z.infer<typeof Settings>;
 

@@ -2,9 +2,9 @@
  * The program that serves a box's namespace where a policy limits what the box reaches: it answers
  * questions about names, and carries connections whose server's name has to be checked.
  *
- * It reads what a guest sends, and runs as a user of its own in that namespace, with one
- * capability: it changes the packet filter of the namespace. It is told its directory, and says
- * `ready` once.
+ * It reads what a guest sends, and runs in a jail in that namespace, without capabilities: the
+ * packet filter opens an address when this program sends a datagram that names it. It is told its
+ * directory, and says `ready` once.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { formatAddress, readSubnet } from '../../ipv4.ts';
 import { readPolicy } from '../egress.ts';
-import { HTTP, HTTPS, PROGRAM_PORTS, setName } from '../packet-rules.ts';
+import { HTTP, HTTPS, PROGRAM_PORTS } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
 import { Failures } from './failures.ts';
 import { REFUSALS_FILE, SETTINGS_FILE, Settings } from './files.ts';
@@ -23,14 +23,14 @@ import { NameProxy } from './name-proxy.ts';
 import { listenForDatagrams, questionServer } from './name-sockets.ts';
 import { Pins } from './pins.ts';
 import { Refusals } from './refusals.ts';
-import { emptySets, setsOf } from './sets.ts';
+import { openSets } from './sets.ts';
 import { connectTo, webProxy } from './web-proxy.ts';
 
 const DNS_PORT = 53;
 
 async function main(directory: string): Promise<void> {
   const text = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
-  const { egress, inside, nft } = Settings.parse(JSON.parse(text));
+  const { egress, inside } = Settings.parse(JSON.parse(text));
   const policies = egress.policies.map(readPolicy);
   const own = egress.ownSubnets.map(readSubnet);
   // Whole seconds that never go back.
@@ -39,11 +39,7 @@ async function main(directory: string): Promise<void> {
   const refuse = refusals.add.bind(refusals);
   const failures = new Failures(process.stderr.fd, now);
   const fail = failures.add.bind(failures);
-  const named = policies.flatMap(({ rules }, policy) =>
-    rules.flatMap(({ target }, at) => (target.kind === 'addresses' ? [] : [setName(policy, at)])),
-  );
-  await emptySets(nft, named);
-  const pins = new Pins(policies, setsOf(nft), now);
+  const pins = new Pins(policies, await openSets(policies), now);
   const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
   const proxy = new NameProxy({
     ...{ policies, own, namesBoxes: egress.namesBoxes, pins, refuse, fail, now },

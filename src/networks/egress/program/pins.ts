@@ -4,18 +4,15 @@
  * @module
  */
 import { allows, namesIt, type Policy } from '../decide.ts';
-import { setName } from '../packet-rules.ts';
+import { GRACE_SECONDS, PIN_SECONDS, setName } from '../packet-rules.ts';
 
 /** Elements that come into sets of the packet filter, each for so many seconds. */
 export type AddToSets = (
   elements: readonly { readonly set: string; readonly address: number; readonly seconds: number }[],
 ) => Promise<void>;
 
-/** A client connects some time after it has asked, whatever the answer says. */
-const MIN_SECONDS = 30;
+/** Longer than that nothing is open, whatever the answer says. */
 export const MAX_SECONDS = 3600;
-/** A client that was told N seconds may connect at the end of them. */
-const GRACE_SECONDS = 5;
 /** The names that were asked for last. One that is forgotten has to be asked for again. */
 const MAX_NAMES = 4096;
 /** Of one name: servers may answer with others each time. */
@@ -55,13 +52,13 @@ export class Pins {
   async add(name: string, addresses: readonly number[], ttl: number): Promise<void> {
     const now = this.#now();
     this.#forgetPast(now);
-    const seconds = Math.min(Math.max(ttl, MIN_SECONDS), MAX_SECONDS) + GRACE_SECONDS;
+    const least = Math.min(ttl, MAX_SECONDS) + GRACE_SECONDS;
+    const seconds = PIN_SECONDS.find((each) => each >= least) ?? least;
     const until = now + seconds;
-    const enough = now + Math.min(ttl, MAX_SECONDS) + GRACE_SECONDS;
     const elements = this.#setsOf(name).flatMap((set) =>
       addresses
         // What is open for long enough stays as it is.
-        .filter((address) => (this.#elements.get(`${set} ${address}`) ?? 0) < enough)
+        .filter((address) => (this.#elements.get(`${set} ${address}`) ?? 0) < now + least)
         .map((address) => ({ set, address, seconds })),
     );
     if (this.#elements.size + elements.length > MAX_ELEMENTS) {

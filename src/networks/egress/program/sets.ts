@@ -1,71 +1,44 @@
 /**
- * Adds addresses to sets of the packet filter of the namespace that this program runs in.
+ * Opens addresses in the packet filter of the namespace that this program runs in. It has no
+ * capability for that, and needs none: it sends a datagram that names the address, the rule and the
+ * time, and a rule of the packet filter takes them from there.
  *
  * @module
  */
-import { spawn } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
-import { formatAddress } from '../../ipv4.ts';
-import { EGRESS_TABLE } from '../packet-rules.ts';
+import type { Policy } from '../decide.ts';
+import { namedSets, PIN_SECONDS, PIN_TO } from '../packet-rules.ts';
 import type { AddToSets } from './pins.ts';
 
-const DEADLINE_MS = 10_000;
+/** The message: an address, and the numbers of the set and of the time. */
+const BYTES = 8;
 
-/** What comes while nft runs is added by the next one, all at once. */
-export function setsOf(nft: string): AddToSets {
-  let last: Promise<void> = Promise.resolve();
-  let next: { commands: string[]; done: Promise<void> } | undefined;
-  return (elements) => {
-    if (next === undefined) {
-      const batch = { commands: [] as string[], done: Promise.resolve() };
-      batch.done = last
-        .catch(() => undefined)
-        .then(() => {
-          next = undefined;
-          return run(nft, batch.commands);
-        });
-      last = batch.done;
-      next = batch;
-    }
-    for (const { set, address, seconds } of elements) {
-      const element = (more: string): string =>
-        `element ${EGRESS_TABLE} ${set} { ${formatAddress(address)}${more} }`;
-      // An element that is there keeps its time: it is taken away and comes again, in one go.
-      next.commands.push(
-        `add ${element(' timeout 1s')}`,
-        `delete ${element('')}`,
-        `add ${element(` timeout ${seconds}s`)}`,
-      );
-    }
-    return next.done;
+/** The sets of these policies, as the rules of the namespace have them. */
+export async function openSets(policies: readonly Policy[]): Promise<AddToSets> {
+  const socket = createSocket('udp4');
+  socket.connect(PIN_TO.port, PIN_TO.address);
+  await once(socket, 'connect');
+  const numbers = new Map(namedSets(policies).map(({ set }, number) => [set, number]));
+  return async (elements) => {
+    await Promise.all(
+      elements.map(({ set, address, seconds }) => {
+        const message = Buffer.alloc(BYTES);
+        message.writeUInt32BE(address, 0);
+        message.writeUInt16BE(numbers.get(set) ?? numbers.size, 4);
+        message.writeUInt16BE(PIN_SECONDS.indexOf(seconds) & 0xffff, 6);
+        return send(socket, message);
+      }),
+    );
   };
 }
 
-/** A program before this one may have left addresses whose names are forgotten. */
-export async function emptySets(nft: string, sets: readonly string[]): Promise<void> {
-  await run(
-    nft,
-    sets.map((set) => `flush set ${EGRESS_TABLE} ${set}`),
-  );
-}
-
-async function run(nft: string, commands: readonly string[]): Promise<void> {
-  if (commands.length === 0) return;
-  const child = spawn(nft, ['-f', '-'], {
-    ...{ stdio: ['pipe', 'ignore', 'pipe'], env: {} },
-    ...{ timeout: DEADLINE_MS, killSignal: 'SIGKILL' },
+/** The rules decide before this returns; what they do not take is refused to the sender. */
+function send(socket: Socket, message: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.send(message, (error) => {
+      if (error === null) resolve();
+      else reject(new Error(`the packet filter did not take an address: ${error.message}`));
+    });
   });
-  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
-  child.stdin?.on('error', () => undefined).end(`${commands.join('\n')}\n`);
-  const [[code, signal], why] = await Promise.all([closed, firstLine(child.stderr)]);
-  if (code === 0) return;
-  throw new Error(`the packet filter did not take the addresses: ${why || (signal ?? code)}`);
-}
-
-/** What follows it shows where in the input it is. */
-async function firstLine(output: Readable | null): Promise<string> {
-  let text = '';
-  for await (const chunk of output ?? []) if (text.length < 1000) text += String(chunk);
-  return text.trim().split('\n')[0] ?? '';
 }

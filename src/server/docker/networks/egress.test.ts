@@ -123,7 +123,7 @@ describe('a box with a network policy', () => {
     expect(await connect('bridge', shared)).toMatchObject({ body: { code: 'unsupported-option' } });
   });
 
-  it('refuses a memory snapshot of a box with a network policy', async () => {
+  it('refuses a memory snapshot of a box with a network policy that has booted', async () => {
     const id = await home.create(['sleep', 'infinity'], { Egress: { Rules: [] } });
     await home.call('POST', `/containers/${id}/start`);
     const answer = await home.call('POST', '/a3s/v1/snapshots', {

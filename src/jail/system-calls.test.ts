@@ -1,0 +1,86 @@
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { converterIdentity } from './identity.ts';
+import { jailFeatures, spawnInJail } from './spawn.ts';
+import { CHECKED_CALLS, REFUSED_CALLS, systemCallFilter } from './system-calls.ts';
+
+const { namespaces } = await jailFeatures();
+const canFilter = namespaces && process.arch === 'x64';
+const X86_64 = 0xc000_003e;
+const [ALLOW, KILL, REFUSE, UNKNOWN] = [0x7fff_0000, 0x8000_0000, 0x0005_0001, 0x0005_0026];
+
+/** What the kernel's interpreter of classic BPF would return. */
+function decide(number: number, argument = 0, architecture = X86_64): number {
+  const filter = systemCallFilter();
+  const data = new Map([
+    [0, number],
+    [4, architecture],
+    [16, argument],
+  ]);
+  let loaded = 0;
+  for (let at = 0; ; at += 1) {
+    const code = filter.readUInt16LE(at * 8);
+    const [ifTrue, ifFalse] = [filter.readUInt8(at * 8 + 2), filter.readUInt8(at * 8 + 3)];
+    const value = filter.readUInt32LE(at * 8 + 4);
+    if (code === 0x06) return value;
+    if (code === 0x20) loaded = data.get(value) ?? Number.NaN;
+    if (code === 0x15) at += loaded === value ? ifTrue : ifFalse;
+    if (code === 0x35) at += loaded >= value ? ifTrue : ifFalse;
+    if (code === 0x45) at += (loaded & value) !== 0 ? ifTrue : ifFalse;
+  }
+}
+
+describe('the filter of system calls', () => {
+  it('refuses each call of its list by the number that the kernel has for it', () => {
+    const table = readFileSync(
+      join(import.meta.dirname, '../../native/agent/seccomp/syscalls.txt'),
+      'utf8',
+    );
+    for (const [name, number] of Object.entries({ ...REFUSED_CALLS, ...CHECKED_CALLS })) {
+      expect(table).toContain(`\n${name} ${number} `);
+    }
+    for (const number of Object.values(REFUSED_CALLS)) expect(decide(number)).toBe(REFUSE);
+  });
+
+  it('allows what is on no list, threads, and sockets of Unix and IPv4', () => {
+    const [read, openat, futex] = [0, 257, 202];
+    for (const number of [read, openat, futex]) expect(decide(number)).toBe(ALLOW);
+    expect(decide(CHECKED_CALLS.clone, 0x003d_0f00)).toBe(ALLOW);
+    expect(decide(CHECKED_CALLS.clone, 0x1000_0000)).toBe(REFUSE);
+    expect(decide(CHECKED_CALLS.clone3)).toBe(UNKNOWN);
+    const families = Array.from({ length: 46 }, (_, family) => family);
+    const allowed = families.filter((family) => decide(CHECKED_CALLS.socket, family) === ALLOW);
+    expect(allowed).toEqual([1, 2]);
+  });
+
+  it('ends a program that uses another table of system calls', () => {
+    expect(decide(0, 0, 0x4000_0003)).toBe(KILL);
+    expect(decide(0x4000_0000)).toBe(KILL);
+  });
+
+  it.runIf(canFilter)('lets Node run, and refuses it a socket of the kernel', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'a3s-calls-'));
+    const file = join(directory, 'filter');
+    writeFileSync(file, systemCallFilter());
+    const script = `
+      const { networkInterfaces } = require('node:os');
+      const { Worker } = require('node:worker_threads');
+      try { networkInterfaces(); } catch (error) { console.log(error.info.errno); }
+      const server = require('node:net').createServer().listen(0, '127.0.0.1', () => {
+        server.close();
+        new Worker('console.log("works")', { eval: true });
+      });`;
+    const child = await spawnInJail({
+      ...{ path: process.execPath, args: ['-e', script], identity: converterIdentity() },
+      stdio: ['ignore', 'pipe', 'ignore', openSync(file, 'r')],
+      ...{ writable: [], readable: process.execPath.startsWith('/usr/') ? [] : [process.execPath] },
+      ...{ network: true, systemCalls: 3, outlives: false, limits: { openFiles: 512 } },
+    });
+    const said = child.stdout === null ? '' : await text(child.stdout);
+    rmSync(directory, { recursive: true });
+    expect(said).toBe('1\nworks\n');
+  });
+});

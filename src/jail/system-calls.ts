@@ -1,0 +1,105 @@
+/**
+ * A filter of system calls for programs in jails that need few of them, as bubblewrap installs it:
+ * a classic BPF program of x86-64.
+ *
+ * It refuses the parts of the kernel that a program without rights can reach and has no use for. It
+ * is a list of what is refused, not of what is allowed: Node and its libraries call what their
+ * versions like.
+ *
+ * @module
+ */
+
+/** Refused with EPERM, by their numbers on x86-64. */
+export const REFUSED_CALLS = {
+  // Other processes, and what they have.
+  ...{ ptrace: 101, process_vm_readv: 310, process_vm_writev: 311, kcmp: 312, pidfd_getfd: 438 },
+  // Namespaces and mounts.
+  ...{ unshare: 272, setns: 308, mount: 165, umount2: 166, pivot_root: 155, chroot: 161 },
+  ...{ open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, fspick: 433 },
+  ...{ mount_setattr: 442, name_to_handle_at: 303, open_by_handle_at: 304 },
+  // Parts of the kernel where faults are found again and again.
+  ...{ io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427, bpf: 321 },
+  ...{ userfaultfd: 323, perf_event_open: 298, vmsplice: 278, modify_ldt: 154, personality: 135 },
+  ...{ add_key: 248, request_key: 249, keyctl: 250, remap_file_pages: 216 },
+  // The host as a whole.
+  ...{ init_module: 175, finit_module: 313, delete_module: 176, kexec_load: 246 },
+  ...{ kexec_file_load: 320, reboot: 169, swapon: 167, swapoff: 168, syslog: 103, acct: 163 },
+  ...{ iopl: 172, ioperm: 173, quotactl: 179, quotactl_fd: 443, sethostname: 170 },
+  ...{ setdomainname: 171, settimeofday: 164, clock_settime: 227, adjtimex: 159 },
+  ...{ clock_adjtime: 305, migrate_pages: 256, move_pages: 279, mbind: 237 },
+} as const;
+
+/** Other system calls of which some uses are refused. */
+export const CHECKED_CALLS = { socket: 41, clone: 56, clone3: 435 } as const;
+
+/** `AF_UNIX` and `AF_INET`. */
+const ALLOWED_FAMILIES = [1, 2];
+/** All of `CLONE_NEW*` that clone(2) has. */
+const NEW_NAMESPACES = 0x7e02_0000;
+
+const AUDIT_ARCH_X86_64 = 0xc000_003e;
+/** The numbers of another table of system calls begin here. */
+const X32 = 0x4000_0000;
+const EPERM = 1;
+const ENOSYS = 38;
+
+// linux/bpf_common.h, linux/seccomp.h
+const LOAD = 0x20;
+const IF_EQUAL = 0x15;
+const IF_AT_LEAST = 0x35;
+const IF_ANY_BIT = 0x45;
+const RETURN = 0x06;
+const ALLOW = 0x7fff_0000;
+const KILL = 0x8000_0000;
+const ERRNO = 0x0005_0000;
+/** Offsets in `struct seccomp_data`; of an argument, its lower half. */
+const NUMBER = 0;
+const ARCHITECTURE = 4;
+const FIRST_ARGUMENT = 16;
+
+const INSTRUCTION_BYTES = 8;
+
+type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number];
+
+/** The filter, as bubblewrap reads it from a descriptor. */
+export function systemCallFilter(): Buffer {
+  const refuse: Instruction = [RETURN, 0, 0, ERRNO | EPERM];
+  const allow: Instruction = [RETURN, 0, 0, ALLOW];
+  const load = (offset: number): Instruction => [LOAD, 0, 0, offset];
+  const program: Instruction[] = [
+    load(ARCHITECTURE),
+    [IF_EQUAL, 1, 0, AUDIT_ARCH_X86_64],
+    [RETURN, 0, 0, KILL],
+    load(NUMBER),
+    [IF_AT_LEAST, 0, 1, X32],
+    [RETURN, 0, 0, KILL],
+    ...Object.values(REFUSED_CALLS).flatMap((number): Instruction[] => [
+      [IF_EQUAL, 0, 1, number],
+      refuse,
+    ]),
+    // The C library tries clone(2) then, whose flags can be looked at.
+    [IF_EQUAL, 0, 1, CHECKED_CALLS.clone3],
+    [RETURN, 0, 0, ERRNO | ENOSYS],
+    [IF_EQUAL, 0, 4, CHECKED_CALLS.clone],
+    load(FIRST_ARGUMENT),
+    [IF_ANY_BIT, 0, 1, NEW_NAMESPACES],
+    refuse,
+    allow,
+    [IF_EQUAL, 0, ALLOWED_FAMILIES.length + 2, CHECKED_CALLS.socket],
+    load(FIRST_ARGUMENT),
+    ...ALLOWED_FAMILIES.map(
+      (family, at): Instruction => [IF_EQUAL, ALLOWED_FAMILIES.length - at, 0, family],
+    ),
+    refuse,
+    allow,
+  ];
+  const bytes = Buffer.alloc(program.length * INSTRUCTION_BYTES);
+  for (const [at, [code, ifTrue, ifFalse, value]] of program.entries()) {
+    const offset = at * INSTRUCTION_BYTES;
+    bytes.writeUInt16LE(code, offset);
+    bytes.writeUInt8(ifTrue, offset + 2);
+    bytes.writeUInt8(ifFalse, offset + 3);
+    bytes.writeUInt32LE(value >>> 0, offset + 4);
+  }
+  return bytes;
+}
