@@ -39,6 +39,7 @@ const BUNDLES = {
 const ON_DEMAND = {
   'boot.cjs': ['#boot', 'src/boot/library.ts'],
   'attestation.cjs': ['#attestation', 'src/cli/commands/attest/library.ts'],
+  'grpc.cjs': ['#grpc', 'src/cri/grpc/library.ts'],
   'image-policy.cjs': ['#image-policy', 'src/cli/commands/policy/image-library.ts'],
   'ratls.cjs': ['#ratls', 'src/cli/commands/ratls/library.ts'],
   'signing.cjs': ['#signing', 'src/signing/library.ts'],

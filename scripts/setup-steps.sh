@@ -13,7 +13,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # jails
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck inotify-tools libpam-systemd skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc procps strace systemd qemu-utils)
+TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck golang-google-grpc-dev inotify-tools libpam-systemd skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc procps strace systemd qemu-utils)
 
 # Services that those packages bring and start. The tests start their own, out of sight of any
 # other.

@@ -35,6 +35,7 @@ const ROOMS = {
     'boxes',
     'build',
     'builders',
+    'cri',
     'images',
     'registry',
     'trust',
@@ -55,6 +56,17 @@ const ROOMS = {
     'disk-full',
     'errors',
     'make-directories',
+  ],
+  // Beside the routes of Docker's API: the same stores and verbs, another protocol.
+  cri: [
+    'cri',
+    'boxes',
+    'distribution/pull',
+    'images/image',
+    'registry/registry',
+    'oci/reference',
+    'disk-full',
+    'errors',
   ],
   // A program by itself: it knows nothing of boxes, of images or of the control server.
   broker: [

@@ -21,7 +21,7 @@ import { openTrust } from './home/open-trust.ts';
 import { exit } from './process/exit.ts';
 import { Foreground } from './process/foreground.ts';
 import { type Announcer, Readiness } from './process/readiness.ts';
-import { serve } from './serve.ts';
+import { type ServeOptions, serve } from './serve.ts';
 import { activatedSockets } from './systemd/activated.ts';
 
 async function main(): Promise<void> {
@@ -35,19 +35,26 @@ async function main(): Promise<void> {
   let status = 0;
   try {
     const { values } = parseArgs({
-      options: { foreground: { type: 'boolean' }, restore: { type: 'boolean' } },
+      options: {
+        foreground: { type: 'boolean' },
+        restore: { type: 'boolean' },
+        cri: { type: 'string' },
+      },
     });
     if (values.foreground === true && starter === undefined) {
       announcer = new Foreground(process.env, process.pid, process.stderr);
     }
-    await run(announcer, values.restore === true);
+    await run(announcer, { afterReboot: values.restore === true, cri: values.cri });
   } catch (error) {
     status = await announcer.failed(error);
   }
   await exit(status);
 }
 
-async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
+async function run(
+  announcer: Announcer,
+  asked: Pick<ServeOptions, 'afterReboot' | 'cri'>,
+): Promise<void> {
   const uid = process.geteuid?.() ?? 0;
   const config = readConfig(process.env, uid, installDirectory());
   acceptWeakJails(config.allowWeakJail);
@@ -61,7 +68,7 @@ async function run(announcer: Announcer, afterReboot: boolean): Promise<void> {
   await serve(config, {
     signal: stop.signal,
     listening,
-    afterReboot,
+    ...asked,
     hostStops: () => announcer.hostStops(),
     openDependencies: async (database, log) => ({
       boot,

@@ -40,6 +40,7 @@ import { openDatabase } from '../state/database.ts';
 import { makeBlankDisk } from '../templates/blank-disk.ts';
 import { VolumeRecords } from '../volumes/records.ts';
 import { Volumes } from '../volumes/volumes.ts';
+import { checkCriSocket, type ServedCri, serveCri } from './cri.ts';
 import type { Dependencies, OpenDependencies } from './dependencies.ts';
 import {
   leaveRuntimeDir,
@@ -68,6 +69,8 @@ export interface ServeOptions {
   readonly afterReboot?: boolean | undefined;
   /** Sockets that a service manager listens on. They are neither made nor removed here. */
   readonly listening?: readonly ActivatedSocket[] | undefined;
+  /** The path of a socket for Kubernetes' CRI, absolute. Absent: CRI is not served. */
+  readonly cri?: string | undefined;
   /** Whether file servers keep the owners that boxes give to files. Absent: root's do. */
   readonly keepOwners?: boolean | undefined;
 }
@@ -100,6 +103,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   try {
     const noneRuns = await prepareRuntimeDir(config, uid);
     try {
+      if (options.cri !== undefined) await checkCriSocket(options.cri);
       const store = new BoxStore(database);
       const stopped = new AbortController();
       const shutdown = stopped.signal;
@@ -151,6 +155,7 @@ async function serveRuntime(
     afterReboot: (id, run) => restartAfterReboot(rt, id, run),
   });
   let swept: Promise<void> | undefined;
+  let cri: ServedCri | undefined;
   try {
     // In the background: a volume may have millions of files.
     swept = rt.volumes.sweep((error, volume) => {
@@ -169,6 +174,10 @@ async function serveRuntime(
       own,
       given.map(({ descriptor }) => descriptor),
     );
+    if (options.cri !== undefined) {
+      cri = await serveCri(rt, options.cri);
+      rt.log.info('serving CRI', { socket: options.cri });
+    }
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
     options.onReady?.(rt);
     rt.templates.refresh();
@@ -177,7 +186,7 @@ async function serveRuntime(
   } finally {
     // The socket goes first, so that the next server's socket is never removed.
     await removeSocket(config, options);
-    await http.close();
+    await Promise.all([http.close(), cri?.close()]);
     // A builder that is being started is let go like any other box.
     await Promise.all([rt.builders.close(), letGo(rt)]);
     await swept;

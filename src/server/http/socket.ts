@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 
 /** The limit of Linux for the path of a unix socket. */
-const MAX_PATH = 107;
+export const MAX_SOCKET_PATH = 107;
 
 /** The backlog: the kernel refuses clients that connect at once beyond it. */
 const BACKLOG = 2048;
@@ -22,10 +22,10 @@ const BACKLOG = 2048;
  * connect at no moment.
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_PATH) {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
     throw new A3sError(
       'state-unusable',
-      `Cannot listen on ${path}: a socket's path has at most ${MAX_PATH} bytes`,
+      `Cannot listen on ${path}: a socket's path has at most ${MAX_SOCKET_PATH} bytes`,
       { remedy: 'Choose a shorter XDG_RUNTIME_DIR.' },
     );
   }

@@ -58,6 +58,8 @@ export class TestHome {
   adoption: AdoptionTiming | undefined;
   /** Servers start in the mode of the host's boot. */
   afterReboot = false;
+  /** The socket of CRI, which servers then serve as well. */
+  cri: string | undefined;
   /** The host shuts down when the server is ended with `stop`. */
   hostStops = false;
   /** Servers are root's, whose file servers keep owners. */
@@ -151,6 +153,7 @@ export class TestHome {
         onReady: resolve,
         adoption: this.adoption,
         afterReboot: this.afterReboot,
+        cri: this.cri,
         keepOwners: this.keepOwners,
         hostStops: this.hostStops ? async () => true : undefined,
       });

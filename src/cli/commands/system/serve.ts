@@ -1,20 +1,38 @@
+import { resolve } from 'node:path';
 import { become } from '../../client/become.ts';
 import { serverBundle, serviceEnvironment } from '../../client/start-server.ts';
 import type { Command } from '../../command.ts';
-import { bool } from '../../flags/flag.ts';
+import { bool, string } from '../../flags/flag.ts';
+import { UsageError } from '../../usage-error.ts';
 
 export const serve: Command = {
   usage: '[OPTIONS]',
   description: 'Become the control server, in the foreground',
-  flags: [bool('restore', 'Start the boxes whose restart policy asks for it, as after a reboot')],
+  flags: [
+    bool('restore', 'Start the boxes whose restart policy asks for it, as after a reboot'),
+    string('cri', "Serve Kubernetes' CRI on this unix socket as well", { value: 'socket' }),
+  ],
   operands: { min: 0, max: 0 },
   failureStatus: 125,
   async run({ context, flags }) {
     // Errors in the environment are reported before a server starts.
     await context.config();
     const bundle = serverBundle(context.installDir);
-    const options = flags.bool('restore') ? ['--restore'] : [];
+    const options = [
+      ...(flags.bool('restore') ? ['--restore'] : []),
+      ...criOptions(context.cwd, flags.string('cri')),
+    ];
     const { env, descriptors } = serviceEnvironment(context.env);
     return become(process.execPath, ['--', bundle, '--foreground', ...options], env, descriptors);
   },
 };
+
+/** Kubelet's flags have URLs, where this one has a path: what a URL begins with is left out. */
+function criOptions(cwd: string, given: string | undefined): string[] {
+  if (given === undefined) return [];
+  const path = given.replace(/^unix:\/\//, '');
+  if (path === '') {
+    throw new UsageError('--cri takes the path of a unix socket, such as /run/a3s-box/cri.sock');
+  }
+  return ['--cri', resolve(cwd, path)];
+}

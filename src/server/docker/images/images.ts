@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import { heldImages } from '../../../boxes/record/mounted-images.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import { removeImage } from '../../../boxes/verbs/remove-image.ts';
 import { ImageInspect, ImageSummary, Removed } from '../../../docker-api/images/image.ts';
 import { ProgressLine } from '../../../docker-api/images/progress.ts';
 import type { Image } from '../../../images/image.ts';
@@ -87,12 +87,7 @@ export const IMAGE_ROUTES: readonly Route<ImagesHost>[] = [
     query: query({ force: flag, noprune: flag }),
     body: noBody,
     handler: async ({ params, query }, rt) => {
-      const name = params['name'] ?? '';
-      const held = heldImages(rt.store.list());
-      const inUse = (id: string): boolean => held.has(id);
-      const removed = await rt.images.remove(name, { force: query.force, inUse });
-      for (const tag of removed.untagged) rt.events.publish('image', 'untag', tag, { name: tag });
-      for (const id of removed.deleted) rt.events.publish('image', 'delete', id, { name: id });
+      const removed = await removeImage(rt, params['name'] ?? '', query);
       return json([
         ...removed.untagged.map((tag) => ({ Untagged: tag })),
         ...[...removed.deleted, ...removed.layers].map((id) => ({ Deleted: id })),

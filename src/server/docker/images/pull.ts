@@ -5,9 +5,9 @@
  */
 
 import * as z from 'zod';
-import { refusalAttributes } from '../../../boxes/policy/trust-record.ts';
+import { pullByPolicy } from '../../../boxes/policy/pull-by-policy.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { type PullRequest, pullImage } from '../../../distribution/pull.ts';
+import type { PullRequest } from '../../../distribution/pull.ts';
 import { ProgressLine } from '../../../docker-api/images/progress.ts';
 import { A3sError } from '../../../errors.ts';
 import { isDigest } from '../../../oci/digest.ts';
@@ -122,37 +122,19 @@ async function run(
   lines: ProgressLines,
 ): Promise<void> {
   const { reference } = request;
-  const name = familiarName(reference);
-  const policy = policyId === undefined ? await rt.trust.standing() : rt.trust.handedOver(policyId);
-  const { image, digest, decision, upToDate } = await pullImage(
-    {
-      registry: rt.registry,
-      images: rt.images,
-      decide: async (question) => {
-        const decision = await rt.trust.decide(question, policy, new Date());
-        if (decision.verdict === 'refused') {
-          const attributes = refusalAttributes(name, decision);
-          rt.events.publish('image', 'trust-refused', question.manifestDigest, attributes);
-        }
-        return decision;
-      },
-    },
-    {
-      ...request,
-      progress: (event) => {
-        const line = pullLine(event, reference.path, reference.digest ?? reference.tag ?? '');
-        if (event.state === 'downloading') lines.position(event.layer, line);
-        else lines.push(line);
-      },
-    },
-  );
-  rt.events.publish('image', 'pull', name, { name });
+  const progress: PullRequest['progress'] = (event) => {
+    const line = pullLine(event, reference.path, reference.digest ?? reference.tag ?? '');
+    if (event.state === 'downloading') lines.position(event.layer, line);
+    else lines.push(line);
+  };
+  const pulled = await pullByPolicy(rt, { ...request, progress }, policyId);
+  const { image, digest, decision, upToDate } = pulled;
   lines.push({ status: `Digest: ${digest}` });
   lines.push({ status: `Trust: ${decision.reason}` });
   lines.push({
     status: upToDate
-      ? `Status: Image is up to date for ${name}`
-      : `Status: Downloaded newer image for ${name}`,
+      ? `Status: Image is up to date for ${familiarName(reference)}`
+      : `Status: Downloaded newer image for ${familiarName(reference)}`,
   });
   lines.push({ aux: { ID: image.id, Digest: digest, Trust: decision } });
 }

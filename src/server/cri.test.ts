@@ -1,0 +1,173 @@
+import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectUnix, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ImageService, RuntimeService } from '../cri/grpc/library.ts';
+import { CriClient } from '../cri/testing/cri-client.ts';
+import { checkCriSocket } from './cri.ts';
+import { TestHome } from './testing/home.ts';
+
+const { version, runPodSandbox, getContainerEvents } = RuntimeService.method;
+
+const UNIMPLEMENTED = 12;
+
+let directory: string;
+let socket: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-cri-'));
+  socket = join(directory, 'cri.sock');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('the socket of CRI', () => {
+  it('refuses a path that is taken, too long, or in no directory', async () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, 'of somebody');
+    const refused = (path: string) => expect(checkCriSocket(path)).rejects;
+    await refused(file).toMatchObject({
+      code: 'invalid-argument',
+      message: `Cannot serve CRI on ${file}: it is there, and is not a socket`,
+    });
+    await refused(join(directory, 'none/cri.sock')).toThrow('none is not a directory');
+    await refused(join(file, 'cri.sock')).toThrow('cri.sock');
+    await refused(join(directory, 'x'.repeat(108))).toThrow('has at most 107 bytes');
+    const other = createServer().listen(socket);
+    await new Promise((resolve) => other.once('listening', resolve));
+    await refused(socket).toThrow('another process listens on it');
+    await new Promise((resolve) => other.close(resolve));
+    await checkCriSocket(socket);
+  });
+
+  it('ends a server that cannot have its socket, and leaves the file that is there', async () => {
+    mkdirSync(socket);
+    const home = new TestHome();
+    home.cri = socket;
+    await expect(home.start()).rejects.toMatchObject({ code: 'invalid-argument' });
+    expect(statSync(socket).isDirectory()).toBe(true);
+    rmSync(join(home.config.home, '..'), { recursive: true, force: true });
+  });
+});
+
+describe('a server of CRI', () => {
+  let home: TestHome;
+  let client: CriClient;
+  beforeEach(async () => {
+    home = new TestHome();
+    home.cri = socket;
+    await home.start();
+    client = new CriClient(socket);
+  });
+  afterEach(async () => {
+    client.close();
+    await home.remove();
+  });
+
+  it('serves CRI beside Docker’s API, on a socket that is its owner’s alone', async () => {
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    expect(await client.call(version, {})).toMatchObject({
+      ...{ version: '0.1.0', runtimeName: 'a3s-box', runtimeApiVersion: 'v1' },
+      runtimeVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    });
+    expect((await home.call('GET', '/_ping')).status).toBe(200);
+  });
+
+  it('removes its socket at its end, and takes over that of a server that was killed', async () => {
+    await home.stop();
+    expect(() => statSync(socket)).toThrow('ENOENT');
+    // What SIGKILL leaves behind.
+    const dead = createServer().listen(join(directory, 'dead'));
+    await new Promise((resolve) => dead.once('listening', resolve));
+    linkSync(join(directory, 'dead'), socket);
+    await new Promise((resolve) => dead.close(resolve));
+    await home.start();
+    expect(await client.call(version, {})).toMatchObject({ runtimeName: 'a3s-box' });
+  });
+
+  it('says by name what it does not implement', async () => {
+    await expect(client.call(runPodSandbox, {})).rejects.toMatchObject({
+      code: UNIMPLEMENTED,
+      details: 'runtime.v1.RuntimeService.RunPodSandbox is not implemented',
+    });
+    await expect(client.stream(getContainerEvents, {})).rejects.toMatchObject({
+      code: UNIMPLEMENTED,
+    });
+  });
+
+  it('tells kubelet that the node runs no pods, by which driver control groups are managed', async () => {
+    const { status, updateRuntimeConfig, runtimeConfig } = RuntimeService.method;
+    const podCidr = '10.1.0.0/24,fd00::/64';
+    await client.call(updateRuntimeConfig, { runtimeConfig: { networkConfig: { podCidr } } });
+    const answer = await client.call(status, { verbose: true });
+    expect(answer.status?.conditions).toMatchObject([
+      { type: 'RuntimeReady', status: false, reason: 'PodsNotImplemented' },
+      { type: 'NetworkReady', status: false, reason: 'PodsNotImplemented' },
+    ]);
+    expect(JSON.parse(answer.info['config'] ?? '')).toMatchObject({ podCidr });
+    expect((await client.call(status, {})).info).toEqual({});
+    for (const wrong of ['10.1.0.0', '10.1.0.0/33', '10.1.0.0/24,', 'fd00::/129']) {
+      const request = { runtimeConfig: { networkConfig: { podCidr: wrong } } };
+      await expect(client.call(updateRuntimeConfig, request)).rejects.toMatchObject({ code: 3 });
+    }
+    expect([0, 1]).toContain((await client.call(runtimeConfig, {})).linux?.cgroupDriver);
+  });
+
+  it('survives clients that send no host, no method, no message or no gRPC', async () => {
+    const statuses: unknown[] = [];
+    for (const [authority, path] of [
+      ['%2Frun%2Fcri.sock', '/runtime.v1.RuntimeService/Version'],
+      ['localhost', '//'],
+      ['localhost', '/runtime.v1alpha2.RuntimeService/Version'],
+      ['localhost', `/${'x'.repeat(4000)}/Version`],
+    ] as const) {
+      statuses.push((await http2Call(socket, authority, path))[':status']);
+    }
+    expect(statuses).toEqual([200, 404, 404, 404]);
+    const path = '/runtime.v1.RuntimeService/Version';
+    await expect(client.raw(path, Buffer.from([0x0a, 0xff]))).rejects.toMatchObject({ code: 13 });
+    await expect(client.raw(path, Buffer.alloc(17 * 1024 * 1024))).rejects.toMatchObject({
+      code: 8,
+    });
+    expect(await client.call(version, {})).toMatchObject({ runtimeName: 'a3s-box' });
+  });
+
+  it('ends calls that are under way when it ends', async () => {
+    let begun: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    home.images.list = async () => {
+      begun();
+      return await new Promise(() => undefined);
+    };
+    const listed = client.call(ImageService.method.listImages, {});
+    const ended = expect(listed).rejects.toMatchObject({ code: expect.any(Number) });
+    await asked;
+    await home.stop();
+    await ended;
+  });
+});
+
+/** An empty message, as a client that is no library of gRPC sends it. */
+function http2Call(path: string, authority: string, method: string): Promise<IncomingHttpHeaders> {
+  return new Promise((resolve, reject) => {
+    const session = connectHttp2('http://localhost', {
+      createConnection: () => connectUnix(path),
+    });
+    session.once('error', reject);
+    const stream = session.request({
+      ':method': 'POST',
+      ':authority': authority,
+      ':path': method,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.once('error', reject);
+    stream.once('response', (headers) => {
+      stream.resume();
+      stream.once('close', () => session.close(() => resolve(headers)));
+    });
+    stream.end(Buffer.alloc(5));
+  });
+}
