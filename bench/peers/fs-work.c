@@ -1,5 +1,6 @@
 // One piece of work on files, and the milliseconds that it took, by the clock of where it runs:
-// fs-work write|read|random|small DIRECTORY, fs-work tree DIRECTORY FILES, or fs-work time PROGRAM ...
+// fs-work write|read|random|small DIRECTORY, fs-work tree DIRECTORY FILES, or
+// fs-work time PROGRAM ...
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
