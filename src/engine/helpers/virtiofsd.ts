@@ -29,8 +29,8 @@ const SHARED = '/share';
 const HELD = 3;
 const READY_MS = 10_000;
 /**
- * It holds a descriptor of each file whose name the guest’s kernel remembers, so this is how large a
- * tree programs can walk through without being refused. The host’s kernel keeps about 1.5 kB for
+ * It holds a descriptor of each file whose name the guest’s kernel remembers, so this is how large
+ * a tree programs can walk through without being refused. The host’s kernel keeps about 1.5 kB for
  * each.
  */
 const OPEN_FILES = 262_144;
