@@ -1,5 +1,6 @@
 // One piece of work on files, and the milliseconds that it took, by the clock of where it runs:
-// fs-work write|read|random|small|tree DIRECTORY, or fs-work time PROGRAM ...
+// fs-work write|read|random|small DIRECTORY, fs-work tree DIRECTORY FILES, or
+// fs-work time PROGRAM ...
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@ enum {
   LARGE_MIB = 64,
   RANDOM_WRITES = 200,
   SMALL_FILES = 10000,
-  TREE_FILES = 30000,
   IN_DIRECTORY = 100,
   PAGE = 4096,
 };
@@ -132,7 +132,7 @@ int main(int count, char **words) {
   else if (strcmp(verb, "read") == 0) readLarge();
   else if (strcmp(verb, "random") == 0) writeRandom();
   else if (strcmp(verb, "small") == 0) small();
-  else if (strcmp(verb, "tree") == 0) each(TREE_FILES, make);
+  else if (strcmp(verb, "tree") == 0 && count == 4) each(atoi(words[3]), make);
   else return 2;
   printf("%.3f\n", now() - begun);
   return 0;

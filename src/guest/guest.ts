@@ -368,9 +368,10 @@ export class Guest {
     return this.#connection.call('GET', '/v1/stats', undefined, Stats, options);
   }
 
-  /** Gives the box these networks in place of those that it has. Protocol 9. */
+  /** Gives the box these networks in place of those that it has. Protocol 9, with hosts 11. */
   async putNetworks(networks: GuestNetworks, signal?: AbortSignal): Promise<void> {
-    expectProtocol(this.#connection, 9, 'other networks');
+    if (networks.hosts === undefined) expectProtocol(this.#connection, 9, 'other networks');
+    else expectProtocol(this.#connection, 11, 'links between boxes');
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#connection.call('PUT', '/v1/networks', networks, nothing, options);
   }

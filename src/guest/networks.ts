@@ -24,6 +24,14 @@ export const GuestNetworks = z.strictObject({
   nameservers: z.array(z.ipv4()).max(16),
   search: z.array(z.string()).max(32),
   options: z.array(z.string()).max(32).optional(),
+  /**
+   * Lines of `/etc/hosts` for other boxes, in place of those that came before. Absent: none.
+   * Protocol 11.
+   */
+  hosts: z
+    .array(z.strictObject({ name: z.string(), address: z.ipv4() }))
+    .max(256)
+    .optional(),
 });
 /** All that a box has of networks, besides its loopback device. */
 export type GuestNetworks = z.infer<typeof GuestNetworks>;

@@ -23,6 +23,7 @@ import { BoxStore } from '../boxes/record/store.ts';
 import { Restarts } from '../boxes/restart/restarts.ts';
 import { Execs } from '../boxes/run/execs.ts';
 import { RunningBoxes } from '../boxes/run/running-box.ts';
+import { updateLinks } from '../boxes/run/update-links.ts';
 import type { Runtime } from '../boxes/runtime.ts';
 import { Events } from '../boxes/services/events.ts';
 import { restartAfterReboot, restartByPolicy } from '../boxes/start/start.ts';
@@ -165,6 +166,8 @@ async function serveRuntime(
     watchNetworks(rt);
     const { adoption: timing, afterReboot, noneRuns } = options;
     await adoptBoxes(rt, { timing, afterReboot, noneRuns });
+    // Those that they lead to may have come and gone meanwhile.
+    void updateLinks(rt);
     await endUnfinishedSnapshots(rt);
     await rt.builders.open();
     if (rt.shutdown.aborted) return;
@@ -236,7 +239,7 @@ async function createRuntime(
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
   const events = new Events();
-  const running = new RunningBoxes();
+  const [running, locks] = [new RunningBoxes(), new KeyedLock()];
   const rt = {
     ...{ home, runtimeDir, startTimeoutMs },
     ...given,
@@ -247,7 +250,7 @@ async function createRuntime(
     },
     events,
     volumes: openVolumes(home, records, { ...given, events, running }),
-    networks: openNetworks(records.networks, { ...given, events }),
+    networks: openNetworks(records.networks, { ...given, events, running, locks }),
     running,
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
@@ -265,7 +268,7 @@ async function createRuntime(
       },
     ),
     execs: new Execs(),
-    locks: new KeyedLock(),
+    locks,
     restarts: new Restarts(given.shutdown, RESTARTS_AT_ONCE),
     identityFor: (taken: Iterable<number>) => identityFor(uid, gid, taken),
   };

@@ -60,6 +60,12 @@ services:
     network_mode: none
     command: sh -c 'echo counted; exit 3'
     profiles: [jobs]
+  visitor:
+    <<: *base
+    command: wget -qO- http://entrance:8080/page
+    networks: [front]
+    links: ["web:entrance"]
+    profiles: [jobs]
 networks:
   front: {}
   back: {internal: true, ipam: {config: [{subnet: 10.77.0.0/24, gateway: 10.77.0.1}]}}
@@ -169,6 +175,13 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     const up = await run('--profile', 'jobs', 'up', '--exit-code-from', 'job', '--no-deps', 'job');
     expect(up.code).toBe(3);
     expect(up.stdout).toMatch(/job-1 .*counted/);
+  });
+
+  it('gives a service names of its own for others by links', async () => {
+    const visit = ['run', '--rm', '--no-TTY', '--no-deps', 'visitor'];
+    expect(await compose('--profile', 'jobs', ...visit)).toContain('rows sesame');
+    const other = await run('exec', '-T', 'web', 'wget', '-qO-', 'http://entrance:8080/page');
+    expect(other.code).not.toBe(0);
   });
 
   it('goes on with a server that was killed in the middle', async () => {

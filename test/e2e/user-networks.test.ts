@@ -79,6 +79,21 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(await page('stranger', await addressOf('web'))).toBe('none');
   });
 
+  it('gives a box names of its own for others by links, wherever those go', async () => {
+    await start('linked', '--network', 'front', '--link', 'behind:server', '--link', 'www:site');
+    expect(await page('linked', 'site')).toBe('web');
+    expect(await page('client', 'site')).toBe('none');
+    const lines = () => inside('linked', 'grep -c server /etc/hosts');
+    expect(await lines()).toBe('0');
+    for (const _ of ['first', 'again']) {
+      await start('behind', '--network', 'front');
+      await expect.poll(() => page('linked', 'server'), { timeout: 30_000 }).toBe('behind');
+      await actor.ok(['rm', '-f', 'behind']);
+      await expect.poll(lines, { timeout: 30_000 }).toBe('0');
+    }
+    await actor.ok(['rm', '-f', 'linked']);
+  });
+
   it('publishes ports on the host', async () => {
     await expect.poll(() => get('127.0.0.1', port)).toMatch(/\r\n\r\nweb\n$/);
   });

@@ -83,6 +83,8 @@ export interface CreateRequest {
   readonly ownDriverOptions?: Readonly<Record<string, string>> | undefined;
   /** The user-defined networks, the main one first. */
   readonly endpoints: readonly EndpointRequest[];
+  /** Those of the main network, which has them in `endpoints` too, for `inspect`. */
+  readonly links?: readonly string[] | undefined;
   readonly names: Names;
   /** Undefined: the box reaches what its host reaches. */
   readonly egress?: RecordedPolicy | undefined;

@@ -41,7 +41,7 @@ function pick(request: CreateRequest) {
   const { autoRemove, memoryBytes, nanoCpus, network, names } = request;
   const { limits, security, restart, init, logging, containerIdFile } = request;
   const { tmpfs, shmBytes, readonlyRootfs, storage } = request;
-  const { mac, ownDriverOptions, networkDisabled, shell, onBuild, argsEscaped } = request;
+  const { mac, ownDriverOptions, links, networkDisabled, shell, onBuild, argsEscaped } = request;
   return {
     ...{ terminal, openStdin, stdinOnce, attach },
     ...(size === undefined ? {} : { size }),
@@ -54,6 +54,7 @@ function pick(request: CreateRequest) {
     ...(storage === undefined ? {} : { storage }),
     ...(mac === undefined ? {} : { mac }),
     ...(ownDriverOptions === undefined ? {} : { ownDriverOptions: { ...ownDriverOptions } }),
+    ...(links === undefined ? {} : { links: [...links] }),
     ...(networkDisabled === undefined ? {} : { networkDisabled }),
     ...(shell === undefined ? {} : { shell: [...shell] }),
     ...(onBuild === undefined ? {} : { onBuild: [...onBuild] }),

@@ -95,6 +95,8 @@ const BoxEndpoint = z.strictObject({
   mac: z.string().optional(),
   /** Of the box's networks the one with the highest is its way out. Absent: 0. */
   gatewayPriority: z.int().optional(),
+  /** Names that the box alone has for others, each `TARGET:ALIAS`. Absent: none. */
+  links: z.array(z.string()).optional(),
   /** Options for a driver, for `inspect`: no driver reads them. Absent: none. */
   driverOptions: z.record(z.string(), z.string()).optional(),
 });
@@ -221,6 +223,8 @@ export const BoxDefinition = z.strictObject({
   /** Its places in user-defined networks. Old records have none. */
   endpoints: z.array(BoxEndpoint).default([]),
   names: Names.prefault({}),
+  /** Links as they were given for the main network, for `inspect`. Absent: none. */
+  links: z.array(z.string()).optional(),
   /** What it may reach outside of its networks. Absent: what its host reaches. */
   egress: RecordedPolicy.optional(),
   ports: z.array(Port),

@@ -6,7 +6,9 @@
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { GuestNetworks } from '../../guest/networks.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
+import type { BoxStore } from '../record/store.ts';
 import type { Services } from '../services/services.ts';
+import { hasLinks, linkedHosts } from '../spec/links.ts';
 import { guestNic, macAddress } from '../spec/network.ts';
 import { NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 import { mtuIn } from './network-places.ts';
@@ -22,9 +24,10 @@ interface Joined {
 
 /** By the definition of the box, as far as its places are on record. */
 export function guestNetworks(
-  { networks }: Pick<Services, 'networks'>,
+  rt: Pick<Services, 'networks'> & { readonly store: Pick<BoxStore, 'get'> },
   { definition }: Pick<Box, 'definition'>,
 ): GuestNetworks {
+  const { networks } = rt;
   const { id, names, network, endpoints } = definition;
   const places = new Map(networks.endpointsOfBox(id).map((place) => [place.network, place]));
   const users = endpoints.flatMap(({ network: of, gatewayPriority = 0 }): Joined[] => {
@@ -49,6 +52,7 @@ export function guestNetworks(
     nameservers:
       servers.length > 0 ? servers.slice(0, 3) : network === 'default' ? nic.nameservers : [],
     ...resolverOf(names, servers.length > 0 ? NETWORK_OPTIONS : []),
+    ...(hasLinks(definition) ? { hosts: linkedHosts(rt, definition) } : {}),
   };
 }
 

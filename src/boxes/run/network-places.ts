@@ -14,6 +14,7 @@ import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { egressIn, expectLimits } from '../spec/egress.ts';
+import { namesIn } from '../spec/links.ts';
 import { forward, macAddress } from '../spec/network.ts';
 import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
@@ -169,7 +170,7 @@ async function hostEndpoint(
   const { id, subnet, gateway, internal } = record;
   return {
     box: definition.id,
-    names: [name, ...asked.aliases, definition.id.slice(0, 12)],
+    names: namesIn({ definition, name }, asked),
     network: { id, subnet, gateway, internal, mtu: mtuIn(record) },
     ...{ address: place.address, mac: place.mac, ports },
     nameservers: definition.names.servers,

@@ -9,6 +9,7 @@ import { formatAddress } from '../../networks/ipv4.ts';
 import { parseMac } from '../../networks/mac.ts';
 import { isPredefined, type Networks } from '../../networks/networks.ts';
 import type { BoxEndpoint } from '../record/box.ts';
+import { parseLink } from './links.ts';
 import { checkUserNetwork } from './network-spec.ts';
 
 /** A user-defined network that the box is to be in. */
@@ -20,6 +21,8 @@ export interface EndpointRequest {
   readonly mac: string | undefined;
   /** The network with the highest is the way out. Undefined: 0. */
   readonly gatewayPriority?: number | undefined;
+  /** `TARGET:ALIAS` each. */
+  readonly links?: readonly string[] | undefined;
   /** For `inspect`. */
   readonly driverOptions?: Readonly<Record<string, string>> | undefined;
 }
@@ -45,6 +48,7 @@ export function resolveEndpoints(
       aliases: [...new Set([...(first?.aliases ?? []), ...aliases])],
       ...withAddresses(first?.address ?? address, first?.mac ?? mac),
       ...withPriority(first?.gatewayPriority ?? gatewayPriority),
+      ...withLinks([...(first?.links ?? []), ...(endpoint.links ?? [])]),
       ...withDriverOptions(first?.driverOptions ?? driverOptions),
     };
     found.set(network, merged);
@@ -77,12 +81,19 @@ export function resolveEndpoint(
     ...{ network: network.id, name, aliases: [...aliases] },
     ...withAddresses(address, mac),
     ...withPriority(asked.gatewayPriority),
+    ...withLinks(asked.links),
     ...withDriverOptions(asked.driverOptions),
   };
 }
 
 function withPriority(gatewayPriority: number | undefined) {
   return gatewayPriority === undefined ? {} : { gatewayPriority };
+}
+
+/** @throws A3sError `invalid-argument` */
+function withLinks(links: readonly string[] = []) {
+  for (const link of links) parseLink(link);
+  return links.length === 0 ? {} : { links: [...new Set(links)] };
 }
 
 function withDriverOptions(driverOptions: EndpointRequest['driverOptions']) {

@@ -8,16 +8,20 @@ import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import { attachCard, type PlacesHost, publishingPlace } from '../run/network-places.ts';
 import type { RunningBox } from '../run/running-box.ts';
+import { hasLinks } from '../spec/links.ts';
 
-/** Before the main process runs, so that it finds all networks. The end of the run takes them. */
+/**
+ * Before the main process runs, so that it finds all networks, and the boxes that it is linked to.
+ * The end of the run takes them.
+ */
 export async function joinNetworks(
-  rt: PlacesHost & { readonly store: Pick<BoxStore, 'expect'> },
+  rt: PlacesHost & { readonly store: Pick<BoxStore, 'expect' | 'get'> },
   box: Pick<Box, 'definition' | 'name'>,
   running: RunningBox,
 ): Promise<void> {
   const { network, endpoints } = box.definition;
   const others = endpoints.slice(network === 'default' ? 0 : 1);
-  if (others.length === 0) return;
+  if (others.length === 0 && !hasLinks(box.definition)) return;
   const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {
     const ports = asked === publishing ? rt.store.expect(running.id).state.ports : [];

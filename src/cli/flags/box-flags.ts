@@ -12,7 +12,6 @@ import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
 import { SECURITY_FLAGS } from './security-flags.ts';
 
-const LINK = 'boxes find each other by name in a user-defined network';
 const ADDRESS = 'a box has one IPv4 address in a network';
 const VM = 'a box is a microVM, and shares no namespace or device with the host';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
@@ -45,6 +44,9 @@ const COMMON: readonly Flag[] = [
   list('label', 'Set meta data on a box', { short: 'l' }),
   list('label-file', 'Read in a line delimited file of labels', { value: 'file' }),
   string('log-driver', 'Logging driver of the box: json-file (default), local or none'),
+  list('link', 'Give the box another name for a box of its user-defined network', {
+    value: 'box:alias',
+  }),
   list('log-opt', 'Log driver options', { value: 'option' }),
   list('mount', 'Attach a filesystem mount to the box', { value: 'mount' }),
   string('name', 'Assign a name to the box'),
@@ -101,7 +103,6 @@ const REFUSED: readonly Flag[] = [
   refused('io-maxiops', WINDOWS),
   refused('ip6', ADDRESS),
   refused('isolation', WINDOWS),
-  refused('link', LINK, 'list'),
   refused('link-local-ip', ADDRESS, 'list'),
   refused('memory-swappiness', MEMORY),
   refused('oom-kill-disable', MEMORY, 'bool'),

@@ -98,6 +98,7 @@ export function createRequest(
       DnsOptions: someOf(flags.list('dns-option')),
       DnsSearch: someOf(flags.parsedList('dns-search', parseDomain)),
       ExtraHosts: someOf(flags.parsedList('add-host', parseExtraHost)),
+      Links: someOf(flags.list('link')),
       ...createLimits(flags),
       ...securityRequest(invocation),
       Init: flags.given('init') ? flags.bool('init') : undefined,

@@ -8,7 +8,8 @@ async function created(...args: string[]) {
   const done = await transcript(socket, ['create', ...args, 'img']);
   expect(done).toMatchObject({ status: 0, stderr: '' });
   const { HostConfig, NetworkingConfig } = JSON.parse(server.calls.at(-1)?.body ?? '');
-  return { mode: HostConfig.NetworkMode, endpoints: NetworkingConfig?.EndpointsConfig };
+  const { NetworkMode: mode, Links: links } = HostConfig;
+  return { mode, endpoints: NetworkingConfig?.EndpointsConfig, links };
 }
 
 describe('the network of a box', () => {
@@ -46,6 +47,12 @@ describe('the network of a box', () => {
     expect(await created(...args)).toEqual({ mode, endpoints });
   });
 
+  it('sends links, which are of the main network', async () => {
+    expect(await created('--network', 'db', '--link', 'a', '--link', 'b:c')).toEqual({
+      ...{ mode: 'db', endpoints: undefined, links: ['a', 'b:c'] },
+    });
+  });
+
   it.each([
     [['--network', 'host'], 'unsupported network host'],
     [['--network', 'name=container:x'], 'unsupported network container:x'],
@@ -69,7 +76,6 @@ describe('the network of a box', () => {
       'conflicting options: cannot specify both --mac-address and per-network MAC address',
     ],
     [['--ip6', 'fd00::1'], 'unsupported flag --ip6'],
-    [['--link', 'a'], 'unsupported flag --link'],
   ])('refuses %j before the server is asked', async (args, message) => {
     const done = await transcript(socket, ['create', ...args, 'img']);
     expect(done.stderr).toContain(message);

@@ -36,7 +36,8 @@ const Endpoint = Address.extend({
   Aliases: z.array(z.string()).nullable(),
   /** The address that was asked for, in a user-defined network. */
   IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable(),
-  Links: z.null(),
+  /** As they were asked for, in a user-defined network. */
+  Links: z.array(z.string()).nullable(),
   MacAddress: z.string(),
   /** As they were asked for. */
   DriverOpts: z.record(z.string(), z.string()).nullable(),
@@ -168,7 +169,7 @@ export const HostConfigShown = LimitsShown.extend({
   GroupAdd: strings.nullable(),
   IpcMode: z.enum(['private', 'shareable']),
   Cgroup: z.literal(''),
-  Links: z.null(),
+  Links: strings.nullable(),
   OomScoreAdj: z.int(),
   PidMode: z.literal(''),
   Privileged: z.boolean(),

@@ -84,6 +84,8 @@ export const HostConfig = z.strictObject({
   DnsSearch: z.array(z.string().max(253)).max(32).nullable().default(null),
   /** `name:address`, or `name:host-gateway`. */
   ExtraHosts: z.array(z.string().max(512)).max(256).nullable().default(null),
+  /** `box:alias`, of the main network. */
+  Links: z.array(z.string().max(512)).max(64).nullable().default(null),
   ConsoleSize: consoleSize,
   RestartPolicy: RestartPolicy.optional(),
   LogConfig: LogConfig.default({ Type: '', Config: {} }),

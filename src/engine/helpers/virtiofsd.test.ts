@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { identityFor, isJailUid } from '../../jail/identity.ts';
+import { parseHardLimits } from '../../jail/limits.ts';
 import { findProcesses, KEEPER } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../qemu/boot/directory.ts';
@@ -103,6 +104,14 @@ it('confines virtiofsd to the shared directory, with six capabilities at most', 
   expect(status(pid, 'CapEff')).toBe(uid === 0 ? '00000000000000db' : '000000000000001b');
   expect(status(pid, 'CapBnd')).toBe('0000000000000000');
   expect(status(pid, 'NoNewPrivs')).toBe('1');
+});
+
+it('lets virtiofsd hold as many files as large trees have, or as the host lets it', async () => {
+  await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, runtimeDir, identity, never);
+  const limitOf = (pid: string | number) =>
+    parseHardLimits(readFileSync(`/proc/${pid}/limits`, 'utf8')).get('nofile');
+  const own = limitOf('self') ?? Number.POSITIVE_INFINITY;
+  expect(limitOf(await confinedServer())).toBe(Math.min(262_144, own));
 });
 
 it('shares a single file under a fixed name, without its siblings', async () => {

@@ -28,7 +28,12 @@ const SHARED = '/share';
 /** The position of the first descriptor that a helper is given besides its standard ones. */
 const HELD = 3;
 const READY_MS = 10_000;
-const OPEN_FILES = 65_536;
+/**
+ * It holds a descriptor of each file whose name the guest’s kernel remembers, so this is how large
+ * a tree programs can walk through without being refused. The host’s kernel keeps about 1.5 kB for
+ * each.
+ */
+const OPEN_FILES = 262_144;
 
 /**
  * virtiofsd gives up `setpcap` and `sys_chroot` itself, once it is in its root and has dropped all

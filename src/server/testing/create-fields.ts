@@ -314,7 +314,16 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     refused: ['host', 'none', 'container:x'],
   },
   Cgroup: refused('x'),
-  Links: refused(['other:alias']),
+  Links: {
+    ...differs(
+      'in a user-defined network, of the main one; in the default network no box reaches another one',
+      ['other:alias'],
+      ({ record: { links, endpoints } }) => [links, endpoints[0]?.links],
+      [['other:alias'], ['other:alias']],
+    ),
+    besideHost: { NetworkMode: 'linked' },
+    refused: [['other:alias']],
+  },
   OomScoreAdj: differs(
     'among the processes of the microVM',
     500,

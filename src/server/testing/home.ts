@@ -74,8 +74,11 @@ export class TestHome {
   #served: Promise<void> | undefined;
   #database: Database | undefined;
 
-  constructor(images: ImageStore = new FakeImages(TEST_IMAGE)) {
-    const root = mkdtempSync(join(tmpdir(), 'a3s-srv-'));
+  /** @param root the directory of a home that is there, or will be; it is removed in the end */
+  constructor(
+    images: ImageStore = new FakeImages(TEST_IMAGE),
+    root: string = mkdtempSync(join(tmpdir(), 'a3s-srv-')),
+  ) {
     const runtimeDir = join(root, 'run');
     this.config = {
       home: join(root, 'home'),

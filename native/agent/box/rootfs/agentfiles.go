@@ -79,6 +79,8 @@ type Texts struct {
 	machineID, bootID, hostname, hosts, resolvConf *text
 	// resolver is what the agent has last written to resolvConf.
 	resolver string
+	// linked are the lines of other boxes that the agent has last added to hosts.
+	linked []string
 }
 
 // Files of the kernel with ids of the VM and the boot; /sys/class/dmi/id leads to the first.

@@ -27,10 +27,13 @@ func (t *Texts) SetNetworks(networks *spec.Networks, names string, added, remove
 	if err != nil {
 		return err
 	}
-	if len(content) < maxHosts && len(added)+len(removed) > 0 {
-		if err := t.hosts.set(moveHosts(content, names, added, removed)); err != nil {
+	linked := linkedLines(networks.Hosts)
+	if len(content) < maxHosts && (len(added)+len(removed) > 0 || !slices.Equal(linked, t.linked)) {
+		moved := moveHosts(content, names, added, removed)
+		if err := t.hosts.set(replaceLines(moved, t.linked, linked)); err != nil {
 			return err
 		}
+		t.linked = linked
 	}
 	present, err := t.resolvConf.content()
 	if err != nil || present != t.resolver {
@@ -56,6 +59,41 @@ func moveHosts(content, names string, added, removed []string) string {
 	}
 	for _, address := range added {
 		b.WriteString(address + "\t" + names + "\n")
+	}
+	return b.String()
+}
+
+// linkedLines are the lines of a hosts file for other boxes.
+func linkedLines(hosts *[]spec.Host) []string {
+	if hosts == nil {
+		return nil
+	}
+	lines := make([]string, 0, len(*hosts))
+	for _, host := range *hosts {
+		lines = append(lines, host.Address+"\t"+host.Name+"\n")
+	}
+	return lines
+}
+
+// replaceLines takes as many lines from a file as the agent has added, and adds others.
+func replaceLines(content string, removed, added []string) string {
+	if slices.Equal(removed, added) {
+		return content
+	}
+	var b strings.Builder
+	left := slices.Clone(removed)
+	for line := range strings.Lines(content) {
+		if at := slices.Index(left, line); at >= 0 {
+			left = slices.Delete(left, at, at+1)
+			continue
+		}
+		b.WriteString(line)
+	}
+	if text := b.String(); text != "" && !strings.HasSuffix(text, "\n") && len(added) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, line := range added {
+		b.WriteString(line)
 	}
 	return b.String()
 }

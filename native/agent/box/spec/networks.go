@@ -14,6 +14,8 @@ type Networks struct {
 	Nameservers []string  `json:"nameservers"`
 	Search      []string  `json:"search"`
 	Options     *[]string `json:"options"`
+	// Hosts are the addresses of other boxes by the names that this one has for them; nil is none.
+	Hosts *[]Host `json:"hosts"`
 }
 
 // Card is a network device of the box.
@@ -51,6 +53,7 @@ func CheckNetworks(n *Networks) error {
 		c.that(isIPv4(gateway.Address), "gateway.address", "is not an IPv4 address")
 	}
 	c.resolver(n.Nameservers, n.Search, n.Options, "")
+	c.hosts(n.Hosts)
 	return c.err
 }
 

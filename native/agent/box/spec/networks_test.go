@@ -9,6 +9,7 @@ func networksOfTest() *Networks {
 	return &Networks{
 		Cards: []Card{card("eth0", "2"), card("eth12", "3")}, Gateway: &Gateway{"eth12", "10.1.0.1"},
 		Nameservers: []string{"10.1.0.1"}, Search: []string{"a.b"}, Options: &[]string{"ndots:0"},
+		Hosts: &[]Host{{"db", "10.1.0.9"}},
 	}
 }
 
@@ -34,6 +35,8 @@ func TestNetworksAreChecked(t *testing.T) {
 		"a name server by name":     func(n *Networks) { n.Nameservers = []string{"dns"} },
 		"a domain of two lines":     func(n *Networks) { n.Search = []string{"a\nb"} },
 		"an option of two words":    func(n *Networks) { n.Options = &[]string{"a b"} },
+		"a name of two lines":       func(n *Networks) { n.Hosts = &[]Host{{"a\nb", "10.1.0.9"}} },
+		"a name without address":    func(n *Networks) { n.Hosts = &[]Host{{"db", ""}} },
 		"too many cards":            func(n *Networks) { n.Cards = make([]Card, maxCards+1) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ export const rm: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
   flags: [
     bool('force', 'Force the removal of a running box (uses SIGKILL)', { short: 'f' }),
-    refused('link', 'boxes are not linked', 'bool', 'l'),
+    refused('link', 'links are of user-defined networks, and end with the box', 'bool', 'l'),
     bool('volumes', 'Remove anonymous volumes associated with the box', { short: 'v' }),
   ],
   operands: { min: 1, max: Infinity },

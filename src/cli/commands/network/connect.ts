@@ -9,11 +9,11 @@ export const connectNetwork: Command = {
   description: 'Connect a box to a network, also while it runs',
   flags: byName([
     list('alias', 'Add network-scoped alias for the box'),
+    list('link', 'Give the box another name for a box of the network', { value: 'box:alias' }),
     string('ip', 'IPv4 address', { value: 'address' }),
     int('gw-priority', 'Highest gw-priority provides the default gateway'),
     refused('driver-opt', 'endpoints have no options', 'list'),
     refused('ip6', IPV6),
-    refused('link', 'boxes find each other by name', 'list'),
     refused('link-local-ip', 'a box has one address in a network', 'list'),
   ]),
   operands: { min: 2, max: 2 },
@@ -22,6 +22,7 @@ export const connectNetwork: Command = {
       Container: box,
       EndpointConfig: {
         Aliases: flags.list('alias'),
+        ...(flags.given('link') ? { Links: flags.list('link') } : {}),
         IPAMConfig: { IPv4Address: flags.string('ip') ?? '' },
         ...(flags.given('gw-priority') ? { GwPriority: flags.int('gw-priority') } : {}),
       },

@@ -211,6 +211,10 @@ describe('network connect and disconnect', () => {
         GwPriority: 2,
       },
     });
+    expect(await a3s(['connect', '--link', 'main:db', 'db', 'box'])).toMatchObject({ status: 0 });
+    expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toMatchObject({
+      EndpointConfig: { Links: ['main:db'] },
+    });
     server.answers.set('POST /networks/db/disconnect', OK);
     expect(await a3s(['disconnect', '-f', 'db', 'box'])).toMatchObject({ status: 0, stdout: '' });
     expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toEqual({ Container: 'box', Force: true });

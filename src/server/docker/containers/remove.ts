@@ -19,7 +19,11 @@ export const REMOVE_ROUTES: readonly Route<RemoveHost>[] = [
     body: noBody,
     handler: async ({ id, query }, rt) => {
       if (query.link) {
-        throw new A3sError('unsupported-option', 'Cannot remove a link: boxes have none');
+        throw new A3sError(
+          'unsupported-option',
+          'Cannot remove a link: those of user-defined networks end with the box',
+          { remedy: 'Remove the box, or disconnect it from the network.' },
+        );
       }
       const { force, v: volumes } = query;
       await removeBox(rt, rt.store.resolve(id).definition.id, { force, volumes });

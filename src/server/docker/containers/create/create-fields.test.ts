@@ -13,6 +13,7 @@ import {
 const home = new TestHome();
 beforeAll(async () => {
   await home.start();
+  await home.call('POST', '/networks/create', { Name: 'linked' });
   // The box whose mounts another one has.
   await home.call('POST', '/containers/create?name=other', {
     Image: 'busybox',

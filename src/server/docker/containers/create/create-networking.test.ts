@@ -203,7 +203,15 @@ describe('a box in a user-defined network', () => {
     ['db', { db: { Aliases: ['a b'] } }, 400, 'Aliases'],
     ['db', { db: { Aliases: ['a,b'] } }, 400, 'Aliases'],
     ['db', { db: { Aliases: ['a\nb'] } }, 400, 'Aliases'],
-    ['db', { db: { Links: ['x'] } }, 400, 'Links is not supported'],
+    ['db', { db: { Links: ['x:y:z'] } }, 400, 'bad format for links: x:y:z'],
+    ['db', { db: { Links: [''] } }, 400, 'empty string specified for links'],
+    ['db', { db: { Links: ['x:a b'] } }, 400, 'bad format for links'],
+    [
+      'default',
+      { bridge: { Links: ['x'] } },
+      400,
+      'Links is not supported: no box reaches another',
+    ],
     [
       ...['db', { db: { DriverOpts: { 'com.docker.network.endpoint.sysctls': 'x' } } }, 400],
       'DriverOpts com.docker.network.endpoint.sysctls is not supported',

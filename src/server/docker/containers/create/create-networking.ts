@@ -12,6 +12,7 @@ import { parseMac } from '../../../../networks/mac.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { isZero } from '../../go-document.ts';
 import {
+  LINKS,
   UNSUPPORTED_ENDPOINT,
   type UnsupportedOptions,
   unsupported,
@@ -45,6 +46,7 @@ const EndpointFields = z.strictObject({
     .max(2 ** 31 - 1)
     .default(0),
   DriverOpts: DriverOptions.default({}),
+  Links: z.array(z.string().max(512)).max(64).default([]),
 });
 const ENDPOINT_KEYS = Object.keys(EndpointFields.shape);
 
@@ -59,6 +61,8 @@ export interface NetworkingDocument {
   readonly networking: unknown;
   /** `MacAddress` of the document itself, unread: of the card in the network of `NetworkMode`. */
   readonly mac: unknown;
+  /** `HostConfig.Links`, of the network of `HostConfig.NetworkMode`. */
+  readonly links: readonly string[];
   /** The box has none, whatever `default` says. */
   readonly disabled: boolean;
 }
@@ -69,6 +73,7 @@ interface Networking {
   /** In a network of its own. */
   readonly mac?: string;
   readonly ownDriverOptions?: Readonly<Record<string, string>>;
+  readonly links?: readonly string[];
   readonly endpoints: readonly EndpointRequest[];
 }
 
@@ -79,11 +84,12 @@ interface Networking {
  */
 export function parseNetworking(
   mode: string,
-  { networking, mac, disabled }: NetworkingDocument,
+  { networking, mac, links, disabled }: NetworkingDocument,
   ignored: string[],
 ): Networking {
   const asked = kindOf(mode);
   const kind = disabled && asked === 'default' ? 'none' : asked;
+  if (kind !== 'user' && links.length > 0) throw unsupported('HostConfig.Links', LINKS);
   const entries = endpointsOf(networking, ignored);
   const [endpoints, predefined] = [new Map<string, EndpointRequest>(), new Set<string>()];
   let chosen: Predefined = {};
@@ -103,6 +109,10 @@ export function parseNetworking(
     predefined.delete('default');
     predefined.add('none');
   }
+  const main = endpoints.get(mode);
+  if (main !== undefined && links.length > 0) {
+    endpoints.set(mode, { ...main, links: [...(main.links ?? []), ...links] });
+  }
   if (predefined.has('none') && predefined.size + endpoints.size > 1) throw besideNone();
   const [first] = predefined;
   const network = first === 'none' || first === 'default' ? first : 'user';
@@ -117,6 +127,7 @@ export function parseNetworking(
     ...(driverOptions === undefined || network === 'user'
       ? {}
       : { ownDriverOptions: driverOptions }),
+    ...(links.length === 0 ? {} : { links: [...links] }),
     endpoints: own ? [...endpoints.values()] : withMac([...endpoints.values()], mac),
   };
 }
@@ -204,6 +215,7 @@ export function readEndpoint(
     address: orUndefined(fields.IPAMConfig.IPv4Address),
     mac: orUndefined(fields.MacAddress),
     gatewayPriority: fields.GwPriority === 0 ? undefined : fields.GwPriority,
+    ...(fields.Links.length === 0 ? {} : { links: fields.Links }),
     ...withDriverOptions(where, fields.DriverOpts),
   };
 }

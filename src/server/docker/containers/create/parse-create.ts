@@ -83,7 +83,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   const ports = portBindings(host.PortBindings);
   const networks = parseNetworking(
     host.NetworkMode,
-    { networking, mac, disabled: config.NetworkDisabled },
+    { networking, mac, links: host.Links ?? [], disabled: config.NetworkDisabled },
     ignored,
   );
   const mounts = parseMounts(host, config.Volumes);

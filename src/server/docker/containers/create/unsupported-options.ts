@@ -110,7 +110,8 @@ const WINDOWS = 'it is of Windows';
 const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the host';
 export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
-const LINKS = 'boxes find each other by name in a user-defined network';
+export const LINKS =
+  'no box reaches another one in the default network: links are of user-defined networks';
 
 export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   ...DISCARDED_LIMITS,
@@ -128,7 +129,6 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   DeviceRequests: option('no device of the host is in a box'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
-  Links: option(LINKS),
   PidMode: option(OWN_KERNEL),
   Runtime: option('there is one runtime, a3s-box', either('a3s-box')),
   UTSMode: option(OWN_KERNEL),

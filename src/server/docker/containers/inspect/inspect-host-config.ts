@@ -38,7 +38,7 @@ export function hostConfigOf(box: Box): HostConfig {
     DnsSearch: orNull(names.search),
     ExtraHosts: orNull(names.hosts),
     Cgroup: '',
-    Links: null,
+    Links: orNull(definition.links ?? []),
     PublishAllPorts: definition.publishAll === true,
     ReadonlyRootfs: definition.readonlyRootfs,
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,

@@ -48,7 +48,7 @@ export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
 function endpointOf(
   { networks }: Pick<Runtime, 'networks'>,
   { name, definition: { id } }: Box,
-  { network, aliases, address, mac, driverOptions, gatewayPriority }: BoxEndpoint,
+  { network, aliases, address, mac, driverOptions, gatewayPriority, links }: BoxEndpoint,
 ): Networks[string] {
   const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
   const shown =
@@ -61,7 +61,7 @@ function endpointOf(
         };
   return {
     IPAMConfig: address === undefined ? null : { IPv4Address: address },
-    Links: null,
+    Links: links ?? null,
     Aliases: aliases.length === 0 ? null : aliases,
     MacAddress: attached?.mac ?? mac ?? '',
     DriverOpts: driverOptions ?? null,
