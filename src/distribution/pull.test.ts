@@ -334,7 +334,9 @@ describe('an image', () => {
   it('refuses an image for another platform by its configuration, before a layer is fetched', async () => {
     const image = imageOf('a', { architecture: 'arm64' });
     registry.push('1', image);
-    await expect(pull('team/app:1')).rejects.toThrow(/it is for linux\/arm64, and not for linux\/amd64/);
+    await expect(pull('team/app:1')).rejects.toThrow(
+      /it is for linux\/arm64, and not for linux\/amd64/,
+    );
     expect(registry.fetched).toEqual([image.config.digest]);
     expect(await temporary.remains()).toEqual([]);
   });

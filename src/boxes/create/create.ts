@@ -27,6 +27,7 @@ import { checkResources } from '../spec/check-resources.ts';
 import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
+import { foreignArchitecture } from './architecture.ts';
 import { recordSources } from './binds.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
@@ -56,6 +57,7 @@ export async function createBox(
   const asked = request.confidential;
   if (asked !== undefined) checkConfidential({ ...request, ...wanted }, asked);
   const image = await rt.images.resolve(request.image);
+  const architecture = foreignArchitecture(image, rt.host, request);
   checkVolumes(image.config.volumes);
   const mounts = withImageVolumes(rt, wanted, request, image);
   checkVolumeDriver(request.volumeDriver, mounts);
@@ -75,7 +77,7 @@ export async function createBox(
   checkHealth(planned, asked);
   // A host name that is made of the id cannot fail this check, so a default stands for it.
   checkSpec({ ...planned, hostname: hostname ?? DEFAULT_HOSTNAME }, image.config);
-  const bootSet = await rt.boot.current(asked?.bootSet);
+  const bootSet = await rt.boot.current(asked?.bootSet, architecture);
   const confidential =
     asked === undefined
       ? {}
@@ -85,6 +87,7 @@ export async function createBox(
   const define = (unique: Unique): BoxDefinition => ({
     ...unique,
     bootSet,
+    ...(architecture === undefined ? {} : { architecture }),
     image: {
       reference: request.image,
       id: image.id,
